@@ -1,0 +1,6 @@
+"""Pulumi provider that connects payment service providers to Justt."""
+
+from pulumi_justt import credentials
+from pulumi_justt.resources import Deactivation, DeactivationType, PaymentIntegration, Source
+
+__all__ = ["Deactivation", "DeactivationType", "PaymentIntegration", "Source", "credentials"]

@@ -1,0 +1,124 @@
+"""Reading what the vendor sends, in every shape that its documents show.
+
+    a record    bare, or under `data` in `{status, message, data}`
+    a creation  `{integrationId}`, or `{status, message, id}`
+    an error    `{status, message, errorId}`, `{error, message, errorId}` or `{message, statusCode}`
+
+A success in any other shape is `Unreadable`, described by its keys and types and never by its values. This module knows
+no HTTP library: it reads bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from pulumi_justt.errors import shape_of
+from pulumi_justt.models import RemoteRecord
+
+__all__ = ["Fault", "Unreadable", "created", "fault", "parsed", "record", "retry_after"]
+
+
+class Unreadable(Exception):
+    """A success did not hold what it should; the text is its shape."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a refusal says of itself: the vendor's words, and the errorId that its support asks for."""
+
+    message: str = ""
+    error_id: str | None = None
+
+
+def parsed(content: bytes) -> object:
+    """Read *content* as JSON.
+
+    Raises:
+        Unreadable: It is none.
+    """
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise Unreadable(f"{len(content)} bytes that are not JSON") from None
+
+
+def record(answer: object, integration_id: str) -> RemoteRecord:
+    """Read the record of *integration_id*.
+
+    Raises:
+        Unreadable: *answer* is no record, or another one's.
+    """
+    bare = answer if isinstance(answer, Mapping) else {}
+    data = bare.get("data")
+    found = data if "integrationId" not in bare and isinstance(data, Mapping) else bare
+    try:
+        read = RemoteRecord.model_validate({name: value for name, value in found.items() if value is not None})
+    except ValidationError:
+        raise Unreadable(shape_of(answer)) from None
+    if read.integration_id != integration_id:
+        raise Unreadable("the record of another integration")
+    return read
+
+
+def created(answer: object, source: str) -> RemoteRecord:
+    """Read the record of the integration of *source* that was just created; only its id has to be there.
+
+    Raises:
+        Unreadable: There is no id.
+    """
+    bare = answer if isinstance(answer, Mapping) else {}
+    data = bare.get("data")
+    # The guide wraps reads in `data`; a creation that came wrapped too would be an orphan if it were not read.
+    for holder in (bare, data if isinstance(data, Mapping) else {}):
+        for name in ("integrationId", "id"):
+            if isinstance(holder.get(name), str) and holder[name]:
+                return _created_record(holder, holder[name], source)
+    raise Unreadable(shape_of(answer))
+
+
+def _created_record(holder: Mapping[str, Any], integration_id: str, source: str) -> RemoteRecord:
+    status, go_live_date = holder.get("status"), holder.get("goLiveDate")
+    return RemoteRecord(
+        integration_id=integration_id,
+        source=source,
+        # In the `{status, message, id}` envelope the status is the HTTP status, a number.
+        status=status if isinstance(status, str) and status.isupper() else "PENDING",
+        go_live_date=go_live_date if isinstance(go_live_date, str) else None,
+    )
+
+
+def fault(content: bytes) -> Fault:
+    """Read what a refusal says, as far as it says anything; never raises."""
+    try:
+        body = parsed(content)
+    except Unreadable:
+        return Fault("an answer that is not JSON, so perhaps a proxy's" if content else "")
+    if not isinstance(body, Mapping):
+        return Fault(shape_of(body))
+    message = body.get("message") or body.get("error") or ""
+    if isinstance(message, list):
+        message = "; ".join(str(item) for item in message)
+    error_id = body.get("errorId")
+    return Fault(str(message), str(error_id) if error_id else None)
+
+
+def retry_after(value: str | None) -> float | None:
+    """Read the `Retry-After` header: seconds, or an HTTP date."""
+    if value is None:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())

@@ -1,0 +1,350 @@
+"""The single door to the wire: headers, tries, time limits, and what becomes of a request that failed.
+
+Callers hand in what they are trying, for error texts, and get models back. What to do after a failed try is decided by
+`retry`, how fast to go by `limiter`, what an answer says by `answers`; this module only tells them what happened.
+Nothing else may import httpx.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from pulumi_justt import answers, errors
+from pulumi_justt.errors import (
+    AmbiguousCreate,
+    JusttError,
+    Misunderstood,
+    Refused,
+    Unreachable,
+    quotable,
+)
+from pulumi_justt.limiter import RateLimiter
+from pulumi_justt.models import Inputs, RemoteRecord
+from pulumi_justt.retry import Action, Method, Outcome, RetryPolicy
+from pulumi_justt.settings import Settings
+
+__all__ = ["JusttClient", "shared_client"]
+
+_T = TypeVar("_T")
+
+_MAX_REQUEST_BYTES = 1_000_000
+"""The vendor answers 413 beyond 1 MB."""
+
+_MAX_ANSWER_BYTES = 16_000_000
+"""Far above a full page of records; what is larger is no answer of this API."""
+
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+@dataclass(repr=False)
+class _Request:
+    """One request, and what became of it so far."""
+
+    tried: str
+    method: Method
+    path: str
+    account: str | None
+    body: dict[str, Any] | None
+    secrets: tuple[str, ...]
+    faults: int = 0
+    throttled: int = 0
+    was_unanswered: bool = False
+    elapsed: float = 0.0
+
+
+@dataclass(frozen=True, repr=False)
+class _Answer:
+    """What one try brought: a status with its body, or the reason why there is none."""
+
+    status: int | None
+    content: bytes = b""
+    retry_after: float | None = None
+    failure: str = ""
+    was_sent: bool = True
+
+    @property
+    def fault(self) -> answers.Fault:
+        """What a refusal says of itself; empty for a success, and where nothing came."""
+        return answers.Fault() if self.is_success else answers.fault(self.content)
+
+    @property
+    def is_success(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004 - the HTTP status class
+
+
+@dataclass
+class JusttClient:
+    """The Justt REST API, for one key at one URL; safe to share between threads.
+
+    Args:
+        settings: Where, with which key, how fast and how patiently.
+        transport: Replaces the network, for tests.
+        policy: What to do after a failed try.
+        limiter: The share of the vendor's quota; by default a new one.
+        clock: Monotonic seconds.
+        sleep: Blocks the calling thread for some seconds.
+        uniform: Random numbers in [0, 1), for jitter.
+        debug: Takes one line for each try, without body or header.
+    """
+
+    settings: Settings
+    transport: httpx.BaseTransport | None = None
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    limiter: RateLimiter | None = None
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    uniform: Callable[[], float] = random.random
+    debug: Callable[[str], None] | None = None
+
+    def __post_init__(self) -> None:
+        """Open the connection pool; nothing is sent."""
+        key = self.settings.require_api_key()
+        self._key = key
+        self._limiter = self.limiter or RateLimiter(
+            self.settings.requests_per_minute, clock=self.clock, sleep=self.sleep
+        )
+        self._http = httpx.Client(
+            base_url=self.settings.base_url,
+            headers={"authorization": f"Bearer {key}", "accept": "application/json"},
+            timeout=httpx.Timeout(self.settings.timeout_seconds, connect=min(10.0, self.settings.timeout_seconds)),
+            transport=self.transport,
+            # A proxy from the environment can't reach an address of this machine.
+            trust_env=self.settings.environment != "simulator",
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def create_integration(self, inputs: Inputs) -> RemoteRecord:
+        """Create an integration, by exactly one effective POST.
+
+        Returns:
+            The new record; its status is PENDING unless the answer says more.
+
+        Raises:
+            AmbiguousCreate: The outcome is unknown.
+            RequestError: It was not created.
+        """
+        payload = inputs.reveal_payload()
+        body: dict[str, Any] = {
+            "externalIdentifier": inputs.external_identifier,
+            "integrationName": inputs.integration_name,
+            "source": inputs.source,
+            "secretType": inputs.secret_type,
+            "secretPayload": payload,
+        }
+        if inputs.merchant_account_codes:
+            body["merchantAccountCodes"] = inputs.merchant_account_codes
+
+        return self._send(
+            _Request(
+                f"creating the {inputs.source} integration {inputs.external_identifier!r}",
+                "POST",
+                "/integrations",
+                inputs.reference_account_id,
+                body,
+                (self._key, *_texts(payload)),
+            ),
+            lambda answer: answers.created(answer, inputs.source),
+        )
+
+    def get_integration(self, integration_id: str, *, tried: str, account: str | None) -> RemoteRecord:
+        """Read one record.
+
+        Raises:
+            Refused: With status 404 where the key, in this account, knows no such id.
+            RequestError: It could not be read.
+        """
+        return self._send(
+            self._plain(tried, "GET", integration_id, account), lambda answer: answers.record(answer, integration_id)
+        )
+
+    def deactivate_integration(
+        self, integration_id: str, *, tried: str, account: str | None, deactivation_type: str, deactivation_date: str
+    ) -> None:
+        """Ask for an integration to stop at a date.
+
+        Raises:
+            Refused: The API won't; `after_unanswered` tells whether an earlier try may have done it already.
+            RequestError: No answer could be had.
+        """
+        request = self._plain(tried, "DELETE", integration_id, account)
+        request.body = {
+            "integrationId": integration_id,
+            "deactivationType": deactivation_type,
+            "deactivationDate": deactivation_date,
+        }
+        self._send(request, lambda _: None)
+
+    def _plain(self, tried: str, method: Method, integration_id: str, account: str | None) -> _Request:
+        return _Request(tried, method, f"/integrations/{quote(integration_id, safe='')}", account, None, (self._key,))
+
+    def _send(self, request: _Request, read: Callable[[object], _T]) -> _T:
+        content = None
+        if request.body is not None:
+            content = json.dumps(request.body, separators=(",", ":"), ensure_ascii=False).encode()
+            if len(content) > _MAX_REQUEST_BYTES:
+                raise JusttError(
+                    f"{request.tried}: the request would have {len(content):,} bytes, and Justt takes "
+                    f"{_MAX_REQUEST_BYTES:,}. Shorten the credentials or the merchant account codes."
+                )
+        while True:
+            self._limiter.acquire()
+            started = self.clock()
+            answer = self._try(request, content)
+            request.elapsed += self.clock() - started
+            shape = ""
+            if answer.is_success:
+                try:
+                    return read(answers.parsed(answer.content) if request.method != "DELETE" else None)
+                except answers.Unreadable as unreadable:
+                    shape = str(unreadable)
+            self._after(request, answer, shape)
+
+    def _try(self, request: _Request, content: bytes | None) -> _Answer:
+        headers = {"content-type": "application/json"} if content is not None else {}
+        if request.account is not None:
+            headers["reference-account-id"] = request.account
+        started = self.clock()
+        answer = self._exchange(request, content, headers)
+        if self.debug:
+            error_id = answer.fault.error_id
+            self.debug(
+                f"{request.method} {request.path} {answer.status or answer.failure} "
+                f"{self.clock() - started:.3f}s{f' errorId={error_id}' if error_id else ''}"
+            )
+        return answer
+
+    def _exchange(self, request: _Request, content: bytes | None, headers: dict[str, str]) -> _Answer:
+        limit = self.settings.timeout_seconds
+        started = self.clock()
+        try:
+            with self._http.stream(request.method, request.path, content=content, headers=headers) as response:
+                received = bytearray()
+                # httpx limits the silence between two chunks; a body that drips for ever is ended here.
+                for chunk in response.iter_bytes():
+                    received += chunk
+                    if self.clock() - started > limit or len(received) > _MAX_ANSWER_BYTES:
+                        return _Answer(None, failure=f"the answer did not end within {limit:g} s")
+                return _Answer(
+                    response.status_code,
+                    bytes(received),
+                    retry_after=answers.retry_after(response.headers.get("retry-after")),
+                )
+        except _UNSENT as error:
+            return _Answer(
+                None,
+                failure=f"no connection ({quotable(str(error) or type(error).__name__, request.secrets)})",
+                was_sent=False,
+            )
+        except httpx.TimeoutException:
+            return _Answer(None, failure=f"no answer within {limit:g} s")
+        except httpx.HTTPError as error:
+            return _Answer(None, failure=f"the connection broke ({type(error).__name__})")
+
+    def _after(self, request: _Request, answer: _Answer, shape: str) -> None:
+        """Return if *request* is to be tried again, after waiting; raise what became of it otherwise."""
+        outcome = _outcome(answer)
+        if outcome is Outcome.THROTTLED:
+            request.throttled += 1
+        else:
+            request.faults += 1
+        request.was_unanswered = request.was_unanswered or outcome is Outcome.UNANSWERED
+        decision = self.policy.decide(
+            request.method,
+            outcome,
+            faults=request.faults,
+            throttled=request.throttled,
+            elapsed=request.elapsed,
+            retry_after=answer.retry_after,
+            random=self.uniform,
+        )
+        if decision.action is not Action.RETRY:
+            self._fail(request, answer, outcome, shape)
+        if outcome is Outcome.THROTTLED:
+            self._limiter.pause(decision.wait)
+        else:
+            self.sleep(decision.wait)
+            request.elapsed += decision.wait
+
+    def _fail(self, request: _Request, answer: _Answer, outcome: Outcome, shape: str) -> NoReturn:
+        message = quotable(answer.fault.message, request.secrets)
+        error_id = quotable(answer.fault.error_id or "", request.secrets) or None
+        if shape:
+            came_back = f"Justt answered {answer.status} with an undocumented shape, {shape}"
+        elif answer.status:
+            came_back = f"Justt answered {answer.status}{f': {message}' if message else ''}"
+        else:
+            came_back = answer.failure
+        tries = request.faults + request.throttled
+        came_back += f", after {tries} tries" if tries > 1 else ""
+        if request.method == "POST" and outcome in (Outcome.UNANSWERED, Outcome.UNREADABLE):
+            raise AmbiguousCreate(request.tried, came_back, errors.AMBIGUOUS_CURE, error_id)
+        if outcome is Outcome.UNREADABLE:
+            raise Misunderstood(request.tried, came_back, errors.MISUNDERSTOOD_CURE, error_id)
+        if outcome is Outcome.REJECTED and answer.status is not None:
+            cure = errors.refusal_cure(
+                answer.status,
+                is_create=request.method == "POST",
+                key_origin=self.settings.api_key_origin,
+                account=request.account,
+                environment=self.settings.environment,
+            )
+            raise Refused(
+                request.tried,
+                came_back,
+                cure,
+                error_id,
+                status=answer.status,
+                after_unanswered=request.was_unanswered,
+            )
+        cure = errors.unreachable_cure(
+            self.settings.base_url, is_unsent=outcome is Outcome.UNSENT, is_throttled=outcome is Outcome.THROTTLED
+        )
+        raise Unreachable(request.tried, came_back, cure, error_id)
+
+
+def _outcome(answer: _Answer) -> Outcome:
+    if answer.status is None:
+        return Outcome.UNANSWERED if answer.was_sent else Outcome.UNSENT
+    if answer.is_success:
+        return Outcome.UNREADABLE
+    if answer.status == httpx.codes.TOO_MANY_REQUESTS:
+        return Outcome.THROTTLED
+    return Outcome.REJECTED if 300 <= answer.status < 500 else Outcome.UNANSWERED  # noqa: PLR2004 - status classes
+
+
+def _texts(value: object) -> list[str]:
+    """Return every text within *value*, so that none of them is quoted back to the user."""
+    if isinstance(value, str):
+        return [value]
+    children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return [text for child in children for text in _texts(child)]
+
+
+_clients: dict[Settings, JusttClient] = {}
+_clients_lock = threading.Lock()
+
+
+def shared_client(settings: Settings) -> JusttClient:
+    """Return the process's client for *settings*: one connection pool and one rate limit for all of its threads."""
+    with _clients_lock:
+        if settings not in _clients:
+            debug = _debug_line if settings.debug else None
+            _clients[settings] = JusttClient(settings, debug=debug)
+        return _clients[settings]
+
+
+def _debug_line(line: str) -> None:
+    sys.stderr.write(f"justt: {line}\n")

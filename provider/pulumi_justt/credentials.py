@@ -1,0 +1,291 @@
+"""The credential shapes, each written once: its fields, which are required, which are identifiers instead of secrets.
+
+A class here is what a program constructs, what validation compares a payload with, and how a payload is named on the
+wire: the API's field is the Python field in camelCase. The vendor's page "Create integration" lists the seven shapes;
+fields that its guide pages treat as identifiers of the merchant (a public key, a shop name) are not secret.
+
+Programs and the provider process read this module alike: it hands an `Output` through and imports no Pulumi for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pulumi_justt.errors import nearest, shape_of
+
+if TYPE_CHECKING:
+    import pulumi
+    from typing_extensions import Self
+
+__all__ = [
+    "ApiKey",
+    "ApiKeyOnly",
+    "BasicAuth",
+    "Credentials",
+    "Hmac",
+    "PublicSecretKey",
+    "Sftp",
+    "Unlisted",
+    "UsernamePassword",
+]
+
+_IDENTIFIER = {"identifier": True}
+
+
+def wire_name(python_name: str) -> str:
+    """Return the API's spelling of a Python name: `api_key` is `apiKey`."""
+    head, *tail = python_name.split("_")
+    return head + "".join(part.title() for part in tail)
+
+
+class Credentials:
+    """How Justt is to sign in at the payment service provider; use one of the subclasses.
+
+    Every field takes a plain value or an `Output`. A field is stored as a secret unless it says that it is an
+    identifier. No value shows in `repr`, and two instances are equal only if they are the same one.
+    """
+
+    def wire(self) -> tuple[pulumi.Input[str], dict[str, Any]]:
+        """Return the API's `secretType`, and `secretPayload` without the fields that were not given."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        """Name the shape and no value."""
+        return f"{type(self).__name__}(…)"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Shape(Credentials):
+    """Base of the shapes that the vendor lists: its dataclass fields are the fields of the payload."""
+
+    secret_type: ClassVar[str]
+    """The API's `secretType`."""
+
+    any_of: ClassVar[tuple[str, ...]] = ()
+    """API names of fields of which at least one must be given."""
+
+    def wire(self) -> tuple[pulumi.Input[str], dict[str, Any]]:
+        """Return the shape's type, and the fields that were given."""
+        given = {wire_name(f.name): getattr(self, f.name) for f in fields(self)}
+        return self.secret_type, {name: value for name, value in given.items() if value is not None}
+
+    @classmethod
+    def wire_fields(cls) -> dict[str, Field[Any]]:
+        """Return the fields by the API's names."""
+        return {wire_name(f.name): f for f in fields(cls)}
+
+    @classmethod
+    def from_output(cls, output: pulumi.Output[Any]) -> Self:
+        """Take the whole set from one Output of an object that has the API's field names.
+
+        Meant for `config.require_secret_object(...)`: the object is split, so that each field is a secret, and shows as
+        changed, on its own.
+
+        Args:
+            output: An Output of a mapping such as `{"apiKey": "..."}`.
+
+        Raises:
+            TypeError: *output* is not an Output.
+            pulumi.RunError: Its value, once known, is no mapping, or has a field that this shape lacks.
+        """
+        import pulumi  # noqa: PLC0415 - only programs have Outputs; the core, which reads this module, has no Pulumi
+
+        if not isinstance(output, pulumi.Output):
+            raise TypeError(f"{cls.__name__}.from_output takes an Output of an object; got {type(output).__name__}")
+        known = cls.wire_fields()
+
+        def verified(value: object) -> dict[str, Any]:
+            if not isinstance(value, Mapping):
+                raise pulumi.RunError(f"{cls.__name__}.from_output: expected an object, got {shape_of(value)}")
+            surplus = [
+                f"{name!r} is not one of its fields{nearest(name, known)}" for name in value if name not in known
+            ]
+            if surplus:
+                raise pulumi.RunError(f"{cls.__name__}.from_output: {'; '.join(surplus)}. It takes {', '.join(known)}")
+            return dict(value)
+
+        parts = output.apply(verified)
+
+        def part(name: str) -> pulumi.Output[Any]:
+            return parts.apply(lambda whole: whole.get(name))
+
+        return cls(**{f.name: part(name) for name, f in known.items()})
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class ApiKeyOnly(Shape):
+    """One API key, as Stripe's restricted keys (`APIKEY_ONLY`).
+
+    Args:
+        api_key: The key.
+    """
+
+    secret_type: ClassVar[str] = "APIKEY_ONLY"
+    api_key: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class PublicSecretKey(Shape):
+    """A key pair (`PUBLIC_SECRET_KEY`).
+
+    Args:
+        secret_key: The secret half.
+        public_key: The public half, an identifier.
+    """
+
+    secret_type: ClassVar[str] = "PUBLIC_SECRET_KEY"
+    secret_key: pulumi.Input[str]
+    public_key: pulumi.Input[str] | None = field(default=None, metadata=_IDENTIFIER)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class BasicAuth(Shape):
+    """A client id and its secret (`BASIC_AUTH`).
+
+    Args:
+        client_id: The client id, kept secret as the vendor's pages do.
+        client_secret: The client secret.
+    """
+
+    secret_type: ClassVar[str] = "BASIC_AUTH"
+    client_id: pulumi.Input[str]
+    client_secret: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class UsernamePassword(Shape):
+    """A user of the PSP's own site (`USERNAME_PASSWORD`).
+
+    Args:
+        username: The user's name.
+        password: The user's password.
+    """
+
+    secret_type: ClassVar[str] = "USERNAME_PASSWORD"
+    username: pulumi.Input[str]
+    password: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Hmac(Shape):
+    """A signing key beside an API key, as Adyen's (`HMAC`).
+
+    Args:
+        hmac: The key that signs notifications.
+        api_key: The API key.
+        merchant_code: The merchant's code at the PSP, an identifier.
+        account_code: The account's code at the PSP, an identifier.
+    """
+
+    secret_type: ClassVar[str] = "HMAC"
+    hmac: pulumi.Input[str]
+    api_key: pulumi.Input[str]
+    merchant_code: pulumi.Input[str] | None = field(default=None, metadata=_IDENTIFIER)
+    account_code: pulumi.Input[str] | None = field(default=None, metadata=_IDENTIFIER)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class ApiKey(Shape):
+    """An API key of a shop (`APIKEY`).
+
+    Args:
+        api_key: The key.
+        store_url: The shop's address, an identifier.
+        shop_name: The shop's name, an identifier.
+    """
+
+    secret_type: ClassVar[str] = "APIKEY"
+    api_key: pulumi.Input[str]
+    store_url: pulumi.Input[str] | None = field(default=None, metadata=_IDENTIFIER)
+    shop_name: pulumi.Input[str] | None = field(default=None, metadata=_IDENTIFIER)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Sftp(Shape):
+    """An SFTP account, by password or by private key (`sftp`).
+
+    Args:
+        username: The account's name.
+        password: Its password; this or *private_key* is needed.
+        private_key: Its private key as the raw PEM text, which the vendor encodes.
+        passphrase: The passphrase of *private_key*.
+    """
+
+    secret_type: ClassVar[str] = "sftp"
+    any_of: ClassVar[tuple[str, ...]] = ("password", "privateKey")
+    username: pulumi.Input[str]
+    password: pulumi.Input[str] | None = None
+    private_key: pulumi.Input[str] | None = None
+    passphrase: pulumi.Input[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Unlisted(Credentials):
+    """A shape that this release does not know; needs `allow_unlisted=True` on the resource.
+
+    Args:
+        secret_type: The API's `secretType`.
+        payload: The API's `secretPayload`. Its keys are sent as they are, and every value is a secret.
+    """
+
+    secret_type: pulumi.Input[str]
+    payload: Mapping[str, Any]
+
+    def wire(self) -> tuple[pulumi.Input[str], dict[str, Any]]:
+        """Return both as they are."""
+        return self.secret_type, dict(self.payload)
+
+
+SHAPES: dict[str, type[Shape]] = {
+    shape.secret_type: shape for shape in (ApiKeyOnly, PublicSecretKey, BasicAuth, UsernamePassword, Hmac, ApiKey, Sftp)
+}
+"""The vendor's list of secret types."""
+
+
+def is_identifier(secret_type: object, name: str) -> bool:
+    """Tell whether the payload's field *name* identifies a merchant, so that it need not be a secret."""
+    shape = SHAPES.get(secret_type) if isinstance(secret_type, str) else None
+    known = shape.wire_fields().get(name) if shape else None
+    return known is not None and bool(known.metadata.get("identifier"))
+
+
+def from_wire(secret_type: str, payload: Mapping[str, Any]) -> Credentials:
+    """Return the credentials that were stored as *secret_type* and *payload*."""
+    shape = SHAPES.get(secret_type)
+    if shape is None or not payload.keys() <= shape.wire_fields().keys():
+        return Unlisted(secret_type=secret_type, payload=payload)
+    return shape(**{f.name: payload.get(name) for name, f in shape.wire_fields().items()})
+
+
+def problems(
+    secret_type: str, payload: Mapping[str, Any], *, unknown: Collection[str] = (), allow_surplus: bool = False
+) -> Iterator[tuple[str, str]]:
+    """Compare *payload* with the vendor's list, and yield each field's Python name with what is wrong with it.
+
+    Args:
+        secret_type: The API's `secretType`; an unlisted one has no problems here.
+        payload: The fields whose values are known.
+        unknown: The API's names of fields that are given, but known only later.
+        allow_surplus: Whether a field that the shape lacks is meant.
+    """
+    shape = SHAPES.get(secret_type)
+    if shape is None:
+        return
+    known = shape.wire_fields()
+    given = {*payload, *unknown}
+    for name, f in known.items():
+        value = payload.get(name)
+        if name in payload and not isinstance(value, str):
+            yield f.name, f"must be text, got {shape_of(value)}"
+        elif value == "":
+            yield f.name, "must not be empty"
+        elif name not in given and f.default is MISSING:
+            yield f.name, f"is required by {shape.__name__}"
+    if shape.any_of and not given & set(shape.any_of):
+        choice = " or ".join(known[name].name for name in shape.any_of)
+        yield known[shape.any_of[0]].name, f"is missing: {shape.__name__} needs {choice}"
+    if not allow_surplus:
+        for name in sorted(given - known.keys()):
+            yield name, f"is not a field of {shape.__name__}{nearest(name, known)}"

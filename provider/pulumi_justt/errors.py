@@ -1,0 +1,188 @@
+"""Every error a user can meet, and all wording that errors share.
+
+This module knows no HTTP library, no Pulumi and no settings: whoever raises hands in the facts.
+
+    JusttError
+    ├── InvalidSettings     the configuration cannot be used as it is
+    ├── StateConflict       the recorded state and the configuration speak of different things
+    └── RequestError        a request did not do what it was sent for
+        ├── Refused         the API answered that it won't
+        ├── Unreachable     no answer could be had, and nothing was changed by asking
+        ├── Misunderstood   an answer came that has no documented shape
+        └── AmbiguousCreate a create may or may not have happened
+
+Texts have one form: what we tried, what came back, the vendor's errorId, what to do next. No text holds a credential:
+vendor messages pass through `quotable` first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+__all__ = [
+    "AmbiguousCreate",
+    "InvalidSettings",
+    "JusttError",
+    "Misunderstood",
+    "Refused",
+    "RequestError",
+    "StateConflict",
+    "Unreachable",
+]
+
+_QUOTE_LIMIT = 300
+_REDACTED = "[secret]"
+_SHORTEST_SECRET = 3
+"""Shorter texts are no credentials, and hiding them would make any message unreadable; Pulumi draws the same line."""
+
+
+class JusttError(Exception):
+    """Base of all errors of this package; its text is one paragraph that may be shown to anyone."""
+
+
+class InvalidSettings(JusttError):
+    """The provider's configuration is missing something or contradicts itself."""
+
+
+class StateConflict(JusttError):
+    """The record in the stack's state belongs to something else than the configuration points at."""
+
+
+class RequestError(JusttError):
+    """A request did not do what it was sent for.
+
+    Args:
+        tried: What the request was for, named by external identifier or id.
+        came_back: What was received instead of success.
+        cure: What the user can do about it, as a full sentence.
+        error_id: The vendor's errorId, for their support.
+    """
+
+    def __init__(self, tried: str, came_back: str, cure: str, error_id: str | None = None) -> None:
+        self.tried = tried
+        self.came_back = came_back
+        self.cure = cure
+        self.error_id = error_id
+        named = f" (errorId {error_id})" if error_id else ""
+        super().__init__(f"{tried}: {came_back}{named}. {cure}")
+
+
+class Refused(RequestError):
+    """The API answered with a status that means no.
+
+    Args:
+        tried: What the request was for.
+        came_back: The status and the vendor's words, already made quotable.
+        cure: What the user can do about it.
+        error_id: The vendor's errorId.
+        status: The HTTP status.
+        after_unanswered: Whether an earlier try of the same request was sent and never answered, so that it may be the
+            reason for this refusal.
+    """
+
+    def __init__(  # noqa: PLR0913 - the facts of one answer
+        self, tried: str, came_back: str, cure: str, error_id: str | None, *, status: int, after_unanswered: bool
+    ) -> None:
+        self.status = status
+        self.after_unanswered = after_unanswered
+        super().__init__(tried, came_back, cure, error_id)
+
+
+class Unreachable(RequestError):
+    """No usable answer came within the tries and the deadline of the retry policy."""
+
+
+class Misunderstood(RequestError):
+    """A success came back in a shape that the vendor does not document."""
+
+
+class AmbiguousCreate(RequestError):
+    """A create was sent and its outcome is unknown: the integration may exist."""
+
+
+AMBIGUOUS_CURE = (
+    "The integration may or may not exist now, and nothing is in the state. Do not simply run again: look it up at "
+    "Justt first, and have it deactivated there before the next `pulumi up`."
+)
+
+MISUNDERSTOOD_CURE = "Nothing was changed in the state. Check justt:baseUrl for a proxy in between, then tell us."
+
+
+def refusal_cure(status: int, *, is_create: bool, key_origin: str, account: str | None, environment: str) -> str:
+    """Say what the user can do about an answer of *status*."""
+    where = f"account {account}" if account else "no account"
+    cures = {
+        401: (
+            f"The key came from {key_origin}. If it was rotated, refresh and destroy still use the old one from the "
+            "state: run `pulumi up` first, or add --run-program, or set JUSTT_API_KEY_OVERRIDE for this command."
+        ),
+        403: f"The key from {key_origin} may not do this, with {where}: check both.",
+        404: f"The key from {key_origin} does not see it, with {where}, in {environment}: check the three.",
+        413: "Shorten the credentials or the merchant account codes.",
+    }
+    if 300 <= status < 400:  # noqa: PLR2004 - the HTTP status class
+        return "A redirect is never followed with credentials: check justt:baseUrl."
+    if status in cures:
+        return cures[status]
+    if is_create:
+        return (
+            "Nothing was created: correct what it names and run again. If it says that the external identifier is "
+            "taken by the integration that is being replaced, give another one, or set delete_before_replace=True."
+        )
+    return "Nothing was changed: Justt's support can look it up."
+
+
+def unreachable_cure(base_url: str, *, is_unsent: bool, is_throttled: bool) -> str:
+    """Say what the user can do where no usable answer came."""
+    if is_unsent:
+        return f"Nothing was sent: check the network, proxies and the address {base_url}, then run the command again."
+    if is_throttled:
+        return (
+            "The account's quota is used up: run the command again later, or lower justt:requestsPerMinute in the "
+            "stacks that share the key."
+        )
+    return "The state keeps what it had: run the command again later."
+
+
+def quotable(text: str, secrets: Iterable[str]) -> str:
+    """Make foreign *text* fit for an error: one short line in which no item of *secrets* stands.
+
+    A server may echo what it was sent, so every secret is replaced, in its raw and in its JSON-escaped form.
+    """
+    for secret in sorted({s for s in secrets if len(s) >= _SHORTEST_SECRET}, key=len, reverse=True):
+        for form in (secret, json.dumps(secret)[1:-1]):
+            text = text.replace(form, _REDACTED)
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= _QUOTE_LIMIT else line[:_QUOTE_LIMIT] + "…"
+
+
+def shape_of(value: object, depth: int = 2) -> str:
+    """Describe the keys and types of *value*, never its values."""
+    if isinstance(value, Mapping):
+        if depth == 0:
+            return "an object"
+        shown = list(value.items())[:8]
+        keys = ", ".join(f"{quotable(str(k), ())[:40]}: {shape_of(v, depth - 1)}" for k, v in shown)
+        return f"{{{keys}{', …' if len(value) > len(shown) else ''}}}"
+    if isinstance(value, list):
+        return f"[{len(value)} of {shape_of(value[0], depth - 1) if value and depth else 'item'}]"
+    names = {str: "text", bool: "true/false", int: "number", float: "number", type(None): "null"}
+    return names.get(type(value), type(value).__name__)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return a hint that names the item of *known* nearest to *word*, or an empty text."""
+    by_folded = {_folded(item): item for item in known}
+    matches = get_close_matches(_folded(word), by_folded, n=1, cutoff=0.6)
+    return f" (did you mean {by_folded[matches[0]]!r}?)" if matches else ""
+
+
+def same_but_for_spelling(word: str, known: Iterable[str]) -> str | None:
+    """Return the item of *known* that differs from *word* only in case, dashes and underscores."""
+    return next((item for item in known if item != word and _folded(item) == _folded(word)), None)
+
+
+def _folded(word: str) -> str:
+    return word.lower().replace("_", "").replace("-", "")

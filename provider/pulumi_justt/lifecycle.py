@@ -1,0 +1,342 @@
+"""The core: what check, diff, create, read, update and delete mean for an integration. It knows no Pulumi.
+
+    call    what happens                                                                          requests
+    check   everything is validated at once; environment and account are filled in                0
+    diff    whatever was sent to the API: replace; the deactivation policy: update in place       0
+    create  POST; the id is returned at once, with status PENDING unless the answer says more     1
+    read    status and go-live date over the remembered rest; INACTIVE: gone                      1
+    update  only what is remembered                                                               0
+    delete  DELETE with the remembered deactivation policy; already INACTIVE: success             1
+
+The API never returns what it was given, so everything but status and go-live date is remembered in the state, and
+nothing leaves the state without proof: a 404 is none, because this API keeps every record that it ever had.
+
+Properties are mappings with the API's keys, as the state holds them; `UNKNOWN` stands for what a preview lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from pydantic import ValidationError
+
+from pulumi_justt import credentials
+from pulumi_justt.client import JusttClient
+from pulumi_justt.errors import JusttError, Refused, StateConflict, nearest, shape_of
+from pulumi_justt.models import SOURCES, UNKNOWN, Deactivation, Inputs, RemoteRecord, known_part, to_vendor_time
+from pulumi_justt.settings import Settings
+
+__all__ = ["Checked", "Integrations", "Properties"]
+
+Properties = Mapping[str, Any]
+
+_SENT = (
+    "externalIdentifier",
+    "integrationName",
+    "source",
+    "secretType",
+    "secretPayload",
+    "merchantAccountCodes",
+    "referenceAccountId",
+)
+"""What the API was told, with the account it was told for: none of it can be changed there."""
+
+_ARGUMENTS = {
+    "externalIdentifier": "external_identifier",
+    "integrationName": "integration_name",
+    "source": "source",
+    "secretType": "credentials",
+    "secretPayload": "credentials",
+    "merchantAccountCodes": "merchant_account_codes",
+    "referenceAccountId": "reference_account_id",
+    "environment": "environment",
+    "deactivation": "deactivation",
+    "deactivation.deactivationType": "deactivation.type",
+    "deactivation.afterDays": "deactivation.after_days",
+    "deactivation.deactivationDate": "deactivation.date",
+    "allowUnlisted": "allow_unlisted",
+}
+"""The user's own name of each property."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The properties to work with, and one text for each that cannot be used."""
+
+    inputs: dict[str, Any]
+    failures: list[str]
+
+
+@dataclass(frozen=True)
+class Integrations:
+    """The lifecycle of integrations under one configuration.
+
+    Args:
+        settings: The configuration.
+        client: Gives the client when a request is needed, so that previews need no key.
+        warn: Shows one line to the user.
+        now: The present moment.
+    """
+
+    settings: Settings
+    client: Callable[[], JusttClient]
+    warn: Callable[[str], None]
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+
+    def check(self, olds: Properties, news: Properties) -> Checked:
+        """Validate *news* and fill in the defaults, the same way every time and without I/O."""
+        inputs = _without_nulls(news)
+        codes = inputs.get("merchantAccountCodes")
+        if isinstance(codes, list) and all(isinstance(code, str) for code in codes):
+            inputs["merchantAccountCodes"] = sorted(codes)
+        for name in ("merchantAccountCodes", "allowUnlisted"):
+            if inputs.get(name) in ([], False):
+                del inputs[name]
+        is_account_explicit = "referenceAccountId" in inputs
+        if not is_account_explicit and self.settings.reference_account_id is not None:
+            inputs["referenceAccountId"] = self.settings.reference_account_id
+        inputs["environment"] = self.settings.environment
+        failures = [f"{name}: {text}" for name, text in _problems(inputs)]
+        failures += self._moves(olds, inputs, is_account_explicit=is_account_explicit)
+        return Checked(inputs, failures)
+
+    def diff(self, olds: Properties, news: Properties) -> list[str]:
+        """Return the paths in which *news* asks for another integration than the one recorded as *olds*."""
+        replaces = [path for name in _SENT for path in _changed(name, olds.get(name), news.get(name))]
+        if replaces and olds.get("deactivation") != news.get("deactivation"):
+            self.warn(
+                f"{_called(olds)} is replaced and its deactivation changes in the same update: the old integration "
+                "still follows the recorded deactivation. Apply the new one first, in an update of its own, if it is "
+                "meant for the old integration."
+            )
+        return replaces
+
+    def create(self, inputs: Properties) -> tuple[str, dict[str, Any]]:
+        """Create the integration, and return its id and what to remember."""
+        record = self.client().create_integration(Inputs.model_validate(inputs))
+        return record.integration_id, {**inputs, "integrationId": record.integration_id, **_observed(record)}
+
+    def read(self, integration_id: str, olds: Properties) -> dict[str, Any] | None:
+        """Return what is remembered with the present status, or None if the integration is gone for good.
+
+        Without a remembered external identifier the record belongs to someone else and is only looked at: then the
+        status INACTIVE is a status like any other.
+        """
+        is_managed = "externalIdentifier" in olds
+        tried = f"reading {_called(olds, integration_id)}"
+        self._require_same_environment(tried, olds)
+        account = olds.get("referenceAccountId", None if is_managed else self.settings.reference_account_id)
+        try:
+            record = self.client().get_integration(integration_id, tried=tried, account=account)
+        except Refused as refused:
+            self._settle_missing(refused)
+            return None
+        if record.is_inactive and is_managed:
+            self.warn(
+                f"{_called(olds, integration_id)} is INACTIVE at Justt, which is final: it leaves the state, and the "
+                "next `pulumi up` creates a new one if the program still has it."
+            )
+            return None
+        if record.status != olds.get("status", record.status):
+            # The engine shows a change of outputs in no refresh, and a FAILED integration must not pass unseen.
+            self.warn(f"{_called(olds, integration_id)} is {record.status} now, was {olds['status']}.")
+        remembered = {name: value for name, value in olds.items() if name not in ("status", "goLiveDate")}
+        if not is_managed:
+            remembered |= {"source": record.source, "environment": self.settings.environment}
+            if account is not None:
+                remembered["referenceAccountId"] = account
+        return {**remembered, "integrationId": integration_id, **_observed(record)}
+
+    def update(self, integration_id: str, olds: Properties, news: Properties) -> dict[str, Any]:
+        """Remember *news*; nothing that the API was told differs, or it would have been a replacement."""
+        self._require_same_environment(f"updating {_called(olds, integration_id)}", olds)
+        return {**{name: value for name, value in olds.items() if name not in _ARGUMENTS}, **news}
+
+    def delete(self, integration_id: str, olds: Properties) -> None:
+        """Deactivate the integration as its remembered policy says."""
+        tried = f"deactivating {_called(olds, integration_id)}"
+        self._require_same_environment(tried, olds)
+        account = olds.get("referenceAccountId")
+        policy = Deactivation.model_validate(olds.get("deactivation", {}))
+        now = self.now()
+        moment = policy.moment(now)
+        if moment < now:
+            self.warn(f"{tried}: its deactivation date {to_vendor_time(moment)} has passed, so it stops now.")
+            moment = now
+        try:
+            self.client().deactivate_integration(
+                integration_id,
+                tried=tried,
+                account=account,
+                deactivation_type=policy.deactivation_type,
+                deactivation_date=to_vendor_time(moment),
+            )
+        except Refused as refused:
+            if self._settle_missing(refused, raise_others=False) or self._has_stopped(integration_id, account, refused):
+                return
+            if refused.after_unanswered and moment > now:
+                self.warn(
+                    f"{tried}: an earlier try was never answered, and this one was refused ({refused.came_back}); "
+                    f"taken as scheduled for {to_vendor_time(moment)}. Look it up at Justt after that date."
+                )
+                return
+            raise
+
+    def _moves(self, olds: Properties, inputs: Properties, *, is_account_explicit: bool) -> Iterator[str]:
+        """Yield why *inputs* may not follow *olds*: a stray setting must not replace a fleet."""
+        recorded = olds.get("environment", self.settings.environment)
+        if recorded != self.settings.environment:
+            yield (
+                f"environment: this integration was created in {recorded}, and the configuration says "
+                f"{self.settings.environment}: use another stack for each environment"
+            )
+        if not olds or is_account_explicit:
+            return
+        before, after = olds.get("referenceAccountId"), inputs.get("referenceAccountId")
+        if before != after:
+            yield (
+                f"reference_account_id: the default account changed from {before or 'none'} to {after or 'none'}, "
+                "which would replace this integration: restore justt:referenceAccountId, or give the account to the "
+                "resource itself if the move is meant (`pulumi up --replace` with its URN moves it to no account)"
+            )
+
+    def _require_same_environment(self, tried: str, olds: Properties) -> None:
+        recorded = olds.get("environment", self.settings.environment)
+        if recorded != self.settings.environment:
+            raise StateConflict(
+                f"{tried}: it was recorded in {recorded}, and the configuration says {self.settings.environment}. "
+                "Nothing was sent. Set justt:environment and justt:baseUrl (or their variables) back for this stack."
+            )
+
+    def _settle_missing(self, refused: Refused, *, raise_others: bool = True) -> bool:
+        """Return whether *refused* means that the integration is gone, because the user said so.
+
+        Raises:
+            StateConflict: It is a 404, and the user did not.
+        """
+        if refused.status != 404:  # noqa: PLR2004 - the HTTP status
+            if raise_others:
+                raise refused
+            return False
+        if self.settings.missing_is_gone:
+            self.warn(f"{refused.tried}: {refused.came_back}; taken as gone because JUSTT_ON_MISSING=gone.")
+            return True
+        raise StateConflict(
+            f"{refused} It stays in the state, because Justt keeps every record and so a 404 does not prove that it is "
+            "gone. If it is (a sandbox that was wiped), repeat this refresh or destroy with JUSTT_ON_MISSING=gone, or "
+            "run `pulumi state delete` with its URN."
+        ) from None
+
+    def _has_stopped(self, integration_id: str, account: str | None, refused: Refused) -> bool:
+        """Return whether the integration is INACTIVE already, which explains why its deactivation was refused."""
+        if refused.status in (401, 403):
+            return False
+        try:
+            record = self.client().get_integration(integration_id, tried=refused.tried, account=account)
+        except JusttError:
+            # The refusal is what the user has to know; that it could not be explained adds nothing.
+            return False
+        return record.is_inactive
+
+
+def _observed(record: RemoteRecord) -> dict[str, Any]:
+    observed = {"status": record.status}
+    if record.go_live_date is not None:
+        observed["goLiveDate"] = record.go_live_date
+    return observed
+
+
+def _called(properties: Properties, integration_id: str = "") -> str:
+    """Name an integration as the user knows it."""
+    integration_id = integration_id or str(properties.get("integrationId", ""))
+    if "externalIdentifier" not in properties:
+        return f"integration {integration_id}"
+    return f"the {properties.get('source')} integration {properties['externalIdentifier']!r} ({integration_id})"
+
+
+def _without_nulls(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_nulls(item) if isinstance(item, Mapping) else item
+        for name, item in value.items()
+        if item is not None
+    }
+
+
+def _changed(path: str, old: object, new: object) -> Iterator[str]:
+    """Yield the paths at or below *path* that differ; what is unknown may differ."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in sorted({*old, *new}):
+            yield from _changed(f"{path}.{name}", old.get(name), new.get(name))
+    elif isinstance(old, list) and isinstance(new, list) and UNKNOWN not in new:
+        if sorted(map(str, old)) != sorted(map(str, new)):
+            yield path
+    elif new is UNKNOWN or old != new:
+        yield path
+
+
+def _problems(inputs: Properties) -> Iterator[tuple[str, str]]:
+    """Yield the user's name of each property that cannot be used, with the reason."""
+    known, unknown = known_part(inputs)
+    for name in sorted(known.keys() - _ARGUMENTS.keys()):
+        yield name, f"is not an argument{nearest(name, _ARGUMENTS.values())}"
+    try:
+        Inputs.model_validate(known)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_context=True, include_input=True):
+            path = ".".join(str(part) for part in fault["loc"] if isinstance(part, str))
+            if path == "secretType" and fault["type"] == "missing":
+                continue  # it comes with the credentials, which are missing too
+            if not (fault["type"] == "missing" and path in unknown):
+                yield _argument(path), _reason(fault["type"], fault.get("ctx", {}), fault["input"], fault["msg"])
+    may_be_unlisted = inputs.get("allowUnlisted") in (True, UNKNOWN)
+    yield from _unlisted("source", known.get("source"), SOURCES, may_be_unlisted=may_be_unlisted)
+    yield from _unlisted("credentials", known.get("secretType"), credentials.SHAPES, may_be_unlisted=may_be_unlisted)
+    secret_type, payload = known.get("secretType"), known.get("secretPayload")
+    if isinstance(secret_type, str) and isinstance(payload, Mapping):
+        later = {path.split(".")[1] for path in unknown if path.startswith("secretPayload.")}
+        for name, text in credentials.problems(secret_type, payload, unknown=later, allow_surplus=may_be_unlisted):
+            yield f"credentials.{name}", text
+
+
+def _argument(path: str) -> str:
+    head, _, rest = path.partition(".")
+    return _ARGUMENTS.get(path) or f"{_ARGUMENTS.get(head, head)}{f'.{rest}' if rest else ''}"
+
+
+def _unlisted(name: str, value: object, listed: Collection[str], *, may_be_unlisted: bool) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str) and value and value not in listed and not may_be_unlisted:
+        what = "the secret type " if name == "credentials" else ""
+        yield (
+            name,
+            (
+                f"{what}{value!r} is not in Justt's list ({', '.join(listed)}){nearest(value, listed)} "
+                "If Justt takes it by now, say allow_unlisted=True"
+            ),
+        )
+
+
+def _reason(kind: str, context: Mapping[str, Any], value: object, message: str) -> str:
+    """Say in the user's words what is wrong; never with a value, which may be a secret."""
+    if kind == "missing":
+        return "is required"
+    if kind == "string_too_short":
+        return "must not be empty" if value == "" else f"must have at least {context['min_length']} characters"
+    if kind == "string_too_long":
+        return f"must have 1 to {context['max_length']} characters, has {len(str(value))}"
+    wanted = {
+        "string_type": "text",
+        "int_type": "a whole number",
+        "int_from_float": "a whole number",
+        "list_type": "a list of texts",
+        "bool_type": "true or false",
+        "dict_type": "an object",
+        "model_type": "an object",
+        "model_attributes_type": "an object",
+    }
+    if kind in wanted:
+        return f"must be {wanted[kind]}, got {shape_of(value)}"
+    # The remaining messages (literal values, bounds, our own) state the rule and hold no input.
+    return message[0].lower() + message[1:]

@@ -1,0 +1,65 @@
+"""The client's share of the vendor's quota: at most so many requests in any 60 seconds.
+
+The vendor counts 1,000 requests a minute and answers 429 beyond. This limiter is a sliding window, not a token bucket:
+below the limit requests go out as fast as they come, and no 60 seconds ever hold more than the limit. It knows nothing
+of HTTP; one is shared by all threads that use one key at one URL.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+__all__ = ["WINDOW_SECONDS", "RateLimiter"]
+
+WINDOW_SECONDS = 60.0
+
+
+class RateLimiter:
+    """A sliding window over the last 60 seconds, with a common pause.
+
+    Args:
+        per_minute: Requests allowed in any 60 seconds.
+        clock: Monotonic seconds.
+        sleep: Blocks the calling thread for some seconds.
+    """
+
+    def __init__(
+        self,
+        per_minute: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._per_minute = per_minute
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._granted: deque[float] = deque()
+        self._paused_until = float("-inf")
+
+    def acquire(self) -> float:
+        """Block until one more request may be sent, and return the seconds that took."""
+        started = self._clock()
+        while (wait := self._try_acquire()) > 0:
+            self._sleep(wait)
+        return self._clock() - started
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody send anything for *seconds* from now: others share the quota, and it is used up."""
+        with self._lock:
+            self._paused_until = max(self._paused_until, self._clock() + seconds)
+
+    def _try_acquire(self) -> float:
+        with self._lock:
+            now = self._clock()
+            while self._granted and now - self._granted[0] >= WINDOW_SECONDS:
+                self._granted.popleft()
+            wait = self._paused_until - now
+            if len(self._granted) >= self._per_minute:
+                wait = max(wait, WINDOW_SECONDS - (now - self._granted[0]))
+            if wait <= 0:
+                self._granted.append(now)
+            return wait

@@ -1,0 +1,151 @@
+"""What the core works on: inputs, the deactivation policy, and what the API records. No Pulumi, no HTTP.
+
+Python reads snake_case; the API's camelCase exists only as aliases, and it is what the stack's state holds. An absent
+value is absent, never null, because the API refuses null; a key that is absent from old state equals its default.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from enum import Enum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Secret, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+__all__ = ["UNKNOWN", "Deactivation", "Environment", "Inputs", "RemoteRecord", "Unknown", "to_vendor_time"]
+
+Environment = Literal["production", "sandbox", "simulator"]
+
+SOURCES: Final = ("stripe", "braintree", "paypal", "adyen", "justt_sandbox")
+"""The vendor's list of payment service providers."""
+
+_VENDOR_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
+
+
+class Unknown(Enum):
+    """The type of `UNKNOWN`, a value that a preview does not have yet."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN: Final = Unknown.UNKNOWN
+
+
+def to_vendor_time(moment: datetime) -> str:
+    """Write *moment* as the vendor's guide on data conventions wants it: ISO 8601, UTC, whole seconds."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def from_vendor_time(text: str) -> datetime:
+    """Read a moment in the vendor's form.
+
+    Raises:
+        ValueError: *text* is no such moment.
+    """
+    if not _VENDOR_TIME.fullmatch(text):
+        raise ValueError(text)
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+
+
+def _vendor_time(text: str) -> str:
+    try:
+        from_vendor_time(text)
+    except ValueError:
+        raise PydanticCustomError("vendor_time", "must be a moment in UTC such as 2027-01-31T00:00:00Z") from None
+    return text
+
+
+def _header_text(text: str) -> str:
+    if not all("!" <= c <= "~" for c in text):
+        raise PydanticCustomError("header_text", "must be visible ASCII without spaces: it is sent as a header")
+    return text
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, frozen=True, hide_input_in_errors=True, populate_by_name=True, strict=True
+    )
+
+
+class Deactivation(_Model):
+    """When an integration stops, once it is deleted or replaced.
+
+    Args:
+        deactivation_type: Which date of a chargeback the moment is compared with.
+        after_days: Days between the deletion and the moment; 0 where neither is given.
+        deactivation_date: The moment itself.
+    """
+
+    deactivation_type: Literal["postingDate", "dueDate"] = "postingDate"
+    after_days: Annotated[int, Field(ge=0, le=3650)] | None = None
+    deactivation_date: Annotated[str, AfterValidator(_vendor_time)] | None = None
+
+    @model_validator(mode="after")
+    def _one_moment(self) -> Deactivation:
+        if self.after_days is not None and self.deactivation_date is not None:
+            raise PydanticCustomError("one_moment", "takes date or after_days, not both")
+        return self
+
+    def moment(self, now: datetime) -> datetime:
+        """Return the moment that a deletion at *now* asks for; it may have passed."""
+        if self.deactivation_date is not None:
+            return from_vendor_time(self.deactivation_date)
+        return now + timedelta(days=self.after_days or 0)
+
+
+class Inputs(_Model):
+    """Everything a program says about an integration, defaults filled in."""
+
+    external_identifier: Annotated[str, Field(min_length=1, max_length=255)]
+    integration_name: Annotated[str, Field(min_length=1)]
+    source: Annotated[str, Field(min_length=1)]
+    secret_type: Annotated[str, Field(min_length=1)]
+    secret_payload: dict[str, Secret[Any]]
+    merchant_account_codes: list[Annotated[str, Field(min_length=1)]] | None = None
+    reference_account_id: Annotated[str, Field(min_length=1), AfterValidator(_header_text)] | None = None
+    environment: Environment
+    deactivation: Deactivation | None = None
+    allow_unlisted: bool = False
+
+    def reveal_payload(self) -> dict[str, Any]:
+        """Return the credentials in clear. The only place where they are unwrapped, for the request that sends them."""
+        return {name: value.get_secret_value() for name, value in self.secret_payload.items()}
+
+
+class RemoteRecord(_Model):
+    """What the API tells of an integration: the only things that can be read back."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    integration_id: Annotated[str, Field(min_length=1)]
+    source: str
+    status: Annotated[str, Field(min_length=1)]
+    go_live_date: str | None = None
+
+    @property
+    def is_inactive(self) -> bool:
+        """Whether it was deactivated; a record in this status never comes back."""
+        return self.status == "INACTIVE"
+
+
+def known_part(value: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Any], set[str]]:
+    """Split *value* into what is known and the dotted paths of what is not.
+
+    A list with an unknown item is unknown as a whole, since neither its order nor its length can be relied on.
+    """
+    known: dict[str, Any] = {}
+    unknown: set[str] = set()
+    for key, item in value.items():
+        path = f"{prefix}{key}"
+        if item is UNKNOWN or (isinstance(item, list) and any(part is UNKNOWN for part in item)):
+            unknown.add(path)
+        elif isinstance(item, Mapping):
+            known[key], deeper = known_part(item, f"{path}.")
+            unknown |= deeper
+        else:
+            known[key] = item
+    return known, unknown

@@ -1,0 +1,179 @@
+"""The dynamic provider: what the Pulumi engine calls. It translates, and decides nothing about Justt.
+
+The state of every stack names a class of this module by its dotted path, so that path never changes, and its instances
+have no attributes when they are stored: code that is installed later then serves state that was written earlier. Only
+the provider process runs the methods, so only they import the core with its HTTP and validation libraries.
+
+Three habits of the engine and its SDK shape the code: numbers arrive as floats, unknown values as `Unknown` objects
+anywhere in a property, and an exception is shown with its whole traceback.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+from pulumi.output import UNKNOWN as ENGINE_UNKNOWN
+from pulumi.output import Unknown as EngineUnknown
+
+from pulumi_justt.errors import InvalidSettings, JusttError
+
+if TYPE_CHECKING:
+    from pulumi_justt.lifecycle import Integrations
+
+__all__ = ["IntegrationProvider"]
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+_PROVIDER_KEY = "__provider"
+
+
+class _TerminalError(Exception):
+    """What the engine prints: `error: JusttError: <text>`, without the module that a traceback would name."""
+
+
+_TerminalError.__name__ = _TerminalError.__qualname__ = "JusttError"
+_TerminalError.__module__ = "builtins"
+
+
+def _bounded(method: _Method) -> _Method:
+    """Turn every exception of *method* into one paragraph that holds no credential."""
+
+    @functools.wraps(method)
+    def wrapper(*args: object, **kwargs: object) -> object:
+        try:
+            return method(*args, **kwargs)
+        except JusttError as error:
+            raise _TerminalError(_with_debug(str(error), error)) from None
+        except BaseException as error:  # noqa: BLE001 - anything that is no Exception would hang the engine
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            raise _TerminalError(
+                _with_debug(
+                    # Its own text stays out: a library's message may quote the value that it choked on.
+                    f"{method.__name__}: an error inside pulumi-justt, {type(error).__name__} at "
+                    f"{Path(where.filename).name}:{where.lineno}. Nothing of it was your fault; run again with "
+                    "JUSTT_DEBUG=1 and report what it prints.",
+                    error,
+                )
+            ) from None
+
+    return cast("_Method", wrapper)
+
+
+def _with_debug(text: str, error: BaseException) -> str:
+    if os.environ.get("JUSTT_DEBUG") != "1":
+        return text
+    return f"{text}\n{''.join(traceback.format_tb(error.__traceback__))}"
+
+
+class IntegrationProvider(ResourceProvider):
+    """The provider of `PaymentIntegration`."""
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Take the stack's configuration; it is judged when a call needs it, so that previews work without a key."""
+        # Errors are one paragraph of text already: the frames above them are the SDK's and ours.
+        sys.tracebacklimit = 0
+        # The SDK offers no way to list keys, and a misspelt one must not pass unseen.
+        self._config = dict(req.config._props)  # noqa: SLF001
+
+    @functools.cached_property
+    def _core(self) -> Integrations:
+        from pulumi_justt.client import shared_client  # noqa: PLC0415 - see the module docstring
+        from pulumi_justt.lifecycle import Integrations  # noqa: PLC0415
+        from pulumi_justt.settings import NAMESPACE, Settings  # noqa: PLC0415
+
+        prefix = f"{NAMESPACE}:"
+        config = getattr(self, "_config", {})
+        settings = Settings.load(
+            {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}, os.environ
+        )
+        return Integrations(settings, client=functools.partial(shared_client, settings), warn=_warn)
+
+    @_bounded
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Validate the inputs, and fill in the defaults."""
+        try:
+            core = self._core
+        except InvalidSettings as error:
+            return CheckResult(news, [_failure(str(error))])
+        checked = core.check(_decode(olds), _decode(news))
+        return CheckResult(_encode(checked.inputs), [_failure(text) for text in checked.failures])
+
+    @_bounded
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        """Say which changes need another integration; which changes there are, the engine finds by itself."""
+        return DiffResult(changes=None, replaces=self._core.diff(_decode(olds), _decode(news)))
+
+    @_bounded
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Create the integration."""
+        integration_id, outs = self._core.create(_decode(props))
+        return CreateResult(integration_id, outs)
+
+    @_bounded
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Read the integration's status."""
+        outs = self._core.read(id_, _decode(props))
+        # The inputs stay as they are: what the API was given cannot be read back.
+        return ReadResult(None, {}) if outs is None else ReadResult(id_, outs)
+
+    @_bounded
+    def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Remember the inputs."""
+        return UpdateResult(self._core.update(id_, _decode(olds), _decode(news)))
+
+    @_bounded
+    def delete(self, id_: str, props: dict[str, Any]) -> None:
+        """Deactivate the integration."""
+        self._core.delete(id_, _decode(props))
+
+
+def _failure(text: str) -> CheckFailure:
+    # With a property's name the engine would print its value, secrets included.
+    return CheckFailure("", text)
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"warning: {text}\n")
+
+
+def _decode(props: Mapping[str, Any]) -> dict[str, Any]:
+    from pulumi_justt.models import UNKNOWN  # noqa: PLC0415 - see the module docstring
+
+    def decoded(value: object) -> object:
+        if isinstance(value, EngineUnknown):
+            return UNKNOWN
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        if isinstance(value, Mapping):
+            return {name: decoded(item) for name, item in value.items()}
+        return [decoded(item) for item in value] if isinstance(value, list) else value
+
+    return {name: decoded(value) for name, value in props.items() if name != _PROVIDER_KEY}
+
+
+def _encode(props: Mapping[str, Any]) -> dict[str, Any]:
+    from pulumi_justt.models import UNKNOWN  # noqa: PLC0415 - see the module docstring
+
+    def encoded(value: object) -> object:
+        if value is UNKNOWN:
+            return ENGINE_UNKNOWN
+        if isinstance(value, Mapping):
+            return {name: encoded(item) for name, item in value.items()}
+        return [encoded(item) for item in value] if isinstance(value, list) else value
+
+    return {name: encoded(value) for name, value in props.items()}

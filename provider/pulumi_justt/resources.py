@@ -1,0 +1,287 @@
+"""What programs construct. Each resource hands its arguments to the engine under the API's names, secrets marked.
+
+Programs start fast because nothing here imports the core: validation happens in the provider process, at check.
+"""
+
+from __future__ import annotations
+
+import pickle
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pulumi
+from pulumi import CustomResource, Input, Output, ResourceOptions
+from pulumi.dynamic import Resource
+from pulumi.runtime.config import get_config, is_config_secret
+
+from pulumi_justt.credentials import Credentials, Shape, Unlisted, from_wire, is_identifier
+from pulumi_justt.property_paths import with_checked_paths
+from pulumi_justt.provider import IntegrationProvider
+
+__all__ = ["Deactivation", "DeactivationType", "PaymentIntegration", "Source"]
+
+Source = Literal["stripe", "braintree", "paypal", "adyen", "justt_sandbox"]
+"""The payment service providers that the vendor lists."""
+
+DeactivationType = Literal["postingDate", "dueDate"]
+"""Which date of a chargeback is compared with the moment of deactivation."""
+
+# What `pulumi.dynamic` would pickle anew for every resource. The protocol is fixed because Python 3.14 changed its
+# default, and another blob would show up as a change of every resource when a program moves to it.
+_PROVIDER = b64encode(pickle.dumps(IntegrationProvider(), protocol=4)).decode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deactivation:
+    """When an integration stops, once it is deleted or replaced: at once, some days later, or at a date.
+
+    Args:
+        type: Which date of a chargeback is compared with that moment.
+        after_days: Whole days between the deletion and that moment.
+        date: That moment, in UTC, such as `2027-01-31T00:00:00Z`; instead of *after_days*.
+    """
+
+    type: Input[DeactivationType] = "postingDate"
+    after_days: Input[int] | None = None
+    date: Input[str] | None = None
+
+
+class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
+    """A connection between a payment service provider and Justt.
+
+    The API can create an integration and deactivate it, and nothing else: a change of any argument but *deactivation*
+    and *allow_unlisted* creates another integration, and deactivates this one afterwards. Arguments are validated
+    before any request, by `pulumi preview` too.
+
+    Args:
+        resource_name: The resource's name in the stack.
+        external_identifier: Your own identifier of the connection, 1 to 255 characters.
+        integration_name: The name shown at Justt. The API has no rename, so that a new name is a replacement too.
+        source: The payment service provider.
+        credentials: How Justt signs in there; see `pulumi_justt.credentials`.
+        merchant_account_codes: The merchant accounts covered; their order means nothing.
+        reference_account_id: The account at Justt that the integration belongs to, where one key spans several. Default
+            is the configuration's `justt:referenceAccountId`.
+        deactivation: When the integration stops, once it is deleted or replaced; default is at once.
+        allow_unlisted: Whether a source or credentials outside of the vendor's lists are meant.
+        opts: Options of the resource. Property paths in them are checked.
+
+    Raises:
+        TypeError: *credentials* or *deactivation* is not of its class.
+        ValueError: A property path in *opts* matches nothing.
+        pulumi.RunError: The API key stands in the stack's configuration in plain text.
+    """
+
+    def __init__(  # noqa: PLR0913 - the API's fields
+        self,
+        resource_name: str,
+        *,
+        external_identifier: Input[str],
+        integration_name: Input[str],
+        source: Source | Input[str],
+        credentials: Credentials,
+        merchant_account_codes: Input[Sequence[Input[str]]] | None = None,
+        reference_account_id: Input[str] | None = None,
+        deactivation: Deactivation | None = None,
+        allow_unlisted: Input[bool] = False,
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        _require_credentials(credentials)
+        secret_type, payload = credentials.wire()
+        self._register(
+            resource_name,
+            {
+                "externalIdentifier": external_identifier,
+                "integrationName": integration_name,
+                "source": source,
+                "secretType": secret_type,
+                "secretPayload": {
+                    name: value if is_identifier(secret_type, name) else Output.secret(value)
+                    for name, value in payload.items()
+                },
+                "merchantAccountCodes": merchant_account_codes,
+                "referenceAccountId": reference_account_id,
+                "deactivation": _deactivation_properties(deactivation),
+                "allowUnlisted": allow_unlisted or None,
+            },
+            with_checked_paths(opts, secret_type),
+        )
+
+    @classmethod
+    def get(
+        cls,
+        resource_name: str,
+        id: Input[str],  # noqa: A002 - Pulumi's own name for it
+        *,
+        reference_account_id: Input[str] | None = None,
+        opts: ResourceOptions | None = None,
+    ) -> PaymentIntegration:
+        """Look at an integration that exists and stays someone else's.
+
+        Its status, go-live date and source are read on every preview and update; what the API never returns is None.
+
+        Args:
+            resource_name: The resource's name in the stack.
+            id: The integration's id at Justt.
+            reference_account_id: The account at Justt that it belongs to; default is the configuration's.
+            opts: Options of the resource.
+        """
+        looked_up = cls.__new__(cls)
+        looked_up._register(  # noqa: SLF001 - an alternative constructor
+            resource_name,
+            {"referenceAccountId": reference_account_id},
+            ResourceOptions.merge(opts, ResourceOptions(id=id)),
+        )
+        return looked_up
+
+    def _register(self, resource_name: str, properties: dict[str, Any], opts: ResourceOptions | None) -> None:
+        _refuse_plain_api_key()
+        # Not dynamic.Resource.__init__: it does what follows, but with a blob made anew for each resource.
+        CustomResource.__init__(
+            self,
+            f"pulumi-python:{self._resource_type_name}",
+            resource_name,
+            {**dict.fromkeys(_PROPERTIES), **properties, "__provider": Output.secret(_PROVIDER)},
+            opts,
+        )
+
+    @property
+    @pulumi.getter(name="integrationId")
+    def integration_id(self) -> Output[str]:
+        """The id at Justt; also the resource's id."""
+        return self._output("integrationId")
+
+    @property
+    @pulumi.getter
+    def status(self) -> Output[str]:
+        """PENDING, SUCCESSFUL, FAILED or INACTIVE, as of the last create or refresh."""
+        return self._output("status")
+
+    @property
+    @pulumi.getter(name="goLiveDate")
+    def go_live_date(self) -> Output[str | None]:
+        """The moment from which the integration works; None until it is known."""
+        return self._output("goLiveDate")
+
+    @property
+    @pulumi.getter
+    def environment(self) -> Output[str]:
+        """The vendor's environment that the integration lives in."""
+        return self._output("environment")
+
+    @property
+    @pulumi.getter(name="externalIdentifier")
+    def external_identifier(self) -> Output[str]:
+        """As given."""
+        return self._output("externalIdentifier")
+
+    @property
+    @pulumi.getter(name="integrationName")
+    def integration_name(self) -> Output[str]:
+        """As given."""
+        return self._output("integrationName")
+
+    @property
+    @pulumi.getter
+    def source(self) -> Output[str]:
+        """As given."""
+        return self._output("source")
+
+    @property
+    def credentials(self) -> Output[Credentials | None]:
+        """As given, as one secret; `.apply(lambda c: c.api_key)` takes a field out of it."""
+        return Output.all(self._output("secretType"), self._output("secretPayload")).apply(
+            lambda both: None if None in both else from_wire(both[0], both[1])
+        )
+
+    @property
+    @pulumi.getter(name="merchantAccountCodes")
+    def merchant_account_codes(self) -> Output[Sequence[str] | None]:
+        """As given, sorted."""
+        return self._output("merchantAccountCodes")
+
+    @property
+    @pulumi.getter(name="referenceAccountId")
+    def reference_account_id(self) -> Output[str | None]:
+        """As given, or the configuration's default."""
+        return self._output("referenceAccountId")
+
+    @property
+    def deactivation(self) -> Output[Deactivation | None]:
+        """As given."""
+        return self._output("deactivation").apply(lambda recorded: recorded and _deactivation(recorded))
+
+    @property
+    def allow_unlisted(self) -> Output[bool]:
+        """As given."""
+        return self._output("allowUnlisted").apply(bool)
+
+    def _output(self, name: str) -> Output[Any]:
+        output: Output[Any] = self.__dict__[name]
+        return output
+
+
+_PROPERTIES = (
+    "externalIdentifier",
+    "integrationName",
+    "source",
+    "secretType",
+    "secretPayload",
+    "merchantAccountCodes",
+    "referenceAccountId",
+    "deactivation",
+    "allowUnlisted",
+    "environment",
+    "integrationId",
+    "status",
+    "goLiveDate",
+)
+"""All properties, given or not: the SDK makes an attribute of each that it is told of."""
+
+
+def _require_credentials(value: object) -> None:
+    if isinstance(value, (Shape, Unlisted)):
+        return
+    if isinstance(value, Output):
+        raise TypeError(
+            "credentials must be an instance of a class in pulumi_justt.credentials; for an Output of the whole set "
+            "use that class's from_output, such as credentials.ApiKeyOnly.from_output(output)"
+        )
+    raise TypeError(
+        "credentials must be an instance of a class in pulumi_justt.credentials, such as "
+        f"credentials.ApiKeyOnly(api_key=...); got {type(value).__name__}"
+    )
+
+
+def _deactivation_properties(value: object) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    if not isinstance(value, Deactivation):
+        raise TypeError(f"deactivation must be a Deactivation(...); got {type(value).__name__}")
+    properties = {
+        "deactivationType": value.type,
+        "afterDays": value.after_days,
+        "deactivationDate": value.date,
+    }
+    return {name: item for name, item in properties.items() if item is not None}
+
+
+def _deactivation(recorded: Mapping[str, Any]) -> Deactivation:
+    days = recorded.get("afterDays")
+    return Deactivation(
+        type=recorded["deactivationType"],
+        after_days=None if days is None else int(days),
+        date=recorded.get("deactivationDate"),
+    )
+
+
+def _refuse_plain_api_key() -> None:
+    # The provider process can't tell a secret setting from a plain one, and a plain one ends up readable in the state.
+    if get_config("justt:apiKey") is not None and not is_config_secret("justt:apiKey"):
+        raise pulumi.RunError(
+            "justt:apiKey stands in the stack's configuration in plain text. Run "
+            "`pulumi config set --secret justt:apiKey` and give it the key again; if the file was committed, have the "
+            "key replaced at Justt."
+        )

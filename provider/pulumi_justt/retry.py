@@ -1,0 +1,120 @@
+"""What to do after each try of a request: a pure policy, no clock, no network.
+
+    outcome of a try                                    GET          DELETE       POST
+    UNSENT      refused before it was sent              retry        retry        retry
+    THROTTLED   429                                     retry        retry        retry
+    UNANSWERED  5xx, reset, time-out after sending      retry        retry        ambiguous
+    REJECTED    any other status that is not 2xx        fail         fail         fail
+    UNREADABLE  2xx that does not say what it should    retry        done         ambiguous
+
+The API has no idempotency key, so a POST that may have been processed is never sent again by this policy. Retries end
+with the policy's tries or its deadline, whichever comes first; THROTTLED has its own number of tries, because it is an
+answer about the whole account and not a fault of the request. Waits grow exponentially with full jitter; a
+`Retry-After` that the server sent wins. The vendor asks for such a strategy on 5xx and documents no `Retry-After`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Literal
+
+__all__ = ["TABLE", "Action", "Decision", "Method", "Outcome", "RetryPolicy"]
+
+Method = Literal["GET", "DELETE", "POST"]
+
+
+class Outcome(Enum):
+    """How one try of a request ended, where it did not simply succeed."""
+
+    UNSENT = auto()
+    THROTTLED = auto()
+    UNANSWERED = auto()
+    REJECTED = auto()
+    UNREADABLE = auto()
+
+
+class Action(Enum):
+    """What follows from an outcome."""
+
+    RETRY = auto()
+    FAIL = auto()
+    DONE = auto()
+    AMBIGUOUS = auto()
+
+
+TABLE: dict[Outcome, dict[Method, Action]] = {
+    Outcome.UNSENT: {"GET": Action.RETRY, "DELETE": Action.RETRY, "POST": Action.RETRY},
+    Outcome.THROTTLED: {"GET": Action.RETRY, "DELETE": Action.RETRY, "POST": Action.RETRY},
+    Outcome.UNANSWERED: {"GET": Action.RETRY, "DELETE": Action.RETRY, "POST": Action.AMBIGUOUS},
+    Outcome.REJECTED: {"GET": Action.FAIL, "DELETE": Action.FAIL, "POST": Action.FAIL},
+    Outcome.UNREADABLE: {"GET": Action.RETRY, "DELETE": Action.DONE, "POST": Action.AMBIGUOUS},
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """An action, and the seconds to wait before it when it is a retry."""
+
+    action: Action
+    wait: float = 0.0
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often and how long to try.
+
+    Args:
+        tries: Tries of one request, the first one included, before a fault is final.
+        throttled_tries: Answers of 429 to one request before that is final.
+        base: Upper bound of the first wait, in seconds; each further one doubles it.
+        cap: Upper bound of any wait, in seconds.
+        throttled_cap: Upper bound of a wait after 429, in seconds: the vendor's quota is counted by the minute.
+        deadline: Seconds one request may take over all its tries; waiting for the rate limiter does not count.
+    """
+
+    tries: int = 6
+    throttled_tries: int = 10
+    base: float = 0.5
+    cap: float = 8.0
+    throttled_cap: float = 60.0
+    deadline: float = 120.0
+
+    def decide(  # noqa: PLR0913 - the facts of one try; a class for them would only rename the arguments
+        self,
+        method: Method,
+        outcome: Outcome,
+        *,
+        faults: int,
+        throttled: int,
+        elapsed: float,
+        retry_after: float | None,
+        random: Callable[[], float],
+    ) -> Decision:
+        """Decide what follows *outcome*.
+
+        Args:
+            method: The request's method.
+            outcome: How its latest try ended.
+            faults: How many of its tries ended badly so far, this one included, those with 429 not counted.
+            throttled: How many of its tries were answered with 429 so far.
+            elapsed: Seconds since its first try, without the time spent waiting for the limiter.
+            retry_after: What the server asked to wait, in seconds.
+            random: A source of uniform numbers in [0, 1).
+        """
+        action = TABLE[outcome][method]
+        if action is not Action.RETRY:
+            return Decision(action)
+        is_throttled = outcome is Outcome.THROTTLED
+        count, tries, cap = (
+            (throttled, self.throttled_tries, self.throttled_cap) if is_throttled else (faults, self.tries, self.cap)
+        )
+        if count >= tries:
+            return Decision(Action.FAIL)
+        bound = min(cap, self.base * 2.0 ** (count - 1))
+        wait = random() * bound if retry_after is None else retry_after
+        # A wait after 429 is served by the limiter, where everyone pauses, so it is not charged to this request.
+        if elapsed + (0.0 if is_throttled else wait) >= self.deadline:
+            return Decision(Action.FAIL)
+        return Decision(Action.RETRY, wait)

@@ -1,0 +1,222 @@
+"""The configuration: which keys there are, where each is looked up, and which combinations are refused.
+
+    key                        variable                     meaning
+    justt:apiKey               JUSTT_API_KEY                bearer key; previews need none
+    justt:environment          JUSTT_ENVIRONMENT            production (default) or sandbox
+    justt:baseUrl              JUSTT_BASE_URL               reach that environment by another URL
+    justt:referenceAccountId   none, on purpose             default account of resources that name none
+    justt:requestsPerMinute    JUSTT_REQUESTS_PER_MINUTE    share of the vendor's quota, default 950 of 1,000
+    justt:timeoutSeconds       JUSTT_TIMEOUT_SECONDS        one request, default 30
+
+The variable serves where the configuration has no value. Three variables have no key, because they are meant for one
+command: JUSTT_API_KEY_OVERRIDE wins over every other key, JUSTT_ON_MISSING=gone lets that command take a 404 as proof
+that an integration is gone, and JUSTT_DEBUG=1 shows tracebacks and one line for each request. The engine hands over all
+values as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Literal, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import SecretStr
+
+from pulumi_justt.errors import InvalidSettings, nearest
+from pulumi_justt.models import Environment
+
+__all__ = ["NAMESPACE", "Settings"]
+
+NAMESPACE = "justt"
+
+VENDOR_URLS: dict[str, str] = {
+    "production": "https://api.justt.ai/v1",
+    "sandbox": "https://api.justt.ai/v1/sandbox",
+}
+
+_VARIABLES = {
+    "apiKey": "JUSTT_API_KEY",
+    "environment": "JUSTT_ENVIRONMENT",
+    "baseUrl": "JUSTT_BASE_URL",
+    "referenceAccountId": None,
+    "requestsPerMinute": "JUSTT_REQUESTS_PER_MINUTE",
+    "timeoutSeconds": "JUSTT_TIMEOUT_SECONDS",
+}
+
+_T = TypeVar("_T", int, float)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The configuration of one run, verified.
+
+    Args:
+        environment: Which of the vendor's environments is meant; `simulator` for any loopback address.
+        base_url: Where it is reached, without a trailing slash.
+        reference_account_id: Default account of resources that name none.
+        requests_per_minute: Requests this process may send in any 60 seconds.
+        timeout_seconds: How long one request may take.
+        api_key: The bearer key, if there is one.
+        api_key_origin: The setting that it came from.
+        missing_is_gone: Whether a 404 proves that an integration is gone, for this one command.
+        debug: Whether each request is told on stderr.
+    """
+
+    environment: Environment
+    base_url: str
+    reference_account_id: str | None
+    requests_per_minute: int
+    timeout_seconds: float
+    api_key: SecretStr | None
+    api_key_origin: str
+    missing_is_gone: bool
+    debug: bool
+
+    @classmethod
+    def load(cls, config: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
+        """Read the settings from stack configuration and environment variables.
+
+        Args:
+            config: The values of this namespace, without its prefix.
+            environ: The environment of the process.
+
+        Raises:
+            InvalidSettings: A value is unusable or contradicts another; the text names the setting, no secret.
+        """
+        _refuse_misspelt(config)
+
+        def look_up(key: str) -> tuple[str | None, str]:
+            variable = _VARIABLES[key]
+            if config.get(key) not in (None, ""):
+                return str(config[key]), f"{NAMESPACE}:{key}"
+            if variable and environ.get(variable):
+                return environ[variable], variable
+            return None, f"{NAMESPACE}:{key}"
+
+        environment, base_url = _target(look_up("environment"), look_up("baseUrl"))
+        api_key, origin = look_up("apiKey")
+        if environ.get("JUSTT_API_KEY_OVERRIDE"):
+            api_key, origin = environ["JUSTT_API_KEY_OVERRIDE"], "JUSTT_API_KEY_OVERRIDE"
+        if api_key is not None and not all("!" <= c <= "~" for c in api_key):
+            raise InvalidSettings(
+                f"{origin} holds a character that no API key has (white space, a line break or not ASCII): set it "
+                "again, without what was copied beside it"
+            )
+        account, account_origin = look_up("referenceAccountId")
+        if account is not None and not all("!" <= c <= "~" for c in account):
+            raise InvalidSettings(f"{account_origin} must be visible ASCII without spaces: it is sent as a header")
+        return cls(
+            environment=environment,
+            base_url=base_url,
+            reference_account_id=account,
+            requests_per_minute=_number(look_up("requestsPerMinute"), int, 950, 1, 1000),
+            timeout_seconds=_number(look_up("timeoutSeconds"), float, 30.0, 0.1, 600.0),
+            api_key=None if api_key is None else SecretStr(api_key),
+            api_key_origin=origin,
+            missing_is_gone=_on_missing(environ.get("JUSTT_ON_MISSING", "")),
+            debug=environ.get("JUSTT_DEBUG") == "1",
+        )
+
+    def require_api_key(self) -> str:
+        """Return the bearer key in clear, for the client that sends it.
+
+        Raises:
+            InvalidSettings: There is none.
+        """
+        if self.api_key is None:
+            raise InvalidSettings(
+                f"no Justt API key: run `pulumi config set --secret {NAMESPACE}:apiKey`, or set JUSTT_API_KEY"
+            )
+        return self.api_key.get_secret_value()
+
+
+def _refuse_misspelt(config: Mapping[str, object]) -> None:
+    # Only a different spelling of a known key is refused: a project that is itself named "justt" has keys of its own.
+    folded = {key.lower(): key for key in _VARIABLES}
+    for name in config:
+        meant = folded.get(name.lower().replace("_", "").replace("-", ""))
+        if meant not in (None, name):
+            raise InvalidSettings(f"{NAMESPACE}:{name} is not a setting; did you mean {NAMESPACE}:{meant}?")
+
+
+def _on_missing(value: str) -> bool:
+    if value not in ("", "gone"):
+        raise InvalidSettings("JUSTT_ON_MISSING knows only the value 'gone'")
+    return value == "gone"
+
+
+def _number(found: tuple[str | None, str], kind: Callable[[str], _T], default: _T, least: _T, most: _T) -> _T:
+    text, origin = found
+    if text is None:
+        return default
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not least <= value <= most:
+        raise InvalidSettings(f"{origin} must be a number from {least} to {most}")
+    return value
+
+
+def _target(environment: tuple[str | None, str], base_url: tuple[str | None, str]) -> tuple[Environment, str]:
+    name, name_origin = environment
+    url, url_origin = base_url
+    if name not in (None, "production", "sandbox", "simulator"):
+        hint = nearest(name, ("production", "sandbox"))
+        raise InvalidSettings(f"{name_origin} must be production or sandbox, not {name!r}{hint}")
+    if url is None:
+        if name == "simulator":
+            raise InvalidSettings(
+                f"{name_origin} simulator needs {url_origin}, the address of a simulator on this machine"
+            )
+        chosen: Literal["production", "sandbox"] = "sandbox" if name == "sandbox" else "production"
+        return chosen, VENDOR_URLS[chosen]
+    parts = _parsed(url, url_origin)
+    url = url.rstrip("/")
+    if _is_loopback(parts.hostname or ""):
+        if name not in (None, "simulator"):
+            raise InvalidSettings(
+                f"{url_origin} is an address of this machine, so the environment is a simulator, but "
+                f"{name_origin} says {name}: unset one of them"
+            )
+        return "simulator", url
+    if parts.scheme != "https":
+        raise InvalidSettings(f"{url_origin} must start with https:// (http is for addresses of this machine only)")
+    if name == "simulator":
+        raise InvalidSettings(f"{name_origin} simulator needs a {url_origin} on this machine")
+    chosen = "sandbox" if name == "sandbox" else "production"
+    if (owner := _vendor_environment(parts)) not in (None, chosen):
+        raise InvalidSettings(
+            f"{url_origin} is the vendor's {owner} address, but the environment is {chosen}: "
+            f"run `pulumi config set {NAMESPACE}:environment {owner}`, or unset {url_origin}"
+        )
+    return chosen, url
+
+
+def _parsed(url: str, origin: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.scheme in ("http", "https") and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable or any(c.isspace() for c in url):
+        raise InvalidSettings(f"{origin} must be a URL such as {VENDOR_URLS['production']}")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise InvalidSettings(f"{origin} must be a plain URL, without user, query or fragment")
+    return parts
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _vendor_environment(parts: SplitResult) -> str | None:
+    vendor = urlsplit(VENDOR_URLS["production"])
+    if parts.hostname != vendor.hostname:
+        return None
+    return "sandbox" if "sandbox" in parts.path.split("/") else "production"
