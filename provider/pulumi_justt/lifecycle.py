@@ -77,13 +77,13 @@ class Integrations:
     Args:
         settings: The configuration.
         client: Gives the client when a request is needed, so that previews need no key.
-        warn: Shows one line to the user.
+        tell: Shows one line to the user.
         now: The present moment.
     """
 
     settings: Settings
     client: Callable[[], JusttClient]
-    warn: Callable[[str], None]
+    tell: Callable[[str], None]
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
 
     def check(self, olds: Properties, news: Properties) -> Checked:
@@ -107,10 +107,10 @@ class Integrations:
         """Return the paths in which *news* asks for another integration than the one recorded as *olds*."""
         replaces = [path for name in _SENT for path in _changed(name, olds.get(name), news.get(name))]
         if replaces and olds.get("deactivation") != news.get("deactivation"):
-            self.warn(
-                f"{_called(olds)} is replaced and its deactivation changes in the same update: the old integration "
-                "still follows the recorded deactivation. Apply the new one first, in an update of its own, if it is "
-                "meant for the old integration."
+            self.tell(
+                f"warning: {_called(olds)} is replaced and its deactivation changes in the same update: the old "
+                "integration still follows the recorded deactivation. Apply the new one first, in an update of its "
+                "own, if it is meant for the old integration."
             )
         return replaces
 
@@ -135,14 +135,14 @@ class Integrations:
             self._settle_missing(refused)
             return None
         if record.is_inactive and is_managed:
-            self.warn(
-                f"{_called(olds, integration_id)} is INACTIVE at Justt, which is final: it leaves the state, and the "
-                "next `pulumi up` creates a new one if the program still has it."
+            self.tell(
+                f"warning: {_called(olds, integration_id)} is INACTIVE at Justt, which is final: it leaves the state, "
+                "and the next `pulumi up` creates a new one if the program still has it."
             )
             return None
         if record.status != olds.get("status", record.status):
             # The engine shows a change of outputs in no refresh, and a FAILED integration must not pass unseen.
-            self.warn(f"{_called(olds, integration_id)} is {record.status} now, was {olds['status']}.")
+            self.tell(f"note: {_called(olds, integration_id)} is {record.status} now, was {olds['status']}.")
         remembered = {name: value for name, value in olds.items() if name not in ("status", "goLiveDate")}
         if not is_managed:
             remembered |= {"source": record.source, "environment": self.settings.environment}
@@ -164,7 +164,7 @@ class Integrations:
         now = self.now()
         moment = policy.moment(now)
         if moment < now:
-            self.warn(f"{tried}: its deactivation date {to_vendor_time(moment)} has passed, so it stops now.")
+            self.tell(f"warning: {tried}: its deactivation date {to_vendor_time(moment)} has passed, so it stops now.")
             moment = now
         try:
             self.client().deactivate_integration(
@@ -178,9 +178,10 @@ class Integrations:
             if self._settle_missing(refused, raise_others=False) or self._has_stopped(integration_id, account, refused):
                 return
             if refused.after_unanswered and moment > now:
-                self.warn(
-                    f"{tried}: an earlier try was never answered, and this one was refused ({refused.came_back}); "
-                    f"taken as scheduled for {to_vendor_time(moment)}. Look it up at Justt after that date."
+                self.tell(
+                    f"warning: {tried}: an earlier try was never answered, and this one was refused "
+                    f"({refused.came_back}); taken as scheduled for {to_vendor_time(moment)}. "
+                    "Look it up at Justt after that date."
                 )
                 return
             raise
@@ -222,7 +223,7 @@ class Integrations:
                 raise refused
             return False
         if self.settings.missing_is_gone:
-            self.warn(f"{refused.tried}: {refused.came_back}; taken as gone because JUSTT_ON_MISSING=gone.")
+            self.tell(f"warning: {refused.tried}: {refused.came_back}; taken as gone because JUSTT_ON_MISSING=gone.")
             return True
         raise StateConflict(
             f"{refused} It stays in the state, because Justt keeps every record and so a 404 does not prove that it is "
@@ -312,7 +313,7 @@ def _unlisted(name: str, value: object, listed: Collection[str], *, may_be_unlis
         yield (
             name,
             (
-                f"{what}{value!r} is not in Justt's list ({', '.join(listed)}){nearest(value, listed)} "
+                f"{what}{value!r} is not in Justt's list ({', '.join(listed)}){nearest(value, listed)}. "
                 "If Justt takes it by now, say allow_unlisted=True"
             ),
         )
@@ -339,4 +340,4 @@ def _reason(kind: str, context: Mapping[str, Any], value: object, message: str) 
     if kind in wanted:
         return f"must be {wanted[kind]}, got {shape_of(value)}"
     # The remaining messages (literal values, bounds, our own) state the rule and hold no input.
-    return message[0].lower() + message[1:]
+    return message.replace("Input should", "must")

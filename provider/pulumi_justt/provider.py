@@ -101,7 +101,7 @@ class IntegrationProvider(ResourceProvider):
         settings = Settings.load(
             {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}, os.environ
         )
-        return Integrations(settings, client=functools.partial(shared_client, settings), warn=_warn)
+        return Integrations(settings, client=functools.partial(shared_client, settings), tell=_tell)
 
     @_bounded
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
@@ -147,8 +147,8 @@ def _failure(text: str) -> CheckFailure:
     return CheckFailure("", text)
 
 
-def _warn(text: str) -> None:
-    sys.stderr.write(f"warning: {text}\n")
+def _tell(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _decode(props: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,63 @@
+"""The command line `pulumi-justt`: arguments in, one call out. What a command does lives in the module it calls."""
+
+from __future__ import annotations
+
+import sqlite3
+
+try:
+    import click
+
+    from pulumi_justt import simulator
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"pulumi-justt: {missing.name} is missing: run `pip install 'pulumi-justt[simulator]'`") from None
+
+__all__ = ["main"]
+
+
+@click.group()
+@click.version_option(package_name="pulumi-justt")
+def main() -> None:
+    """Work with Justt integrations that Pulumi manages."""
+
+
+@main.command("simulator")
+@click.option("--port", default=0, help="Port on 127.0.0.1; 0 takes a free one.", show_default=True)
+@click.option("--database", default=":memory:", metavar="FILE", help="SQLite file that keeps the records.")
+@click.option("--successful-after", type=float, metavar="SECONDS", help="When a new integration is SUCCESSFUL.")
+@click.option("--requests-per-minute", default=1000, help="Beyond it, 429.", show_default=True)
+@click.option("--latency", default=0.0, metavar="SECONDS", help="Before each answer.", show_default=True)
+@click.option("--extra-source", multiple=True, help="A source to accept beside the documented ones.")
+@click.option("--extra-secret-type", multiple=True, help="A secret type to accept beside the documented ones.")
+def _simulator(  # noqa: PLR0913 - one argument for each option of the command
+    port: int,
+    database: str,
+    successful_after: float | None,
+    requests_per_minute: int,
+    latency: float,
+    extra_source: tuple[str, ...],
+    extra_secret_type: tuple[str, ...],
+) -> None:
+    """Serve a stand-in for the Justt API on this machine, until Ctrl-C.
+
+    Point a stack at it with `pulumi config set justt:baseUrl URL`. While it runs, /_simulator beside the API's /v1
+    changes what no client can: the keys that are accepted, an integration's status, the shape of answers.
+    """
+    try:
+        simulator.run(
+            simulator.Options(
+                database=database,
+                successful_after=successful_after,
+                requests_per_minute=requests_per_minute,
+                latency=latency,
+                extra_sources=frozenset(extra_source),
+                extra_secret_types=frozenset(extra_secret_type),
+            ),
+            port=port,
+            on_ready=lambda url: click.echo(f"Justt API simulator: {url}"),
+        )
+    except (OSError, OverflowError, ValueError, sqlite3.Error) as error:
+        raise click.ClickException(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""The control endpoint: what people and tests in other processes may see and change behind the client's back.
+
+It must not know how the API answers. It asks for no key, since only this machine reaches it, and shows none: API keys
+and payloads are seen as digests. What it refuses is answered with `{message}`.
+
+    GET     /integrations        all records of all accounts, oldest first
+    PATCH   /integrations/{id}   {"status": ..., "goLiveDate": date-time or null}, both optional
+    DELETE  /integrations        forget all records
+    GET     /keys                {"fingerprints": [...], or null where every key is accepted}
+    PUT     /keys                {"apiKeys": [...] or null}
+    GET     /requests            {"count": ..., "requests": [...]}
+    DELETE  /requests            forget the requests
+    GET     /options             all options, by the names of `Options`
+    PATCH   /options             any of them
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from . import options, rules
+from .journal import log
+from .redaction import key_fingerprint
+from .rules import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import TypeAlias
+
+    from .app import Simulator
+    from .journal import Exchange
+    from .records import Integration
+    from .rules import Json
+
+BASE_PATH = "/_simulator"
+
+_Operation: TypeAlias = "Callable[[web.Request], Awaitable[Json]]"
+
+
+class Control:
+    """The endpoint of one simulator."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+
+    def add_routes(self, app: web.Application) -> None:
+        """Serve every operation below `BASE_PATH`."""
+        for method, path, operation in (
+            ("GET", "/integrations", self.list_integrations),
+            ("PATCH", "/integrations/{id}", self.change_integration),
+            ("DELETE", "/integrations", self.wipe_integrations),
+            ("GET", "/keys", self.read_keys),
+            ("PUT", "/keys", self.replace_keys),
+            ("GET", "/requests", self.list_requests),
+            ("DELETE", "/requests", self.clear_requests),
+            ("GET", "/options", self.read_options),
+            ("PATCH", "/options", self.change_options),
+        ):
+            app.router.add_route(method, BASE_PATH + path, _handler(operation))
+
+    async def list_integrations(self, _request: web.Request) -> Json:
+        """Show all records."""
+        return [_integration(integration) for integration in self._simulator.records.integrations()]
+
+    async def change_integration(self, request: web.Request) -> Json:
+        """Tell a record its status, its go-live date, or both."""
+        integration_id = request.match_info["id"]
+        changes = await _json_object(request)
+        if not changes.keys() <= {"status", "goLiveDate"}:
+            raise Refusal(HTTPStatus.BAD_REQUEST, "status and goLiveDate can be changed")
+        status = changes.get("status", "")
+        go_live_date = changes.get("goLiveDate")
+        if not isinstance(status, str) or ("status" in changes and status not in rules.STATUSES):
+            raise Refusal(HTTPStatus.BAD_REQUEST, f"status must be one of {', '.join(sorted(rules.STATUSES))}")
+        if go_live_date is not None:
+            if not isinstance(go_live_date, str):
+                raise Refusal(HTTPStatus.BAD_REQUEST, "goLiveDate must be a date-time or null")
+            rules.date_time(go_live_date, "goLiveDate")
+        records = self._simulator.records
+        if "status" in changes:
+            records.tell_status(integration_id, status)
+        if "goLiveDate" in changes:
+            records.tell_go_live_date(integration_id, go_live_date)
+        integration = records.integration(integration_id)
+        if integration is None:
+            raise Refusal(HTTPStatus.NOT_FOUND, "no such integration")
+        return _integration(integration)
+
+    async def wipe_integrations(self, _request: web.Request) -> Json:
+        """Forget all records."""
+        self._simulator.records.wipe_integrations()
+        return []
+
+    async def read_keys(self, _request: web.Request) -> Json:
+        """Show which keys are accepted, as fingerprints."""
+        api_keys = self._simulator.options.api_keys
+        if api_keys is None:
+            return {"fingerprints": None}
+        return {"fingerprints": [*sorted(key_fingerprint(key) for key in api_keys)]}
+
+    async def replace_keys(self, request: web.Request) -> Json:
+        """Accept these keys from now on and no others: a rotation."""
+        body = await _json_object(request)
+        given = body.get("apiKeys")
+        if body.keys() != {"apiKeys"} or not (given is None or isinstance(given, list)):
+            raise Refusal(HTTPStatus.BAD_REQUEST, "apiKeys must be an array of strings, or null")
+        texts = None if given is None else frozenset(key for key in given if isinstance(key, str) and key)
+        if texts is not None and given is not None and len(texts) != len(given):
+            raise Refusal(HTTPStatus.BAD_REQUEST, "apiKeys must be different, non-empty strings")
+        self._simulator.options = replace(self._simulator.options, api_keys=texts)
+        return await self.read_keys(request)
+
+    async def list_requests(self, _request: web.Request) -> Json:
+        """Show the requests to the API, oldest first."""
+        journal = self._simulator.journal
+        return {"count": journal.count, "requests": [_exchange(exchange) for exchange in journal.exchanges()]}
+
+    async def clear_requests(self, request: web.Request) -> Json:
+        """Forget the requests."""
+        self._simulator.journal.clear()
+        return await self.list_requests(request)
+
+    async def read_options(self, _request: web.Request) -> Json:
+        """Show the options."""
+        return options.to_json(self._simulator.options)
+
+    async def change_options(self, request: web.Request) -> Json:
+        """Change some options for all requests that come after."""
+        changes = await _json_object(request)
+        try:
+            self._simulator.options = options.changed(self._simulator.options, changes)
+        except ValueError as error:
+            raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
+        return await self.read_options(request)
+
+
+def _handler(operation: _Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            status, content = HTTPStatus.OK, await operation(request)
+        except Refusal as refusal:
+            status, content = refusal.status, {"message": refusal.message}
+        log(request.method, request.rel_url.raw_path, status.value)
+        return web.json_response(content, status=status)
+
+    return handle
+
+
+async def _json_object(request: web.Request) -> dict[str, Json]:
+    return rules.json_object(await request.read(), request.content_type)
+
+
+def _integration(integration: Integration) -> Json:
+    codes = integration.merchant_account_codes
+    return {
+        "integrationId": integration.id,
+        "account": integration.account,
+        "externalIdentifier": integration.external_identifier,
+        "integrationName": integration.integration_name,
+        "source": integration.source,
+        "secretType": integration.secret_type,
+        "payloadDigest": integration.payload_digest,
+        "payloadKeys": list(integration.payload_keys),
+        "merchantAccountCodes": None if codes is None else list(codes),
+        "status": integration.status,
+        "goLiveDate": integration.go_live_date,
+        "createdAt": integration.created_at,
+        "deactivationType": integration.deactivation_type,
+        "deactivationDate": integration.deactivation_date,
+    }
+
+
+def _exchange(exchange: Exchange) -> Json:
+    return {
+        "method": exchange.method,
+        "path": exchange.path,
+        "query": dict(exchange.query),
+        "account": exchange.account,
+        "body": dict(exchange.body),
+        "status": exchange.status,
+        "errorId": exchange.error_id,
+    }

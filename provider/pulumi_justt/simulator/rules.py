@@ -1,0 +1,319 @@
+"""What the vendor refuses: pure functions from what arrived to what was meant, or a `Refusal`.
+
+It must not know aiohttp, SQLite or the clock. No message repeats a value that arrived: values may be secrets, wherever
+they were put by mistake.
+
+    401  no bearer key, or not an accepted one
+    429  more requests by one key than the limit allows in 60 seconds
+    413  a body over 1 MB
+    400  a body that is not a JSON object; null anywhere in it; a field that is missing or of the wrong type; a value
+         outside its list; a `secretPayload` without what its type requires; a bad `limit` or `page`
+    404  no such operation or record (decided where the records are)
+
+Readings of ours, where the vendor's documents say nothing or two things:
+- `deactivationDate` is a date-time string, as in the OpenAPI document; the Unix seconds of the guide are refused. The
+  past is accepted: what is to end yesterday has ended.
+- 1 MB is 1,000,000 bytes, and a body must say that it is `application/json`.
+- `limit` and `page` are whole numbers, though the OpenAPI document says number, and are given once.
+- The fields of a payload are non-empty strings where they are required, strings where they are optional; fields that
+  nobody documents are accepted, in a payload as in a body.
+- Nothing is refused for sharing an `externalIdentifier`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import defaultdict, deque
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NoReturn
+
+from .redaction import payload_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import TypeAlias
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+SOURCES = frozenset({"stripe", "braintree", "paypal", "adyen", "justt_sandbox"})
+STATUSES = frozenset({"PENDING", "SUCCESSFUL", "FAILED", "INACTIVE"})
+DEACTIVATION_TYPES = frozenset({"postingDate", "dueDate"})
+MAX_BODY_BYTES = 1_000_000
+RATE_WINDOW_SECONDS = 60.0
+
+_DATE_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+
+
+class Refusal(Exception):
+    """A request that the vendor answers with this status and message."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+@dataclass(frozen=True)
+class PayloadFields:
+    """The fields of one kind of `secretPayload`: all of *required*, one of *alternatives* if there are any."""
+
+    required: frozenset[str]
+    optional: frozenset[str] = frozenset()
+    alternatives: frozenset[str] = frozenset()
+
+
+PAYLOADS: Mapping[str, PayloadFields] = {
+    "APIKEY_ONLY": PayloadFields(frozenset({"apiKey"})),
+    "PUBLIC_SECRET_KEY": PayloadFields(frozenset({"secretKey"}), frozenset({"publicKey"})),
+    "BASIC_AUTH": PayloadFields(frozenset({"clientId", "clientSecret"})),
+    "USERNAME_PASSWORD": PayloadFields(frozenset({"username", "password"})),
+    "HMAC": PayloadFields(frozenset({"hmac", "apiKey"}), frozenset({"merchantCode", "accountCode"})),
+    "APIKEY": PayloadFields(frozenset({"apiKey"}), frozenset({"storeUrl", "shopName"})),
+    "sftp": PayloadFields(
+        frozenset({"username"}), frozenset({"passphrase"}), alternatives=frozenset({"password", "privateKey"})
+    ),
+}
+
+
+@dataclass(frozen=True)
+class NewIntegration:
+    """A valid create body, its payload already reduced to what may be kept."""
+
+    external_identifier: str
+    integration_name: str
+    source: str
+    secret_type: str
+    payload_digest: str
+    payload_keys: tuple[str, ...]
+    merchant_account_codes: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class NewMerchant:
+    """What is kept of a valid create body."""
+
+    name: str
+    reference_id: str | None
+
+
+@dataclass(frozen=True)
+class Deactivation:
+    """A valid deactivation: the date as it was written, and the moment it names in Unix seconds."""
+
+    type: str
+    date: str
+    moment: float
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which records of a list were asked for."""
+
+    limit: int
+    number: int
+
+    @property
+    def offset(self) -> int:
+        """How many records come before this page, within what SQLite can count."""
+        return min((self.number - 1) * self.limit, 2**62)
+
+
+class RateWindow:
+    """The requests of the last 60 seconds, by key."""
+
+    def __init__(self) -> None:
+        self._admitted: defaultdict[str, deque[float]] = defaultdict(deque)
+
+    def admit(self, key: str, limit: int, now: float) -> None:
+        """Count a request, or refuse it; what was refused does not count."""
+        admitted = self._admitted[key]
+        while admitted and admitted[0] <= now - RATE_WINDOW_SECONDS:
+            admitted.popleft()
+        if len(admitted) >= limit:
+            raise Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many requests")
+        admitted.append(now)
+
+
+def authenticated(authorization: str | None, api_keys: frozenset[str] | None) -> str:
+    """Give the bearer key of an `Authorization` header."""
+    scheme, _, key = (authorization or "").partition(" ")
+    key = key.strip()
+    if scheme.lower() != "bearer" or not key:
+        raise Refusal(HTTPStatus.UNAUTHORIZED, "an API key is required: Authorization: Bearer <api key>")
+    if api_keys is not None and key not in api_keys:
+        raise Refusal(HTTPStatus.UNAUTHORIZED, "the API key is not valid")
+    return key
+
+
+def json_object(raw: bytes, content_type: str) -> dict[str, Json]:
+    """Decode a body; nulls and values are judged by the functions below."""
+    if content_type != "application/json":
+        _refuse("Content-Type must be application/json")
+    try:
+        body: Json = json.loads(raw.decode(), parse_constant=_refuse_constant)
+        # Lone surrogates and nesting without end are read well enough, but nothing later can write them.
+        json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        _refuse("the body must be JSON")
+    if not isinstance(body, dict):
+        _refuse("the body must be a JSON object")
+    return body
+
+
+def new_integration(
+    body: Mapping[str, Json], *, extra_sources: frozenset[str], extra_secret_types: frozenset[str]
+) -> NewIntegration:
+    """Read the body of `POST /integrations`."""
+    _refuse_nulls(body)
+    external_identifier = _text(body, "externalIdentifier")
+    if not 1 <= len(external_identifier) <= 255:  # noqa: PLR2004 - the documented length, needed here only
+        _refuse("externalIdentifier must have 1 to 255 characters")
+    secret_type = _one_of(body, "secretType", PAYLOADS.keys() | extra_secret_types)
+    payload = _secret_payload(body, None if secret_type in extra_secret_types else PAYLOADS[secret_type])
+    return NewIntegration(
+        external_identifier=external_identifier,
+        integration_name=_text(body, "integrationName"),
+        source=_one_of(body, "source", SOURCES | extra_sources),
+        secret_type=secret_type,
+        payload_digest=payload_digest(payload),
+        payload_keys=tuple(sorted(payload)),
+        merchant_account_codes=_texts(body, "merchantAccountCodes") if "merchantAccountCodes" in body else None,
+    )
+
+
+def new_merchant(body: Mapping[str, Json]) -> NewMerchant:
+    """Read the body of `POST /merchants`."""
+    _refuse_nulls(body)
+    for name in ("websiteUrl", "email", "firstName", "lastName"):
+        _text(body, name)
+    for name in ("mcc", "mccDescription"):
+        if name in body:
+            _text(body, name)
+    return NewMerchant(
+        name=_text(body, "merchantName"),
+        reference_id=_text(body, "referenceId") if "referenceId" in body else None,
+    )
+
+
+def deactivation(body: Mapping[str, Json]) -> Deactivation:
+    """Read the body of `DELETE /merchants`."""
+    _refuse_nulls(body)
+    date = _text(body, "deactivationDate")
+    return Deactivation(
+        type=_one_of(body, "deactivationType", DEACTIVATION_TYPES),
+        date=date,
+        moment=date_time(date, "deactivationDate"),
+    )
+
+
+def integration_deactivation(body: Mapping[str, Json], integration_id: str) -> Deactivation:
+    """Read the body of `DELETE /integrations/{id}`, which repeats the id."""
+    found = deactivation(body)
+    if _text(body, "integrationId") != integration_id:
+        _refuse("integrationId must be the id in the path")
+    return found
+
+
+def date_time(text: str, name: str) -> float:
+    """Give the Unix seconds of an RFC 3339 date-time, the form that OpenAPI calls `date-time`."""
+    parts = _DATE_TIME.fullmatch(text)
+    if parts is None:
+        _refuse(f"{name} must be a date-time such as 2027-01-31T00:00:00Z")
+    day, time, fraction, zone = parts.groups()
+    try:
+        moment = datetime.fromisoformat(f"{day}T{time}{'+00:00' if zone in 'Zz' else zone}")
+    except ValueError:
+        _refuse(f"{name} must be a date that exists")
+    return moment.timestamp() + float(f"0.{fraction or 0}")
+
+
+def page(query: Iterable[tuple[str, str]]) -> Page:
+    """Read `limit` and `page`; other parameters are nobody's."""
+    pairs = list(query)
+    return Page(
+        limit=_whole_number(pairs, "limit", default=10, least=10, most=100),
+        number=_whole_number(pairs, "page", default=1, least=1, most=None),
+    )
+
+
+def _refuse(message: str) -> NoReturn:
+    raise Refusal(HTTPStatus.BAD_REQUEST, message)
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _refuse_nulls(body: Mapping[str, Json]) -> None:
+    # A stack of our own: a body may be nested deeper than Python likes to recurse.
+    waiting: list[Json] = list(body.values())
+    while waiting:
+        value = waiting.pop()
+        if value is None:
+            _refuse("null is not accepted: leave the field out")
+        if isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+
+
+def _secret_payload(body: Mapping[str, Json], fields: PayloadFields | None) -> dict[str, Json]:
+    payload = _required(body, "secretPayload")
+    if not isinstance(payload, dict):
+        _refuse("secretPayload must be an object")
+    if fields is None:
+        return payload
+    for name in sorted(fields.required):
+        if not _text(payload, name, within="secretPayload."):
+            _refuse(f"secretPayload.{name} must not be empty")
+    for name in sorted((fields.optional | fields.alternatives) & payload.keys()):
+        _text(payload, name, within="secretPayload.")
+    if fields.alternatives and not any(payload.get(name) for name in fields.alternatives):
+        _refuse(f"secretPayload needs one of {', '.join(sorted(fields.alternatives))}")
+    return payload
+
+
+def _required(body: Mapping[str, Json], name: str, within: str = "") -> Json:
+    if name not in body:
+        _refuse(f"{within}{name} is required")
+    return body[name]
+
+
+def _text(body: Mapping[str, Json], name: str, within: str = "") -> str:
+    value = _required(body, name, within)
+    if not isinstance(value, str):
+        _refuse(f"{within}{name} must be a string")
+    return value
+
+
+def _texts(body: Mapping[str, Json], name: str) -> tuple[str, ...]:
+    values = body[name]
+    if not isinstance(values, list):
+        _refuse(f"{name} must be an array of strings")
+    texts = tuple(value for value in values if isinstance(value, str))
+    if len(texts) != len(values):
+        _refuse(f"{name} must be an array of strings")
+    return texts
+
+
+def _one_of(body: Mapping[str, Json], name: str, choices: Iterable[str]) -> str:
+    value = _text(body, name)
+    allowed = sorted(choices)
+    if value not in allowed:
+        _refuse(f"{name} must be one of {', '.join(allowed)}")
+    return value
+
+
+def _whole_number(query: list[tuple[str, str]], name: str, *, default: int, least: int, most: int | None) -> int:
+    given = [value for key, value in query if key == name]
+    if not given:
+        return default
+    value = float(given[0]) if len(given) == 1 and _NUMBER.fullmatch(given[0]) else math.nan
+    if not value.is_integer() or value < least or (most is not None and value > most):
+        _refuse(f"{name} must be a whole number, {least} or more{'' if most is None else f', {most} or less'}")
+    return int(value)

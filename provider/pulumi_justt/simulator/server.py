@@ -1,0 +1,180 @@
+"""The two ways to run a simulator: in a thread of this process, or in the foreground until a signal.
+
+It must not know what is served. Only loopback addresses are bound: the control endpoint asks for no key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import signal
+import threading
+import time
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, closing
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from . import app as api
+from . import control
+from .options import Options
+from .rules import MAX_BODY_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from .journal import Exchange
+    from .records import Records
+
+LOOPBACK = "127.0.0.1"
+# Requests that are being answered when the end comes get this long.
+_SHUTDOWN_SECONDS = 1.0
+
+
+def run(options: Options, *, on_ready: Callable[[str], None], host: str = LOOPBACK, port: int = 0) -> None:
+    """Serve in the foreground until SIGINT or SIGTERM.
+
+    Args:
+        options: what to be.
+        on_ready: called once with the base URL of the API, when requests can be served.
+        host: a loopback address, or `localhost`.
+        port: 0 takes a free one.
+    """
+    _check_loopback(host)
+
+    async def serve_until_signal() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        async with _serving(simulator, host, port) as root:
+            on_ready(root + api.BASE_PATH)
+            await stop.wait()
+
+    simulator = api.Simulator(options, time.time)
+    with closing(simulator.records):
+        asyncio.run(serve_until_signal())
+
+
+class SimulatorServer:
+    """A simulator in a thread of its own, within a `with` statement.
+
+    Requests are served from the moment the statement is entered to the one it is left; the attributes exist within it.
+
+    Args:
+        options: what to be; the documented vendor by default.
+        host: a loopback address, or `localhost`.
+        port: 0 takes a free one.
+        clock: gives Unix seconds, for those who do not want to wait.
+
+    Attributes:
+        base_url: of the API.
+        control_url: of the control endpoint.
+    """
+
+    base_url: str
+    control_url: str
+
+    def __init__(
+        self,
+        options: Options | None = None,
+        *,
+        host: str = LOOPBACK,
+        port: int = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        _check_loopback(host)
+        self._initial_options = options or Options()
+        self._address = host, port
+        self._clock = clock
+
+    def __enter__(self) -> Self:
+        """Return once requests can be served."""
+        self._simulator = api.Simulator(self._initial_options, self._clock)
+        ready: Future[str] = Future()
+        self._thread = threading.Thread(target=self._run, args=(ready,), name="justt-simulator", daemon=True)
+        self._thread.start()
+        try:
+            root = ready.result()
+        except BaseException:
+            self._thread.join()
+            self._simulator.records.close()
+            raise
+        self.base_url = root + api.BASE_PATH
+        self.control_url = root + control.BASE_PATH
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Return once the port is free and the database closed."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self._simulator.records.close()
+
+    @property
+    def records(self) -> Records:
+        """The store, for assertions and for changes behind the client's back."""
+        return self._simulator.records
+
+    @property
+    def requests(self) -> list[Exchange]:
+        """The requests to the API so far, oldest first."""
+        return self._simulator.journal.exchanges()
+
+    @property
+    def request_count(self) -> int:
+        """How many there were, also of those too long ago to be in `requests`."""
+        return self._simulator.journal.count
+
+    @property
+    def options(self) -> Options:
+        """The options in force; `simulator.options = dataclasses.replace(simulator.options, ...)` changes them."""
+        return self._simulator.options
+
+    @options.setter
+    def options(self, options: Options) -> None:
+        self._simulator.options = options
+
+    def clear_requests(self) -> None:
+        """Forget the requests so far."""
+        self._simulator.journal.clear()
+
+    def _run(self, ready: Future[str]) -> None:
+        try:
+            asyncio.run(self._serve_until_stopped(ready))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the thread that waits must get it
+            ready.set_exception(error)
+
+    async def _serve_until_stopped(self, ready: Future[str]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        async with _serving(self._simulator, *self._address) as root:
+            ready.set_result(root)
+            await self._stop.wait()
+
+
+@asynccontextmanager
+async def _serving(simulator: api.Simulator, host: str, port: int) -> AsyncIterator[str]:
+    """Bind, and give the root URL."""
+    # Some releases of aiohttp refuse a body of exactly their limit. This one bounds memory; the API decides.
+    app = web.Application(client_max_size=MAX_BODY_BYTES + 1)
+    simulator.add_routes(app)
+    control.Control(simulator).add_routes(app)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        bound_port: int = runner.addresses[0][1]
+        yield f"http://{f'[{host}]' if ':' in host else host}:{bound_port}"
+    finally:
+        await runner.cleanup()
+
+
+def _check_loopback(host: str) -> None:
+    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+        raise ValueError("the simulator binds loopback addresses only")
