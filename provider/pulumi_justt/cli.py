@@ -15,7 +15,7 @@ __all__ = ["main"]
 
 
 @click.group()
-@click.version_option(package_name="pulumi-justt")
+@click.version_option(package_name="pulumi-justt", prog_name="pulumi-justt")
 def main() -> None:
     """Work with Justt integrations that Pulumi manages."""
 
@@ -28,7 +28,7 @@ def main() -> None:
 @click.option("--latency", default=0.0, metavar="SECONDS", help="Before each answer.", show_default=True)
 @click.option("--extra-source", multiple=True, help="A source to accept beside the documented ones.")
 @click.option("--extra-secret-type", multiple=True, help="A secret type to accept beside the documented ones.")
-def _simulator(  # noqa: PLR0913 - one argument for each option of the command
+def _simulator(  # noqa: PLR0913, PLR0917 - one argument for each option of the command
     port: int,
     database: str,
     successful_after: float | None,

@@ -40,6 +40,8 @@ __all__ = ["IntegrationProvider"]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 _PROVIDER_KEY = "__provider"
+_FRAMES = 50
+"""Frames shown with JUSTT_DEBUG=1; without a number, the limit set in `configure` would hide all."""
 
 
 class _TerminalError(Exception):
@@ -60,7 +62,7 @@ def _bounded(method: _Method) -> _Method:
         except JusttError as error:
             raise _TerminalError(_with_debug(str(error), error)) from None
         except BaseException as error:  # noqa: BLE001 - anything that is no Exception would hang the engine
-            where = traceback.extract_tb(error.__traceback__)[-1]
+            where = traceback.extract_tb(error.__traceback__, limit=-1)[0]
             raise _TerminalError(
                 _with_debug(
                     # Its own text stays out: a library's message may quote the value that it choked on.
@@ -77,7 +79,7 @@ def _bounded(method: _Method) -> _Method:
 def _with_debug(text: str, error: BaseException) -> str:
     if os.environ.get("JUSTT_DEBUG") != "1":
         return text
-    return f"{text}\n{''.join(traceback.format_tb(error.__traceback__))}"
+    return f"{text}\n{''.join(traceback.format_tb(error.__traceback__, limit=_FRAMES))}"
 
 
 class IntegrationProvider(ResourceProvider):

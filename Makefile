@@ -1,0 +1,58 @@
+# Every target works on a fresh machine that has make and Python 3.10 or later. Their own set-up comes first.
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11 python3.10,$(shell \
+	$(name) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $(name))))
+VENV := .venv
+RUN := $(VENV)/bin/python
+SOURCES := $(shell find provider/pulumi_justt -type f -not -name '*.pyc')
+
+.PHONY: up preview refresh destroy stop env test lint bench lock clean help
+
+help: ## show the targets
+	@sed -n 's/^\([a-z][a-z ]*\):.*## /\1: /p' Makefile
+
+up preview refresh destroy stop env: $(VENV)/.package ## run that Pulumi command on examples/quickstart, with a simulator
+	@$(RUN) provider/engine/project.py $@
+
+test: $(VENV)/.dev ## run all tests, on the real engine
+	@$(RUN) provider/engine/test.py
+
+lint: $(VENV)/.dev ## check style, formatting and types
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+
+bench: $(VENV)/.dev ## print what importing the package costs a program
+	$(RUN) tests/bench_import.py
+
+lock: $(VENV)/.dev ## resolve the dependencies anew; needs uv on PATH
+	uv pip compile $(LOCK) pyproject.toml -o requirements.lock
+	uv pip compile $(LOCK) --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+LOCK := --universal --python-version 3.10 --generate-hashes --no-header --no-emit-index-url \
+	--extra simulator --group build --quiet --upgrade
+
+clean: ## remove what the targets made, the engine and the stack's state included
+	-$(RUN) provider/engine/project.py stop
+	rm -rf $(VENV) .dev dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { echo "No Python 3.10 or later with venv and pip was found: install one (on Debian and\
+	 Ubuntu: apt install python3 python3-venv), or run 'make PYTHON=/path/to/python3'." >&2; exit 1; }
+	@echo "python: making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.locked: requirements.lock $(VENV)/.made
+	@echo "python: installing the locked dependencies"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.package: pyproject.toml README.md LICENSE $(SOURCES) $(VENV)/.locked
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.package
+	@echo "python: installing the locked tools of the tests"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@

@@ -1,0 +1,51 @@
+"""What tests of several modules share: the engine, a simulator, and a stack that points at it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import engine
+from harness import Stack
+from pulumi_justt.simulator import SimulatorServer
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Child processes are to run the sources, and the interpreter that runs the tests.
+os.environ["PYTHONPATH"] = str(ROOT / "provider")
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.fixture(scope="session")
+def engine_bin() -> Path:
+    """Give the folder of the real CLI."""
+    return engine.ensure(ROOT)
+
+
+@pytest.fixture
+def simulator() -> Iterator[SimulatorServer]:
+    """Give a new simulator that accepts any key."""
+    with SimulatorServer() as running:
+        yield running
+
+
+@pytest.fixture
+def stack(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Iterator[Stack]:
+    """Give a stack that points at the simulator; at the end, nothing secret may have left it."""
+    made = Stack(tmp_path, engine_bin)
+    made.config(
+        {"justt:baseUrl": simulator.base_url},
+        {"justt:apiKey": canary("api-key"), "stripeKey": canary("stripe")},
+    )
+    yield made
+    made.assert_no_leak(repr(simulator.requests).encode())
+
+
+def canary(name: str) -> str:
+    """Make up a secret that cannot stand anywhere by chance."""
+    return f"canary-{name}-{secrets.token_hex(12)}"

@@ -1,0 +1,163 @@
+"""The real CLI on a project and a backend of its own, with every byte kept that it lets out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import leaks
+
+__all__ = ["Result", "Stack"]
+
+_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command printed, and its exit code."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def text(self) -> str:
+        """Both streams, one after the other."""
+        return self.stdout + self.stderr
+
+
+@dataclass
+class Stack:
+    """One stack of one project on a file backend.
+
+    Args:
+        folder: An empty folder.
+        engine_bin: The folder of the CLI.
+        name: The stack's name.
+        environ: Further variables of each command.
+    """
+
+    folder: Path
+    engine_bin: Path
+    name: str = "dev"
+    environ: dict[str, str] = field(default_factory=dict)
+    secrets: list[str] = field(default_factory=list)
+    _printed: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Make the project and the stack."""
+        for name in ("project", "home", "state", "user"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        (self.folder / "project" / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+        self.program("")
+        self.run("stack", "init", self.name)
+
+    def program(self, text: str) -> None:
+        """Replace the program; *text* finds `pulumi`, `justt`, `config` and `secret` (of a name) defined."""
+        head = (
+            "import pulumi\nimport pulumi_justt as justt\n\n"
+            "config = pulumi.Config()\nsecret = config.require_secret\n\n"
+        )
+        (self.folder / "project" / "__main__.py").write_text(head + textwrap.dedent(text))
+
+    def config(self, plain: Mapping[str, str] | None = None, secret: Mapping[str, str] | None = None) -> None:
+        """Set configuration; the values of *secret* must not be seen again in anything that leaves."""
+        self.secrets += (secret or {}).values()
+        arguments = [text for name, value in (plain or {}).items() for text in ("--plaintext", f"{name}={value}")]
+        arguments += [text for name, value in (secret or {}).items() for text in ("--secret", f"{name}={value}")]
+        self.run("config", "set-all", "--stack", self.name, *arguments)
+
+    def run(self, *arguments: str, fails: bool = False, **variables: str) -> Result:
+        """Run the CLI, and assert that it succeeds, or that it *fails*."""
+        done = subprocess.run(
+            [str(self.engine_bin / "pulumi"), *arguments, "--non-interactive"],
+            cwd=self.folder / "project",
+            env=self._variables(variables),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        self._printed += [done.stdout, done.stderr]
+        result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+        assert (result.code != 0) == fails, result.text
+        return result
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start the CLI without waiting; hand its output to `keep` when it has ended."""
+        return subprocess.Popen(
+            [str(self.engine_bin / "pulumi"), *arguments, "--stack", self.name, "--non-interactive"],
+            cwd=self.folder / "project",
+            env=self._variables({}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def keep(self, output: bytes) -> None:
+        """Keep *output* of a started command for the search."""
+        self._printed.append(output)
+
+    def up(self, *arguments: str, fails: bool = False, **variables: str) -> Result:
+        """`pulumi up` without a preview before it."""
+        return self.run(
+            "up", "--yes", "--skip-preview", "--diff", *arguments, "--stack", self.name, fails=fails, **variables
+        )
+
+    def preview(self, *arguments: str, fails: bool = False, **variables: str) -> Result:
+        """`pulumi preview --diff`."""
+        return self.run("preview", "--diff", *arguments, "--stack", self.name, fails=fails, **variables)
+
+    def refresh(self, *arguments: str, fails: bool = False, **variables: str) -> Result:
+        """`pulumi refresh` without a preview before it."""
+        return self.run(
+            "refresh", "--yes", "--skip-preview", *arguments, "--stack", self.name, fails=fails, **variables
+        )
+
+    def destroy(self, *arguments: str, fails: bool = False, **variables: str) -> Result:
+        """`pulumi destroy` without a preview before it."""
+        return self.run(
+            "destroy", "--yes", "--skip-preview", *arguments, "--stack", self.name, fails=fails, **variables
+        )
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, secrets not shown."""
+        found: dict[str, Any] = json.loads(self.run("stack", "output", "--json", "--stack", self.name).stdout)
+        return found
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """The integrations in the state, by resource name."""
+        exported = json.loads(self.run("stack", "export", "--stack", self.name).stdout)
+        return {
+            resource["urn"].rpartition("::")[2]: resource
+            for resource in exported["deployment"].get("resources", [])
+            if resource["type"].startswith("pulumi-python:dynamic/justt:")
+        }
+
+    def assert_no_leak(self, *others: bytes) -> None:
+        """Search all that left for the secrets: output, state with history and backups, logs, and *others*."""
+        files = [path for part in ("state", "home") for path in (self.folder / part).rglob("*") if path.is_file()]
+        files += (self.folder / "project").glob("Pulumi.*.yaml")
+        for content in [*self._printed, *others, *(path.read_bytes() for path in files)]:
+            assert leaks.find(content, self.secrets) == []
+
+    def _variables(self, more: Mapping[str, str]) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "JUSTT_"))}
+        return {
+            **kept,
+            "HOME": str(self.folder / "user"),
+            "PATH": f"{self.engine_bin}{os.pathsep}{kept['PATH']}",
+            "PULUMI_HOME": str(self.folder / "home"),
+            "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": "not a secret",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            **self.environ,
+            **more,
+        }

@@ -1,0 +1,63 @@
+"""The command line: arguments, what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from pulumi_justt.cli import main
+
+
+def test_simulator_serves_until_interrupted(tmp_path: Path) -> None:
+    """`pulumi-justt simulator` prints its address, obeys its options, keeps its records and ends on a signal."""
+    command = [sys.executable, "-m", "pulumi_justt.cli", "simulator", "--database", str(tmp_path / "records.sqlite")]
+    command += ["--extra-source", "shopify", "--extra-secret-type", "OAUTH", "--successful-after", "0"]
+    seen = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            label, url = process.stdout.readline().strip().split(": ")
+            assert label == "Justt API simulator"
+            with httpx.Client(base_url=url, headers={"authorization": "Bearer any"}, trust_env=False) as client:
+                body = {"externalIdentifier": "x", "integrationName": "X", "source": "shopify", "secretType": "OAUTH"}
+                assert client.post("/integrations", json={**body, "secretPayload": {"a": 1}}).status_code == 201
+                seen.append([record["status"] for record in client.get("/integrations").json()])
+            process.send_signal(number)
+            assert process.wait(timeout=20) == 0
+    assert seen == [["SUCCESSFUL"], ["SUCCESSFUL", "SUCCESSFUL"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--latency", "-1"], "latency must be a number of seconds"),
+        (["--requests-per-minute", "0"], "requests_per_minute must be a whole number, 1 or more"),
+        (["--database", "/no/such/folder/records.sqlite"], "unable to open database file"),
+        (["--port", "99999"], "port must be 0-65535"),
+    ],
+)
+def test_simulator_refuses(arguments: list[str], expected: str) -> None:
+    """Options that cannot be used end in one line and exit code 1."""
+    result = CliRunner().invoke(main, ["simulator", *arguments])
+    assert result.exit_code == 1
+    assert expected in result.output
+    assert result.output.startswith("Error: ")
+
+
+def test_version() -> None:
+    """`--version` names the package's version."""
+    assert CliRunner().invoke(main, ["--version"]).output.startswith("pulumi-justt, version ")
+
+
+def test_without_the_extra() -> None:
+    """Without the simulator's libraries, the command says how to install them."""
+    program = "import sys; sys.modules['aiohttp'] = None; import pulumi_justt.cli"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "pulumi-justt: aiohttp is missing: run `pip install 'pulumi-justt[simulator]'`\n"

@@ -1,0 +1,149 @@
+"""The provider in its real host process: what the engine sends and gets, without the engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+import leaks
+from conftest import canary
+from host import UNKNOWN, Host, HostError
+from pulumi_justt.simulator import SimulatorServer, payload_digest
+
+INPUTS: dict[str, Any] = {
+    "externalIdentifier": "shop-1",
+    "integrationName": "Shop",
+    "source": "adyen",
+    "secretType": "HMAC",
+    "secretPayload": {"hmac": canary("hmac"), "apiKey": canary("adyen"), "merchantCode": "Shop"},
+    "merchantAccountCodes": ["b", "a"],
+    "deactivation": {"deactivationType": "postingDate", "afterDays": 7},
+}
+SECRETS = [INPUTS["secretPayload"]["hmac"], INPUTS["secretPayload"]["apiKey"]]
+
+
+@pytest.fixture
+def host(simulator: SimulatorServer) -> Iterator[Host]:
+    """Give a host that points at the simulator; nothing that it printed may hold a secret."""
+    key = canary("api-key")
+    with Host({"justt:baseUrl": simulator.base_url, "justt:apiKey": key}) as running:
+        yield running
+    assert leaks.find((running.stdout + running.stderr).encode(), [*SECRETS, key]) == []
+
+
+def test_a_whole_life(host: Host, simulator: SimulatorServer) -> None:
+    """Check, create, diff, read, update and delete pass each other's answers on, and nothing is lost on the way."""
+    inputs, failures = host.check({}, INPUTS)
+    assert failures == []
+    assert inputs == {**INPUTS, "merchantAccountCodes": ["a", "b"], "environment": "simulator"}
+    made, outputs = host.create(inputs)
+    assert outputs == {**inputs, "integrationId": made, "status": "PENDING"}
+    assert host.check(inputs, inputs) == (inputs, [])
+    assert host.diff(made, outputs, inputs) == []
+    simulator.records.tell_status(made, "SUCCESSFUL")
+    simulator.records.tell_go_live_date(made, "2027-01-01T00:00:00Z")
+    refreshed = host.read(made, outputs)
+    assert refreshed == {**outputs, "status": "SUCCESSFUL", "goLiveDate": "2027-01-01T00:00:00Z"}
+    changed = {**inputs, "deactivation": {"deactivationType": "dueDate"}}
+    assert host.diff(made, refreshed, changed) == []
+    updated = host.update(made, refreshed, changed)
+    assert updated == {**refreshed, **changed}
+    host.delete(made, updated)
+    assert [exchange.method for exchange in simulator.requests] == ["POST", "GET", "DELETE"]
+    assert host.read(made, updated) is None
+
+
+def test_numbers_come_back_whole(host: Host, simulator: SimulatorServer) -> None:
+    """A number that travelled as a float is sent to the vendor as the whole number that the program said."""
+    simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"NEW"}))
+    payload = {"port": 22, "ratio": 0.5, "deep": [{"port": 2200}]}
+    inputs, failures = host.check({}, {**INPUTS, "secretType": "NEW", "secretPayload": payload, "allowUnlisted": True})
+    assert failures == []
+    host.create(inputs)
+    assert simulator.records.integrations()[0].payload_digest == payload_digest(payload)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ["externalIdentifier"],
+        ["source"],
+        ["secretType"],
+        ["secretPayload"],
+        ["secretPayload", "apiKey"],
+        ["merchantAccountCodes"],
+        ["merchantAccountCodes", 0],
+        ["referenceAccountId"],
+        ["deactivation"],
+        ["deactivation", "afterDays"],
+        ["allowUnlisted"],
+    ],
+)
+def test_unknowns_anywhere(host: Host, path: list[str | int]) -> None:
+    """An unknown value passes check as it is, and in what was sent to the API it counts as a change."""
+    known, _ = host.check({}, {**INPUTS, "referenceAccountId": "acc"})
+    news: dict[str, Any] = json.loads(json.dumps(known))
+    target: Any = news
+    for step in path[:-1]:
+        target = target[step]
+    target[path[-1]] = UNKNOWN
+    inputs, failures = host.check(known, news)
+    assert (inputs, failures) == (news, [])
+    expected = [] if path[0] in ("deactivation", "allowUnlisted") else [".".join(p for p in path if isinstance(p, str))]
+    assert host.diff("id", {**known, "integrationId": "id", "status": "PENDING"}, inputs) == expected
+
+
+def test_failures_name_no_value(host: Host) -> None:
+    """A failure is told under no property, so that the engine prints no value beside it."""
+    _, failures = host.check({}, {**INPUTS, "secretPayload": {"hmac": SECRETS[0], "api_key": SECRETS[1]}, "source": 5})
+    assert sorted(failures) == [
+        "credentials.api_key: is not a field of Hmac (did you mean 'apiKey'?)",
+        "credentials.api_key: is required by Hmac",
+        "source: must be text, got number",
+    ]
+
+
+def test_an_error_is_one_paragraph(host: Host, simulator: SimulatorServer) -> None:
+    """A refusal ends in one line that the engine prints as `JusttError: ...`, after the SDK's frameless header."""
+    inputs, _ = host.check({}, INPUTS)
+    simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset({"another"}))
+    with pytest.raises(HostError) as caught:
+        host.create(inputs)
+    assert re.fullmatch(
+        r"JusttError: creating the adyen integration 'shop-1': Justt answered 401: .* \(errorId sim-\w+\)\. The key "
+        r"came from justt:apiKey\. .*\n",
+        str(caught.value),
+    )
+
+
+def test_debug_shows_frames_and_requests(simulator: SimulatorServer) -> None:
+    """With JUSTT_DEBUG=1 there are frames and one line for each request, and still no secret."""
+    key = canary("api-key")
+    with Host({"justt:baseUrl": simulator.base_url, "justt:apiKey": key}, JUSTT_DEBUG="1") as host:
+        inputs, _ = host.check({}, INPUTS)
+        host.create(inputs)
+        with pytest.raises(HostError, match=r"(?s)Justt answered 404.*lifecycle\.py") as caught:
+            host.read("no-such-id", {**inputs, "integrationId": "no-such-id"})
+    assert re.search(r"justt: POST /integrations 201 \d\.\d{3}s\n", host.stderr)
+    assert re.search(r"justt: GET /integrations/no-such-id 404 \d\.\d{3}s errorId=sim-\w+\n", host.stderr)
+    assert leaks.find((host.stderr + str(caught.value)).encode(), [*SECRETS, key]) == []
+
+
+def test_calls_at_once(host: Host, simulator: SimulatorServer) -> None:
+    """Calls in all of the host's threads share one client, and each gets its own answer."""
+    inputs, _ = host.check({}, INPUTS)
+
+    def create(number: int) -> tuple[str, dict[str, Any]]:
+        return host.create({**inputs, "externalIdentifier": f"shop-{number}"})
+
+    with ThreadPoolExecutor(16) as pool:
+        made = list(pool.map(create, range(40)))
+    by_id = {record.id: record.external_identifier for record in simulator.records.integrations()}
+    assert by_id == {each: outputs["externalIdentifier"] for each, outputs in made}
+    assert len(by_id) == 40

@@ -1,0 +1,113 @@
+"""The commands of the Makefile on the root project, in a copy of the repository, with the real engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+import leaks
+from conftest import ROOT
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def project(tmp_path: Path, engine_bin: Path) -> Iterator[tuple[Path, Run]]:
+    """Give a copy of what the commands use, and a function that runs one of them."""
+    copy = tmp_path / "repository"
+    for name in ("provider/engine", "examples"):
+        shutil.copytree(ROOT / name, copy / name)
+    shutil.copy(ROOT / "Pulumi.yaml", copy)
+    printed = []
+
+    def run(command: str, *, fails: bool = False, **variables: str) -> str:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "JUSTT_"))}
+        done = subprocess.run(
+            [sys.executable, "provider/engine/project.py", command],
+            cwd=copy,
+            env={**kept, "HOME": str(tmp_path), "PATH": f"{engine_bin}{os.pathsep}{kept['PATH']}", **variables},
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        printed.append(done.stdout + done.stderr)
+        assert (done.returncode != 0) == fails, printed[-1]
+        return printed[-1]
+
+    yield copy, run
+    run("stop")
+    secrets = [
+        (copy / ".dev" / name).read_text() for name in ("api-key", "passphrase") if (copy / ".dev" / name).exists()
+    ]
+    everything = [path for path in (copy / ".dev").rglob("*") if path.is_file() and path.parent != copy / ".dev"]
+    everything += [*(copy / ".dev").glob("simulator.*"), copy / "Pulumi.dev.yaml"]
+    for content in ["".join(printed).encode(), *(path.read_bytes() for path in everything)]:
+        assert leaks.find(content, secrets) == []
+
+
+def test_what_the_readme_promises(project: tuple[Path, Run]) -> None:
+    """Up, up again, an edit, preview, up, refresh and destroy do what a new user is told that they do."""
+    copy, run = project
+    first = run("up")
+    ids = dict(re.findall(r'(stripe|adyen|braintree)Id +: "([0-9a-f-]{36})"', first))
+    assert ids.keys() == {"stripe", "adyen", "braintree"}
+    assert "+ 4 created" in first
+    assert "4 unchanged" in run("up")
+    program = copy / "examples" / "quickstart" / "__main__.py"
+    program.write_text(program.read_text().replace('"Stripe EU"', '"Stripe Europe"'))
+    shown = run("preview")
+    assert '~ integrationName: "Stripe EU" => "Stripe Europe"' in shown
+    assert "+-1 to replace" in shown
+    assert "+-1 replaced" in run("up")
+    simulator = json.loads((copy / ".dev" / "simulator.json").read_text())
+    control = simulator["url"].replace("/v1", "/_simulator")
+    changes = {ids["adyen"]: "FAILED", ids["braintree"]: "INACTIVE"}
+    with httpx.Client(trust_env=False) as client:
+        for each, status in changes.items():
+            assert client.patch(f"{control}/integrations/{each}", json={"status": status}).status_code == 200
+    refreshed = run("refresh")
+    assert f"({ids['adyen']}) is FAILED now" in refreshed
+    assert f"({ids['braintree']}) is INACTIVE at Justt, which is final" in refreshed
+    assert "+ 1 created" in run("up")
+    # The simulator may end at any time, as with the machine; its records and its address stay.
+    os.kill(simulator["pid"], signal.SIGTERM)
+    assert "- 4 deleted" in run("destroy")
+    assert json.loads((copy / ".dev" / "simulator.json").read_text())["url"] == simulator["url"]
+    with httpx.Client(trust_env=False) as client:
+        records = client.get(f"{control}/integrations").json()
+    by_identifier = {record["externalIdentifier"]: record["status"] for record in records}
+    # The program gives Adyen's integration seven more days.
+    assert by_identifier.pop("adyen-eu-main") == "FAILED"
+    assert set(by_identifier.values()) == {"INACTIVE"}
+    assert len(records) == 5
+
+
+def test_a_wrong_key(project: tuple[Path, Run]) -> None:
+    """With a wrong key the terminal shows one paragraph for each integration, and how to go on."""
+    _, run = project
+    text = run("up", fails=True, JUSTT_API_KEY_OVERRIDE="a-wrong-one")
+    assert re.search(
+        r"error: JusttError: creating the stripe integration 'stripe-eu-main': Justt answered 401: .*"
+        r" \(errorId sim-\w+\)\. The key came from JUSTT_API_KEY_OVERRIDE\.",
+        text,
+    )
+    assert "Traceback" not in text
+    assert "+ 3 created" in run("up")
+
+
+def test_variables_for_other_commands(project: tuple[Path, Run]) -> None:
+    """`env` prints what to export so that `pulumi` by hand reaches the same stack."""
+    _, run = project
+    assert re.search(r"^export PULUMI_BACKEND_URL='file://.*/\.dev/state'$", run("env"), re.MULTILINE)
+    assert "refresh   look at what became of it" in run("no-such-command", fails=True)
