@@ -47,11 +47,10 @@ def project(tmp_path: Path, engine_bin: Path) -> Iterator[tuple[Path, Run]]:
 
     yield copy, run
     run("stop")
-    secrets = [
-        (copy / ".dev" / name).read_text() for name in ("api-key", "passphrase") if (copy / ".dev" / name).exists()
-    ]
-    everything = [path for path in (copy / ".dev").rglob("*") if path.is_file() and path.parent != copy / ".dev"]
-    everything += [*(copy / ".dev").glob("simulator.*"), copy / "Pulumi.dev.yaml"]
+    kept = [path for path in (copy / ".dev").iterdir() if path.name in ("api-key", "passphrase")]
+    secrets = [path.read_text() for path in kept]
+    everything = [path for path in (copy / ".dev").rglob("*") if path.is_file() and path not in kept]
+    everything += copy.glob("Pulumi.*.yaml")
     for content in ["".join(printed).encode(), *(path.read_bytes() for path in everything)]:
         assert leaks.find(content, secrets) == []
 
