@@ -6,8 +6,9 @@ import base64
 import json
 from urllib.parse import quote
 
-import leaks
 import pytest
+
+import leaks
 
 SECRET = 'line one\n"quoted" påss/wörd+=line two'
 

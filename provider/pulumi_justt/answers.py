@@ -15,18 +15,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 from pydantic import ValidationError
 
 from pulumi_justt.errors import shape_of
-from pulumi_justt.models import RemoteRecord
+from pulumi_justt.models import STATUSES, RemoteRecord
 
 __all__ = ["Fault", "Unreadable", "created", "fault", "parsed", "record", "retry_after"]
 
 
 class Unreadable(Exception):
     """A success did not hold what it should; the text is its shape."""
+
+
+_LONGEST_WAIT = 86_400.0
+"""Whoever asks for more than a day is as good as away; no clock overflows below it."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,9 @@ def record(answer: object, integration_id: str) -> RemoteRecord:
     data = bare.get("data")
     found = data if "integrationId" not in bare and isinstance(data, Mapping) else bare
     try:
-        read = RemoteRecord.model_validate({name: value for name, value in found.items() if value is not None})
+        known = {name: value for name, value in found.items() if value is not None}
+        # Only the API's own names count in what the API sends.
+        read = RemoteRecord.model_validate(known, by_alias=True, by_name=False)
     except ValidationError:
         raise Unreadable(shape_of(answer)) from None
     if read.integration_id != integration_id:
@@ -77,21 +82,17 @@ def created(answer: object, source: str) -> RemoteRecord:
     data = bare.get("data")
     # The guide wraps reads in `data`; a creation that came wrapped too would be an orphan if it were not read.
     for holder in (bare, data if isinstance(data, Mapping) else {}):
-        for name in ("integrationId", "id"):
-            if isinstance(holder.get(name), str) and holder[name]:
-                return _created_record(holder, holder[name], source)
+        integration_id = _text(holder.get("integrationId")) or _text(holder.get("id"))
+        if integration_id:
+            status = _text(holder.get("status"))
+            return RemoteRecord(
+                integration_id=integration_id,
+                source=source,
+                # In the `{status, message, id}` envelope the status is the HTTP status, or may be a word like it.
+                status=status if status in STATUSES else "PENDING",
+                go_live_date=_text(holder.get("goLiveDate")),
+            )
     raise Unreadable(shape_of(answer))
-
-
-def _created_record(holder: Mapping[str, Any], integration_id: str, source: str) -> RemoteRecord:
-    status, go_live_date = holder.get("status"), holder.get("goLiveDate")
-    return RemoteRecord(
-        integration_id=integration_id,
-        source=source,
-        # In the `{status, message, id}` envelope the status is the HTTP status, a number.
-        status=status if isinstance(status, str) and status.isupper() else "PENDING",
-        go_live_date=go_live_date if isinstance(go_live_date, str) else None,
-    )
 
 
 def fault(content: bytes) -> Fault:
@@ -102,23 +103,35 @@ def fault(content: bytes) -> Fault:
         return Fault("an answer that is not JSON, so perhaps a proxy's" if content else "")
     if not isinstance(body, Mapping):
         return Fault(shape_of(body))
-    message = body.get("message") or body.get("error") or ""
-    if isinstance(message, list):
-        message = "; ".join(str(item) for item in message)
+    message = body.get("message") or body.get("error")
+    if isinstance(message, list) and all(isinstance(item, str) for item in message):
+        message = "; ".join(message)
     error_id = body.get("errorId")
-    return Fault(str(message), str(error_id) if error_id else None)
+    return Fault(
+        message if isinstance(message, str) else shape_of(body),
+        str(error_id) if isinstance(error_id, (str, int)) and error_id else None,
+    )
+
+
+def _text(value: object) -> str | None:
+    """Return *value* if it is text that can be stored; JSON can carry lone surrogates, which cannot."""
+    if isinstance(value, str) and value and value.encode("utf-8", "replace").decode() == value:
+        return value
+    return None
 
 
 def retry_after(value: str | None) -> float | None:
-    """Read the `Retry-After` header: seconds, or an HTTP date."""
+    """Read the `Retry-After` header, seconds or an HTTP date, as seconds; None where it is neither."""
     if value is None:
         return None
-    if value.strip().isdigit():
-        return float(value)
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value), _LONGEST_WAIT)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone.utc)
+        seconds = (moment - datetime.now(timezone.utc)).total_seconds()
+    except (ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
+    return min(max(0.0, seconds), _LONGEST_WAIT)

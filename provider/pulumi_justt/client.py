@@ -20,6 +20,7 @@ from urllib.parse import quote
 import httpx
 
 from pulumi_justt import answers, errors
+from pulumi_justt.deadline import ExchangeLimit
 from pulumi_justt.errors import (
     AmbiguousCreate,
     JusttError,
@@ -121,6 +122,8 @@ class JusttClient:
             # A proxy from the environment can't reach an address of this machine.
             trust_env=self.settings.environment != "simulator",
         )
+        self._exchange_limit = ExchangeLimit()
+        self._exchange_limit.guard(self._http)
 
     def close(self) -> None:
         """Close the connections."""
@@ -188,12 +191,14 @@ class JusttClient:
         self._send(request, lambda _: None)
 
     def _plain(self, tried: str, method: Method, integration_id: str, account: str | None) -> _Request:
+        if integration_id in ("", ".", "..") or not integration_id.isprintable():
+            raise JusttError(f"{tried}: {integration_id!r} is no id of an integration. Look the id up at Justt.")
         return _Request(tried, method, f"/integrations/{quote(integration_id, safe='')}", account, None, (self._key,))
 
     def _send(self, request: _Request, read: Callable[[object], _T]) -> _T:
         content = None
         if request.body is not None:
-            content = json.dumps(request.body, separators=(",", ":"), ensure_ascii=False).encode()
+            content = _encoded(request)
             if len(content) > _MAX_REQUEST_BYTES:
                 raise JusttError(
                     f"{request.tried}: the request would have {len(content):,} bytes, and Justt takes "
@@ -209,7 +214,7 @@ class JusttClient:
                 try:
                     return read(answers.parsed(answer.content) if request.method != "DELETE" else None)
                 except answers.Unreadable as unreadable:
-                    shape = str(unreadable)
+                    shape = quotable(str(unreadable), request.secrets)
             self._after(request, answer, shape)
 
     def _try(self, request: _Request, content: bytes | None) -> _Answer:
@@ -219,7 +224,7 @@ class JusttClient:
         started = self.clock()
         answer = self._exchange(request, content, headers)
         if self.debug:
-            error_id = answer.fault.error_id
+            error_id = quotable(answer.fault.error_id or "", request.secrets)
             self.debug(
                 f"{request.method} {request.path} {answer.status or answer.failure} "
                 f"{self.clock() - started:.3f}s{f' errorId={error_id}' if error_id else ''}"
@@ -228,15 +233,16 @@ class JusttClient:
 
     def _exchange(self, request: _Request, content: bytes | None, headers: dict[str, str]) -> _Answer:
         limit = self.settings.timeout_seconds
-        started = self.clock()
         try:
-            with self._http.stream(request.method, request.path, content=content, headers=headers) as response:
+            with (
+                self._exchange_limit.of(limit),
+                self._http.stream(request.method, request.path, content=content, headers=headers) as response,
+            ):
                 received = bytearray()
-                # httpx limits the silence between two chunks; a body that drips for ever is ended here.
                 for chunk in response.iter_bytes():
                     received += chunk
-                    if self.clock() - started > limit or len(received) > _MAX_ANSWER_BYTES:
-                        return _Answer(None, failure=f"the answer did not end within {limit:g} s")
+                    if len(received) > _MAX_ANSWER_BYTES:
+                        return _Answer(None, failure=f"the answer has more than {_MAX_ANSWER_BYTES:,} bytes")
                 return _Answer(
                     response.status_code,
                     bytes(received),
@@ -310,9 +316,18 @@ class JusttClient:
                 after_unanswered=request.was_unanswered,
             )
         cure = errors.unreachable_cure(
-            self.settings.base_url, is_unsent=outcome is Outcome.UNSENT, is_throttled=outcome is Outcome.THROTTLED
+            self.settings.base_url,
+            is_unsent=outcome is Outcome.UNSENT and not request.was_unanswered,
+            is_throttled=outcome is Outcome.THROTTLED,
         )
         raise Unreachable(request.tried, came_back, cure, error_id)
+
+
+def _encoded(request: _Request) -> bytes:
+    try:
+        return json.dumps(request.body, separators=(",", ":"), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise JusttError(f"{request.tried}: an argument holds text that is not Unicode. Set it again.") from None
 
 
 def _outcome(answer: _Answer) -> Outcome:
@@ -326,23 +341,28 @@ def _outcome(answer: _Answer) -> Outcome:
 
 
 def _texts(value: object) -> list[str]:
-    """Return every text within *value*, so that none of them is quoted back to the user."""
-    if isinstance(value, str):
-        return [value]
+    """Return every text and number within *value*, so that none of them is quoted back to the user."""
+    if isinstance(value, (str, int, float)):
+        return [str(value)]
     children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     return [text for child in children for text in _texts(child)]
 
 
 _clients: dict[Settings, JusttClient] = {}
+_limiters: dict[tuple[str, str], RateLimiter] = {}
 _clients_lock = threading.Lock()
 
 
 def shared_client(settings: Settings) -> JusttClient:
-    """Return the process's client for *settings*: one connection pool and one rate limit for all of its threads."""
+    """Return the process's client for *settings*: one connection pool for all of its threads.
+
+    The limiter is shared by all that use one key at one URL, whatever else they say: the vendor counts by key.
+    """
     with _clients_lock:
         if settings not in _clients:
-            debug = _debug_line if settings.debug else None
-            _clients[settings] = JusttClient(settings, debug=debug)
+            key = (settings.base_url, settings.require_api_key())
+            limiter = _limiters.setdefault(key, RateLimiter(settings.requests_per_minute))
+            _clients[settings] = JusttClient(settings, limiter=limiter, debug=_debug_line if settings.debug else None)
         return _clients[settings]
 
 

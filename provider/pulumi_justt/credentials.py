@@ -275,6 +275,9 @@ def problems(
         return
     known = shape.wire_fields()
     given = {*payload, *unknown}
+    if not allow_surplus:
+        for name in sorted(given - known.keys()):
+            yield name, f"is not a field of {shape.__name__}{nearest(name, known)}"
     for name, f in known.items():
         value = payload.get(name)
         if name in payload and not isinstance(value, str):
@@ -286,6 +289,3 @@ def problems(
     if shape.any_of and not given & set(shape.any_of):
         choice = " or ".join(known[name].name for name in shape.any_of)
         yield known[shape.any_of[0]].name, f"is missing: {shape.__name__} needs {choice}"
-    if not allow_surplus:
-        for name in sorted(given - known.keys()):
-            yield name, f"is not a field of {shape.__name__}{nearest(name, known)}"

@@ -18,6 +18,7 @@ vendor messages pass through `quotable` first.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
@@ -33,6 +34,8 @@ __all__ = [
 ]
 
 _QUOTE_LIMIT = 300
+_KEY = re.compile(r"[\w.-]{1,40}")
+"""What a key of an API looks like; anything else may be a value in the wrong place."""
 _REDACTED = "[secret]"
 _SHORTEST_SECRET = 3
 """Shorter texts are no credentials, and hiding them would make any message unreadable; Pulumi draws the same line."""
@@ -149,13 +152,21 @@ def unreachable_cure(base_url: str, *, is_unsent: bool, is_throttled: bool) -> s
 def quotable(text: str, secrets: Iterable[str]) -> str:
     """Make foreign *text* fit for an error: one short line in which no item of *secrets* stands.
 
-    A server may echo what it was sent, so every secret is replaced, in its raw and in its JSON-escaped form.
+    A server may echo what it was sent, so every secret is replaced: as it is, as JSON writes it, and as one line.
     """
-    for secret in sorted({s for s in secrets if len(s) >= _SHORTEST_SECRET}, key=len, reverse=True):
-        for form in (secret, json.dumps(secret)[1:-1]):
+    known = sorted({secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}, key=len, reverse=True)
+    for secret in known:
+        for form in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
             text = text.replace(form, _REDACTED)
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = _one_line(text)
+    for folded in map(_one_line, known):
+        if len(folded) >= _SHORTEST_SECRET:
+            line = line.replace(folded, _REDACTED)
     return line if len(line) <= _QUOTE_LIMIT else line[:_QUOTE_LIMIT] + "…"
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def shape_of(value: object, depth: int = 2) -> str:
@@ -164,7 +175,7 @@ def shape_of(value: object, depth: int = 2) -> str:
         if depth == 0:
             return "an object"
         shown = list(value.items())[:8]
-        keys = ", ".join(f"{quotable(str(k), ())[:40]}: {shape_of(v, depth - 1)}" for k, v in shown)
+        keys = ", ".join(f"{k if _KEY.fullmatch(str(k)) else '…'}: {shape_of(v, depth - 1)}" for k, v in shown)
         return f"{{{keys}{', …' if len(value) > len(shown) else ''}}}"
     if isinstance(value, list):
         return f"[{len(value)} of {shape_of(value[0], depth - 1) if value and depth else 'item'}]"
@@ -175,7 +186,7 @@ def shape_of(value: object, depth: int = 2) -> str:
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return a hint that names the item of *known* nearest to *word*, or an empty text."""
     by_folded = {_folded(item): item for item in known}
-    matches = get_close_matches(_folded(word), by_folded, n=1, cutoff=0.6)
+    matches = get_close_matches(_folded(word), by_folded, n=1, cutoff=0.55)
     return f" (did you mean {by_folded[matches[0]]!r}?)" if matches else ""
 
 

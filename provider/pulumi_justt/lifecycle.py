@@ -44,6 +44,9 @@ _SENT = (
 )
 """What the API was told, with the account it was told for: none of it can be changed there."""
 
+_KEY_REFUSED = (401, 403)
+"""Statuses that speak of the key, and so neither of the integration nor of an earlier try."""
+
 _ARGUMENTS = {
     "externalIdentifier": "external_identifier",
     "integrationName": "integration_name",
@@ -92,21 +95,25 @@ class Integrations:
         codes = inputs.get("merchantAccountCodes")
         if isinstance(codes, list) and all(isinstance(code, str) for code in codes):
             inputs["merchantAccountCodes"] = sorted(codes)
-        for name in ("merchantAccountCodes", "allowUnlisted"):
-            if inputs.get(name) in ([], False):
-                del inputs[name]
+        if codes == []:
+            del inputs["merchantAccountCodes"]
+        if inputs.get("allowUnlisted") is False:
+            del inputs["allowUnlisted"]
         is_account_explicit = "referenceAccountId" in inputs
         if not is_account_explicit and self.settings.reference_account_id is not None:
             inputs["referenceAccountId"] = self.settings.reference_account_id
         inputs["environment"] = self.settings.environment
-        failures = [f"{name}: {text}" for name, text in _problems(inputs)]
+        told: dict[str, str] = {}
+        for name, text in _problems(inputs):
+            told.setdefault(name, text)
+        failures = [f"{name}: {text}" for name, text in told.items()]
         failures += self._moves(olds, inputs, is_account_explicit=is_account_explicit)
         return Checked(inputs, failures)
 
     def diff(self, olds: Properties, news: Properties) -> list[str]:
         """Return the paths in which *news* asks for another integration than the one recorded as *olds*."""
         replaces = [path for name in _SENT for path in _changed(name, olds.get(name), news.get(name))]
-        if replaces and olds.get("deactivation") != news.get("deactivation"):
+        if replaces and _policy(olds) != _policy(news):
             self.tell(
                 f"warning: {_called(olds)} is replaced and its deactivation changes in the same update: the old "
                 "integration still follows the recorded deactivation. Apply the new one first, in an update of its "
@@ -175,6 +182,8 @@ class Integrations:
                 deactivation_date=to_vendor_time(moment),
             )
         except Refused as refused:
+            if refused.status in _KEY_REFUSED:
+                raise
             if self._settle_missing(refused, raise_others=False) or self._has_stopped(integration_id, account, refused):
                 return
             if refused.after_unanswered and moment > now:
@@ -233,8 +242,6 @@ class Integrations:
 
     def _has_stopped(self, integration_id: str, account: str | None, refused: Refused) -> bool:
         """Return whether the integration is INACTIVE already, which explains why its deactivation was refused."""
-        if refused.status in (401, 403):
-            return False
         try:
             record = self.client().get_integration(integration_id, tried=refused.tried, account=account)
         except JusttError:
@@ -256,6 +263,11 @@ def _called(properties: Properties, integration_id: str = "") -> str:
     if "externalIdentifier" not in properties:
         return f"integration {integration_id}"
     return f"the {properties.get('source')} integration {properties['externalIdentifier']!r} ({integration_id})"
+
+
+def _policy(properties: Properties) -> dict[str, object]:
+    """Return the deactivation policy with its defaults, which equal an absent one."""
+    return {"deactivationType": "postingDate", "afterDays": 0, **properties.get("deactivation", {})}
 
 
 def _without_nulls(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,9 @@ Environment = Literal["production", "sandbox", "simulator"]
 SOURCES: Final = ("stripe", "braintree", "paypal", "adyen", "justt_sandbox")
 """The vendor's list of payment service providers."""
 
+STATUSES: Final = ("PENDING", "SUCCESSFUL", "FAILED", "INACTIVE")
+"""The vendor's list of statuses."""
+
 _VENDOR_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from pulumi import ResourceOptions
 
@@ -30,8 +30,10 @@ INPUTS = (
 )
 OUTPUTS = ("integration_id", "status", "go_live_date", "environment")
 
-_NESTED = {"deactivation": ("deactivationType", "afterDays", "deactivationDate")}
-_TOKEN = re.compile(r"""\.?([^.\[\]"]+)|\[(\d+|\*)\]|\["([^"]*)"\]""")
+_POLICY = {"type": "deactivationType", "after_days": "afterDays", "date": "deactivationDate"}
+_BRACKETS = r"""\[(\d+|\*)\]|\["([^"]*)"\]"""
+_FIRST_PART = re.compile(rf"""([^.\[\]"]+)|{_BRACKETS}""")
+_PART = re.compile(rf"""\.([^.\[\]"]+)|{_BRACKETS}""")
 
 
 def with_checked_paths(opts: ResourceOptions | None, secret_type: object) -> ResourceOptions | None:
@@ -68,24 +70,46 @@ def _named(name: str, names: dict[str, str], option: str) -> str:
 def _input_path(path: str, option: str, secret_type: object) -> str:
     if path == "*":
         return path
-    tokens = [next(part for part in match if part) for match in _TOKEN.findall(path) if any(match)]
-    if not tokens:
-        raise ValueError(f"{option}: {path!r} is not a property path")
-    head, rest = tokens[0], tokens[1:]
+    head, rest, below = _parsed(path, option)
     if head in ("credentials", "secret_payload"):
         named = f"secretPayload.{wire_name(rest[0])}" if rest else "secretPayload"
         raise ValueError(f"{option}: the state has no {path!r}, so the engine would ignore it; say {named!r}")
     if head in OUTPUTS or head in map(wire_name, OUTPUTS):
         raise ValueError(f"{option}: {path!r} is an output; only inputs are compared")
     name = _named(head, {item: wire_name(item) for item in INPUTS}, option)
-    if rest and (fields := _fields(name, secret_type)) and rest[0] not in (*fields, "*"):
-        right = wire_name(rest[0])
-        hint = f"; say {f'{name}.{right}'!r}" if right in fields else nearest(rest[0], fields)
-        raise ValueError(f"{option}: {name!r} has no {rest[0]!r}, so the engine would ignore it{hint}")
-    return name + path[len(head) :]
+    _require_existing(name, rest, option, secret_type)
+    return name + below
 
 
-def _fields(name: str, secret_type: object) -> Collection[str]:
-    if name == "secretPayload" and isinstance(secret_type, str) and secret_type in SHAPES:
-        return tuple(SHAPES[secret_type].wire_fields())
-    return _NESTED.get(name, ())
+def _parsed(path: str, option: str) -> tuple[str, list[str], str]:
+    """Return the first part of *path*, the parts after it, and the text of those."""
+    parts: list[str] = []
+    ends = [0]
+    while ends[-1] < len(path):
+        match = (_PART if parts else _FIRST_PART).match(path, ends[-1])
+        if match is None:
+            raise ValueError(f"{option}: {path!r} is not a property path")
+        parts.append(next(part for part in match.groups() if part is not None))
+        ends.append(match.end())
+    if not parts:
+        raise ValueError(f"{option}: {path!r} is not a property path")
+    return parts[0], parts[1:], path[ends[1] :]
+
+
+def _require_existing(name: str, rest: list[str], option: str, secret_type: object) -> None:
+    """Refuse what cannot exist below the property *name*."""
+    is_free = name == "secretPayload" and not (isinstance(secret_type, str) and secret_type in SHAPES)
+    if not rest or is_free:
+        return
+    hint = ""
+    if name == "merchantAccountCodes":
+        exists = rest[0] == "*" or rest[0].isdigit()
+    elif name in ("secretPayload", "deactivation"):
+        names = _POLICY if name == "deactivation" else {each: each for each in SHAPES[str(secret_type)].wire_fields()}
+        exists = rest[0] == "*" or rest[0] in names.values()
+        right = names.get(rest[0]) or wire_name(rest[0])
+        hint = f"; say {f'{name}.{right}'!r}" if right in names.values() else nearest(rest[0], names.values())
+    else:
+        exists = False
+    if not exists or len(rest) > 1:
+        raise ValueError(f"{option}: {name!r} has no {'.'.join(rest)!r}, so the engine would ignore it{hint}")

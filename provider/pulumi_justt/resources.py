@@ -104,7 +104,7 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
                 "merchantAccountCodes": merchant_account_codes,
                 "referenceAccountId": reference_account_id,
                 "deactivation": _deactivation_properties(deactivation),
-                "allowUnlisted": allow_unlisted or None,
+                "allowUnlisted": None if allow_unlisted is False else allow_unlisted,
             },
             with_checked_paths(opts, secret_type),
         )

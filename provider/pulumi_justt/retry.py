@@ -24,6 +24,9 @@ __all__ = ["TABLE", "Action", "Decision", "Method", "Outcome", "RetryPolicy"]
 
 Method = Literal["GET", "DELETE", "POST"]
 
+_MOST_DOUBLINGS = 60
+"""Any cap is reached by then, and no float overflows."""
+
 
 class Outcome(Enum):
     """How one try of a request ended, where it did not simply succeed."""
@@ -49,6 +52,7 @@ TABLE: dict[Outcome, dict[Method, Action]] = {
     Outcome.THROTTLED: {"GET": Action.RETRY, "DELETE": Action.RETRY, "POST": Action.RETRY},
     Outcome.UNANSWERED: {"GET": Action.RETRY, "DELETE": Action.RETRY, "POST": Action.AMBIGUOUS},
     Outcome.REJECTED: {"GET": Action.FAIL, "DELETE": Action.FAIL, "POST": Action.FAIL},
+    # A DELETE is done with its 2xx, whatever else comes: nothing of it has to be read.
     Outcome.UNREADABLE: {"GET": Action.RETRY, "DELETE": Action.DONE, "POST": Action.AMBIGUOUS},
 }
 
@@ -71,6 +75,7 @@ class RetryPolicy:
         base: Upper bound of the first wait, in seconds; each further one doubles it.
         cap: Upper bound of any wait, in seconds.
         throttled_cap: Upper bound of a wait after 429, in seconds: the vendor's quota is counted by the minute.
+        longest_pause: Seconds that a server may ask everyone to pause; whoever asks for more is taken as away.
         deadline: Seconds one request may take over all its tries; waiting for the rate limiter does not count.
     """
 
@@ -79,6 +84,7 @@ class RetryPolicy:
     base: float = 0.5
     cap: float = 8.0
     throttled_cap: float = 60.0
+    longest_pause: float = 600.0
     deadline: float = 120.0
 
     def decide(  # noqa: PLR0913 - the facts of one try; a class for them would only rename the arguments
@@ -112,9 +118,11 @@ class RetryPolicy:
         )
         if count >= tries:
             return Decision(Action.FAIL)
-        bound = min(cap, self.base * 2.0 ** (count - 1))
+        bound = min(cap, self.base * 2.0 ** min(count - 1, _MOST_DOUBLINGS))
         wait = random() * bound if retry_after is None else retry_after
-        # A wait after 429 is served by the limiter, where everyone pauses, so it is not charged to this request.
-        if elapsed + (0.0 if is_throttled else wait) >= self.deadline:
-            return Decision(Action.FAIL)
-        return Decision(Action.RETRY, wait)
+        if is_throttled:
+            # The wait is served by the limiter, where everyone pauses, so it is not charged to this request.
+            is_late = elapsed >= self.deadline or wait > self.longest_pause
+        else:
+            is_late = elapsed + wait >= self.deadline
+        return Decision(Action.FAIL) if is_late else Decision(Action.RETRY, wait)

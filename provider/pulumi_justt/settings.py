@@ -16,6 +16,7 @@ values as text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -198,14 +199,40 @@ def _target(environment: tuple[str | None, str], base_url: tuple[str | None, str
 def _parsed(url: str, origin: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        usable = bool(parts.hostname) and parts.scheme in ("http", "https") and (parts.port or 1) > 0
+        usable = (
+            _is_host(parts.hostname or "", is_address="[" in parts.netloc)
+            and parts.scheme in ("http", "https")
+            and parts.port != 0
+        )
     except ValueError:
         usable = False
-    if not usable or any(c.isspace() for c in url):
+    if not usable or not all("!" <= c <= "~" for c in url):
         raise InvalidSettings(f"{origin} must be a URL such as {VENDOR_URLS['production']}")
-    if parts.username is not None or parts.query or parts.fragment:
+    if parts.username is not None or "?" in url or "#" in url:
         raise InvalidSettings(f"{origin} must be a plain URL, without user, query or fragment")
     return parts
+
+
+def _is_host(name: str, *, is_address: bool) -> bool:
+    """Tell whether *name* is an IP address or, unless it *is_address*, a name that can be looked up."""
+    try:
+        ip_address(name)
+    except ValueError:
+        if is_address:
+            return False
+        labels = name.removesuffix(".").split(".")
+        return not labels[-1].isdigit() and all(map(_is_label, labels))
+    return True
+
+
+def _is_label(label: str) -> bool:
+    if not re.fullmatch(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", label):
+        return False
+    try:
+        label.encode().decode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:
@@ -217,6 +244,6 @@ def _is_loopback(host: str) -> bool:
 
 def _vendor_environment(parts: SplitResult) -> str | None:
     vendor = urlsplit(VENDOR_URLS["production"])
-    if parts.hostname != vendor.hostname:
+    if (parts.hostname or "").rstrip(".") != vendor.hostname:
         return None
     return "sandbox" if "sandbox" in parts.path.split("/") else "production"

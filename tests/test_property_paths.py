@@ -1,0 +1,202 @@
+"""The paths that resource options may speak of: what is translated, what is refused, and what a refusal names."""
+
+from __future__ import annotations
+
+import pytest
+from pulumi import ResourceOptions
+
+from pulumi_justt.property_paths import with_checked_paths
+
+INPUT_OPTIONS = ("ignore_changes", "replace_on_changes", "hide_diffs")
+
+
+def checked(path: str, *, option: str = "ignore_changes", shape: object = "APIKEY_ONLY") -> list[str]:
+    """Return what an option with this path becomes."""
+    opts = ResourceOptions()
+    setattr(opts, option, [path])
+    result = with_checked_paths(opts, shape)
+    assert result is not None
+    paths = getattr(result, option)
+    assert isinstance(paths, list)
+    return paths
+
+
+@pytest.mark.parametrize("option", INPUT_OPTIONS)
+@pytest.mark.parametrize(
+    ("given", "becomes"),
+    [
+        ("*", "*"),
+        ("external_identifier", "externalIdentifier"),
+        ("integration_name", "integrationName"),
+        ("source", "source"),
+        ("secret_type", "secretType"),
+        ("merchant_account_codes", "merchantAccountCodes"),
+        ("reference_account_id", "referenceAccountId"),
+        ("deactivation", "deactivation"),
+        ("allow_unlisted", "allowUnlisted"),
+        ("externalIdentifier", "externalIdentifier"),
+        ("secretPayload", "secretPayload"),
+        ("secretPayload.apiKey", "secretPayload.apiKey"),
+        ('secretPayload["apiKey"]', 'secretPayload["apiKey"]'),
+        ("secretPayload.*", "secretPayload.*"),
+        ("secretPayload[*]", "secretPayload[*]"),
+        ("merchant_account_codes[0]", "merchantAccountCodes[0]"),
+        ("merchantAccountCodes[*]", "merchantAccountCodes[*]"),
+        ("deactivation.afterDays", "deactivation.afterDays"),
+        ('deactivation["deactivationDate"]', 'deactivation["deactivationDate"]'),
+    ],
+)
+def test_a_path_is_brought_to_the_states_spelling(option: str, given: str, becomes: str) -> None:
+    """Top-level names may be Python's or the API's; what follows is kept as it was written."""
+    assert checked(given, option=option) == [becomes]
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ('["source"]', ("source",)),
+        ('["secretPayload"].apiKey', ("secretPayload", "apiKey")),
+        ('["secretPayload"]["apiKey"]', ("secretPayload", "apiKey")),
+        ('["merchant_account_codes"][0]', ("merchantAccountCodes", "0")),
+    ],
+)
+def test_a_path_may_begin_with_a_quoted_bracket(given: str, meant: tuple[str, ...]) -> None:
+    """The engine reads `["a"].b` as `a.b`, so that form too ends up as a path that the engine finds."""
+    (path,) = checked(given)
+
+    assert tuple(
+        path.replace('["', ".").replace('"]', "").replace("[", ".").replace("]", "").strip(".").split(".")
+    ) == (meant)
+
+
+@pytest.mark.parametrize("option", INPUT_OPTIONS)
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("credentials", "the state has no 'credentials', so the engine would ignore it; say 'secretPayload'"),
+        (
+            "credentials.api_key",
+            "the state has no 'credentials.api_key', so the engine would ignore it; say 'secretPayload.apiKey'",
+        ),
+        ("secret_payload", "the state has no 'secret_payload', so the engine would ignore it; say 'secretPayload'"),
+        (
+            "secret_payload.apiKey",
+            "the state has no 'secret_payload.apiKey', so the engine would ignore it; say 'secretPayload.apiKey'",
+        ),
+        (
+            'secret_payload["api_key"]',
+            "the state has no 'secret_payload[\"api_key\"]', so the engine would ignore it; say 'secretPayload.apiKey'",
+        ),
+        (
+            "secretPayload.api_key",
+            "'secretPayload' has no 'api_key', so the engine would ignore it; say 'secretPayload.apiKey'",
+        ),
+        (
+            "secretPayload.apiKy",
+            "'secretPayload' has no 'apiKy', so the engine would ignore it (did you mean 'apiKey'?)",
+        ),
+        ("secretPayload.shopName", "'secretPayload' has no 'shopName', so the engine would ignore it"),
+        (
+            "deactivation.after_days",
+            "'deactivation' has no 'after_days', so the engine would ignore it; say 'deactivation.afterDays'",
+        ),
+        ("sourc", "'sourc' is not a property (did you mean 'source'?)"),
+        ("integration-name", "'integration-name' is not a property (did you mean 'integrationName'?)"),
+        ("zzz", "'zzz' is not a property"),
+        ("status", "'status' is an output; only inputs are compared"),
+        ("go_live_date", "'go_live_date' is an output; only inputs are compared"),
+        ("integrationId", "'integrationId' is an output; only inputs are compared"),
+        ("environment", "'environment' is an output; only inputs are compared"),
+        ("", "'' is not a property path"),
+        ("...", "'...' is not a property path"),
+    ],
+)
+def test_a_path_that_the_engine_would_ignore_is_refused(option: str, given: str, text: str) -> None:
+    """The error names the option, what was written and, where there is one, the right path."""
+    with pytest.raises(ValueError, match=f"^{option}: ") as refused:
+        checked(given, option=option)
+
+    assert str(refused.value) == f"{option}: {text}"
+
+
+@pytest.mark.parametrize(
+    ("given", "right"),
+    [("deactivation.type", "deactivation.deactivationType"), ("deactivation.date", "deactivation.deactivationDate")],
+)
+def test_an_argument_of_deactivation_is_refused_by_the_right_name(given: str, right: str) -> None:
+    """Programs say `type` and `date`, the state does not, and the error tells what the state says."""
+    with pytest.raises(ValueError, match=right):
+        checked(given)
+
+
+@pytest.mark.parametrize(
+    "given", ["secretPayload[apiKey]", 'secretPayload["apiKey"', "source.name", "secretPayload.apiKey.first"]
+)
+def test_a_path_that_can_match_nothing_is_refused(given: str) -> None:
+    """A malformed path, and one below a text, are silently ignored by the engine as well."""
+    with pytest.raises(ValueError, match="ignore_changes"):
+        checked(given)
+
+
+@pytest.mark.parametrize("secret_type", ["OAUTH2", object()])
+def test_the_fields_of_a_payload_are_free_where_the_shape_is_not_known(secret_type: object) -> None:
+    """An unlisted type, and one that is known later, may have any field."""
+    assert checked("secretPayload.whatever", shape=secret_type) == ["secretPayload.whatever"]
+
+
+@pytest.mark.parametrize(
+    ("given", "becomes"),
+    [
+        ("status", "status"),
+        ("go_live_date", "goLiveDate"),
+        ("goLiveDate", "goLiveDate"),
+        ("integration_id", "integrationId"),
+        ("environment", "environment"),
+        ("secret_payload", "secretPayload"),
+        ("merchant_account_codes", "merchantAccountCodes"),
+    ],
+)
+def test_a_secret_output_is_brought_to_the_states_spelling(given: str, becomes: str) -> None:
+    """Outputs and inputs alike may be made secret, by either name."""
+    assert checked(given, option="additional_secret_outputs") == [becomes]
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("statu", "'statu' is not a property (did you mean 'status'?)"),
+        ("secretPayload.apiKey", "'secretPayload.apiKey' is not a property (did you mean 'secretPayload'?)"),
+    ],
+)
+def test_a_secret_output_that_does_not_exist_is_refused(given: str, text: str) -> None:
+    """Only whole properties can be made secret, and a name that matches none would stay readable."""
+    with pytest.raises(ValueError, match="additional_secret_outputs") as refused:
+        checked(given, option="additional_secret_outputs")
+
+    assert str(refused.value) == f"additional_secret_outputs: {text}"
+
+
+def test_no_options_stay_none() -> None:
+    """A resource without options has nothing to check."""
+    assert with_checked_paths(None, "APIKEY_ONLY") is None
+
+
+def test_the_callers_options_are_left_as_they_were() -> None:
+    """One options object serves many resources, of different shapes, so only a copy is changed."""
+    opts = ResourceOptions(
+        protect=True, ignore_changes=["integration_name"], additional_secret_outputs=["go_live_date"]
+    )
+
+    result = with_checked_paths(opts, "APIKEY_ONLY")
+
+    assert result is not None
+    assert result.protect is True
+    assert result.ignore_changes == ["integrationName"]
+    assert opts.ignore_changes == ["integration_name"]
+    assert opts.additional_secret_outputs == ["go_live_date"]
+
+
+def test_every_path_of_an_option_is_checked() -> None:
+    """A wrong path is found behind right ones."""
+    with pytest.raises(ValueError, match="zzz"):
+        with_checked_paths(ResourceOptions(ignore_changes=["source", "integrationName", "zzz"]), "APIKEY_ONLY")

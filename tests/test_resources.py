@@ -1,0 +1,532 @@
+"""What a program constructs, as the engine receives it: under Pulumi's mocks, and down to the request's bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import FrozenInstanceError, dataclass, field
+from typing import Any
+
+import pulumi
+import pytest
+from google.protobuf.json_format import MessageToDict
+from pulumi import Output, ResourceOptions
+from pulumi.runtime import config as pulumi_config
+from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks, set_mocks
+from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.settings import SETTINGS
+from pulumi.runtime.stack import run_pulumi_func
+
+import pulumi_justt as justt
+
+TOKEN = "pulumi-python:dynamic/justt:PaymentIntegration"
+CANARY = "canary-3e91d2"
+
+# How the SDK marks a secret on its way to the engine.
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
+
+Answer = Callable[[MockResourceArgs], tuple[str, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A value that the engine is told to keep secret."""
+
+    value: object
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An Output once it is resolved."""
+
+    value: Any
+    is_secret: bool
+    is_known: bool = True
+
+
+@dataclass
+class Program:
+    """What became of a program."""
+
+    registered: list[resource_pb2.RegisterResourceRequest] = field(default_factory=list)
+    looked_up: list[resource_pb2.ReadResourceRequest] = field(default_factory=list)
+    outputs: dict[str, Seen] = field(default_factory=dict)
+
+    def sent(self, number: int = 0) -> dict[str, Any]:
+        """Return the properties of a registered resource, without the blob."""
+        properties = revealed(MessageToDict(self.registered[number].object))
+        assert isinstance(properties, dict)
+        del properties["__provider"]
+        return properties
+
+
+def revealed(value: object) -> object:
+    """Read what goes over the wire, with each secret as `Hidden`."""
+    if isinstance(value, dict):
+        if value.get(SIGNATURE) == SECRET:
+            return Hidden(revealed(value["value"]))
+        return {name: revealed(item) for name, item in value.items()}
+    return [revealed(item) for item in value] if isinstance(value, list) else value
+
+
+def as_created(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+    """Answer as the engine does after a create."""
+    remembered = {name: value for name, value in args.inputs.items() if name != "__provider"}
+    return "id-1", {**remembered, "integrationId": "id-1", "status": "PENDING", "environment": "production"}
+
+
+class _Monitor(MockMonitor):
+    def __init__(self, mocks: Mocks, program: Program) -> None:
+        super().__init__(mocks)
+        self.program = program
+
+    def RegisterResource(  # noqa: N802 - the name of the call
+        self, request: resource_pb2.RegisterResourceRequest
+    ) -> resource_pb2.RegisterResourceResponse:
+        """Keep the request."""
+        if request.type != "pulumi:pulumi:Stack":
+            self.program.registered.append(request)
+        register: Callable[[object], resource_pb2.RegisterResourceResponse] = super().RegisterResource
+        return register(request)
+
+    def ReadResource(  # noqa: N802 - the name of the call
+        self, request: resource_pb2.ReadResourceRequest
+    ) -> resource_pb2.ReadResourceResponse:
+        """Keep the request."""
+        self.program.looked_up.append(request)
+        read: Callable[[object], resource_pb2.ReadResourceResponse] = super().ReadResource
+        return read(request)
+
+
+class _Mocks(Mocks):
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        """Answer for the engine."""
+        return self.answer(args)
+
+    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+        """Refuse: this package has no functions."""
+        raise AssertionError(args.token)
+
+
+def run_program(
+    body: Callable[[], object],
+    *,
+    answer: Answer = as_created,
+    preview: bool = False,
+    config: Mapping[str, str] | None = None,
+    secret_keys: Sequence[str] = (),
+) -> Program:
+    """Run *body* as a Pulumi program under mocks, resolve the Outputs that it returns, and leave nothing of it behind.
+
+    The SDK keeps its settings in context variables, and makes event loops for whichever thread asks: so the program
+    gets a context of its own, and the loops are made here, where they can be closed.
+    """
+    program = Program()
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def give_loop() -> None:
+        loops.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(loops[-1])
+
+    async def resolve() -> None:
+        returned = body()
+        for name, output in returned.items() if isinstance(returned, Mapping) else ():
+            value = await output.future(with_unknowns=True)
+            program.outputs[name] = Seen(value, await output.is_secret(), await output.is_known())
+
+    def run() -> None:
+        give_loop()
+        loop = loops[0]
+        loop.set_default_executor(ThreadPoolExecutor(max_workers=2, initializer=give_loop))
+        try:
+            pulumi_config.set_all_config(dict(config or {}), list(secret_keys))
+            mocks = _Mocks(answer)
+            set_mocks(mocks, preview=preview, monitor=_Monitor(mocks, program))
+            loop.run_until_complete(run_pulumi_func(resolve))
+        finally:
+            # What a program that failed leaves behind must not be waited for by the next one.
+            SETTINGS.outputs.clear()
+            for task in asyncio.all_tasks(loop):
+                task.cancel()
+            loop.run_until_complete(loop.shutdown_default_executor())
+            asyncio.set_event_loop(None)
+            for each in loops:
+                each.close()
+
+    contextvars.copy_context().run(run)
+    return program
+
+
+def minimal(name: str = "stripe", **changes: Any) -> justt.PaymentIntegration:  # noqa: ANN401 - any argument
+    """Construct an integration with only what is required."""
+    arguments: dict[str, Any] = {
+        "external_identifier": "stripe-eu",
+        "integration_name": "Stripe EU",
+        "source": "stripe",
+        "credentials": justt.credentials.ApiKeyOnly(api_key=CANARY),
+        **changes,
+    }
+    return justt.PaymentIntegration(name, **arguments)
+
+
+def full() -> justt.PaymentIntegration:
+    """Construct an integration with every argument."""
+    return minimal(
+        credentials=justt.credentials.Hmac(
+            hmac=CANARY, api_key=CANARY + "2", merchant_code="merchant", account_code="account"
+        ),
+        merchant_account_codes=["b", "a"],
+        reference_account_id="acc_42",
+        deactivation=justt.Deactivation(type="dueDate", after_days=7),
+        allow_unlisted=True,
+    )
+
+
+def test_a_minimal_resource_is_registered_under_the_apis_names_and_nothing_else() -> None:
+    """Absent means absent: only what was given goes out, in the API's spelling, the credential as a secret."""
+    program = run_program(minimal)
+
+    assert [each.type for each in program.registered] == [TOKEN]
+    assert program.sent() == {
+        "externalIdentifier": "stripe-eu",
+        "integrationName": "Stripe EU",
+        "source": "stripe",
+        "secretType": "APIKEY_ONLY",
+        "secretPayload": {"apiKey": Hidden(CANARY)},
+    }
+
+
+def test_a_full_resource_is_registered_with_each_secret_marked_on_its_own() -> None:
+    """Identifiers stay readable and every other credential field is a secret, so that a preview names what changed."""
+    program = run_program(full)
+
+    assert program.sent() == {
+        "externalIdentifier": "stripe-eu",
+        "integrationName": "Stripe EU",
+        "source": "stripe",
+        "secretType": "HMAC",
+        "secretPayload": {
+            "hmac": Hidden(CANARY),
+            "apiKey": Hidden(CANARY + "2"),
+            "merchantCode": "merchant",
+            "accountCode": "account",
+        },
+        "merchantAccountCodes": ["b", "a"],
+        "referenceAccountId": "acc_42",
+        "deactivation": {"deactivationType": "dueDate", "afterDays": 7.0},
+        "allowUnlisted": True,
+    }
+
+
+def test_a_secret_identifier_stays_secret() -> None:
+    """Who gives an identifier as a secret Output gets it kept as one."""
+    shop = justt.credentials.ApiKey
+
+    program = run_program(
+        lambda: minimal(credentials=shop(api_key=CANARY, shop_name=Output.secret("shop"), store_url="url"))
+    )
+
+    assert program.sent()["secretPayload"] == {"apiKey": Hidden(CANARY), "shopName": Hidden("shop"), "storeUrl": "url"}
+
+
+def test_unlisted_credentials_are_sent_as_they_are() -> None:
+    """The payload's own keys are kept, all values are secret, and the caller's dict stays as it was."""
+    payload = {"tokenId": "t", "nested": {"pem": CANARY}}
+    before = copy.deepcopy(payload)
+
+    program = run_program(
+        lambda: minimal(
+            credentials=justt.credentials.Unlisted(secret_type="OAUTH2", payload=payload), allow_unlisted=True
+        )
+    )
+
+    assert payload == before
+    assert program.sent()["secretType"] == "OAUTH2"
+    assert program.sent()["secretPayload"] == {"tokenId": Hidden("t"), "nested": Hidden({"pem": CANARY})}
+
+
+def test_one_set_of_arguments_serves_two_resources() -> None:
+    """Nothing that a caller hands in is changed, so it can be handed in again."""
+    codes, given = ["b", "a"], justt.credentials.ApiKeyOnly(api_key=CANARY)
+
+    def body() -> None:
+        for name in ("one", "two"):
+            minimal(name, credentials=given, merchant_account_codes=codes)
+
+    program = run_program(body)
+
+    assert codes == ["b", "a"]
+    assert program.sent(0) == program.sent(1)
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_allow_unlisted_takes_an_output(given: bool) -> None:
+    """A flag that is known later is handed on as it turns out."""
+    program = run_program(lambda: minimal(allow_unlisted=Output.from_input(given)))
+
+    assert program.sent()["allowUnlisted"] is given
+
+
+def test_outputs_of_a_created_resource_are_typed_and_named_in_python() -> None:
+    """Every property is an attribute in snake_case, and only the credentials are secret."""
+
+    def body() -> dict[str, Output[Any]]:
+        stripe = full()
+        return {
+            "id": stripe.id,
+            "integration_id": stripe.integration_id,
+            "status": stripe.status,
+            "go_live_date": stripe.go_live_date,
+            "environment": stripe.environment,
+            "external_identifier": stripe.external_identifier,
+            "integration_name": stripe.integration_name,
+            "source": stripe.source,
+            "merchant_account_codes": stripe.merchant_account_codes,
+            "reference_account_id": stripe.reference_account_id,
+            "deactivation": stripe.deactivation,
+            "allow_unlisted": stripe.allow_unlisted,
+            "hmac": stripe.credentials.apply(lambda c: c.hmac if isinstance(c, justt.credentials.Hmac) else None),
+            "merchant_code": stripe.credentials.apply(
+                lambda c: c.merchant_code if isinstance(c, justt.credentials.Hmac) else None
+            ),
+        }
+
+    assert run_program(body).outputs == {
+        "id": Seen("id-1", is_secret=False),
+        "integration_id": Seen("id-1", is_secret=False),
+        "status": Seen("PENDING", is_secret=False),
+        "go_live_date": Seen(None, is_secret=False),
+        "environment": Seen("production", is_secret=False),
+        "external_identifier": Seen("stripe-eu", is_secret=False),
+        "integration_name": Seen("Stripe EU", is_secret=False),
+        "source": Seen("stripe", is_secret=False),
+        "merchant_account_codes": Seen(["b", "a"], is_secret=False),
+        "reference_account_id": Seen("acc_42", is_secret=False),
+        "deactivation": Seen(justt.Deactivation(type="dueDate", after_days=7), is_secret=False),
+        "allow_unlisted": Seen(value=True, is_secret=False),
+        "hmac": Seen(CANARY, is_secret=True),
+        "merchant_code": Seen("merchant", is_secret=True),
+    }
+
+
+def test_after_days_comes_back_as_a_whole_number() -> None:
+    """The engine's numbers are floats, but what the program reads is the int that it wrote."""
+    program = run_program(
+        lambda: {
+            "days": minimal(deactivation=justt.Deactivation(after_days=7)).deactivation.apply(
+                lambda d: repr(d.after_days if d else None)
+            )
+        }
+    )
+
+    assert program.outputs["days"].value == "7"
+
+
+def test_a_deactivation_date_comes_back() -> None:
+    """A policy by date has no days, going out and coming back."""
+    date = "2027-01-31T00:00:00Z"
+
+    program = run_program(lambda: {"it": minimal(deactivation=justt.Deactivation(date=date)).deactivation})
+
+    assert program.sent()["deactivation"] == {"deactivationType": "postingDate", "deactivationDate": date}
+    assert program.outputs["it"].value == justt.Deactivation(date=date)
+
+
+def test_outputs_that_are_absent_are_none() -> None:
+    """What was not given and is not known yet reads as None, and allow_unlisted as False."""
+
+    def body() -> dict[str, Output[Any]]:
+        stripe = minimal()
+        return {
+            "go_live_date": stripe.go_live_date,
+            "merchant_account_codes": stripe.merchant_account_codes,
+            "reference_account_id": stripe.reference_account_id,
+            "deactivation": stripe.deactivation,
+            "allow_unlisted": stripe.allow_unlisted,
+        }
+
+    assert run_program(body).outputs == {
+        "go_live_date": Seen(None, is_secret=False),
+        "merchant_account_codes": Seen(None, is_secret=False),
+        "reference_account_id": Seen(None, is_secret=False),
+        "deactivation": Seen(None, is_secret=False),
+        "allow_unlisted": Seen(value=False, is_secret=False),
+    }
+
+
+def test_a_preview_knows_the_inputs_and_not_the_status() -> None:
+    """Before anything is created, what the program said can be read back and what Justt will say can not."""
+
+    def body() -> dict[str, Output[Any]]:
+        stripe = minimal()
+        return {"source": stripe.source, "status": stripe.status, "credentials": stripe.credentials}
+
+    def unchanged(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        return "", {name: value for name, value in args.inputs.items() if name != "__provider"}
+
+    outputs = run_program(body, preview=True, answer=unchanged).outputs
+
+    assert outputs["source"] == Seen("stripe", is_secret=False)
+    assert not outputs["status"].is_known
+    assert outputs["credentials"].is_known
+    assert outputs["credentials"].is_secret
+
+
+def test_get_looks_at_an_integration_and_declares_nothing() -> None:
+    """A lookup reads by id with nothing but the account, and what the API never returns is None."""
+
+    def body() -> dict[str, Output[Any]]:
+        theirs = justt.PaymentIntegration.get("theirs", "id-9", reference_account_id="acc_1")
+        return {
+            "id": theirs.id,
+            "status": theirs.status,
+            "source": theirs.source,
+            "integration_name": theirs.integration_name,
+            "credentials": theirs.credentials,
+        }
+
+    def found(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        return args.resource_id or "", {"integrationId": args.resource_id, "status": "FAILED", "source": "adyen"}
+
+    program = run_program(body, answer=found)
+
+    assert not program.registered
+    assert [(each.type, each.name, each.id) for each in program.looked_up] == [(TOKEN, "theirs", "id-9")]
+    properties = MessageToDict(program.looked_up[0].properties)
+    assert properties.keys() == {"referenceAccountId", "__provider"}
+    assert program.outputs == {
+        "id": Seen("id-9", is_secret=False),
+        "status": Seen("FAILED", is_secret=False),
+        "source": Seen("adyen", is_secret=False),
+        "integration_name": Seen(None, is_secret=False),
+        "credentials": Seen(None, is_secret=False),
+    }
+
+
+def test_get_keeps_the_options_that_it_is_given() -> None:
+    """A lookup under another resource is listed under it."""
+
+    def body() -> None:
+        parent = pulumi.ComponentResource("test:index:Group", "group")
+        justt.PaymentIntegration.get("theirs", "id-9", opts=ResourceOptions(parent=parent))
+
+    program = run_program(body, answer=lambda args: (args.resource_id or "", {}))
+
+    assert program.looked_up[0].parent.endswith("test:index:Group::group")
+
+
+def test_the_option_paths_reach_the_engine_in_the_states_spelling() -> None:
+    """Paths in options are translated, and the caller's options object is left as it was."""
+    opts = ResourceOptions(
+        ignore_changes=["merchant_account_codes", "secretPayload.apiKey"],
+        replace_on_changes=["deactivation"],
+        additional_secret_outputs=["go_live_date"],
+        hide_diffs=["integration_name"],
+    )
+
+    program = run_program(lambda: minimal(opts=opts))
+
+    request = program.registered[0]
+    assert list(request.ignoreChanges) == ["merchantAccountCodes", "secretPayload.apiKey"]
+    assert list(request.replaceOnChanges) == ["deactivation"]
+    assert list(request.additionalSecretOutputs) == ["goLiveDate"]
+    assert list(request.hideDiffs) == ["integrationName"]
+    assert opts.ignore_changes == ["merchant_account_codes", "secretPayload.apiKey"]
+
+
+def test_a_path_that_matches_nothing_is_refused_by_the_constructor() -> None:
+    """The engine would ignore it silently, so the constructor names the path that works."""
+    with pytest.raises(ValueError, match=r"say 'secretPayload\.apiKey'"):
+        run_program(lambda: minimal(opts=ResourceOptions(ignore_changes=["secret_payload.apiKey"])))
+
+
+def test_a_plain_api_key_in_the_configuration_is_refused() -> None:
+    """A key that was set without --secret ends up readable in the state, so nothing is registered with it."""
+    with pytest.raises(pulumi.RunError) as refused:
+        run_program(minimal, config={"justt:apiKey": CANARY})
+
+    assert "pulumi config set --secret justt:apiKey" in str(refused.value)
+    assert CANARY not in str(refused.value)
+
+
+def test_a_plain_api_key_is_refused_for_lookups_too() -> None:
+    """The key is in the state whichever way a resource came to be."""
+    with pytest.raises(pulumi.RunError, match="plain text"):
+        run_program(lambda: justt.PaymentIntegration.get("x", "id-9"), config={"justt:apiKey": CANARY})
+
+
+def test_a_secret_api_key_is_accepted() -> None:
+    """The key that was set with --secret is no obstacle, and no part of what is sent."""
+    program = run_program(minimal, config={"justt:apiKey": "the-bearer-key"}, secret_keys=["justt:apiKey"])
+
+    assert "the-bearer-key" not in str(program.registered)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"api_key": CANARY}, r"credentials\.ApiKeyOnly\(api_key=\.\.\.\); got dict"),
+        (CANARY, r"got str"),
+        (None, r"got NoneType"),
+        (justt.credentials.ApiKeyOnly, r"got type"),
+        (justt.credentials.Credentials(), r"got Credentials"),
+    ],
+)
+def test_credentials_of_another_class_are_refused(given: object, named: str) -> None:
+    """The text names the classes to use and shows nothing of what was given."""
+    with pytest.raises(TypeError, match=named) as refused:
+        run_program(lambda: minimal(credentials=given))
+
+    assert CANARY not in str(refused.value)
+
+
+def test_a_bare_output_as_credentials_is_refused_by_the_name_of_the_cure() -> None:
+    """Who has the whole set in one Output is told of from_output."""
+    with pytest.raises(TypeError, match=r"ApiKeyOnly\.from_output\(output\)"):
+        run_program(lambda: minimal(credentials=Output.secret({"apiKey": CANARY})))
+
+
+@pytest.mark.parametrize("given", [{"type": "postingDate"}, "postingDate", 7])
+def test_a_deactivation_of_another_class_is_refused(given: object) -> None:
+    """The policy is a Deactivation, and the text says so."""
+    with pytest.raises(TypeError, match=rf"must be a Deactivation\(\.\.\.\); got {type(given).__name__}"):
+        run_program(lambda: minimal(deactivation=given))
+
+
+def test_arguments_are_keywords() -> None:
+    """Only the resource's name may be given by position."""
+    constructor: Callable[..., object] = justt.PaymentIntegration
+    with pytest.raises(TypeError, match="positional"):
+        constructor("stripe", "stripe-eu")
+
+
+def test_a_deactivation_is_a_value() -> None:
+    """Two policies that say the same are equal, none can be changed, and the default is by posting date, at once."""
+    policy: Any = justt.Deactivation()
+
+    assert policy == justt.Deactivation(type="postingDate", after_days=None, date=None)
+    with pytest.raises(FrozenInstanceError):
+        policy.after_days = 3
+
+
+def test_every_resource_carries_the_same_blob_as_a_secret() -> None:
+    """The stored provider is made once and does not depend on the resource."""
+
+    def body() -> None:
+        minimal("one")
+        justt.PaymentIntegration.get("two", "id-9")
+
+    program = run_program(body)
+
+    blobs = [
+        MessageToDict(each)["__provider"] for each in (program.registered[0].object, program.looked_up[0].properties)
+    ]
+    assert blobs[0] == blobs[1]
+    assert blobs[0][SIGNATURE] == SECRET

@@ -1,0 +1,101 @@
+"""What an editor must accept, and the types that it must show. Only type-checked, never run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+from pulumi import Output
+from typing_extensions import assert_type
+
+import pulumi_justt as justt
+from pulumi_justt import Deactivation, DeactivationType, PaymentIntegration, Source, credentials
+
+config = pulumi.Config()
+secret = config.require_secret("stripeRestrictedKey")
+whole = config.require_secret_object("adyen")
+
+stripe = justt.PaymentIntegration(
+    "stripe-eu",
+    external_identifier="stripe-eu-main",
+    integration_name="Stripe EU",
+    source="stripe",
+    credentials=justt.credentials.ApiKeyOnly(api_key=secret),
+    merchant_account_codes=["acct_1", "acct_2"],
+    reference_account_id="acc_42",
+    deactivation=justt.Deactivation(type="postingDate", after_days=7),
+)
+pulumi.export("integrationId", stripe.integration_id)
+pulumi.export("status", stripe.status)
+
+# Every argument takes what another resource gives.
+PaymentIntegration(
+    "adyen",
+    external_identifier=stripe.external_identifier,
+    integration_name=Output.concat("Adyen of ", stripe.integration_name),
+    source=config.require_secret("source"),
+    credentials=credentials.Hmac.from_output(whole),
+    merchant_account_codes=Output.from_input(["a"]),
+    reference_account_id=stripe.reference_account_id.apply(lambda account: account or "acc_1"),
+    deactivation=Deactivation(date=Output.from_input("2027-01-31T00:00:00Z")),
+    allow_unlisted=Output.from_input(val=True),
+    opts=pulumi.ResourceOptions(ignore_changes=["secretPayload.apiKey"]),
+)
+PaymentIntegration(
+    "mixed",
+    external_identifier="mixed",
+    integration_name="Mixed",
+    source="shopify",
+    credentials=credentials.Unlisted(secret_type="OAUTH2", payload={"token": secret, "scopes": ["a", "b"]}),
+    merchant_account_codes=["plain", stripe.id],
+    allow_unlisted=True,
+)
+
+# Every shape, minimal and full, of plain values and Outputs.
+credentials.PublicSecretKey(secret_key=secret)
+credentials.PublicSecretKey(secret_key="s", public_key=stripe.source)
+credentials.BasicAuth(client_id="c", client_secret=secret)
+credentials.UsernamePassword(username="u", password=secret)
+credentials.Hmac(hmac=secret, api_key=secret)
+credentials.Hmac(hmac=secret, api_key=secret, merchant_code="m", account_code=stripe.source)
+credentials.ApiKey(api_key=secret)
+credentials.ApiKey(api_key=secret, store_url="https://shop.example", shop_name="shop")
+credentials.Sftp(username="u", password=secret)
+credentials.Sftp(username="u", private_key=secret, passphrase=secret)
+
+# What is chosen at run time may be annotated.
+source: Source = "justt_sandbox"
+kind: DeactivationType = "dueDate"
+chosen: credentials.Credentials = (
+    credentials.ApiKeyOnly(api_key="k") if config.get("x") else credentials.Sftp(username="u")
+)
+payload: Mapping[str, str] = {"token": "t"}
+PaymentIntegration(
+    "chosen",
+    external_identifier="chosen",
+    integration_name="Chosen",
+    source=source,
+    credentials=chosen,
+    deactivation=Deactivation(type=kind) if config.get("y") else None,
+)
+credentials.Unlisted(secret_type=stripe.source, payload=payload)
+
+# What comes out is typed.
+assert_type(stripe.id, Output[str])
+assert_type(stripe.integration_id, Output[str])
+assert_type(stripe.status, Output[str])
+assert_type(stripe.go_live_date, Output[str | None])
+assert_type(stripe.environment, Output[str])
+assert_type(stripe.external_identifier, Output[str])
+assert_type(stripe.integration_name, Output[str])
+assert_type(stripe.source, Output[str])
+assert_type(stripe.credentials, Output[credentials.Credentials | None])
+assert_type(stripe.merchant_account_codes, Output[Sequence[str] | None])
+assert_type(stripe.reference_account_id, Output[str | None])
+assert_type(stripe.deactivation, Output[Deactivation | None])
+assert_type(stripe.allow_unlisted, Output[bool])
+assert_type(credentials.Hmac.from_output(whole), credentials.Hmac)
+assert_type(
+    PaymentIntegration.get("theirs", "id-9", reference_account_id=stripe.reference_account_id.apply(str)),
+    PaymentIntegration,
+)
