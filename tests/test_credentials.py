@@ -12,7 +12,7 @@ from pulumi import Output
 from pulumi.output import UNKNOWN as ENGINE_UNKNOWN
 
 from pulumi_justt import credentials
-from pulumi_justt.credentials import SHAPES, Shape, Unlisted, from_wire, is_identifier, problems
+from pulumi_justt.credentials import SHAPES, Shape, Unlisted, from_wire, problems
 from test_resources import Hidden, Seen, minimal, run_program
 
 CANARY = "canary-58ac07"
@@ -101,16 +101,23 @@ def test_a_shape_takes_keywords_only(secret_type: str) -> None:
 @of_each_type
 def test_identifiers_are_those_of_the_vendors_pages(secret_type: str) -> None:
     """A field is a secret unless the vendor's pages treat it as an identifier of the merchant."""
-    names = wire_names(secret_type)
+    shape = PYTHON[secret_type][0]
+    given = from_wire(secret_type, payload_of(secret_type))
 
-    assert {name for name in names if is_identifier(secret_type, name)} == IDENTIFIERS & set(names)
+    assert isinstance(given, shape)
+    assert set(given.identifiers()) == IDENTIFIERS & set(wire_names(secret_type))
 
 
-def test_what_is_not_listed_is_no_identifier() -> None:
-    """An unknown type, a type that is not known yet and an unknown field are secrets all."""
-    assert not is_identifier("OAUTH2", "shopName")
-    assert not is_identifier(object(), "shopName")
-    assert not is_identifier("APIKEY", "shopOwner")
+def test_an_unlisted_payload_has_no_identifiers() -> None:
+    """Every value of a payload that no shape describes is a secret, whatever its name."""
+    assert list(Unlisted(secret_type="APIKEY", payload={"shopName": "x"}).identifiers()) == []
+
+
+def test_an_unlisted_payload_is_a_mapping() -> None:
+    """A bare Output as a payload is refused by name: each value has to be a secret of its own."""
+    payload: Any = ["no mapping"]
+    with pytest.raises(TypeError, match=r"Unlisted\(payload=\.\.\.\) takes a mapping"):
+        Unlisted(secret_type="OAUTH2", payload=payload).wire()
 
 
 @of_each_type

@@ -1126,3 +1126,10 @@ def test_the_present_is_the_clocks() -> None:
     now = Integrations(load(), client=no_client, tell=print).now()
 
     assert abs(datetime.now(timezone.utc) - now) < timedelta(minutes=1)
+
+
+def test_check_refuses_a_misspelt_policy(offline: Offline) -> None:
+    """A key of the policy that does not exist, as raw state or a transform may have it, is told by its right name."""
+    (failure,) = offline.failures({**MINIMAL, "deactivation": {"deactivationType": "dueDate", "afterdays": 5}})
+
+    assert failure == "deactivation.afterdays: is not an argument (did you mean 'after_days'?)"

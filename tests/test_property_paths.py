@@ -200,3 +200,10 @@ def test_every_path_of_an_option_is_checked() -> None:
     """A wrong path is found behind right ones."""
     with pytest.raises(ValueError, match="zzz"):
         with_checked_paths(ResourceOptions(ignore_changes=["source", "integrationName", "zzz"]), "APIKEY_ONLY")
+
+
+def test_a_credential_field_that_does_not_exist_is_not_proposed() -> None:
+    """The name that an error proposes is one that works."""
+    with pytest.raises(ValueError, match="no 'nosuch'") as refused:
+        checked("credentials.nosuch")
+    assert "say" not in str(refused.value)

@@ -51,6 +51,10 @@ class Credentials:
         """Return the API's `secretType`, and `secretPayload` without the fields that were not given."""
         raise NotImplementedError
 
+    def identifiers(self) -> Collection[str]:
+        """Return the API's names of the fields that identify a merchant, so that they need not be secret."""
+        return ()
+
     def __repr__(self) -> str:
         """Name the shape and no value."""
         return f"{type(self).__name__}(…)"
@@ -68,8 +72,12 @@ class Shape(Credentials):
 
     def wire(self) -> tuple[pulumi.Input[str], dict[str, Any]]:
         """Return the shape's type, and the fields that were given."""
-        given = {wire_name(f.name): getattr(self, f.name) for f in fields(self)}
+        given = {name: getattr(self, f.name) for name, f in self.wire_fields().items()}
         return self.secret_type, {name: value for name, value in given.items() if value is not None}
+
+    def identifiers(self) -> Collection[str]:
+        """Return the fields that say so of themselves."""
+        return [name for name, f in self.wire_fields().items() if f.metadata.get("identifier")]
 
     @classmethod
     def wire_fields(cls) -> dict[str, Field[Any]]:
@@ -234,7 +242,15 @@ class Unlisted(Credentials):
     payload: Mapping[str, Any]
 
     def wire(self) -> tuple[pulumi.Input[str], dict[str, Any]]:
-        """Return both as they are."""
+        """Return both as they are.
+
+        Raises:
+            TypeError: The payload is no mapping.
+        """
+        if not isinstance(self.payload, Mapping):
+            raise TypeError(
+                f"Unlisted(payload=...) takes a mapping, whose values may be Outputs; got {type(self.payload).__name__}"
+            )
         return self.secret_type, dict(self.payload)
 
 
@@ -242,13 +258,6 @@ SHAPES: dict[str, type[Shape]] = {
     shape.secret_type: shape for shape in (ApiKeyOnly, PublicSecretKey, BasicAuth, UsernamePassword, Hmac, ApiKey, Sftp)
 }
 """The vendor's list of secret types."""
-
-
-def is_identifier(secret_type: object, name: str) -> bool:
-    """Tell whether the payload's field *name* identifies a merchant, so that it need not be a secret."""
-    shape = SHAPES.get(secret_type) if isinstance(secret_type, str) else None
-    known = shape.wire_fields().get(name) if shape else None
-    return known is not None and bool(known.metadata.get("identifier"))
 
 
 def from_wire(secret_type: str, payload: Mapping[str, Any]) -> Credentials:

@@ -11,10 +11,12 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from ssl import SSLContext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpcore
-import httpx
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["ExchangeLimit"]
 

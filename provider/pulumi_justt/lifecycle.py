@@ -44,6 +44,8 @@ _SENT = (
 )
 """What the API was told, with the account it was told for: none of it can be changed there."""
 
+_POLICY = {"deactivationType", "afterDays", "deactivationDate"}
+
 _KEY_REFUSED = (401, 403)
 """Statuses that speak of the key, and so neither of the integration nor of an earlier try."""
 
@@ -295,6 +297,9 @@ def _problems(inputs: Properties) -> Iterator[tuple[str, str]]:
     known, unknown = known_part(inputs)
     for name in sorted(known.keys() - _ARGUMENTS.keys()):
         yield name, f"is not an argument{nearest(name, _ARGUMENTS.values())}"
+    policy = known.get("deactivation")
+    for name in sorted(policy.keys() - _POLICY) if isinstance(policy, Mapping) else ():
+        yield f"deactivation.{name}", f"is not an argument{nearest(name, ('type', 'after_days', 'date'))}"
     try:
         Inputs.model_validate(known)
     except ValidationError as error:

@@ -72,6 +72,8 @@ def _input_path(path: str, option: str, secret_type: object) -> str:
         return path
     head, rest, below = _parsed(path, option)
     if head in ("credentials", "secret_payload"):
+        if rest:
+            _require_existing("secretPayload", [wire_name(rest[0]), *rest[1:]], option, secret_type)
         named = f"secretPayload.{wire_name(rest[0])}" if rest else "secretPayload"
         raise ValueError(f"{option}: the state has no {path!r}, so the engine would ignore it; say {named!r}")
     if head in OUTPUTS or head in map(wire_name, OUTPUTS):

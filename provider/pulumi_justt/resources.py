@@ -16,7 +16,7 @@ from pulumi import CustomResource, Input, Output, ResourceOptions
 from pulumi.dynamic import Resource
 from pulumi.runtime.config import get_config, is_config_secret
 
-from pulumi_justt.credentials import Credentials, Shape, Unlisted, from_wire, is_identifier
+from pulumi_justt.credentials import Credentials, Shape, Unlisted, from_wire
 from pulumi_justt.property_paths import with_checked_paths
 from pulumi_justt.provider import IntegrationProvider
 
@@ -90,6 +90,7 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
     ) -> None:
         _require_credentials(credentials)
         secret_type, payload = credentials.wire()
+        identifiers = credentials.identifiers()
         self._register(
             resource_name,
             {
@@ -98,8 +99,7 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
                 "source": source,
                 "secretType": secret_type,
                 "secretPayload": {
-                    name: value if is_identifier(secret_type, name) else Output.secret(value)
-                    for name, value in payload.items()
+                    name: value if name in identifiers else Output.secret(value) for name, value in payload.items()
                 },
                 "merchantAccountCodes": merchant_account_codes,
                 "referenceAccountId": reference_account_id,
@@ -132,7 +132,7 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
         looked_up._register(  # noqa: SLF001 - an alternative constructor
             resource_name,
             {"referenceAccountId": reference_account_id},
-            ResourceOptions.merge(opts, ResourceOptions(id=id)),
+            ResourceOptions.merge(with_checked_paths(opts, None), ResourceOptions(id=id)),
         )
         return looked_up
 
