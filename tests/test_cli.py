@@ -33,6 +33,22 @@ def test_simulator_serves_until_interrupted(tmp_path: Path) -> None:
     assert seen == [["SUCCESSFUL"], ["SUCCESSFUL", "SUCCESSFUL"]]
 
 
+def test_simulator_lets_things_go_wrong() -> None:
+    """Each `--fault` is one fault, in their order, and `--seed` is the seed of all."""
+    command = [sys.executable, "-m", "pulumi_justt.cli", "simulator", "--seed", "7"]
+    command += ["--fault", "GET * status=503 times=1", "--fault", "* * status=429 retry-after=2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip().partition(": ")[2]
+        with httpx.Client(base_url=url, headers={"authorization": "Bearer any"}, trust_env=False) as client:
+            answers = [client.get("/integrations") for _ in range(2)]
+            seed = client.get(f"{url.removesuffix('/v1')}/_simulator/options").json()["seed"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+    assert [(answer.status_code, answer.headers.get("retry-after")) for answer in answers] == [(503, None), (429, "2")]
+    assert seed == 7
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -40,6 +56,9 @@ def test_simulator_serves_until_interrupted(tmp_path: Path) -> None:
         (["--requests-per-minute", "0"], "requests_per_minute must be a whole number, 1 or more"),
         (["--database", "/no/such/folder/records.sqlite"], "unable to open database file"),
         (["--port", "99999"], "port must be 0-65535"),
+        (["--fault", "GET * explode"], "no fault is called 'explode'; known are latency, "),
+        (["--fault", "GET"], "a fault is written METHOD ROUTE FAULT[=VALUE]"),
+        (["--seed", "-1"], "seed must be a whole number"),
     ],
 )
 def test_simulator_refuses(arguments: list[str], expected: str) -> None:
@@ -48,6 +67,7 @@ def test_simulator_refuses(arguments: list[str], expected: str) -> None:
     assert result.exit_code == 1
     assert expected in result.output
     assert result.output.startswith("Error: ")
+    assert result.output.count("\n") == 1
 
 
 def test_version() -> None:

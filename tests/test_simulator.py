@@ -735,6 +735,7 @@ def test_requests_are_remembered_redacted(api: Api) -> None:
         "body": {},
         "status": 200,
         "errorId": None,
+        "faults": [],
     }
 
 
@@ -762,6 +763,7 @@ def test_options_are_shown_and_changed(api: Api) -> None:
         "create_envelope": "integrationId",
         "error_envelope": "status",
         "list_order": "oldest-first",
+        "seed": 0,
     }
     answer = api.control.patch("/options", json={"latency": 0.01, "extra_sources": ["shopify"]})
     assert answer.json() == {**shown, "latency": 0.01, "extra_sources": ["shopify"]}
@@ -790,6 +792,9 @@ def test_options_can_be_replaced_in_the_same_process(api: Api) -> None:
         {"requests_per_minute": 1.5},
         {"latency": None},
         {"latency": "1"},
+        {"faults": ["* * no-id"]},
+        {"seed": -1},
+        {"seed": "1"},
     ],
 )
 def test_bad_options_are_refused(api: Api, changes: object) -> None:

@@ -28,6 +28,8 @@ def main() -> None:
 @click.option("--latency", default=0.0, metavar="SECONDS", help="Before each answer.", show_default=True)
 @click.option("--extra-source", multiple=True, help="A source to accept beside the documented ones.")
 @click.option("--extra-secret-type", multiple=True, help="A secret type to accept beside the documented ones.")
+@click.option("--fault", multiple=True, metavar="TEXT", help="What is to go wrong; may be given again.")
+@click.option("--seed", default=0, help="Decides where a fault has a probability.", show_default=True)
 def _simulator(  # noqa: PLR0913, PLR0917 - one argument for each option of the command
     port: int,
     database: str,
@@ -36,11 +38,17 @@ def _simulator(  # noqa: PLR0913, PLR0917 - one argument for each option of the 
     latency: float,
     extra_source: tuple[str, ...],
     extra_secret_type: tuple[str, ...],
+    fault: tuple[str, ...],
+    seed: int,
 ) -> None:
     """Serve a stand-in for the Justt API on this machine, until Ctrl-C.
 
     Point a stack at it with `pulumi config set justt:baseUrl URL`. While it runs, /_simulator beside the API's /v1
-    changes what no client can: the keys that are accepted, an integration's status, the shape of answers.
+    changes what no client can: the keys that are accepted, an integration's status, the shape of answers, faults.
+
+    A fault is written METHOD ROUTE FAULT[=VALUE] [skip=N] [times=N] [probability=P], with * for any method or route:
+    'POST /integrations drop-after-commit times=1', '* * status=429 retry-after=2 times=5'. An unknown one is refused
+    with all that are known.
     """
     try:
         simulator.run(
@@ -51,6 +59,8 @@ def _simulator(  # noqa: PLR0913, PLR0917 - one argument for each option of the 
                 latency=latency,
                 extra_sources=frozenset(extra_source),
                 extra_secret_types=frozenset(extra_secret_type),
+                faults=tuple(simulator.Fault.parse(text) for text in fault),
+                seed=seed,
             ),
             port=port,
             on_ready=lambda url: click.echo(f"Justt API simulator: {url}"),

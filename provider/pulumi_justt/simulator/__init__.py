@@ -10,16 +10,22 @@ payment provider is contacted, no credential is tried, and every account exists.
     envelopes    the shapes of answers       redaction  what must not be kept journal  what is remembered and logged
     app          the operations, and the     control    changes behind the    server   the thread, the foreground
                  path of every request                  client's back
+    faults       what goes wrong, and when   mischief   what a fault does
 """
 
+from .faults import Fault, Fired
 from .journal import Exchange
+from .mischief import FOREIGN_IDENTIFIER
 from .options import Options
 from .records import Integration, Merchant, Records
 from .redaction import key_fingerprint, payload_digest
 from .server import SimulatorServer, run
 
 __all__ = [
+    "FOREIGN_IDENTIFIER",
     "Exchange",
+    "Fault",
+    "Fired",
     "Integration",
     "Merchant",
     "Options",

@@ -3,8 +3,8 @@
     authenticate -> limit -> read -> validate -> commit -> respond
 
 It must not know sockets, threads or the control endpoint. An operation is a function that validates a `Call` and
-returns what is left to do, its commit. A later fault acts in `Simulator.serve` and nowhere else: before `commit()`,
-after it, or on the `web.Response` that is about to be returned.
+returns what is left to do, its commit. Faults act in `Simulator.serve` and nowhere else: on arrival, before `commit()`,
+and after it, on the `web.Response` that is about to be returned.
 
 Readings of ours, where the vendor's documents say nothing:
 - A record of another account (or of none) is not found. Merchants have no account: `DELETE /merchants` means those
@@ -17,24 +17,29 @@ Readings of ours, where the vendor's documents say nothing:
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from . import envelopes, rules
+from . import envelopes, mischief, rules
+from .faults import KINDS, Fired, Plan
 from .journal import Exchange, Journal
+from .options import with_envelope
 from .records import Records
 from .redaction import redacted
 from .rules import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Iterable, Mapping
     from typing import TypeAlias
 
+    from .faults import Fault, Stage
     from .options import Options
     from .records import Integration
     from .rules import Json
@@ -55,10 +60,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """A status and a JSON document, or no body at all."""
+    """A status and a JSON document, or no body at all; the id of what was created."""
 
     status: HTTPStatus
     content: Json
+    created: str | None = None
 
 
 Commit: TypeAlias = Callable[[], Answer]
@@ -75,7 +81,8 @@ def create_integration(records: Records, call: Call) -> Commit:
 
     def commit() -> Answer:
         integration_id = records.add_integration(new, call.account)
-        return Answer(HTTPStatus.CREATED, envelopes.created_integration(call.options.create_envelope, integration_id))
+        content = envelopes.created_integration(call.options.create_envelope, integration_id)
+        return Answer(HTTPStatus.CREATED, content, created=integration_id)
 
     return commit
 
@@ -119,7 +126,12 @@ def deactivate_integration(records: Records, call: Call) -> Commit:
 def create_merchant(records: Records, call: Call) -> Commit:
     """POST /merchants."""
     new = rules.new_merchant(call.body)
-    return lambda: Answer(HTTPStatus.CREATED, envelopes.created_merchant(records.add_merchant(new)))
+
+    def commit() -> Answer:
+        merchant_uuid = records.add_merchant(new)
+        return Answer(HTTPStatus.CREATED, envelopes.created_merchant(merchant_uuid), created=merchant_uuid)
+
+    return commit
 
 
 def list_merchants(records: Records, call: Call) -> Commit:
@@ -166,17 +178,16 @@ def undocumented(_records: Records, _call: Call) -> Commit:
     raise Refusal(HTTPStatus.NOT_FOUND, "no such operation")
 
 
-# In the order in which they are matched.
+# In the order in which they are matched. A route is a path of the OpenAPI document; its parameter matches any name.
 OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("POST", "/integrations", create_integration),
     ("GET", "/integrations", list_integrations),
-    ("GET", "/integrations/{name:[^/]+}", read_integration),
-    ("DELETE", "/integrations/{name:[^/]+}", deactivate_integration),
+    ("GET", "/integrations/{id}", read_integration),
+    ("DELETE", "/integrations/{id}", deactivate_integration),
     ("POST", "/merchants", create_merchant),
     ("GET", "/merchants", list_merchants),
-    ("GET", "/merchants/{name:[^/]+}", read_merchant),
+    ("GET", "/merchants/{merchantUuid}", read_merchant),
     ("DELETE", "/merchants", deactivate_merchants),
-    ("*", "/{name:.*}", undocumented),
 )
 _WITH_BODY = frozenset({create_integration, deactivate_integration, create_merchant, deactivate_merchants})
 
@@ -190,53 +201,96 @@ class Simulator:
     """
 
     def __init__(self, options: Options, clock: Callable[[], float]) -> None:
-        self.options = options
+        self._options = options
+        self._plan = Plan(options.faults, options.seed)
         self.clock = clock
         self.journal = Journal()
         self.records = Records(options.database, clock=clock, successful_after=lambda: self.options.successful_after)
         self._window = rules.RateWindow()
+        self._stopping = asyncio.Event()
+
+    @property
+    def options(self) -> Options:
+        """The options in force."""
+        return self._options
+
+    @options.setter
+    def options(self, options: Options) -> None:
+        if (options.faults, options.seed) != (self._options.faults, self._options.seed):
+            self._plan = Plan(options.faults, options.seed)
+        self._options = options
+
+    @property
+    def plan(self) -> Plan:
+        """The faults in force and how far they have come."""
+        return self._plan
+
+    def restart_faults(self, faults: Iterable[Fault]) -> None:
+        """Put these in place of all others, and count from zero."""
+        self._options = replace(self._options, faults=tuple(faults))
+        self._plan = Plan(self._options.faults, self._options.seed)
+
+    def add_fault(self, fault: Fault) -> None:
+        """Put one more at the end, without disturbing the others."""
+        self._options = replace(self._options, faults=(*self._options.faults, fault))
+        self._plan.add(fault)
 
     def add_routes(self, app: web.Application) -> None:
         """Serve every operation below `BASE_PATH`."""
-        for method, path, operation in OPERATIONS:
-            app.router.add_route(method, BASE_PATH + path, self._handler(operation))
+        for method, route, operation in OPERATIONS:
+            path = re.sub(r"\{.*\}", "{name:[^/]+}", route)
+            app.router.add_route(method, BASE_PATH + path, self._handler(operation, route))
+        app.router.add_route("*", BASE_PATH + "/{name:.*}", self._handler(undocumented, None))
 
-    def _handler(self, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def handle(request: web.Request) -> web.Response:
-            return await self.serve(request, operation)
+    def stop_waiting(self) -> None:
+        """End what latency, hanging and slow answers wait for."""
+        self._stopping.set()
+
+    def _handler(
+        self, operation: Operation, route: str | None
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await self.serve(request, operation, route)
 
         return handle
 
-    async def serve(self, request: web.Request, operation: Operation) -> web.Response:
-        """Take one request the whole way."""
-        options = self.options
-        if options.latency:
-            await asyncio.sleep(options.latency)
+    async def serve(self, request: web.Request, operation: Operation, route: str | None) -> web.StreamResponse:
+        """Take one request the whole way; without a route it meets no fault."""
+        name = request.match_info.get("name", "")
         account = _account(request)
+        meeting = _Meeting(self._plan, request, route)
+        options = self.options
+        delay = options.latency
+        for fault in meeting.at("arrival"):
+            meeting.note(fault, name)
+            if fault.what == "latency":
+                delay += fault.seconds
+            else:
+                options = with_envelope(options, str(fault.value))
+        await self._pause(delay)
         body: dict[str, Json] = {}
         error_id = None
+        response = None
+        decisive = None
         try:
             key = rules.authenticated(request.headers.get("Authorization"), options.api_keys)
             self._window.admit(key, options.requests_per_minute, self.clock())
             if operation in _WITH_BODY:
                 body = rules.json_object(await _raw_body(request), request.content_type)
-            commit = operation(
-                self.records,
-                Call(
-                    name=request.match_info.get("name", ""),
-                    query=tuple(request.query.items()),
-                    account=account,
-                    body=body,
-                    options=options,
-                ),
-            )
-            answer = commit()
+            call = Call(name=name, query=tuple(request.query.items()), account=account, body=body, options=options)
+            commit = operation(self.records, call)
+            decisive = self._befall(meeting, "before", call, name)
+            if decisive is None:
+                answer = commit()
+                response = _response(answer)
+                decisive = self._befall(meeting, "after", call, answer.created or name)
         except Refusal as refusal:
-            error_id = f"sim-{secrets.token_hex(8)}"
-            answer = Answer(
-                refusal.status, envelopes.error(options.error_envelope, refusal.status, refusal.message, error_id)
-            )
-        response = _response(answer)
+            error_id = _error_id()
+            content = envelopes.error(options.error_envelope, refusal.status, refusal.message, error_id)
+            response = _response(Answer(refusal.status, content))
+        if decisive is not None:
+            error_id = _error_id() if decisive.what in mischief.ERRORS else None
+            response = mischief.answer(decisive, response, options.error_envelope, error_id or "")
         self.journal.add(
             Exchange(
                 method=request.method,
@@ -244,11 +298,49 @@ class Simulator:
                 query=dict(request.query),
                 account=account,
                 body=redacted(body),
-                status=answer.status.value,
+                status=0 if response is None else response.status,
                 error_id=error_id,
-            )
+                faults=tuple(fired.fault.what for fired in meeting.fired),
+            ),
+            meeting.fired,
         )
-        return response
+        response = response or web.Response()
+        return response if decisive is None else await mischief.send(decisive, request, response, self._pause)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    def _befall(self, meeting: _Meeting, stage: Stage, call: Call, concerned: str) -> Fault | None:
+        """Let the faults of a stage change the records, and give the one that decides the answer."""
+        for fault in meeting.at(stage):
+            if KINDS[fault.what].decides:
+                meeting.note(fault, concerned)
+                return fault
+            meeting.note(fault, mischief.meddle(fault, self.records, call))
+        return None
+
+
+class _Meeting:
+    """The faults that one request meets: none where it has no route."""
+
+    def __init__(self, plan: Plan, request: web.Request, route: str | None) -> None:
+        self._plan = plan
+        self._request = request
+        self._route = route
+        self.fired: list[Fired] = []
+
+    def at(self, stage: Stage) -> list[Fault]:
+        """Count the request where it has come to."""
+        return [] if self._route is None else self._plan.firing(stage, self._request.method, self._route)
+
+    def note(self, fault: Fault, record_id: str | None) -> None:
+        """Remember that a fault happened, and to which record."""
+        self.fired.append(Fired(fault, self._request.method, self._request.rel_url.raw_path, record_id or None))
+
+
+def _error_id() -> str:
+    return f"sim-{secrets.token_hex(8)}"
 
 
 def _account(request: web.Request) -> str | None:

@@ -12,6 +12,9 @@ and payloads are seen as digests. What it refuses is answered with `{message}`.
     DELETE  /requests            forget the requests
     GET     /options             all options, by the names of `Options`
     PATCH   /options             any of them
+    GET     /faults              {"faults": [{"fault", "matched", "fired"}, ...] in force, "fired": [...] so far}
+    POST    /faults              {"faults": ["METHOD ROUTE FAULT ...", ...]}: put these at the end
+    DELETE  /faults              let nothing go wrong any more
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from . import options, rules
+from .faults import Fault
 from .journal import log
 from .redaction import key_fingerprint
 from .rules import Refusal
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from .app import Simulator
+    from .faults import Fired, Progress
     from .journal import Exchange
     from .records import Integration
     from .rules import Json
@@ -59,6 +64,9 @@ class Control:
             ("DELETE", "/requests", self.clear_requests),
             ("GET", "/options", self.read_options),
             ("PATCH", "/options", self.change_options),
+            ("GET", "/faults", self.list_faults),
+            ("POST", "/faults", self.add_faults),
+            ("DELETE", "/faults", self.clear_faults),
         ):
             app.router.add_route(method, BASE_PATH + path, _handler(operation))
 
@@ -137,6 +145,34 @@ class Control:
             raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
         return await self.read_options(request)
 
+    async def list_faults(self, _request: web.Request) -> Json:
+        """Show the faults in force and how far they have come, and what happened so far."""
+        return {
+            "faults": [_progress(progress) for progress in self._simulator.plan.progress()],
+            "fired": [_fired(fired) for fired in self._simulator.journal.fired()],
+        }
+
+    async def add_faults(self, request: web.Request) -> Json:
+        """Put faults at the end, all of them or none."""
+        body = await _json_object(request)
+        given = body.get("faults")
+        if body.keys() != {"faults"} or not isinstance(given, list):
+            raise Refusal(HTTPStatus.BAD_REQUEST, "faults must be an array of strings")
+        try:
+            faults = [Fault.parse(text) for text in given if isinstance(text, str)]
+        except ValueError as error:
+            raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
+        if len(faults) != len(given):
+            raise Refusal(HTTPStatus.BAD_REQUEST, "faults must be an array of strings")
+        for fault in faults:
+            self._simulator.add_fault(fault)
+        return await self.list_faults(request)
+
+    async def clear_faults(self, request: web.Request) -> Json:
+        """Let nothing go wrong any more; what happened so far is still shown."""
+        self._simulator.restart_faults(())
+        return await self.list_faults(request)
+
 
 def _handler(operation: _Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
@@ -183,4 +219,13 @@ def _exchange(exchange: Exchange) -> Json:
         "body": dict(exchange.body),
         "status": exchange.status,
         "errorId": exchange.error_id,
+        "faults": list(exchange.faults),
     }
+
+
+def _progress(progress: Progress) -> Json:
+    return {"fault": str(progress.fault), "matched": progress.matched, "fired": progress.fired}
+
+
+def _fired(fired: Fired) -> Json:
+    return {"fault": str(fired.fault), "method": fired.method, "path": fired.path, "id": fired.id}

@@ -7,14 +7,18 @@ chooses; merchants are answered as the OpenAPI document says only.
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .options import CreateEnvelope, ErrorEnvelope, ListEnvelope, ReadEnvelope
     from .records import Integration, Merchant
     from .rules import Json
+
+ListEnvelope = Literal["bare", "enveloped"]
+ReadEnvelope = Literal["bare", "enveloped"]
+CreateEnvelope = Literal["integrationId", "id"]
+ErrorEnvelope = Literal["status", "error", "statusCode"]
 
 
 def created_integration(form: CreateEnvelope, integration_id: str) -> Json:

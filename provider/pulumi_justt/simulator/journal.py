@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from .faults import Fired
     from .rules import Json
 
 logger = logging.getLogger("pulumi_justt.simulator")
@@ -30,7 +31,10 @@ class Exchange:
         account: the `reference-account-id` header.
         body: fields that are not known to be plain, `secretPayload` above all, replaced by their digests; empty where
             there was none to read.
+        status: that was sent, or would have been if a fault had not kept it back; 0 where a fault prevented both the
+            commit and an answer.
         error_id: also where the envelope of the answer has no room for it.
+        faults: the names of the faults that this request met, in the order in which they acted.
     """
 
     method: str
@@ -40,31 +44,42 @@ class Exchange:
     body: Mapping[str, Json]
     status: int
     error_id: str | None
+    faults: tuple[str, ...] = ()
 
 
 class Journal:
-    """The exchanges so far, oldest first; the oldest are forgotten where there are too many, but still counted."""
+    """The exchanges so far, oldest first; the oldest are forgotten where there are too many, but still counted.
+
+    So are the faults that happened.
+    """
 
     def __init__(self) -> None:
         self.count = 0
         self._exchanges: deque[Exchange] = deque(maxlen=_REMEMBERED)
+        self._fired: deque[Fired] = deque(maxlen=_REMEMBERED)
 
-    def add(self, exchange: Exchange) -> None:
-        """Remember one exchange and log it."""
+    def add(self, exchange: Exchange, fired: Iterable[Fired]) -> None:
+        """Remember one exchange with the faults that happened to it, and log it."""
         self.count += 1
+        self._fired.extend(fired)
         self._exchanges.append(exchange)
-        log(exchange.method, exchange.path, exchange.status, exchange.error_id)
+        log(exchange.method, exchange.path, exchange.status, exchange.error_id, *exchange.faults)
 
     def exchanges(self) -> list[Exchange]:
         """Give what is remembered."""
         return list(self._exchanges)
 
+    def fired(self) -> list[Fired]:
+        """Give what is remembered of the faults that happened."""
+        return list(self._fired)
+
     def clear(self) -> None:
         """Forget everything and count from zero."""
         self.count = 0
         self._exchanges.clear()
+        self._fired.clear()
 
 
-def log(method: str, path: str, status: int, error_id: str | None = None) -> None:
+def log(method: str, path: str, status: int, error_id: str | None = None, *faults: str) -> None:
     """Write the one line that a request gets."""
-    logger.info("%s %s %d %s", method, path, status, error_id or "-")
+    logger.info("%s", " ".join((method, path, str(status), error_id or "-", *faults)))

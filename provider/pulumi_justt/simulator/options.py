@@ -10,15 +10,26 @@ import math
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Literal, TypedDict, cast, get_args
 
+from .envelopes import CreateEnvelope, ErrorEnvelope, ListEnvelope, ReadEnvelope
+from .faults import Fault
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .rules import Json
 
-ListEnvelope = Literal["bare", "enveloped"]
-ReadEnvelope = Literal["bare", "enveloped"]
-CreateEnvelope = Literal["integrationId", "id"]
-ErrorEnvelope = Literal["status", "error", "statusCode"]
+__all__ = [
+    "CreateEnvelope",
+    "ErrorEnvelope",
+    "ListEnvelope",
+    "ListOrder",
+    "Options",
+    "ReadEnvelope",
+    "changed",
+    "to_json",
+    "with_envelope",
+]
+
 ListOrder = Literal["oldest-first", "newest-first"]
 
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -28,8 +39,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "error_envelope": get_args(ErrorEnvelope),
     "list_order": get_args(ListOrder),
 }
-# The database is opened once, and keys are credentials: neither is shown or changed with the other options.
-_NOT_SHOWN = frozenset({"database", "api_keys"})
+# The database is opened once, keys are credentials, and faults have an endpoint of their own.
+_NOT_SHOWN = frozenset({"database", "api_keys", "faults"})
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,8 @@ class Options:
         create_envelope: the name under which `POST /integrations` gives the new id.
         error_envelope: the field that carries what the documents call status: all three forms were seen there.
         list_order: the order of lists; the vendor documents none.
+        faults: what goes wrong on demand; another value starts all of them anew, and so does another seed.
+        seed: decides where a fault has a probability.
     """
 
     database: str = ":memory:"
@@ -63,6 +76,8 @@ class Options:
     create_envelope: CreateEnvelope = "integrationId"
     error_envelope: ErrorEnvelope = "status"
     list_order: ListOrder = "oldest-first"
+    faults: tuple[Fault, ...] = ()
+    seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse values that no type checker saw: options also arrive as JSON and from a command line."""
@@ -78,8 +93,9 @@ class Options:
             raise ValueError("successful_after must be a number of seconds, not negative, or null")
         if not _is_duration(self.latency):
             raise ValueError("latency must be a number of seconds, not negative")
-        if not _is_count(self.requests_per_minute):
+        if not _is_count(self.requests_per_minute, least=1):
             raise ValueError("requests_per_minute must be a whole number, 1 or more")
+        _check_faults(self.faults, self.seed)
 
 
 class _Changes(TypedDict, total=False):
@@ -95,6 +111,13 @@ class _Changes(TypedDict, total=False):
     create_envelope: CreateEnvelope
     error_envelope: ErrorEnvelope
     list_order: ListOrder
+    seed: int
+
+
+def with_envelope(options: Options, form: str) -> Options:
+    """Choose one documented form wherever there is one of that name."""
+    names = [name for name, choices in _CHOICES.items() if form in choices]
+    return replace(options, **cast("_Changes", dict.fromkeys(names, form)))
 
 
 def to_json(options: Options) -> dict[str, Json]:
@@ -112,6 +135,13 @@ def changed(options: Options, changes: Mapping[str, Json]) -> Options:
     return replace(options, **cast("_Changes", values))
 
 
+def _check_faults(faults: object, seed: object) -> None:
+    if not isinstance(faults, tuple) or not all(isinstance(fault, Fault) for fault in faults):
+        raise ValueError("faults must be a tuple of Fault")
+    if not _is_count(seed, least=0):
+        raise ValueError("seed must be a whole number, 0 or more")
+
+
 def _set_of_text(values: list[Json]) -> frozenset[str] | None:
     """None, which no such option accepts, stands for a list of anything but strings."""
     texts = [value for value in values if isinstance(value, str)]
@@ -126,5 +156,5 @@ def _is_duration(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
 
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+def _is_count(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

@@ -133,12 +133,14 @@ class Records:
         with self._lock:
             self._connection.close()
 
-    def add_integration(self, new: NewIntegration, account: str | None) -> str:
-        """Keep a new integration and give its id."""
+    def add_integration(self, new: NewIntegration, account: str | None, *, as_oldest: bool = False) -> str:
+        """Keep a new integration and give its id; lists show it as the newest, or as the oldest."""
         integration_id = str(uuid.uuid4())
         self._execute(
-            "INSERT INTO integrations (id, account, external_identifier, integration_name, source, secret_type,"
-            " payload_digest, payload_keys, merchant_account_codes, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO integrations (number, id, account, external_identifier, integration_name, source, secret_type,"
+            " payload_digest, payload_keys, merchant_account_codes, created_at)"
+            " VALUES (CASE WHEN ? THEN (SELECT MIN(number) - 1 FROM integrations) END, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            as_oldest,
             integration_id,
             account,
             new.external_identifier,
@@ -158,7 +160,7 @@ class Records:
         return self._integration(rows[0]) if rows else None
 
     def integrations(self) -> list[Integration]:
-        """Give all integrations of all accounts, oldest first."""
+        """Give all integrations of all accounts, oldest first, in the order of lists."""
         return [self._integration(row) for row in self._execute("SELECT * FROM integrations ORDER BY number")]
 
     def integrations_page(
@@ -175,6 +177,15 @@ class Records:
             deactivation.type,
             deactivation.date,
             deactivation.moment,
+            integration_id,
+        )
+
+    def move_integration(self, integration_id: str, *, as_oldest: bool) -> None:
+        """Let lists show an integration as the oldest, or as the newest."""
+        self._execute(
+            "UPDATE integrations SET number = (SELECT CASE WHEN ? THEN MIN(number) - 1 ELSE MAX(number) + 1 END"
+            " FROM integrations) WHERE id = ?",
+            as_oldest,
             integration_id,
         )
 

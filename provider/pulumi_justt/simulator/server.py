@@ -22,11 +22,12 @@ from .options import Options
 from .rules import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
     from types import TracebackType
 
     from typing_extensions import Self
 
+    from .faults import Fault, Fired
     from .journal import Exchange
     from .records import Records
 
@@ -140,8 +141,30 @@ class SimulatorServer:
     def options(self, options: Options) -> None:
         self._simulator.options = options
 
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The faults in force; `simulator.faults = [...]` puts others in their place and counts from zero."""
+        return self._simulator.options.faults
+
+    @faults.setter
+    def faults(self, faults: Iterable[Fault]) -> None:
+        self._simulator.restart_faults(faults)
+
+    def add_fault(self, fault: Fault) -> None:
+        """Put one more fault at the end, without disturbing the others."""
+        self._simulator.add_fault(fault)
+
+    def clear_faults(self) -> None:
+        """Let nothing go wrong any more; what happened so far stays in `fired`."""
+        self._simulator.restart_faults(())
+
+    @property
+    def fired(self) -> list[Fired]:
+        """The faults that happened, in the order in which their requests were answered."""
+        return self._simulator.journal.fired()
+
     def clear_requests(self) -> None:
-        """Forget the requests so far."""
+        """Forget the requests so far, and the faults that happened to them."""
         self._simulator.journal.clear()
 
     def _run(self, ready: Future[str]) -> None:
@@ -165,6 +188,11 @@ async def _serving(simulator: api.Simulator, host: str, port: int) -> AsyncItera
     app = web.Application(client_max_size=MAX_BODY_BYTES + 1)
     simulator.add_routes(app)
     control.Control(simulator).add_routes(app)
+
+    async def stop_waiting(_: web.Application) -> None:
+        simulator.stop_waiting()
+
+    app.on_shutdown.append(stop_waiting)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     try:
