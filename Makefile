@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 SOURCES := $(shell find provider/pulumi_justt -type f -not -name '*.pyc')
 
-.PHONY: up preview refresh destroy stop env test lint bench lock clean help
+.PHONY: up preview refresh destroy stop env test faults lint bench lock clean help
 
 help: ## show the targets
 	@sed -n 's/^\([a-z][a-z ]*\):.*## /\1: /p' Makefile
@@ -16,6 +16,9 @@ up preview refresh destroy stop env: $(VENV)/.package ## run that Pulumi command
 
 test: $(VENV)/.dev ## run all tests, on the real engine
 	@$(RUN) provider/engine/test.py
+
+faults: $(VENV)/.dev ## print what each fault leaves behind, here and with a plain dynamic provider
+	@PYTHONPATH=tests:provider/engine:provider $(RUN) tests/fault_table.py
 
 lint: $(VENV)/.dev ## check style, formatting and types
 	$(RUN) -m ruff check
@@ -34,17 +37,17 @@ LOCK := --universal --python-version 3.10 --generate-hashes --no-header --no-emi
 
 clean: ## remove what the targets made, the engine and the stack's state included
 	-$(RUN) provider/engine/project.py stop
-	rm -rf $(VENV) .dev dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .dev Pulumi.dev.yaml dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "No Python 3.10 or later with venv and pip was found: install one (on Debian and\
 	 Ubuntu: apt install python3 python3-venv), or run 'make PYTHON=/path/to/python3'." >&2; exit 1; }
-	@echo "python: making $(VENV) with $$($(PYTHON) --version)"
+	@echo "python: making $(VENV) with $$($(PYTHON) --version)" >&2
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
 $(VENV)/.locked: requirements.lock $(VENV)/.made
-	@echo "python: installing the locked dependencies"
+	@echo "python: installing the locked dependencies" >&2
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
@@ -53,6 +56,6 @@ $(VENV)/.package: pyproject.toml README.md LICENSE $(SOURCES) $(VENV)/.locked
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.package
-	@echo "python: installing the locked tools of the tests"
+	@echo "python: installing the locked tools of the tests" >&2
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,8 +73,8 @@ class Stack:
         arguments += [text for name, value in (secret or {}).items() for text in ("--secret", f"{name}={value}")]
         self.run("config", "set-all", "--stack", self.name, *arguments)
 
-    def run(self, *arguments: str, fails: bool = False, **variables: str) -> Result:
-        """Run the CLI, and assert that it succeeds, or that it *fails*."""
+    def run(self, *arguments: str, fails: bool | None = False, **variables: str) -> Result:
+        """Run the CLI, and assert that it succeeds, or that it *fails*; None takes either."""
         done = subprocess.run(
             [str(self.engine_bin / "pulumi"), *arguments, "--non-interactive"],
             cwd=self.folder / "project",
@@ -86,7 +86,7 @@ class Stack:
         )
         self._printed += [done.stdout, done.stderr]
         result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
-        assert (result.code != 0) == fails, result.text
+        assert fails is None or (result.code != 0) == fails, result.text
         return result
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
@@ -104,23 +104,23 @@ class Stack:
         """Keep *output* of a started command for the search."""
         self._printed.append(output)
 
-    def up(self, *arguments: str, fails: bool = False, **variables: str) -> Result:
+    def up(self, *arguments: str, fails: bool | None = False, **variables: str) -> Result:
         """`pulumi up` without a preview before it."""
         return self.run(
             "up", "--yes", "--skip-preview", "--diff", *arguments, "--stack", self.name, fails=fails, **variables
         )
 
-    def preview(self, *arguments: str, fails: bool = False, **variables: str) -> Result:
+    def preview(self, *arguments: str, fails: bool | None = False, **variables: str) -> Result:
         """`pulumi preview --diff`."""
         return self.run("preview", "--diff", *arguments, "--stack", self.name, fails=fails, **variables)
 
-    def refresh(self, *arguments: str, fails: bool = False, **variables: str) -> Result:
+    def refresh(self, *arguments: str, fails: bool | None = False, **variables: str) -> Result:
         """`pulumi refresh` without a preview before it."""
         return self.run(
             "refresh", "--yes", "--skip-preview", *arguments, "--stack", self.name, fails=fails, **variables
         )
 
-    def destroy(self, *arguments: str, fails: bool = False, **variables: str) -> Result:
+    def destroy(self, *arguments: str, fails: bool | None = False, **variables: str) -> Result:
         """`pulumi destroy` without a preview before it."""
         return self.run(
             "destroy", "--yes", "--skip-preview", *arguments, "--stack", self.name, fails=fails, **variables
@@ -132,19 +132,24 @@ class Stack:
         return found
 
     def resources(self) -> dict[str, dict[str, Any]]:
-        """The integrations in the state, by resource name."""
+        """The dynamic resources in the state, by resource name."""
         exported = json.loads(self.run("stack", "export", "--stack", self.name).stdout)
         return {
             resource["urn"].rpartition("::")[2]: resource
             for resource in exported["deployment"].get("resources", [])
-            if resource["type"].startswith("pulumi-python:dynamic/justt:")
+            if resource["type"].startswith("pulumi-python:dynamic")
         }
 
-    def assert_no_leak(self, *others: bytes) -> None:
-        """Search all that left for the secrets: output, state with history and backups, logs, and *others*."""
+    def everything(self) -> Iterator[bytes]:
+        """Yield all that left: output, and the state with its history and backups, configuration and logs."""
+        yield from self._printed
         files = [path for part in ("state", "home") for path in (self.folder / part).rglob("*") if path.is_file()]
         files += (self.folder / "project").glob("Pulumi.*.yaml")
-        for content in [*self._printed, *others, *(path.read_bytes() for path in files)]:
+        yield from (path.read_bytes() for path in files)
+
+    def assert_no_leak(self, *others: bytes) -> None:
+        """Search all that left, and *others*, for the secrets."""
+        for content in [*others, *self.everything()]:
             assert leaks.find(content, self.secrets) == []
 
     def _variables(self, more: Mapping[str, str]) -> dict[str, str]:

@@ -13,7 +13,8 @@ from urllib.parse import quote, quote_plus
 
 __all__ = ["find"]
 
-_SHORTEST = 8
+_SHORTEST = 16
+"""Characters of a canary: what is left of its halves in base64 must not stand anywhere by chance."""
 
 
 def find(content: bytes, secrets: Iterable[str]) -> list[str]:
@@ -32,7 +33,7 @@ def find(content: bytes, secrets: Iterable[str]) -> list[str]:
 
 def _forms(secret: str) -> Iterator[tuple[str, bytes]]:
     if len(secret) < _SHORTEST:
-        raise ValueError("a canary must have at least 8 characters")
+        raise ValueError(f"a canary must have at least {_SHORTEST} characters")
     half = len(secret) // 2
     for part, text in (("whole", secret), ("first half", secret[:half]), ("second half", secret[half:])):
         raw = text.encode()

@@ -37,6 +37,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("resources",),
     ("provider", "property_paths"),
     ("lifecycle",),
+    ("creation",),
     ("client",),
     ("answers",),
     ("settings",),
@@ -274,14 +275,12 @@ def stored(program: Program) -> tuple[dict[str, Any], dict[str, Any]]:
     news = plain(program.sent())
     assert isinstance(news, dict)
     settings = Settings.load({"baseUrl": "http://127.0.0.1:9", "apiKey": "bearer-key"}, {})
-    client = JusttClient(
-        settings,
-        transport=httpx.MockTransport(
-            lambda _: httpx.Response(
-                201, json={"integrationId": "id-1", "status": "PENDING", "goLiveDate": "2027-01-01T00:00:00Z"}
-            )
-        ),
-    )
+    record = {"integrationId": "id-1", "status": "PENDING", "goLiveDate": "2027-01-01T00:00:00Z"}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(201, json=record) if request.method == "POST" else httpx.Response(200, json=[])
+
+    client = JusttClient(settings, transport=httpx.MockTransport(answer))
     core = Integrations(settings, client=lambda: client, tell=print)
     checked = core.check({}, news)
     assert checked.failures == []

@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import signal
 import textwrap
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from conftest import canary
+from conftest import ROOT, canary
 from harness import Stack
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 
@@ -36,9 +38,22 @@ def stripe(more: str = "", name: str = "Stripe EU") -> str:
     return textwrap.dedent(STRIPE).replace("Stripe EU", name).replace("{more}", more)
 
 
+def methods_so_far(simulator: SimulatorServer) -> list[str]:
+    """Give the methods of the requests so far."""
+    return [exchange.method for exchange in simulator.requests]
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until something that another process does has happened."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def methods(simulator: SimulatorServer) -> list[str]:
     """Give the methods of the requests so far, and forget them."""
-    seen = [exchange.method for exchange in simulator.requests]
+    seen = methods_so_far(simulator)
     simulator.clear_requests()
     return seen
 
@@ -50,7 +65,7 @@ class TestLife:
         """The first up sends one POST and stores the id; the second sends nothing and changes nothing."""
         stack.program(stripe('merchant_account_codes=["b", "a"],'))
         stack.up()
-        assert methods(simulator) == ["POST"]
+        assert methods(simulator) == ["GET", "POST"]
         record = simulator.records.integrations()[0]
         assert stack.outputs() == {"id": record.id, "status": "PENDING"}
         assert (record.external_identifier, record.integration_name, record.source) == (
@@ -83,7 +98,7 @@ class TestLife:
         replaced = next(step for step in steps if step["op"] == "replace")
         assert list(replaced["detailedDiff"]) == ["secretPayload.apiKey"]
         stack.up()
-        assert methods(simulator) == ["POST", "DELETE"]
+        assert methods(simulator) == ["GET", "POST", "DELETE"]
         by_status = {record.status: record for record in simulator.records.integrations()}
         assert by_status["INACTIVE"].id == old
         assert by_status["PENDING"].id == stack.outputs()["id"] != old
@@ -392,7 +407,8 @@ class TestRefused:
                 "justt:baseUrl is the vendor's sandbox address, but the environment is production",
             ),
             ({"justt:environment": "sandbx"}, "must be production or sandbox, not 'sandbx' (did you mean 'sandbox'?)"),
-            ({"justt:api_key": "x"}, "justt:api_key is not a setting; did you mean justt:apiKey?"),
+            ({"justt:api_key": "x"}, "justt:api_key is not a setting (did you mean 'apiKey'?)"),
+            ({"justt:enviroment": "sandbox"}, "justt:enviroment is not a setting (did you mean 'environment'?)"),
             ({"justt:requestsPerMinute": "many"}, "justt:requestsPerMinute must be a number from 1 to 1000"),
         ],
     )
@@ -428,9 +444,12 @@ class TestAccounts:
         assert simulator.records.integrations()[0].account == "acc_1"
         stack.config({"justt:referenceAccountId": "acc_2"})
         text = stack.preview(fails=True).text
-        assert "reference_account_id: the default account changed from acc_1 to acc_2" in text
+        assert (
+            "reference_account_id: justt:referenceAccountId is acc_2 now, and this integration was created in acc_1"
+            in text
+        )
         stack.run("config", "rm", "justt:referenceAccountId", "--stack", "dev")
-        assert "the default account changed from acc_1 to none" in stack.preview(fails=True).text
+        assert "the account acc_1 is no longer given" in stack.preview(fails=True).text
         stack.program(stripe('reference_account_id="acc_1",'))
         assert "2 unchanged" in stack.preview().text
         stack.program(stripe('reference_account_id="acc_2",'))
@@ -440,7 +459,12 @@ class TestAccounts:
             ("acc_1", "INACTIVE"),
             ("acc_2", "PENDING"),
         ]
-        assert [exchange.account for exchange in simulator.requests] == ["acc_1", "acc_2", "acc_1"]
+        changes = [exchange for exchange in simulator.requests if exchange.method != "GET"]
+        assert [(exchange.method, exchange.account) for exchange in changes] == [
+            ("POST", "acc_1"),
+            ("POST", "acc_2"),
+            ("DELETE", "acc_1"),
+        ]
 
     def test_other_environment(self, stack: Stack, simulator: SimulatorServer) -> None:
         """Neither preview nor refresh nor destroy touch an integration of another environment."""
@@ -470,7 +494,8 @@ class TestRotation:
         for command in (stack.destroy, stack.refresh):
             text = command(fails=True).text
             assert re.search(r"Justt answered 401: .* \(errorId sim-\w+\)\. The key came from justt:apiKey\.", text)
-            assert "run `pulumi up` first, or add --run-program, or set JUSTT_API_KEY_OVERRIDE" in text
+            assert "If it was rotated already, refresh and destroy still use the old one from the state: run" in text
+            assert "`pulumi up` first, or add --run-program, or set JUSTT_API_KEY_OVERRIDE for this command." in text
             assert "Traceback" not in text
         assert "stripe-eu" in stack.resources()
         stack.refresh(JUSTT_API_KEY_OVERRIDE=rotated)
@@ -573,6 +598,63 @@ class TestShapes:
         stack.destroy()
         assert {record.status for record in simulator.records.integrations()} == {"INACTIVE"}
 
+    def test_a_list_in_a_payload(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """The order and the types within a payload are the API's business: any change of them is a replacement."""
+        simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
+        program = """
+            justt.PaymentIntegration("listed", external_identifier="x", integration_name="X", source="stripe",
+                credentials=justt.credentials.Unlisted(secret_type="OAUTH", payload=PAYLOAD), allow_unlisted=True)
+        """
+        sent = []
+        for payload in (
+            {"hosts": ["a", "b"], "n": [1]},
+            {"hosts": ["b", "a"], "n": [1]},
+            {"hosts": ["b", "a"], "n": ["1"]},
+        ):
+            stack.program(textwrap.dedent(program).replace("PAYLOAD", repr(payload)))
+            stack.up()
+            sent.append(payload_digest(payload))
+        assert [record.payload_digest for record in simulator.records.integrations()] == sent
+        assert [record.status for record in simulator.records.integrations()] == ["INACTIVE", "INACTIVE", "PENDING"]
+
+
+class TestReadme:
+    """What users copy."""
+
+    def test_the_program(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """The README's program runs as it stands."""
+        (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+        stack.config(secret={"stripeRestrictedKey": canary("restricted")})
+        stack.program(block)
+        stack.up()
+        assert stack.outputs() == {"status": "PENDING"}
+        assert simulator.records.integrations()[0].payload_digest == payload_digest({"apiKey": stack.secrets[-1]})
+
+
+class TestRecordedState:
+    """State that an earlier release wrote."""
+
+    def test_it_is_read_as_it_was_written(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """A checkpoint of the first release shows no change, is refreshed, and is destroyed with what it remembers."""
+        stack.program(stripe())
+        stack.up()
+        known = stack.outputs()["id"]
+        recorded = (ROOT / "tests" / "data" / "state-0.1.0.json").read_text()
+        values = {"ID": known, "URL": simulator.base_url, "KEY": stack.secrets[0], "STRIPE": stack.secrets[1]}
+        for name, value in values.items():
+            recorded = recorded.replace(f"@{name}@", value)
+        exported = json.loads(stack.run("stack", "export", "--stack", "dev").stdout)
+        exported["deployment"]["resources"] = json.loads(recorded)
+        (stack.folder / "state.json").write_text(json.dumps(exported))
+        stack.run("stack", "import", "--file", str(stack.folder / "state.json"), "--stack", "dev")
+        methods(simulator)
+        assert "2 unchanged" in stack.preview("--expect-no-changes").text
+        assert methods(simulator) == []
+        stack.refresh()
+        assert "2 unchanged" in stack.preview("--expect-no-changes").text
+        stack.destroy()
+        assert methods(simulator) == ["GET", "DELETE"]
+
 
 class TestLookUp:
     """`PaymentIntegration.get`."""
@@ -597,6 +679,7 @@ class TestLookUp:
         other.program(program.replace(theirs, "no-such-id"))
         text = other.up(fails=True).text
         assert "JusttError: reading integration no-such-id: Justt answered 404" in text
+        assert "JUSTT_ON_MISSING" not in text
         other.assert_no_leak()
 
 
@@ -633,6 +716,53 @@ class TestTwoStacks:
         assert {record.status for record in records} == {"INACTIVE"}
 
 
+class TestInterrupted:
+    """A CLI that leaves while a create is under way."""
+
+    @pytest.mark.parametrize("how", ["twice Ctrl-C", "kill -9"])
+    def test_what_was_created_for_nobody_is_undone(self, stack: Stack, simulator: SimulatorServer, how: str) -> None:
+        """The provider deactivates what the CLI can no longer store; the next up makes exactly one."""
+        stack.program(stripe())
+        simulator.options = dataclasses.replace(simulator.options, latency=1.5)
+        process = stack.start("up", "--yes", "--skip-preview")
+        # The list before it is answered, so that the POST is under way.
+        eventually(lambda: methods_so_far(simulator) == ["GET"])
+        time.sleep(0.5)
+        if how == "kill -9":
+            process.kill()
+        else:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+        output = process.communicate(timeout=60)[0]
+        stack.keep(output)
+        eventually(lambda: methods_so_far(simulator) == ["GET", "POST", "DELETE"])
+        (undone,) = simulator.records.integrations()
+        assert undone.status == "INACTIVE"
+        if how != "kill -9":
+            assert (
+                f"note: the engine left while the stripe integration 'stripe-eu-main' ({undone.id}) was created, so it "
+                "was deactivated again."
+            ) in output.decode()
+        simulator.options = dataclasses.replace(simulator.options, latency=0.0)
+        stack.run("cancel", "--yes", "--stack", "dev")
+        text = stack.up().text
+        assert "1 pending operations from previous deployment" in text
+        assert [record.status for record in simulator.records.integrations()] == ["INACTIVE", "PENDING"]
+
+    def test_once_ctrl_c_waits(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """After one Ctrl-C the create ends, its id is stored, and the next up has nothing to create."""
+        stack.program(stripe())
+        simulator.options = dataclasses.replace(simulator.options, latency=1.0)
+        process = stack.start("up", "--yes", "--skip-preview")
+        eventually(lambda: methods_so_far(simulator) == ["GET"])
+        process.send_signal(signal.SIGINT)
+        stack.keep(process.communicate(timeout=60)[0])
+        assert methods(simulator) == ["GET", "POST"]
+        stack.up()
+        assert len(simulator.records.integrations()) == 1
+
+
 class TestUnreachable:
     """No vendor."""
 
@@ -645,8 +775,8 @@ class TestUnreachable:
         stack.program(stripe(name="Other"))
         text = stack.up(fails=True).text
         assert re.search(
-            r"JusttError: creating the stripe integration 'stripe-eu-main': no connection \(.*\), after 6 tries\. "
-            r"Nothing was sent: check the network, proxies and the address http://127\.0\.0\.1:9/v1",
+            r"JusttError: creating the stripe integration 'stripe-eu-main', listing the account before it: no "
+            r"connection \(.*\), after 6 tries\. Nothing was sent: check the network, proxies and the address http://127\.0\.0\.1:9/v1",
             text,
         )
         assert "Traceback" not in text

@@ -55,7 +55,7 @@ def test_a_whole_life(host: Host, simulator: SimulatorServer) -> None:
     updated = host.update(made, refreshed, changed)
     assert updated == {**refreshed, **changed}
     host.delete(made, updated)
-    assert [exchange.method for exchange in simulator.requests] == ["POST", "GET", "DELETE"]
+    assert [exchange.method for exchange in simulator.requests] == ["GET", "POST", "GET", "DELETE"]
     assert host.read(made, updated) is None
 
 
@@ -115,7 +115,7 @@ def test_an_error_is_one_paragraph(host: Host, simulator: SimulatorServer) -> No
     with pytest.raises(HostError) as caught:
         host.create(inputs)
     assert re.fullmatch(
-        r"JusttError: creating the adyen integration 'shop-1': Justt answered 401: .* \(errorId sim-\w+\)\. The key "
+        r"JusttError: creating the adyen integration 'shop-1', listing the account before it: Justt answered 401: .* \(errorId sim-\w+\)\. The key "
         r"came from justt:apiKey\. .*\n",
         str(caught.value),
     )

@@ -51,5 +51,5 @@ def test_what_is_found_is_not_repeated() -> None:
 
 def test_a_short_canary_is_refused() -> None:
     """A canary whose halves would be found by chance is no canary."""
-    with pytest.raises(ValueError, match="at least 8"):
+    with pytest.raises(ValueError, match="at least 16"):
         leaks.find(b"", ["short"])

@@ -35,6 +35,7 @@ MINIMAL: dict[str, Any] = {
 CHECKED = {**MINIMAL, "environment": "simulator"}
 RECORDED = {**CHECKED, "integrationId": "id-1", "status": "PENDING"}
 NAMED = "the stripe integration 'stripe-eu' (id-1)"
+FIRST_PAGE = ("GET", "/integrations?limit=100&page=1", "acc_1")
 OTHER_ENVIRONMENT = (
     "it was recorded in production, and the configuration says simulator. Nothing was sent. Set justt:environment and "
     "justt:baseUrl (or their variables) back for this stack."
@@ -168,6 +169,12 @@ def refusal(status: int, message: str = "no") -> httpx.Response:
 def record(status: str, **more: str) -> httpx.Response:
     """Return the record of id-1."""
     return httpx.Response(200, json={"integrationId": "id-1", "source": "stripe", "status": status, **more})
+
+
+def listing(*ids: str) -> httpx.Response:
+    """Return the list of an account."""
+    records = [{"integrationId": each, "source": "stripe", "status": "PENDING"} for each in ids]
+    return httpx.Response(200, json=records)
 
 
 # check
@@ -367,7 +374,10 @@ def test_check_refuses_what_the_vendor_does_not_list(
     (text,) = offline.failures({**MINIMAL, **changes})
 
     assert text.startswith(f"{field_name}: ")
-    assert repr(next(iter(changes.values()))) in text
+    # What resembles nothing in the list may be a secret in the wrong place, so it is not quoted.
+    given = next(iter(changes.values()))
+    assert (repr(given) in text) is (hint is not None)
+    assert (f"a text of {len(given)} characters" in text) is (hint is None)
     assert listed in text
     assert ("did you mean" in text) is (hint is not None)
     assert hint is None or f"did you mean {hint!r}?" in text
@@ -524,20 +534,34 @@ def test_check_takes_state_without_an_environment(offline: Offline) -> None:
 @pytest.mark.parametrize(
     ("default", "before", "told"),
     [
-        ({}, {"referenceAccountId": "acc_1"}, "from acc_1 to none"),
-        ({"referenceAccountId": "acc_2"}, {"referenceAccountId": "acc_1"}, "from acc_1 to acc_2"),
-        ({"referenceAccountId": "acc_2"}, {}, "from none to acc_2"),
+        (
+            {},
+            {"referenceAccountId": "acc_1"},
+            (
+                "the account acc_1 is no longer given, neither by the resource nor by justt:referenceAccountId",
+                "no account",
+            ),
+        ),
+        (
+            {"referenceAccountId": "acc_2"},
+            {"referenceAccountId": "acc_1"},
+            ("justt:referenceAccountId is acc_2 now, and this integration was created in acc_1", "acc_2"),
+        ),
+        (
+            {"referenceAccountId": "acc_2"},
+            {},
+            ("justt:referenceAccountId is acc_2 now, and this integration was created in no account", "acc_2"),
+        ),
     ],
 )
 def test_check_refuses_an_account_that_moved_by_default(
-    default: dict[str, str], before: dict[str, str], told: str
+    default: dict[str, str], before: dict[str, str], told: tuple[str, str]
 ) -> None:
     """A stray setting must not replace a fleet, so the text tells the move and both ways on."""
     assert Offline(default).failures(MINIMAL, {**CHECKED, **before}) == [
         (
-            f"reference_account_id: the default account changed {told}, which would replace this integration: restore "
-            "justt:referenceAccountId, or give the account to the resource itself if the move is meant (`pulumi up "
-            "--replace` with its URN moves it to no account)"
+            f"reference_account_id: {told[0]}. Set that back, or give the account to the resource itself if a move is "
+            f"meant, which replaces it (`pulumi up --replace` with its URN moves it to {told[1]})"
         )
     ]
 
@@ -699,16 +723,36 @@ def test_create_posts_once_and_remembers_everything(live: Live) -> None:
     )
     assert kept.merchant_account_codes == ("a", "b")
     assert kept.payload_digest == payload_digest({"apiKey": CANARY})
-    assert live.requests == [("POST", "/integrations", "acc_1")]
+    assert live.requests == [FIRST_PAGE, ("POST", "/integrations", "acc_1")]
     assert live.told == []
+
+
+def test_a_later_create_is_one_request(live: Live) -> None:
+    """The account is listed before the process's first create of it, and not again."""
+    core = live.core()
+    core.create({**CHECKED, "referenceAccountId": "acc_1"})
+    live.simulator.clear_requests()
+
+    core.create({**CHECKED, "externalIdentifier": "stripe-us", "referenceAccountId": "acc_1"})
+
+    assert live.requests == [("POST", "/integrations", "acc_1")]
+
+
+def test_create_with_adopt_lists_the_account_twice(live: Live) -> None:
+    """Where a candidate may be taken over, the list before has to be one that two passes agree on."""
+    live.core({"onAmbiguousCreate": "adopt"}).create({**CHECKED, "referenceAccountId": "acc_1"})
+
+    assert live.requests == [FIRST_PAGE, FIRST_PAGE, ("POST", "/integrations", "acc_1")]
 
 
 def test_create_sends_nothing_that_was_not_given(live: Live) -> None:
     """Our own properties are not the API's, and an absent one is not sent."""
     live.core().create({**CHECKED, "deactivation": {"afterDays": 7}})
 
-    assert live.simulator.requests[0].body.keys() == MINIMAL.keys()
-    assert live.simulator.requests[0].account is None
+    _, post = live.simulator.requests
+    assert post.method == "POST"
+    assert post.body.keys() == MINIMAL.keys()
+    assert post.account is None
 
 
 def test_create_takes_the_status_that_the_answer_tells() -> None:
@@ -717,7 +761,7 @@ def test_create_takes_the_status_that_the_answer_tells() -> None:
         201, json={"integrationId": "id-1", "status": "SUCCESSFUL", "goLiveDate": "2027-01-01T00:00:00Z"}
     )
 
-    assert Scripted([answer]).core.create(CHECKED) == (
+    assert Scripted([listing(), answer]).core.create(CHECKED) == (
         "id-1",
         {**CHECKED, "integrationId": "id-1", "status": "SUCCESSFUL", "goLiveDate": "2027-01-01T00:00:00Z"},
     )
@@ -733,12 +777,12 @@ def test_create_that_is_refused_says_so(live: Live) -> None:
 
 
 def test_create_that_is_not_answered_is_ambiguous() -> None:
-    """A POST that may have been processed is not repeated."""
-    scripted = Scripted([refusal(500)])
+    """A POST that may have been processed is not repeated where something new is listed that it may have made."""
+    scripted = Scripted([listing(), refusal(500), listing("id-1"), listing("id-1")])
 
-    with pytest.raises(AmbiguousCreate):
+    with pytest.raises(AmbiguousCreate, match='adopt_id="id-1"'):
         scripted.core.create(CHECKED)
-    assert scripted.methods == ["POST"]
+    assert scripted.methods == ["GET", "POST", "GET", "GET"]
 
 
 # read
@@ -992,7 +1036,9 @@ def test_delete_sends_the_recorded_policy(
     assert (kept.deactivation_type, kept.deactivation_date, kept.status) == (kind, date, status)
     assert live.requests == [("DELETE", f"/integrations/{integration_id}", "acc_1")]
     assert live.simulator.requests[0].body["integrationId"] == integration_id
-    assert live.told == []
+    named = f"deactivating the stripe integration {remembered['externalIdentifier']!r} ({integration_id})"
+    later = [f"note: {named}: it runs until {date}; the state no longer knows it."]
+    assert live.told == (later if status == "PENDING" else [])
 
 
 def test_delete_uses_the_recorded_account_only(live: Live) -> None:

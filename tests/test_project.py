@@ -49,10 +49,40 @@ def project(tmp_path: Path, engine_bin: Path) -> Iterator[tuple[Path, Run]]:
     run("stop")
     kept = [path for path in (copy / ".dev").iterdir() if path.name in ("api-key", "passphrase")]
     secrets = [path.read_text() for path in kept]
+    secrets += _configured(copy, engine_bin)
     everything = [path for path in (copy / ".dev").rglob("*") if path.is_file() and path not in kept]
     everything += copy.glob("Pulumi.*.yaml")
     for content in ["".join(printed).encode(), *(path.read_bytes() for path in everything)]:
         assert leaks.find(content, secrets) == []
+
+
+def _lines(printed: str) -> str:
+    """Return what `env` wrote for a shell, without its progress on stderr."""
+    return "\n".join(line for line in printed.splitlines() if line.startswith(("export ", "unset ")))
+
+
+def _configured(copy: Path, engine_bin: Path) -> list[str]:
+    """Return the secret values that the commands made up for the stack."""
+    if not (copy / "Pulumi.dev.yaml").exists():
+        return []
+    done = subprocess.run(
+        [str(engine_bin / "pulumi"), "config", "--json", "--show-secrets", "--stack", "dev", "--non-interactive"],
+        cwd=copy,
+        env={
+            **os.environ,
+            "PULUMI_HOME": str(copy / ".dev" / "pulumi"),
+            "PULUMI_BACKEND_URL": f"file://{copy / '.dev' / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(copy / ".dev" / "passphrase"),
+        },
+        capture_output=True,
+        check=True,
+    )
+    values = [each for each in json.loads(done.stdout).values() if each["secret"]]
+    plain = [each["value"] for each in values if "objectValue" not in each]
+    parts = [part for each in values for part in each.get("objectValue", {}).values()]
+    assert len(plain + parts) == 6
+    # Adyen's merchant code is an identifier, and the account of nobody: it may be read.
+    return [value for value in plain + parts if value != "ExampleMerchantEU"]
 
 
 def test_what_the_readme_promises(project: tuple[Path, Run]) -> None:
@@ -94,19 +124,57 @@ def test_what_the_readme_promises(project: tuple[Path, Run]) -> None:
 
 def test_a_wrong_key(project: tuple[Path, Run]) -> None:
     """With a wrong key the terminal shows one paragraph for each integration, and how to go on."""
-    _, run = project
-    text = run("up", fails=True, JUSTT_API_KEY_OVERRIDE="a-wrong-one")
+    copy, run = project
+    run("preview")
+    subprocess.run(
+        [
+            *("sh", "-c", 'eval "$0" && pulumi config set --secret justt:apiKey canary-a-wrong-one --stack dev'),
+            _lines(run("env")),
+        ],
+        cwd=copy,
+        check=True,
+        capture_output=True,
+    )
+    text = run("up", fails=True)
     assert re.search(
-        r"error: JusttError: creating the stripe integration 'stripe-eu-main': Justt answered 401: .*"
-        r" \(errorId sim-\w+\)\. The key came from JUSTT_API_KEY_OVERRIDE\.",
+        r"error: JusttError: creating the stripe integration 'stripe-eu-main', listing the account before it: Justt "
+        r"answered 401: .* \(errorId sim-\w+\)\. The key came from justt:apiKey\. Set it to a key that is valid in "
+        r"simulator\.",
         text,
     )
     assert "Traceback" not in text
-    assert "+ 3 created" in run("up")
 
 
-def test_variables_for_other_commands(project: tuple[Path, Run]) -> None:
-    """`env` prints what to export so that `pulumi` by hand reaches the same stack."""
-    _, run = project
-    assert re.search(r"^export PULUMI_BACKEND_URL='file://.*/\.dev/state'$", run("env"), re.MULTILINE)
+def test_other_variables_of_the_user_do_not_count(project: tuple[Path, Run]) -> None:
+    """Whatever backend, environment or key the user's shell names, these commands stay with their own stack."""
+    copy, run = project
+    foreign = {
+        "PULUMI_BACKEND_URL": "file:///no/such/folder",
+        "PULUMI_CONFIG_PASSPHRASE": "another",
+        "JUSTT_ENVIRONMENT": "production",
+        "JUSTT_API_KEY_OVERRIDE": "a-real-key",
+    }
+    assert "+ 4 to create" in run("preview", **foreign)
+    exported = _lines(run("env", **foreign))
+    done = subprocess.run(
+        [*("sh", "-c", 'eval "$0" && pulumi stack ls --json && env'), exported],
+        cwd=copy,
+        env={**os.environ, **foreign},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert '"name": "dev"' in done.stdout
+    assert not any(value in done.stdout for value in foreign.values())
     assert "refresh   look at what became of it" in run("no-such-command", fails=True)
+
+
+def test_a_removed_folder_is_explained(project: tuple[Path, Run]) -> None:
+    """Where the passphrase is gone and the configuration that it locked is not, the error says what to remove."""
+    copy, run = project
+    run("preview")
+    run("stop")
+    shutil.rmtree(copy / ".dev")
+    assert "Pulumi.dev.yaml is of an earlier .dev folder" in run("preview", fails=True)
+    (copy / "Pulumi.dev.yaml").unlink()
+    assert "+ 4 to create" in run("preview")

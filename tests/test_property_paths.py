@@ -40,7 +40,7 @@ def checked(path: str, *, option: str = "ignore_changes", shape: object = "APIKE
         ('secretPayload["apiKey"]', 'secretPayload["apiKey"]'),
         ("secretPayload.*", "secretPayload.*"),
         ("secretPayload[*]", "secretPayload[*]"),
-        ("merchant_account_codes[0]", "merchantAccountCodes[0]"),
+        ("merchant_account_codes[*]", "merchantAccountCodes[*]"),
         ("merchantAccountCodes[*]", "merchantAccountCodes[*]"),
         ("deactivation.afterDays", "deactivation.afterDays"),
         ('deactivation["deactivationDate"]', 'deactivation["deactivationDate"]'),
@@ -57,7 +57,7 @@ def test_a_path_is_brought_to_the_states_spelling(option: str, given: str, becom
         ('["source"]', ("source",)),
         ('["secretPayload"].apiKey', ("secretPayload", "apiKey")),
         ('["secretPayload"]["apiKey"]', ("secretPayload", "apiKey")),
-        ('["merchant_account_codes"][0]', ("merchantAccountCodes", "0")),
+        ('["merchant_account_codes"][*]', ("merchantAccountCodes", "*")),
     ],
 )
 def test_a_path_may_begin_with_a_quoted_bracket(given: str, meant: tuple[str, ...]) -> None:
@@ -207,3 +207,15 @@ def test_a_credential_field_that_does_not_exist_is_not_proposed() -> None:
     with pytest.raises(ValueError, match="no 'nosuch'") as refused:
         checked("credentials.nosuch")
     assert "say" not in str(refused.value)
+
+
+def test_one_account_code_cannot_be_named() -> None:
+    """The state's list is sorted and the program's is not, so that an index names another code in each."""
+    with pytest.raises(ValueError, match="their order means nothing, so name the whole list"):
+        checked("merchantAccountCodes[0]")
+
+
+def test_import_is_refused_in_words() -> None:
+    """The engine cannot import into a dynamic provider, and would say so with a traceback of the SDK."""
+    with pytest.raises(ValueError, match="say adopt_id on the resource instead"):
+        with_checked_paths(ResourceOptions(import_="an-id"), "APIKEY_ONLY")

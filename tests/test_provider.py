@@ -142,7 +142,7 @@ def test_another_error_is_told_by_type_and_place_only(method: str, kind: type[Ba
     assert CANARY not in text
     assert text.count("\n") == 1
     assert text.startswith(f"JusttError: {method}: an error inside pulumi-justt, {kind.__name__} at test_provider.py:")
-    assert text.endswith("run again with JUSTT_DEBUG=1 and report what it prints.\n")
+    assert text.endswith("Please report it with what JUSTT_DEBUG=1 prints.\n")
 
 
 @pytest.mark.parametrize("error", [JusttError("plain text"), ValueError(CANARY), SystemExit(CANARY)])
@@ -300,7 +300,7 @@ def test_update_returns_what_to_remember() -> None:
     ("config", "text"),
     [
         ({"justt:environment": "prod"}, "justt:environment must be production or sandbox"),
-        ({"justt:apikey": CANARY}, "justt:apikey is not a setting; did you mean justt:apiKey?"),
+        ({"justt:apikey": CANARY}, "justt:apikey is not a setting (did you mean 'apiKey'?)"),
         ({"justt:apiKey": f"{CANARY}\n"}, "justt:apiKey holds a character"),
     ],
 )

@@ -34,6 +34,7 @@ def decide(  # noqa: PLR0913 - the facts of one try, with defaults
     faults: int = 1,
     throttled: int = 0,
     elapsed: float = 0.0,
+    paused: float = 0.0,
     retry_after: float | None = None,
     random: float = 0.5,
 ) -> Decision:
@@ -44,6 +45,7 @@ def decide(  # noqa: PLR0913 - the facts of one try, with defaults
         faults=faults,
         throttled=throttled,
         elapsed=elapsed,
+        paused=paused,
         retry_after=retry_after,
         random=lambda: random,
     )
@@ -109,22 +111,25 @@ def test_deadline_bounds_faults_with_their_wait(elapsed: float, action: Action) 
 
 
 @pytest.mark.parametrize(
-    ("elapsed", "retry_after", "action"),
+    ("elapsed", "paused", "retry_after", "action"),
     [
-        (99.5, 45.0, Action.RETRY),
-        (0.0, 600.0, Action.RETRY),
-        (0.0, 600.5, Action.FAIL),
-        (100.0, 0.0, Action.FAIL),
+        (99.5, 0.0, 45.0, Action.RETRY),
+        (0.0, 0.0, 300.0, Action.RETRY),
+        (0.0, 0.0, 300.5, Action.FAIL),
+        (0.0, 290.0, 10.0, Action.RETRY),
+        (0.0, 290.0, 10.5, Action.FAIL),
+        (100.0, 0.0, 0.0, Action.FAIL),
     ],
 )
-def test_bounds_of_a_common_pause(elapsed: float, retry_after: float, action: Action) -> None:
-    """A 429 is final once the request's own time is used up, or where it asks for more than the longest pause."""
+def test_bounds_of_a_common_pause(elapsed: float, paused: float, retry_after: float, action: Action) -> None:
+    """A 429 is final once the request's own time is used up, or where all pauses are longer than the longest."""
     decision = decide(
         outcome=Outcome.THROTTLED,
         policy=RetryPolicy(deadline=100.0),
         faults=0,
         throttled=1,
         elapsed=elapsed,
+        paused=paused,
         retry_after=retry_after,
     )
 
@@ -176,7 +181,7 @@ def test_no_wait_and_no_random_number_without_a_retry(method: Method, outcome: O
         raise AssertionError
 
     decision = RetryPolicy().decide(
-        method, outcome, faults=1, throttled=0, elapsed=0.0, retry_after=5.0, random=no_random
+        method, outcome, faults=1, throttled=0, elapsed=0.0, paused=0.0, retry_after=5.0, random=no_random
     )
 
     assert decision.wait == 0.0
@@ -191,7 +196,7 @@ def test_defaults() -> None:
         base=0.5,
         cap=8.0,
         throttled_cap=60.0,
-        longest_pause=600.0,
+        longest_pause=300.0,
         deadline=120.0,
     )
 
@@ -199,7 +204,7 @@ def test_defaults() -> None:
 def sent(policy: RetryPolicy, method: Method, outcomes: list[Outcome], times: list[float]) -> list[Outcome]:
     """Run one request through *outcomes*, over and over if need be, and give those of the tries that were made."""
     faults = throttled = 0
-    elapsed = 0.0
+    elapsed = paused = 0.0
     tried: list[Outcome] = []
     while True:
         outcome, took = outcomes[len(tried) % len(outcomes)], times[len(tried) % len(times)]
@@ -213,12 +218,16 @@ def sent(policy: RetryPolicy, method: Method, outcomes: list[Outcome], times: li
             faults=faults,
             throttled=throttled,
             elapsed=elapsed,
+            paused=paused,
             retry_after=None,
             random=lambda: 0.5,
         )
         if decision.action is not Action.RETRY:
             return tried
-        elapsed += 0.0 if outcome is Outcome.THROTTLED else decision.wait
+        if outcome is Outcome.THROTTLED:
+            paused += decision.wait
+        else:
+            elapsed += decision.wait
 
 
 OUTCOMES = st.lists(st.sampled_from(Outcome), min_size=1, max_size=30)

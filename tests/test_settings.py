@@ -48,6 +48,7 @@ def test_defaults() -> None:
         timeout_seconds=30.0,
         api_key=None,
         api_key_origin="justt:apiKey",
+        adopts_ambiguous=False,
         missing_is_gone=False,
         debug=False,
     )
@@ -59,6 +60,7 @@ DOORS = [
     ("baseUrl", "JUSTT_BASE_URL", "https://a.example/v1", "https://b.example/v1"),
     ("requestsPerMinute", "JUSTT_REQUESTS_PER_MINUTE", "17", "18"),
     ("timeoutSeconds", "JUSTT_TIMEOUT_SECONDS", "2.5", "3.5"),
+    ("onAmbiguousCreate", "JUSTT_ON_AMBIGUOUS_CREATE", "adopt", "refuse"),
 ]
 
 
@@ -70,6 +72,7 @@ def value_of(settings: Settings, key: str) -> str:
         "baseUrl": settings.base_url,
         "requestsPerMinute": settings.requests_per_minute,
         "timeoutSeconds": settings.timeout_seconds,
+        "onAmbiguousCreate": "adopt" if settings.adopts_ambiguous else "refuse",
     }
     return str(values[key])
 
@@ -443,16 +446,57 @@ def test_bounds_of_the_time_limit(text: str, number: float) -> None:
         ("reference_account_id", "referenceAccountId"),
         ("requestsperminute", "requestsPerMinute"),
         ("timeout_seconds", "timeoutSeconds"),
+        ("on_ambiguous_create", "onAmbiguousCreate"),
     ],
 )
 def test_misspelt_key(misspelt: str, meant: str) -> None:
     """A known key in another spelling is refused by name, and its value is not shown."""
-    assert f"justt:{misspelt} is not a setting; did you mean justt:{meant}?" == refusal(**{misspelt: CANARY})
+    assert refusal(**{misspelt: CANARY}) == (
+        f"justt:{misspelt} is not a setting (did you mean {meant!r}?); settings are {', '.join(module._VARIABLES)}"
+    )
+
+
+@pytest.mark.parametrize("name", ["enviroment", "timeout", "requestPerMinute", "somethingElse"])
+def test_unknown_key(name: str) -> None:
+    """Any key that is none of the settings is refused: a misspelt environment would mean production."""
+    assert refusal(**{name: CANARY}).startswith(f"justt:{name} is not a setting")
+
+
+@pytest.mark.parametrize("name", ["JUSTT_ENVIROMENT", "JUSTT_API_KEYS", "JUSTT_BASEURL"])
+def test_misspelt_variable(name: str) -> None:
+    """A variable that is nearly one of ours is refused by name, without its value."""
+    text = refusal({name: CANARY})
+    assert text.startswith(f"{name} is not a variable of this provider (did you mean 'JUSTT_")
+    assert CANARY not in text
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    """A variable of the same prefix that resembles none of ours is somebody's own."""
+    assert load({"JUSTT_ENGINE_INSTALLER": "off", "JUSTT_TEAM": "payments"}) == load()
+
+
+@pytest.mark.parametrize(("value", "expected"), [("", False), ("refuse", False), ("adopt", True)])
+def test_on_ambiguous_create(value: str, expected: bool) -> None:
+    """Only `adopt` takes the candidate of a lost create over; nothing configured is `refuse`."""
+    assert expected is load(onAmbiguousCreate=value).adopts_ambiguous
+    assert expected is load({"JUSTT_ON_AMBIGUOUS_CREATE": value}).adopts_ambiguous
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [("Adopt", " (did you mean 'adopt'?)"), ("refused", " (did you mean 'refuse'?)"), ("gone", ""), (" ", "")],
+)
+def test_on_ambiguous_create_knows_two_values(value: str, hint: str) -> None:
+    """Any other value is refused by the door that it came through, with the nearest of the two."""
+    text = f"must be refuse or adopt, not {value!r}{hint}"
+
+    assert refusal(onAmbiguousCreate=value) == f"justt:onAmbiguousCreate {text}"
+    assert refusal({"JUSTT_ON_AMBIGUOUS_CREATE": value}) == f"JUSTT_ON_AMBIGUOUS_CREATE {text}"
 
 
 def test_keys_of_others_are_left_alone() -> None:
     """A project that is itself named justt has keys of its own in this namespace."""
-    assert load(stripeRestrictedKey="x", replicas="3") == load()
+    assert load({"PULUMI_PROJECT": "justt"}, stripeRestrictedKey="x", replicas="3") == load()
 
 
 @pytest.mark.parametrize(("value", "expected"), [(None, False), ("", False), ("gone", True)])
@@ -475,11 +519,10 @@ def test_debug(value: str | None, expected: bool) -> None:
     assert expected is load({} if value is None else {"JUSTT_DEBUG": value}).debug
 
 
-def test_variables_of_one_command_have_no_key() -> None:
+@pytest.mark.parametrize("name", ["apiKeyOverride", "onMissing", "debug"])
+def test_variables_of_one_command_have_no_key(name: str) -> None:
     """The override, the answer to a 404 and debugging cannot be left in a stack's configuration."""
-    config = {"apiKeyOverride": CANARY, "onMissing": "gone", "debug": "1"}
-
-    assert Settings.load(config, {}) == load()
+    assert refusal(**{name: CANARY}).startswith(f"justt:{name} is not a setting")
 
 
 def test_docstring_table_names_every_key_and_variable() -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import signal
 import subprocess
 import sys
@@ -35,6 +36,8 @@ COMMANDS = {
     "refresh": ["refresh", "--yes", "--skip-preview", "--diff"],
     "destroy": ["destroy", "--yes"],
 }
+_HEEDED = ("JUSTT_DEBUG", "JUSTT_ON_MISSING")
+"""Variables of the user that mean these commands too; any other speaks of the user's own stacks and accounts."""
 _START_SECONDS = 20.0
 
 
@@ -46,8 +49,10 @@ def main(command: str) -> None:
     DEV.mkdir(exist_ok=True)
     environ = _environment(engine.ensure(ROOT))
     if command == "env":
-        for name in sorted(environ.keys() - os.environ.keys() | {"PATH"}):
-            sys.stdout.write(f"export {name}='{environ[name]}'\n")
+        for name in sorted(os.environ.keys() - environ.keys()):
+            sys.stdout.write(f"unset {name}\n")
+        for name in sorted(name for name in environ if environ[name] != os.environ.get(name)):
+            sys.stdout.write(f"export {name}={shlex.quote(environ[name])}\n")
         return
     key = _kept_secret("api-key")
     url = _running_simulator() or _start_simulator()
@@ -62,9 +67,9 @@ def _environment(engine_bin: Path) -> dict[str, str]:
     """Return the variables that keep a run within this folder, whatever Pulumi set-up the user has besides."""
     (DEV / "state").mkdir(exist_ok=True)
     _kept_secret("passphrase")
-    os.environ.pop("PULUMI_CONFIG_PASSPHRASE", None)
+    foreign = ("PULUMI_", "JUSTT_")
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith(foreign) or name in _HEEDED},
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(engine_bin), os.environ.get("PATH", "")]),
         "PULUMI_HOME": str(DEV / "pulumi"),
         "PULUMI_BACKEND_URL": f"file://{DEV / 'state'}",
@@ -120,6 +125,8 @@ def _pulumi(environ: Mapping[str, str], *arguments: str, stdin: str = "") -> str
         check=False,
     )
     if done.returncode:
+        if "incorrect passphrase" in done.stderr:
+            raise SystemExit("Pulumi.dev.yaml is of an earlier .dev folder, and cannot be read any more: remove it")
         raise SystemExit(f"pulumi {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
 

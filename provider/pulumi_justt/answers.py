@@ -1,6 +1,7 @@
 """Reading what the vendor sends, in every shape that its documents show.
 
     a record    bare, or under `data` in `{status, message, data}`
+    a page      an array, or `{status, message, hasMore, data}`
     a creation  `{integrationId}`, or `{status, message, id}`
     an error    `{status, message, errorId}`, `{error, message, errorId}` or `{message, statusCode}`
 
@@ -21,7 +22,7 @@ from pydantic import ValidationError
 from pulumi_justt.errors import shape_of
 from pulumi_justt.models import STATUSES, RemoteRecord
 
-__all__ = ["Fault", "Unreadable", "created", "fault", "parsed", "record", "retry_after"]
+__all__ = ["Fault", "Page", "Unreadable", "created", "fault", "page", "parsed", "record", "retry_after"]
 
 
 class Unreadable(Exception):
@@ -38,6 +39,14 @@ class Fault:
 
     message: str = ""
     error_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of records, and whether no other follows."""
+
+    records: tuple[RemoteRecord, ...]
+    is_last: bool
 
 
 def parsed(content: bytes) -> object:
@@ -60,16 +69,27 @@ def record(answer: object, integration_id: str) -> RemoteRecord:
     """
     bare = answer if isinstance(answer, Mapping) else {}
     data = bare.get("data")
-    found = data if "integrationId" not in bare and isinstance(data, Mapping) else bare
-    try:
-        known = {name: value for name, value in found.items() if value is not None}
-        # Only the API's own names count in what the API sends.
-        read = RemoteRecord.model_validate(known, by_alias=True, by_name=False)
-    except ValidationError:
-        raise Unreadable(shape_of(answer)) from None
+    read = _record(data if "integrationId" not in bare and isinstance(data, Mapping) else answer, answer)
     if read.integration_id != integration_id:
         raise Unreadable("the record of another integration")
     return read
+
+
+def page(answer: object, size: int) -> Page:
+    """Read one page of a list that was asked for *size* records a page.
+
+    Raises:
+        Unreadable: *answer* is no list of records.
+    """
+    found = answer.get("data") if isinstance(answer, Mapping) else answer
+    if not isinstance(found, list):
+        raise Unreadable(shape_of(answer))
+    has_more = answer.get("hasMore") if isinstance(answer, Mapping) else None
+    return Page(
+        tuple(_record(item, answer) for item in found),
+        # With a bare array, a short page is the only sign of the end.
+        is_last=not found or (len(found) < size if has_more is None else not has_more),
+    )
 
 
 def created(answer: object, source: str) -> RemoteRecord:
@@ -111,6 +131,15 @@ def fault(content: bytes) -> Fault:
         message if isinstance(message, str) else shape_of(body),
         str(error_id) if isinstance(error_id, (str, int)) and error_id else None,
     )
+
+
+def _record(found: object, answer: object) -> RemoteRecord:
+    known = {name: value for name, value in found.items() if value is not None} if isinstance(found, Mapping) else {}
+    try:
+        # Only the API's own names count in what the API sends.
+        return RemoteRecord.model_validate(known, by_alias=True, by_name=False)
+    except ValidationError:
+        raise Unreadable(shape_of(answer)) from None
 
 
 def _text(value: object) -> str | None:

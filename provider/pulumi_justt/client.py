@@ -38,6 +38,9 @@ __all__ = ["JusttClient", "shared_client"]
 
 _T = TypeVar("_T")
 
+PAGE_SIZE = 100
+"""The most records that the vendor gives in one page."""
+
 _MAX_REQUEST_BYTES = 1_000_000
 """The vendor answers 413 beyond 1 MB."""
 
@@ -61,6 +64,7 @@ class _Request:
     throttled: int = 0
     was_unanswered: bool = False
     elapsed: float = 0.0
+    paused: float = 0.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -152,7 +156,7 @@ class JusttClient:
 
         return self._send(
             _Request(
-                f"creating the {inputs.source} integration {inputs.external_identifier!r}",
+                errors.creating(inputs.source, inputs.external_identifier),
                 "POST",
                 "/integrations",
                 inputs.reference_account_id,
@@ -172,6 +176,16 @@ class JusttClient:
         return self._send(
             self._plain(tried, "GET", integration_id, account), lambda answer: answers.record(answer, integration_id)
         )
+
+    def list_integrations(self, page: int, *, tried: str, account: str | None) -> answers.Page:
+        """Read one page of the account's records, of up to `PAGE_SIZE`.
+
+        Raises:
+            RequestError: It could not be read.
+        """
+        path = f"/integrations?limit={PAGE_SIZE}&page={page}"
+        request = _Request(tried, "GET", path, account, None, (self._key,))
+        return self._send(request, lambda answer: answers.page(answer, PAGE_SIZE))
 
     def deactivate_integration(
         self, integration_id: str, *, tried: str, account: str | None, deactivation_type: str, deactivation_date: str
@@ -239,10 +253,14 @@ class JusttClient:
                 self._http.stream(request.method, request.path, content=content, headers=headers) as response,
             ):
                 received = bytearray()
-                for chunk in response.iter_bytes():
-                    received += chunk
-                    if len(received) > _MAX_ANSWER_BYTES:
-                        return _Answer(None, failure=f"the answer has more than {_MAX_ANSWER_BYTES:,} bytes")
+                try:
+                    for chunk in response.iter_bytes():
+                        received += chunk
+                        if len(received) > _MAX_ANSWER_BYTES:
+                            return _Answer(None, failure=f"the answer has more than {_MAX_ANSWER_BYTES:,} bytes")
+                except httpx.DecodingError:
+                    # The status is known, and a body that cannot be unpacked says as much as one that is not JSON.
+                    received.clear()
                 return _Answer(
                     response.status_code,
                     bytes(received),
@@ -273,6 +291,7 @@ class JusttClient:
             faults=request.faults,
             throttled=request.throttled,
             elapsed=request.elapsed,
+            paused=request.paused,
             retry_after=answer.retry_after,
             random=self.uniform,
         )
@@ -280,6 +299,7 @@ class JusttClient:
             self._fail(request, answer, outcome, shape)
         if outcome is Outcome.THROTTLED:
             self._limiter.pause(decision.wait)
+            request.paused += decision.wait
         else:
             self.sleep(decision.wait)
             request.elapsed += decision.wait
@@ -353,15 +373,19 @@ _limiters: dict[tuple[str, str], RateLimiter] = {}
 _clients_lock = threading.Lock()
 
 
-def shared_client(settings: Settings) -> JusttClient:
+def shared_client(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> JusttClient:
     """Return the process's client for *settings*: one connection pool for all of its threads.
 
     The limiter is shared by all that use one key at one URL, whatever else they say: the vendor counts by key.
+
+    Args:
+        settings: Where, with which key, how fast and how patiently.
+        tell: Shows one line to the user.
     """
     with _clients_lock:
         if settings not in _clients:
             key = (settings.base_url, settings.require_api_key())
-            limiter = _limiters.setdefault(key, RateLimiter(settings.requests_per_minute))
+            limiter = _limiters.setdefault(key, RateLimiter(settings.requests_per_minute, tell=tell))
             _clients[settings] = JusttClient(settings, limiter=limiter, debug=_debug_line if settings.debug else None)
         return _clients[settings]
 

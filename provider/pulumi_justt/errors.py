@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 __all__ = [
@@ -104,11 +104,51 @@ class Misunderstood(RequestError):
 class AmbiguousCreate(RequestError):
     """A create was sent and its outcome is unknown: the integration may exist."""
 
+    def with_cure(self, cure: str) -> AmbiguousCreate:
+        """Return the same error with what was found out meanwhile."""
+        return AmbiguousCreate(self.tried, self.came_back, cure, self.error_id)
+
 
 AMBIGUOUS_CURE = (
-    "The integration may or may not exist now, and nothing is in the state. Do not simply run again: look it up at "
-    "Justt first, and have it deactivated there before the next `pulumi up`."
+    "The integration may or may not exist now, and no state knows it. Do not simply run again: look it up at Justt "
+    "first, and have it deactivated there before the next `pulumi up`."
 )
+
+
+def creating(source: str, external_identifier: str) -> str:
+    """Name a creation as something that was tried."""
+    return f"creating the {source} integration {external_identifier!r}"
+
+
+def ambiguous_cure(candidates: Sequence[tuple[str, str]], *, is_proof: bool) -> str:
+    """Say what a lost create may have left behind.
+
+    Args:
+        candidates: The ids and statuses of what is new and of the same source.
+        is_proof: Whether the lists that this rests on were surely whole.
+    """
+    doubt = "" if is_proof else " (the account's list was too long, or changed while it was read, to be sure of it)"
+    if not candidates:
+        return (
+            f"It may exist all the same, although no new integration of that source is listed{doubt}. Do not simply "
+            "run again: look at Justt after some minutes, have it deactivated there if it turned up, and then run "
+            "`pulumi up`."
+        )
+    named = ", ".join(f"{integration_id} ({status})" for integration_id, status in candidates)
+    return (
+        f"It may be one of the new integrations of that source{doubt}: {named}. Do not simply run again, which would "
+        f'create a second one. If Justt shows that one of them is yours, add adopt_id="{candidates[0][0]}" (its id) to '
+        "the resource; if one is nobody's, have it deactivated there. Then run `pulumi up`."
+    )
+
+
+def unlisted_cure(error: str) -> str:
+    """Say that what a lost create left behind could not be found out."""
+    return (
+        f"It may exist, and that could not be found out ({error}). Do not simply run again: look at Justt first; if it "
+        "is there, add its id as adopt_id to the resource, or have it deactivated there. Then run `pulumi up`."
+    )
+
 
 MISUNDERSTOOD_CURE = "Nothing was changed in the state. Check justt:baseUrl for a proxy in between, then tell us."
 
@@ -117,10 +157,7 @@ def refusal_cure(status: int, *, is_create: bool, key_origin: str, account: str 
     """Say what the user can do about an answer of *status*."""
     where = f"account {account}" if account else "no account"
     cures = {
-        401: (
-            f"The key came from {key_origin}. If it was rotated, refresh and destroy still use the old one from the "
-            "state: run `pulumi up` first, or add --run-program, or set JUSTT_API_KEY_OVERRIDE for this command."
-        ),
+        401: f"The key came from {key_origin}. {_key_cure(key_origin, environment)}",
         403: f"The key from {key_origin} may not do this, with {where}: check both.",
         404: f"The key from {key_origin} does not see it, with {where}, in {environment}: check the three.",
         413: "Shorten the credentials or the merchant account codes.",
@@ -135,6 +172,16 @@ def refusal_cure(status: int, *, is_create: bool, key_origin: str, account: str 
             "taken by the integration that is being replaced, give another one, or set delete_before_replace=True."
         )
     return "Nothing was changed: Justt's support can look it up."
+
+
+def _key_cure(key_origin: str, environment: str) -> str:
+    cure = f"Set it to a key that is valid in {environment}."
+    if key_origin.startswith("JUSTT_"):
+        return cure
+    return (
+        f"{cure} If it was rotated already, refresh and destroy still use the old one from the state: run `pulumi up` "
+        "first, or add --run-program, or set JUSTT_API_KEY_OVERRIDE for this command."
+    )
 
 
 def unreachable_cure(base_url: str, *, is_unsent: bool, is_throttled: bool) -> str:
@@ -183,16 +230,17 @@ def shape_of(value: object, depth: int = 2) -> str:
     return names.get(type(value), type(value).__name__)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a hint that names the item of *known* nearest to *word*, or an empty text."""
-    by_folded = {_folded(item): item for item in known}
-    matches = get_close_matches(_folded(word), by_folded, n=1, cutoff=0.55)
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.55) -> str:
+    """Return a hint that names the item of *known* nearest to *word*, or an empty text.
+
+    Args:
+        word: What was given.
+        known: What could have been meant; *word* itself is no hint.
+        cutoff: How alike they have to be, from 0 to 1.
+    """
+    by_folded = {_folded(item): item for item in known if item != word}
+    matches = get_close_matches(_folded(word), by_folded, n=1, cutoff=cutoff)
     return f" (did you mean {by_folded[matches[0]]!r}?)" if matches else ""
-
-
-def same_but_for_spelling(word: str, known: Iterable[str]) -> str | None:
-    """Return the item of *known* that differs from *word* only in case, dashes and underscores."""
-    return next((item for item in known if item != word and _folded(item) == _folded(word)), None)
 
 
 def _folded(word: str) -> str:

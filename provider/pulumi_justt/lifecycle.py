@@ -3,10 +3,13 @@
     call    what happens                                                                          requests
     check   everything is validated at once; environment and account are filled in                0
     diff    whatever was sent to the API: replace; the deactivation policy: update in place       0
-    create  POST; the id is returned at once, with status PENDING unless the answer says more     1
+    create  POST; the id is returned at once, with status PENDING unless the answer says more     1, and a list before
+                                                                                                  the process's first
+            with adoptId: GET; the integration that exists is taken over as it is                 1
     read    status and go-live date over the remembered rest; INACTIVE: gone                      1
     update  only what is remembered                                                               0
     delete  DELETE with the remembered deactivation policy; already INACTIVE: success             1
+            while adoptId is the record's own id: nothing is sent, it is released                 0
 
 The API never returns what it was given, so everything but status and go-live date is remembered in the state, and
 nothing leaves the state without proof: a 404 is none, because this API keeps every record that it ever had.
@@ -16,8 +19,9 @@ Properties are mappings with the API's keys, as the state holds them; `UNKNOWN` 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
@@ -25,6 +29,7 @@ from pydantic import ValidationError
 
 from pulumi_justt import credentials
 from pulumi_justt.client import JusttClient
+from pulumi_justt.creation import Creator
 from pulumi_justt.errors import JusttError, Refused, StateConflict, nearest, shape_of
 from pulumi_justt.models import SOURCES, UNKNOWN, Deactivation, Inputs, RemoteRecord, known_part, to_vendor_time
 from pulumi_justt.settings import Settings
@@ -63,6 +68,7 @@ _ARGUMENTS = {
     "deactivation.afterDays": "deactivation.after_days",
     "deactivation.deactivationDate": "deactivation.date",
     "allowUnlisted": "allow_unlisted",
+    "adoptId": "adopt_id",
 }
 """The user's own name of each property."""
 
@@ -75,7 +81,7 @@ class Checked:
     failures: list[str]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Integrations:
     """The lifecycle of integrations under one configuration.
 
@@ -90,6 +96,11 @@ class Integrations:
     client: Callable[[], JusttClient]
     tell: Callable[[str], None]
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+    creator: Creator = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start with nothing created and nothing claimed."""
+        self.creator = Creator(self.client, adopts=self.settings.adopts_ambiguous, tell=self.tell)
 
     def check(self, olds: Properties, news: Properties) -> Checked:
         """Validate *news* and fill in the defaults, the same way every time and without I/O."""
@@ -113,8 +124,24 @@ class Integrations:
         return Checked(inputs, failures)
 
     def diff(self, olds: Properties, news: Properties) -> list[str]:
-        """Return the paths in which *news* asks for another integration than the one recorded as *olds*."""
-        replaces = [path for name in _SENT for path in _changed(name, olds.get(name), news.get(name))]
+        """Return the paths in which *news* asks for another integration than the one recorded as *olds*.
+
+        Raises:
+            StateConflict: *olds* is adopted and would be replaced, or *news* adopts another integration.
+        """
+        own, wanted = olds.get("integrationId"), news.get("adoptId")
+        if wanted not in (None, UNKNOWN, own):
+            raise StateConflict(
+                f"{_called(olds)} cannot become integration {wanted}: another integration is another resource. Set "
+                "adopt_id back, and give the other integration a resource of its own."
+            )
+        replaces = self._replacing(olds, news)
+        if replaces and _is_adopted(olds):
+            raise StateConflict(
+                f"{_called(olds)} is adopted, and what changed ({', '.join(replaces)}) would replace it, which "
+                "deactivates it. Set that back; or, if it is to be replaced, take adopt_id out of the program first, "
+                "run `pulumi up` once, which makes it this stack's own, and then make the change."
+            )
         if replaces and _policy(olds) != _policy(news):
             self.tell(
                 f"warning: {_called(olds)} is replaced and its deactivation changes in the same update: the old "
@@ -124,8 +151,9 @@ class Integrations:
         return replaces
 
     def create(self, inputs: Properties) -> tuple[str, dict[str, Any]]:
-        """Create the integration, and return its id and what to remember."""
-        record = self.client().create_integration(Inputs.model_validate(inputs))
+        """Create the integration, or take over the one to adopt, and return its id and what to remember."""
+        wanted = Inputs.model_validate(inputs)
+        record = self.creator.create(wanted) if wanted.adopt_id is None else self._adopt(wanted, wanted.adopt_id)
         return record.integration_id, {**inputs, "integrationId": record.integration_id, **_observed(record)}
 
     def read(self, integration_id: str, olds: Properties) -> dict[str, Any] | None:
@@ -141,7 +169,8 @@ class Integrations:
         try:
             record = self.client().get_integration(integration_id, tried=tried, account=account)
         except Refused as refused:
-            self._settle_missing(refused)
+            if not is_managed or not self._is_gone(refused):
+                raise
             return None
         if record.is_inactive and is_managed:
             self.tell(
@@ -160,12 +189,27 @@ class Integrations:
         return {**remembered, "integrationId": integration_id, **_observed(record)}
 
     def update(self, integration_id: str, olds: Properties, news: Properties) -> dict[str, Any]:
-        """Remember *news*; nothing that the API was told differs, or it would have been a replacement."""
-        self._require_same_environment(f"updating {_called(olds, integration_id)}", olds)
+        """Remember *news*.
+
+        Raises:
+            StateConflict: Something that the API was told differs, which only a replacement could change there.
+        """
+        tried = f"updating {_called(olds, integration_id)}"
+        self._require_same_environment(tried, olds)
+        if told := self._replacing(olds, news):
+            raise StateConflict(
+                f"{tried}: {', '.join(told)} changed, which Justt cannot update, so that the state would not be true "
+                "any more. Nothing was changed; run `pulumi up` with --replace and its URN."
+            )
         return {**{name: value for name, value in olds.items() if name not in _ARGUMENTS}, **news}
 
     def delete(self, integration_id: str, olds: Properties) -> None:
-        """Deactivate the integration as its remembered policy says."""
+        """Deactivate the integration as its remembered policy says, or release it if it is only adopted."""
+        if _is_adopted(olds):
+            self.tell(
+                f"note: {_called(olds, integration_id)} was adopted, so it is released and stays as it is at Justt."
+            )
+            return
         tried = f"deactivating {_called(olds, integration_id)}"
         self._require_same_environment(tried, olds)
         account = olds.get("referenceAccountId")
@@ -183,10 +227,12 @@ class Integrations:
                 deactivation_type=policy.deactivation_type,
                 deactivation_date=to_vendor_time(moment),
             )
+            if moment > now:
+                self.tell(f"note: {tried}: it runs until {to_vendor_time(moment)}; the state no longer knows it.")
         except Refused as refused:
             if refused.status in _KEY_REFUSED:
                 raise
-            if self._settle_missing(refused, raise_others=False) or self._has_stopped(integration_id, account, refused):
+            if self._is_gone(refused) or self._has_stopped(integration_id, account, refused):
                 return
             if refused.after_unanswered and moment > now:
                 self.tell(
@@ -196,6 +242,37 @@ class Integrations:
                 )
                 return
             raise
+
+    def undo(self, integration_id: str, olds: Properties) -> None:
+        """Deactivate at once what was created for nobody: the engine left before it could store the id."""
+        if _is_adopted(olds):
+            return
+        called = _called(olds, integration_id)
+        try:
+            self.delete(integration_id, {**olds, "deactivation": {}})
+        except JusttError as error:
+            self.tell(
+                f"warning: the engine left while {called} was created, so no state knows of it, and it could not be "
+                f"deactivated again: {error} Have it deactivated at Justt."
+            )
+        else:
+            self.tell(f"note: the engine left while {called} was created, so it was deactivated again.")
+
+    @staticmethod
+    def _replacing(olds: Properties, news: Properties) -> list[str]:
+        return [path for name in _SENT for path in _changed(name, olds.get(name), news.get(name))]
+
+    def _adopt(self, inputs: Inputs, integration_id: str) -> RemoteRecord:
+        tried = (
+            f"adopting integration {integration_id} as the {inputs.source} integration {inputs.external_identifier!r}"
+        )
+        record = self.client().get_integration(integration_id, tried=tried, account=inputs.reference_account_id)
+        if record.source != inputs.source:
+            raise StateConflict(f"{tried}: its source is {record.source}. Correct source or adopt_id.")
+        if record.is_inactive:
+            raise StateConflict(f"{tried}: it is INACTIVE, which is final. Take adopt_id out to create a new one.")
+        self.creator.claim(integration_id, tried)
+        return record
 
     def _moves(self, olds: Properties, inputs: Properties, *, is_account_explicit: bool) -> Iterator[str]:
         """Yield why *inputs* may not follow *olds*: a stray setting must not replace a fleet."""
@@ -208,12 +285,18 @@ class Integrations:
         if not olds or is_account_explicit:
             return
         before, after = olds.get("referenceAccountId"), inputs.get("referenceAccountId")
-        if before != after:
-            yield (
-                f"reference_account_id: the default account changed from {before or 'none'} to {after or 'none'}, "
-                "which would replace this integration: restore justt:referenceAccountId, or give the account to the "
-                "resource itself if the move is meant (`pulumi up --replace` with its URN moves it to no account)"
+        if before == after:
+            return
+        if after is None:
+            what = f"the account {before} is no longer given, neither by the resource nor by justt:referenceAccountId"
+        else:
+            what = (
+                f"justt:referenceAccountId is {after} now, and this integration was created in {before or 'no account'}"
             )
+        yield (
+            f"reference_account_id: {what}. Set that back, or give the account to the resource itself if a move is "
+            f"meant, which replaces it (`pulumi up --replace` with its URN moves it to {after or 'no account'})"
+        )
 
     def _require_same_environment(self, tried: str, olds: Properties) -> None:
         recorded = olds.get("environment", self.settings.environment)
@@ -223,15 +306,13 @@ class Integrations:
                 "Nothing was sent. Set justt:environment and justt:baseUrl (or their variables) back for this stack."
             )
 
-    def _settle_missing(self, refused: Refused, *, raise_others: bool = True) -> bool:
-        """Return whether *refused* means that the integration is gone, because the user said so.
+    def _is_gone(self, refused: Refused) -> bool:
+        """Return whether *refused* is a 404 that the user takes for proof.
 
         Raises:
-            StateConflict: It is a 404, and the user did not.
+            StateConflict: It is a 404, and the user does not.
         """
         if refused.status != 404:  # noqa: PLR2004 - the HTTP status
-            if raise_others:
-                raise refused
             return False
         if self.settings.missing_is_gone:
             self.tell(f"warning: {refused.tried}: {refused.came_back}; taken as gone because JUSTT_ON_MISSING=gone.")
@@ -250,6 +331,11 @@ class Integrations:
             # The refusal is what the user has to know; that it could not be explained adds nothing.
             return False
         return record.is_inactive
+
+
+def _is_adopted(olds: Properties) -> bool:
+    """Tell whether the recorded integration is adopted, and so not this stack's to deactivate."""
+    return "adoptId" in olds and olds["adoptId"] == olds.get("integrationId")
 
 
 def _observed(record: RemoteRecord) -> dict[str, Any]:
@@ -285,11 +371,17 @@ def _changed(path: str, old: object, new: object) -> Iterator[str]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in sorted({*old, *new}):
             yield from _changed(f"{path}.{name}", old.get(name), new.get(name))
-    elif isinstance(old, list) and isinstance(new, list) and UNKNOWN not in new:
-        if sorted(map(str, old)) != sorted(map(str, new)):
+    elif path == "merchantAccountCodes" and isinstance(old, list) and isinstance(new, list):
+        # The order of account codes means nothing; that of any other list may.
+        if sorted(map(_as_sent, old)) != sorted(map(_as_sent, new)):
             yield path
-    elif new is UNKNOWN or old != new:
+    elif _as_sent(old) != _as_sent(new):
         yield path
+
+
+def _as_sent(value: object) -> str:
+    """Return what the API would see of *value*: true is not 1 there. What is unknown equals nothing that is known."""
+    return json.dumps(value, sort_keys=True, default=repr)
 
 
 def _problems(inputs: Properties) -> Iterator[tuple[str, str]]:
@@ -327,10 +419,13 @@ def _argument(path: str) -> str:
 def _unlisted(name: str, value: object, listed: Collection[str], *, may_be_unlisted: bool) -> Iterator[tuple[str, str]]:
     if isinstance(value, str) and value and value not in listed and not may_be_unlisted:
         what = "the secret type " if name == "credentials" else ""
+        # Only what looks like one of the list is quoted: anything else may be a secret in the wrong place.
+        hint = nearest(value, listed)
+        quoted = repr(value) if hint else f"a text of {len(value)} characters"
         yield (
             name,
             (
-                f"{what}{value!r} is not in Justt's list ({', '.join(listed)}){nearest(value, listed)}. "
+                f"{what}{quoted} is not in Justt's list ({', '.join(listed)}){hint}. "
                 "If Justt takes it by now, say allow_unlisted=True"
             ),
         )
@@ -347,13 +442,14 @@ def _reason(kind: str, context: Mapping[str, Any], value: object, message: str) 
     wanted = {
         "string_type": "text",
         "int_type": "a whole number",
-        "int_from_float": "a whole number",
         "list_type": "a list of texts",
         "bool_type": "true or false",
         "dict_type": "an object",
         "model_type": "an object",
         "model_attributes_type": "an object",
     }
+    if kind == "int_from_float":
+        return "must be a whole number"
     if kind in wanted:
         return f"must be {wanted[kind]}, got {shape_of(value)}"
     # The remaining messages (literal values, bounds, our own) state the rule and hold no input.

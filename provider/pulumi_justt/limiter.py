@@ -16,6 +16,8 @@ __all__ = ["WINDOW_SECONDS", "RateLimiter"]
 
 WINDOW_SECONDS = 60.0
 
+_NOTICEABLE_SECONDS = 5.0
+
 
 class RateLimiter:
     """A sliding window over the last 60 seconds, with a common pause.
@@ -24,6 +26,7 @@ class RateLimiter:
         per_minute: Requests allowed in any 60 seconds.
         clock: Monotonic seconds.
         sleep: Blocks the calling thread for some seconds.
+        tell: Shows one line to the user, when a wait is long enough to wonder about.
     """
 
     def __init__(
@@ -32,7 +35,10 @@ class RateLimiter:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._tell = tell
+        self._told_until = float("-inf")
         self._per_minute = per_minute
         self._clock = clock
         self._sleep = sleep
@@ -44,6 +50,7 @@ class RateLimiter:
         """Block until one more request may be sent, and return the seconds that took."""
         started = self._clock()
         while (wait := self._try_acquire()) > 0:
+            self._explain(wait)
             self._sleep(wait)
         return self._clock() - started
 
@@ -51,6 +58,14 @@ class RateLimiter:
         """Let nobody send anything for *seconds* from now: others share the quota, and it is used up."""
         with self._lock:
             self._paused_until = max(self._paused_until, self._clock() + seconds)
+
+    def _explain(self, wait: float) -> None:
+        with self._lock:
+            now = self._clock()
+            if wait < _NOTICEABLE_SECONDS or now < self._told_until:
+                return
+            self._told_until = now + wait
+        self._tell(f"note: all requests wait {wait:.0f} s for Justt's rate limit.")
 
     def _try_acquire(self) -> float:
         with self._lock:

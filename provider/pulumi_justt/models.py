@@ -113,6 +113,7 @@ class Inputs(_Model):
     environment: Environment
     deactivation: Deactivation | None = None
     allow_unlisted: bool = False
+    adopt_id: Annotated[str, Field(min_length=1)] | None = None
 
     def reveal_payload(self) -> dict[str, Any]:
         """Return the credentials in clear. The only place where they are unwrapped, for the request that sends them."""

@@ -26,6 +26,7 @@ INPUTS = (
     "merchant_account_codes",
     "reference_account_id",
     "deactivation",
+    "adopt_id",
     "allow_unlisted",
 )
 OUTPUTS = ("integration_id", "status", "go_live_date", "environment")
@@ -48,13 +49,18 @@ def with_checked_paths(opts: ResourceOptions | None, secret_type: object) -> Res
     """
     if opts is None:
         return None
+    if opts.import_ is not None:
+        raise ValueError(
+            "import_: the engine cannot import into a dynamic provider; say adopt_id on the resource instead, which "
+            "takes the integration over"
+        )
     checked = copy.copy(opts)
     for option in ("ignore_changes", "replace_on_changes", "hide_diffs"):
         paths: Iterable[str] | None = getattr(opts, option, None)
         if paths:
             setattr(checked, option, [_input_path(path, option, secret_type) for path in paths])
     if opts.additional_secret_outputs:
-        names = {**{name: wire_name(name) for name in (*INPUTS, *OUTPUTS)}}
+        names = {name: wire_name(name) for name in (*INPUTS, *OUTPUTS)}
         checked.additional_secret_outputs = [
             _named(path, names, "additional_secret_outputs") for path in opts.additional_secret_outputs
         ]
@@ -105,7 +111,7 @@ def _require_existing(name: str, rest: list[str], option: str, secret_type: obje
         return
     hint = ""
     if name == "merchantAccountCodes":
-        exists = rest[0] == "*" or rest[0].isdigit()
+        exists, hint = rest[0] == "*", "; their order means nothing, so name the whole list"
     elif name in ("secretPayload", "deactivation"):
         names = _POLICY if name == "deactivation" else {each: each for each in SHAPES[str(secret_type)].wire_fields()}
         exists = rest[0] == "*" or rest[0] in names.values()

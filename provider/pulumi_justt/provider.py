@@ -10,7 +10,9 @@ anywhere in a property, and an exception is shown with its whole traceback.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import inspect
 import os
 import sys
 import traceback
@@ -31,7 +33,7 @@ from pulumi.dynamic import (
 from pulumi.output import UNKNOWN as ENGINE_UNKNOWN
 from pulumi.output import Unknown as EngineUnknown
 
-from pulumi_justt.errors import InvalidSettings, JusttError
+from pulumi_justt.errors import AMBIGUOUS_CURE, InvalidSettings, JusttError
 
 if TYPE_CHECKING:
     from pulumi_justt.lifecycle import Integrations
@@ -62,13 +64,15 @@ def _bounded(method: _Method) -> _Method:
         except JusttError as error:
             raise _TerminalError(_with_debug(str(error), error)) from None
         except BaseException as error:  # noqa: BLE001 - anything that is no Exception would hang the engine
+            # A POST may have been sent, and then to run again would create a second integration.
+            cure = AMBIGUOUS_CURE if method.__name__ == "create" else "The state keeps what it had."
             where = traceback.extract_tb(error.__traceback__, limit=-1)[0]
             raise _TerminalError(
                 _with_debug(
                     # Its own text stays out: a library's message may quote the value that it choked on.
                     f"{method.__name__}: an error inside pulumi-justt, {type(error).__name__} at "
-                    f"{Path(where.filename).name}:{where.lineno}. Nothing of it was your fault; run again with "
-                    "JUSTT_DEBUG=1 and report what it prints.",
+                    f"{Path(where.filename).name}:{where.lineno}. {cure} "
+                    "Please report it with what JUSTT_DEBUG=1 prints.",
                     error,
                 )
             ) from None
@@ -90,20 +94,20 @@ class IntegrationProvider(ResourceProvider):
         # Errors are one paragraph of text already: the frames above them are the SDK's and ours.
         sys.tracebacklimit = 0
         # The SDK offers no way to list keys, and a misspelt one must not pass unseen.
-        self._config = dict(req.config._props)  # noqa: SLF001
+        self._config = dict(req.config._props)  # noqa: SLF001 - see the line above
 
     @functools.cached_property
     def _core(self) -> Integrations:
         from pulumi_justt.client import shared_client  # noqa: PLC0415 - see the module docstring
-        from pulumi_justt.lifecycle import Integrations  # noqa: PLC0415
-        from pulumi_justt.settings import NAMESPACE, Settings  # noqa: PLC0415
+        from pulumi_justt.lifecycle import Integrations  # noqa: PLC0415 - likewise
+        from pulumi_justt.settings import NAMESPACE, Settings  # noqa: PLC0415 - likewise
 
         prefix = f"{NAMESPACE}:"
         config = getattr(self, "_config", {})
         settings = Settings.load(
             {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}, os.environ
         )
-        return Integrations(settings, client=functools.partial(shared_client, settings), tell=_tell)
+        return Integrations(settings, client=functools.partial(shared_client, settings, _tell), tell=_tell)
 
     @_bounded
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
@@ -124,6 +128,9 @@ class IntegrationProvider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Create the integration."""
         integration_id, outs = self._core.create(_decode(props))
+        if _is_abandoned():
+            # Whatever is returned now reaches nobody, and the next `up` creates another one.
+            self._core.undo(integration_id, outs)
         return CreateResult(integration_id, outs)
 
     @_bounded
@@ -144,13 +151,30 @@ class IntegrationProvider(ResourceProvider):
         self._core.delete(id_, _decode(props))
 
 
+def _is_abandoned() -> bool:
+    """Tell whether the engine has given up on the call that this thread serves.
+
+    A second Ctrl-C or a killed CLI drops the calls in progress and their answers. The SDK tells the methods nothing of
+    it, but holds the call's gRPC context in the frame that called them.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        is_active = getattr(frame.f_locals.get("context"), "is_active", None)
+        if callable(is_active):
+            return not is_active()
+        frame = frame.f_back
+    return False
+
+
 def _failure(text: str) -> CheckFailure:
     # With a property's name the engine would print its value, secrets included.
     return CheckFailure("", text)
 
 
 def _tell(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+    # The engine reads this until it leaves, and what is told after that must not keep a call from ending.
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{text}\n")
 
 
 def _decode(props: Mapping[str, Any]) -> dict[str, Any]:

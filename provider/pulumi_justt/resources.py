@@ -65,6 +65,8 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
         reference_account_id: The account at Justt that the integration belongs to, where one key spans several. Default
             is the configuration's `justt:referenceAccountId`.
         deactivation: When the integration stops, once it is deleted or replaced; default is at once.
+        adopt_id: The id of an integration that exists already: it is taken over instead of a new one being created, is
+            assumed to match the other arguments, and is not deactivated by this stack while this argument names it.
         allow_unlisted: Whether a source or credentials outside of the vendor's lists are meant.
         opts: Options of the resource. Property paths in them are checked.
 
@@ -85,6 +87,7 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
         merchant_account_codes: Input[Sequence[Input[str]]] | None = None,
         reference_account_id: Input[str] | None = None,
         deactivation: Deactivation | None = None,
+        adopt_id: Input[str] | None = None,
         allow_unlisted: Input[bool] = False,
         opts: ResourceOptions | None = None,
     ) -> None:
@@ -104,6 +107,7 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
                 "merchantAccountCodes": merchant_account_codes,
                 "referenceAccountId": reference_account_id,
                 "deactivation": _deactivation_properties(deactivation),
+                "adoptId": adopt_id,
                 "allowUnlisted": None if allow_unlisted is False else allow_unlisted,
             },
             with_checked_paths(opts, secret_type),
@@ -214,6 +218,12 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
         return self._output("deactivation").apply(lambda recorded: recorded and _deactivation(recorded))
 
     @property
+    @pulumi.getter(name="adoptId")
+    def adopt_id(self) -> Output[str | None]:
+        """As given."""
+        return self._output("adoptId")
+
+    @property
     def allow_unlisted(self) -> Output[bool]:
         """As given."""
         return self._output("allowUnlisted").apply(bool)
@@ -232,6 +242,7 @@ _PROPERTIES = (
     "merchantAccountCodes",
     "referenceAccountId",
     "deactivation",
+    "adoptId",
     "allowUnlisted",
     "environment",
     "integrationId",

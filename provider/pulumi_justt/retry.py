@@ -75,7 +75,7 @@ class RetryPolicy:
         base: Upper bound of the first wait, in seconds; each further one doubles it.
         cap: Upper bound of any wait, in seconds.
         throttled_cap: Upper bound of a wait after 429, in seconds: the vendor's quota is counted by the minute.
-        longest_pause: Seconds that a server may ask everyone to pause; whoever asks for more is taken as away.
+        longest_pause: Seconds that one request may be made to pause by answers of 429, over all its tries.
         deadline: Seconds one request may take over all its tries; waiting for the rate limiter does not count.
     """
 
@@ -84,7 +84,7 @@ class RetryPolicy:
     base: float = 0.5
     cap: float = 8.0
     throttled_cap: float = 60.0
-    longest_pause: float = 600.0
+    longest_pause: float = 300.0
     deadline: float = 120.0
 
     def decide(  # noqa: PLR0913 - the facts of one try; a class for them would only rename the arguments
@@ -95,6 +95,7 @@ class RetryPolicy:
         faults: int,
         throttled: int,
         elapsed: float,
+        paused: float,
         retry_after: float | None,
         random: Callable[[], float],
     ) -> Decision:
@@ -106,6 +107,7 @@ class RetryPolicy:
             faults: How many of its tries ended badly so far, this one included, those with 429 not counted.
             throttled: How many of its tries were answered with 429 so far.
             elapsed: Seconds since its first try, without the time spent waiting for the limiter.
+            paused: Seconds that answers of 429 made it pause so far.
             retry_after: What the server asked to wait, in seconds.
             random: A source of uniform numbers in [0, 1).
         """
@@ -122,7 +124,7 @@ class RetryPolicy:
         wait = random() * bound if retry_after is None else retry_after
         if is_throttled:
             # The wait is served by the limiter, where everyone pauses, so it is not charged to this request.
-            is_late = elapsed >= self.deadline or wait > self.longest_pause
+            is_late = elapsed >= self.deadline or paused + wait > self.longest_pause
         else:
             is_late = elapsed + wait >= self.deadline
         return Decision(Action.FAIL) if is_late else Decision(Action.RETRY, wait)

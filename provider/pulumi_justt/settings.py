@@ -7,6 +7,7 @@
     justt:referenceAccountId   none, on purpose             default account of resources that name none
     justt:requestsPerMinute    JUSTT_REQUESTS_PER_MINUTE    share of the vendor's quota, default 950 of 1,000
     justt:timeoutSeconds       JUSTT_TIMEOUT_SECONDS        one request, default 30
+    justt:onAmbiguousCreate    JUSTT_ON_AMBIGUOUS_CREATE    refuse (default) or adopt, where a create's answer was lost
 
 The variable serves where the configuration has no value. Three variables have no key, because they are meant for one
 command: JUSTT_API_KEY_OVERRIDE wins over every other key, JUSTT_ON_MISSING=gone lets that command take a 404 as proof
@@ -44,7 +45,10 @@ _VARIABLES = {
     "referenceAccountId": None,
     "requestsPerMinute": "JUSTT_REQUESTS_PER_MINUTE",
     "timeoutSeconds": "JUSTT_TIMEOUT_SECONDS",
+    "onAmbiguousCreate": "JUSTT_ON_AMBIGUOUS_CREATE",
 }
+
+_KEYLESS = ("JUSTT_API_KEY_OVERRIDE", "JUSTT_ON_MISSING", "JUSTT_DEBUG")
 
 _T = TypeVar("_T", int, float)
 
@@ -61,6 +65,7 @@ class Settings:
         timeout_seconds: How long one request may take.
         api_key: The bearer key, if there is one.
         api_key_origin: The setting that it came from.
+        adopts_ambiguous: Whether the only integration that a lost create can have left behind is taken over.
         missing_is_gone: Whether a 404 proves that an integration is gone, for this one command.
         debug: Whether each request is told on stderr.
     """
@@ -72,6 +77,7 @@ class Settings:
     timeout_seconds: float
     api_key: SecretStr | None
     api_key_origin: str
+    adopts_ambiguous: bool
     missing_is_gone: bool
     debug: bool
 
@@ -86,7 +92,7 @@ class Settings:
         Raises:
             InvalidSettings: A value is unusable or contradicts another; the text names the setting, no secret.
         """
-        _refuse_misspelt(config)
+        _refuse_misspelt(config, environ)
 
         def look_up(key: str) -> tuple[str | None, str]:
             variable = _VARIABLES[key]
@@ -116,6 +122,7 @@ class Settings:
             timeout_seconds=_number(look_up("timeoutSeconds"), float, 30.0, 0.1, 600.0),
             api_key=None if api_key is None else SecretStr(api_key),
             api_key_origin=origin,
+            adopts_ambiguous=_adopts(look_up("onAmbiguousCreate")),
             missing_is_gone=_on_missing(environ.get("JUSTT_ON_MISSING", "")),
             debug=environ.get("JUSTT_DEBUG") == "1",
         )
@@ -133,19 +140,32 @@ class Settings:
         return self.api_key.get_secret_value()
 
 
-def _refuse_misspelt(config: Mapping[str, object]) -> None:
-    # Only a different spelling of a known key is refused: a project that is itself named "justt" has keys of its own.
-    folded = {key.lower(): key for key in _VARIABLES}
-    for name in config:
-        meant = folded.get(name.lower().replace("_", "").replace("-", ""))
-        if meant not in (None, name):
-            raise InvalidSettings(f"{NAMESPACE}:{name} is not a setting; did you mean {NAMESPACE}:{meant}?")
+def _refuse_misspelt(config: Mapping[str, object], environ: Mapping[str, str]) -> None:
+    # A misspelt environment would mean production. A project that is itself named so has keys of its own in here.
+    if environ.get("PULUMI_PROJECT") != NAMESPACE:
+        for name in sorted(config.keys() - _VARIABLES.keys()):
+            raise InvalidSettings(
+                f"{NAMESPACE}:{name} is not a setting{nearest(name, _VARIABLES)}; settings are {', '.join(_VARIABLES)}"
+            )
+    known = {*_KEYLESS, *filter(None, _VARIABLES.values())}
+    for name in sorted(environ):
+        # Other variables of this prefix are somebody's own; only what is nearly one of ours is a mistake.
+        hint = nearest(name, known, cutoff=0.9)
+        if name.startswith("JUSTT_") and name not in known and hint:
+            raise InvalidSettings(f"{name} is not a variable of this provider{hint}")
 
 
 def _on_missing(value: str) -> bool:
     if value not in ("", "gone"):
         raise InvalidSettings("JUSTT_ON_MISSING knows only the value 'gone'")
     return value == "gone"
+
+
+def _adopts(found: tuple[str | None, str]) -> bool:
+    value, origin = found
+    if value not in (None, "refuse", "adopt"):
+        raise InvalidSettings(f"{origin} must be refuse or adopt, not {value!r}{nearest(value, ('refuse', 'adopt'))}")
+    return value == "adopt"
 
 
 def _number(found: tuple[str | None, str], kind: Callable[[str], _T], default: _T, least: _T, most: _T) -> _T:

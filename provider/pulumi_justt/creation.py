@@ -1,0 +1,232 @@
+"""Creating exactly once over an API that has no idempotency key: what to do where the answer to a POST was lost.
+
+    before the first POST to an account    a snapshot: the ids that the account lists
+    a POST                                 shares the account with other POSTs; the id that it brings is claimed, once
+    its answer is lost                     resolved alone, after the POSTs in flight have ended and the settle delay:
+        the ids listed now, less the snapshot, less what was claimed, of the same source, are the candidates
+        none                               it did not happen: one more POST
+        some, `refuse`                     an error that names them
+        one, `adopt`                       taken over, if nothing else could explain it; refused otherwise
+
+The API returns nothing that it was given, so a candidate can't be told from an integration of the same source that
+somebody else created meanwhile: that is why `refuse` is the default, and `adopt` is for accounts with one writer. A
+list may shift while it is read, so it is read until two passes agree, up to `MOST_PAGES` pages each; where that is not
+enough, or no two passes agree, nothing counts as proved, neither that an integration is absent nor that it is the only
+one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from pulumi_justt import errors
+from pulumi_justt.client import JusttClient
+from pulumi_justt.errors import AmbiguousCreate, JusttError, StateConflict
+from pulumi_justt.models import Inputs, RemoteRecord
+
+__all__ = ["MOST_PAGES", "Creator"]
+
+MOST_PAGES = 100
+"""Pages of one pass over an account: 10,000 integrations."""
+
+_MOST_PASSES = 5
+"""Passes before an account that changes all the time is taken as it is."""
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """The records of an account by their ids, and whether those are surely all."""
+
+    records: dict[str, RemoteRecord]
+    is_complete: bool
+
+
+@dataclass(eq=False)
+class _Doubt:
+    """A create whose answer was lost, and the moment of that."""
+
+    inputs: Inputs
+    lost: AmbiguousCreate
+    since: float
+
+
+@dataclass
+class _Account:
+    """What this process knows of one account."""
+
+    gate: _Gate
+    snapshot_lock: threading.Lock = field(default_factory=threading.Lock)
+    snapshot: _Listing | None = None
+    doubts: list[_Doubt] = field(default_factory=list)
+
+
+class _Gate:
+    """Lets many in together, or one alone; while somebody waits to be alone, no newcomer gets in."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._waiting = 0
+        self._is_taken = False
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_taken and not self._waiting)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        with self._changed:
+            self._waiting += 1
+            self._changed.wait_for(lambda: not self._is_taken and not self._inside)
+            self._waiting -= 1
+            self._is_taken = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._is_taken = False
+                self._changed.notify_all()
+
+
+class Creator:
+    """Creates integrations, each exactly once as far as that can be known; one serves all threads of a process.
+
+    Args:
+        client: Gives the client, when a request is needed.
+        adopts: Whether the only candidate of a lost create is taken over.
+        tell: Shows one line to the user.
+    """
+
+    def __init__(self, client: Callable[[], JusttClient], *, adopts: bool, tell: Callable[[str], None]) -> None:
+        self._client = client
+        self._adopts = adopts
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._accounts: dict[str | None, _Account] = {}
+        self._claimed: set[str] = set()
+
+    def create(self, inputs: Inputs) -> RemoteRecord:
+        """Create an integration.
+
+        Raises:
+            AmbiguousCreate: It may exist; the text names every integration that it may be.
+            JusttError: It was not created.
+        """
+        account = self._account(inputs.reference_account_id)
+        with account.gate.together():
+            with account.snapshot_lock:
+                if account.snapshot is None:
+                    tried = f"{_tried(inputs)}, listing the account before it"
+                    account.snapshot = self._listed(inputs, tried, agreeing=2 if self._adopts else 1)
+            try:
+                return self._post(inputs)
+            except AmbiguousCreate as lost:
+                doubt = _Doubt(inputs, lost, self._client().clock())
+                # Before this thread leaves the gate, so that whoever resolves knows of all that are in doubt.
+                account.doubts.append(doubt)
+        with account.gate.alone():
+            return self._resolve(account, account.snapshot, doubt)
+
+    def claim(self, integration_id: str, tried: str) -> None:
+        """Take an id for one resource.
+
+        Raises:
+            StateConflict: Another resource of this run has it.
+        """
+        with self._lock:
+            if integration_id in self._claimed:
+                raise StateConflict(
+                    f"{tried}: integration {integration_id} belongs to another resource of this run already, and one "
+                    "integration can be in one resource only. Remove one of the two resources, or give this one an "
+                    "external identifier of its own."
+                )
+            self._claimed.add(integration_id)
+
+    def _account(self, name: str | None) -> _Account:
+        with self._lock:
+            return self._accounts.setdefault(name, _Account(_Gate()))
+
+    def _post(self, inputs: Inputs) -> RemoteRecord:
+        record = self._client().create_integration(inputs)
+        self.claim(record.integration_id, _tried(inputs))
+        return record
+
+    def _resolve(self, account: _Account, snapshot: _Listing, doubt: _Doubt) -> RemoteRecord:
+        new, is_proof = self._new_since(snapshot, doubt)
+        candidates = [record for record in new if record.source == doubt.inputs.source]
+        if not candidates and is_proof:
+            try:
+                return self._post(doubt.inputs)
+            except AmbiguousCreate as lost:
+                doubt.lost, doubt.since = lost, self._client().clock()
+            new, is_proof = self._new_since(snapshot, doubt)
+            candidates = [record for record in new if record.source == doubt.inputs.source]
+        # Who was refused, or created by a second POST, stays in doubt: what was lost first may still turn up.
+        is_only_explanation = is_proof and account.doubts == [doubt] and len(new) == len(candidates) == 1
+        if self._adopts and is_only_explanation and not candidates[0].is_inactive:
+            record = candidates[0]
+            self.claim(record.integration_id, _tried(doubt.inputs))
+            account.doubts.remove(doubt)
+            self._tell(
+                f"warning: {doubt.lost.tried}: {doubt.lost.came_back}; adopted {record.integration_id}, the only new "
+                "integration of the account, because justt:onAmbiguousCreate is adopt."
+            )
+            return record
+        raise doubt.lost.with_cure(
+            errors.ambiguous_cure([(record.integration_id, record.status) for record in candidates], is_proof=is_proof)
+        )
+
+    def _new_since(self, snapshot: _Listing, doubt: _Doubt) -> tuple[list[RemoteRecord], bool]:
+        """Return what nobody here created and what was not there before, and whether that is surely all."""
+        client = self._client()
+        # The vendor may still be at work on what we gave up waiting for.
+        client.sleep(max(0.0, doubt.since + client.settings.timeout_seconds - client.clock()))
+        try:
+            now = self._listed(doubt.inputs, f"{doubt.lost.tried}, listing the account after it", agreeing=2)
+        except JusttError as error:
+            raise doubt.lost.with_cure(errors.unlisted_cure(str(error))) from None
+        with self._lock:
+            known = snapshot.records.keys() | self._claimed
+        return [record for i, record in now.records.items() if i not in known], snapshot.is_complete and now.is_complete
+
+    def _listed(self, inputs: Inputs, tried: str, *, agreeing: int) -> _Listing:
+        """List an account until *agreeing* passes in a row have the same ids."""
+        seen: dict[str, RemoteRecord] = {}
+        last: set[str] | None = None
+        in_a_row = 0
+        for _ in range(_MOST_PASSES):
+            listing = self._one_pass(inputs, tried)
+            seen |= listing.records
+            in_a_row = in_a_row + 1 if listing.records.keys() == last else 1
+            last = set(listing.records)
+            if not listing.is_complete or in_a_row == agreeing:
+                return _Listing(seen, listing.is_complete)
+        return _Listing(seen, is_complete=False)
+
+    def _one_pass(self, inputs: Inputs, tried: str) -> _Listing:
+        records: dict[str, RemoteRecord] = {}
+        for number in range(1, MOST_PAGES + 1):
+            page = self._client().list_integrations(number, tried=tried, account=inputs.reference_account_id)
+            before = len(records)
+            records |= {record.integration_id: record for record in page.records}
+            if page.is_last:
+                return _Listing(records, is_complete=True)
+            if len(records) == before:
+                # The pages do not move on, whatever number is asked for.
+                return _Listing(records, is_complete=False)
+        return _Listing(records, is_complete=False)
+
+
+def _tried(inputs: Inputs) -> str:
+    return errors.creating(inputs.source, inputs.external_identifier)

@@ -1,0 +1,337 @@
+"""What each fault of the network, the vendor or the terminal leaves behind, with the real engine.
+
+A scenario is run by a contender: this package under either policy for lost creates, or `plain_provider`, a dynamic
+provider as tutorials write it. First it runs into a fault, then its user does what the error said, then it runs again
+without faults.
+
+    python tests/fault_table.py     prints the table of all scenarios and contenders, as Markdown
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import httpx
+
+import engine
+import leaks
+from harness import Stack
+from pulumi_justt.simulator import Fault, Integration, SimulatorServer
+
+__all__ = ["SCENARIOS", "Contender", "Outcome", "Scenario", "run"]
+
+Contender = Literal["refuse", "adopt", "plain"]
+KEY, SECRET = "canary-api-key-5c1f0a9b7e", "canary-stripe-key-3e8d2b6f10"
+CLOSED = "http://127.0.0.1:9/v1"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One way in which things go wrong.
+
+    Attributes:
+        name: As the table has it.
+        faults: What the simulator does, in the notation of `pulumi-justt simulator --fault`.
+        resources: How many integrations the program has.
+        before: Whether they exist already.
+        command: What is run into the faults; `replace` is an `up` after a changed name.
+        interrupt: What happens to the CLI while the POST is under way.
+        is_refused: Whether nothing listens at the API's address.
+    """
+
+    name: str
+    faults: tuple[str, ...] = ()
+    resources: int = 1
+    before: bool = False
+    command: Literal["up", "replace", "refresh", "destroy"] = "up"
+    interrupt: Literal["", "once", "twice", "kill"] = ""
+    is_refused: bool = False
+
+
+def _create(name: str, *faults: str, resources: int = 1) -> Scenario:
+    return Scenario(f"create: {name}", faults, resources)
+
+
+def _later(command: Literal["replace", "refresh", "destroy"], name: str, *faults: str) -> Scenario:
+    return Scenario(f"{command}: {name}", faults, before=True, command=command)
+
+
+SLOW_POST = "POST /integrations latency=1.5 times=1"
+SCENARIOS = (
+    _create("dropped before the commit", "POST /integrations drop-before-commit times=1"),
+    _create("dropped after the commit", "POST /integrations drop-after-commit times=1"),
+    _create("500 before the commit", "POST /integrations status=500 times=1"),
+    _create("500 after the commit", "POST /integrations status-after-commit=500 times=1"),
+    _create("time-out before the commit", "POST /integrations hang-before-commit=3 times=1"),
+    _create("time-out after the commit", "POST /integrations hang-after-commit=3 times=1"),
+    _create("truncated 201", "POST /integrations truncated-body times=1"),
+    _create("empty 201", "POST /integrations empty-body times=1"),
+    _create("HTML instead of the 201", "POST /integrations not-json=html times=1"),
+    _create("201 without an id", "POST /integrations no-id times=1"),
+    _create("201 of an undocumented shape", "POST /integrations undocumented-shape times=1"),
+    _create("body that drips", "POST /integrations slow-body=3 times=1"),
+    _create("502 of a proxy, HTML", "POST /integrations status=502 body=html times=1"),
+    _create("400", "POST /integrations status=400 times=1"),
+    _create("redirect", "POST /integrations redirect=307 times=1"),
+    _create("429 three times, Retry-After: 1", "* * status=429 retry-after=1 times=3"),
+    _create("429 four times, no Retry-After", "* * status=429 times=4"),
+    Scenario("create: connection refused", is_refused=True),
+    _create("401 in the middle of three", "POST /integrations status=401 skip=1", resources=3),
+    _create(
+        "two lost at once, one of them committed",
+        "POST /integrations drop-after-commit times=1",
+        "POST /integrations drop-before-commit times=1",
+        resources=2,
+    ),
+    _create(
+        "lost, and a second writer",
+        "POST /integrations foreign-after-commit times=1",
+        "POST /integrations drop-after-commit times=1",
+    ),
+    _create(
+        "lost before the commit, and a second writer",
+        "POST /integrations foreign-before-commit times=1",
+        "POST /integrations drop-before-commit times=1",
+    ),
+    _create(
+        "lost, and pages that shift",
+        "POST /integrations drop-after-commit times=1",
+        "GET /integrations shift=insert skip=1 times=1",
+    ),
+    Scenario("create: Ctrl-C once", (SLOW_POST,), interrupt="once"),
+    Scenario("create: Ctrl-C twice", (SLOW_POST,), interrupt="twice"),
+    Scenario("create: kill -9", (SLOW_POST,), interrupt="kill"),
+    _later("replace", "answer to the POST lost", "POST /integrations drop-after-commit times=1"),
+    _later("replace", "answer to the DELETE lost", "DELETE /integrations/{id} drop-after-commit times=1"),
+    _later("replace", "DELETE answered with 500", "DELETE /integrations/{id} status=500 times=2"),
+    _later("refresh", "404 for a known id", "GET /integrations/{id} status=404"),
+    _later("refresh", "401", "GET /integrations/{id} status=401"),
+    _later("refresh", "500 twice", "GET /integrations/{id} status=500 times=2"),
+    _later("refresh", "HTML of a proxy with 200", "GET /integrations/{id} not-json=html times=1"),
+    _later("refresh", "INACTIVE behind our back", "GET /integrations/{id} becomes=INACTIVE times=1"),
+    _later("refresh", "FAILED behind our back", "GET /integrations/{id} becomes=FAILED times=1"),
+    _later("destroy", "answer to the DELETE lost", "DELETE /integrations/{id} drop-after-commit times=1"),
+    _later("destroy", "500 after the commit", "DELETE /integrations/{id} status-after-commit=500 times=1"),
+    _later("destroy", "404 for a known id", "DELETE /integrations/{id} status=404"),
+    _later("destroy", "already INACTIVE", "DELETE /integrations/{id} becomes=INACTIVE times=1"),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one contender made of one scenario.
+
+    Attributes:
+        duplicates: Live integrations beyond those that the program asks for, after the second run.
+        unnamed: Live integrations that are in no state and were named to nobody, after the first run.
+        lost: Live integrations that left the state in the first run.
+        converges: Whether the second run ends with what the program asks for and an empty preview.
+        leaked: Forms of a secret found in anything that left.
+        error_id: Whether the vendor's errorId was shown; None where it sent none, or the command succeeded.
+        foreign: Integrations of somebody else that are in the state, after either run.
+        text: What the faulty run printed.
+    """
+
+    duplicates: int
+    unnamed: int
+    lost: int
+    converges: bool
+    leaked: int
+    error_id: bool | None
+    foreign: int
+    text: str
+
+    @property
+    def cells(self) -> list[str]:
+        """The columns of the table."""
+        shown = {None: "-", True: "yes", False: "**no**"}
+        numbers = (self.duplicates, self.unnamed, self.lost, self.leaked)
+        counted = [str(number) if number == 0 else f"**{number}**" for number in numbers]
+        return [*counted[:3], shown[self.converges], counted[3], shown[self.error_id]]
+
+
+def run(scenario: Scenario, contender: Contender, folder: Path, engine_bin: Path) -> Outcome:
+    """Run one scenario with one contender, in an empty folder."""
+    with SimulatorServer() as simulator:
+        return _Run(scenario, contender, simulator, Stack(folder, engine_bin)).outcome()
+
+
+class _Run:
+    """One scenario, one contender, one stack."""
+
+    def __init__(self, scenario: Scenario, contender: Contender, simulator: SimulatorServer, stack: Stack) -> None:
+        self.scenario = scenario
+        self.contender = contender
+        self.simulator = simulator
+        self.stack = stack
+        self.names = [f"ours-{number}" for number in range(scenario.resources)]
+        policy = {} if contender == "plain" else {"justt:onAmbiguousCreate": contender}
+        stack.config(
+            {"justt:baseUrl": simulator.base_url, "justt:timeoutSeconds": "1", **policy},
+            {"justt:apiKey": KEY, "stripeKey": SECRET},
+        )
+        if contender == "plain":
+            shutil.copy(Path(__file__).parent / "plain_provider.py", stack.folder / "project")
+
+    def outcome(self) -> Outcome:
+        """Break it, look, do as told, run again, look again."""
+        self._write({})
+        if self.scenario.before:
+            self.stack.up()
+        known = self._in_state()
+        if self.scenario.command == "replace":
+            self._write({}, label="renamed")
+        self.simulator.clear_requests()
+        for fault in self.scenario.faults:
+            self.simulator.add_fault(Fault.parse(fault))
+        if self.scenario.is_refused:
+            self.stack.config({"justt:baseUrl": CLOSED})
+        code, text = self._break()
+        lost_or_made = self._live() - self._in_state()
+        first_foreign = self._in_state() - self._ours()
+        error_ids = [exchange.error_id for exchange in self.simulator.requests if exchange.error_id]
+        self.simulator.clear_faults()
+        self.stack.config({"justt:baseUrl": self.simulator.base_url})
+        self._do_as_told(text)
+        converges = self._run_again()
+        wanted = 0 if self.scenario.command == "destroy" else len(self.names)
+        return Outcome(
+            duplicates=max(0, len(self._live()) - wanted),
+            unnamed=len({each for each in lost_or_made if each not in text}),
+            lost=len(lost_or_made & known),
+            converges=converges and self._live() == self._in_state() and len(self._live()) == wanted,
+            leaked=self._leaked(),
+            error_id=any(each in text for each in error_ids) if error_ids and code else None,
+            foreign=len(first_foreign | (self._in_state() - self._ours())),
+            text=text,
+        )
+
+    def _write(self, adopted: dict[str, str], label: str = "first") -> None:
+        self.adopted, self.label = adopted, label
+        lines = ["from plain_provider import PlainIntegration"] if self.contender == "plain" else []
+        for name in self.names:
+            if self.contender == "plain":
+                lines.append(
+                    f'PlainIntegration("{name}", {{"externalIdentifier": "{name}", "integrationName": "{label}", '
+                    '"source": "stripe", "secretType": "APIKEY_ONLY", '
+                    '"secretPayload": {"apiKey": secret("stripeKey")}})'
+                )
+            else:
+                adopt = f', adopt_id="{adopted[name]}"' if name in adopted else ""
+                lines.append(
+                    f'justt.PaymentIntegration("{name}", external_identifier="{name}", integration_name="{label}", '
+                    f'source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")){adopt})'
+                )
+        self.stack.program("\n".join(lines) + "\n")
+
+    def _break(self) -> tuple[int, str]:
+        command = {"replace": "up"}.get(self.scenario.command, self.scenario.command)
+        arguments = (command, "--yes", "--skip-preview")
+        if not self.scenario.interrupt:
+            result = self.stack.run(*arguments, "--stack", self.stack.name, fails=None)
+            return result.code, result.text
+        process = self.stack.start(*arguments)
+        deadline = time.monotonic() + 60
+        while not self._post_is_under_way() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL if self.scenario.interrupt == "kill" else signal.SIGINT)
+        if self.scenario.interrupt == "twice":
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+        printed = process.communicate(timeout=120)[0]
+        self.stack.keep(printed)
+        # What the provider does without its CLI needs the rest of the request, and one more.
+        time.sleep(2.5)
+        self.stack.run("cancel", "--yes", "--stack", self.stack.name, fails=None)
+        return process.returncode, printed.decode()
+
+    def _post_is_under_way(self) -> bool:
+        (fault,) = httpx.get(f"{self.simulator.control_url}/faults", trust_env=False).json()["faults"]
+        return bool(fault["fired"])
+
+    def _do_as_told(self, text: str) -> None:
+        """Do what a user would who reads the error, and sees at Justt which integration has which identifier."""
+        if self.contender == "plain":
+            return
+        mine = {record.external_identifier: record.id for record in self._live_records()}
+        held = self._in_state()
+        missing = {name: mine[name] for name in self.names if name in mine and mine[name] not in held}
+        if self.scenario.command == "replace":
+            # What is new stands beside the old one of the same name: it is told by not being in the state.
+            missing = {
+                record.external_identifier: record.id for record in self._live_records() if record.id not in held
+            }
+        told = {name: each for name, each in missing.items() if f"{each} (" in text and "add adopt_id=" in text}
+        if self.scenario.command == "replace":
+            # The old one is still this resource's: a new one cannot be adopted beside it, so it is deactivated.
+            for each in told.values():
+                self.simulator.records.tell_status(each, "INACTIVE")
+        elif told:
+            self._write(told, self.label)
+
+    def _run_again(self) -> bool:
+        if self.scenario.command == "destroy":
+            return self.stack.destroy(fails=None).code == 0
+        if self.stack.up(fails=None).code:
+            return False
+        return self.stack.preview("--expect-no-changes", fails=None).code == 0
+
+    def _live_records(self) -> list[Integration]:
+        return [
+            record
+            for record in self.simulator.records.integrations()
+            if record.status != "INACTIVE" and record.external_identifier in self.names
+        ]
+
+    def _live(self) -> set[str]:
+        return {record.id for record in self._live_records()}
+
+    def _ours(self) -> set[str]:
+        return {r.id for r in self.simulator.records.integrations() if r.external_identifier in self.names}
+
+    def _in_state(self) -> set[str]:
+        return {resource["id"] for resource in self.stack.resources().values()}
+
+    def _leaked(self) -> int:
+        return sum(len(leaks.find(content, [KEY, SECRET])) for content in self.stack.everything())
+
+
+def main() -> None:
+    """Print the table."""
+    sys.stdout.write(
+        "| scenario | provider | duplicates | orphans not named | state lost | rerun converges | secrets out |"
+    )
+    sys.stdout.write(" errorId shown |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
+    root = Path(__file__).resolve().parents[1]
+    os.environ["PYTHONPATH"] = str(root / "provider")
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    engine_bin = engine.ensure(root)
+    contenders: tuple[Contender, ...] = ("refuse", "adopt", "plain")
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+
+        def row(number: int, scenario: Scenario, contender: Contender) -> Outcome:
+            return run(scenario, contender, Path(folder) / f"{number}-{contender}", engine_bin)
+
+        rows = [
+            [pool.submit(row, number, scenario, contender) for contender in contenders]
+            for number, scenario in enumerate(SCENARIOS)
+        ]
+        for scenario, futures in zip(SCENARIOS, rows, strict=True):
+            refuse, adopt, plain = (future.result().cells for future in futures)
+            ours = [("ours", refuse)] if refuse == adopt else [("ours, refuse", refuse), ("ours, adopt", adopt)]
+            for name, cells in [*ours, ("plain", plain)]:
+                sys.stdout.write(f"| {' | '.join([scenario.name, name, *cells])} |\n")
+                sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""A dynamic provider for the same API as the usual tutorial would write it: the one that `make faults` compares with.
+
+It is meant fairly: it marks its secrets, has a time-out, raises for error statuses and takes a 404 for a deleted
+resource.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+
+
+class PlainProvider(ResourceProvider):
+    """Create, read, replace and delete, each with one request."""
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """POST, and take the id from the answer."""
+        answer = _request(props, "POST", "/integrations", props["body"])
+        return CreateResult(answer["integrationId"], {**props, "status": "PENDING"})
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """GET; what is not found is gone."""
+        try:
+            answer = _request(props, "GET", f"/integrations/{id_}")
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code == httpx.codes.NOT_FOUND:
+                return ReadResult(None, {})
+            raise
+        if answer["status"] == "INACTIVE":
+            return ReadResult(None, {})
+        return ReadResult(id_, {**props, "status": answer["status"]})
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        """Replace for any change."""
+        is_changed = olds["body"] != news["body"]
+        return DiffResult(changes=is_changed, replaces=["body"] if is_changed else [])
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Remember the inputs."""
+        return UpdateResult(news)
+
+    def delete(self, id_: str, props: dict[str, Any]) -> None:
+        """DELETE; what is not found is gone."""
+        body = {
+            "integrationId": id_,
+            "deactivationType": "postingDate",
+            "deactivationDate": "2026-01-01T00:00:00Z",
+        }
+        try:
+            _request(props, "DELETE", f"/integrations/{id_}", body)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.NOT_FOUND:
+                raise
+
+
+def _request(props: dict[str, Any], method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    headers = {"authorization": f"Bearer {props['api_key']}"}
+    response = httpx.request(method, props["base_url"] + path, json=body, headers=headers, timeout=1, trust_env=False)
+    response.raise_for_status()
+    answer: dict[str, Any] = response.json() if response.content else {}
+    return answer
+
+
+class PlainIntegration(Resource):
+    """The resource, with the body of the API's create call."""
+
+    def __init__(self, name: str, body: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
+        """Hand everything to the provider."""
+        config = pulumi.Config("justt")
+        props = {
+            "base_url": config.require("baseUrl"),
+            "api_key": config.require_secret("apiKey"),
+            "body": body,
+            "status": None,
+        }
+        super().__init__(PlainProvider(), name, props, opts)
