@@ -11,7 +11,10 @@ SOURCES := $(shell find provider/pulumi_justt -type f -not -name '*.pyc')
 help: ## show the targets
 	@sed -n 's/^\([a-z][a-z ]*\):.*## /\1: /p' Makefile
 
-up preview refresh destroy stop env: $(VENV)/.package ## run that Pulumi command on examples/quickstart, with a simulator
+up: $(VENV)/.package ## a real `pulumi up` of examples/quickstart, against a simulator; all that it needs is made first
+	@$(RUN) provider/engine/project.py $@
+
+preview refresh destroy stop env: $(VENV)/.package ## that command on the same stack
 	@$(RUN) provider/engine/project.py $@
 
 test: $(VENV)/.dev ## run all tests, on the real engine

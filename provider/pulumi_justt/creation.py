@@ -1,7 +1,7 @@
 """Creating exactly once over an API that has no idempotency key: what to do where the answer to a POST was lost.
 
     before the first POST to an account    a snapshot: the ids that the account lists
-    a POST                                 shares the account with other POSTs; the id that it brings is claimed, once
+    a POST                                 goes out beside other POSTs; the id that it brings is claimed, once
     its answer is lost                     resolved alone, after the POSTs in flight have ended and the settle delay:
         the ids listed now, less the snapshot, less what was claimed, of the same source, are the candidates
         none                               it did not happen: one more POST
@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 
 from pulumi_justt import errors
 from pulumi_justt.client import JusttClient
-from pulumi_justt.errors import AmbiguousCreate, JusttError, StateConflict
+from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, StateConflict
 from pulumi_justt.models import Inputs, RemoteRecord
 
 __all__ = ["MOST_PAGES", "Creator"]
@@ -115,6 +115,9 @@ class Creator:
         self._lock = threading.Lock()
         self._accounts: dict[str | None, _Account] = {}
         self._claimed: set[str] = set()
+        # Of the process, not of an account: one account can be meant by its name and by no name at all.
+        self._gate = _Gate()
+        self._doubts: list[_Doubt] = []
 
     def create(self, inputs: Inputs) -> RemoteRecord:
         """Create an integration.
@@ -155,7 +158,7 @@ class Creator:
 
     def _account(self, name: str | None) -> _Account:
         with self._lock:
-            return self._accounts.setdefault(name, _Account(_Gate()))
+            return self._accounts.setdefault(name, _Account(self._gate, doubts=self._doubts))
 
     def _post(self, inputs: Inputs) -> RemoteRecord:
         record = self._client().create_integration(inputs)
@@ -170,6 +173,11 @@ class Creator:
                 return self._post(doubt.inputs)
             except AmbiguousCreate as lost:
                 doubt.lost, doubt.since = lost, self._client().clock()
+            except Refused as refused:
+                # Perhaps because the first one did happen.
+                came_back = f"{doubt.lost.came_back}; sent once more: {refused.came_back}"
+                cure = errors.ambiguous_cure([], is_proof=True)
+                raise AmbiguousCreate(refused.tried, came_back, cure, refused.error_id) from None
             new, is_proof = self._new_since(snapshot, doubt)
             candidates = [record for record in new if record.source == doubt.inputs.source]
         # Who was refused, or created by a second POST, stays in doubt: what was lost first may still turn up.

@@ -16,8 +16,8 @@ from pulumi import CustomResource, Input, Output, ResourceOptions
 from pulumi.dynamic import Resource
 from pulumi.runtime.config import get_config, is_config_secret
 
-from pulumi_justt.credentials import Credentials, Shape, Unlisted, from_wire
-from pulumi_justt.property_paths import with_checked_paths
+from pulumi_justt.credentials import Credentials, Shape, Unlisted, from_wire, wire_name
+from pulumi_justt.property_paths import INPUTS, OUTPUTS, with_checked_paths
 from pulumi_justt.provider import IntegrationProvider
 
 __all__ = ["Deactivation", "DeactivationType", "PaymentIntegration", "Source"]
@@ -233,22 +233,7 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
         return output
 
 
-_PROPERTIES = (
-    "externalIdentifier",
-    "integrationName",
-    "source",
-    "secretType",
-    "secretPayload",
-    "merchantAccountCodes",
-    "referenceAccountId",
-    "deactivation",
-    "adoptId",
-    "allowUnlisted",
-    "environment",
-    "integrationId",
-    "status",
-    "goLiveDate",
-)
+_PROPERTIES = tuple(map(wire_name, (*INPUTS, *OUTPUTS)))
 """All properties, given or not: the SDK makes an attribute of each that it is told of."""
 
 
