@@ -176,7 +176,12 @@ class _Run:
         self.names = [f"ours-{number}" for number in range(scenario.resources)]
         policy = {} if contender == "plain" else {"justt:onAmbiguousCreate": contender}
         stack.config(
-            {"justt:baseUrl": simulator.base_url, "justt:timeoutSeconds": "1", **policy},
+            {
+                "justt:baseUrl": simulator.base_url,
+                # Shorter than what hangs; longer than what is interrupted meanwhile.
+                "justt:timeoutSeconds": "10" if scenario.interrupt else "1",
+                **policy,
+            },
             {"justt:apiKey": KEY, "stripeKey": SECRET},
         )
         if contender == "plain":
@@ -299,7 +304,7 @@ class _Run:
         return {r.id for r in self.simulator.records.integrations() if r.external_identifier in self.names}
 
     def _in_state(self) -> set[str]:
-        return {resource["id"] for resource in self.stack.resources().values()}
+        return {resource["id"] for resource in self.stack.recorded()}
 
     def _leaked(self) -> int:
         return sum(len(leaks.find(content, [KEY, SECRET])) for content in self.stack.everything())

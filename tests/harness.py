@@ -131,14 +131,15 @@ class Stack:
         found: dict[str, Any] = json.loads(self.run("stack", "output", "--json", "--stack", self.name).stdout)
         return found
 
+    def recorded(self) -> list[dict[str, Any]]:
+        """The dynamic resources in the state, those included that wait to be deleted after a replacement."""
+        exported = json.loads(self.run("stack", "export", "--stack", self.name).stdout)
+        resources = exported["deployment"].get("resources", [])
+        return [resource for resource in resources if resource["type"].startswith("pulumi-python:dynamic")]
+
     def resources(self) -> dict[str, dict[str, Any]]:
         """The dynamic resources in the state, by resource name."""
-        exported = json.loads(self.run("stack", "export", "--stack", self.name).stdout)
-        return {
-            resource["urn"].rpartition("::")[2]: resource
-            for resource in exported["deployment"].get("resources", [])
-            if resource["type"].startswith("pulumi-python:dynamic")
-        }
+        return {resource["urn"].rpartition("::")[2]: resource for resource in self.recorded()}
 
     def everything(self) -> Iterator[bytes]:
         """Yield all that left: output, and the state with its history and backups, configuration and logs."""

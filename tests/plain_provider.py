@@ -58,7 +58,8 @@ class PlainProvider(ResourceProvider):
 
 def _request(props: dict[str, Any], method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     headers = {"authorization": f"Bearer {props['api_key']}"}
-    response = httpx.request(method, props["base_url"] + path, json=body, headers=headers, timeout=1, trust_env=False)
+    url, timeout = props["base_url"] + path, float(props["timeout"])
+    response = httpx.request(method, url, json=body, headers=headers, timeout=timeout, trust_env=False)
     response.raise_for_status()
     answer: dict[str, Any] = response.json() if response.content else {}
     return answer
@@ -73,6 +74,7 @@ class PlainIntegration(Resource):
         props = {
             "base_url": config.require("baseUrl"),
             "api_key": config.require_secret("apiKey"),
+            "timeout": config.require("timeoutSeconds"),
             "body": body,
             "status": None,
         }

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pulumi_justt.answers import Fault, Unreadable, created, fault, parsed, record, retry_after
+from pulumi_justt.answers import Fault, Page, Unreadable, created, fault, page, parsed, record, retry_after
 from pulumi_justt.models import RemoteRecord
 
 CANARY = "canary-7f3b9c"
@@ -134,6 +134,55 @@ def test_record_of_another_integration() -> None:
     """A record that answers for another id is not taken, and neither id is repeated."""
     assert unread(lambda: record({**RECORD, "integrationId": CANARY}, ID)) == "the record of another integration"
     assert unread(lambda: record({"data": RECORD}, CANARY)) == "the record of another integration"
+
+
+@pytest.mark.parametrize(
+    ("answer", "records", "is_last"),
+    [
+        ([], 0, True),
+        ([RECORD], 1, True),
+        ([RECORD, RECORD], 2, False),
+        ([RECORD, RECORD, RECORD], 3, False),
+        ({"data": []}, 0, True),
+        ({"data": [RECORD]}, 1, True),
+        ({"data": [RECORD, RECORD], "hasMore": None}, 2, False),
+        ({"status": 200, "message": "OK", "hasMore": True, "data": [RECORD]}, 1, False),
+        ({"status": 200, "message": "OK", "hasMore": True, "data": [RECORD, RECORD]}, 2, False),
+        ({"status": 200, "message": "OK", "hasMore": False, "data": [RECORD, RECORD]}, 2, True),
+        ({"status": 200, "message": "OK", "hasMore": True, "data": []}, 0, True),
+    ],
+)
+def test_page_in_each_envelope(answer: object, records: int, is_last: bool) -> None:
+    """`hasMore` ends a list where there is one, a short page where there is none, and an empty page always."""
+    assert page(answer, 2) == Page((remote(),) * records, is_last)
+
+
+def test_page_keeps_the_order_and_drops_what_nobody_documents() -> None:
+    """Each record of a page is read as a single one is."""
+    records = [{**RECORD, "integrationId": name, "goLiveDate": None, "createdAt": 5} for name in ("b", "a")]
+
+    assert [each.integration_id for each in page(records, 100).records] == ["b", "a"]
+    assert page(records, 100).records[0].go_live_date is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "shape"),
+    [
+        (None, "null"),
+        ("canary-7f3b9c", "text"),
+        ({}, "{}"),
+        (RECORD, "{integrationId: text, source: text, status: text}"),
+        ({"data": RECORD}, "{data: {integrationId: text, source: text, status: text}}"),
+        ({"data": None, "hasMore": False}, "{data: null, hasMore: true/false}"),
+        ([5], "[1 of number]"),
+        ([RECORD, {"integrationId": "canary-7f3b9c"}], "[2 of {integrationId: text, source: text, status: text}]"),
+        ([{**RECORD, "integrationId": ""}], "[1 of {integrationId: text, source: text, status: text}]"),
+        ({"data": ["canary-7f3b9c"]}, "{data: [1 of text]}"),
+    ],
+)
+def test_page_in_an_undocumented_shape(answer: object, shape: str) -> None:
+    """A page with anything that is no record is unreadable as a whole: half a list would prove things that are not."""
+    assert shape == unread(lambda: page(answer, 100))
 
 
 @pytest.mark.parametrize(

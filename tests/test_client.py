@@ -24,6 +24,7 @@ import pytest
 from typing_extensions import Self
 
 from pulumi_justt import client as module
+from pulumi_justt.answers import Page
 from pulumi_justt.client import JusttClient, shared_client
 from pulumi_justt.errors import (
     AmbiguousCreate,
@@ -733,6 +734,54 @@ def test_read_is_exactly_this_request() -> None:
     assert "content-type" not in first.headers
     assert first.headers["reference-account-id"] == "acc_42"
     assert "reference-account-id" not in second.headers
+
+
+def listed(client: JusttClient, number: int = 1, *, account: str | None = "acc_42") -> Page:
+    """List the integrations of an account."""
+    return client.list_integrations(number, tried="listing the account", account=account)
+
+
+def test_list_is_exactly_this_request() -> None:
+    """The wire gets one GET with the largest page size, the page's number and the account, and no body."""
+    app = App(Reply(200, [RECORD]))
+
+    found = listed(client_of(app), 7)
+
+    (request,) = app.reached
+    assert (request.method, str(request.url)) == ("GET", f"{URL}/integrations?limit=100&page=7")
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.headers["reference-account-id"] == "acc_42"
+    assert request.content == b""
+    assert found == Page((RemoteRecord(integration_id=ID, source="stripe", status="SUCCESSFUL"),), is_last=True)
+
+
+def test_list_without_an_account_sends_none() -> None:
+    """Where no account is named, the key says which one is meant."""
+    app = App(Reply(200, []))
+
+    listed(client_of(app), account=None)
+
+    assert "reference-account-id" not in app.reached[0].headers
+
+
+@pytest.mark.parametrize("bad", [*BAD[Outcome.THROTTLED], Reply(503), httpx.ReadTimeout("slow"), Reply(200, {"a": 1})])
+def test_list_is_tried_again(bad: Reply | Exception) -> None:
+    """A list is only read, so that a bad try costs nothing but another one."""
+    app = App(bad, Reply(200, {"hasMore": True, "data": [RECORD]}))
+
+    assert not listed(client_of(app)).is_last
+    assert app.tries == 2
+
+
+def test_list_in_an_undocumented_shape() -> None:
+    """After all tries the error shows what was tried and the shape, never a value or the key."""
+    with pytest.raises(Misunderstood) as raised:
+        listed(client_of(App(Reply(200, {KEY: [CANARY]}))))
+
+    text = str(raised.value)
+    assert text.startswith("listing the account: Justt answered 200 with an undocumented shape, {")
+    assert KEY not in text
+    assert CANARY not in text
 
 
 @pytest.mark.parametrize(

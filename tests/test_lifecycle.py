@@ -35,7 +35,7 @@ MINIMAL: dict[str, Any] = {
 CHECKED = {**MINIMAL, "environment": "simulator"}
 RECORDED = {**CHECKED, "integrationId": "id-1", "status": "PENDING"}
 NAMED = "the stripe integration 'stripe-eu' (id-1)"
-FIRST_PAGE = ("GET", "/integrations?limit=100&page=1", "acc_1")
+FIRST_PAGE = ("GET", "/integrations", "acc_1")
 OTHER_ENVIRONMENT = (
     "it was recorded in production, and the configuration says simulator. Nothing was sent. Set justt:environment and "
     "justt:baseUrl (or their variables) back for this stack."

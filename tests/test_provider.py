@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import sys
+import threading
 import traceback
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +25,7 @@ from pulumi_justt.errors import JusttError
 from pulumi_justt.models import UNKNOWN
 from pulumi_justt.provider import IntegrationProvider
 from pulumi_justt.resources import _PROVIDER
+from pulumi_justt.settings import Settings
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 
 CANARY = "canary-6d02be"
@@ -269,6 +273,42 @@ def test_create_returns_the_id_and_what_to_remember() -> None:
     result = over(Core(("id-1", {"a": 1}))).create(NEWS)
 
     assert (result.id, result.outs) == ("id-1", {"a": 1})
+
+
+@pytest.mark.parametrize(("is_active", "undone"), [(True, []), (False, [("id-1", {"a": 1})])])
+def test_create_for_an_engine_that_left_is_undone(is_active: bool, undone: list[object]) -> None:
+    """Where the host's call has been given up, nobody stores the id, so the core takes the integration back."""
+    context = SimpleNamespace(is_active=lambda: is_active)
+    core = Core(("id-1", {"a": 1}))
+    taken_back: list[object] = []
+    vars(core)["undo"] = lambda *arguments: taken_back.append(arguments)
+
+    def serve(context: object) -> CreateResult:
+        """Stand for the host's method, which holds the call's context and calls the provider."""
+        assert context
+        return over(core).create(NEWS)
+
+    assert serve(context).id == "id-1"
+    assert taken_back == undone
+
+
+def test_threads_share_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that come first come together, and two cores would not know of each other's creates and claims."""
+    provider = configured()
+    both = threading.Barrier(2)
+    load = Settings.load
+
+    def meet(config: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
+        # Broken where only one thread may be here, as it should be.
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.2)
+        return load(config, environ)
+
+    monkeypatch.setattr(Settings, "load", meet)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: provider._core, range(2))
+
+    assert first is second
 
 
 def test_read_leaves_the_inputs_as_they_are() -> None:

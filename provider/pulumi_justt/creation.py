@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 
 from pulumi_justt import errors
 from pulumi_justt.client import JusttClient
-from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, StateConflict
+from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, RequestError, StateConflict
 from pulumi_justt.models import Inputs, RemoteRecord
 
 __all__ = ["MOST_PAGES", "Creator"]
@@ -60,6 +60,7 @@ class _Account:
     gate: _Gate
     snapshot_lock: threading.Lock = field(default_factory=threading.Lock)
     snapshot: _Listing | None = None
+    failures: tuple[RequestError, ...] = ()
     doubts: list[_Doubt] = field(default_factory=list)
 
 
@@ -128,18 +129,15 @@ class Creator:
         """
         account = self._account(inputs.reference_account_id)
         with account.gate.together():
-            with account.snapshot_lock:
-                if account.snapshot is None:
-                    tried = f"{_tried(inputs)}, listing the account before it"
-                    account.snapshot = self._listed(inputs, tried, agreeing=2 if self._adopts else 1)
+            snapshot = self._snapshot(account, inputs)
             try:
-                return self._post(inputs)
+                return self._post(inputs, snapshot)
             except AmbiguousCreate as lost:
                 doubt = _Doubt(inputs, lost, self._client().clock())
                 # Before this thread leaves the gate, so that whoever resolves knows of all that are in doubt.
                 account.doubts.append(doubt)
         with account.gate.alone():
-            return self._resolve(account, account.snapshot, doubt)
+            return self._resolve(account, snapshot, doubt)
 
     def claim(self, integration_id: str, tried: str) -> None:
         """Take an id for one resource.
@@ -160,8 +158,30 @@ class Creator:
         with self._lock:
             return self._accounts.setdefault(name, _Account(self._gate, doubts=self._doubts))
 
-    def _post(self, inputs: Inputs) -> RemoteRecord:
+    def _snapshot(self, account: _Account, inputs: Inputs) -> _Listing:
+        """Return what the account had before this process created anything in it, listing it at the first call."""
+        tried = f"{_tried(inputs)}, listing the account before it"
+        failures = account.failures
+        with account.snapshot_lock:
+            if account.snapshot is None:
+                if len(account.failures) > len(failures):
+                    # Somebody tried while this thread waited; an outage is not waited out once for each resource.
+                    raise account.failures[-1].but(tried=tried)
+                try:
+                    account.snapshot = self._listed(inputs, tried, agreeing=2 if self._adopts else 1)
+                except RequestError as error:
+                    account.failures = (*account.failures, error)
+                    raise
+            return account.snapshot
+
+    def _post(self, inputs: Inputs, snapshot: _Listing) -> RemoteRecord:
         record = self._client().create_integration(inputs)
+        if record.integration_id in snapshot.records:
+            raise StateConflict(
+                f"{_tried(inputs)}: Justt answered with integration {record.integration_id}, which was there before, "
+                "so that it may belong to another resource or stack. Give this one another external identifier, or add "
+                f'adopt_id="{record.integration_id}" if that integration is meant.'
+            )
         self.claim(record.integration_id, _tried(inputs))
         return record
 
@@ -170,7 +190,7 @@ class Creator:
         candidates = [record for record in new if record.source == doubt.inputs.source]
         if not candidates and is_proof:
             try:
-                return self._post(doubt.inputs)
+                return self._post(doubt.inputs, snapshot)
             except AmbiguousCreate as lost:
                 doubt.lost, doubt.since = lost, self._client().clock()
             except Refused as refused:
@@ -191,8 +211,10 @@ class Creator:
                 "integration of the account, because justt:onAmbiguousCreate is adopt."
             )
             return record
-        raise doubt.lost.with_cure(
-            errors.ambiguous_cure([(record.integration_id, record.status) for record in candidates], is_proof=is_proof)
+        raise doubt.lost.but(
+            cure=errors.ambiguous_cure(
+                [(record.integration_id, record.status) for record in candidates], is_proof=is_proof
+            )
         )
 
     def _new_since(self, snapshot: _Listing, doubt: _Doubt) -> tuple[list[RemoteRecord], bool]:
@@ -203,7 +225,7 @@ class Creator:
         try:
             now = self._listed(doubt.inputs, f"{doubt.lost.tried}, listing the account after it", agreeing=2)
         except JusttError as error:
-            raise doubt.lost.with_cure(errors.unlisted_cure(str(error))) from None
+            raise doubt.lost.but(cure=errors.unlisted_cure(str(error))) from None
         with self._lock:
             known = snapshot.records.keys() | self._claimed
         return [record for i, record in now.records.items() if i not in known], snapshot.is_complete and now.is_complete

@@ -21,6 +21,10 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = [
     "AmbiguousCreate",
@@ -68,8 +72,19 @@ class RequestError(JusttError):
         self.came_back = came_back
         self.cure = cure
         self.error_id = error_id
-        named = f" (errorId {error_id})" if error_id else ""
-        super().__init__(f"{tried}: {came_back}{named}. {cure}")
+        super().__init__()
+
+    def __str__(self) -> str:
+        """Give the one form of all such texts."""
+        named = f" (errorId {self.error_id})" if self.error_id else ""
+        return f"{self.tried}: {self.came_back}{named}. {self.cure}"
+
+    def but(self, *, tried: str | None = None, cure: str | None = None) -> Self:
+        """Return the same error as it is for another thing that was tried, or with what was found out meanwhile."""
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other.tried, other.cure = tried or self.tried, cure or self.cure
+        return other
 
 
 class Refused(RequestError):
@@ -104,10 +119,6 @@ class Misunderstood(RequestError):
 class AmbiguousCreate(RequestError):
     """A create was sent and its outcome is unknown: the integration may exist."""
 
-    def with_cure(self, cure: str) -> AmbiguousCreate:
-        """Return the same error with what was found out meanwhile."""
-        return AmbiguousCreate(self.tried, self.came_back, cure, self.error_id)
-
 
 AMBIGUOUS_CURE = (
     "The integration may or may not exist now, and no state knows it. Do not simply run again: look it up at Justt "
@@ -138,7 +149,8 @@ def ambiguous_cure(candidates: Sequence[tuple[str, str]], *, is_proof: bool) -> 
     return (
         f"It may be one of the new integrations of that source{doubt}: {named}. Do not simply run again, which would "
         f'create a second one. If Justt shows that one of them is yours, add adopt_id="{candidates[0][0]}" (its id) to '
-        "the resource; if one is nobody's, have it deactivated there. Then run `pulumi up`."
+        "the resource, or, if an existing resource was being replaced, have that one deactivated there; if one is "
+        "nobody's, have it deactivated too. Then run `pulumi up`."
     )
 
 
@@ -146,7 +158,8 @@ def unlisted_cure(error: str) -> str:
     """Say that what a lost create left behind could not be found out."""
     return (
         f"It may exist, and that could not be found out ({error}). Do not simply run again: look at Justt first; if it "
-        "is there, add its id as adopt_id to the resource, or have it deactivated there. Then run `pulumi up`."
+        "is there, add its id as adopt_id to the resource, or, if an existing resource was being replaced, have it "
+        "deactivated there. Then run `pulumi up`."
     )
 
 

@@ -1,0 +1,311 @@
+"""`adopt_id`: how an integration that exists comes into a stack, and how it stays somebody else's until released."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from pulumi_justt.errors import JusttError, Refused, StateConflict
+from pulumi_justt.models import UNKNOWN
+from test_lifecycle import CHECKED, MINIMAL, NAMED, RECORDED, Offline, Scripted, listing, record, refusal, without
+
+ADOPTING = {**CHECKED, "adoptId": "id-1"}
+ADOPTED = {**RECORDED, "adoptId": "id-1"}
+TRIED = "adopting integration id-1 as the stripe integration 'stripe-eu'"
+
+CHANGES: list[tuple[dict[str, Any], str]] = [
+    ({"externalIdentifier": "other"}, "externalIdentifier"),
+    ({"integrationName": "other"}, "integrationName"),
+    ({"source": "adyen"}, "source"),
+    ({"secretType": "APIKEY"}, "secretType"),
+    ({"secretPayload": {"apiKey": "other"}}, "secretPayload.apiKey"),
+    ({"secretPayload": {"apiKey": UNKNOWN}}, "secretPayload.apiKey"),
+    ({"merchantAccountCodes": ["a"]}, "merchantAccountCodes"),
+    ({"referenceAccountId": "acc_2"}, "referenceAccountId"),
+    ({"source": "adyen", "integrationName": "other"}, "integrationName, source"),
+]
+
+
+def conflict_of(olds: Mapping[str, Any], news: Mapping[str, Any]) -> str:
+    """Return the text with which diff refuses a change."""
+    with pytest.raises(StateConflict) as conflict:
+        Offline().core.diff(olds, news)
+    return str(conflict.value)
+
+
+# create
+
+
+@pytest.mark.parametrize("status", ["PENDING", "SUCCESSFUL", "FAILED"])
+def test_adopting_is_one_get(status: str) -> None:
+    """The record is read in its account, nothing is posted or listed, and the state gets it with all inputs."""
+    scripted = Scripted([record(status, goLiveDate="2027-01-01T00:00:00Z")])
+    inputs = {**ADOPTING, "referenceAccountId": "acc_1"}
+
+    adopted = scripted.core.create(inputs)
+
+    assert adopted == (
+        "id-1",
+        {**inputs, "integrationId": "id-1", "status": status, "goLiveDate": "2027-01-01T00:00:00Z"},
+    )
+    (request,) = scripted.requests
+    assert (request.method, request.url.path) == ("GET", "/integrations/id-1")
+    assert request.headers["reference-account-id"] == "acc_1"
+    assert scripted.told == []
+
+
+def test_adopting_another_source_is_refused() -> None:
+    """Whoever mixes ids up is told by the source, before anything is in the state."""
+    scripted = Scripted([record("SUCCESSFUL")])
+
+    with pytest.raises(StateConflict) as conflict:
+        scripted.core.create({**ADOPTING, "source": "adyen"})
+
+    assert str(conflict.value) == (
+        "adopting integration id-1 as the adyen integration 'stripe-eu': its source is stripe. Correct source or "
+        "adopt_id."
+    )
+
+
+def test_adopting_what_is_inactive_is_refused() -> None:
+    """An integration that never works again is nothing to take over."""
+    scripted = Scripted([record("INACTIVE")])
+
+    with pytest.raises(StateConflict) as conflict:
+        scripted.core.create(ADOPTING)
+
+    assert str(conflict.value) == (f"{TRIED}: it is INACTIVE, which is final. Take adopt_id out to create a new one.")
+
+
+def test_adopting_what_is_not_there_is_refused() -> None:
+    """A 404 is an error that names what was tried, and no reason to create anything."""
+    scripted = Scripted([refusal(404, "no such integration")])
+
+    with pytest.raises(Refused, match=f"^{TRIED}: Justt answered 404: no such integration"):
+        scripted.core.create(ADOPTING)
+
+    assert scripted.methods == ["GET"]
+
+
+def test_one_id_is_adopted_once() -> None:
+    """Two resources of one process cannot adopt one integration; the second one is told."""
+    core = Scripted([record("PENDING"), record("PENDING")]).core
+    core.create(ADOPTING)
+
+    with pytest.raises(StateConflict) as conflict:
+        core.create({**ADOPTING, "externalIdentifier": "other"})
+
+    assert str(conflict.value).startswith(
+        "adopting integration id-1 as the stripe integration 'other': integration id-1 belongs to another resource of "
+        "this run already"
+    )
+
+
+def test_what_this_run_created_is_not_adopted() -> None:
+    """An id that a resource of this process just got is in that resource."""
+    core = Scripted([listing(), httpx.Response(201, json={"integrationId": "id-1"}), record("PENDING")]).core
+    core.create(CHECKED)
+
+    with pytest.raises(StateConflict, match=f"^{TRIED}: integration id-1 belongs to another resource"):
+        core.create(ADOPTING)
+
+
+def test_what_was_adopted_is_not_created() -> None:
+    """A vendor that answers a create with an id that was adopted meanwhile must not fill a second resource with it."""
+    core = Scripted([record("PENDING"), listing(), httpx.Response(201, json={"integrationId": "id-1"})]).core
+    core.create(ADOPTING)
+
+    with pytest.raises(StateConflict, match="integration id-1 belongs to another resource"):
+        core.create(CHECKED)
+
+
+def test_a_refused_adoption_claims_nothing() -> None:
+    """After the source is corrected the same run may adopt it."""
+    core = Scripted([record("PENDING"), record("PENDING")]).core
+    with pytest.raises(StateConflict):
+        core.create({**ADOPTING, "source": "adyen"})
+
+    assert core.create(ADOPTING)[0] == "id-1"
+
+
+@pytest.mark.parametrize("adopt_id", ["..", "a\nb"])
+def test_an_id_that_is_none_is_refused(adopt_id: str) -> None:
+    """What would reach another operation is not sent."""
+    scripted = Scripted([])
+
+    with pytest.raises(JusttError, match="is no id of an integration"):
+        scripted.core.create({**ADOPTING, "adoptId": adopt_id})
+
+    assert scripted.requests == []
+
+
+# check
+
+
+def test_check_takes_an_id_to_adopt() -> None:
+    """The id is kept as it is."""
+    checked = Offline().core.check({}, {**MINIMAL, "adoptId": "id-1"})
+
+    assert (checked.inputs, checked.failures) == (ADOPTING, [])
+
+
+@pytest.mark.parametrize(
+    ("value", "failure"), [("", "adopt_id: must not be empty"), (7, "adopt_id: must be text, got number")]
+)
+def test_check_refuses_what_is_no_id(value: object, failure: str) -> None:
+    """An empty text is no way to say that nothing is adopted."""
+    assert Offline().failures({**MINIMAL, "adoptId": value}) == [failure]
+
+
+def test_check_drops_an_absent_id() -> None:
+    """None is the same as not given."""
+    assert Offline().core.check({}, {**MINIMAL, "adoptId": None}).inputs == CHECKED
+
+
+def test_an_unknown_id_passes_a_preview() -> None:
+    """An id that another resource gives later is neither a failure nor a replacement."""
+    core = Offline().core
+    checked = core.check({}, {**MINIMAL, "adoptId": UNKNOWN})
+
+    assert (checked.inputs, checked.failures) == ({**CHECKED, "adoptId": UNKNOWN}, [])
+    assert core.diff(RECORDED, checked.inputs) == []
+    assert core.diff(ADOPTED, checked.inputs) == []
+
+
+# diff
+
+
+def test_an_adopted_integration_that_did_not_change_is_no_change() -> None:
+    """The same program is no change, and what is ours may change in place."""
+    core = Offline().core
+
+    assert core.diff(ADOPTED, ADOPTING) == []
+    assert core.diff(ADOPTED, {**ADOPTING, "deactivation": {"afterDays": 7}, "allowUnlisted": True}) == []
+
+
+@pytest.mark.parametrize(("changes", "named"), CHANGES)
+@pytest.mark.parametrize("keeps_it", [True, False], ids=["keeps adopt_id", "takes adopt_id out at once"])
+def test_an_adopted_integration_is_not_replaced(changes: dict[str, Any], named: str, keeps_it: bool) -> None:
+    """It would be deactivated, and it is not this stack's, not even in the update that takes adopt_id out."""
+    news = {**(ADOPTING if keeps_it else CHECKED), **changes}
+
+    assert conflict_of(ADOPTED, news) == (
+        f"{NAMED} is adopted, and what changed ({named}) would replace it, which deactivates it. Set that back; or, if "
+        "it is to be replaced, take adopt_id out of the program first, run `pulumi up` once, which makes it this "
+        "stack's own, and then make the change."
+    )
+
+
+@pytest.mark.parametrize("olds", [ADOPTED, RECORDED], ids=["adopted", "created"])
+@pytest.mark.parametrize("changes", [{}, {"source": "adyen"}], ids=["nothing else", "another change too"])
+def test_another_id_is_refused(olds: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Another integration is another resource, whether this one was adopted or created."""
+    assert conflict_of(olds, {**CHECKED, **changes, "adoptId": "id-2"}) == (
+        f"{NAMED} cannot become integration id-2: another integration is another resource. Set adopt_id back, and give "
+        "the other integration a resource of its own."
+    )
+
+
+def test_the_own_id_may_be_given_to_what_was_created() -> None:
+    """To say `adopt_id` of what the stack created hands it out: from then on the stack does not deactivate it."""
+    core = Offline().core
+
+    assert core.diff(RECORDED, ADOPTING) == []
+    assert core.update("id-1", RECORDED, ADOPTING) == ADOPTED
+
+
+def test_after_the_release_a_change_replaces() -> None:
+    """Once adopt_id is out of the state, the integration is this stack's like any other."""
+    assert Offline().core.diff(RECORDED, {**CHECKED, "source": "adyen"}) == ["source"]
+
+
+# update, read, delete, undo
+
+
+def test_taking_the_id_out_changes_the_state_only() -> None:
+    """No request is sent, and the record is what a created one would be."""
+    offline = Offline()
+
+    assert offline.core.update("id-1", ADOPTED, CHECKED) == RECORDED
+    assert offline.told == []
+
+
+def test_an_adopted_integration_is_read_like_any_other() -> None:
+    """A refresh keeps it adopted, and takes it out of the state when it is INACTIVE."""
+    scripted = Scripted([record("SUCCESSFUL"), record("INACTIVE")])
+    core = scripted.core
+
+    assert core.read("id-1", ADOPTED) == {**ADOPTED, "status": "SUCCESSFUL"}
+    assert core.read("id-1", ADOPTED) is None
+
+
+def test_deleting_an_adopted_integration_releases_it() -> None:
+    """Nothing is sent, and the user is told that it stays."""
+    offline = Offline()
+
+    offline.core.delete("id-1", ADOPTED)
+
+    assert offline.told == [f"note: {NAMED} was adopted, so it is released and stays as it is at Justt."]
+
+
+@pytest.mark.parametrize(
+    "olds",
+    [RECORDED, {**RECORDED, "adoptId": "id-2"}, {**without(ADOPTED, "integrationId"), "adoptId": "id-2"}],
+    ids=["released", "another id", "no id"],
+)
+def test_deleting_what_is_not_adopted_deactivates_it(olds: dict[str, Any]) -> None:
+    """After the release it is deactivated, and only the record's very own id keeps it from that."""
+    scripted = Scripted([httpx.Response(200)])
+
+    scripted.core.delete("id-1", olds)
+
+    assert scripted.methods == ["DELETE"]
+
+
+def test_forced_replacement_of_an_adopted_integration_harms_nothing() -> None:
+    """Where the engine skips diff, the same integration is adopted again, and the old record is only released."""
+    scripted = Scripted([record("PENDING")])
+    core = scripted.core
+
+    made, _ = core.create(ADOPTING)
+    core.delete("id-1", ADOPTED)
+
+    assert made == "id-1"
+    assert scripted.methods == ["GET"]
+
+
+def test_undo_does_nothing_to_an_adopted_integration() -> None:
+    """It was there before, so nothing is left behind when the engine leaves during the adoption."""
+    offline = Offline()
+
+    offline.core.undo("id-1", ADOPTED)
+
+    assert offline.told == []
+
+
+def test_undo_deactivates_at_once_what_was_created_for_nobody() -> None:
+    """The recorded policy is for an integration that was in use; one that no state knows stops now, and it is told."""
+    scripted = Scripted([httpx.Response(200)])
+
+    scripted.core.undo("id-1", {**RECORDED, "deactivation": {"afterDays": 7}})
+
+    assert scripted.methods == ["DELETE"]
+    assert b'"deactivationDate":"2027-01-15T08:00:00Z"' in scripted.requests[0].content
+    assert scripted.told == [f"note: the engine left while {NAMED} was created, so it was deactivated again."]
+
+
+def test_undo_that_fails_says_so_and_raises_nothing() -> None:
+    """Nobody is left to catch an error, so what stays behind is told with the reason."""
+    scripted = Scripted([refusal(403, "no")])
+
+    scripted.core.undo("id-1", RECORDED)
+
+    (told,) = scripted.told
+    assert told.startswith(
+        f"warning: the engine left while {NAMED} was created, so no state knows of it, and it could not be deactivated "
+        f"again: deactivating {NAMED}: Justt answered 403: no (errorId e-1). "
+    )
+    assert told.endswith(" Have it deactivated at Justt.")

@@ -1,0 +1,1150 @@
+"""Creating exactly once: the real `Creator` and client before a scripted vendor in memory; no second really passes.
+
+`test_creation_model.py` runs every interleaving of a small case; here are the sizes, shapes, moments and words.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+import httpx
+import pytest
+
+from pulumi_justt.client import JusttClient
+from pulumi_justt.creation import MOST_PAGES, Creator, _Account
+from pulumi_justt.errors import AmbiguousCreate, JusttError, Misunderstood, Refused, StateConflict, Unreachable
+from pulumi_justt.limiter import RateLimiter
+from pulumi_justt.models import RemoteRecord
+from pulumi_justt.retry import RetryPolicy
+from pulumi_justt.settings import Settings
+from test_client import inputs_of
+from test_limiter import Time
+
+SECONDS = 30.0
+"""The time-out of a request, and so the least settle delay."""
+
+PATIENCE = 20.0
+"""Real seconds after which a test has failed; nothing ever takes them."""
+
+Policy = Literal["refuse", "adopt"]
+POLICIES: tuple[Policy, ...] = ("refuse", "adopt")
+
+BEFORE = "reset before the commit"
+AFTER = "time-out after the commit"
+LOST_BEFORE = (BEFORE, "5xx before the commit")
+LOST_AFTER = (AFTER, "5xx after the commit", "empty 201", "HTML for a 201", "201 without an id")
+
+_T = TypeVar("_T")
+
+CROWD = [f"shop-{number}" for number in range(16)]
+
+WARNING = "Do not simply run again"
+
+
+def ambiguous_answer(fate: str) -> httpx.Response:
+    """Return, or raise, what a lost POST brings."""
+    if fate in (BEFORE, AFTER):
+        raise (httpx.ReadError if fate == BEFORE else httpx.ReadTimeout)("lost")
+    if fate.startswith("5xx"):
+        return httpx.Response(502, json={"status": 502, "message": "bad gateway", "errorId": "err-7"})
+    bodies = {"empty 201": b"", "HTML for a 201": b"<html>", "201 without an id": b'{"ok": true}'}
+    return httpx.Response(201, content=bodies[fate])
+
+
+@dataclass
+class Vendor:
+    """An account list and a POST, with a fate for each POST, and a hook for whoever else is at work.
+
+    Args:
+        moment: The time at which things happen.
+        enveloped: Whether lists come as `{status, message, hasMore, data}`.
+        newest_first: The order of lists.
+        fates: What becomes of the POSTs for an external identifier, one after the other; then they are answered.
+        default_account: The account that a request without the header acts on.
+    """
+
+    moment: Time = field(default_factory=Time)
+    enveloped: bool = False
+    newest_first: bool = False
+    fates: dict[str, list[str]] = field(default_factory=dict)
+    default_account: str | None = None
+    records: list[dict[str, Any]] = field(default_factory=list)
+    journal: list[tuple[str, str, float]] = field(default_factory=list)
+    """What was asked for: `list` with the account and page, or `post` with the external identifier; and when."""
+    on_request: Callable[[str, str], object] = lambda _, __: None
+    on_commit: Callable[[str], object] = lambda _: None
+    on_list: Callable[[int], httpx.Response | None] = lambda _: None
+
+    def __post_init__(self) -> None:
+        """Make what its threads share."""
+        self._lock = threading.RLock()
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer one request."""
+        account = request.headers.get("reference-account-id", self.default_account)
+        if request.method == "GET":
+            page = int(request.url.params["page"])
+            with self._lock:
+                self._note("list", f"{account}/{page}")
+                return self.on_list(page) or self._list(account, page, int(request.url.params["limit"]))
+        body = json.loads(request.content)
+        name = body["externalIdentifier"]
+        with self._lock:
+            self._note("post", name)
+            fate = self.fates[name].pop(0) if self.fates.get(name) else "answered"
+            refused = fate.startswith("4")
+            if not refused and fate not in LOST_BEFORE:
+                made = self.make(name, body["source"], account)
+        self.on_commit(name)
+        if refused:
+            return httpx.Response(int(fate), json={"status": int(fate), "message": "no", "errorId": "err-4"})
+        if fate != "answered":
+            return ambiguous_answer(fate)
+        return httpx.Response(201, json={"integrationId": made})
+
+    def make(self, name: str, source: str = "stripe", account: str | None = None, status: str = "PENDING") -> str:
+        """Create an integration, for us or for somebody else, and return its id."""
+        with self._lock:
+            made = f"int-{len(self.records)}"
+            self.records.append({"integrationId": made, "source": source, "status": status, "by": (name, account)})
+        return made
+
+    def made_by(self, name: str) -> list[str]:
+        """Return the ids that were made under an external identifier."""
+        return [record["integrationId"] for record in self.records if record["by"][0] == name]
+
+    @property
+    def asked(self) -> list[str]:
+        """Return what was asked for, in order: `list` or `post`, pages of one pass taken together."""
+        return [kind for kind, what, _ in self.journal if kind == "post" or what.endswith("/1")]
+
+    def _note(self, kind: str, what: str) -> None:
+        self.on_request(kind, what)
+        self.journal.append((kind, what, self.moment()))
+
+    def _list(self, account: str | None, page: int, limit: int) -> httpx.Response:
+        fields = ("integrationId", "source", "status")
+        mine = [{name: each[name] for name in fields} for each in self.records if each["by"][1] == account]
+        if self.newest_first:
+            mine.reverse()
+        found = mine[(page - 1) * limit : page * limit]
+        if not self.enveloped:
+            return httpx.Response(200, json=found)
+        return httpx.Response(
+            200, json={"status": 200, "message": "OK", "hasMore": page * limit < len(mine), "data": found}
+        )
+
+
+@dataclass
+class Process:
+    """A `Creator` with its client before a vendor, and what it told."""
+
+    vendor: Vendor
+    policy: Policy = "refuse"
+    told: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Start with nothing created."""
+        moment = self.vendor.moment
+        self.client = JusttClient(
+            Settings.load({"apiKey": "bearer-key", "baseUrl": "http://127.0.0.1:9"}, {}),
+            transport=httpx.MockTransport(self.vendor),
+            limiter=RateLimiter(1_000_000, clock=moment, sleep=moment.sleep),
+            clock=moment,
+            sleep=moment.sleep,
+            uniform=lambda: 0.0,
+        )
+        self.creator = Creator(lambda: self.client, adopts=self.policy == "adopt", tell=self.told.append)
+
+    def create(self, name: str, source: str = "stripe", account: str | None = None) -> str:
+        """Create an integration, and return its id."""
+        return self._record(name, source, account).integration_id
+
+    def outcome(self, name: str, source: str = "stripe", account: str | None = None) -> str | JusttError:
+        """Return the id of a new integration, or the error."""
+        try:
+            return self.create(name, source, account)
+        except JusttError as error:
+            return error
+
+    def error(self, name: str, source: str = "stripe", account: str | None = None) -> AmbiguousCreate:
+        """Return the error of a create that is left in doubt."""
+        with pytest.raises(AmbiguousCreate) as raised:
+            self.create(name, source, account)
+        assert raised.value.__suppress_context__ or raised.value.__context__ is None
+        return raised.value
+
+    def at_once(self, sources: Mapping[str, str]) -> dict[str, str | JusttError]:
+        """Create all of *sources* by name, with the POSTs of all in flight before one of them is answered."""
+        together = threading.Barrier(len(sources))
+        waited: set[str] = set()
+
+        def wait(name: str) -> None:
+            if name not in waited:
+                waited.add(name)
+                together.wait(PATIENCE)
+
+        self.vendor.on_commit = wait
+        with ThreadPoolExecutor(len(sources)) as pool:
+            return dict(zip(sources, pool.map(self.outcome, sources, sources.values()), strict=True))
+
+    def _record(self, name: str, source: str, account: str | None) -> RemoteRecord:
+        inputs = inputs_of(externalIdentifier=name, source=source, referenceAccountId=account)
+        return self.creator.create(inputs)
+
+    @property
+    def account(self) -> _Account:
+        """What is known of the account that has no name."""
+        return self.creator._account(None)
+
+
+class Noticed(threading.Condition):
+    """A condition that lets a test know when somebody is about to wait for it."""
+
+    def __init__(self, on_wait: Callable[[], object]) -> None:
+        super().__init__()
+        self._on_wait = on_wait
+
+    def wait_for(self, predicate: Callable[[], _T], timeout: float | None = None) -> _T:
+        """Wait, and say so before."""
+        if not predicate():
+            self._on_wait()
+        return super().wait_for(predicate, timeout)
+
+
+def assert_all_accounted_for(vendor: Vendor, outcomes: Mapping[str, str | JusttError]) -> None:
+    """Assert that each integration of ours is in one resource, or named in the error of its own create."""
+    ids = [each for each in outcomes.values() if isinstance(each, str)]
+    assert len(set(ids)) == len(ids)
+    for name, outcome in outcomes.items():
+        made = vendor.made_by(name)
+        assert len(made) <= 1
+        if isinstance(outcome, str):
+            assert made == [outcome]
+        else:
+            assert WARNING in str(outcome)
+            assert all(each in str(outcome) for each in made)
+
+
+# One create, one lost answer
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("fate", LOST_BEFORE)
+def test_lost_before_the_commit_is_sent_once_more(policy: Policy, fate: str) -> None:
+    """What is nowhere to be found did not happen: one more POST, and one integration."""
+    vendor = Vendor(fates={"a": [fate]})
+    process = Process(vendor, policy)
+    vendor.make("old")
+
+    made = process.create("a")
+
+    assert vendor.made_by("a") == [made]
+    before = ["list", "list"] if policy == "adopt" else ["list"]
+    assert vendor.asked == [*before, "post", "list", "list", "post"]
+    assert process.told == []
+
+
+@pytest.mark.parametrize("fate", LOST_AFTER)
+def test_lost_after_the_commit_is_refused(fate: str) -> None:
+    """The error names the candidate, gives the line to add, and warns; nothing is sent again."""
+    vendor = Vendor(fates={"a": [fate]})
+    vendor.make("old")
+
+    text = str(Process(vendor).error("a"))
+
+    (made,) = vendor.made_by("a")
+    assert text.startswith("creating the stripe integration 'a': ")
+    assert (" (errorId err-7)" in text) == fate.startswith("5xx")
+    assert text.endswith(
+        f"It may be one of the new integrations of that source: {made} (PENDING). Do not simply run again, which would "
+        f'create a second one. If Justt shows that one of them is yours, add adopt_id="{made}" (its id) to the '
+        "resource, or, if an existing resource was being replaced, have that one deactivated there; if one is nobody's, "
+        "have it deactivated too. Then run `pulumi up`."
+    )
+    assert vendor.asked == ["list", "post", "list", "list"]
+
+
+@pytest.mark.parametrize("fate", LOST_AFTER)
+def test_lost_after_the_commit_is_adopted(fate: str) -> None:
+    """With `adopt` the only candidate is taken over, with a warning that names it."""
+    vendor = Vendor(fates={"a": [fate]})
+    process = Process(vendor, "adopt")
+    vendor.make("old")
+
+    made = process.create("a")
+
+    assert vendor.made_by("a") == [made]
+    (told,) = process.told
+    assert told.startswith("warning: creating the stripe integration 'a': ")
+    assert told.endswith(
+        f"; adopted {made}, the only new integration of the account, because justt:onAmbiguousCreate is adopt."
+    )
+    assert vendor.asked == ["list", "list", "post", "list", "list"]
+
+
+def test_adopted_is_what_the_list_says() -> None:
+    """The record that was taken over has the status of the list, not an assumed one."""
+    vendor = Vendor(fates={"a": [AFTER]})
+    process = Process(vendor, "adopt")
+    vendor.on_commit = lambda _: vendor.records[0].update(status="SUCCESSFUL")
+
+    assert process._record("a", "stripe", None).status == "SUCCESSFUL"
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_repeated_and_lost_again_before_the_commit(policy: Policy) -> None:
+    """There is no third POST: nothing is listed, but what was lost may still turn up, so the error warns."""
+    vendor = Vendor(fates={"a": [BEFORE, "5xx before the commit"]})
+    process = Process(vendor, policy)
+
+    text = str(process.error("a"))
+
+    assert "Justt answered 502: bad gateway (errorId err-7). " in text
+    assert text.endswith(
+        "It may exist all the same, although no new integration of that source is listed. Do not simply run again: "
+        "look at Justt after some minutes, have it deactivated there if it turned up, and then run `pulumi up`."
+    )
+    assert vendor.asked[-6:] == ["post", "list", "list", "post", "list", "list"]
+    assert vendor.records == []
+
+
+def test_repeated_and_lost_after_the_commit_is_refused() -> None:
+    """The second POST is in doubt as the first one was."""
+    vendor = Vendor(fates={"a": [BEFORE, AFTER]})
+
+    assert 'adopt_id="int-0"' in str(Process(vendor).error("a"))
+
+
+def test_repeated_and_lost_after_the_commit_is_adopted() -> None:
+    """The only candidate of a second POST is taken over as that of a first one is."""
+    vendor = Vendor(fates={"a": [BEFORE, AFTER]})
+    process = Process(vendor, "adopt")
+
+    assert [process.create("a")] == vendor.made_by("a")
+    assert len(process.told) == 1
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_late_commit_of_the_first_is_named_beside_the_second(policy: Policy) -> None:
+    """Where the vendor commits the first POST when nobody waits any more, both are named."""
+    vendor = Vendor(fates={"a": [BEFORE, AFTER]})
+    posts = itertools.count()
+    vendor.on_commit = lambda name: vendor.make(name) if next(posts) == 1 else None
+
+    text = str(Process(vendor, policy).error("a"))
+
+    assert vendor.made_by("a") == ["int-0", "int-1"]
+    assert "int-0 (PENDING), int-1 (PENDING)" in text
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_repeated_and_refused_still_warns(policy: Policy) -> None:
+    """A refusal of the second POST may mean that the first one did happen: nobody is told that nothing was created."""
+    vendor = Vendor(fates={"a": [BEFORE, "409"]})
+
+    process = Process(vendor, policy)
+
+    text = str(process.error("a"))
+
+    assert text == (
+        "creating the stripe integration 'a': the connection broke (ReadError); sent once more: Justt answered 409: no "
+        "(errorId err-4). It may exist all the same, although no new integration of that source is listed. Do not "
+        "simply run again: look at Justt after some minutes, have it deactivated there if it turned up, and then run "
+        "`pulumi up`."
+    )
+    assert process.account.doubts != []
+
+
+def test_refused_at_once_is_no_doubt() -> None:
+    """A first POST that is refused is an error like any other, and costs no list after it."""
+    vendor = Vendor(fates={"a": ["400"]})
+    process = Process(vendor)
+
+    with pytest.raises(Refused, match="Nothing was created"):
+        process.create("a")
+
+    assert vendor.asked == ["list", "post"]
+    assert process.account.doubts == []
+
+
+# What `adopt` does not take over
+
+
+def somebody_else(*sources: str, status: str = "PENDING") -> Callable[[Vendor], None]:
+    """Return a writer that creates integrations while the first POST is on its way."""
+
+    def prepare(vendor: Vendor) -> None:
+        def write(name: str) -> None:
+            if name == "a":
+                for source in sources:
+                    vendor.make("somebody else", source, status=status)
+
+        vendor.on_commit = write
+
+    return prepare
+
+
+@pytest.mark.parametrize(
+    ("prepare", "named"),
+    [
+        pytest.param(somebody_else("stripe"), ["int-0", "int-1"], id="two candidates"),
+        pytest.param(somebody_else("adyen"), ["int-0"], id="another one of another source"),
+        pytest.param(somebody_else("adyen", "stripe"), ["int-0", "int-2"], id="another of each source"),
+    ],
+)
+def test_adopt_is_refused_where_something_else_is_new(prepare: Callable[[Vendor], None], named: list[str]) -> None:
+    """A second new integration means a second writer, and then nothing can be told apart."""
+    vendor = Vendor(fates={"a": [AFTER]})
+    prepare(vendor)
+    process = Process(vendor, "adopt")
+
+    text = str(process.error("a"))
+
+    assert ", ".join(f"{each} (PENDING)" for each in named) in text
+    assert process.told == []
+
+
+def test_adopt_is_refused_for_an_inactive_candidate() -> None:
+    """What was deactivated meanwhile never comes back, so it is named and not taken over."""
+    vendor = Vendor(fates={"a": [AFTER]})
+    vendor.on_commit = lambda _: vendor.records[0].update(status="INACTIVE")
+    process = Process(vendor, "adopt")
+
+    assert "int-0 (INACTIVE)" in str(process.error("a"))
+    assert process.told == []
+
+
+def test_adopt_is_refused_after_a_doubt_that_was_refused() -> None:
+    """A create that was refused stays in doubt: its integration may turn up as the candidate of another one."""
+    vendor = Vendor(fates={"a": [BEFORE, BEFORE], "b": [AFTER]})
+    process = Process(vendor, "adopt")
+    process.error("a")
+
+    assert "int-0 (PENDING)" in str(process.error("b"))
+    assert process.told == []
+
+
+def test_adopt_is_refused_after_a_doubt_that_was_repeated() -> None:
+    """A create that succeeded by its second POST stays in doubt too: the first one may still be committed."""
+    vendor = Vendor(fates={"a": [BEFORE], "b": [AFTER]})
+    process = Process(vendor, "adopt")
+    process.create("a")
+
+    assert "int-1 (PENDING)" in str(process.error("b"))
+    assert process.told == []
+
+
+def test_adopt_goes_on_after_one_that_was_adopted() -> None:
+    """A doubt that ended in an adoption is none any more, and its id is no candidate of the next one."""
+    vendor = Vendor(fates={"a": [AFTER], "b": [AFTER]})
+    process = Process(vendor, "adopt")
+
+    assert [process.create("a")] == vendor.made_by("a")
+    assert [process.create("b")] == vendor.made_by("b")
+    assert len(process.told) == 2
+
+
+def test_adopt_is_refused_while_another_is_in_doubt() -> None:
+    """Of two that lost their answers at once neither is taken over, whatever their sources."""
+    for sources in ({"a": "stripe", "b": "stripe"}, {"a": "stripe", "b": "adyen"}):
+        vendor = Vendor(fates={"a": [AFTER], "b": [AFTER]})
+        process = Process(vendor, "adopt")
+
+        outcomes = process.at_once(sources)
+
+        assert all(isinstance(each, AmbiguousCreate) for each in outcomes.values())
+        assert_all_accounted_for(vendor, outcomes)
+        assert process.told == []
+
+
+def test_adopt_is_refused_while_another_is_in_doubt_under_the_account_s_other_name() -> None:
+    """A request without an account may act on the same one as a request that names it: a doubt there counts as well."""
+    vendor = Vendor(fates={"a": [BEFORE, BEFORE], "b": [AFTER]}, default_account="acc_1")
+    process = Process(vendor, "adopt")
+    process.error("a", account=None)
+
+    assert "int-0 (PENDING)" in str(process.error("b", account="acc_1"))
+    assert process.told == []
+
+
+def test_candidate_of_another_name_of_the_account_is_not_swapped() -> None:
+    """A create under one name of an account waits for a POST under its other name, and does not take that one's id."""
+    vendor = Vendor(fates={"a": [BEFORE]}, default_account="acc_1")
+    process = Process(vendor, "adopt")
+    process.create("first", account="acc_1")
+    committed, go_on = threading.Event(), threading.Event()
+    for name in (None, "acc_1"):
+        vars(process.creator._account(name).gate)["_changed"] = Noticed(go_on.set)
+
+    def hold(name: str) -> None:
+        if name == "b":
+            committed.set()
+            assert go_on.wait(PATIENCE)
+
+    vendor.on_commit = hold
+    with ThreadPoolExecutor(1) as pool:
+        b = pool.submit(process.outcome, "b", "stripe", "acc_1")
+        assert committed.wait(PATIENCE)
+        a = process.outcome("a")
+        go_on.set()
+
+    assert [a] == vendor.made_by("a")
+    assert [b.result(PATIENCE)] == vendor.made_by("b")
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_what_adopt_id_took_is_no_candidate(policy: Policy) -> None:
+    """An integration that another resource of this run adopted by its id is accounted for."""
+    vendor = Vendor(fates={"a": [BEFORE]})
+    process = Process(vendor, policy)
+    vendor.on_commit = lambda _: None if vendor.records else process.creator.claim(vendor.make("new"), "adopting it")
+
+    assert [process.create("a")] == vendor.made_by("a")
+    assert process.told == []
+
+
+def test_adopt_is_refused_for_what_was_claimed_at_the_last_moment() -> None:
+    """Between the list and the decision another resource may adopt the candidate by its id; the first one has it."""
+    vendor = Vendor(fates={"a": [AFTER]})
+    process = Process(vendor, "adopt")
+    given_back = itertools.count()
+
+    class Sly:
+        """A lock after whose second use from now on another thread gets the id first."""
+
+        def __enter__(self) -> None:
+            """Take it."""
+
+        def __exit__(self, *_: object) -> None:
+            """Give it back."""
+            if next(given_back) == 1:
+                process.creator._claimed.add("int-0")
+
+    vars(process.creator)["_lock"] = Sly()
+
+    with pytest.raises(JusttError, match="integration int-0 belongs to another resource of this run already"):
+        process.create("a")
+
+    assert process.told == []
+
+
+# Lists: shapes, orders, lengths, shifts
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("fate", [BEFORE, AFTER])
+@pytest.mark.parametrize("enveloped", [False, True], ids=["array", "envelope"])
+@pytest.mark.parametrize("newest_first", [False, True], ids=["oldest first", "newest first"])
+@pytest.mark.parametrize("size", [0, 99, 100, 101, 250])
+def test_every_kind_of_list(policy: Policy, fate: str, enveloped: bool, newest_first: bool, size: int) -> None:
+    """Whatever the envelope, the order and the number of pages, what is new is found, and only that."""
+    vendor = Vendor(fates={"a": [fate]}, enveloped=enveloped, newest_first=newest_first)
+    for number in range(size):
+        vendor.make(f"old-{number}")
+    process = Process(vendor, policy)
+
+    outcome = process.outcome("a")
+
+    (made,) = vendor.made_by("a")
+    if fate == BEFORE or policy == "adopt":
+        assert outcome == made
+    else:
+        assert f"that source: {made} (PENDING). " in str(outcome)
+
+
+def test_pages_of_one_pass() -> None:
+    """Pages are asked for one after the other, and a bare array ends with the first short one, an envelope at once."""
+    for enveloped, pages in ((False, ["1", "2", "3"]), (True, ["1", "2"])):
+        vendor = Vendor(enveloped=enveloped)
+        for number in range(200):
+            vendor.make(f"old-{number}")
+
+        Process(vendor).create("a")
+
+        assert [what.rpartition("/")[2] for kind, what, _ in vendor.journal if kind == "list"] == pages
+
+
+def shifting(vendor: Vendor, times: int) -> None:
+    """Let somebody else create an integration of another source at each request for a second page, some times."""
+    left = itertools.count(times, -1)
+    vendor.on_request = lambda kind, what: (
+        vendor.make("somebody else", "adyen") if kind == "list" and what.endswith("/2") and next(left) > 0 else None
+    )
+
+
+@pytest.mark.parametrize("newest_first", [False, True], ids=["oldest first", "newest first"])
+def test_pages_that_shift_are_read_until_two_passes_agree(newest_first: bool) -> None:
+    """New integrations shift the pages of a pass under way; once two passes agree, the list counts."""
+    vendor = Vendor(fates={"a": [BEFORE]}, newest_first=newest_first)
+    for number in range(150):
+        vendor.make(f"old-{number}")
+    process = Process(vendor)
+    vendor.on_commit = lambda name: shifting(vendor, 2) if name == "a" else None
+
+    made = process.create("a")
+
+    assert vendor.made_by("a") == [made]
+    assert 2 < vendor.asked.count("list") - 1 <= 5
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("fate", [BEFORE, AFTER])
+def test_passes_that_never_agree_prove_nothing(policy: Policy, fate: str) -> None:
+    """An account that changes during each pass is neither repeated in nor adopted from, after five passes."""
+    vendor = Vendor(fates={"a": [fate]}, newest_first=True)
+    for number in range(150):
+        vendor.make(f"old-{number}")
+    process = Process(vendor, policy)
+    vendor.on_commit = lambda _: shifting(vendor, 1000)
+
+    text = str(process.error("a"))
+
+    assert "(the account's list was too long, or changed while it was read, to be sure of it)" in text
+    assert all(each in text for each in vendor.made_by("a"))
+    assert vendor.asked[vendor.asked.index("post") :] == ["post", *["list"] * 5]
+    assert process.told == []
+
+
+@pytest.mark.parametrize("fate", [BEFORE, AFTER])
+def test_list_before_that_never_agrees_proves_nothing(fate: str) -> None:
+    """With `adopt` the list before has to be read until two passes agree too, or nothing can be new for sure."""
+    vendor = Vendor(fates={"a": [fate]}, newest_first=True)
+    for number in range(150):
+        vendor.make(f"old-{number}")
+    process = Process(vendor, "adopt")
+    shifting(vendor, 1000)
+
+    def stop(_: str) -> None:
+        vendor.on_request = lambda _, __: None
+
+    vendor.on_commit = stop
+
+    assert "to be sure of it" in str(process.error("a"))
+    assert vendor.asked == [*["list"] * 5, "post", "list", "list"]
+
+
+def test_record_that_hides_from_one_pass_is_still_found() -> None:
+    """What a pass missed because the pages moved is found by the next one, so that nothing is sent twice."""
+    vendor = Vendor(fates={"a": [AFTER]})
+    for number in range(150):
+        vendor.make(f"old-{number}")
+    passes = itertools.count()
+
+    def hide(page: int) -> httpx.Response | None:
+        if page == 2 and next(passes) == 1:
+            return httpx.Response(200, json=[])
+        return None
+
+    vendor.on_list = hide
+
+    assert "int-150 (PENDING)" in str(Process(vendor).error("a"))
+    assert vendor.asked == ["list", "post", "list", "list", "list"]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("fate", [BEFORE, AFTER])
+@pytest.mark.parametrize("enveloped", [False, True], ids=["array", "envelope"])
+def test_account_beyond_the_page_bound_proves_nothing(policy: Policy, fate: str, enveloped: bool) -> None:
+    """Of more than 100 pages 100 are read; a create works, but a lost one is neither repeated nor adopted."""
+    vendor = Vendor(fates={"a": [fate]}, enveloped=enveloped, newest_first=True)
+    vendor.records = [
+        {"integrationId": f"int-{number}", "source": "stripe", "status": "PENDING", "by": ("old", None)}
+        for number in range(10_001)
+    ]
+    process = Process(vendor, policy)
+
+    assert [process.create("z")] == vendor.made_by("z")
+    assert sum(kind == "list" for kind, _, _ in vendor.journal) == MOST_PAGES == 100
+    text = str(process.error("a"))
+
+    assert "(the account's list was too long, or changed while it was read, to be sure of it)" in text
+    assert all(each in text for each in vendor.made_by("a"))
+    assert vendor.asked == ["list", "post", "post", "list"]
+    assert process.told == []
+
+
+def test_account_of_exactly_the_page_bound_is_whole_where_the_vendor_says_so() -> None:
+    """`hasMore: false` on the 100th page ends the list; a bare array of as many full pages says nothing of its end."""
+    texts = []
+    for enveloped in (True, False):
+        vendor = Vendor(fates={"a": [BEFORE]}, enveloped=enveloped)
+        vendor.records = [
+            {"integrationId": f"int-{number}", "source": "stripe", "status": "PENDING", "by": ("old", None)}
+            for number in range(10_000)
+        ]
+        texts.append(str(Process(vendor).outcome("a")))
+
+    assert texts[0] == "int-10000"
+    assert WARNING in texts[1]
+
+
+def test_pages_that_do_not_move_on_prove_nothing() -> None:
+    """A server that gives the same full page for every number is not asked for a hundred, and is not believed."""
+    vendor = Vendor(fates={"a": [BEFORE]})
+    full = [{"integrationId": f"x-{number}", "source": "stripe", "status": "PENDING"} for number in range(100)]
+    vendor.on_list = lambda _: httpx.Response(200, json=full)
+
+    assert "to be sure of it" in str(Process(vendor).error("a"))
+    assert [what for kind, what, _ in vendor.journal if kind == "list"] == ["None/1", "None/2"] * 2
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(403, json={"message": "no"}), httpx.Response(200, json={"a": 1})])
+def test_list_that_cannot_be_read_before_keeps_the_post_back(answer: httpx.Response) -> None:
+    """Without a list before it, a lost create could not be resolved: so nothing is posted, and the error says when."""
+    vendor = Vendor()
+    vendor.on_list = lambda _: answer
+    process = Process(vendor)
+
+    with pytest.raises((Refused, Misunderstood)) as raised:
+        process.create("a")
+
+    assert str(raised.value).startswith("creating the stripe integration 'a', listing the account before it: Justt ")
+    assert "post" not in vendor.asked
+
+
+def test_list_before_is_tried_again_by_the_next_create() -> None:
+    """A list that failed is not remembered as an empty one."""
+    vendor = Vendor(fates={"b": [AFTER]})
+    vendor.make("old")
+    process = Process(vendor)
+    vendor.on_list = lambda _: httpx.Response(403, json={})
+    assert isinstance(process.outcome("a"), Refused)
+    vendor.on_list = lambda _: None
+
+    text = str(process.error("b"))
+
+    assert "that source: int-1 (PENDING). " in text
+
+
+def test_list_that_never_comes_fails_all_who_wait_for_it() -> None:
+    """During an outage sixteen creates end when the first one's list has failed, and don't fail one after the other."""
+    vendor = Vendor()
+    process = Process(vendor)
+    arrived = threading.Semaphore(0)
+    lock = process.account.snapshot_lock
+
+    class Counted:
+        """The lock of the list before, which tells who comes for it."""
+
+        def __enter__(self) -> None:
+            """Take it."""
+            arrived.release()
+            lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            """Give it back."""
+            lock.release()
+
+    vars(process.account)["snapshot_lock"] = Counted()
+
+    def hang(_: int) -> httpx.Response:
+        if len(vendor.journal) == 1:
+            assert all(arrived.acquire(timeout=PATIENCE) for _ in CROWD)
+        vendor.moment.sleep(SECONDS)
+        raise httpx.ReadTimeout("silent")
+
+    vendor.on_list = hang
+    with ThreadPoolExecutor(len(CROWD)) as pool:
+        outcomes = list(pool.map(process.outcome, CROWD))
+
+    assert all(isinstance(each, Unreachable) for each in outcomes)
+    assert vendor.moment() <= 2 * RetryPolicy().deadline
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("fate", [BEFORE, AFTER])
+@pytest.mark.parametrize("page", [1, 2])
+def test_list_that_cannot_be_read_afterwards_is_told_with_the_warning(policy: Policy, fate: str, page: int) -> None:
+    """The error says that the outcome could not be found out, why not, and still warns; nothing is sent again."""
+    vendor = Vendor(fates={"a": [fate]})
+    for number in range(100):
+        vendor.make(f"old-{number}")
+    refusal = httpx.Response(403, json={"message": "key revoked", "errorId": "err-9"})
+
+    def revoke(_: str) -> None:
+        vendor.on_list = lambda asked: refusal if asked == page else None
+
+    vendor.on_commit = revoke
+    process = Process(vendor, policy)
+
+    text = str(process.error("a"))
+
+    assert text.startswith("creating the stripe integration 'a': ")
+    assert "listing the account after it: Justt answered 403: key revoked (errorId err-9). " in text
+    assert "It may exist, and that could not be found out (" in text
+    assert WARNING in text
+    assert vendor.asked.count("post") == 1
+    assert process.told == []
+
+
+def test_list_that_cannot_be_read_after_the_second_post_is_told_of_that_one() -> None:
+    """What is said of a create that was lost twice is what the second loss brought."""
+    vendor = Vendor(fates={"a": [BEFORE, "5xx after the commit"]})
+    posts = itertools.count()
+
+    def break_down(_: str) -> None:
+        if next(posts) == 1:
+            vendor.on_list = lambda _: httpx.Response(503)
+
+    vendor.on_commit = break_down
+
+    error = Process(vendor).error("a")
+
+    assert error.error_id == "err-7"
+    assert "that could not be found out (" in str(error)
+    assert WARNING in str(error)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_list_before_is_read_once_for_each_account(policy: Policy) -> None:
+    """However many creates there are, each account is listed once; what one lists is nothing to another."""
+    vendor = Vendor(fates={"c": [AFTER]})
+    process = Process(vendor, policy)
+    passes = 2 if policy == "adopt" else 1
+
+    for number, account in enumerate(["acc_1", "acc_2", "acc_1", None, "acc_2"]):
+        process.create(f"shop-{number}", account=account)
+
+    asked = [what for kind, what, _ in vendor.journal if kind == "list"]
+    assert asked == [what for what in ("acc_1/1", "acc_2/1", "None/1") for _ in range(passes)]
+
+
+def test_threads_share_the_list_before() -> None:
+    """Creates that start at once wait for one list and do not read one each."""
+    vendor = Vendor()
+
+    Process(vendor).at_once({f"shop-{number}": "stripe" for number in range(16)})
+
+    assert vendor.asked == ["list", *["post"] * 16]
+
+
+# When
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_settle_delay_is_the_time_out_counted_from_the_loss(policy: Policy) -> None:
+    """The list after it is asked for no sooner than a time-out after the answer was lost, and no later."""
+    vendor = Vendor(fates={"a": [BEFORE, AFTER]})
+    lost: list[float] = []
+
+    def take(_: str) -> None:
+        vendor.moment.sleep(7.0)
+        lost.append(vendor.moment())
+
+    vendor.on_commit = take
+
+    Process(vendor, policy).outcome("a")
+
+    posts = [number for number, (kind, _, _) in enumerate(vendor.journal) if kind == "post"]
+    listed = [vendor.journal[number + 1] for number in posts]
+    assert [kind for kind, _, _ in listed] == ["list", "list"]
+    assert [when for _, _, when in listed] == [each + SECONDS for each in lost]
+
+
+def test_settle_delay_passes_once_for_those_that_were_lost_together() -> None:
+    """Each waits for its own loss, so that sixteen lost at once don't wait sixteen times."""
+    names = {f"shop-{number}": "stripe" for number in range(16)}
+    vendor = Vendor(fates={name: [AFTER] for name in names})
+
+    Process(vendor).at_once(names)
+
+    assert vendor.moment() == SECONDS
+
+
+def test_no_wait_where_the_delay_is_over() -> None:
+    """A resolution that had to wait for longer than the delay goes on at once, and never sleeps less than nothing."""
+    vendor = Vendor(fates={"a": [BEFORE], "b": [BEFORE]})
+    process = Process(vendor)
+    waits: list[float] = []
+    sleep = process.client.sleep
+
+    def note(seconds: float) -> None:
+        waits.append(seconds)
+        sleep(seconds)
+
+    process.client.sleep = note
+
+    process.at_once({"a": "stripe", "b": "adyen"})
+
+    assert sorted(waits) == [0.0, SECONDS]
+
+
+def test_resolution_waits_for_posts_in_flight_and_newcomers_wait_for_it() -> None:
+    """No list is read while a POST is in flight, and who comes later is sent after the resolution, not during it."""
+    vendor = Vendor(fates={"a": [BEFORE]})
+    process = Process(vendor)
+    process.create("first")
+    waiting = threading.Semaphore(0)
+    vars(process.account.gate)["_changed"] = Noticed(waiting.release)
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def hold(name: str) -> None:
+        if name == "slow":
+            arrived.set()
+            assert go_on.wait(PATIENCE)
+
+    vendor.on_commit = hold
+    with ThreadPoolExecutor(3) as pool:
+        slow = pool.submit(process.create, "slow")
+        assert arrived.wait(PATIENCE)
+        lost = pool.submit(process.create, "a")
+        assert waiting.acquire(timeout=PATIENCE), "the lost create does not wait for the POST in flight"
+        late = pool.submit(process.create, "late")
+        assert waiting.acquire(timeout=PATIENCE), "the newcomer does not wait"
+        during = [what for _, what, _ in vendor.journal]
+        go_on.set()
+        ids = [each.result(PATIENCE) for each in (slow, lost, late)]
+
+    assert during == ["None/1", "first", "slow", "a"]
+    assert [what for _, what, _ in vendor.journal] == [*during, "None/1", "None/1", "a", "late"]
+    assert ids == [*vendor.made_by("slow"), *vendor.made_by("a"), *vendor.made_by("late")]
+
+
+def test_newcomer_waits_for_a_resolution_under_way() -> None:
+    """A create that comes while a lost one is looked for is sent when that is decided."""
+    vendor = Vendor(fates={"a": [BEFORE]})
+    process = Process(vendor)
+    process.create("first")
+    waiting = threading.Semaphore(0)
+    vars(process.account.gate)["_changed"] = Noticed(waiting.release)
+    late: list[Future[str]] = []
+    with ThreadPoolExecutor(1) as pool:
+
+        def come(kind: str, _: str) -> None:
+            if kind == "list" and not late:
+                late.append(pool.submit(process.create, "late"))
+                assert waiting.acquire(timeout=PATIENCE), "the newcomer does not wait"
+
+        vendor.on_request = come
+        process.create("a")
+        late[0].result(PATIENCE)
+
+    assert [what for _, what, _ in vendor.journal] == ["None/1", "first", "a", "None/1", "None/1", "a", "late"]
+
+
+def test_error_of_one_leaves_the_way_open_for_others() -> None:
+    """A POST that is refused and a resolution that fails both leave the gate, or all others would hang."""
+    vendor = Vendor(fates={"a": ["400"], "b": [AFTER]})
+    process = Process(vendor)
+
+    assert isinstance(process.outcome("a"), Refused)
+    assert isinstance(process.outcome("b"), AmbiguousCreate)
+    assert [process.create("c")] == vendor.made_by("c")
+
+
+# Many at once
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("newest_first", [False, True], ids=["oldest first", "newest first"])
+@pytest.mark.parametrize(
+    ("lost", "others"),
+    [
+        pytest.param({"shop-3": BEFORE}, "stripe", id="one before"),
+        pytest.param({"shop-7": AFTER}, "stripe", id="one after"),
+        pytest.param({"shop-3": BEFORE, "shop-7": AFTER}, "stripe", id="one of each, one source"),
+        pytest.param({"shop-3": BEFORE, "shop-7": AFTER}, "adyen", id="one of each, two sources"),
+        pytest.param({"shop-3": AFTER, "shop-7": AFTER, "shop-9": BEFORE}, "adyen", id="three"),
+        pytest.param(dict.fromkeys(CROWD, BEFORE), "stripe", id="all before"),
+        pytest.param(dict.fromkeys(CROWD, AFTER), "stripe", id="all after"),
+        pytest.param(
+            {name: (BEFORE, AFTER)[number % 2] for number, name in enumerate(CROWD)}, "adyen", id="half and half"
+        ),
+    ],
+)
+def test_sixteen_at_once(policy: Policy, newest_first: bool, lost: dict[str, str], others: str) -> None:
+    """Of sixteen in flight, whichever are lost, each integration is in one resource or named in its own error."""
+    vendor = Vendor(fates={name: [fate] for name, fate in lost.items()}, newest_first=newest_first)
+    for number in range(120):
+        vendor.make(f"old-{number}")
+    process = Process(vendor, policy)
+    sources = {name: ("stripe", others)[number % 2] for number, name in enumerate(CROWD)}
+
+    outcomes = process.at_once(sources)
+
+    assert_all_accounted_for(vendor, outcomes)
+    assert {name for name, each in outcomes.items() if isinstance(each, JusttError)} <= lost.keys()
+    if policy == "adopt" and lost.keys() == {"shop-7"}:
+        assert len(process.told) == 1
+    else:
+        assert process.told == []
+        refused = {name for name, each in outcomes.items() if isinstance(each, JusttError)}
+        assert refused >= {name for name, fate in lost.items() if fate == AFTER}
+
+
+def test_one_of_each_source_is_told_apart_by_its_source() -> None:
+    """The one that was lost before is sent again although another source's was lost after: that is no candidate."""
+    vendor = Vendor(fates={"a": [BEFORE], "b": [AFTER]})
+
+    outcomes = Process(vendor).at_once({"a": "stripe", "b": "adyen"})
+
+    assert [outcomes["a"]] == vendor.made_by("a")
+    assert isinstance(outcomes["b"], AmbiguousCreate)
+
+
+def test_several_of_one_source_all_name_all_candidates() -> None:
+    """Nobody can tell which candidate is whose, so each error names them all, and none is sent again."""
+    vendor = Vendor(fates={"a": [BEFORE], "b": [AFTER], "c": [AFTER]})
+
+    outcomes = Process(vendor).at_once(dict.fromkeys("abc", "stripe"))
+
+    candidates = sorted([*vendor.made_by("b"), *vendor.made_by("c")])
+    for outcome in outcomes.values():
+        assert f"{candidates[0]} (PENDING), {candidates[1]} (PENDING)" in str(outcome)
+    assert vendor.made_by("a") == []
+
+
+# A second writer
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("fates", [[BEFORE], [AFTER], [BEFORE, BEFORE], [BEFORE, AFTER]], ids=" then ".join)
+@pytest.mark.parametrize("source", ["stripe", "adyen"])
+@pytest.mark.parametrize("turn", range(8))
+def test_second_writer_at_any_moment(policy: Policy, fates: list[str], source: str, turn: int) -> None:
+    """Whenever somebody else creates one, ours is in the state or named; `refuse` never takes theirs.
+
+    `adopt` takes theirs in one case: ours never happened, and theirs, of the same source, appeared between the list
+    before and the last one after, so that every answer is what it would be if theirs were ours.
+    """
+    vendor = Vendor(fates={"a": list(fates)})
+    process = Process(vendor, policy)
+    requests = itertools.count()
+    vendor.on_request = lambda _, __: vendor.make("somebody else", source) if next(requests) == turn else None
+
+    outcome = process.outcome("a")
+
+    ours, theirs = vendor.made_by("a"), vendor.made_by("somebody else")
+    assert len(ours) <= 1
+    if isinstance(outcome, str) and outcome in theirs:
+        assert (policy, ours, source) == ("adopt", [], "stripe")
+        # After the first of the two lists before it, which theirs must not be in.
+        assert turn >= 2
+        assert f"adopted {outcome}, " in process.told[0]
+    elif isinstance(outcome, str):
+        assert ours == [outcome]
+    else:
+        assert WARNING in str(outcome)
+        assert all(each in str(outcome) for each in ours)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_second_writer_between_all_requests(policy: Policy) -> None:
+    """In an account that somebody else never stops writing to, a create whose answer came is not disturbed."""
+    vendor = Vendor()
+    process = Process(vendor, policy)
+    vendor.on_request = lambda _, __: vendor.make("somebody else")
+
+    assert [process.create(name) for name in "abc"] == [vendor.made_by(name)[0] for name in "abc"]
+
+
+# One id in one resource
+
+
+def test_id_that_the_api_gives_twice_is_an_error() -> None:
+    """A vendor that takes a second create for the first one must not put one integration into two resources."""
+    vendor = Vendor()
+    process = Process(vendor)
+    process.client = JusttClient(
+        process.client.settings,
+        transport=httpx.MockTransport(
+            lambda request: (
+                httpx.Response(201, json={"integrationId": "int-1"})
+                if request.method == "POST"
+                else httpx.Response(200, json=[])
+            )
+        ),
+    )
+
+    assert process.create("a") == "int-1"
+    with pytest.raises(StateConflict) as conflict:
+        process.create("b")
+
+    assert str(conflict.value) == (
+        "creating the stripe integration 'b': integration int-1 belongs to another resource of this run already, and "
+        "one integration can be in one resource only. Remove one of the two resources, or give this one an external "
+        "identifier of its own."
+    )
+
+
+def test_id_that_the_api_gives_to_all_is_in_one_resource() -> None:
+    """Of sixteen that get one id at once, one has it."""
+    process = Process(Vendor())
+    vendor = process.vendor
+    vendor.make = lambda *_, **__: "int-1"  # type: ignore[method-assign] # a vendor that makes one for all
+
+    outcomes = process.at_once(dict.fromkeys(CROWD, "stripe"))
+
+    assert [each for each in outcomes.values() if isinstance(each, str)] == ["int-1"]
+    assert sum(isinstance(each, StateConflict) for each in outcomes.values()) == 15
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_id_that_was_there_before_is_an_error(policy: Policy) -> None:
+    """An id that stood in the list before is not new: it may be in a resource already, and goes into no second one."""
+    vendor = Vendor()
+    process = Process(vendor, policy)
+    old = vendor.make("old")
+    vendor.make = lambda *_, **__: old  # type: ignore[method-assign] # a vendor that takes it for the same one
+
+    with pytest.raises(JusttError, match=old):
+        process.create("a")
+
+
+def test_claim_is_for_one() -> None:
+    """Of threads that claim one id at once, one gets it, and each of the others is told what was tried."""
+    creator = Process(Vendor()).creator
+    started = threading.Barrier(16)
+
+    def claim(number: int) -> str:
+        started.wait(PATIENCE)
+        try:
+            creator.claim("int-1", f"trying {number}")
+        except StateConflict as conflict:
+            return str(conflict).partition(":")[0]
+        return ""
+
+    with ThreadPoolExecutor(16) as pool:
+        told = list(pool.map(claim, range(16)))
+
+    assert told.count("") == 1
+    assert all(each in ("", f"trying {number}") for number, each in enumerate(told))
+
+
+def test_second_post_that_brings_a_known_id_is_an_error() -> None:
+    """The rule holds for what a repeated POST brings as well."""
+    vendor = Vendor(fates={"b": [BEFORE]})
+    process = Process(vendor)
+    made = process.create("a")
+    vendor.make = lambda *_, **__: made  # type: ignore[method-assign] # a vendor that takes it for the same one
+
+    with pytest.raises(StateConflict, match=f"integration {made} belongs to another resource"):
+        process.create("b")
+
+
+def test_list_after_that_cannot_be_reached_is_told_with_the_warning() -> None:
+    """An outage that swallows the answer and all that follows leaves one error that warns and names the cause."""
+    vendor = Vendor(fates={"a": [AFTER]})
+
+    def go_down(_: str) -> None:
+        def refuse(_: int) -> httpx.Response:
+            raise httpx.ConnectError("down")
+
+        vendor.on_list = refuse
+
+    vendor.on_commit = go_down
+    process = Process(vendor)
+
+    text = str(process.error("a"))
+
+    assert "no connection (down)" in text
+    assert WARNING in text
+    with pytest.raises(Unreachable):
+        Process(vendor).create("b")

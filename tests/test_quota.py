@@ -1,0 +1,149 @@
+"""Several processes under one quota: each keeps to its own share, the sum does not, and all finish all the same.
+
+Processes are threads with a client and a limiter of their own, before one vendor that counts its 1,000 requests a
+minute and answers 429 beyond. Time is virtual: who sleeps is woken when nobody has anything to do before that.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from pulumi_justt.client import JusttClient
+from pulumi_justt.limiter import WINDOW_SECONDS
+from pulumi_justt.retry import RetryPolicy
+from pulumi_justt.settings import Settings
+from stepping import Stage, Worker
+
+QUOTA = 1_000
+SHARE = 950
+PROCESSES = 3
+THREADS = 16
+READS = 700
+TICK = 1 / 64
+"""Times are multiples of this, so that sums and differences of them are exact."""
+
+LATENCY = 4 * TICK
+
+
+@dataclass
+class Clock:
+    """A time that passes when everyone sleeps; whoever is to wake first goes on next."""
+
+    now: float = 0.0
+    wakes: dict[str, tuple[float, int]] = field(default_factory=dict)
+    slept: int = 0
+
+    def __post_init__(self) -> None:
+        """Make the stage on which everyone sleeps."""
+        self.stage = Stage(self._first)
+
+    def __call__(self) -> float:
+        """Give the present moment."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let others go on for so long."""
+        # Of those that are to wake at one moment, the one that fell asleep first wakes first.
+        self.slept += 1
+        ticks = math.ceil(seconds / TICK)
+        self.wakes[self.stage.current.name] = (self.now + ticks * TICK, self.slept)
+        self.stage.park("asleep")
+
+    def _first(self, parked: list[Worker]) -> Worker:
+        first = min(parked, key=lambda worker: self.wakes.get(worker.name, (0.0, 0)))
+        self.now = max(self.now, self.wakes.get(first.name, (0.0, 0))[0])
+        return first
+
+
+@dataclass
+class Vendor:
+    """Counts a minute's requests over all processes."""
+
+    clock: Clock
+    answered: deque[float] = field(default_factory=deque)
+    refused: int = 0
+    most: int = 0
+
+    def __call__(self, _: httpx.Request) -> httpx.Response:
+        """Answer, or refuse beyond the quota."""
+        self.clock.sleep(LATENCY)
+        now = self.clock()
+        while self.answered and now - self.answered[0] >= WINDOW_SECONDS:
+            self.answered.popleft()
+        if len(self.answered) >= QUOTA:
+            self.refused += 1
+            return httpx.Response(429, json={"message": "too many requests", "statusCode": 429})
+        self.answered.append(now)
+        self.most = max(self.most, len(self.answered))
+        return httpx.Response(200, json={"integrationId": "int-1", "source": "stripe", "status": "SUCCESSFUL"})
+
+
+def read_all(clock: Clock, vendor: Vendor, share: int, seed: int) -> int:
+    """Let each process read as much as it wants within its share, and return how many reads were answered."""
+    chance = random.Random(seed)  # noqa: S311 - jitter, the same in each run
+    settings = Settings.load(
+        {"apiKey": "bearer-key", "baseUrl": "http://127.0.0.1:9", "requestsPerMinute": str(share)}, {}
+    )
+    done = itertools.count()
+
+    def read(client: JusttClient, left: list[None]) -> None:
+        while left:
+            left.pop()
+            client.get_integration("int-1", tried="reading", account=None)
+            next(done)
+
+    works: dict[str, Callable[[], object]] = {}
+    for process in range(PROCESSES):
+        client = JusttClient(
+            settings, transport=httpx.MockTransport(vendor), clock=clock, sleep=clock.sleep, uniform=chance.random
+        )
+        left: list[None] = [None] * READS
+        works |= {f"{process}-{thread:02}": functools.partial(read, client, left) for thread in range(THREADS)}
+    clock.stage.run(works)
+    return next(done)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_processes_share_the_vendor_s_quota(seed: int, record_property: Callable[[str, object], None]) -> None:
+    """Three processes that want 2,100 reads at once all get them, within minutes, at a bounded number of 429s.
+
+    The bound: a thread has one request at a time, which is throttled at most nine times before its tenth try succeeds
+    or it fails, and the 2,100 requests exhaust the quota twice. So there are at most 2 * 3 * 16 * 9 = 864.
+    """
+    clock = Clock()
+    vendor = Vendor(clock)
+    policy = RetryPolicy()
+    bound = 2 * PROCESSES * THREADS * (policy.throttled_tries - 1)
+
+    done = read_all(clock, vendor, SHARE, seed)
+
+    record_property("answers of 429", vendor.refused)
+    record_property("virtual seconds", round(clock.now, 1))
+    assert done == PROCESSES * READS
+    assert bound == 864
+    assert 0 < vendor.refused <= bound
+    assert vendor.most == QUOTA
+    # Two windows have to pass at least, and each may be overshot by the longest pause.
+    assert 2 * WINDOW_SECONDS < clock.now < 2 * (WINDOW_SECONDS + policy.throttled_cap)
+
+
+def test_shares_that_fit_into_the_quota_are_never_refused() -> None:
+    """With `requestsPerMinute` divided among the stacks nobody sees a 429, and it takes no longer."""
+    clock = Clock()
+    vendor = Vendor(clock)
+
+    done = read_all(clock, vendor, QUOTA // PROCESSES, seed=0)
+
+    assert done == PROCESSES * READS
+    assert vendor.refused == 0
+    assert vendor.most == QUOTA // PROCESSES * PROCESSES
+    assert 2 * WINDOW_SECONDS < clock.now < 2 * WINDOW_SECONDS + 5.0
