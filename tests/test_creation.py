@@ -265,8 +265,8 @@ def test_lost_after_the_commit_is_refused(fate: str) -> None:
     assert text.endswith(
         f"It may be one of the new integrations of that source: {made} (PENDING). Do not simply run again, which would "
         f'create a second one. If Justt shows that one of them is yours, add adopt_id="{made}" (its id) to the '
-        "resource, or, if an existing resource was being replaced, have that one deactivated there; if one is nobody's, "
-        "have it deactivated too. Then run `pulumi up`."
+        "resource, or, if an existing resource was being replaced, have that one deactivated there; if one is "
+        "nobody's, have it deactivated too. Then run `pulumi up`."
     )
     assert vendor.asked == ["list", "post", "list", "list"]
 
@@ -478,7 +478,8 @@ def test_candidate_of_another_name_of_the_account_is_not_swapped() -> None:
     """A create under one name of an account waits for a POST under its other name, and does not take that one's id."""
     vendor = Vendor(fates={"a": [BEFORE]}, default_account="acc_1")
     process = Process(vendor, "adopt")
-    process.create("first", account="acc_1")
+    for account in (None, "acc_1"):
+        process.create("first", account=account)
     committed, go_on = threading.Event(), threading.Event()
     for name in (None, "acc_1"):
         vars(process.creator._account(name).gate)["_changed"] = Noticed(go_on.set)
@@ -648,6 +649,24 @@ def test_record_that_hides_from_one_pass_is_still_found() -> None:
     assert vendor.asked == ["list", "post", "list", "list", "list"]
 
 
+def test_record_that_only_the_first_pass_shows_counts() -> None:
+    """What was seen once exists, even where two later passes agree without it: so nothing is sent twice."""
+    vendor = Vendor(fates={"a": [AFTER]})
+    for number in range(150):
+        vendor.make(f"old-{number}")
+    passes = itertools.count()
+
+    def hide(page: int) -> httpx.Response | None:
+        if page == 2 and next(passes) >= 2:
+            return httpx.Response(200, json=[])
+        return None
+
+    vendor.on_list = hide
+
+    assert "int-150 (PENDING)" in str(Process(vendor).error("a"))
+    assert vendor.asked == ["list", "post", "list", "list", "list"]
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("fate", [BEFORE, AFTER])
 @pytest.mark.parametrize("enveloped", [False, True], ids=["array", "envelope"])
@@ -755,6 +774,9 @@ def test_list_that_never_comes_fails_all_who_wait_for_it() -> None:
         outcomes = list(pool.map(process.outcome, CROWD))
 
     assert all(isinstance(each, Unreachable) for each in outcomes)
+    assert [str(each).partition(":")[0] for each in outcomes] == [
+        f"creating the stripe integration {name!r}, listing the account before it" for name in CROWD
+    ]
     assert vendor.moment() <= 2 * RetryPolicy().deadline
 
 
@@ -870,6 +892,7 @@ def test_no_wait_where_the_delay_is_over() -> None:
         sleep(seconds)
 
     process.client.sleep = note
+    vendor.on_list = lambda _: vendor.moment.sleep(1.0)
 
     process.at_once({"a": "stripe", "b": "adyen"})
 

@@ -29,6 +29,9 @@ class Unreadable(Exception):
     """A success did not hold what it should; the text is its shape."""
 
 
+_LONGEST_TEXT = 255
+"""What is longer is no id, and no date."""
+
 _LONGEST_WAIT = 86_400.0
 """Whoever asks for more than a day is as good as away; no clock overflows below it."""
 
@@ -143,10 +146,8 @@ def _record(found: object, answer: object) -> RemoteRecord:
 
 
 def _text(value: object) -> str | None:
-    """Return *value* if it is text that can be stored; JSON can carry lone surrogates, which cannot."""
-    if isinstance(value, str) and value and value.encode("utf-8", "replace").decode() == value:
-        return value
-    return None
+    """Return *value* if it is one line of text that can be stored; JSON can carry lone surrogates, which cannot."""
+    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_TEXT and value.isprintable() else None
 
 
 def retry_after(value: str | None) -> float | None:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote
 
@@ -123,6 +124,8 @@ class JusttClient:
             headers={"authorization": f"Bearer {key}", "accept": "application/json"},
             timeout=httpx.Timeout(self.settings.timeout_seconds, connect=min(10.0, self.settings.timeout_seconds)),
             transport=self.transport,
+            # This API has no sessions: a cookie that something in between sets is neither kept nor sent back.
+            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
             # A proxy from the environment can't reach an address of this machine.
             trust_env=self.settings.environment != "simulator",
         )
@@ -166,37 +169,53 @@ class JusttClient:
             lambda answer: answers.created(answer, inputs.source),
         )
 
-    def get_integration(self, integration_id: str, *, tried: str, account: str | None) -> RemoteRecord:
+    def get_integration(
+        self, integration_id: str, *, tried: str, account: str | None, hidden: object = None
+    ) -> RemoteRecord:
         """Read one record.
+
+        Args:
+            integration_id: The id at Justt.
+            tried: What this is for, in error texts.
+            account: The account that it belongs to.
+            hidden: Credentials that the API was given earlier, and may echo: they are not quoted.
 
         Raises:
             Refused: With status 404 where the key, in this account, knows no such id.
             RequestError: It could not be read.
         """
         return self._send(
-            self._plain(tried, "GET", integration_id, account), lambda answer: answers.record(answer, integration_id)
+            self._plain(tried, "GET", integration_id, account, hidden),
+            lambda answer: answers.record(answer, integration_id),
         )
 
-    def list_integrations(self, page: int, *, tried: str, account: str | None) -> answers.Page:
-        """Read one page of the account's records, of up to `PAGE_SIZE`.
+    def list_integrations(self, page: int, *, tried: str, account: str | None, hidden: object = None) -> answers.Page:
+        """Read one page of the account's records, of up to `PAGE_SIZE`; arguments as in `get_integration`.
 
         Raises:
             RequestError: It could not be read.
         """
         path = f"/integrations?limit={PAGE_SIZE}&page={page}"
-        request = _Request(tried, "GET", path, account, None, (self._key,))
+        request = _Request(tried, "GET", path, account, None, (self._key, *_texts(hidden)))
         return self._send(request, lambda answer: answers.page(answer, PAGE_SIZE))
 
-    def deactivate_integration(
-        self, integration_id: str, *, tried: str, account: str | None, deactivation_type: str, deactivation_date: str
+    def deactivate_integration(  # noqa: PLR0913 - the API's fields, and what its errors are told with
+        self,
+        integration_id: str,
+        *,
+        tried: str,
+        account: str | None,
+        deactivation_type: str,
+        deactivation_date: str,
+        hidden: object = None,
     ) -> None:
-        """Ask for an integration to stop at a date.
+        """Ask for an integration to stop at a date; the other arguments are as in `get_integration`.
 
         Raises:
             Refused: The API won't; `after_unanswered` tells whether an earlier try may have done it already.
             RequestError: No answer could be had.
         """
-        request = self._plain(tried, "DELETE", integration_id, account)
+        request = self._plain(tried, "DELETE", integration_id, account, hidden)
         request.body = {
             "integrationId": integration_id,
             "deactivationType": deactivation_type,
@@ -204,10 +223,17 @@ class JusttClient:
         }
         self._send(request, lambda _: None)
 
-    def _plain(self, tried: str, method: Method, integration_id: str, account: str | None) -> _Request:
+    def _plain(self, tried: str, method: Method, integration_id: str, account: str | None, hidden: object) -> _Request:
         if integration_id in ("", ".", "..") or not integration_id.isprintable():
             raise JusttError(f"{tried}: {integration_id!r} is no id of an integration. Look the id up at Justt.")
-        return _Request(tried, method, f"/integrations/{quote(integration_id, safe='')}", account, None, (self._key,))
+        return _Request(
+            tried,
+            method,
+            f"/integrations/{quote(integration_id, safe='')}",
+            account,
+            None,
+            (self._key, *_texts(hidden)),
+        )
 
     def _send(self, request: _Request, read: Callable[[object], _T]) -> _T:
         content = None

@@ -247,7 +247,9 @@ class Creator:
     def _one_pass(self, inputs: Inputs, tried: str) -> _Listing:
         records: dict[str, RemoteRecord] = {}
         for number in range(1, MOST_PAGES + 1):
-            page = self._client().list_integrations(number, tried=tried, account=inputs.reference_account_id)
+            page = self._client().list_integrations(
+                number, tried=tried, account=inputs.reference_account_id, hidden=inputs.reveal_payload()
+            )
             before = len(records)
             records |= {record.integration_id: record for record in page.records}
             if page.is_last:

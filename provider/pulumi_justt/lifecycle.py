@@ -167,7 +167,9 @@ class Integrations:
         self._require_same_environment(tried, olds)
         account = olds.get("referenceAccountId", None if is_managed else self.settings.reference_account_id)
         try:
-            record = self.client().get_integration(integration_id, tried=tried, account=account)
+            record = self.client().get_integration(
+                integration_id, tried=tried, account=account, hidden=olds.get("secretPayload")
+            )
         except Refused as refused:
             if not is_managed or not self._is_gone(refused):
                 raise
@@ -226,6 +228,7 @@ class Integrations:
                 account=account,
                 deactivation_type=policy.deactivation_type,
                 deactivation_date=to_vendor_time(moment),
+                hidden=olds.get("secretPayload"),
             )
             if moment > now:
                 self.tell(f"note: {tried}: it runs until {to_vendor_time(moment)}; the state no longer knows it.")
@@ -266,7 +269,9 @@ class Integrations:
         tried = (
             f"adopting integration {integration_id} as the {inputs.source} integration {inputs.external_identifier!r}"
         )
-        record = self.client().get_integration(integration_id, tried=tried, account=inputs.reference_account_id)
+        record = self.client().get_integration(
+            integration_id, tried=tried, account=inputs.reference_account_id, hidden=inputs.reveal_payload()
+        )
         if record.source != inputs.source:
             raise StateConflict(f"{tried}: its source is {record.source}. Correct source or adopt_id.")
         if record.is_inactive:

@@ -68,6 +68,12 @@ def _header_text(text: str) -> str:
     return text
 
 
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise PydanticCustomError("one_line", "must be one line of printable text")
+    return text
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, frozen=True, hide_input_in_errors=True, populate_by_name=True, strict=True
@@ -125,9 +131,9 @@ class RemoteRecord(_Model):
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
-    integration_id: Annotated[str, Field(min_length=1)]
+    integration_id: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_one_line)]
     source: str
-    status: Annotated[str, Field(min_length=1)]
+    status: Annotated[str, Field(pattern=r"^[A-Za-z_-]{1,40}$")]
     go_live_date: str | None = None
 
     @property

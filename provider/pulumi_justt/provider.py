@@ -15,6 +15,7 @@ import functools
 import inspect
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["IntegrationProvider"]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
+_core_lock = threading.Lock()
 _PROVIDER_KEY = "__provider"
 _FRAMES = 50
 """Frames shown with JUSTT_DEBUG=1; without a number, the limit set in `configure` would hide all."""
@@ -102,12 +104,19 @@ class IntegrationProvider(ResourceProvider):
         from pulumi_justt.lifecycle import Integrations  # noqa: PLC0415 - likewise
         from pulumi_justt.settings import NAMESPACE, Settings  # noqa: PLC0415 - likewise
 
-        prefix = f"{NAMESPACE}:"
-        config = getattr(self, "_config", {})
-        settings = Settings.load(
-            {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}, os.environ
-        )
-        return Integrations(settings, client=functools.partial(shared_client, settings, _tell), tell=_tell)
+        # Since Python 3.12 `cached_property` takes no lock, and two cores would each think that they create alone.
+        with _core_lock:
+            built: Integrations | None = vars(self).get("_core")
+            if built is None:
+                prefix = f"{NAMESPACE}:"
+                config = getattr(self, "_config", {})
+                settings = Settings.load(
+                    {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)},
+                    os.environ,
+                )
+                client = functools.partial(shared_client, settings, _tell)
+                built = vars(self)["_core"] = Integrations(settings, client=client, tell=_tell)
+            return built
 
     @_bounded
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
