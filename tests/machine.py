@@ -347,6 +347,8 @@ class Project:
     _may_exist: set[str] = field(default_factory=set)
     _stopped: set[str] = field(default_factory=set)
     _not_to_adopt: set[str] = field(default_factory=set)
+    _unproved: list[str] = field(default_factory=list)
+    _is_gone_meant: bool = False
 
     # the program
 
@@ -529,7 +531,8 @@ class Project:
     def _command(self, *, gone: bool) -> AbstractContextManager[Provider]:
         """Start a command: what was named before counts no more, once the user has acted on it."""
         self.errors = []
-        self._unproved: list[str] = []
+        self._unproved = []
+        self._is_gone_meant = gone
         self._named = {record.id for record in self._orphans(self.backend.records())}
         self._may_exist = set()
         return self.backend.command(gone=gone)
@@ -571,7 +574,11 @@ class Project:
         assert "inside pulumi-justt" not in text
         for what, phrase in PHRASES.items():
             self.seen[what] += phrase in text
-        self._named |= {record.id for record in self.backend.records() if record.id in text}
+        assert self._is_gone_meant or PHRASES["a 404 was taken on the user's word"] not in text
+        named = {record.id for record in self.backend.records() if record.id in text}
+        if PHRASES["candidates were named"] in text and PHRASES["a list was not to be relied on"] not in text:
+            assert named.isdisjoint(entry.id for entry in self._entries()), "a candidate is in the state already"
+        self._named |= named
         if name is None:
             return
         if PHRASES["the account could not be listed"] in text or PHRASES["a list was not to be relied on"] in text:

@@ -149,7 +149,7 @@ def test_record_of_another_integration() -> None:
         ({"status": 200, "message": "OK", "hasMore": True, "data": [RECORD]}, 1, False),
         ({"status": 200, "message": "OK", "hasMore": True, "data": [RECORD, RECORD]}, 2, False),
         ({"status": 200, "message": "OK", "hasMore": False, "data": [RECORD, RECORD]}, 2, True),
-        ({"status": 200, "message": "OK", "hasMore": True, "data": []}, 0, True),
+        ({"status": 200, "message": "OK", "hasMore": True, "data": []}, 0, False),
     ],
 )
 def test_page_in_each_envelope(answer: object, records: int, is_last: bool) -> None:

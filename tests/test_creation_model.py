@@ -176,7 +176,14 @@ class World(JusttClient):
         self.given.add(made)
         return RemoteRecord(integration_id=made, source=inputs.source, status="PENDING")
 
-    def list_integrations(self, page: int, *, tried: str, account: str | None) -> Page:
+    def list_integrations(
+        self,
+        page: int,
+        *,
+        tried: str,
+        account: str | None,
+        hidden: object = None,  # noqa: ARG002 - nothing is quoted here
+    ) -> Page:
         """List the whole account as one page, when the schedule says so."""
         assert (page, account) == (1, None)
         self.stage.park("GET")

@@ -47,7 +47,7 @@ KNOWN = Known(
     quota=("status=429", "status=429 retry-after=7", "status=429 retry-after=9999"),
     unreadable=("truncated-body", "empty-body", "not-json", "no-id", "undocumented-shape"),
     intrusions=("foreign-before-commit", "foreign-after-commit"),
-    shifts=("insert", "move"),
+    shifts=("insert", "move", "stuck"),
     changes=("becomes=INACTIVE", "becomes=FAILED"),
 )
 MEDDLING = ("foreign-before-commit", "foreign-after-commit", "insert", "move", "becomes")
@@ -204,7 +204,10 @@ class Vendor:
             return self._error(int(value), "too late")
         if not response.is_success:
             return response
+        account = request.headers.get("reference-account-id")
+        stuck = {"hasMore": True, "data": [self._shown(kept) for kept in self.kept if kept.account == account][:1]}
         content = {
+            "stuck": json.dumps(stuck).encode(),
             "truncated-body": response.content[: len(response.content) // 2],
             "empty-body": b"",
             "not-json": b"<html>Welcome</html>",
@@ -459,5 +462,5 @@ class CoreMachine(RuleBasedStateMachine):
 def test_nothing_is_lost_or_doubled(policy: str) -> None:
     """Whatever goes wrong, the state and the vendor agree but for what was named, and the next run makes it whole."""
     seen: Counter[str] = Counter()
-    run_machine(lambda: CoreMachine(policy, seen), 8, effort(50, steps=30))
+    run_machine(lambda: CoreMachine(policy, seen), 8, effort(40, steps=30))
     assert missed(seen, refuses=policy == "refuse") == set()

@@ -91,7 +91,7 @@ def page(answer: object, size: int) -> Page:
     return Page(
         tuple(_record(item, answer) for item in found),
         # With a bare array, a short page is the only sign of the end.
-        is_last=not found or (len(found) < size if has_more is None else not has_more),
+        is_last=len(found) < size if has_more is None else not has_more,
     )
 
 

@@ -124,6 +124,8 @@ class JusttClient:
             headers={"authorization": f"Bearer {key}", "accept": "application/json"},
             timeout=httpx.Timeout(self.settings.timeout_seconds, connect=min(10.0, self.settings.timeout_seconds)),
             transport=self.transport,
+            # A redirect is an answer like any other here; httpx would fail over a target that is no URL.
+            event_hooks={"response": [lambda response: response.headers.pop("location", None)]},
             # This API has no sessions: a cookie that something in between sets is neither kept nor sent back.
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
             # A proxy from the environment can't reach an address of this machine.
@@ -252,7 +254,9 @@ class JusttClient:
             shape = ""
             if answer.is_success:
                 try:
-                    return read(answers.parsed(answer.content) if request.method != "DELETE" else None)
+                    result = read(answers.parsed(answer.content) if request.method != "DELETE" else None)
+                    _require_no_echo(result, request.secrets)
+                    return result  # noqa: TRY300 - both lines can find the answer unreadable
                 except answers.Unreadable as unreadable:
                     shape = quotable(str(unreadable), request.secrets)
             self._after(request, answer, shape)
@@ -374,6 +378,14 @@ def _encoded(request: _Request) -> bytes:
         return json.dumps(request.body, separators=(",", ":"), ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise JusttError(f"{request.tried}: an argument holds text that is not Unicode. Set it again.") from None
+
+
+def _require_no_echo(result: object, secrets: tuple[str, ...]) -> None:
+    """Refuse a record whose id or status is a credential, since both are shown and stored in plain text."""
+    records = result.records if isinstance(result, answers.Page) else (result,)
+    for record in records:
+        if isinstance(record, RemoteRecord) and {record.integration_id, record.status} & set(secrets):
+            raise answers.Unreadable("a record that repeats a credential")
 
 
 def _outcome(answer: _Answer) -> Outcome:
