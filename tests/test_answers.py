@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
+import zlib
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pulumi_justt.answers import Fault, Page, Unreadable, created, fault, page, parsed, record, retry_after
+from pulumi_justt.answers import Fault, Page, Unreadable, created, fault, page, parsed, record, retry_after, unpacked
 from pulumi_justt.models import RemoteRecord
 
 CANARY = "canary-7f3b9c"
@@ -31,6 +33,31 @@ def unread(read: Callable[[], object]) -> str:
     with pytest.raises(Unreadable) as unreadable:
         read()
     return str(unreadable.value)
+
+
+PACKED = gzip.compress(b"{}")
+
+
+@pytest.mark.parametrize(
+    ("content", "coding", "body"),
+    [
+        (b"{}", "", b"{}"),
+        (b"{}", "identity", b"{}"),
+        (PACKED, "gzip", b"{}"),
+        (PACKED, " GZIP ", b"{}"),
+        (PACKED, "gzip, gzip", b""),
+        (PACKED, "br", b""),
+        (PACKED[:-1], "gzip", b""),
+        (zlib.compress(b"{}"), "gzip", b""),
+        (b"{}", "gzip", b""),
+        (b"", "gzip", b""),
+        (gzip.compress(b" " * 100), "gzip", b" " * 100),
+        (gzip.compress(b" " * 101), "gzip", b""),
+    ],
+)
+def test_answer_is_unpacked_up_to_a_bound(content: bytes, coding: str, body: bytes) -> None:
+    """Only what was asked for is unpacked, whole or not at all."""
+    assert unpacked(content, coding, 100) == body
 
 
 @pytest.mark.parametrize(

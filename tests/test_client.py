@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import gzip
 import itertools
 import json
 import os
@@ -15,6 +16,7 @@ import socket
 import struct
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
@@ -81,7 +83,8 @@ class Reply:
     def response(self) -> httpx.Response:
         """Make the answer."""
         raw = self.content if isinstance(self.content, bytes) else json.dumps(self.content).encode()
-        return httpx.Response(self.status, content=raw, headers=self.headers)
+        # A stream, which nobody has read and unpacked yet, as from a network.
+        return httpx.Response(self.status, content=iter([raw]), headers=self.headers)
 
 
 class App:
@@ -215,13 +218,20 @@ BAD: dict[Outcome, list[Reply | Exception]] = {
                 httpx.RemoteProtocolError,
             )
         ),
-        Reply(200, b"no gzip", {"content-encoding": "gzip"}),
     ],
     Outcome.REJECTED: [
         Reply(status)
         for status in (300, 301, 302, 304, 307, 308, 400, 401, 403, 404, 408, 409, 413, 422, 428, 430, 499)
     ],
-    Outcome.UNREADABLE: [Reply(200, b"<html>"), Reply(200, {}), Reply(202, [RECORD]), Reply(204), Reply(299, b"{")],
+    Outcome.UNREADABLE: [
+        Reply(200, b"<html>"),
+        Reply(200, {}),
+        Reply(202, [RECORD]),
+        Reply(204),
+        Reply(299, b"{"),
+        Reply(200, b"no gzip", {"content-encoding": "gzip"}),
+        Reply(200, RECORD, {"content-encoding": "br"}),
+    ],
 }
 CELLS = [
     pytest.param(method, outcome, bad, id=f"{method}-{outcome.name}-{getattr(bad, 'status', type(bad).__name__)}")
@@ -878,6 +888,31 @@ def test_large_answer_is_read() -> None:
     filler = b" " * (16_000_000 - len(json.dumps(RECORD)))
 
     assert read(client_of(App(Reply(200, json.dumps(RECORD).encode() + filler)))).integration_id == ID
+
+
+def test_packed_answer_is_read() -> None:
+    """A server may pack its answers, as it is told that it may."""
+    app = App(Reply(200, gzip.compress(json.dumps(RECORD).encode()), {"content-encoding": "gzip"}))
+
+    assert read(client_of(app)).integration_id == ID
+    assert app.reached[0].headers["accept-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_answer_that_unpacks_without_end_takes_no_memory(layers: int) -> None:
+    """A few bytes that unpack to gigabytes are no answer, and are not unpacked to find that out."""
+    bomb = gzip.compress(b" " * 200_000_000)
+    for _ in range(layers - 1):
+        bomb = gzip.compress(bomb)
+    app = App(Reply(200, bomb, {"content-encoding": ", ".join(["gzip"] * layers)}))
+
+    tracemalloc.start()
+    error = failure(client_of(app, policy=RetryPolicy(tries=1)), "GET")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert isinstance(error, Misunderstood)
+    assert peak < 50_000_000
 
 
 @pytest.mark.parametrize(

@@ -825,6 +825,43 @@ def test_list_that_cannot_be_read_after_the_second_post_is_told_of_that_one() ->
 
 
 @pytest.mark.parametrize("policy", POLICIES)
+def test_list_after_that_never_comes_fails_all_who_wait_for_it(policy: Policy) -> None:
+    """Sixteen creates that an outage swallowed end when the first one's list has failed, each with its own warning."""
+    vendor = Vendor(fates={name: [AFTER] for name in CROWD})
+
+    def go_down(_: int) -> httpx.Response | None:
+        if vendor.asked.count("post") < len(CROWD):
+            return None
+        vendor.moment.sleep(SECONDS)
+        raise httpx.ReadTimeout("silent")
+
+    vendor.on_list = go_down
+    outcomes = Process(vendor, policy).at_once(dict.fromkeys(CROWD, "stripe"))
+
+    assert vendor.moment() <= SECONDS + 2 * RetryPolicy().deadline
+    for name, outcome in outcomes.items():
+        assert isinstance(outcome, AmbiguousCreate)
+        assert str(outcome).startswith(f"creating the stripe integration {name!r}: ")
+        assert f"(creating the stripe integration {name!r}, listing the account after it: no answer" in str(outcome)
+        assert WARNING in str(outcome)
+
+
+def test_list_after_is_tried_again_for_what_is_lost_later() -> None:
+    """A list that failed before a create was lost says nothing of it."""
+    vendor = Vendor(fates={"a": [AFTER], "b": [AFTER]})
+    process = Process(vendor)
+    process.create("first")
+    vendor.on_list = lambda _: httpx.Response(503)
+    process.error("a")
+    vendor.on_list = lambda _: None
+    vendor.moment.sleep(1)
+
+    text = str(process.error("b"))
+
+    assert "that source: int-1 (PENDING), int-2 (PENDING). " in text
+
+
+@pytest.mark.parametrize("policy", POLICIES)
 def test_list_before_is_read_once_for_each_account(policy: Policy) -> None:
     """However many creates there are, each account is listed once; what one lists is nothing to another."""
     vendor = Vendor(fates={"c": [AFTER]})

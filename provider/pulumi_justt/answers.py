@@ -12,6 +12,7 @@ no HTTP library: it reads bytes.
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -22,7 +23,22 @@ from pydantic import ValidationError
 from pulumi_justt.errors import shape_of
 from pulumi_justt.models import STATUSES, RemoteRecord
 
-__all__ = ["Fault", "Page", "Unreadable", "created", "fault", "page", "parsed", "record", "retry_after"]
+__all__ = [
+    "CODING",
+    "Fault",
+    "Page",
+    "Unreadable",
+    "created",
+    "fault",
+    "page",
+    "parsed",
+    "record",
+    "retry_after",
+    "unpacked",
+]
+
+CODING = "gzip"
+"""The one compression that is asked for."""
 
 
 class Unreadable(Exception):
@@ -50,6 +66,29 @@ class Page:
 
     records: tuple[RemoteRecord, ...]
     is_last: bool
+
+
+def unpacked(content: bytes, coding: str, most: int) -> bytes:
+    """Undo the compression of an answer.
+
+    Args:
+        content: What came.
+        coding: What the answer says of its compression; empty for none.
+        most: The most bytes that it may unpack to; no more are ever held.
+
+    Returns:
+        The body; nothing where it is larger, cut off, or packed otherwise, which says as much as what is not JSON.
+    """
+    if coding.strip().lower() in ("", "identity"):
+        return content
+    if coding.strip().lower() != CODING:
+        return b""
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        body = unpacking.decompress(content, most)
+    except zlib.error:
+        return b""
+    return body if unpacking.eof else b""
 
 
 def parsed(content: bytes) -> object:

@@ -121,7 +121,11 @@ class JusttClient:
         )
         self._http = httpx.Client(
             base_url=self.settings.base_url,
-            headers={"authorization": f"Bearer {key}", "accept": "application/json"},
+            headers={
+                "authorization": f"Bearer {key}",
+                "accept": "application/json",
+                "accept-encoding": answers.CODING,
+            },
             timeout=httpx.Timeout(self.settings.timeout_seconds, connect=min(10.0, self.settings.timeout_seconds)),
             transport=self.transport,
             # A redirect is an answer like any other here; httpx would fail over a target that is no URL.
@@ -282,18 +286,16 @@ class JusttClient:
                 self._exchange_limit.of(limit),
                 self._http.stream(request.method, request.path, content=content, headers=headers) as response,
             ):
+                # Taken from httpx, which would unpack a few bytes into as many gigabytes as they name.
+                coding = response.headers.pop("content-encoding", "")
                 received = bytearray()
-                try:
-                    for chunk in response.iter_bytes():
-                        received += chunk
-                        if len(received) > _MAX_ANSWER_BYTES:
-                            return _Answer(None, failure=f"the answer has more than {_MAX_ANSWER_BYTES:,} bytes")
-                except httpx.DecodingError:
-                    # The status is known, and a body that cannot be unpacked says as much as one that is not JSON.
-                    received.clear()
+                for chunk in response.iter_bytes():
+                    received += chunk
+                    if len(received) > _MAX_ANSWER_BYTES:
+                        return _Answer(None, failure=f"the answer has more than {_MAX_ANSWER_BYTES:,} bytes")
                 return _Answer(
                     response.status_code,
-                    bytes(received),
+                    answers.unpacked(bytes(received), coding, _MAX_ANSWER_BYTES),
                     retry_after=answers.retry_after(response.headers.get("retry-after")),
                 )
         except _UNSENT as error:

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 
 from pulumi_justt import errors
 from pulumi_justt.client import JusttClient
-from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, RequestError, StateConflict
+from pulumi_justt.errors import AmbiguousCreate, Refused, RequestError, StateConflict
 from pulumi_justt.models import Inputs, RemoteRecord
 
 __all__ = ["MOST_PAGES", "Creator"]
@@ -61,6 +61,8 @@ class _Account:
     snapshot_lock: threading.Lock = field(default_factory=threading.Lock)
     snapshot: _Listing | None = None
     failures: tuple[RequestError, ...] = ()
+    silent: tuple[float, RequestError] | None = None
+    """When a list after a loss was last given up, and why."""
     doubts: list[_Doubt] = field(default_factory=list)
 
 
@@ -186,7 +188,7 @@ class Creator:
         return record
 
     def _resolve(self, account: _Account, snapshot: _Listing, doubt: _Doubt) -> RemoteRecord:
-        new, is_proof = self._new_since(snapshot, doubt)
+        new, is_proof = self._new_since(account, snapshot, doubt)
         candidates = [record for record in new if record.source == doubt.inputs.source]
         if not candidates and is_proof:
             try:
@@ -198,7 +200,7 @@ class Creator:
                 came_back = f"{doubt.lost.came_back}; sent once more: {refused.came_back}"
                 cure = errors.ambiguous_cure([], is_proof=True)
                 raise AmbiguousCreate(refused.tried, came_back, cure, refused.error_id) from None
-            new, is_proof = self._new_since(snapshot, doubt)
+            new, is_proof = self._new_since(account, snapshot, doubt)
             candidates = [record for record in new if record.source == doubt.inputs.source]
         # Who was refused, or created by a second POST, stays in doubt: what was lost first may still turn up.
         is_only_explanation = is_proof and account.doubts == [doubt] and len(new) == len(candidates) == 1
@@ -217,14 +219,19 @@ class Creator:
             )
         )
 
-    def _new_since(self, snapshot: _Listing, doubt: _Doubt) -> tuple[list[RemoteRecord], bool]:
+    def _new_since(self, account: _Account, snapshot: _Listing, doubt: _Doubt) -> tuple[list[RemoteRecord], bool]:
         """Return what nobody here created and what was not there before, and whether that is surely all."""
         client = self._client()
+        tried = f"{doubt.lost.tried}, listing the account after it"
+        if account.silent and account.silent[0] >= doubt.since:
+            # Somebody tried while this thread waited; an outage is not waited out once for each resource.
+            raise doubt.lost.but(cure=errors.unlisted_cure(str(account.silent[1].but(tried=tried))))
         # The vendor may still be at work on what we gave up waiting for.
         client.sleep(max(0.0, doubt.since + client.settings.timeout_seconds - client.clock()))
         try:
-            now = self._listed(doubt.inputs, f"{doubt.lost.tried}, listing the account after it", agreeing=2)
-        except JusttError as error:
+            now = self._listed(doubt.inputs, tried, agreeing=2)
+        except RequestError as error:
+            account.silent = (client.clock(), error)
             raise doubt.lost.but(cure=errors.unlisted_cure(str(error))) from None
         with self._lock:
             known = snapshot.records.keys() | self._claimed
