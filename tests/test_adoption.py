@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pulumi_justt.errors import JusttError, Refused, StateConflict
+from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, StateConflict
 from pulumi_justt.models import UNKNOWN
 from test_lifecycle import CHECKED, MINIMAL, NAMED, RECORDED, Offline, Scripted, listing, record, refusal, without
 
@@ -277,31 +277,76 @@ def test_forced_replacement_of_an_adopted_integration_harms_nothing() -> None:
     assert scripted.methods == ["GET"]
 
 
-def test_undo_does_nothing_to_an_adopted_integration() -> None:
+def test_what_was_adopted_for_nobody_stays_as_it_is() -> None:
     """It was there before, so nothing is left behind when the engine leaves during the adoption."""
-    offline = Offline()
+    scripted = Scripted([record("PENDING")], leaves_after=1)
 
-    offline.core.undo("id-1", ADOPTED)
+    scripted.core.create(ADOPTING)
 
-    assert offline.told == []
+    assert scripted.methods == ["GET"]
+    assert scripted.told == []
 
 
-def test_undo_deactivates_at_once_what_was_created_for_nobody() -> None:
-    """The recorded policy is for an integration that was in use; one that no state knows stops now, and it is told."""
-    scripted = Scripted([httpx.Response(200)])
+CREATED = httpx.Response(201, json={"integrationId": "id-1"})
 
-    scripted.core.undo("id-1", {**RECORDED, "deactivation": {"afterDays": 7}})
 
-    assert scripted.methods == ["DELETE"]
-    assert b'"deactivationDate":"2027-01-15T08:00:00Z"' in scripted.requests[0].content
-    assert scripted.told == [f"note: the engine left while {NAMED} was created, so it was deactivated again."]
+def test_what_was_created_for_nobody_stops_at_once() -> None:
+    """The declared policy is for an integration in use; one that no state knows stops now, and the way out is told."""
+    scripted = Scripted([listing(), CREATED, httpx.Response(200)], leaves_after=2)
+
+    scripted.core.create({**CHECKED, "deactivation": {"afterDays": 7}})
+
+    assert scripted.methods == ["GET", "POST", "DELETE"]
+    assert b'"deactivationDate":"2027-01-15T08:00:00Z"' in scripted.requests[2].content
+    assert scripted.told == [
+        (
+            f"note: the engine left while {NAMED} was created, so it was deactivated again. Pulumi keeps a pending "
+            "operation: run `pulumi cancel` if the stack is locked, and then `pulumi refresh --clear-pending-creates`."
+        )
+    ]
+
+
+def test_what_was_created_for_an_engine_that_is_there_is_kept() -> None:
+    """Nothing is taken back without a reason."""
+    scripted = Scripted([listing(), CREATED])
+
+    scripted.core.create(CHECKED)
+
+    assert scripted.methods == ["GET", "POST"]
+
+
+def test_candidate_that_was_adopted_for_nobody_stays_as_it_is() -> None:
+    """What a list showed may be what the next run has created already: only what a POST brought is taken back."""
+    scripted = Scripted(
+        [listing(), listing(), httpx.ReadTimeout("x"), listing("id-1"), listing("id-1")],
+        {"JUSTT_ON_AMBIGUOUS_CREATE": "adopt"},
+    )
+    core = scripted.core
+    core.is_abandoned = lambda: any("adopted id-1" in line for line in scripted.told)
+
+    core.create(CHECKED)
+
+    assert core.is_abandoned()
+    assert scripted.methods == ["GET", "GET", "POST", "GET", "GET"]
+
+
+def test_lost_create_of_an_engine_that_left_is_told() -> None:
+    """The error reaches nobody any more, so its text goes where the terminal may still show it."""
+    scripted = Scripted([listing(), httpx.ReadTimeout("x")], leaves_after=2)
+
+    with pytest.raises(AmbiguousCreate):
+        scripted.core.create(CHECKED)
+
+    told = scripted.told[-1]
+    assert told.startswith("warning: the engine left: creating the stripe integration 'stripe-eu': no answer within 30")
+    assert "Do not simply run again" in told
 
 
 def test_undo_that_fails_says_so_and_raises_nothing() -> None:
     """Nobody is left to catch an error, so what stays behind is told with the reason."""
-    scripted = Scripted([refusal(403, "no")])
+    scripted = Scripted([listing(), CREATED, refusal(403, "no")], leaves_after=2)
 
-    scripted.core.undo("id-1", RECORDED)
+    scripted.core.create(CHECKED)
 
     (told,) = scripted.told
     assert told.startswith(

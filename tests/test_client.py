@@ -287,7 +287,7 @@ def test_nothing_but_bad_tries(method: Method, outcome: Outcome, bad: Reply | Ex
         assert type(error) is (AmbiguousCreate if action is Action.AMBIGUOUS else FAILURES[outcome])
         assert error.__cause__ is None
         assert error.__context__ is None, "an exception of httpx holds the request, and with it the key"
-    tries = 1 if action is not Action.RETRY else 10 if outcome is Outcome.THROTTLED else 6
+    tries = 1 if action is not Action.RETRY else 16 if outcome is Outcome.THROTTLED else 6
     assert tries == app.tries
     assert (0 if outcome is Outcome.UNSENT else tries) == len(app.reached)
 
@@ -498,7 +498,7 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
             "GET",
             Reply(429, ERROR),
             (
-                f"{READING}: Justt answered 429: no, after 10 tries (errorId err-1). The account's quota is used up: "
+                f"{READING}: Justt answered 429: no, after 16 tries (errorId err-1). The account's quota is used up: "
                 "run the command again later, or lower justt:requestsPerMinute in the stacks that share the key."
             ),
         ),

@@ -17,8 +17,16 @@ import httpx
 import pytest
 
 from pulumi_justt.client import JusttClient
-from pulumi_justt.creation import MOST_PAGES, Creator, _Account
-from pulumi_justt.errors import AmbiguousCreate, JusttError, Misunderstood, Refused, StateConflict, Unreachable
+from pulumi_justt.creation import MOST_PAGES, MOST_SECONDS, Creator, _Account
+from pulumi_justt.errors import (
+    Abandoned,
+    AmbiguousCreate,
+    JusttError,
+    Misunderstood,
+    Refused,
+    StateConflict,
+    Unreachable,
+)
 from pulumi_justt.limiter import RateLimiter
 from pulumi_justt.models import RemoteRecord
 from pulumi_justt.retry import RetryPolicy
@@ -148,6 +156,8 @@ class Process:
     vendor: Vendor
     policy: Policy = "refuse"
     told: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    is_abandoned: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
         """Start with nothing created."""
@@ -160,7 +170,12 @@ class Process:
             sleep=moment.sleep,
             uniform=lambda: 0.0,
         )
-        self.creator = Creator(lambda: self.client, adopts=self.policy == "adopt", tell=self.told.append)
+        self.creator = Creator(
+            lambda: self.client,
+            adopts=self.policy == "adopt",
+            tell=lambda text: (self.notes if text.startswith("note: ") else self.told).append(text),
+            is_abandoned=lambda: self.is_abandoned(),  # noqa: PLW0108 - tests replace it later
+        )
 
     def create(self, name: str, source: str = "stripe", account: str | None = None) -> str:
         """Create an integration, and return its id."""
@@ -933,7 +948,203 @@ def test_no_wait_where_the_delay_is_over() -> None:
 
     process.at_once({"a": "stripe", "b": "adyen"})
 
-    assert sorted(waits) == [0.0, SECONDS]
+    assert sum(waits) == pytest.approx(SECONDS)
+    assert min(waits) == 0.0
+
+
+def test_wait_for_the_list_after_is_told() -> None:
+    """Half a minute of silence would look like a hang, so the terminal says what is waited for."""
+    process = Process(Vendor(fates={"a": [AFTER]}))
+
+    process.error("a")
+
+    (note,) = process.notes
+    assert note == (
+        "note: creating the stripe integration 'a': no answer within 30 s; the account is listed in 30 s, to find out "
+        "whether it exists."
+    )
+
+
+# A list that is not whole
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("fate", [BEFORE, AFTER])
+@pytest.mark.parametrize("lacks", ["everything", "what was there before", "what this run created"])
+def test_list_that_lacks_a_known_record_proves_nothing(policy: Policy, fate: str, lacks: str) -> None:
+    """The vendor keeps every record, so a list without one is a stale one, and no reason to post again or to adopt."""
+    vendor = Vendor(fates={"b": [fate]})
+    old = vendor.make("old")
+    process = Process(vendor, policy)
+    created = process.create("a")
+    missing = {"everything": {old, created}, "what was there before": {old}, "what this run created": {created}}[lacks]
+    lists = vendor._list
+
+    def stale(page: int) -> httpx.Response:
+        shown = json.loads(lists(None, page, 100).content)
+        listed = [] if lacks == "everything" else [each for each in shown if each["integrationId"] not in missing]
+        return httpx.Response(200, json=listed)
+
+    vendor.on_list = stale
+
+    text = str(process.error("b"))
+
+    assert WARNING in text
+    assert "to be sure of it" in text
+    assert vendor.asked.count("post") == 2
+    assert process.told == []
+
+
+def test_list_of_another_account_need_not_hold_what_was_created_elsewhere() -> None:
+    """Each account lists its own integrations, and what one lacks belongs to another."""
+    vendor = Vendor(fates={"b": [BEFORE]})
+    process = Process(vendor)
+    process.create("a", account="acc_1")
+
+    assert process.create("b", account="acc_2") == vendor.made_by("b")[0]
+
+
+def test_listing_that_takes_too_long_proves_nothing() -> None:
+    """A vendor that needs half a minute for a page does not hold all creates for hours: what was read is a part."""
+    vendor = Vendor(fates={"a": [AFTER]})
+    for number in range(6_000):
+        vendor.make(f"old-{number}")
+    process = Process(vendor)
+    process.create("first")
+    vendor.on_list = lambda _: vendor.moment.sleep(29.0)
+    started = vendor.moment()
+
+    text = str(process.error("a"))
+
+    assert "to be sure of it" in text
+    assert vendor.moment() - started <= MOST_SECONDS + 2 * SECONDS
+
+
+@pytest.mark.parametrize(
+    ("again", "came_back"),
+    [
+        (httpx.ConnectError("down"), "no connection (down)"),
+        (httpx.Response(429), "Justt answered 429"),
+    ],
+)
+def test_repeated_and_not_sent_still_warns(again: httpx.Response | Exception, came_back: str) -> None:
+    """That the second POST could not be sent says nothing of the first, which may still turn up."""
+    vendor = Vendor(fates={"a": [BEFORE]})
+
+    def go_down(kind: str, _: str) -> None:
+        if kind == "post" and vendor.asked.count("post") == 1:
+            raise Down
+
+    class Down(Exception):
+        """The network is down."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        try:
+            return vendor(request)
+        except Down:
+            if isinstance(again, Exception):
+                raise again from None
+            return again
+
+    vendor.on_request = go_down
+    process = Process(vendor)
+    process.client._http._transport = httpx.MockTransport(answer)
+
+    text = str(process.error("a"))
+
+    assert f"the connection broke (ReadError); sent once more: {came_back}" in text
+    assert WARNING in text
+    assert "Nothing was sent" not in text
+
+
+# The engine leaves
+
+
+def test_nothing_is_posted_for_an_engine_that_left() -> None:
+    """Creates that waited for the list, the gate or the quota are not sent once nobody is there to store an id."""
+    vendor = Vendor()
+    process = Process(vendor)
+    vendor.on_list = lambda _: vars(process).__setitem__("is_abandoned", lambda: True)
+
+    error = process.outcome("a")
+
+    assert isinstance(error, Abandoned)
+    assert "it was not sent, because the engine has left. Nothing was created" in str(error)
+    assert vendor.asked == ["list"]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("after", [0.0, 3.0, 29.5])
+def test_lost_create_of_an_engine_that_left_is_told_at_once(policy: Policy, after: float) -> None:
+    """There are seconds before the process is killed, so nothing is waited for, listed, sent again or taken over."""
+    vendor = Vendor(fates={"a": [AFTER]})
+    process = Process(vendor, policy)
+    left: list[float] = []
+
+    def leave(_: str) -> None:
+        left.append(vendor.moment() + after)
+
+    vendor.on_commit = leave
+    process.is_abandoned = lambda: bool(left) and vendor.moment() >= left[0]
+
+    text = str(process.error("a"))
+
+    assert WARNING in text
+    assert vendor.moment() <= left[0] + 1.0
+    assert vendor.asked == [*["list"] * (2 if policy == "adopt" else 1), "post"]
+    assert process.told == []
+
+
+def test_engine_that_leaves_during_the_list_gets_nothing_adopted() -> None:
+    """What turned up meanwhile may be what the next run has created, and is left alone."""
+    vendor = Vendor(fates={"a": [BEFORE]})
+    process = Process(vendor, "adopt")
+    process.create("first")
+
+    def rerun(_: int) -> None:
+        if not process.is_abandoned():
+            vendor.make("a")
+        process.is_abandoned = lambda: True
+
+    vendor.on_list = rerun
+
+    process.error("a")
+
+    assert process.told == []
+    assert not process.creator.has_posted(vendor.made_by("a")[0])
+
+
+def test_only_what_a_post_brought_was_posted() -> None:
+    """An adopted candidate is in the resource, and still nothing that this process may take back."""
+    vendor = Vendor(fates={"b": [AFTER]})
+    process = Process(vendor, "adopt")
+    ids = [process.create("a"), process.create("b")]
+
+    assert [process.creator.has_posted(each) for each in ids] == [True, False]
+
+
+def test_adoption_of_what_still_works_is_suggested() -> None:
+    """Of two candidates the one to add is not the one that is over."""
+    vendor = Vendor(fates={"a": [AFTER]})
+    vendor.on_commit = lambda _: vendor.make("somebody else", status="INACTIVE")
+    vendor.newest_first = True
+
+    text = str(Process(vendor).error("a"))
+
+    assert "that source: int-1 (INACTIVE), int-0 (PENDING). " in text
+    assert 'add adopt_id="int-0"' in text
+
+
+def test_very_many_candidates_put_the_list_before_in_doubt() -> None:
+    """An account whose first list came back empty by mistake seems to be all new, and the text says so."""
+    vendor = Vendor(fates={"a": [AFTER]})
+    for number in range(30):
+        vendor.make(f"old-{number}")
+    vendor.on_list = lambda _: httpx.Response(200, json=[]) if len(vendor.journal) == 1 else None
+
+    text = str(Process(vendor).error("a"))
+
+    assert "int-30 (PENDING). These are 31, so the list before it was probably not whole. Do not simply" in text
 
 
 def test_resolution_waits_for_posts_in_flight_and_newcomers_wait_for_it() -> None:

@@ -147,19 +147,24 @@ class World(JusttClient):
         self.lost = 0
         self.fate = ""
         self.told: list[str] = []
-        self.creator = Creator(lambda: self, adopts=self.on_ambiguous == "adopt", tell=self.told.append)
+        self.creator = Creator(lambda: self, adopts=self.on_ambiguous == "adopt", tell=self._tell)
         account = self.creator._account(None)
         vars(self.creator)["_lock"] = Lock(self.stage, "ids")
         vars(account)["snapshot_lock"] = Lock(self.stage, "snapshot")
         vars(account.gate)["_changed"] = Condition(self.stage, "gate")
+
+    def _tell(self, text: str) -> None:
+        if not text.startswith("note: "):
+            self.told.append(text)
 
     def run(self) -> None:
         """Run all creates to their ends."""
         self.stage.run({name: functools.partial(self._work, create) for name, create in self.creates.items()})
         self.path.end()
 
-    def create_integration(self, inputs: Inputs) -> RemoteRecord:
+    def create_integration(self, inputs: Inputs, *, is_abandoned: Callable[[], bool] = lambda: False) -> RemoteRecord:
         """Commit and answer, each when the schedule says so, or lose the answer."""
+        assert not is_abandoned()
         me = self.stage.current.name
         self.stage.park("POST")
         fate = self.fate

@@ -132,10 +132,11 @@ class Scripted:
     environ: dict[str, str] = field(default_factory=dict)
     requests: list[httpx.Request] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    leaves_after: int | None = None
 
     @property
     def core(self) -> Integrations:
-        """The lifecycle."""
+        """The lifecycle; its engine leaves after as many requests as it is told."""
         remaining = iter(self.answers)
 
         def answer(request: httpx.Request) -> httpx.Response:
@@ -153,7 +154,13 @@ class Scripted:
             sleep=lambda _: None,
             uniform=lambda: 0.0,
         )
-        return Integrations(chosen, client=lambda: client, tell=self.told.append, now=lambda: NOW)
+        return Integrations(
+            chosen,
+            client=lambda: client,
+            tell=self.told.append,
+            now=lambda: NOW,
+            is_abandoned=lambda: self.leaves_after is not None and len(self.requests) >= self.leaves_after,
+        )
 
     @property
     def methods(self) -> list[str]:
@@ -1134,6 +1141,15 @@ def test_delete_is_not_done_where_an_unanswered_try_should_have_stopped_it() -> 
 
     with pytest.raises(Refused):
         scripted.core.delete("id-1", RECORDED)
+
+
+@pytest.mark.parametrize("status", [300, 302, 307, 308, 402, 405, 406, 407, 411, 413, 415, 431, 451])
+def test_delete_that_something_in_between_refuses_never_drops_state(status: int) -> None:
+    """What a proxy, or a server in maintenance, answers says nothing of an earlier try: the state keeps it."""
+    scripted = Scripted([refusal(503), refusal(status), record("SUCCESSFUL")])
+
+    with pytest.raises(Refused, match=f"Justt answered {status}"):
+        scripted.core.delete("id-1", LATER)
 
 
 @pytest.mark.parametrize("status", [401, 403])

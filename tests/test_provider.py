@@ -275,21 +275,18 @@ def test_create_returns_the_id_and_what_to_remember() -> None:
     assert (result.id, result.outs) == ("id-1", {"a": 1})
 
 
-@pytest.mark.parametrize(("is_active", "undone"), [(True, []), (False, [("id-1", {"a": 1})])])
-def test_create_for_an_engine_that_left_is_undone(is_active: bool, undone: list[object]) -> None:
-    """Where the host's call has been given up, nobody stores the id, so the core takes the integration back."""
-    context = SimpleNamespace(is_active=lambda: is_active)
-    core = Core(("id-1", {"a": 1}))
-    taken_back: list[object] = []
-    vars(core)["undo"] = lambda *arguments: taken_back.append(arguments)
+@pytest.mark.parametrize("is_active", [True, False])
+def test_core_is_told_whether_the_engine_has_left(is_active: bool) -> None:
+    """Where the host's call has been given up, nobody stores what it returns, and the core can ask for that."""
+    core = configured()._core
 
-    def serve(context: object) -> CreateResult:
+    def serve(context: object) -> bool:
         """Stand for the host's method, which holds the call's context and calls the provider."""
         assert context
-        return over(core).create(NEWS)
+        return core.is_abandoned()
 
-    assert serve(context).id == "id-1"
-    assert taken_back == undone
+    assert serve(SimpleNamespace(is_active=lambda: is_active)) is not is_active
+    assert not core.is_abandoned()
 
 
 def test_threads_share_one_core(monkeypatch: pytest.MonkeyPatch) -> None:

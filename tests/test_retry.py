@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from random import Random
 from typing import get_args
 
 import pytest
@@ -157,6 +158,27 @@ def test_waits_after_429_have_a_cap_of_their_own(throttled: int, bound: float) -
     assert pytest.approx(bound * 0.5) == decision.wait
 
 
+def test_lone_request_outlasts_a_minute_of_exhausted_quota() -> None:
+    """A vendor that counts by the minute, and says no `Retry-After`, never makes a single request fail by bad luck."""
+    for seed in range(400):
+        uniform = Random(seed).random  # noqa: S311 - the same waits every time
+        waited, throttled = 0.0, 0
+        while waited < 60.0:
+            throttled += 1
+            decision = RetryPolicy().decide(
+                "GET",
+                Outcome.THROTTLED,
+                faults=0,
+                throttled=throttled,
+                elapsed=0.0,
+                paused=waited,
+                retry_after=None,
+                random=uniform,
+            )
+            assert decision.action is Action.RETRY
+            waited += decision.wait
+
+
 @pytest.mark.parametrize(("method", "outcome"), RETRYING)
 @pytest.mark.parametrize("retry_after", [0.0, 0.125, 30.0])
 def test_retry_after_wins(method: Method, outcome: Outcome, retry_after: float) -> None:
@@ -189,10 +211,10 @@ def test_no_wait_and_no_random_number_without_a_retry(method: Method, outcome: O
 
 
 def test_defaults() -> None:
-    """The defaults are the documented patience: six tries and ten answers of 429, within two minutes."""
+    """The defaults are the documented patience: six tries and twenty answers of 429, within two minutes."""
     assert RetryPolicy() == RetryPolicy(
         tries=6,
-        throttled_tries=10,
+        throttled_tries=20,
         base=0.5,
         cap=8.0,
         throttled_cap=60.0,

@@ -7,6 +7,7 @@ Nothing else may import httpx.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import sys
@@ -23,7 +24,9 @@ import httpx
 from pulumi_justt import answers, errors
 from pulumi_justt.deadline import ExchangeLimit
 from pulumi_justt.errors import (
+    Abandoned,
     AmbiguousCreate,
+    InvalidSettings,
     JusttError,
     Misunderstood,
     Refused,
@@ -61,6 +64,7 @@ class _Request:
     account: str | None
     body: dict[str, Any] | None
     secrets: tuple[str, ...]
+    is_abandoned: Callable[[], bool] = lambda: False
     faults: int = 0
     throttled: int = 0
     was_unanswered: bool = False
@@ -119,22 +123,30 @@ class JusttClient:
         self._limiter = self.limiter or RateLimiter(
             self.settings.requests_per_minute, clock=self.clock, sleep=self.sleep
         )
-        self._http = httpx.Client(
-            base_url=self.settings.base_url,
-            headers={
-                "authorization": f"Bearer {key}",
-                "accept": "application/json",
-                "accept-encoding": answers.CODING,
-            },
-            timeout=httpx.Timeout(self.settings.timeout_seconds, connect=min(10.0, self.settings.timeout_seconds)),
-            transport=self.transport,
-            # A redirect is an answer like any other here; httpx would fail over a target that is no URL.
-            event_hooks={"response": [lambda response: response.headers.pop("location", None)]},
-            # This API has no sessions: a cookie that something in between sets is neither kept nor sent back.
-            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-            # A proxy from the environment can't reach an address of this machine.
-            trust_env=self.settings.environment != "simulator",
-        )
+        try:
+            self._http = httpx.Client(
+                base_url=self.settings.base_url,
+                headers={
+                    "authorization": f"Bearer {key}",
+                    "accept": "application/json",
+                    "accept-encoding": answers.CODING,
+                },
+                timeout=httpx.Timeout(self.settings.timeout_seconds, connect=min(10.0, self.settings.timeout_seconds)),
+                transport=self.transport,
+                # A redirect is an answer like any other here; httpx would fail over a target that is no URL.
+                event_hooks={"response": [lambda response: response.headers.pop("location", None)]},
+                # This API has no sessions: a cookie that something in between sets is neither kept nor sent back.
+                cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+                # A proxy from the environment can't reach an address of this machine.
+                trust_env=self.settings.environment != "simulator",
+            )
+        except (ImportError, OSError, ValueError) as error:
+            # Its text may quote a proxy's address, and a password within.
+            raise InvalidSettings(
+                "the network settings of this machine cannot be used (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, "
+                f"SSL_CERT_FILE, SSL_CERT_DIR): {type(error).__name__}. Nothing was sent. Correct them, and run the "
+                "command again."
+            ) from None
         self._exchange_limit = ExchangeLimit()
         self._exchange_limit.guard(self._http)
 
@@ -142,13 +154,18 @@ class JusttClient:
         """Close the connections."""
         self._http.close()
 
-    def create_integration(self, inputs: Inputs) -> RemoteRecord:
+    def create_integration(self, inputs: Inputs, *, is_abandoned: Callable[[], bool] = lambda: False) -> RemoteRecord:
         """Create an integration, by exactly one effective POST.
+
+        Args:
+            inputs: What is sent.
+            is_abandoned: Tells, before each try, whether nobody is there any more to take the answer.
 
         Returns:
             The new record; its status is PENDING unless the answer says more.
 
         Raises:
+            Abandoned: Nobody is there any more, and nothing was sent.
             AmbiguousCreate: The outcome is unknown.
             RequestError: It was not created.
         """
@@ -171,6 +188,7 @@ class JusttClient:
                 inputs.reference_account_id,
                 body,
                 (self._key, *_texts(payload)),
+                is_abandoned,
             ),
             lambda answer: answers.created(answer, inputs.source),
         )
@@ -252,6 +270,9 @@ class JusttClient:
                 )
         while True:
             self._limiter.acquire()
+            # Asked last, since the wait for the limiter may have been long.
+            if request.is_abandoned():
+                raise Abandoned(request.tried, "it was not sent, because the engine has left", errors.ABANDONED_CURE)
             started = self.clock()
             answer = self._try(request, content)
             request.elapsed += self.clock() - started
@@ -383,10 +404,10 @@ def _encoded(request: _Request) -> bytes:
 
 
 def _require_no_echo(result: object, secrets: tuple[str, ...]) -> None:
-    """Refuse a record whose id or status is a credential, since both are shown and stored in plain text."""
+    """Refuse a record that repeats a credential where texts are shown and stored in plain."""
     records = result.records if isinstance(result, answers.Page) else (result,)
     for record in records:
-        if isinstance(record, RemoteRecord) and {record.integration_id, record.status} & set(secrets):
+        if isinstance(record, RemoteRecord) and any(record.repeats(secret) for secret in secrets):
             raise answers.Unreadable("a record that repeats a credential")
 
 
@@ -431,4 +452,6 @@ def shared_client(settings: Settings, tell: Callable[[str], None] = lambda _: No
 
 
 def _debug_line(line: str) -> None:
-    sys.stderr.write(f"justt: {line}\n")
+    # Whoever read this may have left, and a line that nobody reads must not keep an answer from being taken.
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"justt: {line}\n")

@@ -4,7 +4,7 @@
     a POST                                 goes out beside other POSTs; the id that it brings is claimed, once
     its answer is lost                     resolved alone, after the POSTs in flight have ended and the settle delay:
         the ids listed now, less the snapshot, less what was claimed, of the same source, are the candidates
-        none                               it did not happen: one more POST
+        none, and all that is known        it did not happen: one more POST
         some, `refuse`                     an error that names them
         one, `adopt`                       taken over, if nothing else could explain it; refused otherwise
 
@@ -17,6 +17,7 @@ one.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,13 +25,16 @@ from dataclasses import dataclass, field
 
 from pulumi_justt import errors
 from pulumi_justt.client import JusttClient
-from pulumi_justt.errors import AmbiguousCreate, Refused, RequestError, StateConflict
+from pulumi_justt.errors import AmbiguousCreate, RequestError, StateConflict
 from pulumi_justt.models import Inputs, RemoteRecord
 
 __all__ = ["MOST_PAGES", "Creator"]
 
 MOST_PAGES = 100
 """Pages of one pass over an account: 10,000 integrations."""
+
+MOST_SECONDS = 600.0
+"""Seconds of listing an account before what was read until then is taken as it is; a busy one is read in a few."""
 
 _MOST_PASSES = 5
 """Passes before an account that changes all the time is taken as it is."""
@@ -63,6 +67,8 @@ class _Account:
     failures: tuple[RequestError, ...] = ()
     silent: tuple[float, RequestError] | None = None
     """When a list after a loss was last given up, and why."""
+    posted: set[str] = field(default_factory=set)
+    """What was created here under this name of the account, and so must be listed."""
     doubts: list[_Doubt] = field(default_factory=list)
 
 
@@ -109,12 +115,22 @@ class Creator:
         client: Gives the client, when a request is needed.
         adopts: Whether the only candidate of a lost create is taken over.
         tell: Shows one line to the user.
+        is_abandoned: Whether nobody is there any more to take what the call of this thread returns; then nothing is
+            sent, nothing is taken over, and nothing is waited for.
     """
 
-    def __init__(self, client: Callable[[], JusttClient], *, adopts: bool, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        client: Callable[[], JusttClient],
+        *,
+        adopts: bool,
+        tell: Callable[[str], None],
+        is_abandoned: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._client = client
         self._adopts = adopts
         self._tell = tell
+        self._is_abandoned = is_abandoned
         self._lock = threading.Lock()
         self._accounts: dict[str | None, _Account] = {}
         self._claimed: set[str] = set()
@@ -133,13 +149,18 @@ class Creator:
         with account.gate.together():
             snapshot = self._snapshot(account, inputs)
             try:
-                return self._post(inputs, snapshot)
+                return self._post(account, inputs, snapshot)
             except AmbiguousCreate as lost:
                 doubt = _Doubt(inputs, lost, self._client().clock())
                 # Before this thread leaves the gate, so that whoever resolves knows of all that are in doubt.
                 account.doubts.append(doubt)
         with account.gate.alone():
             return self._resolve(account, snapshot, doubt)
+
+    def has_posted(self, integration_id: str) -> bool:
+        """Tell whether a POST of this process brought the id, and not a list in which it was found."""
+        with self._lock:
+            return any(integration_id in account.posted for account in self._accounts.values())
 
     def claim(self, integration_id: str, tried: str) -> None:
         """Take an id for one resource.
@@ -176,8 +197,8 @@ class Creator:
                     raise
             return account.snapshot
 
-    def _post(self, inputs: Inputs, snapshot: _Listing) -> RemoteRecord:
-        record = self._client().create_integration(inputs)
+    def _post(self, account: _Account, inputs: Inputs, snapshot: _Listing) -> RemoteRecord:
+        record = self._client().create_integration(inputs, is_abandoned=self._is_abandoned)
         if record.integration_id in snapshot.records:
             raise StateConflict(
                 f"{_tried(inputs)}: Justt answered with integration {record.integration_id}, which was there before, "
@@ -185,6 +206,8 @@ class Creator:
                 f'adopt_id="{record.integration_id}" if that integration is meant.'
             )
         self.claim(record.integration_id, _tried(inputs))
+        with self._lock:
+            account.posted.add(record.integration_id)
         return record
 
     def _resolve(self, account: _Account, snapshot: _Listing, doubt: _Doubt) -> RemoteRecord:
@@ -192,16 +215,17 @@ class Creator:
         candidates = [record for record in new if record.source == doubt.inputs.source]
         if not candidates and is_proof:
             try:
-                return self._post(doubt.inputs, snapshot)
+                return self._post(account, doubt.inputs, snapshot)
             except AmbiguousCreate as lost:
                 doubt.lost, doubt.since = lost, self._client().clock()
-            except Refused as refused:
-                # Perhaps because the first one did happen.
-                came_back = f"{doubt.lost.came_back}; sent once more: {refused.came_back}"
+            except RequestError as error:
+                # Refused perhaps because the first one did happen; and where it was not sent, the first one was.
+                came_back = f"{doubt.lost.came_back}; sent once more: {error.came_back}"
                 cure = errors.ambiguous_cure([], is_proof=True)
-                raise AmbiguousCreate(refused.tried, came_back, cure, refused.error_id) from None
+                raise AmbiguousCreate(error.tried, came_back, cure, error.error_id) from None
             new, is_proof = self._new_since(account, snapshot, doubt)
             candidates = [record for record in new if record.source == doubt.inputs.source]
+        self._require_listener(doubt)
         # Who was refused, or created by a second POST, stays in doubt: what was lost first may still turn up.
         is_only_explanation = is_proof and account.doubts == [doubt] and len(new) == len(candidates) == 1
         if self._adopts and is_only_explanation and not candidates[0].is_inactive:
@@ -227,7 +251,17 @@ class Creator:
             # Somebody tried while this thread waited; an outage is not waited out once for each resource.
             raise doubt.lost.but(cure=errors.unlisted_cure(str(account.silent[1].but(tried=tried))))
         # The vendor may still be at work on what we gave up waiting for.
-        client.sleep(max(0.0, doubt.since + client.settings.timeout_seconds - client.clock()))
+        rest = doubt.since + client.settings.timeout_seconds - client.clock()
+        if rest > 1.0:
+            self._tell(
+                f"note: {doubt.lost.tried}: {doubt.lost.came_back}; the account is listed in {rest:.0f} s, to find out "
+                "whether it exists."
+            )
+        slices = max(1, math.ceil(rest))
+        self._require_listener(doubt)
+        for _ in range(slices):
+            client.sleep(max(0.0, rest) / slices)
+            self._require_listener(doubt)
         try:
             now = self._listed(doubt.inputs, tried, agreeing=2)
         except RequestError as error:
@@ -235,15 +269,24 @@ class Creator:
             raise doubt.lost.but(cure=errors.unlisted_cure(str(error))) from None
         with self._lock:
             known = snapshot.records.keys() | self._claimed
-        return [record for i, record in now.records.items() if i not in known], snapshot.is_complete and now.is_complete
+            # The vendor keeps every record: a list that lacks one is a stale one, and proves nothing.
+            is_whole = (snapshot.records.keys() | account.posted) <= now.records.keys()
+        new = [record for i, record in now.records.items() if i not in known]
+        return new, is_whole and snapshot.is_complete and now.is_complete
+
+    def _require_listener(self, doubt: _Doubt) -> None:
+        """Give up at once where nobody is left to be told later; there are seconds before the process is killed."""
+        if self._is_abandoned():
+            raise doubt.lost
 
     def _listed(self, inputs: Inputs, tried: str, *, agreeing: int) -> _Listing:
         """List an account until *agreeing* passes in a row have the same ids."""
         seen: dict[str, RemoteRecord] = {}
         last: set[str] | None = None
         in_a_row = 0
+        end = self._client().clock() + MOST_SECONDS
         for _ in range(_MOST_PASSES):
-            listing = self._one_pass(inputs, tried)
+            listing = self._one_pass(inputs, tried, end)
             seen |= listing.records
             in_a_row = in_a_row + 1 if listing.records.keys() == last else 1
             last = set(listing.records)
@@ -251,7 +294,7 @@ class Creator:
                 return _Listing(seen, listing.is_complete)
         return _Listing(seen, is_complete=False)
 
-    def _one_pass(self, inputs: Inputs, tried: str) -> _Listing:
+    def _one_pass(self, inputs: Inputs, tried: str, end: float) -> _Listing:
         records: dict[str, RemoteRecord] = {}
         for number in range(1, MOST_PAGES + 1):
             page = self._client().list_integrations(
@@ -261,8 +304,8 @@ class Creator:
             records |= {record.integration_id: record for record in page.records}
             if page.is_last:
                 return _Listing(records, is_complete=True)
-            if len(records) == before:
-                # The pages do not move on, whatever number is asked for.
+            if len(records) == before or self._client().clock() > end:
+                # The pages do not move on, whatever number is asked for, or take too long.
                 return _Listing(records, is_complete=False)
         return _Listing(records, is_complete=False)
 

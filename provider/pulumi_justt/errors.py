@@ -8,6 +8,7 @@ This module knows no HTTP library, no Pulumi and no settings: whoever raises han
     └── RequestError        a request did not do what it was sent for
         ├── Refused         the API answered that it won't
         ├── Unreachable     no answer could be had, and nothing was changed by asking
+        ├── Abandoned       the engine left before it was sent
         ├── Misunderstood   an answer came that has no documented shape
         └── AmbiguousCreate a create may or may not have happened
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = [
+    "Abandoned",
     "AmbiguousCreate",
     "InvalidSettings",
     "JusttError",
@@ -41,6 +43,8 @@ _QUOTE_LIMIT = 300
 _KEY = re.compile(r"[\w.-]{1,40}")
 """What a key of an API looks like; anything else may be a value in the wrong place."""
 _REDACTED = "[secret]"
+_MANY = 20
+"""More candidates than anybody creates beside us within a minute."""
 _SHORTEST_SECRET = 3
 """Shorter texts are no credentials, and hiding them would make any message unreadable; Pulumi draws the same line."""
 
@@ -116,6 +120,10 @@ class Misunderstood(RequestError):
     """A success came back in a shape that the vendor does not document."""
 
 
+class Abandoned(RequestError):
+    """The engine left before a create was sent, so that nobody would have stored its id."""
+
+
 class AmbiguousCreate(RequestError):
     """A create was sent and its outcome is unknown: the integration may exist."""
 
@@ -124,6 +132,9 @@ AMBIGUOUS_CURE = (
     "The integration may or may not exist now, and no state knows it. Do not simply run again: look it up at Justt "
     "first, and have it deactivated there before the next `pulumi up`."
 )
+
+
+ABANDONED_CURE = "Nothing was created: run `pulumi up` again."
 
 
 def creating(source: str, external_identifier: str) -> str:
@@ -146,9 +157,15 @@ def ambiguous_cure(candidates: Sequence[tuple[str, str]], *, is_proof: bool) -> 
             "`pulumi up`."
         )
     named = ", ".join(f"{integration_id} ({status})" for integration_id, status in candidates)
+    many = (
+        f" These are {len(candidates)}, so the list before it was probably not whole."
+        if len(candidates) > _MANY
+        else ""
+    )
+    likely = next((i for i, status in candidates if status != "INACTIVE"), candidates[0][0])
     return (
-        f"It may be one of the new integrations of that source{doubt}: {named}. Do not simply run again, which would "
-        f'create a second one. If Justt shows that one of them is yours, add adopt_id="{candidates[0][0]}" (its id) to '
+        f"It may be one of the new integrations of that source{doubt}: {named}.{many} Do not simply run again, which "
+        f'would create a second one. If Justt shows that one of them is yours, add adopt_id="{likely}" (its id) to '
         "the resource, or, if an existing resource was being replaced, have that one deactivated there; if one is "
         "nobody's, have it deactivated too. Then run `pulumi up`."
     )

@@ -30,7 +30,7 @@ from pydantic import ValidationError
 from pulumi_justt import credentials
 from pulumi_justt.client import JusttClient
 from pulumi_justt.creation import Creator
-from pulumi_justt.errors import JusttError, Refused, StateConflict, nearest, shape_of
+from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, StateConflict, nearest, shape_of
 from pulumi_justt.models import SOURCES, UNKNOWN, Deactivation, Inputs, RemoteRecord, known_part, to_vendor_time
 from pulumi_justt.settings import Settings
 
@@ -50,6 +50,9 @@ _SENT = (
 """What the API was told, with the account it was told for: none of it can be changed there."""
 
 _POLICY = {"deactivationType", "afterDays", "deactivationDate"}
+
+_DONE_BEFORE = (400, 409, 410, 422)
+"""Statuses by which the API may say that a deactivation has been asked for already."""
 
 _KEY_REFUSED = (401, 403)
 """Statuses that speak of the key, and so neither of the integration nor of an earlier try."""
@@ -90,17 +93,21 @@ class Integrations:
         client: Gives the client when a request is needed, so that previews need no key.
         tell: Shows one line to the user.
         now: The present moment.
+        is_abandoned: Whether nobody is there any more to take what the call of this thread returns.
     """
 
     settings: Settings
     client: Callable[[], JusttClient]
     tell: Callable[[str], None]
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+    is_abandoned: Callable[[], bool] = lambda: False
     creator: Creator = field(init=False)
 
     def __post_init__(self) -> None:
         """Start with nothing created and nothing claimed."""
-        self.creator = Creator(self.client, adopts=self.settings.adopts_ambiguous, tell=self.tell)
+        self.creator = Creator(
+            self.client, adopts=self.settings.adopts_ambiguous, tell=self.tell, is_abandoned=self.is_abandoned
+        )
 
     def check(self, olds: Properties, news: Properties) -> Checked:
         """Validate *news* and fill in the defaults, the same way every time and without I/O."""
@@ -153,8 +160,18 @@ class Integrations:
     def create(self, inputs: Properties) -> tuple[str, dict[str, Any]]:
         """Create the integration, or take over the one to adopt, and return its id and what to remember."""
         wanted = Inputs.model_validate(inputs)
-        record = self.creator.create(wanted) if wanted.adopt_id is None else self._adopt(wanted, wanted.adopt_id)
-        return record.integration_id, {**inputs, "integrationId": record.integration_id, **_observed(record)}
+        try:
+            record = self.creator.create(wanted) if wanted.adopt_id is None else self._adopt(wanted, wanted.adopt_id)
+        except AmbiguousCreate as lost:
+            if self.is_abandoned():
+                # What is raised now reaches nobody.
+                self.tell(f"warning: the engine left: {lost}")
+            raise
+        outs = {**inputs, "integrationId": record.integration_id, **_observed(record)}
+        if self.is_abandoned() and self.creator.has_posted(record.integration_id):
+            # Whatever is returned now reaches nobody, and the next `up` creates another one.
+            self._undo(record.integration_id, outs)
+        return record.integration_id, outs
 
     def read(self, integration_id: str, olds: Properties) -> dict[str, Any] | None:
         """Return what is remembered with the present status, or None if the integration is gone for good.
@@ -237,7 +254,7 @@ class Integrations:
                 raise
             if self._is_gone(refused) or self._has_stopped(integration_id, account, refused):
                 return
-            if refused.after_unanswered and moment > now:
+            if refused.after_unanswered and moment > now and refused.status in _DONE_BEFORE:
                 self.tell(
                     f"warning: {tried}: an earlier try was never answered, and this one was refused "
                     f"({refused.came_back}); taken as scheduled for {to_vendor_time(moment)}. "
@@ -246,10 +263,8 @@ class Integrations:
                 return
             raise
 
-    def undo(self, integration_id: str, olds: Properties) -> None:
+    def _undo(self, integration_id: str, olds: Properties) -> None:
         """Deactivate at once what was created for nobody: the engine left before it could store the id."""
-        if _is_adopted(olds):
-            return
         called = _called(olds, integration_id)
         try:
             self.delete(integration_id, {**olds, "deactivation": {}})
@@ -259,7 +274,11 @@ class Integrations:
                 f"deactivated again: {error} Have it deactivated at Justt."
             )
         else:
-            self.tell(f"note: the engine left while {called} was created, so it was deactivated again.")
+            self.tell(
+                f"note: the engine left while {called} was created, so it was deactivated again. Pulumi keeps a "
+                "pending operation: run `pulumi cancel` if the stack is locked, and then "
+                "`pulumi refresh --clear-pending-creates`."
+            )
 
     @staticmethod
     def _replacing(olds: Properties, news: Properties) -> list[str]:

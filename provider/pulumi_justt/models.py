@@ -26,6 +26,11 @@ SOURCES: Final = ("stripe", "braintree", "paypal", "adyen", "justt_sandbox")
 STATUSES: Final = ("PENDING", "SUCCESSFUL", "FAILED", "INACTIVE")
 """The vendor's list of statuses."""
 
+_LONGEST_MOMENT = 64
+
+_SHORTEST_TO_SEARCH = 8
+"""Characters of a credential that do not stand in an id by chance."""
+
 _VENDOR_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 
 
@@ -72,6 +77,11 @@ def _one_line(text: str) -> str:
     if not text.isprintable():
         raise PydanticCustomError("one_line", "must be one line of printable text")
     return text
+
+
+def _or_none(text: str | None) -> str | None:
+    """Return *text* if it can be a moment of whatever form; what cannot is no reason to refuse the rest of a record."""
+    return text if text is not None and len(text) <= _LONGEST_MOMENT and text.isprintable() else None
 
 
 class _Model(BaseModel):
@@ -132,9 +142,16 @@ class RemoteRecord(_Model):
     model_config = ConfigDict(strict=True, extra="ignore")
 
     integration_id: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_one_line)]
-    source: str
+    source: Annotated[str, Field(max_length=255), AfterValidator(_one_line)]
     status: Annotated[str, Field(pattern=r"^[A-Za-z_-]{1,40}$")]
-    go_live_date: str | None = None
+    go_live_date: Annotated[str | None, AfterValidator(_or_none)] = None
+
+    def repeats(self, secret: str) -> bool:
+        """Tell whether a field says *secret*; a short one may stand within a longer text by chance."""
+        documented = (*SOURCES, *STATUSES)
+        said = [self.integration_id, self.go_live_date or ""]
+        said += [text for text in (self.source, self.status) if text not in documented]
+        return secret in said or (len(secret) >= _SHORTEST_TO_SEARCH and any(secret in text for text in said))
 
     @property
     def is_inactive(self) -> bool:

@@ -115,7 +115,9 @@ class IntegrationProvider(ResourceProvider):
                     os.environ,
                 )
                 client = functools.partial(shared_client, settings, _tell)
-                built = vars(self)["_core"] = Integrations(settings, client=client, tell=_tell)
+                built = vars(self)["_core"] = Integrations(
+                    settings, client=client, tell=_tell, is_abandoned=_is_abandoned
+                )
             return built
 
     @_bounded
@@ -136,11 +138,7 @@ class IntegrationProvider(ResourceProvider):
     @_bounded
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Create the integration."""
-        integration_id, outs = self._core.create(_decode(props))
-        if _is_abandoned():
-            # Whatever is returned now reaches nobody, and the next `up` creates another one.
-            self._core.undo(integration_id, outs)
-        return CreateResult(integration_id, outs)
+        return CreateResult(*self._core.create(_decode(props)))
 
     @_bounded
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -182,7 +180,7 @@ def _failure(text: str) -> CheckFailure:
 
 def _tell(text: str) -> None:
     # The engine reads this until it leaves, and what is told after that must not keep a call from ending.
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"{text}\n")
 
 

@@ -80,7 +80,7 @@ class RetryPolicy:
     """
 
     tries: int = 6
-    throttled_tries: int = 10
+    throttled_tries: int = 20
     base: float = 0.5
     cap: float = 8.0
     throttled_cap: float = 60.0
