@@ -24,14 +24,14 @@ import httpx
 
 import engine
 import leaks
-from harness import Stack
+from harness import Stack, nobody
 from pulumi_justt.simulator import Fault, Integration, SimulatorServer
+from pulumi_justt.simulator.rules import NewIntegration
 
 __all__ = ["SCENARIOS", "Contender", "Outcome", "Scenario", "run"]
 
 Contender = Literal["refuse", "adopt", "plain"]
 KEY, SECRET = "canary-api-key-5c1f0a9b7e", "canary-stripe-key-3e8d2b6f10"
-CLOSED = "http://127.0.0.1:9/v1"
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Scenario:
         command: What is run into the faults; `replace` is an `up` after a changed name.
         interrupt: What happens to the CLI while the POST is under way.
         is_refused: Whether nothing listens at the API's address.
+        others: How many integrations of others the account has.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Scenario:
     command: Literal["up", "replace", "refresh", "destroy"] = "up"
     interrupt: Literal["", "once", "twice", "kill"] = ""
     is_refused: bool = False
+    others: int = 0
 
 
 def _create(name: str, *faults: str, resources: int = 1) -> Scenario:
@@ -102,14 +104,19 @@ SCENARIOS = (
         "POST /integrations foreign-before-commit times=1",
         "POST /integrations drop-before-commit times=1",
     ),
-    _create(
-        "lost, and pages that shift",
-        "POST /integrations drop-after-commit times=1",
-        "GET /integrations shift=insert skip=1 times=1",
+    Scenario(
+        "create: lost, and pages that shift",
+        ("POST /integrations drop-after-commit times=1", "GET /integrations shift=move skip=@PAGES times=1"),
+        others=150,
     ),
     Scenario("create: Ctrl-C once", (SLOW_POST,), interrupt="once"),
     Scenario("create: Ctrl-C twice", (SLOW_POST,), interrupt="twice"),
     Scenario("create: kill -9", (SLOW_POST,), interrupt="kill"),
+    Scenario(
+        "create: dropped after the commit, and Ctrl-C twice",
+        (SLOW_POST, "POST /integrations drop-after-commit times=1"),
+        interrupt="twice",
+    ),
     _later("replace", "answer to the POST lost", "POST /integrations drop-after-commit times=1"),
     _later("replace", "answer to the DELETE lost", "DELETE /integrations/{id} drop-after-commit times=1"),
     _later("replace", "DELETE answered with 500", "DELETE /integrations/{id} status=500 times=2"),
@@ -189,6 +196,9 @@ class _Run:
 
     def outcome(self) -> Outcome:
         """Break it, look, do as told, run again, look again."""
+        for number in range(self.scenario.others):
+            theirs = NewIntegration(f"theirs-{number}", "Theirs", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
+            self.simulator.records.add_integration(theirs, None)
         self._write({})
         if self.scenario.before:
             self.stack.up()
@@ -196,12 +206,15 @@ class _Run:
         if self.scenario.command == "replace":
             self._write({}, label="renamed")
         self.simulator.clear_requests()
+        # The first page of the list after: the one before is read once, and twice under `adopt`, two pages each.
+        pages = str(3 if self.contender == "refuse" else 5)
         for fault in self.scenario.faults:
-            self.simulator.add_fault(Fault.parse(fault))
+            self.simulator.add_fault(Fault.parse(fault.replace("@PAGES", pages)))
         if self.scenario.is_refused:
-            self.stack.config({"justt:baseUrl": CLOSED})
+            self.stack.config({"justt:baseUrl": nobody()})
         code, text = self._break()
         lost_or_made = self._live() - self._in_state()
+        unnamed = {each for each in lost_or_made if each not in text} - self._looked_up(text)
         first_foreign = self._in_state() - self._ours()
         error_ids = [exchange.error_id for exchange in self.simulator.requests if exchange.error_id]
         self.simulator.clear_faults()
@@ -211,7 +224,7 @@ class _Run:
         wanted = 0 if self.scenario.command == "destroy" else len(self.names)
         return Outcome(
             duplicates=max(0, len(self._live()) - wanted),
-            unnamed=len({each for each in lost_or_made if each not in text}),
+            unnamed=len(unnamed),
             lost=len(lost_or_made & known),
             converges=converges and self._live() == self._in_state() and len(self._live()) == wanted,
             leaked=self._leaked(),
@@ -260,13 +273,15 @@ class _Run:
         return process.returncode, printed.decode()
 
     def _post_is_under_way(self) -> bool:
-        (fault,) = httpx.get(f"{self.simulator.control_url}/faults", trust_env=False).json()["faults"]
-        return bool(fault["fired"])
+        faults = httpx.get(f"{self.simulator.control_url}/faults", trust_env=False).json()["faults"]
+        return bool(faults[0]["fired"])
 
     def _do_as_told(self, text: str) -> None:
         """Do what a user would who reads the error, and sees at Justt which integration has which identifier."""
         if self.contender == "plain":
             return
+        for each in self._looked_up(text):
+            self.simulator.records.tell_status(each, "INACTIVE")
         mine = {record.external_identifier: record.id for record in self._live_records()}
         held = self._in_state()
         missing = {name: mine[name] for name in self.names if name in mine and mine[name] not in held}
@@ -282,6 +297,14 @@ class _Run:
                 self.simulator.records.tell_status(each, "INACTIVE")
         elif told:
             self._write(told, self.label)
+
+    def _looked_up(self, text: str) -> set[str]:
+        """Return what a user finds at Justt who is told to look for an identifier there, and to have it deactivated."""
+        if "look it up at Justt first, and have it deactivated there" not in text:
+            return set()
+        held = self._in_state()
+        named = {name for name in self.names if f"creating the stripe integration {name!r}: " in text}
+        return {each.id for each in self._live_records() if each.external_identifier in named and each.id not in held}
 
     def _run_again(self) -> bool:
         if self.scenario.command == "destroy":

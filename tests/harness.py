@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -13,9 +14,16 @@ from typing import Any
 
 import leaks
 
-__all__ = ["Result", "Stack"]
+__all__ = ["Result", "Stack", "nobody"]
 
 _SECONDS = 180
+
+
+def nobody() -> str:
+    """Return a base URL on this machine where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
 
 
 @dataclass(frozen=True)

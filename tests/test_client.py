@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import functools
 import gzip
 import itertools
 import json
 import os
 import socket
 import struct
+import sys
 import threading
 import time
 import tracemalloc
@@ -642,6 +644,83 @@ def test_echo_of_the_api_key_is_redacted(method: Method) -> None:
         text = str(failure(client_of(App(reply)), method))
         assert KEY not in text
         assert "[secret]" in text
+
+
+@pytest.mark.parametrize("field", ["integrationId", "source", "goLiveDate"])
+@pytest.mark.parametrize("text", ["{}", "Bearer {}", "x-{}-y"])
+@pytest.mark.parametrize("secret", [KEY, SECRETS[0]])
+def test_record_that_repeats_a_credential_is_no_record(field: str, text: str, secret: str) -> None:
+    """What is shown and stored in plain never holds a credential, be it alone or within another text."""
+    said = {**RECORD, field: text.format(secret)}
+    client = client_of(App(Reply(200, said), Reply(200, [said])), policy=RetryPolicy(tries=1))
+    read_one = functools.partial(client.get_integration, said["integrationId"])
+    read_page = functools.partial(client.list_integrations, 1)
+
+    for read_any in (read_one, read_page):
+        with pytest.raises(Misunderstood) as raised:
+            read_any(tried="reading", account=None, hidden=[secret])
+        assert secret not in str(raised.value)
+
+
+def test_created_record_that_repeats_a_credential_is_in_doubt() -> None:
+    """The integration may exist, and its id would be the credential."""
+    app = App(Reply(201, {"integrationId": f"id-{SECRETS[0]}", "status": "PENDING"}))
+
+    error = failure(client_of(app), "POST")
+
+    assert isinstance(error, AmbiguousCreate)
+    assert SECRETS[0] not in str(error)
+
+
+def test_record_may_say_what_a_short_credential_says() -> None:
+    """A user name such as `stripe`, or three characters that stand in an id by chance, make no answer unreadable."""
+    client = client_of(App(Reply(200, RECORD)))
+
+    record = client.get_integration(ID, tried="reading", account=None, hidden=["stripe", "SUCCESSFUL", "int"])
+
+    assert record.integration_id == ID
+
+
+@pytest.mark.parametrize("date", ["x" * 65, "2027\n\x1b[31m", "\u202e2027", None])
+def test_go_live_date_that_is_none_is_dropped(date: str | None) -> None:
+    """A field that is only remembered is no reason to refuse the status that came with it."""
+    client = client_of(App(Reply(200, {**RECORD, "goLiveDate": date})))
+
+    assert read(client).go_live_date is None
+
+
+@pytest.mark.parametrize("source", ["x" * 256, "stripe\n\x1b[31m"])
+def test_source_that_no_terminal_may_show_is_no_source(source: str) -> None:
+    """It is quoted in errors."""
+    with pytest.raises(Misunderstood):
+        read(client_of(App(Reply(200, {**RECORD, "source": source})), policy=RetryPolicy(tries=1)))
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"ALL_PROXY": "socks5://127.0.0.1:1"}, {"HTTPS_PROXY": "foo://bar"}, {"SSL_CERT_FILE": "/nowhere/ca.pem"}],
+    ids=str,
+)
+def test_network_settings_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    """A broken set-up of the machine is told as that, before anything is sent, and not as a create in doubt."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(
+        InvalidSettings, match=r"the network settings of this machine cannot be used \(.*\): \w+\. Noth"
+    ):
+        JusttClient(settings_of())
+
+
+def test_debug_line_that_nobody_reads_keeps_no_answer_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CLI may have been killed, and the id that came must still reach whoever takes the integration back."""
+    for error in (BrokenPipeError(), ValueError("I/O operation on closed file")):
+
+        def write(_: str, error: Exception = error) -> int:
+            raise error
+
+        monkeypatch.setattr(sys.stderr, "write", write)
+        assert read(client_of(App(Reply(200, RECORD)), debug=module._debug_line)).integration_id == ID
 
 
 def test_echo_of_a_number_is_redacted() -> None:

@@ -30,7 +30,7 @@ def test_they_all_finish(simulator: SimulatorServer) -> None:
         assert process.returncode == 0, stderr
     statuses = [exchange.status for exchange in simulator.requests]
     throttled = statuses.count(429)
-    print(f"{PROCESSES} processes, {PROCESSES * READS} reads under 1,000 a minute: {throttled} answers of 429")  # noqa: T201 - the figure that the docs ask for
+    print(f"{PROCESSES} processes, {PROCESSES * READS} reads under 1,000 a minute: {throttled} answers of 429")  # noqa: T201 - the figure that is asked for
     assert statuses.count(200) == PROCESSES * READS
-    # Each thread that runs into the limit pauses its whole process, with a wait that doubles up to a minute.
-    assert 0 < throttled <= PROCESSES * THREADS * 10
+    # Each thread that runs into the limit pauses its whole process, with waits that double: about six a minute.
+    assert throttled <= PROCESSES * THREADS * 7

@@ -251,6 +251,7 @@ class Creator:
             # Somebody tried while this thread waited; an outage is not waited out once for each resource.
             raise doubt.lost.but(cure=errors.unlisted_cure(str(account.silent[1].but(tried=tried))))
         # The vendor may still be at work on what we gave up waiting for.
+        self._require_listener(doubt)
         rest = doubt.since + client.settings.timeout_seconds - client.clock()
         if rest > 1.0:
             self._tell(
@@ -258,7 +259,6 @@ class Creator:
                 "whether it exists."
             )
         slices = max(1, math.ceil(rest))
-        self._require_listener(doubt)
         for _ in range(slices):
             client.sleep(max(0.0, rest) / slices)
             self._require_listener(doubt)
