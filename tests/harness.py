@@ -145,6 +145,13 @@ class Stack:
         resources = exported["deployment"].get("resources", [])
         return [resource for resource in resources if resource["type"].startswith("pulumi-python:dynamic")]
 
+    def decrypted(self) -> bytes:
+        """The present state with its secrets in clear: what this command prints on purpose, and so is not searched."""
+        kept = [*self._printed]
+        shown = self.run("stack", "export", "--show-secrets", "--stack", self.name).stdout.encode()
+        self._printed[:] = kept
+        return shown
+
     def resources(self) -> dict[str, dict[str, Any]]:
         """The dynamic resources in the state, by resource name."""
         return {resource["urn"].rpartition("::")[2]: resource for resource in self.recorded()}

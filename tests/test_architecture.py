@@ -42,6 +42,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("answers",),
     ("settings",),
     ("retry", "limiter", "deadline", "models", "credentials", "simulator"),
+    ("references",),
     ("errors",),
 )
 PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
@@ -181,7 +182,15 @@ def test_the_dynamic_provider_decides_nothing_about_justt() -> None:
 
 def test_the_public_names() -> None:
     """What programs may import is listed here, and a change of it is a change of the interface."""
-    assert pulumi_justt.__all__ == ["Deactivation", "DeactivationType", "PaymentIntegration", "Source", "credentials"]
+    assert pulumi_justt.__all__ == [
+        "Deactivation",
+        "DeactivationType",
+        "PaymentIntegration",
+        "Source",
+        "credentials",
+        "from_env",
+        "from_file",
+    ]
     assert credentials.__all__ == [
         "ApiKey",
         "ApiKeyOnly",
@@ -208,6 +217,7 @@ def test_a_program_loads_only_what_it_needs() -> None:
         "pulumi_justt.errors",
         "pulumi_justt.property_paths",
         "pulumi_justt.provider",
+        "pulumi_justt.references",
         "pulumi_justt.resources",
     }
 

@@ -20,7 +20,7 @@ _ERROR = re.compile(r"^(?P<file>[^:]+):(?P<line>\d+): error: .*\[(?P<code>[a-z-]
 
 PRELUDE = """\
 import pulumi
-from pulumi_justt import Deactivation, PaymentIntegration, credentials
+from pulumi_justt import Deactivation, PaymentIntegration, credentials, from_env, from_file
 secret = pulumi.Config().require_secret("key")
 given = credentials.ApiKeyOnly(api_key=secret)
 """
@@ -35,6 +35,9 @@ REJECTED: dict[str, tuple[str, str]] = {
     "a field in the API's spelling": ("credentials.PublicSecretKey(secret_key=secret, publicKey='x')", "call-arg"),
     "a field of a wrong type": ("credentials.ApiKeyOnly(api_key=7)", "arg-type"),
     "an Output of a wrong type": ("credentials.ApiKeyOnly(api_key=pulumi.Output.from_input(7))", "arg-type"),
+    "a reference to a variable by its number": ("from_env(7)", "arg-type"),
+    "a reference with a version of a wrong type": ("from_file('a', version='2')", "arg-type"),
+    "a version by position": ("from_env('A', 2)", "call-arg"),
     "a field by position": ("credentials.ApiKeyOnly(secret)", "call-arg"),
     "a required field that is None": ("credentials.ApiKeyOnly(api_key=None)", "arg-type"),
     "a field that is changed": ("given.api_key = 'x'", "misc"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pulumi
 from pulumi import Output
@@ -54,6 +55,9 @@ PaymentIntegration(
 # Every shape, minimal and full, of plain values and Outputs.
 credentials.PublicSecretKey(secret_key=secret)
 credentials.PublicSecretKey(secret_key="s", public_key=stripe.source)
+credentials.PublicSecretKey(secret_key=justt.from_env("KEY", version=2), public_key=justt.from_env("PUBLIC"))
+credentials.Sftp(username="u", private_key=justt.from_file(Path("a.pem"), version=2), passphrase=secret)
+credentials.Unlisted(secret_type="X", payload={"token": justt.from_file("token")})
 credentials.BasicAuth(client_id="c", client_secret=secret)
 credentials.UsernamePassword(username="u", password=secret)
 credentials.Hmac(hmac=secret, api_key=secret)

@@ -1,6 +1,7 @@
 """Pulumi provider that connects payment service providers to Justt."""
 
 from pulumi_justt import credentials
+from pulumi_justt.references import from_env, from_file
 from pulumi_justt.resources import Deactivation, DeactivationType, PaymentIntegration, Source
 
-__all__ = ["Deactivation", "DeactivationType", "PaymentIntegration", "Source", "credentials"]
+__all__ = ["Deactivation", "DeactivationType", "PaymentIntegration", "Source", "credentials", "from_env", "from_file"]

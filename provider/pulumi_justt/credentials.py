@@ -13,11 +13,18 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pulumi_justt import references
 from pulumi_justt.errors import nearest, shape_of
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     import pulumi
     from typing_extensions import Self
+
+    from pulumi_justt.references import Reference
+
+    Value: TypeAlias = pulumi.Input[str] | Reference
 
 __all__ = [
     "ApiKey",
@@ -43,8 +50,9 @@ def wire_name(python_name: str) -> str:
 class Credentials:
     """How Justt is to sign in at the payment service provider; use one of the subclasses.
 
-    Every field takes a plain value or an `Output`. A field is stored as a secret unless it says that it is an
-    identifier. No value shows in `repr`, and two instances are equal only if they are the same one.
+    Every field takes a plain value, an `Output`, or a reference (`from_env`, `from_file`). A field is stored as a
+    secret, unless it says that it is an identifier, or is a reference. No value shows in `repr`, and two instances are
+    equal only if they are the same one.
     """
 
     def wire(self) -> tuple[pulumi.Input[str], dict[str, Any]]:
@@ -131,7 +139,7 @@ class ApiKeyOnly(Shape):
     """
 
     secret_type: ClassVar[str] = "APIKEY_ONLY"
-    api_key: pulumi.Input[str]
+    api_key: Value
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -144,8 +152,8 @@ class PublicSecretKey(Shape):
     """
 
     secret_type: ClassVar[str] = "PUBLIC_SECRET_KEY"
-    secret_key: pulumi.Input[str]
-    public_key: pulumi.Input[str] | None = field(default=None, metadata=_IDENTIFIER)
+    secret_key: Value
+    public_key: Value | None = field(default=None, metadata=_IDENTIFIER)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -158,8 +166,8 @@ class BasicAuth(Shape):
     """
 
     secret_type: ClassVar[str] = "BASIC_AUTH"
-    client_id: pulumi.Input[str]
-    client_secret: pulumi.Input[str]
+    client_id: Value
+    client_secret: Value
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -172,8 +180,8 @@ class UsernamePassword(Shape):
     """
 
     secret_type: ClassVar[str] = "USERNAME_PASSWORD"
-    username: pulumi.Input[str]
-    password: pulumi.Input[str]
+    username: Value
+    password: Value
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -188,10 +196,10 @@ class Hmac(Shape):
     """
 
     secret_type: ClassVar[str] = "HMAC"
-    hmac: pulumi.Input[str]
-    api_key: pulumi.Input[str]
-    merchant_code: pulumi.Input[str] | None = field(default=None, metadata=_IDENTIFIER)
-    account_code: pulumi.Input[str] | None = field(default=None, metadata=_IDENTIFIER)
+    hmac: Value
+    api_key: Value
+    merchant_code: Value | None = field(default=None, metadata=_IDENTIFIER)
+    account_code: Value | None = field(default=None, metadata=_IDENTIFIER)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -205,9 +213,9 @@ class ApiKey(Shape):
     """
 
     secret_type: ClassVar[str] = "APIKEY"
-    api_key: pulumi.Input[str]
-    store_url: pulumi.Input[str] | None = field(default=None, metadata=_IDENTIFIER)
-    shop_name: pulumi.Input[str] | None = field(default=None, metadata=_IDENTIFIER)
+    api_key: Value
+    store_url: Value | None = field(default=None, metadata=_IDENTIFIER)
+    shop_name: Value | None = field(default=None, metadata=_IDENTIFIER)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -223,10 +231,10 @@ class Sftp(Shape):
 
     secret_type: ClassVar[str] = "sftp"
     any_of: ClassVar[tuple[str, ...]] = ("password", "privateKey")
-    username: pulumi.Input[str]
-    password: pulumi.Input[str] | None = None
-    private_key: pulumi.Input[str] | None = None
-    passphrase: pulumi.Input[str] | None = None
+    username: Value
+    password: Value | None = None
+    private_key: Value | None = None
+    passphrase: Value | None = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -235,7 +243,8 @@ class Unlisted(Credentials):
 
     Args:
         secret_type: The API's `secretType`.
-        payload: The API's `secretPayload`. Its keys are sent as they are, and every value is a secret.
+        payload: The API's `secretPayload`. Its keys are sent as they are, and every value is a secret, unless it is a
+            reference.
     """
 
     secret_type: pulumi.Input[str]
@@ -260,8 +269,15 @@ SHAPES: dict[str, type[Shape]] = {
 """The vendor's list of secret types."""
 
 
+def python_names(secret_type: str) -> dict[str, str]:
+    """Return the Python name of each field of *secret_type* by the API's; none where that is unlisted."""
+    shape = SHAPES.get(secret_type)
+    return {} if shape is None else {name: f.name for name, f in shape.wire_fields().items()}
+
+
 def from_wire(secret_type: str, payload: Mapping[str, Any]) -> Credentials:
-    """Return the credentials that were stored as *secret_type* and *payload*."""
+    """Return the credentials that were stored as *secret_type* and *payload*, references as such."""
+    payload = {name: references.from_wire(value) or value for name, value in payload.items()}
     shape = SHAPES.get(secret_type)
     if shape is None or not payload.keys() <= shape.wire_fields().keys():
         return Unlisted(secret_type=secret_type, payload=payload)
@@ -289,7 +305,7 @@ def problems(
             yield name, f"is not a field of {shape.__name__}{nearest(name, known)}"
     for name, f in known.items():
         value = payload.get(name)
-        if name in payload and not isinstance(value, str):
+        if name in payload and not isinstance(value, str) and references.from_wire(value) is None:
             yield f.name, f"must be text, got {shape_of(value)}"
         elif value == "":
             yield f.name, "must not be empty"

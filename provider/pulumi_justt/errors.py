@@ -4,6 +4,7 @@ This module knows no HTTP library, no Pulumi and no settings: whoever raises han
 
     JusttError
     ├── InvalidSettings     the configuration cannot be used as it is
+    ├── Unresolved          a credential is not where the program says
     ├── StateConflict       the recorded state and the configuration speak of different things
     └── RequestError        a request did not do what it was sent for
         ├── Refused         the API answered that it won't
@@ -37,6 +38,7 @@ __all__ = [
     "RequestError",
     "StateConflict",
     "Unreachable",
+    "Unresolved",
 ]
 
 _QUOTE_LIMIT = 300
@@ -55,6 +57,10 @@ class JusttError(Exception):
 
 class InvalidSettings(JusttError):
     """The provider's configuration is missing something or contradicts itself."""
+
+
+class Unresolved(JusttError):
+    """A credential is not where the program says that it is found."""
 
 
 class StateConflict(JusttError):

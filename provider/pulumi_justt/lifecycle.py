@@ -27,7 +27,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pulumi_justt import credentials
+from pulumi_justt import credentials, errors, references
 from pulumi_justt.client import JusttClient
 from pulumi_justt.creation import Creator
 from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, StateConflict, nearest, shape_of
@@ -161,7 +161,10 @@ class Integrations:
         """Create the integration, or take over the one to adopt, and return its id and what to remember."""
         wanted = Inputs.model_validate(inputs)
         try:
-            record = self.creator.create(wanted) if wanted.adopt_id is None else self._adopt(wanted, wanted.adopt_id)
+            if wanted.adopt_id is None:
+                record = self.creator.create(_with_values(inputs))
+            else:
+                record = self._adopt(wanted, wanted.adopt_id)
         except AmbiguousCreate as lost:
             if self.is_abandoned():
                 # What is raised now reaches nobody.
@@ -355,6 +358,16 @@ class Integrations:
             # The refusal is what the user has to know; that it could not be explained adds nothing.
             return False
         return record.is_inactive
+
+
+def _with_values(inputs: Properties) -> Inputs:
+    """Return *inputs* with the credentials that they refer to; what is remembered stays a reference."""
+    payload = references.resolved(
+        inputs["secretPayload"],
+        tried=errors.creating(inputs["source"], inputs["externalIdentifier"]),
+        names=credentials.python_names(inputs["secretType"]),
+    )
+    return Inputs.model_validate({**inputs, "secretPayload": payload})
 
 
 def _is_adopted(olds: Properties) -> bool:

@@ -19,6 +19,7 @@ from pulumi.runtime.config import get_config, is_config_secret
 from pulumi_justt.credentials import Credentials, Shape, Unlisted, from_wire, wire_name
 from pulumi_justt.property_paths import INPUTS, OUTPUTS, with_checked_paths
 from pulumi_justt.provider import IntegrationProvider
+from pulumi_justt.references import Reference
 
 __all__ = ["Deactivation", "DeactivationType", "PaymentIntegration", "Source"]
 
@@ -102,7 +103,7 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
                 "source": source,
                 "secretType": secret_type,
                 "secretPayload": {
-                    name: value if name in identifiers else Output.secret(value) for name, value in payload.items()
+                    name: _credential(value, is_identifier=name in identifiers) for name, value in payload.items()
                 },
                 "merchantAccountCodes": merchant_account_codes,
                 "referenceAccountId": reference_account_id,
@@ -249,6 +250,13 @@ def _require_credentials(value: object) -> None:
         "credentials must be an instance of a class in pulumi_justt.credentials, such as "
         f"credentials.ApiKeyOnly(api_key=...); got {type(value).__name__}"
     )
+
+
+def _credential(value: object, *, is_identifier: bool) -> object:
+    if isinstance(value, Reference):
+        # Not secret: a reviewer is to see which one it is.
+        return value.wire()
+    return value if is_identifier else Output.secret(value)
 
 
 def _deactivation_properties(value: object) -> dict[str, Any] | None:

@@ -1,0 +1,203 @@
+"""Credentials by reference: how they are written, what they resolve to, and what is told where nothing is there."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulumi_justt import from_env, from_file
+from pulumi_justt.errors import Unresolved
+from pulumi_justt.references import FileReference, Reference, VariableReference, from_wire, resolved
+
+CANARY = "canary-4b1fe07792c3"
+NAMES = {"apiKey": "api_key", "privateKey": "private_key"}
+PEM = "-----BEGIN PRIVATE KEY-----\nAAAA\nBBBB\n-----END PRIVATE KEY-----\n"
+
+
+def value_of(reference: Reference) -> object:
+    """Resolve one reference, as create does."""
+    return resolved({"apiKey": reference.wire()}, tried="creating it", names=NAMES)["apiKey"]
+
+
+def error_of(*references: Reference) -> str:
+    """Give the text of references that can't be resolved."""
+    payload = dict(zip(("apiKey", "privateKey", "token"), (each.wire() for each in references), strict=False))
+    with pytest.raises(Unresolved) as raised:
+        resolved(payload, tried="creating it", names=NAMES)
+    assert raised.value.__suppress_context__ or raised.value.__context__ is None
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("reference", "wire"),
+    [
+        (from_env("STRIPE_KEY"), {"fromEnv": "STRIPE_KEY", "version": 1}),
+        (from_env("STRIPE_KEY", version=3), {"fromEnv": "STRIPE_KEY", "version": 3}),
+        (from_file("keys/sftp.pem"), {"fromFile": "keys/sftp.pem", "version": 1}),
+        (from_file(Path("keys") / "sftp.pem", version=2), {"fromFile": "keys/sftp.pem", "version": 2}),
+    ],
+)
+def test_wire_form_is_that_of_every_state(reference: Reference, wire: dict[str, object]) -> None:
+    """What states hold is pinned, and is read back as what the program said, with a version that is an int."""
+    assert reference.wire() == wire
+    assert from_wire(wire) == reference
+    back = from_wire({**wire, "version": float(reference.version)})
+    assert back == reference
+    assert type(back.version) is int
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "STRIPE_KEY",
+        {},
+        [],
+        {"fromEnv": "STRIPE_KEY"},
+        {"version": 1},
+        {"fromEnv": "", "version": 1},
+        {"fromEnv": 7, "version": 1},
+        {"fromEnv": "STRIPE_KEY", "version": "1"},
+        {"fromEnv": "STRIPE_KEY", "version": True},
+        {"fromEnv": "STRIPE_KEY", "version": 1.5},
+        {"fromEnv": "STRIPE_KEY", "version": math.inf},
+        {"fromEnv": "STRIPE_KEY", "version": math.nan},
+        {"fromEnv": "STRIPE_KEY", "fromFile": "a"},
+        {"fromEnv": "STRIPE_KEY", "version": 1, "more": 1},
+        {"from_env": "STRIPE_KEY", "version": 1},
+    ],
+)
+def test_nothing_else_is_taken_for_a_reference(value: object) -> None:
+    """A payload of any other shape is a value, and stays one."""
+    assert from_wire(value) is None
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (lambda make: make(7), TypeError, "from_env takes the name of a variable as text; got int"),
+        (lambda make: make(None), TypeError, "got NoneType"),
+        (lambda make: make(""), ValueError, "the name of a variable, and not its value"),
+        (lambda make: make(f"KEY={CANARY}"), ValueError, "the name of a variable, and not its value"),
+        (lambda make: make("A\0B"), ValueError, "the name of a variable, and not its value"),
+        (lambda make: make("A", version="2"), TypeError, "version takes a whole number; got str"),
+        (lambda make: make("A", version=True), TypeError, "version takes a whole number; got bool"),
+        (lambda make: make("A", version=0), ValueError, "version starts at 1; got 0"),
+    ],
+)
+def test_variable_that_cannot_be(make: Callable[[Any], object], error: type[Exception], text: str) -> None:
+    """A name that no variable can have, or another type, is told in the program, without what was given."""
+    with pytest.raises(error, match=text) as raised:
+        make(from_env)
+    assert CANARY not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (lambda make: make(7), TypeError, "from_file takes a path; got int"),
+        (lambda make: make(True), TypeError, "from_file takes a path; got bool"),
+        (lambda make: make(""), ValueError, "the path of a file, and not its content"),
+        (lambda make: make(PEM), ValueError, "the path of a file, and not its content"),
+        (lambda make: make("a.pem", version=1.0), TypeError, "version takes a whole number; got float"),
+        (lambda make: make("a.pem", version=-1), ValueError, "version starts at 1; got -1"),
+    ],
+)
+def test_file_that_cannot_be(make: Callable[[Any], object], error: type[Exception], text: str) -> None:
+    """The content of a key in the place of its path, a common slip, is told without a word of it."""
+    with pytest.raises(error, match=text) as raised:
+        make(from_file)
+    assert "AAAA" not in str(raised.value)
+
+
+def test_variable_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a character of a variable is touched."""
+    monkeypatch.setenv("STRIPE_KEY", f" {CANARY}\n")
+
+    assert value_of(from_env("STRIPE_KEY")) == f" {CANARY}\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "value"),
+    [
+        (CANARY.encode(), CANARY),
+        (f"{CANARY}\n".encode(), CANARY),
+        (f"{CANARY}\r\n".encode(), CANARY),
+        (f" {CANARY} \n".encode(), f" {CANARY} "),
+        (PEM.encode(), PEM),
+        (PEM.replace("\n", "\r\n").encode(), PEM.replace("\n", "\r\n")),
+        (b"\xef\xbb\xbf" + CANARY.encode(), CANARY),
+        (b"a" * 1_000_000, "a" * 1_000_000),
+    ],
+)
+def test_file_is_taken_as_its_text(tmp_path: Path, content: bytes, value: str) -> None:
+    """One line loses the line break that editors and `echo` add; the lines of a PEM key keep theirs, which it needs."""
+    path = tmp_path / "key"
+    path.write_bytes(content)
+
+    assert value_of(from_file(path)) == value
+
+
+def test_relative_file_and_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path starts where the provider runs, and `~` is the user's home."""
+    (tmp_path / "key").write_text(CANARY)
+    monkeypatch.chdir(tmp_path)
+    assert value_of(from_file("key")) == CANARY
+
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert value_of(from_file("~/key")) == CANARY
+
+
+def test_values_and_references_mix() -> None:
+    """What is no reference stays as it is, whatever its shape."""
+    payload = {"apiKey": "plain", "nested": {"fromEnv": "A"}, "list": [{"fromEnv": "A", "version": 1}]}
+
+    assert resolved(payload, tried="", names={}) == payload
+
+
+def test_all_that_is_missing_is_one_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each place is named with the user's own name of its field, and the text says that nothing was sent."""
+    monkeypatch.delenv("STRIPE_KEY", raising=False)
+    monkeypatch.setenv("EMPTY", "")
+    monkeypatch.chdir(tmp_path)
+
+    assert error_of(from_env("STRIPE_KEY"), from_file("a.pem"), from_env("EMPTY")) == (
+        "creating it: credentials.api_key comes from the variable 'STRIPE_KEY', which is not set where pulumi runs; "
+        f"credentials.private_key comes from the file 'a.pem' in {tmp_path}, which cannot be read: No such file or "
+        "directory; credentials.token comes from the variable 'EMPTY', which is empty where pulumi runs. Nothing was "
+        "sent. Provide what is missing, and run `pulumi up` again."
+    )
+
+
+def test_what_is_no_file_of_a_credential(tmp_path: Path) -> None:
+    """A folder, a pipe that nobody writes to, an image or a log is told as such, with nothing of its content."""
+    (tmp_path / "binary").write_bytes(b"\xff" + CANARY.encode())
+    (tmp_path / "blank").write_text(" \n")
+    (tmp_path / "large").write_bytes(b"a" * 1_000_001)
+    os.mkfifo(tmp_path / "pipe")
+
+    def told(name: str) -> str:
+        text = error_of(from_file(tmp_path / name))
+        assert CANARY not in text
+        return text.partition(", which ")[2].partition(". Nothing was sent")[0]
+
+    assert told(".") == "is no regular file"
+    assert told("pipe") == "is no regular file"
+    assert told("binary") == "is no text in UTF-8"
+    assert told("blank") == "is empty"
+    assert told("large") == "has more than 1,000,000 bytes, more than Justt takes"
+    assert told("binary/key") == "cannot be read: Not a directory"
+
+
+def test_references_are_values() -> None:
+    """Two that say the same are the same, and their text shows the place, which is no secret."""
+    assert from_env("A", version=2) == VariableReference("A", 2)
+    assert from_file("a") == FileReference("a", 1)
+    assert len({from_file("a"), from_env("a"), from_env("a", version=2)}) == 3
+    assert "STRIPE_KEY" in repr(from_env("STRIPE_KEY"))
