@@ -43,7 +43,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("settings",),
     ("retry", "limiter", "deadline", "models", "credentials", "simulator"),
     ("references",),
-    ("errors",),
+    ("errors", "secrecy"),
 )
 PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(path.stem for path in SOURCE.glob("*.py"))
@@ -219,6 +219,7 @@ def test_a_program_loads_only_what_it_needs() -> None:
         "pulumi_justt.provider",
         "pulumi_justt.references",
         "pulumi_justt.resources",
+        "pulumi_justt.secrecy",
     }
 
 

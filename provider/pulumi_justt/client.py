@@ -36,6 +36,7 @@ from pulumi_justt.errors import (
 from pulumi_justt.limiter import RateLimiter
 from pulumi_justt.models import Inputs, RemoteRecord
 from pulumi_justt.retry import Action, Method, Outcome, RetryPolicy
+from pulumi_justt.secrecy import SecretHolder
 from pulumi_justt.settings import Settings
 
 __all__ = ["JusttClient", "shared_client"]
@@ -55,7 +56,7 @@ _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.Pr
 
 
 @dataclass(repr=False)
-class _Request:
+class _Request(SecretHolder):
     """One request, and what became of it so far."""
 
     tried: str

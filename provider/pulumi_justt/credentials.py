@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi_justt import references
 from pulumi_justt.errors import nearest, shape_of
+from pulumi_justt.secrecy import SecretHolder
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -47,7 +48,7 @@ def wire_name(python_name: str) -> str:
     return head + "".join(part.title() for part in tail)
 
 
-class Credentials:
+class Credentials(SecretHolder):
     """How Justt is to sign in at the payment service provider; use one of the subclasses.
 
     Every field takes a plain value, an `Output`, or a reference (`from_env`, `from_file`). A field is stored as a

@@ -16,6 +16,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Secret, model
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from pulumi_justt.secrecy import SecretHolder, reveal
+
 __all__ = ["UNKNOWN", "Deactivation", "Environment", "Inputs", "RemoteRecord", "Unknown", "to_vendor_time"]
 
 Environment = Literal["production", "sandbox", "simulator"]
@@ -116,7 +118,7 @@ class Deactivation(_Model):
         return now + timedelta(days=self.after_days or 0)
 
 
-class Inputs(_Model):
+class Inputs(SecretHolder, _Model):
     """Everything a program says about an integration, defaults filled in."""
 
     external_identifier: Annotated[str, Field(min_length=1, max_length=255)]
@@ -132,8 +134,8 @@ class Inputs(_Model):
     adopt_id: Annotated[str, Field(min_length=1)] | None = None
 
     def reveal_payload(self) -> dict[str, Any]:
-        """Return the credentials in clear. The only place where they are unwrapped, for the request that sends them."""
-        return {name: value.get_secret_value() for name, value in self.secret_payload.items()}
+        """Return the credentials in clear, for the request that sends them and the errors that must not quote them."""
+        return {name: reveal(value) for name, value in self.secret_payload.items()}
 
 
 class RemoteRecord(_Model):

@@ -91,6 +91,9 @@ def _with_debug(text: str, error: BaseException) -> str:
 class IntegrationProvider(ResourceProvider):
     """The provider of `PaymentIntegration`."""
 
+    def __getstate__(self) -> None:
+        """Keep nothing: what is pickled goes into every state, and the configuration holds the API key."""
+
     def configure(self, req: ConfigureRequest) -> None:
         """Take the stack's configuration; it is judged when a call needs it, so that previews work without a key."""
         # Errors are one paragraph of text already: the frames above them are the SDK's and ours.

@@ -28,6 +28,7 @@ from pydantic import SecretStr
 
 from pulumi_justt.errors import InvalidSettings, nearest
 from pulumi_justt.models import Environment
+from pulumi_justt.secrecy import SecretHolder, reveal
 
 __all__ = ["NAMESPACE", "Settings"]
 
@@ -54,7 +55,7 @@ _T = TypeVar("_T", int, float)
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(SecretHolder):
     """The configuration of one run, verified.
 
     Args:
@@ -137,7 +138,7 @@ class Settings:
             raise InvalidSettings(
                 f"no Justt API key: run `pulumi config set --secret {NAMESPACE}:apiKey`, or set JUSTT_API_KEY"
             )
-        return self.api_key.get_secret_value()
+        return reveal(self.api_key)
 
 
 def _refuse_misspelt(config: Mapping[str, object], environ: Mapping[str, str]) -> None:

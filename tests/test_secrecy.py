@@ -1,0 +1,190 @@
+"""No text form and no pickle of any of our objects shows a secret, and secrets are unwrapped in one function."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import functools
+import io
+import logging
+import pickle
+import pprint
+import reprlib
+import string
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pulumi.dynamic import Config, ConfigureRequest
+from pydantic import BaseModel
+
+import leaks
+import pulumi_justt
+from pulumi_justt import credentials
+from pulumi_justt.client import JusttClient
+from pulumi_justt.lifecycle import Integrations
+from pulumi_justt.limiter import RateLimiter
+from pulumi_justt.models import Inputs
+from pulumi_justt.provider import IntegrationProvider
+from pulumi_justt.settings import Settings
+
+KEY = "canary-key-81c7f25e0b9d"
+PAYLOAD = "canary-payload-7d3350fe1a44"
+SECRETS = (KEY, PAYLOAD)
+
+assert pulumi_justt.__file__ is not None
+SOURCE = Path(pulumi_justt.__file__).parent
+
+
+def settings() -> Settings:
+    """Load settings with the key."""
+    return Settings.load({"apiKey": KEY, "baseUrl": "http://127.0.0.1:9"}, {})
+
+
+def inputs() -> Inputs:
+    """Make inputs with a payload of values at every depth."""
+    return Inputs.model_validate(
+        {
+            "externalIdentifier": "a",
+            "integrationName": "A",
+            "source": "stripe",
+            "secretType": "X",
+            "secretPayload": {"apiKey": PAYLOAD, "more": {"a": [PAYLOAD]}},
+            "environment": "simulator",
+        }
+    )
+
+
+def client() -> JusttClient:
+    """Make a client that has sent both secrets."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=[] if request.method == "GET" else {"integrationId": "i"})
+
+    made = JusttClient(settings(), transport=httpx.MockTransport(answer))
+    made.create_integration(inputs())
+    return made
+
+
+def core() -> Integrations:
+    """Make a core that has created an integration."""
+    made = Integrations(settings(), client=client, tell=lambda _: None)
+    made.creator.create(inputs())
+    return made
+
+
+def provider() -> IntegrationProvider:
+    """Make a provider that knows its configuration."""
+    made = IntegrationProvider()
+    made.configure(ConfigureRequest(Config({"justt:apiKey": KEY}, "shop")))
+    return made
+
+
+def shapes() -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield a way to make each shape with the secret in all of its fields."""
+    for secret_type, shape in credentials.SHAPES.items():
+        payload = dict.fromkeys(shape.wire_fields(), PAYLOAD)
+        yield shape.__name__, functools.partial(credentials.from_wire, secret_type, payload)
+
+
+HOLDERS: dict[str, Callable[[], object]] = {
+    **dict(shapes()),
+    "Unlisted": lambda: credentials.Unlisted(secret_type="X", payload={"token": PAYLOAD}),
+    "Settings": settings,
+    "Inputs": inputs,
+    "JusttClient": client,
+    "Integrations": core,
+    "Creator": lambda: core().creator,
+    "IntegrationProvider": provider,
+    "RateLimiter": lambda: RateLimiter(10),
+}
+
+
+def forms(holder: object) -> Iterator[str]:
+    """Yield each text that software makes of an object by itself."""
+    yield from (repr(holder), str(holder), f"{holder}", f"{holder!a:>9}", string.Template("$it").substitute(it=holder))
+    yield from (pprint.pformat({"holder": [holder]}), reprlib.repr(holder), repr(ValueError(holder)))
+    log = io.StringIO()
+    handler = logging.StreamHandler(log)
+    handler.emit(logging.LogRecord("x", logging.ERROR, __file__, 1, "%s %r", (holder, {"holder": holder}), None))
+    yield log.getvalue()
+    if isinstance(holder, BaseModel):
+        yield repr(holder.model_dump())
+        yield repr(holder.model_dump(mode="json"))
+        yield holder.model_dump_json()
+        yield repr(holder.__repr_args__())
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_no_text_form_shows_a_value(name: str) -> None:
+    """Whatever prints, formats, logs or dumps an object gets no value from it."""
+    holder = HOLDERS[name]()
+
+    for form in forms(holder):
+        assert form
+        assert leaks.find(form.encode(), SECRETS) == []
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("name", HOLDERS)
+def test_no_pickle_holds_a_value(name: str, protocol: int) -> None:
+    """An object is pickled without its secrets, or not at all, and then the error does not show them either."""
+    try:
+        result = pickle.dumps(HOLDERS[name](), protocol)
+    except (TypeError, AttributeError, pickle.PicklingError) as error:
+        result = f"{error!r}".encode()
+
+    assert leaks.find(result, SECRETS) == []
+
+
+@pytest.mark.parametrize("name", ["ApiKeyOnly", "Unlisted", "Settings", "Inputs"])
+def test_what_a_program_hands_around_may_be_copied(name: str) -> None:
+    """A copy is the object itself, which nobody can change, and is not made by way of a pickle."""
+    holder = HOLDERS[name]()
+
+    assert copy.copy(holder) is holder
+    assert copy.deepcopy([holder])[0] is holder
+
+
+@pytest.mark.parametrize("name", ["ApiKeyOnly", "Unlisted", "Settings", "Inputs"])
+def test_a_refused_pickle_says_why(name: str) -> None:
+    """The error names the class and the reason."""
+    with pytest.raises(TypeError, match="holds secrets, which a pickle would show"):
+        pickle.dumps(HOLDERS[name]())
+
+
+def test_the_search_would_find_them() -> None:
+    """The objects do hold the secrets: whoever takes their fields apart finds them."""
+    held: dict[str, Any] = {name: HOLDERS[name]() for name in HOLDERS}
+
+    assert held["ApiKeyOnly"].api_key == PAYLOAD
+    assert held["Settings"].require_api_key() == KEY
+    assert held["Inputs"].reveal_payload() == {"apiKey": PAYLOAD, "more": {"a": [PAYLOAD]}}
+    assert held["IntegrationProvider"]._config == {"justt:apiKey": KEY}
+    assert KEY in repr(vars(held["JusttClient"]))
+
+
+def calls() -> Iterator[tuple[str, str]]:
+    """Yield the name of each function or method that the package calls, with the function that calls it."""
+    for path in SOURCE.rglob("*.py"):
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                for node in ast.walk(function):
+                    if isinstance(node, ast.Call):
+                        called = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+                        yield called, f"{path.stem}.{function.name}"
+
+
+def test_secrets_are_unwrapped_in_one_function() -> None:
+    """One function unwraps, two call it, and who calls those is listed here for a reviewer."""
+    callers: dict[str, set[str]] = {}
+    for called, caller in calls():
+        callers.setdefault(called, set()).add(caller)
+
+    assert callers["get_secret_value"] == {"secrecy.reveal"}
+    assert callers["reveal"] == {"models.reveal_payload", "settings.require_api_key"}
+    assert callers["reveal_payload"] == {"client.create_integration", "creation._one_pass", "lifecycle._adopt"}
+    assert callers["require_api_key"] == {"client.__post_init__", "client.shared_client"}
+    assert callers["resolved"] == {"lifecycle._with_values"}
