@@ -113,7 +113,10 @@ class Integrations:
         """Validate *news* and fill in the defaults, the same way every time and without I/O."""
         inputs = _without_nulls(news)
         codes = inputs.get("merchantAccountCodes")
-        if isinstance(codes, list) and all(isinstance(code, str) for code in codes):
+        if isinstance(codes, list) and UNKNOWN in codes:
+            # A preview compares place by place, and where each code will stand is not known before all are.
+            inputs["merchantAccountCodes"] = UNKNOWN
+        elif isinstance(codes, list) and all(isinstance(code, str) for code in codes):
             inputs["merchantAccountCodes"] = sorted(codes)
         if codes == []:
             del inputs["merchantAccountCodes"]
