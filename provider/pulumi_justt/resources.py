@@ -156,7 +156,8 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
     @pulumi.getter(name="integrationId")
     def integration_id(self) -> Output[str]:
         """The id at Justt; also the resource's id."""
-        return self._output("integrationId")
+        # The preview of an update knows no other output, and would show whatever depends on this one as changed.
+        return self.id
 
     @property
     @pulumi.getter
