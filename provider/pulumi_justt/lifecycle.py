@@ -75,6 +75,24 @@ _ARGUMENTS = {
 }
 """The user's own name of each property."""
 
+_REASONS = {
+    "missing": "is required",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have 1 to {max_length} characters, has {length}",
+    "string_type": "must be text, got {shape}",
+    "int_type": "must be a whole number, got {shape}",
+    "int_from_float": "must be a whole number",
+    "list_type": "must be a list of texts, got {shape}",
+    "bool_type": "must be true or false, got {shape}",
+    "dict_type": "must be an object, got {shape}",
+    "model_type": "must be an object, got {shape}",
+    "model_attributes_type": "must be an object, got {shape}",
+    "literal_error": "must be {expected}",
+    "greater_than_equal": "must be greater than or equal to {ge}",
+    "less_than_equal": "must be less than or equal to {le}",
+}
+"""What is wrong in the user's words, by pydantic's name for it."""
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -129,9 +147,8 @@ class Integrations:
         told: dict[str, str] = {}
         for name, text in _problems(inputs):
             told.setdefault(name, text)
-        failures = [f"{name}: {text}" for name, text in told.items()]
-        failures += self._moves(olds, inputs, is_account_explicit=is_account_explicit)
-        return Checked(inputs, failures)
+        moves = self._moves(olds, inputs, is_account_explicit=is_account_explicit)
+        return Checked(inputs, [f"{name}: {text}" for name, text in (*told.items(), *moves)])
 
     def diff(self, olds: Properties, news: Properties) -> list[str]:
         """Return the paths in which *news* asks for another integration than the one recorded as *olds*.
@@ -304,13 +321,16 @@ class Integrations:
         self.creator.claim(integration_id, tried)
         return record
 
-    def _moves(self, olds: Properties, inputs: Properties, *, is_account_explicit: bool) -> Iterator[str]:
+    def _moves(self, olds: Properties, inputs: Properties, *, is_account_explicit: bool) -> Iterator[tuple[str, str]]:
         """Yield why *inputs* may not follow *olds*: a stray setting must not replace a fleet."""
         recorded = olds.get("environment", self.settings.environment)
         if recorded != self.settings.environment:
             yield (
-                f"environment: this integration was created in {recorded}, and the configuration says "
-                f"{self.settings.environment}: use another stack for each environment"
+                "environment",
+                (
+                    f"this integration was created in {recorded}, and the configuration says "
+                    f"{self.settings.environment}: use another stack for each environment"
+                ),
             )
         if not olds or is_account_explicit:
             return
@@ -324,8 +344,11 @@ class Integrations:
                 f"justt:referenceAccountId is {after} now, and this integration was created in {before or 'no account'}"
             )
         yield (
-            f"reference_account_id: {what}. Set that back, or give the account to the resource itself if a move is "
-            f"meant, which replaces it (`pulumi up --replace` with its URN moves it to {after or 'no account'})"
+            "reference_account_id",
+            (
+                f"{what}. Set that back, or give the account to the resource itself if a move is meant, which replaces "
+                f"it (`pulumi up --replace` with its URN moves it to {after or 'no account'})"
+            ),
         )
 
     def _require_same_environment(self, tried: str, olds: Properties) -> None:
@@ -473,24 +496,7 @@ def _unlisted(name: str, value: object, listed: Collection[str], *, may_be_unlis
 
 def _reason(kind: str, context: Mapping[str, Any], value: object, message: str) -> str:
     """Say in the user's words what is wrong; never with a value, which may be a secret."""
-    if kind == "missing":
-        return "is required"
-    if kind == "string_too_short":
-        return "must not be empty" if value == "" else f"must have at least {context['min_length']} characters"
-    if kind == "string_too_long":
-        return f"must have 1 to {context['max_length']} characters, has {len(str(value))}"
-    wanted = {
-        "string_type": "text",
-        "int_type": "a whole number",
-        "list_type": "a list of texts",
-        "bool_type": "true or false",
-        "dict_type": "an object",
-        "model_type": "an object",
-        "model_attributes_type": "an object",
-    }
-    if kind == "int_from_float":
-        return "must be a whole number"
-    if kind in wanted:
-        return f"must be {wanted[kind]}, got {shape_of(value)}"
-    # The remaining messages (literal values, bounds, our own) state the rule and hold no input.
-    return message.replace("Input should", "must")
+    if kind not in _REASONS:
+        # Our own texts, which models.py raises: they state a rule and hold no input.
+        return message
+    return _REASONS[kind].format(**context, shape=shape_of(value), length=len(str(value)))
