@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 SOURCES := $(shell find provider/pulumi_justt -type f -not -name '*.pyc')
 
-.PHONY: up preview refresh destroy stop env test faults lint bench lock clean help
+.PHONY: up preview refresh destroy stop env test faults errors lint bench lock clean help
 
 help: ## show the targets
 	@sed -n 's/^\([a-z][a-z ]*\):.*## /\1: /p' Makefile
@@ -22,6 +22,9 @@ test: $(VENV)/.dev ## run all tests, on the real engine
 
 faults: $(VENV)/.dev ## print what each fault leaves behind, here and with a plain dynamic provider
 	@PYTHONPATH=tests:provider/engine:provider $(RUN) tests/fault_table.py
+
+errors: $(VENV)/.dev ## write docs/errors.md, the table of all errors, from the source
+	@PYTHONPATH=tests:provider $(RUN) tests/error_table.py > docs/errors.md.new && mv docs/errors.md.new docs/errors.md
 
 lint: $(VENV)/.dev ## check style, formatting and types
 	$(RUN) -m ruff check

@@ -95,7 +95,7 @@ def parsed(content: bytes) -> object:
     """Read *content* as JSON.
 
     Raises:
-        Unreadable: It is none.
+        Unreadable: It is no JSON.
     """
     try:
         return json.loads(content)
@@ -107,7 +107,7 @@ def record(answer: object, integration_id: str) -> RemoteRecord:
     """Read the record of *integration_id*.
 
     Raises:
-        Unreadable: *answer* is no record, or another one's.
+        Unreadable: The answer is no record, or another one's.
     """
     bare = answer if isinstance(answer, Mapping) else {}
     data = bare.get("data")

@@ -288,6 +288,11 @@ class JusttClient:
             self._after(request, answer, shape)
 
     def _try(self, request: _Request, content: bytes | None) -> _Answer:
+        """Send *request* once.
+
+        Tells:
+            line: A request was answered or given up, and JUSTT_DEBUG is 1.
+        """
         headers = {"content-type": "application/json"} if content is not None else {}
         if request.account is not None:
             headers["reference-account-id"] = request.account

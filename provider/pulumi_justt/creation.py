@@ -166,7 +166,7 @@ class Creator:
         """Take an id for one resource.
 
         Raises:
-            StateConflict: Another resource of this run has it.
+            StateConflict: Another resource of this run has that integration.
         """
         with self._lock:
             if integration_id in self._claimed:
@@ -198,6 +198,12 @@ class Creator:
             return account.snapshot
 
     def _post(self, account: _Account, inputs: Inputs, snapshot: _Listing) -> RemoteRecord:
+        """Send the POST, and claim the id that it brings.
+
+        Raises:
+            StateConflict: Justt hands out an integration that the account had before.
+            JusttError: As `JusttClient.create_integration`.
+        """
         record = self._client().create_integration(inputs, is_abandoned=self._is_abandoned)
         if record.integration_id in snapshot.records:
             raise StateConflict(
@@ -211,6 +217,15 @@ class Creator:
         return record
 
     def _resolve(self, account: _Account, snapshot: _Listing, doubt: _Doubt) -> RemoteRecord:
+        """Find out what a lost create left behind.
+
+        Tells:
+            warning: The answer to a create was lost, and one integration is new.
+
+        Raises:
+            AmbiguousCreate: It cannot be found out.
+            JusttError: It was not created.
+        """
         new, is_proof = self._new_since(account, snapshot, doubt)
         candidates = [record for record in new if record.source == doubt.inputs.source]
         if not candidates and is_proof:

@@ -190,10 +190,25 @@ MISUNDERSTOOD_CURE = "Nothing was changed in the state. Check justt:baseUrl for 
 
 
 def refusal_cure(status: int, *, is_create: bool, key_origin: str, account: str | None, environment: str) -> str:
-    """Say what the user can do about an answer of *status*."""
+    """Say what the user can do about an answer of *status*.
+
+    Args:
+        status: The HTTP status.
+        is_create: Whether a create was refused, for a reason that the vendor's words give.
+        key_origin: The setting that the key came from.
+        account: The account that the request was for, if it named one.
+        environment: The environment that it was sent to.
+    """
     where = f"account {account}" if account else "no account"
+    rotated = (
+        ""
+        # The state holds no copy of a variable.
+        if key_origin.startswith("JUSTT_")
+        else " If it was rotated already, refresh and destroy still use the old one from the state: run `pulumi up` "
+        "first, or add --run-program, or set JUSTT_API_KEY_OVERRIDE for this command."
+    )
     cures = {
-        401: f"The key came from {key_origin}. {_key_cure(key_origin, environment)}",
+        401: f"The key came from {key_origin}. Set it to a key that is valid in {environment}.{rotated}",
         403: f"The key from {key_origin} may not do this, with {where}: check both.",
         404: f"The key from {key_origin} does not see it, with {where}, in {environment}: check the three.",
         413: "Shorten the credentials or the merchant account codes.",
@@ -210,18 +225,14 @@ def refusal_cure(status: int, *, is_create: bool, key_origin: str, account: str 
     return "Nothing was changed: Justt's support can look it up."
 
 
-def _key_cure(key_origin: str, environment: str) -> str:
-    cure = f"Set it to a key that is valid in {environment}."
-    if key_origin.startswith("JUSTT_"):
-        return cure
-    return (
-        f"{cure} If it was rotated already, refresh and destroy still use the old one from the state: run `pulumi up` "
-        "first, or add --run-program, or set JUSTT_API_KEY_OVERRIDE for this command."
-    )
-
-
 def unreachable_cure(base_url: str, *, is_unsent: bool, is_throttled: bool) -> str:
-    """Say what the user can do where no usable answer came."""
+    """Say what the user can do where no usable answer came.
+
+    Args:
+        base_url: Where the API was looked for.
+        is_unsent: Whether no connection could be made, at any try.
+        is_throttled: Whether the last answer was 429.
+    """
     if is_unsent:
         return f"Nothing was sent: check the network, proxies and the address {base_url}, then run the command again."
     if is_throttled:

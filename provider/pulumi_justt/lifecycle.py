@@ -153,8 +153,12 @@ class Integrations:
     def diff(self, olds: Properties, news: Properties) -> list[str]:
         """Return the paths in which *news* asks for another integration than the one recorded as *olds*.
 
+        Tells:
+            warning: A preview or an update has both changes.
+
         Raises:
-            StateConflict: *olds* is adopted and would be replaced, or *news* adopts another integration.
+            StateConflict: The resource is to adopt another integration than it has.
+            StateConflict: An adopted integration would be replaced.
         """
         own, wanted = olds.get("integrationId"), news.get("adoptId")
         if wanted not in (None, UNKNOWN, own):
@@ -201,6 +205,10 @@ class Integrations:
 
         Without a remembered external identifier the record belongs to someone else and is only looked at: then the
         status INACTIVE is a status like any other.
+
+        Tells:
+            warning: A refresh finds that somebody else deactivated it.
+            note: A refresh finds another status than the recorded one.
         """
         is_managed = "externalIdentifier" in olds
         tried = f"reading {_called(olds, integration_id)}"
@@ -234,7 +242,7 @@ class Integrations:
         """Remember *news*.
 
         Raises:
-            StateConflict: Something that the API was told differs, which only a replacement could change there.
+            StateConflict: An update was asked for where only a replacement can do it.
         """
         tried = f"updating {_called(olds, integration_id)}"
         self._require_same_environment(tried, olds)
@@ -246,7 +254,14 @@ class Integrations:
         return {**{name: value for name, value in olds.items() if name not in _ARGUMENTS}, **news}
 
     def delete(self, integration_id: str, olds: Properties) -> None:
-        """Deactivate the integration as its remembered policy says, or release it if it is only adopted."""
+        """Deactivate the integration as its remembered policy says, or release it if it is only adopted.
+
+        Tells:
+            note: An adopted integration is destroyed or removed from the program.
+            warning: A recorded date lies in the past when it is to be used.
+            note: A deactivation was scheduled for later.
+            warning: A deactivation for later was sent twice, because the first answer was lost.
+        """
         if _is_adopted(olds):
             self.tell(
                 f"note: {_called(olds, integration_id)} was adopted, so it is released and stays as it is at Justt."
@@ -287,7 +302,12 @@ class Integrations:
             raise
 
     def _undo(self, integration_id: str, olds: Properties) -> None:
-        """Deactivate at once what was created for nobody: the engine left before it could store the id."""
+        """Deactivate at once what was created for nobody: the engine left before it could store the id.
+
+        Tells:
+            warning: The command was interrupted twice or killed during a create, and what came of it remains.
+            note: The command was interrupted twice or killed during a create.
+        """
         called = _called(olds, integration_id)
         try:
             self.delete(integration_id, {**olds, "deactivation": {}})
@@ -308,6 +328,13 @@ class Integrations:
         return [path for name in _SENT for path in _changed(name, olds.get(name), news.get(name))]
 
     def _adopt(self, inputs: Inputs, integration_id: str) -> RemoteRecord:
+        """Take over the integration that the program names.
+
+        Raises:
+            StateConflict: The integration to adopt is another PSP's.
+            StateConflict: The integration to adopt was deactivated.
+            RequestError: It could not be read.
+        """
         tried = (
             f"adopting integration {integration_id} as the {inputs.source} integration {inputs.external_identifier!r}"
         )
@@ -352,6 +379,11 @@ class Integrations:
         )
 
     def _require_same_environment(self, tried: str, olds: Properties) -> None:
+        """Keep a stray setting from reaching another environment.
+
+        Raises:
+            StateConflict: The integration lives in another environment than the configuration points at.
+        """
         recorded = olds.get("environment", self.settings.environment)
         if recorded != self.settings.environment:
             raise StateConflict(
@@ -362,8 +394,11 @@ class Integrations:
     def _is_gone(self, refused: Refused) -> bool:
         """Return whether *refused* is a 404 that the user takes for proof.
 
+        Tells:
+            warning: A refresh or destroy runs with JUSTT_ON_MISSING=gone.
+
         Raises:
-            StateConflict: It is a 404, and the user does not.
+            StateConflict: Justt does not know a recorded integration, and JUSTT_ON_MISSING is not set.
         """
         if refused.status != 404:  # noqa: PLR2004 - the HTTP status
             return False

@@ -60,6 +60,11 @@ class RateLimiter:
             self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def _explain(self, wait: float) -> None:
+        """Say why nothing happens.
+
+        Tells:
+            note: The share of the quota is used up, or Justt answered 429.
+        """
         with self._lock:
             now = self._clock()
             if wait < _NOTICEABLE_SECONDS or now < self._told_until:

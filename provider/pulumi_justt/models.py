@@ -55,7 +55,7 @@ def from_vendor_time(text: str) -> datetime:
     """Read a moment in the vendor's form.
 
     Raises:
-        PydanticCustomError: *text* is no such moment; it is a ValueError.
+        ValueError: *text* is no such moment.
     """
     with contextlib.suppress(ValueError):
         if _VENDOR_TIME.fullmatch(text):

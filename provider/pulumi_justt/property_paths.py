@@ -111,7 +111,8 @@ def _require_existing(name: str, rest: list[str], option: str, secret_type: obje
         return
     hint = ""
     if name == "merchantAccountCodes":
-        exists, hint = rest[0] == "*", "; their order means nothing, so name the whole list"
+        exists = rest[0] == "*"
+        hint = "; their order means nothing, so name the whole list"
     elif name in ("secretPayload", "deactivation"):
         names = _POLICY if name == "deactivation" else {each: each for each in SHAPES[str(secret_type)].wire_fields()}
         exists = rest[0] == "*" or rest[0] in names.values()

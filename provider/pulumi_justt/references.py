@@ -84,7 +84,7 @@ class FileReference(Reference):
         """Return the file's text: a single line without its line break, and more lines, as of a PEM key, as they are.
 
         Raises:
-            LookupError: There is no such text.
+            LookupError: The file is not there, or holds no such text.
         """
         path = Path(self.place).expanduser()
         where = f"the file {self.place!r}{'' if path.is_absolute() else f' in {Path.cwd()}'}, which"
@@ -181,7 +181,7 @@ def resolved(payload: Mapping[str, Any], *, tried: str, names: Mapping[str, str]
         names: The user's own name of each field.
 
     Raises:
-        Unresolved: Some are not there; the text names them all.
+        Unresolved: A credential is not where the program says; the text names all such fields.
     """
     values: dict[str, Any] = {}
     missing: list[str] = []

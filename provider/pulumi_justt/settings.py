@@ -132,7 +132,7 @@ class Settings(SecretHolder):
         """Return the bearer key in clear, for the client that sends it.
 
         Raises:
-            InvalidSettings: There is none.
+            InvalidSettings: There is none, and something is to be sent.
         """
         if self.api_key is None:
             raise InvalidSettings(
