@@ -91,8 +91,9 @@ _HEAD = r"""# What it can say
 Every error, warning and note of pulumi-justt, to be searched for what the terminal shows. Made from the source by
 `make errors`; `tests/test_error_table.py` holds that none is missing.
 
-\<This> stands for what differs from case to case, [this] may be absent, and of [this \| that] there is one."""
+\<This> stands for what differs from case to case, [this] may be absent, and of [this \| that] there is one at most."""
 _ELSEWHERE = {
+    "simulator.journal": "the simulator's log, a line for each request",
     "simulator.rules": "answers of the simulator, which stand for the vendor's own words",
     "cli._simulator": "the address that it prints, and what is raised below it",
     "errors.shape_of": "stands in a text as <shape>",
@@ -103,15 +104,15 @@ _NEVER_SHOWN = {
     "ReadTimeout": "becomes `no answer within …`",
     "Refusal": "an answer of the simulator, which stands for the vendor's own words",
 }
-_DOORS = {"tell", "_tell", "debug", "print", "echo", "warn"}
+_DOORS = {"tell", "_tell", "debug", "print", "echo", "exit", "warn"}
+_CHANNELS = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging"}
+"""Whose methods are doors too."""
 _SINKS = {"provider._tell", "client._debug_line"}
 """What writes a line that its caller gives; each caller is a door."""
 _COMPOSED = {"RequestError", "Refused", "Unreachable", "Misunderstood", "AmbiguousCreate"}
 """Errors that are made of what was tried, what came back and what to do, which are texts of their own."""
 _FAILURES = "Iterator[tuple[str, str]]"
 """What a function gives that yields failures of check: the argument, and what is wrong with it."""
-_MANY = 5
-"""Texts that share an entry of a docstring: it then stands above their table."""
 _HINT = "[ (did you mean <another>?)]"
 _CALLS = {
     "nearest": _HINT,
@@ -270,11 +271,8 @@ class Source:
             self._add(node, name, arguments[1 if name == "PydanticCustomError" else 0] if arguments else None)
 
     def _told(self, node: ast.Call) -> None:
-        is_stream = isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) in (
-            "sys.stderr",
-            "sys.stdout",
-        )
-        if self._place(node) in _SINKS or not (is_stream or _last_name(node.func) in _DOORS):
+        is_channel = isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) in _CHANNELS
+        if self._place(node) in _SINKS or not (is_channel or _last_name(node.func) in _DOORS):
             return
         text = self._read(node.args[0]) if node.args else None
         kind = text.partition(":")[0] if text else ""
@@ -593,8 +591,8 @@ def page(sources: Iterable[Source]) -> str:
     lines = [_HEAD]
     for heading, (intro, _) in SECTIONS.items():
         rows = list(dict.fromkeys((text.text, text.when) for text in texts if text.section == heading))
-        # What is said of many texts tells nothing about one of them.
-        common = {when for when, count in Counter(when for _, when in rows).items() if when and count > _MANY}
+        # What is said of most texts tells nothing about one of them.
+        common = {when for when, count in Counter(when for _, when in rows).items() if when and count > len(rows) / 2}
         rows = [(text, "" if when in common else when) for text, when in rows]
         has_when = any(when for _, when in rows)
         above = " ".join(filter(None, [intro, *sorted(common)]))

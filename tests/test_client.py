@@ -446,7 +446,7 @@ AMBIGUOUS = (
 KEPT = "The state keeps what it had: run the command again later."
 MISUNDERSTOOD = "Nothing was changed in the state. Check justt:baseUrl for a proxy in between, then tell us."
 NOTHING_CREATED = (
-    "Nothing was created: correct what it names and run again. If it says that the external identifier is taken by "
+    "Nothing was created: correct what Justt names and run again. If it says that the external identifier is taken by "
     "the integration that is being replaced, give another one, or set delete_before_replace=True."
 )
 ERROR = {"status": 400, "message": "no", "errorId": "err-1"}
@@ -470,7 +470,7 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
             Reply(401, ERROR),
             (
                 f"{READING}: Justt answered 401: no (errorId err-1). The key came from justt:apiKey. Set it "
-                "to a key that is valid in production. If it was rotated already, refresh and destroy still use the "
+                "to a key that is valid in production. After a rotation, refresh and destroy still use the "
                 "old one from the state: run `pulumi up` first, or add --run-program, or set JUSTT_API_KEY_OVERRIDE "
                 "for this command."
             ),
@@ -480,7 +480,7 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
             Reply(403, {"message": "forbidden", "statusCode": 403}),
             (
                 f"{CREATING}: Justt answered 403: forbidden. "
-                "The key from justt:apiKey may not do this, with account acc_42: check both."
+                "The key from justt:apiKey may not do this with account acc_42: check the key and the account."
             ),
         ),
         (
@@ -488,7 +488,8 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
             Reply(404, {"message": "no such integration", "statusCode": 404}),
             (
                 f"{READING}: Justt answered 404: no such integration. "
-                "The key from justt:apiKey does not see it, with account acc_42, in production: check the three."
+                "The key from justt:apiKey does not see it with account acc_42 in production: check the "
+                "key, the account and the environment."
             ),
         ),
         (
@@ -516,7 +517,7 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
             Reply(403, HTML),
             (
                 f"{READING}: Justt answered 403: an answer that is not JSON, so perhaps a proxy's. "
-                "The key from justt:apiKey may not do this, with account acc_42: check both."
+                "The key from justt:apiKey may not do this with account acc_42: check the key and the account."
             ),
         ),
         (
@@ -587,7 +588,7 @@ def test_refusal_without_an_account_says_so() -> None:
     with pytest.raises(Refused) as refused:
         read(client_of(App(Reply(404)), environment="sandbox"), account=None)
 
-    assert "with no account, in sandbox: check the three." in str(refused.value)
+    assert "without an account in sandbox: check the key, the account and the environment." in str(refused.value)
     assert refused.value.status == 404
 
 
@@ -1239,7 +1240,7 @@ def test_404_of_another_account() -> None:
             read(client, account="acc_43", integration_id=created.integration_id)
 
     assert refused.value.status == 404
-    assert "with account acc_43, in simulator: check the three." in str(refused.value)
+    assert "with account acc_43 in simulator: check the key, the account and the environment." in str(refused.value)
 
 
 def test_vendor_s_rate_limit_is_outlasted() -> None:

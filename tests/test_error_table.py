@@ -41,6 +41,8 @@ def test_every_text_of_the_package_is_read() -> None:
         "self.tell(text)",
         "tell(made(text))",
         "print(text)",
+        "pulumi.log.error(text)",
+        "sys.exit(text)",
         "sys.stderr.write(text)",
         "yield 'source', text",
         "yield text",

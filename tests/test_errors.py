@@ -110,7 +110,7 @@ def cure(status: int, *, is_create: bool = False, account: str | None = None, or
 
 
 NOTHING_CREATED = (
-    "Nothing was created: correct what it names and run again. If it says that the external identifier is taken by "
+    "Nothing was created: correct what Justt names and run again. If it says that the external identifier is taken by "
     "the integration that is being replaced, give another one, or set delete_before_replace=True."
 )
 
@@ -124,19 +124,35 @@ NOTHING_CREATED = (
             None,
             "The key came from JUSTT_API_KEY. Set it to a key that is valid in sandbox.",
         ),
-        (403, False, "acc_42", "The key from JUSTT_API_KEY may not do this, with account acc_42: check both."),
-        (403, True, None, "The key from JUSTT_API_KEY may not do this, with no account: check both."),
+        (
+            403,
+            False,
+            "acc_42",
+            "The key from JUSTT_API_KEY may not do this with account acc_42: check the key and the account.",
+        ),
+        (
+            403,
+            True,
+            None,
+            "The key from JUSTT_API_KEY may not do this without an account: check the key and the account.",
+        ),
         (
             404,
             False,
             "acc_42",
-            "The key from JUSTT_API_KEY does not see it, with account acc_42, in sandbox: check the three.",
+            (
+                "The key from JUSTT_API_KEY does not see it with account acc_42 in sandbox: check the key, the account "
+                "and the environment."
+            ),
         ),
         (
             404,
             False,
             None,
-            "The key from JUSTT_API_KEY does not see it, with no account, in sandbox: check the three.",
+            (
+                "The key from JUSTT_API_KEY does not see it without an account in sandbox: check the key, the account "
+                "and the environment."
+            ),
         ),
         (413, True, None, "Shorten the credentials or the merchant account codes."),
         (300, True, None, "A redirect is never followed with credentials: check justt:baseUrl."),

@@ -950,7 +950,7 @@ def test_a_404_is_no_proof(live: Live, operation: str) -> None:
 
     text = str(conflict.value)
     assert text.startswith(f"{operation} {NAMED}: Justt answered 404: no such integration (errorId sim-")
-    assert "check the three" in text
+    assert "check the key, the account and the environment" in text
     assert text.endswith(
         "It stays in the state, because Justt keeps every record and so a 404 does not prove that it is gone. If it "
         "is (a sandbox that was wiped), repeat this refresh or destroy with JUSTT_ON_MISSING=gone, or run `pulumi "

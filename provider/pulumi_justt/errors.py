@@ -199,18 +199,21 @@ def refusal_cure(status: int, *, is_create: bool, key_origin: str, account: str 
         account: The account that the request was for, if it named one.
         environment: The environment that it was sent to.
     """
-    where = f"account {account}" if account else "no account"
+    where = f"with account {account}" if account else "without an account"
     rotated = (
         ""
         # The state holds no copy of a variable.
         if key_origin.startswith("JUSTT_")
-        else " If it was rotated already, refresh and destroy still use the old one from the state: run `pulumi up` "
+        else " After a rotation, refresh and destroy still use the old one from the state: run `pulumi up` "
         "first, or add --run-program, or set JUSTT_API_KEY_OVERRIDE for this command."
     )
     cures = {
         401: f"The key came from {key_origin}. Set it to a key that is valid in {environment}.{rotated}",
-        403: f"The key from {key_origin} may not do this, with {where}: check both.",
-        404: f"The key from {key_origin} does not see it, with {where}, in {environment}: check the three.",
+        403: f"The key from {key_origin} may not do this {where}: check the key and the account.",
+        404: (
+            f"The key from {key_origin} does not see it {where} in {environment}: check the key, the account and the "
+            "environment."
+        ),
         413: "Shorten the credentials or the merchant account codes.",
     }
     if 300 <= status < 400:  # noqa: PLR2004 - the HTTP status class
@@ -219,7 +222,7 @@ def refusal_cure(status: int, *, is_create: bool, key_origin: str, account: str 
         return cures[status]
     if is_create:
         return (
-            "Nothing was created: correct what it names and run again. If it says that the external identifier is "
+            "Nothing was created: correct what Justt names and run again. If it says that the external identifier is "
             "taken by the integration that is being replaced, give another one, or set delete_before_replace=True."
         )
     return "Nothing was changed: Justt's support can look it up."

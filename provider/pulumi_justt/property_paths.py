@@ -45,7 +45,7 @@ def with_checked_paths(opts: ResourceOptions | None, secret_type: object) -> Res
         secret_type: The resource's secret type, which says which fields `secretPayload` has.
 
     Raises:
-        ValueError: A path matches no property, so that the engine would ignore it silently.
+        ValueError: An option cannot work, as an import, or a path that the engine would ignore silently.
     """
     if opts is None:
         return None
