@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 SOURCES := $(shell find provider/pulumi_justt -type f -not -name '*.pyc')
 
-.PHONY: up preview refresh destroy stop env test faults errors lint bench lock clean help
+.PHONY: up preview refresh destroy stop env test faults errors lint bench audit dist lock clean help
 
 help: ## show the targets
 	@sed -n 's/^\([a-z][a-z ]*\):.*## /\1: /p' Makefile
@@ -33,6 +33,13 @@ lint: $(VENV)/.dev ## check style, formatting and types
 
 bench: $(VENV)/.dev ## print what importing the package costs a program
 	$(RUN) tests/bench_import.py
+
+audit: $(VENV)/.dev ## look up known vulnerabilities of what is locked (REQUIRED=--required: fail where that can't be done)
+	@$(RUN) .ci/audit.py $(REQUIRED)
+
+dist: $(VENV)/.dev ## build wheel, sdist and the wheel's bill of materials (CycloneDX) into dist/
+	@rm -rf dist
+	@$(RUN) .ci/dist.py dist
 
 lock: $(VENV)/.dev ## resolve the dependencies anew; needs uv on PATH
 	uv pip compile $(LOCK) pyproject.toml -o requirements.lock

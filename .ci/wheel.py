@@ -1,4 +1,7 @@
-"""Build the wheel, install it into empty environments, and use it end to end with the real engine.
+"""Build the release twice, install its wheel into empty environments, and use it end to end with the real engine.
+
+The second build is made from a copy of the repository with other times, in another folder and time zone, with another
+umask and another seed of Python's hashes; wheel, sdist and bill of materials must be the same.
 
 The environments are made with the oldest and the newest supported Python of this machine, get the wheel with its locked
 run-time dependencies and nothing else, and run one program through up, an unchanged up, refresh and destroy.
@@ -14,15 +17,15 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "provider" / "engine"))
 
+import dist  # noqa: E402
 import engine  # noqa: E402 - found by the line before
 
-OLDEST = (3, 10)
 PROGRAM = """
 import pulumi
 import pulumi_justt as justt
@@ -42,31 +45,59 @@ def main() -> None:
     """Build, then try each interpreter."""
     with tempfile.TemporaryDirectory() as folder:
         wheel = _built(Path(folder))
-        found = dict(sorted(_interpreters()))
+        found = dict(sorted(interpreters(supported(wheel))))
         chosen = {min(found), max(found)}
         for version in sorted(chosen):
             _try(wheel, found[version], Path(folder) / "{}.{}".format(*version))
-        print(f"wheel: {wheel.name} passed on {', '.join('{}.{}'.format(*version) for version in sorted(chosen))}")  # noqa: T201 - the script's result
+        print(f"wheel: {wheel.name} passed on {', '.join('{}.{}'.format(*version) for version in sorted(chosen))}")
 
 
 def _built(folder: Path) -> Path:
-    """Build the wheel twice, and return it if both are the same to the byte and it has what users need."""
-    wheels: list[Path] = []
-    for name in ("first", "second"):
-        _run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / name), cwd=ROOT)
-        wheels += (folder / name).glob("*.whl")
-    first, second = wheels
-    assert first.read_bytes() == second.read_bytes(), "two builds differ"
-    names = zipfile.ZipFile(first).namelist()
+    """Build a release twice, and return its wheel if both are the same to the byte and it has what users need."""
+    _copy(folder / "copy")
+    first = _release(ROOT, folder / "first", umask=0o022, TZ="UTC0", PYTHONHASHSEED="1")
+    second = _release(folder / "copy", folder / "second", umask=0o077, TZ="FAR-13", PYTHONHASHSEED="2")
+    differing = [name for name in sorted(first.keys() | second.keys()) if first.get(name) != second.get(name)]
+    assert not differing, f"two builds differ in {', '.join(differing)}"
+    assert sorted(Path(name).suffix for name in first) == [".gz", ".json", ".whl"], sorted(first)
+    (wheel,) = (folder / "first").glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
     for needed in ("pulumi_justt/py.typed", "pulumi_justt/pulumi-plugin.json", "pulumi_justt/simulator/app.py"):
         assert needed in names, f"{needed} is not in the wheel"
     assert all(name.startswith(("pulumi_justt/", "pulumi_justt-")) for name in names), names
-    return first
+    return wheel
 
 
-def _interpreters() -> Iterator[tuple[tuple[int, int], str]]:
-    """Yield each supported version on this machine, with a program that has it."""
-    names = [f"python3.{minor}" for minor in range(OLDEST[1], 20)]
+def _release(root: Path, folder: Path, *, umask: int, **variables: str) -> dict[str, bytes]:
+    """Build the release of the repository at *root* into a new folder, and return its files."""
+    folder.mkdir()
+    command = (sys.executable, str(root / ".ci" / "dist.py"), str(folder))
+    _run(*command, environ={**os.environ, **variables}, umask=umask)
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def _copy(folder: Path) -> None:
+    """Copy what is or will be in the repository, for its owner only and with a time of long ago."""
+    for name in _run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT).split("\0"):
+        if (source := ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, folder / name)
+            (folder / name).chmod(source.stat().st_mode & 0o700)
+            os.utime(folder / name, (1_000_000_000, 1_000_000_000))
+
+
+def supported(wheel: Path) -> list[tuple[int, int]]:
+    """Return the versions of Python that the wheel says it is for."""
+    matches = (
+        re.fullmatch(r"Programming Language :: Python :: (\d+)\.(\d+)", text)
+        for text in dist.metadata(wheel).classifiers or []
+    )
+    return [(int(match[1]), int(match[2])) for match in matches if match]
+
+
+def interpreters(versions: Sequence[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], str]]:
+    """Yield each of *versions* that is on this machine, with a program that has it."""
+    names = ["python{}.{}".format(*version) for version in versions]
     paths = [path for name in [*names, "python3"] if (path := shutil.which(name))]
     paths += map(str, Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob("versions/3.*/bin/python3"))
     for path in paths:
@@ -76,7 +107,7 @@ def _interpreters() -> Iterator[tuple[tuple[int, int], str]]:
             text=True,
             check=False,
         )
-        if done.returncode == 0 and (version := tuple(map(int, done.stdout.split()))) >= OLDEST:
+        if done.returncode == 0 and (version := tuple(map(int, done.stdout.split()))) in versions:
             yield (version[0], version[1]), path
 
 
@@ -124,8 +155,8 @@ def _try(wheel: Path, python: str, folder: Path) -> None:
             simulator.terminate()
 
 
-def _run(*command: str, cwd: Path | None = None, environ: dict[str, str] | None = None) -> str:
-    done = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, check=False)
+def _run(*command: str, cwd: Path | None = None, environ: dict[str, str] | None = None, umask: int = -1) -> str:
+    done = subprocess.run(command, cwd=cwd, env=environ, umask=umask, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout + done.stderr
 
