@@ -37,6 +37,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "references._version",
             "credentials.Shape.from_output",
             "credentials.Unlisted",
+            "secrecy",
         ),
     ),
     "Configuration": (
@@ -109,7 +110,7 @@ _CHANNELS = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging
 """Whose methods are doors too."""
 _SINKS = {"provider._tell", "client._debug_line"}
 """What writes a line that its caller gives; each caller is a door."""
-_COMPOSED = {"RequestError", "Refused", "Unreachable", "Misunderstood", "AmbiguousCreate"}
+_COMPOSED = {"RequestError", "Refused", "Unreachable", "Misunderstood", "AmbiguousCreate", "Abandoned"}
 """Errors that are made of what was tried, what came back and what to do, which are texts of their own."""
 _FAILURES = "Iterator[tuple[str, str]]"
 """What a function gives that yields failures of check: the argument, and what is wrong with it."""
@@ -131,6 +132,9 @@ _NAMES = {
     "request.tried": "what was tried",
     "doubt.lost.came_back": "what came back",
     "refused.came_back": "what came back",
+    "error.came_back": "what came back",
+    "lost": "the error",
+    "rest": "number",
     "refused": "the error",
     "error": "the error",
     "key_origin": "setting",
@@ -177,7 +181,7 @@ _NAMES = {
     "Path.cwd()": "folder",
     "olds['status']": "status before",
     "record.status": "status",
-    "candidates[0][0]": "id",
+    "likely": "id",
     "record.integration_id": "id",
     "integration_id": "id",
     "wanted": "id",

@@ -11,6 +11,7 @@ import pickle
 import pprint
 import reprlib
 import string
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,12 @@ SECRETS = (KEY, PAYLOAD)
 
 assert pulumi_justt.__file__ is not None
 SOURCE = Path(pulumi_justt.__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def traces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take back what a configured provider changes for its process."""
+    monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
 
 
 def settings() -> Settings:

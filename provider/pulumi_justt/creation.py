@@ -290,9 +290,13 @@ class Creator:
         return new, is_whole and snapshot.is_complete and now.is_complete
 
     def _require_listener(self, doubt: _Doubt) -> None:
-        """Give up at once where nobody is left to be told later; there are seconds before the process is killed."""
+        """Give up at once where nobody is left to be told later; there are seconds before the process is killed.
+
+        Raises:
+            AmbiguousCreate: Nobody is left.
+        """
         if self._is_abandoned():
-            raise doubt.lost
+            raise doubt.lost.but(cure=errors.AMBIGUOUS_CURE)
 
     def _listed(self, inputs: Inputs, tried: str, *, agreeing: int) -> _Listing:
         """List an account until *agreeing* passes in a row have the same ids."""

@@ -140,6 +140,7 @@ AMBIGUOUS_CURE = (
 )
 
 
+ABANDONED = "it was not sent, because the engine has left"
 ABANDONED_CURE = "Nothing was created: run `pulumi up` again."
 
 
