@@ -432,7 +432,7 @@ class Source:
             return node.attr in ("tried", "came_back", "failure") or node.attr.endswith("_CURE")
         if isinstance(node, ast.Call):
             return _last_name(node.func).endswith("_cure") or _last_name(node.func) in _CALLS
-        return isinstance(node, ast.JoinedStr)
+        return isinstance(node, (ast.JoinedStr, ast.Constant))
 
     # Where it stands, and when it comes
 

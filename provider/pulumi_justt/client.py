@@ -273,7 +273,7 @@ class JusttClient:
             self._limiter.acquire()
             # Asked last, since the wait for the limiter may have been long.
             if request.is_abandoned():
-                raise Abandoned(request.tried, errors.ABANDONED, errors.ABANDONED_CURE)
+                raise Abandoned(request.tried, "it was not sent, because the engine has left", errors.ABANDONED_CURE)
             started = self.clock()
             answer = self._try(request, content)
             request.elapsed += self.clock() - started

@@ -140,7 +140,6 @@ AMBIGUOUS_CURE = (
 )
 
 
-ABANDONED = "it was not sent, because the engine has left"
 ABANDONED_CURE = "Nothing was created: run `pulumi up` again."
 
 
