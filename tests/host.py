@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ UNKNOWN = rpc.UNKNOWN
 """How an unknown value travels."""
 
 _SECONDS = 60
+_SECONDS_TO_LEAVE = 15
 
 
 class HostError(Exception):
@@ -61,10 +63,17 @@ class Host:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """End the process as the engine does, and keep what it printed."""
+        """End the process as the engine does, and keep what it printed.
+
+        The SDK's server now and then does not end when it is told to, so that the engine kills it after five seconds.
+        """
         self._channel.close()
-        self.process.send_signal(2)
-        self.stdout, self.stderr = self.process.communicate(timeout=_SECONDS)
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.stdout, self.stderr = self.process.communicate(timeout=_SECONDS_TO_LEAVE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.stdout, self.stderr = self.process.communicate()
 
     def check(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """Return the checked inputs, and the failures."""

@@ -611,31 +611,6 @@ class TestReadme:
         assert simulator.records.integrations()[0].payload_digest == payload_digest({"apiKey": stack.secrets[-1]})
 
 
-class TestRecordedState:
-    """State that an earlier release wrote."""
-
-    def test_it_is_read_as_it_was_written(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """A checkpoint of the first release shows no change, is refreshed, and is destroyed with what it remembers."""
-        stack.program(stripe())
-        stack.up()
-        known = stack.outputs()["id"]
-        recorded = (ROOT / "tests" / "data" / "state-0.1.0.json").read_text()
-        values = {"ID": known, "URL": simulator.base_url, "KEY": stack.secrets[0], "STRIPE": stack.secrets[1]}
-        for name, value in values.items():
-            recorded = recorded.replace(f"@{name}@", value)
-        exported = json.loads(stack.run("stack", "export", "--stack", "dev").stdout)
-        exported["deployment"]["resources"] = json.loads(recorded)
-        (stack.folder / "state.json").write_text(json.dumps(exported))
-        stack.run("stack", "import", "--file", str(stack.folder / "state.json"), "--stack", "dev")
-        methods(simulator)
-        assert "2 unchanged" in stack.preview("--expect-no-changes").text
-        assert methods(simulator) == []
-        stack.refresh()
-        assert "2 unchanged" in stack.preview("--expect-no-changes").text
-        stack.destroy()
-        assert methods(simulator) == ["GET", "DELETE"]
-
-
 class TestLookUp:
     """`PaymentIntegration.get`."""
 

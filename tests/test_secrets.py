@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
 
 import leaks
-from conftest import canary
+from conftest import ROOT, canary
 from harness import Stack
+from parrot import Parrot
+from pulumi_justt.credentials import SHAPES
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 
 REFERENCES = """
@@ -142,3 +156,283 @@ class TestReferences:
         assert live_digests(simulator)["mixed"] == payload_digest(
             {"hmac": value, "apiKey": stack.secrets[1], "merchantCode": "M-1"}
         )
+
+
+# The gate
+
+FIELDS = {
+    shape.__name__: [f.name for f in shape.wire_fields().values() if not f.metadata.get("identifier")]
+    for shape in SHAPES.values()
+}
+ALL = """
+    import json
+    shapes = json.loads(config.require("shapes"))
+    for shape, fields in shapes.items():
+        made = getattr(justt.credentials, shape)(**{field: secret(f"{shape}-{field}") for field in fields})
+        justt.PaymentIntegration(shape, external_identifier=shape, integration_name=shape, source="adyen",
+            credentials=made)
+    justt.PaymentIntegration("Unlisted", external_identifier="Unlisted", integration_name="Unlisted", source="adyen",
+        credentials=justt.credentials.Unlisted(
+            secret_type="OAUTH", payload={"token": secret("other"), "more": {"deep": [secret("deep")]}}),
+        allow_unlisted=True)
+    justt.PaymentIntegration("Whole", external_identifier="Whole", integration_name="Whole", source="adyen",
+        credentials=justt.credentials.Hmac.from_output(config.require_secret_object("whole")))
+    justt.PaymentIntegration("Referred", external_identifier="Referred", integration_name="Referred", source="adyen",
+        credentials=justt.credentials.BasicAuth(
+            client_id=justt.from_env("CLIENT_ID"), client_secret=justt.from_file("client_secret")))
+    pulumi.export("key", secret("other"))
+"""
+
+
+@contextmanager
+def simulator_process(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
+    """Run `pulumi-justt simulator`; what it printed and wrote is in the list when it has ended."""
+    left: list[bytes] = []
+    database = folder / "records.sqlite"
+    command = [sys.executable, "-m", "pulumi_justt.cli", "simulator", "--database", str(database)]
+    command += ["--extra-secret-type", "OAUTH"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        url = first.decode().strip().rpartition(" ")[2]
+        try:
+            yield url, left
+            for route in ("integrations", "requests", "faults", "options"):
+                answer = httpx.get(f"{url.removesuffix('/v1')}/_simulator/{route}", trust_env=False)
+                assert answer.status_code == 200
+                left.append(answer.content)
+        finally:
+            process.send_signal(signal.SIGINT)
+            left += [first, *process.communicate(timeout=30)]
+        left += [each.read_bytes() for each in folder.glob("records.sqlite*")]
+
+
+def fill(stack: Stack) -> None:
+    """Give each secret field of each shape a new canary of its own."""
+    names = [f"{shape}-{field}" for shape, fields in FIELDS.items() for field in fields]
+    stack.config({"shapes": json.dumps(FIELDS)}, {name: canary(name) for name in [*names, "other", "deep"]})
+    whole = {"hmac": canary("whole-hmac"), "apiKey": canary("whole-key"), "merchantCode": "M-1"}
+    stack.run("config", "set", "--secret", "whole", json.dumps(whole), "--stack", stack.name)
+    stack.secrets += [whole["hmac"], whole["apiKey"]]
+
+
+class TestGate:
+    """Every command, every shape, every failure: nothing that leaves holds a secret in any form."""
+
+    def test_every_command_with_every_shape(self, stack: Stack, tmp_path: Path) -> None:
+        """Debug output on, plain, `--diff`, `--json` and engine logs up to -v=8: the search finds nothing."""
+        client_id, client_secret = canary("client-id"), canary("client-secret")
+        (tmp_path / "project" / "client_secret").write_text(client_secret)
+        stack.environ |= {"JUSTT_DEBUG": "1", "CLIENT_ID": client_id}
+        logs = ("-v=8", "--logtostderr", "--logflow")
+        on = ("--stack", stack.name)
+        with simulator_process(tmp_path) as (url, left):
+            stack.config({"justt:baseUrl": url})
+            fill(stack)
+            stack.program(ALL)
+            stack.run("preview", *on)
+            stack.run("preview", "--json", *on)
+            up = stack.run("up", "--yes", "--skip-preview", "--json", *on)
+            assert '"result":"succeeded"' in up.stdout
+            assert "justt: POST /integrations 201" in up.text
+            held = stack.decrypted()
+            assert all(leaks.find(held, [each]) for each in stack.secrets), "they are in the state, encrypted"
+            assert leaks.find(held, [client_id, client_secret]) == []
+            stack.secrets += [client_id, client_secret]
+            fill(stack)
+            stack.preview()
+            stack.run("preview", "--json", "--save-plan", str(tmp_path / "home" / "plan.json"), *on)
+            stack.run("up", "--yes", "--diff", *logs, *on)
+            stack.run("refresh", "--yes", "--diff", *on)
+            stack.run("refresh", "--preview-only", "--json", *on)
+            for command in ("export", "output", "history"):
+                stack.run("stack", command, *on, *(["--json"] if command != "export" else []))
+            stack.run("stack", "--show-urns", "--show-ids", *on)
+            stack.run("config", "--json", *on)
+            stack.run("about", "--json", *on)
+            stack.run("destroy", "--yes", "--skip-preview", "--json", *on)
+        assert sum(map(len, left)) > 20_000
+        stack.assert_no_leak(*left)
+
+    def test_vendor_that_repeats_everything(self, stack: Stack) -> None:
+        """Errors quote the vendor, who may quote what it was sent, in messages, errorIds, headers, shapes and pages."""
+        stack.environ |= {"JUSTT_DEBUG": "1"}
+        fates = ["400", "401", "403", "409", "413", "422", "307", "500", "shape", "html", "cut", "201"]
+        with Parrot() as parrot:
+            stack.config({"justt:baseUrl": parrot.url, "justt:timeoutSeconds": "0.5"})
+            stack.program(f"""
+                for fate in {fates}:
+                    justt.PaymentIntegration(fate, external_identifier=fate, integration_name="x", source="stripe",
+                        credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
+            """)
+            text = stack.up("--continue-on-error", fails=True).text
+            assert text.count("[secret] in [secret]") >= 6, "it was quoted, without them"
+            assert list(stack.resources()) == ["201"]
+            for status in ("400", "404", "307"):
+                parrot.reading = status
+                assert "[secret]" in stack.refresh(fails=True).text
+                assert "[secret]" in stack.destroy(fails=True).text
+            assert len(parrot.secrets) == 2
+
+    def test_secrets_in_the_wrong_place(self, stack: Stack) -> None:
+        """A secret of a wrong type, or in another argument, is in no failure of check and no pydantic error."""
+        stack.environ |= {"JUSTT_DEBUG": "1"}
+        stack.program("""
+            key = secret("stripeKey")
+            justt.PaymentIntegration("x", external_identifier=key.apply(lambda k: k * 20),
+                integration_name=key.apply(lambda k: [k]), source=key, allow_unlisted=key,
+                credentials=justt.credentials.Unlisted(secret_type=key, payload={"a": key}),
+                reference_account_id=key.apply(lambda k: k + " "), merchant_account_codes=key.apply(lambda k: {"a": k}),
+                deactivation=justt.Deactivation(type=key, after_days=key, date=key))
+        """)
+        told = stack.preview(fails=True).text
+        wrong = ["external_identifier", "integration_name", "allow_unlisted", "reference_account_id", "source"]
+        wrong += ["merchant_account_codes", "deactivation.type", "deactivation.after_days", "deactivation.date"]
+        assert [name for name in wrong if f"{name}: " not in told] == [], told
+        stack.program("""
+            key = secret("stripeKey")
+            justt.PaymentIntegration("x", external_identifier="x", integration_name="x", source="stripe",
+                credentials=justt.credentials.Hmac(
+                    hmac=key.apply(lambda k: [k]), api_key=key.apply(lambda k: {"k": [k]}), account_code=7))
+        """)
+        told = stack.preview(fails=True).text
+        assert [
+            name for name in ("hmac", "api_key", "account_code") if f"credentials.{name}: must be text" not in told
+        ] == []
+
+    def test_defect_with_debug_output(self, stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
+        """An exception whose text and locals hold the credentials is told by its place, with frames, without them."""
+        sabotage(stack, tmp_path, "raise ValueError(f'{self} {inputs.reveal_payload()} {self._key}')")
+        stack.environ |= {"JUSTT_DEBUG": "1"}
+        stack.program("""
+            justt.PaymentIntegration("x", external_identifier="x", integration_name="x", source="stripe",
+                credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
+        """)
+        text = stack.up(fails=True).text
+        assert "an error inside pulumi-justt, ValueError at sitecustomize.py:" in text
+        assert 'File "' in text
+        assert [each.method for each in simulator.requests] == ["GET"] or simulator.requests == []
+
+    def test_processes(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """No argument of a process holds a secret, and of all environments only that of the program, by the engine."""
+        if not Path("/proc/self/environ").exists():
+            pytest.skip("needs /proc")
+        simulator.options = type(simulator.options)(latency=1.5)
+        stack.program("""
+            justt.PaymentIntegration("x", external_identifier="x", integration_name="x", source="stripe",
+                credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
+        """)
+        process = stack.start("up", "--yes", "--skip-preview")
+        seen: dict[str, tuple[bytes, bytes]] = {}
+        while process.poll() is None:
+            seen |= dict(processes_of(stack))
+            time.sleep(0.05)
+        stack.keep(process.communicate()[0])
+        assert any("pulumi.dynamic" in command for command in seen)
+        arguments = {command: leaks.find(command.encode(), stack.secrets) for command in seen}
+        assert [command for command, found in arguments.items() if found] == []
+        holders = [command for command, (_, environ) in seen.items() if leaks.find(environ, stack.secrets)]
+        assert all("pulumi-language-python-exec" in command for command in holders), holders
+
+
+class TestOnPurpose:
+    """What Pulumi itself shows when it is asked to, and what a program may do: SECURITY.md lists it."""
+
+    def test_each_entry_of_the_list_is_true(self, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> None:
+        """Each of these does show a secret, so that the list holds nothing that is no longer so."""
+        stack = Stack(tmp_path, engine_bin)
+        stack.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": canary("key"), "stripeKey": canary("old")})
+        stack.program("""
+            justt.PaymentIntegration("x", external_identifier="x", integration_name="x", source="stripe",
+                credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
+            pulumi.export("key", secret("stripeKey"))
+        """)
+        on, grpc, trace, plan = ("--stack", "dev"), tmp_path / "grpc", tmp_path / "trace", tmp_path / "plan"
+        stack.up()
+        stack.config(secret={"stripeKey": canary("planned")})
+        stack.preview("--save-plan", str(plan))
+        stack.config(secret={"stripeKey": canary("new")})
+        shown = {
+            "`pulumi stack export --show-secrets`": stack.run("stack", "export", "--show-secrets", *on).text.encode(),
+            "`pulumi stack output --show-secrets`": stack.run("stack", "output", "--show-secrets", *on).text.encode(),
+            "`pulumi config --show-secrets`": stack.run("config", "--show-secrets", *on).text.encode(),
+            "`pulumi config get`": stack.run("config", "get", "stripeKey", *on).text.encode(),
+            "`--show-secrets` of `preview` and `up`": stack.preview("--show-secrets").text.encode(),
+            "`-v=9` and above": stack.preview("-v=9", "--logtostderr").text.encode(),
+            "an `up --plan` that the plan does not allow": stack.up("--plan", str(plan), fails=True).text.encode(),
+        }
+        stack.run("preview", "--tracing", f"file:{trace}", *on, PULUMI_DEBUG_GRPC=str(grpc))
+        shown |= {"`--tracing`": trace.read_bytes(), "`PULUMI_DEBUG_GRPC`": grpc.read_bytes()}
+        assert [name for name, content in shown.items() if not leaks.find(content, stack.secrets)] == []
+        security = (ROOT / "SECURITY.md").read_text()
+        listed = re.findall(r"^- (.+?)(?:: .*)?$", security.partition("<!-- on purpose -->")[2], re.MULTILINE)
+        assert set(shown) <= set(listed)
+
+    def test_the_search_finds_each_kind_of_leak(
+        self, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer
+    ) -> None:
+        """A leak that is planted in any place, in any form, is found there; so the gate can fail."""
+        kinds = ("print", "log", "export", "base64", "state", "half", "stderr", "file", "config", "journal")
+        stack = Stack(tmp_path, engine_bin)
+        key = canary("key")
+        stack.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": key})
+        values = {kind: canary(kind) for kind in kinds}
+        stack.config(secret={kind: value for kind, value in values.items() if kind != "config"})
+        stack.secrets.append(values["config"])
+        sabotage(stack, tmp_path, "sys.stderr.write(inputs.reveal_payload()['apiKey'][1:] + '\\n')", calls=True)
+        stack.program("""
+            import base64, pathlib
+            plain = pulumi.Output.unsecret
+            # The engine masks a whole secret of the configuration in what a program prints, and nothing less.
+            secret("print").apply(lambda s: print(s[1:]))
+            secret("log").apply(lambda s: pulumi.log.info(s[:-1]))
+            pulumi.export("export", plain(secret("export")))
+            packed = secret("base64").apply(lambda s: base64.b64encode(b"x" + s.encode()).decode())
+            pulumi.export("base64", plain(packed))
+            pulumi.export("half", plain(secret("half").apply(lambda s: s[len(s) // 2:].encode().hex())))
+            justt.PaymentIntegration("x", external_identifier=plain(secret("state")), integration_name="x",
+                source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=secret("stderr")))
+        """)
+        stack.up()
+        (tmp_path / "home" / "x.log").write_text(f"log {values['file']!r}")
+        stack.run("config", "set", "--plaintext", "copied", values["config"], "--stack", "dev")
+        with pytest.raises(AssertionError):
+            stack.assert_no_leak()
+        everything = [*stack.everything(), values["journal"].encode()]
+        found = {kind for kind in kinds if any(leaks.find(content, [values[kind]]) for content in everything)}
+        assert found == set(kinds)
+        assert not any(leaks.find(content, [key]) for content in everything)
+
+
+def sabotage(stack: Stack, folder: Path, statement: str, *, calls: bool = False) -> None:
+    """Let each create of the client begin with a *statement*, and then go on if it *calls* on."""
+    (folder / "sabotage").mkdir()
+    (folder / "sabotage" / "sitecustomize.py").write_text(
+        textwrap.dedent(f"""
+            import sys
+
+            if "pulumi.dynamic" in " ".join(sys.orig_argv):
+                from pulumi_justt.client import JusttClient
+
+                create = JusttClient.create_integration
+
+                def bad(self, inputs, **arguments):
+                    {statement}
+                    {"return create(self, inputs, **arguments)" if calls else ""}
+
+                JusttClient.create_integration = bad
+        """)
+    )
+    stack.environ["PYTHONPATH"] = f"{folder / 'sabotage'}:{ROOT / 'provider'}"
+
+
+def processes_of(stack: Stack) -> Iterator[tuple[str, tuple[bytes, bytes]]]:
+    """Yield the command lines of the stack's processes, each with its arguments and its environment as they are."""
+    mark = f"PULUMI_HOME={stack.folder / 'home'}".encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command, environ = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
+        except OSError:
+            continue
+        if mark in environ:
+            yield command.replace(b"\0", b" ").decode(errors="replace"), (command, environ)

@@ -1,0 +1,94 @@
+"""A vendor that repeats the credentials it was sent wherever an answer has room for them: the worst for error texts."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from typing_extensions import Self
+
+__all__ = ["Parrot"]
+
+
+class Parrot(ThreadingHTTPServer):
+    """A server on a socket of this machine; a create is answered as its external identifier says, with a status or so.
+
+    Attributes:
+        reading: How a read and a deactivation are answered.
+        secrets: What it was sent last: the API key, and the credential `apiKey`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.reading = "200"
+        self.secrets = ["", ""]
+        self._thread = threading.Thread(target=self.serve_forever)
+
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Parrot
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Answer a list, which is empty, or a read."""
+        if "?" in self.path:
+            self._send(200, b"[]")
+        else:
+            self._answer(self.server.reading)
+
+    def do_DELETE(self) -> None:
+        """Answer a deactivation."""
+        self.rfile.read(int(self.headers["content-length"]))
+        self._answer(self.server.reading)
+
+    def do_POST(self) -> None:
+        """Answer a create."""
+        body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.server.secrets = [self.headers["authorization"].removeprefix("Bearer "), body["secretPayload"]["apiKey"]]
+        self._answer(body["externalIdentifier"])
+
+    def _answer(self, fate: str) -> None:
+        key, payload = self.server.secrets
+        said = {"message": f"{payload} in {key}", "errorId": f"e-{payload}", key: payload, "status": key}
+        if fate == "201":
+            self._send(201, json.dumps({"integrationId": "int-1", "message": key}).encode())
+        elif fate == "shape":
+            self._send(201, json.dumps({"result": [said], payload: {key: payload}}).encode())
+        elif fate == "html":
+            self._send(502, f"<html><title>{payload}</title>{key}</html>".encode())
+        elif fate == "cut":
+            self._send(201, json.dumps(said).encode(), is_cut=True)
+        else:
+            self._send(int(fate), json.dumps(said).encode())
+
+    def _send(self, status: int, content: bytes, *, is_cut: bool = False) -> None:
+        self.send_response(status, " ".join(self.server.secrets).strip() or "OK")
+        self.send_header("content-length", str(len(content) + is_cut))
+        for secret in filter(None, self.server.secrets):
+            self.send_header("location", f"http://127.0.0.1/{secret}")
+            self.send_header("set-cookie", f"a={secret}")
+            self.send_header("retry-after", secret)
+        self.end_headers()
+        self.wfile.write(content)
+        self.close_connection = is_cut
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
