@@ -32,6 +32,6 @@ def test_they_all_finish(simulator: SimulatorServer) -> None:
     throttled = statuses.count(429)
     print(f"{PROCESSES} processes, {PROCESSES * READS} reads under 1,000 a minute: {throttled} answers of 429")  # noqa: T201 - the figure that is asked for
     assert statuses.count(200) == PROCESSES * READS
-    # Each thread that runs into the limit pauses its whole process, with waits that double: about six a minute, a dozen with
-    # bad luck and a slow machine. `test_quota` has a tighter bound, in virtual time.
+    # Each thread that runs into the limit pauses its whole process, with waits that double: about six a minute,
+    # a dozen with bad luck on a slow machine. `test_quota` has a tighter bound, in virtual time.
     assert throttled <= PROCESSES * THREADS * 12
