@@ -27,6 +27,14 @@ def engine_bin() -> Path:
     return engine.ensure(ROOT)
 
 
+@pytest.fixture(scope="session")
+def pinned_engine(engine_bin: Path) -> None:
+    """Skip a test of the CLI's own words where the CLI on PATH is not of the version that they were taken from."""
+    pinned, found = engine.load(ROOT).version, engine.reported(engine_bin / "pulumi", os.environ)
+    if found != pinned:
+        pytest.skip(f"the text is that of pulumi {pinned}, and {found} is on PATH")
+
+
 @pytest.fixture
 def simulator() -> Iterator[SimulatorServer]:
     """Give a new simulator that accepts any key."""

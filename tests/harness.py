@@ -7,16 +7,25 @@ import os
 import socket
 import subprocess
 import textwrap
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import leaks
 
-__all__ = ["Result", "Stack", "nobody"]
+__all__ = ["Result", "Stack", "eventually", "nobody"]
 
 _SECONDS = 180
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until something that another process does has happened."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def nobody() -> str:

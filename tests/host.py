@@ -93,6 +93,11 @@ class Host:
         answer = self._call("Create", provider_pb2.CreateRequest(properties=_props(inputs)))
         return answer.id, _plain(answer.properties)
 
+    def begin_create(self, inputs: Mapping[str, Any]) -> grpc.Future[Any]:
+        """Start a create; whoever cancels it leaves the provider alone with it, as an engine that is killed does."""
+        future: grpc.Future[Any] = self._stub.Create.future(provider_pb2.CreateRequest(properties=_props(inputs)))
+        return future
+
     def read(self, resource_id: str, outputs: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the outputs, or None where the resource is gone."""
         answer = self._call("Read", provider_pb2.ReadRequest(id=resource_id, properties=_props(outputs)))

@@ -8,7 +8,7 @@ import re
 import signal
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, canary
-from harness import Stack, nobody
+from harness import Stack, eventually, nobody
 from paragraphs import assert_told
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 
@@ -42,14 +42,6 @@ def stripe(more: str = "", name: str = "Stripe EU") -> str:
 def methods_so_far(simulator: SimulatorServer) -> list[str]:
     """Give the methods of the requests so far."""
     return [exchange.method for exchange in simulator.requests]
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    """Wait until something that another process does has happened."""
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def methods(simulator: SimulatorServer) -> list[str]:

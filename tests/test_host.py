@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 
 import leaks
 from conftest import canary
+from harness import eventually
 from host import UNKNOWN, Host, HostError
-from pulumi_justt.simulator import SimulatorServer, payload_digest
+from pulumi_justt.simulator import Fault, SimulatorServer, payload_digest
 
 INPUTS: dict[str, Any] = {
     "externalIdentifier": "shop-1",
@@ -148,3 +151,65 @@ def test_calls_at_once(host: Host, simulator: SimulatorServer) -> None:
     by_id = {record.id: record.external_identifier for record in simulator.records.integrations()}
     assert by_id == {each: outputs["externalIdentifier"] for each, outputs in made}
     assert len(by_id) == 40
+
+
+# The engine leaves
+
+
+def leave(simulator: SimulatorServer, host: Host, fault: str) -> None:
+    """Begin a create that runs into *fault*, and leave it when that has begun."""
+    simulator.add_fault(Fault.parse(fault))
+    create = host.begin_create({**INPUTS, "environment": "simulator"})
+
+    def has_begun() -> bool:
+        shown = httpx.get(f"{simulator.control_url}/faults", trust_env=False).json()
+        return bool(shown["faults"][0]["fired"])
+
+    eventually(has_begun)
+    assert create.cancel()
+
+
+def methods(simulator: SimulatorServer) -> list[str]:
+    """Give the methods of the requests so far."""
+    return [exchange.method for exchange in simulator.requests]
+
+
+def test_nothing_is_posted_for_an_engine_that_left(host: Host, simulator: SimulatorServer) -> None:
+    """A create that waits for the list before it is not sent once nobody is there to store its id."""
+    leave(simulator, host, "GET /integrations latency=1 times=1")
+    eventually(lambda: methods(simulator) == ["GET"])
+    time.sleep(0.5)  # in which a POST would come
+
+    assert methods(simulator) == ["GET"]
+    assert simulator.records.integrations() == []
+
+
+@pytest.mark.parametrize("policy", ["refuse", "adopt"])
+def test_lost_create_of_an_engine_that_left(simulator: SimulatorServer, policy: str) -> None:
+    """It is told at once that it may exist; and what the next run creates meanwhile is left alone."""
+    config = {
+        "justt:baseUrl": simulator.base_url,
+        "justt:apiKey": canary("api-key"),
+        "justt:onAmbiguousCreate": policy,
+        "justt:timeoutSeconds": "5",
+    }
+    with Host(config) as host:
+        leave(simulator, host, "POST /integrations drop-before-commit times=1")
+        with Host(config) as rerun:
+            made, _ = rerun.create({**INPUTS, "environment": "simulator"})
+
+    assert "warning: the engine left: creating the adyen integration 'shop-1': the connection broke" in host.stderr
+    assert "Do not simply run again" in host.stderr
+    assert [(record.id, record.status) for record in simulator.records.integrations()] == [(made, "PENDING")]
+
+
+@pytest.mark.parametrize("debug", ["0", "1"])
+def test_create_of_an_engine_that_left_and_reads_nothing_more(simulator: SimulatorServer, debug: str) -> None:
+    """A CLI that was killed has closed the other end of stderr, which keeps nothing from being taken back."""
+    config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
+    with Host(config, JUSTT_DEBUG=debug) as host:
+        assert host.process.stderr is not None
+        host.process.stderr.close()
+        leave(simulator, host, "POST /integrations latency=1 times=1")
+        eventually(lambda: [each.status for each in simulator.records.integrations()] == ["INACTIVE"])
+        host.process.kill()

@@ -487,6 +487,7 @@ def prepare(stack: Stack, simulator: SimulatorServer) -> None:
     simulator.clear_requests()
 
 
+@pytest.mark.usefixtures("pinned_engine")
 def test_a_reviewer_reads_what_changed(stack: Stack, simulator: SimulatorServer) -> None:
     """Each resource that changes is shown with exactly the fields that do, and no value; of the others nothing is."""
     prepare(stack, simulator)
