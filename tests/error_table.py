@@ -172,7 +172,6 @@ _NAMES = {
     "told": "what changed",
     "replaces": "what changed",
     "missing.name": "module",
-    "error.strerror": "reason",
     "where.lineno": "line",
     "Path(where.filename).name": "file",
     "method.__name__": "call",

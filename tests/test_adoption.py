@@ -131,14 +131,15 @@ def test_a_refused_adoption_claims_nothing() -> None:
     assert core.create(ADOPTING)[0] == "id-1"
 
 
-@pytest.mark.parametrize("adopt_id", ["..", "a\nb"])
-def test_an_id_that_is_none_is_refused(adopt_id: str) -> None:
-    """What would reach another operation is not sent."""
+def test_an_id_that_is_none_is_refused() -> None:
+    """What would reach another operation is not sent, and what would break a line of text is refused by check."""
     scripted = Scripted([])
 
     with pytest.raises(JusttError, match="is no id of an integration"):
-        scripted.core.create({**ADOPTING, "adoptId": adopt_id})
+        scripted.core.create({**ADOPTING, "adoptId": ".."})
+    checked = scripted.core.check({}, {**MINIMAL, "adoptId": "a\nb", "source": "stripe\nb", "allowUnlisted": True})
 
+    assert checked.failures == [f"{name}: must be one line of printable text" for name in ("source", "adopt_id")]
     assert scripted.requests == []
 
 

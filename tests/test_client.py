@@ -42,6 +42,7 @@ from pulumi_justt.errors import (
 from pulumi_justt.limiter import RateLimiter
 from pulumi_justt.models import Inputs, RemoteRecord
 from pulumi_justt.retry import TABLE, Action, Method, Outcome, RetryPolicy
+from pulumi_justt.secrecy import NOTHING_HIDDEN, Hidden
 from pulumi_justt.settings import Settings
 from pulumi_justt.simulator import Options, SimulatorServer, payload_digest
 
@@ -171,7 +172,7 @@ def inputs_of(payload: dict[str, object] | None = None, /, **changes: object) ->
 
 def read(client: JusttClient, *, account: str | None = "acc_42", integration_id: str = ID) -> RemoteRecord:
     """Read the integration."""
-    return client.get_integration(integration_id, tried=READING, account=account)
+    return client.get_integration(integration_id, tried=READING, account=account, hidden=NOTHING_HIDDEN)
 
 
 def deactivate(client: JusttClient, *, account: str | None = "acc_42", integration_id: str = ID) -> None:
@@ -180,6 +181,7 @@ def deactivate(client: JusttClient, *, account: str | None = "acc_42", integrati
         integration_id,
         tried=DEACTIVATING,
         account=account,
+        hidden=NOTHING_HIDDEN,
         deactivation_type="postingDate",
         deactivation_date=DATE,
     )
@@ -647,9 +649,15 @@ def test_echo_of_the_api_key_is_redacted(method: Method) -> None:
         assert "[secret]" in text
 
 
-@pytest.mark.parametrize("field", ["integrationId", "source", "goLiveDate"])
-@pytest.mark.parametrize("text", ["{}", "Bearer {}", "x-{}-y"])
-@pytest.mark.parametrize("secret", [KEY, SECRETS[0]])
+@pytest.mark.parametrize(
+    ("field", "text", "secret"),
+    [
+        *itertools.product(["integrationId", "source"], ["Bearer {}", "x-{}-y"], [KEY, SECRETS[0]]),
+        ("integrationId", "{}", KEY),
+        ("integrationId", "{}", SECRETS[0]),
+        ("source", "{}", KEY),
+    ],
+)
 def test_record_that_repeats_a_credential_is_no_record(field: str, text: str, secret: str) -> None:
     """What is shown and stored in plain never holds a credential, be it alone or within another text."""
     said = {**RECORD, field: text.format(secret)}
@@ -659,7 +667,7 @@ def test_record_that_repeats_a_credential_is_no_record(field: str, text: str, se
 
     for read_any in (read_one, read_page):
         with pytest.raises(Misunderstood) as raised:
-            read_any(tried="reading", account=None, hidden=[secret])
+            read_any(tried="reading", account=None, hidden=Hidden.of([secret]))
         assert secret not in str(raised.value)
 
 
@@ -675,14 +683,30 @@ def test_created_record_that_repeats_a_credential_is_in_doubt() -> None:
 
 def test_record_may_say_what_a_short_credential_says() -> None:
     """A user name such as `stripe`, or three characters that stand in an id by chance, make no answer unreadable."""
-    client = client_of(App(Reply(200, RECORD)))
+    app = App(Reply(200, RECORD), Reply(200, {**RECORD, "source": "a-shop-of-ours", "goLiveDate": DATE}))
+    client = client_of(app)
+    hidden = Hidden.of(["stripe", "SUCCESSFUL", "int", "", "a-shop-of-ours"])
 
-    record = client.get_integration(ID, tried="reading", account=None, hidden=["stripe", "SUCCESSFUL", "int"])
+    first = client.get_integration(ID, tried="reading", account=None, hidden=hidden)
+    second = client.get_integration(ID, tried="reading", account=None, hidden=hidden)
 
-    assert record.integration_id == ID
+    assert (first.integration_id, second.source, second.go_live_date) == (ID, "a-shop-of-ours", DATE)
 
 
-@pytest.mark.parametrize("date", ["x" * 65, "2027\n\x1b[31m", "\u202e2027", None])
+def test_words_are_not_quoted_where_a_credential_is_not_at_hand() -> None:
+    """The vendor knows what a reference gave at the create, and nobody here can look for it in what it says now."""
+    lines: list[str] = []
+    for answer in (Reply(400, {"message": CANARY, "errorId": CANARY}), Reply(200, {CANARY: 1})):
+        client = client_of(App(answer), debug=lines.append, policy=RetryPolicy(tries=1))
+        with pytest.raises(RequestError) as raised:
+            client.get_integration(ID, tried="reading", account=None, hidden=Hidden(is_complete=False))
+        assert "not shown" in str(raised.value)
+        assert CANARY not in str(raised.value)
+
+    assert CANARY not in "".join(lines)
+
+
+@pytest.mark.parametrize("date", ["x", KEY, SECRETS[0], "2027-01-01\n\x1b[31m", "\u202e2027-01-01", "2027", None])
 def test_go_live_date_that_is_none_is_dropped(date: str | None) -> None:
     """A field that is only remembered is no reason to refuse the status that came with it."""
     client = client_of(App(Reply(200, {**RECORD, "goLiveDate": date})))
@@ -828,7 +852,7 @@ def test_read_is_exactly_this_request() -> None:
 
 def listed(client: JusttClient, number: int = 1, *, account: str | None = "acc_42") -> Page:
     """List the integrations of an account."""
-    return client.list_integrations(number, tried="listing the account", account=account)
+    return client.list_integrations(number, tried="listing the account", account=account, hidden=NOTHING_HIDDEN)
 
 
 def test_list_is_exactly_this_request() -> None:
@@ -1194,6 +1218,7 @@ def test_whole_life_in_every_envelope(
             created.integration_id,
             tried=DEACTIVATING,
             account=None,
+            hidden=NOTHING_HIDDEN,
             deactivation_type="dueDate",
             deactivation_date="2020-01-31T00:00:00Z",
         )

@@ -27,6 +27,7 @@ from pulumi_justt.client import JusttClient
 from pulumi_justt.creation import Creator
 from pulumi_justt.errors import AmbiguousCreate, JusttError
 from pulumi_justt.models import Inputs, RemoteRecord
+from pulumi_justt.secrecy import Hidden
 from pulumi_justt.settings import Settings
 from stepping import Condition, Lock, Stage, Worker
 
@@ -187,7 +188,7 @@ class World(JusttClient):
         *,
         tried: str,
         account: str | None,
-        hidden: object = None,  # noqa: ARG002 - nothing is quoted here
+        hidden: Hidden,  # noqa: ARG002 - nothing is quoted here
     ) -> Page:
         """List the whole account as one page, when the schedule says so."""
         assert (page, account) == (1, None)

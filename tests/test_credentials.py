@@ -11,7 +11,7 @@ import pytest
 from pulumi import Output
 from pulumi.output import UNKNOWN as ENGINE_UNKNOWN
 
-from pulumi_justt import credentials
+from pulumi_justt import credentials, from_env, from_file
 from pulumi_justt.credentials import SHAPES, Shape, Unlisted, from_wire, problems
 from test_resources import Hidden, Seen, minimal, run_program
 
@@ -365,3 +365,12 @@ def test_a_set_from_one_output_is_sent_with_each_field_secret() -> None:
     )
 
     assert program.sent()["secretPayload"] == {"apiKey": Hidden(CANARY)}
+
+
+@pytest.mark.parametrize(
+    "payload", [{"a": {"b": from_env("A")}}, {"a": [from_env("A")]}, {"a": ({"b": from_file("a")},)}]
+)
+def test_a_reference_stands_at_the_top_of_an_unlisted_payload(payload: dict[str, Any]) -> None:
+    """One further down would be sent as an object, or break the SDK; it is told with the name of its field."""
+    with pytest.raises(TypeError, match="a reference stands at the top of the payload, not in 'a'"):
+        Unlisted(secret_type="X", payload=payload).wire()

@@ -1197,3 +1197,50 @@ def test_check_refuses_a_misspelt_policy(offline: Offline) -> None:
     (failure,) = offline.failures({**MINIMAL, "deactivation": {"deactivationType": "dueDate", "afterdays": 5}})
 
     assert failure == "deactivation.afterdays: is not an argument (did you mean 'after_days'?)"
+
+
+# Credentials by reference
+
+REFERRED = {**RECORDED, "secretPayload": {"apiKey": {"fromEnv": "STRIPE_KEY", "version": 1}}}
+GIVEN = "canary-3a90be17cf42"
+
+
+@pytest.mark.parametrize("is_at_hand", [True, False])
+@pytest.mark.parametrize("call", ["read", "delete", "adopt"])
+def test_vendor_that_repeats_what_a_reference_gave(
+    monkeypatch: pytest.MonkeyPatch, call: str, is_at_hand: bool
+) -> None:
+    """It is redacted where the variable is set; where it is not, the vendor's words are not shown, nor its errorId."""
+    monkeypatch.delenv("STRIPE_KEY", raising=False)
+    if is_at_hand:
+        monkeypatch.setenv("STRIPE_KEY", GIVEN)
+    said = {"status": 400, "message": f"{GIVEN} has expired", "errorId": f"e-{GIVEN}"}
+    refused = httpx.Response(400, json=said)
+    scripted = Scripted([refused, refused])
+    calls: dict[str, Callable[[], object]] = {
+        "read": lambda: scripted.core.read("id-1", REFERRED),
+        "delete": lambda: scripted.core.delete("id-1", REFERRED),
+        "adopt": lambda: scripted.core.create({**CHECKED, **REFERRED, "adoptId": "id-1"}),
+    }
+
+    with pytest.raises(Refused) as raised:
+        calls[call]()
+
+    text = str(raised.value)
+    assert GIVEN not in text
+    assert ("[secret] has expired (errorId e-[secret])" in text) is is_at_hand
+    assert ("its words are not shown" in text) is not is_at_hand
+
+
+def test_refusal_is_looked_into_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The read that explains a refused deactivation knows of the credentials, too, so that its debug line is clean."""
+    lines: list[str] = []
+    refused = httpx.Response(400, json={"message": "no", "errorId": f"e-{GIVEN}"})
+    scripted = Scripted([refused, refused])
+    core = scripted.core
+    monkeypatch.setattr(core.client(), "debug", lines.append)
+
+    with pytest.raises(Refused):
+        core.delete("id-1", {**RECORDED, "secretPayload": {"apiKey": GIVEN}})
+
+    assert [line.partition(" errorId=")[2] for line in lines] == ["e-[secret]", "e-[secret]"]

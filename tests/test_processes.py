@@ -9,14 +9,17 @@ from pulumi_justt.simulator import SimulatorServer
 
 PROCESSES, READS, THREADS = 3, 400, 4
 PROGRAM = """
+import functools
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pulumi_justt.client import JusttClient
+from pulumi_justt.secrecy import NOTHING_HIDDEN
 from pulumi_justt.settings import Settings
 
 client = JusttClient(Settings.load({"baseUrl": sys.argv[1], "apiKey": "shared"}, {}))
+look = functools.partial(client.list_integrations, hidden=NOTHING_HIDDEN)
 with ThreadPoolExecutor(int(sys.argv[3])) as pool:
-    for page in pool.map(lambda _: client.list_integrations(1, tried="listing", account=None), range(int(sys.argv[2]))):
+    for page in pool.map(lambda _: look(1, tried="listing", account=None), range(int(sys.argv[2]))):
         assert page.is_last
 """
 

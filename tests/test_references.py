@@ -85,6 +85,11 @@ def test_nothing_else_is_taken_for_a_reference(value: object) -> None:
         (lambda make: make(""), ValueError, "the name of a variable, and not its value"),
         (lambda make: make(f"KEY={CANARY}"), ValueError, "the name of a variable, and not its value"),
         (lambda make: make("A\0B"), ValueError, "the name of a variable, and not its value"),
+        (lambda make: make("sk_live_51Habc"), ValueError, "the name of a variable, and not its value"),
+        (lambda make: make("rk_test_51Habc"), ValueError, "the name of a variable, and not its value"),
+        (lambda make: make("whsec_51Habc"), ValueError, "the name of a variable, and not its value"),
+        (lambda make: make("a secret+/"), ValueError, "the name of a variable, and not its value"),
+        (lambda make: make("1A"), ValueError, "the name of a variable, and not its value"),
         (lambda make: make("A", version="2"), TypeError, "version takes a whole number; got str"),
         (lambda make: make("A", version=True), TypeError, "version takes a whole number; got bool"),
         (lambda make: make("A", version=0), ValueError, "version starts at 1; got 0"),
@@ -178,6 +183,7 @@ def test_all_that_is_missing_is_one_error(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_what_is_no_file_of_a_credential(tmp_path: Path) -> None:
     """A folder, a pipe that nobody writes to, an image or a log is told as such, with nothing of its content."""
     (tmp_path / "binary").write_bytes(b"\xff" + CANARY.encode())
+    (tmp_path / "wide").write_bytes(CANARY.encode("utf-16-le"))
     (tmp_path / "blank").write_text(" \n")
     (tmp_path / "large").write_bytes(b"a" * 1_000_001)
     os.mkfifo(tmp_path / "pipe")
@@ -190,9 +196,42 @@ def test_what_is_no_file_of_a_credential(tmp_path: Path) -> None:
     assert told(".") == "is no regular file"
     assert told("pipe") == "is no regular file"
     assert told("binary") == "is no text in UTF-8"
+    assert told("wide") == "is no text in UTF-8"
     assert told("blank") == "is empty"
     assert told("large") == "has more than 1,000,000 bytes, more than Justt takes"
     assert told("binary/key") == "cannot be read: Not a directory"
+
+
+def test_file_of_the_program_is_the_same_in_every_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`Path(__file__).parent / "key"` is another text on each machine, and would replace what it credentials."""
+    monkeypatch.chdir(tmp_path)
+
+    assert from_file(tmp_path / "keys" / "a.pem") == from_file("keys/a.pem") == from_file("./keys//x/../a.pem")
+    assert from_file(f"{tmp_path}x/a.pem").place == f"{tmp_path}x/a.pem"
+    assert from_file("../a.pem").place == "../a.pem"
+    assert from_file("~/a.pem").place == "~/a.pem"
+
+
+def test_place_that_nobody_can_look_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home of nobody, and a folder that has gone, are told like any other file that is not there."""
+    assert "'~nobody-of-that-name/key', which cannot be read: there is no such place" in error_of(
+        from_file("~nobody-of-that-name/key")
+    )
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    reference = from_file("key")
+    gone.rmdir()
+    assert "'key', which cannot be read: No such file or directory" in error_of(reference)
+
+
+def test_variable_that_is_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that are no text, and blanks, are told with the name of the variable."""
+    monkeypatch.setenv("BYTES", "a\udcff")
+    monkeypatch.setenv("BLANK", " \n")
+
+    assert "the variable 'BYTES', which is no text in UTF-8" in error_of(from_env("BYTES"))
+    assert "the variable 'BLANK', which is empty" in error_of(from_env("BLANK"))
 
 
 def test_references_are_values() -> None:

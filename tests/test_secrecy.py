@@ -24,11 +24,15 @@ from pydantic import BaseModel
 import leaks
 import pulumi_justt
 from pulumi_justt import credentials
-from pulumi_justt.client import JusttClient
-from pulumi_justt.lifecycle import Integrations
+from pulumi_justt.answers import Fault
+from pulumi_justt.client import JusttClient, _Answer, _Request
+from pulumi_justt.creation import _Doubt
+from pulumi_justt.errors import AmbiguousCreate
+from pulumi_justt.lifecycle import Checked, Integrations
 from pulumi_justt.limiter import RateLimiter
 from pulumi_justt.models import Inputs
 from pulumi_justt.provider import IntegrationProvider
+from pulumi_justt.secrecy import Hidden
 from pulumi_justt.settings import Settings
 
 KEY = "canary-key-81c7f25e0b9d"
@@ -106,7 +110,17 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "Creator": lambda: core().creator,
     "IntegrationProvider": provider,
     "RateLimiter": lambda: RateLimiter(10),
+    "Hidden": lambda: Hidden.of({"a": [PAYLOAD]}),
+    "Checked": lambda: Checked({"secretPayload": {"apiKey": PAYLOAD}}, []),
+    "Fault": lambda: Fault(PAYLOAD, PAYLOAD),
+    "_Answer": lambda: _Answer(400, PAYLOAD.encode(), failure=PAYLOAD),
+    "_Request": lambda: _Request("x", "POST", "/", None, {"apiKey": PAYLOAD}, (KEY, PAYLOAD)),
+    "_Doubt": lambda: _Doubt(inputs(), AmbiguousCreate("x", "y", "z"), 0.0),
 }
+HARMLESS = {"_Account", "_Listing", "_Gate", "Decision", "RetryPolicy", "Page", "RemoteRecord", "Deactivation"}
+HARMLESS |= {"Reference", "VariableReference", "FileReference", "Shape", "Credentials", "ExchangeLimit", "_Stream"}
+HARMLESS |= {"PaymentIntegration", "RequestError", "Refused"}
+"""Classes whose objects hold what anybody may see, or of which there are no objects."""
 
 
 def forms(holder: object) -> Iterator[str]:
@@ -171,6 +185,17 @@ def test_the_search_would_find_them() -> None:
     assert held["Inputs"].reveal_payload() == {"apiKey": PAYLOAD, "more": {"a": [PAYLOAD]}}
     assert held["IntegrationProvider"]._config == {"justt:apiKey": KEY}
     assert KEY in repr(vars(held["JusttClient"]))
+
+
+def test_each_class_is_looked_at() -> None:
+    """A new class with fields is either tried here, or said to be harmless by somebody who has thought about it."""
+    found: set[str] = set()
+    for path in SOURCE.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and any(word in ast.unparse(node) for word in ("@dataclass", "__init__")):
+                found.add(node.name)
+
+    assert found - HOLDERS.keys() == HARMLESS & found
 
 
 def calls() -> Iterator[tuple[str, str]]:

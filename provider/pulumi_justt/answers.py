@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from pulumi_justt.errors import shape_of
 from pulumi_justt.models import STATUSES, RemoteRecord
+from pulumi_justt.secrecy import SecretHolder
 
 __all__ = [
     "CODING",
@@ -52,8 +53,8 @@ _LONGEST_WAIT = 86_400.0
 """Whoever asks for more than a day is as good as away; no clock overflows below it."""
 
 
-@dataclass(frozen=True)
-class Fault:
+@dataclass(frozen=True, repr=False)
+class Fault(SecretHolder):
     """What a refusal says of itself: the vendor's words, and the errorId that its support asks for."""
 
     message: str = ""

@@ -13,7 +13,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, NoReturn, TypeVar
@@ -36,7 +36,7 @@ from pulumi_justt.errors import (
 from pulumi_justt.limiter import RateLimiter
 from pulumi_justt.models import Inputs, RemoteRecord
 from pulumi_justt.retry import Action, Method, Outcome, RetryPolicy
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.secrecy import Hidden, SecretHolder
 from pulumi_justt.settings import Settings
 
 __all__ = ["JusttClient", "shared_client"]
@@ -66,15 +66,21 @@ class _Request(SecretHolder):
     body: dict[str, Any] | None
     secrets: tuple[str, ...]
     is_abandoned: Callable[[], bool] = lambda: False
+    is_mute: bool = False
+    """Whether the vendor may repeat what is not known here, so that none of its words is quoted."""
     faults: int = 0
     throttled: int = 0
     was_unanswered: bool = False
     elapsed: float = 0.0
     paused: float = 0.0
 
+    def quoted(self, text: str | None) -> str:
+        """Make the vendor's *text* fit for an error; nothing is left of it where it might hold what is not known."""
+        return "" if self.is_mute else quotable(text or "", self.secrets)
+
 
 @dataclass(frozen=True, repr=False)
-class _Answer:
+class _Answer(SecretHolder):
     """What one try brought: a status with its body, or the reason why there is none."""
 
     status: int | None
@@ -188,22 +194,20 @@ class JusttClient:
                 "/integrations",
                 inputs.reference_account_id,
                 body,
-                (self._key, *_texts(payload)),
+                (self._key, *Hidden.of(payload).texts),
                 is_abandoned,
             ),
             lambda answer: answers.created(answer, inputs.source),
         )
 
-    def get_integration(
-        self, integration_id: str, *, tried: str, account: str | None, hidden: object = None
-    ) -> RemoteRecord:
+    def get_integration(self, integration_id: str, *, tried: str, account: str | None, hidden: Hidden) -> RemoteRecord:
         """Read one record.
 
         Args:
             integration_id: The id at Justt.
             tried: What this is for, in error texts.
             account: The account that it belongs to.
-            hidden: Credentials that the API was given earlier, and may echo: they are not quoted.
+            hidden: Credentials that the API was given earlier, and may repeat: they are not quoted.
 
         Raises:
             Refused: With status 404 where the key, in this account, knows no such id.
@@ -214,14 +218,16 @@ class JusttClient:
             lambda answer: answers.record(answer, integration_id),
         )
 
-    def list_integrations(self, page: int, *, tried: str, account: str | None, hidden: object = None) -> answers.Page:
+    def list_integrations(self, page: int, *, tried: str, account: str | None, hidden: Hidden) -> answers.Page:
         """Read one page of the account's records, of up to `PAGE_SIZE`; arguments as in `get_integration`.
 
         Raises:
             RequestError: It could not be read.
         """
         path = f"/integrations?limit={PAGE_SIZE}&page={page}"
-        request = _Request(tried, "GET", path, account, None, (self._key, *_texts(hidden)))
+        request = _Request(
+            tried, "GET", path, account, None, (self._key, *hidden.texts), is_mute=not hidden.is_complete
+        )
         return self._send(request, lambda answer: answers.page(answer, PAGE_SIZE))
 
     def deactivate_integration(  # noqa: PLR0913 - the API's fields, and what its errors are told with
@@ -232,7 +238,7 @@ class JusttClient:
         account: str | None,
         deactivation_type: str,
         deactivation_date: str,
-        hidden: object = None,
+        hidden: Hidden,
     ) -> None:
         """Ask for an integration to stop at a date; the other arguments are as in `get_integration`.
 
@@ -248,7 +254,7 @@ class JusttClient:
         }
         self._send(request, lambda _: None)
 
-    def _plain(self, tried: str, method: Method, integration_id: str, account: str | None, hidden: object) -> _Request:
+    def _plain(self, tried: str, method: Method, integration_id: str, account: str | None, hidden: Hidden) -> _Request:
         if integration_id in ("", ".", "..") or not integration_id.isprintable():
             raise JusttError(f"{tried}: {integration_id!r} is no id of an integration. Look the id up at Justt.")
         return _Request(
@@ -257,7 +263,8 @@ class JusttClient:
             f"/integrations/{quote(integration_id, safe='')}",
             account,
             None,
-            (self._key, *_texts(hidden)),
+            (self._key, *hidden.texts),
+            is_mute=not hidden.is_complete,
         )
 
     def _send(self, request: _Request, read: Callable[[object], _T]) -> _T:
@@ -281,10 +288,10 @@ class JusttClient:
             if answer.is_success:
                 try:
                     result = read(answers.parsed(answer.content) if request.method != "DELETE" else None)
-                    _require_no_echo(result, request.secrets)
+                    _require_no_echo(result, self._key, request.secrets)
                     return result  # noqa: TRY300 - both lines can find the answer unreadable
                 except answers.Unreadable as unreadable:
-                    shape = quotable(str(unreadable), request.secrets)
+                    shape = request.quoted(str(unreadable)) or "which is not shown"
             self._after(request, answer, shape)
 
     def _try(self, request: _Request, content: bytes | None) -> _Answer:
@@ -299,7 +306,7 @@ class JusttClient:
         started = self.clock()
         answer = self._exchange(request, content, headers)
         if self.debug:
-            error_id = quotable(answer.fault.error_id or "", request.secrets)
+            error_id = request.quoted(answer.fault.error_id)
             self.debug(
                 f"{request.method} {request.path} {answer.status or answer.failure} "
                 f"{self.clock() - started:.3f}s{f' errorId={error_id}' if error_id else ''}"
@@ -364,8 +371,8 @@ class JusttClient:
             request.elapsed += decision.wait
 
     def _fail(self, request: _Request, answer: _Answer, outcome: Outcome, shape: str) -> NoReturn:
-        message = quotable(answer.fault.message, request.secrets)
-        error_id = quotable(answer.fault.error_id or "", request.secrets) or None
+        message = errors.MUTE if request.is_mute and answer.fault.message else request.quoted(answer.fault.message)
+        error_id = request.quoted(answer.fault.error_id) or None
         if shape:
             came_back = f"Justt answered {answer.status} with an undocumented shape, {shape}"
         elif answer.status:
@@ -409,11 +416,11 @@ def _encoded(request: _Request) -> bytes:
         raise JusttError(f"{request.tried}: an argument holds text that is not Unicode. Set it again.") from None
 
 
-def _require_no_echo(result: object, secrets: tuple[str, ...]) -> None:
+def _require_no_echo(result: object, key: str, secrets: tuple[str, ...]) -> None:
     """Refuse a record that repeats a credential where texts are shown and stored in plain."""
     records = result.records if isinstance(result, answers.Page) else (result,)
     for record in records:
-        if isinstance(record, RemoteRecord) and any(record.repeats(secret) for secret in secrets):
+        if isinstance(record, RemoteRecord) and (record.source == key or any(map(record.repeats, (key, *secrets)))):
             raise answers.Unreadable("a record that repeats a credential")
 
 
@@ -425,14 +432,6 @@ def _outcome(answer: _Answer) -> Outcome:
     if answer.status == httpx.codes.TOO_MANY_REQUESTS:
         return Outcome.THROTTLED
     return Outcome.REJECTED if 300 <= answer.status < 500 else Outcome.UNANSWERED  # noqa: PLR2004 - status classes
-
-
-def _texts(value: object) -> list[str]:
-    """Return every text and number within *value*, so that none of them is quoted back to the user."""
-    if isinstance(value, (str, int, float)):
-        return [str(value)]
-    children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    return [text for child in children for text in _texts(child)]
 
 
 _clients: dict[Settings, JusttClient] = {}

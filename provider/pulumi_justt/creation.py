@@ -27,6 +27,7 @@ from pulumi_justt import errors
 from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import AmbiguousCreate, RequestError, StateConflict
 from pulumi_justt.models import Inputs, RemoteRecord
+from pulumi_justt.secrecy import Hidden
 
 __all__ = ["MOST_PAGES", "Creator"]
 
@@ -317,7 +318,7 @@ class Creator:
         records: dict[str, RemoteRecord] = {}
         for number in range(1, MOST_PAGES + 1):
             page = self._client().list_integrations(
-                number, tried=tried, account=inputs.reference_account_id, hidden=inputs.reveal_payload()
+                number, tried=tried, account=inputs.reference_account_id, hidden=Hidden.of(inputs.reveal_payload())
             )
             before = len(records)
             records |= {record.integration_id: record for record in page.records}

@@ -255,13 +255,21 @@ class Unlisted(Credentials):
         """Return both as they are.
 
         Raises:
-            TypeError: The payload is no mapping.
+            TypeError: The payload is no mapping, or has a reference below its top.
         """
         if not isinstance(self.payload, Mapping):
             raise TypeError(
                 f"Unlisted(payload=...) takes a mapping, whose values may be Outputs; got {type(self.payload).__name__}"
             )
+        for name, value in self.payload.items():
+            if not isinstance(value, references.Reference) and _has_reference(value):
+                raise TypeError(f"Unlisted(payload=...): a reference stands at the top of the payload, not in {name!r}")
         return self.secret_type, dict(self.payload)
+
+
+def _has_reference(value: object) -> bool:
+    children = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
+    return isinstance(value, references.Reference) or any(map(_has_reference, children))
 
 
 SHAPES: dict[str, type[Shape]] = {

@@ -47,7 +47,7 @@ _KEY = re.compile(r"[\w.-]{1,40}")
 _REDACTED = "[secret]"
 _MANY = 20
 """More candidates than anybody creates beside us within a minute."""
-_SHORTEST_SECRET = 3
+SHORTEST_SECRET = 3
 """Shorter texts are no credentials, and hiding them would make any message unreadable; Pulumi draws the same line."""
 
 
@@ -186,6 +186,8 @@ def unlisted_cure(error: str) -> str:
     )
 
 
+MUTE = "its words are not shown, since they may repeat a credential that is not at hand here"
+
 MISUNDERSTOOD_CURE = "Nothing was changed in the state. Check justt:baseUrl for a proxy in between, then tell us."
 
 
@@ -251,13 +253,13 @@ def quotable(text: str, secrets: Iterable[str]) -> str:
 
     A server may echo what it was sent, so every secret is replaced: as it is, as JSON writes it, and as one line.
     """
-    known = sorted({secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}, key=len, reverse=True)
+    known = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
     for secret in known:
         for form in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
             text = text.replace(form, _REDACTED)
     line = _one_line(text)
     for folded in map(_one_line, known):
-        if len(folded) >= _SHORTEST_SECRET:
+        if len(folded) >= SHORTEST_SECRET:
             line = line.replace(folded, _REDACTED)
     return line if len(line) <= _QUOTE_LIMIT else line[:_QUOTE_LIMIT] + "…"
 

@@ -30,8 +30,9 @@ from pydantic import ValidationError
 from pulumi_justt import credentials, errors, references
 from pulumi_justt.client import JusttClient
 from pulumi_justt.creation import Creator
-from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, StateConflict, nearest, shape_of
+from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, StateConflict, nearest, quotable, shape_of
 from pulumi_justt.models import SOURCES, UNKNOWN, Deactivation, Inputs, RemoteRecord, known_part, to_vendor_time
+from pulumi_justt.secrecy import Hidden, SecretHolder
 from pulumi_justt.settings import Settings
 
 __all__ = ["Checked", "Integrations", "Properties"]
@@ -53,6 +54,9 @@ _POLICY = {"deactivationType", "afterDays", "deactivationDate"}
 
 _DONE_BEFORE = (400, 409, 410, 422)
 """Statuses by which the API may say that a deactivation has been asked for already."""
+
+_SLACK = 3
+"""Characters by which a misspelt word may be longer than any of its list; what is longer is something else."""
 
 _KEY_REFUSED = (401, 403)
 """Statuses that speak of the key, and so neither of the integration nor of an earlier try."""
@@ -94,8 +98,8 @@ _REASONS = {
 """What is wrong in the user's words, by pydantic's name for it."""
 
 
-@dataclass(frozen=True)
-class Checked:
+@dataclass(frozen=True, repr=False)
+class Checked(SecretHolder):
     """The properties to work with, and one text for each that cannot be used."""
 
     inputs: dict[str, Any]
@@ -216,7 +220,7 @@ class Integrations:
         account = olds.get("referenceAccountId", None if is_managed else self.settings.reference_account_id)
         try:
             record = self.client().get_integration(
-                integration_id, tried=tried, account=account, hidden=olds.get("secretPayload")
+                integration_id, tried=tried, account=account, hidden=references.hidden(olds.get("secretPayload"))
             )
         except Refused as refused:
             if not is_managed or not self._is_gone(refused):
@@ -269,7 +273,7 @@ class Integrations:
             return
         tried = f"deactivating {_called(olds, integration_id)}"
         self._require_same_environment(tried, olds)
-        account = olds.get("referenceAccountId")
+        account, hidden = olds.get("referenceAccountId"), references.hidden(olds.get("secretPayload"))
         policy = Deactivation.model_validate(olds.get("deactivation", {}))
         now = self.now()
         moment = policy.moment(now)
@@ -283,14 +287,14 @@ class Integrations:
                 account=account,
                 deactivation_type=policy.deactivation_type,
                 deactivation_date=to_vendor_time(moment),
-                hidden=olds.get("secretPayload"),
+                hidden=hidden,
             )
             if moment > now:
                 self.tell(f"note: {tried}: it runs until {to_vendor_time(moment)}; the state no longer knows it.")
         except Refused as refused:
             if refused.status in _KEY_REFUSED:
                 raise
-            if self._is_gone(refused) or self._has_stopped(integration_id, account, refused):
+            if self._is_gone(refused) or self._has_stopped(integration_id, account, hidden, refused):
                 return
             if refused.after_unanswered and moment > now and refused.status in _DONE_BEFORE:
                 self.tell(
@@ -338,11 +342,13 @@ class Integrations:
         tried = (
             f"adopting integration {integration_id} as the {inputs.source} integration {inputs.external_identifier!r}"
         )
+        hidden = references.hidden(inputs.reveal_payload())
         record = self.client().get_integration(
-            integration_id, tried=tried, account=inputs.reference_account_id, hidden=inputs.reveal_payload()
+            integration_id, tried=tried, account=inputs.reference_account_id, hidden=hidden
         )
         if record.source != inputs.source:
-            raise StateConflict(f"{tried}: its source is {record.source}. Correct source or adopt_id.")
+            source = quotable(record.source, hidden.texts) if hidden.is_complete else "another one"
+            raise StateConflict(f"{tried}: its source is {source}. Correct source or adopt_id.")
         if record.is_inactive:
             raise StateConflict(f"{tried}: it is INACTIVE, which is final. Take adopt_id out to create a new one.")
         self.creator.claim(integration_id, tried)
@@ -411,10 +417,10 @@ class Integrations:
             "run `pulumi state delete` with its URN."
         ) from None
 
-    def _has_stopped(self, integration_id: str, account: str | None, refused: Refused) -> bool:
+    def _has_stopped(self, integration_id: str, account: str | None, hidden: Hidden, refused: Refused) -> bool:
         """Return whether the integration is INACTIVE already, which explains why its deactivation was refused."""
         try:
-            record = self.client().get_integration(integration_id, tried=refused.tried, account=account)
+            record = self.client().get_integration(integration_id, tried=refused.tried, account=account, hidden=hidden)
         except JusttError:
             # The refusal is what the user has to know; that it could not be explained adds nothing.
             return False
@@ -518,7 +524,7 @@ def _unlisted(name: str, value: object, listed: Collection[str], *, may_be_unlis
     if isinstance(value, str) and value and value not in listed and not may_be_unlisted:
         what = "the secret type " if name == "credentials" else ""
         # Only what looks like one of the list is quoted: anything else may be a secret in the wrong place.
-        hint = nearest(value, listed)
+        hint = nearest(value, listed) if len(value) <= max(map(len, listed)) + _SLACK else ""
         quoted = repr(value) if hint else f"a text of {len(value)} characters"
         yield (
             name,

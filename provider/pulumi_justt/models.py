@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Secret, model
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from pulumi_justt.errors import SHORTEST_SECRET
 from pulumi_justt.secrecy import SecretHolder, reveal
 
 __all__ = ["UNKNOWN", "Deactivation", "Environment", "Inputs", "RemoteRecord", "Unknown", "to_vendor_time"]
@@ -29,7 +30,7 @@ SOURCES: Final = ("stripe", "braintree", "paypal", "adyen", "justt_sandbox")
 STATUSES: Final = ("PENDING", "SUCCESSFUL", "FAILED", "INACTIVE")
 """The vendor's list of statuses."""
 
-_LONGEST_MOMENT = 64
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([T ][0-9:.]{2,18}( ?Z|[+-][0-9:]{2,6})?)?")
 
 _SHORTEST_TO_SEARCH = 8
 """Characters of a credential that do not stand in an id by chance."""
@@ -81,8 +82,8 @@ def _one_line(text: str) -> str:
 
 
 def _or_none(text: str | None) -> str | None:
-    """Return *text* if it can be a moment of whatever form; what cannot is no reason to refuse the rest of a record."""
-    return text if text is not None and len(text) <= _LONGEST_MOMENT and text.isprintable() else None
+    """Return *text* if it is a moment of whatever form; what is none is no reason to refuse the rest of a record."""
+    return text if text is not None and _MOMENT.fullmatch(text) else None
 
 
 class _Model(BaseModel):
@@ -122,7 +123,7 @@ class Inputs(SecretHolder, _Model):
 
     external_identifier: Annotated[str, Field(min_length=1, max_length=255)]
     integration_name: Annotated[str, Field(min_length=1)]
-    source: Annotated[str, Field(min_length=1)]
+    source: Annotated[str, Field(min_length=1), AfterValidator(_one_line)]
     secret_type: Annotated[str, Field(min_length=1)]
     secret_payload: dict[str, Secret[Any]]
     merchant_account_codes: list[Annotated[str, Field(min_length=1)]] | None = None
@@ -130,7 +131,7 @@ class Inputs(SecretHolder, _Model):
     environment: Environment
     deactivation: Deactivation | None = None
     allow_unlisted: bool = False
-    adopt_id: Annotated[str, Field(min_length=1)] | None = None
+    adopt_id: Annotated[str, Field(min_length=1), AfterValidator(_one_line)] | None = None
 
     def reveal_payload(self) -> dict[str, Any]:
         """Return the credentials in clear, for the request that sends them and the errors that must not quote them."""
@@ -149,10 +150,11 @@ class RemoteRecord(_Model):
 
     def repeats(self, secret: str) -> bool:
         """Tell whether a field says *secret*; a short one may stand within a longer text by chance."""
-        documented = (*SOURCES, *STATUSES)
-        said = [self.integration_id, self.go_live_date or ""]
-        said += [text for text in (self.source, self.status) if text not in documented]
-        return secret in said or (len(secret) >= _SHORTEST_TO_SEARCH and any(secret in text for text in said))
+        said = [self.integration_id, *([] if self.status in STATUSES else [self.status])]
+        if len(secret) < _SHORTEST_TO_SEARCH:
+            return len(secret) >= SHORTEST_SECRET and secret in said
+        # A source may be what an identifier says too, the shop of that name, and then it is no credential.
+        return any(secret in text for text in said) or (secret in self.source and secret != self.source)
 
     @property
     def is_inactive(self) -> bool:

@@ -12,6 +12,7 @@ another name, is another integration. Only `create` resolves: preview, refresh a
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_justt.errors import Unresolved
+from pulumi_justt.secrecy import NOTHING_HIDDEN, Hidden
 
 __all__ = ["FileReference", "Reference", "VariableReference", "from_env", "from_file"]
 
@@ -66,9 +68,12 @@ class VariableReference(Reference):
             LookupError: It is not set, or empty.
         """
         value = os.environ.get(self.place)
-        if not value:
+        if not value or not value.strip():
             state = "is not set" if value is None else "is empty"
             raise LookupError(f"the variable {self.place!r}, which {state} where pulumi runs")
+        # Python keeps bytes that are no text as lone surrogates.
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise LookupError(f"the variable {self.place!r}, which is no text in UTF-8")
         return value
 
 
@@ -86,15 +91,19 @@ class FileReference(Reference):
         Raises:
             LookupError: The file is not there, or holds no such text.
         """
-        path = Path(self.place).expanduser()
-        where = f"the file {self.place!r}{'' if path.is_absolute() else f' in {Path.cwd()}'}, which"
+        path = Path(self.place)
+        where = f"the file {self.place!r}, which"
         try:
+            path = path.expanduser()
+            where = f"the file {self.place!r}{'' if path.is_absolute() else f' in {Path.cwd()}'}, which"
             if not stat.S_ISREG(path.stat().st_mode):
                 raise LookupError(f"{where} is no regular file")
             with path.open("rb") as file:
                 content = file.read(_MOST_BYTES + 1)
-        except OSError as error:
-            raise LookupError(f"{where} cannot be read: {error.strerror}") from None
+        except (OSError, RuntimeError, ValueError) as error:
+            # A home that nobody has is a RuntimeError.
+            reason = getattr(error, "strerror", None) or "there is no such place"
+            raise LookupError(f"{where} cannot be read: {reason}") from None
         if len(content) > _MOST_BYTES:
             raise LookupError(f"{where} has more than {_MOST_BYTES:,} bytes, more than Justt takes")
         try:
@@ -104,9 +113,15 @@ class FileReference(Reference):
             raise LookupError(f"{where} is no text in UTF-8") from None
         if not text.strip():
             raise LookupError(f"{where} is empty")
+        if "\0" in text:
+            raise LookupError(f"{where} is no text in UTF-8")
         line = text.rstrip("\r\n")
         return text if "\n" in line else line
 
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_LIKE_A_KEY = re.compile(r"([rsp]k_(live|test)|whsec)_")
+"""How keys of payment service providers begin that could be names of variables."""
 
 _KINDS: dict[str, type[Reference]] = {"fromEnv": VariableReference, "fromFile": FileReference}
 
@@ -123,7 +138,7 @@ def from_env(name: str, *, version: int = 1) -> VariableReference:
         ValueError: *name* can be no variable, or *version* is below 1.
     """
     _require(name, "from_env", "the name of a variable as text", str)
-    if not name or "=" in name or not name.isprintable():
+    if not _NAME.fullmatch(name) or _LIKE_A_KEY.match(name):
         raise ValueError("from_env takes the name of a variable, and not its value")
     return VariableReference(name, _version(version))
 
@@ -132,7 +147,9 @@ def from_file(path: str | os.PathLike[str], *, version: int = 1) -> FileReferenc
     """Take a credential from a file on the machine on which `pulumi up` runs.
 
     Args:
-        path: The file, in UTF-8; relative to the folder of Pulumi.yaml, or `~` for the home of the user.
+        path: The file, in UTF-8: relative to the program's folder (that of Pulumi.yaml, or its `main`), from `~`, or
+            absolute. An absolute one within the program's folder is recorded as a relative one, since another checkout
+            of the program has it elsewhere.
         version: Raise it when the file has been rotated: a new integration is created with the new value.
 
     Raises:
@@ -143,7 +160,9 @@ def from_file(path: str | os.PathLike[str], *, version: int = 1) -> FileReferenc
     place = os.fspath(path)
     if not place or not place.isprintable():
         raise ValueError("from_file takes the path of a file, and not its content")
-    return FileReference(place, _version(version))
+    place = os.path.normpath(place)
+    folder = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118 - with its end, as only a folder's begin counts
+    return FileReference(place.removeprefix(folder), _version(version))
 
 
 def _require(value: object, function: str, what: str, *kinds: type) -> None:
@@ -170,6 +189,21 @@ def from_wire(value: object) -> Reference | None:
         if isinstance(place, str) and place and isinstance(version, int) and not isinstance(version, bool):
             return kind(place, version)
     return None
+
+
+def hidden(payload: object) -> Hidden:
+    """Return what the vendor knows of recorded credentials, as far as what they refer to is at hand."""
+    if not isinstance(payload, Mapping):
+        return NOTHING_HIDDEN
+    values: list[Any] = []
+    is_complete = True
+    for value in payload.values():
+        reference = from_wire(value)
+        try:
+            values.append(value if reference is None else reference.value())
+        except LookupError:
+            is_complete = False
+    return Hidden.of(values, is_complete=is_complete)
 
 
 def resolved(payload: Mapping[str, Any], *, tried: str, names: Mapping[str, str]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pulumi_justt.credentials import Credentials, Shape, Unlisted, from_wire, wi
 from pulumi_justt.property_paths import INPUTS, OUTPUTS, with_checked_paths
 from pulumi_justt.provider import IntegrationProvider
 from pulumi_justt.references import Reference
+from pulumi_justt.references import from_wire as reference_from_wire
 
 __all__ = ["Deactivation", "DeactivationType", "PaymentIntegration", "Source"]
 
@@ -257,7 +258,21 @@ def _credential(value: object, *, is_identifier: bool) -> object:
     if isinstance(value, Reference):
         # Not secret: a reviewer is to see which one it is.
         return value.wire()
+    if isinstance(value, Output):
+        value = value.apply(_no_reference)
     return value if is_identifier else Output.secret(value)
+
+
+def _no_reference(value: object) -> object:
+    """Return *value* as it is.
+
+    Raises:
+        pulumi.RunError: It is a reference that came as data.
+    """
+    # Data must not choose which variable or file of this machine is sent, and no reviewer would see it in a secret.
+    if isinstance(value, Reference) or reference_from_wire(value):
+        raise pulumi.RunError("a reference (from_env, from_file) is given as it is, not in an Output or an object")
+    return value
 
 
 def _deactivation_properties(value: object) -> dict[str, Any] | None:
