@@ -46,10 +46,8 @@ def simulator() -> Iterator[SimulatorServer]:
 def stack(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Iterator[Stack]:
     """Give a stack that points at the simulator; at the end, nothing secret may have left it."""
     made = Stack(tmp_path, engine_bin)
-    made.config(
-        {"justt:baseUrl": simulator.base_url},
-        {"justt:apiKey": canary("api-key"), "stripeKey": canary("stripe")},
-    )
+    made.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": canary("api-key")})
+    made.provide({"stripeKey": canary("stripe")})
     yield made
     made.assert_no_leak(repr(simulator.requests).encode())
 

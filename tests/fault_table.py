@@ -189,8 +189,11 @@ class _Run:
                 "justt:timeoutSeconds": "10" if scenario.interrupt else "1",
                 **policy,
             },
-            {"justt:apiKey": KEY, "stripeKey": SECRET},
+            {"justt:apiKey": KEY} if contender == "plain" else {},
         )
+        stack.provide({"stripeKey": SECRET})
+        if contender != "plain":
+            stack.environ["JUSTT_API_KEY"] = KEY
         if contender == "plain":
             shutil.copy(Path(__file__).parent / "plain_provider.py", stack.folder / "project")
 

@@ -69,7 +69,7 @@ class Stack:
 
     def __post_init__(self) -> None:
         """Make the project and the stack."""
-        for name in ("project", "home", "state", "user"):
+        for name in ("project", "home", "state", "user", "tmp"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "project" / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
         self.program("")
@@ -77,11 +77,27 @@ class Stack:
 
     def program(self, text: str) -> None:
         """Replace the program; *text* finds `pulumi`, `justt`, `config` and `secret` (of a name) defined."""
-        head = (
-            "import pulumi\nimport pulumi_justt as justt\n\n"
-            "config = pulumi.Config()\nsecret = config.require_secret\n\n"
-        )
+        head = textwrap.dedent("""
+            import os
+            import pulumi
+            import pulumi_justt as justt
+
+            config = pulumi.Config()
+
+            def secret(name):
+                given = os.environ.get(f"SECRET_{name}")
+                return pulumi.Output.secret(given) if given else config.require_secret(name)
+
+        """)
         (self.folder / "project" / "__main__.py").write_text(head + textwrap.dedent(text))
+
+    def provide(self, secrets: Mapping[str, str]) -> None:
+        """Set what the program's `secret` finds in its environment, and must not be seen again in anything that leaves.
+
+        The engine masks whole secrets of the configuration in whatever is printed, so those would hide a leak of ours.
+        """
+        self.secrets += secrets.values()
+        self.environ |= {f"SECRET_{name}": value for name, value in secrets.items()}
 
     def config(self, plain: Mapping[str, str] | None = None, secret: Mapping[str, str] | None = None) -> None:
         """Set configuration; the values of *secret* must not be seen again in anything that leaves."""
@@ -166,9 +182,14 @@ class Stack:
         return {resource["urn"].rpartition("::")[2]: resource for resource in self.recorded()}
 
     def everything(self) -> Iterator[bytes]:
-        """Yield all that left: output, and the state with its history and backups, configuration and logs."""
+        """Yield all that left: output, state with history and backups, configuration, logs, temporary files."""
         yield from self._printed
-        files = [path for part in ("state", "home") for path in (self.folder / part).rglob("*") if path.is_file()]
+        files = [
+            path
+            for part in ("state", "home", "user", "tmp")
+            for path in (self.folder / part).rglob("*")
+            if path.is_file()
+        ]
         files += (self.folder / "project").glob("Pulumi.*.yaml")
         yield from (path.read_bytes() for path in files)
 
@@ -182,6 +203,7 @@ class Stack:
         return {
             **kept,
             "HOME": str(self.folder / "user"),
+            "TMPDIR": str(self.folder / "tmp"),
             "PATH": f"{self.engine_bin}{os.pathsep}{kept['PATH']}",
             "PULUMI_HOME": str(self.folder / "home"),
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",

@@ -80,7 +80,7 @@ class TestLife:
         stack.up()
         old = stack.outputs()["id"]
         methods(simulator)
-        stack.config(secret={"stripeKey": canary("rotated")})
+        stack.provide({"stripeKey": canary("rotated")})
         shown = stack.preview().text
         assert "+-pulumi-python:dynamic/justt:PaymentIntegration: (replace)" in shown
         assert re.search(r"~ secretPayload: \{\n +~ apiKey: \[secret\] => \[secret\]\n +\}\n", shown)
@@ -250,7 +250,7 @@ class TestPreview:
         """A checked ignore_changes path holds a changed secret back; one that the engine would ignore is an error."""
         stack.program(stripe())
         stack.up()
-        stack.config(secret={"stripeKey": canary("ignored")})
+        stack.provide({"stripeKey": canary("ignored")})
         held = "opts=pulumi.ResourceOptions(ignore_changes=['{}']),"
         for path in ("secretPayload.apiKey", "secretPayload"):
             stack.program(stripe(held.format(path)))

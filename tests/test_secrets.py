@@ -210,10 +210,19 @@ def simulator_process(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
 def fill(stack: Stack) -> None:
     """Give each secret field of each shape a new canary of its own."""
     names = [f"{shape}-{field}" for shape, fields in FIELDS.items() for field in fields]
-    stack.config({"shapes": json.dumps(FIELDS)}, {name: canary(name) for name in [*names, "other", "deep"]})
+    stack.config({"shapes": json.dumps(FIELDS)})
+    stack.provide({name: canary(name) for name in [*names, "other", "deep"]})
     whole = {"hmac": canary("whole-hmac"), "apiKey": canary("whole-key"), "merchantCode": "M-1"}
     stack.run("config", "set", "--secret", "whole", json.dumps(whole), "--stack", stack.name)
     stack.secrets += [whole["hmac"], whole["apiKey"]]
+
+
+def unmask(stack: Stack) -> str:
+    """Move the API key from the configuration, whose secrets the engine masks, to the environment, and return it."""
+    key = stack.secrets[0]
+    stack.run("config", "rm", "justt:apiKey", "--stack", stack.name)
+    stack.environ |= {"JUSTT_API_KEY": key, "JUSTT_DEBUG": "1"}
+    return key
 
 
 class TestGate:
@@ -223,7 +232,8 @@ class TestGate:
         """Debug output on, plain, `--diff`, `--json` and engine logs up to -v=8: the search finds nothing."""
         client_id, client_secret = canary("client-id"), canary("client-secret")
         (tmp_path / "project" / "client_secret").write_text(client_secret)
-        stack.environ |= {"JUSTT_DEBUG": "1", "CLIENT_ID": client_id}
+        key = unmask(stack)
+        stack.environ["CLIENT_ID"] = client_id
         logs = ("-v=8", "--logtostderr", "--logflow")
         on = ("--stack", stack.name)
         with simulator_process(tmp_path) as (url, left):
@@ -236,8 +246,9 @@ class TestGate:
             assert '"result":"succeeded"' in up.stdout
             assert "justt: POST /integrations 201" in up.text
             held = stack.decrypted()
-            assert all(leaks.find(held, [each]) for each in stack.secrets), "they are in the state, encrypted"
-            assert leaks.find(held, [client_id, client_secret]) == []
+            given = set(stack.secrets) - {key, stack.environ["SECRET_stripeKey"]}
+            assert all(leaks.find(held, [each]) for each in given), "they are in the state, encrypted"
+            assert leaks.find(held, [key, client_id, client_secret]) == []
             stack.secrets += [client_id, client_secret]
             fill(stack)
             stack.preview()
@@ -256,7 +267,7 @@ class TestGate:
 
     def test_vendor_that_repeats_everything(self, stack: Stack) -> None:
         """Errors quote the vendor, who may quote what it was sent, in messages, errorIds, headers, shapes and pages."""
-        stack.environ |= {"JUSTT_DEBUG": "1"}
+        unmask(stack)
         fates = ["400", "401", "403", "409", "413", "422", "307", "500", "shape", "html", "cut", "201"]
         with Parrot() as parrot:
             stack.config({"justt:baseUrl": parrot.url, "justt:timeoutSeconds": "0.5"})
@@ -276,7 +287,7 @@ class TestGate:
 
     def test_secrets_in_the_wrong_place(self, stack: Stack) -> None:
         """A secret of a wrong type, or in another argument, is in no failure of check and no pydantic error."""
-        stack.environ |= {"JUSTT_DEBUG": "1"}
+        unmask(stack)
         stack.program("""
             key = secret("stripeKey")
             justt.PaymentIntegration("x", external_identifier=key.apply(lambda k: k * 20),
@@ -303,7 +314,7 @@ class TestGate:
     def test_defect_with_debug_output(self, stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
         """An exception whose text and locals hold the credentials is told by its place, with frames, without them."""
         sabotage(stack, tmp_path, "raise ValueError(f'{self} {inputs.reveal_payload()} {self._key}')")
-        stack.environ |= {"JUSTT_DEBUG": "1"}
+        unmask(stack)
         stack.program("""
             justt.PaymentIntegration("x", external_identifier="x", integration_name="x", source="stripe",
                 credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
@@ -318,6 +329,8 @@ class TestGate:
         if not Path("/proc/self/environ").exists():
             pytest.skip("needs /proc")
         simulator.options = type(simulator.options)(latency=1.5)
+        del stack.environ["SECRET_stripeKey"]
+        stack.config(secret={"stripeKey": canary("configured")})
         stack.program("""
             justt.PaymentIntegration("x", external_identifier="x", integration_name="x", source="stripe",
                 credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
@@ -332,6 +345,7 @@ class TestGate:
         arguments = {command: leaks.find(command.encode(), stack.secrets) for command in seen}
         assert [command for command, found in arguments.items() if found] == []
         holders = [command for command, (_, environ) in seen.items() if leaks.find(environ, stack.secrets)]
+        assert holders
         assert all("pulumi-language-python-exec" in command for command in holders), holders
 
 
@@ -365,42 +379,49 @@ class TestOnPurpose:
         shown |= {"`--tracing`": trace.read_bytes(), "`PULUMI_DEBUG_GRPC`": grpc.read_bytes()}
         assert [name for name, content in shown.items() if not leaks.find(content, stack.secrets)] == []
         security = (ROOT / "SECURITY.md").read_text()
-        listed = re.findall(r"^- (.+?)(?:: .*)?$", security.partition("<!-- on purpose -->")[2], re.MULTILINE)
-        assert set(shown) <= set(listed)
+        section = security.partition("<!-- on purpose -->")[2].partition("\n\n")[0]
+        assert set(shown) == set(re.findall(r"^- (.+?)(?:: .*)?$", section, re.MULTILINE))
 
     def test_the_search_finds_each_kind_of_leak(
         self, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer
     ) -> None:
         """A leak that is planted in any place, in any form, is found there; so the gate can fail."""
-        kinds = ("print", "log", "export", "base64", "state", "half", "stderr", "file", "config", "journal")
+        kinds = ["print", "log", "export", "base64", "url", "state", "half", "stderr", "error", "file", "config"]
         stack = Stack(tmp_path, engine_bin)
         key = canary("key")
         stack.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": key})
-        values = {kind: canary(kind) for kind in kinds}
-        stack.config(secret={kind: value for kind, value in values.items() if kind != "config"})
-        stack.secrets.append(values["config"])
-        sabotage(stack, tmp_path, "sys.stderr.write(inputs.reveal_payload()['apiKey'][1:] + '\\n')", calls=True)
+        values = {kind: canary(kind) + ("+/=" if kind == "url" else "") for kind in kinds}
+        stack.provide(values)
+        sabotage(
+            stack,
+            tmp_path,
+            "from pulumi_justt.errors import JusttError; value = inputs.reveal_payload()['apiKey']; "
+            "exec('raise JusttError(value)' if inputs.integration_name == 'error' else 'sys.stderr.write(value)')",
+            calls=True,
+        )
         stack.program("""
-            import base64, pathlib
+            import base64, urllib.parse
             plain = pulumi.Output.unsecret
-            # The engine masks a whole secret of the configuration in what a program prints, and nothing less.
-            secret("print").apply(lambda s: print(s[1:]))
-            secret("log").apply(lambda s: pulumi.log.info(s[:-1]))
+            secret("print").apply(print)
+            secret("log").apply(pulumi.log.info)
             pulumi.export("export", plain(secret("export")))
             packed = secret("base64").apply(lambda s: base64.b64encode(b"x" + s.encode()).decode())
             pulumi.export("base64", plain(packed))
+            pulumi.export("url", plain(secret("url").apply(lambda s: urllib.parse.quote(s[10:], safe=""))))
             pulumi.export("half", plain(secret("half").apply(lambda s: s[len(s) // 2:].encode().hex())))
-            justt.PaymentIntegration("x", external_identifier=plain(secret("state")), integration_name="x",
-                source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=secret("stderr")))
+            for kind in ("stderr", "error"):
+                justt.PaymentIntegration(kind, external_identifier=plain(secret("state")), integration_name=kind,
+                    source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=secret(kind)))
         """)
-        stack.up()
-        (tmp_path / "home" / "x.log").write_text(f"log {values['file']!r}")
+        stack.up("--continue-on-error", fails=True)
+        (tmp_path / "tmp" / "x.log").write_text(f"log {values['file']!r}")
         stack.run("config", "set", "--plaintext", "copied", values["config"], "--stack", "dev")
         with pytest.raises(AssertionError):
             stack.assert_no_leak()
-        everything = [*stack.everything(), values["journal"].encode()]
-        found = {kind for kind in kinds if any(leaks.find(content, [values[kind]]) for content in everything)}
-        assert found == set(kinds)
+        everything = [*stack.everything()]
+        found = [kind for kind in kinds if any(leaks.find(content, [values[kind]]) for content in everything)]
+        assert found == kinds
+        assert leaks.find(repr(simulator.requests).encode(), [values["state"]]), "the journal is searched as well"
         assert not any(leaks.find(content, [key]) for content in everything)
 
 
