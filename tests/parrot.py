@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -67,7 +68,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, fate: str) -> None:
         key, payload = self.server.secrets
-        said = {"message": f"{payload} in {key}", "errorId": f"e-{payload}", key: payload, "status": key}
+        forms = f"{b64encode(payload.encode()).decode()} {key.encode().hex()} {payload[:-4]} {key[4:]}"
+        said = {"message": f"{payload} in {key}, {forms}", "errorId": f"e-{payload}", key: payload, "status": key}
         if fate == "201":
             self._send(201, json.dumps({"integrationId": "int-1", "message": key}).encode())
         elif fate == "shape":

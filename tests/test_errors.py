@@ -5,11 +5,14 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from base64 import b64encode, urlsafe_b64encode
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import leaks
 from pulumi_justt import errors
 from pulumi_justt.errors import (
     AMBIGUOUS_CURE,
@@ -338,3 +341,49 @@ def test_nearest(word: str, hint: str) -> None:
 def test_nearest_of_nothing_is_no_hint() -> None:
     """Without known words there is nothing to name."""
     assert nearest("word", ()) == ""
+
+
+LONG = "canary-5e81\nd27f0c94+/a3b6-long"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        LONG[: len(LONG) // 2],
+        LONG[len(LONG) // 2 :],
+        LONG[3:15],
+        LONG.splitlines()[1],
+        LONG.encode().hex(),
+        LONG.encode().hex().upper(),
+        quote(LONG, safe=""),
+        quote_plus(LONG),
+        *(b64encode(b"x" * n + LONG.encode()).decode() for n in range(3)),
+        urlsafe_b64encode(LONG.encode()).decode(),
+        f"a{LONG[:-1]}b{LONG[1:]}c",
+    ],
+)
+def test_part_or_encoding_of_a_long_secret_is_hidden(said: str) -> None:
+    """Software quotes what it got in many forms, and half of a key is still too much."""
+    text = quotable(f"before {said} after", [LONG])
+
+    assert text.startswith("before")
+    assert text.endswith("after")
+    assert "[secret]" in text
+    assert leaks.find(text.encode(), [LONG]) == []
+    runs = {LONG[n : n + 8] for n in range(len(LONG) - 7)}
+    assert not any(run in text for run in runs)
+
+
+def test_words_beside_a_secret_are_shown() -> None:
+    """What only resembles a secret, or a short one, is no reason to hide the vendor's words."""
+    text = "canary- is no identifier of an account; see errors/400 (stripe-eu-main)"
+
+    assert quotable(text, [LONG, "stripe"]) == text.replace("stripe", "[secret]")
+
+
+def test_very_long_text_is_searched_in_no_time() -> None:
+    """A page of megabytes is cut before it is searched, and nothing of what is cut off is shown."""
+    text = quotable("x" * 1_990 + LONG * 200_000, [LONG])
+
+    assert len(text) == 301
+    assert leaks.find(text.encode(), [LONG]) == []

@@ -274,11 +274,18 @@ class TestGate:
             stack.program(f"""
                 for fate in {fates}:
                     justt.PaymentIntegration(fate, external_identifier=fate, integration_name="x", source="stripe",
-                        credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
+                        credentials=justt.credentials.ApiKeyOnly(api_key=justt.from_env("SECRET_stripeKey")
+                            if fate == "201" else secret("stripeKey")))
             """)
             text = stack.up("--continue-on-error", fails=True).text
             assert text.count("[secret] in [secret]") >= 6, "it was quoted, without them"
             assert list(stack.resources()) == ["201"]
+            given = stack.environ.pop("SECRET_stripeKey")
+            for status in ("400", "404"):
+                parrot.reading = status
+                assert "its words are not shown" in stack.refresh(fails=True).text
+                assert "its words are not shown" in stack.destroy(fails=True).text
+            stack.environ["SECRET_stripeKey"] = given
             for status in ("400", "404", "307"):
                 parrot.reading = status
                 assert "[secret]" in stack.refresh(fails=True).text

@@ -21,9 +21,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -44,6 +46,11 @@ __all__ = [
 _QUOTE_LIMIT = 300
 _KEY = re.compile(r"[\w.-]{1,40}")
 """What a key of an API looks like; anything else may be a value in the wrong place."""
+_SEARCH_LIMIT = 2_000
+"""Characters of a foreign text that are looked at; what is cut off is not shown either."""
+_RUN = 8
+"""Characters that a text does not share with a long secret by chance."""
+_SHORTEST_WITH_PARTS = 16
 _REDACTED = "[secret]"
 _MANY = 20
 """More candidates than anybody creates beside us within a minute."""
@@ -249,9 +256,10 @@ def unreachable_cure(base_url: str, *, is_unsent: bool, is_throttled: bool) -> s
 
 
 def quotable(text: str, secrets: Iterable[str]) -> str:
-    """Make foreign *text* fit for an error: one short line in which no item of *secrets* stands.
+    """Make foreign *text* fit for an error: one short line in which no item of *secrets* stands, nor a part of one.
 
-    A server may echo what it was sent, so every secret is replaced: as it is, as JSON writes it, and as one line.
+    A server may echo what it was sent, so every secret is replaced: as it is, as JSON writes it, and as one line; of a
+    long one also each part, and what base64, hex and URLs make of it.
     """
     known = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
     for secret in known:
@@ -261,7 +269,34 @@ def quotable(text: str, secrets: Iterable[str]) -> str:
     for folded in map(_one_line, known):
         if len(folded) >= SHORTEST_SECRET:
             line = line.replace(folded, _REDACTED)
+    line = _without_parts(line[:_SEARCH_LIMIT], known)
     return line if len(line) <= _QUOTE_LIMIT else line[:_QUOTE_LIMIT] + "…"
+
+
+def _without_parts(line: str, secrets: Iterable[str]) -> str:
+    """Replace each run of characters that *line* shares with a long secret, or with an encoding of it."""
+    long = [secret for secret in secrets if len(secret) >= _SHORTEST_WITH_PARTS]
+    runs = {form[n : n + _RUN] for secret in long for form in _forms(secret) for n in range(len(form) - _RUN + 1)}
+    shown: list[str] = []
+    end = 0
+    for n in range(len(line)):
+        if line[n : n + _RUN] in runs:
+            if n >= end:
+                shown.append(_REDACTED)
+            end = n + _RUN
+        elif n >= end:
+            shown.append(line[n])
+    return "".join(shown)
+
+
+def _forms(secret: str) -> Iterator[str]:
+    raw = secret.encode(errors="surrogatepass")
+    yield from (_one_line(secret), raw.hex(), raw.hex().upper(), quote(raw, safe=""), quote_plus(raw))
+    for encode in (b64encode, urlsafe_b64encode):
+        for alignment in range(3):
+            # The first and the last group hold bits of the neighbours.
+            encoded = encode(b"\0" * alignment + raw).decode()
+            yield encoded[4 if alignment else 0 : len(encoded) // 4 * 4 - 4]
 
 
 def _one_line(text: str) -> str:
