@@ -176,7 +176,7 @@ def methods(simulator: SimulatorServer) -> list[str]:
 
 def test_nothing_is_posted_for_an_engine_that_left(host: Host, simulator: SimulatorServer) -> None:
     """A create that waits for the list before it is not sent once nobody is there to store its id."""
-    leave(simulator, host, "GET /integrations latency=1 times=1")
+    leave(simulator, host, "GET /integrations latency=3 times=1")
     eventually(lambda: methods(simulator) == ["GET"])
     time.sleep(0.5)  # in which a POST would come
 
@@ -210,6 +210,6 @@ def test_create_of_an_engine_that_left_and_reads_nothing_more(simulator: Simulat
     with Host(config, JUSTT_DEBUG=debug) as host:
         assert host.process.stderr is not None
         host.process.stderr.close()
-        leave(simulator, host, "POST /integrations latency=1 times=1")
+        leave(simulator, host, "POST /integrations latency=3 times=1")
         eventually(lambda: [each.status for each in simulator.records.integrations()] == ["INACTIVE"])
         host.process.kill()
