@@ -49,6 +49,7 @@ def stack(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Itera
     made.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": canary("api-key")})
     made.provide({"stripeKey": canary("stripe")})
     yield made
+    made.end_processes()
     made.assert_no_leak(repr(simulator.requests).encode())
 
 

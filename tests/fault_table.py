@@ -168,8 +168,12 @@ class Outcome:
 
 def run(scenario: Scenario, contender: Contender, folder: Path, engine_bin: Path) -> Outcome:
     """Run one scenario with one contender, in an empty folder."""
+    stack = Stack(folder, engine_bin)
     with SimulatorServer() as simulator:
-        return _Run(scenario, contender, simulator, Stack(folder, engine_bin)).outcome()
+        try:
+            return _Run(scenario, contender, simulator, stack).outcome()
+        finally:
+            stack.end_processes()
 
 
 class _Run:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,15 @@ class Result:
     def text(self) -> str:
         """Both streams, one after the other."""
         return self.stdout + self.stderr
+
+
+@dataclass(frozen=True)
+class Process:
+    """A running process: its arguments in one line, and its environment as it is."""
+
+    number: int
+    command: str
+    environ: bytes
 
 
 @dataclass
@@ -192,6 +203,23 @@ class Stack:
         ]
         files += (self.folder / "project").glob("Pulumi.*.yaml")
         yield from (path.read_bytes() for path in files)
+
+    def processes(self) -> Iterator[Process]:
+        """Yield what runs for this stack; nothing where the system has no /proc."""
+        mark = f"PULUMI_HOME={self.folder / 'home'}".encode()
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                command, environ = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
+            except OSError:
+                continue
+            if mark in environ.split(b"\0"):
+                yield Process(int(folder.name), command.replace(b"\0", b" ").decode(errors="replace"), environ)
+
+    def end_processes(self) -> None:
+        """End what a CLI that was killed has left behind: nobody tells the SDK host that it is not needed any more."""
+        for process in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(process.number, signal.SIGKILL)
 
     def assert_no_leak(self, *others: bytes) -> None:
         """Search all that left, and *others*, for the secrets."""

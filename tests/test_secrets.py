@@ -343,15 +343,15 @@ class TestGate:
                 credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
         """)
         process = stack.start("up", "--yes", "--skip-preview")
-        seen: dict[str, tuple[bytes, bytes]] = {}
+        seen: dict[str, bytes] = {}
         while process.poll() is None:
-            seen |= dict(processes_of(stack))
+            seen |= {each.command: each.environ for each in stack.processes()}
             time.sleep(0.05)
         stack.keep(process.communicate()[0])
         assert any("pulumi.dynamic" in command for command in seen)
         arguments = {command: leaks.find(command.encode(), stack.secrets) for command in seen}
         assert [command for command, found in arguments.items() if found] == []
-        holders = [command for command, (_, environ) in seen.items() if leaks.find(environ, stack.secrets)]
+        holders = [command for command, environ in seen.items() if leaks.find(environ, stack.secrets)]
         assert holders
         assert all("pulumi-language-python-exec" in command for command in holders), holders
 
@@ -452,15 +452,3 @@ def sabotage(stack: Stack, folder: Path, statement: str, *, calls: bool = False)
         """)
     )
     stack.environ["PYTHONPATH"] = f"{folder / 'sabotage'}:{ROOT / 'provider'}"
-
-
-def processes_of(stack: Stack) -> Iterator[tuple[str, tuple[bytes, bytes]]]:
-    """Yield the command lines of the stack's processes, each with its arguments and its environment as they are."""
-    mark = f"PULUMI_HOME={stack.folder / 'home'}".encode()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command, environ = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
-        except OSError:
-            continue
-        if mark in environ:
-            yield command.replace(b"\0", b" ").decode(errors="replace"), (command, environ)

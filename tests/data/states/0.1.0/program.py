@@ -33,7 +33,7 @@ make(
     deactivation=justt.Deactivation(type="dueDate", date="2031-01-31T00:00:00Z"),
 )
 make("of-an-account", credentials.ApiKeyOnly(api_key=secret("a")), reference_account_id="acc_42")
-make("codes", credentials.ApiKeyOnly(api_key=secret("a")), merchant_account_codes=["b", "a", first.integration_id])
+make("codes", credentials.ApiKeyOnly(api_key=secret("a")), merchant_account_codes=["b", "a"])
 make("adopted", credentials.ApiKeyOnly(api_key=secret("a")), adopt_id=pulumi.Config().require("adopted"))
 justt.PaymentIntegration.get("looked-up", pulumi.Config().require("adopted"))
 pulumi.export("status", first.status)

@@ -1,0 +1,102 @@
+"""`adopt_id` on the real engine: whatever a user does, what is adopted is not deactivated while the program says so."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness import Stack
+from pulumi_justt.simulator import SimulatorServer
+from pulumi_justt.simulator.rules import NewIntegration
+
+
+@pytest.fixture
+def theirs(simulator: SimulatorServer) -> list[str]:
+    """Give the ids of two integrations that exist already."""
+    new = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
+    return [simulator.records.add_integration(new, None) for _ in range(2)]
+
+
+def integration(adopt_id: str | None, name: str = "shop", more: str = "", label: str = "Shop") -> str:
+    """Give a program's resource."""
+    adopts = f', adopt_id="{adopt_id}"' if adopt_id else ""
+    return (
+        f'justt.PaymentIntegration("{name}", external_identifier="shop-1", integration_name="{label}", '
+        f'source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")){adopts}{more})\n'
+    )
+
+
+def changes(simulator: SimulatorServer) -> list[str]:
+    """Give the methods of the requests so far that change anything."""
+    return [exchange.method for exchange in simulator.requests if exchange.method != "GET"]
+
+
+def test_every_trap(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:
+    """Forced replacements, renames and refused changes leave it alone, and each refusal says what to do."""
+    mine, other = theirs
+    stack.program(integration(mine))
+    stack.up()
+    assert stack.resources()["shop"]["id"] == mine
+    assert "2 unchanged" in stack.up("--expect-no-changes").text
+
+    stack.program(integration(mine, label="Renamed"))
+    refused = (
+        f"the stripe integration 'shop-1' ({mine}) is adopted, and what changed (integrationName) would replace it"
+    )
+    assert refused in stack.preview(fails=True).text
+    text = stack.up(fails=True).text
+    assert refused in text
+    assert "take adopt_id out of the program first, run `pulumi up` once" in text
+
+    stack.program(integration(other))
+    text = stack.up(fails=True).text
+    assert f"cannot become integration {other}: another integration is another resource. Set adopt_id back" in text
+
+    stack.program(integration(mine))
+    urn = stack.resources()["shop"]["urn"]
+    assert "so it is released and stays as it is at Justt" in stack.up("--replace", urn).text
+    assert stack.resources()["shop"]["id"] == mine
+
+    stack.program(integration(mine, name="renamed"))
+    assert "so it is released and stays as it is at Justt" in stack.up().text
+    assert {name: each["id"] for name, each in stack.resources().items()} == {"renamed": mine}
+
+    forced = ', deactivation=justt.Deactivation(after_days=1), opts=pulumi.ResourceOptions(replace_on_changes=["*"], '
+    stack.program(integration(mine, name="renamed", more=forced + "delete_before_replace=True)"))
+    assert "so it is released and stays as it is at Justt" in stack.up().text
+    assert stack.resources()["renamed"]["id"] == mine
+
+    assert changes(simulator) == []
+    assert {record.status for record in simulator.records.integrations()} == {"PENDING"}
+
+
+def test_two_at_once(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:
+    """One id is taken over by one resource of a run; the other one is told."""
+    mine, _ = theirs
+    stack.program(integration(mine, name="first") + integration(mine, name="second"))
+    text = stack.up("--continue-on-error", fails=True).text
+
+    assert f"integration {mine} belongs to another resource of this run already" in text
+    assert "Remove one of the two resources" in text
+    assert [each["id"] for each in stack.resources().values()] == [mine]
+    assert changes(simulator) == []
+
+
+def test_destroy_releases_and_taking_it_out_owns(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:
+    """Destroy leaves what is adopted; without `adopt_id` it is the stack's own, after an update that sends nothing."""
+    mine, _ = theirs
+    stack.program(integration(mine))
+    stack.up()
+    assert "so it is released and stays as it is at Justt" in stack.destroy().text
+    assert changes(simulator) == []
+
+    stack.up()
+    stack.program(integration(None))
+    assert "1 updated" in stack.up().text
+    assert changes(simulator) == []
+
+    stack.program(integration(None, label="Renamed"))
+    stack.up()
+    assert changes(simulator) == ["POST", "DELETE"]
+    kept = simulator.records.integration(mine)
+    assert kept is not None
+    assert kept.status == "INACTIVE"
