@@ -1065,7 +1065,7 @@ def test_debug_line_stays_one_line_without_secrets(error_id: str) -> None:
 def test_no_repr_shows_a_credential() -> None:
     """The client, its settings and its inner records print without the key, the payload or a body."""
     client = client_of(App(GOOD["GET"]))
-    request = module._Request("creating", "POST", "/", None, {"secretPayload": CANARY}, (KEY, CANARY))
+    request = module._Request("creating", "POST", "/", None, {"secretPayload": CANARY}, Hidden((KEY, CANARY)))
     answer = module._Answer(200, CANARY.encode())
 
     shown = f"{client!r} {client!s} {client.settings!r} {request!r} {request!s} {answer!r} {inputs_of()!r}"

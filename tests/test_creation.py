@@ -374,7 +374,7 @@ def test_repeated_and_refused_still_warns(policy: Policy) -> None:
         "simply run again: look at Justt after some minutes, have it deactivated there if it turned up, and then run "
         "`pulumi up`."
     )
-    assert process.account.doubts != []
+    assert process.creator._doubts != []
 
 
 def test_refused_at_once_is_no_doubt() -> None:
@@ -386,7 +386,7 @@ def test_refused_at_once_is_no_doubt() -> None:
         process.create("a")
 
     assert vendor.asked == ["list", "post"]
-    assert process.account.doubts == []
+    assert process.creator._doubts == []
 
 
 # What `adopt` does not take over
@@ -496,8 +496,7 @@ def test_candidate_of_another_name_of_the_account_is_not_swapped() -> None:
     for account in (None, "acc_1"):
         process.create("first", account=account)
     committed, go_on = threading.Event(), threading.Event()
-    for name in (None, "acc_1"):
-        vars(process.creator._account(name).gate)["_changed"] = Noticed(go_on.set)
+    vars(process.creator._gate)["_changed"] = Noticed(go_on.set)
 
     def hold(name: str) -> None:
         if name == "b":
@@ -1153,7 +1152,7 @@ def test_resolution_waits_for_posts_in_flight_and_newcomers_wait_for_it() -> Non
     process = Process(vendor)
     process.create("first")
     waiting = threading.Semaphore(0)
-    vars(process.account.gate)["_changed"] = Noticed(waiting.release)
+    vars(process.creator._gate)["_changed"] = Noticed(waiting.release)
     arrived, go_on = threading.Event(), threading.Event()
 
     def hold(name: str) -> None:
@@ -1184,7 +1183,7 @@ def test_newcomer_waits_for_a_resolution_under_way() -> None:
     process = Process(vendor)
     process.create("first")
     waiting = threading.Semaphore(0)
-    vars(process.account.gate)["_changed"] = Noticed(waiting.release)
+    vars(process.creator._gate)["_changed"] = Noticed(waiting.release)
     late: list[Future[str]] = []
     with ThreadPoolExecutor(1) as pool:
 

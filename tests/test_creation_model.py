@@ -152,7 +152,7 @@ class World(JusttClient):
         account = self.creator._account(None)
         vars(self.creator)["_lock"] = Lock(self.stage, "ids")
         vars(account)["snapshot_lock"] = Lock(self.stage, "snapshot")
-        vars(account.gate)["_changed"] = Condition(self.stage, "gate")
+        vars(self.creator._gate)["_changed"] = Condition(self.stage, "gate")
 
     def _tell(self, text: str) -> None:
         if not text.startswith("note: "):
@@ -264,16 +264,16 @@ class World(JusttClient):
         return choices
 
     def _state(self) -> Hashable:
-        account = self.creator._account(None)
+        account, gate = self.creator._account(None), self.creator._gate
         places = {worker.name: worker.at for worker in self.stage.parked}
         return (
             tuple((places.get(name, "end"), tuple(create.seen)) for name, create in self.creates.items()),
             frozenset(self.made),
             frozenset(self.before),
             frozenset(self.creator._claimed),
-            frozenset(doubt.inputs.external_identifier for doubt in account.doubts),
+            frozenset(doubt.inputs.external_identifier for doubt in self.creator._doubts),
             account.snapshot is None,
-            (account.gate._inside, account.gate._waiting, account.gate._is_taken),
+            (gate._inside, gate._waiting, gate._is_taken),
         )
 
 

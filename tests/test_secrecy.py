@@ -114,7 +114,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "Checked": lambda: Checked({"secretPayload": {"apiKey": PAYLOAD}}, []),
     "Fault": lambda: Fault(PAYLOAD, PAYLOAD),
     "_Answer": lambda: _Answer(400, PAYLOAD.encode(), failure=PAYLOAD),
-    "_Request": lambda: _Request("x", "POST", "/", None, {"apiKey": PAYLOAD}, (KEY, PAYLOAD)),
+    "_Request": lambda: _Request("x", "POST", "/", None, {"apiKey": PAYLOAD}, Hidden((KEY, PAYLOAD))),
     "_Doubt": lambda: _Doubt(inputs(), AmbiguousCreate("x", "y", "z"), 0.0),
 }
 HARMLESS = {"_Account", "_Listing", "_Gate", "Decision", "RetryPolicy", "Page", "RemoteRecord", "Deactivation"}

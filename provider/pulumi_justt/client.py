@@ -64,10 +64,8 @@ class _Request(SecretHolder):
     path: str
     account: str | None
     body: dict[str, Any] | None
-    secrets: tuple[str, ...]
+    hidden: Hidden
     is_abandoned: Callable[[], bool] = lambda: False
-    is_mute: bool = False
-    """Whether the vendor may repeat what is not known here, so that none of its words is quoted."""
     faults: int = 0
     throttled: int = 0
     was_unanswered: bool = False
@@ -76,7 +74,7 @@ class _Request(SecretHolder):
 
     def quoted(self, text: str | None) -> str:
         """Make the vendor's *text* fit for an error; nothing is left of it where it might hold what is not known."""
-        return "" if self.is_mute else quotable(text or "", self.secrets)
+        return quotable(text or "", self.hidden.texts) if self.hidden.is_complete else ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -194,7 +192,7 @@ class JusttClient:
                 "/integrations",
                 inputs.reference_account_id,
                 body,
-                (self._key, *Hidden.of(payload).texts),
+                self._and_key(Hidden.of(payload)),
                 is_abandoned,
             ),
             lambda answer: answers.created(answer, inputs.source),
@@ -225,9 +223,7 @@ class JusttClient:
             RequestError: It could not be read.
         """
         path = f"/integrations?limit={PAGE_SIZE}&page={page}"
-        request = _Request(
-            tried, "GET", path, account, None, (self._key, *hidden.texts), is_mute=not hidden.is_complete
-        )
+        request = _Request(tried, "GET", path, account, None, self._and_key(hidden))
         return self._send(request, lambda answer: answers.page(answer, PAGE_SIZE))
 
     def deactivate_integration(  # noqa: PLR0913 - the API's fields, and what its errors are told with
@@ -263,9 +259,11 @@ class JusttClient:
             f"/integrations/{quote(integration_id, safe='')}",
             account,
             None,
-            (self._key, *hidden.texts),
-            is_mute=not hidden.is_complete,
+            self._and_key(hidden),
         )
+
+    def _and_key(self, hidden: Hidden) -> Hidden:
+        return Hidden((self._key, *hidden.texts), hidden.is_complete)
 
     def _send(self, request: _Request, read: Callable[[object], _T]) -> _T:
         content = None
@@ -288,7 +286,7 @@ class JusttClient:
             if answer.is_success:
                 try:
                     result = read(answers.parsed(answer.content) if request.method != "DELETE" else None)
-                    _require_no_echo(result, self._key, request.secrets)
+                    _require_no_echo(result, self._key, request.hidden)
                     return result  # noqa: TRY300 - both lines can find the answer unreadable
                 except answers.Unreadable as unreadable:
                     shape = request.quoted(str(unreadable)) or "which is not shown"
@@ -335,7 +333,7 @@ class JusttClient:
         except _UNSENT as error:
             return _Answer(
                 None,
-                failure=f"no connection ({quotable(str(error) or type(error).__name__, request.secrets)})",
+                failure=f"no connection ({quotable(str(error) or type(error).__name__, request.hidden.texts)})",
                 was_sent=False,
             )
         except httpx.TimeoutException:
@@ -371,7 +369,11 @@ class JusttClient:
             request.elapsed += decision.wait
 
     def _fail(self, request: _Request, answer: _Answer, outcome: Outcome, shape: str) -> NoReturn:
-        message = errors.MUTE if request.is_mute and answer.fault.message else request.quoted(answer.fault.message)
+        message = (
+            errors.MUTE
+            if not request.hidden.is_complete and answer.fault.message
+            else request.quoted(answer.fault.message)
+        )
         error_id = request.quoted(answer.fault.error_id) or None
         if shape:
             came_back = f"Justt answered {answer.status} with an undocumented shape, {shape}"
@@ -416,11 +418,11 @@ def _encoded(request: _Request) -> bytes:
         raise JusttError(f"{request.tried}: an argument holds text that is not Unicode. Set it again.") from None
 
 
-def _require_no_echo(result: object, key: str, secrets: tuple[str, ...]) -> None:
+def _require_no_echo(result: object, key: str, hidden: Hidden) -> None:
     """Refuse a record that repeats a credential where texts are shown and stored in plain."""
     records = result.records if isinstance(result, answers.Page) else (result,)
     for record in records:
-        if isinstance(record, RemoteRecord) and (record.source == key or any(map(record.repeats, (key, *secrets)))):
+        if isinstance(record, RemoteRecord) and (record.source == key or any(map(record.repeats, hidden.texts))):
             raise answers.Unreadable("a record that repeats a credential")
 
 

@@ -10,9 +10,9 @@
 
 The API returns nothing that it was given, so a candidate can't be told from an integration of the same source that
 somebody else created meanwhile: that is why `refuse` is the default, and `adopt` is for accounts with one writer. A
-list may shift while it is read, so it is read until two passes agree, up to `MOST_PAGES` pages each; where that is not
-enough, or no two passes agree, nothing counts as proved, neither that an integration is absent nor that it is the only
-one.
+list may shift while it is read, so it is read until two passes agree, up to `MOST_PAGES` pages each and `MOST_SECONDS`
+in all; where that is not enough, or no two passes agree, nothing counts as proved, neither that an integration is
+absent nor that it is the only one.
 """
 
 from __future__ import annotations
@@ -62,7 +62,6 @@ class _Doubt:
 class _Account:
     """What this process knows of one account."""
 
-    gate: _Gate
     snapshot_lock: threading.Lock = field(default_factory=threading.Lock)
     snapshot: _Listing | None = None
     failures: tuple[RequestError, ...] = ()
@@ -70,7 +69,6 @@ class _Account:
     """When a list after a loss was last given up, and why."""
     posted: set[str] = field(default_factory=set)
     """What was created here under this name of the account, and so must be listed."""
-    doubts: list[_Doubt] = field(default_factory=list)
 
 
 class _Gate:
@@ -147,15 +145,15 @@ class Creator:
             JusttError: It was not created.
         """
         account = self._account(inputs.reference_account_id)
-        with account.gate.together():
+        with self._gate.together():
             snapshot = self._snapshot(account, inputs)
             try:
                 return self._post(account, inputs, snapshot)
             except AmbiguousCreate as lost:
                 doubt = _Doubt(inputs, lost, self._client().clock())
                 # Before this thread leaves the gate, so that whoever resolves knows of all that are in doubt.
-                account.doubts.append(doubt)
-        with account.gate.alone():
+                self._doubts.append(doubt)
+        with self._gate.alone():
             return self._resolve(account, snapshot, doubt)
 
     def has_posted(self, integration_id: str) -> bool:
@@ -180,7 +178,7 @@ class Creator:
 
     def _account(self, name: str | None) -> _Account:
         with self._lock:
-            return self._accounts.setdefault(name, _Account(self._gate, doubts=self._doubts))
+            return self._accounts.setdefault(name, _Account())
 
     def _snapshot(self, account: _Account, inputs: Inputs) -> _Listing:
         """Return what the account had before this process created anything in it, listing it at the first call."""
@@ -243,11 +241,11 @@ class Creator:
             candidates = [record for record in new if record.source == doubt.inputs.source]
         self._require_listener(doubt)
         # Who was refused, or created by a second POST, stays in doubt: what was lost first may still turn up.
-        is_only_explanation = is_proof and account.doubts == [doubt] and len(new) == len(candidates) == 1
+        is_only_explanation = is_proof and self._doubts == [doubt] and len(new) == len(candidates) == 1
         if self._adopts and is_only_explanation and not candidates[0].is_inactive:
             record = candidates[0]
             self.claim(record.integration_id, _tried(doubt.inputs))
-            account.doubts.remove(doubt)
+            self._doubts.remove(doubt)
             self._tell(
                 f"warning: {doubt.lost.tried}: {doubt.lost.came_back}; adopted {record.integration_id}, the only new "
                 "integration of the account, because justt:onAmbiguousCreate is adopt."
@@ -266,18 +264,7 @@ class Creator:
         if account.silent and account.silent[0] >= doubt.since:
             # Somebody tried while this thread waited; an outage is not waited out once for each resource.
             raise doubt.lost.but(cure=errors.unlisted_cure(str(account.silent[1].but(tried=tried))))
-        # The vendor may still be at work on what we gave up waiting for.
-        self._require_listener(doubt)
-        rest = doubt.since + client.settings.timeout_seconds - client.clock()
-        if rest > 1.0:
-            self._tell(
-                f"note: {doubt.lost.tried}: {doubt.lost.came_back}; the account is listed in {rest:.0f} s, to find out "
-                "whether it exists."
-            )
-        slices = max(1, math.ceil(rest))
-        for _ in range(slices):
-            client.sleep(max(0.0, rest) / slices)
-            self._require_listener(doubt)
+        self._settle(doubt)
         try:
             now = self._listed(doubt.inputs, tried, agreeing=2)
         except RequestError as error:
@@ -289,6 +276,21 @@ class Creator:
             is_whole = (snapshot.records.keys() | account.posted) <= now.records.keys()
         new = [record for i, record in now.records.items() if i not in known]
         return new, is_whole and snapshot.is_complete and now.is_complete
+
+    def _settle(self, doubt: _Doubt) -> None:
+        """Wait, since the vendor may still be at work on what we gave up waiting for."""
+        client = self._client()
+        self._require_listener(doubt)
+        rest = doubt.since + client.settings.timeout_seconds - client.clock()
+        if rest > 1.0:
+            self._tell(
+                f"note: {doubt.lost.tried}: {doubt.lost.came_back}; the account is listed in {rest:.0f} s, to find out "
+                "whether it exists."
+            )
+        slices = max(1, math.ceil(rest))
+        for _ in range(slices):
+            client.sleep(max(0.0, rest) / slices)
+            self._require_listener(doubt)
 
     def _require_listener(self, doubt: _Doubt) -> None:
         """Give up at once where nobody is left to be told later; there are seconds before the process is killed.
@@ -316,9 +318,10 @@ class Creator:
 
     def _one_pass(self, inputs: Inputs, tried: str, end: float) -> _Listing:
         records: dict[str, RemoteRecord] = {}
+        hidden = Hidden.of(inputs.reveal_payload())
         for number in range(1, MOST_PAGES + 1):
             page = self._client().list_integrations(
-                number, tried=tried, account=inputs.reference_account_id, hidden=Hidden.of(inputs.reveal_payload())
+                number, tried=tried, account=inputs.reference_account_id, hidden=hidden
             )
             before = len(records)
             records |= {record.integration_id: record for record in page.records}

@@ -269,14 +269,16 @@ def quotable(text: str, secrets: Iterable[str]) -> str:
     for folded in map(_one_line, known):
         if len(folded) >= SHORTEST_SECRET:
             line = line.replace(folded, _REDACTED)
-    line = _without_parts(line[:_SEARCH_LIMIT], known)
+    line = _without_parts(line[:_SEARCH_LIMIT], known) if line else line
     return line if len(line) <= _QUOTE_LIMIT else line[:_QUOTE_LIMIT] + "…"
 
 
 def _without_parts(line: str, secrets: Iterable[str]) -> str:
     """Replace each run of characters that *line* shares with a long secret, or with an encoding of it."""
     long = [secret for secret in secrets if len(secret) >= _SHORTEST_WITH_PARTS]
-    runs = {form[n : n + _RUN] for secret in long for form in _forms(secret) for n in range(len(form) - _RUN + 1)}
+    # Of the line, which is short: a credential may be a file, whose runs would take more memory than it does.
+    candidates = set(_runs(line))
+    runs = {run for secret in long for form in _forms(secret) for run in _runs(form) if run in candidates}
     shown: list[str] = []
     end = 0
     for n in range(len(line)):
@@ -287,6 +289,10 @@ def _without_parts(line: str, secrets: Iterable[str]) -> str:
         elif n >= end:
             shown.append(line[n])
     return "".join(shown)
+
+
+def _runs(text: str) -> Iterator[str]:
+    return (text[n : n + _RUN] for n in range(len(text) - _RUN + 1))
 
 
 def _forms(secret: str) -> Iterator[str]:

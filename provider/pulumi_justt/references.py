@@ -6,7 +6,8 @@ In the state a reference is a small object that is not secret, so that reviewers
     from_file("keys/sftp.pem")           {"fromFile": "keys/sftp.pem", "version": 1}
 
 Nothing can tell that the value behind a reference has changed, which is why a rotation is said: another `version`, or
-another name, is another integration. Only `create` resolves: preview, refresh and destroy need no variable and no file.
+another name, is another integration. Only `create` needs the variable or the file: preview asks for none, and refresh
+and destroy look for it to keep the value out of errors, and go on without.
 """
 
 from __future__ import annotations

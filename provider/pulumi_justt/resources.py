@@ -16,11 +16,10 @@ from pulumi import CustomResource, Input, Output, ResourceOptions
 from pulumi.dynamic import Resource
 from pulumi.runtime.config import get_config, is_config_secret
 
+from pulumi_justt import references
 from pulumi_justt.credentials import Credentials, Shape, Unlisted, from_wire, wire_name
 from pulumi_justt.property_paths import INPUTS, OUTPUTS, with_checked_paths
 from pulumi_justt.provider import IntegrationProvider
-from pulumi_justt.references import Reference
-from pulumi_justt.references import from_wire as reference_from_wire
 
 __all__ = ["Deactivation", "DeactivationType", "PaymentIntegration", "Source"]
 
@@ -255,7 +254,7 @@ def _require_credentials(value: object) -> None:
 
 
 def _credential(value: object, *, is_identifier: bool) -> object:
-    if isinstance(value, Reference):
+    if isinstance(value, references.Reference):
         # Not secret: a reviewer is to see which one it is.
         return value.wire()
     if isinstance(value, Output):
@@ -270,7 +269,7 @@ def _no_reference(value: object) -> object:
         pulumi.RunError: It is a reference that came as data.
     """
     # Data must not choose which variable or file of this machine is sent, and no reviewer would see it in a secret.
-    if isinstance(value, Reference) or reference_from_wire(value):
+    if isinstance(value, references.Reference) or references.from_wire(value):
         raise pulumi.RunError("a reference (from_env, from_file) is given as it is, not in an Output or an object")
     return value
 
