@@ -80,9 +80,10 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "A request that failed: what to do": ("", ("errors",)),
     "Warnings and notes": ("Lines beside a command that goes on.", ("told", "client.JusttClient._try")),
     "Defects": ("What should not happen, in the form in which it is shown.", ("provider",)),
-    "The command line": (
+    "The command line": ("", ("cli", "commands")),
+    "The simulator": (
         "`pulumi-justt simulator` says what is wrong with its options and ends; in Python it is a ValueError.",
-        ("cli", "simulator"),
+        ("simulator",),
     ),
 }
 """For each heading, what holds of all below it, and the parts of the package whose texts stand there."""
@@ -188,6 +189,11 @@ _NAMES = {
     "inputs.source": "source",
     "len(content)": "number",
     "len(value)": "number",
+    "self.called": "the stack",
+    "_SECONDS": "number",
+    "self.command": "pulumi",
+    "' '.join(line)": "the command",
+    "words": "its words",
     "tries": "number",
     "limit": "number",
     "wait": "number",

@@ -34,10 +34,12 @@ SIMULATOR = SOURCE / "simulator"
 # From left to right; an arrow may only point right. Modules of one layer don't know each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__", "cli"),
+    ("commands",),
     ("resources",),
     ("provider", "property_paths"),
     ("lifecycle",),
     ("creation",),
+    ("listing",),
     ("client",),
     ("answers",),
     ("settings",),
@@ -47,6 +49,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(path.stem for path in SOURCE.glob("*.py"))
+COMMANDS = sorted(path.stem for path in (SOURCE / "commands").glob("*.py"))
 CORE = [name for name in MODULES if PLACE.get(name, 0) >= PLACE["lifecycle"]]
 
 # Every state that was ever written names the class by this text. Python's pickle of another version reads it, too.
@@ -106,6 +109,14 @@ def test_an_arrow_only_points_right(name: str) -> None:
     imported = {module for full_name in imports(parse(SOURCE / f"{name}.py")) for module in ours(full_name)}
 
     assert {module for module in imported if PLACE[module] <= PLACE[name]} == set()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_knows_no_command_line(name: str) -> None:
+    """What a command does can be called without the library that takes its arguments."""
+    imported = {module for full in imports(parse(SOURCE / "commands" / f"{name}.py")) for module in ours(full)}
+
+    assert imported & {"__init__", "cli"} == set()
 
 
 @pytest.mark.parametrize("name", CORE)

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from pulumi_justt.client import JusttClient
-from pulumi_justt.creation import MOST_PAGES, MOST_SECONDS, Creator, _Account
+from pulumi_justt.creation import Creator, _Account
 from pulumi_justt.errors import (
     Abandoned,
     AmbiguousCreate,
@@ -28,6 +28,7 @@ from pulumi_justt.errors import (
     Unreachable,
 )
 from pulumi_justt.limiter import RateLimiter
+from pulumi_justt.listing import MOST_PAGES, MOST_SECONDS
 from pulumi_justt.models import RemoteRecord
 from pulumi_justt.retry import RetryPolicy
 from pulumi_justt.settings import Settings

@@ -117,7 +117,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "_Request": lambda: _Request("x", "POST", "/", None, {"apiKey": PAYLOAD}, Hidden((KEY, PAYLOAD))),
     "_Doubt": lambda: _Doubt(inputs(), AmbiguousCreate("x", "y", "z"), 0.0),
 }
-HARMLESS = {"_Account", "_Listing", "_Gate", "Decision", "RetryPolicy", "Page", "RemoteRecord", "Deactivation"}
+HARMLESS = {"_Account", "Listing", "_Gate", "Decision", "RetryPolicy", "Page", "RemoteRecord", "Deactivation"}
 HARMLESS |= {"Reference", "VariableReference", "FileReference", "Shape", "Credentials", "ExchangeLimit", "_Stream"}
 HARMLESS |= {"PaymentIntegration", "RequestError", "Refused"}
 """Classes whose objects hold what anybody may see, or of which there are no objects."""
@@ -217,6 +217,6 @@ def test_secrets_are_unwrapped_in_one_function() -> None:
 
     assert callers["get_secret_value"] == {"secrecy.reveal"}
     assert callers["reveal"] == {"models.reveal_payload", "settings.require_api_key"}
-    assert callers["reveal_payload"] == {"client.create_integration", "creation._one_pass", "lifecycle._adopt"}
+    assert callers["reveal_payload"] == {"client.create_integration", "creation._listed", "lifecycle._adopt"}
     assert callers["require_api_key"] == {"client.__post_init__", "client.shared_client"}
     assert callers["resolved"] == {"lifecycle._with_values"}

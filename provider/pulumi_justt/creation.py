@@ -10,9 +10,9 @@
 
 The API returns nothing that it was given, so a candidate can't be told from an integration of the same source that
 somebody else created meanwhile: that is why `refuse` is the default, and `adopt` is for accounts with one writer. A
-list may shift while it is read, so it is read until two passes agree, up to `MOST_PAGES` pages each and `MOST_SECONDS`
-in all; where that is not enough, or no two passes agree, nothing counts as proved, neither that an integration is
-absent nor that it is the only one.
+list may shift while it is read, so it is read until two passes agree, within the bounds of `listing`; where that is
+not enough, or no two passes agree, nothing counts as proved, neither that an integration is absent nor that it is the
+only one.
 """
 
 from __future__ import annotations
@@ -26,27 +26,14 @@ from dataclasses import dataclass, field
 from pulumi_justt import errors
 from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import AmbiguousCreate, RequestError, StateConflict
+from pulumi_justt.listing import MOST_SECONDS, Listing, one_pass
 from pulumi_justt.models import Inputs, RemoteRecord
 from pulumi_justt.secrecy import Hidden
 
-__all__ = ["MOST_PAGES", "Creator"]
-
-MOST_PAGES = 100
-"""Pages of one pass over an account: 10,000 integrations."""
-
-MOST_SECONDS = 600.0
-"""Seconds of listing an account before what was read until then is taken as it is; a busy one is read in a few."""
+__all__ = ["Creator"]
 
 _MOST_PASSES = 5
 """Passes before an account that changes all the time is taken as it is."""
-
-
-@dataclass(frozen=True)
-class _Listing:
-    """The records of an account by their ids, and whether those are surely all."""
-
-    records: dict[str, RemoteRecord]
-    is_complete: bool
 
 
 @dataclass(eq=False)
@@ -63,7 +50,7 @@ class _Account:
     """What this process knows of one account."""
 
     snapshot_lock: threading.Lock = field(default_factory=threading.Lock)
-    snapshot: _Listing | None = None
+    snapshot: Listing | None = None
     failures: tuple[RequestError, ...] = ()
     silent: tuple[float, RequestError] | None = None
     """When a list after a loss was last given up, and why."""
@@ -180,7 +167,7 @@ class Creator:
         with self._lock:
             return self._accounts.setdefault(name, _Account())
 
-    def _snapshot(self, account: _Account, inputs: Inputs) -> _Listing:
+    def _snapshot(self, account: _Account, inputs: Inputs) -> Listing:
         """Return what the account had before this process created anything in it, listing it at the first call."""
         tried = f"{_tried(inputs)}, listing the account before it"
         failures = account.failures
@@ -196,7 +183,7 @@ class Creator:
                     raise
             return account.snapshot
 
-    def _post(self, account: _Account, inputs: Inputs, snapshot: _Listing) -> RemoteRecord:
+    def _post(self, account: _Account, inputs: Inputs, snapshot: Listing) -> RemoteRecord:
         """Send the POST, and claim the id that it brings.
 
         Raises:
@@ -215,7 +202,7 @@ class Creator:
             account.posted.add(record.integration_id)
         return record
 
-    def _resolve(self, account: _Account, snapshot: _Listing, doubt: _Doubt) -> RemoteRecord:
+    def _resolve(self, account: _Account, snapshot: Listing, doubt: _Doubt) -> RemoteRecord:
         """Find out what a lost create left behind.
 
         Tells:
@@ -257,7 +244,7 @@ class Creator:
             )
         )
 
-    def _new_since(self, account: _Account, snapshot: _Listing, doubt: _Doubt) -> tuple[list[RemoteRecord], bool]:
+    def _new_since(self, account: _Account, snapshot: Listing, doubt: _Doubt) -> tuple[list[RemoteRecord], bool]:
         """Return what nobody here created and what was not there before, and whether that is surely all."""
         client = self._client()
         tried = f"{doubt.lost.tried}, listing the account after it"
@@ -301,36 +288,21 @@ class Creator:
         if self._is_abandoned():
             raise doubt.lost.but(cure=errors.AMBIGUOUS_CURE)
 
-    def _listed(self, inputs: Inputs, tried: str, *, agreeing: int) -> _Listing:
+    def _listed(self, inputs: Inputs, tried: str, *, agreeing: int) -> Listing:
         """List an account until *agreeing* passes in a row have the same ids."""
         seen: dict[str, RemoteRecord] = {}
         last: set[str] | None = None
         in_a_row = 0
         end = self._client().clock() + MOST_SECONDS
+        hidden = Hidden.of(inputs.reveal_payload())
         for _ in range(_MOST_PASSES):
-            listing = self._one_pass(inputs, tried, end)
+            listing = one_pass(self._client(), tried=tried, account=inputs.reference_account_id, hidden=hidden, end=end)
             seen |= listing.records
             in_a_row = in_a_row + 1 if listing.records.keys() == last else 1
             last = set(listing.records)
             if not listing.is_complete or in_a_row == agreeing:
-                return _Listing(seen, listing.is_complete)
-        return _Listing(seen, is_complete=False)
-
-    def _one_pass(self, inputs: Inputs, tried: str, end: float) -> _Listing:
-        records: dict[str, RemoteRecord] = {}
-        hidden = Hidden.of(inputs.reveal_payload())
-        for number in range(1, MOST_PAGES + 1):
-            page = self._client().list_integrations(
-                number, tried=tried, account=inputs.reference_account_id, hidden=hidden
-            )
-            before = len(records)
-            records |= {record.integration_id: record for record in page.records}
-            if page.is_last:
-                return _Listing(records, is_complete=True)
-            if len(records) == before or self._client().clock() > end:
-                # The pages do not move on, whatever number is asked for, or take too long.
-                return _Listing(records, is_complete=False)
-        return _Listing(records, is_complete=False)
+                return Listing(seen, listing.is_complete)
+        return Listing(seen, is_complete=False)
 
 
 def _tried(inputs: Inputs) -> str:

@@ -1,0 +1,208 @@
+"""The stacks that a command is about, seen through the user's own `pulumi`: settings, what they manage, their state.
+
+State is read as the engine exports it, with its secrets still encrypted, and written back as the engine takes it; no
+backend is spoken to directly, so that every kind of backend and secrets provider works.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pulumi_justt.errors import JusttError
+from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.settings import NAMESPACE, Settings
+
+__all__ = ["INTEGRATION_TYPE", "Pending", "Recorded", "Stack", "StackError", "State"]
+
+INTEGRATION_TYPE = "pulumi-python:dynamic/justt:PaymentIntegration"
+"""The type of an integration in a state; it never changes."""
+
+_SECONDS = 300
+"""For one call of the CLI; a backend behind a network may take its time."""
+
+
+class StackError(JusttError):
+    """The `pulumi` CLI could not do what a command needs of it."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An integration as a state has it.
+
+    Args:
+        urn: The resource's URN.
+        integration_id: The id at Justt.
+        outputs: What is remembered; secrets are envelopes with ciphertext.
+        is_external: Whether the stack only looks at it (`PaymentIntegration.get`).
+    """
+
+    urn: str
+    integration_id: str
+    outputs: Mapping[str, Any]
+    is_external: bool
+
+    @property
+    def name(self) -> str:
+        """The resource's name."""
+        return self.urn.rpartition("::")[2]
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether it stays as it is when the stack lets go of it."""
+        return self.outputs.get("adoptId") == self.integration_id
+
+
+@dataclass(frozen=True)
+class Pending:
+    """An operation that the engine began and never saw the end of.
+
+    Args:
+        kind: Such as `creating`.
+        resource: The resource as the state has it.
+    """
+
+    kind: str
+    resource: Mapping[str, Any]
+
+    @property
+    def urn(self) -> str:
+        """The resource's URN."""
+        return str(self.resource["urn"])
+
+
+@dataclass(frozen=True, repr=False)
+class State(SecretHolder):
+    """A stack's state as `pulumi stack export` gives it, secrets encrypted."""
+
+    exported: dict[str, Any]
+
+    @property
+    def _deployment(self) -> Mapping[str, Any]:
+        return self.exported.get("deployment") or {}
+
+    def integrations(self) -> Iterator[Recorded]:
+        """Yield the integrations, those included that wait to be deleted after a replacement."""
+        for resource in self._deployment.get("resources") or []:
+            if resource["type"] == INTEGRATION_TYPE:
+                yield Recorded(
+                    resource["urn"],
+                    resource.get("id", ""),
+                    resource.get("outputs") or {},
+                    bool(resource.get("external")),
+                )
+
+    def pending(self) -> list[Pending]:
+        """Return the operations whose end the engine never saw."""
+        operations = self._deployment.get("pending_operations") or []
+        return [Pending(operation["type"], operation["resource"]) for operation in operations]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One stack of the Pulumi project in a folder.
+
+    Args:
+        name: As `--stack` takes it; None is the selected one.
+        folder: Where `pulumi` runs.
+        environ: Its variables, which hold the passphrase or token of the backend.
+        command: The CLI.
+    """
+
+    name: str | None = None
+    folder: Path = Path()
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    command: str = "pulumi"
+
+    @property
+    def called(self) -> str:
+        """Name the stack in a text."""
+        return self.name or "the selected stack"
+
+    def settings(self) -> Settings:
+        """Read the provider's settings as the stack has them; its other configuration is not kept.
+
+        Raises:
+            StackError: The configuration could not be read.
+            InvalidSettings: It cannot be used.
+        """
+        shown = self._json("reading the configuration", "config", "--show-secrets", "--json")
+        prefix = f"{NAMESPACE}:"
+        config = {key.removeprefix(prefix): item.get("value") for key, item in shown.items() if key.startswith(prefix)}
+        return Settings.load(config, self.environ)
+
+    def state(self) -> State:
+        """Export the state; secrets stay encrypted.
+
+        Raises:
+            StackError: It could not be exported.
+        """
+        return State(self._json("exporting the state", "stack", "export"))
+
+    def replace_state(self, state: State) -> None:
+        """Import *state* in place of the present one.
+
+        Raises:
+            StackError: The CLI refused it, and the state is what it was.
+        """
+        self._run("importing the state", "stack", "import", given=json.dumps(state.exported))
+
+    def version(self) -> str:
+        """Return the version of the CLI, such as `3.259.0`.
+
+        Raises:
+            StackError: There is no CLI.
+        """
+        return self._run("asking for the version", "version", of_stack=False).strip().removeprefix("v")
+
+    def _json(self, tried: str, *arguments: str) -> dict[str, Any]:
+        text = self._run(tried, *arguments)
+        try:
+            shown: dict[str, Any] = json.loads(text)
+        except ValueError:
+            # Its text may hold what was asked for with --show-secrets.
+            raise StackError(
+                f"{tried} of {self.called}: `{self.command} {' '.join(arguments)}` printed no JSON. Run it by hand, "
+                "and update the CLI if it is older than 3.254."
+            ) from None
+        return shown
+
+    def _run(self, tried: str, *arguments: str, given: str | None = None, of_stack: bool = True) -> str:
+        """Run the CLI and return what it printed.
+
+        Raises:
+            StackError: There is no CLI on PATH.
+            StackError: The CLI does not come back.
+            StackError: The CLI refused.
+        """
+        stack = ["--stack", self.name] if of_stack and self.name else []
+        line = [self.command, *arguments, *stack, "--non-interactive"]
+        tried = f"{tried} of {self.called}" if of_stack else tried
+        try:
+            done = subprocess.run(  # noqa: S603 - the user's own CLI, without a shell
+                line,
+                cwd=self.folder,
+                env=dict(self.environ),
+                # Not ours: what is typed there answers the command's own questions.
+                stdin=subprocess.DEVNULL if given is None else None,
+                input=given,
+                capture_output=True,
+                text=True,
+                timeout=_SECONDS,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise StackError(
+                f"{tried}: there is no `{self.command}` on PATH. Install Pulumi, or add it to PATH."
+            ) from None
+        except subprocess.TimeoutExpired:
+            raise StackError(f"{tried}: `{' '.join(line)}` did not end within {_SECONDS} s. Run it by hand.") from None
+        if done.returncode != 0:
+            words = " ".join(done.stderr.split()).removeprefix("error: ") or f"exit code {done.returncode}"
+            raise StackError(f"{tried}: `{' '.join(line)}` said: {words}")
+        return done.stdout
