@@ -60,6 +60,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "lifecycle.Integrations._adopt",
             "lifecycle.Integrations.diff",
+            "lifecycle.Integrations._hold",
             "creation",
             "references",
         ),

@@ -16,11 +16,13 @@ def theirs(simulator: SimulatorServer) -> list[str]:
     return [simulator.records.add_integration(new, None) for _ in range(2)]
 
 
-def integration(adopt_id: str | None, name: str = "shop", more: str = "", label: str = "Shop") -> str:
+def integration(
+    adopt_id: str | None, name: str = "shop", more: str = "", label: str = "Shop", identifier: str = "shop-1"
+) -> str:
     """Give a program's resource."""
     adopts = f', adopt_id="{adopt_id}"' if adopt_id else ""
     return (
-        f'justt.PaymentIntegration("{name}", external_identifier="shop-1", integration_name="{label}", '
+        f'justt.PaymentIntegration("{name}", external_identifier="{identifier}", integration_name="{label}", '
         f'source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")){adopts}{more})\n'
     )
 
@@ -78,6 +80,28 @@ def test_two_at_once(stack: Stack, simulator: SimulatorServer, theirs: list[str]
     assert f"integration {mine} belongs to another resource of this run already" in text
     assert "Remove one of the two resources" in text
     assert [each["id"] for each in stack.resources().values()] == [mine]
+    assert changes(simulator) == []
+
+
+def test_two_in_different_runs(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:
+    """What a resource of an earlier run has is taken over by no other, and what is adopted outlives its owner."""
+    mine, _ = theirs
+    stack.program(integration(mine, name="first"))
+    stack.up()
+    stack.program(integration(mine, name="first") + integration(mine, name="second", identifier="shop-2"))
+    text = stack.up(fails=True).text
+    assert f"integration {mine} belongs to 'shop-" in text
+    assert "Remove one of the two resources from the program" in text
+    stack.program(integration(mine, name="first"))
+    stack.up()
+    assert {name: each["id"] for name, each in stack.resources().items()} == {"first": mine}
+
+    stack.program(integration(None, name="first"))
+    stack.up()
+    stack.program(integration(mine, name="renamed"))
+    assert "so it is released and stays as it is at Justt" in stack.up().text
+    assert {name: each["id"] for name, each in stack.resources().items()} == {"renamed": mine}
+
     assert changes(simulator) == []
 
 

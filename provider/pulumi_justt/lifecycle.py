@@ -10,6 +10,7 @@
     update  only what is remembered                                                               0
     delete  DELETE with the remembered deactivation policy; already INACTIVE: success             1
             while adoptId is the record's own id: nothing is sent, it is released                 0
+            while another resource of the program adopts it: likewise                             0
 
 The API never returns what it was given, so everything but status and go-live date is remembered in the state, and
 nothing leaves the state without proof: a 404 is none, because this API keeps every record that it ever had.
@@ -20,6 +21,7 @@ Properties are mappings with the API's keys, as the state holds them; `UNKNOWN` 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -126,7 +128,10 @@ class Integrations:
     creator: Creator = field(init=False)
 
     def __post_init__(self) -> None:
-        """Start with nothing created and nothing claimed."""
+        """Start with nothing created, nothing claimed, and nothing known of the program."""
+        self._holders_lock = threading.Lock()
+        self._holders: dict[str, str] = {}
+        self._adopted: set[str] = set()
         self.creator = Creator(
             self.client, adopts=self.settings.adopts_ambiguous, tell=self.tell, is_abandoned=self.is_abandoned
         )
@@ -170,6 +175,7 @@ class Integrations:
                 f"{_called(olds)} cannot become integration {wanted}: another integration is another resource. Set "
                 "adopt_id back, and give the other integration a resource of its own."
             )
+        self._hold(own, news, _called(olds))
         replaces = self._replacing(olds, news)
         if replaces and _is_adopted(olds):
             raise StateConflict(
@@ -266,7 +272,7 @@ class Integrations:
             note: A deactivation was scheduled for later.
             warning: A deactivation for later was sent twice, because the first answer was lost.
         """
-        if _is_adopted(olds):
+        if _is_adopted(olds) or integration_id in self._adopted:
             self.tell(
                 f"note: {_called(olds, integration_id)} was adopted, so it is released and stays as it is at Justt."
             )
@@ -352,7 +358,30 @@ class Integrations:
         if record.is_inactive:
             raise StateConflict(f"{tried}: it is INACTIVE, which is final. Take adopt_id out to create a new one.")
         self.creator.claim(integration_id, tried)
+        self._hold(integration_id, {"externalIdentifier": inputs.external_identifier, "adoptId": integration_id}, tried)
         return record
+
+    def _hold(self, integration_id: object, wanted: Properties, tried: str) -> None:
+        """Remember which resource of the program has the integration, for a deletion that comes later.
+
+        Raises:
+            StateConflict: Two resources of the program have one integration.
+        """
+        identifier = wanted.get("externalIdentifier")
+        # An integration has one resource: the names of the engine's resources are not told to a provider, and so the
+        # external identifier stands for it. Nothing is told apart where a preview does not know it yet.
+        if not isinstance(integration_id, str) or not isinstance(identifier, str):
+            return
+        with self._holders_lock:
+            holder = self._holders.setdefault(integration_id, identifier)
+            if holder == identifier and wanted.get("adoptId") == integration_id:
+                self._adopted.add(integration_id)
+        if holder != identifier:
+            raise StateConflict(
+                f"{tried}: integration {integration_id} belongs to {holder!r} in this stack already, and one "
+                "integration can be in one resource only. Remove one of the two resources from the program; as long as "
+                "the other one says adopt_id, nothing is deactivated by that."
+            )
 
     def _moves(self, olds: Properties, inputs: Properties, *, is_account_explicit: bool) -> Iterator[tuple[str, str]]:
         """Yield why *inputs* may not follow *olds*: a stray setting must not replace a fleet."""
