@@ -72,12 +72,14 @@ class Stack:
         engine_bin: The folder of the CLI.
         name: The stack's name.
         environ: Further variables of each command.
+        has_stack: Whether the stack is made at once, and not by a command of the test.
     """
 
     folder: Path
     engine_bin: Path
     name: str = "dev"
     environ: dict[str, str] = field(default_factory=dict)
+    has_stack: bool = True
     secrets: list[str] = field(default_factory=list)
     _printed: list[bytes] = field(default_factory=list)
 
@@ -87,6 +89,10 @@ class Stack:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "project" / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
         self.program("")
+        if self.has_stack:
+            self._initialise()
+
+    def _initialise(self) -> None:
         # The CLI makes the same stack each time, and takes a second for it.
         initial = _INITIAL.get((self.engine_bin, self.name))
         if initial is None:

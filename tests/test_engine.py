@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, canary
+from conftest import canary
 from harness import Stack, eventually, nobody
 from paragraphs import assert_told
 from pulumi_justt.simulator import SimulatorServer, payload_digest
@@ -588,19 +588,6 @@ class TestShapes:
             sent.append(payload_digest(payload))
         assert [record.payload_digest for record in simulator.records.integrations()] == sent
         assert [record.status for record in simulator.records.integrations()] == ["INACTIVE", "INACTIVE", "PENDING"]
-
-
-class TestReadme:
-    """What users copy."""
-
-    def test_the_program(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """The README's program runs as it stands."""
-        (block,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
-        stack.config(secret={"stripeRestrictedKey": canary("restricted")})
-        stack.program(block)
-        stack.up()
-        assert stack.outputs() == {"status": "PENDING"}
-        assert simulator.records.integrations()[0].payload_digest == payload_digest({"apiKey": stack.secrets[-1]})
 
 
 class TestLookUp:

@@ -531,14 +531,6 @@ def test_a_reviewer_reads_what_changed(stack: Stack, simulator: SimulatorServer)
     assert_golden({name: masked(text, ids) + "\n" for name, text in found.items()})
 
 
-def test_the_readme_shows_a_real_preview() -> None:
-    """The README's excerpt is a part of a golden file, as it stands."""
-    _, _, section = (ROOT / "README.md").read_text().partition("## What a reviewer sees\n")
-    excerpt = section.split("```", 2)[1].partition("\n")[2]
-    assert "[secret] => [secret]\n" in excerpt
-    assert any(excerpt in path.read_text() for path in GOLDEN.iterdir())
-
-
 @pytest.mark.parametrize(
     ("found", "difference"),
     [
