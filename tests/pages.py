@@ -11,16 +11,28 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
 from conftest import canary
-from harness import Stack
+from harness import Stack, nobody
 
-__all__ = ["PORT", "Block", "Command", "Ids", "NotRunnable", "Session", "comparable", "presented", "read"]
+__all__ = [
+    "PORT",
+    "Block",
+    "Command",
+    "Ids",
+    "NotRunnable",
+    "Session",
+    "comparable",
+    "matches",
+    "presented",
+    "read",
+    "without_ids",
+]
 
 PORT = "8790"
 """What pages call the simulator's port; each session has one of its own."""
@@ -28,7 +40,7 @@ UPDATE = "UPDATE_DOCS"
 
 _SECONDS = 180
 _UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
-_SECRET = re.compile(r"\b(?!PULUMI_)[A-Z][A-Z0-9_]*_(?:KEY|SECRET|PASSWORD|PASSPHRASE)\b")
+_SECRETS = re.compile(r"\b(?!PULUMI_)[A-Z][A-Z0-9_]*_(?:KEY|SECRET|PASSWORD|PASSPHRASE)\b")
 _FILE = re.compile(r"# ((?:[\w.-]+/)*[\w-]*\.[\w.]+)")
 _SERVES = re.compile(r"pulumi-justt simulator\b")
 _RUNS_PROGRAM = re.compile(r"\bpulumi (?:-\S+ \S+ )*(?:up|preview|watch)\b|\b(?:python|pytest)\b|--run-program")
@@ -249,6 +261,11 @@ def matches(expected: Sequence[str], actual: Sequence[str]) -> bool:
     return re.fullmatch(pattern, "".join(f"{line}\n" for line in actual)) is not None
 
 
+def _secret() -> str:
+    """Make up a secret, in the form of the keys that one of the examples insists on."""
+    return f"rk_test_{canary('page')}"
+
+
 @dataclass
 class Session:
     """A page, run from its top to its end.
@@ -258,12 +275,14 @@ class Session:
         stack: The project that it is run in.
         elsewhere: Commands that other tests run.
         compares: Whether the words of the CLI are compared: those of a page are of the pinned one.
+        by_hand: Makes an integration outside of the stack, and returns its id.
     """
 
     page: Path
     stack: Stack
     elsewhere: Mapping[str, object]
     compares: bool
+    by_hand: Callable[[], str] | None = None
     ids: Ids = field(default_factory=Ids)
     port: str = "0"
     _server: subprocess.Popen[str] | None = None
@@ -282,16 +301,21 @@ class Session:
         self._tools = str(tools)
         # A request that is refused is a command that fails.
         (self.stack.folder / "user" / ".curlrc").write_text("silent\nshow-error\nfail-with-body\n")
-        named = set(_SECRET.findall("".join(block.text for block in self.blocks)))
-        given = {name: canary(name.lower()) for name in sorted(named)}
+        named = set(_SECRETS.findall("".join(block.text for block in self.blocks)))
+        given = {name: _secret() for name in sorted(named)}
         self.stack.secrets += given.values()
-        self.stack.environ |= {"PULUMI_SKIP_CONFIRMATIONS": "true", "NO_PROXY": "127.0.0.1", **given}
-        self.stack.environ["no_proxy"] = "127.0.0.1"
+        self.stack.environ |= {
+            "PULUMI_SKIP_CONFIRMATIONS": "true",
+            # A page that forgets to say where its simulator is must not reach the vendor.
+            "JUSTT_BASE_URL": nobody(),
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
+            **given,
+        }
 
     def serve(self, base_url: str) -> None:
         """Take the simulator at *base_url* for that of the page."""
         self.port = base_url.rpartition(":")[2].partition("/")[0]
-        self.stack.environ["JUSTT_SIMULATOR"] = base_url.removesuffix("/v1")
+        self.stack.environ |= {"JUSTT_BASE_URL": base_url, "JUSTT_SIMULATOR": base_url.removesuffix("/v1")}
 
     def run(self) -> None:
         """Run all blocks, and fail at the first that does not do what the page shows."""
@@ -378,12 +402,15 @@ class Session:
         )
 
     def _real(self, text: str) -> str:
+        for shown in _UUID.findall(text):
+            if self.by_hand and shown not in self.ids.real:
+                self.ids.real[shown] = self.by_hand()
         return self.ids.to_real(text).replace(f"127.0.0.1:{PORT}", f"127.0.0.1:{self.port}")
 
     def _shell(self, command: str, line: int) -> str:
         """Run a command in the project, with the variables that the commands before it have set."""
         script = '[ -e "$0" ] && . "$0"\ntrap \'export -p > "$0"\' EXIT\nset -a -o pipefail\n' + self._real(command)
-        answer = canary("typed")
+        answer = _secret()
         self.stack.secrets.append(answer)
         output = self.stack.folder / "output"
         with output.open("wb") as file:

@@ -1,8 +1,7 @@
 """The documentation: each page is a session that runs, each screen is what came, and each link leads somewhere.
 
 A page is read from its top to its end, in a project named `shop` with a stack `dev` that points at a simulator of its
-own; `pulumi` and `pulumi-justt` are on PATH. The page of an example starts in a copy of that example instead. What
-stands in a fence is
+own; `pulumi` and `pulumi-justt` are on PATH. What stands in a fence is
 
     python    a program: it replaces `__main__.py` if it begins with an import (comments and a docstring may stand
               before it), and is appended to it otherwise. A program that no `pulumi up` or `preview` of the page runs
@@ -23,17 +22,24 @@ first, put any line below the command.
 
 Commands. What they export or assign, later ones find. Variables whose name ends in _KEY, _SECRET, _PASSWORD or
 _PASSPHRASE hold a secret of the test's, and so does the line that a command may read from its standard input; at the
-end, all that left is searched for them. In pages the simulator's address is http://127.0.0.1:8790, whatever it is in a
-run, and also `$JUSTT_SIMULATOR`; `/v1` below it is Justt's API, and `/_simulator` what docs/simulator.md describes. A
-page that has the command `pulumi-justt simulator ...` starts its own, and sets `justt:baseUrl` and `justt:apiKey`
-itself; a page that has `pulumi stack init` starts without a stack, and sets them itself too. Commands of
-ELSEWHERE are run by other tests.
+end, all that left is searched for them. `curl` fails where it is answered with an error.
+
+The simulator's address is http://127.0.0.1:8790 in pages, whatever it is in a run, and also `$JUSTT_SIMULATOR`; `/v1`
+below it is Justt's API, and `/_simulator` what docs/simulator.md describes. It makes each new integration SUCCESSFUL at
+once, which a stack sees at its next look. An id that a command or a program names and that no screen has shown stands
+for an integration of Stripe that somebody made by hand. A page that has the command `pulumi-justt simulator ...` starts
+its own, and sets `justt:baseUrl` and `justt:apiKey` itself; a page that has `pulumi stack init` starts without a stack,
+and sets `justt:apiKey` itself.
+
+The commands of ELSEWHERE, and the pages of the examples, are run by other tests.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import textwrap
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -43,8 +49,9 @@ import pytest
 import engine
 from conftest import ROOT, canary
 from harness import Stack
-from pages import Session, read
-from pulumi_justt.simulator import SimulatorServer
+from pages import Ids, NotRunnable, Session, comparable, matches, read, without_ids
+from pulumi_justt.simulator import Options, SimulatorServer
+from pulumi_justt.simulator.rules import NewIntegration
 
 PAGES = sorted(
     str(path.relative_to(ROOT))
@@ -59,6 +66,10 @@ ELSEWHERE = {
     "pip install 'pulumi-justt[simulator]'": (".ci/wheel.py", '_run(*pip, "--no-deps", str(wheel))'),
 }
 """Commands that need a machine or an environment of their own, with the file that runs them, and the words that do."""
+
+
+MAKEFILE = (ROOT / "Makefile").read_text()
+BY_HAND = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
 
 
 def blocks_of(page: str) -> str:
@@ -78,15 +89,14 @@ def session(request: pytest.FixtureRequest, tmp_path: Path, engine_bin: Path) ->
     with ExitStack() as open_ones:
         made = Stack(tmp_path, engine_bin, has_stack=False)
         (tmp_path / "project" / "__main__.py").write_text("")
-        if page.startswith("examples/"):
-            shutil.copytree((ROOT / page).parent, tmp_path / "project", dirs_exist_ok=True)
         is_pinned = engine.load(ROOT).version == engine.reported(engine_bin / "pulumi", os.environ)
         running = Session(ROOT / page, made, ELSEWHERE, is_pinned)
         if not is_bare:
             made.run("stack", "init", "dev")
         if not serves:
-            simulator = open_ones.enter_context(SimulatorServer())
+            simulator = open_ones.enter_context(SimulatorServer(Options(successful_after=0)))
             running.serve(simulator.base_url)
+            running.by_hand = lambda: simulator.records.add_integration(BY_HAND, None)
         if not (is_bare or serves):
             made.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": canary("api-key")})
         yield running
@@ -95,6 +105,9 @@ def session(request: pytest.FixtureRequest, tmp_path: Path, engine_bin: Path) ->
         made.assert_no_leak(b"" if serves else repr(simulator.requests).encode())
     if not is_pinned:
         pytest.skip("the page ran, and its screens were not compared: they are of another CLI")
+
+
+RUN = [page for page in PAGES if "```" in (ROOT / page).read_text() and not page.startswith("examples/")]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -110,7 +123,179 @@ def test_all_blocks_are_run(page: str) -> None:
     assert unused == []
 
 
-@pytest.mark.parametrize("session", [page for page in PAGES if "```" in (ROOT / page).read_text()], indirect=True)
+@pytest.mark.parametrize("session", RUN, indirect=True)
 def test_page(session: Session) -> None:
     """Each block of the page does what the page says that it does."""
     session.run()
+
+
+def test_examples_are_run() -> None:
+    """The commands of an example's page are run by a test of its name, which reads them there."""
+    names = [Path(page).parent.name for page in PAGES if page.startswith("examples/")]
+    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("test_examples.py"))
+    assert [name for name in names if f"def test_{name}" not in tests] == []
+
+
+@pytest.mark.parametrize("command", ELSEWHERE)
+def test_what_is_run_elsewhere(command: str) -> None:
+    """Each command that no page runs is run by another test, and stands in a page."""
+    file, words = ELSEWHERE[command]
+    assert words in (ROOT / file).read_text()
+    assert any(f"$ {command}" in (ROOT / page).read_text() for page in PAGES)
+    program, _, target = command.partition(" ")
+    assert program != "make" or re.search(rf"^[\w ]*\b{target}\b.*:.*\n\t@\$\(RUN\)", MAKEFILE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("```sh\nmake up\n```\n", "line 1: a sh block is not run"),
+        ("```\nmake up\n```\n", "line 1: a nameless block is not run"),
+        ("- like so\n\n  ```json\n  {}\n  ```\n", "line 3: a json block is not run"),
+        ("~~~text\nx\n~~~\n", "line 1: a text block is not run"),
+        ("```yaml\nkey: 1\n```\n", "line 1: the first line of a yaml block names its file"),
+        ("```console\nmake up\n```\n", "line 1: a console block starts with a command"),
+        ("````python\nimport x\n```\n", "the last block has no end"),
+    ],
+)
+def test_what_nobody_runs_is_refused(text: str, reason: str) -> None:
+    """A block that would not be run fails the tests, however it is fenced."""
+    with pytest.raises(NotRunnable) as raised:
+        read(text)
+    assert reason in str(raised.value)
+
+
+def test_blocks_are_read() -> None:
+    """Programs, parts, files, commands and screens are told apart, and an indented block loses its indentation."""
+    page = """
+        # A page
+
+        ```python
+        # Why.
+        import pulumi
+        ```
+
+        ```python
+        pulumi.export("a", 1)
+        ```
+
+        - In a list:
+
+          ```yaml
+          # data/merchants.yaml
+          - a
+          ```
+
+        ```console
+        $ pulumi up \\
+            --diff
+
+        $ pulumi stack output
+        a  1
+
+        b  2
+
+        ```
+    """
+    whole, part, file, console = read(textwrap.dedent(page))
+    assert (whole.is_whole, whole.file) == (True, None)
+    assert (part.is_whole, part.file) == (False, None)
+    assert (file.text, file.file) == ("# data/merchants.yaml\n- a\n", "data/merchants.yaml")
+    assert [(command.text, command.screen) for command in console.commands()] == [
+        ("pulumi up \\\n    --diff", []),
+        ("pulumi stack output", ["a  1", "", "b  2"]),
+    ]
+
+
+PRINTED = """\
+Updating (dev):
+
+ +  pulumi:pulumi:Stack shop-dev creating (0s)
+ +  pulumi-python:dynamic/justt:PaymentIntegration two created (0.31s)
+@ updating....
+ +  pulumi-python:dynamic/justt:PaymentIntegration one **creating failed**
+    pulumi:pulumi:Stack shop-dev
+ +  pulumi:pulumi:Stack shop-dev created (0.52s)
+Outputs:
+    id: "0c1f0f4e-6a0e-4f0d-9b8f-1f0a5b6c7d8e"
+
+Duration: 2s
+"""
+
+
+@pytest.mark.parametrize(
+    ("screen", "is_same"),
+    [
+        (PRINTED, True),
+        (PRINTED.replace("0.31s", "1.1s").replace("2s", "9s").replace("0c1f0f4e", "11111111"), True),
+        (re.sub(r"(.*) two (.*)\n(@.*)\n(.*) one (.*)\n", r"\4 one \5\n\1 two \2\n", PRINTED), True),
+        ("Updating (dev):\n...\nOutputs:\n...\n", True),
+        ("...\nDuration: 1s\n", True),
+        ("Updating (dev):\n", False),
+        ("...\nOutputs:\n", False),
+        (PRINTED.replace("**creating failed**", "created (1s)"), False),
+        (PRINTED.replace("id:", "name:"), False),
+        (PRINTED.replace('"0c', '"x0c'), False),
+        (PRINTED + "more\n", False),
+    ],
+)
+def test_screens_are_compared(screen: str, is_same: bool) -> None:
+    """What differs from run to run makes no difference, and everything else does."""
+    shown, real = comparable(screen.splitlines()), comparable(PRINTED.splitlines())
+    assert matches([*map(without_ids, shown)], [*map(without_ids, real)]) == is_same
+
+
+def test_an_id_stands_for_one_integration() -> None:
+    """What a screen shows once means the same ever after, and two ids are never one."""
+    ids, (a, b, here, there) = Ids(), [f"{digit * 8}-0000-4000-8000-000000000000" for digit in "abcd"]
+    assert ids.learn([f"id: {a}", "other"], ["more", f"id: {here}"])
+    assert ids.to_real(f"adopt {a}, not {b}") == f"adopt {here}, not {b}"
+    assert ids.to_page(f"{here} {there}") == f"{a} {there}"
+    assert ids.learn([f"id: {b}", f"id: {a}"], [f"id: {here}", f"id: {there}"])
+    assert not ids.learn([f"id: {a}"], [f"id: {there}"])
+    assert not Ids({a: here}).learn([f"id: {b}"], [f"id: {here}"])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links(page: str) -> None:
+    """Each link within the repository leads to a file that is there, and to a heading that it has."""
+    text = _without_blocks((ROOT / page).read_text())
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?://", link):
+            continue
+        name, _, anchor = link.partition("#")
+        path = ((ROOT / page).parent / name).resolve() if name else ROOT / page
+        if not path.is_relative_to(ROOT) or not path.exists() or (anchor and anchor not in _anchors(path)):
+            broken.append(link)
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_named_tests_exist(page: str) -> None:
+    """A test that a page names beside a link to its file is in that file."""
+    text = (ROOT / page).read_text()
+    missing = [
+        name
+        for names, file in re.findall(r"\[((?:`\w+`(?:, )?)+)\]\(([^)]*test_\w+\.py)\)", text)
+        for name in re.findall(r"`(\w+)`", names)
+        if not re.search(rf"(def|class) {name}\b", ((ROOT / page).parent / file).read_text())
+    ]
+    assert missing == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    """Each page of docs/ is one link away from docs/README.md."""
+    index = (ROOT / "docs" / "README.md").read_text()
+    pages = [path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob("*.md")]
+    assert [str(page) for page in pages if page != Path("README.md") and f"]({page})" not in index] == []
+
+
+def _without_blocks(text: str) -> str:
+    return re.sub(r"^( *)```.*?^\1```$", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def _anchors(path: Path) -> set[str]:
+    """Return what GitHub makes of the headings."""
+    headings = re.findall(r"^#+ (.*)$", _without_blocks(path.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.replace("`", "")).lower().replace(" ", "-") for heading in headings}
