@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 SOURCES := $(shell find provider/pulumi_justt -type f -not -name '*.pyc')
 
-.PHONY: up preview refresh destroy stop env test faults errors lint bench audit dist lock clean help
+.PHONY: up preview refresh destroy stop env test faults errors docs lint bench audit dist lock clean help
 
 help: ## show the targets
 	@sed -n 's/^\([a-z][a-z ]*\):.*## /\1: /p' Makefile
@@ -25,6 +25,9 @@ faults: $(VENV)/.dev ## print what each fault leaves behind, here and with a pla
 
 errors: $(VENV)/.dev ## write docs/errors.md, the table of all errors, from the source
 	@PYTHONPATH=tests:provider $(RUN) tests/error_table.py > docs/errors.md.new && mv docs/errors.md.new docs/errors.md
+
+docs: errors ## write all pages that are made from the source: docs/errors.md and docs/reference
+	@PYTHONPATH=tests:provider $(RUN) tests/reference.py
 
 lint: $(VENV)/.dev ## check style, formatting and types
 	$(RUN) -m ruff check

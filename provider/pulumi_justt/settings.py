@@ -1,18 +1,25 @@
 """The configuration: which keys there are, where each is looked up, and which combinations are refused.
 
     key                        variable                     meaning
-    justt:apiKey               JUSTT_API_KEY                bearer key; previews need none
-    justt:environment          JUSTT_ENVIRONMENT            production (default) or sandbox
-    justt:baseUrl              JUSTT_BASE_URL               reach that environment by another URL
-    justt:referenceAccountId   none, on purpose             default account of resources that name none
-    justt:requestsPerMinute    JUSTT_REQUESTS_PER_MINUTE    share of the vendor's quota, default 950 of 1,000
-    justt:timeoutSeconds       JUSTT_TIMEOUT_SECONDS        one request, default 30
-    justt:onAmbiguousCreate    JUSTT_ON_AMBIGUOUS_CREATE    refuse (default) or adopt, where a create's answer was lost
+    justt:apiKey               JUSTT_API_KEY                The bearer key, always with `--secret`; previews need none.
+    justt:environment          JUSTT_ENVIRONMENT            `production` (default) or `sandbox`; one stack for each.
+    justt:baseUrl              JUSTT_BASE_URL               Another address of that environment: https, or any on this
+                                                            machine, which makes it a simulator.
+    justt:referenceAccountId   none, on purpose             The account of resources that name none.
+    justt:requestsPerMinute    JUSTT_REQUESTS_PER_MINUTE    This stack's share of Justt's 1,000 requests a minute;
+                                                            default 950.
+    justt:timeoutSeconds       JUSTT_TIMEOUT_SECONDS        For one request; default 30.
+    justt:onAmbiguousCreate    JUSTT_ON_AMBIGUOUS_CREATE    `refuse` (default) or `adopt`, where the answer to a create
+                                                            was lost.
 
 The variable serves where the configuration has no value. Three variables have no key, because they are meant for one
-command: JUSTT_API_KEY_OVERRIDE wins over every other key, JUSTT_ON_MISSING=gone lets that command take a 404 as proof
-that an integration is gone, and JUSTT_DEBUG=1 shows tracebacks and one line for each request. The engine hands over all
-values as text.
+command:
+
+    JUSTT_API_KEY_OVERRIDE     Wins over every other key: after a rotation, `refresh` and `destroy` use the old one.
+    JUSTT_ON_MISSING           `gone` lets that command take a 404 as proof that an integration is gone.
+    JUSTT_DEBUG                `1` shows frames of an error without values, and one line for each request.
+
+The engine hands over all values as text. tests/reference.py makes a page of the two tables.
 """
 
 from __future__ import annotations
