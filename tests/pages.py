@@ -22,6 +22,7 @@ from harness import Stack, nobody
 
 __all__ = [
     "PORT",
+    "SERVES",
     "Block",
     "Command",
     "Ids",
@@ -36,13 +37,14 @@ __all__ = [
 
 PORT = "8790"
 """What pages call the simulator's port; each session has one of its own."""
+SERVES = f"pulumi-justt simulator --port {PORT}"
+"""How the command starts by which a page starts a simulator of its own."""
 UPDATE = "UPDATE_DOCS"
 
 _SECONDS = 180
 _UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _SECRETS = re.compile(r"\b(?!PULUMI_)[A-Z][A-Z0-9_]*_(?:KEY|SECRET|PASSWORD|PASSPHRASE)\b")
 _FILE = re.compile(r"# ((?:[\w.-]+/)*[\w-]*\.[\w.]+)")
-_SERVES = re.compile(r"pulumi-justt simulator\b")
 _RUNS_PROGRAM = re.compile(r"\bpulumi (?:-\S+ \S+ )*(?:up|preview|watch)\b|\b(?:python|pytest)\b|--run-program")
 _ANY = "..."
 _PROGRAM = "__main__.py"
@@ -216,7 +218,7 @@ _MASKS = (
 
 
 def presented(text: str) -> list[str]:
-    """Return output as a page shows it: without progress that a terminal overwrites, and the last row of a resource."""
+    """Return output as a page shows it: without progress that a terminal overwrites, and a row of a resource once."""
     lines = [line.rstrip() for line in text.splitlines() if not line.startswith("@ ")]
     kept: list[str] = []
     rows: dict[str, str] = {}
@@ -224,7 +226,7 @@ def presented(text: str) -> list[str]:
         row = _ROW.fullmatch(line)
         if row:
             if row["status"].strip() and not _UNDER_WAY.match(row["status"]):
-                rows[row["resource"]] = line
+                rows[row["op"] + row["resource"]] = line
             continue
         kept += rows.values()
         rows = {}
@@ -306,8 +308,9 @@ class Session:
         self.stack.secrets += given.values()
         self.stack.environ |= {
             "PULUMI_SKIP_CONFIRMATIONS": "true",
-            # A page that forgets to say where its simulator is must not reach the vendor.
-            "JUSTT_BASE_URL": nobody(),
+            "COLUMNS": "80",
+            # A page that does not say where its simulator is must not reach the vendor.
+            "HTTPS_PROXY": nobody(),
             **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
             **given,
         }
@@ -315,7 +318,7 @@ class Session:
     def serve(self, base_url: str) -> None:
         """Take the simulator at *base_url* for that of the page."""
         self.port = base_url.rpartition(":")[2].partition("/")[0]
-        self.stack.environ |= {"JUSTT_BASE_URL": base_url, "JUSTT_SIMULATOR": base_url.removesuffix("/v1")}
+        self.stack.environ["JUSTT_SIMULATOR"] = base_url.removesuffix("/v1")
 
     def run(self) -> None:
         """Run all blocks, and fail at the first that does not do what the page shows."""
@@ -366,7 +369,7 @@ class Session:
             return
         if _RUNS_PROGRAM.search(command.text):
             self._pending = None
-        served = _SERVES.match(command.text)
+        served = command.text.startswith(SERVES)
         printed = self._started(command.text) if served else self._shell(command.text, command.line)
         printed = printed.replace(f"127.0.0.1:{self.port}", f"127.0.0.1:{PORT}")
         printed = printed.replace(str(self.project), "/home/you/shop").replace(str(self.stack.folder), "/home/you")

@@ -27,9 +27,9 @@ end, all that left is searched for them. `curl` fails where it is answered with 
 The simulator's address is http://127.0.0.1:8790 in pages, whatever it is in a run, and also `$JUSTT_SIMULATOR`; `/v1`
 below it is Justt's API, and `/_simulator` what docs/simulator.md describes. It makes each new integration SUCCESSFUL at
 once, which a stack sees at its next look. An id that a command or a program names and that no screen has shown stands
-for an integration of Stripe that somebody made by hand. A page that has the command `pulumi-justt simulator ...` starts
-its own, and sets `justt:baseUrl` and `justt:apiKey` itself; a page that has `pulumi stack init` starts without a stack,
-and sets `justt:apiKey` itself.
+for an integration of Stripe that somebody made by hand. A page that has `pulumi-justt simulator --port 8790` starts its
+own, and sets `justt:baseUrl` and `justt:apiKey` itself; a page that has `pulumi stack init` starts without a stack, and
+sets `justt:apiKey` itself. Beyond this machine nothing is reached.
 
 The commands of ELSEWHERE, and the pages of the examples, are run by other tests.
 """
@@ -48,8 +48,9 @@ import pytest
 
 import engine
 from conftest import ROOT, canary
+from fault_table import SCENARIOS
 from harness import Stack
-from pages import Ids, NotRunnable, Session, comparable, matches, read, without_ids
+from pages import SERVES, Ids, NotRunnable, Session, comparable, matches, read, without_ids
 from pulumi_justt.simulator import Options, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
 
@@ -83,7 +84,7 @@ def session(request: pytest.FixtureRequest, tmp_path: Path, engine_bin: Path) ->
     page: str = request.param
     text = blocks_of(page)
     is_bare = "$ pulumi stack init" in text
-    serves = "$ pulumi-justt simulator" in text
+    serves = f"$ {SERVES}" in text
     if "curl " in text and not shutil.which("curl"):
         pytest.skip("the page needs curl")
     with ExitStack() as open_ones:
@@ -97,7 +98,9 @@ def session(request: pytest.FixtureRequest, tmp_path: Path, engine_bin: Path) ->
             simulator = open_ones.enter_context(SimulatorServer(Options(successful_after=0)))
             running.serve(simulator.base_url)
             running.by_hand = lambda: simulator.records.add_integration(BY_HAND, None)
-        if not (is_bare or serves):
+        if is_bare and not serves:
+            made.environ["JUSTT_BASE_URL"] = simulator.base_url
+        elif not serves:
             made.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": canary("api-key")})
         yield running
         running.close()
@@ -149,10 +152,10 @@ def test_what_is_run_elsewhere(command: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("```sh\nmake up\n```\n", "line 1: a sh block is not run"),
-        ("```\nmake up\n```\n", "line 1: a nameless block is not run"),
-        ("- like so\n\n  ```json\n  {}\n  ```\n", "line 3: a json block is not run"),
-        ("~~~text\nx\n~~~\n", "line 1: a text block is not run"),
+        ("```sh\nmake up\n```\n", "line 1: a block of sh is not run"),
+        ("```\nmake up\n```\n", "line 1: a block of no language is not run"),
+        ("- like so\n\n  ```json\n  {}\n  ```\n", "line 3: a block of json is not run"),
+        ("~~~text\nx\n~~~\n", "line 1: a block of text is not run"),
         ("```yaml\nkey: 1\n```\n", "line 1: the first line of a yaml block names its file"),
         ("```console\nmake up\n```\n", "line 1: a console block starts with a command"),
         ("````python\nimport x\n```\n", "the last block has no end"),
@@ -282,6 +285,16 @@ def test_named_tests_exist(page: str) -> None:
         if not re.search(rf"(def|class) {name}\b", ((ROOT / page).parent / file).read_text())
     ]
     assert missing == []
+
+
+def test_the_fault_table_is_whole() -> None:
+    """The table of failures has the rows of each scenario in their order, as `make faults` prints them."""
+    page = (ROOT / "docs" / "explanation" / "failures.md").read_text()
+    table = page.partition("<!-- make faults -->\n")[2].partition("<!-- end -->")[0]
+    rows = re.findall(r"^\| (.+?) \| (ours|plain)", table, re.MULTILINE)
+    assert list(dict.fromkeys(name for name, _ in rows)) == [scenario.name for scenario in SCENARIOS]
+    assert {name for name, whose in rows if whose == "plain"} == {scenario.name for scenario in SCENARIOS}
+    assert f"in {len(SCENARIOS)} ways" in page
 
 
 def test_every_page_is_in_the_index() -> None:
