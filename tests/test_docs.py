@@ -88,12 +88,10 @@ def session(request: pytest.FixtureRequest, tmp_path: Path, engine_bin: Path) ->
     if "curl " in text and not shutil.which("curl"):
         pytest.skip("the page needs curl")
     with ExitStack() as open_ones:
-        made = Stack(tmp_path, engine_bin, has_stack=False)
+        made = Stack(tmp_path, engine_bin, has_stack=not is_bare)
         (tmp_path / "project" / "__main__.py").write_text("")
         is_pinned = engine.load(ROOT).version == engine.reported(engine_bin / "pulumi", os.environ)
         running = Session(ROOT / page, made, ELSEWHERE, is_pinned)
-        if not is_bare:
-            made.run("stack", "init", "dev")
         if not serves:
             simulator = open_ones.enter_context(SimulatorServer(Options(successful_after=0)))
             running.serve(simulator.base_url)
