@@ -100,6 +100,8 @@ def session(request: pytest.FixtureRequest, tmp_path: Path, engine_bin: Path) ->
             made.environ["JUSTT_BASE_URL"] = simulator.base_url
         elif not serves:
             made.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": canary("api-key")})
+        if not is_bare:
+            made.run("stack", "select", "dev")
         yield running
         running.close()
         made.end_processes()
