@@ -40,7 +40,7 @@ import os
 import re
 import shutil
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -246,6 +246,71 @@ def test_screens_are_compared(screen: str, is_same: bool) -> None:
     """What differs from run to run makes no difference, and everything else does."""
     shown, real = comparable(screen.splitlines()), comparable(PRINTED.splitlines())
     assert matches([*map(without_ids, shown)], [*map(without_ids, real)]) == is_same
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Callable[..., Session]:
+    """Give a function that makes a session of a page which needs no engine."""
+
+    def made(*lines: str) -> Session:
+        page = tmp_path / "page.md"
+        page.write_text("\n".join(["```console", *lines, "```", ""]))
+        return Session(page, Stack(tmp_path / "stack", tmp_path, has_stack=False), {"make up": None}, compares=False)
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        (["$ true", "$ exit 3"], "`exit 3` ended with 3"),
+        (["$ echo one | false | cat"], "ended with 1"),
+        (["$ echo one", "two"], "-two\n+one"),
+        (["$ make up", "made"], "it has no screen"),
+    ],
+)
+def test_a_page_that_says_what_is_not_so_fails(shell: Callable[..., Session], lines: list[str], reason: str) -> None:
+    """A command that fails, and a screen that is another one, fail with the page, the line and what came."""
+    with pytest.raises(AssertionError) as raised:
+        shell(*lines).run()
+    assert reason in str(raised.value)
+    assert str(raised.value).startswith("page.md:")
+
+
+def test_a_page_that_shows_a_secret_fails(shell: Callable[..., Session]) -> None:
+    """Secrets that a page was given are not to be seen in what it prints, also not those that were typed."""
+    for command in ('echo "$STRIPE_KEY"', "cat"):
+        leaky = shell(f"$ {command}")
+        leaky.run()
+        with pytest.raises(AssertionError):
+            leaky.stack.assert_no_leak()
+        shutil.rmtree(leaky.stack.folder)
+
+
+def test_screens_are_rewritten(shell: Callable[..., Session], monkeypatch: pytest.MonkeyPatch) -> None:
+    """UPDATE_DOCS writes what came, leaves alone what is right, and keeps the ids that the page has."""
+    shown, ours = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "ab")
+    before = [
+        "$ make up # elsewhere",
+        f"$ ID={ours}",
+        "$ echo $ID; sleep 0",
+        shown,
+        "$ echo took 3s at 127.0.0.1:8790; echo",
+        "...",
+        "",
+        f"$ echo {shown}; echo more",
+        "x",
+        "y",
+        "z",
+    ]
+    monkeypatch.setenv("UPDATE_DOCS", "1")
+    session = shell(*before)
+    session.run()
+    written = session.page.read_text().splitlines()[1:-1]
+    assert written == [*before[:-3], shown, "more"]
+    monkeypatch.delenv("UPDATE_DOCS")
+    shutil.rmtree(session.stack.folder)
+    shell(*written).run()
 
 
 def test_an_id_stands_for_one_integration() -> None:
