@@ -199,6 +199,11 @@ class Stack:
             "destroy", "--yes", "--skip-preview", *arguments, "--stack", self.name, fails=fails, **variables
         )
 
+    @property
+    def printed(self) -> str:
+        """What all commands so far have printed."""
+        return b"".join(self._printed).decode()
+
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs, secrets not shown."""
         found: dict[str, Any] = json.loads(self.run("stack", "output", "--json", "--stack", self.name).stdout)

@@ -24,6 +24,7 @@ NAMES = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
 _CONFIG_SET = re.compile(
     r"^\$ pulumi config set (?P<secret>--secret )?(?:--path )?(?P<key>\S+)(?: (?P<value>\S+))?$", re.MULTILINE
 )
+_SCREEN = re.compile(r"^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _EXPORT = re.compile(r"^\$ export (\w+)=", re.MULTILINE)
 
 Copy = Callable[..., "Example"]
@@ -33,26 +34,26 @@ class Example:
     """A copy of an example, with the configuration that its README tells to set.
 
     Attributes:
+        readme: The text of its README.
         stack: The stack that was made of it.
         values: The made-up secret of each key, and of each variable.
     """
 
     def __init__(self, name: str, stack: Stack) -> None:
-        self.name = name
+        self.readme = (EXAMPLES / name / "README.md").read_text()
         self.stack = stack
         self.values: dict[str, str] = {}
 
     def configure(self) -> None:
         """Set what the README says: secrets to made-up values, and the rest as it is there."""
-        text = (EXAMPLES / self.name / "README.md").read_text()
         plain = {}
-        for each in _CONFIG_SET.finditer(text):
+        for each in _CONFIG_SET.finditer(self.readme):
             if each["secret"]:
                 self.values[each["key"]] = f"rk_test_{canary('example')}"
             else:
                 plain[each["key"]] = each["value"]
         self.stack.config(plain, self.values, "--path")
-        for variable in _EXPORT.findall(text):
+        for variable in _EXPORT.findall(self.readme):
             self.values[variable] = self.stack.environ[variable] = canary("variable")
             self.stack.secrets.append(self.values[variable])
 
@@ -68,6 +69,11 @@ class Example:
         assert text.count(old) == 1
         path.write_text(text.replace(old, new))
 
+    def up(self, **variables: str) -> None:
+        """`pulumi up`, in its usual display."""
+        arguments = ("up", "--yes", "--skip-preview", "--stack", self.stack.name)
+        self.stack.run(*arguments, fails=False, **variables)
+
     def steps(self, **variables: str) -> dict[str, dict[str, Any]]:
         """Preview, and give the step of each resource by its name."""
         shown = json.loads(
@@ -75,23 +81,37 @@ class Example:
         )
         return {step["urn"].rpartition("::")[2]: step for step in shown["steps"]}
 
+    def assert_seen(self) -> None:
+        """Assert that what the README shows was printed; a line of dots stands for any lines."""
+        printed = _normalised(self.stack.printed)
+        for screen in _SCREEN.findall(self.readme):
+            for part in screen.split("...\n"):
+                assert _normalised(part) in printed
+
+
+def _normalised(text: str) -> str:
+    """Give *text* without what differs from one run to the next, and without line breaks."""
+    text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>", text)
+    return " ".join(re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "<date>", text).split())
+
 
 @pytest.fixture
 def copied(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Iterator[Copy]:
-    """Give a function that copies an example; at the end, nothing secret may have left the copy."""
-    made = []
+    """Give a function that copies an example; at the end, its README's screens were seen, and no secret left it."""
+    made: list[Example] = []
 
     def copy(name: str, stack: str = "dev") -> Example:
         example = Example(name, Stack(tmp_path, engine_bin, stack, source=EXAMPLES / name))
         example.stack.environ["JUSTT_BASE_URL"] = simulator.base_url
         example.configure()
-        made.append(example.stack)
+        made.append(example)
         return example
 
     yield copy
-    for stack in made:
-        stack.end_processes()
-        stack.assert_no_leak(repr(simulator.requests).encode())
+    for example in made:
+        example.stack.end_processes()
+        example.stack.assert_no_leak(repr(simulator.requests).encode())
+        example.assert_seen()
 
 
 def sent(simulator: SimulatorServer) -> list[str]:
@@ -131,7 +151,7 @@ def test_quickstart(copied: Copy, simulator: SimulatorServer) -> None:
     steps = example.steps()
     assert [steps[name]["op"] for name in ("stripe-eu", "adyen-eu", "braintree-us")] == ["create"] * 3
     assert simulator.requests == []
-    example.stack.up()
+    example.up()
     assert sent(simulator) == ["POST"] * 3
     value = example.values
     assert {record.source: record.payload_digest for record in simulator.records.integrations()} == {
@@ -161,12 +181,12 @@ def test_stripe(copied: Copy, simulator: SimulatorServer) -> None:
     example.rotate("stripeRestrictedKey")
     assert example.steps()["stripe"]["op"] == "create"
     assert simulator.requests == []
-    example.stack.up()
+    example.up()
     (record,) = simulator.records.integrations()
     assert record.payload_digest == payload_digest({"apiKey": example.values["stripeRestrictedKey"]})
 
     example.rotate("stripeRestrictedKey")
-    assert list(example.steps()["stripe"]["detailedDiff"]) == ["secretPayload.apiKey"]
+    example.stack.preview()
 
 
 class TestFleet:
@@ -177,7 +197,7 @@ class TestFleet:
         example = copied("fleet")
         stack = example.stack
         assert {step["op"] for step in example.steps(HARBOUR_CAFE_BRAINTREE_SECRET="").values()} == {"create"}
-        stack.up()
+        example.up()
         value = example.values
         assert {
             record.external_identifier: (record.account, record.merchant_account_codes, record.payload_digest)
@@ -212,7 +232,7 @@ class TestFleet:
         more = "- {merchant: alpine-skis, account: acc_1003, psps: [{source: stripe, variables: {api_key: ALPINE}}]}\n"
         merchants.write_text(more + first)
         stack.secrets.append(canary("alpine"))
-        stack.up(ALPINE=stack.secrets[-1])
+        example.up(ALPINE=stack.secrets[-1])
         assert sent(simulator) == ["POST"]
         after = ids(stack)
         assert after == {**before, "alpine-skis-stripe": after["alpine-skis-stripe"]}
@@ -225,14 +245,13 @@ class TestFleet:
             "harbour-cafe-braintree": "replace",
         }
         merchants.write_text(first)
-        stack.up()
+        example.up()
         assert sent(simulator) == ["DELETE"]
         assert ids(stack) == before
 
-        merchants.write_text(first + first)
-        text = stack.preview(fails=True).text
-        assert "entry 3 (nordic-shoes): 'nordic-shoes-stripe' is there already, from entry 1 (nordic-shoes)" in text
-        assert "Traceback" not in text
+        example.edit("merchants.yaml", "source: braintree", "source: braintre")
+        example.edit("merchants.yaml", "account: acc_1001", "acount: acc_1001")
+        assert "Traceback" not in stack.preview(fails=True).text
         assert simulator.requests == []
 
     @pytest.mark.parametrize(
@@ -315,7 +334,7 @@ def test_environments(copied: Copy, simulator: SimulatorServer) -> None:
 
     # An address on this machine is a simulator, beside which no other environment may be set.
     stack.run("config", "rm", "justt:environment", "--stack", "production")
-    stack.up()
+    example.up()
     (record,) = simulator.records.integrations()
     assert (record.external_identifier, record.merchant_account_codes) == ("shop-production", ("acct_eu", "acct_us"))
     assert record.payload_digest == payload_digest({"apiKey": example.values["stripeRestrictedKey"]})
@@ -331,15 +350,15 @@ def test_adopt(copied: Copy, simulator: SimulatorServer) -> None:
     stack.config({"adoptId": theirs})
     assert example.steps()["stripe"]["op"] == "create"
     assert simulator.requests == []
-    stack.up()
+    example.up()
     assert ids(stack) == {"stripe": theirs}
     assert "so it is released and stays as it is at Justt" in stack.destroy().text
-    stack.up()
+    example.up()
     assert sent(simulator) == []
 
     stack.run("config", "rm", "adoptId", "--stack", stack.name)
     assert example.steps()["stripe"]["op"] == "update"
-    stack.up()
+    example.up()
     assert simulator.requests == []
     stack.destroy()
     assert sent(simulator) == ["DELETE"]
@@ -351,7 +370,7 @@ def test_component(copied: Copy, simulator: SimulatorServer) -> None:
     example = copied("component", "production")
     stack = example.stack
     assert example.steps()["shoes"]["op"] == "create"
-    stack.up()
+    example.up()
     assert sorted((each.external_identifier, each.integration_name) for each in simulator.records.integrations()) == [
         ("acme-cafe-adyen-us-production", "Acme Cafe, adyen, US (production)"),
         ("acme-shoes-stripe-eu-production", "Acme Shoes, stripe, EU (production)"),
@@ -366,6 +385,6 @@ def test_component(copied: Copy, simulator: SimulatorServer) -> None:
     example.rotate("shoesStripeKey")
     assert "is currently marked for protection" in stack.preview(fails=True).text
     example.edit("__main__.py", 'brand="shoes",', 'brand="shoes",\n        protect=False,')
-    stack.up()
+    example.up()
     assert stops_in_days(simulator) == 7
     assert sent(simulator) == ["POST", "DELETE"]
