@@ -24,8 +24,9 @@ NAMES = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
 _CONFIG_SET = re.compile(
     r"^\$ pulumi config set (?P<secret>--secret )?(?:--path )?(?P<key>\S+)(?: (?P<value>\S+))?$", re.MULTILINE
 )
+_OTHER_COMMANDS = re.compile(r"pip install -r requirements\.txt|pulumi (stack init \w+|config rm \w+|up)")
 _SCREEN = re.compile(r"^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_EXPORT = re.compile(r"^\$ export (\w+)=", re.MULTILINE)
+_VARIABLE = re.compile(r"^\$ read -rs (\w+) ", re.MULTILINE)
 
 Copy = Callable[..., "Example"]
 
@@ -44,16 +45,16 @@ class Example:
         self.stack = stack
         self.values: dict[str, str] = {}
 
-    def configure(self) -> None:
-        """Set what the README says: secrets to made-up values, and the rest as it is there."""
+    def configure(self, **given: str) -> None:
+        """Set what the README says: secrets to made-up values, and the rest as it is *given*, or as it is there."""
         plain = {}
         for each in _CONFIG_SET.finditer(self.readme):
             if each["secret"]:
                 self.values[each["key"]] = f"rk_test_{canary('example')}"
             else:
-                plain[each["key"]] = each["value"]
+                plain[each["key"]] = given.get(each["key"], each["value"])
         self.stack.config(plain, self.values, "--path")
-        for variable in _EXPORT.findall(self.readme):
+        for variable in _VARIABLE.findall(self.readme):
             self.values[variable] = self.stack.environ[variable] = canary("variable")
             self.stack.secrets.append(self.values[variable])
 
@@ -75,11 +76,14 @@ class Example:
         self.stack.run(*arguments, fails=False, **variables)
 
     def steps(self, **variables: str) -> dict[str, dict[str, Any]]:
-        """Preview, and give the step of each resource by its name."""
-        shown = json.loads(
-            self.stack.run("preview", "--json", "--stack", self.stack.name, fails=False, **variables).stdout
-        )
-        return {step["urn"].rpartition("::")[2]: step for step in shown["steps"]}
+        """Preview, and give the step of each integration, and of each wait for one, by its name."""
+        arguments = ("preview", "--json", "--stack", self.stack.name)
+        shown = self.stack.run(*arguments, fails=False, **variables).stdout
+        return {
+            step["urn"].rpartition("::")[2]: step
+            for step in json.loads(shown)["steps"]
+            if "pulumi-python:dynamic/justt:" in step["urn"]
+        }
 
     def assert_seen(self) -> None:
         """Assert that what the README shows was printed; a line of dots stands for any lines."""
@@ -97,13 +101,13 @@ def _normalised(text: str) -> str:
 
 @pytest.fixture
 def copied(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Iterator[Copy]:
-    """Give a function that copies an example; at the end, its README's screens were seen, and no secret left it."""
+    """Give a function that copies an example; at the end, nothing secret may have left the copy."""
     made: list[Example] = []
 
-    def copy(name: str, stack: str = "dev") -> Example:
+    def copy(name: str, stack: str = "dev", **given: str) -> Example:
         example = Example(name, Stack(tmp_path, engine_bin, stack, source=EXAMPLES / name))
         example.stack.environ["JUSTT_BASE_URL"] = simulator.base_url
-        example.configure()
+        example.configure(**given)
         made.append(example)
         return example
 
@@ -111,7 +115,6 @@ def copied(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Iter
     for example in made:
         example.stack.end_processes()
         example.stack.assert_no_leak(repr(simulator.requests).encode())
-        example.assert_seen()
 
 
 def sent(simulator: SimulatorServer) -> list[str]:
@@ -133,7 +136,7 @@ def ids(stack: Stack) -> dict[str, str]:
 
 
 def test_the_index_names_all() -> None:
-    """The index has one line for each example, and each is a project that can be copied."""
+    """The index has one line for each example, and each is a project to copy, with a README of one screen."""
     index = (EXAMPLES / "README.md").read_text()
     assert sorted(re.findall(r"^\| \[(\w+)\]\((\w+)\) \|", index, re.MULTILINE)) == [(name, name) for name in NAMES]
     for name in NAMES:
@@ -141,8 +144,12 @@ def test_the_index_names_all() -> None:
         assert f"name: justt-{name}\n" in (folder / "Pulumi.yaml").read_text()
         assert "runtime: python\n" in (folder / "Pulumi.yaml").read_text()
         assert "pulumi-justt" in (folder / "requirements.txt").read_text().splitlines()
-        assert (folder / "README.md").read_text().startswith(f"# {name}: ")
-        assert len((folder / "README.md").read_text().splitlines()) <= 40
+        lines = (folder / "README.md").read_text().splitlines()
+        assert lines[0].startswith(f"# {name}: ")
+        assert len(lines) <= 40
+        commands = [line for line in lines if line.startswith("$ ")]
+        known = (_CONFIG_SET.match, _VARIABLE.match, lambda line: _OTHER_COMMANDS.fullmatch(line[2:]))
+        assert [line for line in commands if not any(knows(line) for knows in known)] == []
 
 
 def test_quickstart(copied: Copy, simulator: SimulatorServer) -> None:
@@ -167,6 +174,7 @@ def test_quickstart(copied: Copy, simulator: SimulatorServer) -> None:
     }
     assert "4 unchanged" in example.stack.up("--expect-no-changes").text
     assert simulator.requests == []
+    example.assert_seen()
 
 
 def test_stripe(copied: Copy, simulator: SimulatorServer) -> None:
@@ -187,6 +195,7 @@ def test_stripe(copied: Copy, simulator: SimulatorServer) -> None:
 
     example.rotate("stripeRestrictedKey")
     example.stack.preview()
+    example.assert_seen()
 
 
 class TestFleet:
@@ -253,6 +262,7 @@ class TestFleet:
         example.edit("merchants.yaml", "account: acc_1001", "acount: acc_1001")
         assert "Traceback" not in stack.preview(fails=True).text
         assert simulator.requests == []
+        example.assert_seen()
 
     @pytest.mark.parametrize(
         ("text", "told"),
@@ -339,15 +349,15 @@ def test_environments(copied: Copy, simulator: SimulatorServer) -> None:
     assert (record.external_identifier, record.merchant_account_codes) == ("shop-production", ("acct_eu", "acct_us"))
     assert record.payload_digest == payload_digest({"apiKey": example.values["stripeRestrictedKey"]})
     assert stack.outputs()["environment"] == "simulator"
+    example.assert_seen()
 
 
 def test_adopt(copied: Copy, simulator: SimulatorServer) -> None:
     """What exists is taken over by one GET and released by destroy; without the id it is owned, and deactivated."""
     new = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
     theirs = simulator.records.add_integration(new, None)
-    example = copied("adopt")
+    example = copied("adopt", adoptId=theirs)
     stack = example.stack
-    stack.config({"adoptId": theirs})
     assert example.steps()["stripe"]["op"] == "create"
     assert simulator.requests == []
     example.up()
@@ -363,6 +373,7 @@ def test_adopt(copied: Copy, simulator: SimulatorServer) -> None:
     stack.destroy()
     assert sent(simulator) == ["DELETE"]
     assert [record.status for record in simulator.records.integrations()] == ["INACTIVE"]
+    example.assert_seen()
 
 
 def test_component(copied: Copy, simulator: SimulatorServer) -> None:
@@ -375,11 +386,18 @@ def test_component(copied: Copy, simulator: SimulatorServer) -> None:
         ("acme-cafe-adyen-us-production", "Acme Cafe, adyen, US (production)"),
         ("acme-shoes-stripe-eu-production", "Acme Shoes, stripe, EU (production)"),
     ]
-    assert stack.outputs() == {"integrationIds": ids(stack)}
-    for each in stack.recorded():
-        assert each["parent"].rpartition("::")[0].endswith("acme:payments:Integration")
-        assert each["protect"]
-        assert each["outputs"]["deactivation"] == {"deactivationType": "postingDate", "afterDays": 7}
+    recorded = stack.resources()
+    for name, each in recorded.items():
+        assert each["parent"].endswith(f"::acme:payments:Integration::{name.removesuffix('-ready')}")
+    for name in ("shoes", "cafe"):
+        assert recorded[name]["protect"]
+        assert recorded[name]["outputs"]["deactivation"] == {"deactivationType": "postingDate", "afterDays": 7}
+    expected = {f"{name}Id": recorded[name]["id"] for name in ("shoes", "cafe")}
+    assert stack.outputs() == {**expected, "shoesStatus": "PENDING", "cafeStatus": "PENDING"}
+    exported = json.loads(stack.run("stack", "export", "--stack", stack.name).stdout)["deployment"]["resources"]
+    assert {each["outputs"]["integrationId"] for each in exported if each["type"] == "acme:payments:Integration"} == {
+        *expected.values()
+    }
     sent(simulator)
 
     example.rotate("shoesStripeKey")
@@ -388,3 +406,4 @@ def test_component(copied: Copy, simulator: SimulatorServer) -> None:
     example.up()
     assert stops_in_days(simulator) == 7
     assert sent(simulator) == ["POST", "DELETE"]
+    example.assert_seen()

@@ -26,4 +26,6 @@ cafe = CompanyIntegration(
     ),
 )
 
-pulumi.export("integrationIds", {"shoes": shoes.integration_id, "cafe": cafe.integration_id})
+for name, integration in {"shoes": shoes, "cafe": cafe}.items():
+    pulumi.export(f"{name}Id", integration.integration_id)
+    pulumi.export(f"{name}Status", integration.status)
