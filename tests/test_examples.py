@@ -19,7 +19,7 @@ from pulumi_justt.simulator import SimulatorServer, payload_digest
 from pulumi_justt.simulator.rules import NewIntegration
 
 EXAMPLES = ROOT / "examples"
-NAMES = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
+NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/Pulumi.yaml"))
 
 _CONFIG_SET = re.compile(
     r"^\$ pulumi config set (?P<secret>--secret )?(?:--path )?(?P<key>\S+)(?: (?P<value>\S+))?$", re.MULTILINE
@@ -136,9 +136,10 @@ def ids(stack: Stack) -> dict[str, str]:
 
 
 def test_the_index_names_all() -> None:
-    """The index has one line for each example, and each is a project to copy, with a README of one screen."""
+    """The index has one line for each folder, and each program is a project to copy, with a README of one screen."""
     index = (EXAMPLES / "README.md").read_text()
-    assert sorted(re.findall(r"^\| \[(\w+)\]\((\w+)\) \|", index, re.MULTILINE)) == [(name, name) for name in NAMES]
+    folders = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
+    assert sorted(re.findall(r"^\| \[(\w+)\]\((\w+)\) \|", index, re.MULTILINE)) == [(name, name) for name in folders]
     for name in NAMES:
         folder = EXAMPLES / name
         assert f"name: justt-{name}\n" in (folder / "Pulumi.yaml").read_text()
