@@ -33,6 +33,7 @@ lint: $(VENV)/.dev ## check style, formatting and types
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
+	set -e; for program in examples/*/__main__.py; do $(RUN) -m mypy $$(dirname $$program); done
 
 bench: $(VENV)/.dev ## print what importing the package costs a program
 	$(RUN) tests/bench_import.py

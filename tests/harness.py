@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -73,6 +74,7 @@ class Stack:
         name: The stack's name.
         environ: Further variables of each command.
         has_stack: Whether the stack is made at once, and not by a command of the test.
+        source: A project to copy; default is an empty one, named `shop`.
     """
 
     folder: Path
@@ -80,14 +82,20 @@ class Stack:
     name: str = "dev"
     environ: dict[str, str] = field(default_factory=dict)
     has_stack: bool = True
+    source: Path | None = None
     secrets: list[str] = field(default_factory=list)
     _printed: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make the project and the stack."""
-        for name in ("project", "home", "state", "user", "tmp"):
+        for name in ("home", "state", "user", "tmp"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        (self.folder / "project" / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+        if self.source:
+            shutil.copytree(self.source, self.project, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            self.run("stack", "init", self.name)
+            return
+        self.project.mkdir(exist_ok=True)
+        (self.project / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
         self.program("")
         if self.has_stack:
             self._initialise()
@@ -99,12 +107,17 @@ class Stack:
             self.run("stack", "init", self.name)
             initial = _INITIAL[self.engine_bin, self.name] = {
                 path.relative_to(self.folder): path.read_bytes()
-                for path in (*(self.folder / "state").rglob("*"), self.folder / "project" / f"Pulumi.{self.name}.yaml")
+                for path in (*(self.folder / "state").rglob("*"), self.project / f"Pulumi.{self.name}.yaml")
                 if path.is_file()
             }
         for path, content in initial.items():
             (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / path).write_bytes(content)
+
+    @property
+    def project(self) -> Path:
+        """The folder of the program."""
+        return self.folder / "project"
 
     def program(self, text: str) -> None:
         """Replace the program; *text* finds `pulumi`, `justt`, `config` and `secret` (of a name) defined."""
@@ -120,7 +133,7 @@ class Stack:
                 return pulumi.Output.secret(given) if given else config.require_secret(name)
 
         """)
-        (self.folder / "project" / "__main__.py").write_text(head + textwrap.dedent(text))
+        (self.project / "__main__.py").write_text(head + textwrap.dedent(text))
 
     def provide(self, secrets: Mapping[str, str]) -> None:
         """Set what the program's `secret` finds in its environment, and must not be seen again in anything that leaves.
@@ -130,18 +143,20 @@ class Stack:
         self.secrets += secrets.values()
         self.environ |= {f"SECRET_{name}": value for name, value in secrets.items()}
 
-    def config(self, plain: Mapping[str, str] | None = None, secret: Mapping[str, str] | None = None) -> None:
+    def config(
+        self, plain: Mapping[str, str] | None = None, secret: Mapping[str, str] | None = None, *options: str
+    ) -> None:
         """Set configuration; the values of *secret* must not be seen again in anything that leaves."""
         self.secrets += (secret or {}).values()
         arguments = [text for name, value in (plain or {}).items() for text in ("--plaintext", f"{name}={value}")]
         arguments += [text for name, value in (secret or {}).items() for text in ("--secret", f"{name}={value}")]
-        self.run("config", "set-all", "--stack", self.name, *arguments)
+        self.run("config", "set-all", "--stack", self.name, *options, *arguments)
 
     def run(self, *arguments: str, fails: bool | None = False, **variables: str) -> Result:
         """Run the CLI, and assert that it succeeds, or that it *fails*; None takes either."""
         done = subprocess.run(
             [str(self.engine_bin / "pulumi"), *arguments, "--non-interactive"],
-            cwd=self.folder / "project",
+            cwd=self.project,
             env=self._variables(variables),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -157,7 +172,7 @@ class Stack:
         """Start the CLI without waiting; hand its output to `keep` when it has ended."""
         return subprocess.Popen(
             [str(self.engine_bin / "pulumi"), *arguments, "--stack", self.name, "--non-interactive"],
-            cwd=self.folder / "project",
+            cwd=self.project,
             env=self._variables({}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -190,6 +205,11 @@ class Stack:
             "destroy", "--yes", "--skip-preview", *arguments, "--stack", self.name, fails=fails, **variables
         )
 
+    @property
+    def printed(self) -> str:
+        """What all commands so far have printed."""
+        return b"".join(self._printed).decode()
+
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs, secrets not shown."""
         found: dict[str, Any] = json.loads(self.run("stack", "output", "--json", "--stack", self.name).stdout)
@@ -221,7 +241,7 @@ class Stack:
             for path in (self.folder / part).rglob("*")
             if path.is_file()
         ]
-        files += (self.folder / "project").glob("Pulumi.*.yaml")
+        files += self.project.glob("Pulumi.*.yaml")
         yield from (path.read_bytes() for path in files)
 
     def processes(self) -> Iterator[Process]:

@@ -1,0 +1,72 @@
+"""How this company connects a payment service provider to Justt: one resource, with all that we agreed on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pulumi
+
+import pulumi_justt as justt
+
+__all__ = ["CompanyIntegration", "CompanyIntegrationArgs"]
+
+RUN_OUT = justt.Deactivation(type="postingDate", after_days=7)
+"""What is replaced or removed works for another week, for the chargebacks that are on their way."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompanyIntegrationArgs:
+    """What differs from one integration to the next.
+
+    Args:
+        brand: Which of our brands is paid.
+        region: Where.
+        source: The payment service provider.
+        credentials: How Justt signs in there.
+        merchant_account_codes: The merchant accounts covered; default is all.
+        protect: Whether Pulumi refuses to remove or replace it; default is that it does in the stack `production`.
+    """
+
+    brand: str
+    region: Literal["eu", "us"]
+    source: justt.Source
+    credentials: justt.credentials.Credentials
+    merchant_account_codes: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
+    protect: bool | None = None
+
+
+class CompanyIntegration(pulumi.ComponentResource):
+    """An integration that is named, protected and deactivated as this company does it.
+
+    Args:
+        name: The component's name in the stack, and that of the integration in it.
+        args: What differs from the next one.
+        opts: Options of the component.
+    """
+
+    integration_id: pulumi.Output[str]
+    """The id at Justt."""
+
+    status: pulumi.Output[str]
+    """PENDING, SUCCESSFUL, FAILED or INACTIVE, as of the last create or refresh."""
+
+    def __init__(self, name: str, args: CompanyIntegrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("acme:payments:Integration", name, None, opts)
+        stack = pulumi.get_stack()
+        integration = justt.PaymentIntegration(
+            name,
+            external_identifier=f"acme-{args.brand}-{args.source}-{args.region}-{stack}",
+            integration_name=f"Acme {args.brand.title()}, {args.source}, {args.region.upper()} ({stack})",
+            source=args.source,
+            credentials=args.credentials,
+            merchant_account_codes=args.merchant_account_codes,
+            deactivation=RUN_OUT,
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=stack == "production" if args.protect is None else args.protect
+            ),
+        )
+        self.integration_id = integration.integration_id
+        self.status = integration.status
+        self.register_outputs({"integrationId": self.integration_id, "status": self.status})
