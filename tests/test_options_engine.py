@@ -224,15 +224,19 @@ Shop("shop", lambda shop: make("child", opts=O(parent=shop)), O(providers=[us]))
         stack.refresh(*(text for name in own for text in ("--target", urn[name])))
         assert [each.status for each in simulator.requests] == [200, 200]
 
-    rotated = canary("us-rotated")
-    simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset({first_key, rotated}))
-    stack.provide({"usKey": rotated})
+    rotated = [canary("us-rotated"), canary("us-rotated-again")]
+    simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset({first_key, *rotated}))
     simulator.clear_requests()
+    stack.provide({"usKey": rotated[0]})
     assert "1 updated" in stack.up().text
     stack.program(HEAD + program.replace('make("none")', 'make("none", opts=O(provider=us))'))
     text = stack.preview(fails=True).text
     assert "reference_account_id: justt:referenceAccountId is acc_us now, and this integration was created in" in text
-    stack.destroy()
+    assert simulator.requests == []
+    stack.program(HEAD + program)
+    stack.provide({"usKey": rotated[1]})
+    simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset({first_key, rotated[1]}))
+    stack.destroy("--run-program")
     deleted = {each.path: (each.account, each.status) for each in simulator.requests if each.method == "DELETE"}
     assert Counter(deleted.values()) == Counter({(None, 200): 1, ("acc_eu", 200): 1, ("acc_us", 200): 2})
 

@@ -276,5 +276,5 @@ def test_one_account_code_cannot_be_named() -> None:
 
 def test_import_is_refused_in_words() -> None:
     """The engine cannot import into a dynamic provider, and would say so with a traceback of the SDK."""
-    with pytest.raises(ValueError, match="say adopt_id on the resource instead"):
+    with pytest.raises(ValueError, match=r"say adopt_id on the resource instead.* or run `pulumi-justt import`"):
         with_checked_paths(ResourceOptions(import_="an-id"), "APIKEY_ONLY", {})

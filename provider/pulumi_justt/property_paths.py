@@ -61,7 +61,7 @@ def with_checked_paths(
     if opts.import_ is not None:
         raise ValueError(
             "import_: the engine cannot import into a dynamic provider; say adopt_id on the resource instead, which "
-            "takes the integration over"
+            "takes the integration over, or run `pulumi-justt import` for many"
         )
     checked = copy.copy(opts)
     for option in ("ignore_changes", "replace_on_changes", "hide_diffs"):
