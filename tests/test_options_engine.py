@@ -198,7 +198,10 @@ Shop("shop", lambda shop: make("child", opts=O(parent=shop)))
 
 
 def test_two_accounts_and_two_keys(stack: Stack, simulator: SimulatorServer) -> None:
-    """Accounts under one key, and a second key by a provider of its own: each request goes where it belongs."""
+    """Accounts under one key, and a second key by a provider of its own: each request goes where it belongs.
+
+    `--run-program` lets a destroy use the keys that the program has now, of both.
+    """
     stack.provide({"usKey": canary("us-key")})
     first_key, second_key = stack.secrets[0], stack.secrets[-1]
     program = """
@@ -224,8 +227,8 @@ Shop("shop", lambda shop: make("child", opts=O(parent=shop)), O(providers=[us]))
         stack.refresh(*(text for name in own for text in ("--target", urn[name])))
         assert [each.status for each in simulator.requests] == [200, 200]
 
-    rotated = [canary("us-rotated"), canary("us-rotated-again")]
-    simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset({first_key, *rotated}))
+    rotated = [canary("us-rotated"), canary("us-rotated-again"), canary("rotated")]
+    simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset(rotated[1:]))
     simulator.clear_requests()
     stack.provide({"usKey": rotated[0]})
     assert "1 updated" in stack.up().text
@@ -235,7 +238,7 @@ Shop("shop", lambda shop: make("child", opts=O(parent=shop)), O(providers=[us]))
     assert simulator.requests == []
     stack.program(HEAD + program)
     stack.provide({"usKey": rotated[1]})
-    simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset({first_key, rotated[1]}))
+    stack.config(secret={"justt:apiKey": rotated[2]})
     stack.destroy("--run-program")
     deleted = {each.path: (each.account, each.status) for each in simulator.requests if each.method == "DELETE"}
     assert Counter(deleted.values()) == Counter({(None, 200): 1, ("acc_eu", 200): 1, ("acc_us", 200): 2})
@@ -265,14 +268,11 @@ def test_state_commands_and_targets(stack: Stack, simulator: SimulatorServer) ->
     now = HEAD + 'make("other", identifier="renamed")\nmake("tainted")\nbase = make("base", "New")\n'
     now += 'make("top", "New", opts=O(depends_on=[base]))\n'
     stack.program(now)
-    stack.up("--exclude", urn["base"], "--exclude", urn["top"])
-    assert changes(simulator) == ["POST tainted", "DELETE tainted"]
-    stack.up("--target", urn["top"])
-    assert changes(simulator) == ["POST top", "DELETE top"]
-    stack.up("--target-replace", urn["base"])
-    assert changes(simulator) == ["POST base", "DELETE base"]
-    stack.up("--replace", urn["tainted"])
-    assert changes(simulator) == ["POST tainted", "DELETE tainted"]
+    stack.up("--exclude", urn["base"], "--exclude", urn["top"], "--replace", urns(stack)["other"])
+    replaced = ["POST tainted", "DELETE tainted", "POST renamed", "DELETE renamed"]
+    assert Counter(changes(simulator)) == Counter(replaced)
+    stack.up("--target", urn["base"], "--target-replace", urn["top"])
+    assert changes(simulator) == ["POST base", "POST top", "DELETE top", "DELETE base"]
     text = stack.destroy("--target", urn["base"], fails=True).text
     assert "top" in text
     stack.destroy("--target", urn["base"], "--target-dependents")
@@ -283,21 +283,22 @@ def test_state_commands_and_targets(stack: Stack, simulator: SimulatorServer) ->
 
 
 def test_plans_and_refreshes_within_other_commands(stack: Stack, simulator: SimulatorServer) -> None:
-    """A plan holds an update to what was reviewed, `--refresh` sees a status, and `--run-program` a rotated API key."""
+    """A plan holds an update to what was reviewed, and `--refresh` sees what became of it."""
     program = HEAD + 'made = make("shop")\npulumi.export("status", made.status)\n'
     plan = str(stack.folder / "tmp" / "plan.json")
     stack.program(program)
+    stack.up()
+    stack.provide({"stripeKey": canary("rotated")})
     stack.preview("--save-plan", plan)
+    assert changes(simulator) == ["POST shop"]
     stack.program(program.replace('make("shop")', 'make("shop", "Other")'))
     text = stack.up("--plan", plan, fails=True).text
-    assert "violates plan: properties changed: ++integrationName[{Shop}!={Other}]" in text
+    assert "violates plan" in text
+    assert "integrationName" in text
     assert changes(simulator) == []
     stack.program(program)
     stack.up("--plan", plan)
-    stack.provide({"stripeKey": canary("rotated")})
-    stack.preview("--save-plan", plan)
-    stack.up("--plan", plan)
-    assert changes(simulator) == ["POST shop", "POST shop", "DELETE shop"]
+    assert changes(simulator) == ["POST shop", "DELETE shop"]
 
     simulator.records.tell_status(stack.resources()["shop"]["id"], "FAILED")
     for command in (stack.preview, stack.up):
@@ -311,13 +312,6 @@ def test_plans_and_refreshes_within_other_commands(stack: Stack, simulator: Simu
     assert changes(simulator) == []
     assert "+ 1 created" in stack.up("--refresh").text
     assert changes(simulator) == ["POST shop"]
-
-    rotated = canary("rotated-key")
-    simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset({rotated}))
-    stack.config(secret={"justt:apiKey": rotated})
-    stack.run("refresh", "--preview-only", "--run-program", "--stack", "dev")
-    stack.destroy("--run-program")
-    assert changes(simulator) == ["DELETE shop"]
 
 
 def test_another_stack_reads_it(stack: Stack, simulator: SimulatorServer) -> None:

@@ -555,6 +555,13 @@ def test_a_provider_has_its_own_key_and_the_stacks_settings() -> None:
     }
 
 
+@pytest.mark.parametrize("key", ["", None])
+def test_a_provider_without_a_key_is_refused(key: Any) -> None:  # noqa: ANN401 - None is what is wrong
+    """It would fall back to the key of the environment, and create in another account."""
+    with pytest.raises(ValueError, match="the api_key of the provider 'us' is empty"):
+        run_program(lambda: justt.Provider("us", api_key=key))
+
+
 def test_what_a_provider_shares_are_settings_that_exist() -> None:
     """It takes every setting from the configuration but the key and the account."""
     shared = {key.removeprefix("justt:") for key in resources._SHARED_SETTINGS}

@@ -245,6 +245,9 @@ class Provider(ProviderResource):
         api_key: The bearer key, stored as a secret.
         reference_account_id: The account at Justt of those integrations that name none.
         opts: Options of the resource.
+
+    Raises:
+        ValueError: *api_key* is empty, as what the configuration lacks.
     """
 
     def __init__(
@@ -256,6 +259,9 @@ class Provider(ProviderResource):
         opts: ResourceOptions | None = None,
     ) -> None:
         shared = {key: get_config(key) for key in _SHARED_SETTINGS}
+        # The settings would look for JUSTT_API_KEY instead, which is the key of another account.
+        if not isinstance(api_key, Output) and not api_key:
+            raise ValueError(f"the api_key of the provider {resource_name!r} is empty")
         settings = {**shared, "justt:apiKey": Output.secret(api_key), "justt:referenceAccountId": reference_account_id}
         super().__init__("pulumi-python", resource_name, settings, opts)
 
