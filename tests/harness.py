@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -166,6 +167,22 @@ class Stack:
         self._printed += [done.stdout, done.stderr]
         result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
         assert fails is None or (result.code != 0) == fails, result.text
+        return result
+
+    def script(self, text: str, *arguments: str) -> Result:
+        """Run a Python script in the project's folder, where the CLI is on PATH, and assert that it succeeds."""
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(text), *arguments],
+            cwd=self.folder / "project",
+            env=self._variables({}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        self._printed += [done.stdout, done.stderr]
+        result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+        assert result.code == 0, result.text
         return result
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:

@@ -197,6 +197,7 @@ def test_the_public_names() -> None:
         "Deactivation",
         "DeactivationType",
         "PaymentIntegration",
+        "Provider",
         "Source",
         "credentials",
         "from_env",

@@ -5,16 +5,19 @@ from __future__ import annotations
 import pytest
 from pulumi import ResourceOptions
 
+from pulumi_justt import from_env, from_file
 from pulumi_justt.property_paths import with_checked_paths
 
 INPUT_OPTIONS = ("ignore_changes", "replace_on_changes", "hide_diffs")
 
 
-def checked(path: str, *, option: str = "ignore_changes", shape: object = "APIKEY_ONLY") -> list[str]:
+def checked(
+    path: str, *, option: str = "ignore_changes", shape: object = "APIKEY_ONLY", **payload: object
+) -> list[str]:
     """Return what an option with this path becomes."""
     opts = ResourceOptions()
     setattr(opts, option, [path])
-    result = with_checked_paths(opts, shape)
+    result = with_checked_paths(opts, shape, payload)
     assert result is not None
     paths = getattr(result, option)
     assert isinstance(paths, list)
@@ -145,6 +148,62 @@ def test_the_fields_of_a_payload_are_free_where_the_shape_is_not_known(secret_ty
 
 
 @pytest.mark.parametrize(
+    "given",
+    [
+        "secretPayload.apiKey.version",
+        'secretPayload["apiKey"].fromEnv',
+        "secretPayload.hmac.fromFile",
+        "secretPayload.*.version",
+    ],
+)
+def test_the_parts_of_a_reference_are_taken(given: str) -> None:
+    """A credential that is a reference is an object in the state, and each part of it can be named."""
+    assert checked(given, shape="HMAC", apiKey=from_env("KEY"), hmac=from_file("key.pem")) == [given]
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("secretPayload.apiKey.from_env", "; say 'secretPayload.apiKey.fromEnv'"),
+        ("secretPayload.apiKey.versio", " (did you mean 'version'?)"),
+        ("secretPayload.apiKey.fromFile", " (did you mean"),
+        ("secretPayload.apiKey.version.major", ""),
+        (
+            "secretPayload.hmac.version",
+            "; 'hmac' is no reference here (from_env, from_file), so say 'secretPayload.hmac'",
+        ),
+        (
+            "secretPayload.accountCode.version",
+            "; 'accountCode' is no reference here (from_env, from_file), so say 'secretPayload.accountCode'",
+        ),
+    ],
+)
+def test_a_part_that_a_credential_lacks_is_refused(given: str, hint: str) -> None:
+    """The error names the part that the reference has, or says that a value has none."""
+    with pytest.raises(ValueError, match="so the engine would ignore it") as refused:
+        checked(given, shape="HMAC", apiKey=from_env("KEY"), hmac="a value")
+    missing = given.removeprefix("secretPayload.")
+    assert str(refused.value).startswith(
+        f"ignore_changes: 'secretPayload' has no {missing!r}, so the engine would ignore it{hint}"
+    )
+
+
+def test_a_part_of_a_reference_by_pythons_name_is_refused_by_the_right_one() -> None:
+    """The whole path is proposed, in the state's spelling."""
+    with pytest.raises(ValueError, match=r"say 'secretPayload\.apiKey\.version'"):
+        checked("credentials.api_key.version", apiKey=from_env("KEY"))
+
+
+@pytest.mark.parametrize(
+    "opts", [ResourceOptions(version="1.2.3"), ResourceOptions(plugin_download_url="https://example.com")]
+)
+def test_the_version_of_a_plugin_is_refused(opts: ResourceOptions) -> None:
+    """Nothing is downloaded, and the engine would run such a resource in a process and with a quota of its own."""
+    with pytest.raises(ValueError, match=r"there is no plugin whose version could be chosen; pin pulumi-justt"):
+        with_checked_paths(opts, "APIKEY_ONLY", {})
+
+
+@pytest.mark.parametrize(
     ("given", "becomes"),
     [
         ("status", "status"),
@@ -178,7 +237,7 @@ def test_a_secret_output_that_does_not_exist_is_refused(given: str, text: str) -
 
 def test_no_options_stay_none() -> None:
     """A resource without options has nothing to check."""
-    assert with_checked_paths(None, "APIKEY_ONLY") is None
+    assert with_checked_paths(None, "APIKEY_ONLY", {}) is None
 
 
 def test_the_callers_options_are_left_as_they_were() -> None:
@@ -187,7 +246,7 @@ def test_the_callers_options_are_left_as_they_were() -> None:
         protect=True, ignore_changes=["integration_name"], additional_secret_outputs=["go_live_date"]
     )
 
-    result = with_checked_paths(opts, "APIKEY_ONLY")
+    result = with_checked_paths(opts, "APIKEY_ONLY", {})
 
     assert result is not None
     assert result.protect is True
@@ -199,7 +258,7 @@ def test_the_callers_options_are_left_as_they_were() -> None:
 def test_every_path_of_an_option_is_checked() -> None:
     """A wrong path is found behind right ones."""
     with pytest.raises(ValueError, match="zzz"):
-        with_checked_paths(ResourceOptions(ignore_changes=["source", "integrationName", "zzz"]), "APIKEY_ONLY")
+        with_checked_paths(ResourceOptions(ignore_changes=["source", "integrationName", "zzz"]), "APIKEY_ONLY", {})
 
 
 def test_a_credential_field_that_does_not_exist_is_not_proposed() -> None:
@@ -217,5 +276,5 @@ def test_one_account_code_cannot_be_named() -> None:
 
 def test_import_is_refused_in_words() -> None:
     """The engine cannot import into a dynamic provider, and would say so with a traceback of the SDK."""
-    with pytest.raises(ValueError, match="say adopt_id on the resource instead"):
-        with_checked_paths(ResourceOptions(import_="an-id"), "APIKEY_ONLY")
+    with pytest.raises(ValueError, match=r"say adopt_id on the resource instead.* or run `pulumi-justt import`"):
+        with_checked_paths(ResourceOptions(import_="an-id"), "APIKEY_ONLY", {})

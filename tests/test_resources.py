@@ -21,6 +21,7 @@ from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import run_pulumi_func
 
 import pulumi_justt as justt
+from pulumi_justt import resources, settings
 
 TOKEN = "pulumi-python:dynamic/justt:PaymentIntegration"
 CANARY = "canary-3e91d2"
@@ -530,3 +531,39 @@ def test_every_resource_carries_the_same_blob_as_a_secret() -> None:
     ]
     assert blobs[0] == blobs[1]
     assert blobs[0][SIGNATURE] == SECRET
+
+
+def test_a_provider_has_its_own_key_and_the_stacks_settings() -> None:
+    """Its key is a secret however it was given, the environment is the stack's, and an account only its own."""
+    program = run_program(
+        lambda: justt.Provider("us", api_key=CANARY),
+        config={
+            "justt:environment": "sandbox",
+            "justt:timeoutSeconds": "5",
+            "justt:referenceAccountId": "acc_of_the_other_key",
+            "justt:apiKey": "the-other-key",
+        },
+        secret_keys=["justt:apiKey"],
+    )
+
+    (registered,) = program.registered
+    assert registered.type == "pulumi:providers:pulumi-python"
+    assert revealed(MessageToDict(registered.object)) == {
+        "justt:environment": "sandbox",
+        "justt:timeoutSeconds": "5",
+        "justt:apiKey": Hidden(CANARY),
+    }
+
+
+@pytest.mark.parametrize("key", ["", None])
+def test_a_provider_without_a_key_is_refused(key: Any) -> None:  # noqa: ANN401 - None is what is wrong
+    """It would fall back to the key of the environment, and create in another account."""
+    with pytest.raises(ValueError, match="the api_key of the provider 'us' is empty"):
+        run_program(lambda: justt.Provider("us", api_key=key))
+
+
+def test_what_a_provider_shares_are_settings_that_exist() -> None:
+    """It takes every setting from the configuration but the key and the account."""
+    shared = {key.removeprefix("justt:") for key in resources._SHARED_SETTINGS}
+
+    assert shared == settings._VARIABLES.keys() - {"apiKey", "referenceAccountId"}

@@ -119,7 +119,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
 }
 HARMLESS = {"_Account", "Listing", "_Gate", "Decision", "RetryPolicy", "Page", "RemoteRecord", "Deactivation"}
 HARMLESS |= {"Reference", "VariableReference", "FileReference", "Shape", "Credentials", "ExchangeLimit", "_Stream"}
-HARMLESS |= {"PaymentIntegration", "RequestError", "Refused"}
+HARMLESS |= {"PaymentIntegration", "Provider", "RequestError", "Refused"}
 """Classes whose objects hold what anybody may see, or of which there are no objects."""
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pulumi import ResourceOptions
 
 from pulumi_justt.credentials import SHAPES, wire_name
 from pulumi_justt.errors import nearest
+from pulumi_justt.references import Reference
 
 __all__ = ["INPUTS", "OUTPUTS", "with_checked_paths"]
 
@@ -37,28 +38,36 @@ _FIRST_PART = re.compile(rf"""([^.\[\]"]+)|{_BRACKETS}""")
 _PART = re.compile(rf"""\.([^.\[\]"]+)|{_BRACKETS}""")
 
 
-def with_checked_paths(opts: ResourceOptions | None, secret_type: object) -> ResourceOptions | None:
+def with_checked_paths(
+    opts: ResourceOptions | None, secret_type: object, payload: Mapping[str, object]
+) -> ResourceOptions | None:
     """Return *opts* with every property path in the state's spelling.
 
     Args:
         opts: The options of a resource; they are not changed.
         secret_type: The resource's secret type, which says which fields `secretPayload` has.
+        payload: The resource's credential fields by the API's names; what is a reference there has parts of its own.
 
     Raises:
         ValueError: An option cannot work, as an import, or a path that the engine would ignore silently.
     """
     if opts is None:
         return None
+    if opts.version is not None or opts.plugin_download_url is not None:
+        raise ValueError(
+            "version, plugin_download_url: there is no plugin whose version could be chosen; pin pulumi-justt where "
+            "the program's packages are listed, as in requirements.txt"
+        )
     if opts.import_ is not None:
         raise ValueError(
             "import_: the engine cannot import into a dynamic provider; say adopt_id on the resource instead, which "
-            "takes the integration over"
+            "takes the integration over, or run `pulumi-justt import` for many"
         )
     checked = copy.copy(opts)
     for option in ("ignore_changes", "replace_on_changes", "hide_diffs"):
         paths: Iterable[str] | None = getattr(opts, option, None)
         if paths:
-            setattr(checked, option, [_input_path(path, option, secret_type) for path in paths])
+            setattr(checked, option, [_input_path(path, option, secret_type, payload) for path in paths])
     if opts.additional_secret_outputs:
         names = {name: wire_name(name) for name in (*INPUTS, *OUTPUTS)}
         checked.additional_secret_outputs = [
@@ -73,19 +82,19 @@ def _named(name: str, names: dict[str, str], option: str) -> str:
     raise ValueError(f"{option}: {name!r} is not a property{nearest(name, names.values())}")
 
 
-def _input_path(path: str, option: str, secret_type: object) -> str:
+def _input_path(path: str, option: str, secret_type: object, payload: Mapping[str, object]) -> str:
     if path == "*":
         return path
     head, rest, below = _parsed(path, option)
     if head in ("credentials", "secret_payload"):
-        if rest:
-            _require_existing("secretPayload", [wire_name(rest[0]), *rest[1:]], option, secret_type)
-        named = f"secretPayload.{wire_name(rest[0])}" if rest else "secretPayload"
-        raise ValueError(f"{option}: the state has no {path!r}, so the engine would ignore it; say {named!r}")
+        parts = [*map(wire_name, rest[:1]), *rest[1:]]
+        _require_existing("secretPayload", parts, option, secret_type, payload)
+        right = ".".join(["secretPayload", *parts])
+        raise ValueError(f"{option}: the state has no {path!r}, so the engine would ignore it; say {right!r}")
     if head in OUTPUTS or head in map(wire_name, OUTPUTS):
         raise ValueError(f"{option}: {path!r} is an output; only inputs are compared")
     name = _named(head, {item: wire_name(item) for item in INPUTS}, option)
-    _require_existing(name, rest, option, secret_type)
+    _require_existing(name, rest, option, secret_type, payload)
     return name + below
 
 
@@ -104,7 +113,9 @@ def _parsed(path: str, option: str) -> tuple[str, list[str], str]:
     return parts[0], parts[1:], path[ends[1] :]
 
 
-def _require_existing(name: str, rest: list[str], option: str, secret_type: object) -> None:
+def _require_existing(
+    name: str, rest: list[str], option: str, secret_type: object, payload: Mapping[str, object]
+) -> None:
     """Refuse what cannot exist below the property *name*."""
     is_free = name == "secretPayload" and not (isinstance(secret_type, str) and secret_type in SHAPES)
     if not rest or is_free:
@@ -120,5 +131,24 @@ def _require_existing(name: str, rest: list[str], option: str, secret_type: obje
         hint = f"; say {f'{name}.{right}'!r}" if right in names.values() else nearest(rest[0], names.values())
     else:
         exists = False
-    if not exists or len(rest) > 1:
+    if exists and len(rest) > 1 and name == "secretPayload":
+        _require_part(rest, option, payload)
+    elif not exists or len(rest) > 1:
         raise ValueError(f"{option}: {name!r} has no {'.'.join(rest)!r}, so the engine would ignore it{hint}")
+
+
+def _require_part(rest: list[str], option: str, payload: Mapping[str, object]) -> None:
+    """Refuse what cannot exist below a credential field: a reference has parts, and a value has none."""
+    field, *below = rest
+    fields = payload.values() if field == "*" else [payload.get(field)]
+    parts = {part for value in fields if isinstance(value, Reference) for part in value.wire()}
+    if len(below) == 1 and below[0] in parts:
+        return
+    path, right = ".".join(rest), wire_name(below[0])
+    if not parts:
+        hint = f"; {field!r} is no reference here (from_env, from_file), so say 'secretPayload.{field}'"
+    elif right in parts:
+        hint = f"; say 'secretPayload.{field}.{right}'"
+    else:
+        hint = nearest(below[0], sorted(parts))
+    raise ValueError(f"{option}: 'secretPayload' has no {path!r}, so the engine would ignore it{hint}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import pulumi
-from pulumi import CustomResource, Input, Output, ResourceOptions
+from pulumi import CustomResource, Input, Output, ProviderResource, ResourceOptions
 from pulumi.dynamic import Resource
 from pulumi.runtime.config import get_config, is_config_secret
 
@@ -21,7 +21,7 @@ from pulumi_justt.credentials import Credentials, Shape, Unlisted, from_wire, wi
 from pulumi_justt.property_paths import INPUTS, OUTPUTS, with_checked_paths
 from pulumi_justt.provider import IntegrationProvider
 
-__all__ = ["Deactivation", "DeactivationType", "PaymentIntegration", "Source"]
+__all__ = ["Deactivation", "DeactivationType", "PaymentIntegration", "Provider", "Source"]
 
 Source = Literal["stripe", "braintree", "paypal", "adyen", "justt_sandbox"]
 """The payment service providers that the vendor lists."""
@@ -111,7 +111,7 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
                 "adoptId": adopt_id,
                 "allowUnlisted": None if allow_unlisted is False else allow_unlisted,
             },
-            with_checked_paths(opts, secret_type),
+            with_checked_paths(opts, secret_type, payload),
         )
 
     @classmethod
@@ -137,7 +137,7 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
         looked_up._register(  # noqa: SLF001 - an alternative constructor
             resource_name,
             {"referenceAccountId": reference_account_id},
-            ResourceOptions.merge(with_checked_paths(opts, None), ResourceOptions(id=id)),
+            ResourceOptions.merge(with_checked_paths(opts, None, {}), ResourceOptions(id=id)),
         )
         return looked_up
 
@@ -234,6 +234,42 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
         output: Output[Any] = self.__dict__[name]
         return output
 
+
+class Provider(ProviderResource):
+    """Another API key for some integrations of a stack, which take it by `ResourceOptions(provider=...)`.
+
+    Everything else is as the stack's configuration says, but the default account, which belongs to its key.
+
+    Args:
+        resource_name: The provider's name in the stack.
+        api_key: The bearer key, stored as a secret.
+        reference_account_id: The account at Justt of those integrations that name none.
+        opts: Options of the resource.
+
+    Raises:
+        ValueError: *api_key* is empty, as what the configuration lacks.
+    """
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        api_key: Input[str],
+        reference_account_id: Input[str] | None = None,
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        shared = {key: get_config(key) for key in _SHARED_SETTINGS}
+        # The settings would look for JUSTT_API_KEY instead, which is the key of another account.
+        if not isinstance(api_key, Output) and not api_key:
+            raise ValueError(f"the api_key of the provider {resource_name!r} is empty")
+        settings = {**shared, "justt:apiKey": Output.secret(api_key), "justt:referenceAccountId": reference_account_id}
+        super().__init__("pulumi-python", resource_name, settings, opts)
+
+
+_SHARED_SETTINGS = tuple(
+    f"justt:{key}" for key in ("environment", "baseUrl", "requestsPerMinute", "timeoutSeconds", "onAmbiguousCreate")
+)
+"""What a provider takes from the configuration: the engine hands it to the default one only."""
 
 _PROPERTIES = tuple(map(wire_name, (*INPUTS, *OUTPUTS)))
 """All properties, given or not: the SDK makes an attribute of each that it is told of."""

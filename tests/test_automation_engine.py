@@ -1,0 +1,72 @@
+"""The Automation API on the real engine: a Python process that drives stacks, with an inline and a local program."""
+
+from __future__ import annotations
+
+import json
+
+from harness import Stack
+from pulumi_justt.simulator import SimulatorServer
+
+SCRIPT = """
+    import json, os, sys
+    import pulumi
+    import pulumi_justt as justt
+    from pulumi import automation
+
+    def program():
+        made = justt.PaymentIntegration("shop", external_identifier="shop", integration_name="Shop", source="stripe",
+            credentials=justt.credentials.ApiKeyOnly(api_key=pulumi.Config().require_secret("stripeKey")))
+        pulumi.export("status", made.status)
+        pulumi.export("key", made.credentials.apply(lambda credentials: credentials.api_key))
+
+    def tell(name, value):
+        print("told", json.dumps([name, value]))
+
+    inline = automation.create_stack(stack_name="inline", project_name="tool", program=program)
+    inline.set_all_config({
+        "stripeKey": automation.ConfigValue(os.environ["SECRET_stripeKey"], secret=True),
+        "justt:apiKey": automation.ConfigValue("any-key", secret=True),
+        "justt:baseUrl": automation.ConfigValue(sys.argv[1]),
+    })
+    tell("preview", inline.preview(on_output=print, diff=True).change_summary)
+    up = inline.up(on_output=print)
+    tell("up", up.summary.resource_changes)
+    tell("status", up.outputs["status"].value)
+    tell("key", [up.outputs["key"].secret, up.outputs["key"].value == os.environ["SECRET_stripeKey"]])
+    tell("shown", str(up.outputs))
+    tell("refresh", inline.refresh(on_output=print).summary.resource_changes)
+    tell("destroy", inline.destroy(on_output=print).summary.resource_changes)
+
+    local = automation.select_stack(stack_name="dev", work_dir=".")
+    tell("local preview", local.preview(on_output=print).change_summary)
+    tell("local up", local.up(on_output=print).summary.resource_changes)
+    tell("local outputs", {name: output.value for name, output in local.outputs().items()})
+"""
+
+
+def test_inline_and_local_programs(stack: Stack, simulator: SimulatorServer) -> None:
+    """Both kinds of program work as with the CLI, outputs keep their secrecy, and requests are those of the CLI."""
+    stack.program("""
+        justt.PaymentIntegration("local", external_identifier="local", integration_name="Local", source="stripe",
+            credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
+        pulumi.export("made", "local")
+    """)
+    text = stack.script(SCRIPT, simulator.base_url).stdout
+    lines = (line.removeprefix("told ") for line in text.splitlines() if line.startswith("told "))
+    told = dict(json.loads(line) for line in lines)
+    assert told == {
+        "preview": {"create": 2},
+        "up": {"create": 2},
+        "status": "PENDING",
+        "key": [True, True],
+        "shown": "{'key': [secret], 'status': 'PENDING'}",
+        "refresh": {"same": 2},
+        "destroy": {"delete": 2},
+        "local preview": {"create": 2},
+        "local up": {"create": 2},
+        "local outputs": {"made": "local"},
+    }
+    assert "apiKey: [secret]" in text
+    methods = [exchange.method for exchange in simulator.requests]
+    assert methods == ["GET", "POST", "GET", "DELETE", "GET", "POST"]
+    assert [each.status for each in simulator.records.integrations()] == ["INACTIVE", "PENDING"]
