@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Literal, get_args
@@ -43,11 +44,13 @@ class Contender(ABC):
         name: As the tables have it.
         provider_mark: What stands in the command line of its provider process.
         folder: Where its commands run.
+        state: The file that holds the present state.
     """
 
     name: Name
     provider_mark: str
     folder: Path
+    state: Path
 
     @abstractmethod
     def command(self, step: Step, parallel: int | None) -> list[str]:
@@ -56,10 +59,6 @@ class Contender(ABC):
     @abstractmethod
     def environ(self, integrations: int, secret: str) -> dict[str, str]:
         """Return the variables that tell the program how many integrations there are, and what is secret in them."""
-
-    @abstractmethod
-    def state_bytes(self) -> int:
-        """Return the size of the present state."""
 
 
 class PulumiContender(Contender):
@@ -80,6 +79,7 @@ class PulumiContender(Contender):
         self._stack = Stack(folder, engine_bin)
         self._pulumi = str(engine_bin / "pulumi")
         self.folder = folder / "project"
+        self.state = folder / "state" / ".pulumi" / "stacks" / "shop" / f"{self._stack.name}.json"
         shutil.copy(_PROGRAMS / f"{name}.py", self.folder / "__main__.py")
         if name != "ours":
             shutil.copy(Path(__file__).parent / f"{name}_provider.py", self.folder)
@@ -100,10 +100,6 @@ class PulumiContender(Contender):
         """Return the stack's variables, and those of the program."""
         return self._stack._variables({"BENCH_INTEGRATIONS": str(integrations), "BENCH_SECRET": secret})
 
-    def state_bytes(self) -> int:
-        """Return the size of the checkpoint."""
-        return _size(self._stack.folder / "state/.pulumi/stacks/shop" / f"{self._stack.name}.json")
-
 
 class RestapiContender(Contender):
     """A module for Terraform, with a local state.
@@ -121,6 +117,7 @@ class RestapiContender(Contender):
     def __init__(self, folder: Path, terraform: Path, provider: Path, base_url: str) -> None:
         folder.mkdir(parents=True)
         self.folder = folder
+        self.state = folder / "terraform.tfstate"
         self._terraform = terraform
         self._base_url = base_url
         shutil.copy(_PROGRAMS / "restapi" / "main.tf", folder)
@@ -150,10 +147,6 @@ class RestapiContender(Contender):
             "TF_VAR_secret": secret,
         }
 
-    def state_bytes(self) -> int:
-        """Return the size of the state file."""
-        return _size(self.folder / "terraform.tfstate")
-
 
 def restapi(cache: Path) -> tuple[Path, Path]:
     """Find Terraform, build the provider from its Go module unless *cache* has it, and return both programs.
@@ -168,6 +161,7 @@ def restapi(cache: Path) -> tuple[Path, Path]:
         cache / engine.fingerprint([(_PROGRAMS / "restapi" / "go.sum").read_text()]) / RestapiContender.provider_mark
     )
     if not provider.exists():
+        sys.stderr.write("bench: building restapi from its Go module, once; that takes minutes\n")
         package = "github.com/Mastercard/terraform-provider-restapi"
         built = engine.run(
             [str(go), "build", "-trimpath", "-o", str(provider), package],
@@ -178,8 +172,3 @@ def restapi(cache: Path) -> tuple[Path, Path]:
         if built.code:
             raise LeftOut(f"its build failed: {built.last}")
     return terraform, provider
-
-
-def _size(state: Path) -> int:
-    # A create that failed as a whole has left none.
-    return state.stat().st_size if state.exists() else 0

@@ -21,7 +21,10 @@ from pathlib import Path
 from bench_contenders import STEPS, Contender, Name, Step
 from pulumi_justt.simulator import Options, SimulatorServer
 
-__all__ = ["Cell", "Figure", "Peaks", "measure", "run"]
+__all__ = ["Cell", "Figure", "Peaks", "Plan", "measure", "run"]
+
+DOCUMENTED = Options()
+"""The vendor as its documents have it, with 1,000 requests a minute."""
 
 _SAMPLED_SECONDS = 0.1
 _LONGEST_SECONDS = 1800.0
@@ -55,6 +58,21 @@ class Cell:
         """Write it as `parse` reads it."""
         wide = f"/{self.parallel}" if self.parallel else ""
         return f"{self.integrations}/{self.latency_ms}{wide}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured, one cell after the other.
+
+    Attributes:
+        cells: How much is managed, through what.
+        rounds: How often each contender takes all steps of a cell.
+        names: The contenders; each round begins with another one.
+    """
+
+    cells: Sequence[Cell]
+    rounds: int
+    names: Sequence[Name]
 
 
 @dataclass(frozen=True)
@@ -95,33 +113,28 @@ class Figure:
 
 
 def measure(
-    make: Callable[[Name, Path, str], Contender],
-    folder: Path,
-    cells: Sequence[Cell],
-    rounds: int,
-    names: Sequence[Name],
+    plan: Plan, make: Callable[[Name, Path, str], Contender], folder: Path, options: Options = DOCUMENTED
 ) -> Iterator[Figure]:
     """Yield what each command took, in the order in which they ran.
 
     A contender that fails sits out the rest of its cell: what a later command would find is not what it was to be.
 
     Args:
+        plan: What is measured.
         make: Makes a contender in an empty folder, for the API at an address.
         folder: An empty folder.
-        cells: What to measure, one after the other.
-        rounds: How often each contender takes all steps of a cell.
-        names: The contenders; each round begins with another one.
+        options: What the simulator is like, but for the latency of a cell.
     """
     clock = _Clock()
     with SimulatorServer(clock=clock) as simulator:
-        for number, cell in enumerate(cells):
-            simulator.options = Options(latency=cell.latency_ms / 1000)
-            contenders = {name: make(name, folder / str(number) / name, simulator.base_url) for name in names}
-            for round_ in range(rounds):
+        for number, cell in enumerate(plan.cells):
+            simulator.options = dataclasses.replace(options, latency=cell.latency_ms / 1000)
+            contenders = {name: make(name, folder / str(number) / name, simulator.base_url) for name in plan.names}
+            for round_ in range(plan.rounds):
                 simulator.records.wipe_integrations()
-                turn = round_ % len(names)
+                turn = round_ % len(plan.names)
                 for step in STEPS:
-                    for name in (*names[turn:], *names[:turn]):
+                    for name in (*plan.names[turn:], *plan.names[:turn]):
                         if name in contenders:
                             clock.skip_minute()
                             figure = _figure(simulator, cell, round_, contenders[name], step)
@@ -158,7 +171,8 @@ def _figure(simulator: SimulatorServer, cell: Cell, round_: int, contender: Cont
         requests=len(statuses),
         throttled=statuses.count(429),
         waited=_WAITED in ended.text,
-        state_bytes=contender.state_bytes(),
+        # A create that failed as a whole has left no state.
+        state_bytes=contender.state.stat().st_size if contender.state.exists() else 0,
         provider_kib=ended.peaks.provider_kib,
         cli_kib=ended.peaks.cli_kib,
         failure="" if ended.code == 0 else ended.text[-2000:].strip() or f"exit code {ended.code}",
