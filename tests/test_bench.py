@@ -27,11 +27,11 @@ connection.getresponse()
 if sys.argv[2] == sys.argv[3]:
     raise SystemExit("error: no more")
 """
-WITH_A_CHILD = """
+HUNGRY = """
 import subprocess, sys, time
 kept = bytearray({mebibytes} << 20)
-if len(sys.argv) > 1:
-    subprocess.run([sys.executable, "-c", sys.argv[1], *sys.argv[2:]], check=True)
+if {child!r}:
+    subprocess.run([sys.executable, {child!r}], check=True)
 else:
     time.sleep(1)
 """
@@ -152,14 +152,13 @@ def test_contenders_take_turns(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="the memory of other processes is read from /proc")
 def test_the_peak_of_each_process_is_found(tmp_path: Path) -> None:
-    """The memory is that of the command itself, and of the process below it that is the provider."""
-    provider = WITH_A_CHILD.format(mebibytes=150)
-    command = [sys.executable, "-c", WITH_A_CHILD.format(mebibytes=60), provider]
-    peaks = run(command, tmp_path, os.environ, "bytearray(150").peaks
+    """The memory is that of the command itself, and of the provider, which other programs may stand between."""
+    for name, mebibytes, child in (("cli", 40, "shell.py"), ("shell", 150, "provider.py"), ("provider", 80, "")):
+        (tmp_path / f"{name}.py").write_text(HUNGRY.format(mebibytes=mebibytes, child=child))
+    peaks = run([sys.executable, "cli.py"], tmp_path, os.environ, "provider.py").peaks
     assert peaks.cli_kib is not None
     assert peaks.provider_kib is not None
-    assert 60 << 10 < peaks.cli_kib < 140 << 10
-    assert 150 << 10 < peaks.provider_kib < 230 << 10
+    assert 40 << 10 < peaks.cli_kib < 80 << 10 < peaks.provider_kib < 120 << 10
 
 
 def test_tables() -> None:
@@ -168,9 +167,9 @@ def test_tables() -> None:
         figure("floor", "create", 1.0),
         figure("floor", "create", 2.0, round=1),
         figure("floor", "create", 4.0, round=2),
-        figure("ours", "create", 2.0, requests=101, waited=True),
-        figure("ours", "create", 3.0, round=1, requests=101),
-        figure("ours", "create", 16.0, round=2, requests=103, throttled=2),
+        figure("ours", "create", 4.0, requests=101, waited=True),
+        figure("ours", "create", 8.0, round=1, requests=101),
+        figure("ours", "create", 4.0, round=2, requests=103, throttled=2),
         figure("plain", "create", 1.0, requests=7, failure="╷\n│ Error: `Conflict`\n│ more\n╵"),
         figure("plain", "create", 1.0, round=1),
     ]
@@ -185,7 +184,7 @@ def test_tables() -> None:
         ]
     ]
     assert rows(text, "| 100 ms | create") == [
-        ["100 ms", "create", "2.00", "failed", "3.00*", "2.00", "-", "0 to 7", "101 to 103, 0 to 2 of them 429"]
+        ["100 ms", "create", "2.00", "failed", "4.00*", "4.00", "-", "0 to 7", "101 to 103, 0 to 2 of them 429"]
     ]
     assert rows(text, "| 100 ms | destroy") == [["100 ms", "destroy", "-", "-", "-", "-", "-", "-", "-"]]
     assert "- plain, create of 100, 100 ms: `Error: 'Conflict'`\n" in text
@@ -195,6 +194,7 @@ def test_sizes() -> None:
     """The table of sizes has the state after the creation, and the largest processes of all commands."""
     figures = [
         figure("ours", "create", 1.0, state_bytes=123456, provider_kib=50_000, cli_kib=100_000),
+        figure("ours", "refresh", 1.0, state_bytes=300),
         figure("ours", "destroy", 1.0, state_bytes=300, provider_kib=60_000, cli_kib=None),
     ]
     assert rows(bench_report.tables(figures), "| 100 | ours") == [["100", "ours", "123,456", "61", "102"]]
