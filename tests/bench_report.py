@@ -227,7 +227,7 @@ class _Drawing:
             f'<rect x="{self._LEFT}" y="{self._y}" width="{width:.1f}" height="{self._BAR - 1}" '
             f'fill="{_COLOURS[name]}"/>'
         )
-        shown = "failed" if value is None else f"{value:.1f}"
+        shown = "none" if value is None else f"{value:.1f}"
         self._text(self._LEFT + width + 4, self._y + self._BAR - 1, shown, "value")
 
     def _text(self, x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> None:

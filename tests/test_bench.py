@@ -249,7 +249,7 @@ def test_plot() -> None:
     assert not any("300 ms" in (text or "") for text in texts)
     floor, plain, ours = [float(bar.attrib["width"]) for bar in drawn.iter(f"{space}rect")][3:6]
     assert (plain, ours) == (0, 2 * floor)
-    assert texts[texts.index("create") + 1 :][:3] == ["2.0", "failed", "4.0"]
+    assert texts[texts.index("create") + 1 :][:3] == ["2.0", "none", "4.0"]
 
 
 def test_what_was_kept_is_reported_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
