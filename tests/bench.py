@@ -4,7 +4,7 @@ Cells are written `INTEGRATIONS/MILLISECONDS` or `INTEGRATIONS/MILLISECONDS/PARA
 adds to each answer, and what `--parallel` says where that is not the tool's default. Every figure goes to a file as
 soon as it is there, and `--from` reports on such a file without measuring again.
 
-    make bench                                              the cells of the docs, which takes hours
+    make bench                                              the cells of the docs, about two hours
     make bench ARGS='--cells 100/100 500/0 --rounds 3'      these cells
     make bench ARGS=--quick                                 a minute, to see that it works
 """

@@ -7,6 +7,7 @@ commands which ran one after the other. A contender that failed in any round has
 from __future__ import annotations
 
 import html
+import re
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -351,7 +352,8 @@ def _megabytes(kib: Sequence[int | None]) -> str:
 
 def _reason(figure: Figure) -> str:
     lines = [line.strip(" │╷╵*").replace("`", "'") for line in figure.failure.splitlines()]
-    return next((line for line in lines if "error" in line.lower()), lines[-1])[:300]
+    # `Error: ...` of Terraform, `error: JusttError: ...` of ours, and what ends a traceback.
+    return next((line for line in lines if re.search(r"Error: \S", line)), lines[-1])[:300]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

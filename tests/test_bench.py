@@ -170,7 +170,7 @@ def test_tables() -> None:
         figure("ours", "create", 4.0, requests=101, waited=True),
         figure("ours", "create", 8.0, round=1, requests=101),
         figure("ours", "create", 4.0, round=2, requests=103, throttled=2),
-        figure("plain", "create", 1.0, requests=7, failure="╷\n│ Error: `Conflict`\n│ more\n╵"),
+        figure("plain", "create", 1.0, requests=7, failure="an error:\n│ Error: `Conflict`\n│ more\n╵"),
         figure("plain", "create", 1.0, round=1),
     ]
     text = bench_report.tables(figures)
