@@ -35,8 +35,8 @@ lint: $(VENV)/.dev ## check style, formatting and types
 	$(RUN) -m mypy
 	set -e; for program in examples/*/__main__.py; do $(RUN) -m mypy $$(dirname $$program); done
 
-bench: $(VENV)/.dev ## print what importing the package costs a program
-	$(RUN) tests/bench_import.py
+bench: $(VENV)/.dev ## measure this beside a no-op resource, a plain provider and Terraform (ARGS=--quick, ARGS=--help)
+	@PYTHONPATH=tests:provider/engine:provider $(RUN) tests/bench.py $(ARGS)
 
 audit: $(VENV)/.dev ## look up known vulnerabilities of what is locked (REQUIRED=--required: fail where that can't be done)
 	@$(RUN) .ci/audit.py $(REQUIRED)

@@ -1,7 +1,4 @@
-"""Print what `import pulumi_justt` adds to `import pulumi`, and the size of what a state stores of the provider.
-
-Fresh interpreters run in turn, so that a busy machine slows both sides alike; medians are compared, in milliseconds.
-"""
+"""What `import pulumi_justt` adds to `import pulumi`, and the size of what a state stores of the provider."""
 
 from __future__ import annotations
 
@@ -11,25 +8,21 @@ import sys
 
 from pulumi_justt import resources
 
-_ROUNDS = 25
+__all__ = ["sentence"]
+
 _PROGRAM = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
 
 
-def main() -> None:
-    """Measure, and print one table."""
+def sentence(pairs: int) -> str:
+    """Measure in fresh interpreters, in turn, so that a busy machine slows both sides alike; medians are compared."""
     seconds: dict[str, list[float]] = {"pulumi": [], "pulumi_justt": []}
-    for _ in range(_ROUNDS):
+    for _ in range(pairs):
         for module, taken in seconds.items():
             program = [sys.executable, "-c", _PROGRAM.format(module)]
             taken.append(float(subprocess.run(program, capture_output=True, text=True, check=True).stdout))
     floor, ours = (statistics.median(taken) * 1000 for taken in seconds.values())
     added = statistics.median(b - a for a, b in zip(*seconds.values(), strict=True)) * 1000
-    sys.stdout.write(
-        f"import pulumi        {floor:7.1f} ms\n"
-        f"import pulumi_justt  {ours:7.1f} ms   ratio {ours / floor:.3f}, {added:+.1f} ms (median of {_ROUNDS} pairs)\n"
-        f"provider in state    {len(resources._PROVIDER):7d} bytes\n"
+    return (
+        f"`import pulumi` takes {floor:.0f} ms and `import pulumi_justt` {ours:.0f} ms, which is {added:+.0f} ms "
+        f"(median of {pairs}). A state stores {len(resources._PROVIDER)} bytes of the provider for each resource."
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,22 @@
+"""The integrations as a dynamic provider manages them that is written like a tutorial's."""
+
+from __future__ import annotations
+
+import os
+
+import pulumi
+
+from plain_provider import PlainIntegration
+
+for number in range(int(os.environ["BENCH_INTEGRATIONS"])):
+    PlainIntegration(
+        f"integration-{number}",
+        {
+            "externalIdentifier": f"integration-{number}",
+            "integrationName": f"Integration {number}",
+            "source": "stripe",
+            "secretType": "APIKEY_ONLY",
+            "secretPayload": {"apiKey": pulumi.Output.secret(f"{os.environ['BENCH_SECRET']}-{number}")},
+            "merchantAccountCodes": ["acct_1", "acct_2"],
+        },
+    )

@@ -1,0 +1,361 @@
+"""What a run of the benchmark says: tables in Markdown, the goals, and a plot.
+
+A time is the median over the rounds. A ratio or difference is the median of those of each round, so that it compares
+commands which ran one after the other. A contender that failed in any round has no figure in that place.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from bench_contenders import NAMES, STEPS, Name, Step
+from bench_measure import Cell, Figure
+
+__all__ = ["BEGIN", "END", "Goal", "goals", "goals_table", "plot", "tables", "with_section"]
+
+BEGIN, END = "<!-- make bench -->", "<!-- end of make bench -->"
+
+_STEP_NAMES: dict[Step, str] = {
+    "create": "create",
+    "preview": "preview, nothing to do",
+    "up": "up, nothing to do",
+    "refresh": "refresh",
+    "rotate": "rotate all",
+    "destroy": "destroy",
+}
+_QUIET: tuple[Step, ...] = ("preview", "up")
+_GOAL_CELL = Cell(100, 100)
+_GOAL_WIDE = Cell(100, 100, 32)
+_DISTANCES: dict[Step, float] = {"create": 1.2, "refresh": 0.5, "rotate": 1.2, "destroy": 1.2}
+_DISTANCES_WIDE: dict[Step, float] = {"create": 0.8, "destroy": 0.8}
+"""Seconds by which ours may be behind the floor."""
+_GOAL_MEGABYTES = 120
+
+
+_COLOURS: dict[Name, str] = {"floor": "#8b949e", "plain": "#d29922", "ours": "#2f81f7", "restapi": "#a371f7"}
+"""Readable on white and on black."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What was to be reached, what was measured, and whether it was; None where the run did not measure it."""
+
+    text: str
+    measured: str
+    is_met: bool | None
+
+
+class _Run:
+    """The figures of a run, by what was done."""
+
+    def __init__(self, figures: Sequence[Figure]) -> None:
+        self._by_place: dict[tuple[Cell, Step, Name], list[Figure]] = {}
+        for figure in figures:
+            self._by_place.setdefault((figure.cell, figure.step, figure.contender), []).append(figure)
+        self.cells = sorted({figure.cell for figure in figures})
+        self.names = [name for name in NAMES if any(figure.contender == name for figure in figures)]
+
+    def found(self, cell: Cell, step: Step, name: Name) -> list[Figure]:
+        """Give the figures of all rounds, in their order."""
+        return self._by_place.get((cell, step, name), [])
+
+    def whole(self, cell: Cell, step: Step, name: Name) -> list[Figure]:
+        """Give them if none of them failed."""
+        found = self.found(cell, step, name)
+        return [] if any(figure.failure for figure in found) else found
+
+    def pairs(self, cells: Sequence[Cell], step: Step, other: Name) -> list[tuple[float, float]]:
+        """Give the seconds of ours and of the *other*, of each round of these cells."""
+        return [
+            (ours.seconds, theirs.seconds)
+            for cell in cells
+            for ours in self.whole(cell, step, "ours")
+            for theirs in self.whole(cell, step, other)
+            if ours.round == theirs.round
+        ]
+
+    def failures(self) -> Iterator[Figure]:
+        """Yield one figure for each place in which a contender failed."""
+        for found in self._by_place.values():
+            yield from [figure for figure in found if figure.failure][:1]
+
+
+def tables(figures: Sequence[Figure]) -> str:
+    """Write the tables of times, requests, sizes and failures."""
+    run = _Run(figures)
+    others = [name for name in run.names if name != "ours"] if "ours" in run.names else []
+    head = [
+        "API",
+        "command",
+        *(f"{name}, s" for name in run.names),
+        *(f"ours/{name}" for name in others),
+        *(f"requests of {name}" for name in run.names if name != "floor"),
+    ]
+    parts = []
+    for integrations in sorted({cell.integrations for cell in run.cells}):
+        rows = [
+            [
+                _through(cell),
+                _STEP_NAMES[step],
+                *(_seconds(run.found(cell, step, name)) for name in run.names),
+                *(_ratio(run.pairs([cell], step, name)) for name in others),
+                *(_requests(run.found(cell, step, name)) for name in run.names if name != "floor"),
+            ]
+            for cell in run.cells
+            if cell.integrations == integrations
+            for step in STEPS
+        ]
+        parts.append(f"### {_counted(integrations)}\n\n{_table(head, rows)}")
+    parts.append(f"### State and memory\n\n{_sizes(run)}")
+    failures = [
+        f"- {figure.contender}, {_STEP_NAMES[figure.step]} of {figure.cell.integrations}, {_through(figure.cell)}: "
+        f"`{_reason(figure)}`"
+        for figure in run.failures()
+    ]
+    if failures:
+        parts.append("### What failed\n\n" + "\n".join(failures) + "\n")
+    return "\n".join(parts)
+
+
+def goals(figures: Sequence[Figure]) -> list[Goal]:
+    """Compare the run with what was to be reached."""
+    run = _Run(figures)
+    found = [_quiet_goal(run, integrations, step) for integrations in (100, 500) for step in _QUIET]
+    for step, limit in _DISTANCES.items():
+        found.append(_distance_goal(run, _GOAL_CELL, step, limit))
+        found.append(_ahead_goal(run, step))
+    asked = [figure.requests for figure in run.whole(_GOAL_CELL, "refresh", "ours")]
+    found.append(
+        _goal(f"refresh {_of(_GOAL_CELL)} in at most 5 requests", asked, max, "{} requests", lambda value: value <= 5)
+    )
+    found += [_distance_goal(run, _GOAL_WIDE, step, limit) for step, limit in _DISTANCES_WIDE.items()]
+    peaks = [
+        figure.provider_kib * 1024 / 1e6
+        for figure in figures
+        if figure.contender == "ours" and figure.cell.integrations == 500 and figure.provider_kib
+    ]
+    found.append(
+        _goal(
+            f"provider process of 500 under {_GOAL_MEGABYTES} MB",
+            peaks,
+            max,
+            "{:.0f} MB",
+            lambda value: value < _GOAL_MEGABYTES,
+        )
+    )
+    return found
+
+
+def goals_table(found: Sequence[Goal]) -> str:
+    """Write the goals as a table."""
+    words = {True: "yes", False: "**no**", None: "not measured"}
+    return _table(["goal", "measured", "met"], [[goal.text, goal.measured, words[goal.is_met]] for goal in found])
+
+
+def with_section(page: str, section: str) -> str:
+    """Return the *page* with *section* between the marks.
+
+    Raises:
+        ValueError: The page has no marks.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"the page has no {BEGIN} ... {END}")
+    return f"{before}{BEGIN}\n\n{section.strip()}\n\n{END}{after}"
+
+
+def plot(figures: Sequence[Figure]) -> str:
+    """Draw the times at one latency, 100 ms if it was measured, as bars that are readable on light and dark pages."""
+    run = _Run(figures)
+    default = [cell for cell in run.cells if not cell.parallel]
+    latency = _GOAL_CELL.latency_ms if _GOAL_CELL.latency_ms in {cell.latency_ms for cell in default} else None
+    cells = [cell for cell in default if cell.latency_ms == (default[-1].latency_ms if latency is None else latency)]
+    drawing = _Drawing(run.names)
+    for cell in cells:
+        drawing.add_panel(
+            f"{_counted(cell.integrations)}, {_through(cell)}, seconds",
+            [(_STEP_NAMES[step], [_median(run.whole(cell, step, name)) for name in run.names]) for step in STEPS],
+        )
+    return drawing.svg()
+
+
+class _Drawing:
+    """Panels of horizontal bars below each other, each with a scale of its own."""
+
+    _WIDTH, _LEFT, _RIGHT, _BAR, _GAP = 760, 170, 70, 9, 8
+    _STYLE = (
+        "text{font:12px system-ui,sans-serif;fill:#1f2328}.title{font-weight:600}.value{font-size:9px}"
+        "@media(prefers-color-scheme:dark){text{fill:#e6edf3}}"
+    )
+
+    def __init__(self, names: Sequence[Name]) -> None:
+        self._names = names
+        self._parts: list[str] = []
+        self._y = 34
+        for number, name in enumerate(names):
+            x = self._LEFT + 100 * number
+            self._parts.append(f'<rect x="{x}" y="8" width="12" height="12" fill="{_COLOURS[name]}"/>')
+            self._text(x + 18, 18, name)
+
+    def add_panel(self, title: str, groups: Sequence[tuple[str, Sequence[float | None]]]) -> None:
+        """Add a panel with a group of bars for each of *groups*, one for each name; None has no bar."""
+        longest = max((value for _, values in groups for value in values if value is not None), default=1.0)
+        self._y += 22
+        self._text(8, self._y, title, "title")
+        self._y += self._GAP
+        for label, values in groups:
+            middle = self._y + (self._BAR * len(values)) // 2 + 4
+            self._text(self._LEFT - 8, middle, label, anchor="end")
+            for name, value in zip(self._names, values, strict=True):
+                self._bar(name, value, longest)
+                self._y += self._BAR
+            self._y += self._GAP
+
+    def svg(self) -> str:
+        """Return the file."""
+        body = "\n".join(self._parts)
+        size = f'width="{self._WIDTH}" height="{self._y + self._GAP}" viewBox="0 0 {self._WIDTH} {self._y + self._GAP}"'
+        return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>\n<style>{self._STYLE}</style>\n{body}\n</svg>\n'
+
+    def _bar(self, name: Name, value: float | None, longest: float) -> None:
+        width = 0.0 if value is None else (self._WIDTH - self._LEFT - self._RIGHT) * value / longest
+        self._parts.append(
+            f'<rect x="{self._LEFT}" y="{self._y}" width="{width:.1f}" height="{self._BAR - 1}" '
+            f'fill="{_COLOURS[name]}"/>'
+        )
+        shown = "none" if value is None else f"{value:.1f}"
+        self._text(self._LEFT + width + 4, self._y + self._BAR - 1, shown, "value")
+
+    def _text(self, x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> None:
+        self._parts.append(
+            f'<text x="{x:.1f}" y="{y}" class="{kind}" text-anchor="{anchor}">{html.escape(text)}</text>'
+        )
+
+
+def _quiet_goal(run: _Run, integrations: int, step: Step) -> Goal:
+    cells = [cell for cell in run.cells if cell.integrations == integrations and not cell.parallel]
+    # Nothing is sent, so the latency of the API makes no difference, and all of them count.
+    ratios = [ours / floor for ours, floor in run.pairs(cells, step, "floor")]
+    sent = sum(figure.requests for cell in cells for figure in run.whole(cell, step, "ours"))
+    return _goal(
+        f"{_STEP_NAMES[step]}, of {integrations}: at most 1.10 of the floor, without a request",
+        ratios,
+        statistics.median,
+        f"{{:.2f}}, {sent} requests",
+        lambda value: value <= 1.10 and not sent,
+    )
+
+
+def _distance_goal(run: _Run, cell: Cell, step: Step, limit: float) -> Goal:
+    distances = [ours - floor for ours, floor in run.pairs([cell], step, "floor")]
+    return _goal(
+        f"{_STEP_NAMES[step]} {_of(cell)}: at most floor + {limit} s",
+        distances,
+        statistics.median,
+        "floor {:+.2f} s",
+        lambda value: value <= limit,
+    )
+
+
+def _ahead_goal(run: _Run, step: Step) -> Goal:
+    ratios = [ours / plain for ours, plain in run.pairs([_GOAL_CELL], step, "plain")]
+    return _goal(
+        f"{_STEP_NAMES[step]} {_of(_GOAL_CELL)}: ahead of plain",
+        ratios,
+        statistics.median,
+        "{:.2f} of plain",
+        lambda value: value < 1,
+    )
+
+
+def _goal(
+    text: str,
+    values: Sequence[float],
+    summary: Callable[[Sequence[float]], float],
+    shown: str,
+    is_met: Callable[[float], bool],
+) -> Goal:
+    if not values:
+        return Goal(text, "-", None)
+    value = summary(values)
+    return Goal(text, shown.format(value), is_met(value))
+
+
+def _of(cell: Cell) -> str:
+    return f"of {cell.integrations}, {_through(cell)}"
+
+
+def _counted(integrations: int) -> str:
+    return f"{integrations} integration{'' if integrations == 1 else 's'}"
+
+
+def _through(cell: Cell) -> str:
+    return f"{cell.latency_ms} ms{f', `--parallel {cell.parallel}`' if cell.parallel else ''}"
+
+
+def _median(found: Sequence[Figure]) -> float | None:
+    return statistics.median(figure.seconds for figure in found) if found else None
+
+
+def _seconds(found: Sequence[Figure]) -> str:
+    if any(figure.failure for figure in found):
+        return "failed"
+    value = _median(found)
+    mark = "*" if any(figure.waited for figure in found) else ""
+    return "-" if value is None else f"{value:.2f}{mark}"
+
+
+def _ratio(pairs: Sequence[tuple[float, float]]) -> str:
+    return f"{statistics.median(ours / theirs for ours, theirs in pairs):.2f}" if pairs else "-"
+
+
+def _requests(found: Sequence[Figure]) -> str:
+    if not found:
+        return "-"
+    sent, throttled = (sorted({getattr(each, name) for each in found}) for name in ("requests", "throttled"))
+    shown = _span(sent)
+    return f"{shown}, {_span(throttled)} of them 429" if throttled[-1] else shown
+
+
+def _span(values: Sequence[int]) -> str:
+    return f"{values[0]:,}" if values[0] == values[-1] else f"{values[0]:,} to {values[-1]:,}"
+
+
+def _sizes(run: _Run) -> str:
+    rows = []
+    for integrations in sorted({cell.integrations for cell in run.cells}):
+        cells = [cell for cell in run.cells if cell.integrations == integrations]
+        for name in run.names:
+            found = [figure for cell in cells for step in STEPS for figure in run.found(cell, step, name)]
+            created = [figure.state_bytes for figure in found if figure.step == "create"]
+            rows.append(
+                [
+                    str(integrations),
+                    name,
+                    f"{statistics.median_high(created):,}" if created else "-",
+                    _megabytes([figure.provider_kib for figure in found]),
+                    _megabytes([figure.cli_kib for figure in found]),
+                ]
+            )
+    return _table(["integrations", "", "state, bytes", "provider process, MB at most", "CLI, MB at most"], rows)
+
+
+def _megabytes(kib: Sequence[int | None]) -> str:
+    known = [value for value in kib if value is not None]
+    return f"{max(known) * 1024 / 1e6:.0f}" if known else "-"
+
+
+def _reason(figure: Figure) -> str:
+    lines = [line.strip(" │╷╵*").replace("`", "'") for line in figure.failure.splitlines()]
+    # `Error: ...` of Terraform, `error: JusttError: ...` of ours, and what ends a traceback.
+    return next((line for line in lines if re.search(r"Error: \S", line)), lines[-1])[:300]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
