@@ -2,6 +2,15 @@
 
 from pulumi_justt import credentials
 from pulumi_justt.references import from_env, from_file
-from pulumi_justt.resources import Deactivation, DeactivationType, PaymentIntegration, Source
+from pulumi_justt.resources import Deactivation, DeactivationType, IntegrationReady, PaymentIntegration, Source
 
-__all__ = ["Deactivation", "DeactivationType", "PaymentIntegration", "Source", "credentials", "from_env", "from_file"]
+__all__ = [
+    "Deactivation",
+    "DeactivationType",
+    "IntegrationReady",
+    "PaymentIntegration",
+    "Source",
+    "credentials",
+    "from_env",
+    "from_file",
+]

@@ -9,13 +9,14 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from pulumi import ResourceOptions
 
 from pulumi_justt.credentials import SHAPES, wire_name
 from pulumi_justt.errors import nearest
 
-__all__ = ["INPUTS", "OUTPUTS", "with_checked_paths"]
+__all__ = ["INPUTS", "OUTPUTS", "READY_INPUTS", "READY_OUTPUTS", "with_checked_paths", "with_checked_ready_paths"]
 
 INPUTS = (
     "external_identifier",
@@ -30,6 +31,8 @@ INPUTS = (
     "allow_unlisted",
 )
 OUTPUTS = ("integration_id", "status", "go_live_date", "environment")
+READY_INPUTS = ("integration_id", "external_identifier", "source", "reference_account_id", "timeout_seconds")
+READY_OUTPUTS = ("status", "go_live_date", "environment")
 
 _POLICY = {"type": "deactivationType", "after_days": "afterDays", "date": "deactivationDate"}
 _BRACKETS = r"""\[(\d+|\*)\]|\["([^"]*)"\]"""
@@ -38,7 +41,7 @@ _PART = re.compile(rf"""\.([^.\[\]"]+)|{_BRACKETS}""")
 
 
 def with_checked_paths(opts: ResourceOptions | None, secret_type: object) -> ResourceOptions | None:
-    """Return *opts* with every property path in the state's spelling.
+    """Return *opts* of a `PaymentIntegration` with every property path in the state's spelling.
 
     Args:
         opts: The options of a resource; they are not changed.
@@ -47,22 +50,44 @@ def with_checked_paths(opts: ResourceOptions | None, secret_type: object) -> Res
     Raises:
         ValueError: An option cannot work, as an import, or a path that the engine would ignore silently.
     """
+    return _checked(opts, _Names(INPUTS, OUTPUTS), secret_type)
+
+
+def with_checked_ready_paths(opts: ResourceOptions | None) -> ResourceOptions | None:
+    """Return *opts* of an `IntegrationReady` with every property path in the state's spelling.
+
+    Raises:
+        ValueError: An option cannot work, as an import, or a path that the engine would ignore silently.
+    """
+    return _checked(opts, _Names(READY_INPUTS, READY_OUTPUTS), None)
+
+
+class _Names(NamedTuple):
+    """The names of a resource's properties, as programs say them."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def _checked(opts: ResourceOptions | None, names: _Names, secret_type: object) -> ResourceOptions | None:
     if opts is None:
         return None
     if opts.import_ is not None:
-        raise ValueError(
-            "import_: the engine cannot import into a dynamic provider; say adopt_id on the resource instead, which "
-            "takes the integration over"
+        cure = (
+            "say adopt_id on the resource instead, which takes the integration over"
+            if names.inputs is INPUTS
+            else "it owns nothing, so let `pulumi up` create it"
         )
+        raise ValueError(f"import_: the engine cannot import into a dynamic provider; {cure}")
     checked = copy.copy(opts)
     for option in ("ignore_changes", "replace_on_changes", "hide_diffs"):
         paths: Iterable[str] | None = getattr(opts, option, None)
         if paths:
-            setattr(checked, option, [_input_path(path, option, secret_type) for path in paths])
+            setattr(checked, option, [_input_path(path, option, names, secret_type) for path in paths])
     if opts.additional_secret_outputs:
-        names = {name: wire_name(name) for name in (*INPUTS, *OUTPUTS)}
+        wire_names = {name: wire_name(name) for name in (*names.inputs, *names.outputs)}
         checked.additional_secret_outputs = [
-            _named(path, names, "additional_secret_outputs") for path in opts.additional_secret_outputs
+            _named(path, wire_names, "additional_secret_outputs") for path in opts.additional_secret_outputs
         ]
     return checked
 
@@ -73,18 +98,18 @@ def _named(name: str, names: dict[str, str], option: str) -> str:
     raise ValueError(f"{option}: {name!r} is not a property{nearest(name, names.values())}")
 
 
-def _input_path(path: str, option: str, secret_type: object) -> str:
+def _input_path(path: str, option: str, names: _Names, secret_type: object) -> str:
     if path == "*":
         return path
     head, rest, below = _parsed(path, option)
-    if head in ("credentials", "secret_payload"):
+    if head in ("credentials", "secret_payload") and "secret_payload" in names.inputs:
         if rest:
             _require_existing("secretPayload", [wire_name(rest[0]), *rest[1:]], option, secret_type)
         named = f"secretPayload.{wire_name(rest[0])}" if rest else "secretPayload"
         raise ValueError(f"{option}: the state has no {path!r}, so the engine would ignore it; say {named!r}")
-    if head in OUTPUTS or head in map(wire_name, OUTPUTS):
+    if head in names.outputs or head in map(wire_name, names.outputs):
         raise ValueError(f"{option}: {path!r} is an output; only inputs are compared")
-    name = _named(head, {item: wire_name(item) for item in INPUTS}, option)
+    name = _named(head, {item: wire_name(item) for item in names.inputs}, option)
     _require_existing(name, rest, option, secret_type)
     return name + below
 
