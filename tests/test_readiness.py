@@ -67,7 +67,7 @@ class Vendor:
         random: What jitter is made of.
     """
 
-    answers: Mapping[float, httpx.Response | httpx.TransportError]
+    answers: Mapping[float, httpx.Response | httpx.ReadError]
     environ: dict[str, str] = field(default_factory=dict)
     took: float = 0.0
     leaves_at: float = float("inf")
@@ -112,7 +112,7 @@ class Vendor:
         self.requests.append(request)
         self.now += self.took
         answer = self.answers[max(moment for moment in self.answers if moment <= self.asked[-1])]
-        if isinstance(answer, httpx.TransportError):
+        if isinstance(answer, httpx.ReadError):
             raise answer
         return httpx.Response(answer.status_code, content=answer.content)
 
@@ -378,10 +378,8 @@ def test_the_deadline_counts_from_the_start_of_the_wait() -> None:
 
 def test_an_api_that_cannot_be_reached_is_told_once_and_waited_out() -> None:
     """What a network does in between is no reason to stop a rollout."""
-    vendor = Vendor(
-        {0.0: record("PENDING"), 5.0: httpx.ReadError("x"), 40.0: record("PENDING"), 60.0: httpx.ReadError("x")}
-        | {80.0: record("SUCCESSFUL")}
-    )
+    lost = httpx.ReadError("x")
+    vendor = Vendor({**PENDING, 5.0: lost, 40.0: record("PENDING"), 60.0: lost, 80.0: record("SUCCESSFUL")})
 
     assert vendor.core.create(INPUTS)[1]["status"] == "SUCCESSFUL"
     assert [text for _, text in vendor.told if text.startswith("warning")] == [
