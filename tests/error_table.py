@@ -70,6 +70,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "",
         (
             "lifecycle.Integrations.update",
+            "lifecycle.Integrations.delete",
             "recorded.require_same_environment",
             "recorded.is_gone",
         ),

@@ -11,9 +11,10 @@ import pytest
 
 from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import Abandoned, Misunderstood, NotReady, Refused, StateConflict
+from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.models import UNKNOWN
 from pulumi_justt.readiness import Readiness
-from pulumi_justt.recorded import KnownCredentials
+from pulumi_justt.recorded import Known
 from pulumi_justt.retry import RetryPolicy
 from pulumi_justt.settings import Settings
 
@@ -76,7 +77,7 @@ class Vendor:
     asked: list[float] = field(default_factory=list)
     requests: list[httpx.Request] = field(default_factory=list)
     told: list[tuple[float, str]] = field(default_factory=list)
-    known: KnownCredentials = field(default_factory=KnownCredentials)
+    known: Known = field(default_factory=Known)
     policy: RetryPolicy = field(default_factory=lambda: RetryPolicy(tries=1))
 
     @property
@@ -204,6 +205,31 @@ def test_only_another_integration_replaces() -> None:
     assert core.diff(RECORDED, {**INPUTS, "integrationId": "id-2"}) == ["integrationId"]
     assert core.diff(RECORDED, {**INPUTS, "integrationId": UNKNOWN}) == ["integrationId"]
     assert core.diff(RECORDED, {**INPUTS, "timeoutSeconds": UNKNOWN, "externalIdentifier": "renamed"}) == []
+
+
+def test_what_was_waited_for_before_runs_until_what_replaces_it_is_ready() -> None:
+    """With --continue-on-error the engine would deactivate it, although the wait for the new one has failed."""
+    vendor = Vendor({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
+    core, old = vendor.core, {**RECORDED, "integrationId": "id-0"}
+    integrations = Integrations(load(), client=no_client, tell=print, known=vendor.known)
+    core.diff(old, {**INPUTS, "integrationId": UNKNOWN})
+    assert not vendor.known.is_held("id-0")
+
+    core.diff(old, INPUTS)
+    with pytest.raises(NotReady):
+        core.create(INPUTS)
+    with pytest.raises(StateConflict) as caught:
+        integrations.delete("id-0", {"externalIdentifier": "stripe-eu", "source": "stripe"})
+
+    assert str(caught.value) == (
+        "deactivating the stripe integration 'stripe-eu' (id-0): what replaces it is not ready, so it stays active, "
+        "and in the state. The next `pulumi up` that finds the new one ready deactivates it; if it is to stop now, "
+        "take the IntegrationReady out of the program."
+    )
+    assert not vendor.known.is_held("id-1")
+    vendor.now = 10.0
+    core.create(INPUTS)
+    assert not vendor.known.is_held("id-0")
 
 
 def test_update_and_delete_send_nothing() -> None:

@@ -137,7 +137,8 @@ def test_a_rotation(stack: Stack, simulator: SimulatorServer) -> None:
     stack.up(fails=True)
     assert sent(simulator) == [POST, LOOK]
     assert "+-pulumi-python:dynamic/justt:IntegrationReady: (replace)" in stack.preview().text
-    stack.up(fails=True)
+    text = stack.up("--continue-on-error", fails=True).text
+    assert f"({first}): what replaces it is not ready, so it stays active, and in the state." in text
     assert sent(simulator) == [LOOK]
     second = newest(simulator)
     assert (statuses(simulator)[first], statuses(simulator)[second]) == ("SUCCESSFUL", "FAILED")

@@ -33,7 +33,7 @@ from pulumi_justt.limiter import RateLimiter
 from pulumi_justt.models import Inputs
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.readiness import Readiness
-from pulumi_justt.recorded import Checked, KnownCredentials
+from pulumi_justt.recorded import Checked, Known
 from pulumi_justt.secrecy import Hidden
 from pulumi_justt.settings import Settings
 
@@ -88,9 +88,9 @@ def core() -> Integrations:
     return made
 
 
-def known() -> KnownCredentials:
+def known() -> Known:
     """Make a memory of an integration's credentials."""
-    made = KnownCredentials()
+    made = Known()
     made.keep("i", {"apiKey": PAYLOAD})
     return made
 
@@ -121,7 +121,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "Integrations": core,
     "Creator": lambda: core().creator,
     "Readiness": lambda: Readiness(settings(), client=client, tell=lambda _: None, known=known()),
-    "KnownCredentials": known,
+    "Known": known,
     "IntegrationProvider": lambda: provider(IntegrationProvider),
     "ReadinessProvider": lambda: provider(ReadinessProvider),
     "RateLimiter": lambda: RateLimiter(10),

@@ -32,7 +32,7 @@ from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, StateConfl
 from pulumi_justt.models import SOURCES, UNKNOWN, Deactivation, Inputs, RemoteRecord, known_part, to_vendor_time
 from pulumi_justt.recorded import (
     Checked,
-    KnownCredentials,
+    Known,
     Properties,
     invalid,
     is_gone,
@@ -98,7 +98,7 @@ class Integrations:
         tell: Shows one line to the user.
         now: The present moment.
         is_abandoned: Whether nobody is there any more to take what the call of this thread returns.
-        known: Where the credentials of each integration are kept for those that wait for it.
+        known: What those that wait for an integration know of it, and are to know.
     """
 
     settings: Settings
@@ -106,7 +106,7 @@ class Integrations:
     tell: Callable[[str], None]
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
     is_abandoned: Callable[[], bool] = lambda: False
-    known: KnownCredentials = field(default_factory=KnownCredentials)
+    known: Known = field(default_factory=Known)
     creator: Creator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -251,6 +251,9 @@ class Integrations:
             warning: A recorded date lies in the past when it is to be used.
             note: A deactivation was scheduled for later.
             warning: A deactivation for later was sent twice, because the first answer was lost.
+
+        Raises:
+            StateConflict: With --continue-on-error, the wait for what replaces it has failed.
         """
         if _is_adopted(olds):
             self.tell(
@@ -259,6 +262,12 @@ class Integrations:
             return
         tried = f"deactivating {named(olds, integration_id)}"
         require_same_environment(self.settings, tried, olds)
+        if self.known.is_held(integration_id):
+            raise StateConflict(
+                f"{tried}: what replaces it is not ready, so it stays active, and in the state. The next `pulumi up` "
+                "that finds the new one ready deactivates it; if it is to stop now, take the IntegrationReady out of "
+                "the program."
+            )
         account, hidden = olds.get("referenceAccountId"), references.hidden(olds.get("secretPayload"))
         policy = Deactivation.model_validate(olds.get("deactivation", {}))
         now = self.now()

@@ -176,10 +176,10 @@ class IntegrationProvider(_Provider):
 
     def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Integrations:
         from pulumi_justt.lifecycle import Integrations  # noqa: PLC0415 - see the module docstring
-        from pulumi_justt.recorded import shared_credentials  # noqa: PLC0415 - likewise
+        from pulumi_justt.recorded import shared_knowledge  # noqa: PLC0415 - likewise
 
         return Integrations(
-            settings, client=client, tell=_tell, is_abandoned=_is_abandoned, known=shared_credentials(settings)
+            settings, client=client, tell=_tell, is_abandoned=_is_abandoned, known=shared_knowledge(settings)
         )
 
 
@@ -188,10 +188,10 @@ class ReadinessProvider(_Provider):
 
     def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Readiness:
         from pulumi_justt.readiness import Readiness  # noqa: PLC0415 - see the module docstring
-        from pulumi_justt.recorded import shared_credentials  # noqa: PLC0415 - likewise
+        from pulumi_justt.recorded import shared_knowledge  # noqa: PLC0415 - likewise
 
         return Readiness(
-            settings, client=client, tell=_tell, is_abandoned=_is_abandoned, known=shared_credentials(settings)
+            settings, client=client, tell=_tell, is_abandoned=_is_abandoned, known=shared_knowledge(settings)
         )
 
     def create(self, props: dict[str, Any]) -> CreateResult:

@@ -2,7 +2,8 @@
 
     call    what happens                                                                          requests
     check   the deadline is validated; the environment is filled in                               0
-    diff    another integration: replace, which waits again; anything else: update in place       0
+    diff    another integration: replace, which waits again, and until then the one that was      0
+            waited for before is not deactivated; anything else: update in place
     create  waits until the status is SUCCESSFUL; FAILED, INACTIVE and the deadline are errors     1 for each look
     read    status and go-live date over the remembered rest; INACTIVE: gone                      1
     update  only what is remembered                                                               0
@@ -25,7 +26,7 @@ from pulumi_justt.errors import Abandoned, NotReady, Refused, Unreachable, neare
 from pulumi_justt.models import UNKNOWN, ReadinessInputs, RemoteRecord, known_part
 from pulumi_justt.recorded import (
     Checked,
-    KnownCredentials,
+    Known,
     Properties,
     invalid,
     is_gone,
@@ -72,7 +73,7 @@ class Readiness:
         client: Gives the client when a request is needed, so that previews need no key.
         tell: Shows one line to the user.
         is_abandoned: Whether nobody is there any more to take what the call of this thread returns.
-        known: The credentials of the integrations of this process.
+        known: What is known of the integrations that this process has met.
         clock: Monotonic seconds.
         sleep: Blocks the calling thread for some seconds.
         uniform: Random numbers in [0, 1), for jitter.
@@ -82,7 +83,7 @@ class Readiness:
     client: Callable[[], JusttClient]
     tell: Callable[[str], None]
     is_abandoned: Callable[[], bool] = lambda: False
-    known: KnownCredentials = field(default_factory=KnownCredentials)
+    known: Known = field(default_factory=Known)
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     uniform: Callable[[], float] = random.random
@@ -100,8 +101,12 @@ class Readiness:
 
     def diff(self, olds: Properties, news: Properties) -> list[str]:
         """Return the paths in which *news* asks for another wait than the one recorded as *olds*."""
-        # An id that is not known yet equals none that is recorded.
-        return ["integrationId"] if olds.get("integrationId") != news.get("integrationId") else []
+        before, wanted = olds.get("integrationId"), news.get("integrationId")
+        if before == wanted:
+            return []
+        if wanted is not UNKNOWN:
+            self.known.hold(str(before), until_ready=str(wanted))
+        return ["integrationId"]
 
     def create(self, inputs: Properties) -> tuple[str, dict[str, Any]]:
         """Wait for the integration, and return its id and what to remember.
@@ -113,6 +118,7 @@ class Readiness:
         """
         wanted = ReadinessInputs.model_validate(inputs)
         record = self._wait(wanted, f"waiting for {named(inputs, wanted.integration_id)}")
+        self.known.ready(wanted.integration_id)
         return wanted.integration_id, {**inputs, **observed(record)}
 
     def read(self, integration_id: str, olds: Properties) -> dict[str, Any] | None:
@@ -130,7 +136,7 @@ class Readiness:
                 integration_id,
                 tried=tried,
                 account=olds.get("referenceAccountId"),
-                hidden=self.known.of(integration_id),
+                hidden=self.known.hidden(integration_id),
             )
         except Refused as refused:
             if not is_gone(self.settings, self.tell, refused):
@@ -193,7 +199,7 @@ class Readiness:
             wanted.integration_id,
             tried=wait.tried,
             account=wanted.reference_account_id,
-            hidden=self.known.of(wanted.integration_id),
+            hidden=self.known.hidden(wanted.integration_id),
             patience=wait.end - self.clock(),
         )
 

@@ -21,7 +21,7 @@ from pulumi_justt.settings import Settings
 
 __all__ = [
     "Checked",
-    "KnownCredentials",
+    "Known",
     "Properties",
     "invalid",
     "is_gone",
@@ -29,7 +29,7 @@ __all__ = [
     "observed",
     "other_environment",
     "require_same_environment",
-    "shared_credentials",
+    "shared_knowledge",
     "without_nulls",
 ]
 
@@ -62,34 +62,49 @@ class Checked(SecretHolder):
     failures: list[str]
 
 
-class KnownCredentials(SecretHolder):
-    """The credentials of the integrations that this process has met, so that the vendor's words of one can be quoted.
+class Known(SecretHolder):
+    """What a resource of this process has learned of an integration that another resource has to know.
 
-    A resource that waits for an integration has none of its own: they are in the state once, with the integration.
+    A wait for an integration has no credentials of its own, and yet may quote what the vendor says of it. And what a
+    wait was for before must run until that for its replacement is over: with `--continue-on-error` the engine goes on
+    to delete what is replaced, although what depends on the replacement has failed.
     """
 
     def __init__(self) -> None:
         self._payloads: dict[str, object] = {}
+        self._replaced: dict[str, str] = {}
 
     def keep(self, integration_id: str, payload: object) -> None:
         """Remember what an integration was given."""
         self._payloads[integration_id] = payload
 
-    def of(self, integration_id: str) -> Hidden:
+    def hidden(self, integration_id: str) -> Hidden:
         """Return what no text about an integration may show; it is not complete where that was not met."""
         if integration_id not in self._payloads:
             return Hidden(is_complete=False)
         return references.hidden(self._payloads[integration_id])
 
+    def hold(self, integration_id: str, *, until_ready: str) -> None:
+        """Remember that an integration must run until another one is ready."""
+        self._replaced[until_ready] = integration_id
 
-_known: dict[Settings, KnownCredentials] = {}
+    def ready(self, integration_id: str) -> None:
+        """Remember that what had to run until this integration is ready need not run any longer."""
+        self._replaced.pop(integration_id, None)
+
+    def is_held(self, integration_id: str) -> bool:
+        """Tell whether an integration must go on running."""
+        return integration_id in self._replaced.values()
+
+
+_known: dict[Settings, Known] = {}
 _known_lock = threading.Lock()
 
 
-def shared_credentials(settings: Settings) -> KnownCredentials:
-    """Return the process's memory of credentials for *settings*."""
+def shared_knowledge(settings: Settings) -> Known:
+    """Return what this process knows under *settings*."""
     with _known_lock:
-        return _known.setdefault(settings, KnownCredentials())
+        return _known.setdefault(settings, Known())
 
 
 def named(properties: Properties, integration_id: str = "") -> str:
