@@ -163,10 +163,16 @@ def test_a_rotation(stack: Stack, simulator: SimulatorServer) -> None:
     assert "1 to update" in stack.preview().text
     assert sent(simulator) == []
 
+    # Who wants the old one to stop first gets that.
+    stack.provide({"stripeKey": canary("another")})
+    stack.program(program(more + "opts=pulumi.ResourceOptions(delete_before_replace=True),", timeout=7))
+    stack.up()
+    assert sent(simulator) == [DELETE, POST, LOOK]
+    assert statuses(simulator)[third] == "INACTIVE"
+
     # Only the integrations are deactivated.
     stack.destroy()
     assert sorted(sent(simulator)) == [("DELETE", "after", None), DELETE]
-    assert statuses(simulator)[third] == "INACTIVE"
     assert stack.recorded() == []
 
 
