@@ -352,6 +352,30 @@ def test_words_are_not_shown_where_the_credentials_are_not_at_hand() -> None:
     assert str(caught.value) == f"waiting for {NAMED}: its status is FAILED: {MUTE}. {FAILED_CURE}"
 
 
+def test_the_credentials_of_an_integration_are_at_hand_in_its_process() -> None:
+    """A create and each diff of an integration come before the wait for it, and keep what its words may not repeat."""
+    inputs = {
+        "externalIdentifier": "stripe-eu",
+        "integrationName": "Stripe EU",
+        "source": "stripe",
+        "secretType": "APIKEY_ONLY",
+        "secretPayload": {"apiKey": CANARY},
+        "environment": "simulator",
+    }
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=[] if request.method == "GET" else {"integrationId": "id-new"})
+
+    client = JusttClient(load(), transport=httpx.MockTransport(answer))
+    core = Integrations(load(), client=lambda: client, tell=print)
+    core.create(inputs)
+    core.diff({**inputs, "integrationId": "id-old"}, inputs)
+
+    for met in ("id-new", "id-old"):
+        assert (core.known.hidden(met).texts, core.known.hidden(met).is_complete) == ((CANARY,), True)
+    assert not core.known.hidden("id-other").is_complete
+
+
 def test_inactive_ends_the_wait() -> None:
     """Somebody deactivated it meanwhile, and the next refresh will find that too."""
     with pytest.raises(NotReady) as caught:
@@ -419,6 +443,12 @@ def test_an_api_that_is_never_reached_ends_the_wait_at_the_deadline() -> None:
 
     with pytest.raises(NotReady, match=r"its status is not known yet after 100 s \(Justt answered 503\)\. It stays"):
         vendor.core.create(INPUTS)
+
+
+def test_what_was_lost_in_between_is_no_reason_at_the_deadline() -> None:
+    """The error speaks of the last look."""
+    with pytest.raises(NotReady, match=r"its status is PENDING after 100 s\. It stays"):
+        Vendor({**PENDING, 5.0: httpx.Response(503), 40.0: record("PENDING")}).core.create(INPUTS)
 
 
 @pytest.mark.parametrize("answer", [httpx.Response(503), httpx.Response(429), httpx.Response(200, content=b"<html>")])

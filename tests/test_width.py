@@ -21,6 +21,15 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield running
 
 
+@pytest.fixture
+def end(pool: ThreadPoolExecutor) -> Iterator[threading.Event]:
+    """Give what ends the waits in the pool, at the latest before it is closed."""
+    assert pool._max_workers == WORKERS
+    event = threading.Event()
+    yield event
+    event.set()
+
+
 def waiting(pool: ThreadPoolExecutor, count: int, end: threading.Event) -> list[Future[bool]]:
     """Submit calls that wait beside the pool's work, and return when all of them do."""
     begun = threading.Semaphore(0)
@@ -32,18 +41,17 @@ def waiting(pool: ThreadPoolExecutor, count: int, end: threading.Event) -> list[
 
     calls = [pool.submit(wait) for _ in range(count)]
     for _ in calls:
-        assert begun.acquire(timeout=30)
+        assert begun.acquire(timeout=10)
     return calls
 
 
-def test_waits_take_no_thread_from_the_rest(pool: ThreadPoolExecutor) -> None:
+def test_waits_take_no_thread_from_the_rest(pool: ThreadPoolExecutor, end: threading.Event) -> None:
     """Many more waits than threads all begin, and as many calls as before are served beside them."""
-    end = threading.Event()
     waits = waiting(pool, 20, end)
     together = threading.Barrier(WORKERS + 1)
 
-    calls = [pool.submit(together.wait, 30) for _ in range(WORKERS)]
-    together.wait(30)
+    calls = [pool.submit(together.wait, 10) for _ in range(WORKERS)]
+    together.wait(10)
 
     assert pool._max_workers == WORKERS + 20
     assert not any(wait.done() for wait in waits)

@@ -93,7 +93,7 @@ class Options:
                 raise ValueError(f"{name} must be non-empty strings")
         if self.successful_after is not None and not _is_duration(self.successful_after):
             raise ValueError("successful_after must be a number of seconds, not negative, or null")
-        if self.read_message is not None and not (isinstance(self.read_message, str) and self.read_message):
+        if self.read_message is not None and not _is_text(self.read_message):
             raise ValueError("read_message must be a non-empty string, or null")
         if not _is_duration(self.latency):
             raise ValueError("latency must be a number of seconds, not negative")
@@ -153,8 +153,12 @@ def _set_of_text(values: list[Json]) -> frozenset[str] | None:
     return frozenset(texts) if len(texts) == len(values) else None
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
 def _is_set_of_text(value: object) -> bool:
-    return isinstance(value, frozenset) and all(isinstance(text, str) and text for text in value)
+    return isinstance(value, frozenset) and all(map(_is_text, value))
 
 
 def _is_duration(value: object) -> bool:
