@@ -47,10 +47,12 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Arguments": (
         "Told of each resource by previews and updates, all at once. Nothing was sent.",
         (
-            "lifecycle._REASONS",
+            "recorded._REASONS",
+            "readiness._problems",
             "lifecycle._problems",
             "lifecycle._unlisted",
             "lifecycle.Integrations._moves",
+            "recorded.other_environment",
             "credentials.problems",
             "models",
         ),
@@ -69,15 +71,16 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "",
         (
             "lifecycle.Integrations.update",
-            "lifecycle.Integrations._require_same_environment",
-            "lifecycle.Integrations._is_gone",
+            "lifecycle.Integrations.delete",
+            "recorded.require_same_environment",
+            "recorded.is_gone",
         ),
     ),
     "A request that failed: what was tried": (
         "Such an error reads `tried: came back (errorId ...). What to do`; its parts are in three tables.",
-        ("errors.creating", "lifecycle._called", "tried"),
+        ("errors.creating", "recorded.named", "tried"),
     ),
-    "A request that failed: what came back": ("", ("client", "answers")),
+    "A request that failed: what came back": ("", ("client", "answers", "readiness")),
     "A request that failed: what to do": ("", ("errors",)),
     "Warnings and notes": ("Lines beside a command that goes on.", ("told", "client.JusttClient._try")),
     "Defects": ("What should not happen, in the form in which it is shown.", ("provider",)),
@@ -112,7 +115,7 @@ _CHANNELS = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging
 """Whose methods are doors too."""
 _SINKS = {"provider._tell", "client._debug_line"}
 """What writes a line that its caller gives; each caller is a door."""
-_COMPOSED = {"RequestError", "Refused", "Unreachable", "Misunderstood", "AmbiguousCreate", "Abandoned"}
+_COMPOSED = {"RequestError", "Refused", "Unreachable", "Misunderstood", "AmbiguousCreate", "Abandoned", "NotReady"}
 """Errors that are made of what was tried, what came back and what to do, which are texts of their own."""
 _FAILURES = "Iterator[tuple[str, str]]"
 """What a function gives that yields failures of check: the argument, and what is wrong with it."""
@@ -120,7 +123,7 @@ _HINT = "[ (did you mean <another>?)]"
 _CALLS = {
     "nearest": _HINT,
     "shape_of": "<shape>",
-    "_called": "<the integration>",
+    "named": "<the integration>",
     "_tried": "<what was tried>",
     "quotable": "<reason>",
     "repr": "'<value>'",
@@ -144,7 +147,7 @@ _NAMES = {
     "name_origin": "setting",
     "url_origin": "setting",
     "account_origin": "setting",
-    "self.settings.environment": "the configuration's environment",
+    "settings.environment": "the configuration's environment",
     "recorded": "the recorded environment",
     "cls.__name__": "class",
     "shape.__name__": "class",
@@ -329,7 +332,7 @@ class Source:
     def _text(self, node: ast.AST, kind: str, text: str) -> None:
         shown = re.sub(r"\{(\w+)\}", lambda name: self._placeholder(name[1]), _unbracketed(text)).strip(" ,;")
         place = self._place(node)
-        if kind == "PydanticCustomError" or place == "lifecycle._REASONS":
+        if kind == "PydanticCustomError" or place == "recorded._REASONS":
             shown = f"<argument>: {shown}"
         self._found.append((Text(place, kind, shown, "", getattr(node, "lineno", 0)), self._whens(node, kind)))
 

@@ -34,6 +34,8 @@ class HostError(Exception):
 class Host:
     """One host process, within a `with` statement.
 
+    Its provider is that of `PaymentIntegration`, unless properties name another one as `__provider`.
+
     Args:
         config: The stack's configuration, with its namespaces.
         environ: Variables beside those of this process.
@@ -121,7 +123,7 @@ class Host:
 
 
 def _props(values: Mapping[str, Any]) -> struct_pb2.Struct:
-    return _struct({**values, "__provider": resources._PROVIDER})
+    return _struct({"__provider": resources._PROVIDER, **values})
 
 
 def _struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
@@ -132,5 +134,6 @@ def _struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
 
 def _plain(struct: struct_pb2.Struct) -> dict[str, Any]:
     values: dict[str, Any] = json_format.MessageToDict(struct)
-    assert values.pop("__provider", resources._PROVIDER) == resources._PROVIDER
+    if values.get("__provider") == resources._PROVIDER:
+        del values["__provider"]
     return values

@@ -22,7 +22,7 @@ from harness import Stack
 from pulumi_justt.simulator import SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
 
-__all__ = ["FOLDERS", "SECRETS", "Recorded"]
+__all__ = ["FOLDERS", "INTEGRATION", "SECRETS", "Recorded"]
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = sorted(path for path in (ROOT / "tests" / "data" / "states").iterdir() if path.is_dir())
@@ -31,6 +31,7 @@ SECRETS = {
 }
 WHOLE = {"hmac": SECRETS["a"], "apiKey": SECRETS["b"], "merchantCode": "M-1", "accountCode": "A-1"}
 _DYNAMIC = "pulumi-python:dynamic"
+INTEGRATION = f"{_DYNAMIC}/justt:PaymentIntegration"
 
 
 class Recorded:
@@ -60,6 +61,7 @@ class Recorded:
     def record(self) -> None:
         """Run the program, and keep the state."""
         stack = self.stack
+        self.simulator.options = dataclasses.replace(self.simulator.options, successful_after=0)
         stack.environ |= {"STRIPE_KEY": SECRETS["STRIPE_KEY"]}
         (stack.folder / "project" / "key.pem").write_text(SECRETS["key.pem"])
         stack.up()
@@ -67,7 +69,7 @@ class Recorded:
         text = json.dumps(exported, indent=1)
         text = text.replace(self.adopted, "@ADOPTED@").replace(self.simulator.base_url, "@URL@")
         for resource in exported:
-            if resource["type"].startswith(_DYNAMIC):
+            if resource["type"] == INTEGRATION:
                 text = text.replace(resource["id"], f"@ID:{_name(resource)}@")
         for name, value in SECRETS.items():
             text = text.replace(value, f"@SECRET:{name}@")

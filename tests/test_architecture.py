@@ -20,10 +20,12 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
 import pulumi_justt
+import pulumi_justt as justt
 from pulumi_justt import credentials, property_paths, provider, resources
 from pulumi_justt.client import JusttClient
 from pulumi_justt.lifecycle import Integrations
-from pulumi_justt.models import Deactivation, Inputs, RemoteRecord
+from pulumi_justt.models import Deactivation, Inputs, ReadinessInputs, RemoteRecord
+from pulumi_justt.readiness import Readiness
 from pulumi_justt.settings import Settings
 from test_resources import SECRET, SIGNATURE, TOKEN, Hidden, Program, full, minimal, run_program
 
@@ -37,11 +39,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("commands",),
     ("resources",),
     ("provider", "property_paths"),
-    ("lifecycle",),
+    ("width",),
+    ("lifecycle", "readiness"),
     ("creation",),
     ("listing",),
     ("client",),
-    ("answers",),
+    ("answers", "recorded"),
     ("settings",),
     ("retry", "limiter", "deadline", "models", "credentials", "simulator"),
     ("references",),
@@ -54,6 +57,7 @@ CORE = [name for name in MODULES if PLACE.get(name, 0) >= PLACE["lifecycle"]]
 
 # Every state that was ever written names the class by this text. Python's pickle of another version reads it, too.
 BLOB = "gASVNAAAAAAAAACMFXB1bHVtaV9qdXN0dC5wcm92aWRlcpSME0ludGVncmF0aW9uUHJvdmlkZXKUk5QpgZQu"
+READINESS_BLOB = "gASVMgAAAAAAAACMFXB1bHVtaV9qdXN0dC5wcm92aWRlcpSMEVJlYWRpbmVzc1Byb3ZpZGVylJOUKYGULg=="
 
 
 def imports(tree: ast.AST, *, at_import_only: bool = False) -> Iterator[str]:
@@ -196,6 +200,7 @@ def test_the_public_names() -> None:
     assert pulumi_justt.__all__ == [
         "Deactivation",
         "DeactivationType",
+        "IntegrationReady",
         "PaymentIntegration",
         "Provider",
         "Source",
@@ -251,34 +256,42 @@ def test_the_cli_does_not_look_for_a_plugin() -> None:
 # The golden blob
 
 
-def test_the_stored_provider_is_pinned() -> None:
+def test_the_stored_providers_are_pinned() -> None:
     """Another text would show up as a change of every resource of every stack."""
-    assert resources._PROVIDER == BLOB
+    assert (resources._PROVIDER, resources._READINESS_PROVIDER) == (BLOB, READINESS_BLOB)
     assert len(BLOB) < 100
+    assert len(READINESS_BLOB) < 100
 
 
-def test_the_stored_provider_is_what_the_sdk_would_store(monkeypatch: pytest.MonkeyPatch) -> None:
+BLOBS = [(BLOB, provider.IntegrationProvider), (READINESS_BLOB, provider.ReadinessProvider)]
+
+
+@pytest.mark.parametrize(("blob", "kind"), BLOBS)
+def test_a_stored_provider_is_what_the_sdk_would_store(
+    blob: str, kind: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It equals what `pulumi.dynamic` makes with the default protocol of Python before 3.14."""
     serialize: Callable[[object], str] = dynamic.serialize_provider
     monkeypatch.setattr(pickle, "DEFAULT_PROTOCOL", 4)
 
-    assert serialize(provider.IntegrationProvider()) == BLOB
+    assert serialize(kind()) == blob
 
 
-def test_the_stored_provider_loads() -> None:
+@pytest.mark.parametrize(("blob", "kind"), BLOBS)
+def test_a_stored_provider_loads(blob: str, kind: type) -> None:
     """State that was written by any version gets the class that is installed now, without attributes."""
-    loaded = pickle.loads(b64decode(BLOB))  # noqa: S301 - our own literal
+    loaded = pickle.loads(b64decode(blob))  # noqa: S301 - our own literal
 
-    assert type(loaded) is provider.IntegrationProvider
+    assert type(loaded) is kind
     assert vars(loaded) == {}
 
 
-def test_the_dotted_path_is_pinned() -> None:
+@pytest.mark.parametrize("name", ["IntegrationProvider", "ReadinessProvider"])
+def test_the_dotted_paths_are_pinned(name: str) -> None:
     """The state names module and class, so both are for ever."""
-    assert (provider.IntegrationProvider.__module__, provider.IntegrationProvider.__qualname__) == (
-        "pulumi_justt.provider",
-        "IntegrationProvider",
-    )
+    kind = getattr(provider, name)
+
+    assert (kind.__module__, kind.__qualname__) == ("pulumi_justt.provider", name)
 
 
 # The golden state
@@ -350,6 +363,24 @@ def test_the_state_of_a_full_resource() -> None:
     assert {name: outputs[name] for name in inputs} == inputs
 
 
+def test_the_state_of_a_wait() -> None:
+    """An `IntegrationReady` stores these keys and no others, absent where the integration has none."""
+    request = run_program(lambda: justt.IntegrationReady("ready", integration=minimal())).registered[1]
+    news = {name: value for name, value in MessageToDict(request.object).items() if name != "__provider"}
+    settings = Settings.load({"baseUrl": "http://127.0.0.1:9", "apiKey": "bearer-key"}, {})
+    record = {"integrationId": "id-1", "source": "stripe", "status": "SUCCESSFUL", "goLiveDate": "2027-01-01T00:00:00Z"}
+    client = JusttClient(settings, transport=httpx.MockTransport(lambda _: httpx.Response(200, json=record)))
+    core = Readiness(settings, client=lambda: client, tell=print)
+
+    checked = core.check({}, {**news, "timeoutSeconds": int(news["timeoutSeconds"])})
+    outputs = core.create(checked.inputs)[1]
+
+    assert checked.failures == []
+    assert checked.inputs.keys() == {"integrationId", "externalIdentifier", "source", "timeoutSeconds", "environment"}
+    assert outputs.keys() == checked.inputs.keys() | {"status", "goLiveDate"}
+    assert {name: outputs[name] for name in checked.inputs} == checked.inputs
+
+
 def test_the_type_and_the_blob_of_a_resource_are_pinned() -> None:
     """The type is part of each resource's URN, and the blob is a secret beside the properties."""
     request = run_program(minimal).registered[0]
@@ -357,13 +388,30 @@ def test_the_type_and_the_blob_of_a_resource_are_pinned() -> None:
     assert request.type == TOKEN == "pulumi-python:dynamic/justt:PaymentIntegration"
     assert MessageToDict(request.object)["__provider"] == {SIGNATURE: SECRET, "value": BLOB}
 
+    request = run_program(lambda: justt.IntegrationReady("ready", integration=minimal())).registered[1]
+
+    assert request.type == "pulumi-python:dynamic/justt:IntegrationReady"
+    assert MessageToDict(request.object)["__provider"] == {SIGNATURE: SECRET, "value": READINESS_BLOB}
+
 
 def test_every_property_is_known_everywhere() -> None:
     """The core's models, the resource and the paths of options list the same properties."""
     inputs = {field.alias for field in Inputs.model_fields.values()}
-    told = {to_camel(name) for name in RemoteRecord.model_fields}
+    # The vendor's words are shown, and never kept.
+    told = {to_camel(name) for name in RemoteRecord.model_fields} - {"message"}
 
     assert inputs == {credentials.wire_name(name) for name in (*property_paths.INPUTS, "environment")}
     assert inputs | told == set(resources._PROPERTIES)
     assert told - {"source"} | {"environment"} == {credentials.wire_name(name) for name in property_paths.OUTPUTS}
     assert len(set(resources._PROPERTIES)) == len(resources._PROPERTIES)
+
+
+def test_every_property_of_a_wait_is_known_everywhere() -> None:
+    """So do those of `IntegrationReady`; it has no credential."""
+    inputs = {field.alias for field in ReadinessInputs.model_fields.values()}
+    given = {credentials.wire_name(name) for name in property_paths.READY_INPUTS}
+
+    assert inputs == given | {"environment"}
+    assert set(resources._READY_PROPERTIES) == inputs | {"status", "goLiveDate"}
+    assert len(set(resources._READY_PROPERTIES)) == len(resources._READY_PROPERTIES)
+    assert set(resources._READY_PROPERTIES) & {"secretType", "secretPayload"} == set()

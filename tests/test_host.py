@@ -17,7 +17,9 @@ import leaks
 from conftest import canary
 from harness import eventually
 from host import UNKNOWN, Host, HostError
+from pulumi_justt import resources
 from pulumi_justt.simulator import Fault, SimulatorServer, payload_digest
+from pulumi_justt.simulator.rules import NewIntegration
 
 INPUTS: dict[str, Any] = {
     "externalIdentifier": "shop-1",
@@ -151,6 +153,81 @@ def test_calls_at_once(host: Host, simulator: SimulatorServer) -> None:
     by_id = {record.id: record.external_identifier for record in simulator.records.integrations()}
     assert by_id == {each: outputs["externalIdentifier"] for each, outputs in made}
     assert len(by_id) == 40
+
+
+# Waits
+
+WAIT: dict[str, Any] = {"source": "adyen", "timeoutSeconds": 300, "__provider": resources._READINESS_PROVIDER}
+
+
+def asked(simulator: SimulatorServer) -> set[str]:
+    """Give the ids of the records that were read."""
+    return {each.path.rpartition("/")[2] for each in simulator.requests if each.method == "GET"} - {"integrations"}
+
+
+def test_a_whole_life_of_a_wait(host: Host, simulator: SimulatorServer) -> None:
+    """Numbers come back whole, a wait for nothing is over at once, and only create and read send anything."""
+    integration, _ = host.create(host.check({}, INPUTS)[0])
+    simulator.records.tell_status(integration, "SUCCESSFUL")
+    simulator.clear_requests()
+    news = {**WAIT, "integrationId": integration, "externalIdentifier": "shop-1"}
+
+    inputs, failures = host.check({}, news)
+    assert (inputs, failures) == ({**news, "environment": "simulator"}, [])
+    made, outputs = host.create(inputs)
+    assert (made, outputs) == (integration, {**inputs, "status": "SUCCESSFUL"})
+    assert host.check(inputs, {**news, "timeoutSeconds": 0})[1] == [
+        "timeout_seconds: must be greater than or equal to 1"
+    ]
+    assert host.diff(made, outputs, {**inputs, "timeoutSeconds": 5}) == []
+    assert host.diff(made, outputs, {**inputs, "integrationId": UNKNOWN}) == ["integrationId"]
+    updated = host.update(made, outputs, {**inputs, "timeoutSeconds": 5})
+    assert updated == {**outputs, "timeoutSeconds": 5}
+    assert host.read(made, updated) == updated
+    host.delete(made, updated)
+    assert methods(simulator) == ["GET", "GET"]
+
+
+def test_fifty_waits_starve_no_create(host: Host, simulator: SimulatorServer) -> None:
+    """The host serves four calls at a time, and a create that comes after fifty waits is done while they wait."""
+    new = NewIntegration("theirs", "Theirs", "adyen", "HMAC", "", (), None)
+    ids = [simulator.records.add_integration(new, None) for _ in range(50)]
+    waits = [host.begin_create({**WAIT, "integrationId": each, "environment": "simulator"}) for each in ids]
+    eventually(lambda: asked(simulator) == set(ids))
+
+    made, _ = host.create({**INPUTS, "environment": "simulator"})
+
+    assert simulator.records.integration(made) is not None
+    assert not any(wait.done() for wait in waits)
+    for each in ids:
+        simulator.records.tell_status(each, "SUCCESSFUL")
+    assert [wait.result(timeout=60).id for wait in waits] == ids
+
+
+def test_both_kinds_share_one_client(simulator: SimulatorServer) -> None:
+    """The vendor counts by key, so what waits takes from the share of what creates."""
+    config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key"), "justt:requestsPerMinute": "2"}
+    with Host(config) as host:
+        made, _ = host.create({**INPUTS, "environment": "simulator"})
+        wait = host.begin_create({**WAIT, "integrationId": made, "environment": "simulator"})
+        eventually(lambda: methods(simulator) == ["GET", "POST"])
+        time.sleep(0.5)  # in which a third request would come
+        assert methods(simulator) == ["GET", "POST"]
+        assert wait.cancel()
+        host.process.kill()
+
+
+def test_a_wait_of_an_engine_that_left_is_given_up(host: Host, simulator: SimulatorServer) -> None:
+    """Nobody looks at the integration any more, and nothing is deactivated."""
+    made, _ = host.create({**INPUTS, "environment": "simulator"})
+    wait = host.begin_create({**WAIT, "integrationId": made, "environment": "simulator"})
+    eventually(lambda: asked(simulator) == {made})
+    assert wait.cancel()
+    time.sleep(2.0)  # in which it is noticed
+    simulator.clear_requests()
+    time.sleep(3.0)  # in which the next look would come
+
+    assert methods(simulator) == []
 
 
 # The engine leaves

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pulumi import ResourceOptions
 
 from pulumi_justt import from_env, from_file
-from pulumi_justt.property_paths import with_checked_paths
+from pulumi_justt.credentials import wire_name
+from pulumi_justt.property_paths import with_checked_paths, with_checked_ready_paths
 
 INPUT_OPTIONS = ("ignore_changes", "replace_on_changes", "hide_diffs")
 
@@ -278,3 +281,40 @@ def test_import_is_refused_in_words() -> None:
     """The engine cannot import into a dynamic provider, and would say so with a traceback of the SDK."""
     with pytest.raises(ValueError, match=r"say adopt_id on the resource instead.* or run `pulumi-justt import`"):
         with_checked_paths(ResourceOptions(import_="an-id"), "APIKEY_ONLY", {})
+
+
+@pytest.mark.parametrize("path", ["timeoutSeconds", "timeout_seconds", "integration_id", "*"])
+def test_the_paths_of_a_wait_are_brought_to_the_state_s_spelling(path: str) -> None:
+    """A program's name for an input works, too."""
+    checked = with_checked_ready_paths(ResourceOptions(ignore_changes=[path]))
+
+    assert checked is not None
+    assert checked.ignore_changes == [path if path == "*" else wire_name(path)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ignore_changes": ["timeout"]}, r"'timeout' is not a property \(did you mean 'timeoutSeconds'\?\)"),
+        ({"ignore_changes": ["integration"]}, r"'integration' is not a property \(did you mean 'integrationId'\?\)"),
+        ({"replace_on_changes": ["status"]}, "'status' is an output; only inputs are compared"),
+        ({"ignore_changes": ["timeoutSeconds.a"]}, "'timeoutSeconds' has no 'a'"),
+        ({"ignore_changes": ["secretPayload"]}, "'secretPayload' is not a property"),
+        ({"ignore_changes": ["credentials.api_key"]}, "'credentials' is not a property"),
+        ({"additional_secret_outputs": ["secretPayload"]}, "'secretPayload' is not a property"),
+        ({"import_": "an-id"}, "it owns nothing, so let `pulumi up` create it"),
+    ],
+)
+def test_the_paths_of_a_wait_that_match_nothing_are_refused(options: dict[str, Any], message: str) -> None:
+    """It has neither credentials nor anything below a property."""
+    with pytest.raises(ValueError, match=message):
+        with_checked_ready_paths(ResourceOptions(**options))
+
+
+def test_the_secret_outputs_of_a_wait() -> None:
+    """Outputs may be named as in the program."""
+    checked = with_checked_ready_paths(ResourceOptions(additional_secret_outputs=["go_live_date"]))
+
+    assert checked is not None
+    assert checked.additional_secret_outputs == ["goLiveDate"]
+    assert with_checked_ready_paths(None) is None

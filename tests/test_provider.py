@@ -21,9 +21,10 @@ from pulumi.output import UNKNOWN as ENGINE_UNKNOWN
 from pulumi.output import Unknown as EngineUnknown
 
 import pulumi_justt.client
-from pulumi_justt.errors import JusttError
+from pulumi_justt.errors import AMBIGUOUS_CURE, JusttError
 from pulumi_justt.models import UNKNOWN
-from pulumi_justt.provider import IntegrationProvider
+from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
+from pulumi_justt.readiness import Readiness
 from pulumi_justt.resources import _PROVIDER
 from pulumi_justt.settings import Settings
 from pulumi_justt.simulator import SimulatorServer, payload_digest
@@ -147,6 +148,39 @@ def test_another_error_is_told_by_type_and_place_only(method: str, kind: type[Ba
     assert text.count("\n") == 1
     assert text.startswith(f"JusttError: {method}: an error inside pulumi-justt, {kind.__name__} at test_provider.py:")
     assert text.endswith("Please report it with what JUSTT_DEBUG=1 prints.\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "cure"),
+    [
+        (IntegrationProvider, "create", AMBIGUOUS_CURE),
+        (IntegrationProvider, "read", "The state keeps what it had."),
+        (ReadinessProvider, "create", "The state keeps what it had."),
+    ],
+)
+def test_only_what_may_have_posted_leaves_a_doubt(
+    kind: type[IntegrationProvider | ReadinessProvider], method: str, cure: str
+) -> None:
+    """A defect in the create of an integration may leave one behind; a wait owns nothing."""
+    provider = kind()
+    provider.__dict__["_core"] = Core(error=ValueError(CANARY))
+
+    assert f". {cure} Please report it" in shown(
+        lambda: getattr(provider, method)(*([NEWS] if method == "create" else ["id", NEWS]))
+    )
+
+
+def test_a_wait_is_built_from_the_same_process_as_its_integration() -> None:
+    """They share the client and what is known; and another configuration has its own."""
+    config = {"justt:baseUrl": "http://127.0.0.1:9", "justt:apiKey": "bearer-key"}
+    made = [IntegrationProvider(), ReadinessProvider(), ReadinessProvider()]
+    for provider, more in zip(made, ({}, {}, {"justt:timeoutSeconds": "7"}), strict=True):
+        provider.configure(ConfigureRequest(Config({**config, **more}, "project")))
+    first, second, other = (provider._core for provider in made)
+
+    assert type(second) is Readiness
+    assert first.client() is second.client() is not other.client()
+    assert first.known is second.known is not other.known
 
 
 @pytest.mark.parametrize("error", [JusttError("plain text"), ValueError(CANARY), SystemExit(CANARY)])

@@ -567,3 +567,111 @@ def test_what_a_provider_shares_are_settings_that_exist() -> None:
     shared = {key.removeprefix("justt:") for key in resources._SHARED_SETTINGS}
 
     assert shared == settings._VARIABLES.keys() - {"apiKey", "referenceAccountId"}
+
+
+# IntegrationReady
+
+
+def seen(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+    """Answer as the engine does after a wait, or a create."""
+    made, state = as_created(args)
+    return made, {**state, "status": "SUCCESSFUL"} if "timeoutSeconds" in args.inputs else state
+
+
+def test_a_wait_is_registered_with_what_its_integration_says() -> None:
+    """Its account for the header, its names for the messages, and none of its credentials."""
+    program = run_program(lambda: justt.IntegrationReady("ready", integration=full(), timeout_seconds=60))
+
+    assert program.registered[1].type == "pulumi-python:dynamic/justt:IntegrationReady"
+    assert program.sent(1) == {
+        "integrationId": "id-1",
+        "externalIdentifier": "stripe-eu",
+        "source": "stripe",
+        "referenceAccountId": "acc_42",
+        "timeoutSeconds": 60.0,
+    }
+    assert [urn.rpartition("::")[2] for urn in program.registered[1].dependencies] == ["stripe"]
+
+
+def test_a_wait_takes_five_minutes_at_most_unless_it_says_otherwise() -> None:
+    """What an integration has not is absent."""
+    program = run_program(lambda: justt.IntegrationReady("ready", integration=minimal()))
+
+    assert program.sent(1) == {
+        "integrationId": "id-1",
+        "externalIdentifier": "stripe-eu",
+        "source": "stripe",
+        "timeoutSeconds": 300.0,
+    }
+
+
+def test_a_wait_for_someone_else_s_integration() -> None:
+    """What is looked at may be waited for, with the account that it is looked at in."""
+    program = run_program(
+        lambda: justt.IntegrationReady(
+            "ready", integration=justt.PaymentIntegration.get("theirs", "id-9", reference_account_id="acc_9")
+        )
+    )
+
+    assert program.sent() == {"integrationId": "id-9", "referenceAccountId": "acc_9", "timeoutSeconds": 300.0}
+
+
+def test_the_outputs_of_a_wait() -> None:
+    """Each has the integration's name for it, and the deadline is a whole number again."""
+
+    def body() -> dict[str, Output[Any]]:
+        ready = justt.IntegrationReady("ready", integration=minimal(reference_account_id="acc_1"), timeout_seconds=5)
+        names = ("integration_id", "status", "go_live_date", "environment", "reference_account_id")
+        return {name: getattr(ready, name) for name in (*names, "external_identifier", "source", "timeout_seconds")}
+
+    outputs = {name: each.value for name, each in run_program(body, answer=seen).outputs.items()}
+
+    assert outputs == {
+        "integration_id": "id-1",
+        "status": "SUCCESSFUL",
+        "go_live_date": None,
+        "environment": "production",
+        "reference_account_id": "acc_1",
+        "external_identifier": "stripe-eu",
+        "source": "stripe",
+        "timeout_seconds": 5,
+    }
+    assert type(outputs["timeout_seconds"]) is int
+
+
+def test_a_preview_of_a_wait_does_not_know_how_it_ends() -> None:
+    """What depends on it is not shown with a status that nobody knows yet."""
+
+    def answer(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        return "", dict(args.inputs)
+
+    def body() -> dict[str, Output[Any]]:
+        return {"status": justt.IntegrationReady("ready", integration=minimal()).status}
+
+    assert not run_program(body, answer=answer, preview=True).outputs["status"].is_known
+
+
+@pytest.mark.parametrize("given", ["id-1", None, {"integrationId": "id-1"}])
+def test_only_an_integration_is_waited_for(given: Any) -> None:  # noqa: ANN401 - what no type checker saw
+    """An id lacks the account, and the credentials that no message may show."""
+    with pytest.raises(
+        TypeError, match=r"integration must be a PaymentIntegration; .*PaymentIntegration\.get\(name, id"
+    ):
+        justt.IntegrationReady("ready", integration=given)
+
+
+def test_a_wait_asks_with_the_key_of_its_integration() -> None:
+    """The provider of the integration is that of the wait, unless another one is named."""
+
+    def build() -> None:
+        us = justt.Provider("us", api_key=CANARY)
+        other = justt.Provider("other", api_key=CANARY)
+        integration = minimal(opts=pulumi.ResourceOptions(provider=us))
+        justt.IntegrationReady("ready", integration=integration)
+        justt.IntegrationReady("told", integration=integration, opts=pulumi.ResourceOptions(provider=other))
+
+    registered = {each.name: each.provider for each in run_program(build).registered}
+
+    assert registered["stripe"]
+    assert registered["ready"] == registered["stripe"]
+    assert registered["told"] not in ("", registered["stripe"])

@@ -14,7 +14,7 @@ import string
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -28,10 +28,12 @@ from pulumi_justt.answers import Fault
 from pulumi_justt.client import JusttClient, _Answer, _Request
 from pulumi_justt.creation import _Doubt
 from pulumi_justt.errors import AmbiguousCreate
-from pulumi_justt.lifecycle import Checked, Integrations
+from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.limiter import RateLimiter
 from pulumi_justt.models import Inputs
-from pulumi_justt.provider import IntegrationProvider
+from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
+from pulumi_justt.readiness import Readiness
+from pulumi_justt.recorded import Checked, Known
 from pulumi_justt.secrecy import Hidden
 from pulumi_justt.settings import Settings
 
@@ -86,9 +88,19 @@ def core() -> Integrations:
     return made
 
 
-def provider() -> IntegrationProvider:
+def known() -> Known:
+    """Make a memory of an integration's credentials."""
+    made = Known()
+    made.keep("i", {"apiKey": PAYLOAD})
+    return made
+
+
+_Provider = TypeVar("_Provider", IntegrationProvider, ReadinessProvider)
+
+
+def provider(kind: Callable[[], _Provider]) -> _Provider:
     """Make a provider that knows its configuration."""
-    made = IntegrationProvider()
+    made = kind()
     made.configure(ConfigureRequest(Config({"justt:apiKey": KEY}, "shop")))
     return made
 
@@ -108,7 +120,10 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "JusttClient": client,
     "Integrations": core,
     "Creator": lambda: core().creator,
-    "IntegrationProvider": provider,
+    "Readiness": lambda: Readiness(settings(), client=client, tell=lambda _: None, known=known()),
+    "Known": known,
+    "IntegrationProvider": lambda: provider(IntegrationProvider),
+    "ReadinessProvider": lambda: provider(ReadinessProvider),
     "RateLimiter": lambda: RateLimiter(10),
     "Hidden": lambda: Hidden.of({"a": [PAYLOAD]}),
     "Checked": lambda: Checked({"secretPayload": {"apiKey": PAYLOAD}}, []),
@@ -119,7 +134,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
 }
 HARMLESS = {"_Account", "Listing", "_Gate", "Decision", "RetryPolicy", "Page", "RemoteRecord", "Deactivation"}
 HARMLESS |= {"Reference", "VariableReference", "FileReference", "Shape", "Credentials", "ExchangeLimit", "_Stream"}
-HARMLESS |= {"PaymentIntegration", "Provider", "RequestError", "Refused"}
+HARMLESS |= {"PaymentIntegration", "IntegrationReady", "Provider", "RequestError", "Refused", "_Wait"}
 """Classes whose objects hold what anybody may see, or of which there are no objects."""
 
 

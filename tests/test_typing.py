@@ -20,7 +20,7 @@ _ERROR = re.compile(r"^(?P<file>[^:]+):(?P<line>\d+): error: .*\[(?P<code>[a-z-]
 
 PRELUDE = """\
 import pulumi
-from pulumi_justt import Deactivation, PaymentIntegration, credentials, from_env, from_file
+from pulumi_justt import Deactivation, IntegrationReady, PaymentIntegration, credentials, from_env, from_file
 secret = pulumi.Config().require_secret("key")
 given = credentials.ApiKeyOnly(api_key=secret)
 """
@@ -49,6 +49,11 @@ REJECTED: dict[str, tuple[str, str]] = {
     "an unknown deactivation type": ("Deactivation(type='posting')", "arg-type"),
     "a deactivation by days as text": ("Deactivation(after_days='7')", "arg-type"),
     "a surplus argument of a deactivation": ("Deactivation(days=7)", "call-arg"),
+    "a wait for an id": ("IntegrationReady('x', integration='id-1')", "arg-type"),
+    "a deadline as text": (
+        "IntegrationReady('x', integration=PaymentIntegration.get('y', 'z'), timeout_seconds='5')",
+        "arg-type",
+    ),
     "a dict as credentials": (
         f"PaymentIntegration({ARGUMENTS},\n    credentials={{'apiKey': 'x'}})",
         "arg-type",

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 from harness import Stack
 from pulumi_justt.simulator import SimulatorServer
-from recorded_state import FOLDERS, Recorded
+from recorded_state import FOLDERS, INTEGRATION, Recorded
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=[folder.name for folder in FOLDERS])
@@ -17,7 +17,8 @@ def test_recorded_state_is_served(folder: Path, tmp_path: Path, engine_bin: Path
     """Preview, refresh and preview again show no change and send no create; destroy deactivates what is the stack's."""
     stack = Stack(tmp_path, engine_bin)
     resources = Recorded(folder, stack, simulator).restore()
-    mine = [each for each in resources if "adoptId" not in each["inputs"] and not each.get("external")]
+    integrations = [each for each in resources if each["type"] == INTEGRATION]
+    mine = [each for each in integrations if "adoptId" not in each["inputs"] and not each.get("external")]
 
     stack.preview("--expect-no-changes")
     looked_up = [each for each in resources if each.get("external")]

@@ -103,3 +103,23 @@ assert_type(
     PaymentIntegration.get("theirs", "id-9", reference_account_id=stripe.reference_account_id.apply(str)),
     PaymentIntegration,
 )
+
+# A wait takes an integration, and gives what others take.
+ready = justt.IntegrationReady("ready", integration=stripe)
+PaymentIntegration(
+    "after",
+    external_identifier=Output.concat("after-", ready.integration_id),
+    integration_name="After",
+    source=ready.source,
+    credentials=credentials.ApiKeyOnly(api_key=secret),
+    opts=pulumi.ResourceOptions(depends_on=[ready]),
+)
+justt.IntegrationReady("theirs", integration=PaymentIntegration.get("x", "id-9"), timeout_seconds=ready.timeout_seconds)
+assert_type(ready.integration_id, Output[str])
+assert_type(ready.status, Output[str])
+assert_type(ready.go_live_date, Output[str | None])
+assert_type(ready.environment, Output[str])
+assert_type(ready.reference_account_id, Output[str | None])
+assert_type(ready.external_identifier, Output[str | None])
+assert_type(ready.source, Output[str])
+assert_type(ready.timeout_seconds, Output[int])

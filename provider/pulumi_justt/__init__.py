@@ -2,11 +2,19 @@
 
 from pulumi_justt import credentials
 from pulumi_justt.references import from_env, from_file
-from pulumi_justt.resources import Deactivation, DeactivationType, PaymentIntegration, Provider, Source
+from pulumi_justt.resources import (
+    Deactivation,
+    DeactivationType,
+    IntegrationReady,
+    PaymentIntegration,
+    Provider,
+    Source,
+)
 
 __all__ = [
     "Deactivation",
     "DeactivationType",
+    "IntegrationReady",
     "PaymentIntegration",
     "Provider",
     "Source",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -45,6 +45,9 @@ CODING = "gzip"
 class Unreadable(Exception):
     """A success did not hold what it should; the text is its shape."""
 
+
+_COURTESIES = ("", "ok", "success", "successful")
+"""What an envelope says of the request, and not of the integration in it."""
 
 _LONGEST_TEXT = 255
 """What is longer is no id, and no date."""
@@ -104,8 +107,13 @@ def parsed(content: bytes) -> object:
         raise Unreadable(f"{len(content)} bytes that are not JSON") from None
 
 
-def record(answer: object, integration_id: str) -> RemoteRecord:
+def record(answer: object, integration_id: str, quoted: Callable[[str], str] = lambda _: "") -> RemoteRecord:
     """Read the record of *integration_id*.
+
+    Args:
+        answer: What came.
+        integration_id: Whose record it must be.
+        quoted: Makes the vendor's words fit to be shown; without it they are left out.
 
     Raises:
         Unreadable: The answer is no record, or another one's.
@@ -115,7 +123,9 @@ def record(answer: object, integration_id: str) -> RemoteRecord:
     read = _record(data if "integrationId" not in bare and isinstance(data, Mapping) else answer, answer)
     if read.integration_id != integration_id:
         raise Unreadable("the record of another integration")
-    return read
+    message = bare.get("message")
+    is_telling = isinstance(message, str) and message.strip(" .!").lower() not in _COURTESIES
+    return read.model_copy(update={"message": quoted(str(message)) if is_telling else ""})
 
 
 def page(answer: object, size: int) -> Page:
@@ -178,6 +188,8 @@ def fault(content: bytes) -> Fault:
 
 def _record(found: object, answer: object) -> RemoteRecord:
     known = {name: value for name, value in found.items() if value is not None} if isinstance(found, Mapping) else {}
+    # Words may repeat a credential, and are taken only where they can be made quotable.
+    known.pop("message", None)
     try:
         # Only the API's own names count in what the API sends.
         return RemoteRecord.model_validate(known, by_alias=True, by_name=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import random
 import sys
 import threading
@@ -66,6 +67,7 @@ class _Request(SecretHolder):
     body: dict[str, Any] | None
     hidden: Hidden
     is_abandoned: Callable[[], bool] = lambda: False
+    patience: float = math.inf
     faults: int = 0
     throttled: int = 0
     was_unanswered: bool = False
@@ -75,6 +77,10 @@ class _Request(SecretHolder):
     def quoted(self, text: str | None) -> str:
         """Make the vendor's *text* fit for an error; nothing is left of it where it might hold what is not known."""
         return quotable(text or "", self.hidden.texts) if self.hidden.is_complete else ""
+
+    def told(self, message: str) -> str:
+        """Make the vendor's *message* fit to be shown, or say why it is not."""
+        return self.quoted(message) if self.hidden.is_complete or not message else errors.MUTE
 
 
 @dataclass(frozen=True, repr=False)
@@ -198,7 +204,9 @@ class JusttClient:
             lambda answer: answers.created(answer, inputs.source),
         )
 
-    def get_integration(self, integration_id: str, *, tried: str, account: str | None, hidden: Hidden) -> RemoteRecord:
+    def get_integration(
+        self, integration_id: str, *, tried: str, account: str | None, hidden: Hidden, patience: float = math.inf
+    ) -> RemoteRecord:
         """Read one record.
 
         Args:
@@ -206,15 +214,15 @@ class JusttClient:
             tried: What this is for, in error texts.
             account: The account that it belongs to.
             hidden: Credentials that the API was given earlier, and may repeat: they are not quoted.
+            patience: Seconds after which a try that failed is the last one, if the retry policy has more.
 
         Raises:
             Refused: With status 404 where the key, in this account, knows no such id.
             RequestError: It could not be read.
         """
-        return self._send(
-            self._plain(tried, "GET", integration_id, account, hidden),
-            lambda answer: answers.record(answer, integration_id),
-        )
+        request = self._plain(tried, "GET", integration_id, account, hidden)
+        request.patience = patience
+        return self._send(request, lambda answer: answers.record(answer, integration_id, request.told))
 
     def list_integrations(self, page: int, *, tried: str, account: str | None, hidden: Hidden) -> answers.Page:
         """Read one page of the account's records, of up to `PAGE_SIZE`; arguments as in `get_integration`.
@@ -359,7 +367,8 @@ class JusttClient:
             retry_after=answer.retry_after,
             random=self.uniform,
         )
-        if decision.action is not Action.RETRY:
+        is_over = request.elapsed + request.paused + decision.wait >= request.patience
+        if is_over or decision.action is not Action.RETRY:
             self._fail(request, answer, outcome, shape)
         if outcome is Outcome.THROTTLED:
             self._limiter.pause(decision.wait)
@@ -369,11 +378,7 @@ class JusttClient:
             request.elapsed += decision.wait
 
     def _fail(self, request: _Request, answer: _Answer, outcome: Outcome, shape: str) -> NoReturn:
-        message = (
-            errors.MUTE
-            if not request.hidden.is_complete and answer.fault.message
-            else request.quoted(answer.fault.message)
-        )
+        message = request.told(answer.fault.message)
         error_id = request.quoted(answer.fault.error_id) or None
         if shape:
             came_back = f"Justt answered {answer.status} with an undocumented shape, {shape}"

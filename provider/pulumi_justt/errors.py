@@ -9,7 +9,8 @@ This module knows no HTTP library, no Pulumi and no settings: whoever raises han
     └── RequestError        a request did not do what it was sent for
         ├── Refused         the API answered that it won't
         ├── Unreachable     no answer could be had, and nothing was changed by asking
-        ├── Abandoned       the engine left before it was sent
+        ├── Abandoned       the engine left before it was done
+        ├── NotReady        the integration that was waited for does not work
         ├── Misunderstood   an answer came that has no documented shape
         └── AmbiguousCreate a create may or may not have happened
 
@@ -36,6 +37,7 @@ __all__ = [
     "InvalidSettings",
     "JusttError",
     "Misunderstood",
+    "NotReady",
     "Refused",
     "RequestError",
     "StateConflict",
@@ -134,7 +136,11 @@ class Misunderstood(RequestError):
 
 
 class Abandoned(RequestError):
-    """The engine left before a create was sent, so that nobody would have stored its id."""
+    """The engine left before a create was sent, or while it waited, so that nobody would have stored the result."""
+
+
+class NotReady(RequestError):
+    """An integration that was waited for failed or stopped, or is not ready at the deadline."""
 
 
 class AmbiguousCreate(RequestError):
@@ -148,6 +154,32 @@ AMBIGUOUS_CURE = (
 
 
 ABANDONED_CURE = "Nothing was created: run `pulumi up` again."
+
+
+def hopeless_cure(status: str, *, is_managed: bool) -> str:
+    """Say what the user can do about an integration that was waited for in vain.
+
+    Args:
+        status: FAILED or INACTIVE.
+        is_managed: Whether this stack created it.
+    """
+    if not is_managed:
+        return "It is someone else's: have it set right there, and run `pulumi up` again, which waits again."
+    if status == "INACTIVE":
+        return (
+            "That is final. Run `pulumi refresh`, which takes it out of the state, and then `pulumi up`, which creates "
+            "a new one."
+        )
+    return (
+        "It stays in the state. Look at Justt for the reason, correct its credentials and run `pulumi up`, which "
+        "replaces it; or, if it was set right at Justt, only run `pulumi up` again."
+    )
+
+
+DEADLINE_CURE = (
+    "It stays in the state. Look at Justt for what it waits for, and run `pulumi up` again, which waits again, or give "
+    "the IntegrationReady more timeout_seconds."
+)
 
 
 def creating(source: str, external_identifier: str) -> str:

@@ -27,19 +27,27 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from pydantic import ValidationError
-
 from pulumi_justt import credentials, errors, references
 from pulumi_justt.client import JusttClient
 from pulumi_justt.creation import Creator
-from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, StateConflict, nearest, quotable, shape_of
+from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, StateConflict, nearest, quotable
 from pulumi_justt.models import SOURCES, UNKNOWN, Deactivation, Inputs, RemoteRecord, known_part, to_vendor_time
-from pulumi_justt.secrecy import Hidden, SecretHolder
+from pulumi_justt.recorded import (
+    Checked,
+    Known,
+    Properties,
+    invalid,
+    is_gone,
+    named,
+    observed,
+    other_environment,
+    require_same_environment,
+    without_nulls,
+)
+from pulumi_justt.secrecy import Hidden
 from pulumi_justt.settings import Settings
 
-__all__ = ["Checked", "Integrations", "Properties"]
-
-Properties = Mapping[str, Any]
+__all__ = ["Integrations"]
 
 _SENT = (
     "externalIdentifier",
@@ -81,32 +89,6 @@ _ARGUMENTS = {
 }
 """The user's own name of each property."""
 
-_REASONS = {
-    "missing": "is required",
-    "string_too_short": "must not be empty",
-    "string_too_long": "must have 1 to {max_length} characters, has {length}",
-    "string_type": "must be text, got {shape}",
-    "int_type": "must be a whole number, got {shape}",
-    "int_from_float": "must be a whole number",
-    "list_type": "must be a list of texts, got {shape}",
-    "bool_type": "must be true or false, got {shape}",
-    "dict_type": "must be an object, got {shape}",
-    "model_type": "must be an object, got {shape}",
-    "model_attributes_type": "must be an object, got {shape}",
-    "literal_error": "must be {expected}",
-    "greater_than_equal": "must be greater than or equal to {ge}",
-    "less_than_equal": "must be less than or equal to {le}",
-}
-"""What is wrong in the user's words, by pydantic's name for it."""
-
-
-@dataclass(frozen=True, repr=False)
-class Checked(SecretHolder):
-    """The properties to work with, and one text for each that cannot be used."""
-
-    inputs: dict[str, Any]
-    failures: list[str]
-
 
 @dataclass
 class Integrations:
@@ -118,6 +100,7 @@ class Integrations:
         tell: Shows one line to the user.
         now: The present moment.
         is_abandoned: Whether nobody is there any more to take what the call of this thread returns.
+        known: What those that wait for an integration know of it, and are to know.
     """
 
     settings: Settings
@@ -125,6 +108,7 @@ class Integrations:
     tell: Callable[[str], None]
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
     is_abandoned: Callable[[], bool] = lambda: False
+    known: Known = field(default_factory=Known)
     creator: Creator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -138,7 +122,7 @@ class Integrations:
 
     def check(self, olds: Properties, news: Properties) -> Checked:
         """Validate *news* and fill in the defaults, the same way every time and without I/O."""
-        inputs = _without_nulls(news)
+        inputs = without_nulls(news)
         codes = inputs.get("merchantAccountCodes")
         if isinstance(codes, list) and UNKNOWN in codes:
             # A preview compares place by place, and where each code will stand is not known before all are.
@@ -170,22 +154,23 @@ class Integrations:
             StateConflict: An adopted integration would be replaced.
         """
         own, wanted = olds.get("integrationId"), news.get("adoptId")
+        self.known.keep(str(own), olds.get("secretPayload"))
         if wanted not in (None, UNKNOWN, own):
             raise StateConflict(
-                f"{_called(olds)} cannot become integration {wanted}: another integration is another resource. Set "
+                f"{named(olds)} cannot become integration {wanted}: another integration is another resource. Set "
                 "adopt_id back, and give the other integration a resource of its own."
             )
-        self._hold(own, news, _called(olds))
+        self._hold(own, news, named(olds))
         replaces = self._replacing(olds, news)
         if replaces and _is_adopted(olds):
             raise StateConflict(
-                f"{_called(olds)} is adopted, and what changed ({', '.join(replaces)}) would replace it, which "
+                f"{named(olds)} is adopted, and what changed ({', '.join(replaces)}) would replace it, which "
                 "deactivates it. Set that back; or, if it is to be replaced, take adopt_id out of the program first, "
                 "run `pulumi up` once, which makes it this stack's own, and then make the change."
             )
         if replaces and _policy(olds) != _policy(news):
             self.tell(
-                f"warning: {_called(olds)} is replaced and its deactivation changes in the same update: the old "
+                f"warning: {named(olds)} is replaced and its deactivation changes in the same update: the old "
                 "integration still follows the recorded deactivation. Apply the new one first, in an update of its "
                 "own, if it is meant for the old integration."
             )
@@ -204,7 +189,8 @@ class Integrations:
                 # What is raised now reaches nobody.
                 self.tell(f"warning: the engine left: {lost}")
             raise
-        outs = {**inputs, "integrationId": record.integration_id, **_observed(record)}
+        self.known.keep(record.integration_id, inputs["secretPayload"])
+        outs = {**inputs, "integrationId": record.integration_id, **observed(record)}
         if self.is_abandoned() and self.creator.has_posted(record.integration_id):
             # Whatever is returned now reaches nobody, and the next `up` creates another one.
             self._undo(record.integration_id, outs)
@@ -221,32 +207,32 @@ class Integrations:
             note: A refresh finds another status than the recorded one.
         """
         is_managed = "externalIdentifier" in olds
-        tried = f"reading {_called(olds, integration_id)}"
-        self._require_same_environment(tried, olds)
+        tried = f"reading {named(olds, integration_id)}"
+        require_same_environment(self.settings, tried, olds)
         account = olds.get("referenceAccountId", None if is_managed else self.settings.reference_account_id)
         try:
             record = self.client().get_integration(
                 integration_id, tried=tried, account=account, hidden=references.hidden(olds.get("secretPayload"))
             )
         except Refused as refused:
-            if not is_managed or not self._is_gone(refused):
+            if not is_managed or not is_gone(self.settings, self.tell, refused):
                 raise
             return None
         if record.is_inactive and is_managed:
             self.tell(
-                f"warning: {_called(olds, integration_id)} is INACTIVE at Justt, which is final: it leaves the state, "
+                f"warning: {named(olds, integration_id)} is INACTIVE at Justt, which is final: it leaves the state, "
                 "and the next `pulumi up` creates a new one if the program still has it."
             )
             return None
         if record.status != olds.get("status", record.status):
             # The engine shows a change of outputs in no refresh, and a FAILED integration must not pass unseen.
-            self.tell(f"note: {_called(olds, integration_id)} is {record.status} now, was {olds['status']}.")
+            self.tell(f"note: {named(olds, integration_id)} is {record.status} now, was {olds['status']}.")
         remembered = {name: value for name, value in olds.items() if name not in ("status", "goLiveDate")}
         if not is_managed:
             remembered |= {"source": record.source, "environment": self.settings.environment}
             if account is not None:
                 remembered["referenceAccountId"] = account
-        return {**remembered, "integrationId": integration_id, **_observed(record)}
+        return {**remembered, "integrationId": integration_id, **observed(record)}
 
     def update(self, integration_id: str, olds: Properties, news: Properties) -> dict[str, Any]:
         """Remember *news*.
@@ -254,8 +240,8 @@ class Integrations:
         Raises:
             StateConflict: An update was asked for where only a replacement can do it.
         """
-        tried = f"updating {_called(olds, integration_id)}"
-        self._require_same_environment(tried, olds)
+        tried = f"updating {named(olds, integration_id)}"
+        require_same_environment(self.settings, tried, olds)
         if told := self._replacing(olds, news):
             raise StateConflict(
                 f"{tried}: {', '.join(told)} changed, which Justt cannot update, so that the state would not be true "
@@ -271,14 +257,23 @@ class Integrations:
             warning: A recorded date lies in the past when it is to be used.
             note: A deactivation was scheduled for later.
             warning: A deactivation for later was sent twice, because the first answer was lost.
+
+        Raises:
+            StateConflict: With --continue-on-error, the wait for what replaces it has failed.
         """
         if _is_adopted(olds) or integration_id in self._adopted:
             self.tell(
-                f"note: {_called(olds, integration_id)} was adopted, so it is released and stays as it is at Justt."
+                f"note: {named(olds, integration_id)} was adopted, so it is released and stays as it is at Justt."
             )
             return
-        tried = f"deactivating {_called(olds, integration_id)}"
-        self._require_same_environment(tried, olds)
+        tried = f"deactivating {named(olds, integration_id)}"
+        require_same_environment(self.settings, tried, olds)
+        if self.known.is_held(integration_id):
+            raise StateConflict(
+                f"{tried}: what replaces it is not ready, so it stays active, and in the state. The next `pulumi up` "
+                "that finds the new one ready deactivates it; if it is to stop now, take the IntegrationReady out of "
+                "the program."
+            )
         account, hidden = olds.get("referenceAccountId"), references.hidden(olds.get("secretPayload"))
         policy = Deactivation.model_validate(olds.get("deactivation", {}))
         now = self.now()
@@ -300,7 +295,9 @@ class Integrations:
         except Refused as refused:
             if refused.status in _KEY_REFUSED:
                 raise
-            if self._is_gone(refused) or self._has_stopped(integration_id, account, hidden, refused):
+            if is_gone(self.settings, self.tell, refused) or self._has_stopped(
+                integration_id, account, hidden, refused
+            ):
                 return
             if refused.after_unanswered and moment > now and refused.status in _DONE_BEFORE:
                 self.tell(
@@ -318,7 +315,7 @@ class Integrations:
             warning: The command was interrupted twice or killed during a create, and what came of it remains.
             note: The command was interrupted twice or killed during a create.
         """
-        called = _called(olds, integration_id)
+        called = named(olds, integration_id)
         try:
             self.delete(integration_id, {**olds, "deactivation": {}})
         except JusttError as error:
@@ -385,15 +382,7 @@ class Integrations:
 
     def _moves(self, olds: Properties, inputs: Properties, *, is_account_explicit: bool) -> Iterator[tuple[str, str]]:
         """Yield why *inputs* may not follow *olds*: a stray setting must not replace a fleet."""
-        recorded = olds.get("environment", self.settings.environment)
-        if recorded != self.settings.environment:
-            yield (
-                "environment",
-                (
-                    f"this integration was created in {recorded}, and the configuration says "
-                    f"{self.settings.environment}: use another stack for each environment"
-                ),
-            )
+        yield from other_environment(self.settings, olds)
         if not olds or is_account_explicit:
             return
         before, after = olds.get("referenceAccountId"), inputs.get("referenceAccountId")
@@ -412,39 +401,6 @@ class Integrations:
                 f"it (`pulumi up --replace` with its URN moves it to {after or 'no account'})"
             ),
         )
-
-    def _require_same_environment(self, tried: str, olds: Properties) -> None:
-        """Keep a stray setting from reaching another environment.
-
-        Raises:
-            StateConflict: The integration lives in another environment than the configuration points at.
-        """
-        recorded = olds.get("environment", self.settings.environment)
-        if recorded != self.settings.environment:
-            raise StateConflict(
-                f"{tried}: it was recorded in {recorded}, and the configuration says {self.settings.environment}. "
-                "Nothing was sent. Set justt:environment and justt:baseUrl (or their variables) back for this stack."
-            )
-
-    def _is_gone(self, refused: Refused) -> bool:
-        """Return whether *refused* is a 404 that the user takes for proof.
-
-        Tells:
-            warning: A refresh or destroy runs with JUSTT_ON_MISSING=gone.
-
-        Raises:
-            StateConflict: Justt does not know a recorded integration, and JUSTT_ON_MISSING is not set.
-        """
-        if refused.status != 404:  # noqa: PLR2004 - the HTTP status
-            return False
-        if self.settings.missing_is_gone:
-            self.tell(f"warning: {refused.tried}: {refused.came_back}; taken as gone because JUSTT_ON_MISSING=gone.")
-            return True
-        raise StateConflict(
-            f"{refused} It stays in the state, because Justt keeps every record and so a 404 does not prove that it is "
-            "gone. If it is (a sandbox that was wiped), repeat this refresh or destroy with JUSTT_ON_MISSING=gone, or "
-            "run `pulumi state delete` with its URN."
-        ) from None
 
     def _has_stopped(self, integration_id: str, account: str | None, hidden: Hidden, refused: Refused) -> bool:
         """Return whether the integration is INACTIVE already, which explains why its deactivation was refused."""
@@ -471,32 +427,9 @@ def _is_adopted(olds: Properties) -> bool:
     return "adoptId" in olds and olds["adoptId"] == olds.get("integrationId")
 
 
-def _observed(record: RemoteRecord) -> dict[str, Any]:
-    observed = {"status": record.status}
-    if record.go_live_date is not None:
-        observed["goLiveDate"] = record.go_live_date
-    return observed
-
-
-def _called(properties: Properties, integration_id: str = "") -> str:
-    """Name an integration as the user knows it."""
-    integration_id = integration_id or str(properties.get("integrationId", ""))
-    if "externalIdentifier" not in properties:
-        return f"integration {integration_id}"
-    return f"the {properties.get('source')} integration {properties['externalIdentifier']!r} ({integration_id})"
-
-
 def _policy(properties: Properties) -> dict[str, object]:
     """Return the deactivation policy with its defaults, which equal an absent one."""
     return {"deactivationType": "postingDate", "afterDays": 0, **properties.get("deactivation", {})}
-
-
-def _without_nulls(value: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: _without_nulls(item) if isinstance(item, Mapping) else item
-        for name, item in value.items()
-        if item is not None
-    }
 
 
 def _changed(path: str, old: object, new: object) -> Iterator[str]:
@@ -525,15 +458,9 @@ def _problems(inputs: Properties) -> Iterator[tuple[str, str]]:
     policy = known.get("deactivation")
     for name in sorted(policy.keys() - _POLICY) if isinstance(policy, Mapping) else ():
         yield f"deactivation.{name}", f"is not an argument{nearest(name, ('type', 'after_days', 'date'))}"
-    try:
-        Inputs.model_validate(known)
-    except ValidationError as error:
-        for fault in error.errors(include_url=False, include_context=True, include_input=True):
-            path = ".".join(str(part) for part in fault["loc"] if isinstance(part, str))
-            if path == "secretType" and fault["type"] == "missing":
-                continue  # it comes with the credentials, which are missing too
-            if not (fault["type"] == "missing" and path in unknown):
-                yield _argument(path), _reason(fault["type"], fault.get("ctx", {}), fault["input"], fault["msg"])
+    # A missing secret type comes with the credentials, which are missing too.
+    for path, text in invalid(Inputs, known, {*unknown, "secretType"}):
+        yield _argument(path), text
     may_be_unlisted = inputs.get("allowUnlisted") in (True, UNKNOWN)
     yield from _unlisted("source", known.get("source"), SOURCES, may_be_unlisted=may_be_unlisted)
     yield from _unlisted("credentials", known.get("secretType"), credentials.SHAPES, may_be_unlisted=may_be_unlisted)
@@ -562,11 +489,3 @@ def _unlisted(name: str, value: object, listed: Collection[str], *, may_be_unlis
                 "If Justt takes it by now, say allow_unlisted=True"
             ),
         )
-
-
-def _reason(kind: str, context: Mapping[str, Any], value: object, message: str) -> str:
-    """Say in the user's words what is wrong; never with a value, which may be a secret."""
-    if kind not in _REASONS:
-        # Our own texts, which models.py raises: they state a rule and hold no input.
-        return message
-    return _REASONS[kind].format(**context, shape=shape_of(value), length=len(str(value)))

@@ -20,7 +20,16 @@ from pydantic_core import PydanticCustomError
 from pulumi_justt.errors import SHORTEST_SECRET
 from pulumi_justt.secrecy import SecretHolder, reveal
 
-__all__ = ["UNKNOWN", "Deactivation", "Environment", "Inputs", "RemoteRecord", "Unknown", "to_vendor_time"]
+__all__ = [
+    "UNKNOWN",
+    "Deactivation",
+    "Environment",
+    "Inputs",
+    "ReadinessInputs",
+    "RemoteRecord",
+    "Unknown",
+    "to_vendor_time",
+]
 
 Environment = Literal["production", "sandbox", "simulator"]
 
@@ -138,8 +147,22 @@ class Inputs(SecretHolder, _Model):
         return {name: reveal(value) for name, value in self.secret_payload.items()}
 
 
+class ReadinessInputs(_Model):
+    """What a program says about a wait for an integration, as the integration has it, defaults filled in."""
+
+    integration_id: Annotated[str, Field(min_length=1), AfterValidator(_one_line)]
+    external_identifier: str | None = None
+    source: str | None = None
+    reference_account_id: Annotated[str, Field(min_length=1), AfterValidator(_header_text)] | None = None
+    environment: Environment
+    timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
+
+
 class RemoteRecord(_Model):
-    """What the API tells of an integration: the only things that can be read back."""
+    """What the API tells of an integration: the only things that can be read back.
+
+    Its *message* are the words that came with it, made quotable; they are told and never kept.
+    """
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -147,6 +170,7 @@ class RemoteRecord(_Model):
     source: Annotated[str, Field(max_length=255), AfterValidator(_one_line)]
     status: Annotated[str, Field(pattern=r"^[A-Za-z_-]{1,40}$")]
     go_live_date: Annotated[str | None, AfterValidator(_or_none)] = None
+    message: Annotated[str, Field(exclude=True)] = ""
 
     def repeats(self, secret: str) -> bool:
         """Tell whether a field says *secret*; a short one may stand within a longer text by chance."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from pulumi import ResourceOptions
 
@@ -16,7 +18,7 @@ from pulumi_justt.credentials import SHAPES, wire_name
 from pulumi_justt.errors import nearest
 from pulumi_justt.references import Reference
 
-__all__ = ["INPUTS", "OUTPUTS", "with_checked_paths"]
+__all__ = ["INPUTS", "OUTPUTS", "READY_INPUTS", "READY_OUTPUTS", "with_checked_paths", "with_checked_ready_paths"]
 
 INPUTS = (
     "external_identifier",
@@ -31,6 +33,8 @@ INPUTS = (
     "allow_unlisted",
 )
 OUTPUTS = ("integration_id", "status", "go_live_date", "environment")
+READY_INPUTS = ("integration_id", "external_identifier", "source", "reference_account_id", "timeout_seconds")
+READY_OUTPUTS = ("status", "go_live_date", "environment")
 
 _POLICY = {"type": "deactivationType", "after_days": "afterDays", "date": "deactivationDate"}
 _BRACKETS = r"""\[(\d+|\*)\]|\["([^"]*)"\]"""
@@ -41,7 +45,7 @@ _PART = re.compile(rf"""\.([^.\[\]"]+)|{_BRACKETS}""")
 def with_checked_paths(
     opts: ResourceOptions | None, secret_type: object, payload: Mapping[str, object]
 ) -> ResourceOptions | None:
-    """Return *opts* with every property path in the state's spelling.
+    """Return *opts* of a `PaymentIntegration` with every property path in the state's spelling.
 
     Args:
         opts: The options of a resource; they are not changed.
@@ -51,6 +55,28 @@ def with_checked_paths(
     Raises:
         ValueError: An option cannot work, as an import, or a path that the engine would ignore silently.
     """
+    return _checked(opts, _Resource(INPUTS, OUTPUTS, secret_type, payload))
+
+
+def with_checked_ready_paths(opts: ResourceOptions | None) -> ResourceOptions | None:
+    """Return *opts* of an `IntegrationReady` with every property path in the state's spelling.
+
+    Raises:
+        ValueError: An option cannot work, as an import, or a path that the engine would ignore silently.
+    """
+    return _checked(opts, _Resource(READY_INPUTS, READY_OUTPUTS))
+
+
+class _Resource(NamedTuple):
+    """The names of a resource's properties, as programs say them, and its credentials if it has any."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    secret_type: object = None
+    payload: Mapping[str, object] = MappingProxyType({})
+
+
+def _checked(opts: ResourceOptions | None, resource: _Resource) -> ResourceOptions | None:
     if opts is None:
         return None
     if opts.version is not None or opts.plugin_download_url is not None:
@@ -59,19 +85,22 @@ def with_checked_paths(
             "the program's packages are listed, as in requirements.txt"
         )
     if opts.import_ is not None:
-        raise ValueError(
-            "import_: the engine cannot import into a dynamic provider; say adopt_id on the resource instead, which "
-            "takes the integration over, or run `pulumi-justt import` for many"
+        cure = (
+            "say adopt_id on the resource instead, which takes the integration over, or run `pulumi-justt import` for "
+            "many"
+            if resource.inputs is INPUTS
+            else "it owns nothing, so let `pulumi up` create it"
         )
+        raise ValueError(f"import_: the engine cannot import into a dynamic provider; {cure}")
     checked = copy.copy(opts)
     for option in ("ignore_changes", "replace_on_changes", "hide_diffs"):
         paths: Iterable[str] | None = getattr(opts, option, None)
         if paths:
-            setattr(checked, option, [_input_path(path, option, secret_type, payload) for path in paths])
+            setattr(checked, option, [_input_path(path, option, resource) for path in paths])
     if opts.additional_secret_outputs:
-        names = {name: wire_name(name) for name in (*INPUTS, *OUTPUTS)}
+        wire_names = {name: wire_name(name) for name in (*resource.inputs, *resource.outputs)}
         checked.additional_secret_outputs = [
-            _named(path, names, "additional_secret_outputs") for path in opts.additional_secret_outputs
+            _named(path, wire_names, "additional_secret_outputs") for path in opts.additional_secret_outputs
         ]
     return checked
 
@@ -82,19 +111,19 @@ def _named(name: str, names: dict[str, str], option: str) -> str:
     raise ValueError(f"{option}: {name!r} is not a property{nearest(name, names.values())}")
 
 
-def _input_path(path: str, option: str, secret_type: object, payload: Mapping[str, object]) -> str:
+def _input_path(path: str, option: str, resource: _Resource) -> str:
     if path == "*":
         return path
     head, rest, below = _parsed(path, option)
-    if head in ("credentials", "secret_payload"):
+    if head in ("credentials", "secret_payload") and "secret_payload" in resource.inputs:
         parts = [*map(wire_name, rest[:1]), *rest[1:]]
-        _require_existing("secretPayload", parts, option, secret_type, payload)
+        _require_existing("secretPayload", parts, option, resource)
         right = ".".join(["secretPayload", *parts])
         raise ValueError(f"{option}: the state has no {path!r}, so the engine would ignore it; say {right!r}")
-    if head in OUTPUTS or head in map(wire_name, OUTPUTS):
+    if head in resource.outputs or head in map(wire_name, resource.outputs):
         raise ValueError(f"{option}: {path!r} is an output; only inputs are compared")
-    name = _named(head, {item: wire_name(item) for item in INPUTS}, option)
-    _require_existing(name, rest, option, secret_type, payload)
+    name = _named(head, {item: wire_name(item) for item in resource.inputs}, option)
+    _require_existing(name, rest, option, resource)
     return name + below
 
 
@@ -113,10 +142,9 @@ def _parsed(path: str, option: str) -> tuple[str, list[str], str]:
     return parts[0], parts[1:], path[ends[1] :]
 
 
-def _require_existing(
-    name: str, rest: list[str], option: str, secret_type: object, payload: Mapping[str, object]
-) -> None:
+def _require_existing(name: str, rest: list[str], option: str, resource: _Resource) -> None:
     """Refuse what cannot exist below the property *name*."""
+    secret_type = resource.secret_type
     is_free = name == "secretPayload" and not (isinstance(secret_type, str) and secret_type in SHAPES)
     if not rest or is_free:
         return
@@ -132,7 +160,7 @@ def _require_existing(
     else:
         exists = False
     if exists and len(rest) > 1 and name == "secretPayload":
-        _require_part(rest, option, payload)
+        _require_part(rest, option, resource.payload)
     elif not exists or len(rest) > 1:
         raise ValueError(f"{option}: {name!r} has no {'.'.join(rest)!r}, so the engine would ignore it{hint}")
 

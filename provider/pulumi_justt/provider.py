@@ -1,8 +1,9 @@
 """The dynamic provider: what the Pulumi engine calls. It translates, and decides nothing about Justt.
 
-The state of every stack names a class of this module by its dotted path, so that path never changes, and its instances
+The state of every stack names classes of this module by their dotted paths, so those never change, and their instances
 have no attributes when they are stored: code that is installed later then serves state that was written earlier. Only
-the provider process runs the methods, so only they import the core with its HTTP and validation libraries.
+the provider process runs the methods, so only they import the core with its HTTP and validation libraries. There is one
+such process for all resources of a stack, and its providers share one client with its share of the vendor's quota.
 
 Three habits of the engine and its SDK shape the code: numbers arrive as floats, unknown values as `Unknown` objects
 anywhere in a property, and an exception is shown with its whole traceback.
@@ -19,7 +20,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from pulumi.dynamic import (
     CheckFailure,
@@ -37,9 +38,12 @@ from pulumi.output import Unknown as EngineUnknown
 from pulumi_justt.errors import AMBIGUOUS_CURE, InvalidSettings, JusttError
 
 if TYPE_CHECKING:
+    from pulumi_justt.client import JusttClient
     from pulumi_justt.lifecycle import Integrations
+    from pulumi_justt.readiness import Readiness
+    from pulumi_justt.settings import Settings
 
-__all__ = ["IntegrationProvider"]
+__all__ = ["IntegrationProvider", "ReadinessProvider"]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 _core_lock = threading.Lock()
@@ -60,14 +64,15 @@ def _bounded(method: _Method) -> _Method:
     """Turn every exception of *method* into one paragraph that holds no credential."""
 
     @functools.wraps(method)
-    def wrapper(*args: object, **kwargs: object) -> object:
+    def wrapper(self: _Provider, *args: object, **kwargs: object) -> object:
         try:
-            return method(*args, **kwargs)
+            return method(self, *args, **kwargs)
         except JusttError as error:
             raise _TerminalError(_with_debug(str(error), error)) from None
         except BaseException as error:  # noqa: BLE001 - anything that is no Exception would hang the engine
             # A POST may have been sent, and then to run again would create a second integration.
-            cure = AMBIGUOUS_CURE if method.__name__ == "create" else "The state keeps what it had."
+            may_have_posted = self._posts and method.__name__ == "create"
+            cure = AMBIGUOUS_CURE if may_have_posted else "The state keeps what it had."
             where = traceback.extract_tb(error.__traceback__, limit=-1)[0]
             raise _TerminalError(
                 _with_debug(
@@ -88,8 +93,11 @@ def _with_debug(text: str, error: BaseException) -> str:
     return f"{text}\n{''.join(traceback.format_tb(error.__traceback__, limit=_FRAMES))}"
 
 
-class IntegrationProvider(ResourceProvider):
-    """The provider of `PaymentIntegration`."""
+class _Provider(ResourceProvider):
+    """What the engine calls, for one kind of resource."""
+
+    _posts: ClassVar[bool] = False
+    """Whether a create may leave something at the vendor."""
 
     def __getstate__(self) -> None:
         """Keep nothing: what is pickled goes into every state, and the configuration holds the API key."""
@@ -101,15 +109,17 @@ class IntegrationProvider(ResourceProvider):
         # The SDK offers no way to list keys, and a misspelt one must not pass unseen.
         self._config = dict(req.config._props)  # noqa: SLF001 - see the line above
 
+    def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Integrations | Readiness:
+        raise NotImplementedError
+
     @functools.cached_property
-    def _core(self) -> Integrations:
+    def _core(self) -> Integrations | Readiness:
         from pulumi_justt.client import shared_client  # noqa: PLC0415 - see the module docstring
-        from pulumi_justt.lifecycle import Integrations  # noqa: PLC0415 - likewise
         from pulumi_justt.settings import NAMESPACE, Settings  # noqa: PLC0415 - likewise
 
         # Since Python 3.12 `cached_property` takes no lock, and two cores would each think that they create alone.
         with _core_lock:
-            built: Integrations | None = vars(self).get("_core")
+            built: Integrations | Readiness | None = vars(self).get("_core")
             if built is None:
                 prefix = f"{NAMESPACE}:"
                 config = getattr(self, "_config", {})
@@ -118,9 +128,7 @@ class IntegrationProvider(ResourceProvider):
                     os.environ,
                 )
                 client = functools.partial(shared_client, settings, _tell)
-                built = vars(self)["_core"] = Integrations(
-                    settings, client=client, tell=_tell, is_abandoned=_is_abandoned
-                )
+                built = vars(self)["_core"] = self._make_core(settings, client)
             return built
 
     @_bounded
@@ -135,17 +143,17 @@ class IntegrationProvider(ResourceProvider):
 
     @_bounded
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Say which changes need another integration; which changes there are, the engine finds by itself."""
+        """Say which changes need another resource; which changes there are, the engine finds by itself."""
         return DiffResult(changes=None, replaces=self._core.diff(_decode(olds), _decode(news)))
 
     @_bounded
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Create the integration."""
+        """Create the resource."""
         return CreateResult(*self._core.create(_decode(props)))
 
     @_bounded
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Read the integration's status."""
+        """Read the resource's status."""
         outs = self._core.read(id_, _decode(props))
         # The inputs stay as they are: what the API was given cannot be read back.
         return ReadResult(None, {}) if outs is None else ReadResult(id_, outs)
@@ -157,8 +165,41 @@ class IntegrationProvider(ResourceProvider):
 
     @_bounded
     def delete(self, id_: str, props: dict[str, Any]) -> None:
-        """Deactivate the integration."""
+        """Delete the resource."""
         self._core.delete(id_, _decode(props))
+
+
+class IntegrationProvider(_Provider):
+    """The provider of `PaymentIntegration`."""
+
+    _posts = True
+
+    def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Integrations:
+        from pulumi_justt.lifecycle import Integrations  # noqa: PLC0415 - see the module docstring
+        from pulumi_justt.recorded import shared_knowledge  # noqa: PLC0415 - likewise
+
+        return Integrations(
+            settings, client=client, tell=_tell, is_abandoned=_is_abandoned, known=shared_knowledge(settings)
+        )
+
+
+class ReadinessProvider(_Provider):
+    """The provider of `IntegrationReady`."""
+
+    def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Readiness:
+        from pulumi_justt.readiness import Readiness  # noqa: PLC0415 - see the module docstring
+        from pulumi_justt.recorded import shared_knowledge  # noqa: PLC0415 - likewise
+
+        return Readiness(
+            settings, client=client, tell=_tell, is_abandoned=_is_abandoned, known=shared_knowledge(settings)
+        )
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Wait, in a thread that other calls do not miss."""
+        from pulumi_justt.width import extra_worker  # noqa: PLC0415 - see the module docstring
+
+        with extra_worker():
+            return super().create(props)
 
 
 def _is_abandoned() -> bool:

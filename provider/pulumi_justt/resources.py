@@ -18,10 +18,17 @@ from pulumi.runtime.config import get_config, is_config_secret
 
 from pulumi_justt import references
 from pulumi_justt.credentials import Credentials, Shape, Unlisted, from_wire, wire_name
-from pulumi_justt.property_paths import INPUTS, OUTPUTS, with_checked_paths
-from pulumi_justt.provider import IntegrationProvider
+from pulumi_justt.property_paths import (
+    INPUTS,
+    OUTPUTS,
+    READY_INPUTS,
+    READY_OUTPUTS,
+    with_checked_paths,
+    with_checked_ready_paths,
+)
+from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 
-__all__ = ["Deactivation", "DeactivationType", "PaymentIntegration", "Provider", "Source"]
+__all__ = ["Deactivation", "DeactivationType", "IntegrationReady", "PaymentIntegration", "Provider", "Source"]
 
 Source = Literal["stripe", "braintree", "paypal", "adyen", "justt_sandbox"]
 """The payment service providers that the vendor lists."""
@@ -29,9 +36,12 @@ Source = Literal["stripe", "braintree", "paypal", "adyen", "justt_sandbox"]
 DeactivationType = Literal["postingDate", "dueDate"]
 """Which date of a chargeback is compared with the moment of deactivation."""
 
+_TIMEOUT_SECONDS = 300
+
 # What `pulumi.dynamic` would pickle anew for every resource. The protocol is fixed because Python 3.14 changed its
 # default, and another blob would show up as a change of every resource when a program moves to it.
 _PROVIDER = b64encode(pickle.dumps(IntegrationProvider(), protocol=4)).decode()
+_READINESS_PROVIDER = b64encode(pickle.dumps(ReadinessProvider(), protocol=4)).decode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,15 +152,7 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
         return looked_up
 
     def _register(self, resource_name: str, properties: dict[str, Any], opts: ResourceOptions | None) -> None:
-        _refuse_plain_api_key()
-        # Not dynamic.Resource.__init__: it does what follows, but with a blob made anew for each resource.
-        CustomResource.__init__(
-            self,
-            f"pulumi-python:{self._resource_type_name}",
-            resource_name,
-            {**dict.fromkeys(_PROPERTIES), **properties, "__provider": Output.secret(_PROVIDER)},
-            opts,
-        )
+        _register(self, resource_name, {**dict.fromkeys(_PROPERTIES), **properties}, _PROVIDER, opts)
 
     @property
     @pulumi.getter(name="integrationId")
@@ -235,6 +237,111 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
         return output
 
 
+class IntegrationReady(Resource, module="justt", name="IntegrationReady"):
+    """A wait until Justt has tried the credentials of an integration and says that they work.
+
+    Whatever depends on it is created only then. It owns nothing at Justt. An update that creates it, or whose
+    integration is another one than before, waits; FAILED and INACTIVE end the update with an error, and so does the
+    deadline. The integration is in the stack's state by then, and stays there. Its provider is the integration's.
+
+    Args:
+        resource_name: The resource's name in the stack.
+        integration: What is waited for.
+        timeout_seconds: The longest wait, in whole seconds from 1 to 86400.
+        opts: Options of the resource. Property paths in them are checked.
+
+    Raises:
+        TypeError: *integration* is no `PaymentIntegration`.
+        ValueError: A property path in *opts* matches nothing.
+        pulumi.RunError: The API key stands in the stack's configuration in plain text.
+    """
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        integration: PaymentIntegration,
+        timeout_seconds: Input[int] = _TIMEOUT_SECONDS,
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        if not isinstance(integration, PaymentIntegration):
+            raise TypeError(
+                "integration must be a PaymentIntegration; for one that is not this program's, give "
+                f"PaymentIntegration.get(name, id); got {type(integration).__name__}"
+            )
+        _register(
+            self,
+            resource_name,
+            {
+                **dict.fromkeys(_READY_PROPERTIES),
+                "integrationId": integration.integration_id,
+                "externalIdentifier": integration.external_identifier,
+                "source": integration.source,
+                "referenceAccountId": integration.reference_account_id,
+                "timeoutSeconds": timeout_seconds,
+            },
+            _READINESS_PROVIDER,
+            # Another key would not see the integration.
+            ResourceOptions.merge(
+                ResourceOptions(provider=integration._provider),  # noqa: SLF001 - the SDK has no public name for it
+                with_checked_ready_paths(opts),
+            ),
+        )
+
+    @property
+    @pulumi.getter(name="integrationId")
+    def integration_id(self) -> Output[str]:
+        """The integration's id at Justt; what takes it from here is created after the wait."""
+        return self._output("integrationId")
+
+    @property
+    @pulumi.getter
+    def status(self) -> Output[str]:
+        """SUCCESSFUL after the wait; a refresh may find another one."""
+        return self._output("status")
+
+    @property
+    @pulumi.getter(name="goLiveDate")
+    def go_live_date(self) -> Output[str | None]:
+        """The moment from which the integration works; None where Justt gives none."""
+        return self._output("goLiveDate")
+
+    @property
+    @pulumi.getter
+    def environment(self) -> Output[str]:
+        """The vendor's environment that the integration lives in."""
+        return self._output("environment")
+
+    @property
+    @pulumi.getter(name="referenceAccountId")
+    def reference_account_id(self) -> Output[str | None]:
+        """The integration's."""
+        return self._output("referenceAccountId")
+
+    @property
+    @pulumi.getter(name="externalIdentifier")
+    def external_identifier(self) -> Output[str | None]:
+        """The integration's; None if it is someone else's."""
+        return self._output("externalIdentifier")
+
+    @property
+    @pulumi.getter
+    def source(self) -> Output[str]:
+        """The integration's."""
+        return self._output("source")
+
+    @property
+    def timeout_seconds(self) -> Output[int]:
+        """As given."""
+        return self._output("timeoutSeconds").apply(
+            lambda seconds: _TIMEOUT_SECONDS if seconds is None else int(seconds)
+        )
+
+    def _output(self, name: str) -> Output[Any]:
+        output: Output[Any] = self.__dict__[name]
+        return output
+
+
 class Provider(ProviderResource):
     """Another API key for some integrations of a stack, which take it by `ResourceOptions(provider=...)`.
 
@@ -273,6 +380,23 @@ _SHARED_SETTINGS = tuple(
 
 _PROPERTIES = tuple(map(wire_name, (*INPUTS, *OUTPUTS)))
 """All properties, given or not: the SDK makes an attribute of each that it is told of."""
+
+_READY_PROPERTIES = tuple(map(wire_name, (*READY_INPUTS, *READY_OUTPUTS)))
+"""Likewise."""
+
+
+def _register(
+    resource: Resource, resource_name: str, properties: dict[str, Any], provider: str, opts: ResourceOptions | None
+) -> None:
+    _refuse_plain_api_key()
+    # Not dynamic.Resource.__init__: it does what follows, but with a blob made anew for each resource.
+    CustomResource.__init__(
+        resource,
+        f"pulumi-python:{resource._resource_type_name}",  # noqa: SLF001 - where the SDK keeps a class keyword
+        resource_name,
+        {**properties, "__provider": Output.secret(provider)},
+        opts,
+    )
 
 
 def _require_credentials(value: object) -> None:

@@ -105,7 +105,9 @@ def read_integration(records: Records, call: Call) -> Commit:
 
     def commit() -> Answer:
         integration = _integration(records, call)
-        return Answer(HTTPStatus.OK, envelopes.read_integration(call.options.read_envelope, integration))
+        options = call.options
+        content = envelopes.read_integration(options.read_envelope, options.read_message, integration)
+        return Answer(HTTPStatus.OK, content)
 
     return commit
 

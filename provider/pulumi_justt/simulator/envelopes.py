@@ -28,11 +28,12 @@ def created_integration(form: CreateEnvelope, integration_id: str) -> Json:
     return {**_success(HTTPStatus.CREATED), "id": integration_id}
 
 
-def read_integration(form: ReadEnvelope, integration: Integration) -> Json:
+def read_integration(form: ReadEnvelope, message: str | None, integration: Integration) -> Json:
     """Answer `GET /integrations/{id}`."""
     if form == "bare":
         return _integration(integration)
-    return {**_success(HTTPStatus.OK), "data": _integration(integration)}
+    success = _success(HTTPStatus.OK)
+    return {**success, "message": message or success["message"], "data": _integration(integration)}
 
 
 def listed_integrations(form: ListEnvelope, integrations: Sequence[Integration], *, has_more: bool) -> Json:

@@ -57,6 +57,7 @@ class Options:
         latency: seconds that pass before a request is looked at.
         list_envelope: `GET /integrations` as a bare array, or with `hasMore` around it.
         read_envelope: `GET /integrations/{id}` as the bare record, or as `data` of an envelope.
+        read_message: the words around a record that is read as `data` of an envelope; None says that it went well.
         create_envelope: the name under which `POST /integrations` gives the new id.
         error_envelope: the field that carries what the documents call status: all three forms were seen there.
         list_order: the order of lists; the vendor documents none.
@@ -73,6 +74,7 @@ class Options:
     latency: float = 0.0
     list_envelope: ListEnvelope = "bare"
     read_envelope: ReadEnvelope = "bare"
+    read_message: str | None = None
     create_envelope: CreateEnvelope = "integrationId"
     error_envelope: ErrorEnvelope = "status"
     list_order: ListOrder = "oldest-first"
@@ -91,6 +93,8 @@ class Options:
                 raise ValueError(f"{name} must be non-empty strings")
         if self.successful_after is not None and not _is_duration(self.successful_after):
             raise ValueError("successful_after must be a number of seconds, not negative, or null")
+        if self.read_message is not None and not _is_text(self.read_message):
+            raise ValueError("read_message must be a non-empty string, or null")
         if not _is_duration(self.latency):
             raise ValueError("latency must be a number of seconds, not negative")
         if not _is_count(self.requests_per_minute, least=1):
@@ -108,6 +112,7 @@ class _Changes(TypedDict, total=False):
     latency: float
     list_envelope: ListEnvelope
     read_envelope: ReadEnvelope
+    read_message: str | None
     create_envelope: CreateEnvelope
     error_envelope: ErrorEnvelope
     list_order: ListOrder
@@ -148,8 +153,12 @@ def _set_of_text(values: list[Json]) -> frozenset[str] | None:
     return frozenset(texts) if len(texts) == len(values) else None
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
 def _is_set_of_text(value: object) -> bool:
-    return isinstance(value, frozenset) and all(isinstance(text, str) and text for text in value)
+    return isinstance(value, frozenset) and all(map(_is_text, value))
 
 
 def _is_duration(value: object) -> bool:

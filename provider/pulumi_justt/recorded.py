@@ -1,0 +1,205 @@
+"""What the state remembers of an integration, and the rules that every resource keeps about it. It sends nothing.
+
+Properties are mappings with the API's keys, as the state holds them. Nothing leaves the state without proof, and no
+call reaches another environment than the one that is recorded.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from pulumi_justt import references
+from pulumi_justt.errors import Refused, StateConflict, shape_of
+from pulumi_justt.models import RemoteRecord
+from pulumi_justt.secrecy import Hidden, SecretHolder
+from pulumi_justt.settings import Settings
+
+__all__ = [
+    "Checked",
+    "Known",
+    "Properties",
+    "invalid",
+    "is_gone",
+    "named",
+    "observed",
+    "other_environment",
+    "require_same_environment",
+    "shared_knowledge",
+    "without_nulls",
+]
+
+Properties = Mapping[str, Any]
+
+_REASONS = {
+    "missing": "is required",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have 1 to {max_length} characters, has {length}",
+    "string_type": "must be text, got {shape}",
+    "int_type": "must be a whole number, got {shape}",
+    "int_from_float": "must be a whole number",
+    "list_type": "must be a list of texts, got {shape}",
+    "bool_type": "must be true or false, got {shape}",
+    "dict_type": "must be an object, got {shape}",
+    "model_type": "must be an object, got {shape}",
+    "model_attributes_type": "must be an object, got {shape}",
+    "literal_error": "must be {expected}",
+    "greater_than_equal": "must be greater than or equal to {ge}",
+    "less_than_equal": "must be less than or equal to {le}",
+}
+"""What is wrong in the user's words, by pydantic's name for it."""
+
+
+@dataclass(frozen=True, repr=False)
+class Checked(SecretHolder):
+    """The properties to work with, and one text for each that cannot be used."""
+
+    inputs: dict[str, Any]
+    failures: list[str]
+
+
+class Known(SecretHolder):
+    """What a resource of this process has learned of an integration that another resource has to know.
+
+    A wait for an integration has no credentials of its own, and yet may quote what the vendor says of it. And what a
+    wait was for before must run until that for its replacement is over: with `--continue-on-error` the engine goes on
+    to delete what is replaced, although what depends on the replacement has failed.
+    """
+
+    def __init__(self) -> None:
+        self._payloads: dict[str, object] = {}
+        self._replaced: dict[str, str] = {}
+
+    def keep(self, integration_id: str, payload: object) -> None:
+        """Remember what an integration was given."""
+        self._payloads[integration_id] = payload
+
+    def hidden(self, integration_id: str) -> Hidden:
+        """Return what no text about an integration may show; it is not complete where that was not met."""
+        if integration_id not in self._payloads:
+            return Hidden(is_complete=False)
+        return references.hidden(self._payloads[integration_id])
+
+    def hold(self, integration_id: str, *, until_ready: str) -> None:
+        """Remember that an integration must run until another one is ready."""
+        self._replaced[until_ready] = integration_id
+
+    def ready(self, integration_id: str) -> None:
+        """Remember that what had to run until this integration is ready need not run any longer."""
+        self._replaced.pop(integration_id, None)
+
+    def is_held(self, integration_id: str) -> bool:
+        """Tell whether an integration must go on running."""
+        return integration_id in self._replaced.values()
+
+
+_known: dict[Settings, Known] = {}
+_known_lock = threading.Lock()
+
+
+def shared_knowledge(settings: Settings) -> Known:
+    """Return what this process knows under *settings*."""
+    with _known_lock:
+        return _known.setdefault(settings, Known())
+
+
+def named(properties: Properties, integration_id: str = "") -> str:
+    """Name an integration as the user knows it."""
+    integration_id = integration_id or str(properties.get("integrationId", ""))
+    if "externalIdentifier" not in properties:
+        return f"integration {integration_id}"
+    return f"the {properties.get('source')} integration {properties['externalIdentifier']!r} ({integration_id})"
+
+
+def observed(record: RemoteRecord) -> dict[str, Any]:
+    """Return what is remembered of *record*, beside what was known before it was read."""
+    remembered = {"status": record.status}
+    if record.go_live_date is not None:
+        remembered["goLiveDate"] = record.go_live_date
+    return remembered
+
+
+def without_nulls(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *value* without what is null, which equals what is absent."""
+    return {
+        name: without_nulls(item) if isinstance(item, Mapping) else item
+        for name, item in value.items()
+        if item is not None
+    }
+
+
+def invalid(model: type[BaseModel], known: Properties, absent: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield the path of each property that *model* refuses, with the reason.
+
+    Args:
+        model: What the properties are to be.
+        known: The properties.
+        absent: The paths of those that may be missing.
+    """
+    try:
+        model.model_validate(known)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_context=True, include_input=True):
+            path = ".".join(str(part) for part in fault["loc"] if isinstance(part, str))
+            if not (fault["type"] == "missing" and path in absent):
+                yield path, _reason(fault["type"], fault.get("ctx", {}), fault["input"], fault["msg"])
+
+
+def other_environment(settings: Settings, olds: Properties) -> Iterator[tuple[str, str]]:
+    """Yield a failure of check if what is recorded lives in another environment than the configured one."""
+    recorded = olds.get("environment", settings.environment)
+    if recorded != settings.environment:
+        yield (
+            "environment",
+            (
+                f"this integration was created in {recorded}, and the configuration says {settings.environment}: use "
+                "another stack for each environment"
+            ),
+        )
+
+
+def require_same_environment(settings: Settings, tried: str, olds: Properties) -> None:
+    """Keep a stray setting from reaching another environment.
+
+    Raises:
+        StateConflict: The integration lives in another environment than the configuration points at.
+    """
+    recorded = olds.get("environment", settings.environment)
+    if recorded != settings.environment:
+        raise StateConflict(
+            f"{tried}: it was recorded in {recorded}, and the configuration says {settings.environment}. "
+            "Nothing was sent. Set justt:environment and justt:baseUrl (or their variables) back for this stack."
+        )
+
+
+def is_gone(settings: Settings, tell: Callable[[str], None], refused: Refused) -> bool:
+    """Return whether *refused* is a 404 that the user takes for proof.
+
+    Tells:
+        warning: A refresh or destroy runs with JUSTT_ON_MISSING=gone.
+
+    Raises:
+        StateConflict: Justt does not know a recorded integration, and JUSTT_ON_MISSING is not set.
+    """
+    if refused.status != 404:  # noqa: PLR2004 - the HTTP status
+        return False
+    if settings.missing_is_gone:
+        tell(f"warning: {refused.tried}: {refused.came_back}; taken as gone because JUSTT_ON_MISSING=gone.")
+        return True
+    raise StateConflict(
+        f"{refused} It stays in the state, because Justt keeps every record and so a 404 does not prove that it is "
+        "gone. If it is (a sandbox that was wiped), repeat this refresh or destroy with JUSTT_ON_MISSING=gone, or "
+        "run `pulumi state delete` with its URN."
+    ) from None
+
+
+def _reason(kind: str, context: Mapping[str, Any], value: object, message: str) -> str:
+    """Say in the user's words what is wrong; never with a value, which may be a secret."""
+    if kind not in _REASONS:
+        # Our own texts, which models.py raises: they state a rule and hold no input.
+        return message
+    return _REASONS[kind].format(**context, shape=shape_of(value), length=len(str(value)))
