@@ -65,7 +65,7 @@ def of_integration(event: Event) -> Iterator[str]:
     payload = event.wanted.get("secretPayload")
     values = payload.values() if isinstance(payload, Mapping) else ()
     if event.operation in ("create", "replace") and not is_adopting and any(map(references.from_wire, values)):
-        yield "what its credentials refer to has to be there where `pulumi up` runs"
+        yield "`pulumi up` has to find what its references name"
 
 
 def of_ready(event: Event) -> Iterator[str]:
