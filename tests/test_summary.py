@@ -125,6 +125,10 @@ def test_when_it_stops(deactivation: object, ends: str) -> None:
         ),
         (step("delete", oldState=state({**RECORDED, "adoptId": "id-0"})), ["it stops at once"]),
         (
+            step("delete-replaced", oldState=state(RECORDED)),
+            ["left over from an earlier replacement: it stops at once"],
+        ),
+        (
             step("delete", oldState=state(RECORDED, retainOnDelete=True)),
             ["it stays as it is at Justt, and this stack forgets it (`retain_on_delete`)"],
         ),
@@ -356,7 +360,7 @@ def test_the_gravest_comes_first() -> None:
     rest = step("delete-replaced", name="rest", oldState=state(RECORDED))
     found = read(*steps, *parts, rest).resources
     assert [each.name for each in found] == ["delete", "replace", "update", "create", "read", "discard", "rest"]
-    assert found[-1].meaning == ("it stops at once",)
+    assert found[-1].meaning == ("left over from an earlier replacement: it stops at once",)
 
 
 def test_diagnostics() -> None:
@@ -364,16 +368,21 @@ def test_diagnostics() -> None:
     long = "\n".join(f"line {number}" for number in range(50))
     found = read(
         diagnostics=[
-            {"severity": "warning", "message": "warning: W\n"},
+            {"severity": "warning", "message": "warning: \tW\n"},
             {"severity": "info#err", "message": "note: N\n\n"},
             {"severity": "info#err", "message": "warning: V"},
             {"severity": "info#err", "message": "anything else"},
+            {"severity": "info#err", "message": "error: what a program prints"},
             {"severity": "info", "message": "printed"},
             {"severity": "error", "message": f"error: {long}", "urn": f"urn:pulumi:dev::shop::{INTEGRATION}::shop"},
         ]
     )
     error, *rest = found.diagnostics
-    assert [(each.severity, each.message) for each in rest] == [("note", "N"), ("warning", "W"), ("warning", "V")]
+    assert [(each.severity, each.message) for each in rest] == [
+        ("note", "N"),
+        ("warning", "       W"),
+        ("warning", "V"),
+    ]
     assert error.resource == "shop"
     assert error.message.splitlines()[:2] == ["line 0", "line 1"]
     assert error.message.splitlines()[6:8] == ["[32 lines are left out]", "line 38"]

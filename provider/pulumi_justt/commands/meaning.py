@@ -43,29 +43,18 @@ class Event:
 
 def of_integration(event: Event) -> Iterator[str]:
     """Yield what *event* means for an integration, sentence by sentence."""
-    is_adopting = "adoptId" in event.wanted
-    begins = "an integration that exists is taken over, nothing is created"
-    if not is_adopting:
-        begins = "a new integration is created"
-    if event.operation == "create":
-        yield begins
-    elif event.operation == "replace":
-        ends = f"the old one {_ends(event)}"
-        yield f"{ends}; then {begins}" if event.is_stopped_first else f"{begins}; {ends}"
-        if not event.changed:
-            yield "none of its arguments changes: `--replace` or an option of a resource asks for it"
+    if event.operation in ("create", "replace"):
+        yield from _created(event)
     elif event.operation == "update":
         yield from _remembered(event)
     elif event.operation == "read":
         yield "looked at only: it stays someone else's"
     elif event.is_found:
         yield "gone at Justt, where INACTIVE is final: it leaves the state"
-    elif event.operation in ("delete", "delete-replaced"):
+    elif event.operation == "delete":
         yield f"it {_ends(event)}"
-    payload = event.wanted.get("secretPayload")
-    values = payload.values() if isinstance(payload, Mapping) else ()
-    if event.operation in ("create", "replace") and not is_adopting and any(map(references.from_wire, values)):
-        yield "`pulumi up` has to find what its references name"
+    elif event.operation == "delete-replaced":
+        yield f"left over from an earlier replacement: it {_ends(event)}"
 
 
 def of_ready(event: Event) -> Iterator[str]:
@@ -78,6 +67,21 @@ def of_ready(event: Event) -> Iterator[str]:
         yield "remembered; nothing waits, and nothing is sent"
     elif event.operation in ("delete", "delete-replaced"):
         yield "nothing is sent: it is a wait that is over"
+
+
+def _created(event: Event) -> Iterator[str]:
+    begins, payload = "a new integration is created", event.wanted.get("secretPayload")
+    if "adoptId" in event.wanted:
+        begins, payload = "an integration that exists is taken over, nothing is created", None
+    if event.operation == "create":
+        yield begins
+    else:
+        ends = f"the old one {_ends(event)}"
+        yield f"{ends}; then {begins}" if event.is_stopped_first else f"{begins}; {ends}"
+        if not event.changed:
+            yield "none of its arguments changes: `--replace` or an option of a resource asks for it"
+    if isinstance(payload, Mapping) and any(map(references.from_wire, payload.values())):
+        yield "`pulumi up` has to find what its references name"
 
 
 def _ends(event: Event) -> str:

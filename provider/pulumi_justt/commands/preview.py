@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import Any
 
 from pulumi_justt import references
@@ -259,8 +260,8 @@ class _Step:
     def _event(self, now: datetime, *, is_refresh: bool) -> meaning.Event:
         return meaning.Event(
             operation=self.operation,
-            recorded=self._properties("old", "outputs"),
-            wanted=self._properties("new", "inputs"),
+            recorded=self._properties["old", "outputs"],
+            wanted=self._properties["new", "inputs"],
             changed={path.partition(".")[0] for path in self.detail},
             is_retained=self.old.get("retainOnDelete") is True,
             is_stopped_first=self.old.get("pendingReplacement") is True,
@@ -292,31 +293,33 @@ class _Step:
                 )
 
     def _sides(self, keys: Sequence[str | int], *, is_input: bool) -> tuple[object, object]:
+        sets = self._properties
         if is_input:
-            return _at(self._properties("old", "inputs"), keys), _at(self._properties("new", "inputs"), keys)
-        new = _at(self._properties("new", "outputs"), keys)
-        if new is _ABSENT:
-            new = _at(self._properties("new", "inputs"), keys)
-        return _at(self._properties("old", "outputs"), keys), new
+            return _at(sets["old", "inputs"], keys), _at(sets["new", "inputs"], keys)
+        new = _at(sets["new", "outputs"], keys)
+        return _at(sets["old", "outputs"], keys), _at(sets["new", "inputs"], keys) if new is _ABSENT else new
 
-    def _properties(self, which: str, kind: str) -> Mapping[str, Any]:
-        """Return one of the four sets of properties, with everything masked that is secret in any of them."""
-        sets = {(a, b): _map(state.get(b)) for a, state in self._states() for b in ("inputs", "outputs")}
-        own = sets.pop((which, kind))
-        masked = {name: _masked(value, [other.get(name) for other in sets.values()]) for name, value in own.items()}
-        if self.type in _MEANINGS and "secretPayload" in masked:
-            masked["secretPayload"] = _masked_payload(masked["secretPayload"])
+    @cached_property
+    def _properties(self) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+        """The four sets of properties, with everything masked that is secret in any of them."""
+        states = {"old": self.old, "new": self.new}
+        sets = {(which, kind): _map(states[which].get(kind)) for which in states for kind in ("inputs", "outputs")}
+        masked = {
+            key: {name: _masked(each[name], [other.get(name) for other in sets.values()]) for name in each}
+            for key, each in sets.items()
+        }
+        if self.type in _MEANINGS:
+            for each in masked.values():
+                if "secretPayload" in each:
+                    each["secretPayload"] = _masked_payload(each["secretPayload"])
         return masked
-
-    def _states(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
-        return (("old", self.old), ("new", self.new))
 
     def _called(self, keys: Sequence[str | int]) -> str:
         """Write the path of a property of ours as a program has it."""
         head, *rest = keys
         if head != "secretPayload":
             return _dotted([key if isinstance(key, int) else _NAMES.get(key) or _snake(key) for key in keys])
-        types = [_text(self._properties(which, "inputs").get("secretType")) for which in ("old", "new")]
+        types = [_text(properties.get("secretType")) for properties in self._properties.values()]
         names = {name: told for secret_type in types for name, told in python_names(secret_type).items()}
         return _dotted(["credentials", *(names.get(str(key), key) for key in rest)])
 
@@ -429,12 +432,12 @@ def _snake(name: str) -> str:
 
 def _diagnostic(told: object) -> Diagnostic | None:
     severity, message = _text(_map(told).get("severity")), _text(_map(told).get("message"))
-    if severity == "info#err":
-        # Lines of the standard error, as the provider's own.
+    if severity == "info#err" and message.startswith(("warning: ", "note: ")):
+        # The provider's own lines, which the engine takes from its standard error.
         severity = message.partition(": ")[0]
     if severity not in ("error", "warning", "note"):
         return None
-    lines = [shortened(line.rstrip(), _MOST_OF_A_LINE) for line in message.splitlines() if line.strip()]
+    lines = [shortened(line.expandtabs().rstrip(), _MOST_OF_A_LINE) for line in message.splitlines() if line.strip()]
     surplus = len(lines) - _FIRST_LINES - _LAST_LINES
     if surplus > 0:
         lines[_FIRST_LINES:-_LAST_LINES] = [f"[{surplus} lines are left out]"]

@@ -51,9 +51,9 @@ def markdown(found: Preview, *, title: str | None = None) -> str:
     while size > room:
         number -= 1
         size -= _size(short[number])
-    shortened = sum(map(str.__ne__, full[detailed:number], short[detailed:number]))
+    bare = sum(map(str.__ne__, full[detailed:number], short[detailed:number]))
     body = "".join([*full[:detailed], *short[detailed:number]])
-    return head + told + body + _left_out(len(full) - number, shortened)
+    return head + told + body + _left_out(len(full) - number, bare)
 
 
 def _head(found: Preview, title: str) -> str:
