@@ -277,6 +277,7 @@ def test_what_a_refresh_finds() -> None:
         ({"allowUnlisted": True}, {}, "allowUnlisted", ("allow_unlisted", "true", None)),
         ({"integrationName": "a\n\u202eb"}, {}, "integrationName", ("integration_name", r'"a\n\u202eb"', None)),
         ({"a": {}}, {"a": None}, "a", ("a", "{}", None)),
+        ({"a": 1}, {"a": {"b": 1, "c": 2}}, "a", ("a", "1", "[2 properties]")),
         ({"a": 1}, {"a": 2}, 'a["', ('a["', None, None)),
         ({"a": 1}, {"a": 2}, "a]", ("a]", None, None)),
     ],
