@@ -102,6 +102,10 @@ _ELSEWHERE = {
     "simulator.journal": "the simulator's log, a line for each request",
     "simulator.rules": "answers of the simulator, which stand for the vendor's own words",
     "cli._simulator": "the address that it prints, and what is raised below it",
+    "commands.meaning": "a part of the comment that `pulumi-justt summary` prints",
+    "commands.summary": "that comment",
+    "commands.preview._diagnostic": "stands in that comment for the middle of a long message",
+    "commands.preview._shown": "stands in that comment for a value",
     "errors.shape_of": "stands in a text as <shape>",
     "errors.nearest": "stands in a text as its hint",
 }
@@ -113,8 +117,9 @@ _NEVER_SHOWN = {
 _DOORS = {"tell", "_tell", "debug", "print", "echo", "exit", "warn"}
 _CHANNELS = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging"}
 """Whose methods are doors too."""
-_SINKS = {"provider._tell", "client._debug_line"}
-"""What writes a line that its caller gives; each caller is a door."""
+_COMPOSED = {"RequestError", "Refused", "Unreachable", "Misunderstood", "AmbiguousCreate", "Abandoned", "NotReady"}
+_SINKS = {"provider._tell", "client._debug_line", "cli._summary"}
+"""What writes a line that its caller gives, each of whom is a door, or what a command is asked for."""
 _COMPOSED = {"RequestError", "Refused", "Unreachable", "Misunderstood", "AmbiguousCreate", "Abandoned", "NotReady"}
 """Errors that are made of what was tried, what came back and what to do, which are texts of their own."""
 _FAILURES = "Iterator[tuple[str, str]]"

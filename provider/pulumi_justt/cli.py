@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import BinaryIO
 
 try:
     import click
 
     from pulumi_justt import simulator
+    from pulumi_justt.commands import preview, summary
 except ModuleNotFoundError as missing:
     raise SystemExit(f"pulumi-justt: {missing.name} is missing: run `pip install 'pulumi-justt[simulator]'`") from None
 
 __all__ = ["main"]
+
+
+class _Unusable(click.ClickException):
+    """An input that a command cannot work on."""
+
+    exit_code = 2
 
 
 @click.group()
@@ -67,6 +75,26 @@ def _simulator(  # noqa: PLR0913, PLR0917 - one argument for each option of the 
         )
     except (OSError, OverflowError, ValueError, sqlite3.Error) as error:
         raise click.ClickException(str(error)) from None
+
+
+@main.command("summary")
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--title", metavar="TEXT", help="What to call the stack, instead of its project and its name.")
+@click.option("--json", "as_json", is_flag=True, help="Print what the comment says as JSON.")
+def _summary(file: BinaryIO, title: str | None, *, as_json: bool) -> None:
+    """Write a short Markdown comment for a pull request from what `pulumi preview --json` printed.
+
+    FILE is what it printed, or - for the standard input: `pulumi preview --json | pulumi-justt summary`. The comment
+    has no secret and no configuration, and stays below GitHub's limit. Its first line is a marker, the same for the
+    same title, by which a workflow finds the comment that it wrote before.
+
+    Exit codes: 0 the comment was written, also that of a preview that failed; 2 the input is no preview.
+    """
+    try:
+        found = preview.read(file.read())
+    except preview.NoPreview as error:
+        raise _Unusable(str(error)) from None
+    click.echo(found.to_json() if as_json else summary.markdown(found, title=title), nl=as_json)
 
 
 if __name__ == "__main__":
