@@ -117,7 +117,6 @@ _NEVER_SHOWN = {
 _DOORS = {"tell", "_tell", "debug", "print", "echo", "exit", "warn"}
 _CHANNELS = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging"}
 """Whose methods are doors too."""
-_COMPOSED = {"RequestError", "Refused", "Unreachable", "Misunderstood", "AmbiguousCreate", "Abandoned", "NotReady"}
 _SINKS = {"provider._tell", "client._debug_line", "cli._summary"}
 """What writes a line that its caller gives, each of whom is a door, or what a command is asked for."""
 _COMPOSED = {"RequestError", "Refused", "Unreachable", "Misunderstood", "AmbiguousCreate", "Abandoned", "NotReady"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import importlib
 import json
 import re
@@ -16,6 +18,7 @@ import pytest
 from conftest import ROOT, canary
 from harness import Stack
 from pulumi_justt.simulator import SimulatorServer, payload_digest
+from pulumi_justt.simulator.faults import Fault
 from pulumi_justt.simulator.rules import NewIntegration
 
 EXAMPLES = ROOT / "examples"
@@ -128,6 +131,11 @@ def stops_in_days(simulator: SimulatorServer) -> int:
     """Give the days from now until the date of the last deactivation."""
     asked = datetime.strptime(str(simulator.requests[-1].body["deactivationDate"]), "%Y-%m-%dT%H:%M:%S%z")
     return round((asked - datetime.now(timezone.utc)) / timedelta(days=1))
+
+
+def statuses(simulator: SimulatorServer) -> dict[str, str]:
+    """Give the status of each integration that there is at Justt."""
+    return {record.id: record.status for record in simulator.records.integrations()}
 
 
 def ids(stack: Stack) -> dict[str, str]:
@@ -324,6 +332,46 @@ class TestFleet:
         assert all(each in str(refused.value) for each in told)
 
 
+def test_rotation(copied: Copy, simulator: SimulatorServer) -> None:
+    """The old integration is told to stop, in a week, once the new one works; if that fails, it is left alone."""
+    example = copied("rotation")
+    stack = example.stack
+    first_read_as = functools.partial(Fault, "GET", "/integrations/{id}", "becomes", times=1)
+    simulator.add_fault(first_read_as("SUCCESSFUL"))
+    example.up()
+    old = ids(stack)["stripe"]
+    assert sent(simulator) == ["POST"]
+
+    example.rotate("stripeRestrictedKey")
+    simulator.add_fault(first_read_as("FAILED"))
+    steps = example.steps()
+    assert {name: steps[name]["op"] for name in ("stripe", "stripe-ready")} == {
+        "stripe": "replace",
+        "stripe-ready": "replace",
+    }
+    text = stack.up(fails=True).text
+    failed = next(each["id"] for each in stack.recorded() if each["id"] not in (old, ""))
+    assert f"({failed})" in text
+    assert sent(simulator) == ["POST"]
+    assert statuses(simulator) == {old: "SUCCESSFUL", failed: "FAILED"}
+
+    example.rotate("stripeRestrictedKey")
+    simulator.add_fault(first_read_as("SUCCESSFUL", skip=1))
+    example.up()
+    new = ids(stack)["stripe"]
+    changes = [(each.method, each.path.rpartition("/")[2]) for each in simulator.requests]
+    proved = max(number for number, change in enumerate(changes) if change == ("GET", new))
+    deletions = [number for number, (method, _) in enumerate(changes) if method == "DELETE"]
+    assert {changes[number][1] for number in deletions} == {old, failed}
+    assert changes.index(("POST", "integrations")) < proved < min(deletions)
+    assert stops_in_days(simulator) == 7
+    assert statuses(simulator) == {old: "SUCCESSFUL", failed: "FAILED", new: "SUCCESSFUL"}
+    assert simulator.records.integrations()[-1].payload_digest == payload_digest(
+        {"apiKey": example.values["stripeRestrictedKey"]}
+    )
+    example.assert_seen()
+
+
 def test_environments(copied: Copy, simulator: SimulatorServer) -> None:
     """Each stack of the one program loads its own settings: what it would send goes to its own environment.
 
@@ -381,6 +429,7 @@ def test_component(copied: Copy, simulator: SimulatorServer) -> None:
     """The company's names and run-out reach Justt, its protection holds, and no secret becomes plain."""
     example = copied("component", "production")
     stack = example.stack
+    simulator.options = dataclasses.replace(simulator.options, successful_after=0.0)
     assert example.steps()["shoes"]["op"] == "create"
     example.up()
     assert sorted((each.external_identifier, each.integration_name) for each in simulator.records.integrations()) == [
@@ -394,7 +443,7 @@ def test_component(copied: Copy, simulator: SimulatorServer) -> None:
         assert recorded[name]["protect"]
         assert recorded[name]["outputs"]["deactivation"] == {"deactivationType": "postingDate", "afterDays": 7}
     expected = {f"{name}Id": recorded[name]["id"] for name in ("shoes", "cafe")}
-    assert stack.outputs() == {**expected, "shoesStatus": "PENDING", "cafeStatus": "PENDING"}
+    assert stack.outputs() == {**expected, "shoesStatus": "SUCCESSFUL", "cafeStatus": "SUCCESSFUL"}
     exported = json.loads(stack.run("stack", "export", "--stack", stack.name).stdout)["deployment"]["resources"]
     assert {each["outputs"]["integrationId"] for each in exported if each["type"] == "acme:payments:Integration"} == {
         *expected.values()

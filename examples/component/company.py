@@ -26,6 +26,7 @@ class CompanyIntegrationArgs:
         source: The payment service provider.
         credentials: How Justt signs in there.
         merchant_account_codes: The merchant accounts covered; default is all.
+        ready_within_seconds: How long an update may wait until Justt has tried the credentials; None waits for nothing.
         protect: Whether Pulumi refuses to remove or replace it; default is that it does in the stack `production`.
     """
 
@@ -34,11 +35,12 @@ class CompanyIntegrationArgs:
     source: justt.Source
     credentials: justt.credentials.Credentials
     merchant_account_codes: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
+    ready_within_seconds: int | None = 300
     protect: bool | None = None
 
 
 class CompanyIntegration(pulumi.ComponentResource):
-    """An integration that is named, protected and deactivated as this company does it.
+    """An integration that is named, proved, protected and deactivated as this company does it.
 
     Args:
         name: The component's name in the stack, and that of the integration in it.
@@ -50,7 +52,7 @@ class CompanyIntegration(pulumi.ComponentResource):
     """The id at Justt."""
 
     status: pulumi.Output[str]
-    """PENDING, SUCCESSFUL, FAILED or INACTIVE, as of the last create or refresh."""
+    """PENDING, SUCCESSFUL, FAILED or INACTIVE, as of the last create or refresh; known once it was waited for."""
 
     def __init__(self, name: str, args: CompanyIntegrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("acme:payments:Integration", name, None, opts)
@@ -69,4 +71,11 @@ class CompanyIntegration(pulumi.ComponentResource):
         )
         self.integration_id = integration.integration_id
         self.status = integration.status
+        if args.ready_within_seconds is not None:
+            self.status = justt.IntegrationReady(
+                f"{name}-ready",
+                integration=integration,
+                timeout_seconds=args.ready_within_seconds,
+                opts=pulumi.ResourceOptions(parent=self),
+            ).status
         self.register_outputs({"integrationId": self.integration_id, "status": self.status})
