@@ -17,6 +17,7 @@ import pytest
 
 from conftest import ROOT, canary
 from harness import Stack
+from pulumi_justt.commands import summary
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 from pulumi_justt.simulator.faults import Fault
 from pulumi_justt.simulator.rules import NewIntegration
@@ -79,14 +80,18 @@ class Example:
         self.stack.run(*arguments, fails=False, **variables)
 
     def steps(self, **variables: str) -> dict[str, dict[str, Any]]:
-        """Preview, and give the step of each integration, and of each wait for one, by its name."""
+        """Preview, and give the step of each integration and each wait by its name; a summary names what changes."""
         arguments = ("preview", "--json", "--stack", self.stack.name)
         shown = self.stack.run(*arguments, fails=False, **variables).stdout
-        return {
+        steps = {
             step["urn"].rpartition("::")[2]: step
             for step in json.loads(shown)["steps"]
             if "pulumi-python:dynamic/justt:" in step["urn"]
         }
+        comment = summary.render(shown)
+        self.stack.keep(comment.encode())
+        assert [name for name, step in steps.items() if step["op"] != "same" and f"`{name}`" not in comment] == []
+        return steps
 
     def assert_seen(self) -> None:
         """Assert that what the README shows was printed; a line of dots stands for any lines."""
