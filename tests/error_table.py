@@ -81,7 +81,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "A request that failed: what to do": ("", ("errors",)),
     "Warnings and notes": ("Lines beside a command that goes on.", ("told", "client.JusttClient._try")),
     "Defects": ("What should not happen, in the form in which it is shown.", ("provider",)),
-    "The command line": ("", ("cli", "commands")),
+    "The command line": ("", ("cli", "commands", "rendering")),
     "The simulator": (
         "`pulumi-justt simulator` says what is wrong with its options and ends; in Python it is a ValueError.",
         ("simulator",),
@@ -110,7 +110,8 @@ _NEVER_SHOWN = {
 _DOORS = {"tell", "_tell", "debug", "print", "echo", "exit", "warn"}
 _CHANNELS = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging"}
 """Whose methods are doors too."""
-_SINKS = {"provider._tell", "client._debug_line"}
+_SINKS = {"provider._tell", "client._debug_line", "rendering.note", "rendering.print_json", "rendering.print_table"}
+_SINKS |= {"cli._Commands.invoke"}
 """What writes a line that its caller gives; each caller is a door."""
 _COMPOSED = {"RequestError", "Refused", "Unreachable", "Misunderstood", "AmbiguousCreate", "Abandoned"}
 """Errors that are made of what was tried, what came back and what to do, which are texts of their own."""
@@ -509,7 +510,7 @@ class Source:
         for each in above:
             if isinstance(each, ast.Dict):
                 keys = [key for key, value in zip(each.keys, each.values, strict=True) if value in (node, *above)]
-                if isinstance(keys[0], ast.Constant) and isinstance(keys[0].value, int):
+                if keys and isinstance(keys[0], ast.Constant) and isinstance(keys[0].value, int):
                     return [f"The answer is {keys[0].value}."]
             if isinstance(each, ast.If) and isinstance(each.test, ast.Name):
                 said = _entries(self._function(node), "Args", each.test.id)

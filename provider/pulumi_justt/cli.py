@@ -1,23 +1,249 @@
-"""The command line `pulumi-justt`: arguments in, one call out. What a command does lives in the module it calls."""
+"""The command line `pulumi-justt`: arguments in, what was found out. What a command does lives in `commands`."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
 try:
     import click
-
-    from pulumi_justt import simulator
 except ModuleNotFoundError as missing:
-    raise SystemExit(f"pulumi-justt: {missing.name} is missing: run `pip install 'pulumi-justt[simulator]'`") from None
+    raise SystemExit(f"pulumi-justt: {missing.name} is missing: run `pip install 'pulumi-justt[cli]'`") from None
 
-__all__ = ["main"]
+from pulumi_justt import rendering
+from pulumi_justt.commands import doctor, inventory, stacks
+from pulumi_justt.commands.survey import Managed
+from pulumi_justt.errors import JusttError
+from pulumi_justt.models import SOURCES, STATUSES
+
+__all__ = ["FINDINGS", "FINE", "NOT_DONE", "main"]
+
+FINE = 0
+FINDINGS = 1
+NOT_DONE = 3
+"""Exit codes; 2 is click's own, for a command line that is wrong."""
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-@click.group()
+class _Commands(click.Group):
+    """Ends with the exit code that a command returns, or with a line and `NOT_DONE` where it cannot be carried out."""
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Run the command."""
+        try:
+            code = super().invoke(ctx)
+        except JusttError as error:
+            rendering.note(f"error: {error}")
+            code = NOT_DONE
+        except (click.Abort, KeyboardInterrupt):
+            rendering.note("Stopped.")
+            code = NOT_DONE
+        ctx.exit(code or FINE)
+
+
+@click.group(cls=_Commands)
 @click.version_option(package_name="pulumi-justt", prog_name="pulumi-justt")
 def main() -> None:
-    """Work with Justt integrations that Pulumi manages."""
+    """Work with Justt integrations that Pulumi manages.
+
+    The settings are those of the stack (`pulumi config`); without a stack, those of the JUSTT_* variables. Results go
+    to stdout, as a table or with --json as one document; notes and questions go to stderr.
+
+    \b
+    Exit codes, the same for all commands:
+      0  done, and nothing is left to do
+      1  done, and something was found that needs you
+      2  the command line is wrong
+      3  not done, or not all of it: no key, no answer, no stack, stopped by Ctrl-C; stderr says which
+    """
+
+
+def _stacks_option(command: _Command) -> _Command:
+    return click.option(
+        "--stack",
+        "-s",
+        "names",
+        multiple=True,
+        metavar="NAME",
+        help="A stack to look at; may be given again. Default: the selected one.",
+    )(command)
+
+
+def _common_options(command: _Command) -> _Command:
+    """Add what commands have in common that look at stacks."""
+    for option in (
+        click.option("--json", "is_json", is_flag=True, help="Print one JSON document instead of tables."),
+        click.option(
+            "--cwd",
+            "-C",
+            "folder",
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            default=Path(),
+            help="The folder of the Pulumi project. Default: this one.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _accounts_option(command: _Command) -> _Command:
+    return click.option(
+        "--account",
+        "accounts",
+        multiple=True,
+        metavar="ID",
+        help="A reference account to list; may be given again. Default: the configured one, and those of the stacks.",
+    )(command)
+
+
+@main.command("list")
+@_stacks_option
+@_accounts_option
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(STATUSES, case_sensitive=False),
+    help="Only these; may be given again.",
+)
+@click.option("--source", "sources", multiple=True, metavar="PSP", help=f"Only these, such as {SOURCES[0]}.")
+@click.option("--unmanaged", is_flag=True, help="Only what none of the stacks manages.")
+@_common_options
+def _list(  # noqa: PLR0913, PLR0917 - one argument for each option of the command
+    names: tuple[str, ...],
+    accounts: tuple[str, ...],
+    statuses: tuple[str, ...],
+    sources: tuple[str, ...],
+    unmanaged: bool,
+    folder: Path,
+    is_json: bool,
+) -> int:
+    """Show what Justt has, and which resource of which stack manages it.
+
+    An account is read up to 100 pages, 10,000 integrations. Where the list may not be whole, stderr says why, and the
+    exit code is 3.
+
+    \b
+    Keys of --json:
+      integrations[]: integrationId, source, status, goLiveDate, environment,
+        referenceAccountId, managedBy[]: stack, urn, isExternal, isAdopted
+      isComplete: whether these are surely all
+      notes[]: why not
+    """
+    seen = inventory.take(
+        stacks.chosen(names, folder),
+        accounts=accounts,
+        statuses=statuses,
+        sources=sources,
+        is_unmanaged_only=unmanaged,
+    )
+    if is_json:
+        rendering.print_json(
+            {
+                "integrations": [_found_document(each) for each in seen.found],
+                "isComplete": not seen.doubts,
+                "notes": [*seen.doubts],
+            }
+        )
+    else:
+        rendering.print_table(
+            ("ID", "SOURCE", "STATUS", "GO-LIVE", "ENVIRONMENT", "ACCOUNT", "MANAGED BY"),
+            [
+                (
+                    each.record.integration_id,
+                    each.record.source,
+                    each.record.status,
+                    each.record.go_live_date,
+                    each.account.settings.environment,
+                    each.account.reference,
+                    ", ".join(map(_manager, each.managed)),
+                )
+                for each in seen.found
+            ],
+        )
+    for doubt in seen.doubts:
+        rendering.note(f"warning: {doubt}")
+    return NOT_DONE if seen.doubts else FINE
+
+
+def _found_document(found: inventory.Found) -> Mapping[str, object]:
+    return {
+        "integrationId": found.record.integration_id,
+        "source": found.record.source,
+        "status": found.record.status,
+        "goLiveDate": found.record.go_live_date,
+        "environment": found.account.settings.environment,
+        "referenceAccountId": found.account.reference,
+        "managedBy": [
+            {
+                "stack": each.stack.name,
+                "urn": each.recorded.urn,
+                "isExternal": each.recorded.is_external,
+                "isAdopted": each.recorded.is_adopted,
+            }
+            for each in found.managed
+        ],
+    }
+
+
+def _manager(managed: Managed) -> str:
+    where = f"{managed.stack.name}: " if managed.stack.name else ""
+    how = " (get)" if managed.recorded.is_external else " (replaced)" if managed.recorded.is_replaced else ""
+    return f"{where}{managed.recorded.name}{how}"
+
+
+@main.command("doctor")
+@_stacks_option
+@_accounts_option
+@_common_options
+def _doctor(names: tuple[str, ...], accounts: tuple[str, ...], folder: Path, is_json: bool) -> int:
+    """Look for whatever is wrong with the stacks and their integrations, and say what to do.
+
+    It looks at the versions, the configuration and its API key, the account, the state with its interrupted operations,
+    each integration's status, and what no given stack manages, with the adopt_id line that takes it over. It changes
+    nothing. Exit code 1: something was found; 3: nothing was found, but not all could be looked at.
+
+    \b
+    Keys of --json:
+      checks[]: check, verdict (ok, finding, not checked), text, cure, stack,
+        referenceAccountId, integrationId
+      findings, notChecked: how many
+    """
+    checks = [*doctor.examine(stacks.chosen(names, folder), accounts=accounts)]
+    findings = sum(check.verdict == "finding" for check in checks)
+    unchecked = sum(check.verdict == "not checked" for check in checks)
+    if is_json:
+        rendering.print_json(
+            {
+                "checks": [_check_document(check) for check in checks],
+                "findings": findings,
+                "notChecked": unchecked,
+            }
+        )
+    else:
+        rendering.print_table(
+            ("VERDICT", "CHECK", "STACK", "WHAT"),
+            [(check.verdict, check.name, check.stack, f"{check.text} {check.cure}".rstrip()) for check in checks],
+        )
+        rendering.note(f"{findings} findings, {unchecked} not checked")
+    if findings:
+        return FINDINGS
+    return NOT_DONE if unchecked else FINE
+
+
+def _check_document(check: doctor.Check) -> Mapping[str, object]:
+    return {
+        "check": check.name,
+        "verdict": check.verdict,
+        "text": check.text,
+        "cure": check.cure or None,
+        "stack": check.stack,
+        "referenceAccountId": check.account,
+        "integrationId": check.integration_id,
+    }
 
 
 @main.command("simulator")
@@ -51,6 +277,12 @@ def _simulator(  # noqa: PLR0913, PLR0917 - one argument for each option of the 
     with all that are known.
     """
     try:
+        from pulumi_justt import simulator  # noqa: PLC0415 - no other command needs its server library
+    except ModuleNotFoundError as missing:
+        raise rendering.MissingLibrary(
+            f"{missing.name} is missing: run `pip install 'pulumi-justt[simulator]'`"
+        ) from None
+    try:
         simulator.run(
             simulator.Options(
                 database=database,
@@ -66,7 +298,7 @@ def _simulator(  # noqa: PLR0913, PLR0917 - one argument for each option of the 
             on_ready=lambda url: click.echo(f"Justt API simulator: {url}"),
         )
     except (OSError, OverflowError, ValueError, sqlite3.Error) as error:
-        raise click.ClickException(str(error)) from None
+        raise JusttError(str(error)) from None
 
 
 if __name__ == "__main__":

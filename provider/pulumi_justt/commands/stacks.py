@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,16 @@ from pulumi_justt.errors import JusttError
 from pulumi_justt.secrecy import SecretHolder
 from pulumi_justt.settings import NAMESPACE, Settings
 
-__all__ = ["INTEGRATION_TYPE", "Pending", "Recorded", "Stack", "StackError", "State"]
+__all__ = ["INTEGRATION_TYPE", "Configuration", "Pending", "Recorded", "Stack", "StackError", "State", "chosen"]
 
 INTEGRATION_TYPE = "pulumi-python:dynamic/justt:PaymentIntegration"
 """The type of an integration in a state; it never changes."""
+
+_TYPES = "pulumi-python:dynamic/justt:"
+"""How the types of all of our resources begin."""
+
+_PROVIDER_TYPE = "pulumi:providers:pulumi-python"
+"""The type of the engine's provider, whose inputs are the state's copy of the configuration."""
 
 _SECONDS = 300
 """For one call of the CLI; a backend behind a network may take its time."""
@@ -40,12 +46,14 @@ class Recorded:
         integration_id: The id at Justt.
         outputs: What is remembered; secrets are envelopes with ciphertext.
         is_external: Whether the stack only looks at it (`PaymentIntegration.get`).
+        is_replaced: Whether another one has its place already, and it waits to be deleted.
     """
 
     urn: str
     integration_id: str
     outputs: Mapping[str, Any]
     is_external: bool
+    is_replaced: bool = False
 
     @property
     def name(self) -> str:
@@ -56,6 +64,12 @@ class Recorded:
     def is_adopted(self) -> bool:
         """Whether it stays as it is when the stack lets go of it."""
         return self.outputs.get("adoptId") == self.integration_id
+
+    @property
+    def account(self) -> str | None:
+        """The account at Justt that it was created in."""
+        found: str | None = self.outputs.get("referenceAccountId")
+        return found
 
 
 @dataclass(frozen=True)
@@ -74,6 +88,11 @@ class Pending:
     def urn(self) -> str:
         """The resource's URN."""
         return str(self.resource["urn"])
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the resource is one of this provider's."""
+        return str(self.resource["type"]).startswith(_TYPES)
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,12 +114,32 @@ class State(SecretHolder):
                     resource.get("id", ""),
                     resource.get("outputs") or {},
                     bool(resource.get("external")),
+                    bool(resource.get("delete") or resource.get("pendingReplacement")),
                 )
+
+    def providers(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the inputs of the engine's providers of our resources: copies of the stack's configuration."""
+        for resource in self._deployment.get("resources") or []:
+            if resource["type"] == _PROVIDER_TYPE:
+                yield resource.get("inputs") or {}
 
     def pending(self) -> list[Pending]:
         """Return the operations whose end the engine never saw."""
         operations = self._deployment.get("pending_operations") or []
         return [Pending(operation["type"], operation["resource"]) for operation in operations]
+
+
+@dataclass(frozen=True, repr=False)
+class Configuration(SecretHolder):
+    """What a stack's configuration says to the provider, in clear.
+
+    Args:
+        values: By the names of the settings.
+        has_plain_key: Whether the API key stands there without encryption.
+    """
+
+    values: Mapping[str, object]
+    has_plain_key: bool
 
 
 @dataclass(frozen=True)
@@ -124,17 +163,29 @@ class Stack:
         """Name the stack in a text."""
         return self.name or "the selected stack"
 
+    def configuration(self) -> Configuration:
+        """Read what the stack's configuration says to the provider; the rest of it is not kept.
+
+        Raises:
+            StackError: The configuration could not be read.
+        """
+        shown = self._json("reading the configuration", "config", "--show-secrets", "--json")
+        prefix = f"{NAMESPACE}:"
+        ours = {key.removeprefix(prefix): item for key, item in shown.items() if key.startswith(prefix)}
+        key = ours.get("apiKey")
+        return Configuration(
+            {name: item.get("value") for name, item in ours.items()},
+            has_plain_key=key is not None and not key.get("secret"),
+        )
+
     def settings(self) -> Settings:
-        """Read the provider's settings as the stack has them; its other configuration is not kept.
+        """Read the provider's settings as the stack has them.
 
         Raises:
             StackError: The configuration could not be read.
             InvalidSettings: It cannot be used.
         """
-        shown = self._json("reading the configuration", "config", "--show-secrets", "--json")
-        prefix = f"{NAMESPACE}:"
-        config = {key.removeprefix(prefix): item.get("value") for key, item in shown.items() if key.startswith(prefix)}
-        return Settings.load(config, self.environ)
+        return Settings.load(self.configuration().values, self.environ)
 
     def state(self) -> State:
         """Export the state; secrets stay encrypted.
@@ -143,6 +194,20 @@ class Stack:
             StackError: It could not be exported.
         """
         return State(self._json("exporting the state", "stack", "export"))
+
+    def records_key(self, state: State, configuration: Configuration) -> bool:
+        """Tell whether the copies of the API key in *state* are those of *configuration*; neither is kept or shown.
+
+        Raises:
+            StackError: The state could not be exported, or its secrets not be decrypted.
+        """
+        name = f"{NAMESPACE}:apiKey"
+        # Only where there is a copy are all secrets of the state decrypted, for it.
+        if not any(name in inputs for inputs in state.providers()):
+            return True
+        shown = State(self._json("reading the recorded configuration", "stack", "export", "--show-secrets"))
+        copies = [inputs[name] for inputs in shown.providers() if name in inputs]
+        return all(_plaintext(copy) == configuration.values.get("apiKey") for copy in copies)
 
     def replace_state(self, state: State) -> None:
         """Import *state* in place of the present one.
@@ -206,3 +271,22 @@ class Stack:
             words = " ".join(done.stderr.split()).removeprefix("error: ") or f"exit code {done.returncode}"
             raise StackError(f"{tried}: `{' '.join(line)}` said: {words}")
         return done.stdout
+
+
+def _plaintext(value: object) -> object:
+    """Return what `--show-secrets` shows as *value*, an envelope around JSON or a plain text."""
+    return json.loads(value["plaintext"]) if isinstance(value, Mapping) and "plaintext" in value else value
+
+
+def chosen(names: Sequence[str], folder: Path) -> list[Stack]:
+    """Return the stacks of *names*, else the selected one of the project in *folder*; none where there is no project.
+
+    Args:
+        names: As `--stack` takes them.
+        folder: Where `pulumi` runs.
+    """
+    if names:
+        return [Stack(name, folder) for name in dict.fromkeys(names)]
+    places = (folder.absolute(), *folder.absolute().parents)
+    is_project = any((place / name).is_file() for place in places for name in ("Pulumi.yaml", "Pulumi.yml"))
+    return [Stack(None, folder)] if is_project else []
