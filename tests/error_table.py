@@ -98,6 +98,9 @@ Every error, warning and note of pulumi-justt, to be searched for what the termi
 _ELSEWHERE = {
     "simulator.journal": "the simulator's log, a line for each request",
     "simulator.rules": "answers of the simulator, which stand for the vendor's own words",
+    "cli._stacks_option": "the help of an option",
+    "cli._accounts_option": "likewise",
+    "cli._common_options": "likewise",
     "cli._simulator": "the address that it prints, and what is raised below it",
     "errors.shape_of": "stands in a text as <shape>",
     "errors.nearest": "stands in a text as its hint",
@@ -195,7 +198,7 @@ _NAMES = {
     "_SECONDS": "number",
     "self.command": "pulumi",
     "' '.join(line)": "the command",
-    "words": "its words",
+    "words.removesuffix('.')": "its words",
     "tries": "number",
     "limit": "number",
     "wait": "number",

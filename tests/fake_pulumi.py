@@ -12,10 +12,19 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FakePulumi"]
+from click.testing import CliRunner, Result
+
+from pulumi_justt.cli import main
+
+__all__ = ["PROVIDER", "STACK", "TYPE", "FakePulumi", "creating", "integration", "provider"]
+
+STACK = "urn:pulumi:dev::shop"
+TYPE = "pulumi-python:dynamic/justt:PaymentIntegration"
+PROVIDER = f"{STACK}::pulumi:providers:pulumi-python::default"
 
 _SCRIPT = """#!{python} -S
 import json, sys
@@ -65,6 +74,12 @@ class FakePulumi:
         self.config({})
         self.state([])
 
+    def run(self, *arguments: str, answers: str = "", environ: Mapping[str, str] | None = None) -> Result:
+        """Run `pulumi-justt` in the project, with *answers* to what it asks."""
+        made_up = {"PATH": self.path, **dict.fromkeys(name for name in os.environ if name.startswith("JUSTT_"))}
+        folder = ["--cwd", str(self.project)] if "--cwd" not in arguments else []
+        return CliRunner().invoke(main, [*arguments, *folder], input=answers, env={**made_up, **(environ or {})})
+
     @property
     def path(self) -> str:
         """The value of PATH by which it is found."""
@@ -105,3 +120,32 @@ class FakePulumi:
 
     def _file(self, kind: str, stack: str) -> Path:
         return self.folder / (f"{stack}.{kind}" if stack else kind)
+
+
+def integration(name: str, integration_id: str, **outputs: object) -> dict[str, Any]:
+    """Return an integration as a state has it."""
+    given = {"source": "stripe", "externalIdentifier": name, "environment": "simulator"} | outputs
+    inputs = {key: value for key, value in given.items() if key not in ("integrationId", "status")}
+    return {
+        "urn": f"{STACK}::{TYPE}::{name}",
+        "custom": True,
+        "type": TYPE,
+        "id": integration_id,
+        "inputs": inputs,
+        "outputs": {**given, "integrationId": integration_id, "status": "PENDING"},
+        "provider": f"{PROVIDER}::id-of-the-provider",
+        "created": "2026-01-01T00:00:00Z",
+    }
+
+
+def creating(name: str, **inputs: object) -> dict[str, Any]:
+    """Return a create whose end the engine never saw."""
+    resource = integration(name, "", **inputs)
+    for key in ("id", "outputs", "created"):
+        del resource[key]
+    return {"type": "creating", "resource": resource}
+
+
+def provider(**inputs: object) -> dict[str, Any]:
+    """Return the engine's provider as a state has it."""
+    return {"urn": PROVIDER, "custom": True, "type": "pulumi:providers:pulumi-python", "inputs": inputs, "id": "p"}

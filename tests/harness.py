@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -146,6 +147,20 @@ class Stack:
         result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
         assert fails is None or (result.code != 0) == fails, result.text
         return result
+
+    def justt(self, *arguments: str, answers: str = "", **variables: str) -> Result:
+        """Run `pulumi-justt` in the project's folder, with *answers* to what it asks."""
+        done = subprocess.run(
+            [sys.executable, "-m", "pulumi_justt.cli", *arguments],
+            cwd=self.folder / "project",
+            env=self._variables(variables),
+            input=answers.encode(),
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        self._printed += [done.stdout, done.stderr]
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start the CLI without waiting; hand its output to `keep` when it has ended."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,10 +14,10 @@ except ModuleNotFoundError as missing:
     raise SystemExit(f"pulumi-justt: {missing.name} is missing: run `pip install 'pulumi-justt[cli]'`") from None
 
 from pulumi_justt import rendering
-from pulumi_justt.commands import doctor, inventory, stacks
+from pulumi_justt.commands import doctor, inventory, recovery, stacks
 from pulumi_justt.commands.survey import Managed
 from pulumi_justt.errors import JusttError
-from pulumi_justt.models import SOURCES, STATUSES
+from pulumi_justt.models import SOURCES, STATUSES, RemoteRecord
 
 __all__ = ["FINDINGS", "FINE", "NOT_DONE", "main"]
 
@@ -171,10 +172,7 @@ def _list(  # noqa: PLR0913, PLR0917 - one argument for each option of the comma
 
 def _found_document(found: inventory.Found) -> Mapping[str, object]:
     return {
-        "integrationId": found.record.integration_id,
-        "source": found.record.source,
-        "status": found.record.status,
-        "goLiveDate": found.record.go_live_date,
+        **_record_document(found.record),
         "environment": found.account.settings.environment,
         "referenceAccountId": found.account.reference,
         "managedBy": [
@@ -243,6 +241,188 @@ def _check_document(check: doctor.Check) -> Mapping[str, object]:
         "stack": check.stack,
         "referenceAccountId": check.account,
         "integrationId": check.integration_id,
+    }
+
+
+@main.command("recover")
+@click.option(
+    "--stack",
+    "-s",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="The stack to repair. Default: the selected one. Given again: stacks that share its accounts, so that what "
+    "they manage is no candidate.",
+)
+@click.option(
+    "--adopt",
+    "adoptions",
+    multiple=True,
+    metavar="RESOURCE=ID",
+    help="The integration that a create has made; RESOURCE is its URN or name. May be given again.",
+)
+@click.option(
+    "--drop",
+    "drops",
+    multiple=True,
+    metavar="RESOURCE",
+    help="An operation to forget: nothing was created, or it is not to be kept. May be given again.",
+)
+@click.option("--yes", "is_sure", is_flag=True, help="Ask nothing; --adopt and --drop then say all there is to say.")
+@_common_options
+def _recover(  # noqa: PLR0913, PLR0917 - one argument for each option of the command
+    names: tuple[str, ...],
+    adoptions: tuple[str, ...],
+    drops: tuple[str, ...],
+    is_sure: bool,
+    folder: Path,
+    is_json: bool,
+) -> int:
+    """End what an update that was killed left open, so that the next one creates no second integration.
+
+    For each create whose end Pulumi never saw, it shows what Justt has and no given stack does, and asks which of that
+    is the resource's. Then it writes the present state to a backup file (in the project's folder; secrets stay
+    encrypted), and imports the repaired one. It never guesses, and until the last yes it changes nothing. Afterwards
+    `pulumi preview` is empty; after an interrupted replacement it has the old integration's deletion.
+
+    --json without --yes asks nothing and changes nothing: it shows what is pending, with exit code 1.
+
+    \b
+    Keys of --json:
+      stack
+      pending[]: urn, operation, text, needsDecision, canAdopt,
+        candidates[] and deactivated[]: integrationId, source, status, goLiveDate
+        decision (adopt, drop or null), integrationId
+      isWritten: whether the repaired state was imported
+      backup: the file with the state before, or null
+    """
+    chosen = stacks.chosen(names, folder)
+    if not chosen:
+        raise click.UsageError(f"there is no Pulumi project in {folder.absolute()}: name its folder with --cwd")
+    diagnosis = recovery.diagnose(chosen[0], chosen[1:])
+    decisions = _decisions(diagnosis, adoptions, drops)
+    backup: Path | None = None
+    if diagnosis.concerns_us and (is_sure or not is_json):
+        if not is_json:
+            _print_cases(diagnosis)
+        if not is_sure and not _is_agreed(diagnosis, decisions):
+            rendering.note("Nothing was changed.")
+            return FINDINGS
+        backup = folder / f"pulumi-justt-recover-{datetime.now(timezone.utc):%Y%m%dT%H%M%S.%fZ}.json"
+        recovery.repair(diagnosis, decisions, backup)
+        rendering.note(
+            f"The state was repaired; what it was before is in {backup}. `pulumi preview` shows what is left."
+        )
+    elif not is_json:
+        rendering.note("No operation of ours is pending.")
+    if is_json:
+        rendering.print_json(_recovery_document(diagnosis, decisions, backup))
+    return FINDINGS if diagnosis.concerns_us and backup is None else FINE
+
+
+def _decisions(
+    diagnosis: recovery.Diagnosis, adoptions: Sequence[str], drops: Sequence[str]
+) -> dict[str, recovery.Decision]:
+    decisions: dict[str, recovery.Decision] = {}
+    for option, given in (*(("--adopt", each) for each in adoptions), *(("--drop", each) for each in drops)):
+        resource, separator, integration_id = given.rpartition("=") if option == "--adopt" else (given, "=", "")
+        if not separator or (option == "--adopt" and not integration_id):
+            raise click.UsageError(f"{option} takes RESOURCE=ID, not {given!r}")
+        fitting = {case.urn for case in diagnosis.cases if resource in (case.urn, case.name)}
+        if len(fitting) != 1:
+            found = "more than one operation is" if fitting else "no operation is"
+            raise click.UsageError(f"{option} {given}: {found} pending on {resource!r}; give its URN")
+        (urn,) = fitting
+        if urn in decisions:
+            raise click.UsageError(f"{option} {given}: something else was said of {resource!r} already")
+        decisions[urn] = recovery.Decision(integration_id) if integration_id else recovery.DROP
+    return decisions
+
+
+def _print_cases(diagnosis: recovery.Diagnosis) -> None:
+    for case in diagnosis.cases:
+        rendering.note(f"{case.pending.kind} {case.urn}: {case.text}")
+        if case.candidates:
+            rendering.print_table(
+                ("NUMBER", "ID", "SOURCE", "STATUS", "GO-LIVE"),
+                [
+                    (number, each.integration_id, each.source, each.status, each.go_live_date)
+                    for number, each in enumerate(case.candidates, 1)
+                ],
+            )
+        if case.deactivated:
+            rendering.note(
+                f"INACTIVE of that source: {', '.join(each.integration_id for each in case.deactivated)}. If one of "
+                "these is what it created, it was deactivated again: drop."
+            )
+
+
+def _is_agreed(diagnosis: recovery.Diagnosis, decisions: dict[str, recovery.Decision]) -> bool:
+    """Ask what was not said, and whether to go on."""
+    try:
+        for case in diagnosis.cases:
+            if not case.needs_decision or case.urn in decisions:
+                continue
+            numbers = [*map(str, range(1, len(case.candidates) + 1))] if case.can_adopt else []
+            answer = click.prompt(
+                rendering.clean(f"{case.name}: which is it? drop if none, quit to change nothing"),
+                type=click.Choice([*numbers, "drop", "quit"]),
+                err=True,
+            )
+            if answer == "quit":
+                return False
+            decisions[case.urn] = (
+                recovery.DROP
+                if answer == "drop"
+                else recovery.Decision(case.candidates[int(answer) - 1].integration_id)
+            )
+        for case in diagnosis.cases:
+            decision = decisions.get(case.urn, recovery.DROP)
+            what = f"becomes {decision.integration_id}" if decision.integration_id else "is dropped"
+            rendering.note(f"{case.pending.kind} {case.name}: {what}")
+        return click.confirm("Write the repaired state?", err=True)
+    except click.Abort:
+        rendering.note("Nothing was changed. Where nobody can answer, give --yes with --adopt or --drop.")
+        raise
+
+
+def _recovery_document(
+    diagnosis: recovery.Diagnosis, decisions: Mapping[str, recovery.Decision], backup: Path | None
+) -> Mapping[str, object]:
+    def decided(case: recovery.Case) -> Mapping[str, object]:
+        decision = decisions.get(case.urn, None if case.needs_decision else recovery.DROP)
+        integration_id = decision.integration_id if decision else None
+        return {
+            "decision": None if decision is None else "adopt" if integration_id else "drop",
+            "integrationId": integration_id,
+        }
+
+    return {
+        "stack": diagnosis.view.stack.name,
+        "pending": [
+            {
+                "urn": case.urn,
+                "operation": case.pending.kind,
+                "text": case.text,
+                "needsDecision": case.needs_decision,
+                "canAdopt": case.can_adopt,
+                "candidates": [*map(_record_document, case.candidates)],
+                "deactivated": [*map(_record_document, case.deactivated)],
+                **decided(case),
+            }
+            for case in diagnosis.cases
+        ],
+        "isWritten": backup is not None,
+        "backup": backup and str(backup),
+    }
+
+
+def _record_document(record: RemoteRecord) -> dict[str, object]:
+    return {
+        "integrationId": record.integration_id,
+        "source": record.source,
+        "status": record.status,
+        "goLiveDate": record.go_live_date,
     }
 
 

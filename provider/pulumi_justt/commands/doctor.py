@@ -83,8 +83,8 @@ class _Patient(SecretHolder):
         return View(self.stack, self.settings, self.state)
 
 
-@dataclass
-class _Accounts:
+@dataclass(repr=False)
+class _Accounts(SecretHolder):
     """The lists of the accounts, as far as they could be read."""
 
     listings: dict[Account, Listing] = field(default_factory=dict)
@@ -125,7 +125,7 @@ def _tools(stacks: Sequence[Stack]) -> Iterator[Check]:
     try:
         cli = (stacks[0] if stacks else Stack()).version()
     except StackError as error:
-        yield Check("tools", "finding", f"{error}", "Nothing of a stack can be looked at without it.")
+        yield Check("tools", "finding", str(error))
         return
     numbers = tuple(map(int, re.findall(r"\d+", cli)[:2]))
     oldest = ".".join(map(str, _OLDEST_CLI))
@@ -140,7 +140,7 @@ def _configuration(patient: _Patient) -> Iterator[Check]:
     try:
         patient.configuration = configuration = stack.configuration()
     except StackError as error:
-        yield Check("configuration", "finding", f"{error}", _cli_cure(error), stack.name)
+        yield Check("configuration", "finding", str(error), stack=stack.name)
         return
     if configuration.has_plain_key:
         yield Check(
@@ -169,7 +169,7 @@ def _recorded_key(patient: _Patient) -> Iterator[Check]:
     try:
         is_same = stack.records_key(patient.state, patient.configuration)
     except StackError as error:
-        yield Check("recordedKey", "not checked", f"{error}", stack=stack.name)
+        yield Check("recordedKey", "not checked", str(error), stack=stack.name)
         return
     if is_same:
         yield Check("recordedKey", "ok", "the state has no other API key than the configuration.", stack=stack.name)
@@ -188,7 +188,7 @@ def _state(patient: _Patient) -> Iterator[Check]:
     try:
         patient.state = stack.state()
     except StackError as error:
-        yield Check("state", "finding", f"{error}", _cli_cure(error), stack.name)
+        yield Check("state", "finding", str(error), stack=stack.name)
         return
     pending = patient.state.pending()
     for operation in pending:
@@ -386,15 +386,3 @@ def _unmanaged(patients: Sequence[_Patient], views: Sequence[View], found: _Acco
                 f"the given stacks manage all integrations of {account.called}.",
                 account=account.reference,
             )
-
-
-def _cli_cure(error: StackError) -> str:
-    """Say what to do about the CLI's own words, as far as they are known."""
-    known = {
-        "passphrase": "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the stack's passphrase.",
-        "no stack selected": "Name the stack with --stack, or run `pulumi stack select`.",
-        "no stack named": "`pulumi stack ls` shows the stacks of this backend.",
-        "PULUMI_ACCESS_TOKEN": "Run `pulumi login`.",
-        "locked": "Wait for the other update; if there is none any more, run `pulumi cancel`.",
-    }
-    return next((cure for words, cure in known.items() if words in str(error)), "")

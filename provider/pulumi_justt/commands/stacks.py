@@ -29,6 +29,15 @@ _TYPES = "pulumi-python:dynamic/justt:"
 _PROVIDER_TYPE = "pulumi:providers:pulumi-python"
 """The type of the engine's provider, whose inputs are the state's copy of the configuration."""
 
+_CURES = {
+    "passphrase": "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the stack's passphrase.",
+    "no stack selected": "Name the stack with --stack, or run `pulumi stack select`.",
+    "no stack named": "`pulumi stack ls` shows the stacks of this backend.",
+    "PULUMI_ACCESS_TOKEN": "Run `pulumi login`.",
+    "locked": "Wait for the other update; if there is none any more, run `pulumi cancel` first.",
+}
+"""What to do, by a part of the CLI's own words."""
+
 _SECONDS = 300
 """For one call of the CLI; a backend behind a network may take its time."""
 
@@ -37,8 +46,8 @@ class StackError(JusttError):
     """The `pulumi` CLI could not do what a command needs of it."""
 
 
-@dataclass(frozen=True)
-class Recorded:
+@dataclass(frozen=True, repr=False)
+class Recorded(SecretHolder):
     """An integration as a state has it.
 
     Args:
@@ -72,8 +81,8 @@ class Recorded:
         return found
 
 
-@dataclass(frozen=True)
-class Pending:
+@dataclass(frozen=True, repr=False)
+class Pending(SecretHolder):
     """An operation that the engine began and never saw the end of.
 
     Args:
@@ -143,7 +152,7 @@ class Configuration(SecretHolder):
 
 
 @dataclass(frozen=True)
-class Stack:
+class Stack(SecretHolder):
     """One stack of the Pulumi project in a folder.
 
     Args:
@@ -269,7 +278,8 @@ class Stack:
             raise StackError(f"{tried}: `{' '.join(line)}` did not end within {_SECONDS} s. Run it by hand.") from None
         if done.returncode != 0:
             words = " ".join(done.stderr.split()).removeprefix("error: ") or f"exit code {done.returncode}"
-            raise StackError(f"{tried}: `{' '.join(line)}` said: {words}")
+            cure = next((cure for part, cure in _CURES.items() if part in words), "Run it by hand.")
+            raise StackError(f"{tried}: `{' '.join(line)}` said: {words.removesuffix('.')}. {cure}")
         return done.stdout
 
 

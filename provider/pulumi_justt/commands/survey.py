@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pulumi_justt.client import JusttClient, shared_client
+from pulumi_justt.client import shared_client
 from pulumi_justt.commands.stacks import Recorded, Stack, State
 from pulumi_justt.listing import MOST_SECONDS, Listing, one_pass
 from pulumi_justt.secrecy import NOTHING_HIDDEN, SecretHolder
@@ -108,20 +108,20 @@ def managed(views: Iterable[View]) -> dict[tuple[str, str], list[Managed]]:
     return found
 
 
-def listed(account: Account, client: Callable[[Settings], JusttClient] = shared_client) -> Listing:
+def listed(account: Account) -> Listing:
     """List an account once, within the bounds of `listing`.
 
     Raises:
         InvalidSettings: There is no API key.
         RequestError: A page could not be read.
     """
-    door = client(account.settings)
+    client = shared_client(account.settings)
     return one_pass(
-        door,
+        client,
         tried=f"listing {account.called}",
         account=account.reference,
         hidden=NOTHING_HIDDEN,
-        end=door.clock() + MOST_SECONDS,
+        end=client.clock() + MOST_SECONDS,
     )
 
 
