@@ -73,6 +73,7 @@ def test_all_is_well(project: FakePulumi, simulator: SimulatorServer, theirs: Th
 def test_integrations(project: FakePulumi, theirs: Theirs) -> None:
     """FAILED, INACTIVE, unknown, of another environment, waiting to be deactivated: each is told with its cure."""
     failed, inactive, waiting = theirs(status="FAILED"), theirs(status="INACTIVE"), theirs()
+    seen = theirs(status="INACTIVE")
     project.state(
         [
             integration("failed", failed),
@@ -80,6 +81,8 @@ def test_integrations(project: FakePulumi, theirs: Theirs) -> None:
             integration("unknown", "no-such-id"),
             integration("elsewhere", "id-in-production", environment="production"),
             {**integration("replaced", waiting), "delete": True},
+            {**integration("looked-at", seen), "external": True},
+            {**integration("misspelt", "no-such-id-either"), "external": True},
         ]
     )
     bad = examined(project, code=1)
@@ -94,6 +97,9 @@ def test_integrations(project: FakePulumi, theirs: Theirs) -> None:
     assert "JUSTT_ON_MISSING=gone" in told["no-such-id"]["cure"]
     assert "was recorded in production, and the configuration says simulator." in told["id-in-production"]["text"]
     assert "still waits to be deactivated (PENDING)" in told[waiting]["text"]
+    assert "looked-at (" in told[seen]["text"]
+    assert told[seen]["cure"].startswith("It is only looked at here")
+    assert told["no-such-id-either"]["cure"].startswith("Correct the id in the program")
 
 
 def test_unmanaged(project: FakePulumi, theirs: Theirs) -> None:
@@ -231,6 +237,14 @@ def test_settings_that_cannot_be_used(project: FakePulumi) -> None:
     assert "justt:environment must be production or sandbox" in examined(project, code=1)["configuration"][0]["text"]
     project.config({"justt:baseUrl": "http://127.0.0.1:1/v1"})
     assert "no Justt API key" in examined(project, code=1)["apiKey"][0]["text"]
+
+
+def test_a_project_of_our_namespace(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """A project that is named justt has settings of its own there; in any other such a setting is misspelt."""
+    project.config({"justt:baseUrl": simulator.base_url, "justt:color": "red"}, {"justt:apiKey": KEY})
+    assert "justt:color is not a setting" in examined(project, code=1)["configuration"][0]["text"]
+    (project.project / "Pulumi.yaml").write_text('runtime: python\nname: "justt"\n')
+    examined(project, code=0)
 
 
 def test_versions(project: FakePulumi) -> None:

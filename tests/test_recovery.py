@@ -108,6 +108,10 @@ def test_a_dropped_one_is_forgotten(project: FakePulumi, theirs: Theirs) -> None
     assert result.exit_code == 0, result.output
     assert f"INACTIVE of that source: {undone}. If one of these is what it created, it was deactivated" in result.stderr
     assert project.exported()["deployment"] == {"resources": [provider()]}
+    for _ in range(7):
+        theirs(status="INACTIVE")
+    project.state([provider()], [creating("lost")])
+    assert " and 3 more. If one of these" in project.run("recover", "--yes", "--drop", "lost").stderr
     again = project.run("recover")
     assert (again.exit_code, again.stdout, again.stderr) == (0, "", "No operation of ours is pending.\n")
     assert pending(project, code=0) == []

@@ -26,6 +26,9 @@ FINDINGS = 1
 NOT_DONE = 3
 """Exit codes; 2 is click's own, for a command line that is wrong."""
 
+_FEW = 5
+"""As many as are named of what may be very many."""
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -51,7 +54,8 @@ def main() -> None:
     """Work with Justt integrations that Pulumi manages.
 
     The settings are those of the stack (`pulumi config`); without a stack, those of the JUSTT_* variables. Results go
-    to stdout, as a table or with --json as one document; notes and questions go to stderr.
+    to stdout, as a table or with --json as one document; notes and questions go to stderr, and so does the reason where
+    there is no result.
 
     \b
     Exit codes, the same for all commands:
@@ -351,9 +355,11 @@ def _print_cases(diagnosis: recovery.Diagnosis) -> None:
                 ],
             )
         if case.deactivated:
+            shown = [each.integration_id for each in case.deactivated[-_FEW:]]
+            rest = f" and {len(case.deactivated) - _FEW} more" if len(case.deactivated) > _FEW else ""
             rendering.note(
-                f"INACTIVE of that source: {', '.join(each.integration_id for each in case.deactivated)}. If one of "
-                "these is what it created, it was deactivated again: drop."
+                f"INACTIVE of that source: {', '.join(shown)}{rest}. If one of these is what it created, it was "
+                "deactivated again: drop."
             )
 
 

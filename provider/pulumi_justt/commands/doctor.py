@@ -30,7 +30,6 @@ from pulumi_justt.commands.stacks import Configuration, Pending, Stack, StackErr
 from pulumi_justt.commands.survey import Account, Managed, View
 from pulumi_justt.errors import InvalidSettings, JusttError, Refused, RequestError
 from pulumi_justt.listing import Listing
-from pulumi_justt.models import RemoteRecord
 from pulumi_justt.secrecy import NOTHING_HIDDEN, SecretHolder
 from pulumi_justt.settings import Settings
 
@@ -42,6 +41,20 @@ _OLDEST_CLI = (3, 254)
 """The first CLI that has all that the commands and the provider use."""
 
 _KEY_REFUSED = (401, 403)
+
+_UNWELL = {
+    "INACTIVE": (
+        "is INACTIVE at Justt, which is final.",
+        "Run `pulumi refresh`, which takes it out of the state; the next `pulumi up` creates what the program has.",
+    ),
+    "FAILED": (
+        "is FAILED: Justt could not work with its credentials.",
+        "Look it up at Justt, then correct the credentials in the program; `pulumi up` replaces it.",
+    ),
+}
+"""What each status means that is not as it should be, and what to do."""
+
+_NOT_OURS = "It is only looked at here, and is for whoever manages it to mend."
 
 
 @dataclass(frozen=True)
@@ -152,7 +165,7 @@ def _configuration(patient: _Patient) -> Iterator[Check]:
             stack.name,
         )
     try:
-        patient.settings = Settings.load(configuration.values, stack.environ)
+        patient.settings = stack.settings(configuration)
     except InvalidSettings as error:
         yield Check("configuration", "finding", f"{error}.", stack=stack.name)
         return
@@ -287,47 +300,51 @@ def _integration(view: View, managed: Managed, found: _Accounts) -> Iterator[Che
     if account in found.failed:
         yield told("not checked", "could not be looked up, as its account could not be listed.")
         return
-    record = found.listings[account].records.get(integration_id) if account in found.listings else None
     try:
-        status = (record or _looked_up(account, integration_id)).status
-    except Refused as refused:
-        if refused.status != 404:  # noqa: PLR2004 - the HTTP status
-            yield told("not checked", f"could not be looked up: {refused}")
-            return
-        yield told(
-            "finding",
-            f"is not known at Justt, or not to the key from {view.settings.api_key_origin} in {account.called}.",
-            "Check the key, the account and the environment. Only if it is gone for good (a sandbox that was wiped), "
-            "run `pulumi refresh` with JUSTT_ON_MISSING=gone.",
-        )
-        return
+        status = _status(account, integration_id, found)
     except JusttError as error:
         yield told("not checked", f"could not be looked up: {error}")
         return
-    if recorded.is_replaced:
+    if status is None:
+        yield told(
+            "finding",
+            f"is not known at Justt, or not to the key from {view.settings.api_key_origin} in {account.called}.",
+            "Correct the id in the program, or the key, the account or the environment."
+            if recorded.is_external
+            else "Check the key, the account and the environment. Only if it is gone for good (a sandbox that was "
+            "wiped), run `pulumi refresh` with JUSTT_ON_MISSING=gone.",
+        )
+    elif recorded.is_replaced:
         yield told("finding", f"was replaced, and still waits to be deactivated ({status}).", "Run `pulumi up`.")
-    elif status == "INACTIVE":
-        yield told(
-            "finding",
-            "is INACTIVE at Justt, which is final.",
-            "Run `pulumi refresh`, which takes it out of the state; the next `pulumi up` creates a new one if the "
-            "program still has it.",
-        )
-    elif status == "FAILED":
-        yield told(
-            "finding",
-            "is FAILED: Justt could not work with its credentials.",
-            "Look it up at Justt, then correct the credentials in the program; `pulumi up` replaces it.",
-        )
+    elif status in _UNWELL:
+        text, cure = _UNWELL[status]
+        yield told("finding", text, _NOT_OURS if recorded.is_external else cure)
 
 
-def _looked_up(account: Account, integration_id: str) -> RemoteRecord:
-    return shared_client(account.settings).get_integration(
-        integration_id,
-        tried=f"reading integration {integration_id}",
-        account=account.reference,
-        hidden=NOTHING_HIDDEN,
-    )
+def _status(account: Account, integration_id: str, found: _Accounts) -> str | None:
+    """Return the status of an integration, or None where it is not known.
+
+    Raises:
+        RequestError: It could not be read.
+    """
+    listing = found.listings.get(account)
+    if listing and integration_id in listing.records:
+        return listing.records[integration_id].status
+    try:
+        return (
+            shared_client(account.settings)
+            .get_integration(
+                integration_id,
+                tried=f"reading integration {integration_id}",
+                account=account.reference,
+                hidden=NOTHING_HIDDEN,
+            )
+            .status
+        )
+    except Refused as refused:
+        if refused.status != 404:  # noqa: PLR2004 - the HTTP status
+            raise
+        return None
 
 
 def _unmanaged(patients: Sequence[_Patient], views: Sequence[View], found: _Accounts) -> Iterator[Check]:

@@ -226,7 +226,7 @@ def repair(diagnosis: Diagnosis, decisions: Mapping[str, Decision], backup: Path
         integration_id = decisions.get(case.urn, DROP).integration_id
         if integration_id is not None:
             record = _to_adopt(diagnosis, case, integration_id)
-            _insert(deployment["resources"], _resource(case.pending, record))
+            _insert(deployment.setdefault("resources", []), _resource(case.pending, record))
     deployment.pop("pending_operations")
     _back_up(diagnosis.view.state, backup)
     if diagnosis.view.stack.state().exported != diagnosis.view.state.exported:

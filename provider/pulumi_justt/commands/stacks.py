@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -187,14 +188,19 @@ class Stack(SecretHolder):
             has_plain_key=key is not None and not key.get("secret"),
         )
 
-    def settings(self) -> Settings:
-        """Read the provider's settings as the stack has them.
+    def settings(self, configuration: Configuration | None = None) -> Settings:
+        """Return the provider's settings as the stack has them.
+
+        Args:
+            configuration: What its configuration says, if it has been read already.
 
         Raises:
             StackError: The configuration could not be read.
             InvalidSettings: It cannot be used.
         """
-        return Settings.load(self.configuration().values, self.environ)
+        values = (configuration or self.configuration()).values
+        # The engine tells the provider so, for a project that is named as our namespace is.
+        return Settings.load(values, {**self.environ, "PULUMI_PROJECT": _project_name(self.folder) or ""})
 
     def state(self) -> State:
         """Export the state; secrets stay encrypted.
@@ -297,6 +303,17 @@ def chosen(names: Sequence[str], folder: Path) -> list[Stack]:
     """
     if names:
         return [Stack(name, folder) for name in dict.fromkeys(names)]
+    return [Stack(None, folder)] if _project_file(folder) else []
+
+
+def _project_file(folder: Path) -> Path | None:
+    """Return the project's file as `pulumi` finds it: in *folder*, or in the nearest above."""
     places = (folder.absolute(), *folder.absolute().parents)
-    is_project = any((place / name).is_file() for place in places for name in ("Pulumi.yaml", "Pulumi.yml"))
-    return [Stack(None, folder)] if is_project else []
+    files = (place / name for place in places for name in ("Pulumi.yaml", "Pulumi.yml"))
+    return next((file for file in files if file.is_file()), None)
+
+
+def _project_name(folder: Path) -> str | None:
+    file = _project_file(folder)
+    found = file and re.search(r"^name:[ \t]*[\"']?([\w.-]+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else None
