@@ -64,8 +64,8 @@ def test_all_is_well(project: FakePulumi, simulator: SimulatorServer, theirs: Th
     ]
     assert "pulumi CLI 3.259.0, pulumi-justt " in result.stdout
     assert f"simulator at {simulator.base_url}, no default account." in result.stdout
-    assert "the default account in simulator has 1 integrations, and 1 INACTIVE ones." in result.stdout
-    assert "3 integrations are as they should be." in result.stdout
+    assert "Integrations of the default account in simulator: 1, and INACTIVE: 1." in result.stdout
+    assert "integrations as they should be: 3." in result.stdout
     assert {exchange.method for exchange in simulator.requests} == {"GET"}
     assert not any("import" in call for call in project.calls)
 
@@ -124,9 +124,14 @@ def test_pending(project: FakePulumi) -> None:
     project.state([], pending)
     told = examined(project, "--stack", "dev", code=1)["pending"]
     assert [check["text"] for check in told] == [
-        f"creating {STACK}::{TYPE}::new was interrupted.",
-        f"deleting {STACK}::{TYPE}::old was interrupted.",
-        f"creating {STACK}::aws:s3:Bucket::b was interrupted.",
+        "creating new was interrupted.",
+        "deleting old was interrupted.",
+        "creating b was interrupted.",
+    ]
+    assert [check["urn"] for check in told] == [
+        f"{STACK}::{TYPE}::new",
+        f"{STACK}::{TYPE}::old",
+        f"{STACK}::aws:s3:Bucket::b",
     ]
     assert "run `pulumi-justt recover --stack dev`" in told[0]["cure"]
     assert "`pulumi up --stack dev` does again what was not done" in told[1]["cure"]

@@ -211,7 +211,7 @@ def _doctor(names: tuple[str, ...], accounts: tuple[str, ...], folder: Path, is_
     \b
     Keys of --json:
       checks[]: check, verdict (ok, finding, not checked), text, cure, stack,
-        referenceAccountId, integrationId
+        referenceAccountId, integrationId, urn
       findings, notChecked: how many
     """
     checks = [*doctor.examine(stacks.chosen(names, folder), accounts=accounts)]
@@ -245,6 +245,7 @@ def _check_document(check: doctor.Check) -> Mapping[str, object]:
         "stack": check.stack,
         "referenceAccountId": check.account,
         "integrationId": check.integration_id,
+        "urn": check.urn,
     }
 
 
@@ -345,7 +346,7 @@ def _decisions(
 
 def _print_cases(diagnosis: recovery.Diagnosis) -> None:
     for case in diagnosis.cases:
-        rendering.note(f"{case.pending.kind} {case.urn}: {case.text}")
+        rendering.note(f"{case.pending.kind} {case.name}: {case.text}")
         if case.candidates:
             rendering.print_table(
                 ("NUMBER", "ID", "SOURCE", "STATUS", "GO-LIVE"),

@@ -69,6 +69,7 @@ class Check:
         stack: The stack that it is about.
         account: The account that it is about.
         integration_id: The integration that it is about.
+        urn: The resource that it is about.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Check:
     stack: str | None = None
     account: str | None = None
     integration_id: str | None = None
+    urn: str | None = None
 
 
 @dataclass(repr=False)
@@ -218,7 +220,14 @@ def _pending(stack: Stack, operation: Pending) -> Check:
         cure = f"Do not simply run again, which may create a second one: run `pulumi-justt recover{again}`."
     else:
         cure = f"`pulumi up{again}` does again what was not done; `pulumi-justt recover{again}` clears the record."
-    return Check("pending", "finding", f"{operation.kind} {operation.urn} was interrupted.", cure, stack.name)
+    return Check(
+        "pending",
+        "finding",
+        f"{operation.kind} {operation.name} was interrupted.",
+        cure,
+        stack.name,
+        urn=operation.urn,
+    )
 
 
 def _duplicates(patients: Iterable[_Patient]) -> Iterator[Check]:
@@ -264,8 +273,8 @@ def _listed(account: Account, found: _Accounts) -> Check:
     return Check(
         "account",
         "ok",
-        f"the key from {account.settings.api_key_origin} is accepted; {account.called} has {live} integrations, and "
-        f"{len(listing.records) - live} INACTIVE ones.",
+        f"the key from {account.settings.api_key_origin} is accepted. Integrations of {account.called}: {live}, and "
+        f"INACTIVE: {len(listing.records) - live}.",
         account=account.reference,
     )
 
@@ -277,7 +286,7 @@ def _integrations(view: View, found: _Accounts) -> Iterator[Check]:
         yield from checks
         well += not checks
     if well:
-        yield Check("integration", "ok", f"{well} integrations are as they should be.", stack=view.stack.name)
+        yield Check("integration", "ok", f"integrations as they should be: {well}.", stack=view.stack.name)
 
 
 def _integration(view: View, managed: Managed, found: _Accounts) -> Iterator[Check]:
@@ -286,7 +295,9 @@ def _integration(view: View, managed: Managed, found: _Accounts) -> Iterator[Che
     called = f"{recorded.name} ({integration_id})"
 
     def told(verdict: Verdict, text: str, cure: str = "") -> Check:
-        return Check("integration", verdict, f"{called} {text}", cure, stack, recorded.account, integration_id)
+        return Check(
+            "integration", verdict, f"{called} {text}", cure, stack, recorded.account, integration_id, recorded.urn
+        )
 
     environment = recorded.outputs.get("environment", view.settings.environment)
     if environment != view.settings.environment:

@@ -89,7 +89,7 @@ class Case(SecretHolder):
     @property
     def name(self) -> str:
         """The resource's name."""
-        return self.urn.rpartition("::")[2]
+        return self.pending.name
 
 
 @dataclass(frozen=True, repr=False)
@@ -175,7 +175,10 @@ def _created(view: View, known: frozenset[str], pending: Pending, inputs: Mappin
     doubt = "" if listing.is_complete else f" {survey.cut_short(account, len(listing.records))}"
     where = f"the {inputs.get('source')} integration {inputs.get('externalIdentifier')!r} in {account.called}"
     if candidates:
-        text = f"It was to create {where}. No given stack has {len(candidates)} of that source, listed here.{doubt}"
+        text = (
+            f"It was to create {where}. Integrations of that source in no given stack: {len(candidates)}. Each may be "
+            f"the one that was created.{doubt}"
+        )
     else:
         text = (
             f"It was to create {where}, and given stacks have all of that source that are not INACTIVE: nothing was "

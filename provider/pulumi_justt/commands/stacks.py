@@ -100,6 +100,11 @@ class Pending(SecretHolder):
         return str(self.resource["urn"])
 
     @property
+    def name(self) -> str:
+        """The resource's name."""
+        return self.urn.rpartition("::")[2]
+
+    @property
     def is_ours(self) -> bool:
         """Whether the resource is one of this provider's."""
         return str(self.resource["type"]).startswith(_TYPES)
