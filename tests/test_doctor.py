@@ -62,7 +62,7 @@ def test_all_is_well(project: FakePulumi, simulator: SimulatorServer, theirs: Th
         *["tools", "configuration", "pending", "recordedKey", "duplicate"],
         *["account", "account", "integration", "unmanaged", "unmanaged"],
     ]
-    assert "pulumi CLI 3.259.0, pulumi-justt " in result.stdout
+    assert "pulumi CLI 3.259.0, SDK " in result.stdout
     assert f"simulator at {simulator.base_url}, no default account." in result.stdout
     assert "Integrations of the default account in simulator: 1, and INACTIVE: 1." in result.stdout
     assert "integrations as they should be: 3." in result.stdout
@@ -256,7 +256,7 @@ def test_versions(project: FakePulumi) -> None:
     """A CLI that is too old, or that is not there, is a finding; the other checks go on."""
     (project.folder / "version").write_text("v3.99.0")
     (check,) = examined(project, code=1)["tools"]
-    assert "the pulumi CLI is 3.99.0" in check["text"]
+    assert "pulumi CLI 3.99.0 is too old for SDK " in check["text"]
     assert check["cure"] == "Update the CLI to 3.254 or later."
     bad = examined(project, code=1, environ={"PATH": str(project.project)})
     assert "there is no `pulumi` on PATH" in bad["tools"][0]["text"]

@@ -136,7 +136,7 @@ def examine(stacks: Sequence[Stack], *, accounts: Sequence[str] = ()) -> Iterato
 
 
 def _tools(stacks: Sequence[Stack]) -> Iterator[Check]:
-    own = f"pulumi-justt {version('pulumi-justt')}, SDK {version('pulumi')}, Python {platform.python_version()}"
+    own = f"SDK {version('pulumi')}, Python {platform.python_version()} and pulumi-justt {version('pulumi-justt')}"
     try:
         cli = (stacks[0] if stacks else Stack()).version()
     except StackError as error:
@@ -145,9 +145,11 @@ def _tools(stacks: Sequence[Stack]) -> Iterator[Check]:
     numbers = tuple(map(int, re.findall(r"\d+", cli)[:2]))
     oldest = ".".join(map(str, _OLDEST_CLI))
     if numbers < _OLDEST_CLI:
-        yield Check("tools", "finding", f"the pulumi CLI is {cli}; {own}.", f"Update the CLI to {oldest} or later.")
+        yield Check(
+            "tools", "finding", f"pulumi CLI {cli} is too old for {own}.", f"Update the CLI to {oldest} or later."
+        )
     else:
-        yield Check("tools", "ok", f"pulumi CLI {cli}, {own}.")
+        yield Check("tools", "ok", f"pulumi CLI {cli}, {own} work together.")
 
 
 def _configuration(patient: _Patient) -> Iterator[Check]:
