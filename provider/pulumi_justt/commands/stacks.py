@@ -10,10 +10,13 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from pulumi_justt.errors import JusttError
 from pulumi_justt.secrecy import SecretHolder
@@ -236,6 +239,59 @@ class Stack(SecretHolder):
             StackError: The CLI refused it, and the state is what it was.
         """
         self._run("importing the state", "stack", "import", given=json.dumps(state.exported))
+
+    def configured(self) -> set[str]:
+        """Return the keys of the configuration, without their namespaces.
+
+        Raises:
+            StackError: It could not be read.
+        """
+        return {key.rpartition(":")[2] for key in self._json("reading the configuration", "config", "--json")}
+
+    def set_secret(self, key: str, value: str) -> None:
+        """Set *key* of the configuration to *value*, which goes through a pipe and is encrypted.
+
+        Raises:
+            StackError: The CLI refused.
+        """
+        # The CLI takes one line break off the end.
+        self._run(f"setting {key} in the configuration", "config", "set", "--secret", key, given=f"{value}\n")
+
+    def encrypted(self, texts: Iterable[str]) -> dict[str, str]:
+        """Return each of *texts* as the stack's secrets provider encrypts it.
+
+        Raises:
+            StackError: They could not be encrypted.
+        """
+        tried = "encrypting"
+        exported = self._json("exporting the state", "stack", "export")
+        state = (exported["deployment"].get("secrets_providers") or {}).get("state") or {}
+        # What a stack's configuration file says of its secrets provider; of Pulumi Cloud's it says nothing.
+        names = {"encryptionsalt": "salt", "secretsprovider": "url", "encryptedkey": "encryptedkey"}
+        provider = {name: state[key] for name, key in names.items() if state.get(key)}
+        done: dict[str, str] = {}
+        with tempfile.TemporaryDirectory() as folder:
+            scratch = Path(folder) / "Pulumi.scratch.yaml"
+            for text in dict.fromkeys(texts):
+                scratch.write_text(json.dumps(provider))
+                self._run(tried, "config", "set", "--secret", "x", "--config-file", str(scratch), given=f"{text}\n")
+                written = yaml.safe_load(scratch.read_text())
+                if any(written.get(name) != provider.get(name) for name in names):
+                    # It made itself a new key, and the stack would not understand what that encrypted.
+                    raise StackError(f"{tried} as {self.called} does: its secrets provider is of no known kind.")
+                ((_, value),) = written["config"].items()
+                done[text] = value["secure"]
+        return done
+
+    def import_resources(self, document: str, *, is_protected: bool) -> None:
+        """Import what *document* lists, which goes through a pipe: no file and no argument holds what is secret in it.
+
+        Raises:
+            StackError: The CLI refused.
+        """
+        protect = f"--protect={str(is_protected).lower()}"
+        options = ("--yes", "--skip-preview", "--generate-code=false", protect, "--file", "/dev/stdin")
+        self._run("importing", "import", *options, given=document)
 
     def version(self) -> str:
         """Return the version of the CLI, such as `3.259.0`.

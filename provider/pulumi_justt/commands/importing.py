@@ -1,0 +1,602 @@
+"""`pulumi-justt import`: integrations that exist become a stack's own, with a program that changes nothing of them.
+
+Justt is only read: each id is verified by a GET. What `pulumi import --file` is given is the state that a create would
+have left, key by key. The engine takes it through a pipe, so that no credential is in a file or an argument; where a
+file is asked for, its secrets are encrypted by the stack's own secrets provider, so that only this stack can read it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import keyword
+import os
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from pulumi_justt.client import JusttClient, shared_client
+from pulumi_justt.commands import asking
+from pulumi_justt.commands.asking import Answer, Asker
+from pulumi_justt.commands.program_text import Items, call, quoted, rendered
+from pulumi_justt.commands.stacks import INTEGRATION_TYPE, Stack, StackError
+from pulumi_justt.credentials import SHAPES, wire_name
+from pulumi_justt.errors import JusttError, Refused
+from pulumi_justt.lifecycle import Integrations
+from pulumi_justt.listing import MOST_SECONDS, one_pass
+from pulumi_justt.models import SOURCES, RemoteRecord
+from pulumi_justt.references import FileReference, Reference
+from pulumi_justt.resources import _PROVIDER
+from pulumi_justt.secrecy import NOTHING_HIDDEN, SecretHolder
+from pulumi_justt.settings import Settings
+
+__all__ = ["Candidate", "ImportRefused", "Importer", "Outcome", "Plan", "Wishes", "picked"]
+
+_RESOURCE_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+_RESERVED = {"config", "justt", "pulumi"}
+"""What the program calls its modules and its configuration."""
+
+_SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - no secret
+"""How the engine marks one."""
+
+class ImportRefused(JusttError):
+    """What was asked for cannot be imported; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An integration that the API knows.
+
+    Args:
+        record: What the API tells of it.
+        account: The account that it was found in; None where the key has only one.
+    """
+
+    record: RemoteRecord
+    account: str | None
+
+    @property
+    def id(self) -> str:
+        """The id at Justt."""
+        return self.record.integration_id
+
+    @property
+    def suggested_name(self) -> str:
+        """A resource name, where the user gives none."""
+        return re.sub(r"[^a-z0-9]+", "-", f"{self.record.source}-{self.id[:8]}".lower()).strip("-")
+
+
+class Picker(Asker, Protocol):
+    """Asks about all as well."""
+
+    def pick(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        """Show *candidates*, and return those that are to be imported."""
+
+    def is_agreed(self, plan: Plan) -> bool:
+        """Show what is going to happen, and return whether the user says yes."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user asks for.
+
+    Args:
+        ids: The integrations to import.
+        is_all: Whether all are, that no given stack has.
+        answers: The text of an answers file; without *ids* and *is_all*, what it names is imported.
+        account: The account to list; default is the configuration's.
+        is_by_reference: Whether credentials are asked for as names of variables.
+        is_protected: Whether the stack refuses to delete or replace what is imported.
+        file: Where the document goes, instead of being imported.
+        sets_configuration: Whether the credentials are set in the stack's configuration too.
+    """
+
+    ids: Sequence[str] = ()
+    is_all: bool = False
+    answers: str | None = None
+    account: str | None = None
+    is_by_reference: bool = False
+    is_protected: bool = True
+    file: Path | None = None
+    sets_configuration: bool = True
+
+    @property
+    def says_which(self) -> bool:
+        """Whether nobody has to pick."""
+        return bool(self.ids or self.is_all or self.answers is not None)
+
+
+@dataclass(frozen=True, repr=False)
+class Import(SecretHolder):
+    """One integration on its way into the stack.
+
+    Args:
+        candidate: What the API tells.
+        answer: What the user says.
+        resource_name: Its name in the stack.
+        variable: Its name in the program.
+        inputs: What the state holds of both, as the provider's own check completes it, secrets in clear.
+        keys: The configuration's key of each secret, under the API's name of the field.
+    """
+
+    candidate: Candidate
+    answer: Answer
+    resource_name: str
+    variable: str
+    inputs: Mapping[str, Any]
+    keys: Mapping[str, str]
+
+
+@dataclass(frozen=True, repr=False)
+class Plan(SecretHolder):
+    """All that one run imports, verified before anything is written.
+
+    Args:
+        imports: Each of them.
+        default_account: The configuration's, which the program need not repeat.
+        is_protected: As asked for.
+    """
+
+    imports: Sequence[Import]
+    default_account: str | None
+    is_protected: bool
+
+    def values(self) -> Iterator[tuple[str, str]]:
+        """Yield the configuration's key of each secret, with its value."""
+        for each in self.imports:
+            for name, value in each.answer.secrets().items():
+                yield each.keys[name], value
+
+    def command(self, key: str) -> str:
+        """Return the command that sets *key* in the configuration; its value is not in it."""
+        variables = {
+            each.keys[name]: variable for each in self.imports for name, variable in each.answer.variables.items()
+            if name in each.keys
+        }
+        return f"pulumi config set --secret {key}" + (f' "${variables[key]}"' if key in variables else "")
+
+    def secrets(self) -> Iterator[str]:
+        """Yield what is secret in the document, as it stands there."""
+        yield json.dumps(_PROVIDER)
+        yield from (json.dumps(value) for each in self.imports for value in each.answer.secrets().values())
+
+    def document(self, encrypted: Mapping[str, str] | None = None) -> str:
+        """Return what `pulumi import --file` takes.
+
+        Args:
+            encrypted: What stands for each of `secrets`; without it they are in clear.
+        """
+
+        def envelope(value: str) -> dict[str, str]:
+            text = json.dumps(value)
+            content = {"plaintext": text} if encrypted is None else {"ciphertext": encrypted[text]}
+            return {_SIGNATURE: _SECRET, **content}
+
+        provider = envelope(_PROVIDER)
+        resources = []
+        for each in self.imports:
+            secrets = {name: envelope(value) for name, value in each.answer.secrets().items()}
+            inputs = {
+                **each.inputs,
+                "secretPayload": {**each.inputs["secretPayload"], **secrets},
+                "__provider": provider,
+            }
+            told = each.candidate.record.model_dump(by_alias=True, exclude_none=True)
+            resources.append(
+                {
+                    "type": INTEGRATION_TYPE,
+                    "name": each.resource_name,
+                    "id": each.candidate.id,
+                    "inputs": inputs,
+                    "outputs": {**inputs, **told},
+                }
+            )
+        return json.dumps({"resources": resources}, indent=2)
+
+    def program(self) -> str:
+        """Return the program that equals what is imported; no value of a secret is in it."""
+        parts = ["import pulumi\nimport pulumi_justt as justt\n"]
+        if any(each.keys for each in self.imports):
+            parts.append("config = pulumi.Config()\n")
+        elif not self.is_protected:
+            parts = ["import pulumi_justt as justt\n"]
+        parts.append("".join(f"{line}\n" for each in self.imports for line in self._resource(each)))
+        return "\n".join(parts)
+
+    def _resource(self, each: Import) -> Iterator[str]:
+        inputs = each.inputs
+        arguments: dict[str, str | Items] = {
+            "external_identifier": quoted(inputs["externalIdentifier"]),
+            "integration_name": quoted(inputs["integrationName"]),
+            "source": quoted(inputs["source"]),
+            "credentials": _credentials(each),
+        }
+        if codes := inputs.get("merchantAccountCodes"):
+            arguments["merchant_account_codes"] = Items("[", "]", [("", quoted(code)) for code in codes])
+        if each.candidate.account != self.default_account:
+            arguments["reference_account_id"] = quoted(inputs["referenceAccountId"])
+        if inputs.get("allowUnlisted"):
+            arguments["allow_unlisted"] = "True"
+        if self.is_protected:
+            arguments["opts"] = call("pulumi.ResourceOptions", protect="True")
+        resource = call("justt.PaymentIntegration", quoted(each.resource_name), is_long=True, **arguments)
+        return rendered(resource, f"{each.variable} = ")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of it; nothing in here is secret.
+
+    Args:
+        imports: Resource name and what the API tells of each.
+        program: The text to paste.
+        keys: What was set in the configuration.
+        commands: What the user still has to run, in this order.
+        file: Where the document was written, if it was.
+        failure: Why not all was done.
+    """
+
+    imports: Sequence[tuple[str, Candidate]]
+    program: str
+    keys: Sequence[str] = ()
+    commands: Sequence[str] = ()
+    file: Path | None = None
+    failure: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a script reads it."""
+        return {
+            "integrations": [
+                {**described(candidate), "resourceName": resource_name} for resource_name, candidate in self.imports
+            ],
+            "isImported": self.file is None,
+            "program": self.program,
+            "configuration": list(self.keys),
+            "commands": list(self.commands),
+            "file": None if self.file is None else str(self.file),
+            "failure": self.failure,
+        }
+
+
+def described(candidate: Candidate) -> dict[str, Any]:
+    """Return *candidate* as a script reads it."""
+    return {
+        **candidate.record.model_dump(by_alias=True),
+        "referenceAccountId": candidate.account,
+    }
+
+
+def picked(text: str, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return what *text* picks: numbers from 1, ranges such as 2-4, ids, or `all`; separated by commas or spaces.
+
+    Raises:
+        ImportRefused: A part of it picks nothing.
+    """
+    by_id = {candidate.id: candidate for candidate in candidates}
+    chosen: dict[str, Candidate] = {}
+    for part in text.replace(",", " ").split():
+        span = re.fullmatch(r"([0-9]{1,6})(?:-([0-9]{1,6}))?", part)
+        first, last = (int(span[1]), int(span[2] or span[1])) if span else (0, 0)
+        if part == "all":
+            chosen |= by_id
+        elif part in by_id:
+            chosen[part] = by_id[part]
+        elif 1 <= first <= last <= len(candidates):
+            chosen |= {each.id: each for each in candidates[first - 1 : last]}
+        else:
+            raise ImportRefused(
+                f"{part!r} picks nothing: say numbers from 1 to {len(candidates)}, ranges such as 1-2, ids, or all."
+            )
+    return list(chosen.values())
+
+
+@dataclass
+class Importer:
+    """Imports into one stack.
+
+    Args:
+        stack: The stack that is to own the integrations.
+        others: Stacks that may have some of them.
+        tell: Shows one line.
+    """
+
+    stack: Stack
+    others: Sequence[Stack]
+    tell: Callable[[str], None]
+
+    @functools.cached_property
+    def settings(self) -> Settings:
+        """The configuration of the stack."""
+        return self.stack.settings()
+
+    @functools.cached_property
+    def _client(self) -> JusttClient:
+        return shared_client(self.settings, self.tell)
+
+    @functools.cached_property
+    def _own(self) -> dict[str, str]:
+        return {each.integration_id: each.name for each in self.stack.state().integrations() if not each.is_external}
+
+    @functools.cached_property
+    def _elsewhere(self) -> dict[str, str]:
+        return {
+            each.integration_id: other.called
+            for other in self.others
+            for each in other.state().integrations()
+            if not each.is_external
+        }
+
+    def candidates(self, account: str | None = None) -> list[Candidate]:
+        """Return what none of the stacks has and what is not INACTIVE.
+
+        Tells:
+            warning: The account is too long to be listed whole.
+
+        Raises:
+            RequestError: The account could not be listed.
+        """
+        account = account or self.settings.reference_account_id
+        listing = one_pass(
+            self._client,
+            tried="listing the integrations" + (f" of account {account}" if account else ""),
+            account=account,
+            hidden=NOTHING_HIDDEN,
+            end=self._client.clock() + MOST_SECONDS,
+        )
+        if not listing.is_complete:
+            self.tell("warning: the account is too long to be listed whole; name what is missing by --id.")
+        return [
+            Candidate(record, account)
+            for record in listing.records.values()
+            if not record.is_inactive and record.integration_id not in {*self._own, *self._elsewhere}
+        ]
+
+    def run(self, wishes: Wishes, picker: Picker) -> Outcome | None:
+        """Import what *wishes* and the user ask for; None where nothing was picked, or agreed to.
+
+        Raises:
+            ImportRefused: It cannot be done; all reasons are named at once, and nothing was changed.
+            AnswersRefused: The answers cannot be used, and nothing was changed.
+            StackError: The stack could not be read, or refused.
+            RequestError: Justt could not be asked.
+        """
+        if wishes.file is not None and wishes.file.exists():
+            raise ImportRefused(f"{wishes.file} exists, and nothing is overwritten. Name another file.")
+        answers = {} if wishes.answers is None else asking.read_answers(wishes.answers)
+        chosen = self._verified(self._chosen(wishes, answers, picker))
+        if not chosen:
+            return None
+        plan = self._planned(chosen, answers, wishes, picker)
+        if not picker.is_agreed(plan):
+            return None
+        return self._written(plan, wishes.file) if wishes.file else self._imported(plan, wishes)
+
+    def _chosen(self, wishes: Wishes, answers: Mapping[str, Answer], picker: Picker) -> dict[str, str | None]:
+        """Return the ids to import, with the account of each."""
+        account = wishes.account or self.settings.reference_account_id
+        if wishes.ids:
+            ids: Sequence[str] = wishes.ids
+        elif wishes.answers is not None and not wishes.is_all:
+            ids = list(answers)
+        else:
+            candidates = self.candidates(account)
+            ids = [each.id for each in (candidates if wishes.is_all else picker.pick(candidates))]
+        return {each: (answers[each].account if each in answers else None) or account for each in ids}
+
+    def _verified(self, chosen: Mapping[str, str | None]) -> list[Candidate]:
+        """Read each by itself.
+
+        Raises:
+            ImportRefused: One does not exist, was deactivated, or belongs to a stack.
+        """
+        problems: list[str] = []
+        found: list[Candidate] = []
+        for integration_id, account in chosen.items():
+            if integration_id in self._own:
+                problems.append(f"{integration_id} is in this stack already, as {self._own[integration_id]!r}.")
+                continue
+            if integration_id in self._elsewhere:
+                problems.append(
+                    f"{integration_id} is managed by {self._elsewhere[integration_id]}, and two stacks would both "
+                    "replace and deactivate it. Look at it by PaymentIntegration.get, or first take it out of that "
+                    "stack by `pulumi state delete`."
+                )
+                continue
+            try:
+                record = self._client.get_integration(
+                    integration_id, tried=f"verifying {integration_id}", account=account, hidden=NOTHING_HIDDEN
+                )
+            except Refused as refused:
+                if refused.status != 404:  # noqa: PLR2004 - the HTTP status
+                    raise
+                problems.append(str(refused))
+                continue
+            if record.is_inactive:
+                problems.append(f"{integration_id} is INACTIVE, which is final: leave it out.")
+            found.append(Candidate(record, account))
+        _refuse(problems)
+        return found
+
+    def _planned(
+        self, chosen: Sequence[Candidate], answers: Mapping[str, Answer], wishes: Wishes, picker: Picker
+    ) -> Plan:
+        """Complete the answers, asking for what is not in the file, and verify all by the provider's own check.
+
+        Raises:
+            ImportRefused: An answer of the file cannot be used.
+        """
+        taken, configured = set(self._own.values()), self.stack.configured()
+
+        def plan(answered: Sequence[tuple[Candidate, Answer]]) -> Plan:
+            made = list(_completed(self.settings, answered, taken, configured))
+            _refuse([problem for _, problems in made for problem in problems])
+            return Plan([each for each, _ in made], self.settings.reference_account_id, wishes.is_protected)
+
+        answered = [(each, answers[each.id]) for each in chosen if each.id in answers]
+        result = plan(answered)
+        for each in chosen:
+            while each.id not in {one.id for one, _ in answered}:
+                picker.tell(f"\n{each.record.source} integration {each.id} ({each.record.status})")
+                answer = asking.ask(
+                    each.record.source, each.suggested_name, picker, is_by_reference=wishes.is_by_reference
+                )
+                try:
+                    result = plan([*answered, (each, answer)])
+                except ImportRefused as refused:
+                    picker.tell(f"{refused}\nOnce more:")
+                else:
+                    answered.append((each, answer))
+        return result
+
+    def _imported(self, plan: Plan, wishes: Wishes) -> Outcome:
+        self.stack.import_resources(plan.document(), is_protected=wishes.is_protected)
+        done: list[str] = []
+        failure = None
+        keys = [key for key, _ in plan.values()]
+        try:
+            for key, value in plan.values() if wishes.sets_configuration else ():
+                self.stack.set_secret(key, value)
+                done.append(key)
+        except StackError as error:
+            failure = f"all is imported, but not all is in the configuration: {error} Run the commands that are left."
+        left = [plan.command(key) for key in keys if key not in done]
+        return Outcome(_named(plan), plan.program(), done, left, failure=failure)
+
+    def _written(self, plan: Plan, file: Path) -> Outcome:
+        """Write the document to a file that only its owner may read.
+
+        Raises:
+            ImportRefused: It cannot be written.
+        """
+        content = plan.document(self.stack.encrypted(plan.secrets()))
+        try:
+            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+                opened.write(content + "\n")
+        except OSError as error:
+            raise ImportRefused(f"writing {file}: {error.strerror}. Name another file.") from None
+        stack = f" --stack {self.stack.name}" if self.stack.name else ""
+        commands = [
+            f"pulumi import --generate-code=false --protect={str(plan.is_protected).lower()} --file {file}{stack}",
+            *(plan.command(key) + stack for key, _ in plan.values()),
+        ]
+        return Outcome(_named(plan), plan.program(), commands=commands, file=file)
+
+
+def _completed(
+    settings: Settings,
+    answered: Sequence[tuple[Candidate, Answer]],
+    taken: Collection[str],
+    configured: Collection[str],
+) -> Iterator[tuple[Import, list[str]]]:
+    """Yield each import with what is wrong with it.
+
+    Args:
+        settings: The configuration of the stack.
+        answered: What to import, and what the user says of each.
+        taken: Names of resources that the stack has.
+        configured: Keys that its configuration has.
+    """
+    core = Integrations(settings, client=_no_client, tell=lambda _: None)
+    names, variables, keys = set(taken), set(_RESERVED), set(configured)
+    for candidate, answer in answered:
+        name = answer.resource_name or candidate.suggested_name
+        problems = [*_name_problems(name, names)]
+        names.add(name)
+        checked = core.check({}, _properties(candidate, answer, settings))
+        problems += checked.failures
+        variable = _unique(_identifier(name), variables)
+        variables.add(variable)
+        own_keys = {field: wire_name(f"{variable}_{_python_name(answer, field)}") for field in answer.secrets()}
+        problems += [
+            f"the configuration has {key} already: give another resource_name, or remove it by `pulumi config rm {key}`"
+            for key in own_keys.values()
+            if key in keys
+        ]
+        keys |= {*own_keys.values()}
+        yield (
+            Import(candidate, answer, name, variable, checked.inputs, own_keys),
+            [f"{candidate.id}: {text}" for text in problems],
+        )
+
+
+def _properties(candidate: Candidate, answer: Answer, settings: Settings) -> dict[str, Any]:
+    """Return what the program hands over."""
+    source = candidate.record.source
+    properties = {
+        **answer.properties,
+        "source": source,
+        "secretType": answer.secret_type,
+        "secretPayload": {
+            name: value.wire() if isinstance(value, Reference) else value for name, value in answer.fields.items()
+        },
+    }
+    if candidate.account != settings.reference_account_id:
+        properties["referenceAccountId"] = candidate.account
+    if source not in SOURCES or answer.secret_type not in SHAPES:
+        properties["allowUnlisted"] = True
+    return properties
+
+
+def _credentials(each: Import) -> Items:
+    """Return the credentials as the program gives them."""
+    answer = each.answer
+    values = {name: _field(name, each) for name in answer.fields}
+    shape = SHAPES.get(answer.secret_type)
+    if shape is None:
+        payload = Items("{", "}", [(f"{quoted(name)}: ", value) for name, value in values.items()])
+        return call("justt.credentials.Unlisted", secret_type=quoted(answer.secret_type), payload=payload)
+    named = {_python_name(answer, name): value for name, value in values.items()}
+    return call(f"justt.credentials.{shape.__name__}", **named)
+
+
+def _field(name: str, each: Import) -> str | Items:
+    value = each.answer.fields[name]
+    if name in each.keys:
+        return call("config.require_secret", quoted(each.keys[name]))
+    if isinstance(value, str):
+        return quoted(value)
+    function = "justt.from_file" if isinstance(value, FileReference) else "justt.from_env"
+    return call(function, quoted(value.place), **({} if value.version == 1 else {"version": str(value.version)}))
+
+
+def _name_problems(name: str, taken: Collection[str]) -> Iterator[str]:
+    if not _RESOURCE_NAME.fullmatch(name):
+        yield "resource_name: must begin with a letter or digit, and have only those and . _ -"
+    elif name in taken:
+        yield f"resource_name: there is another {name!r}"
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    if problems:
+        raise ImportRefused("\n  ".join(["nothing was imported:", *problems]))
+
+
+def _named(plan: Plan) -> list[tuple[str, Candidate]]:
+    return [(each.resource_name, each.candidate) for each in plan.imports]
+
+
+def _python_name(answer: Answer, wire: str) -> str:
+    shape = SHAPES.get(answer.secret_type)
+    fields = shape.wire_fields() if shape else {}
+    return fields[wire].name if wire in fields else re.sub(r"\W", "_", wire, flags=re.ASCII)
+
+
+def _identifier(resource_name: str) -> str:
+    """Return what a program calls the resource."""
+    name = re.sub(r"\W+", "_", resource_name, flags=re.ASCII).lower().strip("_") or "integration"
+    if name[0].isdigit():
+        return f"integration_{name}"
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def _unique(name: str, taken: Collection[str]) -> str:
+    number, unique = 2, name
+    while unique in taken:
+        number, unique = number + 1, f"{name}_{number}"
+    return unique
+
+
+def _no_client() -> JusttClient:
+    raise AssertionError("check sends nothing")
