@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 try:
     import click
@@ -14,10 +14,11 @@ except ModuleNotFoundError as missing:
     raise SystemExit(f"pulumi-justt: {missing.name} is missing: run `pip install 'pulumi-justt[cli]'`") from None
 
 from pulumi_justt import rendering
-from pulumi_justt.commands import doctor, inventory, recovery, stacks
+from pulumi_justt.commands import doctor, importing, inventory, recovery, stacks
 from pulumi_justt.commands.survey import Managed
 from pulumi_justt.errors import JusttError
 from pulumi_justt.models import SOURCES, STATUSES, RemoteRecord
+from pulumi_justt.prompts import Terminal
 
 __all__ = ["FINDINGS", "FINE", "NOT_DONE", "main"]
 
@@ -431,6 +432,150 @@ def _record_document(record: RemoteRecord) -> dict[str, object]:
         "status": record.status,
         "goLiveDate": record.go_live_date,
     }
+
+
+@main.command("import")
+@click.option("--stack", "-s", "name", metavar="NAME", help="The stack to import into. Default: the selected one.")
+@click.option(
+    "--other-stack",
+    "others",
+    multiple=True,
+    metavar="NAME",
+    help="A stack whose integrations are left alone; may be given again.",
+)
+@click.option("--account", metavar="ID", help="The reference account to list. Default: the configured one.")
+@click.option("--id", "ids", multiple=True, metavar="ID", help="Import this one; may be given again.")
+@click.option("--all", "is_all", is_flag=True, help="Import all that none of the stacks has.")
+@click.option(
+    "--answers",
+    "answers",
+    type=click.File(encoding="utf-8"),
+    metavar="FILE",
+    help="What Justt does not return, in YAML or JSON; see below. Alone, it says which to import.",
+)
+@click.option(
+    "--credentials",
+    "credentials",
+    type=click.Choice(["values", "from-env"]),
+    default="values",
+    show_default=True,
+    help="What is asked for: credentials, without echo, or names of variables, so that nothing secret is.",
+)
+@click.option("--protect/--no-protect", "is_protected", default=True, show_default=True, help="As of `pulumi import`.")
+@click.option(
+    "--config/--no-config",
+    "sets_configuration",
+    default=True,
+    show_default=True,
+    help="Whether the credentials are set in the stack's configuration, too.",
+)
+@click.option(
+    "--out",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Only write the file that `pulumi import` takes.",
+)
+@click.option("--yes", "-y", "is_sure", is_flag=True, help="Ask for no consent.")
+@_common_options
+def _import(  # noqa: PLR0913, PLR0917 - one argument for each option of the command
+    name: str | None,
+    others: tuple[str, ...],
+    account: str | None,
+    ids: tuple[str, ...],
+    is_all: bool,
+    answers: IO[str] | None,
+    credentials: str,
+    is_protected: bool,
+    sets_configuration: bool,
+    file: Path | None,
+    is_sure: bool,
+    folder: Path,
+    is_json: bool,
+) -> int:
+    """Take integrations that exist into a stack as its own, with the program for them.
+
+    What no given stack has is listed, and you pick. Each is verified by a GET, and nothing else is sent to Justt. What
+    Justt does not return, you are asked for: a name, an identifier, the credentials as Justt has them. The provider's
+    own check verifies that, and `pulumi import` puts it into the state, so that with the program that is printed the
+    next preview is empty. From then on the stack owns them: unlike with adopt_id, `pulumi destroy` deactivates them.
+
+    No credential is in a file or an argument: they go to `pulumi` through pipes. In the file of --out they are
+    encrypted by the stack's secrets provider, so that only this stack can read it.
+
+    \b
+    An answers file, which holds no credential:
+      8c0e72bf-...:                        # the id at Justt
+        resource_name: stripe-eu
+        external_identifier: stripe-eu-main
+        integration_name: Stripe EU
+        credentials: ApiKeyOnly            # a class of justt.credentials
+        fields:
+          api_key: {variable: STRIPE_KEY}  # read now; or {fromEnv: NAME},
+                                           # {fromFile: PATH}: the program says so
+        merchant_account_codes: [acct_1]   # optional
+        reference_account_id: acct_42      # optional
+
+    \b
+    Keys of --json:
+      integrations[]: integrationId, source, status, goLiveDate,
+        referenceAccountId, resourceName
+      isImported, program, configuration[] (keys that were set),
+      commands[] (what is left to run), file, failure
+    With --json and nothing that says which, only integrations[] is printed, and nothing imported.
+    """
+    if ids and is_all:
+        raise click.UsageError("--id and --all exclude each other")
+    importer = importing.Importer(
+        stacks.Stack(name, folder), [stacks.Stack(other, folder) for other in others], rendering.note
+    )
+    wishes = importing.Wishes(
+        ids=ids,
+        is_all=is_all,
+        answers=None if answers is None else answers.read(),
+        account=account,
+        is_by_reference=credentials == "from-env",
+        is_protected=is_protected,
+        file=file,
+        sets_configuration=sets_configuration,
+    )
+    if is_json and not wishes.says_which:
+        rendering.print_json({"integrations": [importing.described(each) for each in importer.candidates(account)]})
+        return FINE
+    try:
+        outcome = importer.run(wishes, Terminal(is_sure=is_sure))
+    except importing.ImportRefused as refused:
+        # All of them in one paragraph would be hard to read.
+        rendering.note("error: nothing was imported:")
+        for problem in refused.problems:
+            rendering.note(f"  {problem}")
+        return NOT_DONE
+    if outcome is None:
+        rendering.note("There is nothing to import.")
+        return FINE
+    if is_json:
+        rendering.print_json(outcome.as_json())
+    else:
+        _show(outcome)
+    if outcome.failure:
+        rendering.note(f"error: {outcome.failure}")
+    return NOT_DONE if outcome.failure else FINE
+
+
+def _show(outcome: importing.Outcome) -> None:
+    """Print the program on stdout, and on stderr what is to be done with it."""
+    if outcome.file:
+        rendering.note(f"Written to {outcome.file}, for this stack only. Nothing is imported yet.")
+    else:
+        rendering.note(f"Imported: {', '.join(name for name, _ in outcome.imports)}.")
+    if outcome.keys:
+        rendering.note(f"Set in the configuration, encrypted: {', '.join(outcome.keys)}.")
+    if outcome.commands:
+        rendering.note("Run:")
+        for command in outcome.commands:
+            rendering.note(f"  {command}")
+    rendering.note("Paste this into the program, and `pulumi preview --expect-no-changes` shows that nothing changes:")
+    click.echo(outcome.program, nl=False)
 
 
 @main.command("simulator")

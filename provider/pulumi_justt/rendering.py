@@ -51,13 +51,16 @@ def print_json(document: Mapping[str, object]) -> None:
     click.echo(json.dumps(document, indent=2))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "", is_question: bool = False
+) -> None:
     """Print *rows* below the names of their *columns*.
 
     Args:
         columns: The names.
         rows: A cell for each column; None is an empty one.
         title: A line above.
+        is_question: Whether it goes to stderr, because the user is to choose from it.
 
     Raises:
         MissingLibrary: The extra is not installed.
@@ -71,7 +74,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, tit
         raise MissingLibrary(
             f"tables need {missing.name}: run `pip install 'pulumi-justt[cli]'`, or give --json"
         ) from None
-    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    console = Console(file=sys.stderr if is_question else sys.stdout, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = _WIDEST
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -81,8 +84,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, tit
         cells = ["" if cell is None else clean(cell) for cell in row]
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
     if title:
-        click.echo(clean(title))
+        click.echo(clean(title), err=is_question)
     with console.capture() as captured:
         console.print(table)
     # A cell that ends its line is padded to the width of its column.
-    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()), err=is_question)

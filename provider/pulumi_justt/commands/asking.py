@@ -19,7 +19,7 @@ from pulumi_justt.errors import JusttError, nearest
 from pulumi_justt.references import Reference
 from pulumi_justt.secrecy import SecretHolder
 
-__all__ = ["Answer", "AnswersRefused", "Asker", "ask", "read_answers"]
+__all__ = ["Answer", "Asker", "ImportRefused", "ask", "read_answers"]
 
 _SHAPES = {shape.__name__: shape for shape in SHAPES.values()}
 _UNLISTED = "Unlisted"
@@ -41,8 +41,16 @@ _KEYS = (
 )
 
 
-class AnswersRefused(JusttError):
-    """What was said of an integration cannot be used; nothing was sent, and nothing was changed."""
+class ImportRefused(JusttError):
+    """What was asked for cannot be imported, and nothing was changed.
+
+    Args:
+        problems: All that is in the way, each as a sentence or half of one.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        super().__init__(f"nothing was imported: {'; '.join(problems)}")
 
 
 class Asker(Protocol):
@@ -105,7 +113,9 @@ def ask(source: str, suggested_name: str, asker: Asker, *, is_by_reference: bool
         "integrationName": asker.text("Integration name"),
     }
     shape = _SHAPES[asker.choice("Credentials", list(_SHAPES), _USUAL.get(source))]
-    fields = {wire: _asked(asker, wire, f, name if is_by_reference else None) for wire, f in shape.wire_fields().items()}
+    fields = {
+        wire: _asked(asker, wire, f, name if is_by_reference else None) for wire, f in shape.wire_fields().items()
+    }
     codes = asker.text("Merchant account codes, separated by commas (Enter for none)", "")
     if codes:
         properties["merchantAccountCodes"] = [code.strip() for code in codes.split(",")]
@@ -116,7 +126,7 @@ def read_answers(text: str) -> dict[str, Answer]:
     """Read an answers file, in YAML or JSON: what is said of each integration, by its id.
 
     Raises:
-        AnswersRefused: It is no such file, or something in it cannot be used; all of it is named at once.
+        ImportRefused: It is no such file, or something in it cannot be used; all of it is named at once.
     """
     try:
         # Every scalar is text for this loader, which makes no other objects: account codes keep their zeros.
@@ -125,9 +135,9 @@ def read_answers(text: str) -> dict[str, Answer]:
         # Its own text quotes the line.
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
-        raise AnswersRefused(f"the answers are neither YAML nor JSON{where}") from None
+        raise ImportRefused(f"the answers are neither YAML nor JSON{where}") from None
     if not isinstance(content, dict) or not all(isinstance(entry, dict) for entry in content.values()):
-        raise AnswersRefused("the answers must be a mapping from the ids of integrations to what is said of each")
+        raise ImportRefused("the answers must be a mapping from the ids of integrations to what is said of each")
     problems: list[str] = []
     answers: dict[str, Answer] = {}
     for integration_id, entry in content.items():
@@ -135,7 +145,7 @@ def read_answers(text: str) -> dict[str, Answer]:
         answers[integration_id] = reader.answer()
         problems += [f"{integration_id}: {problem}" for problem in reader.problems]
     if problems:
-        raise AnswersRefused("\n  ".join(["the answers cannot be used:", *problems]))
+        raise ImportRefused(*problems)
     return answers
 
 
@@ -238,7 +248,7 @@ def _value(reference: Reference) -> str:
         raise LookupError(f"comes from {error.args[0]}") from None
 
 
-def _version(rest: Mapping[str, object]) -> int:
+def _version(rest: Mapping[object, object]) -> int:
     text = rest.get("version", "1")
     if not (isinstance(text, str) and re.fullmatch(r"[0-9]{1,9}", text)):
         raise ValueError("version must be a whole number")
@@ -254,16 +264,28 @@ def _asked(asker: Asker, wire: str, f: Field[Any], resource_name: str | None) ->
         return asker.text(f"{f.name} (an identifier, not secret{optional})", default)
     if resource_name is None and wire != _OF_MANY_LINES:
         return asker.secret(f"{f.name} (not shown{optional})", is_required=is_required)
-    while True:
-        try:
-            if resource_name is None:
-                path = asker.text(f"{f.name} (the file that holds it{optional})", default)
-                return _value(references.from_file(path)) if path else ""
-            suggested = re.sub(r"\W", "_", f"{resource_name}_{f.name}", flags=re.ASCII).upper() if is_required else ""
-            variable = asker.text(f"{f.name} (the variable that holds it when pulumi runs{optional})", suggested)
-            return references.from_env(variable) if variable else ""
-        except (LookupError, ValueError) as error:
-            asker.tell(f"{f.name}: {error.args[0]}")
+    found = None
+    while found is None:
+        found = _asked_by_place(asker, f, resource_name, default, optional)
+    return found
+
+
+def _asked_by_place(
+    asker: Asker, f: Field[Any], resource_name: str | None, default: str | None, optional: str
+) -> str | Reference | None:
+    """Ask for the file or the variable that holds a field; None where there can be no such place."""
+    try:
+        if resource_name is None:
+            path = asker.text(f"{f.name} (the file that holds it{optional})", default)
+            return _value(references.from_file(path)) if path else ""
+        suggested = re.sub(r"\W", "_", f"{resource_name}_{f.name}", flags=re.ASCII).upper()
+        variable = asker.text(
+            f"{f.name} (the variable that holds it when pulumi runs{optional})", suggested if default is None else ""
+        )
+        return references.from_env(variable) if variable else ""
+    except (LookupError, ValueError) as error:
+        asker.tell(f"{f.name}: {error.args[0]}")
+        return None
 
 
 def _is_identifier(f: Field[Any]) -> bool:

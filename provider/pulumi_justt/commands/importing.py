@@ -13,19 +13,19 @@ import keyword
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from pulumi_justt.client import JusttClient, shared_client
-from pulumi_justt.commands import asking
-from pulumi_justt.commands.asking import Answer, Asker
+from pulumi_justt.commands import asking, survey
+from pulumi_justt.commands.asking import Answer, Asker, ImportRefused
 from pulumi_justt.commands.program_text import Items, call, quoted, rendered
 from pulumi_justt.commands.stacks import INTEGRATION_TYPE, Stack, StackError
-from pulumi_justt.credentials import SHAPES, wire_name
-from pulumi_justt.errors import JusttError, Refused
+from pulumi_justt.commands.survey import Account, Managed, View
+from pulumi_justt.credentials import SHAPES
+from pulumi_justt.errors import Refused
 from pulumi_justt.lifecycle import Integrations
-from pulumi_justt.listing import MOST_SECONDS, one_pass
 from pulumi_justt.models import SOURCES, RemoteRecord
 from pulumi_justt.references import FileReference, Reference
 from pulumi_justt.resources import _PROVIDER
@@ -38,11 +38,8 @@ _RESOURCE_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _RESERVED = {"config", "justt", "pulumi"}
 """What the program calls its modules and its configuration."""
 
-_SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - no secret
+_SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 """How the engine marks one."""
-
-class ImportRefused(JusttError):
-    """What was asked for cannot be imported; nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +71,8 @@ class Picker(Asker, Protocol):
     def pick(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """Show *candidates*, and return those that are to be imported."""
 
-    def is_agreed(self, plan: Plan) -> bool:
-        """Show what is going to happen, and return whether the user says yes."""
+    def agree(self, plan: Plan, wishes: Wishes) -> None:
+        """Show what is going to happen, and come back only if that is meant."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +149,9 @@ class Plan(SecretHolder):
     def command(self, key: str) -> str:
         """Return the command that sets *key* in the configuration; its value is not in it."""
         variables = {
-            each.keys[name]: variable for each in self.imports for name, variable in each.answer.variables.items()
+            each.keys[name]: variable
+            for each in self.imports
+            for name, variable in each.answer.variables.items()
             if name in each.keys
         }
         return f"pulumi config set --secret {key}" + (f' "${variables[key]}"' if key in variables else "")
@@ -221,8 +220,8 @@ class Plan(SecretHolder):
             arguments["allow_unlisted"] = "True"
         if self.is_protected:
             arguments["opts"] = call("pulumi.ResourceOptions", protect="True")
-        resource = call("justt.PaymentIntegration", quoted(each.resource_name), is_long=True, **arguments)
-        return rendered(resource, f"{each.variable} = ")
+        resource = call("justt.PaymentIntegration", quoted(each.resource_name), **arguments)
+        return rendered(replace(resource, is_long=True), f"{each.variable} = ")
 
 
 @dataclass(frozen=True)
@@ -307,29 +306,30 @@ class Importer:
     tell: Callable[[str], None]
 
     @functools.cached_property
+    def _view(self) -> View:
+        return survey.view(self.stack)
+
+    @property
     def settings(self) -> Settings:
         """The configuration of the stack."""
-        return self.stack.settings()
+        return self._view.settings
 
     @functools.cached_property
-    def _client(self) -> JusttClient:
-        return shared_client(self.settings, self.tell)
-
-    @functools.cached_property
-    def _own(self) -> dict[str, str]:
-        return {each.integration_id: each.name for each in self.stack.state().integrations() if not each.is_external}
-
-    @functools.cached_property
-    def _elsewhere(self) -> dict[str, str]:
-        return {
-            each.integration_id: other.called
-            for other in self.others
-            for each in other.state().integrations()
-            if not each.is_external
-        }
+    def _owners(self) -> dict[str, Managed]:
+        """Who has each integration; the stack itself comes first."""
+        views = [self._view, *map(survey.view, self.others)]
+        owners: dict[str, Managed] = {}
+        for (environment, integration_id), all_of_it in survey.managed(views).items():
+            for each in all_of_it:
+                if environment == self.settings.environment and not each.recorded.is_external:
+                    owners.setdefault(integration_id, each)
+        return owners
 
     def candidates(self, account: str | None = None) -> list[Candidate]:
         """Return what none of the stacks has and what is not INACTIVE.
+
+        Args:
+            account: The account to list; default is the configuration's.
 
         Tells:
             warning: The account is too long to be listed whole.
@@ -337,28 +337,21 @@ class Importer:
         Raises:
             RequestError: The account could not be listed.
         """
-        account = account or self.settings.reference_account_id
-        listing = one_pass(
-            self._client,
-            tried="listing the integrations" + (f" of account {account}" if account else ""),
-            account=account,
-            hidden=NOTHING_HIDDEN,
-            end=self._client.clock() + MOST_SECONDS,
-        )
+        where = Account(self.settings, account or self.settings.reference_account_id)
+        listing = survey.listed(where)
         if not listing.is_complete:
-            self.tell("warning: the account is too long to be listed whole; name what is missing by --id.")
+            self.tell(f"warning: {survey.cut_short(where, len(listing.records))} Name what is missing by --id.")
         return [
-            Candidate(record, account)
+            Candidate(record, where.reference)
             for record in listing.records.values()
-            if not record.is_inactive and record.integration_id not in {*self._own, *self._elsewhere}
+            if not record.is_inactive and record.integration_id not in self._owners
         ]
 
     def run(self, wishes: Wishes, picker: Picker) -> Outcome | None:
-        """Import what *wishes* and the user ask for; None where nothing was picked, or agreed to.
+        """Import what *wishes* and the user ask for; None where that is nothing.
 
         Raises:
             ImportRefused: It cannot be done; all reasons are named at once, and nothing was changed.
-            AnswersRefused: The answers cannot be used, and nothing was changed.
             StackError: The stack could not be read, or refused.
             RequestError: Justt could not be asked.
         """
@@ -369,8 +362,7 @@ class Importer:
         if not chosen:
             return None
         plan = self._planned(chosen, answers, wishes, picker)
-        if not picker.is_agreed(plan):
-            return None
+        picker.agree(plan, wishes)
         return self._written(plan, wishes.file) if wishes.file else self._imported(plan, wishes)
 
     def _chosen(self, wishes: Wishes, answers: Mapping[str, Answer], picker: Picker) -> dict[str, str | None]:
@@ -394,18 +386,11 @@ class Importer:
         problems: list[str] = []
         found: list[Candidate] = []
         for integration_id, account in chosen.items():
-            if integration_id in self._own:
-                problems.append(f"{integration_id} is in this stack already, as {self._own[integration_id]!r}.")
-                continue
-            if integration_id in self._elsewhere:
-                problems.append(
-                    f"{integration_id} is managed by {self._elsewhere[integration_id]}, and two stacks would both "
-                    "replace and deactivate it. Look at it by PaymentIntegration.get, or first take it out of that "
-                    "stack by `pulumi state delete`."
-                )
+            if owner := self._owners.get(integration_id):
+                problems.append(f"{integration_id} {_owned(owner, self.stack)}")
                 continue
             try:
-                record = self._client.get_integration(
+                record = shared_client(self.settings, self.tell).get_integration(
                     integration_id, tried=f"verifying {integration_id}", account=account, hidden=NOTHING_HIDDEN
                 )
             except Refused as refused:
@@ -427,7 +412,8 @@ class Importer:
         Raises:
             ImportRefused: An answer of the file cannot be used.
         """
-        taken, configured = set(self._own.values()), self.stack.configured()
+        taken = {each.name for each in self._view.state.integrations()}
+        configured = self.stack.configured() if wishes.sets_configuration else set()
 
         def plan(answered: Sequence[tuple[Candidate, Answer]]) -> Plan:
             made = list(_completed(self.settings, answered, taken, configured))
@@ -438,14 +424,16 @@ class Importer:
         result = plan(answered)
         for each in chosen:
             while each.id not in {one.id for one, _ in answered}:
-                picker.tell(f"\n{each.record.source} integration {each.id} ({each.record.status})")
+                picker.tell(f"The {each.record.source} integration {each.id} ({each.record.status}):")
                 answer = asking.ask(
                     each.record.source, each.suggested_name, picker, is_by_reference=wishes.is_by_reference
                 )
                 try:
                     result = plan([*answered, (each, answer)])
                 except ImportRefused as refused:
-                    picker.tell(f"{refused}\nOnce more:")
+                    for problem in refused.problems:
+                        picker.tell(f"  {problem}")
+                    picker.tell("Once more:")
                 else:
                     answered.append((each, answer))
         return result
@@ -508,7 +496,7 @@ def _completed(
         problems += checked.failures
         variable = _unique(_identifier(name), variables)
         variables.add(variable)
-        own_keys = {field: wire_name(f"{variable}_{_python_name(answer, field)}") for field in answer.secrets()}
+        own_keys = {field: _key(variable, _python_name(answer, field)) for field in answer.secrets()}
         problems += [
             f"the configuration has {key} already: give another resource_name, or remove it by `pulumi config rm {key}`"
             for key in own_keys.values()
@@ -570,7 +558,24 @@ def _name_problems(name: str, taken: Collection[str]) -> Iterator[str]:
 
 def _refuse(problems: Sequence[str]) -> None:
     if problems:
-        raise ImportRefused("\n  ".join(["nothing was imported:", *problems]))
+        raise ImportRefused(*problems)
+
+
+def _owned(owner: Managed, stack: Stack) -> str:
+    """Say why what a stack has is not imported."""
+    recorded = owner.recorded
+    if owner.stack != stack:
+        return (
+            f"is managed by {owner.stack.called}, as {recorded.name!r}, and two stacks would both replace and "
+            "deactivate it: look at it by PaymentIntegration.get, or take it out of that stack by `pulumi state "
+            "delete` first."
+        )
+    if recorded.is_adopted:
+        return (
+            f"is in this stack already, adopted as {recorded.name!r}: take adopt_id out of the program, and the next "
+            "`pulumi up` makes it this stack's own."
+        )
+    return f"is in this stack already, as {recorded.name!r}: leave it out."
 
 
 def _named(plan: Plan) -> list[tuple[str, Candidate]]:
@@ -589,6 +594,12 @@ def _identifier(resource_name: str) -> str:
     if name[0].isdigit():
         return f"integration_{name}"
     return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def _key(variable: str, field: str) -> str:
+    """Return what the configuration calls a secret."""
+    head, *tail = f"{variable}_{field}".split("_")
+    return head + "".join(part[:1].upper() + part[1:] for part in tail)
 
 
 def _unique(name: str, taken: Collection[str]) -> str:

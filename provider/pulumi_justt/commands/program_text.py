@@ -32,10 +32,10 @@ class Items:
         return f"{self.opening}{', '.join(f'{before}{item}' for before, item in self.items)}{self.closing}"
 
 
-def call(function: str, *positional: str, is_long: bool = False, **named: str | Items) -> Items:
+def call(function: str, *positional: str, **named: str | Items) -> Items:
     """Return a call of *function*."""
     items = [*(("", item) for item in positional), *((f"{name}=", item) for name, item in named.items())]
-    return Items(f"{function}(", ")", items, is_long)
+    return Items(f"{function}(", ")", items)
 
 
 def quoted(text: str) -> str:
