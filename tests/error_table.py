@@ -81,7 +81,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "A request that failed: what to do": ("", ("errors",)),
     "Warnings and notes": ("Lines beside a command that goes on.", ("told", "client.JusttClient._try")),
     "Defects": ("What should not happen, in the form in which it is shown.", ("provider",)),
-    "The command line": ("", ("cli", "commands", "rendering")),
+    "The command line": ("", ("cli", "commands", "prompts", "rendering")),
     "The simulator": (
         "`pulumi-justt simulator` says what is wrong with its options and ends; in Python it is a ValueError.",
         ("simulator",),
@@ -101,6 +101,8 @@ _ELSEWHERE = {
     "cli._stacks_option": "the help of an option",
     "cli._accounts_option": "likewise",
     "cli._common_options": "likewise",
+    "commands.importing.Plan.program": "the program that it prints",
+    "commands.importing.Plan.command": "a command that it prints",
     "cli._simulator": "the address that it prints, and what is raised below it",
     "errors.shape_of": "stands in a text as <shape>",
     "errors.nearest": "stands in a text as its hint",
@@ -114,7 +116,7 @@ _DOORS = {"tell", "_tell", "debug", "print", "echo", "exit", "warn"}
 _CHANNELS = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging"}
 """Whose methods are doors too."""
 _SINKS = {"provider._tell", "client._debug_line", "rendering.note", "rendering.print_json", "rendering.print_table"}
-_SINKS |= {"cli._Commands.invoke"}
+_SINKS |= {"rendering.print_text", "cli._Commands.invoke", "prompts.Terminal.tell", "prompts.Terminal._picked"}
 """What writes a line that its caller gives; each caller is a door."""
 _COMPOSED = {"RequestError", "Refused", "Unreachable", "Misunderstood", "AmbiguousCreate", "Abandoned"}
 """Errors that are made of what was tried, what came back and what to do, which are texts of their own."""
@@ -281,6 +283,8 @@ class Source:
             self._require(node, all(self._is_traced(each.value) for each in node.exc.keywords))
         elif name in _COMPOSED:
             self._require(node, len(arguments) > 2 and all(map(self._is_traced, arguments[:3])))
+        elif arguments and isinstance(arguments[0], ast.Starred):
+            pass  # each of them is a text of its own
         elif name not in _NEVER_SHOWN:
             self._add(node, name, arguments[1 if name == "PydanticCustomError" else 0] if arguments else None)
 

@@ -170,7 +170,7 @@ HOLDERS |= {
 }
 HARMLESS = {"Check", "Decision", "_Account", "Listing", "_Gate", "RetryPolicy", "Page", "RemoteRecord", "Deactivation"}
 HARMLESS |= {"Reference", "VariableReference", "FileReference", "Shape", "Credentials", "ExchangeLimit", "_Stream"}
-HARMLESS |= {"PaymentIntegration", "RequestError", "Refused"}
+HARMLESS |= {"PaymentIntegration", "RequestError", "Refused", "Terminal"}
 """Classes whose objects hold what anybody may see, or of which there are no objects."""
 
 

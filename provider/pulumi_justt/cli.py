@@ -575,7 +575,7 @@ def _show(outcome: importing.Outcome) -> None:
         for command in outcome.commands:
             rendering.note(f"  {command}")
     rendering.note("Paste this into the program, and `pulumi preview --expect-no-changes` shows that nothing changes:")
-    click.echo(outcome.program, nl=False)
+    rendering.print_text(outcome.program)
 
 
 @main.command("simulator")

@@ -89,9 +89,9 @@ class Terminal:
         if wishes.file is not None:
             return
         self.tell(
-            "The stack will own them: unlike with adopt_id, `pulumi destroy` deactivates them at Justt, and so does a "
-            "change that replaces them."
-            + (" Until protect is taken out of the program, Pulumi refuses both." if wishes.is_protected else "")
+            "The stack will own them: unlike with adopt_id, what destroys or replaces them deactivates them at Justt."
         )
+        if wishes.is_protected:
+            self.tell("They are protected: Pulumi refuses both until protect is taken out of the program.")
         if not self.is_sure:
             click.confirm("Import them?", abort=True, err=True)

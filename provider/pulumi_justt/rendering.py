@@ -14,7 +14,7 @@ import click
 
 from pulumi_justt.errors import JusttError
 
-__all__ = ["MissingLibrary", "clean", "note", "print_json", "print_table"]
+__all__ = ["MissingLibrary", "clean", "note", "print_json", "print_table", "print_text"]
 
 _STYLES = {
     "ok": "green",
@@ -49,6 +49,11 @@ def note(text: str) -> None:
 def print_json(document: Mapping[str, object]) -> None:
     """Print the whole result as one JSON document."""
     click.echo(json.dumps(document, indent=2))
+
+
+def print_text(text: str) -> None:
+    """Print lines of ours, such as a program, as they are."""
+    click.echo(text, nl=False)
 
 
 def print_table(

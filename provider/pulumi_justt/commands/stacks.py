@@ -263,7 +263,6 @@ class Stack(SecretHolder):
         Raises:
             StackError: They could not be encrypted.
         """
-        tried = "encrypting"
         exported = self._json("exporting the state", "stack", "export")
         state = (exported["deployment"].get("secrets_providers") or {}).get("state") or {}
         # What a stack's configuration file says of its secrets provider; of Pulumi Cloud's it says nothing.
@@ -274,11 +273,15 @@ class Stack(SecretHolder):
             scratch = Path(folder) / "Pulumi.scratch.yaml"
             for text in dict.fromkeys(texts):
                 scratch.write_text(json.dumps(provider))
-                self._run(tried, "config", "set", "--secret", "x", "--config-file", str(scratch), given=f"{text}\n")
+                self._run(
+                    "encrypting", "config", "set", "--secret", "x", "--config-file", str(scratch), given=f"{text}\n"
+                )
                 written = yaml.safe_load(scratch.read_text())
                 if any(written.get(name) != provider.get(name) for name in names):
                     # It made itself a new key, and the stack would not understand what that encrypted.
-                    raise StackError(f"{tried} as {self.called} does: its secrets provider is of no known kind.")
+                    raise StackError(
+                        f"encrypting as {self.called} does: its secrets provider is of no known kind. Leave out --out."
+                    )
                 ((_, value),) = written["config"].items()
                 done[text] = value["secure"]
         return done
