@@ -27,7 +27,9 @@ from pulumi_justt import credentials
 from pulumi_justt.answers import Fault
 from pulumi_justt.client import JusttClient, _Answer, _Request
 from pulumi_justt.commands import survey
+from pulumi_justt.commands.asking import Answer, _Entry
 from pulumi_justt.commands.doctor import _Accounts, _Patient
+from pulumi_justt.commands.importing import Candidate, Import, Importer, Plan, Wishes
 from pulumi_justt.commands.inventory import Found, Inventory
 from pulumi_justt.commands.recovery import Case, Diagnosis
 from pulumi_justt.commands.stacks import INTEGRATION_TYPE, Configuration, Stack, State
@@ -128,6 +130,25 @@ def found() -> Found:
     return Found(record, survey.Account(settings(), None), tuple(survey.managed([view()])["simulator", "i"]))
 
 
+def answer() -> Answer:
+    """Make what a user said of an integration."""
+    return Answer("r", {}, "APIKEY_ONLY", {"apiKey": PAYLOAD})
+
+
+def plan() -> Plan:
+    """Make what is imported in one run."""
+    candidate = Candidate(RemoteRecord(integration_id="i", source="stripe", status="PENDING"), None)
+    one = Import(candidate, answer(), "r", "r", {"secretPayload": {"apiKey": PAYLOAD}}, {"apiKey": "rApiKey"})
+    return Plan([one], None, is_protected=True)
+
+
+def importer() -> Importer:
+    """Make what has looked at its stack."""
+    made = Importer(stack(), [], print)
+    vars(made)["_view"] = view()
+    return made
+
+
 def shapes() -> Iterator[tuple[str, Callable[[], object]]]:
     """Yield a way to make each shape with the secret in all of its fields."""
     for secret_type, shape in credentials.SHAPES.items():
@@ -167,10 +188,25 @@ HOLDERS |= {
     "_Accounts": lambda: _Accounts({survey.Account(settings(), None): Listing({}, is_complete=True)}),
     "Case": lambda: Case(state().pending()[0], "", needs_decision=True),
     "Diagnosis": lambda: Diagnosis(view(), frozenset(), (Case(state().pending()[0], "", needs_decision=True),)),
+    "Answer": answer,
+    "_Entry": lambda: _Entry({"fields": {"api_key": PAYLOAD}}),
+    "Wishes": lambda: Wishes(answers=PAYLOAD),
+    "Plan": plan,
+    "Import": lambda: plan().imports[0],
+    "Importer": importer,
 }
 HARMLESS = {"Check", "Decision", "_Account", "Listing", "_Gate", "RetryPolicy", "Page", "RemoteRecord", "Deactivation"}
 HARMLESS |= {"Reference", "VariableReference", "FileReference", "Shape", "Credentials", "ExchangeLimit", "_Stream"}
-HARMLESS |= {"PaymentIntegration", "RequestError", "Refused", "Terminal"}
+HARMLESS |= {
+    "PaymentIntegration",
+    "RequestError",
+    "Refused",
+    "Terminal",
+    "ImportRefused",
+    "Candidate",
+    "Outcome",
+    "Items",
+}
 """Classes whose objects hold what anybody may see, or of which there are no objects."""
 
 

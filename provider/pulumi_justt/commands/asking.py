@@ -40,6 +40,8 @@ _KEYS = (
     "reference_account_id",
 )
 
+NO_ACCOUNT = "must be visible ASCII without spaces, as it is sent as a header"
+
 
 class ImportRefused(JusttError):
     """What was asked for cannot be imported, and nothing was changed.
@@ -96,6 +98,11 @@ class Answer(SecretHolder):
         return {
             name: value for name, value in self.fields.items() if isinstance(value, str) and name not in open_fields
         }
+
+
+def is_account(text: str) -> bool:
+    """Tell whether *text* can be an account."""
+    return all("!" <= character <= "~" for character in text)
 
 
 def ask(source: str, suggested_name: str, asker: Asker, *, is_by_reference: bool) -> Answer:
@@ -167,6 +174,8 @@ class _Entry(SecretHolder):
         secret_type, shape = self._shape()
         fields, variables = self._fields(shape) if secret_type else ({}, {})
         account = self._text("reference_account_id") or None
+        if account is not None and not is_account(account):
+            self.problems.append(f"reference_account_id: {NO_ACCOUNT}")
         return Answer(self._text("resource_name"), properties, secret_type, fields, variables, account)
 
     def _text(self, name: str) -> str:

@@ -75,8 +75,8 @@ class Picker(Asker, Protocol):
         """Show what is going to happen, and come back only if that is meant."""
 
 
-@dataclass(frozen=True)
-class Wishes:
+@dataclass(frozen=True, repr=False)
+class Wishes(SecretHolder):
     """What the user asks for.
 
     Args:
@@ -357,6 +357,8 @@ class Importer:
         """
         if wishes.file is not None and wishes.file.exists():
             raise ImportRefused(f"{wishes.file} exists, and nothing is overwritten. Name another file.")
+        if wishes.account and not asking.is_account(wishes.account):
+            raise ImportRefused(f"--account: {asking.NO_ACCOUNT}")
         answers = {} if wishes.answers is None else asking.read_answers(wishes.answers)
         chosen = self._verified(self._chosen(wishes, answers, picker))
         if not chosen:

@@ -347,7 +347,10 @@ class Stack(SecretHolder):
         except subprocess.TimeoutExpired:
             raise StackError(f"{tried}: `{' '.join(line)}` did not end within {_SECONDS} s. Run it by hand.") from None
         if done.returncode != 0:
-            words = " ".join(done.stderr.split()).removeprefix("error: ") or f"exit code {done.returncode}"
+            words = (
+                " ".join((done.stderr.strip() or _errors_in(done.stdout)).split()).removeprefix("error: ")
+                or f"exit code {done.returncode}"
+            )
             cure = next((cure for part, cure in _CURES.items() if part in words), "Run it by hand.")
             raise StackError(f"{tried}: `{' '.join(line)}` said: {words.removesuffix('.')}. {cure}")
         return done.stdout
@@ -356,6 +359,12 @@ class Stack(SecretHolder):
 def _plaintext(value: object) -> object:
     """Return what `--show-secrets` shows as *value*, an envelope around JSON or a plain text."""
     return json.loads(value["plaintext"]) if isinstance(value, Mapping) and "plaintext" in value else value
+
+
+def _errors_in(printed: str) -> str:
+    """Return what an update says of its errors, which it prints beside its progress."""
+    lines = [line.strip() for line in printed.partition("Diagnostics:")[2].splitlines()]
+    return " ".join(dict.fromkeys(line.removeprefix("error: ") for line in lines if line.startswith("error: ")))
 
 
 def chosen(names: Sequence[str], folder: Path) -> list[Stack]:
