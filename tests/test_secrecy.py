@@ -197,16 +197,8 @@ HOLDERS |= {
 }
 HARMLESS = {"Check", "Decision", "_Account", "Listing", "_Gate", "RetryPolicy", "Page", "RemoteRecord", "Deactivation"}
 HARMLESS |= {"Reference", "VariableReference", "FileReference", "Shape", "Credentials", "ExchangeLimit", "_Stream"}
-HARMLESS |= {
-    "PaymentIntegration",
-    "RequestError",
-    "Refused",
-    "Terminal",
-    "ImportRefused",
-    "Candidate",
-    "Outcome",
-    "Items",
-}
+HARMLESS |= {"PaymentIntegration", "RequestError", "Refused", "Terminal"}
+HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome"}
 """Classes whose objects hold what anybody may see, or of which there are no objects."""
 
 
