@@ -6,7 +6,7 @@ import ast
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from fake_pulumi import FakePulumi, integration
 from pulumi_justt import listing
 from pulumi_justt.commands.asking import ImportRefused
 from pulumi_justt.commands.importing import Candidate, picked
+from pulumi_justt.commands.stacks import Stack, StackError
 from pulumi_justt.credentials import SHAPES
 from pulumi_justt.models import RemoteRecord
 from pulumi_justt.simulator import Fault, SimulatorServer
@@ -427,6 +428,68 @@ def test_a_file_that_exists(project: FakePulumi, theirs: Theirs, tmp_path: Path)
     assert result.exit_code == 3
     assert "there exists, and nothing is overwritten" in result.stderr
     assert (tmp_path / "there").read_text() == "mine"
+
+
+def test_a_file_that_cannot_be_written(
+    project: FakePulumi, theirs: Theirs, answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that is missing is said at once; what shows only at the end is said then, and nothing was changed."""
+    arguments = ["import", "--answers", answers({theirs(): STRIPE})]
+    result = project.run(*arguments, "--out", str(tmp_path / "no" / "file"))
+    assert result.exit_code == 3
+    assert f"there is no folder {tmp_path / 'no'}" in result.stderr
+
+    def sealed(_: Stack, texts: Iterable[str]) -> dict[str, str]:
+        (tmp_path / "late").mkdir()
+        return dict.fromkeys(texts, "sealed")
+
+    monkeypatch.setattr(Stack, "encrypted", sealed)
+    result = project.run(*arguments, "--out", str(tmp_path / "late"))
+    assert result.exit_code == 3
+    assert f"writing {tmp_path / 'late'}: File exists. Name another file." in result.stderr
+    assert changing(project) == []
+
+
+# The CLI
+
+OTHER_KEY = """#!/bin/sh
+case "$1" in
+    stack) echo '{"deployment": {"secrets_providers": {"type": "new", "state": {"secret": "x"}}}}';;
+    config) echo '{"encryptionsalt": "made up", "config": {"shop:x": {"secure": "v1:x"}}}' > "$6";;
+    import) cat; exit 1;;
+esac
+"""
+
+
+@pytest.fixture
+def another(tmp_path: Path) -> Stack:
+    """Give a stack of a CLI that does things in another way."""
+    (tmp_path / "pulumi").write_text(OTHER_KEY)
+    (tmp_path / "pulumi").chmod(0o755)
+    return Stack("dev", tmp_path, command=str(tmp_path / "pulumi"))
+
+
+def test_a_secrets_provider_of_another_kind(another: Stack) -> None:
+    """What was encrypted by a key that is not the stack's is not handed out."""
+    with pytest.raises(StackError, match="encrypting as dev does: its secrets provider is of no known kind"):
+        another.encrypted(["canary"])
+
+
+def test_what_an_update_says_of_its_errors(another: Stack) -> None:
+    """The CLI prints them beside its progress on stdout: each is shown once, and the progress is not."""
+    printed = (
+        " =  t a **importing failed** error: it exists\n"
+        "Diagnostics:\n"
+        "  pulumi:pulumi:Stack (shop-dev):\n"
+        "    error: update failed\n"
+        "  t (a):\n"
+        "    error: it exists\n"
+        "    warning: no matter\n"
+        "    error: it exists\n"
+    )
+    with pytest.raises(StackError) as raised:
+        another.import_resources(printed, is_protected=True)
+    assert "said: update failed it exists. " in f"{raised.value} "
 
 
 # Asked for

@@ -357,6 +357,8 @@ class Importer:
         """
         if wishes.file is not None and wishes.file.exists():
             raise ImportRefused(f"{wishes.file} exists, and nothing is overwritten. Name another file.")
+        if wishes.file is not None and not wishes.file.parent.is_dir():
+            raise ImportRefused(f"there is no folder {wishes.file.parent}. Make it, or name another file.")
         if wishes.account and not asking.is_account(wishes.account):
             raise ImportRefused(f"--account: {asking.NO_ACCOUNT}")
         answers = {} if wishes.answers is None else asking.read_answers(wishes.answers)
