@@ -33,6 +33,7 @@ STRIPE: dict[str, Any] = {
     "credentials": "ApiKeyOnly",
     "fields": {"api_key": {"fromEnv": "STRIPE_KEY"}},
 }
+SETTING = "printf '%s\\n' \"$STRIPE_KEY\" | pulumi config set --secret stripeEuApiKey"
 BY_VALUE = {**STRIPE, "fields": {"api_key": {"variable": "STRIPE_KEY"}}}
 
 
@@ -147,6 +148,17 @@ def test_what_may_not_be_imported(project: FakePulumi, theirs: Theirs) -> None:
     ]
     assert last.startswith("  verifying unknown: Justt answered 404")
     assert changing(project) == []
+
+
+def test_ids_and_answers_are_judged_together(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """One run names the ids that cannot be imported and what is wrong with the others' answers."""
+    gone, there = theirs(status="INACTIVE"), theirs()
+    content = {gone: STRIPE, there: {**STRIPE, "external_identifier": ""}}
+    result = project.run("import", "--answers", answers(content))
+    assert result.stderr.splitlines()[1:] == [
+        f"  {gone} is INACTIVE, which is final: leave it out.",
+        f"  {there}: external_identifier: must not be empty",
+    ]
 
 
 def test_nothing_to_import(project: FakePulumi) -> None:
@@ -380,7 +392,7 @@ def test_a_configuration_that_is_left_alone(
 
     result = project.run(*arguments, "--no-config", environ={"STRIPE_KEY": canary("value")})
     assert result.exit_code == 0
-    assert 'Run:\n  pulumi config set --secret stripeEuApiKey "$STRIPE_KEY"\n' in result.stderr
+    assert f"Run:\n  {SETTING}\n" in result.stderr
     assert len(changing(project)) == 1
 
 
@@ -392,8 +404,8 @@ def test_a_configuration_that_refuses(project: FakePulumi, theirs: Theirs, answe
     )
     assert result.exit_code == 3
     assert "stripe_eu = justt.PaymentIntegration(" in result.stdout
-    assert 'Run:\n  pulumi config set --secret stripeEuApiKey "$STRIPE_KEY"\n' in result.stderr
-    assert "error: all is imported, but not all is in the configuration: setting stripeEuApiKey" in result.stderr
+    assert f"Run:\n  {SETTING}\n" in result.stderr
+    assert "error: not all is in the configuration: setting stripeEuApiKey" in result.stderr
     assert "disk full" in result.stderr
 
 
@@ -407,6 +419,28 @@ def test_an_engine_that_refuses(project: FakePulumi, theirs: Theirs, answers: An
     assert "importing of the selected stack" in result.stderr
     assert "the stack is currently locked" in result.stderr
     assert len(changing(project)) == 1
+
+
+def test_an_engine_that_imports_a_part(
+    project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What arrived is said with its program, as the next update would delete what no program has."""
+    one, two = theirs(), theirs()
+
+    def fail(_: Stack, document: str, *, is_protected: bool) -> None:
+        assert is_protected
+        assert [each["id"] for each in json.loads(document)["resources"]] == [one, two]
+        project.state([integration("two", two)])
+        raise StackError("importing: it said no.")
+
+    monkeypatch.setattr(Stack, "import_resources", fail)
+    file = answers({one: BY_VALUE, two: {**BY_VALUE, "resource_name": "two"}})
+    result = project.run("import", "--answers", file, "--yes", environ={"STRIPE_KEY": canary("value")})
+    assert result.exit_code == 3
+    assert "two = justt.PaymentIntegration(" in result.stdout
+    assert "stripe_eu" not in result.stdout
+    assert "Set in the configuration, encrypted: twoApiKey." in result.stderr
+    assert "error: not all is imported: importing: it said no. Import the others by another run." in result.stderr
 
 
 def test_consent(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:

@@ -218,7 +218,7 @@ def test_a_file_to_import_later(stack: Stack, simulator: SimulatorServer) -> Non
     assert stack.resources() == {}
     assert outcome["commands"] == [
         f"pulumi import --generate-code=false --protect=true --file {file} --stack dev",
-        'pulumi config set --secret stripeEuApiKey "$SECRET_stripeKey" --stack dev',
+        "printf '%s\\n' \"$SECRET_stripeKey\" | pulumi config set --secret stripeEuApiKey --stack dev",
     ]
     stack.secrets.append(stack.environ["SECRET_stripeKey"])
     done = subprocess.run(

@@ -574,7 +574,10 @@ def _show(outcome: importing.Outcome) -> None:
         rendering.note("Run:")
         for command in outcome.commands:
             rendering.note(f"  {command}")
-    rendering.note("Paste this into the program, and `pulumi preview --expect-no-changes` shows that nothing changes:")
+    rendering.note(
+        "Paste this before the next `pulumi up`, which deletes what the program does not have; then `pulumi preview "
+        "--expect-no-changes` shows that nothing changes:"
+    )
     rendering.print_text(outcome.program)
 
 

@@ -12,6 +12,7 @@ import json
 import keyword
 import os
 import re
+import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -154,7 +155,9 @@ class Plan(SecretHolder):
             for name, variable in each.answer.variables.items()
             if name in each.keys
         }
-        return f"pulumi config set --secret {key}" + (f' "${variables[key]}"' if key in variables else "")
+        # Not as an argument, which other users of the machine may see; the CLI takes the last line break off.
+        given = f"printf '%s\\n' \"${variables[key]}\" | " if key in variables else ""
+        return f"{given}pulumi config set --secret {key}"
 
     def secrets(self) -> Iterator[str]:
         """Yield what is secret in the document, as it stands there."""
@@ -314,6 +317,10 @@ class Importer:
         """The configuration of the stack."""
         return self._view.settings
 
+    @property
+    def _stack_option(self) -> str:
+        return f" --stack {shlex.quote(self.stack.name)}" if self.stack.name else ""
+
     @functools.cached_property
     def _owners(self) -> dict[str, Managed]:
         """Who has each integration; the stack itself comes first."""
@@ -362,10 +369,10 @@ class Importer:
         if wishes.account and not asking.is_account(wishes.account):
             raise ImportRefused(f"--account: {asking.NO_ACCOUNT}")
         answers = {} if wishes.answers is None else asking.read_answers(wishes.answers)
-        chosen = self._verified(self._chosen(wishes, answers, picker))
+        chosen = self._chosen(wishes, answers, picker)
         if not chosen:
             return None
-        plan = self._planned(chosen, answers, wishes, picker)
+        plan = self._planned(*self._verified(chosen), answers, wishes, picker)
         picker.agree(plan, wishes)
         return self._written(plan, wishes.file) if wishes.file else self._imported(plan, wishes)
 
@@ -381,12 +388,8 @@ class Importer:
             ids = [each.id for each in (candidates if wishes.is_all else picker.pick(candidates))]
         return {each: (answers[each].account if each in answers else None) or account for each in ids}
 
-    def _verified(self, chosen: Mapping[str, str | None]) -> list[Candidate]:
-        """Read each by itself.
-
-        Raises:
-            ImportRefused: One does not exist, was deactivated, or belongs to a stack.
-        """
+    def _verified(self, chosen: Mapping[str, str | None]) -> tuple[list[Candidate], list[str]]:
+        """Read each by itself, and return those that exist, with what is in the way of the others."""
         problems: list[str] = []
         found: list[Candidate] = []
         for integration_id, account in chosen.items():
@@ -404,24 +407,32 @@ class Importer:
                 continue
             if record.is_inactive:
                 problems.append(f"{integration_id} is INACTIVE, which is final: leave it out.")
-            found.append(Candidate(record, account))
-        _refuse(problems)
-        return found
+            else:
+                found.append(Candidate(record, account))
+        return found, problems
 
     def _planned(
-        self, chosen: Sequence[Candidate], answers: Mapping[str, Answer], wishes: Wishes, picker: Picker
+        self,
+        chosen: Sequence[Candidate],
+        problems: Sequence[str],
+        answers: Mapping[str, Answer],
+        wishes: Wishes,
+        picker: Picker,
     ) -> Plan:
         """Complete the answers, asking for what is not in the file, and verify all by the provider's own check.
 
+        The engine only warns of what fails that check, and imports it all the same.
+
         Raises:
-            ImportRefused: An answer of the file cannot be used.
+            ImportRefused: There are *problems* already, or an answer of the file cannot be used.
         """
         taken = {each.name for each in self._view.state.integrations()}
         configured = self.stack.configured() if wishes.sets_configuration else set()
 
         def plan(answered: Sequence[tuple[Candidate, Answer]]) -> Plan:
             made = list(_completed(self.settings, answered, taken, configured))
-            _refuse([problem for _, problems in made for problem in problems])
+            if told := [*problems, *(problem for _, its in made for problem in its)]:
+                raise ImportRefused(*told)
             return Plan([each for each, _ in made], self.settings.reference_account_id, wishes.is_protected)
 
         answered = [(each, answers[each.id]) for each in chosen if each.id in answers]
@@ -443,17 +454,25 @@ class Importer:
         return result
 
     def _imported(self, plan: Plan, wishes: Wishes) -> Outcome:
-        self.stack.import_resources(plan.document(), is_protected=wishes.is_protected)
-        done: list[str] = []
         failure = None
+        try:
+            self.stack.import_resources(plan.document(), is_protected=wishes.is_protected)
+        except StackError as error:
+            # What arrived all the same is deleted by the next `up` of a program without it.
+            there = {each.integration_id for each in self.stack.state().integrations()}
+            plan = replace(plan, imports=[each for each in plan.imports if each.candidate.id in there])
+            if not plan.imports:
+                raise
+            failure = f"not all is imported: {error} Import the others by another run."
+        done: list[str] = []
         keys = [key for key, _ in plan.values()]
         try:
             for key, value in plan.values() if wishes.sets_configuration else ():
                 self.stack.set_secret(key, value)
                 done.append(key)
         except StackError as error:
-            failure = f"all is imported, but not all is in the configuration: {error} Run the commands that are left."
-        left = [plan.command(key) for key in keys if key not in done]
+            failure = f"not all is in the configuration: {error} Run the commands that are left."
+        left = [f"{plan.command(key)}{self._stack_option}" for key in keys if key not in done]
         return Outcome(_named(plan), plan.program(), done, left, failure=failure)
 
     def _written(self, plan: Plan, file: Path) -> Outcome:
@@ -468,10 +487,10 @@ class Importer:
                 opened.write(content + "\n")
         except OSError as error:
             raise ImportRefused(f"writing {file}: {error.strerror}. Name another file.") from None
-        stack = f" --stack {self.stack.name}" if self.stack.name else ""
+        options = f"--generate-code=false --protect={str(plan.is_protected).lower()} --file {shlex.quote(str(file))}"
         commands = [
-            f"pulumi import --generate-code=false --protect={str(plan.is_protected).lower()} --file {file}{stack}",
-            *(plan.command(key) + stack for key, _ in plan.values()),
+            f"pulumi import {options}{self._stack_option}",
+            *(f"{plan.command(key)}{self._stack_option}" for key, _ in plan.values()),
         ]
         return Outcome(_named(plan), plan.program(), commands=commands, file=file)
 
@@ -558,11 +577,6 @@ def _name_problems(name: str, taken: Collection[str]) -> Iterator[str]:
         yield "resource_name: must begin with a letter or digit, and have only those and . _ -"
     elif name in taken:
         yield f"resource_name: there is another {name!r}"
-
-
-def _refuse(problems: Sequence[str]) -> None:
-    if problems:
-        raise ImportRefused(*problems)
 
 
 def _owned(owner: Managed, stack: Stack) -> str:
