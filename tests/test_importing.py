@@ -97,7 +97,8 @@ def test_what_may_be_imported(project: FakePulumi, theirs: Theirs) -> None:
     mine, other, seen, failed = theirs(), theirs(), theirs(), theirs("adyen", status="FAILED")
     theirs(status="INACTIVE")
     project.state([integration("mine", mine), {**integration("seen", seen), "external": True}], stack="dev")
-    project.state([integration("other", other)], stack="prod")
+    elsewhere = integration("same-id", seen, environment="sandbox")
+    project.state([integration("other", other), elsewhere], stack="prod")
 
     result = project.run("import", "-s", "dev", "--other-stack", "prod", "--json")
 
@@ -339,6 +340,23 @@ def test_what_the_vendor_added(project: FakePulumi, theirs: Theirs, answers: Ans
         "    ),\n"
         "    allow_unlisted=True,\n"
     ) in result.stdout
+
+
+def test_a_source_that_the_vendor_added(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """A source outside of the list is said to be meant, whatever the credentials are."""
+    result = project.run("import", "--answers", answers({theirs("shopify"): STRIPE}), "--yes")
+    assert result.exit_code == 0, result.stderr
+    assert '    source="shopify",\n' in result.stdout
+    assert "    allow_unlisted=True,\n" in result.stdout
+
+
+def test_two_that_would_share_a_key(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """Names that lead to one key of the configuration are refused."""
+    unlisted = {"credentials": "Unlisted", "secret_type": "OAUTH", "fields": {"key": {"variable": "STRIPE_KEY"}}}
+    one, two = theirs(), theirs()
+    content = {one: {**BY_VALUE, "resource_name": "shop"}, two: {**STRIPE, **unlisted, "resource_name": "shop-api"}}
+    result = project.run("import", "--answers", answers(content), environ={"STRIPE_KEY": canary("value")})
+    assert result.stderr.splitlines()[1].startswith(f"  {two}: the configuration has shopApiKey already")
 
 
 @pytest.mark.parametrize(

@@ -56,3 +56,12 @@ def test_what_is_long_has_a_line_for_each() -> None:
 
     assert list(rendered(expression, "x = ")) == ["x = f(", '    "a",', "    b=g(),", ")"]
     assert str(expression) == 'f("a", b=g())'
+
+
+def test_the_longest_line() -> None:
+    """A call of exactly as many characters as a line may have stays on it."""
+    fits = call("f", quoted("n" * 79))
+    longer = call("f", quoted("n" * 80))
+
+    assert [len(line) for line in rendered(fits, "x = ")] == [88]
+    assert len(list(rendered(longer, "x = "))) == 3

@@ -515,7 +515,7 @@ def _completed(
         name = answer.resource_name or candidate.suggested_name
         problems = [*_name_problems(name, names)]
         names.add(name)
-        checked = core.check({}, _properties(candidate, answer, settings))
+        checked = core.check({}, _properties(candidate, answer))
         problems += checked.failures
         variable = _unique(_identifier(name), variables)
         variables.add(variable)
@@ -532,7 +532,7 @@ def _completed(
         )
 
 
-def _properties(candidate: Candidate, answer: Answer, settings: Settings) -> dict[str, Any]:
+def _properties(candidate: Candidate, answer: Answer) -> dict[str, Any]:
     """Return what the program hands over."""
     source = candidate.record.source
     properties = {
@@ -543,7 +543,7 @@ def _properties(candidate: Candidate, answer: Answer, settings: Settings) -> dic
             name: value.wire() if isinstance(value, Reference) else value for name, value in answer.fields.items()
         },
     }
-    if candidate.account != settings.reference_account_id:
+    if candidate.account is not None:
         properties["referenceAccountId"] = candidate.account
     if source not in SOURCES or answer.secret_type not in SHAPES:
         properties["allowUnlisted"] = True
