@@ -50,7 +50,7 @@ lock: $(VENV)/.dev ## resolve the dependencies anew; needs uv on PATH
 	uv pip compile $(LOCK) --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 LOCK := --universal --python-version 3.10 --generate-hashes --no-header --no-emit-index-url \
-	--extra simulator --group build --quiet --upgrade
+	--extra cli --extra simulator --group build --quiet --upgrade
 
 clean: ## remove what the targets made, the engine and the stack's state included
 	-$(RUN) provider/engine/project.py stop

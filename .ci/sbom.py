@@ -4,7 +4,7 @@ It lists the wheel with its hash, and what requirements.lock pins with the hash 
 
     scope       what is pinned because
     required    the package needs it, or what it needs does
-    optional    one of its extras does: the simulator
+    optional    one of its extras does: the command line, the simulator
     excluded    it builds the wheel; nobody who installs the package gets it
 """
 

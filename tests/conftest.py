@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import engine
+from fake_pulumi import FakePulumi
 from harness import Stack
+from pulumi_justt import client
 from pulumi_justt.simulator import SimulatorServer
+from pulumi_justt.simulator.rules import NewIntegration
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -51,6 +54,30 @@ def stack(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Itera
     yield made
     made.end_processes()
     made.assert_no_leak(repr(simulator.requests).encode())
+
+
+@pytest.fixture
+def project(tmp_path: Path, simulator: SimulatorServer) -> Iterator[FakePulumi]:
+    """Give a project whose `pulumi` is made up, and whose configuration points at the simulator."""
+    made = FakePulumi(tmp_path)
+    made.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": "a-key-of-the-simulator"})
+    yield made
+    while client._clients:
+        client._clients.popitem()[1].close()
+
+
+@pytest.fixture
+def theirs(simulator: SimulatorServer) -> Callable[..., str]:
+    """Give what makes an integration that exists already, and returns its id."""
+
+    def add(source: str = "stripe", account: str | None = None, status: str | None = None) -> str:
+        new = NewIntegration("by hand", "By hand", source, "APIKEY_ONLY", "", ("apiKey",), None)
+        made = simulator.records.add_integration(new, account)
+        if status:
+            simulator.records.tell_status(made, status)
+        return made
+
+    return add
 
 
 def canary(name: str) -> str:

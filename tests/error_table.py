@@ -84,7 +84,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "A request that failed: what to do": ("", ("errors",)),
     "Warnings and notes": ("Lines beside a command that goes on.", ("told", "client.JusttClient._try")),
     "Defects": ("What should not happen, in the form in which it is shown.", ("provider",)),
-    "The command line": ("", ("cli", "commands")),
+    "The command line": ("", ("cli", "commands", "prompts", "rendering")),
     "The simulator": (
         "`pulumi-justt simulator` says what is wrong with its options and ends; in Python it is a ValueError.",
         ("simulator",),
@@ -101,6 +101,11 @@ Every error, warning and note of pulumi-justt, to be searched for what the termi
 _ELSEWHERE = {
     "simulator.journal": "the simulator's log, a line for each request",
     "simulator.rules": "answers of the simulator, which stand for the vendor's own words",
+    "cli._stacks_option": "the help of an option",
+    "cli._accounts_option": "likewise",
+    "cli._common_options": "likewise",
+    "commands.importing.Plan.program": "the program that it prints",
+    "commands.importing.Plan.command": "a command that it prints",
     "cli._simulator": "the address that it prints, and what is raised below it",
     "commands.meaning": "a part of the comment that `pulumi-justt summary` prints",
     "commands.summary": "that comment",
@@ -117,7 +122,9 @@ _NEVER_SHOWN = {
 _DOORS = {"tell", "_tell", "debug", "print", "echo", "exit", "warn"}
 _CHANNELS = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging"}
 """Whose methods are doors too."""
-_SINKS = {"provider._tell", "client._debug_line", "cli._summary"}
+_SINKS = {"provider._tell", "client._debug_line", "rendering.note", "rendering.print_json", "rendering.print_table"}
+_SINKS |= {"rendering.print_text", "cli._Commands.invoke", "prompts.Terminal.tell", "prompts.Terminal._picked"}
+_SINKS |= {"cli._summary"}
 """What writes a line that its caller gives, each of whom is a door, or what a command is asked for."""
 _COMPOSED = {"RequestError", "Refused", "Unreachable", "Misunderstood", "AmbiguousCreate", "Abandoned", "NotReady"}
 """Errors that are made of what was tried, what came back and what to do, which are texts of their own."""
@@ -201,7 +208,7 @@ _NAMES = {
     "_SECONDS": "number",
     "self.command": "pulumi",
     "' '.join(line)": "the command",
-    "words": "its words",
+    "words.removesuffix('.')": "its words",
     "tries": "number",
     "limit": "number",
     "wait": "number",
@@ -284,6 +291,8 @@ class Source:
             self._require(node, all(self._is_traced(each.value) for each in node.exc.keywords))
         elif name in _COMPOSED:
             self._require(node, len(arguments) > 2 and all(map(self._is_traced, arguments[:3])))
+        elif arguments and isinstance(arguments[0], ast.Starred):
+            pass  # each of them is a text of its own
         elif name not in _NEVER_SHOWN:
             self._add(node, name, arguments[1 if name == "PydanticCustomError" else 0] if arguments else None)
 
@@ -516,7 +525,7 @@ class Source:
         for each in above:
             if isinstance(each, ast.Dict):
                 keys = [key for key, value in zip(each.keys, each.values, strict=True) if value in (node, *above)]
-                if isinstance(keys[0], ast.Constant) and isinstance(keys[0].value, int):
+                if keys and isinstance(keys[0], ast.Constant) and isinstance(keys[0].value, int):
                     return [f"The answer is {keys[0].value}."]
             if isinstance(each, ast.If) and isinstance(each.test, ast.Name):
                 said = _entries(self._function(node), "Args", each.test.id)

@@ -185,6 +185,20 @@ class Stack:
         assert result.code == 0, result.text
         return result
 
+    def justt(self, *arguments: str, answers: str = "", **variables: str) -> Result:
+        """Run `pulumi-justt` in the project's folder, with *answers* to what it asks."""
+        done = subprocess.run(
+            [sys.executable, "-m", "pulumi_justt.cli", *arguments],
+            cwd=self.folder / "project",
+            env=self._variables(variables),
+            input=answers.encode(),
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        self._printed += [done.stdout, done.stderr]
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start the CLI without waiting; hand its output to `keep` when it has ended."""
         return subprocess.Popen(

@@ -36,6 +36,8 @@ SIMULATOR = SOURCE / "simulator"
 # From left to right; an arrow may only point right. Modules of one layer don't know each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__", "cli"),
+    ("prompts",),
+    ("rendering",),
     ("commands",),
     ("resources",),
     ("provider", "property_paths"),

@@ -62,11 +62,11 @@ def test_simulator_lets_things_go_wrong() -> None:
     ],
 )
 def test_simulator_refuses(arguments: list[str], expected: str) -> None:
-    """Options that cannot be used end in one line and exit code 1."""
+    """Options that cannot be used end in one line and exit code 3."""
     result = CliRunner().invoke(main, ["simulator", *arguments])
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert expected in result.output
-    assert result.output.startswith("Error: ")
+    assert result.output.startswith("error: ")
     assert result.output.count("\n") == 1
 
 
@@ -75,9 +75,17 @@ def test_version() -> None:
     assert CliRunner().invoke(main, ["--version"]).output.startswith("pulumi-justt, version ")
 
 
-def test_without_the_extra() -> None:
-    """Without the simulator's libraries, the command says how to install them."""
-    program = "import sys; sys.modules['aiohttp'] = None; import pulumi_justt.cli"
+@pytest.mark.parametrize(
+    ("missing", "arguments", "code", "expected"),
+    [
+        ("click", ["--version"], 1, "pulumi-justt: click is missing: run `pip install 'pulumi-justt[cli]'`\n"),
+        ("aiohttp", ["simulator"], 3, "error: aiohttp is missing: run `pip install 'pulumi-justt[simulator]'`\n"),
+        ("rich", ["--version"], 0, ""),
+        ("aiohttp", ["--version"], 0, ""),
+    ],
+)
+def test_without_an_extra(missing: str, arguments: list[str], code: int, expected: str) -> None:
+    """Each command says how to install what it needs, and needs nothing else."""
+    program = f"import sys; sys.modules[{missing!r}] = None; from pulumi_justt.cli import main; main({arguments!r})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr == "pulumi-justt: aiohttp is missing: run `pip install 'pulumi-justt[simulator]'`\n"
+    assert (done.returncode, done.stderr) == (code, expected)

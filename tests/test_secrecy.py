@@ -26,11 +26,19 @@ import pulumi_justt
 from pulumi_justt import credentials
 from pulumi_justt.answers import Fault
 from pulumi_justt.client import JusttClient, _Answer, _Request
+from pulumi_justt.commands import survey
+from pulumi_justt.commands.asking import Answer, _Entry
+from pulumi_justt.commands.doctor import _Accounts, _Patient
+from pulumi_justt.commands.importing import Candidate, Import, Importer, Plan, Wishes
+from pulumi_justt.commands.inventory import Found, Inventory
+from pulumi_justt.commands.recovery import Case, Diagnosis
+from pulumi_justt.commands.stacks import INTEGRATION_TYPE, Configuration, Stack, State
 from pulumi_justt.creation import _Doubt
 from pulumi_justt.errors import AmbiguousCreate
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.limiter import RateLimiter
-from pulumi_justt.models import Inputs
+from pulumi_justt.listing import Listing
+from pulumi_justt.models import Inputs, RemoteRecord
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.readiness import Readiness
 from pulumi_justt.recorded import Checked, Known
@@ -105,6 +113,54 @@ def provider(kind: Callable[[], _Provider]) -> _Provider:
     return made
 
 
+def stack() -> Stack:
+    """Make a stack whose variables hold the key."""
+    return Stack("dev", environ={"JUSTT_API_KEY": KEY})
+
+
+def state() -> State:
+    """Make a state with its secrets in clear."""
+    resource = {
+        "urn": "urn:pulumi:dev::shop::t::n",
+        "type": INTEGRATION_TYPE,
+        "id": "i",
+        "inputs": {"secretPayload": {"apiKey": PAYLOAD}},
+        "outputs": {"secretPayload": {"apiKey": PAYLOAD}},
+    }
+    pending = {"type": "creating", "resource": resource}
+    return State({"deployment": {"resources": [resource], "pending_operations": [pending]}})
+
+
+def view() -> survey.View:
+    """Make a stack with its settings and its state."""
+    return survey.View(stack(), settings(), state())
+
+
+def found() -> Found:
+    """Make an integration that is managed."""
+    record = RemoteRecord(integration_id="i", source="stripe", status="PENDING")
+    return Found(record, survey.Account(settings(), None), tuple(survey.managed([view()])["simulator", "i"]))
+
+
+def answer() -> Answer:
+    """Make what a user said of an integration."""
+    return Answer("r", {}, "APIKEY_ONLY", {"apiKey": PAYLOAD})
+
+
+def plan() -> Plan:
+    """Make what is imported in one run."""
+    candidate = Candidate(RemoteRecord(integration_id="i", source="stripe", status="PENDING"), None)
+    one = Import(candidate, answer(), "r", "r", {"secretPayload": {"apiKey": PAYLOAD}}, {"apiKey": "rApiKey"})
+    return Plan([one], None, is_protected=True)
+
+
+def importer() -> Importer:
+    """Make what has looked at its stack."""
+    made = Importer(stack(), [], print)
+    vars(made)["_view"] = view()
+    return made
+
+
 def shapes() -> Iterator[tuple[str, Callable[[], object]]]:
     """Yield a way to make each shape with the secret in all of its fields."""
     for secret_type, shape in credentials.SHAPES.items():
@@ -132,9 +188,33 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "_Request": lambda: _Request("x", "POST", "/", None, {"apiKey": PAYLOAD}, Hidden((KEY, PAYLOAD))),
     "_Doubt": lambda: _Doubt(inputs(), AmbiguousCreate("x", "y", "z"), 0.0),
 }
-HARMLESS = {"_Account", "Listing", "_Gate", "Decision", "RetryPolicy", "Page", "RemoteRecord", "Deactivation"}
+HOLDERS |= {
+    "Configuration": lambda: Configuration({"apiKey": KEY}, has_plain_key=True),
+    "Stack": stack,
+    "State": state,
+    "Recorded": lambda: next(state().integrations()),
+    "Pending": lambda: state().pending()[0],
+    "View": view,
+    "Account": lambda: survey.Account(settings(), None),
+    "Managed": lambda: survey.managed([view()])["simulator", "i"][0],
+    "Found": found,
+    "Inventory": lambda: Inventory((found(),), ()),
+    "_Patient": lambda: _Patient(stack(), Configuration({"apiKey": KEY}, has_plain_key=True), settings(), state()),
+    "_Accounts": lambda: _Accounts({survey.Account(settings(), None): Listing({}, is_complete=True)}),
+    "Case": lambda: Case(state().pending()[0], "", needs_decision=True),
+    "Diagnosis": lambda: Diagnosis(view(), frozenset(), (Case(state().pending()[0], "", needs_decision=True),)),
+    "Answer": answer,
+    "_Entry": lambda: _Entry({"fields": {"api_key": PAYLOAD}}),
+    "Wishes": lambda: Wishes(answers=PAYLOAD),
+    "Plan": plan,
+    "Import": lambda: plan().imports[0],
+    "Importer": importer,
+}
+HARMLESS = {"Check", "Decision", "_Account", "Listing", "_Gate", "RetryPolicy", "Page", "RemoteRecord", "Deactivation"}
 HARMLESS |= {"Reference", "VariableReference", "FileReference", "Shape", "Credentials", "ExchangeLimit", "_Stream"}
-HARMLESS |= {"PaymentIntegration", "IntegrationReady", "Provider", "RequestError", "Refused", "_Wait"}
+HARMLESS |= {"PaymentIntegration", "IntegrationReady", "Provider", "RequestError", "Refused", "_Wait", "Terminal"}
+HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome"}
+HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}
 """Classes whose objects hold what anybody may see, or of which there are no objects."""
 
 
@@ -205,7 +285,7 @@ def test_the_search_would_find_them() -> None:
 def test_each_class_is_looked_at() -> None:
     """A new class with fields is either tried here, or said to be harmless by somebody who has thought about it."""
     found: set[str] = set()
-    for path in SOURCE.glob("*.py"):
+    for path in (*SOURCE.glob("*.py"), *(SOURCE / "commands").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef) and any(word in ast.unparse(node) for word in ("@dataclass", "__init__")):
                 found.add(node.name)

@@ -649,10 +649,10 @@ def test_the_real_json(stack: Stack, simulator: SimulatorServer) -> None:
     ],
 )
 def test_no_preview(text: str, expected: str) -> None:
-    """Anything else than the JSON of a preview ends in one line that says what it is, and exit code 2."""
+    """Anything else than the JSON of a preview ends in one line that says what it is, and exit code 3."""
     result = CliRunner().invoke(main, ["summary"], input=text)
-    assert result.exit_code == 2
-    assert result.output.startswith(f"Error: {expected}")
+    assert result.exit_code == 3
+    assert result.output.startswith(f"error: {expected}")
     assert result.output.count("\n") == 1
 
 

@@ -99,12 +99,15 @@ class TestLocks:
         assert {(entry.name, entry.version): entry.hashes for entry in locks.read(LOCK)}.items() <= developers.items()
 
     def test_run_time_dependencies(self, described: Metadata) -> None:
-        """The package needs three others, its extra two more, and each is locked within the bounds declared."""
+        """The package needs three others, its extras four more, and each is locked within the bounds declared."""
         needs = described.requires_dist or []
         assert {need.name for need in needs if need.marker is None} == {"pulumi", "httpx", "pydantic"}
         assert {(need.name, str(need.marker)) for need in needs if need.marker} == {
             ("aiohttp", 'extra == "simulator"'),
+            ("click", 'extra == "cli"'),
             ("click", 'extra == "simulator"'),
+            ("pyyaml", 'extra == "cli"'),
+            ("rich", 'extra == "cli"'),
         }
         for need in needs:
             versions = [entry.version for entry in locks.read(LOCK) if entry.name == canonicalize_name(need.name)]
@@ -272,7 +275,7 @@ class TestBill:
         """The package's needs are required, those of its extra optional, and the build backend is excluded."""
         scopes = {it["name"]: it["scope"] for it in bill["components"]}
         assert {scopes[name] for name in ("pulumi", "grpcio", "httpx", "certifi", "pydantic-core")} == {"required"}
-        assert {scopes[name] for name in ("aiohttp", "yarl", "click")} == {"optional"}
+        assert {scopes[name] for name in ("aiohttp", "yarl", "click", "rich")} == {"optional"}
         assert {scopes[name] for name in ("hatchling", "pathspec", "trove-classifiers")} == {"excluded"}
 
     def test_says_who_needs_whom(self, bill: dict[str, Any]) -> None:
@@ -280,7 +283,7 @@ class TestBill:
         edges = {it["ref"]: it.get("dependsOn", []) for it in bill["dependencies"]}
         root = bill["metadata"]["component"]["bom-ref"]
         names = {ref.rpartition("/")[2].partition("@")[0] for ref in edges[root]}
-        assert names == {"aiohttp", "click", "hatchling", "httpx", "pulumi", "pydantic"}
+        assert names == {"aiohttp", "click", "hatchling", "httpx", "pulumi", "pydantic", "pyyaml", "rich"}
         found: set[str] = set()
         more = {root}
         while more:

@@ -1,31 +1,584 @@
-"""The command line `pulumi-justt`: arguments in, one call out. What a command does lives in the module it calls."""
+"""The command line `pulumi-justt`: arguments in, what was found out. What a command does lives in `commands`."""
 
 from __future__ import annotations
 
 import sqlite3
-from typing import BinaryIO
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO, Any, BinaryIO, TypeVar
 
 try:
     import click
-
-    from pulumi_justt import simulator
-    from pulumi_justt.commands import preview, summary
 except ModuleNotFoundError as missing:
-    raise SystemExit(f"pulumi-justt: {missing.name} is missing: run `pip install 'pulumi-justt[simulator]'`") from None
+    raise SystemExit(f"pulumi-justt: {missing.name} is missing: run `pip install 'pulumi-justt[cli]'`") from None
 
-__all__ = ["main"]
+from pulumi_justt import rendering
+from pulumi_justt.commands import doctor, importing, inventory, preview, recovery, stacks, summary
+from pulumi_justt.commands.survey import Managed
+from pulumi_justt.errors import JusttError
+from pulumi_justt.models import SOURCES, STATUSES, RemoteRecord
+from pulumi_justt.prompts import Terminal
+
+__all__ = ["FINDINGS", "FINE", "NOT_DONE", "main"]
+
+FINE = 0
+FINDINGS = 1
+NOT_DONE = 3
+"""Exit codes; 2 is click's own, for a command line that is wrong."""
+
+_FEW = 5
+"""As many as are named of what may be very many."""
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-class _Unusable(click.ClickException):
-    """An input that a command cannot work on."""
+class _Commands(click.Group):
+    """Ends with the exit code that a command returns, or with a line and `NOT_DONE` where it cannot be carried out."""
 
-    exit_code = 2
+    def invoke(self, ctx: click.Context) -> None:
+        """Run the command."""
+        try:
+            code = super().invoke(ctx)
+        except JusttError as error:
+            rendering.note(f"error: {error}")
+            code = NOT_DONE
+        except (click.Abort, KeyboardInterrupt):
+            rendering.note("Stopped.")
+            code = NOT_DONE
+        ctx.exit(code or FINE)
 
 
-@click.group()
+@click.group(cls=_Commands)
 @click.version_option(package_name="pulumi-justt", prog_name="pulumi-justt")
 def main() -> None:
-    """Work with Justt integrations that Pulumi manages."""
+    """Work with Justt integrations that Pulumi manages.
+
+    The settings are those of the stack (`pulumi config`); without a stack, those of the JUSTT_* variables. Results go
+    to stdout, as a table or with --json as one document; notes and questions go to stderr, and so does the reason where
+    there is no result.
+
+    \b
+    Exit codes, the same for all commands:
+      0  done, and nothing is left to do
+      1  done, and something was found that needs you
+      2  the command line is wrong
+      3  not done, or not all of it: no key, no answer, no stack, stopped by Ctrl-C; stderr says which
+    """
+
+
+def _stacks_option(command: _Command) -> _Command:
+    return click.option(
+        "--stack",
+        "-s",
+        "names",
+        multiple=True,
+        metavar="NAME",
+        help="A stack to look at; may be given again. Default: the selected one.",
+    )(command)
+
+
+def _common_options(command: _Command) -> _Command:
+    """Add what commands have in common that look at stacks."""
+    for option in (
+        click.option("--json", "is_json", is_flag=True, help="Print one JSON document instead of tables."),
+        click.option(
+            "--cwd",
+            "-C",
+            "folder",
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            default=Path(),
+            help="The folder of the Pulumi project. Default: this one.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _accounts_option(command: _Command) -> _Command:
+    return click.option(
+        "--account",
+        "accounts",
+        multiple=True,
+        metavar="ID",
+        help="A reference account to list; may be given again. Default: the configured one, and those of the stacks.",
+    )(command)
+
+
+@main.command("list")
+@_stacks_option
+@_accounts_option
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(STATUSES, case_sensitive=False),
+    help="Only these; may be given again.",
+)
+@click.option("--source", "sources", multiple=True, metavar="PSP", help=f"Only these, such as {SOURCES[0]}.")
+@click.option("--unmanaged", is_flag=True, help="Only what none of the stacks manages.")
+@_common_options
+def _list(  # noqa: PLR0913, PLR0917 - one argument for each option of the command
+    names: tuple[str, ...],
+    accounts: tuple[str, ...],
+    statuses: tuple[str, ...],
+    sources: tuple[str, ...],
+    unmanaged: bool,
+    folder: Path,
+    is_json: bool,
+) -> int:
+    """Show what Justt has, and which resource of which stack manages it.
+
+    An account is read up to 100 pages, 10,000 integrations. Where the list may not be whole, stderr says why, and the
+    exit code is 3.
+
+    \b
+    Keys of --json:
+      integrations[]: integrationId, source, status, goLiveDate, environment,
+        referenceAccountId, managedBy[]: stack, urn, isExternal, isAdopted
+      isComplete: whether these are surely all
+      notes[]: why not
+    """
+    seen = inventory.take(
+        stacks.chosen(names, folder),
+        accounts=accounts,
+        statuses=statuses,
+        sources=sources,
+        is_unmanaged_only=unmanaged,
+    )
+    if is_json:
+        rendering.print_json(
+            {
+                "integrations": [_found_document(each) for each in seen.found],
+                "isComplete": not seen.doubts,
+                "notes": [*seen.doubts],
+            }
+        )
+    else:
+        rendering.print_table(
+            ("ID", "SOURCE", "STATUS", "GO-LIVE", "ENVIRONMENT", "ACCOUNT", "MANAGED BY"),
+            [
+                (
+                    each.record.integration_id,
+                    each.record.source,
+                    each.record.status,
+                    each.record.go_live_date,
+                    each.account.settings.environment,
+                    each.account.reference,
+                    ", ".join(map(_manager, each.managed)),
+                )
+                for each in seen.found
+            ],
+        )
+    for doubt in seen.doubts:
+        rendering.note(f"warning: {doubt}")
+    return NOT_DONE if seen.doubts else FINE
+
+
+def _found_document(found: inventory.Found) -> Mapping[str, object]:
+    return {
+        **_record_document(found.record),
+        "environment": found.account.settings.environment,
+        "referenceAccountId": found.account.reference,
+        "managedBy": [
+            {
+                "stack": each.stack.name,
+                "urn": each.recorded.urn,
+                "isExternal": each.recorded.is_external,
+                "isAdopted": each.recorded.is_adopted,
+            }
+            for each in found.managed
+        ],
+    }
+
+
+def _manager(managed: Managed) -> str:
+    where = f"{managed.stack.name}: " if managed.stack.name else ""
+    how = " (get)" if managed.recorded.is_external else " (replaced)" if managed.recorded.is_replaced else ""
+    return f"{where}{managed.recorded.name}{how}"
+
+
+@main.command("doctor")
+@_stacks_option
+@_accounts_option
+@_common_options
+def _doctor(names: tuple[str, ...], accounts: tuple[str, ...], folder: Path, is_json: bool) -> int:
+    """Look for whatever is wrong with the stacks and their integrations, and say what to do.
+
+    It looks at the versions, the configuration and its API key, the account, the state with its interrupted operations,
+    each integration's status, and what no given stack manages, with the adopt_id line that takes it over. It changes
+    nothing. Exit code 1: something was found; 3: nothing was found, but not all could be looked at.
+
+    \b
+    Keys of --json:
+      checks[]: check, verdict (ok, finding, not checked), text, cure, stack,
+        referenceAccountId, integrationId, urn
+      findings, notChecked: how many
+    """
+    checks = [*doctor.examine(stacks.chosen(names, folder), accounts=accounts)]
+    findings = sum(check.verdict == "finding" for check in checks)
+    unchecked = sum(check.verdict == "not checked" for check in checks)
+    if is_json:
+        rendering.print_json(
+            {
+                "checks": [_check_document(check) for check in checks],
+                "findings": findings,
+                "notChecked": unchecked,
+            }
+        )
+    else:
+        rendering.print_table(
+            ("VERDICT", "CHECK", "STACK", "WHAT"),
+            [(check.verdict, check.name, check.stack, f"{check.text} {check.cure}".rstrip()) for check in checks],
+        )
+        rendering.note(f"{findings} findings, {unchecked} not checked")
+    if findings:
+        return FINDINGS
+    return NOT_DONE if unchecked else FINE
+
+
+def _check_document(check: doctor.Check) -> Mapping[str, object]:
+    return {
+        "check": check.name,
+        "verdict": check.verdict,
+        "text": check.text,
+        "cure": check.cure or None,
+        "stack": check.stack,
+        "referenceAccountId": check.account,
+        "integrationId": check.integration_id,
+        "urn": check.urn,
+    }
+
+
+@main.command("recover")
+@click.option(
+    "--stack",
+    "-s",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="The stack to repair. Default: the selected one. Given again: stacks that share its accounts, so that what "
+    "they manage is no candidate.",
+)
+@click.option(
+    "--adopt",
+    "adoptions",
+    multiple=True,
+    metavar="RESOURCE=ID",
+    help="The integration that a create has made; RESOURCE is its URN or name. May be given again.",
+)
+@click.option(
+    "--drop",
+    "drops",
+    multiple=True,
+    metavar="RESOURCE",
+    help="An operation to forget: nothing was created, or it is not to be kept. May be given again.",
+)
+@click.option("--yes", "is_sure", is_flag=True, help="Ask nothing; --adopt and --drop then say all there is to say.")
+@_common_options
+def _recover(  # noqa: PLR0913, PLR0917 - one argument for each option of the command
+    names: tuple[str, ...],
+    adoptions: tuple[str, ...],
+    drops: tuple[str, ...],
+    is_sure: bool,
+    folder: Path,
+    is_json: bool,
+) -> int:
+    """End what an update that was killed left open, so that the next one creates no second integration.
+
+    For each create whose end Pulumi never saw, it shows what Justt has and no given stack does, and asks which of that
+    is the resource's. Then it writes the present state to a backup file (in the project's folder; secrets stay
+    encrypted), and imports the repaired one. It never guesses, and until the last yes it changes nothing. Afterwards
+    `pulumi preview` is empty; after an interrupted replacement it has the old integration's deletion.
+
+    --json without --yes asks nothing and changes nothing: it shows what is pending, with exit code 1.
+
+    \b
+    Keys of --json:
+      stack
+      pending[]: urn, operation, text, needsDecision, canAdopt,
+        candidates[] and deactivated[]: integrationId, source, status, goLiveDate
+        decision (adopt, drop or null), integrationId
+      isWritten: whether the repaired state was imported
+      backup: the file with the state before, or null
+    """
+    chosen = stacks.chosen(names, folder)
+    if not chosen:
+        raise click.UsageError(f"there is no Pulumi project in {folder.absolute()}: name its folder with --cwd")
+    diagnosis = recovery.diagnose(chosen[0], chosen[1:])
+    decisions = _decisions(diagnosis, adoptions, drops)
+    backup: Path | None = None
+    if diagnosis.concerns_us and (is_sure or not is_json):
+        if not is_json:
+            _print_cases(diagnosis)
+        if not is_sure and not _is_agreed(diagnosis, decisions):
+            rendering.note("Nothing was changed.")
+            return FINDINGS
+        backup = folder / f"pulumi-justt-recover-{datetime.now(timezone.utc):%Y%m%dT%H%M%S.%fZ}.json"
+        recovery.repair(diagnosis, decisions, backup)
+        rendering.note(
+            f"The state was repaired; what it was before is in {backup}. `pulumi preview` shows what is left."
+        )
+    elif not is_json:
+        rendering.note("No operation of ours is pending.")
+    if is_json:
+        rendering.print_json(_recovery_document(diagnosis, decisions, backup))
+    return FINDINGS if diagnosis.concerns_us and backup is None else FINE
+
+
+def _decisions(
+    diagnosis: recovery.Diagnosis, adoptions: Sequence[str], drops: Sequence[str]
+) -> dict[str, recovery.Decision]:
+    decisions: dict[str, recovery.Decision] = {}
+    for option, given in (*(("--adopt", each) for each in adoptions), *(("--drop", each) for each in drops)):
+        resource, separator, integration_id = given.rpartition("=") if option == "--adopt" else (given, "=", "")
+        if not separator or (option == "--adopt" and not integration_id):
+            raise click.UsageError(f"{option} takes RESOURCE=ID, not {given!r}")
+        fitting = {case.urn for case in diagnosis.cases if resource in (case.urn, case.name)}
+        if len(fitting) != 1:
+            found = "more than one operation is" if fitting else "no operation is"
+            raise click.UsageError(f"{option} {given}: {found} pending on {resource!r}; give its URN")
+        (urn,) = fitting
+        if urn in decisions:
+            raise click.UsageError(f"{option} {given}: something else was said of {resource!r} already")
+        decisions[urn] = recovery.Decision(integration_id) if integration_id else recovery.DROP
+    return decisions
+
+
+def _print_cases(diagnosis: recovery.Diagnosis) -> None:
+    for case in diagnosis.cases:
+        rendering.note(f"{case.pending.kind} {case.name}: {case.text}")
+        if case.candidates:
+            rendering.print_table(
+                ("NUMBER", "ID", "SOURCE", "STATUS", "GO-LIVE"),
+                [
+                    (number, each.integration_id, each.source, each.status, each.go_live_date)
+                    for number, each in enumerate(case.candidates, 1)
+                ],
+            )
+        if case.deactivated:
+            shown = [each.integration_id for each in case.deactivated[-_FEW:]]
+            rest = f" and {len(case.deactivated) - _FEW} more" if len(case.deactivated) > _FEW else ""
+            rendering.note(
+                f"INACTIVE of that source: {', '.join(shown)}{rest}. If one of these is what it created, it was "
+                "deactivated again: drop."
+            )
+
+
+def _is_agreed(diagnosis: recovery.Diagnosis, decisions: dict[str, recovery.Decision]) -> bool:
+    """Ask what was not said, and whether to go on."""
+    try:
+        for case in diagnosis.cases:
+            if not case.needs_decision or case.urn in decisions:
+                continue
+            numbers = [*map(str, range(1, len(case.candidates) + 1))] if case.can_adopt else []
+            answer = click.prompt(
+                rendering.clean(f"{case.name}: which is it? drop if none, quit to change nothing"),
+                type=click.Choice([*numbers, "drop", "quit"]),
+                err=True,
+            )
+            if answer == "quit":
+                return False
+            decisions[case.urn] = (
+                recovery.DROP
+                if answer == "drop"
+                else recovery.Decision(case.candidates[int(answer) - 1].integration_id)
+            )
+        for case in diagnosis.cases:
+            decision = decisions.get(case.urn, recovery.DROP)
+            what = f"becomes {decision.integration_id}" if decision.integration_id else "is dropped"
+            rendering.note(f"{case.pending.kind} {case.name}: {what}")
+        return click.confirm("Write the repaired state?", err=True)
+    except click.Abort:
+        rendering.note("Nothing was changed. Where nobody can answer, give --yes with --adopt or --drop.")
+        raise
+
+
+def _recovery_document(
+    diagnosis: recovery.Diagnosis, decisions: Mapping[str, recovery.Decision], backup: Path | None
+) -> Mapping[str, object]:
+    def decided(case: recovery.Case) -> Mapping[str, object]:
+        decision = decisions.get(case.urn, None if case.needs_decision else recovery.DROP)
+        integration_id = decision.integration_id if decision else None
+        return {
+            "decision": None if decision is None else "adopt" if integration_id else "drop",
+            "integrationId": integration_id,
+        }
+
+    return {
+        "stack": diagnosis.view.stack.name,
+        "pending": [
+            {
+                "urn": case.urn,
+                "operation": case.pending.kind,
+                "text": case.text,
+                "needsDecision": case.needs_decision,
+                "canAdopt": case.can_adopt,
+                "candidates": [*map(_record_document, case.candidates)],
+                "deactivated": [*map(_record_document, case.deactivated)],
+                **decided(case),
+            }
+            for case in diagnosis.cases
+        ],
+        "isWritten": backup is not None,
+        "backup": backup and str(backup),
+    }
+
+
+def _record_document(record: RemoteRecord) -> dict[str, object]:
+    return {
+        "integrationId": record.integration_id,
+        "source": record.source,
+        "status": record.status,
+        "goLiveDate": record.go_live_date,
+    }
+
+
+@main.command("import")
+@click.option("--stack", "-s", "name", metavar="NAME", help="The stack to import into. Default: the selected one.")
+@click.option(
+    "--other-stack",
+    "others",
+    multiple=True,
+    metavar="NAME",
+    help="A stack whose integrations are left alone; may be given again.",
+)
+@click.option("--account", metavar="ID", help="The reference account to list. Default: the configured one.")
+@click.option("--id", "ids", multiple=True, metavar="ID", help="Import this one; may be given again.")
+@click.option("--all", "is_all", is_flag=True, help="Import all that none of the stacks has.")
+@click.option(
+    "--answers",
+    "answers",
+    type=click.File(encoding="utf-8"),
+    metavar="FILE",
+    help="What Justt does not return, in YAML or JSON; see below. Alone, it says which to import.",
+)
+@click.option(
+    "--credentials",
+    "credentials",
+    type=click.Choice(["values", "from-env"]),
+    default="values",
+    show_default=True,
+    help="What is asked for: credentials, without echo, or names of variables, so that nothing secret is.",
+)
+@click.option("--protect/--no-protect", "is_protected", default=True, show_default=True, help="As of `pulumi import`.")
+@click.option(
+    "--config/--no-config",
+    "sets_configuration",
+    default=True,
+    show_default=True,
+    help="Whether the credentials are set in the stack's configuration, too.",
+)
+@click.option(
+    "--out",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Only write the file that `pulumi import` takes.",
+)
+@click.option("--yes", "-y", "is_sure", is_flag=True, help="Ask for no consent.")
+@_common_options
+def _import(  # noqa: PLR0913, PLR0917 - one argument for each option of the command
+    name: str | None,
+    others: tuple[str, ...],
+    account: str | None,
+    ids: tuple[str, ...],
+    is_all: bool,
+    answers: IO[str] | None,
+    credentials: str,
+    is_protected: bool,
+    sets_configuration: bool,
+    file: Path | None,
+    is_sure: bool,
+    folder: Path,
+    is_json: bool,
+) -> int:
+    """Take integrations that exist into a stack as its own, with the program for them.
+
+    What no given stack has is listed, and you pick. Each is verified by a GET, and nothing else is sent to Justt. What
+    Justt does not return, you are asked for: a name, an identifier, the credentials as Justt has them. The provider's
+    own check verifies that, and `pulumi import` puts it into the state, so that with the program that is printed the
+    next preview is empty. From then on the stack owns them: unlike with adopt_id, `pulumi destroy` deactivates them.
+
+    No credential is in a file or an argument: they go to `pulumi` through pipes. In the file of --out they are
+    encrypted by the stack's secrets provider, so that only this stack can read it.
+
+    \b
+    An answers file, which holds no credential:
+      8c0e72bf-...:                        # the id at Justt
+        resource_name: stripe-eu
+        external_identifier: stripe-eu-main
+        integration_name: Stripe EU
+        credentials: ApiKeyOnly            # a class of justt.credentials
+        fields:
+          api_key: {variable: STRIPE_KEY}  # read now; or {fromEnv: NAME},
+                                           # {fromFile: PATH}: the program says so
+        merchant_account_codes: [acct_1]   # optional
+        reference_account_id: acct_42      # optional
+
+    \b
+    Keys of --json:
+      integrations[]: integrationId, source, status, goLiveDate,
+        referenceAccountId, resourceName
+      isImported, program, configuration[] (keys that were set),
+      commands[] (what is left to run), file, failure
+    With --json and nothing that says which, only integrations[] is printed, and nothing imported.
+    """
+    if ids and is_all:
+        raise click.UsageError("--id and --all exclude each other")
+    importer = importing.Importer(
+        stacks.Stack(name, folder), [stacks.Stack(other, folder) for other in others], rendering.note
+    )
+    wishes = importing.Wishes(
+        ids=ids,
+        is_all=is_all,
+        answers=None if answers is None else answers.read(),
+        account=account,
+        is_by_reference=credentials == "from-env",
+        is_protected=is_protected,
+        file=file,
+        sets_configuration=sets_configuration,
+    )
+    if is_json and not wishes.says_which:
+        rendering.print_json({"integrations": [importing.described(each) for each in importer.candidates(account)]})
+        return FINE
+    try:
+        outcome = importer.run(wishes, Terminal(is_sure=is_sure))
+    except importing.ImportRefused as refused:
+        # All of them in one paragraph would be hard to read.
+        rendering.note("error: nothing was imported:")
+        for problem in refused.problems:
+            rendering.note(f"  {problem}")
+        return NOT_DONE
+    if outcome is None:
+        rendering.note("There is nothing to import.")
+        return FINE
+    if is_json:
+        rendering.print_json(outcome.as_json())
+    else:
+        _show(outcome)
+    if outcome.failure:
+        rendering.note(f"error: {outcome.failure}")
+    return NOT_DONE if outcome.failure else FINE
+
+
+def _show(outcome: importing.Outcome) -> None:
+    """Print the program on stdout, and on stderr what is to be done with it."""
+    if outcome.file:
+        rendering.note(f"Written to {outcome.file}, for this stack only. Nothing is imported yet.")
+    else:
+        rendering.note(f"Imported: {', '.join(name for name, _ in outcome.imports)}.")
+    if outcome.keys:
+        rendering.note(f"Set in the configuration, encrypted: {', '.join(outcome.keys)}.")
+    if outcome.commands:
+        rendering.note("Run:")
+        for command in outcome.commands:
+            rendering.note(f"  {command}")
+    rendering.note(
+        "Paste this before the next `pulumi up`, which deletes what the program does not have; then `pulumi preview "
+        "--expect-no-changes` shows that nothing changes:"
+    )
+    rendering.print_text(outcome.program)
 
 
 @main.command("simulator")
@@ -59,6 +612,12 @@ def _simulator(  # noqa: PLR0913, PLR0917 - one argument for each option of the 
     with all that are known.
     """
     try:
+        from pulumi_justt import simulator  # noqa: PLC0415 - no other command needs its server library
+    except ModuleNotFoundError as missing:
+        raise rendering.MissingLibrary(
+            f"{missing.name} is missing: run `pip install 'pulumi-justt[simulator]'`"
+        ) from None
+    try:
         simulator.run(
             simulator.Options(
                 database=database,
@@ -74,7 +633,7 @@ def _simulator(  # noqa: PLR0913, PLR0917 - one argument for each option of the 
             on_ready=lambda url: click.echo(f"Justt API simulator: {url}"),
         )
     except (OSError, OverflowError, ValueError, sqlite3.Error) as error:
-        raise click.ClickException(str(error)) from None
+        raise JusttError(str(error)) from None
 
 
 @main.command("summary")
@@ -88,12 +647,9 @@ def _summary(file: BinaryIO, title: str | None, *, as_json: bool) -> None:
     has no secret and no configuration, and stays below GitHub's limit. Its first line is a marker, the same for the
     same title, by which a workflow finds the comment that it wrote before.
 
-    Exit codes: 0 the comment was written, also that of a preview that failed; 2 the input is no preview.
+    Exit codes: 0 the comment was written, also that of a preview that failed; 3 the input is no preview.
     """
-    try:
-        found = preview.read(file.read())
-    except preview.NoPreview as error:
-        raise _Unusable(str(error)) from None
+    found = preview.read(file.read())
     click.echo(found.to_json() if as_json else summary.markdown(found, title=title), nl=as_json)
 
 

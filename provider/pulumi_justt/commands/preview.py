@@ -23,6 +23,7 @@ from typing import Any
 from pulumi_justt import references
 from pulumi_justt.commands import meaning
 from pulumi_justt.credentials import SHAPES, python_names
+from pulumi_justt.errors import JusttError
 
 __all__ = ["Change", "Diagnostic", "NoPreview", "Preview", "Resource", "read", "shortened"]
 
@@ -58,7 +59,7 @@ _NAMES = {
 """The user's own name of each property that is not just spelt another way."""
 
 
-class NoPreview(ValueError):
+class NoPreview(JusttError):
     """What was given is not what `pulumi preview --json` prints."""
 
 

@@ -8,20 +8,39 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from pulumi_justt.errors import JusttError
 from pulumi_justt.secrecy import SecretHolder
 from pulumi_justt.settings import NAMESPACE, Settings
 
-__all__ = ["INTEGRATION_TYPE", "Pending", "Recorded", "Stack", "StackError", "State"]
+__all__ = ["INTEGRATION_TYPE", "Configuration", "Pending", "Recorded", "Stack", "StackError", "State", "chosen"]
 
 INTEGRATION_TYPE = "pulumi-python:dynamic/justt:PaymentIntegration"
 """The type of an integration in a state; it never changes."""
+
+_TYPES = "pulumi-python:dynamic/justt:"
+"""How the types of all of our resources begin."""
+
+_PROVIDER_TYPE = "pulumi:providers:pulumi-python"
+"""The type of the engine's provider, whose inputs are the state's copy of the configuration."""
+
+_CURES = {
+    "passphrase": "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the stack's passphrase.",
+    "no stack selected": "Name the stack with --stack, or run `pulumi stack select`.",
+    "no stack named": "`pulumi stack ls` shows the stacks of this backend.",
+    "PULUMI_ACCESS_TOKEN": "Run `pulumi login`.",
+    "locked": "Wait for the other update; if there is none any more, run `pulumi cancel` first.",
+}
+"""What to do, by a part of the CLI's own words."""
 
 _SECONDS = 300
 """For one call of the CLI; a backend behind a network may take its time."""
@@ -31,8 +50,8 @@ class StackError(JusttError):
     """The `pulumi` CLI could not do what a command needs of it."""
 
 
-@dataclass(frozen=True)
-class Recorded:
+@dataclass(frozen=True, repr=False)
+class Recorded(SecretHolder):
     """An integration as a state has it.
 
     Args:
@@ -40,12 +59,14 @@ class Recorded:
         integration_id: The id at Justt.
         outputs: What is remembered; secrets are envelopes with ciphertext.
         is_external: Whether the stack only looks at it (`PaymentIntegration.get`).
+        is_replaced: Whether another one has its place already, and it waits to be deleted.
     """
 
     urn: str
     integration_id: str
     outputs: Mapping[str, Any]
     is_external: bool
+    is_replaced: bool = False
 
     @property
     def name(self) -> str:
@@ -57,9 +78,15 @@ class Recorded:
         """Whether it stays as it is when the stack lets go of it."""
         return self.outputs.get("adoptId") == self.integration_id
 
+    @property
+    def account(self) -> str | None:
+        """The account at Justt that it was created in."""
+        found: str | None = self.outputs.get("referenceAccountId")
+        return found
 
-@dataclass(frozen=True)
-class Pending:
+
+@dataclass(frozen=True, repr=False)
+class Pending(SecretHolder):
     """An operation that the engine began and never saw the end of.
 
     Args:
@@ -74,6 +101,16 @@ class Pending:
     def urn(self) -> str:
         """The resource's URN."""
         return str(self.resource["urn"])
+
+    @property
+    def name(self) -> str:
+        """The resource's name."""
+        return self.urn.rpartition("::")[2]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the resource is one of this provider's."""
+        return str(self.resource["type"]).startswith(_TYPES)
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,7 +132,14 @@ class State(SecretHolder):
                     resource.get("id", ""),
                     resource.get("outputs") or {},
                     bool(resource.get("external")),
+                    bool(resource.get("delete") or resource.get("pendingReplacement")),
                 )
+
+    def providers(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the inputs of the engine's providers of our resources: copies of the stack's configuration."""
+        for resource in self._deployment.get("resources") or []:
+            if resource["type"] == _PROVIDER_TYPE:
+                yield resource.get("inputs") or {}
 
     def pending(self) -> list[Pending]:
         """Return the operations whose end the engine never saw."""
@@ -103,8 +147,21 @@ class State(SecretHolder):
         return [Pending(operation["type"], operation["resource"]) for operation in operations]
 
 
+@dataclass(frozen=True, repr=False)
+class Configuration(SecretHolder):
+    """What a stack's configuration says to the provider, in clear.
+
+    Args:
+        values: By the names of the settings.
+        has_plain_key: Whether the API key stands there without encryption.
+    """
+
+    values: Mapping[str, object]
+    has_plain_key: bool
+
+
 @dataclass(frozen=True)
-class Stack:
+class Stack(SecretHolder):
     """One stack of the Pulumi project in a folder.
 
     Args:
@@ -124,17 +181,34 @@ class Stack:
         """Name the stack in a text."""
         return self.name or "the selected stack"
 
-    def settings(self) -> Settings:
-        """Read the provider's settings as the stack has them; its other configuration is not kept.
+    def configuration(self) -> Configuration:
+        """Read what the stack's configuration says to the provider; the rest of it is not kept.
+
+        Raises:
+            StackError: The configuration could not be read.
+        """
+        shown = self._json("reading the configuration", "config", "--show-secrets", "--json")
+        prefix = f"{NAMESPACE}:"
+        ours = {key.removeprefix(prefix): item for key, item in shown.items() if key.startswith(prefix)}
+        key = ours.get("apiKey")
+        return Configuration(
+            {name: item.get("value") for name, item in ours.items()},
+            has_plain_key=key is not None and not key.get("secret"),
+        )
+
+    def settings(self, configuration: Configuration | None = None) -> Settings:
+        """Return the provider's settings as the stack has them.
+
+        Args:
+            configuration: What its configuration says, if it has been read already.
 
         Raises:
             StackError: The configuration could not be read.
             InvalidSettings: It cannot be used.
         """
-        shown = self._json("reading the configuration", "config", "--show-secrets", "--json")
-        prefix = f"{NAMESPACE}:"
-        config = {key.removeprefix(prefix): item.get("value") for key, item in shown.items() if key.startswith(prefix)}
-        return Settings.load(config, self.environ)
+        values = (configuration or self.configuration()).values
+        # The engine tells the provider so, for a project that is named as our namespace is.
+        return Settings.load(values, {**self.environ, "PULUMI_PROJECT": _project_name(self.folder) or ""})
 
     def state(self) -> State:
         """Export the state; secrets stay encrypted.
@@ -144,6 +218,20 @@ class Stack:
         """
         return State(self._json("exporting the state", "stack", "export"))
 
+    def records_key(self, state: State, configuration: Configuration) -> bool:
+        """Tell whether the copies of the API key in *state* are those of *configuration*; neither is kept or shown.
+
+        Raises:
+            StackError: The state could not be exported, or its secrets not be decrypted.
+        """
+        name = f"{NAMESPACE}:apiKey"
+        # Only where there is a copy are all secrets of the state decrypted, for it.
+        if not any(name in inputs for inputs in state.providers()):
+            return True
+        shown = State(self._json("reading the recorded configuration", "stack", "export", "--show-secrets"))
+        copies = [inputs[name] for inputs in shown.providers() if name in inputs]
+        return all(_plaintext(copy) == configuration.values.get("apiKey") for copy in copies)
+
     def replace_state(self, state: State) -> None:
         """Import *state* in place of the present one.
 
@@ -151,6 +239,62 @@ class Stack:
             StackError: The CLI refused it, and the state is what it was.
         """
         self._run("importing the state", "stack", "import", given=json.dumps(state.exported))
+
+    def configured(self) -> set[str]:
+        """Return the keys of the configuration, without their namespaces.
+
+        Raises:
+            StackError: It could not be read.
+        """
+        return {key.rpartition(":")[2] for key in self._json("reading the configuration", "config", "--json")}
+
+    def set_secret(self, key: str, value: str) -> None:
+        """Set *key* of the configuration to *value*, which goes through a pipe and is encrypted.
+
+        Raises:
+            StackError: The CLI refused.
+        """
+        # The CLI takes one line break off the end.
+        self._run(f"setting {key} in the configuration", "config", "set", "--secret", key, given=f"{value}\n")
+
+    def encrypted(self, texts: Iterable[str]) -> dict[str, str]:
+        """Return each of *texts* as the stack's secrets provider encrypts it.
+
+        Raises:
+            StackError: They could not be encrypted.
+        """
+        exported = self._json("exporting the state", "stack", "export")
+        state = (exported["deployment"].get("secrets_providers") or {}).get("state") or {}
+        # What a stack's configuration file says of its secrets provider; of Pulumi Cloud's it says nothing.
+        names = {"encryptionsalt": "salt", "secretsprovider": "url", "encryptedkey": "encryptedkey"}
+        provider = {name: state[key] for name, key in names.items() if state.get(key)}
+        done: dict[str, str] = {}
+        with tempfile.TemporaryDirectory() as folder:
+            scratch = Path(folder) / "Pulumi.scratch.yaml"
+            for text in dict.fromkeys(texts):
+                scratch.write_text(json.dumps(provider))
+                self._run(
+                    "encrypting", "config", "set", "--secret", "x", "--config-file", str(scratch), given=f"{text}\n"
+                )
+                written = yaml.safe_load(scratch.read_text())
+                if any(written.get(name) != provider.get(name) for name in names):
+                    # It made itself a new key, and the stack would not understand what that encrypted.
+                    raise StackError(
+                        f"encrypting as {self.called} does: its secrets provider is of no known kind. Leave out --out."
+                    )
+                ((_, value),) = written["config"].items()
+                done[text] = value["secure"]
+        return done
+
+    def import_resources(self, document: str, *, is_protected: bool) -> None:
+        """Import what *document* lists, which goes through a pipe: no file and no argument holds what is secret in it.
+
+        Raises:
+            StackError: The CLI refused.
+        """
+        protect = f"--protect={str(is_protected).lower()}"
+        options = ("--yes", "--skip-preview", "--generate-code=false", protect, "--file", "/dev/stdin")
+        self._run("importing", "import", *options, given=document)
 
     def version(self) -> str:
         """Return the version of the CLI, such as `3.259.0`.
@@ -192,7 +336,7 @@ class Stack:
                 stdin=subprocess.DEVNULL if given is None else None,
                 input=given,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
                 timeout=_SECONDS,
                 check=False,
             )
@@ -203,6 +347,46 @@ class Stack:
         except subprocess.TimeoutExpired:
             raise StackError(f"{tried}: `{' '.join(line)}` did not end within {_SECONDS} s. Run it by hand.") from None
         if done.returncode != 0:
-            words = " ".join(done.stderr.split()).removeprefix("error: ") or f"exit code {done.returncode}"
-            raise StackError(f"{tried}: `{' '.join(line)}` said: {words}")
+            words = (
+                " ".join((done.stderr.strip() or _errors_in(done.stdout)).split()).removeprefix("error: ")
+                or f"exit code {done.returncode}"
+            )
+            cure = next((cure for part, cure in _CURES.items() if part in words), "Run it by hand.")
+            raise StackError(f"{tried}: `{' '.join(line)}` said: {words.removesuffix('.')}. {cure}")
         return done.stdout
+
+
+def _plaintext(value: object) -> object:
+    """Return what `--show-secrets` shows as *value*, an envelope around JSON or a plain text."""
+    return json.loads(value["plaintext"]) if isinstance(value, Mapping) and "plaintext" in value else value
+
+
+def _errors_in(printed: str) -> str:
+    """Return what an update says of its errors, which it prints beside its progress."""
+    lines = [line.strip() for line in printed.partition("Diagnostics:")[2].splitlines()]
+    return " ".join(dict.fromkeys(line.removeprefix("error: ") for line in lines if line.startswith("error: ")))
+
+
+def chosen(names: Sequence[str], folder: Path) -> list[Stack]:
+    """Return the stacks of *names*, else the selected one of the project in *folder*; none where there is no project.
+
+    Args:
+        names: As `--stack` takes them.
+        folder: Where `pulumi` runs.
+    """
+    if names:
+        return [Stack(name, folder) for name in dict.fromkeys(names)]
+    return [Stack(None, folder)] if _project_file(folder) else []
+
+
+def _project_file(folder: Path) -> Path | None:
+    """Return the project's file as `pulumi` finds it: in *folder*, or in the nearest above."""
+    places = (folder.absolute(), *folder.absolute().parents)
+    files = (place / name for place in places for name in ("Pulumi.yaml", "Pulumi.yml"))
+    return next((file for file in files if file.is_file()), None)
+
+
+def _project_name(folder: Path) -> str | None:
+    file = _project_file(folder)
+    found = file and re.search(r"^name:[ \t]*[\"']?([\w.-]+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else None

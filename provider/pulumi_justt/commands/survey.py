@@ -1,0 +1,133 @@
+"""What the given stacks manage, beside what the accounts that they use hold: the view that several commands share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pulumi_justt.client import shared_client
+from pulumi_justt.commands.stacks import Recorded, Stack, State
+from pulumi_justt.listing import MOST_SECONDS, Listing, one_pass
+from pulumi_justt.secrecy import NOTHING_HIDDEN, SecretHolder
+from pulumi_justt.settings import Settings
+
+__all__ = ["Account", "Managed", "View", "accounts", "cut_short", "default_settings", "listed", "managed", "view"]
+
+
+@dataclass(frozen=True, repr=False)
+class View(SecretHolder):
+    """A stack with its settings and its state."""
+
+    stack: Stack
+    settings: Settings
+    state: State
+
+
+@dataclass(frozen=True)
+class Managed:
+    """An integration as a stack has it."""
+
+    stack: Stack
+    recorded: Recorded
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account at Justt, and the settings by which it is reached.
+
+    Args:
+        settings: Where, and with which key.
+        reference: The account's id; None where the key's own is meant.
+    """
+
+    settings: Settings
+    reference: str | None
+
+    @property
+    def called(self) -> str:
+        """Name the account in a text."""
+        which = f"account {self.reference}" if self.reference else "the default account"
+        return f"{which} in {self.settings.environment}"
+
+
+def view(stack: Stack) -> View:
+    """Look at a stack.
+
+    Raises:
+        StackError: Its configuration or its state could not be read.
+        InvalidSettings: Its configuration cannot be used.
+    """
+    return View(stack, stack.settings(), stack.state())
+
+
+def default_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings that hold without a stack: those of the JUSTT_* variables.
+
+    Raises:
+        InvalidSettings: They cannot be used.
+    """
+    return Settings.load({}, os.environ if environ is None else environ)
+
+
+def accounts(views: Sequence[View], settings: Iterable[Settings], given: Sequence[str] = ()) -> list[Account]:
+    """Return the accounts to look at: the *given* ones, else the default ones and each that a stack uses.
+
+    Args:
+        views: The stacks.
+        settings: Those of the stacks, or the only ones where there is no stack.
+        given: References of accounts.
+    """
+    found: dict[tuple[str, object, str | None], Account] = {}
+
+    def add(its: Settings, reference: str | None) -> None:
+        found.setdefault((its.base_url, its.api_key, reference), Account(its, reference))
+
+    for its in settings:
+        used = [
+            recorded.account
+            for each in views
+            if (each.settings.base_url, each.settings.api_key) == (its.base_url, its.api_key)
+            for recorded in each.state.integrations()
+        ]
+        for reference in given or used:
+            add(its, reference)
+        # A key that spans several merchants need not have an account of its own.
+        if not given and (its.reference_account_id is not None or not used):
+            add(its, its.reference_account_id)
+    return list(found.values())
+
+
+def managed(views: Iterable[View]) -> dict[tuple[str, str], list[Managed]]:
+    """Return who has each integration, by environment and id."""
+    found: dict[tuple[str, str], list[Managed]] = {}
+    for each in views:
+        for recorded in each.state.integrations():
+            environment = recorded.outputs.get("environment", each.settings.environment)
+            found.setdefault((environment, recorded.integration_id), []).append(Managed(each.stack, recorded))
+    return found
+
+
+def listed(account: Account) -> Listing:
+    """List an account once, within the bounds of `listing`.
+
+    Raises:
+        InvalidSettings: There is no API key.
+        RequestError: A page could not be read.
+    """
+    client = shared_client(account.settings)
+    return one_pass(
+        client,
+        tried=f"listing {account.called}",
+        account=account.reference,
+        hidden=NOTHING_HIDDEN,
+        end=client.clock() + MOST_SECONDS,
+    )
+
+
+def cut_short(account: Account, number: int) -> str:
+    """Say that a list is not surely whole."""
+    return (
+        f"{account.called} was listed as far as {number:,} integrations, and more may follow: the list is too long, or "
+        "changed while it was read."
+    )

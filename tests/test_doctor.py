@@ -1,0 +1,274 @@
+"""`pulumi-justt doctor`: each check, well and unwell, what it says to do, and how the command ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import canary
+from fake_pulumi import STACK, TYPE, FakePulumi, creating, integration, provider
+from pulumi_justt import listing
+from pulumi_justt.commands import survey
+from pulumi_justt.errors import Unreachable
+from pulumi_justt.simulator import Fault, SimulatorServer
+
+Theirs = Callable[..., str]
+KEY = "a-key-of-the-simulator"
+
+
+def examined(
+    project: FakePulumi, *arguments: str, code: int, environ: Mapping[str, str] | None = None
+) -> dict[str, list[dict[str, Any]]]:
+    """Run it, and return the checks that are not ok, by name."""
+    result = project.run("doctor", "--json", *arguments, environ=environ)
+    assert result.exit_code == code, result.output
+    document = json.loads(result.stdout)
+    bad: dict[str, list[dict[str, Any]]] = {}
+    for check in document["checks"]:
+        assert check["verdict"] in ("ok", "finding", "not checked")
+        assert check["text"].endswith(".")
+        if check["verdict"] != "ok":
+            bad.setdefault(check["check"], []).append(check)
+    counts = {"finding": 0, "not checked": 0}
+    for check in document["checks"]:
+        if check["verdict"] in counts:
+            counts[check["verdict"]] += 1
+    assert counts == {"finding": document["findings"], "not checked": document["notChecked"]}
+    return bad
+
+
+def test_all_is_well(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """Each check says what it saw, nothing but GETs is sent, and nothing is written."""
+    mine, other = theirs(), theirs(account="acc_1")
+    theirs(status="INACTIVE")
+    project.state(
+        [
+            provider(**{"justt:apiKey": KEY}),
+            integration("mine", mine),
+            integration("other", other, referenceAccountId="acc_1"),
+            {**integration("looked-at", mine), "external": True},
+        ]
+    )
+    result = project.run("doctor", "--stack", "dev")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert (result.exit_code, result.stderr) == (0, "0 findings, 0 not checked\n")
+    assert lines[0] == ["VERDICT", "CHECK", "STACK", "WHAT"]
+    assert {line[0] for line in lines[1:]} == {"ok"}
+    assert [line[1] for line in lines[1:]] == [
+        *["tools", "configuration", "pending", "recordedKey", "duplicate"],
+        *["account", "account", "integration", "unmanaged", "unmanaged"],
+    ]
+    assert "pulumi CLI 3.259.0, SDK " in result.stdout
+    assert f"simulator at {simulator.base_url}, no default account." in result.stdout
+    assert "Integrations of the default account in simulator: 1, and INACTIVE: 1." in result.stdout
+    assert "integrations as they should be: 3." in result.stdout
+    assert {exchange.method for exchange in simulator.requests} == {"GET"}
+    assert not any("import" in call for call in project.calls)
+
+
+def test_integrations(project: FakePulumi, theirs: Theirs) -> None:
+    """FAILED, INACTIVE, unknown, of another environment, waiting to be deactivated: each is told with its cure."""
+    failed, inactive, waiting = theirs(status="FAILED"), theirs(status="INACTIVE"), theirs()
+    seen = theirs(status="INACTIVE")
+    project.state(
+        [
+            integration("failed", failed),
+            integration("inactive", inactive),
+            integration("unknown", "no-such-id"),
+            integration("elsewhere", "id-in-production", environment="production"),
+            {**integration("replaced", waiting), "delete": True},
+            {**integration("looked-at", seen), "external": True},
+            {**integration("misspelt", "no-such-id-either"), "external": True},
+        ]
+    )
+    bad = examined(project, code=1)
+    assert bad.keys() == {"integration"}
+    told = {check["integrationId"]: check for check in bad["integration"]}
+    assert {check["verdict"] for check in told.values()} == {"finding"}
+    assert "failed (" in told[failed]["text"]
+    assert "is FAILED" in told[failed]["text"]
+    assert "is INACTIVE at Justt, which is final." in told[inactive]["text"]
+    assert "Run `pulumi refresh`" in told[inactive]["cure"]
+    assert "is not known at Justt" in told["no-such-id"]["text"]
+    assert "JUSTT_ON_MISSING=gone" in told["no-such-id"]["cure"]
+    assert "was recorded in production, and the configuration says simulator." in told["id-in-production"]["text"]
+    assert "still waits to be deactivated (PENDING)" in told[waiting]["text"]
+    assert "looked-at (" in told[seen]["text"]
+    assert told[seen]["cure"].startswith("It is only looked at here")
+    assert told["no-such-id-either"]["cure"].startswith("Correct the id in the program")
+
+
+def test_unmanaged(project: FakePulumi, theirs: Theirs) -> None:
+    """What no given stack manages is named with the line that takes it over; what is INACTIVE is not."""
+    stranger, seen, others = theirs(), theirs("adyen"), theirs()
+    theirs(status="INACTIVE")
+    project.state([{**integration("seen", seen), "external": True}], [creating("lost")], stack="dev")
+    project.state([integration("others", others)], stack="prod")
+    told = {check["integrationId"]: check for check in examined(project, "-s", "dev", code=1)["unmanaged"]}
+    assert told.keys() == {stranger, seen, others}
+    assert f'Add adopt_id="{stranger}" to a resource' in told[stranger]["cure"]
+    assert "run `pulumi-justt recover` first" in told[stranger]["cure"]
+    assert "recover" not in told[seen]["cure"]
+    both = examined(project, "-s", "dev", "-s", "prod", code=1)["unmanaged"]
+    assert {check["integrationId"] for check in both} == {stranger, seen}
+
+
+def test_pending(project: FakePulumi) -> None:
+    """Each interrupted operation is named, ours with `recover`, and others with Pulumi's own way."""
+    bucket = {"urn": f"{STACK}::aws:s3:Bucket::b", "type": "aws:s3:Bucket"}
+    pending = [creating("new"), {**creating("old"), "type": "deleting"}, {"type": "creating", "resource": bucket}]
+    project.state([], pending)
+    told = examined(project, "--stack", "dev", code=1)["pending"]
+    assert [check["text"] for check in told] == [
+        "creating new was interrupted.",
+        "deleting old was interrupted.",
+        "creating b was interrupted.",
+    ]
+    assert [check["urn"] for check in told] == [
+        f"{STACK}::{TYPE}::new",
+        f"{STACK}::{TYPE}::old",
+        f"{STACK}::aws:s3:Bucket::b",
+    ]
+    assert "run `pulumi-justt recover --stack dev`" in told[0]["cure"]
+    assert "`pulumi up --stack dev` does again what was not done" in told[1]["cure"]
+    assert "none of ours: `pulumi refresh --stack dev`" in told[2]["cure"]
+
+
+def test_duplicate(project: FakePulumi, theirs: Theirs) -> None:
+    """One id in two resources is found across stacks; a replaced one and one that is looked at don't count."""
+    twice, once = theirs(), theirs()
+    replaced, seen = {**integration("b", once), "delete": True}, {**integration("c", once), "external": True}
+    project.state([integration("a", twice), integration("d", once), replaced, seen], stack="dev")
+    project.state([integration("z", twice)], stack="prod")
+    (check,) = examined(project, "-s", "dev", "-s", "prod", code=1)["duplicate"]
+    assert check["integrationId"] == twice
+    assert f"is in 2 resources: {STACK}::{TYPE}::a, {STACK}::{TYPE}::z." in check["text"]
+
+
+def test_the_key_in_the_state(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """Another key in the state's copy of the configuration is told, and neither is shown."""
+    old, new = canary("old-key"), canary("new-key")
+    envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+    project.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": new})
+    project.state([provider(**{"justt:apiKey": {**envelope, "ciphertext": "v1:x"}})])
+    project.shown([provider(**{"justt:apiKey": {**envelope, "plaintext": json.dumps(old)}})])
+    result = project.run("doctor")
+    assert result.exit_code == 1
+    assert "the state's copy of the configuration has another API key" in result.stdout
+    assert "set JUSTT_API_KEY_OVERRIDE for that command." in result.stdout
+    assert old not in result.output
+    assert new not in result.output
+
+    project.shown([provider(**{"justt:apiKey": {**envelope, "plaintext": json.dumps(new)}})])
+    examined(project, code=0)
+
+    project.fails({"stack export --show-secrets": "error: incorrect passphrase"})
+    assert examined(project, code=3).keys() == {"recordedKey"}
+
+
+def test_a_plain_key(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """A key that is not encrypted is a finding with the command that encrypts it, and is not shown."""
+    key = canary("plain-key")
+    project.config({"justt:baseUrl": simulator.base_url, "justt:apiKey": key})
+    result = project.run("doctor")
+    assert result.exit_code == 1
+    assert "Run `pulumi config set --secret justt:apiKey`" in result.stdout
+    assert key not in result.output
+
+
+def test_a_refused_key(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """A 401 is told with where the key came from; the state's checks are made all the same."""
+    project.state([integration("mine", theirs())], [creating("lost")])
+    simulator.add_fault(Fault.parse("GET * status=401"))
+    bad = examined(project, code=1)
+    assert bad.keys() == {"pending", "apiKey", "integration"}
+    assert "Justt answered 401" in bad["apiKey"][0]["text"]
+    assert "The key came from justt:apiKey." in bad["apiKey"][0]["text"]
+    assert bad["integration"][0]["verdict"] == "not checked"
+
+
+def test_no_answer(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody answers, nothing is found, and the command ends as not done."""
+    project.state([integration("mine", theirs())])
+
+    def fail(*_: object, tried: str, **__: object) -> None:
+        raise Unreachable(tried, "no connection", "Check the network.")
+
+    monkeypatch.setattr(survey, "one_pass", fail)
+    bad = examined(project, code=3)
+    assert bad.keys() == {"account", "integration"}
+
+
+def test_a_list_that_is_not_whole(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is called nobody's unless all was listed; what a stack has is looked up by its id."""
+    theirs()
+    project.state([integration("mine", theirs(status="FAILED")), integration("unknown", "no-such-id")])
+    monkeypatch.setattr(listing, "MOST_PAGES", 0)
+    bad = examined(project, code=1)
+    assert {name: {check["verdict"] for check in checks} for name, checks in bad.items()} == {
+        "account": {"not checked"},
+        "integration": {"finding"},
+        "unmanaged": {"not checked"},
+    }
+    assert len(bad["integration"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "words", "check", "cure"),
+    [
+        ("config", "error: incorrect passphrase", "configuration", "Set PULUMI_CONFIG_PASSPHRASE or"),
+        ("config", "error: no stack selected; please use `pulumi stack select`", "configuration", "with --stack"),
+        ("stack export", "error: no stack named 'dev' found", "state", "`pulumi stack ls` shows"),
+        ("stack export", "error: PULUMI_ACCESS_TOKEN must be set for login", "state", "Run `pulumi login`."),
+        ("stack export", "error: the stack is currently locked by 1 lock(s)", "state", "run `pulumi cancel` first."),
+    ],
+)
+def test_a_stack_that_cannot_be_looked_at(project: FakePulumi, call: str, words: str, check: str, cure: str) -> None:
+    """What the CLI says is a finding with what to do, and nothing is called nobody's."""
+    project.fails({call: words})
+    bad = examined(project, code=1)
+    assert words.removeprefix("error: ") in bad[check][0]["text"]
+    assert cure in bad[check][0]["text"]
+    assert "could not be looked at" in bad["unmanaged"][0]["text"]
+
+
+def test_settings_that_cannot_be_used(project: FakePulumi) -> None:
+    """A configuration that contradicts itself, and a missing key, are findings."""
+    project.config({"justt:environment": "staging"})
+    assert "justt:environment must be production or sandbox" in examined(project, code=1)["configuration"][0]["text"]
+    project.config({"justt:baseUrl": "http://127.0.0.1:1/v1"})
+    assert "no Justt API key" in examined(project, code=1)["apiKey"][0]["text"]
+
+
+def test_a_project_of_our_namespace(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """A project that is named justt has settings of its own there; in any other such a setting is misspelt."""
+    project.config({"justt:baseUrl": simulator.base_url, "justt:color": "red"}, {"justt:apiKey": KEY})
+    assert "justt:color is not a setting" in examined(project, code=1)["configuration"][0]["text"]
+    (project.project / "Pulumi.yaml").write_text('runtime: python\nname: "justt"\n')
+    examined(project, code=0)
+
+
+def test_versions(project: FakePulumi) -> None:
+    """A CLI that is too old, or that is not there, is a finding; the other checks go on."""
+    (project.folder / "version").write_text("v3.99.0")
+    (check,) = examined(project, code=1)["tools"]
+    assert "pulumi CLI 3.99.0 is too old for SDK " in check["text"]
+    assert check["cure"] == "Update the CLI to 3.254 or later."
+    bad = examined(project, code=1, environ={"PATH": str(project.project)})
+    assert "there is no `pulumi` on PATH" in bad["tools"][0]["text"]
+    assert bad.keys() == {"tools", "configuration", "state", "unmanaged"}
+
+
+def test_without_a_project(tmp_path: Path, project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """The variables say where to look; who manages what is not known then."""
+    theirs()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    given = {"JUSTT_BASE_URL": simulator.base_url, "JUSTT_API_KEY": KEY}
+    assert examined(project, "--cwd", str(elsewhere), code=3, environ=given).keys() == {"unmanaged"}
+    bad = examined(project, "--cwd", str(elsewhere), code=1, environ={"JUSTT_BASE_URL": "ftp://x"})
+    assert "JUSTT_BASE_URL must be a URL" in bad["configuration"][0]["text"]

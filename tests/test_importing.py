@@ -1,0 +1,609 @@
+"""`pulumi-justt import` below the engine: what may be imported, what is asked for, and the program that comes of it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from conftest import canary
+from fake_pulumi import FakePulumi, integration
+from pulumi_justt import listing
+from pulumi_justt.commands.asking import ImportRefused
+from pulumi_justt.commands.importing import Candidate, picked
+from pulumi_justt.commands.stacks import Stack, StackError
+from pulumi_justt.credentials import SHAPES
+from pulumi_justt.models import RemoteRecord
+from pulumi_justt.simulator import Fault, SimulatorServer
+
+Theirs = Callable[..., str]
+Answers = Callable[[dict[str, Any]], str]
+
+STRIPE: dict[str, Any] = {
+    "resource_name": "stripe-eu",
+    "external_identifier": "stripe-eu-main",
+    "integration_name": "Stripe EU",
+    "credentials": "ApiKeyOnly",
+    "fields": {"api_key": {"fromEnv": "STRIPE_KEY"}},
+}
+SETTING = "printf '%s\\n' \"$STRIPE_KEY\" | pulumi config set --secret stripeEuApiKey"
+BY_VALUE = {**STRIPE, "fields": {"api_key": {"variable": "STRIPE_KEY"}}}
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> Answers:
+    """Give what writes an answers file, and returns its path."""
+
+    def write(content: dict[str, Any]) -> str:
+        (tmp_path / "answers.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+        return str(tmp_path / "answers.yaml")
+
+    return write
+
+
+def changing(project: FakePulumi) -> list[str]:
+    """Give the calls of the CLI so far that change anything."""
+    return [call for call in project.calls if call.startswith(("import", "config set"))]
+
+
+def formatted(text: str) -> str:
+    """Give *text* as ruff leaves it with its defaults."""
+    command = [sys.executable, "-m", "ruff", "format", "--isolated", "-"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+
+
+def candidates() -> list[Candidate]:
+    """Make three."""
+    ids = ("id-1", "id-2", "id-3")
+    return [Candidate(RemoteRecord(integration_id=each, source="stripe", status="PENDING"), None) for each in ids]
+
+
+# Which
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("2", [2]),
+        ("3,1", [3, 1]),
+        ("1-3", [1, 2, 3]),
+        ("2 2-3, id-1", [2, 3, 1]),
+        ("all", [1, 2, 3]),
+        ("id-3 all", [3, 1, 2]),
+        ("", []),
+    ],
+)
+def test_picking(text: str, numbers: list[int]) -> None:
+    """Numbers, ranges, ids and `all` may be mixed, and each is taken once."""
+    assert [candidate.id for candidate in picked(text, candidates())] == [f"id-{number}" for number in numbers]
+
+
+@pytest.mark.parametrize("text", ["0", "4", "2-4", "3-2", "id-4", "-1", "1-", "one", "²", "1-2-3"])
+def test_what_picks_nothing(text: str) -> None:
+    """What is no number of the table, no range within it and no id in it is refused."""
+    with pytest.raises(ImportRefused, match="picks nothing: say numbers from 1 to 3"):
+        picked(text, candidates())
+
+
+def test_what_may_be_imported(project: FakePulumi, theirs: Theirs) -> None:
+    """What is INACTIVE or belongs to one of the stacks is not listed; what is only looked at belongs to nobody."""
+    mine, other, seen, failed = theirs(), theirs(), theirs(), theirs("adyen", status="FAILED")
+    theirs(status="INACTIVE")
+    project.state([integration("mine", mine), {**integration("seen", seen), "external": True}], stack="dev")
+    elsewhere = integration("same-id", seen, environment="sandbox")
+    project.state([integration("other", other), elsewhere], stack="prod")
+
+    result = project.run("import", "-s", "dev", "--other-stack", "prod", "--json")
+
+    found = {each["integrationId"]: each for each in json.loads(result.stdout)["integrations"]}
+    assert (result.exit_code, set(found)) == (0, {seen, failed})
+    assert found[failed] == {
+        "integrationId": failed,
+        "source": "adyen",
+        "status": "FAILED",
+        "goLiveDate": None,
+        "referenceAccountId": None,
+    }
+    assert changing(project) == []
+
+
+def test_an_account_that_is_too_long(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that was cut off says so, and how to name what is not in it."""
+    theirs()
+    monkeypatch.setattr(listing, "MOST_PAGES", 0)
+    result = project.run("import", "--json")
+    assert "as far as 0 integrations" in result.stderr
+    assert "Name what is missing by --id." in result.stderr
+
+
+def test_what_may_not_be_imported(project: FakePulumi, theirs: Theirs) -> None:
+    """Each id that cannot be imported is named with its reason, all at once, and nothing is done."""
+    mine, adopted, other, gone = theirs(), theirs(), theirs(), theirs(status="INACTIVE")
+    project.state([integration("mine", mine), integration("taken", adopted, adoptId=adopted)], stack="dev")
+    project.state([integration("other", other)], stack="prod")
+    ids = [text for each in (mine, adopted, other, gone, "unknown") for text in ("--id", each)]
+
+    result = project.run("import", "-s", "dev", "--other-stack", "prod", *ids, "--yes")
+
+    assert result.exit_code == 3
+    *lines, last = result.stderr.splitlines()
+    assert lines == [
+        "error: nothing was imported:",
+        f"  {mine} is in this stack already, as 'mine': leave it out.",
+        (
+            f"  {adopted} is in this stack already, adopted as 'taken': take adopt_id out of the program, and the next "
+            "`pulumi up` makes it this stack's own."
+        ),
+        (
+            f"  {other} is managed by prod, as 'other', and two stacks would both replace and deactivate it: look at "
+            "it by PaymentIntegration.get, or take it out of that stack by `pulumi state delete` first."
+        ),
+        f"  {gone} is INACTIVE, which is final: leave it out.",
+    ]
+    assert last.startswith("  verifying unknown: Justt answered 404")
+    assert changing(project) == []
+
+
+def test_ids_and_answers_are_judged_together(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """One run names the ids that cannot be imported and what is wrong with the others' answers."""
+    gone, there = theirs(status="INACTIVE"), theirs()
+    content = {gone: STRIPE, there: {**STRIPE, "external_identifier": ""}}
+    result = project.run("import", "--answers", answers(content))
+    assert result.stderr.splitlines()[1:] == [
+        f"  {gone} is INACTIVE, which is final: leave it out.",
+        f"  {there}: external_identifier: must not be empty",
+    ]
+
+
+def test_nothing_to_import(project: FakePulumi) -> None:
+    """An account without any ends well, and asks for nothing."""
+    for arguments in (["--all"], []):
+        result = project.run("import", *arguments)
+        assert (result.exit_code, result.stdout, result.stderr) == (0, "", "There is nothing to import.\n")
+    assert changing(project) == []
+
+
+def test_an_error_of_the_vendor(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """An id that cannot be read for another reason than that it is unknown ends the command."""
+    simulator.add_fault(Fault.parse("GET * status=403"))
+    result = project.run("import", "--id", "x", "--yes")
+    assert result.exit_code == 3
+    assert "error: verifying x: Justt answered 403" in result.stderr
+
+
+def test_options_that_exclude_each_other(project: FakePulumi) -> None:
+    """`--id` beside `--all` is a wrong command line."""
+    assert project.run("import", "--all", "--id", "x").exit_code == 2
+
+
+def test_no_account(project: FakePulumi) -> None:
+    """What can be no account is not sent."""
+    result = project.run("import", "--account", "an account")
+    assert result.exit_code == 3
+    assert "  --account: must be visible ASCII without spaces, as it is sent as a header" in result.stderr
+
+
+# From an answers file
+
+
+def test_from_answers(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """An answers file alone says which to import; a reference needs neither a value nor a setting."""
+    stripe, _ = theirs(), theirs()
+    result = project.run("import", "-s", "dev", "--answers", answers({stripe: STRIPE}), "--yes", "--json")
+
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    named = [(each["integrationId"], each["resourceName"]) for each in document["integrations"]]
+    assert named == [(stripe, "stripe-eu")]
+    assert (document["isImported"], document["configuration"], document["commands"]) == (True, [], [])
+    assert document["program"] == (
+        "import pulumi\n"
+        "import pulumi_justt as justt\n"
+        "\n"
+        "stripe_eu = justt.PaymentIntegration(\n"
+        '    "stripe-eu",\n'
+        '    external_identifier="stripe-eu-main",\n'
+        '    integration_name="Stripe EU",\n'
+        '    source="stripe",\n'
+        '    credentials=justt.credentials.ApiKeyOnly(api_key=justt.from_env("STRIPE_KEY")),\n'
+        "    opts=pulumi.ResourceOptions(protect=True),\n"
+        ")\n"
+    )
+    options = "--yes --skip-preview --generate-code=false --protect=true --file /dev/stdin"
+    assert changing(project) == [f"import {options} --stack dev --non-interactive"]
+
+
+def test_an_unprotected_one(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """Without protection the program has no options, and the engine is told so."""
+    result = project.run("import", "--answers", answers({theirs(): STRIPE}), "--yes", "--no-protect")
+    assert result.stdout.startswith("import pulumi_justt as justt\n\nstripe_eu")
+    assert "opts" not in result.stdout
+    assert "They are protected" not in result.stderr
+    assert "what destroys or replaces them deactivates them at Justt" in result.stderr
+    assert "--protect=false" in changing(project)[0]
+
+
+def test_accounts(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers) -> None:
+    """The account of an answer, else that of the option, is where an id is looked for, and stands in the program."""
+    one, two = theirs(account="acct_1"), theirs(account="acct_2")
+    content = {one: STRIPE, two: {**STRIPE, "resource_name": "two", "reference_account_id": "acct_2"}}
+    result = project.run("import", "--answers", answers(content), "--account", "acct_1", "--yes")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.count('    reference_account_id="acct_1",\n') == 1
+    assert result.stdout.count('    reference_account_id="acct_2",\n') == 1
+
+    secret = {"justt:apiKey": "a-key-of-the-simulator"}
+    project.config({"justt:baseUrl": simulator.base_url, "justt:referenceAccountId": "acct_1"}, secret)
+    result = project.run("import", "--answers", answers({one: STRIPE}), "--yes")
+    assert result.exit_code == 0, result.stderr
+    assert "reference_account_id" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"resource_nam": "x"}, "resource_nam is not an answer (did you mean 'resource_name'?); answers are "),
+        ({"resource_name": ["x"]}, "resource_name: must be text"),
+        ({"resource_name": "-x"}, "resource_name: must begin with a letter or digit"),
+        ({"resource_name": "taken"}, "resource_name: there is another 'taken'"),
+        ({"external_identifier": "x" * 256}, "external_identifier: must have 1 to 255 characters, has 256"),
+        ({"integration_name": ["x"]}, "integration_name: must be text, got [1 of text]"),
+        ({"merchant_account_codes": "x"}, "merchant_account_codes: must be a list of texts"),
+        ({"reference_account_id": "a b"}, "reference_account_id: must be visible ASCII without spaces"),
+        ({"credentials": "ApiKeyOnl"}, "credentials: must be one of ApiKeyOnly, "),
+        ({"credentials": "Unlisted"}, "secret_type: is required beside credentials Unlisted"),
+        ({"secret_type": "APIKEY_ONLY"}, "secret_type: goes with credentials Unlisted only"),
+        ({"fields": []}, "fields: must say of each credential where it is found"),
+        ({"fields": {}}, "credentials.api_key: is required by ApiKeyOnly"),
+        ({"fields": {"apiKey": {"fromEnv": "X"}}}, "credentials.apiKey: is not one of api_key"),
+        ({"fields": {"api_key": "canary-secret"}}, "credentials.api_key: say where it is found"),
+        ({"fields": {"api_key": {"variable": "X", "version": 1}}}, "credentials.api_key: say where it is found"),
+        ({"fields": {"api_key": {"fromEnv": "X", "versio": 1}}}, "credentials.api_key: say where it is found"),
+        ({"fields": {"api_key": {"fromFile": "X", "version": "two"}}}, "version must be a whole number"),
+        ({"fields": {"api_key": {"fromEnv": "X", "version": 0}}}, "version starts at 1; got 0"),
+        ({"fields": {"api_key": {"variable": "UNSET_KEY"}}}, "comes from the variable 'UNSET_KEY', which is not set"),
+        ({"fields": {"api_key": {"variable": "sk_live_canary"}}}, "takes the name of a variable, and not its value"),
+    ],
+)
+def test_an_answer_that_cannot_be_used(
+    project: FakePulumi, theirs: Theirs, answers: Answers, change: dict[str, Any], expected: str
+) -> None:
+    """It is named with its id, without a value, and nothing is done."""
+    project.state([integration("taken", "elsewhere")])
+    stripe = theirs()
+    result = project.run("import", "--answers", answers({stripe: {**STRIPE, **change}}), "--yes")
+    assert result.exit_code == 3
+    assert f"\n  {stripe}: " in result.stderr
+    assert expected in result.stderr
+    assert "canary" not in result.output
+    assert changing(project) == []
+
+
+def test_all_problems_at_once(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """One run names whatever is wrong with the answers of any integration."""
+    one, two = theirs(), theirs()
+    lacking = {"resource_name": "stripe-eu", "credentials": "Sftp", "fields": {"username": {"fromEnv": "X"}}}
+    result = project.run("import", "--answers", answers({one: STRIPE, two: lacking}))
+    first, *problems = result.stderr.splitlines()
+    assert first == "error: nothing was imported:"
+    assert problems == [
+        f"  {two}: resource_name: there is another 'stripe-eu'",
+        f"  {two}: external_identifier: is required",
+        f"  {two}: integration_name: is required",
+        f"  {two}: credentials.password: is missing: Sftp needs password or private_key",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: [canary", "the answers are neither YAML nor JSON at line 1"),
+        ("\x00canary", "the answers are neither YAML nor JSON"),
+        ("- canary", "the answers must be a mapping from the ids of integrations"),
+        ("a: canary", "the answers must be a mapping from the ids of integrations"),
+    ],
+)
+def test_no_answers_file(project: FakePulumi, tmp_path: Path, text: str, expected: str) -> None:
+    """What is no such file is refused without quoting it."""
+    (tmp_path / "answers").write_text(text)
+    result = project.run("import", "--answers", str(tmp_path / "answers"))
+    assert result.exit_code == 3
+    assert expected in result.stderr
+    assert "canary" not in result.output
+
+
+def test_what_the_vendor_added(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """A source and a secret type outside of the lists are imported as such."""
+    unlisted = {
+        "credentials": "Unlisted",
+        "secret_type": "OAUTH",
+        "fields": {"client-id": {"fromEnv": "CLIENT", "version": 2}, "token": {"variable": "TOKEN"}},
+    }
+    file = answers({theirs("shopify"): {**STRIPE, **unlisted}})
+    result = project.run("import", "--answers", file, "--yes", environ={"TOKEN": canary("token")})
+    assert result.exit_code == 0, result.stderr
+    assert formatted(result.stdout) == result.stdout
+    assert (
+        "    credentials=justt.credentials.Unlisted(\n"
+        '        secret_type="OAUTH",\n'
+        "        payload={\n"
+        '            "client-id": justt.from_env("CLIENT", version=2),\n'
+        '            "token": config.require_secret("stripeEuToken"),\n'
+        "        },\n"
+        "    ),\n"
+        "    allow_unlisted=True,\n"
+    ) in result.stdout
+
+
+def test_a_source_that_the_vendor_added(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """A source outside of the list is said to be meant, whatever the credentials are."""
+    result = project.run("import", "--answers", answers({theirs("shopify"): STRIPE}), "--yes")
+    assert result.exit_code == 0, result.stderr
+    assert '    source="shopify",\n' in result.stdout
+    assert "    allow_unlisted=True,\n" in result.stdout
+
+
+def test_two_that_would_share_a_key(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """Names that lead to one key of the configuration are refused."""
+    unlisted = {"credentials": "Unlisted", "secret_type": "OAUTH", "fields": {"key": {"variable": "STRIPE_KEY"}}}
+    one, two = theirs(), theirs()
+    content = {one: {**BY_VALUE, "resource_name": "shop"}, two: {**STRIPE, **unlisted, "resource_name": "shop-api"}}
+    result = project.run("import", "--answers", answers(content), environ={"STRIPE_KEY": canary("value")})
+    assert result.stderr.splitlines()[1].startswith(f"  {two}: the configuration has shopApiKey already")
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("stripe-eu", "stripe_eu"),
+        ("2checkout", "integration_2checkout"),
+        ("class", "class_"),
+        ("justt", "justt_2"),
+        ("Stripe.EU", "stripe_eu"),
+        ("a--b", "a_b"),
+    ],
+)
+def test_names_in_the_program(project: FakePulumi, theirs: Theirs, answers: Answers, name: str, variable: str) -> None:
+    """A resource's name becomes a name of Python that is not taken."""
+    result = project.run("import", "--answers", answers({theirs(): {**STRIPE, "resource_name": name}}), "--yes")
+    assert f'\n{variable} = justt.PaymentIntegration(\n    "{name}",\n' in result.stdout
+
+
+# Values
+
+
+def test_values_become_secrets_of_the_configuration(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """Values are set in the configuration, are in no argument and no output, and each has a key of its own."""
+    value = canary("value")
+    file = answers({theirs(): BY_VALUE, theirs(): {**BY_VALUE, "resource_name": "stripe.eu"}})
+    result = project.run("import", "--answers", file, "--yes", environ={"STRIPE_KEY": value})
+    assert result.exit_code == 0, result.stderr
+    assert "stripe_eu_2 = justt" in result.stdout
+    assert 'config.require_secret("stripeEuApiKey")' in result.stdout
+    assert 'config.require_secret("stripeEu2ApiKey")' in result.stdout
+    assert "Set in the configuration, encrypted: stripeEuApiKey, stripeEu2ApiKey." in result.stderr
+    assert [call.partition(" --non")[0] for call in changing(project)[1:]] == [
+        "config set --secret stripeEuApiKey",
+        "config set --secret stripeEu2ApiKey",
+    ]
+    assert value not in result.output + "".join(project.calls)
+
+
+def test_a_configuration_that_is_left_alone(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers
+) -> None:
+    """No setting is overwritten; with --no-config none is looked at, and the commands are shown."""
+    secret = {"justt:apiKey": "a-key-of-the-simulator", "shop:stripeEuApiKey": "another"}
+    project.config({"justt:baseUrl": simulator.base_url}, secret)
+    arguments = ("import", "--answers", answers({theirs(): BY_VALUE}), "--yes")
+    result = project.run(*arguments, environ={"STRIPE_KEY": canary("value")})
+    assert result.exit_code == 3
+    assert "the configuration has stripeEuApiKey already: give another resource_name, or remove it" in result.stderr
+    assert changing(project) == []
+
+    result = project.run(*arguments, "--no-config", environ={"STRIPE_KEY": canary("value")})
+    assert result.exit_code == 0
+    assert f"Run:\n  {SETTING}\n" in result.stderr
+    assert len(changing(project)) == 1
+
+
+def test_a_configuration_that_refuses(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """What is imported by then is said with its program, and what is left to run."""
+    project.fails({"config set": "error: disk full"})
+    result = project.run(
+        "import", "--answers", answers({theirs(): BY_VALUE}), "--yes", environ={"STRIPE_KEY": canary("value")}
+    )
+    assert result.exit_code == 3
+    assert "stripe_eu = justt.PaymentIntegration(" in result.stdout
+    assert f"Run:\n  {SETTING}\n" in result.stderr
+    assert "error: not all is in the configuration: setting stripeEuApiKey" in result.stderr
+    assert "disk full" in result.stderr
+
+
+def test_an_engine_that_refuses(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """The CLI's own words are shown, and nothing is set."""
+    project.fails({"import": "error: the stack is currently locked"})
+    result = project.run(
+        "import", "--answers", answers({theirs(): BY_VALUE}), "--yes", environ={"STRIPE_KEY": canary("value")}
+    )
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "importing of the selected stack" in result.stderr
+    assert "the stack is currently locked" in result.stderr
+    assert len(changing(project)) == 1
+
+
+def test_an_engine_that_imports_a_part(
+    project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What arrived is said with its program, as the next update would delete what no program has."""
+    one, two = theirs(), theirs()
+
+    def fail(_: Stack, document: str, *, is_protected: bool) -> None:
+        assert is_protected
+        assert [each["id"] for each in json.loads(document)["resources"]] == [one, two]
+        project.state([integration("two", two)])
+        raise StackError("importing: it said no.")
+
+    monkeypatch.setattr(Stack, "import_resources", fail)
+    file = answers({one: BY_VALUE, two: {**BY_VALUE, "resource_name": "two"}})
+    result = project.run("import", "--answers", file, "--yes", environ={"STRIPE_KEY": canary("value")})
+    assert result.exit_code == 3
+    assert "two = justt.PaymentIntegration(" in result.stdout
+    assert "stripe_eu" not in result.stdout
+    assert "Set in the configuration, encrypted: twoApiKey." in result.stderr
+    assert "error: not all is imported: importing: it said no. Import the others by another run." in result.stderr
+
+
+def test_consent(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """Without a yes nothing is imported."""
+    file = answers({theirs(): STRIPE})
+    for typed in ("n\n", "\n", ""):
+        result = project.run("import", "--answers", file, answers=typed)
+        assert result.exit_code == 3
+        assert "what destroys or replaces them deactivates them at Justt" in result.stderr
+    assert changing(project) == []
+    assert project.run("import", "--answers", file, answers="y\n").exit_code == 0
+
+
+def test_a_file_that_exists(project: FakePulumi, theirs: Theirs, tmp_path: Path) -> None:
+    """Nothing is overwritten, which is said before anything is asked."""
+    theirs()
+    (tmp_path / "there").write_text("mine")
+    result = project.run("import", "--all", "--out", str(tmp_path / "there"))
+    assert result.exit_code == 3
+    assert "there exists, and nothing is overwritten" in result.stderr
+    assert (tmp_path / "there").read_text() == "mine"
+
+
+def test_a_file_that_cannot_be_written(
+    project: FakePulumi, theirs: Theirs, answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that is missing is said at once; what shows only at the end is said then, and nothing was changed."""
+    arguments = ["import", "--answers", answers({theirs(): STRIPE})]
+    result = project.run(*arguments, "--out", str(tmp_path / "no" / "file"))
+    assert result.exit_code == 3
+    assert f"there is no folder {tmp_path / 'no'}" in result.stderr
+
+    def sealed(_: Stack, texts: Iterable[str]) -> dict[str, str]:
+        (tmp_path / "late").mkdir()
+        return dict.fromkeys(texts, "sealed")
+
+    monkeypatch.setattr(Stack, "encrypted", sealed)
+    result = project.run(*arguments, "--out", str(tmp_path / "late"))
+    assert result.exit_code == 3
+    assert f"writing {tmp_path / 'late'}: File exists. Name another file." in result.stderr
+    assert changing(project) == []
+
+
+# The CLI
+
+OTHER_KEY = """#!/bin/sh
+case "$1" in
+    stack) echo '{"deployment": {"secrets_providers": {"type": "new", "state": {"secret": "x"}}}}';;
+    config) echo '{"encryptionsalt": "made up", "config": {"shop:x": {"secure": "v1:x"}}}' > "$6";;
+    import) cat; exit 1;;
+esac
+"""
+
+
+@pytest.fixture
+def another(tmp_path: Path) -> Stack:
+    """Give a stack of a CLI that does things in another way."""
+    (tmp_path / "pulumi").write_text(OTHER_KEY)
+    (tmp_path / "pulumi").chmod(0o755)
+    return Stack("dev", tmp_path, command=str(tmp_path / "pulumi"))
+
+
+def test_a_secrets_provider_of_another_kind(another: Stack) -> None:
+    """What was encrypted by a key that is not the stack's is not handed out."""
+    with pytest.raises(StackError, match="encrypting as dev does: its secrets provider is of no known kind"):
+        another.encrypted(["canary"])
+
+
+def test_what_an_update_says_of_its_errors(another: Stack) -> None:
+    """The CLI prints them beside its progress on stdout: each is shown once, and the progress is not."""
+    printed = (
+        " =  t a **importing failed** error: it exists\n"
+        "Diagnostics:\n"
+        "  pulumi:pulumi:Stack (shop-dev):\n"
+        "    error: update failed\n"
+        "  t (a):\n"
+        "    error: it exists\n"
+        "    warning: no matter\n"
+        "    error: it exists\n"
+    )
+    with pytest.raises(StackError) as raised:
+        another.import_resources(printed, is_protected=True)
+    assert "said: update failed it exists. " in f"{raised.value} "
+
+
+# Asked for
+
+TYPED = {
+    "ApiKeyOnly": ["secret-value"],
+    "PublicSecretKey": ["secret-value", "open"],
+    "BasicAuth": ["secret-value", "secret-value"],
+    "UsernamePassword": ["secret-value", "secret-value"],
+    "Hmac": ["secret-value", "secret-value", "open", ""],
+    "ApiKey": ["secret-value", "", "open"],
+    "Sftp": ["secret-value", "", "FILE", "secret-value"],
+}
+"""What is typed for the fields of each shape."""
+
+
+@pytest.mark.parametrize("shape", TYPED)
+def test_asking_for_values(project: FakePulumi, theirs: Theirs, tmp_path: Path, shape: str) -> None:
+    """Each shape's fields are asked for, secrets without echo, and the program is whole without them."""
+    assert TYPED.keys() == {each.__name__ for each in SHAPES.values()}
+    (tmp_path / "key.pem").write_text("secret-value\nof many lines\n")
+    fields = [text.replace("FILE", str(tmp_path / "key.pem")) for text in TYPED[shape]]
+    first = theirs("paypal")
+    typed = ["1", "my-shop", "shop-1", "Shop", shape, *fields, "b, a", "y", ""]
+    result = project.run("import", answers="\n".join(typed))
+    assert result.exit_code == 0, result.output
+    assert "secret-value" not in result.output
+    assert f"The paypal integration {first} (PENDING):" in result.stderr
+    assert formatted(result.stdout) == result.stdout
+    ast.parse(result.stdout)
+    assert f"justt.credentials.{shape}(" in result.stdout
+    assert result.stdout.count("config.require_secret(") == sum(text not in ("", "open") for text in fields)
+    assert result.stdout.count('="open"') == fields.count("open")
+    assert '    merchant_account_codes=["a", "b"],\n' in result.stdout
+
+
+def test_asking_for_references(project: FakePulumi, theirs: Theirs) -> None:
+    """With names of variables nothing secret is asked for; a name that can be none is asked for again."""
+    adyen = theirs("adyen")
+    typed = ["9", "all", "", "adyen-1", "Adyen", "", "sk_live_x", "", "ADYEN_KEY", "M-1", "", "", "y", ""]
+    result = project.run("import", "--credentials", "from-env", answers="\n".join(typed))
+    assert result.exit_code == 0, result.output
+    assert "'9' picks nothing" in result.stderr
+    assert "hmac: from_env takes the name of a variable, and not its value" in result.stderr
+    assert (
+        "    credentials=justt.credentials.Hmac(\n"
+        f'        hmac=justt.from_env("ADYEN_{adyen[:8].upper()}_HMAC"),\n'
+        '        api_key=justt.from_env("ADYEN_KEY"),\n'
+        '        merchant_code="M-1",\n'
+        "    ),\n"
+    ) in result.stdout
+    assert "config" not in result.stdout
+
+
+def test_asking_again(project: FakePulumi, theirs: Theirs) -> None:
+    """What the provider's check refuses is said, and asked for once more; what was right before is kept."""
+    theirs()
+    theirs()
+    one = ["one", "s-1", "S", "", "secret-value", ""]
+    typed = ["all", *one, *one, "two", "s-2", "S", "", "secret-value", "", "y", ""]
+    result = project.run("import", answers="\n".join(typed))
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("resource_name: there is another 'one'") == 1
+    assert result.stderr.count("Once more:") == 1
+    assert "Imported: one, two." in result.stderr

@@ -1,0 +1,73 @@
+"""How tables look: on a terminal and elsewhere, with colours and without, whatever stands in a cell."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
+
+import pytest
+
+from pulumi_justt import rendering
+
+PROGRAM = """
+from pulumi_justt import rendering
+text = "a b\\x1b[2J [red]c[/red] " + "long " * 40 + "\\xe9"
+rendering.print_table(("VERDICT", "WHAT"), [("finding", text), ("ok", None)])
+"""
+
+
+def on_a_terminal(**environ: str) -> str:
+    """Return what a terminal of 60 columns is sent."""
+    ours, theirs = pty.openpty()
+    given = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "60", **environ}
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=theirs, env=given) as process:
+        os.close(theirs)
+        sent = b""
+        with suppress(OSError):  # Linux ends a terminal so
+            while some := os.read(ours, 4096):
+                sent += some
+        assert process.wait(60) == 0
+    os.close(ours)
+    return sent.decode()
+
+
+def test_a_terminal() -> None:
+    """Lines fit, verdicts have colours unless NO_COLOR is set, and no cell sends anything else."""
+    coloured, plain = on_a_terminal(), on_a_terminal(NO_COLOR="1")
+    assert "\x1b[1;31mfinding" in coloured
+    assert "\x1b[2J" not in coloured
+    assert "\x1b[31m" not in plain
+    assert "\x1b[1;31m" not in plain
+    assert "[red]c[/red]" in plain
+    assert max(map(len, plain.replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines())) <= 60
+
+
+def test_no_terminal() -> None:
+    """One line for each row, in columns, of what stdout can write."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "FORCE_COLOR": ""},
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    header, finding, ok = done.stdout.decode("ascii").splitlines()
+    assert header == "VERDICT  WHAT"
+    assert finding == f"finding  a b [2J [red]c[/red] {'long ' * 40}\\xe9"
+    assert ok == "ok"
+
+
+def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table says which extra is missing, and what works without it."""
+    monkeypatch.setitem(sys.modules, "rich", None)
+    with pytest.raises(rendering.MissingLibrary, match="pip install 'pulumi-justt\\[cli\\]'`, or give --json"):
+        rendering.print_table(("A",), [("b",)])
+
+
+def test_json_is_ascii(capsys: pytest.CaptureFixture[str]) -> None:
+    """A document can be written anywhere, and holds no character that a terminal obeys."""
+    rendering.print_json({"name": "a\x1b[31m\u202e"})
+    assert capsys.readouterr().out == '{\n  "name": "a\\u001b[31m\\u202e"\n}\n'
