@@ -277,7 +277,7 @@ class Stack(SecretHolder):
                 stdin=subprocess.DEVNULL if given is None else None,
                 input=given,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
                 timeout=_SECONDS,
                 check=False,
             )
