@@ -133,7 +133,7 @@ def test_pending(project: FakePulumi) -> None:
         f"{STACK}::{TYPE}::old",
         f"{STACK}::aws:s3:Bucket::b",
     ]
-    assert "run `pulumi-justt recover --stack dev`" in told[0]["cure"]
+    assert "if the stack is locked, then `pulumi-justt recover --stack dev`" in told[0]["cure"]
     assert "`pulumi up --stack dev` does again what was not done" in told[1]["cure"]
     assert "none of ours: `pulumi refresh --stack dev`" in told[2]["cure"]
 

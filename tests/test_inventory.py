@@ -54,6 +54,24 @@ def test_each_account_and_who_manages_what(project: FakePulumi, theirs: Theirs) 
     ]
 
 
+def test_one_key_is_one_account(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """What two stacks reach with the same key is listed once; another key may reach something else."""
+    only = theirs()
+    address, key = {"justt:baseUrl": simulator.base_url}, {"justt:apiKey": "a-key-of-the-simulator"}
+    project.config({**address, "justt:requestsPerMinute": "10"}, key, stack="slow")
+    project.config(address, {"justt:apiKey": "another-key-of-it"}, stack="other")
+
+    def listed(*stacks: str) -> list[str]:
+        simulator.clear_requests()
+        names = [text for stack in stacks for text in ("--stack", stack)]
+        found = json.loads(project.run("list", "--json", *names).stdout)["integrations"]
+        assert len(simulator.requests) == len(found)
+        return [each["integrationId"] for each in found]
+
+    assert listed("dev", "slow") == [only]
+    assert listed("dev", "other") == [only, only]
+
+
 def test_filters(project: FakePulumi, theirs: Theirs) -> None:
     """Status, source and being nobody's each leave out what does not fit; what is only looked at is nobody's."""
     mine, seen, failed, adyen = theirs(), theirs(), theirs(status="FAILED"), theirs("adyen")

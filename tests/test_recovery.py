@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from fake_pulumi import PROVIDER, STACK, TYPE, FakePulumi, creating, integration, provider
@@ -136,6 +137,26 @@ def test_without_a_yes_nothing_changes(
     result = project.run("recover", answers=answers)
     assert result.exit_code == code, result.output
     assert words in result.stderr
+    assert project.exported() == before
+    assert backups(project) == []
+
+
+@pytest.mark.parametrize("question", ["prompt", "confirm"])
+def test_ctrl_c_changes_nothing(
+    project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    """Who is asked may leave, at either question."""
+    theirs()
+    project.state([provider()], [creating("lost")])
+    before = project.exported()
+
+    def leave(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(click, question, leave)
+    result = project.run("recover", answers="1\n")
+    assert result.exit_code == 3
+    assert "Nothing was changed." in result.stderr
     assert project.exported() == before
     assert backups(project) == []
 

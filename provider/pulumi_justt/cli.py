@@ -389,7 +389,7 @@ def _is_agreed(diagnosis: recovery.Diagnosis, decisions: dict[str, recovery.Deci
             what = f"becomes {decision.integration_id}" if decision.integration_id else "is dropped"
             rendering.note(f"{case.pending.kind} {case.name}: {what}")
         return click.confirm("Write the repaired state?", err=True)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         rendering.note("Nothing was changed. Where nobody can answer, give --yes with --adopt or --drop.")
         raise
 

@@ -219,7 +219,10 @@ def _pending(stack: Stack, operation: Pending) -> Check:
     if not operation.is_ours:
         cure = f"It is none of ours: `pulumi refresh{again}` asks about it."
     elif operation.kind == "creating":
-        cure = f"Do not simply run again, which may create a second one: run `pulumi-justt recover{again}`."
+        cure = (
+            "Do not simply run again, which may create a second one: run `pulumi cancel` if the stack is locked, then "
+            f"`pulumi-justt recover{again}`."
+        )
     else:
         cure = f"`pulumi up{again}` does again what was not done; `pulumi-justt recover{again}` clears the record."
     return Check(

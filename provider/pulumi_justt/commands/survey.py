@@ -32,9 +32,9 @@ class Managed:
     recorded: Recorded
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Account:
-    """An account at Justt, and the settings by which it is reached.
+    """An account at Justt, and the settings by which it is reached; one key at one address reaches the same.
 
     Args:
         settings: Where, and with which key.
@@ -43,6 +43,18 @@ class Account:
 
     settings: Settings
     reference: str | None
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether *other* is the same account, however fast or patiently it is asked."""
+        return isinstance(other, Account) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        """Return what equal accounts have in common."""
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[object, ...]:
+        return self.settings.base_url, self.settings.api_key, self.reference
 
     @property
     def called(self) -> str:
@@ -78,24 +90,19 @@ def accounts(views: Sequence[View], settings: Iterable[Settings], given: Sequenc
         settings: Those of the stacks, or the only ones where there is no stack.
         given: References of accounts.
     """
-    found: dict[tuple[str, object, str | None], Account] = {}
-
-    def add(its: Settings, reference: str | None) -> None:
-        found.setdefault((its.base_url, its.api_key, reference), Account(its, reference))
-
+    found: dict[Account, None] = {}
     for its in settings:
         used = [
             recorded.account
             for each in views
-            if (each.settings.base_url, each.settings.api_key) == (its.base_url, its.api_key)
+            if Account(each.settings, None) == Account(its, None)
             for recorded in each.state.integrations()
         ]
-        for reference in given or used:
-            add(its, reference)
+        found |= dict.fromkeys(Account(its, reference) for reference in given or used)
         # A key that spans several merchants need not have an account of its own.
         if not given and (its.reference_account_id is not None or not used):
-            add(its, its.reference_account_id)
-    return list(found.values())
+            found[Account(its, its.reference_account_id)] = None
+    return [*found]
 
 
 def managed(views: Iterable[View]) -> dict[tuple[str, str], list[Managed]]:
