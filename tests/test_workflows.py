@@ -311,14 +311,17 @@ def test_every_step(runner: Runner, simulator: SimulatorServer) -> None:
 
 
 def test_drift(runner: Runner, simulator: SimulatorServer) -> None:
-    """A status is a note to `refresh`, which exits with 0; an integration that is gone ends it with 7."""
+    """A status is only a note to `refresh`, and a finding to `doctor`; one that is gone ends both with their codes."""
     runner.stack.program(PROGRAM)
     runner.job("up", "up")
     (integration,) = simulator.records.integrations()
     found = {}
     for status in ("SUCCESSFUL", "FAILED", "INACTIVE"):
         simulator.records.tell_status(integration.id, status)
-        found[status] = runner.job("drift", "drift")[0].code
+        found[status] = [result.code for result in runner.job("drift", "drift")]
     simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset({"another"}))
-    found["401"] = runner.job("drift", "drift")[0].code
-    assert found == {"SUCCESSFUL": 0, "FAILED": 0, "INACTIVE": 7, "401": 1}
+    found["401"] = [result.code for result in runner.job("drift", "drift")]
+    assert found == {"SUCCESSFUL": [0, 0], "FAILED": [0, 1], "INACTIVE": [7, 1], "401": [1, 1]}
+    rows = [line.split(" | ")[-2:] for line in PAGE.read_text().splitlines() if re.match(r"\| .* \| \d", line)]
+    told = [[int(re.sub(r"\D", "", code)) for code in row] for row in rows]
+    assert told == [*found.values()]
