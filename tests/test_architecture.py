@@ -44,6 +44,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("width",),
     ("lifecycle", "readiness"),
     ("creation",),
+    ("reads",),
     ("listing",),
     ("client",),
     ("answers", "recorded"),

@@ -116,6 +116,9 @@ class JusttClient:
         sleep: Blocks the calling thread for some seconds.
         uniform: Random numbers in [0, 1), for jitter.
         debug: Takes one line for each try, without body or header.
+
+    Attributes:
+        writes: Grows with each request that may change something, so that whoever keeps answers can tell.
     """
 
     settings: Settings
@@ -129,6 +132,7 @@ class JusttClient:
 
     def __post_init__(self) -> None:
         """Open the connection pool; nothing is sent."""
+        self.writes = 0
         key = self.settings.require_api_key()
         self._key = key
         self._limiter = self.limiter or RateLimiter(
@@ -287,6 +291,8 @@ class JusttClient:
             # Asked last, since the wait for the limiter may have been long.
             if request.is_abandoned():
                 raise Abandoned(request.tried, "it was not sent, because the engine has left", errors.ABANDONED_CURE)
+            if request.method != "GET":
+                self.writes += 1
             started = self.clock()
             answer = self._try(request, content)
             request.elapsed += self.clock() - started

@@ -1,0 +1,160 @@
+"""Reading many integrations with few requests: whoever reads alone asks for one record, a crowd shares list pages.
+
+    one or two wait      each asks for its own record
+    three or more wait   one of them reads the next page of the account's list, for all
+        found in a page                     no request of its own
+        not found, and no page is due       a request of its own: a list proves nothing about what it lacks
+
+A page is due while the pages read are fewer than the reads that share them, so that an account full of what is not ours
+costs at most twice what single reads would; and while they find something, so that it costs a handful more as a rule.
+Pages are of one account, are used for `FRESH_SECONDS`, and are dropped once this process has changed anything.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from pulumi_justt.client import JusttClient
+from pulumi_justt.errors import Misunderstood, Refused, RequestError
+from pulumi_justt.listing import MOST_PAGES
+from pulumi_justt.models import RemoteRecord
+from pulumi_justt.secrecy import Hidden
+
+__all__ = ["FRESH_SECONDS", "SharedReads"]
+
+FRESH_SECONDS = 60.0
+"""How old a page may be for a read that does not ask for a younger one."""
+
+_CROWD = 3
+"""Reads that have to wait at the same time before a page is read for them."""
+
+_PAGES_ON_TRUST = 8
+"""Pages that may find nothing before no more are read."""
+
+_NOT_QUOTED = Hidden(is_complete=False)
+"""A list is read for several resources, and the vendor's words about it may hold what any of them was given."""
+
+
+@dataclass
+class _Account:
+    """The pages of one account that are at hand, and who waits for them."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    waiting: int = 0
+    records: dict[str, RemoteRecord] = field(default_factory=dict)
+    since: float = float("-inf")
+    """The moment at which the first of the pages was asked for."""
+    writes: int = 0
+    """How often the client had changed something by then."""
+    pages: int = 0
+    sharers: int = 0
+    found: int = 0
+    is_exhausted: bool = False
+    is_useless: bool = False
+    """Whether the account's list cannot be read, or not understood."""
+    outage: tuple[float, RequestError] | None = None
+    """When the last page could not be had, and why."""
+
+    def start(self, now: float, writes: int) -> None:
+        """Forget the pages, since younger ones are needed."""
+        self.records = {}
+        self.since, self.writes = now, writes
+        self.pages = self.sharers = self.found = 0
+        self.is_exhausted = False
+
+    @property
+    def is_page_due(self) -> bool:
+        return (
+            not self.is_exhausted
+            and not self.is_useless
+            and self.pages < min(self.sharers, _PAGES_ON_TRUST + 2 * self.found, MOST_PAGES)
+        )
+
+
+class SharedReads:
+    """Reads records through one client, for all threads of a process.
+
+    Args:
+        client: Reads records and pages.
+    """
+
+    def __init__(self, client: JusttClient) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._accounts: dict[str | None, _Account] = {}
+
+    def get(
+        self, integration_id: str, *, tried: str, account: str | None, hidden: Hidden, age: float = FRESH_SECONDS
+    ) -> RemoteRecord:
+        """Read one record; arguments and errors are those of `JusttClient.get_integration`.
+
+        Args:
+            integration_id: The id at Justt.
+            tried: What this is for, as errors say it.
+            account: The account that it belongs to.
+            hidden: What the vendor was given, which no text may show.
+            age: Seconds by which what is returned may be out of date.
+
+        Raises:
+            Refused: With status 404 where the key, in this account, knows no such id.
+            RequestError: It could not be read.
+        """
+        with self.waiting(account) as shared:
+            since = self._client.clock() - age
+            if shared.waiting >= _CROWD or self._is_fresh(shared, since):
+                found = self._from_pages(shared, integration_id, tried=tried, account=account, since=since)
+                # What repeats a credential is refused by the client, in words that show none.
+                if found is not None and not any(map(found.repeats, hidden.texts)):
+                    return found
+            return self._client.get_integration(integration_id, tried=tried, account=account, hidden=hidden)
+
+    @contextmanager
+    def waiting(self, account: str | None) -> Iterator[_Account]:
+        """Count as one that waits, for as long as the block runs: also who reads again and again."""
+        with self._lock:
+            shared = self._accounts.setdefault(account, _Account())
+            shared.waiting += 1
+        try:
+            yield shared
+        finally:
+            with self._lock:
+                shared.waiting -= 1
+
+    def _is_fresh(self, shared: _Account, since: float) -> bool:
+        return shared.since >= since and shared.writes == self._client.writes and not shared.is_useless
+
+    def _from_pages(
+        self, shared: _Account, integration_id: str, *, tried: str, account: str | None, since: float
+    ) -> RemoteRecord | None:
+        """Return the record if a page has it, reading further pages while they are due."""
+        arrived = self._client.clock()
+        with shared.lock:
+            if shared.outage and shared.outage[0] >= arrived:
+                # Somebody tried while this thread waited; an outage is not waited out once for each resource.
+                raise shared.outage[1].but(tried=tried)
+            if not self._is_fresh(shared, since):
+                shared.start(self._client.clock(), self._client.writes)
+            shared.sharers += 1
+            while integration_id not in shared.records and shared.is_page_due:
+                self._read_page(shared, tried=tried, account=account)
+            record = shared.records.get(integration_id)
+            shared.found += record is not None
+            return record
+
+    def _read_page(self, shared: _Account, *, tried: str, account: str | None) -> None:
+        try:
+            page = self._client.list_integrations(shared.pages + 1, tried=tried, account=account, hidden=_NOT_QUOTED)
+        except (Refused, Misunderstood):
+            # A key may be allowed to read what it may not list, and one odd record is no reason to refuse the others.
+            shared.is_useless = True
+            return
+        except RequestError as error:
+            shared.outage = (self._client.clock(), error)
+            raise
+        shared.pages += 1
+        before = len(shared.records)
+        shared.records |= {record.integration_id: record for record in page.records}
+        shared.is_exhausted = page.is_last or len(shared.records) == before
