@@ -17,7 +17,7 @@ from harness import eventually
 from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import Refused, RequestError, Unreachable
 from pulumi_justt.models import RemoteRecord
-from pulumi_justt.reads import FRESH_SECONDS, SharedReads, _Account
+from pulumi_justt.reads import FRESH_SECONDS, _Account
 from pulumi_justt.retry import RetryPolicy
 from pulumi_justt.secrecy import NOTHING_HIDDEN, Hidden
 from pulumi_justt.simulator import Options, SimulatorServer
@@ -78,7 +78,7 @@ class Reader:
         self.vendor = vendor
         self.moment = Watched()
         self.client = client_of(vendor, moment=self.moment, policy=RetryPolicy(tries=2))
-        self.reads = SharedReads(self.client)
+        self.reads = self.client.reads
 
     def get(self, integration_id: str, hidden: Hidden = NOTHING_HIDDEN, age: float = FRESH_SECONDS) -> RemoteRecord:
         """Read one."""
@@ -267,10 +267,12 @@ def test_a_hundred_from_many_threads(threads: int) -> None:
         new = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
         known = [simulator.records.add_integration(new, None) for _ in range(100)]
         client = JusttClient(settings_of(simulator.base_url))
-        reads = SharedReads(client)
         with ThreadPoolExecutor(threads) as pool:
             found = pool.map(
-                lambda name: reads.get(name, tried="reading", account=None, hidden=NOTHING_HIDDEN).integration_id, known
+                lambda name: (
+                    client.reads.get(name, tried="reading", account=None, hidden=NOTHING_HIDDEN).integration_id
+                ),
+                known,
             )
             assert list(found) == known
         client.close()

@@ -36,6 +36,7 @@ from pulumi_justt.errors import (
 )
 from pulumi_justt.limiter import RateLimiter
 from pulumi_justt.models import Inputs, RemoteRecord
+from pulumi_justt.reads import SharedReads
 from pulumi_justt.retry import Action, Method, Outcome, RetryPolicy
 from pulumi_justt.secrecy import Hidden, SecretHolder
 from pulumi_justt.settings import Settings
@@ -119,6 +120,7 @@ class JusttClient:
 
     Attributes:
         writes: Grows with each request that may change something, so that whoever keeps answers can tell.
+        reads: Reads records for many at once, with few requests.
     """
 
     settings: Settings
@@ -133,6 +135,7 @@ class JusttClient:
     def __post_init__(self) -> None:
         """Open the connection pool; nothing is sent."""
         self.writes = 0
+        self.reads = SharedReads(self)
         key = self.settings.require_api_key()
         self._key = key
         self._limiter = self.limiter or RateLimiter(

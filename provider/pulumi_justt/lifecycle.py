@@ -6,7 +6,8 @@
     create  POST; the id is returned at once, with status PENDING unless the answer says more     1, and a list before
                                                                                                   the process's first
             with adoptId: GET; the integration that exists is taken over as it is                 1
-    read    status and go-live date over the remembered rest; INACTIVE: gone                      1
+    read    status and go-live date over the remembered rest; INACTIVE: gone                      1, or a share in
+                                                                                                  pages of the list
     update  only what is remembered                                                               0
     delete  DELETE with the remembered deactivation policy; already INACTIVE: success             1
             while adoptId is the record's own id: nothing is sent, it is released                 0
@@ -211,7 +212,7 @@ class Integrations:
         require_same_environment(self.settings, tried, olds)
         account = olds.get("referenceAccountId", None if is_managed else self.settings.reference_account_id)
         try:
-            record = self.client().get_integration(
+            record = self.client().reads.get(
                 integration_id, tried=tried, account=account, hidden=references.hidden(olds.get("secretPayload"))
             )
         except Refused as refused:

@@ -13,17 +13,17 @@ Pages are of one account, are used for `FRESH_SECONDS`, and are dropped once thi
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from pulumi_justt.client import JusttClient
+from pulumi_justt.answers import Page
 from pulumi_justt.errors import Misunderstood, Refused, RequestError
-from pulumi_justt.listing import MOST_PAGES
 from pulumi_justt.models import RemoteRecord
 from pulumi_justt.secrecy import Hidden
 
-__all__ = ["FRESH_SECONDS", "SharedReads"]
+__all__ = ["FRESH_SECONDS", "SharedReads", "Wire"]
 
 FRESH_SECONDS = 60.0
 """How old a page may be for a read that does not ask for a younger one."""
@@ -36,6 +36,22 @@ _PAGES_ON_TRUST = 8
 
 _NOT_QUOTED = Hidden(is_complete=False)
 """A list is read for several resources, and the vendor's words about it may hold what any of them was given."""
+
+
+class Wire(Protocol):
+    """What reads are made with: requests, a clock, and a count of the requests that may have changed something."""
+
+    writes: int
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Monotonic seconds."""
+
+    def get_integration(self, integration_id: str, *, tried: str, account: str | None, hidden: Hidden) -> RemoteRecord:
+        """Read one record."""
+
+    def list_integrations(self, page: int, *, tried: str, account: str | None, hidden: Hidden) -> Page:
+        """Read one page of an account's records."""
 
 
 @dataclass
@@ -70,26 +86,26 @@ class _Account:
         return (
             not self.is_exhausted
             and not self.is_useless
-            and self.pages < min(self.sharers, _PAGES_ON_TRUST + 2 * self.found, MOST_PAGES)
+            and self.pages < min(self.sharers, _PAGES_ON_TRUST + 2 * self.found)
         )
 
 
 class SharedReads:
-    """Reads records through one client, for all threads of a process.
+    """Reads records for all threads of a process.
 
     Args:
-        client: Reads records and pages.
+        wire: Reads one record, or one page.
     """
 
-    def __init__(self, client: JusttClient) -> None:
-        self._client = client
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
         self._lock = threading.Lock()
         self._accounts: dict[str | None, _Account] = {}
 
     def get(
         self, integration_id: str, *, tried: str, account: str | None, hidden: Hidden, age: float = FRESH_SECONDS
     ) -> RemoteRecord:
-        """Read one record; arguments and errors are those of `JusttClient.get_integration`.
+        """Read one record, on its own or in a page.
 
         Args:
             integration_id: The id at Justt.
@@ -103,13 +119,13 @@ class SharedReads:
             RequestError: It could not be read.
         """
         with self.waiting(account) as shared:
-            since = self._client.clock() - age
+            since = self._wire.clock() - age
             if shared.waiting >= _CROWD or self._is_fresh(shared, since):
                 found = self._from_pages(shared, integration_id, tried=tried, account=account, since=since)
                 # What repeats a credential is refused by the client, in words that show none.
                 if found is not None and not any(map(found.repeats, hidden.texts)):
                     return found
-            return self._client.get_integration(integration_id, tried=tried, account=account, hidden=hidden)
+            return self._wire.get_integration(integration_id, tried=tried, account=account, hidden=hidden)
 
     @contextmanager
     def waiting(self, account: str | None) -> Iterator[_Account]:
@@ -124,19 +140,19 @@ class SharedReads:
                 shared.waiting -= 1
 
     def _is_fresh(self, shared: _Account, since: float) -> bool:
-        return shared.since >= since and shared.writes == self._client.writes and not shared.is_useless
+        return shared.since >= since and shared.writes == self._wire.writes and not shared.is_useless
 
     def _from_pages(
         self, shared: _Account, integration_id: str, *, tried: str, account: str | None, since: float
     ) -> RemoteRecord | None:
         """Return the record if a page has it, reading further pages while they are due."""
-        arrived = self._client.clock()
+        arrived = self._wire.clock()
         with shared.lock:
             if shared.outage and shared.outage[0] >= arrived:
                 # Somebody tried while this thread waited; an outage is not waited out once for each resource.
                 raise shared.outage[1].but(tried=tried)
             if not self._is_fresh(shared, since):
-                shared.start(self._client.clock(), self._client.writes)
+                shared.start(self._wire.clock(), self._wire.writes)
             shared.sharers += 1
             while integration_id not in shared.records and shared.is_page_due:
                 self._read_page(shared, tried=tried, account=account)
@@ -146,13 +162,13 @@ class SharedReads:
 
     def _read_page(self, shared: _Account, *, tried: str, account: str | None) -> None:
         try:
-            page = self._client.list_integrations(shared.pages + 1, tried=tried, account=account, hidden=_NOT_QUOTED)
+            page = self._wire.list_integrations(shared.pages + 1, tried=tried, account=account, hidden=_NOT_QUOTED)
         except (Refused, Misunderstood):
             # A key may be allowed to read what it may not list, and one odd record is no reason to refuse the others.
             shared.is_useless = True
             return
         except RequestError as error:
-            shared.outage = (self._client.clock(), error)
+            shared.outage = (self._wire.clock(), error)
             raise
         shared.pages += 1
         before = len(shared.records)

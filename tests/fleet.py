@@ -1,0 +1,180 @@
+"""What a fleet of integrations costs in requests and minutes under the vendor's quota, in virtual time.
+
+The core and the client are the real ones, with as many threads as the provider process has; only time, the network and
+the account at the other end are stand-ins.
+
+    python tests/fleet.py     prints the table of the documentation, as Markdown
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import sys
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httpx
+
+from pulumi_justt.client import PAGE_SIZE, JusttClient
+from pulumi_justt.lifecycle import Integrations
+from pulumi_justt.limiter import WINDOW_SECONDS
+from pulumi_justt.reads import _Account
+from pulumi_justt.settings import Settings
+from stepping import Condition, Lock
+from test_quota import LATENCY, QUOTA, SHARE, THREADS, Clock
+
+__all__ = ["COMMANDS", "Cost", "cost"]
+
+COMMANDS = ("first `up`", "`up` or `preview` without changes", "`refresh`", "`up` that rotates all", "`destroy`")
+SIZES = (10, 100, 1_000, 10_000)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one command took.
+
+    Attributes:
+        requests: Sent to the vendor.
+        refused: Of these, answered with 429.
+        seconds: Of virtual time.
+    """
+
+    requests: int
+    refused: int
+    seconds: float
+
+    @property
+    def least_seconds(self) -> float:
+        """What the quota takes for so many requests: all of a minute's at once, then the next minute's."""
+        return max(0, self.requests - 1) // SHARE * WINDOW_SECONDS
+
+
+@dataclass
+class Account:
+    """The vendor's side: records in the order of their creation, and a minute's quota."""
+
+    clock: Clock
+    records: dict[str, str] = field(default_factory=dict)
+    requests: int = 0
+    refused: int = 0
+    _answered: deque[float] = field(default_factory=deque)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer, or refuse beyond the quota."""
+        self.clock.sleep(LATENCY)
+        now = self.clock()
+        self.requests += 1
+        while self._answered and now - self._answered[0] >= WINDOW_SECONDS:
+            self._answered.popleft()
+        if len(self._answered) >= QUOTA:
+            self.refused += 1
+            return httpx.Response(429, json={"message": "too many requests", "statusCode": 429})
+        self._answered.append(now)
+        return self._answer(request)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        integration_id = request.url.path.removeprefix("/integrations").removeprefix("/")
+        if request.method == "POST":
+            made = f"int-{len(self.records)}"
+            self.records[made] = "PENDING"
+            return httpx.Response(201, json={"integrationId": made})
+        if request.method == "DELETE":
+            self.records[integration_id] = "INACTIVE"
+            return httpx.Response(200, json={})
+        if integration_id:
+            return httpx.Response(200, json=self._row(integration_id))
+        start = (int(request.url.params["page"]) - 1) * PAGE_SIZE
+        return httpx.Response(200, json=[self._row(each) for each in list(self.records)[start : start + PAGE_SIZE]])
+
+    def _row(self, integration_id: str) -> dict[str, str]:
+        return {"integrationId": integration_id, "source": "stripe", "status": self.records[integration_id]}
+
+
+def cost(command: str, size: int, foreign: int = 0) -> Cost:
+    """Run *command* for a fleet of *size* in an account that has *foreign* integrations beside it."""
+    clock = Clock()
+    account = Account(clock)
+    account.records |= {f"other-{number}": "SUCCESSFUL" for number in range(foreign)}
+    ours = [] if command == "first `up`" else [f"ours-{number}" for number in range(size)]
+    account.records |= dict.fromkeys(ours, "SUCCESSFUL")
+    # What the engine asks for first is in no order that the account knows.
+    random.Random(0).shuffle(ours)  # noqa: S311 - the same in each run
+    process = _Process(clock, account)
+    if command == "first `up`":
+        process.all(process.core.create, [(_inputs(number),) for number in range(size)])
+    elif command == "`refresh`":
+        process.all(process.core.read, [(each, _recorded(each)) for each in ours])
+    elif command == "`up` that rotates all":
+        process.all(process.core.create, [(_inputs(number),) for number in range(size)])
+        process.all(process.core.delete, [(each, _recorded(each)) for each in ours])
+    elif command == "`destroy`":
+        process.all(process.core.delete, [(each, _recorded(each)) for each in ours])
+    else:
+        for each in ours:
+            assert process.core.diff(_recorded(each), _inputs(0)) == []
+    return Cost(account.requests, account.refused, clock.now)
+
+
+class _Process:
+    """A provider process whose threads, locks and time are those of a stage."""
+
+    def __init__(self, clock: Clock, account: Account) -> None:
+        self._clock = clock
+        chance = random.Random(0)  # noqa: S311 - jitter, the same in each run
+        settings = Settings.load({"apiKey": "bearer-key", "baseUrl": "http://127.0.0.1:9"}, {})
+        client = JusttClient(
+            settings, transport=httpx.MockTransport(account), clock=clock, sleep=clock.sleep, uniform=chance.random
+        )
+        self.core = Integrations(settings, client=lambda: client, tell=lambda _: None)
+        creator = self.core.creator
+        vars(creator._account(None))["snapshot_lock"] = Lock(clock.stage, "snapshot")
+        vars(creator._gate)["_changed"] = Condition(clock.stage, "gate")
+        client.reads._accounts[None] = _Account(lock=Lock(clock.stage, "pages"))  # type: ignore[arg-type] # it parks instead
+
+    def all(self, call: Callable[..., object], calls: list[tuple[object, ...]]) -> None:
+        """Make *calls* from all threads, each as soon as one is free."""
+        left = list(reversed(calls))
+
+        def work() -> None:
+            while left:
+                call(*left.pop())
+
+        self._clock.wakes.clear()
+        self._clock.stage.run({f"{thread:02}": functools.partial(work) for thread in range(THREADS)})
+
+
+def _inputs(number: int) -> dict[str, object]:
+    return {
+        "externalIdentifier": f"shop-{number}",
+        "integrationName": f"Shop {number}",
+        "source": "stripe",
+        "secretType": "APIKEY_ONLY",
+        "secretPayload": {"apiKey": f"rk_{number}"},
+        "environment": "simulator",
+    }
+
+
+def _recorded(integration_id: str) -> dict[str, object]:
+    return {**_inputs(0), "integrationId": integration_id, "status": "SUCCESSFUL"}
+
+
+def table() -> str:
+    """Return the table of all commands and sizes."""
+    lines = [
+        f"| command | {' | '.join(f'{size:,}' for size in SIZES)} |",
+        f"| --- |{' --- |' * len(SIZES)}",
+    ]
+    for command in COMMANDS:
+        cells = [_cell(cost(command, size)) for size in SIZES]
+        lines.append(f"| {command} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(found: Cost) -> str:
+    return f"{found.requests:,} in {found.seconds / 60:.1f} min" if found.requests else "0"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table())

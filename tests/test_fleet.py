@@ -1,0 +1,53 @@
+"""Large fleets under the vendor's quota, in virtual time: no storm of 429s, and no slower than the quota."""
+
+from __future__ import annotations
+
+import pytest
+
+import fleet
+from fleet import COMMANDS, cost
+
+FIRST_UP, UNCHANGED, REFRESH, ROTATION, DESTROY = COMMANDS
+SIZE = 2_000
+
+
+@pytest.mark.parametrize(("command", "requests"), [(FIRST_UP, SIZE + 1), (ROTATION, 2 * SIZE + 21), (DESTROY, SIZE)])
+def test_writes_are_as_fast_as_the_quota(command: str, requests: int) -> None:
+    """Each integration costs one request, none is refused, and the quota is what takes the time."""
+    found = cost(command, SIZE)
+
+    assert found.requests == requests
+    assert found.refused == 0
+    assert found.least_seconds >= 120
+    assert found.seconds <= 1.03 * found.least_seconds
+
+
+def test_a_refresh_is_a_list() -> None:
+    """Two thousand integrations are read in twenty pages and a few single reads, within one minute's quota."""
+    found = cost(REFRESH, SIZE)
+
+    assert SIZE / 100 <= found.requests <= SIZE / 100 + 30
+    assert found.refused == 0
+    assert found.least_seconds == 0
+
+
+def test_integrations_of_others_do_not_make_it_dear() -> None:
+    """Where nothing of what is listed is ours, single reads do it, and a handful of pages were in vain."""
+    found = cost(REFRESH, 1_000, foreign=10_000)
+
+    assert 1_000 < found.requests <= 1_030
+
+
+def test_nothing_to_do_costs_nothing() -> None:
+    """A preview or an update without changes sends nothing, however large the fleet is."""
+    assert cost(UNCHANGED, SIZE).requests == 0
+
+
+def test_the_table_has_every_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the documentation shows is made from the same costs."""
+    monkeypatch.setattr(fleet, "SIZES", (10, 100))
+    head, _, *rows = fleet.table().splitlines()
+
+    assert head == "| command | 10 | 100 |"
+    assert [row.split(" | ")[0].removeprefix("| ") for row in rows] == list(COMMANDS)
+    assert rows[0].endswith("| 11 in 0.0 min | 101 in 0.0 min |")
