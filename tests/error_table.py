@@ -449,6 +449,11 @@ class Source:
     def _is_traced(self, node: ast.expr) -> bool:
         """Tell whether *node* hands on what is a text of its own, here or in errors.py."""
         if isinstance(node, ast.Name):
+            # What a caller says that it tries is a text of the caller's.
+            function = self._function(node)
+            is_given = function is not None and node.id in {each.arg for each in function.args.kwonlyargs}
+            if node.id == "tried" and is_given:
+                return True
             return any(each.value is not None and self._is_traced(each.value) for each in self._assigned(node))
         if isinstance(node, ast.Attribute):
             return node.attr in ("tried", "came_back", "failure") or node.attr.endswith("_CURE")

@@ -174,6 +174,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "Settings": settings,
     "Inputs": inputs,
     "JusttClient": client,
+    "SharedReads": lambda: client().reads,
     "Integrations": core,
     "Creator": lambda: core().creator,
     "Readiness": lambda: Readiness(settings(), client=client, tell=lambda _: None, known=known()),
