@@ -12,7 +12,7 @@ import functools
 import random
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import httpx
@@ -20,6 +20,7 @@ import httpx
 from pulumi_justt.client import PAGE_SIZE, JusttClient
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.limiter import WINDOW_SECONDS
+from pulumi_justt.readiness import Readiness
 from pulumi_justt.reads import _Account
 from pulumi_justt.settings import Settings
 from stepping import Condition, Lock
@@ -59,6 +60,7 @@ class Account:
     records: dict[str, str] = field(default_factory=dict)
     requests: int = 0
     refused: int = 0
+    successful_at: float = float("inf")
     _answered: deque[float] = field(default_factory=deque)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -89,7 +91,10 @@ class Account:
         return httpx.Response(200, json=[self._row(each) for each in list(self.records)[start : start + PAGE_SIZE]])
 
     def _row(self, integration_id: str) -> dict[str, str]:
-        return {"integrationId": integration_id, "source": "stripe", "status": self.records[integration_id]}
+        status = self.records[integration_id]
+        if status == "PENDING" and self.clock() >= self.successful_at:
+            status = "SUCCESSFUL"
+        return {"integrationId": integration_id, "source": "stripe", "status": status}
 
 
 def cost(command: str, size: int, foreign: int = 0) -> Cost:
@@ -117,6 +122,19 @@ def cost(command: str, size: int, foreign: int = 0) -> Cost:
     return Cost(account.requests, account.refused, clock.now)
 
 
+def cost_of_waits(size: int, seconds: float) -> Cost:
+    """Let as many waits as there are integrations go on at once for *seconds*, until all of them work."""
+    clock = Clock()
+    account = Account(clock, dict.fromkeys((f"ours-{number}" for number in range(size)), "PENDING"))
+    account.successful_at = seconds
+    process = _Process(clock, account)
+    waits = [
+        ({"integrationId": each, "timeoutSeconds": 3_600, "environment": "simulator"},) for each in account.records
+    ]
+    process.all(process.waits.create, waits, threads=size)
+    return Cost(account.requests, account.refused, clock.now)
+
+
 class _Process:
     """A provider process whose threads, locks and time are those of a stage."""
 
@@ -128,12 +146,20 @@ class _Process:
             settings, transport=httpx.MockTransport(account), clock=clock, sleep=clock.sleep, uniform=chance.random
         )
         self.core = Integrations(settings, client=lambda: client, tell=lambda _: None)
+        self.waits = Readiness(
+            settings,
+            client=lambda: client,
+            tell=lambda _: None,
+            clock=clock,
+            sleep=clock.sleep,
+            uniform=chance.random,
+        )
         creator = self.core.creator
         vars(creator._account(None))["snapshot_lock"] = Lock(clock.stage, "snapshot")
         vars(creator._gate)["_changed"] = Condition(clock.stage, "gate")
         client.reads._accounts[None] = _Account(lock=Lock(clock.stage, "pages"))  # type: ignore[arg-type] # it parks instead
 
-    def all(self, call: Callable[..., object], calls: list[tuple[object, ...]]) -> None:
+    def all(self, call: Callable[..., object], calls: Sequence[tuple[object, ...]], threads: int = THREADS) -> None:
         """Make *calls* from all threads, each as soon as one is free."""
         left = list(reversed(calls))
 
@@ -142,7 +168,7 @@ class _Process:
                 call(*left.pop())
 
         self._clock.wakes.clear()
-        self._clock.stage.run({f"{thread:02}": functools.partial(work) for thread in range(THREADS)})
+        self._clock.stage.run({f"{thread:02}": functools.partial(work) for thread in range(threads)})
 
 
 def _inputs(number: int) -> dict[str, object]:

@@ -15,6 +15,7 @@ somebody else creates where no list is asked for before the next step (only a li
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -189,6 +190,7 @@ class World(JusttClient):
         tried: str,
         account: str | None,
         hidden: Hidden,  # noqa: ARG002 - nothing is quoted here
+        patience: float = math.inf,  # noqa: ARG002 - every request is answered
     ) -> Page:
         """List the whole account as one page, when the schedule says so."""
         assert (page, account) == (1, None)

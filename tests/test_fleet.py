@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import fleet
-from fleet import COMMANDS, cost
+from fleet import COMMANDS, cost, cost_of_waits
 
 FIRST_UP, UNCHANGED, REFRESH, ROTATION, DESTROY = COMMANDS
 SIZE = 2_000
@@ -36,6 +36,16 @@ def test_integrations_of_others_do_not_make_it_dear() -> None:
     found = cost(REFRESH, 1_000, foreign=10_000)
 
     assert 1_000 < found.requests <= 1_030
+
+
+@pytest.mark.parametrize("size", [3, 50])
+def test_waits_share_their_looks(size: int) -> None:
+    """However many wait, two minutes of it cost about what a single wait costs twice."""
+    alone, together = cost_of_waits(1, 120), cost_of_waits(size, 120)
+
+    assert together.requests <= 3 * alone.requests + size
+    assert together.refused == 0
+    assert 120 <= together.seconds <= 120 + 16
 
 
 def test_nothing_to_do_costs_nothing() -> None:

@@ -553,3 +553,25 @@ def test_read_drops_nothing_for_another_error(status: int) -> None:
 
     with pytest.raises(Exception, match=f"Justt answered {status}"):
         vendor.core.read("id-1", RECORDED)
+
+
+@pytest.mark.parametrize("status", ["FAILED", "INACTIVE"])
+def test_who_waits_with_others_gets_the_vendor_s_words_too(status: str) -> None:
+    """A page of the list says for all that one has failed; why, only its own record says."""
+    vendor = Vendor({0: record("PENDING")})
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        if request.url.path == "/integrations":
+            return httpx.Response(200, json=[{"integrationId": "id-1", "source": "stripe", "status": status}])
+        return enveloped(status, "The key has no rights.")
+
+    core = vendor.core
+    client = core.client()
+    client._http._transport = httpx.MockTransport(answer)
+    with client.reads.waiting(None), client.reads.waiting(None), pytest.raises(NotReady) as failed:
+        core.create(INPUTS)
+
+    assert str(failed.value).startswith(f"waiting for {NAMED}: its status is {status}: The key has no rights.")
+    assert asked == ["/integrations", "/integrations/id-1"]

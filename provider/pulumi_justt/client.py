@@ -231,14 +231,16 @@ class JusttClient:
         request.patience = patience
         return self._send(request, lambda answer: answers.record(answer, integration_id, request.told))
 
-    def list_integrations(self, page: int, *, tried: str, account: str | None, hidden: Hidden) -> answers.Page:
+    def list_integrations(
+        self, page: int, *, tried: str, account: str | None, hidden: Hidden, patience: float = math.inf
+    ) -> answers.Page:
         """Read one page of the account's records, of up to `PAGE_SIZE`; arguments as in `get_integration`.
 
         Raises:
             RequestError: It could not be read.
         """
         path = f"/integrations?limit={PAGE_SIZE}&page={page}"
-        request = _Request(tried, "GET", path, account, None, self._and_key(hidden))
+        request = _Request(tried, "GET", path, account, None, self._and_key(hidden), patience=patience)
         return self._send(request, lambda answer: answers.page(answer, PAGE_SIZE))
 
     def deactivate_integration(  # noqa: PLR0913 - the API's fields, and what its errors are told with

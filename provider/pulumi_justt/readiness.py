@@ -4,8 +4,9 @@
     check   the deadline is validated; the environment is filled in                               0
     diff    another integration: replace, which waits again, and until then the one that was      0
             waited for before is not deactivated; anything else: update in place
-    create  waits until the status is SUCCESSFUL; FAILED, INACTIVE and the deadline are errors     1 for each look
-    read    status and go-live date over the remembered rest; INACTIVE: gone                      1
+    create  waits until the status is SUCCESSFUL; FAILED, INACTIVE and the deadline are errors     1 for each look,
+                                                                                                  or a share in pages
+    read    status and go-live date over the remembered rest; INACTIVE: gone                      likewise
     update  only what is remembered                                                               0
     delete  nothing                                                                               0
 
@@ -132,7 +133,7 @@ class Readiness:
         tried = f"reading {called} for its IntegrationReady"
         require_same_environment(self.settings, tried, olds)
         try:
-            record = self.client().get_integration(
+            record = self.client().reads.get(
                 integration_id,
                 tried=tried,
                 account=olds.get("referenceAccountId"),
@@ -173,35 +174,45 @@ class Readiness:
         started = self.clock()
         wait = _Wait(tried, wanted.timeout_seconds, started=started, end=started + wanted.timeout_seconds)
         was_warned = False
-        for pause in self._pauses():
-            try:
-                record = self._look(wanted, wait)
-            except Unreachable as error:
-                wait.failure = f" ({error.came_back})"
-                if not was_warned:
-                    self.tell(f"warning: {tried}: {error.came_back}. The wait goes on.")
-                    was_warned = True
-            else:
-                if record.status == "SUCCESSFUL":
-                    return record
-                _require_hope(record, wait, is_managed=wanted.external_identifier is not None)
-                wait.status, wait.failure = record.status, ""
-            now = self.clock()
-            if now >= wait.end:
-                break
-            self._sleep_until(min(now + pause, wait.end), wait)
+        # Who waits with others is served by pages of the list, which one of them reads for all.
+        with self.client().reads.waiting(wanted.reference_account_id):
+            for pause in self._pauses():
+                try:
+                    record = self._look(wanted, wait, age=pause / 2)
+                except Unreachable as error:
+                    wait.failure = f" ({error.came_back})"
+                    if not was_warned:
+                        self.tell(f"warning: {tried}: {error.came_back}. The wait goes on.")
+                        was_warned = True
+                else:
+                    if record.status == "SUCCESSFUL":
+                        return record
+                    _require_hope(record, wait, is_managed=wanted.external_identifier is not None)
+                    wait.status, wait.failure = record.status, ""
+                now = self.clock()
+                if now >= wait.end:
+                    break
+                self._sleep_until(min(now + pause, wait.end), wait)
         came_back = f"its status is {wait.status} after {wait.timeout_seconds} s{wait.failure}"
         raise NotReady(wait.tried, came_back, errors.DEADLINE_CURE)
 
-    def _look(self, wanted: ReadinessInputs, wait: _Wait) -> RemoteRecord:
-        """Read the record once."""
-        return self.client().get_integration(
+    def _look(self, wanted: ReadinessInputs, wait: _Wait, *, age: float) -> RemoteRecord:
+        """Read the record once; what is out of date by *age* seconds will do."""
+        client, hidden = self.client(), self.known.hidden(wanted.integration_id)
+        record = client.reads.get(
             wanted.integration_id,
             tried=wait.tried,
             account=wanted.reference_account_id,
-            hidden=self.known.hidden(wanted.integration_id),
+            hidden=hidden,
+            age=age,
             patience=wait.end - self.clock(),
         )
+        if _is_hopeless(record) and not record.message:
+            # A list has no words of the vendor's about one record.
+            record = client.get_integration(
+                wanted.integration_id, tried=wait.tried, account=wanted.reference_account_id, hidden=hidden
+            )
+        return record
 
     def _pauses(self) -> Iterator[float]:
         """Yield the seconds between two looks: growing, and never the same for waits that began together."""
@@ -249,13 +260,17 @@ class _Wait:
         self.next_note = self.started
 
 
+def _is_hopeless(record: RemoteRecord) -> bool:
+    return record.status == "FAILED" or record.is_inactive
+
+
 def _require_hope(record: RemoteRecord, wait: _Wait, *, is_managed: bool) -> None:
     """Refuse a status that no waiting changes.
 
     Raises:
         NotReady: It failed or stopped.
     """
-    if record.status == "FAILED" or record.is_inactive:
+    if _is_hopeless(record):
         came_back = f"its status is {record.status}{f': {record.message}' if record.message else ''}"
         raise NotReady(wait.tried, came_back, errors.hopeless_cure(record.status, is_managed=is_managed))
 

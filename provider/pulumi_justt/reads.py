@@ -12,6 +12,7 @@ Pages are of one account, are used for `FRESH_SECONDS`, and are dropped once thi
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,10 +48,14 @@ class Wire(Protocol):
     def clock(self) -> Callable[[], float]:
         """Monotonic seconds."""
 
-    def get_integration(self, integration_id: str, *, tried: str, account: str | None, hidden: Hidden) -> RemoteRecord:
+    def get_integration(
+        self, integration_id: str, *, tried: str, account: str | None, hidden: Hidden, patience: float = math.inf
+    ) -> RemoteRecord:
         """Read one record."""
 
-    def list_integrations(self, page: int, *, tried: str, account: str | None, hidden: Hidden) -> Page:
+    def list_integrations(
+        self, page: int, *, tried: str, account: str | None, hidden: Hidden, patience: float = math.inf
+    ) -> Page:
         """Read one page of an account's records."""
 
 
@@ -90,6 +95,17 @@ class _Account:
         )
 
 
+@dataclass(frozen=True)
+class _Look:
+    """One read: of what, for what, in which account, not older than when, and for how long it may be tried."""
+
+    integration_id: str
+    tried: str
+    account: str | None
+    since: float
+    patience: float
+
+
 class SharedReads:
     """Reads records for all threads of a process.
 
@@ -102,8 +118,15 @@ class SharedReads:
         self._lock = threading.Lock()
         self._accounts: dict[str | None, _Account] = {}
 
-    def get(
-        self, integration_id: str, *, tried: str, account: str | None, hidden: Hidden, age: float = FRESH_SECONDS
+    def get(  # noqa: PLR0913 - what a single read is told, and how young and how soon
+        self,
+        integration_id: str,
+        *,
+        tried: str,
+        account: str | None,
+        hidden: Hidden,
+        age: float = FRESH_SECONDS,
+        patience: float = math.inf,
     ) -> RemoteRecord:
         """Read one record, on its own or in a page.
 
@@ -113,6 +136,7 @@ class SharedReads:
             account: The account that it belongs to.
             hidden: What the vendor was given, which no text may show.
             age: Seconds by which what is returned may be out of date.
+            patience: Seconds after which a try that failed is the last one.
 
         Raises:
             Refused: With status 404 where the key, in this account, knows no such id.
@@ -121,11 +145,14 @@ class SharedReads:
         with self.waiting(account) as shared:
             since = self._wire.clock() - age
             if shared.waiting >= _CROWD or self._is_fresh(shared, since):
-                found = self._from_pages(shared, integration_id, tried=tried, account=account, since=since)
+                look = _Look(integration_id, tried, account, since, patience)
+                found = self._from_pages(shared, look)
                 # What repeats a credential is refused by the client, in words that show none.
                 if found is not None and not any(map(found.repeats, hidden.texts)):
                     return found
-            return self._wire.get_integration(integration_id, tried=tried, account=account, hidden=hidden)
+            return self._wire.get_integration(
+                integration_id, tried=tried, account=account, hidden=hidden, patience=patience
+            )
 
     @contextmanager
     def waiting(self, account: str | None) -> Iterator[_Account]:
@@ -142,27 +169,32 @@ class SharedReads:
     def _is_fresh(self, shared: _Account, since: float) -> bool:
         return shared.since >= since and shared.writes == self._wire.writes and not shared.is_useless
 
-    def _from_pages(
-        self, shared: _Account, integration_id: str, *, tried: str, account: str | None, since: float
-    ) -> RemoteRecord | None:
+    def _from_pages(self, shared: _Account, look: _Look) -> RemoteRecord | None:
         """Return the record if a page has it, reading further pages while they are due."""
         arrived = self._wire.clock()
-        with shared.lock:
+        # Who reads a page may have more patience; who has lost it goes on alone.
+        if not shared.lock.acquire(timeout=-1 if look.patience == math.inf else max(0.0, look.patience)):
+            return None
+        try:
             if shared.outage and shared.outage[0] >= arrived:
                 # Somebody tried while this thread waited; an outage is not waited out once for each resource.
-                raise shared.outage[1].but(tried=tried)
-            if not self._is_fresh(shared, since):
+                raise shared.outage[1].but(tried=look.tried)
+            if not self._is_fresh(shared, look.since):
                 shared.start(self._wire.clock(), self._wire.writes)
             shared.sharers += 1
-            while integration_id not in shared.records and shared.is_page_due:
-                self._read_page(shared, tried=tried, account=account)
-            record = shared.records.get(integration_id)
+            while look.integration_id not in shared.records and shared.is_page_due:
+                self._read_page(shared, look)
+            record = shared.records.get(look.integration_id)
             shared.found += record is not None
             return record
+        finally:
+            shared.lock.release()
 
-    def _read_page(self, shared: _Account, *, tried: str, account: str | None) -> None:
+    def _read_page(self, shared: _Account, look: _Look) -> None:
         try:
-            page = self._wire.list_integrations(shared.pages + 1, tried=tried, account=account, hidden=_NOT_QUOTED)
+            page = self._wire.list_integrations(
+                shared.pages + 1, tried=look.tried, account=look.account, hidden=_NOT_QUOTED, patience=look.patience
+            )
         except (Refused, Misunderstood):
             # A key may be allowed to read what it may not list, and one odd record is no reason to refuse the others.
             shared.is_useless = True
