@@ -189,19 +189,39 @@ def test_a_whole_life_of_a_wait(host: Host, simulator: SimulatorServer) -> None:
 
 
 def test_fifty_waits_starve_no_create(host: Host, simulator: SimulatorServer) -> None:
-    """The host serves four calls at a time, and a create that comes after fifty waits is done while they wait."""
+    """The host serves sixteen calls at a time, and a create that comes after fifty waits is done while they wait."""
     new = NewIntegration("theirs", "Theirs", "adyen", "HMAC", "", (), None)
-    ids = [simulator.records.add_integration(new, None) for _ in range(50)]
-    waits = [host.begin_create({**WAIT, "integrationId": each, "environment": "simulator"}) for each in ids]
-    eventually(lambda: asked(simulator) == set(ids))
+    # Each in an account of its own: in one account they would share their looks, and not be seen here.
+    ids = {f"acc_{n}": simulator.records.add_integration(new, f"acc_{n}") for n in range(50)}
+    waits = [
+        host.begin_create({**WAIT, "integrationId": each, "referenceAccountId": account, "environment": "simulator"})
+        for account, each in ids.items()
+    ]
+    eventually(lambda: asked(simulator) == set(ids.values()))
 
     made, _ = host.create({**INPUTS, "environment": "simulator"})
 
     assert simulator.records.integration(made) is not None
     assert not any(wait.done() for wait in waits)
-    for each in ids:
+    for each in ids.values():
         simulator.records.tell_status(each, "SUCCESSFUL")
-    assert [wait.result(timeout=60).id for wait in waits] == ids
+    assert [wait.result(timeout=60).id for wait in waits] == list(ids.values())
+
+
+@pytest.mark.parametrize(("workers", "at_once"), [("", 16), ("4", 4), ("20", 20)])
+def test_as_many_calls_as_asked_for_are_served_at_a_time(
+    simulator: SimulatorServer, workers: str, at_once: int
+) -> None:
+    """JUSTT_WORKERS says how many creates are under way together; with 4 the host is as the SDK made it."""
+    config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
+    with Host(config, JUSTT_WORKERS=workers) as host:
+        simulator.add_fault(Fault.parse("POST /integrations hang-after-commit=20"))
+        calls = [host.begin_create({**INPUTS, "environment": "simulator"}) for _ in range(at_once + 4)]
+        eventually(lambda: len(simulator.records.integrations()) >= at_once)
+        time.sleep(0.5)  # in which more would come
+        assert len(simulator.records.integrations()) == at_once
+        assert not any(call.done() for call in calls)
+        host.process.kill()
 
 
 def test_both_kinds_share_one_client(simulator: SimulatorServer) -> None:

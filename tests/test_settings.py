@@ -50,6 +50,7 @@ def test_defaults() -> None:
         api_key_origin="justt:apiKey",
         adopts_ambiguous=False,
         missing_is_gone=False,
+        workers=16,
         debug=False,
     )
 
@@ -545,3 +546,15 @@ def test_settings_are_equal_by_value_and_immutable() -> None:
     assert len({load(apiKey=CANARY), load(apiKey=CANARY), load(apiKey="another")}) == 2
     with pytest.raises(dataclasses.FrozenInstanceError):
         load().debug = True  # type: ignore[misc] # what the type checker forbids is what is tested
+
+
+@pytest.mark.parametrize("value", ["3", "65", "many", "4.5"])
+def test_workers_out_of_range(value: str) -> None:
+    """A number that the host could not have, or that no machine wants, is refused."""
+    assert refusal({"JUSTT_WORKERS": value}) == "JUSTT_WORKERS must be a number from 4 to 64"
+
+
+@pytest.mark.parametrize(("value", "workers"), [("", 16), ("4", 4), ("64", 64)])
+def test_workers(value: str, workers: int) -> None:
+    """Sixteen calls at a time, unless a variable says otherwise."""
+    assert load({"JUSTT_WORKERS": value}).workers == workers

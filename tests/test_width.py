@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,7 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from pulumi_justt import width
-from pulumi_justt.width import extra_worker
+from pulumi_justt.width import extra_worker, widen
+from wheel import interpreters
 
 WORKERS = 2
 
@@ -91,7 +93,7 @@ def test_a_thread_of_no_pool_is_left_alone() -> None:
     assert served == [True] * 4
 
 
-@pytest.mark.parametrize("missing", ["_max_workers", "_adjust_thread_count", "_shutdown_lock"])
+@pytest.mark.parametrize("missing", ["_max_workers", "_work_queue", "_shutdown_lock"])
 def test_a_pool_that_looks_different_is_left_alone(
     pool: ThreadPoolExecutor, missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,11 +116,14 @@ def test_a_pool_that_looks_different_is_left_alone(
 
 
 def test_a_thread_that_cannot_be_started_changes_nothing(
-    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    pool: ThreadPoolExecutor, end: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the system gives no more threads, the pool does not go on asking for one."""
 
     def serve() -> int:
+        for _ in range(WORKERS):
+            pool.submit(end.wait, 30)
+
         def refuse() -> None:
             raise RuntimeError("can't start new thread")
 
@@ -128,3 +133,104 @@ def test_a_thread_that_cannot_be_started_changes_nothing(
 
     assert pool.submit(serve).result(30) == WORKERS
     assert pool._max_workers == WORKERS
+    end.set()
+
+
+def served_together(pool: ThreadPoolExecutor, count: int) -> bool:
+    """Tell whether as many calls as *count* are served at a time."""
+    together = threading.Barrier(count)
+
+    def serve() -> bool:
+        try:
+            together.wait(2 if count > WORKERS else 10)
+        except threading.BrokenBarrierError:
+            return False
+        return True
+
+    calls = [pool.submit(serve) for _ in range(count)]
+    return all(call.result(30) for call in calls)
+
+
+def test_calls_that_are_queued_already_are_served(pool: ThreadPoolExecutor, end: threading.Event) -> None:
+    """Whoever asks for more threads may be the last call for a while."""
+    begun = threading.Semaphore(0)
+
+    def wait() -> None:
+        begun.release()
+        end.wait(30)
+
+    def serve() -> None:
+        for _ in range(8):
+            pool.submit(wait)
+        widen(16)
+        end.wait(30)
+
+    pool.submit(serve)
+
+    assert all(begun.acquire(timeout=10) for _ in range(8))
+    end.set()
+
+
+def test_a_pool_is_widened_once(pool: ThreadPoolExecutor) -> None:
+    """Many resources ask for it, and it stays as wide as it was asked for first, beside what only waits."""
+    pool.submit(widen, 8).result(30)
+    pool.submit(widen, 16).result(30)
+
+    assert served_together(pool, 8)
+    assert not served_together(pool, 9)
+    assert pool._max_workers == 8
+
+
+def test_a_pool_is_never_made_narrower(pool: ThreadPoolExecutor) -> None:
+    """With JUSTT_WORKERS=4 the host is left as it is."""
+    pool.submit(widen, 1).result(30)
+
+    assert pool._max_workers == WORKERS
+
+
+def test_a_wait_that_began_before_gives_back_its_own_thread_only(
+    pool: ThreadPoolExecutor, end: threading.Event
+) -> None:
+    """Widths add up, in whatever order they come and go."""
+    (wait,) = waiting(pool, 1, end)
+    pool.submit(widen, 8).result(30)
+    width_meanwhile = pool._max_workers
+    end.set()
+    wait.result(30)
+
+    assert (width_meanwhile, pool._max_workers) == (8, 7)
+
+
+@pytest.mark.parametrize(
+    ("version", "python"),
+    {version: (version, python) for version, python in interpreters([(3, n) for n in range(10, 16)])}.values(),
+    ids=str,
+)
+def test_every_python_of_this_machine(version: tuple[int, int], python: str) -> None:
+    """What is private in the standard library may differ from version to version; it is as wide as it says in each."""
+    program = f"""
+import importlib.util, sys, threading
+from concurrent.futures import ThreadPoolExecutor
+spec = importlib.util.spec_from_file_location("width", {width.__file__!r})
+width = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(width)
+pool = ThreadPoolExecutor(4)
+pool.submit(width.widen, 16).result()
+together = threading.Barrier(17)
+
+def wait():
+    with width.extra_worker():
+        together.wait(30)
+
+calls = [pool.submit(wait)] + [pool.submit(together.wait, 30) for _ in range(15)]
+together.wait(30)
+for call in calls:
+    call.result()
+print(*sys.version_info[:2], pool._max_workers)
+"""
+    done = subprocess.run(
+        [python, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == [*map(str, version), "16"]

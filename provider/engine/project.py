@@ -36,7 +36,7 @@ COMMANDS = {
     "refresh": ["refresh", "--yes", "--skip-preview", "--diff"],
     "destroy": ["destroy", "--yes"],
 }
-_HEEDED = ("JUSTT_DEBUG", "JUSTT_ON_MISSING")
+_HEEDED = ("JUSTT_DEBUG", "JUSTT_ON_MISSING", "JUSTT_WORKERS")
 """Variables of the user that mean these commands too; any other speaks of the user's own stacks and accounts."""
 _START_SECONDS = 20.0
 

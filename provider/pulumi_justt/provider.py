@@ -116,6 +116,7 @@ class _Provider(ResourceProvider):
     def _core(self) -> Integrations | Readiness:
         from pulumi_justt.client import shared_client  # noqa: PLC0415 - see the module docstring
         from pulumi_justt.settings import NAMESPACE, Settings  # noqa: PLC0415 - likewise
+        from pulumi_justt.width import widen  # noqa: PLC0415 - likewise
 
         # Since Python 3.12 `cached_property` takes no lock, and two cores would each think that they create alone.
         with _core_lock:
@@ -127,6 +128,7 @@ class _Provider(ResourceProvider):
                     {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)},
                     os.environ,
                 )
+                widen(settings.workers)
                 client = functools.partial(shared_client, settings, _tell)
                 built = vars(self)["_core"] = self._make_core(settings, client)
             return built

@@ -12,11 +12,13 @@
     justt:onAmbiguousCreate    JUSTT_ON_AMBIGUOUS_CREATE    `refuse` (default) or `adopt`, where the answer to a create
                                                             was lost.
 
-The variable serves where the configuration has no value. Three variables have no key, because they are meant for one
+The variable serves where the configuration has no value. Four variables have no key, because they are meant for one
 command:
 
     JUSTT_API_KEY_OVERRIDE     Wins over every other key: after a rotation, `refresh` and `destroy` use the old one.
     JUSTT_ON_MISSING           `gone` lets that command take a 404 as proof that an integration is gone.
+    JUSTT_WORKERS              How many calls the provider serves at a time, 4 to 64; default 16. With 4, the SDK's host
+                               is left as it is. Beyond `--parallel` none come.
     JUSTT_DEBUG                `1` shows frames of an error without values, and one line for each request.
 
 The engine hands over all values as text. tests/reference.py makes a page of the two tables.
@@ -56,7 +58,7 @@ _VARIABLES = {
     "onAmbiguousCreate": "JUSTT_ON_AMBIGUOUS_CREATE",
 }
 
-_KEYLESS = ("JUSTT_API_KEY_OVERRIDE", "JUSTT_ON_MISSING", "JUSTT_DEBUG")
+_KEYLESS = ("JUSTT_API_KEY_OVERRIDE", "JUSTT_ON_MISSING", "JUSTT_WORKERS", "JUSTT_DEBUG")
 
 _T = TypeVar("_T", int, float)
 
@@ -75,6 +77,7 @@ class Settings(SecretHolder):
         api_key_origin: The setting that it came from.
         adopts_ambiguous: Whether the only integration that a lost create can have left behind is taken over.
         missing_is_gone: Whether a 404 proves that an integration is gone, for this one command.
+        workers: How many calls the provider's process serves at a time.
         debug: Whether each request is told on stderr.
     """
 
@@ -87,6 +90,7 @@ class Settings(SecretHolder):
     api_key_origin: str
     adopts_ambiguous: bool
     missing_is_gone: bool
+    workers: int
     debug: bool
 
     @classmethod
@@ -132,6 +136,7 @@ class Settings(SecretHolder):
             api_key_origin=origin,
             adopts_ambiguous=_adopts(look_up("onAmbiguousCreate")),
             missing_is_gone=_on_missing(environ.get("JUSTT_ON_MISSING", "")),
+            workers=_number((environ.get("JUSTT_WORKERS") or None, "JUSTT_WORKERS"), int, 16, 4, 64),
             debug=environ.get("JUSTT_DEBUG") == "1",
         )
 
