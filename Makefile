@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 SOURCES := $(shell find provider/pulumi_justt -type f -not -name '*.pyc')
 
-.PHONY: up preview refresh destroy stop env test faults errors docs lint bench audit dist lock clean help
+.PHONY: up preview refresh destroy stop env test faults errors docs lint fleet bench audit dist lock clean help
 
 help: ## show the targets
 	@sed -n 's/^\([a-z][a-z ]*\):.*## /\1: /p' Makefile
@@ -34,6 +34,9 @@ lint: $(VENV)/.dev ## check style, formatting and types
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
 	set -e; for program in examples/*/__main__.py; do $(RUN) -m mypy $$(dirname $$program); done
+
+fleet: $(VENV)/.dev ## print what fleets of 10 to 10,000 integrations cost under the vendor's quota
+	@PYTHONPATH=tests:provider $(RUN) tests/fleet.py
 
 bench: $(VENV)/.dev ## measure this beside a no-op resource, a plain provider and Terraform (ARGS=--quick, ARGS=--help)
 	@PYTHONPATH=tests:provider/engine:provider $(RUN) tests/bench.py $(ARGS)

@@ -199,7 +199,12 @@ def table() -> str:
 
 
 def _cell(found: Cost) -> str:
-    return f"{found.requests:,} in {found.seconds / 60:.1f} min" if found.requests else "0"
+    if not found.requests:
+        return "0"
+    if found.seconds < 1:
+        return f"{found.requests:,} in less than 1 s"
+    time = f"{found.seconds:.0f} s" if found.seconds < WINDOW_SECONDS else f"{found.seconds / 60:.0f} min"
+    return f"{found.requests:,} in {time}"
 
 
 if __name__ == "__main__":

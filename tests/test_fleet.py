@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import fleet
+from conftest import ROOT
 from fleet import COMMANDS, cost, cost_of_waits
 
 FIRST_UP, UNCHANGED, REFRESH, ROTATION, DESTROY = COMMANDS
@@ -53,11 +54,12 @@ def test_nothing_to_do_costs_nothing() -> None:
     assert cost(UNCHANGED, SIZE).requests == 0
 
 
-def test_the_table_has_every_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the documentation shows is made from the same costs."""
-    monkeypatch.setattr(fleet, "SIZES", (10, 100))
-    head, _, *rows = fleet.table().splitlines()
+def test_the_documentation_shows_these_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table in docs/ is that of `make fleet`, looked at without its largest fleet, which takes a while."""
+    page = (ROOT / "docs" / "explanation" / "limits.md").read_text()
+    shown = page.partition("<!-- make fleet -->\n")[2].partition("<!-- end of make fleet -->")[0]
+    monkeypatch.setattr(fleet, "SIZES", fleet.SIZES[:-1])
 
-    assert head == "| command | 10 | 100 |"
-    assert [row.split(" | ")[0].removeprefix("| ") for row in rows] == list(COMMANDS)
-    assert rows[0].endswith("| 11 in 0.0 min | 101 in 0.0 min |")
+    assert [row.rpartition(" | ")[0] for row in shown.splitlines()] == [
+        row.removesuffix(" |") for row in fleet.table().splitlines()
+    ]
