@@ -298,7 +298,9 @@ class Stack:
             assert leaks.find(content, self.secrets) == []
 
     def _variables(self, more: Mapping[str, str]) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "JUSTT_"))}
+        # Unit tests and the host process are measured: to measure each process of each command as well costs minutes.
+        foreign = ("PULUMI_", "JUSTT_", "COVERAGE_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         return {
             **kept,
             "HOME": str(self.folder / "user"),

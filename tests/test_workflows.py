@@ -306,7 +306,7 @@ def test_every_step(runner: Runner, simulator: SimulatorServer) -> None:
 
     # A preview that cannot start writes no comment, and so not over another one.
     stack.environ["PULUMI_CONFIG_PASSPHRASE"] = ""
-    assert [result.code for result in runner.job("preview", "preview")] == [1, 2]
+    assert [result.code for result in runner.job("preview", "preview")] == [1, 3]
     assert len(runner.comments) == 3
 
 

@@ -25,7 +25,7 @@ def main() -> int:
         return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=environ, check=False).returncode  # noqa: S603 - our own tools
 
     run("coverage", "erase")
-    code = run("coverage", "run", "-m", "pytest", "--numprocesses", "2", "--dist", "worksteal", *sys.argv[1:])
+    code = run("coverage", "run", "-m", "pytest", "--numprocesses", "3", "--dist", "worksteal", *sys.argv[1:])
     if code == 0 and len(sys.argv) == 1:
         run("coverage", "combine", "--quiet")
         code = run("coverage", "report")
