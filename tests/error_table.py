@@ -131,6 +131,7 @@ _COMPOSED = {"RequestError", "Refused", "Unreachable", "Misunderstood", "Ambiguo
 _FAILURES = "Iterator[tuple[str, str]]"
 """What a function gives that yields failures of check: the argument, and what is wrong with it."""
 _HINT = "[ (did you mean <another>?)]"
+_WORDS_OF_A_LABEL = 3
 _CALLS = {
     "nearest": _HINT,
     "shape_of": "<shape>",
@@ -605,8 +606,15 @@ def _shown(sources: Iterable[Source]) -> list[Text]:
         text
         for source in sources
         for text in source.texts
+        if not _is_label(text)
         if not any(f"{text.place}.".startswith(f"{part}.") for part in _ELSEWHERE)
     ]
+
+
+def _is_label(text: Text) -> bool:
+    """Tell whether *text* is a column, a prompt or a style of the command line, and no sentence to search for."""
+    is_command = text.place.partition(".")[0] in ("cli", "commands", "rendering", "prompts")
+    return is_command and len(text.text.split()) <= _WORDS_OF_A_LABEL
 
 
 def unread(sources: Iterable[Source]) -> list[str]:
