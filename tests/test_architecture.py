@@ -243,9 +243,22 @@ def test_a_program_loads_only_what_it_needs() -> None:
     }
 
 
+def test_a_preview_loads_no_http_library() -> None:
+    """What sends nothing need not wait for it: check and diff of a provider in the host's process."""
+    loaded = loaded_by(
+        "from pulumi_justt.provider import IntegrationProvider\n"
+        "provider = IntegrationProvider()\n"
+        "provider.check({}, {})\n"
+        "provider.diff('id', {'source': 'stripe'}, {'source': 'adyen'})\n"
+    )
+
+    assert {"pydantic", "pulumi_justt.lifecycle"} <= loaded
+    assert loaded & {"httpx", "pulumi_justt.client"} == set()
+
+
 def test_the_client_needs_no_extra() -> None:
     """The provider process loads neither the simulator nor its server library."""
-    loaded = loaded_by("import pulumi_justt.lifecycle")
+    loaded = loaded_by("import pulumi_justt.lifecycle, pulumi_justt.client")
 
     assert "httpx" in loaded
     assert loaded & {"aiohttp", "pulumi_justt.simulator", "pulumi_justt.cli"} == set()

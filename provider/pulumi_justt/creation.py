@@ -22,13 +22,17 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pulumi_justt import errors
-from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import AmbiguousCreate, RequestError, StateConflict
 from pulumi_justt.listing import MOST_SECONDS, Listing, one_pass
 from pulumi_justt.models import Inputs, RemoteRecord
 from pulumi_justt.secrecy import Hidden
+
+if TYPE_CHECKING:
+    # Only a type here, so that a preview loads no HTTP library.
+    from pulumi_justt.client import JusttClient
 
 __all__ = ["Creator"]
 

@@ -26,10 +26,9 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pulumi_justt import credentials, errors, references
-from pulumi_justt.client import JusttClient
 from pulumi_justt.creation import Creator
 from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, StateConflict, nearest, quotable
 from pulumi_justt.models import SOURCES, UNKNOWN, Deactivation, Inputs, RemoteRecord, known_part, to_vendor_time
@@ -47,6 +46,10 @@ from pulumi_justt.recorded import (
 )
 from pulumi_justt.secrecy import Hidden
 from pulumi_justt.settings import Settings
+
+if TYPE_CHECKING:
+    # Only a type here, so that a preview loads no HTTP library.
+    from pulumi_justt.client import JusttClient
 
 __all__ = ["Integrations"]
 

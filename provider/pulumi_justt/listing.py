@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pulumi_justt.client import JusttClient
 from pulumi_justt.models import RemoteRecord
 from pulumi_justt.secrecy import Hidden
+
+if TYPE_CHECKING:
+    # Only a type here, so that a preview loads no HTTP library.
+    from pulumi_justt.client import JusttClient
 
 __all__ = ["MOST_PAGES", "MOST_SECONDS", "Listing", "one_pass"]
 

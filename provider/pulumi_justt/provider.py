@@ -114,8 +114,7 @@ class _Provider(ResourceProvider):
 
     @functools.cached_property
     def _core(self) -> Integrations | Readiness:
-        from pulumi_justt.client import shared_client  # noqa: PLC0415 - see the module docstring
-        from pulumi_justt.settings import NAMESPACE, Settings  # noqa: PLC0415 - likewise
+        from pulumi_justt.settings import NAMESPACE, Settings  # noqa: PLC0415 - see the module docstring
         from pulumi_justt.width import widen  # noqa: PLC0415 - likewise
 
         # Since Python 3.12 `cached_property` takes no lock, and two cores would each think that they create alone.
@@ -129,8 +128,7 @@ class _Provider(ResourceProvider):
                     os.environ,
                 )
                 widen(settings.workers)
-                client = functools.partial(shared_client, settings, _tell)
-                built = vars(self)["_core"] = self._make_core(settings, client)
+                built = vars(self)["_core"] = self._make_core(settings, functools.partial(_client, settings))
             return built
 
     @_bounded
@@ -202,6 +200,13 @@ class ReadinessProvider(_Provider):
 
         with extra_worker():
             return super().create(props)
+
+
+def _client(settings: Settings) -> JusttClient:
+    # The HTTP library takes longer to load than everything that a preview does.
+    from pulumi_justt.client import shared_client  # noqa: PLC0415 - see above
+
+    return shared_client(settings, _tell)
 
 
 def _is_abandoned() -> bool:

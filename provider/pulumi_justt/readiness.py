@@ -19,10 +19,9 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pulumi_justt import errors
-from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import Abandoned, NotReady, Refused, Unreachable, nearest
 from pulumi_justt.models import UNKNOWN, ReadinessInputs, RemoteRecord, known_part
 from pulumi_justt.recorded import (
@@ -38,6 +37,10 @@ from pulumi_justt.recorded import (
     without_nulls,
 )
 from pulumi_justt.settings import Settings
+
+if TYPE_CHECKING:
+    # Only a type here, so that a preview loads no HTTP library.
+    from pulumi_justt.client import JusttClient
 
 __all__ = ["Readiness"]
 
