@@ -12,19 +12,15 @@ LOST = [
     next(scenario for scenario in SCENARIOS if scenario.name == name)
     for name in (
         "create: dropped before the commit",
-        "create: dropped after the commit",
         "create: 500 after the commit",
-        "create: time-out after the commit",
         "create: truncated 201",
-        "create: 201 without an id",
         "create: two lost at once, one of them committed",
         "create: lost, and a second writer",
         "create: lost before the commit, and a second writer",
-        "create: lost, and pages that shift",
         "replace: answer to the POST lost",
     )
 ]
-"""Each way of losing an answer once; how else it is lost makes no difference to the policy."""
+"""Each outcome of a lost answer once; how it is lost makes no difference to the policy, as `make faults` shows."""
 BEYOND_ADOPT = "create: lost before the commit, and a second writer"
 
 
