@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conftest import canary
-from fake_pulumi import STACK, TYPE, FakePulumi, creating, integration, provider
+from fake_pulumi import STACK, TYPE, US, FakePulumi, creating, integration, own_provider, provider
 from pulumi_justt import listing
 from pulumi_justt.commands import survey
 from pulumi_justt.errors import Unreachable
@@ -272,3 +273,23 @@ def test_without_a_project(tmp_path: Path, project: FakePulumi, simulator: Simul
     assert examined(project, "--cwd", str(elsewhere), code=3, environ=given).keys() == {"unmanaged"}
     bad = examined(project, "--cwd", str(elsewhere), code=1, environ={"JUSTT_BASE_URL": "ftp://x"})
     assert "JUSTT_BASE_URL must be a URL" in bad["configuration"][0]["text"]
+
+
+def test_a_provider_has_its_own_key(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """It is not the configuration's, so its integrations are looked up with it; the override stands for both."""
+    us = {**integration("us", theirs()), "provider": f"{US}::p"}
+    masked = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+    project.config({"justt:baseUrl": simulator.base_url})
+    project.state([provider(), own_provider({**masked, "ciphertext": "v1:abc"}), us])
+    project.shown([provider(), own_provider({**masked, "plaintext": '"us-key"'}), us])
+    simulator.options = replace(simulator.options, api_keys=frozenset({"us-key"}))
+    assert examined(project, code=0) == {}
+    assert "the key from the provider us is accepted." in project.run("doctor").stdout
+
+    project.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": KEY})
+    assert examined(project, code=1).keys() == {"apiKey"}
+    simulator.options = replace(simulator.options, api_keys=frozenset({"newer"}))
+    assert examined(project, code=0, environ={"JUSTT_API_KEY_OVERRIDE": "newer"}) == {}
+
+    project.fails({"stack export --show-secrets": "error: no decrypter"})
+    assert examined(project, code=1).keys() == {"recordedKey", "apiKey", "unmanaged"}

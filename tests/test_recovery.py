@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 
-from fake_pulumi import PROVIDER, STACK, TYPE, FakePulumi, creating, integration, provider
+from fake_pulumi import PROVIDER, STACK, TYPE, US, FakePulumi, creating, integration, own_provider, provider
 from pulumi_justt import listing
 from pulumi_justt.commands import recovery
 from pulumi_justt.commands.stacks import Stack, State
@@ -343,3 +344,16 @@ def test_without_a_project(tmp_path: Path, project: FakePulumi) -> None:
     (tmp_path / "elsewhere").mkdir()
     result = project.run("recover", "--cwd", str(tmp_path / "elsewhere"))
     assert (result.exit_code, "there is no Pulumi project in" in result.stderr) == (2, True)
+
+
+def test_a_create_of_another_provider(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """Its candidates are what the key of its provider reaches, and so is what is adopted."""
+    lost, operation = theirs(), creating("lost")
+    operation["resource"]["provider"] = f"{US}::p"
+    project.state([provider(), own_provider("us-key")], [operation])
+    simulator.options = replace(simulator.options, api_keys=frozenset({"us-key"}))
+    (case,) = pending(project)
+    assert [each["integrationId"] for each in case["candidates"]] == [lost]
+    result = project.run("recover", "--yes", "--adopt", f"lost={lost}")
+    assert result.exit_code == 0, result.output
+    assert [each.get("id") for each in project.exported()["deployment"]["resources"]][-1] == lost

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Literal
@@ -90,12 +90,13 @@ class _Patient(SecretHolder):
     configuration: Configuration | None = None
     settings: Settings | None = None
     state: State | None = None
+    own: Mapping[str, Settings] | None = None
 
     @property
     def view(self) -> View | None:
-        if self.settings is None or self.state is None:
+        if self.settings is None or self.state is None or self.own is None:
             return None
-        return View(self.stack, self.settings, self.state)
+        return View(self.stack, self.settings, self.state, self.own)
 
 
 @dataclass(repr=False)
@@ -184,6 +185,8 @@ def _recorded_key(patient: _Patient) -> Iterator[Check]:
     if patient.state is None or patient.configuration is None:
         return
     try:
+        if patient.settings:
+            patient.own = stack.provider_settings(patient.state, patient.settings)
         is_same = stack.records_key(patient.state, patient.configuration)
     except StackError as error:
         yield Check("recordedKey", "not checked", str(error), stack=stack.name)
@@ -312,7 +315,7 @@ def _integration(view: View, managed: Managed, found: _Accounts) -> Iterator[Che
             "Set justt:environment and justt:baseUrl (or their variables) back for this stack.",
         )
         return
-    account = Account(view.settings, recorded.account)
+    account = view.account(recorded, recorded.account)
     if account in found.failed:
         yield told("not checked", "could not be looked up, as its account could not be listed.")
         return
@@ -324,7 +327,7 @@ def _integration(view: View, managed: Managed, found: _Accounts) -> Iterator[Che
     if status is None:
         yield told(
             "finding",
-            f"is not known at Justt, or not to the key from {view.settings.api_key_origin} in {account.called}.",
+            f"is not known at Justt, or not to the key from {account.settings.api_key_origin} in {account.called}.",
             "Correct the id in the program, or the key, the account or the environment."
             if recorded.is_external
             else "Check the key, the account and the environment. Only if it is gone for good (a sandbox that was "

@@ -33,7 +33,7 @@ from typing import Any
 from pulumi_justt.client import shared_client
 from pulumi_justt.commands import survey
 from pulumi_justt.commands.stacks import INTEGRATION_TYPE, Pending, Stack, StackError, State
-from pulumi_justt.commands.survey import Account, View
+from pulumi_justt.commands.survey import View
 from pulumi_justt.errors import JusttError
 from pulumi_justt.models import RemoteRecord
 from pulumi_justt.secrecy import NOTHING_HIDDEN, SecretHolder
@@ -162,7 +162,7 @@ def _created(view: View, known: frozenset[str], pending: Pending, inputs: Mappin
             f"{view.settings.environment}. {_NOTHING} Set justt:environment and justt:baseUrl (or their variables) "
             "back for this stack."
         )
-    account = Account(view.settings, inputs.get("referenceAccountId"))
+    account = view.account(pending, inputs.get("referenceAccountId"))
     listing = survey.listed(account)
     fitting = [
         record
@@ -255,7 +255,7 @@ def _to_adopt(diagnosis: Diagnosis, case: Case, integration_id: str) -> RemoteRe
         raise RecoveryError(f"{tried}: an integration can't become its resource. {case.text} {_NOTHING} Drop it.")
     if integration_id in diagnosis.known:
         raise RecoveryError(f"{tried}: a given stack has it already. {_NOTHING} Choose another one, or drop it.")
-    account = Account(diagnosis.view.settings, inputs.get("referenceAccountId"))
+    account = diagnosis.view.account(case.pending, inputs.get("referenceAccountId"))
     record = shared_client(account.settings).get_integration(
         integration_id, tried=tried, account=account.reference, hidden=NOTHING_HIDDEN
     )

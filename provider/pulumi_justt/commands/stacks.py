@@ -42,6 +42,9 @@ _CURES = {
 }
 """What to do, by a part of the CLI's own words."""
 
+_KEY = f"{NAMESPACE}:apiKey"
+"""What a provider's inputs call the API key."""
+
 _SECONDS = 300
 """For one call of the CLI; a backend behind a network may take its time."""
 
@@ -60,6 +63,7 @@ class Recorded(SecretHolder):
         outputs: What is remembered; secrets are envelopes with ciphertext.
         is_external: Whether the stack only looks at it (`PaymentIntegration.get`).
         is_replaced: Whether another one has its place already, and it waits to be deleted.
+        provider: The URN of the engine's provider that it has.
     """
 
     urn: str
@@ -67,6 +71,7 @@ class Recorded(SecretHolder):
     outputs: Mapping[str, Any]
     is_external: bool
     is_replaced: bool = False
+    provider: str = ""
 
     @property
     def name(self) -> str:
@@ -112,6 +117,11 @@ class Pending(SecretHolder):
         """Whether the resource is one of this provider's."""
         return str(self.resource["type"]).startswith(_TYPES)
 
+    @property
+    def provider(self) -> str:
+        """The URN of the engine's provider that the resource has."""
+        return _provider(self.resource)
+
 
 @dataclass(frozen=True, repr=False)
 class State(SecretHolder):
@@ -133,13 +143,22 @@ class State(SecretHolder):
                     resource.get("outputs") or {},
                     bool(resource.get("external")),
                     bool(resource.get("delete") or resource.get("pendingReplacement")),
+                    _provider(resource),
                 )
 
-    def providers(self) -> Iterator[Mapping[str, Any]]:
-        """Yield the inputs of the engine's providers of our resources: copies of the stack's configuration."""
+    def recorded_keys(self) -> Iterator[object]:
+        """Yield the API keys of the engine's default providers: copies of the configuration's."""
+        yield from (key for urn, key in self._keys() if _is_default(urn))
+
+    def own_keys(self) -> dict[str, object]:
+        """Return the API key of each `justt.Provider`, by its URN."""
+        return {urn: key for urn, key in self._keys() if not _is_default(urn)}
+
+    def _keys(self) -> Iterator[tuple[str, object]]:
         for resource in self._deployment.get("resources") or []:
-            if resource["type"] == _PROVIDER_TYPE:
-                yield resource.get("inputs") or {}
+            inputs = resource.get("inputs") or {}
+            if resource["type"] == _PROVIDER_TYPE and _KEY in inputs:
+                yield resource["urn"], inputs[_KEY]
 
     def pending(self) -> list[Pending]:
         """Return the operations whose end the engine never saw."""
@@ -224,13 +243,25 @@ class Stack(SecretHolder):
         Raises:
             StackError: The state could not be exported, or its secrets not be decrypted.
         """
-        name = f"{NAMESPACE}:apiKey"
         # Only where there is a copy are all secrets of the state decrypted, for it.
-        if not any(name in inputs for inputs in state.providers()):
+        if not any(True for _ in state.recorded_keys()):
             return True
         shown = State(self._json("reading the recorded configuration", "stack", "export", "--show-secrets"))
-        copies = [inputs[name] for inputs in shown.providers() if name in inputs]
-        return all(_plaintext(copy) == configuration.values.get("apiKey") for copy in copies)
+        return all(_plaintext(copy) == configuration.values.get("apiKey") for copy in shown.recorded_keys())
+
+    def provider_settings(self, state: State, settings: Settings) -> dict[str, Settings]:
+        """Return the settings of each `justt.Provider` in *state*, by its URN: *settings* with a key of its own.
+
+        Raises:
+            StackError: The state could not be exported, or its secrets not be decrypted.
+        """
+        if not state.own_keys() or settings.is_overridden:
+            return {}
+        shown = State(self._json("reading the keys of its providers", "stack", "export", "--show-secrets"))
+        return {
+            urn: settings.with_api_key(str(_plaintext(key)), "the provider " + urn.rpartition("::")[2])
+            for urn, key in shown.own_keys().items()
+        }
 
     def replace_state(self, state: State) -> None:
         """Import *state* in place of the present one.
@@ -359,6 +390,16 @@ class Stack(SecretHolder):
 def _plaintext(value: object) -> object:
     """Return what `--show-secrets` shows as *value*, an envelope around JSON or a plain text."""
     return json.loads(value["plaintext"]) if isinstance(value, Mapping) and "plaintext" in value else value
+
+
+def _provider(resource: Mapping[str, Any]) -> str:
+    """Return the URN of the provider of *resource*: a reference is that and an id."""
+    return str(resource.get("provider") or "").rpartition("::")[0]
+
+
+def _is_default(urn: str) -> bool:
+    """Tell whether a provider is the engine's own, in the engine's way."""
+    return urn.rpartition("::")[2].startswith("default")
 
 
 def _errors_in(printed: str) -> str:
