@@ -293,3 +293,18 @@ def test_a_provider_has_its_own_key(project: FakePulumi, simulator: SimulatorSer
 
     project.fails({"stack export --show-secrets": "error: no decrypter"})
     assert examined(project, code=1).keys() == {"recordedKey", "apiKey", "unmanaged"}
+
+
+def test_a_secret_account(project: FakePulumi, theirs: Theirs) -> None:
+    """It is not opened, so that its integrations are not looked up, and `list` has to be told."""
+    envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
+    hidden = theirs(account="acc_1")
+    project.state([provider(), integration("mine", theirs()), integration("far", hidden, referenceAccountId=envelope)])
+    bad = examined(project, code=3)
+    assert [(check["integrationId"], check["verdict"]) for check in bad["integration"]] == [(hidden, "not checked")]
+    assert bad.keys() == {"integration"}
+    listed = project.run("list", "--account", "acc_1")
+    assert (listed.exit_code, hidden in listed.stdout) == (0, True)
+    listed = project.run("list")
+    assert (listed.exit_code, hidden in listed.stdout) == (3, False)
+    assert "the accounts of far are secrets: name them by --account." in listed.stderr

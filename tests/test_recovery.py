@@ -357,3 +357,19 @@ def test_a_create_of_another_provider(project: FakePulumi, simulator: SimulatorS
     result = project.run("recover", "--yes", "--adopt", f"lost={lost}")
     assert result.exit_code == 0, result.output
     assert [each.get("id") for each in project.exported()["deployment"]["resources"]][-1] == lost
+
+
+def test_what_the_program_gives_as_a_secret(project: FakePulumi, theirs: Theirs) -> None:
+    """Without its account or source nothing says what it created, which is not taken for nothing; no text shows one."""
+    theirs()
+    envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
+    for name in ("referenceAccountId", "source"):
+        project.state([provider()], [creating("lost", **{name: envelope})])
+        (case,) = pending(project)
+        assert (case["canAdopt"], case["needsDecision"], case["candidates"]) == (False, True, [])
+        assert f"Its {name} is a secret in the state" in case["text"]
+    for name in ("externalIdentifier", "adoptId"):
+        project.state([provider()], [creating("lost", **{name: envelope})])
+        (case,) = pending(project)
+        assert "[secret]" in case["text"]
+        assert "v1:abc" not in case["text"]

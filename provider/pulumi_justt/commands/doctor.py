@@ -315,6 +315,13 @@ def _integration(view: View, managed: Managed, found: _Accounts) -> Iterator[Che
             "Set justt:environment and justt:baseUrl (or their variables) back for this stack.",
         )
         return
+    if recorded.has_secret_account:
+        yield told(
+            "not checked",
+            "could not be looked up, as its account is a secret.",
+            "Give reference_account_id as plain text, as it is no credential.",
+        )
+        return
     account = view.account(recorded, recorded.account)
     if account in found.failed:
         yield told("not checked", "could not be looked up, as its account could not be listed.")

@@ -85,9 +85,14 @@ class Recorded(SecretHolder):
 
     @property
     def account(self) -> str | None:
-        """The account at Justt that it was created in."""
+        """The account at Justt that it was created in; None also where that is a secret."""
         found: str | None = self.outputs.get("referenceAccountId")
-        return found
+        return None if self.has_secret_account else found
+
+    @property
+    def has_secret_account(self) -> bool:
+        """Whether the program gives the account as a secret, which is not opened to be shown."""
+        return isinstance(self.outputs.get("referenceAccountId"), Mapping)
 
 
 @dataclass(frozen=True, repr=False)

@@ -104,7 +104,10 @@ def accounts(views: Sequence[View], settings: Iterable[Settings], given: Sequenc
         given: References of accounts.
     """
     used = dict.fromkeys(
-        each.account(recorded, recorded.account) for each in views for recorded in each.state.integrations()
+        each.account(recorded, recorded.account)
+        for each in views
+        for recorded in each.state.integrations()
+        if not recorded.has_secret_account
     )
     found = {account: None for account in used if not given or account.reference in given}
     keys = {Account(account.settings, None) for account in used}
