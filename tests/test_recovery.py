@@ -373,3 +373,13 @@ def test_what_the_program_gives_as_a_secret(project: FakePulumi, theirs: Theirs)
         (case,) = pending(project)
         assert "[secret]" in case["text"]
         assert "v1:abc" not in case["text"]
+
+
+def test_ctrl_c_does_not_kill_what_writes(tmp_path: Path) -> None:
+    """The CLI, which has it too, ends in order, and only then do we."""
+    command = tmp_path / "pulumi"
+    command.write_text("#!/bin/sh\nkill -INT $PPID\nsleep 0.5\ncat\ntouch ended\n")
+    command.chmod(0o755)
+    stack = Stack(folder=tmp_path, command=str(command))
+    stack.replace_state(State({}))
+    assert (tmp_path / "ended").exists()

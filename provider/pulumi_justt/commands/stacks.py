@@ -6,9 +6,11 @@ backend is spoken to directly, so that every kind of backend and secrets provide
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,6 +40,8 @@ _CURES = {
     "no stack selected": "Name the stack with --stack, or run `pulumi stack select`.",
     "no stack named": "`pulumi stack ls` shows the stacks of this backend.",
     "PULUMI_ACCESS_TOKEN": "Run `pulumi login`.",
+    "update canceled": "It was interrupted, and has ended in order.",
+    "no Pulumi.yaml project file": "Name the project's folder with --cwd.",
     "locked": "Wait for the other update; if there is none any more, run `pulumi cancel` first.",
 }
 """What to do, by a part of the CLI's own words."""
@@ -46,7 +50,7 @@ _KEY = f"{NAMESPACE}:apiKey"
 """What a provider's inputs call the API key."""
 
 _SECONDS = 300
-"""For one call of the CLI; a backend behind a network may take its time."""
+"""For one call of the CLI that only reads; a backend behind a network may take its time."""
 
 
 class StackError(JusttError):
@@ -364,18 +368,19 @@ class Stack(SecretHolder):
         line = [self.command, *arguments, *stack, "--non-interactive"]
         tried = f"{tried} of {self.called}" if of_stack else tried
         try:
-            done = subprocess.run(  # noqa: S603 - the user's own CLI, without a shell
-                line,
-                cwd=self.folder,
-                env=dict(self.environ),
-                # Not ours: what is typed there answers the command's own questions.
-                stdin=subprocess.DEVNULL if given is None else None,
-                input=given,
-                capture_output=True,
-                encoding="utf-8",
-                timeout=_SECONDS,
-                check=False,
-            )
+            with _uninterrupted() if given is not None else contextlib.nullcontext():
+                done = subprocess.run(  # noqa: S603 - the user's own CLI, without a shell
+                    line,
+                    cwd=self.folder,
+                    env=dict(self.environ),
+                    # Not ours: what is typed there answers the command's own questions.
+                    stdin=subprocess.DEVNULL if given is None else None,
+                    input=given,
+                    capture_output=True,
+                    encoding="utf-8",
+                    timeout=_SECONDS if given is None else None,
+                    check=False,
+                )
         except FileNotFoundError:
             raise StackError(
                 f"{tried}: there is no `{self.command}` on PATH. Install Pulumi, or add it to PATH."
@@ -390,6 +395,16 @@ class Stack(SecretHolder):
             cure = next((cure for part, cure in _CURES.items() if part in words), "Run it by hand.")
             raise StackError(f"{tried}: `{' '.join(line)}` said: {words.removesuffix('.')}. {cure}")
         return done.stdout
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Leave Ctrl-C to the CLI, which then ends in order; killed, it would leave a lock and half of its work."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _plaintext(value: object) -> object:
