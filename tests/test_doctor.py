@@ -19,6 +19,7 @@ from pulumi_justt.simulator import Fault, SimulatorServer
 
 Theirs = Callable[..., str]
 KEY = "a-key-of-the-simulator"
+READY = "pulumi-python:dynamic/justt:IntegrationReady"
 
 
 def examined(
@@ -121,22 +122,32 @@ def test_unmanaged(project: FakePulumi, theirs: Theirs) -> None:
 def test_pending(project: FakePulumi) -> None:
     """Each interrupted operation is named, ours with `recover`, and others with Pulumi's own way."""
     bucket = {"urn": f"{STACK}::aws:s3:Bucket::b", "type": "aws:s3:Bucket"}
-    pending = [creating("new"), {**creating("old"), "type": "deleting"}, {"type": "creating", "resource": bucket}]
+    waiting = {"urn": f"{STACK}::{READY}::ready", "type": READY}
+    pending = [
+        *(creating("new"), {**creating("old"), "type": "deleting"}, {"type": "creating", "resource": bucket}),
+        *({"type": "creating", "resource": waiting}, creating("adopted", adoptId="i")),
+    ]
     project.state([], pending)
     told = examined(project, "--stack", "dev", code=1)["pending"]
     assert [check["text"] for check in told] == [
         "creating new was interrupted.",
         "deleting old was interrupted.",
         "creating b was interrupted.",
+        "creating ready was interrupted.",
+        "creating adopted was interrupted.",
     ]
     assert [check["urn"] for check in told] == [
         f"{STACK}::{TYPE}::new",
         f"{STACK}::{TYPE}::old",
         f"{STACK}::aws:s3:Bucket::b",
+        f"{STACK}::{READY}::ready",
+        f"{STACK}::{TYPE}::adopted",
     ]
     assert "if the stack is locked, then `pulumi-justt recover --stack dev`" in told[0]["cure"]
     assert "`pulumi up --stack dev` does again what was not done" in told[1]["cure"]
     assert "none of ours: `pulumi refresh --stack dev`" in told[2]["cure"]
+    # Neither creates anything at Justt.
+    assert told[3]["cure"] == told[4]["cure"] == told[1]["cure"]
 
 
 def test_duplicate(project: FakePulumi, theirs: Theirs) -> None:

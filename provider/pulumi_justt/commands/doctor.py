@@ -221,7 +221,7 @@ def _pending(stack: Stack, operation: Pending) -> Check:
     again = f" --stack {stack.name}" if stack.name else ""
     if not operation.is_ours:
         cure = f"It is none of ours: `pulumi refresh{again}` asks about it."
-    elif operation.kind == "creating":
+    elif operation.may_have_created:
         cure = (
             "Do not simply run again, which may create a second one: run `pulumi cancel` if the stack is locked, then "
             f"`pulumi-justt recover{again}`."
@@ -390,7 +390,7 @@ def _unmanaged(patients: Sequence[_Patient], views: Sequence[View], found: _Acco
         operation.resource.get("inputs", {}).get("source")
         for view in views
         for operation in view.state.pending()
-        if operation.is_ours and operation.kind == "creating"
+        if operation.may_have_created
     }
     for account, listing in found.listings.items():
         if not listing.is_complete:

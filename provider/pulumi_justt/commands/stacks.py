@@ -127,6 +127,12 @@ class Pending(SecretHolder):
         return str(self.resource["type"]).startswith(_TYPES)
 
     @property
+    def may_have_created(self) -> bool:
+        """Whether Justt may have an integration by it that no state knows of."""
+        is_create = self.kind == "creating" and self.resource["type"] == INTEGRATION_TYPE
+        return is_create and "adoptId" not in (self.resource.get("inputs") or {})
+
+    @property
     def provider(self) -> str:
         """The URN of the engine's provider that the resource has."""
         return _provider(self.resource)
