@@ -167,6 +167,16 @@ def test_nothing_to_import(project: FakePulumi) -> None:
     for arguments in (["--all"], []):
         result = project.run("import", *arguments)
         assert (result.exit_code, result.stdout, result.stderr) == (0, "", "There is nothing to import.\n")
+    told = project.run("import", "--all", "--json")
+    assert json.loads(told.stdout) == {
+        "integrations": [],
+        "isImported": False,
+        "program": "",
+        "configuration": [],
+        "commands": [],
+        "file": None,
+        "failure": None,
+    }
     assert changing(project) == []
 
 

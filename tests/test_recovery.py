@@ -230,7 +230,7 @@ def test_a_later_update_has_created_another(project: FakePulumi, theirs: Theirs)
     assert "A later update has created another one" in case["text"]
     refused = project.run("recover", "--yes", "--adopt", f"lost={lost}")
     assert (refused.exit_code, "an integration can't become its resource" in refused.stderr) == (3, True)
-    assert "'1' is not one of 'drop', 'quit'" in project.run("recover", answers="1\n").stderr
+    assert "'1' is none of drop, quit." in project.run("recover", answers="1\n").stderr
     assert project.run("recover", "--yes", "--drop", "lost").exit_code == 0
     assert project.exported()["deployment"] == {"resources": [provider(), integration("lost", kept)]}
 
@@ -383,3 +383,14 @@ def test_ctrl_c_does_not_kill_what_writes(tmp_path: Path) -> None:
     stack = Stack(folder=tmp_path, command=str(command))
     stack.replace_state(State({}))
     assert (tmp_path / "ended").exists()
+
+
+def test_the_question_is_short(project: FakePulumi, theirs: Theirs) -> None:
+    """However many candidates there are, it does not list their numbers again."""
+    for _ in range(12):
+        theirs()
+    project.state([provider()], [creating("lost")])
+    result = project.run("recover", answers="13\n12\nn\n")
+    assert "quit to change nothing (1 to 12, drop, quit): " in result.stderr
+    assert "'13' is none of 1 to 12, drop, quit." in result.stderr
+    assert "creating lost: becomes" in result.stderr

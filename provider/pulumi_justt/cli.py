@@ -371,12 +371,7 @@ def _is_agreed(diagnosis: recovery.Diagnosis, decisions: dict[str, recovery.Deci
         for case in diagnosis.cases:
             if not case.needs_decision or case.urn in decisions:
                 continue
-            numbers = [*map(str, range(1, len(case.candidates) + 1))] if case.can_adopt else []
-            answer = click.prompt(
-                rendering.clean(f"{case.name}: which is it? drop if none, quit to change nothing"),
-                type=click.Choice([*numbers, "drop", "quit"]),
-                err=True,
-            )
+            answer = _asked(case)
             if answer == "quit":
                 return False
             decisions[case.urn] = (
@@ -392,6 +387,21 @@ def _is_agreed(diagnosis: recovery.Diagnosis, decisions: dict[str, recovery.Deci
     except (click.Abort, KeyboardInterrupt):
         rendering.note("Nothing was changed. Where nobody can answer, give --yes with --adopt or --drop.")
         raise
+
+
+def _asked(case: recovery.Case) -> str:
+    """Return the number of a candidate, drop or quit."""
+    numbers = [*map(str, range(1, len(case.candidates) + 1))] if case.can_adopt else []
+    shown = ", ".join([*(numbers if len(numbers) <= _FEW else [f"1 to {len(numbers)}"]), "drop", "quit"])
+
+    def known(answer: str) -> str:
+        if answer not in (*numbers, "drop", "quit"):
+            raise click.UsageError(f"{answer!r} is none of {shown}.")
+        return answer
+
+    label = rendering.clean(f"{case.name}: which is it? drop if none, quit to change nothing ({shown})")
+    answer: str = click.prompt(label, value_proc=known, err=True)
+    return answer
 
 
 def _recovery_document(
@@ -552,6 +562,8 @@ def _import(  # noqa: PLR0913, PLR0917 - one argument for each option of the com
         return NOT_DONE
     if outcome is None:
         rendering.note("There is nothing to import.")
+        if is_json:
+            rendering.print_json(importing.Outcome((), "").as_json())
         return FINE
     if is_json:
         rendering.print_json(outcome.as_json())

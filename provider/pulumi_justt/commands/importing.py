@@ -253,7 +253,7 @@ class Outcome:
             "integrations": [
                 {**described(candidate), "resourceName": resource_name} for resource_name, candidate in self.imports
             ],
-            "isImported": self.file is None,
+            "isImported": self.file is None and bool(self.imports),
             "program": self.program,
             "configuration": list(self.keys),
             "commands": list(self.commands),
