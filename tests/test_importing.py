@@ -21,6 +21,7 @@ from pulumi_justt.commands.importing import Candidate, picked
 from pulumi_justt.commands.stacks import Stack, StackError
 from pulumi_justt.credentials import SHAPES
 from pulumi_justt.models import RemoteRecord
+from pulumi_justt.prompts import Terminal
 from pulumi_justt.simulator import Fault, SimulatorServer
 
 Theirs = Callable[..., str]
@@ -617,3 +618,15 @@ def test_asking_again(project: FakePulumi, theirs: Theirs) -> None:
     assert result.stderr.count("resource_name: there is another 'one'") == 1
     assert result.stderr.count("Once more:") == 1
     assert "Imported: one, two." in result.stderr
+
+
+def test_a_stack_that_gets_one_meanwhile(
+    project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While somebody answers, another import may end; one integration never becomes two resources."""
+    one = theirs()
+    monkeypatch.setattr(Terminal, "agree", lambda *_: project.state([integration("another", one)]))
+    result = project.run("import", "--answers", answers({one: STRIPE}))
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert f"  {one} is in this stack meanwhile, as 'another'." in result.stderr
+    assert changing(project) == []
