@@ -348,13 +348,13 @@ def test_without_a_project(tmp_path: Path, project: FakePulumi) -> None:
 
 def test_a_create_of_another_provider(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
     """Its candidates are what the key of its provider reaches, and so is what is adopted."""
-    lost, operation = theirs(), creating("lost")
+    lost, operation = theirs(), creating("us::lost")
     operation["resource"]["provider"] = f"{US}::p"
     project.state([provider(), own_provider("us-key")], [operation])
     simulator.options = replace(simulator.options, api_keys=frozenset({"us-key"}))
     (case,) = pending(project)
     assert [each["integrationId"] for each in case["candidates"]] == [lost]
-    result = project.run("recover", "--yes", "--adopt", f"lost={lost}")
+    result = project.run("recover", "--yes", "--adopt", f"us::lost={lost}")
     assert result.exit_code == 0, result.output
     assert [each.get("id") for each in project.exported()["deployment"]["resources"]][-1] == lost
 

@@ -80,7 +80,7 @@ class Recorded(SecretHolder):
     @property
     def name(self) -> str:
         """The resource's name."""
-        return self.urn.rpartition("::")[2]
+        return _name(self.urn)
 
     @property
     def is_adopted(self) -> bool:
@@ -119,7 +119,7 @@ class Pending(SecretHolder):
     @property
     def name(self) -> str:
         """The resource's name."""
-        return self.urn.rpartition("::")[2]
+        return _name(self.urn)
 
     @property
     def is_ours(self) -> bool:
@@ -274,7 +274,7 @@ class Stack(SecretHolder):
             return {}
         shown = State(self._json("reading the keys of its providers", "stack", "export", "--show-secrets"))
         return {
-            urn: settings.with_api_key(str(_plaintext(key)), "the provider " + urn.rpartition("::")[2])
+            urn: settings.with_api_key(str(_plaintext(key)), "the provider " + _name(urn))
             for urn, key in shown.own_keys().items()
         }
 
@@ -418,6 +418,11 @@ def _plaintext(value: object) -> object:
     return json.loads(value["plaintext"]) if isinstance(value, Mapping) and "plaintext" in value else value
 
 
+def _name(urn: str) -> str:
+    """Return the resource's name, which may hold the URN's separator itself."""
+    return urn.split("::", 3)[-1]
+
+
 def _provider(resource: Mapping[str, Any]) -> str:
     """Return the URN of the provider of *resource*: a reference is that and an id."""
     return str(resource.get("provider") or "").rpartition("::")[0]
@@ -425,7 +430,7 @@ def _provider(resource: Mapping[str, Any]) -> str:
 
 def _is_default(urn: str) -> bool:
     """Tell whether a provider is the engine's own, in the engine's way."""
-    return urn.rpartition("::")[2].startswith("default")
+    return _name(urn).startswith("default")
 
 
 def _errors_in(printed: str) -> str:
