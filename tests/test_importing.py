@@ -630,3 +630,12 @@ def test_a_stack_that_gets_one_meanwhile(
     assert (result.exit_code, result.stdout) == (3, "")
     assert f"  {one} is in this stack meanwhile, as 'another'." in result.stderr
     assert changing(project) == []
+
+
+def test_nobody_can_answer(project: FakePulumi, theirs: Theirs) -> None:
+    """The end of the input changes nothing, and says what to give instead."""
+    theirs()
+    result = project.run("import")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "Nothing was imported. Where nobody can answer, give --answers and --yes.\nStopped.\n" in result.stderr
+    assert changing(project) == []

@@ -560,6 +560,9 @@ def _import(  # noqa: PLR0913, PLR0917 - one argument for each option of the com
         for problem in refused.problems:
             rendering.note(f"  {problem}")
         return NOT_DONE
+    except click.Abort:
+        rendering.note("Nothing was imported. Where nobody can answer, give --answers and --yes.")
+        raise
     if outcome is None:
         rendering.note("There is nothing to import.")
         if is_json:
@@ -662,7 +665,7 @@ def _summary(file: BinaryIO, title: str | None, *, as_json: bool) -> None:
     Exit codes: 0 the comment was written, also that of a preview that failed; 3 the input is no preview.
     """
     found = preview.read(file.read())
-    click.echo(found.to_json() if as_json else summary.markdown(found, title=title), nl=as_json)
+    rendering.print_text(f"{found.to_json()}\n" if as_json else summary.markdown(found, title=title))
 
 
 if __name__ == "__main__":
