@@ -25,7 +25,7 @@ __all__ = ["PROVIDER", "STACK", "TYPE", "US", "FakePulumi", "creating", "integra
 STACK = "urn:pulumi:dev::shop"
 TYPE = "pulumi-python:dynamic/justt:PaymentIntegration"
 PROVIDER = f"{STACK}::pulumi:providers:pulumi-python::default"
-US = f"{STACK}::pulumi:providers:pulumi-python::us"
+US = f"{STACK}::pulumi:providers:pulumi-python::default-us"
 
 _SCRIPT = """#!{python} -S
 import json, sys
@@ -153,5 +153,5 @@ def provider(**inputs: object) -> dict[str, Any]:
 
 
 def own_provider(key: object) -> dict[str, Any]:
-    """Return a `justt.Provider` named `us` as a state has it."""
+    """Return a `justt.Provider` named `default-us` as a state has it."""
     return {**provider(**{"justt:apiKey": key}), "urn": US}

@@ -295,7 +295,7 @@ def test_a_provider_has_its_own_key(project: FakePulumi, simulator: SimulatorSer
     project.shown([provider(), own_provider({**masked, "plaintext": '"us-key"'}), us])
     simulator.options = replace(simulator.options, api_keys=frozenset({"us-key"}))
     assert examined(project, code=0) == {}
-    assert "the key from the provider us is accepted." in project.run("doctor").stdout
+    assert "the key from the provider default-us is accepted." in project.run("doctor").stdout
 
     project.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": KEY})
     assert examined(project, code=1).keys() == {"apiKey"}

@@ -429,8 +429,8 @@ def _provider(resource: Mapping[str, Any]) -> str:
 
 
 def _is_default(urn: str) -> bool:
-    """Tell whether a provider is the engine's own, in the engine's way."""
-    return _name(urn).startswith("default")
+    """Tell whether a provider is the engine's own: `default`, or that and the version of its plugin."""
+    return _name(urn).partition("_")[0] == "default"
 
 
 def _errors_in(printed: str) -> str:
