@@ -639,3 +639,11 @@ def test_nobody_can_answer(project: FakePulumi, theirs: Theirs) -> None:
     assert (result.exit_code, result.stdout) == (3, "")
     assert "Nothing was imported. Where nobody can answer, give --answers and --yes.\nStopped.\n" in result.stderr
     assert changing(project) == []
+
+
+def test_answers_that_are_no_text(project: FakePulumi, tmp_path: Path) -> None:
+    """A file that is not UTF-8 is a wrong command line."""
+    (tmp_path / "answers.yaml").write_bytes(b"\xff\xfe")
+    result = project.run("import", "--answers", str(tmp_path / "answers.yaml"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Invalid value for '--answers': the file must be in UTF-8" in result.stderr

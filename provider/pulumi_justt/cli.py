@@ -14,7 +14,7 @@ except ModuleNotFoundError as missing:
     raise SystemExit(f"pulumi-justt: {missing.name} is missing: run `pip install 'pulumi-justt[cli]'`") from None
 
 from pulumi_justt import rendering
-from pulumi_justt.commands import doctor, importing, inventory, preview, recovery, stacks, summary
+from pulumi_justt.commands import asking, doctor, importing, inventory, preview, recovery, stacks, summary
 from pulumi_justt.commands.survey import Managed
 from pulumi_justt.errors import JusttError
 from pulumi_justt.models import SOURCES, STATUSES, RemoteRecord
@@ -95,11 +95,18 @@ def _common_options(command: _Command) -> _Command:
     return command
 
 
+def _accounts(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(map(asking.is_account, given)):
+        raise click.BadParameter(f"an account {asking.NO_ACCOUNT}", param=option)
+    return given
+
+
 def _accounts_option(command: _Command) -> _Command:
     return click.option(
         "--account",
         "accounts",
         multiple=True,
+        callback=_accounts,
         metavar="ID",
         help="A reference account to list; may be given again. Default: the configured one, and those of the stacks.",
     )(command)
@@ -444,6 +451,16 @@ def _record_document(record: RemoteRecord) -> dict[str, object]:
     }
 
 
+def _text(_: click.Context, option: click.Parameter, file: IO[str] | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        with file:
+            return file.read()
+    except UnicodeDecodeError:
+        raise click.BadParameter("the file must be in UTF-8", param=option) from None
+
+
 @main.command("import")
 @click.option("--stack", "-s", "name", metavar="NAME", help="The stack to import into. Default: the selected one.")
 @click.option(
@@ -460,6 +477,7 @@ def _record_document(record: RemoteRecord) -> dict[str, object]:
     "--answers",
     "answers",
     type=click.File(encoding="utf-8"),
+    callback=_text,
     metavar="FILE",
     help="What Justt does not return, in YAML or JSON; see below. Alone, it says which to import.",
 )
@@ -494,7 +512,7 @@ def _import(  # noqa: PLR0913, PLR0917 - one argument for each option of the com
     account: str | None,
     ids: tuple[str, ...],
     is_all: bool,
-    answers: IO[str] | None,
+    answers: str | None,
     credentials: str,
     is_protected: bool,
     sets_configuration: bool,
@@ -542,7 +560,7 @@ def _import(  # noqa: PLR0913, PLR0917 - one argument for each option of the com
     wishes = importing.Wishes(
         ids=ids,
         is_all=is_all,
-        answers=None if answers is None else answers.read(),
+        answers=answers,
         account=account,
         is_by_reference=credentials == "from-env",
         is_protected=is_protected,
