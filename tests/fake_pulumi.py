@@ -20,11 +20,12 @@ from click.testing import CliRunner, Result
 
 from pulumi_justt.cli import main
 
-__all__ = ["PROVIDER", "STACK", "TYPE", "FakePulumi", "creating", "integration", "provider"]
+__all__ = ["PROVIDER", "STACK", "TYPE", "US", "FakePulumi", "creating", "integration", "own_provider", "provider"]
 
 STACK = "urn:pulumi:dev::shop"
 TYPE = "pulumi-python:dynamic/justt:PaymentIntegration"
 PROVIDER = f"{STACK}::pulumi:providers:pulumi-python::default"
+US = f"{STACK}::pulumi:providers:pulumi-python::default-us"
 
 _SCRIPT = """#!{python} -S
 import json, sys
@@ -149,3 +150,8 @@ def creating(name: str, **inputs: object) -> dict[str, Any]:
 def provider(**inputs: object) -> dict[str, Any]:
     """Return the engine's provider as a state has it."""
     return {"urn": PROVIDER, "custom": True, "type": "pulumi:providers:pulumi-python", "inputs": inputs, "id": "p"}
+
+
+def own_provider(key: object) -> dict[str, Any]:
+    """Return a `justt.Provider` named `default-us` as a state has it."""
+    return {**provider(**{"justt:apiKey": key}), "urn": US}

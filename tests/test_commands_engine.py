@@ -19,6 +19,15 @@ for name, more in (("a", {}), ("b", {"reference_account_id": "acc_1"})):
         credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")),
         **more,
     )
+us = justt.Provider("default-us", api_key=secret("usKey"))
+justt.PaymentIntegration(
+    "c",
+    external_identifier="c",
+    integration_name="c",
+    source="stripe",
+    credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")),
+    opts=pulumi.ResourceOptions(provider=us),
+)
 """
 
 
@@ -35,6 +44,7 @@ def checks(stack: Stack, *, code: int, **variables: str) -> dict[str, list[dict[
 
 def test_well_then_unwell(stack: Stack, simulator: SimulatorServer) -> None:
     """A stack after its first update has nothing to see to; then each trap is told, and no secret."""
+    stack.provide({"usKey": canary("us-key")})
     stack.program(SHOPS)
     stack.up()
     assert checks(stack, code=0) == {}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conftest import canary
-from fake_pulumi import STACK, TYPE, FakePulumi, creating, integration, provider
+from fake_pulumi import STACK, TYPE, US, FakePulumi, creating, integration, own_provider, provider
 from pulumi_justt import listing
 from pulumi_justt.commands import survey
 from pulumi_justt.errors import Unreachable
@@ -18,6 +19,7 @@ from pulumi_justt.simulator import Fault, SimulatorServer
 
 Theirs = Callable[..., str]
 KEY = "a-key-of-the-simulator"
+READY = "pulumi-python:dynamic/justt:IntegrationReady"
 
 
 def examined(
@@ -120,22 +122,32 @@ def test_unmanaged(project: FakePulumi, theirs: Theirs) -> None:
 def test_pending(project: FakePulumi) -> None:
     """Each interrupted operation is named, ours with `recover`, and others with Pulumi's own way."""
     bucket = {"urn": f"{STACK}::aws:s3:Bucket::b", "type": "aws:s3:Bucket"}
-    pending = [creating("new"), {**creating("old"), "type": "deleting"}, {"type": "creating", "resource": bucket}]
+    waiting = {"urn": f"{STACK}::{READY}::ready", "type": READY}
+    pending = [
+        *(creating("new"), {**creating("old"), "type": "deleting"}, {"type": "creating", "resource": bucket}),
+        *({"type": "creating", "resource": waiting}, creating("adopted", adoptId="i")),
+    ]
     project.state([], pending)
     told = examined(project, "--stack", "dev", code=1)["pending"]
     assert [check["text"] for check in told] == [
         "creating new was interrupted.",
         "deleting old was interrupted.",
         "creating b was interrupted.",
+        "creating ready was interrupted.",
+        "creating adopted was interrupted.",
     ]
     assert [check["urn"] for check in told] == [
         f"{STACK}::{TYPE}::new",
         f"{STACK}::{TYPE}::old",
         f"{STACK}::aws:s3:Bucket::b",
+        f"{STACK}::{READY}::ready",
+        f"{STACK}::{TYPE}::adopted",
     ]
     assert "if the stack is locked, then `pulumi-justt recover --stack dev`" in told[0]["cure"]
     assert "`pulumi up --stack dev` does again what was not done" in told[1]["cure"]
     assert "none of ours: `pulumi refresh --stack dev`" in told[2]["cure"]
+    # Neither creates anything at Justt.
+    assert told[3]["cure"] == told[4]["cure"] == told[1]["cure"]
 
 
 def test_duplicate(project: FakePulumi, theirs: Theirs) -> None:
@@ -272,3 +284,38 @@ def test_without_a_project(tmp_path: Path, project: FakePulumi, simulator: Simul
     assert examined(project, "--cwd", str(elsewhere), code=3, environ=given).keys() == {"unmanaged"}
     bad = examined(project, "--cwd", str(elsewhere), code=1, environ={"JUSTT_BASE_URL": "ftp://x"})
     assert "JUSTT_BASE_URL must be a URL" in bad["configuration"][0]["text"]
+
+
+def test_a_provider_has_its_own_key(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """It is not the configuration's, so its integrations are looked up with it; the override stands for both."""
+    us = {**integration("us", theirs()), "provider": f"{US}::p"}
+    masked = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+    project.config({"justt:baseUrl": simulator.base_url})
+    project.state([provider(), own_provider({**masked, "ciphertext": "v1:abc"}), us])
+    project.shown([provider(), own_provider({**masked, "plaintext": '"us-key"'}), us])
+    simulator.options = replace(simulator.options, api_keys=frozenset({"us-key"}))
+    assert examined(project, code=0) == {}
+    assert "the key from the provider default-us is accepted." in project.run("doctor").stdout
+
+    project.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": KEY})
+    assert examined(project, code=1).keys() == {"apiKey"}
+    simulator.options = replace(simulator.options, api_keys=frozenset({"newer"}))
+    assert examined(project, code=0, environ={"JUSTT_API_KEY_OVERRIDE": "newer"}) == {}
+
+    project.fails({"stack export --show-secrets": "error: no decrypter"})
+    assert examined(project, code=1).keys() == {"recordedKey", "apiKey", "unmanaged"}
+
+
+def test_a_secret_account(project: FakePulumi, theirs: Theirs) -> None:
+    """It is not opened, so that its integrations are not looked up, and `list` has to be told."""
+    envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
+    hidden = theirs(account="acc_1")
+    project.state([provider(), integration("mine", theirs()), integration("far", hidden, referenceAccountId=envelope)])
+    bad = examined(project, code=3)
+    assert [(check["integrationId"], check["verdict"]) for check in bad["integration"]] == [(hidden, "not checked")]
+    assert bad.keys() == {"integration"}
+    listed = project.run("list", "--account", "acc_1")
+    assert (listed.exit_code, hidden in listed.stdout) == (0, True)
+    listed = project.run("list")
+    assert (listed.exit_code, hidden in listed.stdout) == (3, False)
+    assert "the accounts of far are secrets: name them by --account." in listed.stderr

@@ -21,6 +21,7 @@ from pulumi_justt.commands.importing import Candidate, picked
 from pulumi_justt.commands.stacks import Stack, StackError
 from pulumi_justt.credentials import SHAPES
 from pulumi_justt.models import RemoteRecord
+from pulumi_justt.prompts import Terminal
 from pulumi_justt.simulator import Fault, SimulatorServer
 
 Theirs = Callable[..., str]
@@ -167,6 +168,16 @@ def test_nothing_to_import(project: FakePulumi) -> None:
     for arguments in (["--all"], []):
         result = project.run("import", *arguments)
         assert (result.exit_code, result.stdout, result.stderr) == (0, "", "There is nothing to import.\n")
+    told = project.run("import", "--all", "--json")
+    assert json.loads(told.stdout) == {
+        "integrations": [],
+        "isImported": False,
+        "program": "",
+        "configuration": [],
+        "commands": [],
+        "file": None,
+        "failure": None,
+    }
     assert changing(project) == []
 
 
@@ -607,3 +618,32 @@ def test_asking_again(project: FakePulumi, theirs: Theirs) -> None:
     assert result.stderr.count("resource_name: there is another 'one'") == 1
     assert result.stderr.count("Once more:") == 1
     assert "Imported: one, two." in result.stderr
+
+
+def test_a_stack_that_gets_one_meanwhile(
+    project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While somebody answers, another import may end; one integration never becomes two resources."""
+    one = theirs()
+    monkeypatch.setattr(Terminal, "agree", lambda *_: project.state([integration("another", one)]))
+    result = project.run("import", "--answers", answers({one: STRIPE}))
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert f"  {one} is in this stack meanwhile, as 'another'." in result.stderr
+    assert changing(project) == []
+
+
+def test_nobody_can_answer(project: FakePulumi, theirs: Theirs) -> None:
+    """The end of the input changes nothing, and says what to give instead."""
+    theirs()
+    result = project.run("import")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "Nothing was imported. Where nobody can answer, give --answers and --yes.\nStopped.\n" in result.stderr
+    assert changing(project) == []
+
+
+def test_answers_that_are_no_text(project: FakePulumi, tmp_path: Path) -> None:
+    """A file that is not UTF-8 is a wrong command line."""
+    (tmp_path / "answers.yaml").write_bytes(b"\xff\xfe")
+    result = project.run("import", "--answers", str(tmp_path / "answers.yaml"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Invalid value for '--answers': the file must be in UTF-8" in result.stderr

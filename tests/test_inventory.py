@@ -147,3 +147,13 @@ def test_names_take_over_nothing(project: FakePulumi, theirs: Theirs) -> None:
     table = project.run("list").stdout
     assert table.splitlines()[1].endswith("  a ]0;owned [red]b c")
     assert all(character.isprintable() for line in table.splitlines() for character in line)
+
+
+@pytest.mark.parametrize("account", ["\xe4", "a b", "a\nb"])
+def test_no_account(project: FakePulumi, account: str) -> None:
+    """What no header can carry is a wrong command line, before anything is asked."""
+    for command in ("list", "doctor"):
+        result = project.run(command, "--account", account)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "must be visible ASCII without spaces" in result.stderr
+    assert project.calls == []

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 
-from fake_pulumi import PROVIDER, STACK, TYPE, FakePulumi, creating, integration, provider
+from fake_pulumi import PROVIDER, STACK, TYPE, US, FakePulumi, creating, integration, own_provider, provider
 from pulumi_justt import listing
 from pulumi_justt.commands import recovery
 from pulumi_justt.commands.stacks import Stack, State
@@ -229,7 +230,7 @@ def test_a_later_update_has_created_another(project: FakePulumi, theirs: Theirs)
     assert "A later update has created another one" in case["text"]
     refused = project.run("recover", "--yes", "--adopt", f"lost={lost}")
     assert (refused.exit_code, "an integration can't become its resource" in refused.stderr) == (3, True)
-    assert "'1' is not one of 'drop', 'quit'" in project.run("recover", answers="1\n").stderr
+    assert "'1' is none of drop, quit." in project.run("recover", answers="1\n").stderr
     assert project.run("recover", "--yes", "--drop", "lost").exit_code == 0
     assert project.exported()["deployment"] == {"resources": [provider(), integration("lost", kept)]}
 
@@ -343,3 +344,53 @@ def test_without_a_project(tmp_path: Path, project: FakePulumi) -> None:
     (tmp_path / "elsewhere").mkdir()
     result = project.run("recover", "--cwd", str(tmp_path / "elsewhere"))
     assert (result.exit_code, "there is no Pulumi project in" in result.stderr) == (2, True)
+
+
+def test_a_create_of_another_provider(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """Its candidates are what the key of its provider reaches, and so is what is adopted."""
+    lost, operation = theirs(), creating("us::lost")
+    operation["resource"]["provider"] = f"{US}::p"
+    project.state([provider(), own_provider("us-key")], [operation])
+    simulator.options = replace(simulator.options, api_keys=frozenset({"us-key"}))
+    (case,) = pending(project)
+    assert [each["integrationId"] for each in case["candidates"]] == [lost]
+    result = project.run("recover", "--yes", "--adopt", f"us::lost={lost}")
+    assert result.exit_code == 0, result.output
+    assert [each.get("id") for each in project.exported()["deployment"]["resources"]][-1] == lost
+
+
+def test_what_the_program_gives_as_a_secret(project: FakePulumi, theirs: Theirs) -> None:
+    """Without its account or source nothing says what it created, which is not taken for nothing; no text shows one."""
+    theirs()
+    envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
+    for name in ("referenceAccountId", "source"):
+        project.state([provider()], [creating("lost", **{name: envelope})])
+        (case,) = pending(project)
+        assert (case["canAdopt"], case["needsDecision"], case["candidates"]) == (False, True, [])
+        assert f"Its {name} is a secret in the state" in case["text"]
+    for name in ("externalIdentifier", "adoptId"):
+        project.state([provider()], [creating("lost", **{name: envelope})])
+        (case,) = pending(project)
+        assert "[secret]" in case["text"]
+        assert "v1:abc" not in case["text"]
+
+
+def test_ctrl_c_does_not_kill_what_writes(tmp_path: Path) -> None:
+    """The CLI, which has it too, ends in order, and only then do we."""
+    command = tmp_path / "pulumi"
+    command.write_text("#!/bin/sh\nkill -INT $PPID\nsleep 0.5\ncat\ntouch ended\n")
+    command.chmod(0o755)
+    stack = Stack(folder=tmp_path, command=str(command))
+    stack.replace_state(State({}))
+    assert (tmp_path / "ended").exists()
+
+
+def test_the_question_is_short(project: FakePulumi, theirs: Theirs) -> None:
+    """However many candidates there are, it does not list their numbers again."""
+    for _ in range(12):
+        theirs()
+    project.state([provider()], [creating("lost")])
+    result = project.run("recover", answers="13\n12\nn\n")
+    assert "quit to change nothing (1 to 12, drop, quit): " in result.stderr
+    assert "'13' is none of 1 to 12, drop, quit." in result.stderr
+    assert "creating lost: becomes" in result.stderr

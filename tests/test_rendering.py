@@ -60,6 +60,18 @@ def test_no_terminal() -> None:
     assert ok == "ok"
 
 
+def test_a_text_that_stdout_cannot_write() -> None:
+    """A program is printed all the same, and its literals mean what they meant."""
+    done = subprocess.run(
+        [sys.executable, "-c", r"from pulumi_justt import rendering; rendering.print_text('x = \"\xe9\u2026\"\n')"],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == b'x = "\xe9\\u2026"\n'
+
+
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """A table says which extra is missing, and what works without it."""
     monkeypatch.setitem(sys.modules, "rich", None)

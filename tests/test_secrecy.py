@@ -133,7 +133,7 @@ def state() -> State:
 
 def view() -> survey.View:
     """Make a stack with its settings and its state."""
-    return survey.View(stack(), settings(), state())
+    return survey.View(stack(), settings(), state(), {"urn": settings()})
 
 
 def found() -> Found:

@@ -14,7 +14,7 @@ except ModuleNotFoundError as missing:
     raise SystemExit(f"pulumi-justt: {missing.name} is missing: run `pip install 'pulumi-justt[cli]'`") from None
 
 from pulumi_justt import rendering
-from pulumi_justt.commands import doctor, importing, inventory, preview, recovery, stacks, summary
+from pulumi_justt.commands import asking, doctor, importing, inventory, preview, recovery, stacks, summary
 from pulumi_justt.commands.survey import Managed
 from pulumi_justt.errors import JusttError
 from pulumi_justt.models import SOURCES, STATUSES, RemoteRecord
@@ -95,11 +95,18 @@ def _common_options(command: _Command) -> _Command:
     return command
 
 
+def _accounts(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(map(asking.is_account, given)):
+        raise click.BadParameter(f"an account {asking.NO_ACCOUNT}", param=option)
+    return given
+
+
 def _accounts_option(command: _Command) -> _Command:
     return click.option(
         "--account",
         "accounts",
         multiple=True,
+        callback=_accounts,
         metavar="ID",
         help="A reference account to list; may be given again. Default: the configured one, and those of the stacks.",
     )(command)
@@ -371,12 +378,7 @@ def _is_agreed(diagnosis: recovery.Diagnosis, decisions: dict[str, recovery.Deci
         for case in diagnosis.cases:
             if not case.needs_decision or case.urn in decisions:
                 continue
-            numbers = [*map(str, range(1, len(case.candidates) + 1))] if case.can_adopt else []
-            answer = click.prompt(
-                rendering.clean(f"{case.name}: which is it? drop if none, quit to change nothing"),
-                type=click.Choice([*numbers, "drop", "quit"]),
-                err=True,
-            )
+            answer = _asked(case)
             if answer == "quit":
                 return False
             decisions[case.urn] = (
@@ -392,6 +394,21 @@ def _is_agreed(diagnosis: recovery.Diagnosis, decisions: dict[str, recovery.Deci
     except (click.Abort, KeyboardInterrupt):
         rendering.note("Nothing was changed. Where nobody can answer, give --yes with --adopt or --drop.")
         raise
+
+
+def _asked(case: recovery.Case) -> str:
+    """Return the number of a candidate, drop or quit."""
+    numbers = [*map(str, range(1, len(case.candidates) + 1))] if case.can_adopt else []
+    shown = ", ".join([*(numbers if len(numbers) <= _FEW else [f"1 to {len(numbers)}"]), "drop", "quit"])
+
+    def known(answer: str) -> str:
+        if answer not in (*numbers, "drop", "quit"):
+            raise click.UsageError(f"{answer!r} is none of {shown}.")
+        return answer
+
+    label = rendering.clean(f"{case.name}: which is it? drop if none, quit to change nothing ({shown})")
+    answer: str = click.prompt(label, value_proc=known, err=True)
+    return answer
 
 
 def _recovery_document(
@@ -434,6 +451,16 @@ def _record_document(record: RemoteRecord) -> dict[str, object]:
     }
 
 
+def _text(_: click.Context, option: click.Parameter, file: IO[str] | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        with file:
+            return file.read()
+    except UnicodeDecodeError:
+        raise click.BadParameter("the file must be in UTF-8", param=option) from None
+
+
 @main.command("import")
 @click.option("--stack", "-s", "name", metavar="NAME", help="The stack to import into. Default: the selected one.")
 @click.option(
@@ -450,6 +477,7 @@ def _record_document(record: RemoteRecord) -> dict[str, object]:
     "--answers",
     "answers",
     type=click.File(encoding="utf-8"),
+    callback=_text,
     metavar="FILE",
     help="What Justt does not return, in YAML or JSON; see below. Alone, it says which to import.",
 )
@@ -484,7 +512,7 @@ def _import(  # noqa: PLR0913, PLR0917 - one argument for each option of the com
     account: str | None,
     ids: tuple[str, ...],
     is_all: bool,
-    answers: IO[str] | None,
+    answers: str | None,
     credentials: str,
     is_protected: bool,
     sets_configuration: bool,
@@ -532,7 +560,7 @@ def _import(  # noqa: PLR0913, PLR0917 - one argument for each option of the com
     wishes = importing.Wishes(
         ids=ids,
         is_all=is_all,
-        answers=None if answers is None else answers.read(),
+        answers=answers,
         account=account,
         is_by_reference=credentials == "from-env",
         is_protected=is_protected,
@@ -550,8 +578,13 @@ def _import(  # noqa: PLR0913, PLR0917 - one argument for each option of the com
         for problem in refused.problems:
             rendering.note(f"  {problem}")
         return NOT_DONE
+    except click.Abort:
+        rendering.note("Nothing was imported. Where nobody can answer, give --answers and --yes.")
+        raise
     if outcome is None:
         rendering.note("There is nothing to import.")
+        if is_json:
+            rendering.print_json(importing.Outcome((), "").as_json())
         return FINE
     if is_json:
         rendering.print_json(outcome.as_json())
@@ -650,7 +683,7 @@ def _summary(file: BinaryIO, title: str | None, *, as_json: bool) -> None:
     Exit codes: 0 the comment was written, also that of a preview that failed; 3 the input is no preview.
     """
     found = preview.read(file.read())
-    click.echo(found.to_json() if as_json else summary.markdown(found, title=title), nl=as_json)
+    rendering.print_text(f"{found.to_json()}\n" if as_json else summary.markdown(found, title=title))
 
 
 if __name__ == "__main__":

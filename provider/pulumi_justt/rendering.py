@@ -36,9 +36,13 @@ class MissingLibrary(JusttError):
 
 def clean(text: object) -> str:
     """Return *text* on one line without control characters, as far as stdout can write it."""
-    line = "".join(c if c.isprintable() else " " for c in str(text))
+    return _writable("".join(c if c.isprintable() else " " for c in str(text)))
+
+
+def _writable(text: str) -> str:
+    """Return *text* with Python's escapes for what stdout cannot write."""
     encoding = sys.stdout.encoding or "utf-8"
-    return line.encode(encoding, "backslashreplace").decode(encoding)
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def note(text: str) -> None:
@@ -52,8 +56,8 @@ def print_json(document: Mapping[str, object]) -> None:
 
 
 def print_text(text: str) -> None:
-    """Print lines of ours, such as a program, as they are."""
-    click.echo(text, nl=False)
+    """Print lines of ours, such as a program, as they are; an escape means the same in a literal."""
+    click.echo(_writable(text), nl=False)
 
 
 def print_table(

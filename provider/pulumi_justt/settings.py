@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -139,6 +139,15 @@ class Settings(SecretHolder):
             workers=_number((environ.get("JUSTT_WORKERS") or None, "JUSTT_WORKERS"), int, 16, 4, 64),
             debug=environ.get("JUSTT_DEBUG") == "1",
         )
+
+    @property
+    def is_overridden(self) -> bool:
+        """Whether one API key stands for all others, for this one command."""
+        return self.api_key_origin == "JUSTT_API_KEY_OVERRIDE"
+
+    def with_api_key(self, api_key: str, origin: str) -> Settings:
+        """Return these settings with another API key, and no default account, which belongs to the key."""
+        return replace(self, api_key=SecretStr(api_key), api_key_origin=origin, reference_account_id=None)
 
     def require_api_key(self) -> str:
         """Return the bearer key in clear, for the client that sends it.

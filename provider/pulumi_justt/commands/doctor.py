@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Literal
@@ -90,12 +90,13 @@ class _Patient(SecretHolder):
     configuration: Configuration | None = None
     settings: Settings | None = None
     state: State | None = None
+    own: Mapping[str, Settings] | None = None
 
     @property
     def view(self) -> View | None:
-        if self.settings is None or self.state is None:
+        if self.settings is None or self.state is None or self.own is None:
             return None
-        return View(self.stack, self.settings, self.state)
+        return View(self.stack, self.settings, self.state, self.own)
 
 
 @dataclass(repr=False)
@@ -184,6 +185,8 @@ def _recorded_key(patient: _Patient) -> Iterator[Check]:
     if patient.state is None or patient.configuration is None:
         return
     try:
+        if patient.settings:
+            patient.own = stack.provider_settings(patient.state, patient.settings)
         is_same = stack.records_key(patient.state, patient.configuration)
     except StackError as error:
         yield Check("recordedKey", "not checked", str(error), stack=stack.name)
@@ -218,7 +221,7 @@ def _pending(stack: Stack, operation: Pending) -> Check:
     again = f" --stack {stack.name}" if stack.name else ""
     if not operation.is_ours:
         cure = f"It is none of ours: `pulumi refresh{again}` asks about it."
-    elif operation.kind == "creating":
+    elif operation.may_have_created:
         cure = (
             "Do not simply run again, which may create a second one: run `pulumi cancel` if the stack is locked, then "
             f"`pulumi-justt recover{again}`."
@@ -312,7 +315,14 @@ def _integration(view: View, managed: Managed, found: _Accounts) -> Iterator[Che
             "Set justt:environment and justt:baseUrl (or their variables) back for this stack.",
         )
         return
-    account = Account(view.settings, recorded.account)
+    if recorded.has_secret_account:
+        yield told(
+            "not checked",
+            "could not be looked up, as its account is a secret.",
+            "Give reference_account_id as plain text, as it is no credential.",
+        )
+        return
+    account = view.account(recorded, recorded.account)
     if account in found.failed:
         yield told("not checked", "could not be looked up, as its account could not be listed.")
         return
@@ -324,7 +334,7 @@ def _integration(view: View, managed: Managed, found: _Accounts) -> Iterator[Che
     if status is None:
         yield told(
             "finding",
-            f"is not known at Justt, or not to the key from {view.settings.api_key_origin} in {account.called}.",
+            f"is not known at Justt, or not to the key from {account.settings.api_key_origin} in {account.called}.",
             "Correct the id in the program, or the key, the account or the environment."
             if recorded.is_external
             else "Check the key, the account and the environment. Only if it is gone for good (a sandbox that was "
@@ -380,7 +390,7 @@ def _unmanaged(patients: Sequence[_Patient], views: Sequence[View], found: _Acco
         operation.resource.get("inputs", {}).get("source")
         for view in views
         for operation in view.state.pending()
-        if operation.is_ours and operation.kind == "creating"
+        if operation.may_have_created
     }
     for account, listing in found.listings.items():
         if not listing.is_complete:

@@ -253,7 +253,7 @@ class Outcome:
             "integrations": [
                 {**described(candidate), "resourceName": resource_name} for resource_name, candidate in self.imports
             ],
-            "isImported": self.file is None,
+            "isImported": self.file is None and bool(self.imports),
             "program": self.program,
             "configuration": list(self.keys),
             "commands": list(self.commands),
@@ -454,6 +454,19 @@ class Importer:
         return result
 
     def _imported(self, plan: Plan, wishes: Wishes) -> Outcome:
+        """Import *plan*, and set its credentials in the configuration.
+
+        Raises:
+            ImportRefused: The stack got one of them while the user was asked.
+            StackError: The CLI refused, and nothing was imported.
+        """
+        chosen = {each.candidate.id for each in plan.imports}
+        # Under another name the engine would take it a second time.
+        now = [each for each in self.stack.state().integrations() if not each.is_external]
+        if meanwhile := [each for each in now if each.integration_id in chosen]:
+            raise ImportRefused(
+                *(f"{each.integration_id} is in this stack meanwhile, as {each.name!r}." for each in meanwhile)
+            )
         failure = None
         try:
             self.stack.import_resources(plan.document(), is_protected=wishes.is_protected)

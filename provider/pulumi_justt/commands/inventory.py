@@ -72,7 +72,12 @@ def take(
     settings = [each.settings for each in views] or [survey.default_settings()]
     known = survey.managed(views)
     found: list[Found] = []
-    doubts: list[str] = []
+    hidden = [each.recorded.name for its in known.values() for each in its if each.recorded.has_secret_account]
+    doubts = (
+        [f"the accounts of {', '.join(sorted(hidden))} are secrets: name them by --account."]
+        if hidden and not accounts
+        else []
+    )
     for account in survey.accounts(views, settings, accounts):
         try:
             listing = survey.listed(account)

@@ -33,7 +33,7 @@ from typing import Any
 from pulumi_justt.client import shared_client
 from pulumi_justt.commands import survey
 from pulumi_justt.commands.stacks import INTEGRATION_TYPE, Pending, Stack, StackError, State
-from pulumi_justt.commands.survey import Account, View
+from pulumi_justt.commands.survey import View
 from pulumi_justt.errors import JusttError
 from pulumi_justt.models import RemoteRecord
 from pulumi_justt.secrecy import NOTHING_HIDDEN, SecretHolder
@@ -148,8 +148,16 @@ def _case(view: View, known: frozenset[str], pending: Pending) -> Case:
     if "adoptId" in inputs:
         return Case(
             pending,
-            f"It was to take over {inputs['adoptId']}, so that nothing was created; the next update takes it over.",
+            f"It was to take over {_open(inputs['adoptId'])}, so that nothing was created; the next update takes it "
+            "over.",
             needs_decision=False,
+        )
+    if hidden := [name for name in ("source", "referenceAccountId") if isinstance(inputs.get(name), Mapping)]:
+        return Case(
+            pending,
+            f"Its {' and '.join(hidden)} is a secret in the state, so that what it may have created is not looked up. "
+            "Look it up at Justt, drop this, and give the resource the id as adopt_id if it was created.",
+            needs_decision=True,
         )
     return _created(view, known, pending, inputs)
 
@@ -162,7 +170,7 @@ def _created(view: View, known: frozenset[str], pending: Pending, inputs: Mappin
             f"{view.settings.environment}. {_NOTHING} Set justt:environment and justt:baseUrl (or their variables) "
             "back for this stack."
         )
-    account = Account(view.settings, inputs.get("referenceAccountId"))
+    account = view.account(pending, inputs.get("referenceAccountId"))
     listing = survey.listed(account)
     fitting = [
         record
@@ -173,7 +181,7 @@ def _created(view: View, known: frozenset[str], pending: Pending, inputs: Mappin
     deactivated = tuple(record for record in fitting if record.is_inactive)
     is_superseded = _place_taken(view.state, pending)
     doubt = "" if listing.is_complete else f" {survey.cut_short(account, len(listing.records))}"
-    where = f"the {inputs.get('source')} integration {inputs.get('externalIdentifier')!r} in {account.called}"
+    where = f"the {inputs.get('source')} integration {_open(inputs.get('externalIdentifier'))!r} in {account.called}"
     if candidates:
         text = (
             f"It was to create {where}. Integrations of that source in no given stack: {len(candidates)}. Each may be "
@@ -197,6 +205,11 @@ def _created(view: View, known: frozenset[str], pending: Pending, inputs: Mappin
         candidates=candidates,
         deactivated=deactivated,
     )
+
+
+def _open(value: object) -> object:
+    """Return *value* as it may be shown."""
+    return "[secret]" if isinstance(value, Mapping) else value
 
 
 def repair(diagnosis: Diagnosis, decisions: Mapping[str, Decision], backup: Path) -> None:
@@ -255,7 +268,7 @@ def _to_adopt(diagnosis: Diagnosis, case: Case, integration_id: str) -> RemoteRe
         raise RecoveryError(f"{tried}: an integration can't become its resource. {case.text} {_NOTHING} Drop it.")
     if integration_id in diagnosis.known:
         raise RecoveryError(f"{tried}: a given stack has it already. {_NOTHING} Choose another one, or drop it.")
-    account = Account(diagnosis.view.settings, inputs.get("referenceAccountId"))
+    account = diagnosis.view.account(case.pending, inputs.get("referenceAccountId"))
     record = shared_client(account.settings).get_integration(
         integration_id, tried=tried, account=account.reference, hidden=NOTHING_HIDDEN
     )

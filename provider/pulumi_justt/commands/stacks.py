@@ -6,9 +6,11 @@ backend is spoken to directly, so that every kind of backend and secrets provide
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,12 +40,17 @@ _CURES = {
     "no stack selected": "Name the stack with --stack, or run `pulumi stack select`.",
     "no stack named": "`pulumi stack ls` shows the stacks of this backend.",
     "PULUMI_ACCESS_TOKEN": "Run `pulumi login`.",
+    "update canceled": "It was interrupted, and has ended in order.",
+    "no Pulumi.yaml project file": "Name the project's folder with --cwd.",
     "locked": "Wait for the other update; if there is none any more, run `pulumi cancel` first.",
 }
 """What to do, by a part of the CLI's own words."""
 
+_KEY = f"{NAMESPACE}:apiKey"
+"""What a provider's inputs call the API key."""
+
 _SECONDS = 300
-"""For one call of the CLI; a backend behind a network may take its time."""
+"""For one call of the CLI that only reads; a backend behind a network may take its time."""
 
 
 class StackError(JusttError):
@@ -60,6 +67,7 @@ class Recorded(SecretHolder):
         outputs: What is remembered; secrets are envelopes with ciphertext.
         is_external: Whether the stack only looks at it (`PaymentIntegration.get`).
         is_replaced: Whether another one has its place already, and it waits to be deleted.
+        provider: The URN of the engine's provider that it has.
     """
 
     urn: str
@@ -67,11 +75,12 @@ class Recorded(SecretHolder):
     outputs: Mapping[str, Any]
     is_external: bool
     is_replaced: bool = False
+    provider: str = ""
 
     @property
     def name(self) -> str:
         """The resource's name."""
-        return self.urn.rpartition("::")[2]
+        return _name(self.urn)
 
     @property
     def is_adopted(self) -> bool:
@@ -80,9 +89,14 @@ class Recorded(SecretHolder):
 
     @property
     def account(self) -> str | None:
-        """The account at Justt that it was created in."""
+        """The account at Justt that it was created in; None also where that is a secret."""
         found: str | None = self.outputs.get("referenceAccountId")
-        return found
+        return None if self.has_secret_account else found
+
+    @property
+    def has_secret_account(self) -> bool:
+        """Whether the program gives the account as a secret, which is not opened to be shown."""
+        return isinstance(self.outputs.get("referenceAccountId"), Mapping)
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,12 +119,23 @@ class Pending(SecretHolder):
     @property
     def name(self) -> str:
         """The resource's name."""
-        return self.urn.rpartition("::")[2]
+        return _name(self.urn)
 
     @property
     def is_ours(self) -> bool:
         """Whether the resource is one of this provider's."""
         return str(self.resource["type"]).startswith(_TYPES)
+
+    @property
+    def may_have_created(self) -> bool:
+        """Whether Justt may have an integration by it that no state knows of."""
+        is_create = self.kind == "creating" and self.resource["type"] == INTEGRATION_TYPE
+        return is_create and "adoptId" not in (self.resource.get("inputs") or {})
+
+    @property
+    def provider(self) -> str:
+        """The URN of the engine's provider that the resource has."""
+        return _provider(self.resource)
 
 
 @dataclass(frozen=True, repr=False)
@@ -133,13 +158,22 @@ class State(SecretHolder):
                     resource.get("outputs") or {},
                     bool(resource.get("external")),
                     bool(resource.get("delete") or resource.get("pendingReplacement")),
+                    _provider(resource),
                 )
 
-    def providers(self) -> Iterator[Mapping[str, Any]]:
-        """Yield the inputs of the engine's providers of our resources: copies of the stack's configuration."""
+    def recorded_keys(self) -> Iterator[object]:
+        """Yield the API keys of the engine's default providers: copies of the configuration's."""
+        yield from (key for urn, key in self._keys() if _is_default(urn))
+
+    def own_keys(self) -> dict[str, object]:
+        """Return the API key of each `justt.Provider`, by its URN."""
+        return {urn: key for urn, key in self._keys() if not _is_default(urn)}
+
+    def _keys(self) -> Iterator[tuple[str, object]]:
         for resource in self._deployment.get("resources") or []:
-            if resource["type"] == _PROVIDER_TYPE:
-                yield resource.get("inputs") or {}
+            inputs = resource.get("inputs") or {}
+            if resource["type"] == _PROVIDER_TYPE and _KEY in inputs:
+                yield resource["urn"], inputs[_KEY]
 
     def pending(self) -> list[Pending]:
         """Return the operations whose end the engine never saw."""
@@ -224,13 +258,25 @@ class Stack(SecretHolder):
         Raises:
             StackError: The state could not be exported, or its secrets not be decrypted.
         """
-        name = f"{NAMESPACE}:apiKey"
         # Only where there is a copy are all secrets of the state decrypted, for it.
-        if not any(name in inputs for inputs in state.providers()):
+        if not any(True for _ in state.recorded_keys()):
             return True
         shown = State(self._json("reading the recorded configuration", "stack", "export", "--show-secrets"))
-        copies = [inputs[name] for inputs in shown.providers() if name in inputs]
-        return all(_plaintext(copy) == configuration.values.get("apiKey") for copy in copies)
+        return all(_plaintext(copy) == configuration.values.get("apiKey") for copy in shown.recorded_keys())
+
+    def provider_settings(self, state: State, settings: Settings) -> dict[str, Settings]:
+        """Return the settings of each `justt.Provider` in *state*, by its URN: *settings* with a key of its own.
+
+        Raises:
+            StackError: The state could not be exported, or its secrets not be decrypted.
+        """
+        if not state.own_keys() or settings.is_overridden:
+            return {}
+        shown = State(self._json("reading the keys of its providers", "stack", "export", "--show-secrets"))
+        return {
+            urn: settings.with_api_key(str(_plaintext(key)), "the provider " + _name(urn))
+            for urn, key in shown.own_keys().items()
+        }
 
     def replace_state(self, state: State) -> None:
         """Import *state* in place of the present one.
@@ -328,18 +374,19 @@ class Stack(SecretHolder):
         line = [self.command, *arguments, *stack, "--non-interactive"]
         tried = f"{tried} of {self.called}" if of_stack else tried
         try:
-            done = subprocess.run(  # noqa: S603 - the user's own CLI, without a shell
-                line,
-                cwd=self.folder,
-                env=dict(self.environ),
-                # Not ours: what is typed there answers the command's own questions.
-                stdin=subprocess.DEVNULL if given is None else None,
-                input=given,
-                capture_output=True,
-                encoding="utf-8",
-                timeout=_SECONDS,
-                check=False,
-            )
+            with _uninterrupted() if given is not None else contextlib.nullcontext():
+                done = subprocess.run(  # noqa: S603 - the user's own CLI, without a shell
+                    line,
+                    cwd=self.folder,
+                    env=dict(self.environ),
+                    # Not ours: what is typed there answers the command's own questions.
+                    stdin=subprocess.DEVNULL if given is None else None,
+                    input=given,
+                    capture_output=True,
+                    encoding="utf-8",
+                    timeout=_SECONDS if given is None else None,
+                    check=False,
+                )
         except FileNotFoundError:
             raise StackError(
                 f"{tried}: there is no `{self.command}` on PATH. Install Pulumi, or add it to PATH."
@@ -356,9 +403,34 @@ class Stack(SecretHolder):
         return done.stdout
 
 
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Leave Ctrl-C to the CLI, which then ends in order; killed, it would leave a lock and half of its work."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _plaintext(value: object) -> object:
     """Return what `--show-secrets` shows as *value*, an envelope around JSON or a plain text."""
     return json.loads(value["plaintext"]) if isinstance(value, Mapping) and "plaintext" in value else value
+
+
+def _name(urn: str) -> str:
+    """Return the resource's name, which may hold the URN's separator itself."""
+    return urn.split("::", 3)[-1]
+
+
+def _provider(resource: Mapping[str, Any]) -> str:
+    """Return the URN of the provider of *resource*: a reference is that and an id."""
+    return str(resource.get("provider") or "").rpartition("::")[0]
+
+
+def _is_default(urn: str) -> bool:
+    """Tell whether a provider is the engine's own: `default`, or that and the version of its plugin."""
+    return _name(urn).partition("_")[0] == "default"
 
 
 def _errors_in(printed: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pulumi_justt.client import shared_client
-from pulumi_justt.commands.stacks import Recorded, Stack, State
+from pulumi_justt.commands.stacks import Pending, Recorded, Stack, State
 from pulumi_justt.listing import MOST_SECONDS, Listing, one_pass
 from pulumi_justt.secrecy import NOTHING_HIDDEN, SecretHolder
 from pulumi_justt.settings import Settings
@@ -17,11 +17,23 @@ __all__ = ["Account", "Managed", "View", "accounts", "cut_short", "default_setti
 
 @dataclass(frozen=True, repr=False)
 class View(SecretHolder):
-    """A stack with its settings and its state."""
+    """A stack with its settings and its state.
+
+    Args:
+        stack: The stack.
+        settings: What its configuration says.
+        state: What it has.
+        own: What each `justt.Provider` of it says instead, by the provider's URN.
+    """
 
     stack: Stack
     settings: Settings
     state: State
+    own: Mapping[str, Settings]
+
+    def account(self, of: Recorded | Pending, reference: str | None) -> Account:
+        """Return the account *reference* as the provider of a resource reaches it."""
+        return Account(self.own.get(of.provider, self.settings), reference)
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,8 @@ def view(stack: Stack) -> View:
         StackError: Its configuration or its state could not be read.
         InvalidSettings: Its configuration cannot be used.
     """
-    return View(stack, stack.settings(), stack.state())
+    settings, state = stack.settings(), stack.state()
+    return View(stack, settings, state, stack.provider_settings(state, settings))
 
 
 def default_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -90,17 +103,23 @@ def accounts(views: Sequence[View], settings: Iterable[Settings], given: Sequenc
         settings: Those of the stacks, or the only ones where there is no stack.
         given: References of accounts.
     """
-    found: dict[Account, None] = {}
+    used = dict.fromkeys(
+        each.account(recorded, recorded.account)
+        for each in views
+        for recorded in each.state.integrations()
+        if not recorded.has_secret_account
+    )
+    found = {account: None for account in used if not given or account.reference in given}
+    keys = {Account(account.settings, None) for account in used}
     for its in settings:
-        used = [
-            recorded.account
-            for each in views
-            if Account(each.settings, None) == Account(its, None)
-            for recorded in each.state.integrations()
-        ]
-        found |= dict.fromkeys(Account(its, reference) for reference in given or used)
-        # A key that spans several merchants need not have an account of its own.
-        if not given and (its.reference_account_id is not None or not used):
+        for reference in given:
+            # It may need the key of a provider that has it.
+            if all(account.reference != reference for account in used):
+                found[Account(its, reference)] = None
+        # A key that spans several merchants need not have an account of its own, and a stack whose providers have keys
+        # needs none.
+        is_needed = its.reference_account_id is not None or Account(its, None) not in keys
+        if not given and is_needed and (its.api_key or not used):
             found[Account(its, its.reference_account_id)] = None
     return [*found]
 
