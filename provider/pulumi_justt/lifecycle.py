@@ -269,7 +269,7 @@ class Integrations:
             return
         tried = f"deactivating {named(olds, integration_id)}"
         require_same_environment(self.settings, tried, olds)
-        if self.known.is_held(integration_id):
+        if self.known.is_held(integration_id, olds):
             raise StateConflict(
                 f"{tried}: what replaces it is not ready, so it stays active, and in the state. The next `pulumi up` "
                 "that finds the new one ready deactivates it; if it is to stop now, take the IntegrationReady out of "
