@@ -103,7 +103,7 @@ def test_what_is_not_json_is_measured_only(content: bytes, text: str) -> None:
 )
 def test_record_in_each_envelope(answer: object) -> None:
     """A record is read bare (OpenAPI) or below `data` (guide), whatever else stands beside it."""
-    assert remote() == record(answer, ID)
+    assert remote().model_copy(update={"message": ""}) == record(answer, ID)
 
 
 @pytest.mark.parametrize("wrap", [False, True])
@@ -111,7 +111,7 @@ def test_go_live_date_of_a_record(wrap: bool) -> None:
     """The go-live date is taken where it is given."""
     answer = {**RECORD, "goLiveDate": LIVE}
 
-    assert remote(go_live_date=LIVE) == record({"data": answer} if wrap else answer, ID)
+    assert record({"data": answer} if wrap else answer, ID).go_live_date == LIVE
 
 
 @pytest.mark.parametrize("status", ["PENDING", "SUCCESSFUL", "FAILED", "INACTIVE", "PAUSED"])

@@ -841,7 +841,7 @@ def test_read_is_exactly_this_request() -> None:
     read(client, account=None)
 
     first, second = app.reached
-    assert RemoteRecord(integration_id=ID, source="stripe", status="SUCCESSFUL") == found
+    assert RemoteRecord(integration_id=ID, source="stripe", status="SUCCESSFUL", message="") == found
     assert first.method == "GET"
     assert str(first.url) == "https://proxy.example/v1/integrations/int-1"
     assert first.content == b""

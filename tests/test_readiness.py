@@ -194,6 +194,16 @@ def test_an_update_of_the_integration_changes_nothing_here() -> None:
     assert offline().check({**INPUTS, "referenceAccountId": "acc"}, unknown).inputs == unknown
 
 
+def test_a_failure_without_words_is_looked_at_once() -> None:
+    """Only what a list said is looked up: an answer about this one record that has no words has none the next time."""
+    vendor = Vendor({0.0: record("FAILED")})
+
+    with pytest.raises(NotReady):
+        vendor.core.create(INPUTS)
+
+    assert len(vendor.requests) == 1
+
+
 # diff, update, delete
 
 

@@ -161,7 +161,8 @@ class ReadinessInputs(_Model):
 class RemoteRecord(_Model):
     """What the API tells of an integration: the only things that can be read back.
 
-    Its *message* are the words that came with it, made quotable; they are told and never kept.
+    Its *message* are the words that came with it, made quotable; they are told and never kept. None where it came in an
+    answer that has no room for words about it.
     """
 
     model_config = ConfigDict(strict=True, extra="ignore")
@@ -170,7 +171,7 @@ class RemoteRecord(_Model):
     source: Annotated[str, Field(max_length=255), AfterValidator(_one_line)]
     status: Annotated[str, Field(pattern=r"^[A-Za-z_-]{1,40}$")]
     go_live_date: Annotated[str | None, AfterValidator(_or_none)] = None
-    message: Annotated[str, Field(exclude=True)] = ""
+    message: Annotated[str | None, Field(exclude=True)] = None
 
     def repeats(self, secret: str) -> bool:
         """Tell whether a field says *secret*; a short one may stand within a longer text by chance."""

@@ -208,7 +208,7 @@ class Readiness:
             age=age,
             patience=wait.end - self.clock(),
         )
-        if _is_hopeless(record) and not record.message:
+        if _is_hopeless(record) and record.message is None:
             # A list has no words of the vendor's about one record.
             record = client.get_integration(
                 wanted.integration_id, tried=wait.tried, account=wanted.reference_account_id, hidden=hidden
