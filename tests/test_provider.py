@@ -22,6 +22,7 @@ from pulumi.output import Unknown as EngineUnknown
 
 import pulumi_justt.client
 from pulumi_justt.errors import AMBIGUOUS_CURE, JusttError
+from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.models import UNKNOWN
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.readiness import Readiness
@@ -321,6 +322,21 @@ def test_core_is_told_whether_the_engine_has_left(is_active: bool) -> None:
 
     assert serve(SimpleNamespace(is_active=lambda: is_active)) is not is_active
     assert not core.is_abandoned()
+
+
+def test_core_is_told_for_which_resource_a_call_is() -> None:
+    """The host knows the resource and tells no method; without a host there is no name."""
+    core = configured()._core
+    assert isinstance(core, Integrations)
+
+    def serve(request: object) -> str | None:
+        """Stand for the host's method, which holds the request and calls the provider."""
+        assert request
+        return core.resource()
+
+    assert serve(SimpleNamespace(urn="urn:pulumi:dev::shop::type::name")) == "urn:pulumi:dev::shop::type::name"
+    assert serve(SimpleNamespace(urn="")) is None
+    assert core.resource() is None
 
 
 def test_threads_share_one_core(monkeypatch: pytest.MonkeyPatch) -> None:

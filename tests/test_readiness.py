@@ -194,6 +194,16 @@ def test_an_update_of_the_integration_changes_nothing_here() -> None:
     assert offline().check({**INPUTS, "referenceAccountId": "acc"}, unknown).inputs == unknown
 
 
+def test_a_failure_without_words_is_looked_at_once() -> None:
+    """Only what a list said is looked up: an answer about this one record that has no words has none the next time."""
+    vendor = Vendor({0.0: record("FAILED")})
+
+    with pytest.raises(NotReady):
+        vendor.core.create(INPUTS)
+
+    assert len(vendor.requests) == 1
+
+
 # diff, update, delete
 
 
@@ -213,7 +223,7 @@ def test_what_was_waited_for_before_runs_until_what_replaces_it_is_ready() -> No
     core, old = vendor.core, {**RECORDED, "integrationId": "id-0"}
     integrations = Integrations(load(), client=no_client, tell=print, known=vendor.known)
     core.diff(old, {**INPUTS, "integrationId": UNKNOWN})
-    assert not vendor.known.is_held("id-0")
+    assert not vendor.known.is_held("id-0", {})
 
     core.diff(old, INPUTS)
     with pytest.raises(NotReady):
@@ -226,10 +236,49 @@ def test_what_was_waited_for_before_runs_until_what_replaces_it_is_ready() -> No
         "and in the state. The next `pulumi up` that finds the new one ready deactivates it; if it is to stop now, "
         "take the IntegrationReady out of the program."
     )
-    assert not vendor.known.is_held("id-1")
+    assert not vendor.known.is_held("id-1", {})
     vendor.now = 10.0
     core.create(INPUTS)
-    assert not vendor.known.is_held("id-0")
+    assert not vendor.known.is_held("id-0", {})
+
+
+def test_all_that_one_integration_replaces_runs_until_it_is_ready() -> None:
+    """Of two waits that were for different integrations before, none forgets that of the other."""
+    vendor = Vendor({0.0: record("SUCCESSFUL")})
+    for before in ("id-0", "id-9"):
+        vendor.core.diff({**RECORDED, "integrationId": before}, INPUTS)
+    assert vendor.known.is_held("id-0", {})
+    assert vendor.known.is_held("id-9", {})
+
+    vendor.core.create(INPUTS)
+
+    assert not vendor.known.is_held("id-0", {})
+    assert not vendor.known.is_held("id-9", {})
+
+
+def test_a_wait_that_is_new_keeps_what_has_the_same_identifier() -> None:
+    """Who adds the wait in the update that rotates has no earlier wait that says what is replaced."""
+    vendor = Vendor({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
+    with pytest.raises(NotReady):
+        vendor.core.create(INPUTS)
+
+    assert vendor.known.is_held("id-0", INPUTS)
+    assert not vendor.known.is_held("id-1", INPUTS)
+    assert not vendor.known.is_held("id-0", {**INPUTS, "externalIdentifier": "other"})
+    assert not vendor.known.is_held("id-0", {**INPUTS, "referenceAccountId": "other"})
+    vendor.now = 10.0
+    vendor.core.create(INPUTS)
+    assert not vendor.known.is_held("id-0", INPUTS)
+
+
+def test_a_wait_for_someone_elses_keeps_nothing() -> None:
+    """What has no identifier here is not told apart by the lack of one."""
+    vendor = Vendor({0.0: record("FAILED")})
+    theirs = {name: value for name, value in INPUTS.items() if name not in ("externalIdentifier", "source")}
+    with pytest.raises(NotReady):
+        vendor.core.create(theirs)
+
+    assert not vendor.known.is_held("id-0", {})
 
 
 def test_update_and_delete_send_nothing() -> None:

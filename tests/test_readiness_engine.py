@@ -176,6 +176,30 @@ def test_a_rotation(stack: Stack, simulator: SimulatorServer) -> None:
     assert stack.recorded() == []
 
 
+def test_a_wait_that_comes_with_the_rotation(stack: Stack, simulator: SimulatorServer) -> None:
+    """With --continue-on-error the old integration stays until the new one works, also where nobody waited before."""
+    answer_well(simulator)
+    head, _, _ = program().partition("ready =")
+    stack.program(head)
+    stack.up()
+    first = newest(simulator)
+
+    stack.program(head + 'justt.IntegrationReady("stripe-ready", integration=stripe)')
+    stack.provide({"stripeKey": canary("wrong")})
+    for times in (1, 2):
+        fail_next(simulator)
+        if times == 2:
+            simulator.records.tell_status(newest(simulator), "PENDING")
+        text = stack.up("--continue-on-error", fails=True).text
+        assert f"({first}): what replaces it is not ready, so it stays active, and in the state." in text
+        assert statuses(simulator)[first] == "SUCCESSFUL"
+    assert len(statuses(simulator)) == 2
+
+    simulator.records.tell_status(newest(simulator), "SUCCESSFUL")
+    stack.up()
+    assert statuses(simulator) == {first: "INACTIVE", newest(simulator): "SUCCESSFUL"}
+
+
 def test_progress_deadline_and_refresh(stack: Stack, simulator: SimulatorServer) -> None:
     """Whoever waits sees it, the deadline ends it, and what becomes of an integration later is told by refresh."""
     stack.provide({"otherKey": canary("other")})

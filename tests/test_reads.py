@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import eventually
+from pulumi_justt.answers import Page
 from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import Refused, RequestError, Unreachable
 from pulumi_justt.models import RemoteRecord
-from pulumi_justt.reads import FRESH_SECONDS, _Account
+from pulumi_justt.reads import FRESH_SECONDS, SharedReads, _Account
 from pulumi_justt.retry import RetryPolicy
 from pulumi_justt.secrecy import NOTHING_HIDDEN, Hidden
 from pulumi_justt.simulator import Options, SimulatorServer
@@ -278,3 +280,35 @@ def test_a_hundred_from_many_threads(threads: int) -> None:
         client.close()
 
     assert len(simulator.requests) <= 5
+
+
+class SlowWire:
+    """Requests that take six seconds each, and how long each may be tried."""
+
+    writes = 0
+
+    def __init__(self) -> None:
+        self.clock = Time()
+        self.patience: list[float] = []
+
+    def get_integration(self, integration_id: str, *, patience: float = math.inf, **_: object) -> RemoteRecord:
+        """Read one record."""
+        self.patience.append(patience)
+        return RemoteRecord(integration_id=integration_id, source="stripe", status="PENDING")
+
+    def list_integrations(self, page: int, *, patience: float = math.inf, **_: object) -> Page:
+        """Read one page, which has what nobody looks for."""
+        self.patience.append(patience)
+        self.clock.sleep(6.0)
+        return Page((RemoteRecord(integration_id=f"other-{page}", source="stripe", status="PENDING"),), is_last=False)
+
+
+def test_pages_take_from_the_patience_of_who_reads_them() -> None:
+    """A wait that has a deadline keeps it, whatever it has read before it asks for its own record."""
+    wire = SlowWire()
+    reads = SharedReads(wire)
+    with reads.waiting(None), reads.waiting(None):
+        for _ in range(2):
+            reads.get("ours-1", tried="reading", account=None, hidden=NOTHING_HIDDEN, age=0.0, patience=10.0)
+
+    assert wire.patience == [10.0, 4.0] * 2

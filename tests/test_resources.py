@@ -675,3 +675,21 @@ def test_a_wait_asks_with_the_key_of_its_integration() -> None:
     assert registered["stripe"]
     assert registered["ready"] == registered["stripe"]
     assert registered["told"] not in ("", registered["stripe"])
+
+
+def test_a_wait_takes_no_key_from_its_parent() -> None:
+    """Where the parent has a provider and the integration has none, the wait would ask with another key."""
+
+    def build() -> None:
+        us = justt.Provider("us", api_key=CANARY)
+        parent = pulumi.ComponentResource("company:Shop", "shop", None, pulumi.ResourceOptions(providers=[us]))
+        below = pulumi.ResourceOptions(parent=parent)
+        with pytest.raises(ValueError, match=r"^the parent of the IntegrationReady 'ready' has a provider, whose key"):
+            justt.IntegrationReady("ready", integration=minimal(), opts=below)
+        justt.IntegrationReady("both", integration=minimal("inner", opts=below), opts=below)
+        told = pulumi.ResourceOptions.merge(below, pulumi.ResourceOptions(provider=us))
+        justt.IntegrationReady("told", integration=minimal("outer"), opts=told)
+        plain = pulumi.ComponentResource("company:Shop", "plain")
+        justt.IntegrationReady("plain", integration=minimal("alone"), opts=pulumi.ResourceOptions(parent=plain))
+
+    assert {each.name for each in run_program(build).registered} >= {"both", "told", "plain"}

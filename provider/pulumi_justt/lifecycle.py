@@ -105,6 +105,7 @@ class Integrations:
         now: The present moment.
         is_abandoned: Whether nobody is there any more to take what the call of this thread returns.
         known: What those that wait for an integration know of it, and are to know.
+        resource: Names the resource that the call of this thread is for, where that can be told.
     """
 
     settings: Settings
@@ -113,6 +114,7 @@ class Integrations:
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
     is_abandoned: Callable[[], bool] = lambda: False
     known: Known = field(default_factory=Known)
+    resource: Callable[[], str | None] = lambda: None
     creator: Creator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -272,7 +274,7 @@ class Integrations:
             return
         tried = f"deactivating {named(olds, integration_id)}"
         require_same_environment(self.settings, tried, olds)
-        if self.known.is_held(integration_id):
+        if self.known.is_held(integration_id, olds):
             raise StateConflict(
                 f"{tried}: what replaces it is not ready, so it stays active, and in the state. The next `pulumi up` "
                 "that finds the new one ready deactivates it; if it is to stop now, take the IntegrationReady out of "
@@ -368,16 +370,15 @@ class Integrations:
         Raises:
             StateConflict: Two resources of the program have one integration.
         """
-        identifier = wanted.get("externalIdentifier")
-        # An integration has one resource: the names of the engine's resources are not told to a provider, and so the
-        # external identifier stands for it. Nothing is told apart where a preview does not know it yet.
-        if not isinstance(integration_id, str) or not isinstance(identifier, str):
+        # The external identifier stands for a resource without a name. A preview may not know it yet.
+        resource = self.resource() or wanted.get("externalIdentifier")
+        if not isinstance(integration_id, str) or not isinstance(resource, str):
             return
         with self._holders_lock:
-            holder = self._holders.setdefault(integration_id, identifier)
-            if holder == identifier and wanted.get("adoptId") == integration_id:
+            holder = self._holders.setdefault(integration_id, resource)
+            if holder == resource and wanted.get("adoptId") == integration_id:
                 self._adopted.add(integration_id)
-        if holder != identifier:
+        if holder != resource:
             raise StateConflict(
                 f"{tried}: integration {integration_id} belongs to {holder!r} in this stack already, and one "
                 "integration can be in one resource only. Remove one of the two resources from the program; as long as "

@@ -179,7 +179,12 @@ class IntegrationProvider(_Provider):
         from pulumi_justt.recorded import shared_knowledge  # noqa: PLC0415 - likewise
 
         return Integrations(
-            settings, client=client, tell=_tell, is_abandoned=_is_abandoned, known=shared_knowledge(settings)
+            settings,
+            client=client,
+            tell=_tell,
+            is_abandoned=_is_abandoned,
+            known=shared_knowledge(settings),
+            resource=_resource,
         )
 
 
@@ -212,16 +217,27 @@ def _client(settings: Settings) -> JusttClient:
 def _is_abandoned() -> bool:
     """Tell whether the engine has given up on the call that this thread serves.
 
-    A second Ctrl-C or a killed CLI drops the calls in progress and their answers. The SDK tells the methods nothing of
-    it, but holds the call's gRPC context in the frame that called them.
+    A second Ctrl-C or a killed CLI drops the calls in progress and their answers.
     """
+    is_active = _of_call("context", "is_active")
+    return callable(is_active) and not is_active()
+
+
+def _resource() -> str | None:
+    """Return the URN of the resource that the call of this thread is for."""
+    urn = _of_call("request", "urn")
+    return urn if isinstance(urn, str) and urn else None
+
+
+def _of_call(argument: str, attribute: str) -> object:
+    """Return what the host knows of the call that this thread serves, and tells no method: it holds it in a frame."""
     frame = inspect.currentframe()
     while frame is not None:
-        is_active = getattr(frame.f_locals.get("context"), "is_active", None)
-        if callable(is_active):
-            return not is_active()
+        found: object = getattr(frame.f_locals.get(argument), attribute, None)
+        if found is not None:
+            return found
         frame = frame.f_back
-    return False
+    return None
 
 
 def _failure(text: str) -> CheckFailure:

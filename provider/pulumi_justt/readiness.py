@@ -121,6 +121,7 @@ class Readiness:
             Abandoned: The engine has left.
         """
         wanted = ReadinessInputs.model_validate(inputs)
+        self.known.expect(wanted.integration_id, inputs)
         record = self._wait(wanted, f"waiting for {named(inputs, wanted.integration_id)}")
         self.known.ready(wanted.integration_id)
         return wanted.integration_id, {**inputs, **observed(record)}

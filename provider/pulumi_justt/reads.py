@@ -143,15 +143,17 @@ class SharedReads:
             RequestError: It could not be read.
         """
         with self.waiting(account) as shared:
-            since = self._wire.clock() - age
+            started = self._wire.clock()
+            since = started - age
             if shared.waiting >= _CROWD or self._is_fresh(shared, since):
                 look = _Look(integration_id, tried, account, since, patience)
                 found = self._from_pages(shared, look)
                 # What repeats a credential is refused by the client, in words that show none.
                 if found is not None and not any(map(found.repeats, hidden.texts)):
                     return found
+            rest = patience - (self._wire.clock() - started)
             return self._wire.get_integration(
-                integration_id, tried=tried, account=account, hidden=hidden, patience=patience
+                integration_id, tried=tried, account=account, hidden=hidden, patience=rest
             )
 
     @contextmanager
@@ -183,17 +185,17 @@ class SharedReads:
                 shared.start(self._wire.clock(), self._wire.writes)
             shared.sharers += 1
             while look.integration_id not in shared.records and shared.is_page_due:
-                self._read_page(shared, look)
+                self._read_page(shared, look, patience=look.patience - (self._wire.clock() - arrived))
             record = shared.records.get(look.integration_id)
             shared.found += record is not None
             return record
         finally:
             shared.lock.release()
 
-    def _read_page(self, shared: _Account, look: _Look) -> None:
+    def _read_page(self, shared: _Account, look: _Look, *, patience: float) -> None:
         try:
             page = self._wire.list_integrations(
-                shared.pages + 1, tried=look.tried, account=look.account, hidden=_NOT_QUOTED, patience=look.patience
+                shared.pages + 1, tried=look.tried, account=look.account, hidden=_NOT_QUOTED, patience=patience
             )
         except (Refused, Misunderstood):
             # A key may be allowed to read what it may not list, and one odd record is no reason to refuse the others.

@@ -65,14 +65,17 @@ class Checked(SecretHolder):
 class Known(SecretHolder):
     """What a resource of this process has learned of an integration that another resource has to know.
 
-    A wait for an integration has no credentials of its own, and yet may quote what the vendor says of it. And what a
-    wait was for before must run until that for its replacement is over: with `--continue-on-error` the engine goes on
-    to delete what is replaced, although what depends on the replacement has failed.
+    A wait for an integration has no credentials of its own, and yet may quote what the vendor says of it. And what an
+    integration replaces must run until the wait for that one is over: with `--continue-on-error` the engine goes on to
+    delete what is replaced, although what depends on the replacement has failed. It is what the wait was for before, or
+    without such a one, whatever has the external identifier in the account.
     """
 
     def __init__(self) -> None:
         self._payloads: dict[str, object] = {}
-        self._replaced: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._replaced: dict[str, set[str]] = {}
+        self._awaited: dict[str, tuple[object, object]] = {}
 
     def keep(self, integration_id: str, payload: object) -> None:
         """Remember what an integration was given."""
@@ -86,15 +89,32 @@ class Known(SecretHolder):
 
     def hold(self, integration_id: str, *, until_ready: str) -> None:
         """Remember that an integration must run until another one is ready."""
-        self._replaced[until_ready] = integration_id
+        with self._lock:
+            self._replaced.setdefault(until_ready, set()).add(integration_id)
+
+    def expect(self, integration_id: str, properties: Properties) -> None:
+        """Remember that an integration is waited for; someone else's replaces nothing."""
+        if "externalIdentifier" in properties:
+            with self._lock:
+                self._awaited[integration_id] = _place(properties)
 
     def ready(self, integration_id: str) -> None:
         """Remember that what had to run until this integration is ready need not run any longer."""
-        self._replaced.pop(integration_id, None)
+        with self._lock:
+            self._replaced.pop(integration_id, None)
+            self._awaited.pop(integration_id, None)
 
-    def is_held(self, integration_id: str) -> bool:
+    def is_held(self, integration_id: str, properties: Properties) -> bool:
         """Tell whether an integration must go on running."""
-        return integration_id in self._replaced.values()
+        with self._lock:
+            return any(integration_id in held for held in self._replaced.values()) or any(
+                awaited != integration_id and place == _place(properties) for awaited, place in self._awaited.items()
+            )
+
+
+def _place(properties: Properties) -> tuple[object, object]:
+    """Return what an integration and the one that replaces it have in common."""
+    return properties.get("externalIdentifier"), properties.get("referenceAccountId")
 
 
 _known: dict[Settings, Known] = {}

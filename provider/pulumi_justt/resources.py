@@ -38,6 +38,8 @@ DeactivationType = Literal["postingDate", "dueDate"]
 
 _TIMEOUT_SECONDS = 300
 
+_READY_TYPE = "pulumi-python:dynamic/justt:IntegrationReady"
+
 # What `pulumi.dynamic` would pickle anew for every resource. The protocol is fixed because Python 3.14 changed its
 # default, and another blob would show up as a change of every resource when a program moves to it.
 _PROVIDER = b64encode(pickle.dumps(IntegrationProvider(), protocol=4)).decode()
@@ -253,6 +255,7 @@ class IntegrationReady(Resource, module="justt", name="IntegrationReady"):
     Raises:
         TypeError: *integration* is no `PaymentIntegration`.
         ValueError: A property path in *opts* matches nothing.
+        ValueError: The parent has a provider, and the integration the stack's default one.
         pulumi.RunError: The API key stands in the stack's configuration in plain text.
     """
 
@@ -269,6 +272,7 @@ class IntegrationReady(Resource, module="justt", name="IntegrationReady"):
                 "integration must be a PaymentIntegration; for one that is not this program's, give "
                 f"PaymentIntegration.get(name, id); got {type(integration).__name__}"
             )
+        _refuse_other_key(resource_name, integration, opts)
         _register(
             self,
             resource_name,
@@ -454,6 +458,22 @@ def _deactivation(recorded: Mapping[str, Any]) -> Deactivation:
         after_days=None if days is None else int(days),
         date=recorded.get("deactivationDate"),
     )
+
+
+def _refuse_other_key(resource_name: str, integration: PaymentIntegration, opts: ResourceOptions | None) -> None:
+    """Keep a wait from asking with another key than the one that sees its integration.
+
+    Raises:
+        ValueError: The parent of a wait has a provider, and the integration the stack's default one.
+    """
+    # Pulumi has no name for the default provider, so that a child of such a parent cannot be given it.
+    if integration._provider or opts is None or opts.provider or opts.parent is None:  # noqa: SLF001 - as above
+        return
+    if opts.parent.get_provider(_READY_TYPE):
+        raise ValueError(
+            f"the parent of the IntegrationReady {resource_name!r} has a provider, whose key would be used, and its "
+            "integration has the stack's default one: give it another parent, or provider= if that key is meant"
+        )
 
 
 def _refuse_plain_api_key() -> None:
