@@ -214,7 +214,11 @@ class Readiness:
         if _is_hopeless(record) and record.message is None:
             # A list has no words of the vendor's about one record.
             record = client.get_integration(
-                wanted.integration_id, tried=wait.tried, account=wanted.reference_account_id, hidden=hidden
+                wanted.integration_id,
+                tried=wait.tried,
+                account=wanted.reference_account_id,
+                hidden=hidden,
+                patience=wait.end - self.clock(),
             )
         return record
 
