@@ -52,7 +52,8 @@ command.
 Whatever is wrong with a setting is told before anything is sent: [errors](../errors.md#configuration)."""
 _COMMANDS = f"""# Reference: the command line
 
-What each command says of itself. {_MADE} What it needs comes with `pip install 'pulumi-justt[simulator]'`."""
+What each command says of itself. {_MADE} `pip install 'pulumi-justt[cli]'` brings
+what it needs, and `'pulumi-justt[simulator]'` what `simulator` needs."""
 
 
 def pages() -> dict[str, str]:
