@@ -43,8 +43,8 @@ def sentence(pairs: int) -> str:
     return (
         f"`import pulumi` takes {floor:.0f} ms and `import pulumi_justt` {ours:.0f} ms, which is {added:+.0f} ms "
         f"(median of {pairs}). The provider's first check takes {first * 1000:.0f} ms, in which it loads what it "
-        f"needs, and each further check and diff {thousand:.2f} ms. A state stores {len(resources._PROVIDER)} bytes of the "
-        "provider for each resource."
+        f"needs, and each further check and diff {thousand:.2f} ms. A state stores {len(resources._PROVIDER)} bytes "
+        "of the provider for each resource."
     )
 
 
