@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -39,14 +41,36 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> None:
         """Run the command."""
         try:
-            code = super().invoke(ctx)
+            code = self._run(ctx)
+        except BrokenPipeError:
+            # Whoever reads has enough, as `head` has.
+            code = NOT_DONE
+        ctx.exit(code)
+
+    def _run(self, ctx: click.Context) -> int:
+        try:
+            return super().invoke(ctx) or FINE
         except JusttError as error:
             rendering.note(f"error: {error}")
-            code = NOT_DONE
         except (click.Abort, KeyboardInterrupt):
             rendering.note("Stopped.")
-            code = NOT_DONE
-        ctx.exit(code or FINE)
+        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
+            raise
+        except Exception as error:  # noqa: BLE001 - Python's own exit code is that of a finding
+            _tell_defect(error)
+        return NOT_DONE
+
+
+def _tell_defect(error: Exception) -> None:
+    *_, where = traceback.extract_tb(error.__traceback__)
+    # Its own text stays out: a library's message may quote the value that it choked on.
+    rendering.note(
+        f"error: an error inside pulumi-justt, {type(error).__name__} at {Path(where.filename).name}:{where.lineno}. "
+        "What was done until then stays done. Please report it with what JUSTT_DEBUG=1 prints."
+    )
+    if os.environ.get("JUSTT_DEBUG") == "1":
+        for line in "".join(traceback.format_tb(error.__traceback__)).splitlines():
+            rendering.note(line)
 
 
 @click.group(cls=_Commands)
@@ -63,7 +87,7 @@ def main() -> None:
       0  done, and nothing is left to do
       1  done, and something was found that needs you
       2  the command line is wrong
-      3  not done, or not all of it: no key, no answer, no stack, stopped by Ctrl-C; stderr says which
+      3  not done, or not all of it: no key, no answer, no stack, stopped by Ctrl-C, a defect; stderr says which
     """
 
 
