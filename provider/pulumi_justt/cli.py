@@ -572,7 +572,8 @@ def _import(  # noqa: PLR0913, PLR0917 - one argument for each option of the com
     Keys of --json:
       integrations[]: integrationId, source, status, goLiveDate,
         referenceAccountId, resourceName
-      isImported, program, configuration[] (keys that were set),
+      isImported (null where nobody can tell), program,
+      configuration[] (keys that were set),
       commands[] (what is left to run), file, failure
     With --json and nothing that says which, only integrations[] is printed, and nothing imported.
     """
@@ -623,7 +624,7 @@ def _show(outcome: importing.Outcome) -> None:
     """Print the program on stdout, and on stderr what is to be done with it."""
     if outcome.file:
         rendering.note(f"Written to {outcome.file}, for this stack only. Nothing is imported yet.")
-    else:
+    elif outcome.is_known:
         rendering.note(f"Imported: {', '.join(name for name, _ in outcome.imports)}.")
     if outcome.keys:
         rendering.note(f"Set in the configuration, encrypted: {', '.join(outcome.keys)}.")

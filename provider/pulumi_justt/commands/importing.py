@@ -63,7 +63,7 @@ class Candidate:
     @property
     def suggested_name(self) -> str:
         """A resource name, where the user gives none."""
-        return re.sub(r"[^a-z0-9]+", "-", f"{self.record.source}-{self.id[:8]}".lower()).strip("-")
+        return _suggested_name(self.record.source, self.id)
 
 
 class Picker(Asker, Protocol):
@@ -238,6 +238,7 @@ class Outcome:
         commands: What the user still has to run, in this order.
         file: Where the document was written, if it was.
         failure: Why not all was done.
+        is_known: Whether it is known which of them the stack has.
     """
 
     imports: Sequence[tuple[str, Candidate]]
@@ -246,6 +247,7 @@ class Outcome:
     commands: Sequence[str] = ()
     file: Path | None = None
     failure: str | None = None
+    is_known: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a script reads it."""
@@ -253,7 +255,7 @@ class Outcome:
             "integrations": [
                 {**described(candidate), "resourceName": resource_name} for resource_name, candidate in self.imports
             ],
-            "isImported": self.file is None and bool(self.imports),
+            "isImported": self.file is None and bool(self.imports) if self.is_known else None,
             "program": self.program,
             "configuration": list(self.keys),
             "commands": list(self.commands),
@@ -382,11 +384,27 @@ class Importer:
         if wishes.ids:
             ids: Sequence[str] = wishes.ids
         elif wishes.answers is not None and not wishes.is_all:
-            ids = list(answers)
+            there = self._there(answers)
+            ids = [each for each in answers if each not in there]
         else:
+            self._there(answers)
             candidates = self.candidates(account)
             ids = [each.id for each in (candidates if wishes.is_all else picker.pick(candidates))]
         return {each: (answers[each].account if each in answers else None) or account for each in ids}
+
+    def _there(self, answers: Mapping[str, Answer]) -> set[str]:
+        """Return what the stack has as *answers* say, by an earlier run of them."""
+        there = set()
+        for integration_id, answer in answers.items():
+            owner = self._owners.get(integration_id)
+            if owner is None or owner.stack != self.stack or owner.recorded.is_adopted or owner.recorded.is_replaced:
+                continue
+            name = owner.recorded.name
+            suggested = _suggested_name(str(owner.recorded.outputs.get("source")), integration_id)
+            if name == (answer.resource_name or suggested):
+                self.tell(f"{integration_id} is in this stack already, as {name!r}: left out.")
+                there.add(integration_id)
+        return there
 
     def _verified(self, chosen: Mapping[str, str | None]) -> tuple[list[Candidate], list[str]]:
         """Read each by itself, and return those that exist, with what is in the way of the others."""
@@ -472,11 +490,21 @@ class Importer:
             self.stack.import_resources(plan.document(), is_protected=wishes.is_protected)
         except StackError as error:
             # What arrived all the same is deleted by the next `up` of a program without it.
-            there = {each.integration_id for each in self.stack.state().integrations()}
+            failure = f"not all is imported: {error}"
+            try:
+                there = {each.integration_id for each in self.stack.state().integrations()}
+            except StackError as another:
+                failure += (
+                    f" What is could not be found out: {another} When the stack can be read again, give the same "
+                    "command once more, and keep of this program only what the stack has by then: `pulumi up` would "
+                    "create the others a second time."
+                )
+                commands = [f"{plan.command(key)}{self._stack_option}" for key, _ in plan.values()]
+                return Outcome(_named(plan), plan.program(), commands=commands, failure=failure, is_known=False)
             plan = replace(plan, imports=[each for each in plan.imports if each.candidate.id in there])
             if not plan.imports:
                 raise
-            failure = f"not all is imported: {error} Import the others by another run."
+            failure += " Import the others by another run."
         done: list[str] = []
         keys = [key for key, _ in plan.values()]
         try:
@@ -607,6 +635,10 @@ def _owned(owner: Managed, stack: Stack) -> str:
             "`pulumi up` makes it this stack's own."
         )
     return f"is in this stack already, as {recorded.name!r}: leave it out."
+
+
+def _suggested_name(source: str, integration_id: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", f"{source}-{integration_id[:8]}".lower()).strip("-")
 
 
 def _named(plan: Plan) -> list[tuple[str, Candidate]]:
