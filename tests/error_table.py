@@ -130,7 +130,7 @@ _SINKS |= {
     "prompts.Terminal.tell",
     "prompts.Terminal._picked",
 }
-_SINKS |= {"cli._summary"}
+_SINKS |= {"cli._summary", "rendering.print_paragraphs"}
 """What writes a line that its caller gives, each of whom is a door, or what a command is asked for."""
 _COMPOSED = {"RequestError", "Refused", "Unreachable", "Misunderstood", "AmbiguousCreate", "Abandoned", "NotReady"}
 """Errors that are made of what was tried, what came back and what to do, which are texts of their own."""

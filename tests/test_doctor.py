@@ -56,14 +56,14 @@ def test_all_is_well(project: FakePulumi, simulator: SimulatorServer, theirs: Th
         ]
     )
     result = project.run("doctor", "--stack", "dev")
-    lines = [line.split() for line in result.stdout.splitlines()]
+    lines = [line.split(":")[:2] for line in result.stdout.splitlines()]
     assert (result.exit_code, result.stderr) == (0, "0 findings, 0 not checked\n")
-    assert lines[0] == ["VERDICT", "CHECK", "STACK", "WHAT"]
-    assert {line[0] for line in lines[1:]} == {"ok"}
-    assert [line[1] for line in lines[1:]] == [
+    assert {verdict for verdict, _ in lines} == {"ok"}
+    assert [subject.removesuffix(" of dev").strip() for _, subject in lines] == [
         *["tools", "configuration", "pending", "recordedKey", "duplicate"],
         *["account", "account", "integration", "unmanaged", "unmanaged"],
     ]
+    assert "ok: configuration of dev: simulator at " in result.stdout
     assert "pulumi CLI 3.259.0, SDK " in result.stdout
     assert f"simulator at {simulator.base_url}, no default account." in result.stdout
     assert "Integrations of the default account in simulator: 1, and INACTIVE: 1." in result.stdout

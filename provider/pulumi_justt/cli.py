@@ -79,7 +79,7 @@ def main() -> None:
     """Work with Justt integrations that Pulumi manages.
 
     The settings are those of the stack (`pulumi config`); without a stack, those of the JUSTT_* variables. Results go
-    to stdout, as a table or with --json as one document; notes and questions go to stderr, and so does the reason where
+    to stdout, as text or with --json as one document; notes and questions go to stderr, and so does the reason where
     there is no result.
 
     \b
@@ -200,6 +200,7 @@ def _list(  # noqa: PLR0913, PLR0917 - one argument for each option of the comma
                 )
                 for each in seen.found
             ],
+            spare=("ENVIRONMENT", "GO-LIVE", "ACCOUNT", "STATUS", "SOURCE"),
         )
     for doubt in seen.doubts:
         rendering.note(f"warning: {doubt}")
@@ -258,9 +259,9 @@ def _doctor(names: tuple[str, ...], accounts: tuple[str, ...], folder: Path, is_
             }
         )
     else:
-        rendering.print_table(
-            ("VERDICT", "CHECK", "STACK", "WHAT"),
-            [(check.verdict, check.name, check.stack, f"{check.text} {check.cure}".rstrip()) for check in checks],
+        rendering.print_paragraphs(
+            (check.verdict, f"{check.name} of {check.stack}" if check.stack else check.name, check.text, check.cure)
+            for check in checks
         )
         rendering.note(f"{findings} findings, {unchecked} not checked")
     if findings:
@@ -386,6 +387,7 @@ def _print_cases(diagnosis: recovery.Diagnosis) -> None:
                     (number, each.integration_id, each.source, each.status, each.go_live_date)
                     for number, each in enumerate(case.candidates, 1)
                 ],
+                spare=("GO-LIVE",),
             )
         if case.deactivated:
             shown = [each.integration_id for each in case.deactivated[-_FEW:]]
