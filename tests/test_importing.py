@@ -197,8 +197,9 @@ def test_options_that_exclude_each_other(project: FakePulumi) -> None:
 def test_no_account(project: FakePulumi) -> None:
     """What can be no account is not sent."""
     result = project.run("import", "--account", "an account")
-    assert result.exit_code == 3
-    assert "  --account: must be visible ASCII without spaces, as it is sent as a header" in result.stderr
+    assert result.exit_code == 2
+    assert "an account must be visible ASCII without spaces, as it is sent as a header" in result.stderr
+    assert project.calls == []
 
 
 # From an answers file
@@ -421,7 +422,7 @@ def test_a_configuration_that_is_left_alone(
 
     result = project.run(*arguments, "--no-config", environ={"STRIPE_KEY": canary("value")})
     assert result.exit_code == 0
-    assert f"Run:\n  {SETTING}\n" in result.stderr
+    assert f"Run:\n  {SETTING} --cwd {project.project}\n" in result.stderr
     assert len(changing(project)) == 1
 
 
@@ -433,7 +434,7 @@ def test_a_configuration_that_refuses(project: FakePulumi, theirs: Theirs, answe
     )
     assert result.exit_code == 3
     assert "stripe_eu = justt.PaymentIntegration(" in result.stdout
-    assert f"Run:\n  {SETTING}\n" in result.stderr
+    assert f"Run:\n  {SETTING} --cwd {project.project}\n" in result.stderr
     assert "error: not all is in the configuration: setting stripeEuApiKey" in result.stderr
     assert "disk full" in result.stderr
 
@@ -487,7 +488,7 @@ def test_a_backend_that_fails_while_importing(
     assert result.exit_code == 3
     assert "stripe_eu = justt.PaymentIntegration(" in result.stdout
     assert "Imported" not in result.stderr
-    assert f"Run:\n  {SETTING}\n" in result.stderr
+    assert f"Run:\n  {SETTING} --cwd {project.project}\n" in result.stderr
     assert changing(project) == []
     *_, last = result.stderr.splitlines()
     assert last.startswith("error: not all is imported: importing: it said no. What is could not be found out: export")

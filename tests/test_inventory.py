@@ -88,6 +88,17 @@ def test_filters(project: FakePulumi, theirs: Theirs) -> None:
     assert ids("--unmanaged", "--source", "paypal") == []
 
 
+def test_a_source_that_is_misspelt(project: FakePulumi, theirs: Theirs) -> None:
+    """Where nothing matches, the nearest source that is known is named; what the vendor has added is no mistake."""
+    theirs("adyen")
+    misspelt = project.run("list", "--source", "Stripe")
+    assert misspelt.exit_code == 0
+    assert misspelt.stderr == "--source Stripe: nothing of it was found (did you mean 'stripe'?).\n"
+    assert project.run("list", "--source", "stripe").stderr == ""
+    assert project.run("list", "--source", "Stripe", "--source", "adyen").stderr == ""
+    assert project.run("list", "--source", "zzz").stderr == "--source zzz: nothing of it was found.\n"
+
+
 def test_what_may_be_missing_is_said(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

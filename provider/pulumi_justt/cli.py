@@ -18,7 +18,7 @@ except ModuleNotFoundError as missing:
 from pulumi_justt import rendering
 from pulumi_justt.commands import asking, doctor, importing, inventory, preview, recovery, stacks, summary
 from pulumi_justt.commands.survey import Managed
-from pulumi_justt.errors import JusttError
+from pulumi_justt.errors import JusttError, nearest
 from pulumi_justt.models import SOURCES, STATUSES, RemoteRecord
 from pulumi_justt.prompts import Terminal
 
@@ -125,6 +125,11 @@ def _accounts(_: click.Context, option: click.Parameter, given: tuple[str, ...])
     return given
 
 
+def _account(context: click.Context, option: click.Parameter, given: str | None) -> str | None:
+    _accounts(context, option, (given or "",))
+    return given
+
+
 def _accounts_option(command: _Command) -> _Command:
     return click.option(
         "--account",
@@ -202,6 +207,9 @@ def _list(  # noqa: PLR0913, PLR0917 - one argument for each option of the comma
             ],
             spare=("ENVIRONMENT", "GO-LIVE", "ACCOUNT", "STATUS", "SOURCE"),
         )
+    for source in sources if not seen.found else ():
+        if source not in SOURCES:
+            rendering.note(f"--source {source}: nothing of it was found{nearest(source, SOURCES)}.")
     for doubt in seen.doubts:
         rendering.note(f"warning: {doubt}")
     return NOT_DONE if seen.doubts else FINE
@@ -496,7 +504,12 @@ def _text(_: click.Context, option: click.Parameter, file: IO[str] | None) -> st
     metavar="NAME",
     help="A stack whose integrations are left alone; may be given again.",
 )
-@click.option("--account", metavar="ID", help="The reference account to list. Default: the configured one.")
+@click.option(
+    "--account",
+    callback=_account,
+    metavar="ID",
+    help="The reference account to list. Default: the configured one.",
+)
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Import this one; may be given again.")
 @click.option("--all", "is_all", is_flag=True, help="Import all that none of the stacks has.")
 @click.option(

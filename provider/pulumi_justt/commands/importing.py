@@ -321,7 +321,8 @@ class Importer:
 
     @property
     def _stack_option(self) -> str:
-        return f" --stack {shlex.quote(self.stack.name)}" if self.stack.name else ""
+        folder = f" --cwd {shlex.quote(str(self.stack.folder))}" if self.stack.folder != Path() else ""
+        return (f" --stack {shlex.quote(self.stack.name)}" if self.stack.name else "") + folder
 
     @functools.cached_property
     def _owners(self) -> dict[str, Managed]:
@@ -368,8 +369,6 @@ class Importer:
             raise ImportRefused(f"{wishes.file} exists, and nothing is overwritten. Name another file.")
         if wishes.file is not None and not wishes.file.parent.is_dir():
             raise ImportRefused(f"there is no folder {wishes.file.parent}. Make it, or name another file.")
-        if wishes.account and not asking.is_account(wishes.account):
-            raise ImportRefused(f"--account: {asking.NO_ACCOUNT}")
         answers = {} if wishes.answers is None else asking.read_answers(wishes.answers)
         chosen = self._chosen(wishes, answers, picker)
         if not chosen:
@@ -528,7 +527,8 @@ class Importer:
                 opened.write(content + "\n")
         except OSError as error:
             raise ImportRefused(f"writing {file}: {error.strerror}. Name another file.") from None
-        options = f"--generate-code=false --protect={str(plan.is_protected).lower()} --file {shlex.quote(str(file))}"
+        where = shlex.quote(str(file.absolute()))
+        options = f"--generate-code=false --protect={str(plan.is_protected).lower()} --file {where}"
         commands = [
             f"pulumi import {options}{self._stack_option}",
             *(f"{plan.command(key)}{self._stack_option}" for key, _ in plan.values()),
