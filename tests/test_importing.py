@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import yaml
 from conftest import canary
 from fake_pulumi import FakePulumi, integration
 from pulumi_justt import listing
+from pulumi_justt.commands import survey
 from pulumi_justt.commands.asking import ImportRefused
 from pulumi_justt.commands.importing import Candidate, picked
 from pulumi_justt.commands.stacks import Stack, StackError
@@ -122,6 +124,29 @@ def test_an_account_that_is_too_long(project: FakePulumi, theirs: Theirs, monkey
     result = project.run("import", "--json")
     assert "as far as 0 integrations" in result.stderr
     assert "Name what is missing by --id." in result.stderr
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["isComplete"], len(document["notes"])) == (3, False, 1)
+
+    every = project.run("import", "--all", "--json")
+    document = json.loads(every.stdout)
+    assert (every.exit_code, document["isComplete"], document["isImported"]) == (3, False, False)
+    monkeypatch.undo()
+    document = json.loads(project.run("import", "--json").stdout)
+    assert (document["isComplete"], document["notes"]) == (True, [])
+
+
+def test_all_of_what_is_not_all(
+    project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a list that was cut off has is imported, and the command does not end as if it were all."""
+    there = theirs()
+    monkeypatch.setattr(survey, "cut_short", lambda *_: "more may follow.")
+    whole = survey.listed
+    monkeypatch.setattr(survey, "listed", lambda account: replace(whole(account), is_complete=False))
+    result = project.run("import", "--all", "--answers", answers({there: STRIPE}), "--yes", "--json")
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["isComplete"], document["isImported"]) == (3, False, True)
+    assert document["notes"] == ["more may follow. Name what is missing by --id."]
 
 
 def test_what_may_not_be_imported(project: FakePulumi, theirs: Theirs) -> None:
@@ -170,6 +195,8 @@ def test_nothing_to_import(project: FakePulumi) -> None:
         assert (result.exit_code, result.stdout, result.stderr) == (0, "", "There is nothing to import.\n")
     told = project.run("import", "--all", "--json")
     assert json.loads(told.stdout) == {
+        "isComplete": True,
+        "notes": [],
         "integrations": [],
         "isImported": False,
         "program": "",

@@ -590,7 +590,9 @@ def _import(  # noqa: PLR0913, PLR0917 - one argument for each option of the com
       isImported (null where nobody can tell), program,
       configuration[] (keys that were set),
       commands[] (what is left to run), file, failure
-    With --json and nothing that says which, only integrations[] is printed, and nothing imported.
+      isComplete: whether all was listed that had to be; notes[]: why not
+    With --json and nothing that says which, only integrations[], isComplete and notes[] are printed, and nothing is
+    imported. Where that list or the one of --all may not be whole, the exit code is 3.
     """
     if ids and is_all:
         raise click.UsageError("--id and --all exclude each other")
@@ -608,8 +610,9 @@ def _import(  # noqa: PLR0913, PLR0917 - one argument for each option of the com
         sets_configuration=sets_configuration,
     )
     if is_json and not wishes.says_which:
-        rendering.print_json({"integrations": [importing.described(each) for each in importer.candidates(account)]})
-        return FINE
+        listed = [importing.described(each) for each in importer.candidates(account)]
+        rendering.print_json({"integrations": listed, **_completeness(importer)})
+        return NOT_DONE if importer.doubts else FINE
     try:
         outcome = importer.run(wishes, Terminal(is_sure=is_sure))
     except importing.ImportRefused as refused:
@@ -623,16 +626,17 @@ def _import(  # noqa: PLR0913, PLR0917 - one argument for each option of the com
         raise
     if outcome is None:
         rendering.note("There is nothing to import.")
-        if is_json:
-            rendering.print_json(importing.Outcome((), "").as_json())
-        return FINE
     if is_json:
-        rendering.print_json(outcome.as_json())
-    else:
+        rendering.print_json({**(outcome or importing.Outcome((), "")).as_json(), **_completeness(importer)})
+    elif outcome:
         _show(outcome)
-    if outcome.failure:
+    if outcome and outcome.failure:
         rendering.note(f"error: {outcome.failure}")
-    return NOT_DONE if outcome.failure else FINE
+    return NOT_DONE if (outcome and outcome.failure) or (is_all and importer.doubts) else FINE
+
+
+def _completeness(importer: importing.Importer) -> Mapping[str, object]:
+    return {"isComplete": not importer.doubts, "notes": [*importer.doubts]}
 
 
 def _show(outcome: importing.Outcome) -> None:

@@ -14,7 +14,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -304,11 +304,13 @@ class Importer:
         stack: The stack that is to own the integrations.
         others: Stacks that may have some of them.
         tell: Shows one line.
+        doubts: Why what was listed may not be all.
     """
 
     stack: Stack
     others: Sequence[Stack]
     tell: Callable[[str], None]
+    doubts: list[str] = field(default_factory=list, init=False)
 
     @functools.cached_property
     def _view(self) -> View:
@@ -350,7 +352,9 @@ class Importer:
         where = Account(self.settings, account or self.settings.reference_account_id)
         listing = survey.listed(where)
         if not listing.is_complete:
-            self.tell(f"warning: {survey.cut_short(where, len(listing.records))} Name what is missing by --id.")
+            doubt = f"{survey.cut_short(where, len(listing.records))} Name what is missing by --id."
+            self.doubts.append(doubt)
+            self.tell(f"warning: {doubt}")
         return [
             Candidate(record, where.reference)
             for record in listing.records.values()
