@@ -55,21 +55,23 @@ def test_each_account_and_who_manages_what(project: FakePulumi, theirs: Theirs) 
 
 
 def test_one_key_is_one_account(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """What two stacks reach with the same key is listed once; another key may reach something else."""
+    """What two stacks reach with the same key is read once; another key may reach more, and nothing is shown twice."""
     only = theirs()
     address, key = {"justt:baseUrl": simulator.base_url}, {"justt:apiKey": "a-key-of-the-simulator"}
     project.config({**address, "justt:requestsPerMinute": "10"}, key, stack="slow")
     project.config(address, {"justt:apiKey": "another-key-of-it"}, stack="other")
 
-    def listed(*stacks: str) -> list[str]:
+    def listed(*stacks: str, requests: int) -> list[str]:
         simulator.clear_requests()
         names = [text for stack in stacks for text in ("--stack", stack)]
         found = json.loads(project.run("list", "--json", *names).stdout)["integrations"]
-        assert len(simulator.requests) == len(found)
+        assert len(simulator.requests) == requests
         return [each["integrationId"] for each in found]
 
-    assert listed("dev", "slow") == [only]
-    assert listed("dev", "other") == [only, only]
+    assert listed("dev", "slow", requests=1) == [only]
+    assert listed("dev", "other", requests=2) == [only]
+    told = json.loads(project.run("doctor", "--json", "--stack", "dev", "--stack", "other").stdout)["checks"]
+    assert [each["integrationId"] for each in told if each["verdict"] == "finding"] == [only]
 
 
 def test_filters(project: FakePulumi, theirs: Theirs) -> None:

@@ -397,6 +397,7 @@ def _unmanaged(patients: Sequence[_Patient], views: Sequence[View], found: _Acco
         for operation in view.state.pending()
         if operation.may_have_created
     }
+    told: set[tuple[str, str]] = set()
     for account, listing in found.listings.items():
         if not listing.is_complete:
             yield Check(
@@ -413,6 +414,10 @@ def _unmanaged(patients: Sequence[_Patient], views: Sequence[View], found: _Acco
             )
         ]
         for record in strangers:
+            its = account.settings.base_url, record.integration_id
+            if its in told:
+                continue
+            told.add(its)
             first = (
                 "It may be what an interrupted create left: run `pulumi-justt recover` first. "
                 if record.source in waiting
