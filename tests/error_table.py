@@ -123,8 +123,14 @@ _DOORS = {"tell", "_tell", "debug", "print", "echo", "exit", "warn"}
 _CHANNELS = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging"}
 """Whose methods are doors too."""
 _SINKS = {"provider._tell", "client._debug_line", "rendering.note", "rendering.print_json", "rendering.print_table"}
-_SINKS |= {"rendering.print_text", "cli._Commands.invoke", "prompts.Terminal.tell", "prompts.Terminal._picked"}
-_SINKS |= {"cli._summary"}
+_SINKS |= {
+    "rendering.print_text",
+    "cli._Commands.invoke",
+    "cli._Commands._run",
+    "prompts.Terminal.tell",
+    "prompts.Terminal._picked",
+}
+_SINKS |= {"cli._summary", "rendering.print_paragraphs"}
 """What writes a line that its caller gives, each of whom is a door, or what a command is asked for."""
 _COMPOSED = {"RequestError", "Refused", "Unreachable", "Misunderstood", "AmbiguousCreate", "Abandoned", "NotReady"}
 """Errors that are made of what was tried, what came back and what to do, which are texts of their own."""

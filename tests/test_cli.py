@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import httpx
 import pytest
 from click.testing import CliRunner
 
+from conftest import canary
+from fake_pulumi import FakePulumi
 from pulumi_justt.cli import main
+from pulumi_justt.commands import doctor
 
 
 def test_simulator_serves_until_interrupted(tmp_path: Path) -> None:
@@ -89,3 +94,65 @@ def test_without_an_extra(missing: str, arguments: list[str], code: int, expecte
     program = f"import sys; sys.modules[{missing!r}] = None; from pulumi_justt.cli import main; main({arguments!r})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (code, expected)
+
+
+@pytest.mark.parametrize("is_debugging", [False, True])
+def test_a_defect_of_ours(project: FakePulumi, monkeypatch: pytest.MonkeyPatch, is_debugging: bool) -> None:
+    """It does not end as a finding does, and its own text, which may quote a value, is shown nowhere."""
+    value = canary("value")
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError(value)
+
+    monkeypatch.setattr(doctor, "examine", fail)
+    result = project.run("doctor", environ={"JUSTT_DEBUG": "1"} if is_debugging else {})
+    first, *others = result.stderr.splitlines()
+    assert (result.exit_code, result.stdout, type(result.exception)) == (3, "", SystemExit)
+    assert first.startswith("error: an error inside pulumi-justt, ValueError at test_cli.py:")
+    assert first.endswith("Please report it with what JUSTT_DEBUG=1 prints.")
+    assert any("in _doctor" in line for line in others) == is_debugging
+    assert bool(others) == is_debugging
+    assert value not in result.output
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "words"),
+    [
+        (click.UsageError("no such thing"), 2, "Error: no such thing"),
+        (click.exceptions.Exit(7), 7, ""),
+        (click.Abort(), 3, "Stopped."),
+        (KeyboardInterrupt(), 3, "Stopped."),
+    ],
+)
+def test_what_is_no_defect(
+    project: FakePulumi, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int, words: str
+) -> None:
+    """A wrong command line, an exit that is meant and Ctrl-C end as they are documented."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(doctor, "examine", fail)
+    result = project.run("doctor")
+    assert result.exit_code == code
+    assert words in result.stderr
+    assert "an error inside" not in result.stderr
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_reader_that_has_enough(project: FakePulumi, closed: str) -> None:
+    """Where nobody reads on, as below `| head -1`, the command ends without a word, and not as a finding."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pulumi_justt.cli", "list", "--cwd", str(project.project)],
+            env={**os.environ, "PATH": project.path if closed == "stdout" else "/nowhere"},
+            stdout=writing if closed == "stdout" else subprocess.PIPE,
+            stderr=writing if closed == "stderr" else subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stdout or b"", done.stderr or b"") == (3, b"", b"")

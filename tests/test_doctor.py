@@ -56,14 +56,14 @@ def test_all_is_well(project: FakePulumi, simulator: SimulatorServer, theirs: Th
         ]
     )
     result = project.run("doctor", "--stack", "dev")
-    lines = [line.split() for line in result.stdout.splitlines()]
+    lines = [line.split(":")[:2] for line in result.stdout.splitlines()]
     assert (result.exit_code, result.stderr) == (0, "0 findings, 0 not checked\n")
-    assert lines[0] == ["VERDICT", "CHECK", "STACK", "WHAT"]
-    assert {line[0] for line in lines[1:]} == {"ok"}
-    assert [line[1] for line in lines[1:]] == [
+    assert {verdict for verdict, _ in lines} == {"ok"}
+    assert [subject.removesuffix(" of dev").strip() for _, subject in lines] == [
         *["tools", "configuration", "pending", "recordedKey", "duplicate"],
         *["account", "account", "integration", "unmanaged", "unmanaged"],
     ]
+    assert "ok: configuration of dev: simulator at " in result.stdout
     assert "pulumi CLI 3.259.0, SDK " in result.stdout
     assert f"simulator at {simulator.base_url}, no default account." in result.stdout
     assert "Integrations of the default account in simulator: 1, and INACTIVE: 1." in result.stdout
@@ -75,11 +75,13 @@ def test_all_is_well(project: FakePulumi, simulator: SimulatorServer, theirs: Th
 def test_integrations(project: FakePulumi, theirs: Theirs) -> None:
     """FAILED, INACTIVE, unknown, of another environment, waiting to be deactivated: each is told with its cure."""
     failed, inactive, waiting = theirs(status="FAILED"), theirs(status="INACTIVE"), theirs()
+    adopted = theirs(status="INACTIVE")
     seen = theirs(status="INACTIVE")
     project.state(
         [
             integration("failed", failed),
             integration("inactive", inactive),
+            integration("adopted", adopted, adoptId=adopted),
             integration("unknown", "no-such-id"),
             integration("elsewhere", "id-in-production", environment="production"),
             {**integration("replaced", waiting), "delete": True},
@@ -94,7 +96,8 @@ def test_integrations(project: FakePulumi, theirs: Theirs) -> None:
     assert "failed (" in told[failed]["text"]
     assert "is FAILED" in told[failed]["text"]
     assert "is INACTIVE at Justt, which is final." in told[inactive]["text"]
-    assert "Run `pulumi refresh`" in told[inactive]["cure"]
+    assert told[inactive]["cure"].startswith("Run `pulumi refresh`")
+    assert told[adopted]["cure"].startswith("Take adopt_id out of the program, which names it. Run `pulumi refresh`")
     assert "is not known at Justt" in told["no-such-id"]["text"]
     assert "JUSTT_ON_MISSING=gone" in told["no-such-id"]["cure"]
     assert "was recorded in production, and the configuration says simulator." in told["id-in-production"]["text"]
@@ -146,6 +149,9 @@ def test_pending(project: FakePulumi) -> None:
     assert "if the stack is locked, then `pulumi-justt recover --stack dev`" in told[0]["cure"]
     assert "`pulumi up --stack dev` does again what was not done" in told[1]["cure"]
     assert "none of ours: `pulumi refresh --stack dev`" in told[2]["cure"]
+    project.state([], pending[:1])
+    (quoted,) = examined(project, "--stack", "it's", code=1)["pending"]
+    assert """`pulumi-justt recover --stack 'it'"'"'s'`""" in quoted["cure"]
     # Neither creates anything at Justt.
     assert told[3]["cure"] == told[4]["cure"] == told[1]["cure"]
 

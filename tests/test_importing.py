@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import yaml
 from conftest import canary
 from fake_pulumi import FakePulumi, integration
 from pulumi_justt import listing
+from pulumi_justt.commands import survey
 from pulumi_justt.commands.asking import ImportRefused
 from pulumi_justt.commands.importing import Candidate, picked
 from pulumi_justt.commands.stacks import Stack, StackError
@@ -122,6 +124,29 @@ def test_an_account_that_is_too_long(project: FakePulumi, theirs: Theirs, monkey
     result = project.run("import", "--json")
     assert "as far as 0 integrations" in result.stderr
     assert "Name what is missing by --id." in result.stderr
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["isComplete"], len(document["notes"])) == (3, False, 1)
+
+    every = project.run("import", "--all", "--json")
+    document = json.loads(every.stdout)
+    assert (every.exit_code, document["isComplete"], document["isImported"]) == (3, False, False)
+    monkeypatch.undo()
+    document = json.loads(project.run("import", "--json").stdout)
+    assert (document["isComplete"], document["notes"]) == (True, [])
+
+
+def test_all_of_what_is_not_all(
+    project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a list that was cut off has is imported, and the command does not end as if it were all."""
+    there = theirs()
+    monkeypatch.setattr(survey, "cut_short", lambda *_: "more may follow.")
+    whole = survey.listed
+    monkeypatch.setattr(survey, "listed", lambda account: replace(whole(account), is_complete=False))
+    result = project.run("import", "--all", "--answers", answers({there: STRIPE}), "--yes", "--json")
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["isComplete"], document["isImported"]) == (3, False, True)
+    assert document["notes"] == ["more may follow. Name what is missing by --id."]
 
 
 def test_what_may_not_be_imported(project: FakePulumi, theirs: Theirs) -> None:
@@ -170,6 +195,8 @@ def test_nothing_to_import(project: FakePulumi) -> None:
         assert (result.exit_code, result.stdout, result.stderr) == (0, "", "There is nothing to import.\n")
     told = project.run("import", "--all", "--json")
     assert json.loads(told.stdout) == {
+        "isComplete": True,
+        "notes": [],
         "integrations": [],
         "isImported": False,
         "program": "",
@@ -197,8 +224,9 @@ def test_options_that_exclude_each_other(project: FakePulumi) -> None:
 def test_no_account(project: FakePulumi) -> None:
     """What can be no account is not sent."""
     result = project.run("import", "--account", "an account")
-    assert result.exit_code == 3
-    assert "  --account: must be visible ASCII without spaces, as it is sent as a header" in result.stderr
+    assert result.exit_code == 2
+    assert "an account must be visible ASCII without spaces, as it is sent as a header" in result.stderr
+    assert project.calls == []
 
 
 # From an answers file
@@ -421,7 +449,7 @@ def test_a_configuration_that_is_left_alone(
 
     result = project.run(*arguments, "--no-config", environ={"STRIPE_KEY": canary("value")})
     assert result.exit_code == 0
-    assert f"Run:\n  {SETTING}\n" in result.stderr
+    assert f"Run:\n  {SETTING} --cwd {project.project}\n" in result.stderr
     assert len(changing(project)) == 1
 
 
@@ -433,7 +461,7 @@ def test_a_configuration_that_refuses(project: FakePulumi, theirs: Theirs, answe
     )
     assert result.exit_code == 3
     assert "stripe_eu = justt.PaymentIntegration(" in result.stdout
-    assert f"Run:\n  {SETTING}\n" in result.stderr
+    assert f"Run:\n  {SETTING} --cwd {project.project}\n" in result.stderr
     assert "error: not all is in the configuration: setting stripeEuApiKey" in result.stderr
     assert "disk full" in result.stderr
 
@@ -470,6 +498,88 @@ def test_an_engine_that_imports_a_part(
     assert "stripe_eu" not in result.stdout
     assert "Set in the configuration, encrypted: twoApiKey." in result.stderr
     assert "error: not all is imported: importing: it said no. Import the others by another run." in result.stderr
+
+
+def test_a_backend_that_fails_while_importing(
+    project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nobody can tell what arrived, the program is there all the same, with the first error and what to do."""
+
+    def fail(*_: object, **__: object) -> None:
+        project.fails({"stack export": "error: the backend is away"})
+        raise StackError("importing: it said no.")
+
+    monkeypatch.setattr(Stack, "import_resources", fail)
+    arguments = ["import", "--answers", answers({theirs(): BY_VALUE}), "--yes"]
+    result = project.run(*arguments, environ={"STRIPE_KEY": canary("value")})
+    assert result.exit_code == 3
+    assert "stripe_eu = justt.PaymentIntegration(" in result.stdout
+    assert "Imported" not in result.stderr
+    assert f"Run:\n  {SETTING} --cwd {project.project}\n" in result.stderr
+    assert changing(project) == []
+    *_, last = result.stderr.splitlines()
+    assert last.startswith("error: not all is imported: importing: it said no. What is could not be found out: export")
+    assert "the backend is away" in last
+    assert last.endswith(
+        "When the stack can be read again, give the same command once more, and keep of this program only what the "
+        "stack has by then: `pulumi up` would create the others a second time."
+    )
+
+    project.fails({})
+    document = json.loads(project.run(*arguments, "--json", environ={"STRIPE_KEY": canary("value")}).stdout)
+    assert (document["isImported"], [each["resourceName"] for each in document["integrations"]]) == (
+        None,
+        ["stripe-eu"],
+    )
+
+
+def test_once_more_with_the_same_answers(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """What this stack has under the name of its answer is left out with a note, so that a run can be repeated."""
+    one, two, three = theirs(), theirs("adyen"), theirs()
+    unnamed = {key: value for key, value in STRIPE.items() if key != "resource_name"}
+    named = integration(f"adyen-{two[:8]}", two, source="adyen")
+    project.state([integration("stripe-eu", one), named])
+    content = {one: STRIPE, two: unnamed, three: {**STRIPE, "resource_name": "three"}}
+    for which in ([], ["--all"]):
+        result = project.run("import", "--answers", answers(content), "--yes", *which)
+        assert result.exit_code == 0, result.stderr
+        assert result.stderr.splitlines()[:3] == [
+            f"{one} is in this stack already, as 'stripe-eu': left out.",
+            f"{two} is in this stack already, as 'adyen-{two[:8]}': left out.",
+            f"{three} becomes 'three'.",
+        ]
+        assert "stripe_eu" not in result.stdout
+    del content[three]
+    result = project.run("import", "--answers", answers(content), "--yes")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.endswith("There is nothing to import.\n")
+
+
+def test_what_is_not_merely_repeated(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """Another name, an adoption, a deletion that waits, another stack or an id of the line itself are refused."""
+    ids = [theirs() for _ in range(4)]
+    project.state(
+        [
+            integration("another", ids[0]),
+            integration("adopted", ids[1], adoptId=ids[1]),
+            {**integration("waiting", ids[2]), "delete": True},
+        ],
+        stack="dev",
+    )
+    project.state([integration("theirs", ids[3])], stack="prod")
+    names = ("one", "adopted", "waiting", "theirs")
+    file = answers({each: {**STRIPE, "resource_name": name} for each, name in zip(ids, names, strict=True)})
+    stacks = ("-s", "dev", "--other-stack", "prod")
+    result = project.run("import", "--answers", file, "--yes", *stacks)
+    assert result.exit_code == 3
+    assert [line.split()[0] for line in result.stderr.splitlines()[1:]] == ids
+    assert "left out." not in result.stderr
+    project.state([integration("one", ids[0])], stack="dev")
+    result = project.run("import", "--answers", file, "--id", ids[0], "--yes", *stacks)
+    assert (result.exit_code, f"{ids[0]} is in this stack already, as 'one': leave it out." in result.stderr) == (
+        3,
+        True,
+    )
 
 
 def test_consent(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:

@@ -55,21 +55,23 @@ def test_each_account_and_who_manages_what(project: FakePulumi, theirs: Theirs) 
 
 
 def test_one_key_is_one_account(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """What two stacks reach with the same key is listed once; another key may reach something else."""
+    """What two stacks reach with the same key is read once; another key may reach more, and nothing is shown twice."""
     only = theirs()
     address, key = {"justt:baseUrl": simulator.base_url}, {"justt:apiKey": "a-key-of-the-simulator"}
     project.config({**address, "justt:requestsPerMinute": "10"}, key, stack="slow")
     project.config(address, {"justt:apiKey": "another-key-of-it"}, stack="other")
 
-    def listed(*stacks: str) -> list[str]:
+    def listed(*stacks: str, requests: int) -> list[str]:
         simulator.clear_requests()
         names = [text for stack in stacks for text in ("--stack", stack)]
         found = json.loads(project.run("list", "--json", *names).stdout)["integrations"]
-        assert len(simulator.requests) == len(found)
+        assert len(simulator.requests) == requests
         return [each["integrationId"] for each in found]
 
-    assert listed("dev", "slow") == [only]
-    assert listed("dev", "other") == [only, only]
+    assert listed("dev", "slow", requests=1) == [only]
+    assert listed("dev", "other", requests=2) == [only]
+    told = json.loads(project.run("doctor", "--json", "--stack", "dev", "--stack", "other").stdout)["checks"]
+    assert [each["integrationId"] for each in told if each["verdict"] == "finding"] == [only]
 
 
 def test_filters(project: FakePulumi, theirs: Theirs) -> None:
@@ -86,6 +88,17 @@ def test_filters(project: FakePulumi, theirs: Theirs) -> None:
     assert ids("--status", "FAILED", "--status", "pending", "--source", "adyen") == [adyen]
     assert ids("--unmanaged") == [seen, failed, adyen]
     assert ids("--unmanaged", "--source", "paypal") == []
+
+
+def test_a_source_that_is_misspelt(project: FakePulumi, theirs: Theirs) -> None:
+    """Where nothing matches, the nearest source that is known is named; what the vendor has added is no mistake."""
+    theirs("adyen")
+    misspelt = project.run("list", "--source", "Stripe")
+    assert misspelt.exit_code == 0
+    assert misspelt.stderr == "--source Stripe: nothing of it was found (did you mean 'stripe'?).\n"
+    assert project.run("list", "--source", "stripe").stderr == ""
+    assert project.run("list", "--source", "Stripe", "--source", "adyen").stderr == ""
+    assert project.run("list", "--source", "zzz").stderr == "--source zzz: nothing of it was found.\n"
 
 
 def test_what_may_be_missing_is_said(

@@ -18,12 +18,21 @@ text = "a b\\x1b[2J [red]c[/red] " + "long " * 40 + "\\xe9"
 rendering.print_table(("VERDICT", "WHAT"), [("finding", text), ("ok", None)])
 """
 
+ID = "2743bd7d-c6c6-4670-989a-6949b744e9d5"
+WIDE = f"""
+from pulumi_justt import rendering
+columns = ("ID", "SOURCE", "STATUS", "GO-LIVE", "ENVIRONMENT", "ACCOUNT", "MANAGED BY")
+row = ("{ID}", "stripe", "SUCCESSFUL", "2026-01-01T00:00:00Z", "simulator", "acc_1", "prod: stripe-eu, dev: x")
+rendering.print_table(columns, [row], spare=("ENVIRONMENT", "GO-LIVE", "ACCOUNT", "STATUS", "SOURCE"))
+rendering.print_paragraphs([("finding", "unmanaged", "It is there.", 'Add adopt_id="{ID}" to [red]it\x1b[2J, or not.')])
+"""
 
-def on_a_terminal(**environ: str) -> str:
-    """Return what a terminal of 60 columns is sent."""
+
+def on_a_terminal(program: str = PROGRAM, **environ: str) -> str:
+    """Return what a terminal, of 60 columns unless said otherwise, is sent."""
     ours, theirs = pty.openpty()
     given = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "60", **environ}
-    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=theirs, env=given) as process:
+    with subprocess.Popen([sys.executable, "-c", program], stdout=theirs, stderr=theirs, env=given) as process:
         os.close(theirs)
         sent = b""
         with suppress(OSError):  # Linux ends a terminal so
@@ -43,6 +52,36 @@ def test_a_terminal() -> None:
     assert "\x1b[1;31m" not in plain
     assert "[red]c[/red]" in plain
     assert max(map(len, plain.replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines())) <= 60
+
+
+@pytest.mark.parametrize(
+    ("columns", "names"),
+    [
+        (200, ["ID", "SOURCE", "STATUS", "GO-LIVE", "ENVIRONMENT", "ACCOUNT", "MANAGED", "BY"]),
+        (110, ["ID", "SOURCE", "STATUS", "GO-LIVE", "ACCOUNT", "MANAGED", "BY"]),
+        (80, ["ID", "SOURCE", "STATUS", "MANAGED", "BY"]),
+        (52, ["ID", "MANAGED", "BY"]),
+        (30, ["ID", "MANAGED", "BY"]),
+    ],
+)
+def test_a_narrow_terminal(columns: int, names: list[str]) -> None:
+    """What is needed least is left out, and what is copied, as an id, stands on one line however narrow it is."""
+    sent = on_a_terminal(WIDE, NO_COLOR="1", COLUMNS=str(columns)).replace("\x1b[1m", "").replace("\x1b[0m", "")
+    lines = [line.rstrip() for line in sent.splitlines()]
+    assert next(line for line in lines if "ID" in line).split() == names
+    assert sum(ID in line for line in lines) == 2
+    assert f'adopt_id="{ID}"' in sent
+    if columns > len(f'    adopt_id="{ID}"'):
+        assert max(len(line) for line in lines if "--json" not in line) <= columns
+    assert ("--json" in sent) == (len(names) < 8)
+
+
+def test_paragraphs_without_a_terminal() -> None:
+    """What was seen is on one line, and what to do on the next, whole."""
+    done = subprocess.run([sys.executable, "-c", WIDE], capture_output=True, check=True, timeout=60, text=True)
+    *_, first, second = done.stdout.splitlines()
+    assert first == "finding: unmanaged: It is there."
+    assert second == f'    Add adopt_id="{ID}" to [red]it [2J, or not.'
 
 
 def test_no_terminal() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,7 +18,7 @@ except ModuleNotFoundError as missing:
 from pulumi_justt import rendering
 from pulumi_justt.commands import asking, doctor, importing, inventory, preview, recovery, stacks, summary
 from pulumi_justt.commands.survey import Managed
-from pulumi_justt.errors import JusttError
+from pulumi_justt.errors import JusttError, nearest
 from pulumi_justt.models import SOURCES, STATUSES, RemoteRecord
 from pulumi_justt.prompts import Terminal
 
@@ -39,14 +41,36 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> None:
         """Run the command."""
         try:
-            code = super().invoke(ctx)
+            code = self._run(ctx)
+        except BrokenPipeError:
+            # Whoever reads has enough, as `head` has.
+            code = NOT_DONE
+        ctx.exit(code)
+
+    def _run(self, ctx: click.Context) -> int:
+        try:
+            return super().invoke(ctx) or FINE
         except JusttError as error:
             rendering.note(f"error: {error}")
-            code = NOT_DONE
         except (click.Abort, KeyboardInterrupt):
             rendering.note("Stopped.")
-            code = NOT_DONE
-        ctx.exit(code or FINE)
+        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
+            raise
+        except Exception as error:  # noqa: BLE001 - Python's own exit code is that of a finding
+            _tell_defect(error)
+        return NOT_DONE
+
+
+def _tell_defect(error: Exception) -> None:
+    *_, where = traceback.extract_tb(error.__traceback__)
+    # Its own text stays out: a library's message may quote the value that it choked on.
+    rendering.note(
+        f"error: an error inside pulumi-justt, {type(error).__name__} at {Path(where.filename).name}:{where.lineno}. "
+        "What was done until then stays done. Please report it with what JUSTT_DEBUG=1 prints."
+    )
+    if os.environ.get("JUSTT_DEBUG") == "1":
+        for line in "".join(traceback.format_tb(error.__traceback__)).splitlines():
+            rendering.note(line)
 
 
 @click.group(cls=_Commands)
@@ -55,7 +79,7 @@ def main() -> None:
     """Work with Justt integrations that Pulumi manages.
 
     The settings are those of the stack (`pulumi config`); without a stack, those of the JUSTT_* variables. Results go
-    to stdout, as a table or with --json as one document; notes and questions go to stderr, and so does the reason where
+    to stdout, as text or with --json as one document; notes and questions go to stderr, and so does the reason where
     there is no result.
 
     \b
@@ -63,7 +87,7 @@ def main() -> None:
       0  done, and nothing is left to do
       1  done, and something was found that needs you
       2  the command line is wrong
-      3  not done, or not all of it: no key, no answer, no stack, stopped by Ctrl-C; stderr says which
+      3  not done, or not all of it: no key, no answer, no stack, stopped by Ctrl-C, a defect; stderr says which
     """
 
 
@@ -98,6 +122,11 @@ def _common_options(command: _Command) -> _Command:
 def _accounts(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     if not all(map(asking.is_account, given)):
         raise click.BadParameter(f"an account {asking.NO_ACCOUNT}", param=option)
+    return given
+
+
+def _account(context: click.Context, option: click.Parameter, given: str | None) -> str | None:
+    _accounts(context, option, (given or "",))
     return given
 
 
@@ -176,7 +205,11 @@ def _list(  # noqa: PLR0913, PLR0917 - one argument for each option of the comma
                 )
                 for each in seen.found
             ],
+            spare=("ENVIRONMENT", "GO-LIVE", "ACCOUNT", "STATUS", "SOURCE"),
         )
+    for source in sources if not seen.found else ():
+        if source not in SOURCES:
+            rendering.note(f"--source {source}: nothing of it was found{nearest(source, SOURCES)}.")
     for doubt in seen.doubts:
         rendering.note(f"warning: {doubt}")
     return NOT_DONE if seen.doubts else FINE
@@ -234,9 +267,9 @@ def _doctor(names: tuple[str, ...], accounts: tuple[str, ...], folder: Path, is_
             }
         )
     else:
-        rendering.print_table(
-            ("VERDICT", "CHECK", "STACK", "WHAT"),
-            [(check.verdict, check.name, check.stack, f"{check.text} {check.cure}".rstrip()) for check in checks],
+        rendering.print_paragraphs(
+            (check.verdict, f"{check.name} of {check.stack}" if check.stack else check.name, check.text, check.cure)
+            for check in checks
         )
         rendering.note(f"{findings} findings, {unchecked} not checked")
     if findings:
@@ -362,6 +395,7 @@ def _print_cases(diagnosis: recovery.Diagnosis) -> None:
                     (number, each.integration_id, each.source, each.status, each.go_live_date)
                     for number, each in enumerate(case.candidates, 1)
                 ],
+                spare=("GO-LIVE",),
             )
         if case.deactivated:
             shown = [each.integration_id for each in case.deactivated[-_FEW:]]
@@ -470,7 +504,12 @@ def _text(_: click.Context, option: click.Parameter, file: IO[str] | None) -> st
     metavar="NAME",
     help="A stack whose integrations are left alone; may be given again.",
 )
-@click.option("--account", metavar="ID", help="The reference account to list. Default: the configured one.")
+@click.option(
+    "--account",
+    callback=_account,
+    metavar="ID",
+    help="The reference account to list. Default: the configured one.",
+)
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Import this one; may be given again.")
 @click.option("--all", "is_all", is_flag=True, help="Import all that none of the stacks has.")
 @click.option(
@@ -548,9 +587,12 @@ def _import(  # noqa: PLR0913, PLR0917 - one argument for each option of the com
     Keys of --json:
       integrations[]: integrationId, source, status, goLiveDate,
         referenceAccountId, resourceName
-      isImported, program, configuration[] (keys that were set),
+      isImported (null where nobody can tell), program,
+      configuration[] (keys that were set),
       commands[] (what is left to run), file, failure
-    With --json and nothing that says which, only integrations[] is printed, and nothing imported.
+      isComplete: whether all was listed that had to be; notes[]: why not
+    With --json and nothing that says which, only integrations[], isComplete and notes[] are printed, and nothing is
+    imported. Where that list or the one of --all may not be whole, the exit code is 3.
     """
     if ids and is_all:
         raise click.UsageError("--id and --all exclude each other")
@@ -568,8 +610,9 @@ def _import(  # noqa: PLR0913, PLR0917 - one argument for each option of the com
         sets_configuration=sets_configuration,
     )
     if is_json and not wishes.says_which:
-        rendering.print_json({"integrations": [importing.described(each) for each in importer.candidates(account)]})
-        return FINE
+        listed = [importing.described(each) for each in importer.candidates(account)]
+        rendering.print_json({"integrations": listed, **_completeness(importer)})
+        return NOT_DONE if importer.doubts else FINE
     try:
         outcome = importer.run(wishes, Terminal(is_sure=is_sure))
     except importing.ImportRefused as refused:
@@ -583,23 +626,24 @@ def _import(  # noqa: PLR0913, PLR0917 - one argument for each option of the com
         raise
     if outcome is None:
         rendering.note("There is nothing to import.")
-        if is_json:
-            rendering.print_json(importing.Outcome((), "").as_json())
-        return FINE
     if is_json:
-        rendering.print_json(outcome.as_json())
-    else:
+        rendering.print_json({**(outcome or importing.Outcome((), "")).as_json(), **_completeness(importer)})
+    elif outcome:
         _show(outcome)
-    if outcome.failure:
+    if outcome and outcome.failure:
         rendering.note(f"error: {outcome.failure}")
-    return NOT_DONE if outcome.failure else FINE
+    return NOT_DONE if (outcome and outcome.failure) or (is_all and importer.doubts) else FINE
+
+
+def _completeness(importer: importing.Importer) -> Mapping[str, object]:
+    return {"isComplete": not importer.doubts, "notes": [*importer.doubts]}
 
 
 def _show(outcome: importing.Outcome) -> None:
     """Print the program on stdout, and on stderr what is to be done with it."""
     if outcome.file:
         rendering.note(f"Written to {outcome.file}, for this stack only. Nothing is imported yet.")
-    else:
+    elif outcome.is_known:
         rendering.note(f"Imported: {', '.join(name for name, _ in outcome.imports)}.")
     if outcome.keys:
         rendering.note(f"Set in the configuration, encrypted: {', '.join(outcome.keys)}.")

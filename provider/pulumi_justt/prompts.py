@@ -61,6 +61,7 @@ class Terminal:
                 for number, each in enumerate(candidates, start=1)
             ],
             is_question=True,
+            spare=("GO-LIVE", "ACCOUNT"),
         )
         chosen = None
         while chosen is None:

@@ -1,6 +1,7 @@
 """How commands print: tables and JSON on stdout, notes and progress on stderr, and nothing that a text can take over.
 
-What the vendor or a user wrote is shown without control characters, and never read as markup. Tables are drawn on a
+Tables and paragraphs fit a terminal as far as no word has to be broken for it, since ids are there to be copied. What
+the vendor or a user wrote is shown without control characters, and never read as markup. Tables are drawn on a
 terminal, and plain columns elsewhere; colours are rich's own rules, so that NO_COLOR is obeyed.
 """
 
@@ -8,13 +9,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from pulumi_justt.errors import JusttError
 
-__all__ = ["MissingLibrary", "clean", "note", "print_json", "print_table", "print_text"]
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+__all__ = ["MissingLibrary", "clean", "note", "print_json", "print_paragraphs", "print_table", "print_text"]
 
 _STYLES = {
     "ok": "green",
@@ -28,6 +35,8 @@ _STYLES = {
 
 _WIDEST = 10_000
 """Columns where nobody looks at a screen, so that no line is folded for who reads it by program."""
+
+_INDENT = "    "
 
 
 class MissingLibrary(JusttError):
@@ -61,40 +70,100 @@ def print_text(text: str) -> None:
 
 
 def print_table(
-    columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "", is_question: bool = False
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    title: str = "",
+    is_question: bool = False,
+    spare: Sequence[str] = (),
 ) -> None:
-    """Print *rows* below the names of their *columns*.
+    """Print *rows* below the names of their *columns*, with no word broken, so that an id can be copied.
 
     Args:
         columns: The names.
         rows: A cell for each column; None is an empty one.
         title: A line above.
         is_question: Whether it goes to stderr, because the user is to choose from it.
+        spare: Columns that are left out where the terminal is too narrow, the first one first.
 
     Raises:
         MissingLibrary: The extra is not installed.
     """
-    try:
-        from rich import box  # noqa: PLC0415 - `--json` works without the extra
-        from rich.console import Console  # noqa: PLC0415 - likewise
-        from rich.table import Table  # noqa: PLC0415 - likewise
-        from rich.text import Text  # noqa: PLC0415 - likewise
-    except ModuleNotFoundError as missing:
-        raise MissingLibrary(
-            f"tables need {missing.name}: run `pip install 'pulumi-justt[cli]'`, or give --json"
-        ) from None
-    console = Console(file=sys.stderr if is_question else sys.stdout, highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = _WIDEST
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in columns:
-        table.add_column(Text(clean(name)), overflow="fold")
-    for row in rows:
-        cells = ["" if cell is None else clean(cell) for cell in row]
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
+    console = _console(is_question=is_question)
+    left_out: list[str] = []
+    while True:
+        kept = [n for n, name in enumerate(columns) if name not in left_out]
+        table = _table([columns[n] for n in kept], [[row[n] for n in kept] for row in rows], console)
+        narrowest = console.measure(table, options=console.options.update_width(_WIDEST)).minimum
+        if narrowest <= console.width or len(left_out) == len(spare):
+            break
+        left_out.append(spare[len(left_out)])
+    # What does not fit even so, the terminal continues on its next line, and it stays one word to who copies it.
+    console.width = max(console.width, narrowest)
     if title:
         click.echo(clean(title), err=is_question)
     with console.capture() as captured:
         console.print(table)
     # A cell that ends its line is padded to the width of its column.
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()), err=is_question)
+    if left_out:
+        note(f"Too narrow for {', '.join(left_out)}: widen the terminal, or give --json.")
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], console: Console) -> Table:
+    from rich import box  # noqa: PLC0415 - `--json` works without the extra
+    from rich.table import Table  # noqa: PLC0415 - likewise
+    from rich.text import Text  # noqa: PLC0415 - likewise
+
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, padding=(0, 2, 0, 0))
+    shown = [["" if cell is None else clean(cell) for cell in row] for row in rows]
+    for n, name in enumerate(columns):
+        # Left to itself it narrows the widest column first, in the middle of its words.
+        table.add_column(Text(clean(name)), overflow="fold", no_wrap=not any(" " in cells[n] for cells in shown))
+    for cells in shown:
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
+    return table
+
+
+def print_paragraphs(paragraphs: Iterable[tuple[str, str, str, str]]) -> None:
+    """Print each paragraph: a verdict, what it is on, what was seen, and on lines of its own what to do about it.
+
+    No word is broken, so that an id can be copied.
+
+    Raises:
+        MissingLibrary: The extra is not installed.
+    """
+    console = _console()
+    from rich.text import Text  # noqa: PLC0415 - `--json` works without the extra
+
+    for verdict, subject, seen, cure in paragraphs:
+        lines = [
+            line
+            for text, indent in ((f"{verdict}: {subject}: {seen}", ""), (cure, _INDENT))
+            for line in textwrap.wrap(
+                clean(text),
+                console.width,
+                initial_indent=indent,
+                subsequent_indent=_INDENT,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        ]
+        shown = Text("\n".join(lines))
+        shown.stylize(_STYLES.get(verdict, ""), 0, len(verdict))
+        with console.capture() as captured:
+            console.print(shown, soft_wrap=True)
+        click.echo(captured.get(), nl=False)
+
+
+def _console(*, is_question: bool = False) -> Console:
+    try:
+        from rich import console as rich  # noqa: PLC0415 - `--json` works without the extra
+    except ModuleNotFoundError as missing:
+        raise MissingLibrary(
+            f"tables need {missing.name}: run `pip install 'pulumi-justt[cli]'`, or give --json"
+        ) from None
+    console = rich.Console(file=sys.stderr if is_question else sys.stdout, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _WIDEST
+    return console

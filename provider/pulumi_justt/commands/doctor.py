@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import platform
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -26,7 +27,7 @@ from typing import Literal
 
 from pulumi_justt.client import shared_client
 from pulumi_justt.commands import survey
-from pulumi_justt.commands.stacks import Configuration, Pending, Stack, StackError, State
+from pulumi_justt.commands.stacks import Configuration, Pending, Recorded, Stack, StackError, State
 from pulumi_justt.commands.survey import Account, Managed, View
 from pulumi_justt.errors import InvalidSettings, JusttError, Refused, RequestError
 from pulumi_justt.listing import Listing
@@ -218,7 +219,7 @@ def _state(patient: _Patient) -> Iterator[Check]:
 
 
 def _pending(stack: Stack, operation: Pending) -> Check:
-    again = f" --stack {stack.name}" if stack.name else ""
+    again = f" --stack {shlex.quote(stack.name)}" if stack.name else ""
     if not operation.is_ours:
         cure = f"It is none of ours: `pulumi refresh{again}` asks about it."
     elif operation.may_have_created:
@@ -344,7 +345,11 @@ def _integration(view: View, managed: Managed, found: _Accounts) -> Iterator[Che
         yield told("finding", f"was replaced, and still waits to be deactivated ({status}).", "Run `pulumi up`.")
     elif status in _UNWELL:
         text, cure = _UNWELL[status]
-        yield told("finding", text, _NOT_OURS if recorded.is_external else cure)
+        yield told("finding", text, _NOT_OURS if recorded.is_external else f"{_release(recorded)}{cure}")
+
+
+def _release(recorded: Recorded) -> str:
+    return "Take adopt_id out of the program, which names it. " if recorded.is_adopted else ""
 
 
 def _status(account: Account, integration_id: str, found: _Accounts) -> str | None:
@@ -392,6 +397,7 @@ def _unmanaged(patients: Sequence[_Patient], views: Sequence[View], found: _Acco
         for operation in view.state.pending()
         if operation.may_have_created
     }
+    told: set[tuple[str, str]] = set()
     for account, listing in found.listings.items():
         if not listing.is_complete:
             yield Check(
@@ -408,6 +414,10 @@ def _unmanaged(patients: Sequence[_Patient], views: Sequence[View], found: _Acco
             )
         ]
         for record in strangers:
+            its = account.settings.base_url, record.integration_id
+            if its in told:
+                continue
+            told.add(its)
             first = (
                 "It may be what an interrupted create left: run `pulumi-justt recover` first. "
                 if record.source in waiting

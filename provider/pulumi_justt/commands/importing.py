@@ -14,7 +14,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -63,7 +63,7 @@ class Candidate:
     @property
     def suggested_name(self) -> str:
         """A resource name, where the user gives none."""
-        return re.sub(r"[^a-z0-9]+", "-", f"{self.record.source}-{self.id[:8]}".lower()).strip("-")
+        return _suggested_name(self.record.source, self.id)
 
 
 class Picker(Asker, Protocol):
@@ -238,6 +238,7 @@ class Outcome:
         commands: What the user still has to run, in this order.
         file: Where the document was written, if it was.
         failure: Why not all was done.
+        is_known: Whether it is known which of them the stack has.
     """
 
     imports: Sequence[tuple[str, Candidate]]
@@ -246,6 +247,7 @@ class Outcome:
     commands: Sequence[str] = ()
     file: Path | None = None
     failure: str | None = None
+    is_known: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a script reads it."""
@@ -253,7 +255,7 @@ class Outcome:
             "integrations": [
                 {**described(candidate), "resourceName": resource_name} for resource_name, candidate in self.imports
             ],
-            "isImported": self.file is None and bool(self.imports),
+            "isImported": self.file is None and bool(self.imports) if self.is_known else None,
             "program": self.program,
             "configuration": list(self.keys),
             "commands": list(self.commands),
@@ -302,11 +304,13 @@ class Importer:
         stack: The stack that is to own the integrations.
         others: Stacks that may have some of them.
         tell: Shows one line.
+        doubts: Why what was listed may not be all.
     """
 
     stack: Stack
     others: Sequence[Stack]
     tell: Callable[[str], None]
+    doubts: list[str] = field(default_factory=list, init=False)
 
     @functools.cached_property
     def _view(self) -> View:
@@ -319,7 +323,8 @@ class Importer:
 
     @property
     def _stack_option(self) -> str:
-        return f" --stack {shlex.quote(self.stack.name)}" if self.stack.name else ""
+        folder = f" --cwd {shlex.quote(str(self.stack.folder))}" if self.stack.folder != Path() else ""
+        return (f" --stack {shlex.quote(self.stack.name)}" if self.stack.name else "") + folder
 
     @functools.cached_property
     def _owners(self) -> dict[str, Managed]:
@@ -347,7 +352,9 @@ class Importer:
         where = Account(self.settings, account or self.settings.reference_account_id)
         listing = survey.listed(where)
         if not listing.is_complete:
-            self.tell(f"warning: {survey.cut_short(where, len(listing.records))} Name what is missing by --id.")
+            doubt = f"{survey.cut_short(where, len(listing.records))} Name what is missing by --id."
+            self.doubts.append(doubt)
+            self.tell(f"warning: {doubt}")
         return [
             Candidate(record, where.reference)
             for record in listing.records.values()
@@ -366,8 +373,6 @@ class Importer:
             raise ImportRefused(f"{wishes.file} exists, and nothing is overwritten. Name another file.")
         if wishes.file is not None and not wishes.file.parent.is_dir():
             raise ImportRefused(f"there is no folder {wishes.file.parent}. Make it, or name another file.")
-        if wishes.account and not asking.is_account(wishes.account):
-            raise ImportRefused(f"--account: {asking.NO_ACCOUNT}")
         answers = {} if wishes.answers is None else asking.read_answers(wishes.answers)
         chosen = self._chosen(wishes, answers, picker)
         if not chosen:
@@ -382,11 +387,27 @@ class Importer:
         if wishes.ids:
             ids: Sequence[str] = wishes.ids
         elif wishes.answers is not None and not wishes.is_all:
-            ids = list(answers)
+            there = self._there(answers)
+            ids = [each for each in answers if each not in there]
         else:
+            self._there(answers)
             candidates = self.candidates(account)
             ids = [each.id for each in (candidates if wishes.is_all else picker.pick(candidates))]
         return {each: (answers[each].account if each in answers else None) or account for each in ids}
+
+    def _there(self, answers: Mapping[str, Answer]) -> set[str]:
+        """Return what the stack has as *answers* say, by an earlier run of them."""
+        there = set()
+        for integration_id, answer in answers.items():
+            owner = self._owners.get(integration_id)
+            if owner is None or owner.stack != self.stack or owner.recorded.is_adopted or owner.recorded.is_replaced:
+                continue
+            name = owner.recorded.name
+            suggested = _suggested_name(str(owner.recorded.outputs.get("source")), integration_id)
+            if name == (answer.resource_name or suggested):
+                self.tell(f"{integration_id} is in this stack already, as {name!r}: left out.")
+                there.add(integration_id)
+        return there
 
     def _verified(self, chosen: Mapping[str, str | None]) -> tuple[list[Candidate], list[str]]:
         """Read each by itself, and return those that exist, with what is in the way of the others."""
@@ -472,11 +493,21 @@ class Importer:
             self.stack.import_resources(plan.document(), is_protected=wishes.is_protected)
         except StackError as error:
             # What arrived all the same is deleted by the next `up` of a program without it.
-            there = {each.integration_id for each in self.stack.state().integrations()}
+            failure = f"not all is imported: {error}"
+            try:
+                there = {each.integration_id for each in self.stack.state().integrations()}
+            except StackError as another:
+                failure += (
+                    f" What is could not be found out: {another} When the stack can be read again, give the same "
+                    "command once more, and keep of this program only what the stack has by then: `pulumi up` would "
+                    "create the others a second time."
+                )
+                commands = [f"{plan.command(key)}{self._stack_option}" for key, _ in plan.values()]
+                return Outcome(_named(plan), plan.program(), commands=commands, failure=failure, is_known=False)
             plan = replace(plan, imports=[each for each in plan.imports if each.candidate.id in there])
             if not plan.imports:
                 raise
-            failure = f"not all is imported: {error} Import the others by another run."
+            failure += " Import the others by another run."
         done: list[str] = []
         keys = [key for key, _ in plan.values()]
         try:
@@ -500,7 +531,8 @@ class Importer:
                 opened.write(content + "\n")
         except OSError as error:
             raise ImportRefused(f"writing {file}: {error.strerror}. Name another file.") from None
-        options = f"--generate-code=false --protect={str(plan.is_protected).lower()} --file {shlex.quote(str(file))}"
+        where = shlex.quote(str(file.absolute()))
+        options = f"--generate-code=false --protect={str(plan.is_protected).lower()} --file {where}"
         commands = [
             f"pulumi import {options}{self._stack_option}",
             *(f"{plan.command(key)}{self._stack_option}" for key, _ in plan.values()),
@@ -607,6 +639,10 @@ def _owned(owner: Managed, stack: Stack) -> str:
             "`pulumi up` makes it this stack's own."
         )
     return f"is in this stack already, as {recorded.name!r}: leave it out."
+
+
+def _suggested_name(source: str, integration_id: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", f"{source}-{integration_id[:8]}".lower()).strip("-")
 
 
 def _named(plan: Plan) -> list[tuple[str, Candidate]]:

@@ -71,7 +71,7 @@ def take(
     views = [survey.view(stack) for stack in stacks]
     settings = [each.settings for each in views] or [survey.default_settings()]
     known = survey.managed(views)
-    found: list[Found] = []
+    found: dict[tuple[str, str], Found] = {}
     hidden = [each.recorded.name for its in known.values() for each in its if each.recorded.has_secret_account]
     doubts = (
         [f"the accounts of {', '.join(sorted(hidden))} are secrets: name them by --account."]
@@ -87,15 +87,17 @@ def take(
         if not listing.is_complete:
             doubts.append(survey.cut_short(account, len(listing.records)))
         environment = account.settings.environment
-        found += [
-            Found(record, account, tuple(known.get((environment, record.integration_id), ())))
-            for record in listing.records.values()
-        ]
+        for record in listing.records.values():
+            # Two keys may reach the same.
+            found.setdefault(
+                (account.settings.base_url, record.integration_id),
+                Found(record, account, tuple(known.get((environment, record.integration_id), ()))),
+            )
     wanted = {status.upper() for status in statuses}
     return Inventory(
         tuple(
             each
-            for each in found
+            for each in found.values()
             if (not wanted or each.record.status.upper() in wanted)
             and (not sources or each.record.source in sources)
             and not (is_unmanaged_only and each.is_managed)
