@@ -29,10 +29,11 @@ from pulumi_justt.client import JusttClient, _Answer, _Request
 from pulumi_justt.commands import survey
 from pulumi_justt.commands.asking import Answer, _Entry
 from pulumi_justt.commands.doctor import _Accounts, _Patient
+from pulumi_justt.commands.engine import INTEGRATION_TYPE
 from pulumi_justt.commands.importing import Candidate, Import, Importer, Plan, Wishes
 from pulumi_justt.commands.inventory import Found, Inventory
 from pulumi_justt.commands.recovery import Case, Diagnosis
-from pulumi_justt.commands.stacks import INTEGRATION_TYPE, Configuration, Stack, State
+from pulumi_justt.commands.stacks import Configuration, Stack, State
 from pulumi_justt.creation import _Doubt
 from pulumi_justt.errors import AmbiguousCreate
 from pulumi_justt.lifecycle import Integrations

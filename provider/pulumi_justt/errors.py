@@ -126,6 +126,16 @@ class Refused(RequestError):
         self.after_unanswered = after_unanswered
         super().__init__(tried, came_back, cure, error_id)
 
+    @property
+    def is_not_found(self) -> bool:
+        """Whether the key, in this account, knows no such id."""
+        return self.status == 404  # noqa: PLR2004 - the HTTP status
+
+    @property
+    def is_of_key(self) -> bool:
+        """Whether it speaks of the key, and so neither of the integration nor of an earlier try."""
+        return self.status in (401, 403)
+
 
 class Unreachable(RequestError):
     """No usable answer came within the tries and the deadline of the retry policy."""

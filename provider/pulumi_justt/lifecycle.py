@@ -37,6 +37,7 @@ from pulumi_justt.recorded import (
     Known,
     Properties,
     invalid,
+    is_adopted,
     is_gone,
     named,
     observed,
@@ -71,9 +72,6 @@ _DONE_BEFORE = (400, 409, 410, 422)
 
 _SLACK = 3
 """Characters by which a misspelt word may be longer than any of its list; what is longer is something else."""
-
-_KEY_REFUSED = (401, 403)
-"""Statuses that speak of the key, and so neither of the integration nor of an earlier try."""
 
 _ARGUMENTS = {
     "externalIdentifier": "external_identifier",
@@ -168,7 +166,7 @@ class Integrations:
             )
         self._hold(own, news, named(olds))
         replaces = self._replacing(olds, news)
-        if replaces and _is_adopted(olds):
+        if replaces and is_adopted(olds):
             raise StateConflict(
                 f"{named(olds)} is adopted, and what changed ({', '.join(replaces)}) would replace it, which "
                 "deactivates it. Set that back; or, if it is to be replaced, take adopt_id out of the program first, "
@@ -267,7 +265,7 @@ class Integrations:
         Raises:
             StateConflict: With --continue-on-error, the wait for what replaces it has failed.
         """
-        if _is_adopted(olds) or integration_id in self._adopted:
+        if is_adopted(olds) or integration_id in self._adopted:
             self.tell(
                 f"note: {named(olds, integration_id)} was adopted, so it is released and stays as it is at Justt."
             )
@@ -299,7 +297,7 @@ class Integrations:
             if moment > now:
                 self.tell(f"note: {tried}: it runs until {to_vendor_time(moment)}; the state no longer knows it.")
         except Refused as refused:
-            if refused.status in _KEY_REFUSED:
+            if refused.is_of_key:
                 raise
             if is_gone(self.settings, self.tell, refused) or self._has_stopped(
                 integration_id, account, hidden, refused
@@ -425,11 +423,6 @@ def _with_values(inputs: Properties) -> Inputs:
         names=credentials.python_names(inputs["secretType"]),
     )
     return Inputs.model_validate({**inputs, "secretPayload": payload})
-
-
-def _is_adopted(olds: Properties) -> bool:
-    """Tell whether the recorded integration is adopted, and so not this stack's to deactivate."""
-    return "adoptId" in olds and olds["adoptId"] == olds.get("integrationId")
 
 
 def _policy(properties: Properties) -> dict[str, object]:

@@ -24,6 +24,7 @@ __all__ = [
     "Known",
     "Properties",
     "invalid",
+    "is_adopted",
     "is_gone",
     "named",
     "observed",
@@ -135,6 +136,11 @@ def named(properties: Properties, integration_id: str = "") -> str:
     return f"the {properties.get('source')} integration {properties['externalIdentifier']!r} ({integration_id})"
 
 
+def is_adopted(properties: Properties) -> bool:
+    """Tell whether the recorded integration is adopted, and so not this stack's to deactivate."""
+    return "adoptId" in properties and properties["adoptId"] == properties.get("integrationId")
+
+
 def observed(record: RemoteRecord) -> dict[str, Any]:
     """Return what is remembered of *record*, beside what was known before it was read."""
     remembered = {"status": record.status}
@@ -205,7 +211,7 @@ def is_gone(settings: Settings, tell: Callable[[str], None], refused: Refused) -
     Raises:
         StateConflict: Justt does not know a recorded integration, and JUSTT_ON_MISSING is not set.
     """
-    if refused.status != 404:  # noqa: PLR2004 - the HTTP status
+    if not refused.is_not_found:
         return False
     if settings.missing_is_gone:
         tell(f"warning: {refused.tried}: {refused.came_back}; taken as gone because JUSTT_ON_MISSING=gone.")

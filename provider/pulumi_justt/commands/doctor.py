@@ -41,8 +41,6 @@ Verdict = Literal["ok", "finding", "not checked"]
 _OLDEST_CLI = (3, 254)
 """The first CLI that has all that the commands and the provider use."""
 
-_KEY_REFUSED = (401, 403)
-
 _UNWELL = {
     "INACTIVE": (
         "is INACTIVE at Justt, which is final.",
@@ -270,7 +268,7 @@ def _listed(account: Account, found: _Accounts) -> Check:
         return Check("apiKey", "finding", f"{error}.", account=account.reference)
     except RequestError as error:
         found.failed.add(account)
-        is_refused = isinstance(error, Refused) and error.status in _KEY_REFUSED
+        is_refused = isinstance(error, Refused) and error.is_of_key
         verdict: Verdict = "finding" if is_refused else "not checked"
         return Check("apiKey" if is_refused else "account", verdict, str(error), account=account.reference)
     found.listings[account] = listing
@@ -373,7 +371,7 @@ def _status(account: Account, integration_id: str, found: _Accounts) -> str | No
             .status
         )
     except Refused as refused:
-        if refused.status != 404:  # noqa: PLR2004 - the HTTP status
+        if not refused.is_not_found:
             raise
         return None
 

@@ -21,8 +21,9 @@ from typing import Any, Protocol
 from pulumi_justt.client import JusttClient, shared_client
 from pulumi_justt.commands import asking, survey
 from pulumi_justt.commands.asking import Answer, Asker, ImportRefused
+from pulumi_justt.commands.engine import INTEGRATION_TYPE, SECRET, SIGNATURE
 from pulumi_justt.commands.program_text import Items, call, quoted, rendered
-from pulumi_justt.commands.stacks import INTEGRATION_TYPE, Stack, StackError
+from pulumi_justt.commands.stacks import Stack, StackError
 from pulumi_justt.commands.survey import Account, Managed, View
 from pulumi_justt.credentials import SHAPES
 from pulumi_justt.errors import Refused
@@ -38,9 +39,6 @@ __all__ = ["Candidate", "ImportRefused", "Importer", "Outcome", "Plan", "Wishes"
 _RESOURCE_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _RESERVED = {"config", "justt", "pulumi"}
 """What the program calls its modules and its configuration."""
-
-_SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
-"""How the engine marks one."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +172,7 @@ class Plan(SecretHolder):
         def envelope(value: str) -> dict[str, str]:
             text = json.dumps(value)
             content = {"plaintext": text} if encrypted is None else {"ciphertext": encrypted[text]}
-            return {_SIGNATURE: _SECRET, **content}
+            return {SIGNATURE: SECRET, **content}
 
         provider = envelope(_PROVIDER)
         resources = []
@@ -422,7 +420,7 @@ class Importer:
                     integration_id, tried=f"verifying {integration_id}", account=account, hidden=NOTHING_HIDDEN
                 )
             except Refused as refused:
-                if refused.status != 404:  # noqa: PLR2004 - the HTTP status
+                if not refused.is_not_found:
                     raise
                 problems.append(str(refused))
                 continue

@@ -9,6 +9,7 @@ from typing import Any
 
 from pulumi_justt import references
 from pulumi_justt.models import from_vendor_time
+from pulumi_justt.recorded import is_adopted
 
 __all__ = ["Event", "of_integration", "of_ready"]
 
@@ -88,7 +89,7 @@ def _ends(event: Event) -> str:
     recorded = event.recorded
     if event.is_retained:
         return "stays as it is at Justt, and this stack forgets it (`retain_on_delete`)"
-    if "adoptId" in recorded and recorded["adoptId"] == recorded.get("integrationId"):
+    if is_adopted(recorded):
         return "was adopted, so it is released and stays as it is at Justt"
     policy = recorded.get("deactivation", {})
     if not isinstance(policy, Mapping):

@@ -22,20 +22,18 @@ from typing import Any
 
 from pulumi_justt import references
 from pulumi_justt.commands import meaning
+from pulumi_justt.commands.engine import INTEGRATION_TYPE, OUR_TYPES, READY_TYPE, SIGNATURE, name_of
 from pulumi_justt.credentials import SHAPES, python_names
 from pulumi_justt.errors import JusttError
 
 __all__ = ["Change", "Diagnostic", "NoPreview", "Preview", "Resource", "read", "shortened"]
 
 _SECRET = "[secret]"  # noqa: S105 - what the engine writes in the place of a secret
-_ENVELOPE = "4dabf18193072939515e22adb298388d"
-"""The key by which the engine knows a secret in a state."""
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine writes in the place of a value that a preview lacks."""
 
 _STACK = "pulumi:pulumi:Stack"
-_OURS = "pulumi-python:dynamic/justt:"
-_MEANINGS = {f"{_OURS}PaymentIntegration": meaning.of_integration, f"{_OURS}IntegrationReady": meaning.of_ready}
+_MEANINGS = {INTEGRATION_TYPE: meaning.of_integration, READY_TYPE: meaning.of_ready}
 
 _OPERATIONS = ("delete", "replace", "update", "create", "import", "read")
 """What is shown, the gravest first; anything else stands behind them."""
@@ -252,7 +250,7 @@ class _Step:
         means = _MEANINGS.get(self.type)
         return Resource(
             name=_name(self.urn),
-            type=shortened(self.type.removeprefix(_OURS) if means else self.type),
+            type=shortened(self.type.removeprefix(OUR_TYPES) if means else self.type),
             operation=shortened(self.operation, _MOST_OF_A_VALUE),
             meaning=tuple(means(self._event(now, is_refresh=is_refresh))) if means else (),
             changes=tuple(sorted({*self._changes(is_ours=means is not None)}, key=_order)),
@@ -345,7 +343,7 @@ def _masked_payload(payload: object) -> object:
 
 
 def _is_secret(value: object) -> bool:
-    return value == _SECRET or (isinstance(value, Mapping) and _ENVELOPE in value)
+    return value == _SECRET or (isinstance(value, Mapping) and SIGNATURE in value)
 
 
 def _holds_secret(value: object) -> bool:
@@ -455,7 +453,7 @@ def _stack(urns: Sequence[str]) -> str:
 
 
 def _name(urn: str) -> str:
-    return shortened(urn.split("::", 3)[-1])
+    return shortened(name_of(urn))
 
 
 def _text(value: object) -> str:

@@ -32,10 +32,12 @@ from typing import Any
 
 from pulumi_justt.client import shared_client
 from pulumi_justt.commands import survey
-from pulumi_justt.commands.stacks import INTEGRATION_TYPE, Pending, Stack, StackError, State
+from pulumi_justt.commands.engine import INTEGRATION_TYPE
+from pulumi_justt.commands.stacks import Pending, Stack, StackError, State
 from pulumi_justt.commands.survey import View
 from pulumi_justt.errors import JusttError
 from pulumi_justt.models import RemoteRecord
+from pulumi_justt.recorded import observed
 from pulumi_justt.secrecy import NOTHING_HIDDEN, SecretHolder
 
 __all__ = ["DROP", "Case", "Decision", "Diagnosis", "RecoveryError", "diagnose", "repair"]
@@ -282,13 +284,14 @@ def _to_adopt(diagnosis: Diagnosis, case: Case, integration_id: str) -> RemoteRe
 def _resource(pending: Pending, record: RemoteRecord) -> dict[str, Any]:
     """Return the operation's resource as the engine stores it when a create has ended."""
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    observed = {"integrationId": record.integration_id, "status": record.status}
-    if record.go_live_date is not None:
-        observed["goLiveDate"] = record.go_live_date
     return {
         **pending.resource,
         "id": record.integration_id,
-        "outputs": {**pending.resource.get("inputs", {}), **observed},
+        "outputs": {
+            **pending.resource.get("inputs", {}),
+            "integrationId": record.integration_id,
+            **observed(record),
+        },
         "created": now,
         "modified": now,
     }

@@ -20,17 +20,13 @@ from typing import Any
 
 import yaml
 
+from pulumi_justt.commands.engine import INTEGRATION_TYPE, OUR_TYPES, name_of
 from pulumi_justt.errors import JusttError
+from pulumi_justt.recorded import is_adopted
 from pulumi_justt.secrecy import SecretHolder
 from pulumi_justt.settings import NAMESPACE, Settings
 
-__all__ = ["INTEGRATION_TYPE", "Configuration", "Pending", "Recorded", "Stack", "StackError", "State", "chosen"]
-
-INTEGRATION_TYPE = "pulumi-python:dynamic/justt:PaymentIntegration"
-"""The type of an integration in a state; it never changes."""
-
-_TYPES = "pulumi-python:dynamic/justt:"
-"""How the types of all of our resources begin."""
+__all__ = ["Configuration", "Pending", "Recorded", "Stack", "StackError", "State", "chosen"]
 
 _PROVIDER_TYPE = "pulumi:providers:pulumi-python"
 """The type of the engine's provider, whose inputs are the state's copy of the configuration."""
@@ -80,12 +76,12 @@ class Recorded(SecretHolder):
     @property
     def name(self) -> str:
         """The resource's name."""
-        return _name(self.urn)
+        return name_of(self.urn)
 
     @property
     def is_adopted(self) -> bool:
         """Whether it stays as it is when the stack lets go of it."""
-        return self.outputs.get("adoptId") == self.integration_id
+        return is_adopted(self.outputs)
 
     @property
     def account(self) -> str | None:
@@ -119,12 +115,12 @@ class Pending(SecretHolder):
     @property
     def name(self) -> str:
         """The resource's name."""
-        return _name(self.urn)
+        return name_of(self.urn)
 
     @property
     def is_ours(self) -> bool:
         """Whether the resource is one of this provider's."""
-        return str(self.resource["type"]).startswith(_TYPES)
+        return str(self.resource["type"]).startswith(OUR_TYPES)
 
     @property
     def may_have_created(self) -> bool:
@@ -274,7 +270,7 @@ class Stack(SecretHolder):
             return {}
         shown = State(self._json("reading the keys of its providers", "stack", "export", "--show-secrets"))
         return {
-            urn: settings.with_api_key(str(_plaintext(key)), "the provider " + _name(urn))
+            urn: settings.with_api_key(str(_plaintext(key)), "the provider " + name_of(urn))
             for urn, key in shown.own_keys().items()
         }
 
@@ -418,11 +414,6 @@ def _plaintext(value: object) -> object:
     return json.loads(value["plaintext"]) if isinstance(value, Mapping) and "plaintext" in value else value
 
 
-def _name(urn: str) -> str:
-    """Return the resource's name, which may hold the URN's separator itself."""
-    return urn.split("::", 3)[-1]
-
-
 def _provider(resource: Mapping[str, Any]) -> str:
     """Return the URN of the provider of *resource*: a reference is that and an id."""
     return str(resource.get("provider") or "").rpartition("::")[0]
@@ -430,7 +421,7 @@ def _provider(resource: Mapping[str, Any]) -> str:
 
 def _is_default(urn: str) -> bool:
     """Tell whether a provider is the engine's own: `default`, or that and the version of its plugin."""
-    return _name(urn).partition("_")[0] == "default"
+    return name_of(urn).partition("_")[0] == "default"
 
 
 def _errors_in(printed: str) -> str:
