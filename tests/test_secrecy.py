@@ -214,7 +214,16 @@ HOLDERS |= {
 }
 HARMLESS = {"Check", "Decision", "_Account", "Listing", "_Gate", "RetryPolicy", "Page", "RemoteRecord", "Deactivation"}
 HARMLESS |= {"Reference", "VariableReference", "FileReference", "Shape", "Credentials", "ExchangeLimit", "_Stream"}
-HARMLESS |= {"PaymentIntegration", "IntegrationReady", "Provider", "RequestError", "Refused", "_Wait", "Terminal"}
+HARMLESS |= {
+    "PaymentIntegration",
+    "IntegrationReady",
+    "Provider",
+    "RequestError",
+    "Refused",
+    "_Wait",
+    "Terminal",
+    "_JusttResource",
+}
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_Look"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}
 """Classes whose objects hold what anybody may see, or of which there are no objects."""

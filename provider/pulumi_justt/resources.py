@@ -9,7 +9,7 @@ import pickle
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pulumi
 from pulumi import CustomResource, Input, Output, ProviderResource, ResourceOptions
@@ -61,7 +61,35 @@ class Deactivation:
     date: Input[str] | None = None
 
 
-class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
+_PROPERTIES = tuple(map(wire_name, (*INPUTS, *OUTPUTS)))
+_READY_PROPERTIES = tuple(map(wire_name, (*READY_INPUTS, *READY_OUTPUTS)))
+
+
+class _JusttResource(Resource):
+    """What the resources share: how they are registered, and how their outputs are found."""
+
+    _blob: ClassVar[str]
+    """The provider, as the state stores it."""
+    _names: ClassVar[tuple[str, ...]]
+    """All properties, given or not: the SDK makes an attribute of each that it is told of."""
+
+    def _register(self, resource_name: str, properties: dict[str, Any], opts: ResourceOptions | None) -> None:
+        _refuse_plain_api_key()
+        # Not dynamic.Resource.__init__: it does what follows, but with a blob made anew for each resource.
+        CustomResource.__init__(
+            self,
+            f"pulumi-python:{self._resource_type_name}",
+            resource_name,
+            {**dict.fromkeys(self._names), **properties, "__provider": Output.secret(self._blob)},
+            opts,
+        )
+
+    def _output(self, name: str) -> Output[Any]:
+        output: Output[Any] = self.__dict__[name]
+        return output
+
+
+class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegration"):
     """A connection between a payment service provider and Justt.
 
     The API can create an integration and deactivate it, and nothing else: a change of any argument but *deactivation*
@@ -88,6 +116,9 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
         ValueError: A property path in *opts* matches nothing.
         pulumi.RunError: The API key stands in the stack's configuration in plain text.
     """
+
+    _blob = _PROVIDER
+    _names = _PROPERTIES
 
     def __init__(  # noqa: PLR0913 - the API's fields
         self,
@@ -152,9 +183,6 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
             ResourceOptions.merge(with_checked_paths(opts, None, {}), ResourceOptions(id=id)),
         )
         return looked_up
-
-    def _register(self, resource_name: str, properties: dict[str, Any], opts: ResourceOptions | None) -> None:
-        _register(self, resource_name, {**dict.fromkeys(_PROPERTIES), **properties}, _PROVIDER, opts)
 
     @property
     @pulumi.getter(name="integrationId")
@@ -234,12 +262,8 @@ class PaymentIntegration(Resource, module="justt", name="PaymentIntegration"):
         """As given."""
         return self._output("allowUnlisted").apply(bool)
 
-    def _output(self, name: str) -> Output[Any]:
-        output: Output[Any] = self.__dict__[name]
-        return output
 
-
-class IntegrationReady(Resource, module="justt", name="IntegrationReady"):
+class IntegrationReady(_JusttResource, module="justt", name="IntegrationReady"):
     """A wait until Justt has tried the credentials of an integration and says that they work.
 
     Whatever depends on it is created only then. It owns nothing at Justt. An update that creates it, or whose
@@ -259,6 +283,9 @@ class IntegrationReady(Resource, module="justt", name="IntegrationReady"):
         pulumi.RunError: The API key stands in the stack's configuration in plain text.
     """
 
+    _blob = _READINESS_PROVIDER
+    _names = _READY_PROPERTIES
+
     def __init__(
         self,
         resource_name: str,
@@ -273,18 +300,15 @@ class IntegrationReady(Resource, module="justt", name="IntegrationReady"):
                 f"PaymentIntegration.get(name, id); got {type(integration).__name__}"
             )
         _refuse_other_key(resource_name, integration, opts)
-        _register(
-            self,
+        self._register(
             resource_name,
             {
-                **dict.fromkeys(_READY_PROPERTIES),
                 "integrationId": integration.integration_id,
                 "externalIdentifier": integration.external_identifier,
                 "source": integration.source,
                 "referenceAccountId": integration.reference_account_id,
                 "timeoutSeconds": timeout_seconds,
             },
-            _READINESS_PROVIDER,
             # Another key would not see the integration.
             ResourceOptions.merge(
                 ResourceOptions(provider=integration._provider),  # noqa: SLF001 - the SDK has no public name for it
@@ -341,10 +365,6 @@ class IntegrationReady(Resource, module="justt", name="IntegrationReady"):
             lambda seconds: _TIMEOUT_SECONDS if seconds is None else int(seconds)
         )
 
-    def _output(self, name: str) -> Output[Any]:
-        output: Output[Any] = self.__dict__[name]
-        return output
-
 
 class Provider(ProviderResource):
     """Another API key for some integrations of a stack, which take it by `ResourceOptions(provider=...)`.
@@ -381,26 +401,6 @@ _SHARED_SETTINGS = tuple(
     f"justt:{key}" for key in ("environment", "baseUrl", "requestsPerMinute", "timeoutSeconds", "onAmbiguousCreate")
 )
 """What a provider takes from the configuration: the engine hands it to the default one only."""
-
-_PROPERTIES = tuple(map(wire_name, (*INPUTS, *OUTPUTS)))
-"""All properties, given or not: the SDK makes an attribute of each that it is told of."""
-
-_READY_PROPERTIES = tuple(map(wire_name, (*READY_INPUTS, *READY_OUTPUTS)))
-"""Likewise."""
-
-
-def _register(
-    resource: Resource, resource_name: str, properties: dict[str, Any], provider: str, opts: ResourceOptions | None
-) -> None:
-    _refuse_plain_api_key()
-    # Not dynamic.Resource.__init__: it does what follows, but with a blob made anew for each resource.
-    CustomResource.__init__(
-        resource,
-        f"pulumi-python:{resource._resource_type_name}",  # noqa: SLF001 - where the SDK keeps a class keyword
-        resource_name,
-        {**properties, "__provider": Output.secret(provider)},
-        opts,
-    )
 
 
 def _require_credentials(value: object) -> None:
