@@ -6,6 +6,7 @@ soon as it is there, and `--from` reports on such a file without measuring again
 
     make bench                                              the cells of the docs, about two hours
     make bench ARGS='--cells 100/100 500/0 --rounds 3'      these cells
+    make bench ARGS='--cells 1/0 --before e018e38'          beside the package of that commit as well
     make bench ARGS=--quick                                 a minute, to see that it works
 """
 
@@ -26,7 +27,18 @@ from pathlib import Path
 import bench_import
 import bench_report
 import engine
-from bench_contenders import NAMES, STEPS, Contender, LeftOut, Name, PulumiContender, RestapiContender, Step, restapi
+from bench_contenders import (
+    NAMES,
+    STEPS,
+    Contender,
+    LeftOut,
+    Name,
+    PulumiContender,
+    RestapiContender,
+    Step,
+    restapi,
+    sources,
+)
 from bench_measure import Cell, Figure, Plan, measure
 
 __all__ = ["estimate", "main"]
@@ -35,6 +47,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CELLS = (*(Cell(count, latency) for count in (1, 100, 500) for latency in (0, 100, 300)), Cell(100, 100, 32))
 QUICK_CELLS = (Cell(2, 0),)
 QUICK_NAMES: tuple[Name, ...] = ("floor", "plain", "ours")
+_USUAL = tuple(name for name in NAMES if name != "before")
 _KEPT = ROOT / ".dev" / "bench"
 
 _EACH_MS: dict[Step, tuple[float, float]] = {
@@ -50,7 +63,7 @@ _EACH_MS: dict[Step, tuple[float, float]] = {
 It writes its state after each change. For the estimate only.
 """
 
-_WORKERS: dict[Name, int] = {"plain": 4, "ours": 8, "restapi": 10}
+_WORKERS: dict[Name, int] = {"plain": 4, "ours": 8, "before": 4, "restapi": 10}
 """Requests at a time, likewise."""
 
 
@@ -102,14 +115,17 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description="Measure this package beside others.")
     parser.add_argument("--cells", nargs="+", type=Cell.parse, help="INTEGRATIONS/MILLISECONDS[/PARALLEL]")
     parser.add_argument("--rounds", type=int, help="how often each step is taken in a cell; default 3")
-    parser.add_argument("--contenders", nargs="+", choices=NAMES, help="default all that this machine has")
+    parser.add_argument("--contenders", nargs="+", choices=_USUAL, help="default all that this machine has")
+    parser.add_argument("--before", metavar="COMMIT", help="measure the package of this commit as well")
     parser.add_argument("--quick", action="store_true", help="two integrations, one round: to see that it works")
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="report on what was measured before")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and docs/benchmarks.svg")
     found = parser.parse_args(argv)
     found.cells = found.cells or (QUICK_CELLS if found.quick else CELLS)
     found.rounds = found.rounds or (1 if found.quick else 3)
-    found.contenders = found.contenders or (QUICK_NAMES if found.quick else NAMES)
+    found.contenders = found.contenders or (QUICK_NAMES if found.quick else _USUAL)
+    if found.before:
+        found.contenders = [*found.contenders, "before"]
     found.command = f"make bench{f' ARGS={shlex.quote(shlex.join(argv))}' if argv else ''}"
     return found
 
@@ -117,14 +133,16 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
 def _measured(arguments: argparse.Namespace) -> tuple[str, list[Figure]]:
     # Child processes are to run the sources, and the interpreter that runs this.
     os.environ["PYTHONPATH"] = str(ROOT / "provider")
+    # Installed packages are compiled, and so is the floor's SDK.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     engine_bin = engine.ensure(ROOT)
-    names, make = _contenders(arguments.contenders, engine_bin)
+    _KEPT.mkdir(parents=True, exist_ok=True)
+    names, make = _contenders(arguments.contenders, arguments.before, engine_bin)
     plan = Plan(arguments.cells, arguments.rounds, names)
     total = estimate(plan)
     _say(f"{len(plan.cells)} cells, {plan.rounds} rounds, {', '.join(names)}: about {total / 60:.0f} minutes")
     facts = f"{_facts(arguments.command, engine_bin)}\n\n{bench_import.sentence(1 if arguments.quick else 25)}\n"
-    _KEPT.mkdir(parents=True, exist_ok=True)
     kept = _KEPT / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}.jsonl"
     figures = []
     started = time.monotonic()
@@ -146,21 +164,25 @@ def _measured(arguments: argparse.Namespace) -> tuple[str, list[Figure]]:
     return facts, figures
 
 
-def _contenders(asked: Sequence[Name], engine_bin: Path) -> tuple[list[Name], Callable[[Name, Path, str], Contender]]:
-    programs = None
-    if "restapi" in asked:
+def _contenders(
+    asked: Sequence[Name], before: str | None, engine_bin: Path
+) -> tuple[list[Name], Callable[[Name, Path, str], Contender]]:
+    """Return those who can take part, and what makes one of them."""
+    made: dict[Name, Callable[[Path, str], Contender]] = {}
+    for name in asked:
         try:
-            programs = restapi(_KEPT)
-        except LeftOut as reason:
-            _say(f"restapi is left out: {reason}")
+            made[name] = _maker(name, before or "", engine_bin)
+        except LeftOut as reason:  # noqa: PERF203 - there are five
+            _say(f"{name} is left out: {reason}")
+    return list(made), lambda name, folder, base_url: made[name](folder, base_url)
 
-    def make(name: Name, folder: Path, base_url: str) -> Contender:
-        if name != "restapi":
-            return PulumiContender(name, folder, engine_bin, base_url)
-        assert programs
-        return RestapiContender(folder, *programs, base_url)
 
-    return [name for name in asked if name != "restapi" or programs], make
+def _maker(name: Name, before: str, engine_bin: Path) -> Callable[[Path, str], Contender]:
+    if name == "restapi":
+        terraform, provider = restapi(_KEPT)
+        return lambda folder, base_url: RestapiContender(folder, terraform, provider, base_url)
+    package = sources(before, _KEPT) if name == "before" else ROOT / "provider"
+    return lambda folder, base_url: PulumiContender(name, folder, engine_bin, base_url, package)
 
 
 def _kept(source: Path) -> tuple[str, list[Figure]]:

@@ -3,6 +3,7 @@
     floor    floor_provider, a dynamic resource of the same size for which nothing is done
     plain    plain_provider, a dynamic provider as tutorials write it
     ours     PaymentIntegration
+    before   the same of an earlier commit
     restapi  Mastercard's restapi for Terraform, as bench_programs/restapi/main.tf uses it
 
 A contender makes, sees and changes the same integrations in each step, each with a secret of its own.
@@ -20,9 +21,20 @@ from typing import Literal, get_args
 import engine
 from harness import Stack
 
-__all__ = ["NAMES", "STEPS", "Contender", "LeftOut", "Name", "PulumiContender", "RestapiContender", "Step", "restapi"]
+__all__ = [
+    "NAMES",
+    "STEPS",
+    "Contender",
+    "LeftOut",
+    "Name",
+    "PulumiContender",
+    "RestapiContender",
+    "Step",
+    "restapi",
+    "sources",
+]
 
-Name = Literal["floor", "plain", "ours", "restapi"]
+Name = Literal["floor", "plain", "ours", "before", "restapi"]
 NAMES: tuple[Name, ...] = get_args(Name)
 
 Step = Literal["create", "preview", "up", "refresh", "rotate", "destroy"]
@@ -69,19 +81,28 @@ class PulumiContender(Contender):
         folder: An empty folder.
         engine_bin: The folder of the CLI.
         base_url: Where the API is.
+        package: The folder of the sources of `pulumi_justt`.
     """
 
     provider_mark = "pulumi.dynamic"
     _configurations: dict[str, str] = {}  # noqa: RUF012 - by URL: the CLI makes the same each time, and takes seconds
 
-    def __init__(self, name: Literal["floor", "plain", "ours"], folder: Path, engine_bin: Path, base_url: str) -> None:
+    def __init__(
+        self,
+        name: Literal["floor", "plain", "ours", "before"],
+        folder: Path,
+        engine_bin: Path,
+        base_url: str,
+        package: Path = engine.ROOT / "provider",
+    ) -> None:
         self.name = name
+        self._package = package
         self._stack = Stack(folder, engine_bin)
         self._pulumi = str(engine_bin / "pulumi")
         self.folder = folder / "project"
         self.state = folder / "state" / ".pulumi" / "stacks" / "shop" / f"{self._stack.name}.json"
-        shutil.copy(_PROGRAMS / f"{name}.py", self.folder / "__main__.py")
-        if name != "ours":
+        shutil.copy(_PROGRAMS / f"{'ours' if name == 'before' else name}.py", self.folder / "__main__.py")
+        if name in ("floor", "plain"):
             shutil.copy(Path(__file__).parent / f"{name}_provider.py", self.folder)
         written = self.folder / f"Pulumi.{self._stack.name}.yaml"
         if base_url not in self._configurations:
@@ -98,7 +119,14 @@ class PulumiContender(Contender):
 
     def environ(self, integrations: int, secret: str) -> dict[str, str]:
         """Return the stack's variables, and those of the program."""
-        return self._stack._variables({"BENCH_INTEGRATIONS": str(integrations), "BENCH_SECRET": secret})
+        return self._stack._variables(
+            {
+                "BENCH_ACCOUNT": self.name,
+                "BENCH_INTEGRATIONS": str(integrations),
+                "BENCH_SECRET": secret,
+                "PYTHONPATH": str(self._package),
+            }
+        )
 
 
 class RestapiContender(Contender):
@@ -172,3 +200,24 @@ def restapi(cache: Path) -> tuple[Path, Path]:
         if built.code:
             raise LeftOut(f"its build failed: {built.last}")
     return terraform, provider
+
+
+def sources(commit: str, cache: Path) -> Path:
+    """Take the package of a *commit* out of the repository, unless *cache* has it, and return the folder of it.
+
+    Raises:
+        LeftOut: There is no such commit here.
+    """
+
+    def git(*words: str) -> str:
+        ended = engine.run(["git", *words], os.environ, cwd=engine.ROOT)
+        if ended.code:
+            raise LeftOut(f"git knows no commit {commit} with the package in it ({ended.last})")
+        return ended.last
+
+    taken = cache / git("rev-parse", "--verify", f"{commit}^{{commit}}")
+    if not taken.exists():
+        packed = cache / "before.tar"
+        git("archive", "--output", str(packed), taken.name, "provider/pulumi_justt")
+        shutil.unpack_archive(packed, taken)
+    return taken / "provider"

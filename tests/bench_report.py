@@ -36,7 +36,13 @@ _DISTANCES_WIDE: dict[Step, float] = {"create": 0.8, "destroy": 0.8}
 _GOAL_MEGABYTES = 120
 
 
-_COLOURS: dict[Name, str] = {"floor": "#8b949e", "plain": "#d29922", "ours": "#2f81f7", "restapi": "#a371f7"}
+_COLOURS: dict[Name, str] = {
+    "floor": "#8b949e",
+    "plain": "#d29922",
+    "ours": "#2f81f7",
+    "before": "#79c0ff",
+    "restapi": "#a371f7",
+}
 """Readable on white and on black."""
 
 

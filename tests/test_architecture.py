@@ -256,6 +256,20 @@ def test_a_preview_loads_no_http_library() -> None:
     assert loaded & {"httpx", "pulumi_justt.client"} == set()
 
 
+def test_the_provider_process_need_not_be_tidied_before_it_goes() -> None:
+    """What it has loaded is out of the garbage collector's sight, which the CLI would wait for at the end."""
+    program = (
+        "import gc\n"
+        "from pulumi_justt.provider import IntegrationProvider\n"
+        "IntegrationProvider().check({}, {})\n"
+        "print(gc.get_freeze_count(), len(gc.get_objects()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+
+    frozen, seen = map(int, done.stdout.split())
+    assert seen < frozen / 10
+
+
 def test_the_client_needs_no_extra() -> None:
     """The provider process loads neither the simulator nor its server library."""
     loaded = loaded_by("import pulumi_justt.lifecycle, pulumi_justt.client")

@@ -293,6 +293,16 @@ def test_without_terraform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         bench_contenders.restapi(tmp_path)
 
 
+def test_an_earlier_package_is_taken_out_of_the_repository(tmp_path: Path) -> None:
+    """The sources of a commit lie in a folder of their own, and a commit that is not there leaves the contender out."""
+    package = bench_contenders.sources("HEAD", tmp_path)
+    assert (package / "pulumi_justt" / "provider.py").is_file()
+    assert package == bench_contenders.sources("HEAD", tmp_path)
+    assert ROOT not in package.parents
+    with pytest.raises(LeftOut, match="git knows no commit no-such-commit"):
+        bench_contenders.sources("no-such-commit", tmp_path)
+
+
 def test_an_estimate_comes_first() -> None:
     """The whole matrix is guessed to take longer than a part of it, and each round as long as the first."""
     part = bench.estimate(Plan([Cell(100, 100)], 1, bench.QUICK_NAMES))

@@ -14,5 +14,5 @@ for number in range(int(os.environ["BENCH_INTEGRATIONS"])):
         source="stripe",
         credentials=justt.credentials.ApiKeyOnly(api_key=f"{os.environ['BENCH_SECRET']}-{number}"),
         merchant_account_codes=["acct_1", "acct_2"],
-        reference_account_id="ours",
+        reference_account_id=os.environ["BENCH_ACCOUNT"],
     )
