@@ -69,9 +69,10 @@ _WORKERS: dict[Name, int] = {"plain": 4, "ours": 8, "before": 4, "restapi": 10}
 
 def main(argv: Sequence[str]) -> int:
     """Measure, report and, where asked, write the page; return the exit code: 1 if ours or the floor failed."""
+    engine.heed_interrupt()
     arguments = _arguments(argv)
-    if arguments.source:
-        facts, figures = _kept(arguments.source)
+    if arguments.sources:
+        facts, figures = _kept(arguments.sources)
     else:
         facts, figures = _measured(arguments)
     goals = bench_report.goals(figures)
@@ -118,7 +119,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--contenders", nargs="+", choices=_USUAL, help="default all that this machine has")
     parser.add_argument("--before", metavar="COMMIT", help="measure the package of this commit as well")
     parser.add_argument("--quick", action="store_true", help="two integrations, one round: to see that it works")
-    parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="report on what was measured before")
+    parser.add_argument("--from", dest="sources", type=Path, nargs="+", metavar="FILE", help="report on kept figures")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and docs/benchmarks.svg")
     found = parser.parse_args(argv)
     found.cells = found.cells or (QUICK_CELLS if found.quick else CELLS)
@@ -185,9 +186,10 @@ def _maker(name: Name, before: str, engine_bin: Path) -> Callable[[Path, str], C
     return lambda folder, base_url: PulumiContender(name, folder, engine_bin, base_url, package)
 
 
-def _kept(source: Path) -> tuple[str, list[Figure]]:
-    first, *rest = map(json.loads, source.read_text().splitlines())
-    return first["facts"], [Figure.from_json(line) for line in rest]
+def _kept(sources: Sequence[Path]) -> tuple[str, list[Figure]]:
+    runs = [[json.loads(line) for line in source.read_text().splitlines()] for source in sources]
+    facts = "\n".join(first["facts"] for first, *_ in runs)
+    return facts, [Figure.from_json(line) for _, *rest in runs for line in rest]
 
 
 def _facts(command: str, engine_bin: Path) -> str:

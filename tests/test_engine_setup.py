@@ -11,6 +11,7 @@ import http.server
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -466,6 +467,19 @@ def test_hanging_program_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )
     assert outcome.lines == ["here", "stopped after 0 s"]
     assert outcome.code
+
+
+@pytest.mark.parametrize(
+    ("heeds", "printed"), [("pass", "Handlers.SIG_IGN"), ("engine.heed_interrupt()", "default_int_handler")]
+)
+def test_children_heed_an_interrupt_again(heeds: str, printed: str) -> None:
+    """Where a script's `&` has Ctrl-C ignored, the programs that are started can be ended by it all the same."""
+    child = "import signal; print(repr(signal.getsignal(signal.SIGINT)))"
+    parent = f"import engine, subprocess, sys; {heeds}; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+    script = f"trap '' INT; exec {shlex.quote(sys.executable)} -c {shlex.quote(parent)}"
+    env = {**os.environ, "PYTHONPATH": str(Path(engine.__file__).parent)}
+    done = subprocess.run(["/bin/sh", "-c", script], env=env, capture_output=True, text=True, check=True, timeout=60)
+    assert printed in done.stdout
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["EngineError", "ensure"]
+__all__ = ["EngineError", "ensure", "heed_interrupt"]
 
 
 class Version(NamedTuple):
@@ -229,6 +229,14 @@ def reported(program: Path, env: Mapping[str, str]) -> Version:
     if outcome.version is None:
         raise UnavailableError(f"`{program} version` does not work ({outcome.last})")
     return outcome.version
+
+
+def heed_interrupt() -> None:
+    """Have SIGINT end this process and its children again where a script's `&` has it ignored.
+
+    The CLI ends its plugins by it, and waits 5 s for each that does not go.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def verify(folder: Path, expected: Version, env: Mapping[str, str]) -> None:
