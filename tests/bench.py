@@ -143,7 +143,10 @@ def _measured(arguments: argparse.Namespace) -> tuple[str, list[Figure]]:
     plan = Plan(arguments.cells, arguments.rounds, names)
     total = estimate(plan)
     _say(f"{len(plan.cells)} cells, {plan.rounds} rounds, {', '.join(names)}: about {total / 60:.0f} minutes")
-    facts = f"{_facts(arguments.command, engine_bin)}\n\n{bench_import.sentence(1 if arguments.quick else 25)}\n"
+    pairs = 1 if arguments.quick else 25
+    facts = f"{_facts(arguments.command, engine_bin)}\n\n{bench_import.sentence(ROOT / 'provider', pairs)}\n"
+    if "before" in names:
+        facts += f"\nBefore: {bench_import.sentence(sources(arguments.before, _KEPT), pairs)}\n"
     kept = _KEPT / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}.jsonl"
     figures = []
     started = time.monotonic()
@@ -187,9 +190,17 @@ def _maker(name: Name, before: str, engine_bin: Path) -> Callable[[Path, str], C
 
 
 def _kept(sources: Sequence[Path]) -> tuple[str, list[Figure]]:
-    runs = [[json.loads(line) for line in source.read_text().splitlines()] for source in sources]
-    facts = "\n".join(first["facts"] for first, *_ in runs)
-    return facts, [Figure.from_json(line) for _, *rest in runs for line in rest]
+    facts: list[str] = []
+    figures: list[Figure] = []
+    for source in sources:
+        first, *rest = map(json.loads, source.read_text().splitlines())
+        found = list(map(Figure.from_json, rest))
+        if again := {figure.cell for figure in figures} & {figure.cell for figure in found}:
+            # Ratios are of commands that ran one after the other.
+            raise SystemExit(f"bench: {source} measured {', '.join(map(str, sorted(again)))} too")
+        facts.append(first["facts"])
+        figures += found
+    return "\n".join(facts), figures
 
 
 def _facts(command: str, engine_bin: Path) -> str:

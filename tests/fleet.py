@@ -46,10 +46,9 @@ class Cost:
     refused: int
     seconds: float
 
-    @property
-    def least_seconds(self) -> float:
-        """What the quota takes for so many requests: all of a minute's at once, then the next minute's."""
-        return max(0, self.requests - 1) // SHARE * WINDOW_SECONDS
+    def least_seconds(self, each_minute: int = SHARE) -> float:
+        """What a share of the quota takes for so many requests: a minute's at once, then the next minute's."""
+        return max(0, self.requests - 1) // each_minute * WINDOW_SECONDS
 
 
 @dataclass
@@ -122,15 +121,29 @@ def cost(command: str, size: int, foreign: int = 0) -> Cost:
     return Cost(account.requests, account.refused, clock.now)
 
 
-def cost_of_waits(size: int, seconds: float) -> Cost:
+def cost_of_creation_and_refresh(size: int) -> tuple[Cost, Cost]:
+    """Create a fleet, and let another command refresh it at once, while the vendor still counts what the first sent."""
+    clock = Clock()
+    account = Account(clock)
+    process = _Process(clock, account)
+    process.all(process.core.create, [(_inputs(number),) for number in range(size)])
+    created = Cost(account.requests, account.refused, clock.now)
+    process = _Process(clock, account)
+    process.all(process.core.read, [(each, _recorded(each)) for each in account.records])
+    return created, Cost(
+        account.requests - created.requests, account.refused - created.refused, clock.now - created.seconds
+    )
+
+
+def cost_of_waits(size: int, seconds: float, foreign: int = 0) -> Cost:
     """Let as many waits as there are integrations go on at once for *seconds*, until all of them work."""
     clock = Clock()
-    account = Account(clock, dict.fromkeys((f"ours-{number}" for number in range(size)), "PENDING"))
+    account = Account(clock, {f"other-{number}": "INACTIVE" for number in range(foreign)})
+    ours = [f"ours-{number}" for number in range(size)]
+    account.records |= dict.fromkeys(ours, "PENDING")
     account.successful_at = seconds
     process = _Process(clock, account)
-    waits = [
-        ({"integrationId": each, "timeoutSeconds": 3_600, "environment": "simulator"},) for each in account.records
-    ]
+    waits = [({"integrationId": each, "timeoutSeconds": 3_600, "environment": "simulator"},) for each in ours]
     process.all(process.waits.create, waits, threads=size)
     return Cost(account.requests, account.refused, clock.now)
 

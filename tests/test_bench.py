@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -266,6 +267,38 @@ def test_what_was_kept_is_reported_again(tmp_path: Path, capsys: pytest.CaptureF
     assert "| 100 ms | create | failed | 1.25 |" in printed
     keep(figure("ours", "create", 1.25, failure="no"))
     assert bench.main(["--from", str(kept)]) == 1
+
+
+def test_two_files_are_one_report_if_they_have_other_cells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Figures of one cell from two runs did not take turns, so no ratio is made of them."""
+    one, two, three = (tmp_path / name for name in ("one", "two", "three"))
+    for path, cell in ((one, Cell(1, 0)), (two, Cell(2, 0)), (three, Cell(1, 0))):
+        lines = [{"facts": f"of {path.name}"}, figure("ours", "create", 1.25, cell=cell).to_json()]
+        path.write_text("\n".join(map(json.dumps, lines)))
+    assert bench.main(["--from", str(one), str(two)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("of one\nof two\n")
+    assert "### 2 integrations" in printed
+    with pytest.raises(SystemExit, match=r"three measured 1/0 too"):
+        bench.main(["--from", str(one), str(three)])
+
+
+def test_the_quick_form_works(engine_bin: Path) -> None:
+    """The command itself, as a user would give it, measures, keeps and reports, beside an earlier package too."""
+    words = ["--quick", "--contenders", "ours", "--before", "HEAD"]
+    paths = os.pathsep.join(str(ROOT / name) for name in ("tests", "provider/engine", "provider"))
+    environ = {**os.environ, "PYTHONPATH": paths, "PATH": f"{engine_bin}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, str(ROOT / "tests" / "bench.py"), *words]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "The provider's first check takes" in done.stdout
+    assert "\nBefore: `import pulumi` takes" in done.stdout
+    created = rows(done.stdout, "| 0 ms | create")[0]
+    assert [float(cell) > 0 for cell in created[2:5]] == [True] * 3
+    assert created[5:] == ["3", "3"]
+    kept = Path(done.stderr.partition("kept in ")[2].strip())
+    assert len(kept.read_text().splitlines()) == 1 + 2 * len(bench_contenders.STEPS)
+    kept.unlink()
 
 
 def test_the_page_has_a_place_for_it() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
@@ -37,6 +37,8 @@ class Vendor:
         self.status = dict.fromkeys(ids, "SUCCESSFUL")
         self.asked: list[str] = []
         self.list_status = 200
+        self.record_status = 200
+        self.meanwhile: Callable[[], object] = lambda: None
         self._lock = threading.Lock()
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -45,6 +47,7 @@ class Vendor:
         with self._lock:
             self.asked.append(path or f"page {request.url.params['page']}" if request.method == "GET" else "change")
         if request.method != "GET":
+            self.meanwhile()
             return httpx.Response(200, json={})
         if path:
             return self._record(path)
@@ -54,6 +57,8 @@ class Vendor:
         return httpx.Response(200, json=[self._row(i) for i in list(self.status)[start : start + PAGE]])
 
     def _record(self, integration_id: str) -> httpx.Response:
+        if self.record_status != 200:
+            return httpx.Response(self.record_status, json={"message": "no record", "errorId": "e-2"})
         if integration_id not in self.status:
             return httpx.Response(404, json={"message": "no such integration"})
         return httpx.Response(200, json=self._row(integration_id))
@@ -82,9 +87,22 @@ class Reader:
         self.client = client_of(vendor, moment=self.moment, policy=RetryPolicy(tries=2))
         self.reads = self.client.reads
 
-    def get(self, integration_id: str, hidden: Hidden = NOTHING_HIDDEN, age: float = FRESH_SECONDS) -> RemoteRecord:
+    def get(
+        self,
+        integration_id: str,
+        hidden: Hidden = NOTHING_HIDDEN,
+        age: float = FRESH_SECONDS,
+        patience: float = math.inf,
+    ) -> RemoteRecord:
         """Read one."""
-        return self.reads.get(integration_id, tried=f"reading {integration_id}", account=None, hidden=hidden, age=age)
+        return self.reads.get(
+            integration_id,
+            tried=f"reading {integration_id}",
+            account=None,
+            hidden=hidden,
+            age=age,
+            patience=patience,
+        )
 
     @contextmanager
     def others(self, count: int = 2) -> Iterator[_Account]:
@@ -167,14 +185,40 @@ def test_never_more_than_twice(ours: int, foreign: int, where: random.Random, cr
     assert pages <= ours
 
 
-def test_an_account_of_others_costs_a_handful_more() -> None:
+def test_an_account_of_others_costs_a_quarter_more() -> None:
     """Pages that find nothing are given up soon."""
     reader = Reader(Vendor([*ids(5_000, "theirs"), *ids(100)]))
     with reader.others():
         for name in ids(100):
             reader.get(name)
 
-    assert len(reader.vendor.asked) <= 108
+    assert len(reader.vendor.asked) <= 100 + 8 + 100 // 4
+
+
+@pytest.mark.parametrize("ended", [1_000, 3_000])
+def test_ours_stand_behind_what_ended(ended: int) -> None:
+    """A fleet that was rotated again and again costs little more than its pages: the vendor lists the dead first."""
+    reader = Reader(Vendor([*ids(ended, "ended"), *ids(500)]))
+    with reader.others():
+        for name in ids(500):
+            reader.get(name)
+
+    pages = ended // 100 + 5
+    assert len(reader.vendor.asked) <= pages + 4 * (ended // 100 - 8) + 5
+
+
+def test_a_page_that_had_it_comes_first() -> None:
+    """Who looks again begins where the record was, however many pages are before it."""
+    reader = Reader(Vendor([*ids(300, "ended"), *ids(60)]))
+    with reader.others():
+        for name in ids(60):
+            reader.get(name)
+        reader.vendor.asked.clear()
+        reader.moment.now += FRESH_SECONDS + 1
+        for name in ids(60):
+            reader.get(name)
+
+    assert reader.vendor.asked == ["page 4"]
 
 
 def test_pages_of_one_account_serve_no_other() -> None:
@@ -206,6 +250,25 @@ def test_a_write_drops_the_pages() -> None:
     assert reader.vendor.asked == ["page 1", "change", "page 1"]
 
 
+def test_what_is_read_during_a_write_is_not_kept() -> None:
+    """The vendor may have listed before it did what is on its way."""
+    reader = Reader(Vendor(ids(5)))
+    with reader.others(), ThreadPoolExecutor(1) as pool:
+        reader.vendor.meanwhile = lambda: pool.submit(reader.get, "ours-1").result()
+        reader.client.deactivate_integration(
+            "ours-1",
+            tried="deactivating",
+            account=None,
+            deactivation_type="postingDate",
+            deactivation_date="2027-01-31T00:00:00Z",
+            hidden=NOTHING_HIDDEN,
+        )
+        reader.vendor.status["ours-1"] = "INACTIVE"
+        assert reader.get("ours-1").is_inactive
+
+    assert reader.vendor.asked == ["change", "page 1", "page 1"]
+
+
 @pytest.mark.parametrize(("age", "passed"), [(FRESH_SECONDS, FRESH_SECONDS + 1), (2.0, 3.0)])
 def test_pages_grow_old(age: float, passed: float) -> None:
     """After a minute, or as soon as a reader says so, pages are read anew."""
@@ -233,7 +296,7 @@ def test_a_list_that_is_refused_is_not_asked_for_again() -> None:
 def test_an_outage_is_waited_out_once() -> None:
     """Whoever waited while a page could not be had is told so, under its own name and without the vendor's words."""
     reader = Reader(Vendor(ids(8)))
-    reader.vendor.list_status = 503
+    reader.vendor.list_status = reader.vendor.record_status = 503
 
     def read(name: str) -> str:
         with pytest.raises(Unreachable) as unreachable:
@@ -248,8 +311,35 @@ def test_an_outage_is_waited_out_once() -> None:
         texts = [each.result() for each in running]
 
     assert [text.partition(":")[0] for text in texts] == [f"reading {name}" for name in ids(4)]
-    assert not any("no list" in text for text in texts)
-    assert reader.vendor.asked == ["page 1"] * 2
+    assert not any("no list" in text or "no record" in text for text in texts)
+    assert reader.vendor.asked[:2] == ["page 1"] * 2
+    assert len(reader.vendor.asked) == 3
+
+
+def test_a_list_that_fails_is_no_outage() -> None:
+    """Where a list is too much for the vendor and one record is not, each asks for its own, and no list again."""
+    reader = Reader(Vendor(ids(3)))
+    reader.vendor.list_status = 503
+    with reader.others(), pytest.raises(Refused):
+        reader.get("unknown")
+    with reader.others():
+        assert [reader.get(name).integration_id for name in ids(3)] == ids(3)
+
+    assert reader.vendor.asked == ["page 1", "page 1", "unknown", "unknown", *ids(3)]
+
+
+def test_who_has_no_time_speaks_for_nobody_else() -> None:
+    """A wait at its deadline tries once; what it met is not told to who queued behind it and has time."""
+    reader = Reader(Vendor(ids(3)))
+    reader.vendor.list_status = reader.vendor.record_status = 503
+
+    with reader.others() as account:
+        with pytest.raises(Unreachable):
+            reader.get("ours-0", patience=0.1)
+        assert account.outage is None
+        with pytest.raises(Unreachable):
+            reader.get("ours-1")
+        assert account.outage is not None
 
 
 def test_a_record_that_repeats_a_credential_is_shown_to_nobody() -> None:

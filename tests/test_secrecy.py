@@ -220,6 +220,7 @@ HARMLESS |= {
     "Provider",
     "RequestError",
     "Refused",
+    "Unreachable",
     "_Wait",
     "Terminal",
     "_JusttResource",

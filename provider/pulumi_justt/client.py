@@ -14,7 +14,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, NoReturn, TypeVar
@@ -72,6 +72,7 @@ class _Request(SecretHolder):
     faults: int = 0
     throttled: int = 0
     was_unanswered: bool = False
+    is_cut_short: bool = False
     elapsed: float = 0.0
     paused: float = 0.0
 
@@ -135,6 +136,7 @@ class JusttClient:
     def __post_init__(self) -> None:
         """Open the connection pool; nothing is sent."""
         self.writes = 0
+        self._writes_lock = threading.Lock()
         self.reads = SharedReads(self)
         key = self.settings.require_api_key()
         self._key = key
@@ -296,10 +298,9 @@ class JusttClient:
             # Asked last, since the wait for the limiter may have been long.
             if request.is_abandoned():
                 raise Abandoned(request.tried, "it was not sent, because the engine has left", errors.ABANDONED_CURE)
-            if request.method != "GET":
-                self.writes += 1
             started = self.clock()
-            answer = self._try(request, content)
+            with self._written() if request.method != "GET" else contextlib.nullcontext():
+                answer = self._try(request, content)
             request.elapsed += self.clock() - started
             shape = ""
             if answer.is_success:
@@ -310,6 +311,17 @@ class JusttClient:
                 except answers.Unreadable as unreadable:
                     shape = request.quoted(str(unreadable)) or "which is not shown"
             self._after(request, answer, shape)
+
+    @contextlib.contextmanager
+    def _written(self) -> Iterator[None]:
+        """Count a change twice: what is read while it is on its way may be from before it."""
+        with self._writes_lock:
+            self.writes += 1
+        try:
+            yield
+        finally:
+            with self._writes_lock:
+                self.writes += 1
 
     def _try(self, request: _Request, content: bytes | None) -> _Answer:
         """Send *request* once.
@@ -378,8 +390,10 @@ class JusttClient:
             retry_after=answer.retry_after,
             random=self.uniform,
         )
-        is_over = request.elapsed + request.paused + decision.wait >= request.patience
-        if is_over or decision.action is not Action.RETRY:
+        if decision.action is not Action.RETRY:
+            self._fail(request, answer, outcome, shape)
+        request.is_cut_short = request.elapsed + request.paused + decision.wait >= request.patience
+        if request.is_cut_short:
             self._fail(request, answer, outcome, shape)
         if outcome is Outcome.THROTTLED:
             self._limiter.pause(decision.wait)
@@ -424,7 +438,7 @@ class JusttClient:
             is_unsent=outcome is Outcome.UNSENT and not request.was_unanswered,
             is_throttled=outcome is Outcome.THROTTLED,
         )
-        raise Unreachable(request.tried, came_back, cure, error_id)
+        raise Unreachable(request.tried, came_back, cure, error_id, is_cut_short=request.is_cut_short)
 
 
 def _encoded(request: _Request) -> bytes:

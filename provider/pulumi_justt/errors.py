@@ -138,7 +138,21 @@ class Refused(RequestError):
 
 
 class Unreachable(RequestError):
-    """No usable answer came within the tries and the deadline of the retry policy."""
+    """No usable answer came within the tries and the deadline of the retry policy.
+
+    Args:
+        tried: What the request was for.
+        came_back: What came instead of an answer.
+        cure: What the user can do about it.
+        error_id: The vendor's errorId, if there was any answer.
+        is_cut_short: Whether there would have been more tries, had there been time for them.
+    """
+
+    def __init__(
+        self, tried: str, came_back: str, cure: str, error_id: str | None = None, *, is_cut_short: bool = False
+    ) -> None:
+        self.is_cut_short = is_cut_short
+        super().__init__(tried, came_back, cure, error_id)
 
 
 class Misunderstood(RequestError):

@@ -6,7 +6,9 @@
         not found, and no page is due       a request of its own: a list proves nothing about what it lacks
 
 A page is due while the pages read are fewer than the reads that share them, so that an account full of what is not ours
-costs at most twice what single reads would; and while they find something, so that it costs a handful more as a rule.
+costs at most twice what single reads would; and while they find something or many reads share them, so that for a crowd
+it costs a quarter more. The vendor keeps whatever was ever deactivated, so ours may stand behind many pages of that: a
+page that had a record is the first to be read for it again.
 Pages are of one account, are used for `FRESH_SECONDS`, and are dropped once this process has changed anything.
 """
 
@@ -20,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pulumi_justt.answers import Page
-from pulumi_justt.errors import Misunderstood, Refused, RequestError
+from pulumi_justt.errors import Misunderstood, Refused, RequestError, Unreachable
 from pulumi_justt.models import RemoteRecord
 from pulumi_justt.secrecy import Hidden
 
@@ -33,7 +35,10 @@ _CROWD = 3
 """Reads that have to wait at the same time before a page is read for them."""
 
 _PAGES_ON_TRUST = 8
-"""Pages that may find nothing before no more are read."""
+"""Pages that may find nothing before each further one takes more reads that share it."""
+
+_READS_PER_FURTHER_PAGE = 4
+"""Those reads."""
 
 _NOT_QUOTED = Hidden(is_complete=False)
 """A list is read for several resources, and the vendor's words about it may hold what any of them was given."""
@@ -70,29 +75,46 @@ class _Account:
     """The moment at which the first of the pages was asked for."""
     writes: int = 0
     """How often the client had changed something by then."""
-    pages: int = 0
+    places: dict[str, int] = field(default_factory=dict)
+    """In which page each record was last seen."""
+    read: set[int] = field(default_factory=set)
+    following: int = 1
+    """The first page that was not read."""
+    last: float = math.inf
     sharers: int = 0
     found: int = 0
-    is_exhausted: bool = False
     is_useless: bool = False
     """Whether the account's list cannot be read, or not understood."""
-    outage: tuple[float, RequestError] | None = None
+    outage: tuple[float, Unreachable] | None = None
     """When the last page could not be had, and why."""
 
     def start(self, now: float, writes: int) -> None:
         """Forget the pages, since younger ones are needed."""
-        self.records = {}
+        self.records, self.read = {}, set()
         self.since, self.writes = now, writes
-        self.pages = self.sharers = self.found = 0
-        self.is_exhausted = False
+        self.following, self.last = 1, math.inf
+        self.sharers = self.found = 0
 
-    @property
-    def is_page_due(self) -> bool:
-        return (
-            not self.is_exhausted
-            and not self.is_useless
-            and self.pages < min(self.sharers, _PAGES_ON_TRUST + 2 * self.found)
-        )
+    def due_page(self, integration_id: str) -> int | None:
+        """Return which page is to be read next for a record; None if it is to be asked for by itself."""
+        trust = _PAGES_ON_TRUST + self.sharers // _READS_PER_FURTHER_PAGE + 2 * self.found
+        if self.is_useless or len(self.read) >= min(self.sharers, trust):
+            return None
+        place = self.places.get(integration_id)
+        if place is not None and place not in self.read:
+            return place
+        return self.following if self.following <= self.last else None
+
+    def take(self, number: int, page: Page) -> None:
+        """Keep what a page has."""
+        before = len(self.records)
+        self.records |= {record.integration_id: record for record in page.records}
+        self.places |= dict.fromkeys((record.integration_id for record in page.records), number)
+        self.read.add(number)
+        while self.following in self.read:
+            self.following += 1
+        if page.is_last or len(self.records) == before:
+            self.last = min(self.last, number)
 
 
 @dataclass(frozen=True)
@@ -178,33 +200,47 @@ class SharedReads:
         if not shared.lock.acquire(timeout=-1 if look.patience == math.inf else max(0.0, look.patience)):
             return None
         try:
-            if shared.outage and shared.outage[0] >= arrived:
-                # Somebody tried while this thread waited; an outage is not waited out once for each resource.
-                raise shared.outage[1].but(tried=look.tried)
             if not self._is_fresh(shared, look.since):
                 shared.start(self._wire.clock(), self._wire.writes)
             shared.sharers += 1
-            while look.integration_id not in shared.records and shared.is_page_due:
-                self._read_page(shared, look, patience=look.patience - (self._wire.clock() - arrived))
+            if look.integration_id not in shared.records and shared.outage and shared.outage[0] >= arrived:
+                # Somebody tried while this thread waited; an outage is not waited out once for each resource.
+                raise shared.outage[1].but(tried=look.tried)
+            while look.integration_id not in shared.records and (number := shared.due_page(look.integration_id)):
+                self._read_page(shared, look, number, look.patience - (self._wire.clock() - arrived))
             record = shared.records.get(look.integration_id)
             shared.found += record is not None
             return record
         finally:
             shared.lock.release()
 
-    def _read_page(self, shared: _Account, look: _Look, *, patience: float) -> None:
+    def _read_page(self, shared: _Account, look: _Look, number: int, patience: float) -> None:
         try:
             page = self._wire.list_integrations(
-                shared.pages + 1, tried=look.tried, account=look.account, hidden=_NOT_QUOTED, patience=patience
+                number, tried=look.tried, account=look.account, hidden=_NOT_QUOTED, patience=patience
             )
         except (Refused, Misunderstood):
             # A key may be allowed to read what it may not list, and one odd record is no reason to refuse the others.
             shared.is_useless = True
-            return
-        except RequestError as error:
-            shared.outage = (self._wire.clock(), error)
+        except Unreachable as error:
+            if self._is_answered(look):
+                shared.is_useless = True
+                return
+            if not error.is_cut_short:
+                shared.outage = (self._wire.clock(), error)
             raise
-        shared.pages += 1
-        before = len(shared.records)
-        shared.records |= {record.integration_id: record for record in page.records}
-        shared.is_exhausted = page.is_last or len(shared.records) == before
+        else:
+            shared.take(number, page)
+
+    def _is_answered(self, look: _Look) -> bool:
+        """Return whether one try for the record itself gets an answer: a list may be too much where that is not."""
+        try:
+            self._wire.get_integration(
+                look.integration_id, tried=look.tried, account=look.account, hidden=_NOT_QUOTED, patience=0.0
+            )
+        except Unreachable:
+            return False
+        except RequestError:
+            # No is an answer too.
+            return True
+        return True
