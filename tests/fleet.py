@@ -21,7 +21,7 @@ from pulumi_justt.client import PAGE_SIZE, JusttClient
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.limiter import WINDOW_SECONDS
 from pulumi_justt.readiness import Readiness
-from pulumi_justt.reads import _Account
+from pulumi_justt.reads import Crowd
 from pulumi_justt.settings import Settings
 from stepping import Condition, Lock
 from test_quota import LATENCY, QUOTA, SHARE, THREADS, Clock
@@ -170,7 +170,7 @@ class _Process:
         creator = self.core.creator
         vars(creator._account(None))["snapshot_lock"] = Lock(clock.stage, "snapshot")
         vars(creator._gate)["_changed"] = Condition(clock.stage, "gate")
-        client.reads._accounts[None] = _Account(lock=Lock(clock.stage, "pages"))  # type: ignore[arg-type] # it parks instead
+        client.reads._accounts[None] = Crowd(lock=Lock(clock.stage, "pages"))  # type: ignore[arg-type] # it parks instead
 
     def all(self, call: Callable[..., object], calls: Sequence[tuple[object, ...]], threads: int = THREADS) -> None:
         """Make *calls* from all threads, each as soon as one is free."""

@@ -57,6 +57,13 @@ def test_waits_know_where_to_look() -> None:
     assert beside.requests <= found.requests + 60
 
 
+def test_two_waits_are_no_crowd() -> None:
+    """Each asks for its own record: a list of others would be read in vain for each look."""
+    two = cost_of_waits(2, 120, foreign=10_000)
+
+    assert two.requests <= 2 * cost_of_waits(1, 120).requests + 4
+
+
 @pytest.mark.parametrize("size", [3, 50])
 def test_waits_share_their_looks(size: int) -> None:
     """However many wait, two minutes of it cost about what a single wait costs twice."""

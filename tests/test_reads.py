@@ -19,7 +19,7 @@ from pulumi_justt.answers import Page
 from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import Refused, RequestError, Unreachable
 from pulumi_justt.models import RemoteRecord
-from pulumi_justt.reads import FRESH_SECONDS, SharedReads, _Account
+from pulumi_justt.reads import FRESH_SECONDS, Crowd, SharedReads
 from pulumi_justt.retry import RetryPolicy
 from pulumi_justt.secrecy import NOTHING_HIDDEN, Hidden
 from pulumi_justt.simulator import Options, SimulatorServer
@@ -105,7 +105,7 @@ class Reader:
         )
 
     @contextmanager
-    def others(self, count: int = 2) -> Iterator[_Account]:
+    def others(self, count: int = 2) -> Iterator[Crowd]:
         """Let others wait meanwhile."""
         with ExitStack() as stack:
             for _ in range(count - 1):

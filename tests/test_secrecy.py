@@ -224,6 +224,7 @@ HARMLESS |= {
     "_Wait",
     "Terminal",
     "_JusttResource",
+    "Crowd",
 }
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_Look"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}

@@ -41,6 +41,7 @@ from pulumi_justt.settings import Settings
 if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
     from pulumi_justt.client import JusttClient
+    from pulumi_justt.reads import Crowd
 
 __all__ = ["Readiness"]
 
@@ -179,10 +180,10 @@ class Readiness:
         wait = _Wait(tried, wanted.timeout_seconds, started=started, end=started + wanted.timeout_seconds)
         was_warned = False
         # Who waits with others is served by pages of the list, which one of them reads for all.
-        with self.client().reads.waiting(wanted.reference_account_id):
+        with self.client().reads.waiting(wanted.reference_account_id) as crowd:
             for pause in self._pauses():
                 try:
-                    record = self._look(wanted, wait, age=pause / 2)
+                    record = self._look(wanted, wait, crowd, age=pause / 2)
                 except Unreachable as error:
                     wait.failure = f" ({error.came_back})"
                     if not was_warned:
@@ -200,7 +201,7 @@ class Readiness:
         came_back = f"its status is {wait.status} after {wait.timeout_seconds} s{wait.failure}"
         raise NotReady(wait.tried, came_back, errors.DEADLINE_CURE)
 
-    def _look(self, wanted: ReadinessInputs, wait: _Wait, *, age: float) -> RemoteRecord:
+    def _look(self, wanted: ReadinessInputs, wait: _Wait, crowd: Crowd, *, age: float) -> RemoteRecord:
         """Read the record once; what is out of date by *age* seconds will do."""
         client, hidden = self.client(), self.known.hidden(wanted.integration_id)
         record = client.reads.get(
@@ -210,6 +211,7 @@ class Readiness:
             hidden=hidden,
             age=age,
             patience=wait.end - self.clock(),
+            crowd=crowd,
         )
         if _is_hopeless(record) and record.message is None:
             # A list has no words of the vendor's about one record.

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -26,7 +26,7 @@ from pulumi_justt.errors import Misunderstood, Refused, RequestError, Unreachabl
 from pulumi_justt.models import RemoteRecord
 from pulumi_justt.secrecy import Hidden
 
-__all__ = ["FRESH_SECONDS", "SharedReads", "Wire"]
+__all__ = ["FRESH_SECONDS", "Crowd", "SharedReads", "Wire"]
 
 FRESH_SECONDS = 60.0
 """How old a page may be for a read that does not ask for a younger one."""
@@ -65,8 +65,8 @@ class Wire(Protocol):
 
 
 @dataclass
-class _Account:
-    """The pages of one account that are at hand, and who waits for them."""
+class Crowd:
+    """Who waits for records of one account, and the pages of it that are at hand."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     waiting: int = 0
@@ -138,7 +138,7 @@ class SharedReads:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._lock = threading.Lock()
-        self._accounts: dict[str | None, _Account] = {}
+        self._accounts: dict[str | None, Crowd] = {}
 
     def get(  # noqa: PLR0913 - what a single read is told, and how young and how soon
         self,
@@ -149,6 +149,7 @@ class SharedReads:
         hidden: Hidden,
         age: float = FRESH_SECONDS,
         patience: float = math.inf,
+        crowd: Crowd | None = None,
     ) -> RemoteRecord:
         """Read one record, on its own or in a page.
 
@@ -159,12 +160,13 @@ class SharedReads:
             hidden: What the vendor was given, which no text may show.
             age: Seconds by which what is returned may be out of date.
             patience: Seconds after which a try that failed is the last one.
+            crowd: What `waiting` gave to who waits already, and is not to be counted again.
 
         Raises:
             Refused: With status 404 where the key, in this account, knows no such id.
             RequestError: It could not be read.
         """
-        with self.waiting(account) as shared:
+        with nullcontext(crowd) if crowd else self.waiting(account) as shared:
             started = self._wire.clock()
             since = started - age
             if shared.waiting >= _CROWD or self._is_fresh(shared, since):
@@ -179,10 +181,10 @@ class SharedReads:
             )
 
     @contextmanager
-    def waiting(self, account: str | None) -> Iterator[_Account]:
+    def waiting(self, account: str | None) -> Iterator[Crowd]:
         """Count as one that waits, for as long as the block runs: also who reads again and again."""
         with self._lock:
-            shared = self._accounts.setdefault(account, _Account())
+            shared = self._accounts.setdefault(account, Crowd())
             shared.waiting += 1
         try:
             yield shared
@@ -190,10 +192,10 @@ class SharedReads:
             with self._lock:
                 shared.waiting -= 1
 
-    def _is_fresh(self, shared: _Account, since: float) -> bool:
+    def _is_fresh(self, shared: Crowd, since: float) -> bool:
         return shared.since >= since and shared.writes == self._wire.writes and not shared.is_useless
 
-    def _from_pages(self, shared: _Account, look: _Look) -> RemoteRecord | None:
+    def _from_pages(self, shared: Crowd, look: _Look) -> RemoteRecord | None:
         """Return the record if a page has it, reading further pages while they are due."""
         arrived = self._wire.clock()
         # Who reads a page may have more patience; who has lost it goes on alone.
@@ -214,7 +216,7 @@ class SharedReads:
         finally:
             shared.lock.release()
 
-    def _read_page(self, shared: _Account, look: _Look, number: int, patience: float) -> None:
+    def _read_page(self, shared: Crowd, look: _Look, number: int, patience: float) -> None:
         try:
             page = self._wire.list_integrations(
                 number, tried=look.tried, account=look.account, hidden=_NOT_QUOTED, patience=patience
