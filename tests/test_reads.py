@@ -333,13 +333,18 @@ def test_who_has_no_time_speaks_for_nobody_else() -> None:
     reader = Reader(Vendor(ids(3)))
     reader.vendor.list_status = reader.vendor.record_status = 503
 
+    told = []
     with reader.others() as account:
-        with pytest.raises(Unreachable):
-            reader.get("ours-0", patience=0.1)
-        assert account.outage is None
-        with pytest.raises(Unreachable):
-            reader.get("ours-1")
-        assert account.outage is not None
+        for name, patience in (("ours-0", 0.1), ("ours-1", math.inf)):
+            with pytest.raises(Unreachable):
+                reader.get(name, patience=patience)
+            told.append(account.outage is not None)
+        reader.vendor.list_status = reader.vendor.record_status = 200
+        reader.moment.now += 1
+        assert reader.get("ours-2").integration_id == "ours-2"
+
+    assert told == [False, True]
+    assert reader.vendor.asked == ["page 1", *["page 1"] * 2, "ours-1", "page 1"]
 
 
 def test_a_record_that_repeats_a_credential_is_shown_to_nobody() -> None:

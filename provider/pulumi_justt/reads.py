@@ -225,12 +225,13 @@ class SharedReads:
             # A key may be allowed to read what it may not list, and one odd record is no reason to refuse the others.
             shared.is_useless = True
         except Unreachable as error:
-            if self._is_answered(look):
-                shared.is_useless = True
-                return
-            if not error.is_cut_short:
+            # Who had no time for more tries speaks for nobody else.
+            if error.is_cut_short:
+                raise
+            if not self._is_answered(look):
                 shared.outage = (self._wire.clock(), error)
-            raise
+                raise
+            shared.is_useless = True
         else:
             shared.take(number, page)
 
