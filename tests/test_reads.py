@@ -104,6 +104,18 @@ class Reader:
             patience=patience,
         )
 
+    def deactivate(self, integration_id: str) -> None:
+        """Deactivate one at once."""
+        self.client.deactivate_integration(
+            integration_id,
+            tried="deactivating",
+            account=None,
+            deactivation_type="postingDate",
+            deactivation_date="2027-01-31T00:00:00Z",
+            hidden=NOTHING_HIDDEN,
+        )
+        self.vendor.status[integration_id] = "INACTIVE"
+
     @contextmanager
     def others(self, count: int = 2) -> Iterator[Crowd]:
         """Let others wait meanwhile."""
@@ -236,15 +248,7 @@ def test_a_write_drops_the_pages() -> None:
     reader = Reader(Vendor(ids(5)))
     with reader.others():
         reader.get("ours-1")
-        reader.client.deactivate_integration(
-            "ours-1",
-            tried="deactivating",
-            account=None,
-            deactivation_type="postingDate",
-            deactivation_date="2027-01-31T00:00:00Z",
-            hidden=NOTHING_HIDDEN,
-        )
-        reader.vendor.status["ours-1"] = "INACTIVE"
+        reader.deactivate("ours-1")
         assert reader.get("ours-1").is_inactive
 
     assert reader.vendor.asked == ["page 1", "change", "page 1"]
@@ -255,15 +259,7 @@ def test_what_is_read_during_a_write_is_not_kept() -> None:
     reader = Reader(Vendor(ids(5)))
     with reader.others(), ThreadPoolExecutor(1) as pool:
         reader.vendor.meanwhile = lambda: pool.submit(reader.get, "ours-1").result()
-        reader.client.deactivate_integration(
-            "ours-1",
-            tried="deactivating",
-            account=None,
-            deactivation_type="postingDate",
-            deactivation_date="2027-01-31T00:00:00Z",
-            hidden=NOTHING_HIDDEN,
-        )
-        reader.vendor.status["ours-1"] = "INACTIVE"
+        reader.deactivate("ours-1")
         assert reader.get("ours-1").is_inactive
 
     assert reader.vendor.asked == ["change", "page 1", "page 1"]

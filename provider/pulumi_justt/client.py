@@ -390,10 +390,9 @@ class JusttClient:
             retry_after=answer.retry_after,
             random=self.uniform,
         )
-        if decision.action is not Action.RETRY:
-            self._fail(request, answer, outcome, shape)
-        request.is_cut_short = request.elapsed + request.paused + decision.wait >= request.patience
-        if request.is_cut_short:
+        is_over = request.elapsed + request.paused + decision.wait >= request.patience
+        request.is_cut_short = is_over and decision.action is Action.RETRY
+        if is_over or decision.action is not Action.RETRY:
             self._fail(request, answer, outcome, shape)
         if outcome is Outcome.THROTTLED:
             self._limiter.pause(decision.wait)
