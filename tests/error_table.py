@@ -125,6 +125,7 @@ _CHANNELS = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging
 _SINKS = {"provider._tell", "client._debug_line", "rendering.note", "rendering.print_json", "rendering.print_table"}
 _SINKS |= {
     "rendering.print_text",
+    "cli._Commands.main",
     "cli._Commands.invoke",
     "cli._Commands._run",
     "prompts.Terminal.tell",

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from conftest import canary
+from conftest import ROOT, canary
 from fake_pulumi import FakePulumi
 from pulumi_justt.cli import main
 from pulumi_justt.commands import doctor
@@ -34,7 +35,7 @@ def test_simulator_serves_until_interrupted(tmp_path: Path) -> None:
                 assert client.post("/integrations", json={**body, "secretPayload": {"a": 1}}).status_code == 201
                 seen.append([record["status"] for record in client.get("/integrations").json()])
             process.send_signal(number)
-            assert process.wait(timeout=20) == 0
+            assert process.wait(timeout=600) == 0
     assert seen == [["SUCCESSFUL"], ["SUCCESSFUL", "SUCCESSFUL"]]
 
 
@@ -49,7 +50,7 @@ def test_simulator_lets_things_go_wrong() -> None:
             answers = [client.get("/integrations") for _ in range(2)]
             seed = client.get(f"{url.removesuffix('/v1')}/_simulator/options").json()["seed"]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=600) == 0
     assert [(answer.status_code, answer.headers.get("retry-after")) for answer in answers] == [(503, None), (429, "2")]
     assert seed == 7
 
@@ -139,20 +140,109 @@ def test_what_is_no_defect(
     assert "an error inside" not in result.stderr
 
 
-@pytest.mark.parametrize("closed", ["stdout", "stderr"])
-def test_a_reader_that_has_enough(project: FakePulumi, closed: str) -> None:
-    """Where nobody reads on, as below `| head -1`, the command ends without a word, and not as a finding."""
+COMMANDS = {
+    "--help": 0,
+    "list --help": 0,
+    "list --json": 0,
+    "doctor": 1,
+    "recover --json": 0,
+    "import --json": 0,
+    "summary preview.json": 0,
+    "simulator": 0,
+    "list --no-such-option": 2,
+    "simulator --latency=-1": 3,
+}
+"""Every command, with its exit code where both streams are read."""
+LOST = ["gone", "closed", *(["full"] if Path("/dev/full").exists() else [])]
+"""How a stream is lost: its reader has ended, it was closed, or its disk is full."""
+UNBUFFERED, ASCII = {"PYTHONUNBUFFERED": "1"}, {"PYTHONIOENCODING": "ascii"}
+
+
+def start(project: FakePulumi, line: str, lost: str = "", how: str = "", **environ: str) -> subprocess.Popen[bytes]:
+    """Start a command whose output is buffered, as it is by default, with one stream that is *lost*."""
+    (project.project / "preview.json").write_text('{"steps": []}')
+    redirection = {"": "", "stdout": ">", "stderr": "2>"}[lost]
+    shell = {"": "", "gone": "", "closed": f"{redirection}&-", "full": f"{redirection}/dev/full"}[how]
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "pulumi_justt.cli", "list", "--cwd", str(project.project)],
-            env={**os.environ, "PATH": project.path if closed == "stdout" else "/nowhere"},
-            stdout=writing if closed == "stdout" else subprocess.PIPE,
-            stderr=writing if closed == "stderr" else subprocess.PIPE,
-            check=False,
-            timeout=60,
+        return subprocess.Popen(
+            ["/bin/sh", "-c", f'exec "$@" {shell}', "sh", sys.executable, "-m", "pulumi_justt.cli", *line.split()],
+            cwd=project.project,
+            env={"HOME": "/", "LANG": "C.UTF-8", "PATH": project.path, "PYTHONPATH": str(ROOT / "provider"), **environ},
+            stdin=subprocess.DEVNULL,
+            stdout=writing if (lost, how) == ("stdout", "gone") else subprocess.PIPE,
+            stderr=writing if (lost, how) == ("stderr", "gone") else subprocess.PIPE,
         )
     finally:
         os.close(writing)
-    assert (done.returncode, done.stdout or b"", done.stderr or b"") == (3, b"", b"")
+
+
+def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
+    """Wait for a command, and return its exit code and what it printed."""
+    out, err = process.communicate(timeout=600)
+    return process.returncode, (out or b"").decode(), (err or b"").decode()
+
+
+@pytest.mark.parametrize(
+    ("how", "line", "environ"),
+    [
+        *((how, line, {}) for how in LOST for line, code in COMMANDS.items() if code < 2),
+        *(("gone", "doctor", environ) for environ in (UNBUFFERED, ASCII)),
+    ],
+)
+def test_a_command_ends_with_3_where_stdout_accepts_no_more(
+    project: FakePulumi, how: str, line: str, environ: dict[str, str]
+) -> None:
+    """Nothing but the reason is on stderr, and not even that if the reader ended, as that of `| head -1` does."""
+    reason = {
+        "gone": "",
+        "closed": "error: writing to standard output: Bad file descriptor. What was done until then stays done.\n",
+        "full": "error: writing to standard output: No space left on device. What was done until then stays done.\n",
+    }[how]
+    assert ended(start(project, line, "stdout", how, **environ)) == (3, "", reason)
+
+
+@pytest.mark.parametrize("line", [line for line, code in COMMANDS.items() if code > 1])
+def test_a_command_without_a_result_needs_no_stdout(project: FakePulumi, line: str) -> None:
+    """What is wrong with the command line is said, and decides the exit code."""
+    code, out, err = ended(start(project, line, "stdout", "gone"))
+    assert (code, out) == (COMMANDS[line], "")
+    assert "rror: " in err
+
+
+@pytest.mark.parametrize(
+    ("how", "line", "environ"),
+    [
+        *((how, line, {}) for how in LOST for line, code in COMMANDS.items() if code),
+        *(("gone", "doctor", environ) for environ in (UNBUFFERED, ASCII)),
+    ],
+)
+def test_a_command_does_the_same_where_stderr_accepts_no_more(
+    project: FakePulumi, theirs: Callable[..., str], how: str, line: str, environ: dict[str, str]
+) -> None:
+    """The exit code is that of a run whose notes are read, and no note goes to stdout."""
+    theirs()  # which no stack manages: a finding
+    code, out, _ = ended(start(project, line, "stderr", how, **environ))
+    assert (code, bool(out)) == (COMMANDS[line], COMMANDS[line] < 2)
+    assert "rror: " not in out
+
+
+@pytest.mark.parametrize("line", ["list", "list --json"])
+def test_a_reader_that_ends_in_the_middle(project: FakePulumi, theirs: Callable[..., str], line: str) -> None:
+    """The command ends with 3 and without a word, after more than a pipe can hold."""
+    for _ in range(1500):
+        theirs()
+    with start(project, line) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait(timeout=600)) == (b"", 3)
+
+
+def test_questions_that_nobody_sees_are_not_taken_for_answered(project: FakePulumi, theirs: Callable[..., str]) -> None:
+    """Without stderr and without an answer the command stops, and imports nothing."""
+    theirs()
+    assert ended(start(project, "import --all", "stderr", "closed")) == (3, "", "")
+    assert not any("import" in call for call in project.calls)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
@@ -38,14 +39,18 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 class _Commands(click.Group):
     """Ends with the exit code that a command returns, or with a line and `NOT_DONE` where it cannot be carried out."""
 
+    def main(self, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - click's own signature has overloads
+        """Run the command line, also `--help` and what click says of a wrong one, and end the process."""
+        with rendering.standard_streams():
+            try:
+                return super().main(*arguments, **more)
+            except rendering.OutputLostError as lost:
+                _tell_lost(lost.reason)
+                sys.exit(NOT_DONE)
+
     def invoke(self, ctx: click.Context) -> None:
         """Run the command."""
-        try:
-            code = self._run(ctx)
-        except BrokenPipeError:
-            # Whoever reads has enough, as `head` has.
-            code = NOT_DONE
-        ctx.exit(code)
+        ctx.exit(self._run(ctx))
 
     def _run(self, ctx: click.Context) -> int:
         try:
@@ -54,11 +59,16 @@ class _Commands(click.Group):
             rendering.note(f"error: {error}")
         except (click.Abort, KeyboardInterrupt):
             rendering.note("Stopped.")
-        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
+        except (click.ClickException, click.exceptions.Exit, rendering.OutputLostError):
             raise
         except Exception as error:  # noqa: BLE001 - Python's own exit code is that of a finding
             _tell_defect(error)
         return NOT_DONE
+
+
+def _tell_lost(reason: str) -> None:
+    if reason:
+        rendering.note(f"error: writing to standard output: {reason}. What was done until then stays done.")
 
 
 def _tell_defect(error: Exception) -> None:
@@ -81,6 +91,9 @@ def main() -> None:
     The settings are those of the stack (`pulumi config`); without a stack, those of the JUSTT_* variables. Results go
     to stdout, as text or with --json as one document; notes and questions go to stderr, and so does the reason where
     there is no result.
+
+    Where stdout accepts no more, since it is closed or full or its reader has ended (as `head` does), the command ends
+    with 3. A stderr that accepts no more changes neither what a command does nor its exit code.
 
     \b
     Exit codes, the same for all commands:

@@ -8,10 +8,13 @@ terminal, and plain columns elsewhere; colours are rich's own rules, so that NO_
 from __future__ import annotations
 
 import json
+import os
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
@@ -21,7 +24,17 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["MissingLibrary", "clean", "note", "print_json", "print_paragraphs", "print_table", "print_text"]
+__all__ = [
+    "MissingLibrary",
+    "OutputLostError",
+    "clean",
+    "note",
+    "print_json",
+    "print_paragraphs",
+    "print_table",
+    "print_text",
+    "standard_streams",
+]
 
 _STYLES = {
     "ok": "green",
@@ -41,6 +54,78 @@ _INDENT = "    "
 
 class MissingLibrary(JusttError):
     """A library of an extra is not installed."""
+
+
+class OutputLostError(Exception):
+    """Standard output accepts no more. No command may take this for an error of its own work.
+
+    Args:
+        reason: What the operating system said; empty if the reader has closed the pipe, as `head` does.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@contextmanager
+def standard_streams() -> Iterator[None]:
+    """Write every text to the operating system at once, and handle a stream that accepts no more.
+
+    Standard output holds the result, so losing it ends the command. Standard error holds notes, so losing it is the
+    same as `2>/dev/null`: a command that changes something must not stop halfway because nobody reads its notes.
+
+    Raises:
+        OutputLostError: Standard output is closed or full, or its reader has closed the pipe.
+    """
+
+    def end(error: OSError) -> None:
+        raise OutputLostError("" if isinstance(error, BrokenPipeError) else error.strerror or str(error)) from None
+
+    with redirect_stdout(_stream(sys.stdout, end)), redirect_stderr(_stream(sys.stderr, lambda _: None)):
+        yield
+
+
+def _stream(stream: TextIO | None, on_lost: Callable[[OSError], None]) -> TextIO:
+    # Python has no object for a stream that was closed. A descriptor that is not open for writing fails like that one,
+    # and occupies its number, so that no file or connection gets the number of a standard stream.
+    return cast(
+        "TextIO", _Stream(stream or os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8"), on_lost)
+    )
+
+
+class _Stream:
+    """A stream without a buffer, whose failures are not mistaken for those of files and connections.
+
+    Args:
+        stream: The stream that is written to.
+        on_lost: Called once when it fails. From then on the stream discards what is written.
+    """
+
+    def __init__(self, stream: IO[Any], on_lost: Callable[[OSError], None]) -> None:
+        self._stream = stream
+        self._on_lost = on_lost
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - each attribute of the stream has its own type
+        found = getattr(self._stream, name)
+        # click writes to the buffer if the encoding of the text is ASCII.
+        return _Stream(found, self._on_lost) if name == "buffer" else found
+
+    def write(self, text: str | bytes) -> int:
+        """Write *text* without delay."""
+        try:
+            written: int = self._stream.write(text)
+            self._stream.flush()
+        except OSError as error:
+            # What is left in the buffer would fail again when the interpreter ends, which exits with 120 then.
+            with Path(os.devnull).open("wb") as nothing:
+                os.dup2(nothing.fileno(), self._stream.fileno())
+            self._on_lost(error)
+            return len(text)
+        return written
+
+    def flush(self) -> None:
+        """Do nothing: nothing waits."""
 
 
 def clean(text: object) -> str:
