@@ -41,7 +41,7 @@ SERVES = f"pulumi-justt simulator --port {PORT}"
 """How the command starts by which a page starts a simulator of its own."""
 UPDATE = "UPDATE_DOCS"
 
-_SECONDS = 180
+_SECONDS = 900
 _UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _SECRETS = re.compile(r"\b(?!PULUMI_)[A-Z][A-Z0-9_]*_(?:KEY|SECRET|PASSWORD|PASSPHRASE)\b")
 _FILE = re.compile(r"# ((?:[\w.-]+/)*[\w-]*\.[\w.]+)")
@@ -218,8 +218,8 @@ _MASKS = (
 
 
 def presented(text: str) -> list[str]:
-    """Return output as a page shows it: without progress that a terminal overwrites, and a row of a resource once."""
-    lines = [line.rstrip() for line in text.splitlines() if not line.startswith("@ ")]
+    """Return output as a page shows it: of the rows of a resource that a terminal overwrites, the last one."""
+    lines = [line.rstrip() for line in text.splitlines()]
     kept: list[str] = []
     rows: dict[str, str] = {}
     for line in [*lines, _ANY]:
@@ -309,6 +309,9 @@ class Session:
         self.stack.environ |= {
             "PULUMI_SKIP_CONFIRMATIONS": "true",
             "COLUMNS": "80",
+            # The CLI writes dots and rows in two threads. On a slow machine a row may stand behind `@ updating...`, and
+            # dots on a line of their own, so that no pattern could remove them.
+            "PULUMI_OPTION_SUPPRESS_PROGRESS": "true",
             # A page that does not say where its simulator is must not reach the vendor.
             "HTTPS_PROXY": nobody(),
             **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
