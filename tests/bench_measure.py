@@ -226,6 +226,8 @@ class Peaks:
             if number == self.root:
                 self.cli_kib = max(self.cli_kib or 0, peak) or None
             elif self.mark.encode() in _command(number):
+                # Read again: before it got this command line, the process was a copy of its parent.
+                peak = _status(Path("/proc") / str(number))[1]
                 self.provider_kib = max(self.provider_kib or 0, peak) or None
 
 

@@ -24,7 +24,7 @@ import httpx
 
 import engine
 import leaks
-from harness import Stack, nobody
+from harness import Stack, eventually, nobody
 from pulumi_justt.simulator import Fault, Integration, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
 
@@ -67,20 +67,20 @@ def _later(command: Literal["replace", "refresh", "destroy"], name: str, *faults
     return Scenario(f"{command}: {name}", faults, before=True, command=command)
 
 
-SLOW_POST = "POST /integrations latency=1.5 times=1"
+SLOW_POST = "POST /integrations latency=3 times=1"
 SCENARIOS = (
     _create("dropped before the commit", "POST /integrations drop-before-commit times=1"),
     _create("dropped after the commit", "POST /integrations drop-after-commit times=1"),
     _create("500 before the commit", "POST /integrations status=500 times=1"),
     _create("500 after the commit", "POST /integrations status-after-commit=500 times=1"),
-    _create("time-out before the commit", "POST /integrations hang-before-commit=3 times=1"),
-    _create("time-out after the commit", "POST /integrations hang-after-commit=3 times=1"),
+    _create("time-out before the commit", "POST /integrations hang-before-commit=9 times=1"),
+    _create("time-out after the commit", "POST /integrations hang-after-commit=9 times=1"),
     _create("truncated 201", "POST /integrations truncated-body times=1"),
     _create("empty 201", "POST /integrations empty-body times=1"),
     _create("HTML instead of the 201", "POST /integrations not-json=html times=1"),
     _create("201 without an id", "POST /integrations no-id times=1"),
     _create("201 of an undocumented shape", "POST /integrations undocumented-shape times=1"),
-    _create("body that drips", "POST /integrations slow-body=3 times=1"),
+    _create("body that drips", "POST /integrations slow-body=9 times=1"),
     _create("502 of a proxy, HTML", "POST /integrations status=502 body=html times=1"),
     _create("400", "POST /integrations status=400 times=1"),
     _create("redirect", "POST /integrations redirect=307 times=1"),
@@ -190,7 +190,7 @@ class _Run:
             {
                 "justt:baseUrl": simulator.base_url,
                 # Shorter than what hangs; longer than what is interrupted meanwhile.
-                "justt:timeoutSeconds": "10" if scenario.interrupt else "1",
+                "justt:timeoutSeconds": "10" if scenario.interrupt else "3",
                 **policy,
             },
             {"justt:apiKey": KEY} if contender == "plain" else {},
@@ -265,17 +265,20 @@ class _Run:
             result = self.stack.run(*arguments, "--stack", self.stack.name, fails=None)
             return result.code, result.text
         process = self.stack.start(*arguments)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while not self._post_is_under_way() and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL if self.scenario.interrupt == "kill" else signal.SIGINT)
         if self.scenario.interrupt == "twice":
-            time.sleep(0.3)
+            time.sleep(0.5)
             process.send_signal(signal.SIGINT)
-        printed = process.communicate(timeout=120)[0]
+        printed = process.communicate(timeout=600)[0]
         self.stack.keep(printed)
-        # What the provider does without its CLI needs the rest of the request, and one more.
-        time.sleep(2.5)
+        eventually(lambda: any(exchange.method == "POST" for exchange in self.simulator.requests))
+        # What the provider then does without its CLI. A create whose answer is lost stays, and so does one of `once`.
+        deadline = time.monotonic() + 10
+        while self.scenario.interrupt != "once" and self._live() and time.monotonic() < deadline:
+            time.sleep(0.05)
         self.stack.run("cancel", "--yes", "--stack", self.stack.name, fails=None)
         return process.returncode, printed.decode()
 

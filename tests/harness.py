@@ -21,7 +21,7 @@ import leaks
 
 __all__ = ["Result", "Stack", "eventually", "nobody"]
 
-_SECONDS = 180
+_SECONDS = 900
 
 _INITIAL: dict[tuple[Path, str], dict[Path, bytes]] = {}
 """The files of a new stack, by the CLI that made it and its name."""
@@ -29,7 +29,7 @@ _INITIAL: dict[tuple[Path, str], dict[Path, bytes]] = {}
 
 def eventually(holds: Callable[[], bool]) -> None:
     """Wait until something that another process does has happened."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 180
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -23,7 +23,7 @@ __all__ = ["UNKNOWN", "Host", "HostError"]
 UNKNOWN = rpc.UNKNOWN
 """How an unknown value travels."""
 
-_SECONDS = 60
+_SECONDS = 600
 _SECONDS_TO_LEAVE = 15
 
 

@@ -34,7 +34,7 @@ kept = bytearray({mebibytes} << 20)
 if {child!r}:
     subprocess.run([sys.executable, {child!r}], check=True)
 else:
-    time.sleep(1)
+    time.sleep(5)
 """
 
 
@@ -291,7 +291,7 @@ def test_the_quick_form_works(engine_bin: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     environ = {**kept, "PYTHONPATH": paths, "PATH": f"{engine_bin}{os.pathsep}{os.environ['PATH']}"}
     command = [sys.executable, str(ROOT / "tests" / "bench.py"), *words]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert "The provider's first check takes" in done.stdout
     assert "\nBefore: `import pulumi` takes" in done.stdout

@@ -1449,25 +1449,23 @@ def test_silent_server(method: Method) -> None:
     """A server that never answers is left at the time limit."""
 
     def wait(_: socket.socket, __: bytes) -> None:
-        server.stop.wait(5.0)
+        server.stop.wait(600)
 
     policy = RetryPolicy(tries=2)
-    with RawServer(wait) as server, real_client(server.base_url, policy=policy, timeoutSeconds="0.1") as client:
+    with RawServer(wait) as server, real_client(server.base_url, policy=policy, timeoutSeconds="1") as client:
         error = failure(client, method)
 
     assert type(error) is (AmbiguousCreate if method == "POST" else Unreachable)
-    assert (
-        "no answer within 0.1 s" if method == "POST" else "no answer within 0.1 s, after 2 tries"
-    ) == error.came_back
+    assert ("no answer within 1 s" if method == "POST" else "no answer within 1 s, after 2 tries") == error.came_back
     assert (1 if method == "POST" else 2) == len(server.requests)
 
 
 def dripping(start: bytes, drop: bytes, pause: float) -> Callable[[socket.socket, bytes], None]:
-    """Give a handler that sends *drop* again and again for three seconds, so that no read ever times out."""
+    """Give a handler that sends *drop* for a minute or until the client leaves, so that no read ever times out."""
 
     def drip(connection: socket.socket, _: bytes) -> None:
         connection.sendall(start)
-        end = time.monotonic() + 3.0
+        end = time.monotonic() + 60.0
         while time.monotonic() < end:
             connection.sendall(drop)
             time.sleep(pause)
@@ -1497,7 +1495,7 @@ def test_dripping_answer_ends_within_the_time_limit(start: bytes, drop: bytes, p
         took = time.monotonic() - started
 
     assert isinstance(error, Unreachable)
-    assert took < 1.5
+    assert took < 30
     assert "within 0.2 s" in error.came_back
 
 

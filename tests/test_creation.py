@@ -38,7 +38,7 @@ from test_limiter import Time
 SECONDS = 30.0
 """The time-out of a request, and so the least settle delay."""
 
-PATIENCE = 20.0
+PATIENCE = 600.0
 """Real seconds after which a test has failed; nothing ever takes them."""
 
 Policy = Literal["refuse", "adopt"]

@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import httpx
 import pytest
 
 from conftest import canary
 from harness import Stack, eventually, nobody
 from paragraphs import assert_told
-from pulumi_justt.simulator import SimulatorServer, payload_digest
+from pulumi_justt.simulator import Fault, SimulatorServer, payload_digest
 
 STRIPE = """
     stripe = justt.PaymentIntegration(
@@ -657,18 +658,17 @@ class TestInterrupted:
     def test_what_was_created_for_nobody_is_undone(self, stack: Stack, simulator: SimulatorServer, how: str) -> None:
         """The provider deactivates what the CLI can no longer store; the next up makes exactly one."""
         stack.program(stripe())
-        simulator.options = dataclasses.replace(simulator.options, latency=1.5)
+        simulator.add_fault(Fault.parse("POST /integrations latency=3 times=1"))
         process = stack.start("up", "--yes", "--skip-preview")
-        # The list before it is answered, so that the POST is under way.
-        eventually(lambda: methods_so_far(simulator) == ["GET"])
-        time.sleep(0.5)
+        faults = f"{simulator.control_url}/faults"
+        eventually(lambda: httpx.get(faults, trust_env=False).json()["faults"][0]["fired"] == 1)
         if how == "kill -9":
             process.kill()
         else:
             process.send_signal(signal.SIGINT)
-            time.sleep(0.3)
+            time.sleep(0.5)
             process.send_signal(signal.SIGINT)
-        output = process.communicate(timeout=60)[0]
+        output = process.communicate(timeout=600)[0]
         stack.keep(output)
         eventually(lambda: methods_so_far(simulator) == ["GET", "POST", "DELETE"])
         (undone,) = simulator.records.integrations()
@@ -678,7 +678,6 @@ class TestInterrupted:
                 f"note: the engine left while the stripe integration 'stripe-eu-main' ({undone.id}) was created, so it "
                 "was deactivated again."
             ) in output.decode()
-        simulator.options = dataclasses.replace(simulator.options, latency=0.0)
         stack.run("cancel", "--yes", "--stack", "dev")
         text = stack.up().text
         assert "1 pending operations from previous deployment" in text
@@ -691,7 +690,7 @@ class TestInterrupted:
         process = stack.start("up", "--yes", "--skip-preview")
         eventually(lambda: methods_so_far(simulator) == ["GET"])
         process.send_signal(signal.SIGINT)
-        stack.keep(process.communicate(timeout=60)[0])
+        stack.keep(process.communicate(timeout=600)[0])
         assert methods(simulator) == ["GET", "POST"]
         stack.up()
         assert len(simulator.records.integrations()) == 1

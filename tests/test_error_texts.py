@@ -51,7 +51,7 @@ def test_creates_that_fail(stack: Stack, simulator: SimulatorServer) -> None:
 
 def test_a_create_in_doubt(stack: Stack, simulator: SimulatorServer) -> None:
     """A success of an undocumented shape shows that shape, the candidate, and the line to add."""
-    stack.config({"justt:timeoutSeconds": "1"})
+    stack.config({"justt:timeoutSeconds": "10"})
     simulator.add_fault(Fault.parse("POST /integrations undocumented-shape times=1"))
     stack.program(PROGRAM + 'add("lost", "lost")\n')
     assert_told("create-in-doubt", stack, stack.up(fails=True))

@@ -29,7 +29,7 @@ def test_they_all_finish(simulator: SimulatorServer) -> None:
     arguments = [sys.executable, "-c", PROGRAM, simulator.base_url, str(READS), str(THREADS)]
     running = [subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) for _ in range(PROCESSES)]
     for process in running:
-        _, stderr = process.communicate(timeout=400)
+        _, stderr = process.communicate(timeout=600)
         assert process.returncode == 0, stderr
     statuses = [exchange.status for exchange in simulator.requests]
     throttled = statuses.count(429)

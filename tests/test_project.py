@@ -38,7 +38,7 @@ def project(tmp_path: Path, engine_bin: Path) -> Iterator[tuple[Path, Run]]:
             env={**kept, "HOME": str(tmp_path), "PATH": f"{engine_bin}{os.pathsep}{kept['PATH']}", **variables},
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=600,
             check=False,
         )
         printed.append(done.stdout + done.stderr)

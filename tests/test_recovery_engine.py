@@ -45,7 +45,7 @@ def kill_after_commit(stack: Stack, simulator: SimulatorServer, number: int) -> 
     process = stack.start("up", "--yes", "--skip-preview")
     eventually(lambda: len(simulator.records.integrations()) == number)
     stack.end_processes()
-    stack.keep(process.communicate(timeout=60)[0])
+    stack.keep(process.communicate(timeout=600)[0])
     simulator.faults = []
     return simulator.records.integrations()[-1].id
 

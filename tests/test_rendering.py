@@ -38,7 +38,7 @@ def on_a_terminal(program: str = PROGRAM, **environ: str) -> str:
         with suppress(OSError):  # Linux ends a terminal so
             while some := os.read(ours, 4096):
                 sent += some
-        assert process.wait(60) == 0
+        assert process.wait(600) == 0
     os.close(ours)
     return sent.decode()
 
@@ -78,7 +78,7 @@ def test_a_narrow_terminal(columns: int, names: list[str]) -> None:
 
 def test_paragraphs_without_a_terminal() -> None:
     """What was seen is on one line, and what to do on the next, whole."""
-    done = subprocess.run([sys.executable, "-c", WIDE], capture_output=True, check=True, timeout=60, text=True)
+    done = subprocess.run([sys.executable, "-c", WIDE], capture_output=True, check=True, timeout=600, text=True)
     *_, first, second = done.stdout.splitlines()
     assert first == "finding: unmanaged: It is there."
     assert second == f'    Add adopt_id="{ID}" to [red]it [2J, or not.'
@@ -91,7 +91,7 @@ def test_no_terminal() -> None:
         env={**os.environ, "PYTHONIOENCODING": "ascii", "FORCE_COLOR": ""},
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=600,
     )
     header, finding, ok = done.stdout.decode("ascii").splitlines()
     assert header == "VERDICT  WHAT"
@@ -106,7 +106,7 @@ def test_a_text_that_stdout_cannot_write() -> None:
         env={**os.environ, "PYTHONIOENCODING": "latin-1"},
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=600,
     )
     assert done.stdout == b'x = "\xe9\\u2026"\n'
 

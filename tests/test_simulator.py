@@ -908,7 +908,7 @@ def test_foreground_serves_until_a_signal(number: signal.Signals) -> None:
         base_url = process.stdout.readline().strip()
         assert httpx.get(f"{base_url}/integrations", headers={"Authorization": "Bearer key-1"}).json() == []
         process.send_signal(number)
-        assert (process.wait(10), process.stderr.read()) == (0, "")
+        assert (process.wait(600), process.stderr.read()) == (0, "")
 
 
 def test_foreground_closes_everything_when_it_ends(tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ class Runner:
             env={**environ, "PATH": f"{self.folder}:{environ['PATH']}"},
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=600,
             check=False,
         )
         self.stack.keep((done.stdout + done.stderr).encode())
