@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -21,10 +22,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "provider" / "engine"))
+sys.path[:0] = [str(ROOT / "provider" / "engine"), str(ROOT / "tests")]
 
 import dist  # noqa: E402
 import engine  # noqa: E402 - found by the line before
+import environment  # noqa: E402
 
 PROGRAM = """
 import pulumi
@@ -72,7 +74,7 @@ def _release(root: Path, folder: Path, *, umask: int, **variables: str) -> dict[
     """Build the release of the repository at *root* into a new folder, and return its files."""
     folder.mkdir()
     command = (sys.executable, str(root / ".ci" / "dist.py"), str(folder))
-    _run(*command, environ={**os.environ, **variables}, umask=umask)
+    _run(*command, environ=environment.build(variables), umask=umask)
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
@@ -99,10 +101,13 @@ def interpreters(versions: Sequence[tuple[int, int]]) -> Iterator[tuple[tuple[in
     """Yield each of *versions* that is on this machine, with a program that has it."""
     names = ["python{}.{}".format(*version) for version in versions]
     paths = [path for name in [*names, "python3"] if (path := shutil.which(name))]
-    paths += map(str, Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob("versions/3.*/bin/python3"))
+    # Not HOME, which is temporary in `.ci/run`.
+    home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    paths += map(str, home.glob(".pyenv/versions/3.*/bin/python3"))
     for path in paths:
         done = subprocess.run(
             [path, "-c", "import sys, venv, ensurepip; print(*sys.version_info[:2])"],
+            env=environment.build(),
             capture_output=True,
             text=True,
             check=False,
@@ -113,26 +118,25 @@ def interpreters(versions: Sequence[tuple[int, int]]) -> Iterator[tuple[tuple[in
 
 def _try(wheel: Path, python: str, folder: Path) -> None:
     """Run one program through its life in an empty environment."""
+    for name in ("project", "state", "home"):
+        (folder / name).mkdir(parents=True)
     _run(python, "-m", "venv", str(folder / "venv"))
     venv = folder / "venv" / "bin"
     pip = (str(venv / "pip"), "--disable-pip-version-check", "--quiet", "install")
     _run(*pip, "--require-hashes", "-r", str(ROOT / "requirements.lock"))
     _run(*pip, "--no-deps", str(wheel))
-    for name in ("project", "state", "home"):
-        (folder / name).mkdir()
     (folder / "project" / "Pulumi.yaml").write_text("name: wheel\nruntime: python\n")
     (folder / "project" / "__main__.py").write_text(PROGRAM)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "JUSTT_", "PYTHON"))}
-    environ = {
-        **kept,
-        "HOME": str(folder / "home"),
-        "PATH": os.pathsep.join([str(venv), str(engine.ensure(ROOT)), kept["PATH"]]),
+    pulumi_own = {
         "PULUMI_HOME": str(folder / "home"),
         "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
         "PULUMI_CONFIG_PASSPHRASE": "not a secret",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
     }
+    path = os.pathsep.join([str(venv), str(engine.ensure(ROOT)), environment.PATH])
+    # What is installed is tried here, and not the sources.
+    environ = environment.build({"PATH": path, "PYTHONPATH": "", **pulumi_own}, home=folder / "home")
 
     def pulumi(*arguments: str) -> str:
         return _run("pulumi", *arguments, "--non-interactive", cwd=folder / "project", environ=environ)
@@ -156,6 +160,7 @@ def _try(wheel: Path, python: str, folder: Path) -> None:
 
 
 def _run(*command: str, cwd: Path | None = None, environ: dict[str, str] | None = None, umask: int = -1) -> str:
+    environ = environ or environment.build({"PYTHONPATH": ""})
     done = subprocess.run(command, cwd=cwd, env=environ, umask=umask, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout + done.stderr

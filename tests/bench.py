@@ -27,6 +27,7 @@ from pathlib import Path
 import bench_import
 import bench_report
 import engine
+import environment
 from bench_contenders import (
     NAMES,
     STEPS,
@@ -132,11 +133,6 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _measured(arguments: argparse.Namespace) -> tuple[str, list[Figure]]:
-    # Child processes are to run the sources, and the interpreter that runs this.
-    os.environ["PYTHONPATH"] = str(ROOT / "provider")
-    # Installed packages are compiled, and so is the floor's SDK.
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     engine_bin = engine.ensure(ROOT)
     _KEPT.mkdir(parents=True, exist_ok=True)
     names, make = _contenders(arguments.contenders, arguments.before, engine_bin)
@@ -204,7 +200,9 @@ def _kept(sources: Sequence[Path]) -> tuple[str, list[Figure]]:
 
 
 def _facts(command: str, engine_bin: Path) -> str:
-    versions = f"Python {platform.python_version()}, Pulumi {engine.reported(engine_bin / 'pulumi', os.environ)}"
+    versions = (
+        f"Python {platform.python_version()}, Pulumi {engine.reported(engine_bin / 'pulumi', environment.build())}"
+    )
     load = f"load {os.getloadavg()[0]:.1f} before the start"
     today = f"{datetime.now(timezone.utc):%Y-%m-%d}"
     return f"`{command}`, {today}: {os.cpu_count()} cores, {platform.system()}, {versions}, {load}."

@@ -11,7 +11,6 @@ A contender makes, sees and changes the same integrations in each step, each wit
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from abc import ABC, abstractmethod
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import engine
+import environment
 from harness import Stack
 
 __all__ = [
@@ -164,16 +164,16 @@ class RestapiContender(Contender):
 
     def environ(self, integrations: int, secret: str) -> dict[str, str]:
         """Return the variables of the module, and where the provider is."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
-        return {
-            **kept,
-            "CHECKPOINT_DISABLE": "1",
-            "TF_CLI_CONFIG_FILE": str(self.folder / "terraform.rc"),
-            "TF_VAR_api_key": _API_KEY,
-            "TF_VAR_base_url": self._base_url,
-            "TF_VAR_integrations": str(integrations),
-            "TF_VAR_secret": secret,
-        }
+        return environment.build(
+            {
+                "CHECKPOINT_DISABLE": "1",
+                "TF_CLI_CONFIG_FILE": str(self.folder / "terraform.rc"),
+                "TF_VAR_api_key": _API_KEY,
+                "TF_VAR_base_url": self._base_url,
+                "TF_VAR_integrations": str(integrations),
+                "TF_VAR_secret": secret,
+            }
+        )
 
 
 def restapi(cache: Path) -> tuple[Path, Path]:
@@ -182,7 +182,7 @@ def restapi(cache: Path) -> tuple[Path, Path]:
     Raises:
         LeftOut: There is no Terraform or no Go, or the build fails.
     """
-    terraform, go = engine.which("terraform", os.environ), engine.which("go", os.environ)
+    terraform, go = shutil.which("terraform"), shutil.which("go")
     if terraform is None or go is None:
         raise LeftOut(f"no {'go' if terraform else 'terraform'} on PATH")
     provider = (
@@ -192,14 +192,14 @@ def restapi(cache: Path) -> tuple[Path, Path]:
         sys.stderr.write("bench: building restapi from its Go module, once; that takes minutes\n")
         package = "github.com/Mastercard/terraform-provider-restapi"
         built = engine.run(
-            [str(go), "build", "-trimpath", "-o", str(provider), package],
-            {**os.environ, **engine.BUILD_ENV},
+            [go, "build", "-trimpath", "-o", str(provider), package],
+            {**environment.CALLER, **engine.BUILD_ENV},
             cwd=_PROGRAMS / "restapi",
             limit=engine.LONG_SECONDS,
         )
         if built.code:
             raise LeftOut(f"its build failed: {built.last}")
-    return terraform, provider
+    return Path(terraform), provider
 
 
 def sources(commit: str, cache: Path) -> Path:
@@ -210,7 +210,7 @@ def sources(commit: str, cache: Path) -> Path:
     """
 
     def git(*words: str) -> str:
-        ended = engine.run(["git", *words], os.environ, cwd=engine.ROOT)
+        ended = engine.run(["git", *words], environment.CALLER, cwd=engine.ROOT)
         if ended.code:
             raise LeftOut(f"git knows no commit {commit} with the package in it ({ended.last})")
         return ended.last

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
 from pathlib import Path
+
+import environment
 
 __all__ = ["sentence"]
 
@@ -42,7 +43,7 @@ def sentence(package: Path, pairs: int) -> str:
         package: The folder of the sources of `pulumi_justt`.
         pairs: How often.
     """
-    environ = {**os.environ, "PYTHONPATH": str(package)}
+    environ = environment.build({"PYTHONPATH": str(package)}, is_measured=False)
 
     def printed(program: str) -> list[float]:
         command = [sys.executable, "-c", program]

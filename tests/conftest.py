@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import environment
+
+environment.enter()  # first of all: what is imported below may read variables
+
+# ruff: noqa: E402
 import engine
 from fake_pulumi import FakePulumi
 from harness import Stack
@@ -18,10 +21,6 @@ from pulumi_justt.simulator import SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
 
 ROOT = Path(__file__).resolve().parents[1]
-
-# Child processes are to run the sources, and the interpreter that runs the tests.
-os.environ["PYTHONPATH"] = str(ROOT / "provider")
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +32,7 @@ def engine_bin() -> Path:
 @pytest.fixture(scope="session")
 def pinned_engine(engine_bin: Path) -> None:
     """Skip a test of the CLI's own words where the CLI on PATH is not of the version that they were taken from."""
-    pinned, found = engine.load(ROOT).version, engine.reported(engine_bin / "pulumi", os.environ)
+    pinned, found = engine.load(ROOT).version, engine.reported(engine_bin / "pulumi", environment.build())
     if found != pinned:
         pytest.skip(f"the text is that of pulumi {pinned}, and {found} is on PATH")
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
+import environment
 from pulumi_justt.cli import main
 
 __all__ = ["PROVIDER", "STACK", "TYPE", "US", "FakePulumi", "creating", "integration", "own_provider", "provider"]
@@ -77,14 +78,14 @@ class FakePulumi:
 
     def run(self, *arguments: str, answers: str = "", environ: Mapping[str, str] | None = None) -> Result:
         """Run `pulumi-justt` in the project, with *answers* to what it asks."""
-        made_up = {"PATH": self.path, **dict.fromkeys(name for name in os.environ if name.startswith("JUSTT_"))}
         folder = ["--cwd", str(self.project)] if "--cwd" not in arguments else []
-        return CliRunner().invoke(main, [*arguments, *folder], input=answers, env={**made_up, **(environ or {})})
+        variables = {"PATH": self.path, **(environ or {})}
+        return CliRunner().invoke(main, [*arguments, *folder], input=answers, env=variables)
 
     @property
     def path(self) -> str:
         """The value of PATH by which it is found."""
-        return f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        return f"{self.folder / 'bin'}{os.pathsep}{environment.PATH}"
 
     @property
     def calls(self) -> list[str]:

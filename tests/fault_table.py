@@ -9,7 +9,6 @@ without faults.
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import sys
@@ -350,8 +349,6 @@ def main() -> None:
     )
     sys.stdout.write(" errorId shown |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
     root = Path(__file__).resolve().parents[1]
-    os.environ["PYTHONPATH"] = str(root / "provider")
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     engine_bin = engine.ensure(root)
     contenders: tuple[Contender, ...] = ("refuse", "adopt", "plain")
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:

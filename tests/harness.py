@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import environment
 import leaks
 
 __all__ = ["Result", "Stack", "eventually", "nobody"]
@@ -89,7 +90,7 @@ class Stack:
 
     def __post_init__(self) -> None:
         """Make the project and the stack."""
-        for name in ("home", "state", "user", "tmp"):
+        for name in ("home", "state", "user"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         if self.source:
             shutil.copytree(self.source, self.project, ignore=shutil.ignore_patterns("__pycache__", ".*"))
@@ -267,10 +268,7 @@ class Stack:
         """Yield all that left: output, state with history and backups, configuration, logs, temporary files."""
         yield from self._printed
         files = [
-            path
-            for part in ("state", "home", "user", "tmp")
-            for path in (self.folder / part).rglob("*")
-            if path.is_file()
+            path for part in ("state", "home", "user") for path in (self.folder / part).rglob("*") if path.is_file()
         ]
         files += self.project.glob("Pulumi.*.yaml")
         yield from (path.read_bytes() for path in files)
@@ -298,19 +296,16 @@ class Stack:
             assert leaks.find(content, self.secrets) == []
 
     def _variables(self, more: Mapping[str, str]) -> dict[str, str]:
-        # Unit tests and the host process are measured: to measure each process of each command as well costs minutes.
-        foreign = ("PULUMI_", "JUSTT_", "COVERAGE_")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-        return {
-            **kept,
-            "HOME": str(self.folder / "user"),
-            "TMPDIR": str(self.folder / "tmp"),
-            "PATH": f"{self.engine_bin}{os.pathsep}{kept['PATH']}",
+        pulumi = {
             "PULUMI_HOME": str(self.folder / "home"),
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": "not a secret",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            **self.environ,
-            **more,
         }
+        return environment.build(
+            {"PATH": f"{self.engine_bin}{os.pathsep}{environment.PATH}", **pulumi, **self.environ, **more},
+            home=self.folder / "user",
+            # Unit tests and the host process are measured: each process of each command as well would cost minutes.
+            is_measured=False,
+        )

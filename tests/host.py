@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 from typing_extensions import Self
 
+import environment
 from pulumi_justt import resources
 
 __all__ = ["UNKNOWN", "Host", "HostError"]
@@ -38,12 +38,11 @@ class Host:
 
     Args:
         config: The stack's configuration, with its namespaces.
-        environ: Variables beside those of this process.
+        environ: Variables beside those of each test.
     """
 
     def __init__(self, config: Mapping[str, str], **environ: str) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("JUSTT_")}
-        self._environ = {**kept, **environ}
+        self._environ = environment.build(environ)
         self._config = config
 
     def __enter__(self) -> Self:

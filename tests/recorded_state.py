@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 import sys
 import tempfile
@@ -106,8 +105,6 @@ def _name(resource: dict[str, Any]) -> str:
 
 def main() -> None:
     """Record one."""
-    os.environ["PYTHONPATH"] = str(ROOT / "provider")
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     folder = ROOT / "tests" / "data" / "states" / sys.argv[1]
     with tempfile.TemporaryDirectory() as place, SimulatorServer() as simulator:
         Recorded(folder, Stack(Path(place), engine.ensure(ROOT)), simulator).record()

@@ -15,6 +15,7 @@ import pytest
 import bench
 import bench_contenders
 import bench_report
+import environment
 from bench_contenders import Contender, LeftOut, Name, PulumiContender, Step
 from bench_measure import Cell, Figure, Plan, measure, run
 from conftest import ROOT
@@ -156,7 +157,7 @@ def test_the_peak_of_each_process_is_found(tmp_path: Path) -> None:
     """The memory is that of the command itself, and of the provider, which other programs may stand between."""
     for name, mebibytes, child in (("cli", 40, "shell.py"), ("shell", 150, "provider.py"), ("provider", 80, "")):
         (tmp_path / f"{name}.py").write_text(HUNGRY.format(mebibytes=mebibytes, child=child))
-    peaks = run([sys.executable, "cli.py"], tmp_path, os.environ, "provider.py").peaks
+    peaks = run([sys.executable, "cli.py"], tmp_path, environment.build(), "provider.py").peaks
     assert peaks.cli_kib is not None
     assert peaks.provider_kib is not None
     assert 40 << 10 < peaks.cli_kib < 80 << 10 < peaks.provider_kib < 120 << 10
@@ -287,9 +288,9 @@ def test_the_quick_form_works(engine_bin: Path) -> None:
     """The command itself, as a user would give it, measures, keeps and reports, beside an earlier package too."""
     words = ["--quick", "--contenders", "ours", "--before", "HEAD"]
     paths = os.pathsep.join(str(ROOT / name) for name in ("tests", "provider/engine", "provider"))
+    path = f"{engine_bin}{os.pathsep}{environment.PATH}"
     # The coverage of an earlier package is nobody's concern.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    environ = {**kept, "PYTHONPATH": paths, "PATH": f"{engine_bin}{os.pathsep}{os.environ['PATH']}"}
+    environ = environment.build({"PYTHONPATH": paths, "PATH": path}, is_measured=False)
     command = [sys.executable, str(ROOT / "tests" / "bench.py"), *words]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr

@@ -14,7 +14,8 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from conftest import ROOT, canary
+import environment
+from conftest import canary
 from fake_pulumi import FakePulumi
 from pulumi_justt.cli import main
 from pulumi_justt.commands import doctor
@@ -169,7 +170,7 @@ def start(project: FakePulumi, line: str, lost: str = "", how: str = "", **envir
         return subprocess.Popen(
             ["/bin/sh", "-c", f'exec "$@" {shell}', "sh", sys.executable, "-m", "pulumi_justt.cli", *line.split()],
             cwd=project.project,
-            env={"HOME": "/", "LANG": "C.UTF-8", "PATH": project.path, "PYTHONPATH": str(ROOT / "provider"), **environ},
+            env=environment.build({"PATH": project.path, **environ}),
             stdin=subprocess.DEVNULL,
             stdout=writing if (lost, how) == ("stdout", "gone") else subprocess.PIPE,
             stderr=writing if (lost, how) == ("stderr", "gone") else subprocess.PIPE,

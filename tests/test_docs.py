@@ -36,7 +36,6 @@ The commands of ELSEWHERE are run by other tests, and the pages of the examples 
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import textwrap
@@ -47,6 +46,7 @@ from pathlib import Path
 import pytest
 
 import engine
+import environment
 from conftest import ROOT, canary
 from fault_table import SCENARIOS
 from harness import Stack
@@ -90,7 +90,7 @@ def session(request: pytest.FixtureRequest, tmp_path: Path, engine_bin: Path) ->
     with ExitStack() as open_ones:
         made = Stack(tmp_path, engine_bin, has_stack=not is_bare)
         (tmp_path / "project" / "__main__.py").write_text("")
-        is_pinned = engine.load(ROOT).version == engine.reported(engine_bin / "pulumi", os.environ)
+        is_pinned = engine.load(ROOT).version == engine.reported(engine_bin / "pulumi", environment.build())
         running = Session(ROOT / page, made, ELSEWHERE, is_pinned)
         if not serves:
             simulator = open_ones.enter_context(SimulatorServer(Options(successful_after=0)))

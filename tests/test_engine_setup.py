@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import environment
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -477,7 +479,7 @@ def test_children_heed_an_interrupt_again(heeds: str, printed: str) -> None:
     child = "import signal; print(repr(signal.getsignal(signal.SIGINT)))"
     parent = f"import engine, subprocess, sys; {heeds}; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
     script = f"trap '' INT; exec {shlex.quote(sys.executable)} -c {shlex.quote(parent)}"
-    env = {**os.environ, "PYTHONPATH": str(Path(engine.__file__).parent)}
+    env = environment.build({"PYTHONPATH": str(Path(engine.__file__).parent)})
     done = subprocess.run(["/bin/sh", "-c", script], env=env, capture_output=True, text=True, check=True, timeout=600)
     assert printed in done.stdout
 

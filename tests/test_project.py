@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+import environment
 import leaks
 from conftest import ROOT
 
@@ -31,11 +32,10 @@ def project(tmp_path: Path, engine_bin: Path) -> Iterator[tuple[Path, Run]]:
     printed = []
 
     def run(command: str, *, fails: bool = False, **variables: str) -> str:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "JUSTT_"))}
         done = subprocess.run(
             [sys.executable, "provider/engine/project.py", command],
             cwd=copy,
-            env={**kept, "HOME": str(tmp_path), "PATH": f"{engine_bin}{os.pathsep}{kept['PATH']}", **variables},
+            env=environment.build({"PATH": f"{engine_bin}{os.pathsep}{environment.PATH}", **variables}),
             capture_output=True,
             text=True,
             timeout=600,
@@ -68,12 +68,13 @@ def _configured(copy: Path, engine_bin: Path) -> list[str]:
     done = subprocess.run(
         [str(engine_bin / "pulumi"), "config", "--json", "--show-secrets", "--stack", "dev", "--non-interactive"],
         cwd=copy,
-        env={
-            **os.environ,
-            "PULUMI_HOME": str(copy / ".dev" / "pulumi"),
-            "PULUMI_BACKEND_URL": f"file://{copy / '.dev' / 'state'}",
-            "PULUMI_CONFIG_PASSPHRASE_FILE": str(copy / ".dev" / "passphrase"),
-        },
+        env=environment.build(
+            {
+                "PULUMI_HOME": str(copy / ".dev" / "pulumi"),
+                "PULUMI_BACKEND_URL": f"file://{copy / '.dev' / 'state'}",
+                "PULUMI_CONFIG_PASSPHRASE_FILE": str(copy / ".dev" / "passphrase"),
+            }
+        ),
         capture_output=True,
         check=True,
     )
@@ -159,7 +160,7 @@ def test_other_variables_of_the_user_do_not_count(project: tuple[Path, Run]) -> 
     done = subprocess.run(
         [*("sh", "-c", 'eval "$0" && pulumi stack ls --json && env'), exported],
         cwd=copy,
-        env={**os.environ, **foreign},
+        env=environment.build(foreign),
         check=True,
         capture_output=True,
         text=True,

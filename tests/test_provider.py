@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
 import sys
 import threading
@@ -70,9 +69,7 @@ class Core:
 
 @pytest.fixture(autouse=True)
 def clean_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Give every test a process without settings, and take back what the provider changes in it."""
-    for name in [each for each in os.environ if each.startswith("JUSTT_")]:
-        monkeypatch.delenv(name)
+    """Take back what the provider changes in it."""
     monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
     clients: dict[object, pulumi_justt.client.JusttClient] = {}
     monkeypatch.setattr(pulumi_justt.client, "_clients", clients)

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import pytest
 
+import environment
 from pulumi_justt import rendering
 
 PROGRAM = """
@@ -31,7 +32,7 @@ rendering.print_paragraphs([("finding", "unmanaged", "It is there.", 'Add adopt_
 def on_a_terminal(program: str = PROGRAM, **environ: str) -> str:
     """Return what a terminal, of 60 columns unless said otherwise, is sent."""
     ours, theirs = pty.openpty()
-    given = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "60", **environ}
+    given = environment.build({"TERM": "xterm-256color", "COLUMNS": "60", **environ})
     with subprocess.Popen([sys.executable, "-c", program], stdout=theirs, stderr=theirs, env=given) as process:
         os.close(theirs)
         sent = b""
@@ -88,7 +89,7 @@ def test_no_terminal() -> None:
     """One line for each row, in columns, of what stdout can write."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
-        env={**os.environ, "PYTHONIOENCODING": "ascii", "FORCE_COLOR": ""},
+        env=environment.build({"PYTHONIOENCODING": "ascii", "FORCE_COLOR": ""}),
         capture_output=True,
         check=True,
         timeout=600,
@@ -103,7 +104,7 @@ def test_a_text_that_stdout_cannot_write() -> None:
     """A program is printed all the same, and its literals mean what they meant."""
     done = subprocess.run(
         [sys.executable, "-c", r"from pulumi_justt import rendering; rendering.print_text('x = \"\xe9\u2026\"\n')"],
-        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        env=environment.build({"PYTHONIOENCODING": "latin-1"}),
         capture_output=True,
         check=True,
         timeout=600,

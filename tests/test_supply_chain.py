@@ -324,7 +324,6 @@ class TestWheel:
             (tmp_path / name).write_text(f"#!/bin/sh\necho {version}\n")
             (tmp_path / name).chmod(0o755)
         monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), "/usr/bin", "/bin"]))
-        monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
         named = [(3, 13), (3, 14)]
         assert [it for it in wheel.interpreters(named) if str(tmp_path) in it[1]] == [
             ((3, 13), f"{tmp_path}/python3.13")

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def main() -> int:
     """Return the exit code of the suite, or of the coverage gate after it."""
     engine.heed_interrupt()
+    # Pytest obeys the user's own variables; the tests get none of them: see tests/environment.py.
     environ = {
         **os.environ,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(engine.ensure(ROOT)), os.environ["PATH"]]),
