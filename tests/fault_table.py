@@ -19,11 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import httpx
-
 import engine
 import leaks
-from harness import Stack, eventually, nobody
+from harness import HANG_SECONDS, Stack, eventually, has_fired, nobody
 from pulumi_justt.simulator import Fault, Integration, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
 
@@ -66,7 +64,8 @@ def _later(command: Literal["replace", "refresh", "destroy"], name: str, *faults
     return Scenario(f"{command}: {name}", faults, before=True, command=command)
 
 
-SLOW_POST = "POST /integrations latency=3 times=1"
+SLOW_SECONDS = 2.5
+SLOW_POST = f"POST /integrations latency={SLOW_SECONDS} times=1"
 SCENARIOS = (
     _create("dropped before the commit", "POST /integrations drop-before-commit times=1"),
     _create("dropped after the commit", "POST /integrations drop-after-commit times=1"),
@@ -264,26 +263,23 @@ class _Run:
             result = self.stack.run(*arguments, "--stack", self.stack.name, fails=None)
             return result.code, result.text
         process = self.stack.start(*arguments)
-        deadline = time.monotonic() + 600
-        while not self._post_is_under_way() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        eventually(lambda: has_fired(self.simulator))
         process.send_signal(signal.SIGKILL if self.scenario.interrupt == "kill" else signal.SIGINT)
         if self.scenario.interrupt == "twice":
             time.sleep(0.5)
             process.send_signal(signal.SIGINT)
-        printed = process.communicate(timeout=600)[0]
+        printed = process.communicate(timeout=HANG_SECONDS)[0]
         self.stack.keep(printed)
-        eventually(lambda: any(exchange.method == "POST" for exchange in self.simulator.requests))
-        # What the provider then does without its CLI. A create whose answer is lost stays, and so does one of `once`.
-        deadline = time.monotonic() + 10
-        while self.scenario.interrupt != "once" and self._live() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        # What the provider does without its CLI needs the rest of the request, and one more.
+        time.sleep(SLOW_SECONDS)
+        eventually(self._is_quiet)
         self.stack.run("cancel", "--yes", "--stack", self.stack.name, fails=None)
         return process.returncode, printed.decode()
 
-    def _post_is_under_way(self) -> bool:
-        faults = httpx.get(f"{self.simulator.control_url}/faults", trust_env=False).json()["faults"]
-        return bool(faults[0]["fired"])
+    def _is_quiet(self) -> bool:
+        before = len(self.simulator.requests)
+        time.sleep(2.0)
+        return len(self.simulator.requests) == before
 
     def _do_as_told(self, text: str) -> None:
         """Do what a user would who reads the error, and sees at Justt which integration has which identifier."""

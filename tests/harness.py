@@ -17,12 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 import environment
 import leaks
+from pulumi_justt.simulator import SimulatorServer
 
-__all__ = ["Result", "Stack", "eventually", "nobody"]
+__all__ = ["HANG_SECONDS", "Result", "Stack", "eventually", "has_fired", "nobody"]
 
-_SECONDS = 900
+HANG_SECONDS = 600
+"""Ends a test that hangs. A loaded machine may take many times as long as a free one, and no test depends on that."""
 
 _INITIAL: dict[tuple[Path, str], dict[Path, bytes]] = {}
 """The files of a new stack, by the CLI that made it and its name."""
@@ -30,10 +34,16 @@ _INITIAL: dict[tuple[Path, str], dict[Path, bytes]] = {}
 
 def eventually(holds: Callable[[], bool]) -> None:
     """Wait until something that another process does has happened."""
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + HANG_SECONDS
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def has_fired(simulator: SimulatorServer) -> bool:
+    """Tell whether the first fault of the simulator has met a request, which may not have been answered yet."""
+    shown = httpx.get(f"{simulator.control_url}/faults", trust_env=False).json()
+    return bool(shown["faults"][0]["fired"])
 
 
 def nobody() -> str:
@@ -162,7 +172,7 @@ class Stack:
             env=self._variables(variables),
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_SECONDS,
+            timeout=HANG_SECONDS,
             check=False,
         )
         self._printed += [done.stdout, done.stderr]
@@ -178,7 +188,7 @@ class Stack:
             env=self._variables({}),
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_SECONDS,
+            timeout=HANG_SECONDS,
             check=False,
         )
         self._printed += [done.stdout, done.stderr]
@@ -194,7 +204,7 @@ class Stack:
             env=self._variables(variables),
             input=answers.encode(),
             capture_output=True,
-            timeout=_SECONDS,
+            timeout=HANG_SECONDS,
             check=False,
         )
         self._printed += [done.stdout, done.stderr]

@@ -16,6 +16,7 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 from typing_extensions import Self
 
 import environment
+from harness import HANG_SECONDS
 from pulumi_justt import resources
 
 __all__ = ["UNKNOWN", "Host", "HostError"]
@@ -23,8 +24,7 @@ __all__ = ["UNKNOWN", "Host", "HostError"]
 UNKNOWN = rpc.UNKNOWN
 """How an unknown value travels."""
 
-_SECONDS = 600
-_SECONDS_TO_LEAVE = 15
+_SECONDS_TO_LEAVE = 30
 
 
 class HostError(Exception):
@@ -116,7 +116,7 @@ class Host:
 
     def _call(self, method: str, request: object) -> Any:  # noqa: ANN401 - each answer has a generated type of its own
         try:
-            return getattr(self._stub, method)(request, timeout=_SECONDS)
+            return getattr(self._stub, method)(request, timeout=HANG_SECONDS)
         except grpc.RpcError as error:
             raise HostError(str(error.details())) from None
 

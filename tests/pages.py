@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 
 from conftest import canary
-from harness import Stack, nobody
+from harness import HANG_SECONDS, Stack, nobody
 
 __all__ = [
     "PORT",
@@ -41,7 +41,6 @@ SERVES = f"pulumi-justt simulator --port {PORT}"
 """How the command starts by which a page starts a simulator of its own."""
 UPDATE = "UPDATE_DOCS"
 
-_SECONDS = 900
 _UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _SECRETS = re.compile(r"\b(?!PULUMI_)[A-Z][A-Z0-9_]*_(?:KEY|SECRET|PASSWORD|PASSPHRASE)\b")
 _FILE = re.compile(r"# ((?:[\w.-]+/)*[\w-]*\.[\w.]+)")
@@ -428,7 +427,7 @@ class Session:
                 input=f"{answer}\n".encode(),
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                timeout=_SECONDS,
+                timeout=HANG_SECONDS,
                 check=False,
             )
         self.stack.keep(output.read_bytes())

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 
-__all__ = ["Condition", "Lock", "Stage", "Worker"]
+from harness import HANG_SECONDS
 
-_SECONDS = 600.0
-"""A run that has not ended by then never will, and the test is to fail rather than to hang."""
+__all__ = ["Condition", "Lock", "Stage", "Worker"]
 
 
 def _always() -> bool:
@@ -60,14 +59,14 @@ class Stage:
         for thread in threads:
             thread.start()
         self._pass_on(None)
-        assert self._done.acquire(timeout=_SECONDS), "a thread runs on and on"
+        assert self._done.acquire(timeout=HANG_SECONDS), "a thread runs on and on"
         for error in (self._error, *(worker.error for worker in workers)):
             if error is not None:
                 raise error
         stuck = {worker.name: worker.at for worker in self.parked}
         assert stuck == {}, f"nobody can go on: {stuck}"
         for thread in threads:
-            thread.join(_SECONDS)
+            thread.join(HANG_SECONDS)
 
     def park(self, at: str, is_ready: Callable[[], bool] = _always) -> None:
         """Let others go on, until this thread is chosen; called by workers only."""

@@ -21,6 +21,7 @@ from pydantic.fields import FieldInfo
 
 import pulumi_justt
 import pulumi_justt as justt
+from harness import HANG_SECONDS
 from pulumi_justt import credentials, property_paths, provider, resources
 from pulumi_justt.client import JusttClient
 from pulumi_justt.lifecycle import Integrations
@@ -100,7 +101,7 @@ def loaded_by(statement: str) -> set[str]:
     """Return the modules that a fresh interpreter has loaded after *statement*."""
     code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True, timeout=600
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True, timeout=HANG_SECONDS
     )
     return set(json.loads(done.stdout))
 
@@ -264,7 +265,9 @@ def test_the_provider_process_need_not_be_tidied_before_it_goes() -> None:
         "IntegrationProvider().check({}, {})\n"
         "print(gc.get_freeze_count(), len(gc.get_objects()))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=600)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=HANG_SECONDS
+    )
 
     frozen, seen = map(int, done.stdout.split())
     assert seen < frozen / 10

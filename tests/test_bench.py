@@ -19,6 +19,7 @@ import environment
 from bench_contenders import Contender, LeftOut, Name, PulumiContender, Step
 from bench_measure import Cell, Figure, Plan, measure, run
 from conftest import ROOT
+from harness import HANG_SECONDS
 from pulumi_justt.simulator import Options
 
 ONE_REQUEST = """
@@ -292,7 +293,7 @@ def test_the_quick_form_works(engine_bin: Path) -> None:
     # The coverage of an earlier package is nobody's concern.
     environ = environment.build({"PYTHONPATH": paths, "PATH": path}, is_measured=False)
     command = [sys.executable, str(ROOT / "tests" / "bench.py"), *words]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
     assert done.returncode == 0, done.stderr
     assert "The provider's first check takes" in done.stdout
     assert "\nBefore: `import pulumi` takes" in done.stdout

@@ -29,6 +29,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from harness import HANG_SECONDS
 from pulumi_justt import simulator as simulator_package
 from pulumi_justt.simulator import Options, SimulatorServer
 
@@ -215,7 +216,7 @@ def make_meaningful(case: AnyCase, simulator: SimulatorServer, session: requests
             case.query[name] = int(case.query[name])
 
     def create(path: str, body: Document, name: str) -> str:
-        response = session.post(simulator.base_url + path, json=body, headers=HEADERS, timeout=600)
+        response = session.post(simulator.base_url + path, json=body, headers=HEADERS, timeout=HANG_SECONDS)
         created: str = response.json()[name]
         return created
 
@@ -269,7 +270,7 @@ def test_key_and_limit_hold_for_every_operation() -> None:
 
         def status(label: str, **sent: Any) -> int:  # noqa: ANN401 - requests.request names too many types
             method, _, path = label.partition(" ")
-            response = requests.request(method, running.base_url + path, timeout=600, **sent)
+            response = requests.request(method, running.base_url + path, timeout=HANG_SECONDS, **sent)
             assert_valid({"$ref": "#/components/schemas/Error"}, response.json())
             return response.status_code
 
@@ -278,7 +279,7 @@ def test_key_and_limit_hold_for_every_operation() -> None:
                 running.options = replace(running.options, requests_per_minute=1_000_000)
                 assert status(label, headers=HEADERS, json={"x": "x" * 1_000_000}) == 413
             running.options = replace(running.options, requests_per_minute=1)
-            requests.get(running.base_url + "/merchants", headers=HEADERS, timeout=600)
+            requests.get(running.base_url + "/merchants", headers=HEADERS, timeout=HANG_SECONDS)
             assert status(label) == 401
             assert status(label, headers=HEADERS) == 429
 
@@ -293,10 +294,12 @@ def test_lists_in_each_envelope_are_documented(form: ListEnvelope) -> None:
     }
     with SimulatorServer(Options(list_envelope=form, successful_after=0)) as running:
         for expected in (0, 1):
-            content = requests.get(f"{running.base_url}/integrations", headers=HEADERS, timeout=600).json()
+            content = requests.get(f"{running.base_url}/integrations", headers=HEADERS, timeout=HANG_SECONDS).json()
             assert_valid(page[form], content)
             assert len(content if form == "bare" else content["data"]) == expected
-            requests.post(f"{running.base_url}/integrations", json=NEW_INTEGRATION, headers=HEADERS, timeout=600)
+            requests.post(
+                f"{running.base_url}/integrations", json=NEW_INTEGRATION, headers=HEADERS, timeout=HANG_SECONDS
+            )
 
 
 @pytest.mark.parametrize(
@@ -306,7 +309,9 @@ def test_lists_in_each_envelope_are_documented(form: ListEnvelope) -> None:
 def test_creation_in_each_envelope_is_documented(form: CreateEnvelope, expected: Document) -> None:
     """The id comes as the document says, or as the guide on responses does."""
     with SimulatorServer(Options(create_envelope=form)) as running:
-        answer = requests.post(f"{running.base_url}/integrations", json=NEW_INTEGRATION, headers=HEADERS, timeout=600)
+        answer = requests.post(
+            f"{running.base_url}/integrations", json=NEW_INTEGRATION, headers=HEADERS, timeout=HANG_SECONDS
+        )
         assert answer.status_code == 201
         assert_valid(expected, answer.json())
 
@@ -319,10 +324,10 @@ def test_record_in_each_envelope_is_documented(form: ReadEnvelope, expected: Doc
     """The record comes as the document says, or as the guide on responses does, with its go-live date."""
     with SimulatorServer(Options(read_envelope=form, successful_after=0)) as running:
         integrations = f"{running.base_url}/integrations"
-        created = requests.post(integrations, json=NEW_INTEGRATION, headers=HEADERS, timeout=600).json()[
-            "integrationId"
-        ]
-        content = requests.get(f"{integrations}/{created}", headers=HEADERS, timeout=600).json()
+        answer = requests.post(integrations, json=NEW_INTEGRATION, headers=HEADERS, timeout=HANG_SECONDS)
+        content = requests.get(
+            f"{integrations}/{answer.json()['integrationId']}", headers=HEADERS, timeout=HANG_SECONDS
+        ).json()
         assert_valid(expected, content)
         assert "goLiveDate" in (content if form == "bare" else content["data"])
 
@@ -333,13 +338,13 @@ def test_errors_in_each_form_are_documented(form: ErrorEnvelope) -> None:
     with SimulatorServer(Options(error_envelope=form)) as running:
         integrations = f"{running.base_url}/integrations"
         answers = {
-            400: requests.post(integrations, json={}, headers=HEADERS, timeout=600),
-            401: requests.get(integrations, timeout=600),
-            404: requests.get(f"{integrations}/none", headers=HEADERS, timeout=600),
-            413: requests.post(integrations, json={"x": "x" * 1_000_000}, headers=HEADERS, timeout=600),
+            400: requests.post(integrations, json={}, headers=HEADERS, timeout=HANG_SECONDS),
+            401: requests.get(integrations, timeout=HANG_SECONDS),
+            404: requests.get(f"{integrations}/none", headers=HEADERS, timeout=HANG_SECONDS),
+            413: requests.post(integrations, json={"x": "x" * 1_000_000}, headers=HEADERS, timeout=HANG_SECONDS),
         }
         running.options = replace(running.options, requests_per_minute=1)
-        answers[429] = requests.get(integrations, headers=HEADERS, timeout=600)
+        answers[429] = requests.get(integrations, headers=HEADERS, timeout=HANG_SECONDS)
     for status, answer in answers.items():
         content = answer.json()
         assert answer.status_code == status

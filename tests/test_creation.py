@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar
 import httpx
 import pytest
 
+from harness import HANG_SECONDS
 from pulumi_justt.client import JusttClient
 from pulumi_justt.creation import Creator, _Account
 from pulumi_justt.errors import (
@@ -38,7 +39,7 @@ from test_limiter import Time
 SECONDS = 30.0
 """The time-out of a request, and so the least settle delay."""
 
-PATIENCE = 600.0
+PATIENCE = HANG_SECONDS
 """Real seconds after which a test has failed; nothing ever takes them."""
 
 Policy = Literal["refuse", "adopt"]

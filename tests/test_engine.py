@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from conftest import canary
-from harness import Stack, eventually, nobody
+from harness import HANG_SECONDS, Stack, eventually, has_fired, nobody
 from paragraphs import assert_told
 from pulumi_justt.simulator import Fault, SimulatorServer, payload_digest
 
@@ -658,17 +658,17 @@ class TestInterrupted:
     def test_what_was_created_for_nobody_is_undone(self, stack: Stack, simulator: SimulatorServer, how: str) -> None:
         """The provider deactivates what the CLI can no longer store; the next up makes exactly one."""
         stack.program(stripe())
-        simulator.add_fault(Fault.parse("POST /integrations latency=3 times=1"))
+        # The CLI has to leave meanwhile, and waits for five seconds until it kills the provider.
+        simulator.add_fault(Fault.parse("POST /integrations latency=2.5 times=1"))
         process = stack.start("up", "--yes", "--skip-preview")
-        faults = f"{simulator.control_url}/faults"
-        eventually(lambda: httpx.get(faults, trust_env=False).json()["faults"][0]["fired"] == 1)
+        eventually(lambda: has_fired(simulator))
         if how == "kill -9":
             process.kill()
         else:
             process.send_signal(signal.SIGINT)
             time.sleep(0.5)
             process.send_signal(signal.SIGINT)
-        output = process.communicate(timeout=600)[0]
+        output = process.communicate(timeout=HANG_SECONDS)[0]
         stack.keep(output)
         eventually(lambda: methods_so_far(simulator) == ["GET", "POST", "DELETE"])
         (undone,) = simulator.records.integrations()
@@ -686,11 +686,11 @@ class TestInterrupted:
     def test_once_ctrl_c_waits(self, stack: Stack, simulator: SimulatorServer) -> None:
         """After one Ctrl-C the create ends, its id is stored, and the next up has nothing to create."""
         stack.program(stripe())
-        simulator.options = dataclasses.replace(simulator.options, latency=1.0)
+        simulator.add_fault(Fault.parse("POST /integrations latency=1 times=1"))
         process = stack.start("up", "--yes", "--skip-preview")
-        eventually(lambda: methods_so_far(simulator) == ["GET"])
+        eventually(lambda: has_fired(simulator))
         process.send_signal(signal.SIGINT)
-        stack.keep(process.communicate(timeout=600)[0])
+        stack.keep(process.communicate(timeout=HANG_SECONDS)[0])
         assert methods(simulator) == ["GET", "POST"]
         stack.up()
         assert len(simulator.records.integrations()) == 1

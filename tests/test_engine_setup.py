@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import environment
+from harness import HANG_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -180,7 +181,7 @@ def site(body: str, status: int = 200) -> Iterator[str]:
 
 def wait_for(file: Path) -> None:
     """Wait until another process has got as far as writing a file."""
-    deadline = time.monotonic() + 600
+    deadline = time.monotonic() + HANG_SECONDS
     while not file.exists():
         assert time.monotonic() < deadline, f"{file} never came"
         time.sleep(0.01)
@@ -480,7 +481,9 @@ def test_children_heed_an_interrupt_again(heeds: str, printed: str) -> None:
     parent = f"import engine, subprocess, sys; {heeds}; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
     script = f"trap '' INT; exec {shlex.quote(sys.executable)} -c {shlex.quote(parent)}"
     env = environment.build({"PYTHONPATH": str(Path(engine.__file__).parent)})
-    done = subprocess.run(["/bin/sh", "-c", script], env=env, capture_output=True, text=True, check=True, timeout=600)
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], env=env, capture_output=True, text=True, check=True, timeout=HANG_SECONDS
+    )
     assert printed in done.stdout
 
 
@@ -504,7 +507,7 @@ def test_interrupted_build_leaves_nothing_to_trust(machine: Machine, number: sig
         process = machine.start()
     wait_for(machine.home / "pid")
     process.send_signal(number)
-    out, err = process.communicate(timeout=600)
+    out, err = process.communicate(timeout=HANG_SECONDS)
     assert (process.returncode, out) == (130, "")
     assert err.endswith("engine: interrupted; nothing half-made is kept\n")
     assert [file.name for file in machine.cache.parent.iterdir()] == ["lock"]
@@ -523,7 +526,7 @@ def test_two_processes_build_once(machine: Machine) -> None:
     assert second.stderr
     assert any("another process is making the engine: waiting for it" in line for line in second.stderr)
     (machine.home / "go-on").touch()
-    outputs = [process.communicate(timeout=600)[0] for process in (first, second)]
+    outputs = [process.communicate(timeout=HANG_SECONDS)[0] for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0]
     assert outputs == [f"{machine.cache}/bin\n"] * 2
     assert len(engine.BINARIES) == machine.log.read_text().count("build ")
@@ -590,6 +593,6 @@ def test_script_prints_one_line_from_anywhere(machine: Machine) -> None:
     """Run by its path from another folder, the script prints the folder and nothing else, noisy programs or not."""
     machine.has_go(meanwhile="echo noise")
     process = machine.start()
-    out, err = process.communicate(timeout=600)
+    out, err = process.communicate(timeout=HANG_SECONDS)
     assert f"{machine.cache}/bin\n" == out
     assert all(line.startswith("engine: ") for line in err.splitlines())

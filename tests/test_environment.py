@@ -11,6 +11,7 @@ from pathlib import Path
 
 import environment
 from conftest import ROOT
+from harness import HANG_SECONDS
 
 BUILT = {"PATH", "HOME", "TMPDIR", "XDG_STATE_HOME", "LANG", "PYTHONPATH"}
 PROGRAM = "import environment, json, os; environment.enter(); print(json.dumps(dict(os.environ)))"
@@ -28,7 +29,7 @@ def entered(**caller: str) -> dict[str, str]:
     """Return the environment of the tests where the caller has these variables."""
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tests"), **caller}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=environ, capture_output=True, check=True, text=True, timeout=600
+        [sys.executable, "-c", PROGRAM], env=environ, capture_output=True, check=True, text=True, timeout=HANG_SECONDS
     )
     found: dict[str, str] = json.loads(done.stdout)
     return found

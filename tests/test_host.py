@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
 import pytest
 
 import leaks
 from conftest import canary
-from harness import eventually
+from harness import HANG_SECONDS, eventually, has_fired
 from host import UNKNOWN, Host, HostError
 from pulumi_justt import resources
 from pulumi_justt.simulator import Fault, SimulatorServer, payload_digest
@@ -205,7 +204,7 @@ def test_fifty_waits_starve_no_create(host: Host, simulator: SimulatorServer) ->
     assert not any(wait.done() for wait in waits)
     for each in ids.values():
         simulator.records.tell_status(each, "SUCCESSFUL")
-    assert [wait.result(timeout=600).id for wait in waits] == list(ids.values())
+    assert [wait.result(timeout=HANG_SECONDS).id for wait in waits] == list(ids.values())
 
 
 @pytest.mark.parametrize(("workers", "at_once"), [("", 16), ("4", 4), ("20", 20)])
@@ -243,7 +242,7 @@ def test_a_wait_of_an_engine_that_left_is_given_up(host: Host, simulator: Simula
     wait = host.begin_create({**WAIT, "integrationId": made, "environment": "simulator"})
     eventually(lambda: asked(simulator) == {made})
     assert wait.cancel()
-    time.sleep(5.0)  # in which it is noticed
+    time.sleep(4.0)  # in which it is noticed, at most a second later
     simulator.clear_requests()
     time.sleep(3.0)  # in which the next look would come
 
@@ -257,12 +256,7 @@ def leave(simulator: SimulatorServer, host: Host, fault: str) -> None:
     """Begin a create that runs into *fault*, and leave it when that has begun."""
     simulator.add_fault(Fault.parse(fault))
     create = host.begin_create({**INPUTS, "environment": "simulator"})
-
-    def has_begun() -> bool:
-        shown = httpx.get(f"{simulator.control_url}/faults", trust_env=False).json()
-        return bool(shown["faults"][0]["fired"])
-
-    eventually(has_begun)
+    eventually(lambda: has_fired(simulator))
     assert create.cancel()
 
 

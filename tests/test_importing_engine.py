@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from conftest import canary
-from harness import Stack
+from harness import HANG_SECONDS, Stack
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 from pulumi_justt.simulator.rules import NewIntegration
 
@@ -55,7 +55,7 @@ def typed(stack: Stack, *arguments: str, answers: list[tuple[str, str]]) -> tupl
         assert process.stdout is not None
         printed = process.stdout.read()
         shown += until(ours, "")
-        assert process.wait(timeout=600) == 0, shown.decode()
+        assert process.wait(timeout=HANG_SECONDS) == 0, shown.decode()
     os.close(ours)
     stack.keep(printed + shown)
     return printed.decode(), shown.decode()
@@ -64,7 +64,7 @@ def typed(stack: Stack, *arguments: str, answers: list[tuple[str, str]]) -> tupl
 def until(terminal: int, text: str) -> bytes:
     """Read a terminal until it shows *text*; with an empty one, until its program has ended."""
     seen = b""
-    deadline = time.monotonic() + 600
+    deadline = time.monotonic() + HANG_SECONDS
     while not text or text.encode() not in seen:
         assert time.monotonic() < deadline, seen.decode()
         if not select.select([terminal], [], [], 1)[0]:
@@ -226,7 +226,7 @@ def test_a_file_to_import_later(stack: Stack, simulator: SimulatorServer) -> Non
         cwd=stack.folder / "project",
         env=stack._variables({"PULUMI_SKIP_CONFIRMATIONS": "true"}),
         capture_output=True,
-        timeout=600,
+        timeout=HANG_SECONDS,
         check=False,
     )
     stack.keep(done.stdout + done.stderr)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from harness import HANG_SECONDS
 from pulumi_justt.limiter import WINDOW_SECONDS, RateLimiter
 
 TICK = 1 / 64
@@ -203,13 +204,13 @@ def test_threads_never_exceed_the_window() -> None:
 
     def sleep(seconds: float) -> None:
         refused.release()
-        assert release.wait(600)
+        assert release.wait(HANG_SECONDS)
         moment.sleep(seconds)
 
     limiter = RateLimiter(7, clock=moment, sleep=sleep)
     with ThreadPoolExecutor(16) as pool:
         drawn = [pool.submit(limiter.acquire) for _ in range(12)]
-        blocked = [refused.acquire(timeout=600) for _ in range(5)]
+        blocked = [refused.acquire(timeout=HANG_SECONDS) for _ in range(5)]
         granted = len(limiter._granted)
         release.set()
         waits = [future.result() for future in drawn]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from harness import HANG_SECONDS
 from pulumi_justt.simulator import SimulatorServer
 
 PROCESSES, READS, THREADS = 3, 400, 4
@@ -29,7 +30,7 @@ def test_they_all_finish(simulator: SimulatorServer) -> None:
     arguments = [sys.executable, "-c", PROGRAM, simulator.base_url, str(READS), str(THREADS)]
     running = [subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) for _ in range(PROCESSES)]
     for process in running:
-        _, stderr = process.communicate(timeout=600)
+        _, stderr = process.communicate(timeout=HANG_SECONDS)
         assert process.returncode == 0, stderr
     statuses = [exchange.status for exchange in simulator.requests]
     throttled = statuses.count(429)

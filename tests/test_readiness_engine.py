@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from conftest import canary
-from harness import Stack, eventually
+from harness import HANG_SECONDS, Stack, eventually
 from pulumi_justt.simulator import Fault, SimulatorServer
 
 PROGRAM = """
@@ -218,7 +218,7 @@ def test_progress_deadline_and_refresh(stack: Stack, simulator: SimulatorServer)
     eventually(lambda: len(simulator.requests) > 3)
     assert stack.resources().keys() == {"stripe"}
     simulator.records.tell_status(first, "SUCCESSFUL")
-    lines.append(running.communicate(timeout=600)[0])
+    lines.append(running.communicate(timeout=HANG_SECONDS)[0])
     stack.keep(b"".join(lines))
     assert running.returncode == 0, b"".join(lines).decode()
     assert stack.resources().keys() == {"stripe", "stripe-ready", "after"}

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from harness import Stack, eventually
+from harness import HANG_SECONDS, Stack, eventually
 from pulumi_justt.simulator import Fault, SimulatorServer
 
 SHOPS = """
@@ -41,11 +41,11 @@ def shape(value: object) -> object:
 def kill_after_commit(stack: Stack, simulator: SimulatorServer, number: int) -> str:
     """Kill an update, its provider too, once the *number*th integration is there and nobody was told; return its id."""
     before = len(simulator.records.integrations())
-    simulator.faults = [Fault.parse(f"POST /integrations hang-after-commit=60 skip={number - before - 1} times=1")]
+    simulator.faults = [Fault.parse(f"POST /integrations hang-after-commit=600 skip={number - before - 1} times=1")]
     process = stack.start("up", "--yes", "--skip-preview")
     eventually(lambda: len(simulator.records.integrations()) == number)
     stack.end_processes()
-    stack.keep(process.communicate(timeout=600)[0])
+    stack.keep(process.communicate(timeout=HANG_SECONDS)[0])
     simulator.faults = []
     return simulator.records.integrations()[-1].id
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 import pytest
 
 import environment
+from harness import HANG_SECONDS
 from pulumi_justt import rendering
 
 PROGRAM = """
@@ -39,7 +40,7 @@ def on_a_terminal(program: str = PROGRAM, **environ: str) -> str:
         with suppress(OSError):  # Linux ends a terminal so
             while some := os.read(ours, 4096):
                 sent += some
-        assert process.wait(600) == 0
+        assert process.wait(HANG_SECONDS) == 0
     os.close(ours)
     return sent.decode()
 
@@ -79,7 +80,9 @@ def test_a_narrow_terminal(columns: int, names: list[str]) -> None:
 
 def test_paragraphs_without_a_terminal() -> None:
     """What was seen is on one line, and what to do on the next, whole."""
-    done = subprocess.run([sys.executable, "-c", WIDE], capture_output=True, check=True, timeout=600, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", WIDE], capture_output=True, check=True, timeout=HANG_SECONDS, text=True
+    )
     *_, first, second = done.stdout.splitlines()
     assert first == "finding: unmanaged: It is there."
     assert second == f'    Add adopt_id="{ID}" to [red]it [2J, or not.'
@@ -92,7 +95,7 @@ def test_no_terminal() -> None:
         env=environment.build({"PYTHONIOENCODING": "ascii", "FORCE_COLOR": ""}),
         capture_output=True,
         check=True,
-        timeout=600,
+        timeout=HANG_SECONDS,
     )
     header, finding, ok = done.stdout.decode("ascii").splitlines()
     assert header == "VERDICT  WHAT"
@@ -107,7 +110,7 @@ def test_a_text_that_stdout_cannot_write() -> None:
         env=environment.build({"PYTHONIOENCODING": "latin-1"}),
         capture_output=True,
         check=True,
-        timeout=600,
+        timeout=HANG_SECONDS,
     )
     assert done.stdout == b'x = "\xe9\\u2026"\n'
 

@@ -18,7 +18,7 @@ import pytest
 
 import leaks
 from conftest import ROOT, canary
-from harness import Stack
+from harness import HANG_SECONDS, Stack
 from parrot import Parrot
 from pulumi_justt.credentials import SHAPES
 from pulumi_justt.simulator import SimulatorServer, payload_digest
@@ -218,7 +218,7 @@ def simulator_process(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
                 left.append(answer.content)
         finally:
             process.send_signal(signal.SIGINT)
-            left += [first, *process.communicate(timeout=600)]
+            left += [first, *process.communicate(timeout=HANG_SECONDS)]
         left += [each.read_bytes() for each in folder.glob("records.sqlite*")]
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from harness import HANG_SECONDS
 from pulumi_justt.simulator import Exchange, Options, SimulatorServer, key_fingerprint, payload_digest, run
 
 if TYPE_CHECKING:
@@ -908,7 +909,7 @@ def test_foreground_serves_until_a_signal(number: signal.Signals) -> None:
         base_url = process.stdout.readline().strip()
         assert httpx.get(f"{base_url}/integrations", headers={"Authorization": "Bearer key-1"}).json() == []
         process.send_signal(number)
-        assert (process.wait(600), process.stderr.read()) == (0, "")
+        assert (process.wait(HANG_SECONDS), process.stderr.read()) == (0, "")
 
 
 def test_foreground_closes_everything_when_it_ends(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from harness import HANG_SECONDS
 from pulumi_justt import width
 from pulumi_justt.width import extra_worker, widen
 from wheel import interpreters
@@ -39,11 +40,11 @@ def waiting(pool: ThreadPoolExecutor, count: int, end: threading.Event) -> list[
     def wait() -> bool:
         with extra_worker():
             begun.release()
-            return end.wait(600)
+            return end.wait(HANG_SECONDS)
 
     calls = [pool.submit(wait) for _ in range(count)]
     for _ in calls:
-        assert begun.acquire(timeout=600)
+        assert begun.acquire(timeout=HANG_SECONDS)
     return calls
 
 
@@ -52,14 +53,14 @@ def test_waits_take_no_thread_from_the_rest(pool: ThreadPoolExecutor, end: threa
     waits = waiting(pool, 20, end)
     together = threading.Barrier(WORKERS + 1)
 
-    calls = [pool.submit(together.wait, 600) for _ in range(WORKERS)]
-    together.wait(600)
+    calls = [pool.submit(together.wait, HANG_SECONDS) for _ in range(WORKERS)]
+    together.wait(HANG_SECONDS)
 
     assert pool._max_workers == WORKERS + 20
     assert not any(wait.done() for wait in waits)
     end.set()
-    assert [wait.result(600) for wait in waits] == [True] * 20
-    assert sorted(call.result(600) for call in calls) != []
+    assert [wait.result(HANG_SECONDS) for wait in waits] == [True] * 20
+    assert sorted(call.result(HANG_SECONDS) for call in calls) != []
     assert pool._max_workers == WORKERS
 
 
@@ -72,7 +73,7 @@ def test_the_pool_is_narrow_again_after_an_error(pool: ThreadPoolExecutor) -> No
             raise LookupError
 
     with pytest.raises(LookupError):
-        pool.submit(fail).result(600)
+        pool.submit(fail).result(HANG_SECONDS)
     assert pool._max_workers == WORKERS
 
 
@@ -111,7 +112,7 @@ def test_a_pool_that_looks_different_is_left_alone(
 
     with Different(WORKERS) as different:
         monkeypatch.setattr(width, "_own_pool", lambda: different)
-        assert pool.submit(serve).result(600) == "served"
+        assert pool.submit(serve).result(HANG_SECONDS) == "served"
         assert different._max_workers == WORKERS
 
 
@@ -122,7 +123,7 @@ def test_a_thread_that_cannot_be_started_changes_nothing(
 
     def serve() -> int:
         for _ in range(WORKERS):
-            pool.submit(end.wait, 600)
+            pool.submit(end.wait, HANG_SECONDS)
 
         def refuse() -> None:
             raise RuntimeError("can't start new thread")
@@ -131,7 +132,7 @@ def test_a_thread_that_cannot_be_started_changes_nothing(
         with extra_worker():
             return pool._max_workers
 
-    assert pool.submit(serve).result(600) == WORKERS
+    assert pool.submit(serve).result(HANG_SECONDS) == WORKERS
     assert pool._max_workers == WORKERS
     end.set()
 
@@ -142,13 +143,13 @@ def served_together(pool: ThreadPoolExecutor, count: int, seconds: float = 600) 
 
     def serve() -> bool:
         try:
-            together.wait(seconds)
+            together.wait(2 if count > WORKERS else HANG_SECONDS)
         except threading.BrokenBarrierError:
             return False
         return True
 
     calls = [pool.submit(serve) for _ in range(count)]
-    return all(call.result(600) for call in calls)
+    return all(call.result(HANG_SECONDS) for call in calls)
 
 
 def test_calls_that_are_queued_already_are_served(pool: ThreadPoolExecutor, end: threading.Event) -> None:
@@ -157,24 +158,24 @@ def test_calls_that_are_queued_already_are_served(pool: ThreadPoolExecutor, end:
 
     def wait() -> None:
         begun.release()
-        end.wait(600)
+        end.wait(HANG_SECONDS)
 
     def serve() -> None:
         for _ in range(8):
             pool.submit(wait)
         widen(16)
-        end.wait(600)
+        end.wait(HANG_SECONDS)
 
     pool.submit(serve)
 
-    assert all(begun.acquire(timeout=600) for _ in range(8))
+    assert all(begun.acquire(timeout=HANG_SECONDS) for _ in range(8))
     end.set()
 
 
 def test_a_pool_is_widened_once(pool: ThreadPoolExecutor) -> None:
     """Many resources ask for it, and it stays as wide as it was asked for first, beside what only waits."""
-    pool.submit(widen, 8).result(600)
-    pool.submit(widen, 16).result(600)
+    pool.submit(widen, 8).result(HANG_SECONDS)
+    pool.submit(widen, 16).result(HANG_SECONDS)
 
     assert served_together(pool, 8)
     assert not served_together(pool, 9, seconds=1)
@@ -183,7 +184,7 @@ def test_a_pool_is_widened_once(pool: ThreadPoolExecutor) -> None:
 
 def test_a_pool_is_never_made_narrower(pool: ThreadPoolExecutor) -> None:
     """With JUSTT_WORKERS=4 the host is left as it is."""
-    pool.submit(widen, 1).result(600)
+    pool.submit(widen, 1).result(HANG_SECONDS)
 
     assert pool._max_workers == WORKERS
 
@@ -193,10 +194,10 @@ def test_a_wait_that_began_before_gives_back_its_own_thread_only(
 ) -> None:
     """Widths add up, in whatever order they come and go."""
     (wait,) = waiting(pool, 1, end)
-    pool.submit(widen, 8).result(600)
+    pool.submit(widen, 8).result(HANG_SECONDS)
     width_meanwhile = pool._max_workers
     end.set()
-    wait.result(600)
+    wait.result(HANG_SECONDS)
 
     assert (width_meanwhile, pool._max_workers) == (8, 7)
 
@@ -229,7 +230,7 @@ for call in calls:
 print(*sys.version_info[:2], pool._max_workers)
 """
     done = subprocess.run(
-        [python, "-W", "error", "-c", program], capture_output=True, text=True, timeout=600, check=False
+        [python, "-W", "error", "-c", program], capture_output=True, text=True, timeout=HANG_SECONDS, check=False
     )
 
     assert (done.returncode, done.stderr) == (0, "")

@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from conftest import ROOT, canary
-from harness import Result, Stack
+from harness import HANG_SECONDS, Result, Stack
 from pulumi_justt.simulator import SimulatorServer
 from test_architecture import BLOB
 
@@ -232,7 +232,7 @@ class Runner:
             env={**environ, "PATH": f"{self.folder}:{environ['PATH']}"},
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=HANG_SECONDS,
             check=False,
         )
         self.stack.keep((done.stdout + done.stderr).encode())

@@ -38,7 +38,7 @@ COMMANDS = {
 }
 _HEEDED = ("JUSTT_DEBUG", "JUSTT_ON_MISSING", "JUSTT_WORKERS")
 """Variables of the user that mean these commands too; any other speaks of the user's own stacks and accounts."""
-_START_SECONDS = 20.0
+_START_SECONDS = 120.0
 
 
 def main(command: str) -> None:
@@ -188,7 +188,7 @@ def _control(url: str, what: str, body: object = None) -> None:
     )
     # No proxy of the environment can reach this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=5) as response:
+    with opener.open(request, timeout=30) as response:
         response.read()
 
 
