@@ -6,10 +6,10 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 SOURCES := $(shell find provider/pulumi_justt -type f -not -name '*.pyc')
 
-.PHONY: up preview refresh destroy stop env test faults errors docs lint fleet bench audit dist lock clean help
+.PHONY: up preview refresh destroy stop env test test-environments faults errors docs lint fleet bench audit dist lock clean help
 
 help: ## show the targets
-	@sed -n 's/^\([a-z][a-z ]*\):.*## /\1: /p' Makefile
+	@sed -n 's/^\([a-z][a-z -]*\):.*## /\1: /p' Makefile
 
 up: $(VENV)/.package ## a real `pulumi up` of examples/quickstart, against a simulator; all that it needs is made first
 	@$(RUN) provider/engine/project.py $@
@@ -19,6 +19,9 @@ preview refresh destroy stop env: $(VENV)/.package ## that command on the same s
 
 test: $(VENV)/.dev ## run all tests, on the real engine
 	@$(RUN) provider/engine/test.py
+
+test-environments: $(VENV)/.dev ## run a part of the tests in a dozen environments (ARGS="umask proxy" for some of them)
+	@$(RUN) .ci/environments.py $(ARGS)
 
 faults: $(VENV)/.dev ## print what each fault leaves behind, here and with a plain dynamic provider
 	@PYTHONPATH=tests:provider/engine:provider $(RUN) tests/fault_table.py

@@ -79,13 +79,20 @@ def _release(root: Path, folder: Path, *, umask: int, **variables: str) -> dict[
 
 
 def _copy(folder: Path) -> None:
-    """Copy what is or will be in the repository, for its owner only and with a time of long ago."""
-    for name in _run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT).split("\0"):
-        if (source := ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, folder / name)
-            (folder / name).chmod(source.stat().st_mode & 0o700)
-            os.utime(folder / name, (1_000_000_000, 1_000_000_000))
+    """Copy the repository, for its owner only and with a time of long ago."""
+    for name in copy_repository(folder):
+        (folder / name).chmod((ROOT / name).stat().st_mode & 0o700)
+        os.utime(folder / name, (1_000_000_000, 1_000_000_000))
+
+
+def copy_repository(folder: Path) -> list[str]:
+    """Copy what is or will be in the repository, and return the paths of the files."""
+    listed = _run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT)
+    names = [name for name in listed.split("\0") if (ROOT / name).is_file()]
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    return names
 
 
 def supported(wheel: Path) -> list[tuple[int, int]]:

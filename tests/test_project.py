@@ -18,6 +18,8 @@ import pytest
 import environment
 import leaks
 from conftest import ROOT
+from environments import USERS_OWN
+from harness import HANG_SECONDS
 
 Run = Callable[..., str]
 
@@ -38,7 +40,7 @@ def project(tmp_path: Path, engine_bin: Path) -> Iterator[tuple[Path, Run]]:
             env=environment.build({"PATH": f"{engine_bin}{os.pathsep}{environment.PATH}", **variables}),
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=HANG_SECONDS,
             check=False,
         )
         printed.append(done.stdout + done.stderr)
@@ -149,12 +151,7 @@ def test_a_wrong_key(project: tuple[Path, Run]) -> None:
 def test_other_variables_of_the_user_do_not_count(project: tuple[Path, Run]) -> None:
     """Whatever backend, environment or key the user's shell names, these commands stay with their own stack."""
     copy, run = project
-    foreign = {
-        "PULUMI_BACKEND_URL": "file:///no/such/folder",
-        "PULUMI_CONFIG_PASSPHRASE": "another",
-        "JUSTT_ENVIRONMENT": "production",
-        "JUSTT_API_KEY_OVERRIDE": "a-real-key",
-    }
+    foreign = {**USERS_OWN, "PULUMI_CONFIG_PASSPHRASE": "another"}
     assert "+ 4 to create" in run("preview", **foreign)
     exported = _lines(run("env", **foreign))
     done = subprocess.run(
@@ -166,7 +163,7 @@ def test_other_variables_of_the_user_do_not_count(project: tuple[Path, Run]) -> 
         text=True,
     )
     assert '"name": "dev"' in done.stdout
-    assert not any(value in done.stdout for value in foreign.values())
+    assert not {f"{name}={value}" for name, value in foreign.items()} & {*done.stdout.splitlines()}
     assert "refresh   look at what became of it" in run("no-such-command", fails=True)
 
 

@@ -33,7 +33,7 @@ rendering.print_paragraphs([("finding", "unmanaged", "It is there.", 'Add adopt_
 def on_a_terminal(program: str = PROGRAM, **environ: str) -> str:
     """Return what a terminal, of 60 columns unless said otherwise, is sent."""
     ours, theirs = pty.openpty()
-    given = environment.build({"TERM": "xterm-256color", "COLUMNS": "60", **environ})
+    given = environment.build({"TERM": "xterm-256color", "COLUMNS": "60", "NO_COLOR": "", **environ})
     with subprocess.Popen([sys.executable, "-c", program], stdout=theirs, stderr=theirs, env=given) as process:
         os.close(theirs)
         sent = b""
@@ -88,11 +88,12 @@ def test_paragraphs_without_a_terminal() -> None:
     assert second == f'    Add adopt_id="{ID}" to [red]it [2J, or not.'
 
 
-def test_no_terminal() -> None:
-    """One line for each row, in columns, of what stdout can write."""
+@pytest.mark.parametrize("environ", [{}, {"FORCE_COLOR": "1", "COLUMNS": "40"}, {"TTY_COMPATIBLE": "1"}])
+def test_no_terminal(environ: dict[str, str]) -> None:
+    """One line for each row, in columns, of what stdout can write; no variable makes a terminal of a pipe."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
-        env=environment.build({"PYTHONIOENCODING": "ascii", "FORCE_COLOR": ""}),
+        env=environment.build({"PYTHONIOENCODING": "ascii", **environ}),
         capture_output=True,
         check=True,
         timeout=HANG_SECONDS,

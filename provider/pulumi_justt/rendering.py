@@ -2,7 +2,7 @@
 
 Tables and paragraphs fit a terminal as far as no word has to be broken for it, since ids are there to be copied. What
 the vendor or a user wrote is shown without control characters, and never read as markup. Tables are drawn on a
-terminal, and plain columns elsewhere; colours are rich's own rules, so that NO_COLOR is obeyed.
+terminal, and plain columns elsewhere, whatever FORCE_COLOR says; NO_COLOR is obeyed.
 """
 
 from __future__ import annotations
@@ -248,7 +248,9 @@ def _console(*, is_question: bool = False) -> Console:
         raise MissingLibrary(
             f"tables need {missing.name}: run `pip install 'pulumi-justt[cli]'`, or give --json"
         ) from None
-    console = rich.Console(file=sys.stderr if is_question else sys.stdout, highlight=False, markup=False, emoji=False)
+    stream = sys.stderr if is_question else sys.stdout
+    # Left to itself, rich takes FORCE_COLOR for a terminal, and would fold lines and leave out columns in a pipe.
+    console = rich.Console(file=stream, force_terminal=stream.isatty(), highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = _WIDEST
     return console
