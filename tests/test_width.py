@@ -137,8 +137,8 @@ def test_a_thread_that_cannot_be_started_changes_nothing(
     end.set()
 
 
-def served_together(pool: ThreadPoolExecutor, count: int, seconds: float = 600) -> bool:
-    """Tell whether as many calls as *count* are served at a time; if not, it takes *seconds*."""
+def served_together(pool: ThreadPoolExecutor, count: int) -> bool:
+    """Return whether as many calls as *count* are served at a time."""
     together = threading.Barrier(count)
 
     def serve() -> bool:
@@ -178,7 +178,7 @@ def test_a_pool_is_widened_once(pool: ThreadPoolExecutor) -> None:
     pool.submit(widen, 16).result(HANG_SECONDS)
 
     assert served_together(pool, 8)
-    assert not served_together(pool, 9, seconds=1)
+    assert not served_together(pool, 9)
     assert pool._max_workers == 8
 
 
