@@ -80,6 +80,7 @@ SCENARIOS = (
     _create("201 of an undocumented shape", "POST /integrations undocumented-shape times=1"),
     _create("body that drips", "POST /integrations slow-body=9 times=1"),
     _create("502 of a proxy, HTML", "POST /integrations status=502 body=html times=1"),
+    _create("408 after the commit", "POST /integrations status-after-commit=408 times=1"),
     _create("400", "POST /integrations status=400 times=1"),
     _create("redirect", "POST /integrations redirect=307 times=1"),
     _create("429 three times, Retry-After: 1", "* * status=429 retry-after=1 times=3"),

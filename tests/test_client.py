@@ -211,7 +211,7 @@ BAD: dict[Outcome, list[Reply | Exception]] = {
     Outcome.UNSENT: [error("no way there") for error in UNSENT_ERRORS],
     Outcome.THROTTLED: [Reply(429, {"status": 429, "message": "slow down", "errorId": "err-1"})],
     Outcome.UNANSWERED: [
-        *(Reply(status) for status in (500, 502, 503, 504, 599, 600)),
+        *(Reply(status) for status in (303, 399, 408, 418, 425, 430, 444, 460, 499, 500, 502, 503, 504, 599, 600)),
         *(
             error("lost")
             for error in (
@@ -226,7 +226,7 @@ BAD: dict[Outcome, list[Reply | Exception]] = {
     ],
     Outcome.REJECTED: [
         Reply(status)
-        for status in (300, 301, 302, 304, 307, 308, 400, 401, 403, 404, 408, 409, 413, 422, 428, 430, 499)
+        for status in (300, 301, 302, 304, 307, 308, 400, 401, 403, 404, 407, 409, 413, 417, 422, 424, 428, 431, 451)
     ],
     Outcome.UNREADABLE: [
         Reply(200, b"<html>"),
@@ -453,6 +453,7 @@ NOTHING_CREATED = (
     "the integration that is being replaced, give another one, or set delete_before_replace=True."
 )
 ERROR = {"status": 400, "message": "no", "errorId": "err-1"}
+NOT_JSON = "an answer that is not JSON, so perhaps a proxy's"
 HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
 
 
@@ -515,6 +516,16 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
             Reply(307, headers={"location": "https://elsewhere.example"}),
             f"{CREATING}: Justt answered 307. A redirect is never followed with credentials: check justt:baseUrl.",
         ),
+        (
+            "GET",
+            Reply(303, headers={"location": "https://elsewhere.example"}),
+            (
+                f"{READING}: Justt answered 303, after 6 tries. A redirect is never followed with credentials: check "
+                "justt:baseUrl."
+            ),
+        ),
+        ("POST", Reply(408, HTML), f"{CREATING}: Justt answered 408: {NOT_JSON}. {AMBIGUOUS}"),
+        ("POST", Reply(499), f"{CREATING}: Justt answered 499. {AMBIGUOUS}"),
         (
             "GET",
             Reply(403, HTML),

@@ -56,6 +56,17 @@ _MAX_ANSWER_BYTES = 16_000_000
 
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
+_REFUSALS = frozenset(
+    (300, 301, 302, 304, 305, 307, 308, *range(400, 408), *range(409, 418), 421, 422, 423, 424, 426, 428, 431, 451)
+)
+"""The statuses that prove that a request was not carried out: HTTP's registry defines them as redirects or refusals.
+
+303 is missing because it points to the result of a POST that was carried out. 408 and 425 may come from a proxy that
+has passed the request on. Any 4xx that is not registered (499 and 444 of nginx, 460 of Amazon's load balancer) means
+whatever its proxy wants it to mean. For a POST, a wrong "refused" creates a duplicate; a wrong "may have been carried
+out" costs one look at the account.
+"""
+
 
 @dataclass(repr=False)
 class _Request(SecretHolder):
@@ -436,6 +447,7 @@ class JusttClient:
             self.settings.base_url,
             is_unsent=outcome is Outcome.UNSENT and not request.was_unanswered,
             is_throttled=outcome is Outcome.THROTTLED,
+            is_redirect=answer.status == httpx.codes.SEE_OTHER,
         )
         raise Unreachable(request.tried, came_back, cure, error_id, is_cut_short=request.is_cut_short)
 
@@ -462,7 +474,7 @@ def _outcome(answer: _Answer) -> Outcome:
         return Outcome.UNREADABLE
     if answer.status == httpx.codes.TOO_MANY_REQUESTS:
         return Outcome.THROTTLED
-    return Outcome.REJECTED if 300 <= answer.status < 500 else Outcome.UNANSWERED  # noqa: PLR2004 - status classes
+    return Outcome.REJECTED if answer.status in _REFUSALS else Outcome.UNANSWERED
 
 
 _clients: dict[Settings, JusttClient] = {}

@@ -254,6 +254,9 @@ MUTE = "its words are not shown, since they may repeat a credential that is not 
 MISUNDERSTOOD_CURE = "Nothing was changed in the state. Check justt:baseUrl for a proxy in between, then tell us."
 
 
+_REDIRECT_CURE = "A redirect is never followed with credentials: check justt:baseUrl."
+
+
 def refusal_cure(status: int, *, is_create: bool, key_origin: str, account: str | None, environment: str) -> str:
     """Say what the user can do about an answer of *status*.
 
@@ -282,7 +285,7 @@ def refusal_cure(status: int, *, is_create: bool, key_origin: str, account: str 
         413: "Shorten the credentials or the merchant account codes.",
     }
     if 300 <= status < 400:  # noqa: PLR2004 - the HTTP status class
-        return "A redirect is never followed with credentials: check justt:baseUrl."
+        return _REDIRECT_CURE
     if status in cures:
         return cures[status]
     if is_create:
@@ -293,14 +296,17 @@ def refusal_cure(status: int, *, is_create: bool, key_origin: str, account: str 
     return "Nothing was changed: Justt's support can look it up."
 
 
-def unreachable_cure(base_url: str, *, is_unsent: bool, is_throttled: bool) -> str:
+def unreachable_cure(base_url: str, *, is_unsent: bool, is_throttled: bool, is_redirect: bool = False) -> str:
     """Say what the user can do where no usable answer came.
 
     Args:
         base_url: Where the API was looked for.
         is_unsent: Whether no connection could be made, at any try.
         is_throttled: Whether the last answer was 429.
+        is_redirect: Whether the last answer was a redirect that does not rule out that the request was carried out.
     """
+    if is_redirect:
+        return _REDIRECT_CURE
     if is_unsent:
         return f"Nothing was sent: check the network, proxies and the address {base_url}, then run the command again."
     if is_throttled:

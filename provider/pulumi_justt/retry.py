@@ -3,14 +3,16 @@
     outcome of a try                                    GET          DELETE       POST
     UNSENT      refused before it was sent              retry        retry        retry
     THROTTLED   429                                     retry        retry        retry
-    UNANSWERED  5xx, reset, time-out after sending      retry        retry        ambiguous
-    REJECTED    any other status that is not 2xx        fail         fail         fail
+    UNANSWERED  408, 425, 499, 5xx, reset, time-out     retry        retry        ambiguous
+    REJECTED    a status that refuses the request       fail         fail         fail
     UNREADABLE  2xx that does not say what it should    retry        done         ambiguous
 
-The API has no idempotency key, so a POST that may have been processed is never sent again by this policy. Retries end
-with the policy's tries or its deadline, whichever comes first; THROTTLED has its own number of tries, because it is an
-answer about the whole account and not a fault of the request. Waits grow exponentially with full jitter; a
-`Retry-After` that the server sent wins. The vendor asks for such a strategy on 5xx and documents no `Retry-After`.
+The API has no idempotency key, so a POST that may have been processed is never sent again by this policy. UNANSWERED
+includes 303 and every 4xx that HTTP's registry does not define, because a proxy may send one after it has passed the
+request on. Retries end with the policy's tries or its deadline, whichever comes first; THROTTLED has its own number of
+tries, because it is an answer about the whole account and not a fault of the request. Waits grow exponentially with
+full jitter; a `Retry-After` that the server sent wins. The vendor asks for such a strategy on 5xx and documents no
+`Retry-After`.
 """
 
 from __future__ import annotations
