@@ -12,7 +12,6 @@ no HTTP library: it reads bytes.
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -25,21 +24,17 @@ from pulumi_justt.models import STATUSES, RemoteRecord
 from pulumi_justt.secrecy import SecretHolder
 
 __all__ = [
-    "CODING",
     "Fault",
     "Page",
     "Unreadable",
+    "compression",
     "created",
     "fault",
     "page",
     "parsed",
     "record",
     "retry_after",
-    "unpacked",
 ]
-
-CODING = "gzip"
-"""The one compression that is asked for."""
 
 
 class Unreadable(Exception):
@@ -72,27 +67,10 @@ class Page:
     is_last: bool
 
 
-def unpacked(content: bytes, coding: str, most: int) -> bytes:
-    """Undo the compression of an answer.
-
-    Args:
-        content: What came.
-        coding: What the answer says of its compression; empty for none.
-        most: The most bytes that it may unpack to; no more are ever held.
-
-    Returns:
-        The body; nothing where it is larger, cut off, or packed otherwise, which says as much as what is not JSON.
-    """
-    if coding.strip().lower() in ("", "identity"):
-        return content
-    if coding.strip().lower() != CODING:
-        return b""
-    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    try:
-        body = unpacking.decompress(content, most)
-    except zlib.error:
-        return b""
-    return body if unpacking.eof else b""
+def compression(header: str) -> str:
+    """Return the compressions that a `Content-Encoding` header names; nothing where the body is as it is."""
+    names = (name.strip() for name in header.split(","))
+    return ", ".join(name for name in names if name.lower() not in ("", "identity"))
 
 
 def parsed(content: bytes) -> object:
