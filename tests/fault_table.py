@@ -128,6 +128,7 @@ SCENARIOS = (
     _later("destroy", "answer to the DELETE lost", "DELETE /integrations/{id} drop-after-commit times=1"),
     _later("destroy", "500 after the commit", "DELETE /integrations/{id} status-after-commit=500 times=1"),
     _later("destroy", "404 for a known id", "DELETE /integrations/{id} status=404"),
+    _later("destroy", "login page of a proxy with 200", "DELETE /integrations/{id} login-page"),
     _later("destroy", "already INACTIVE", "DELETE /integrations/{id} becomes=INACTIVE times=1"),
 )
 

@@ -12,7 +12,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pulumi_justt.answers import Fault, Page, Unreadable, compression, created, fault, page, parsed, record, retry_after
+from pulumi_justt.answers import (
+    Fault,
+    Page,
+    Unreadable,
+    compressions,
+    created,
+    fault,
+    page,
+    parsed,
+    record,
+    retry_after,
+)
 from pulumi_justt.models import RemoteRecord
 
 CANARY = "canary-7f3b9c"
@@ -49,7 +60,7 @@ def unread(read: Callable[[], object]) -> str:
 )
 def test_compression_is_whatever_is_not_identity(header: str, names: str) -> None:
     """A `Content-Encoding` header is read as the names of compressions, of which `identity` is none."""
-    assert compression(header) == names
+    assert compressions(header) == names
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from harness import nobody
 from pulumi_justt.client import JusttClient
-from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, Unreachable
+from pulumi_justt.errors import AmbiguousCreate, JusttError, Misunderstood, Refused, Unreachable
 from pulumi_justt.models import Inputs
 from pulumi_justt.retry import TABLE, Action, Method, Outcome
 from pulumi_justt.secrecy import NOTHING_HIDDEN
@@ -58,7 +58,7 @@ def send(client: JusttClient, method: Method, known: str) -> None:
 @pytest.mark.parametrize("method", ROUTES)
 @pytest.mark.parametrize("outcome", FAULTS)
 def test_a_fault_that_happens_once(simulator: SimulatorServer, outcome: Outcome, method: Method) -> None:
-    """After one bad try, a retry succeeds, a refusal and an ambiguity end it, and a 2xx ends a DELETE."""
+    """After one bad try, a retry succeeds; a refusal, an ambiguity, and a DELETE to be confirmed end it."""
     client = client_of(simulator.base_url)
     known = client.create_integration(INPUTS).integration_id
     simulator.clear_requests()
@@ -66,7 +66,7 @@ def test_a_fault_that_happens_once(simulator: SimulatorServer, outcome: Outcome,
     action = TABLE[outcome][method]
     expected: dict[Action, tuple[type[JusttError] | None, int]] = {
         Action.RETRY: (None, 2),
-        Action.DONE: (None, 1),
+        Action.CONFIRM: (Misunderstood, 1),
         Action.FAIL: (Refused, 1),
         Action.AMBIGUOUS: (AmbiguousCreate, 1),
     }

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulumi_justt.client import JusttClient
-from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, StateConflict
+from pulumi_justt.errors import AmbiguousCreate, JusttError, Misunderstood, Refused, StateConflict
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.models import UNKNOWN
 from pulumi_justt.retry import RetryPolicy
@@ -1171,9 +1171,9 @@ def test_a_404_after_an_unanswered_try_is_no_proof_either() -> None:
         scripted.core.delete("id-1", LATER)
 
 
-@pytest.mark.parametrize("answer", [httpx.Response(200), httpx.Response(204), httpx.Response(200, text="<html>")])
+@pytest.mark.parametrize("answer", [httpx.Response(200), httpx.Response(204), httpx.Response(200, json={"a": 1})])
 def test_delete_needs_no_body_to_have_succeeded(answer: httpx.Response) -> None:
-    """Any success is one, whatever comes with it."""
+    """A success without a body is one, and so is one with any JSON."""
     scripted = Scripted([answer])
 
     scripted.core.delete("id-1", RECORDED)
@@ -1183,6 +1183,47 @@ def test_delete_needs_no_body_to_have_succeeded(answer: httpx.Response) -> None:
         "deactivationType": "postingDate",
         "deactivationDate": "2027-01-15T08:00:00Z",
     }
+
+
+def login_page() -> httpx.Response:
+    """Return what a proxy says that wants a login."""
+    return httpx.Response(200, html="<p>Sign in</p>")
+
+
+def compressed() -> httpx.Response:
+    """Return an answer that no request allows."""
+    return httpx.Response(200, content=iter([b"\x1f\x8b"]), headers={"content-encoding": "gzip"})
+
+
+@pytest.mark.parametrize("olds", [RECORDED, LATER])
+@pytest.mark.parametrize("answer", [login_page, compressed])
+def test_delete_answered_by_a_page_is_done_if_a_read_says_inactive(
+    answer: Callable[[], httpx.Response], olds: dict[str, object]
+) -> None:
+    """A page of a proxy proves nothing, and the record does."""
+    scripted = Scripted([answer(), record("INACTIVE")])
+
+    scripted.core.delete("id-1", olds)
+
+    assert scripted.methods == ["DELETE", "GET"]
+    assert scripted.told == []
+
+
+@pytest.mark.parametrize("olds", [RECORDED, LATER])
+@pytest.mark.parametrize("looks", [[record("SUCCESSFUL")], [login_page(), login_page()], [refusal(404)]])
+def test_delete_answered_by_a_page_keeps_the_state(looks: list[httpx.Response], olds: dict[str, object]) -> None:
+    """Where no read says INACTIVE, also because a later date was asked for, the state keeps the integration."""
+    scripted = Scripted([login_page(), *looks])
+
+    with pytest.raises(Misunderstood) as raised:
+        scripted.core.delete("id-1", olds)
+
+    assert str(raised.value) == (
+        f"deactivating {NAMED}: Justt answered 200 with an undocumented shape, 14 bytes that are not JSON. Justt does "
+        "not show it as INACTIVE, so it stays in the state. A proxy or a login page may have answered instead of "
+        "Justt: check the network and justt:baseUrl, then run the command again."
+    )
+    assert raised.value.__cause__ is None
 
 
 def test_the_present_is_the_clocks() -> None:

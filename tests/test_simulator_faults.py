@@ -168,6 +168,17 @@ def test_redirect(api: Api, status: int) -> None:
     assert api.ids() == []
 
 
+def test_login_page(api: Api) -> None:
+    """A proxy that wants a login answers 200 with a page, and nothing is done."""
+    api.fault("* * login-page")
+    answers = [api.create(), api.http.get("/integrations/x")]
+    assert [(answer.status_code, answer.headers["content-type"]) for answer in answers] == [
+        (200, "text/html; charset=utf-8")
+    ] * 2
+    assert "<h1>Sign in</h1>" in answers[0].text
+    assert api.ids() == []
+
+
 # After the commit
 
 

@@ -27,7 +27,7 @@ __all__ = [
     "Fault",
     "Page",
     "Unreadable",
-    "compression",
+    "compressions",
     "created",
     "fault",
     "page",
@@ -67,18 +67,21 @@ class Page:
     is_last: bool
 
 
-def compression(header: str) -> str:
+def compressions(header: str) -> str:
     """Return the compressions that a `Content-Encoding` header names; nothing where the body is as it is."""
     names = (name.strip() for name in header.split(","))
     return ", ".join(name for name in names if name.lower() not in ("", "identity"))
 
 
-def parsed(content: bytes) -> object:
+def parsed(content: bytes, compression: str = "") -> object:
     """Read *content* as JSON.
 
     Raises:
         Unreadable: It is no JSON.
+        Unreadable: A server or a proxy compressed its answer.
     """
+    if compression:
+        raise Unreadable(f"a body compressed with {compression}, although the request allows no compression")
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
@@ -146,11 +149,13 @@ def created(answer: object, source: str) -> RemoteRecord:
     raise Unreadable(shape_of(answer))
 
 
-def fault(content: bytes) -> Fault:
+def fault(content: bytes, compression: str = "") -> Fault:
     """Read what a refusal says, as far as it says anything; never raises."""
     try:
-        body = parsed(content)
-    except Unreadable:
+        body = parsed(content, compression)
+    except Unreadable as unreadable:
+        if compression:
+            return Fault(str(unreadable))
         return Fault("an answer that is not JSON, so perhaps a proxy's" if content else "")
     if not isinstance(body, Mapping):
         return Fault(shape_of(body))

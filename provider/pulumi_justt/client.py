@@ -110,23 +110,7 @@ class _Answer(SecretHolder):
     @property
     def fault(self) -> answers.Fault:
         """What a refusal says of itself; empty for a success, and where nothing came."""
-        if self.is_success:
-            return answers.Fault()
-        return answers.Fault(self._compressed) if self.compression else answers.fault(self.content)
-
-    def parsed(self) -> object:
-        """Read the body as JSON.
-
-        Raises:
-            Unreadable: It is no JSON, or compressed.
-        """
-        if self.compression:
-            raise answers.Unreadable(self._compressed)
-        return answers.parsed(self.content)
-
-    @property
-    def _compressed(self) -> str:
-        return f"a body compressed with {self.compression}, although the request allows no compression"
+        return answers.Fault() if self.is_success else answers.fault(self.content, self.compression)
 
     @property
     def is_success(self) -> bool:
@@ -288,6 +272,7 @@ class JusttClient:
 
         Raises:
             Refused: The API won't; `after_unanswered` tells whether an earlier try may have done it already.
+            Misunderstood: A 2xx came whose body is neither empty nor JSON, so it may not be Justt's.
             RequestError: No answer could be had.
         """
         request = self._plain(tried, "DELETE", integration_id, account, hidden)
@@ -334,12 +319,18 @@ class JusttClient:
             shape = ""
             if answer.is_success:
                 try:
-                    result = read(answer.parsed() if request.method != "DELETE" else None)
+                    result = read(self._parsed(request.method, answer))
                     _require_no_echo(result, self._key, request.hidden)
                     return result  # noqa: TRY300 - both lines can find the answer unreadable
                 except answers.Unreadable as unreadable:
                     shape = request.quoted(str(unreadable)) or "which is not shown"
             self._after(request, answer, shape)
+
+    @staticmethod
+    def _parsed(method: Method, answer: _Answer) -> object:
+        if method == "DELETE" and not answer.content.strip():
+            return None
+        return answers.parsed(answer.content, answer.compression)
 
     @contextlib.contextmanager
     def _written(self) -> Iterator[None]:
@@ -379,7 +370,7 @@ class JusttClient:
                 self._http.stream(request.method, request.path, content=content, headers=headers) as response,
             ):
                 # Taken from httpx, which would decompress a few bytes to as many gigabytes as they name.
-                compression = answers.compression(response.headers.pop("content-encoding", ""))
+                compression = answers.compressions(response.headers.pop("content-encoding", ""))
                 received = bytearray()
                 for chunk in response.iter_bytes():
                     received += chunk

@@ -257,6 +257,12 @@ MISUNDERSTOOD_CURE = "Nothing was changed in the state. Check justt:baseUrl for 
 _REDIRECT_CURE = "A redirect is never followed with credentials: check justt:baseUrl."
 
 
+UNCONFIRMED_CURE = (
+    "Justt does not show it as INACTIVE, so it stays in the state. A proxy or a login page may have answered instead "
+    "of Justt: check the network and justt:baseUrl, then run the command again."
+)
+
+
 def refusal_cure(status: int, *, is_create: bool, key_origin: str, account: str | None, environment: str) -> str:
     """Say what the user can do about an answer of *status*.
 

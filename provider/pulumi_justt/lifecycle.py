@@ -10,6 +10,7 @@
                                                                                                   pages of the list
     update  only what is remembered                                                               0
     delete  DELETE with the remembered deactivation policy; already INACTIVE: success             1
+            answered with a page of a proxy: success if a GET says INACTIVE, else an error        2
             while adoptId is the record's own id: nothing is sent, it is released                 0
             while another resource of the program adopts it: likewise                             0
 
@@ -30,7 +31,16 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_justt import credentials, errors, references
 from pulumi_justt.creation import Creator
-from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, StateConflict, nearest, quotable
+from pulumi_justt.errors import (
+    AmbiguousCreate,
+    JusttError,
+    Misunderstood,
+    Refused,
+    RequestError,
+    StateConflict,
+    nearest,
+    quotable,
+)
 from pulumi_justt.models import SOURCES, UNKNOWN, Deactivation, Inputs, RemoteRecord, known_part, to_vendor_time
 from pulumi_justt.recorded import (
     Checked,
@@ -258,9 +268,6 @@ class Integrations:
 
         Tells:
             note: An adopted integration is destroyed or removed from the program.
-            warning: A recorded date lies in the past when it is to be used.
-            note: A deactivation was scheduled for later.
-            warning: A deactivation for later was sent twice, because the first answer was lost.
 
         Raises:
             StateConflict: With --continue-on-error, the wait for what replaces it has failed.
@@ -278,6 +285,19 @@ class Integrations:
                 "that finds the new one ready deactivates it; if it is to stop now, take the IntegrationReady out of "
                 "the program."
             )
+        self._deactivate(integration_id, olds, tried)
+
+    def _deactivate(self, integration_id: str, olds: Properties, tried: str) -> None:
+        """Send the deactivation that the remembered policy asks for.
+
+        Tells:
+            warning: A recorded date lies in the past when it is to be used.
+            note: A deactivation was scheduled for later.
+            warning: A deactivation for later was sent twice, because the first answer was lost.
+
+        Raises:
+            Misunderstood: A proxy answered the deactivation with a page of its own, and Justt does not show it as done.
+        """
         account, hidden = olds.get("referenceAccountId"), references.hidden(olds.get("secretPayload"))
         policy = Deactivation.model_validate(olds.get("deactivation", {}))
         now = self.now()
@@ -296,6 +316,10 @@ class Integrations:
             )
             if moment > now:
                 self.tell(f"note: {tried}: it runs until {to_vendor_time(moment)}; the state no longer knows it.")
+        except Misunderstood as unclear:
+            if not self._has_stopped(integration_id, account, hidden, unclear):
+                # A deactivation for a later date cannot be seen in a record, so it stays unconfirmed too.
+                raise unclear.but(cure=errors.UNCONFIRMED_CURE) from None
         except Refused as refused:
             if refused.is_of_key:
                 raise
@@ -405,12 +429,12 @@ class Integrations:
             ),
         )
 
-    def _has_stopped(self, integration_id: str, account: str | None, hidden: Hidden, refused: Refused) -> bool:
-        """Return whether the integration is INACTIVE already, which explains why its deactivation was refused."""
+    def _has_stopped(self, integration_id: str, account: str | None, hidden: Hidden, error: RequestError) -> bool:
+        """Return whether the integration is INACTIVE, whatever the answer to its deactivation was."""
         try:
-            record = self.client().get_integration(integration_id, tried=refused.tried, account=account, hidden=hidden)
+            record = self.client().get_integration(integration_id, tried=error.tried, account=account, hidden=hidden)
         except JusttError:
-            # The refusal is what the user has to know; that it could not be explained adds nothing.
+            # The first error is what the user has to know; that this look failed as well adds nothing.
             return False
         return record.is_inactive
 

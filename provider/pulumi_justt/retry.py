@@ -5,7 +5,7 @@
     THROTTLED   429                                     retry        retry        retry
     UNANSWERED  408, 425, 499, 5xx, reset, time-out     retry        retry        ambiguous
     REJECTED    a status that refuses the request       fail         fail         fail
-    UNREADABLE  2xx that does not say what it should    retry        done         ambiguous
+    UNREADABLE  2xx that does not say what it should    retry        confirm      ambiguous
 
 The API has no idempotency key, so a POST that may have been processed is never sent again by this policy. UNANSWERED
 includes 303 and every 4xx that HTTP's registry does not define, because a proxy may send one after it has passed the
@@ -45,7 +45,7 @@ class Action(Enum):
 
     RETRY = auto()
     FAIL = auto()
-    DONE = auto()
+    CONFIRM = auto()
     AMBIGUOUS = auto()
 
 
@@ -54,8 +54,8 @@ TABLE: dict[Outcome, dict[Method, Action]] = {
     Outcome.THROTTLED: {"GET": Action.RETRY, "DELETE": Action.RETRY, "POST": Action.RETRY},
     Outcome.UNANSWERED: {"GET": Action.RETRY, "DELETE": Action.RETRY, "POST": Action.AMBIGUOUS},
     Outcome.REJECTED: {"GET": Action.FAIL, "DELETE": Action.FAIL, "POST": Action.FAIL},
-    # A DELETE is done with its 2xx, whatever else comes: nothing of it has to be read.
-    Outcome.UNREADABLE: {"GET": Action.RETRY, "DELETE": Action.DONE, "POST": Action.AMBIGUOUS},
+    # A login page that answers in Justt's place answers the next DELETE too; only a GET shows what happened.
+    Outcome.UNREADABLE: {"GET": Action.RETRY, "DELETE": Action.CONFIRM, "POST": Action.AMBIGUOUS},
 }
 
 

@@ -106,6 +106,7 @@ KINDS: Mapping[str, Kind] = {
     "foreign-before-commit": Kind("before", decides=False, details=frozenset({"source"}), only=_CREATE),
     "status": Kind("before", choices=_ERRORS, details=_ERROR_DETAILS),
     "redirect": Kind("before", choices=(301, 302, 303, 307, 308), default=307, details=frozenset({"location"})),
+    "login-page": Kind("before"),
     "drop-before-commit": Kind("before"),
     "hang-before-commit": Kind("before", seconds=True, default=LONGEST_HANG_SECONDS),
     "foreign-after-commit": Kind("after", decides=False, details=frozenset({"source"}), only=_CREATE),

@@ -72,6 +72,8 @@ def answer(fault: Fault, right: web.Response | None, form: ErrorEnvelope, error_
         return _error(fault, fault.body or form, error_id)
     if fault.what == "redirect":
         return web.Response(status=_status(fault), headers={"Location": fault.location or DEFAULT_LOCATION})
+    if fault.what == "login-page":
+        return web.Response(text=_PROXY_PAGE.format("Sign in"), content_type="text/html")
     if right is None or fault.what in _SENT_BADLY:
         return right
     body = _bytes(right)
