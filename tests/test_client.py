@@ -22,6 +22,7 @@ import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 from typing import Literal
 
 import httpx
@@ -340,6 +341,46 @@ def test_retry_after_is_obeyed() -> None:
         client = client_of(App(Reply(status, headers={"Retry-After": "7"}), GOOD["GET"]), moment=moment)
         read(client)
         assert moment.slept == [7.0]
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 1, 24])
+@pytest.mark.parametrize("status", [503, 429])
+def test_retry_after_a_date_is_measured_by_the_server_s_clock(status: int, hours: int) -> None:
+    """However wrong this machine's clock is, a date to wait for is as far away as the server means it."""
+    moment = Time()
+    headers = {"Date": "Fri, 15 Jan 2027 08:00:00 GMT", "Retry-After": "Fri, 15 Jan 2027 08:00:07 GMT"}
+    client = client_of(App(Reply(status, headers=headers), GOOD["GET"]), moment=moment)
+    client.now = lambda: datetime(2027, 1, 15, 8, tzinfo=timezone.utc) + timedelta(hours=hours)
+
+    read(client)
+
+    assert moment.slept == [7.0]
+
+
+def test_retry_after_a_date_of_an_answer_without_one() -> None:
+    """Where the answer has no `Date`, this machine's clock is all there is."""
+    moment = Time()
+    headers = {"Retry-After": "Fri, 15 Jan 2027 08:00:07 GMT"}
+    client = client_of(App(Reply(503, headers=headers), GOOD["GET"]), moment=moment)
+    client.now = lambda: datetime(2027, 1, 15, 8, tzinfo=timezone.utc)
+
+    read(client)
+
+    assert moment.slept == [7.0]
+
+
+def test_clock_is_compared_with_the_server_s() -> None:
+    """An answer was dated between sending and receiving; what lies outside of that is the clock's fault."""
+    start = datetime(2027, 1, 15, 8, tzinfo=timezone.utc)
+    ahead: list[float] = []
+    for dated in ("07:59:00", "08:00:00", "08:00:29", "08:02:00"):
+        times = iter([start, start + timedelta(seconds=30)])
+        client = client_of(App(Reply(200, RECORD, {"Date": f"Fri, 15 Jan 2027 {dated} GMT"})))
+        client.now = functools.partial(next, times)
+        read(client)
+        ahead.append(client.clock_ahead)
+
+    assert ahead == [60.0, 0.0, 0.0, -90.0]
 
 
 @pytest.mark.parametrize("takes", [30.0, 59.0])

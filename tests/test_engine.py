@@ -161,6 +161,20 @@ class TestLife:
         assert "its deactivation date 2020-01-31T00:00:00Z has passed, so it stops now" in stack.destroy().text
         assert simulator.records.integrations()[0].status == "INACTIVE"
 
+    def test_clock_that_is_ahead_is_named(self, stack: Stack) -> None:
+        """A date that means now is in Justt's future: one warning says so for both, and what runs until when."""
+        two = stripe() + stripe().replace("stripe-eu", "stripe-us").replace("stripe = ", "other = ")
+        with SimulatorServer(clock=lambda: time.time() - 3600) as behind:
+            stack.config({"justt:baseUrl": behind.base_url})
+            stack.program(two.replace('pulumi.export("id"', 'pulumi.export("other"', 1))
+            stack.up()
+            text = stack.destroy().text
+            statuses = [record.status for record in behind.records.integrations()]
+        told = re.findall(r"the clock of this machine is 3,[56]\d\d s ahead of Justt's, so the date .* is in the", text)
+        assert told != []
+        assert len(set(re.findall(r"warning: deactivating .* \((.*?)\): the clock", text))) == 1
+        assert statuses == ["PENDING", "PENDING"]
+
 
 class TestMissing:
     """A known id that answers 404, which is no proof of absence."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import AmbiguousCreate, JusttError, Misunderstood, Refused, StateConflict
 from pulumi_justt.lifecycle import Integrations
-from pulumi_justt.models import UNKNOWN
+from pulumi_justt.models import UNKNOWN, to_vendor_time
 from pulumi_justt.retry import RetryPolicy
 from pulumi_justt.settings import Settings
 from pulumi_justt.simulator import Options, SimulatorServer, payload_digest
@@ -110,7 +110,9 @@ def shared_simulator() -> Iterator[tuple[SimulatorServer, JusttClient]]:
     """Yield one simulator, whose time stands still, and one client of it."""
     options = Options(requests_per_minute=1_000_000)
     with SimulatorServer(options, clock=NOW.timestamp) as simulator:
-        client = JusttClient(load({"baseUrl": simulator.base_url}), policy=PATIENCE, sleep=lambda _: None)
+        client = JusttClient(
+            load({"baseUrl": simulator.base_url}), policy=PATIENCE, sleep=lambda _: None, now=lambda: NOW
+        )
         yield simulator, client
         client.close()
 
@@ -133,6 +135,7 @@ class Scripted:
     requests: list[httpx.Request] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     leaves_after: int | None = None
+    now: datetime = NOW
 
     @property
     def core(self) -> Integrations:
@@ -153,12 +156,13 @@ class Scripted:
             policy=PATIENCE,
             sleep=lambda _: None,
             uniform=lambda: 0.0,
+            now=lambda: self.now,
         )
         return Integrations(
             chosen,
             client=lambda: client,
             tell=self.told.append,
-            now=lambda: NOW,
+            now=lambda: self.now,
             is_abandoned=lambda: self.leaves_after is not None and len(self.requests) >= self.leaves_after,
         )
 
@@ -1183,6 +1187,80 @@ def test_delete_needs_no_body_to_have_succeeded(answer: httpx.Response) -> None:
         "deactivationType": "postingDate",
         "deactivationDate": "2027-01-15T08:00:00Z",
     }
+
+
+def done_at(date: str) -> httpx.Response:
+    """Return the answer to a deactivation, with the `Date` of its server."""
+    return httpx.Response(200, headers={"date": date})
+
+
+AT_NOW = "Fri, 15 Jan 2027 08:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("local", "words"),
+    [
+        (
+            NOW + timedelta(hours=1),
+            (
+                "3,600 s ahead of Justt's, so the date that was sent for now, 2027-01-15T09:00:00Z, is in the future "
+                "for Justt, and the integration runs until then"
+            ),
+        ),
+        (
+            NOW - timedelta(seconds=62),
+            ("62 s behind Justt's, so the date that was sent for now, 2027-01-15T07:58:58Z, is in Justt's past"),
+        ),
+    ],
+)
+def test_delete_says_once_that_the_clock_is_wrong(local: datetime, words: str) -> None:
+    """A date that means now is another moment for Justt; it is told for the first integration, and sent as it is."""
+    scripted = Scripted([done_at(AT_NOW), done_at(AT_NOW)], now=local)
+    core = scripted.core
+
+    core.delete("id-1", RECORDED)
+    core.delete("id-1", {**RECORDED, "deactivation": {"deactivationDate": "2020-01-01T00:00:00Z"}})
+
+    assert scripted.told[0] == (
+        f"warning: deactivating {NAMED}: the clock of this machine is {words}. Set the clock; it is the same for all "
+        "other integrations of this command."
+    )
+    assert [text for text in scripted.told[1:] if "clock" in text] == []
+    assert json.loads(scripted.requests[0].content)["deactivationDate"] == to_vendor_time(local)
+
+
+def test_delete_that_is_refused_says_that_the_clock_is_wrong() -> None:
+    """A clock that is behind may be the reason of the refusal."""
+    refused = httpx.Response(400, json={"message": "deactivationDate is in the past"}, headers={"date": AT_NOW})
+    scripted = Scripted([refused, record("PENDING")], now=NOW - timedelta(hours=2))
+
+    with pytest.raises(Refused):
+        scripted.core.delete("id-1", RECORDED)
+
+    assert len(scripted.told) == 1
+    assert "7,200 s behind Justt's" in scripted.told[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "olds", "local"),
+    [
+        (done_at(AT_NOW), RECORDED, NOW + timedelta(seconds=60)),
+        (done_at(AT_NOW), LATER, NOW + timedelta(hours=1)),
+        (done_at("yesterday"), RECORDED, NOW + timedelta(hours=1)),
+        (httpx.Response(200, headers={"date": AT_NOW, "age": "3600"}), RECORDED, NOW + timedelta(hours=1)),
+        (httpx.Response(200), RECORDED, NOW + timedelta(hours=1)),
+    ],
+    ids=["a minute", "a later date", "no date", "a date kept by a cache", "no header"],
+)
+def test_delete_says_nothing_of_a_clock_that_does_no_harm(
+    answer: httpx.Response, olds: dict[str, object], local: datetime
+) -> None:
+    """A minute is nothing, a date in a week is not now, and an answer without its own `Date` proves nothing."""
+    scripted = Scripted([answer], now=local)
+
+    scripted.core.delete("id-1", olds)
+
+    assert [text for text in scripted.told if "clock" in text] == []
 
 
 def login_page() -> httpx.Response:

@@ -30,6 +30,7 @@ __all__ = [
     "compressions",
     "created",
     "fault",
+    "http_date",
     "page",
     "parsed",
     "record",
@@ -185,18 +186,25 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_TEXT and value.isprintable() else None
 
 
-def retry_after(value: str | None) -> float | None:
-    """Read the `Retry-After` header, seconds or an HTTP date, as seconds; None where it is neither."""
-    if value is None:
-        return None
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return min(float(value), _LONGEST_WAIT)
+def http_date(value: str | None) -> datetime | None:
+    """Read a date of an HTTP header; None where there is none."""
     try:
-        moment = parsedate_to_datetime(value)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=timezone.utc)
-        seconds = (moment - datetime.now(timezone.utc)).total_seconds()
+        moment = parsedate_to_datetime(value or "")
+        # A date without a zone is UTC, like every date of HTTP; what no clock can show is no date.
+        return moment.replace(tzinfo=moment.tzinfo or timezone.utc).astimezone(timezone.utc)
     except (ValueError, OverflowError):
         return None
-    return min(max(0.0, seconds), _LONGEST_WAIT)
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Read the `Retry-After` header, seconds or an HTTP date, as seconds; None where it is neither.
+
+    Args:
+        value: The header.
+        now: The moment of the answer by the clock of the server that sent it: a date is measured against that.
+    """
+    value = (value or "").strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value), _LONGEST_WAIT)
+    moment = http_date(value)
+    return None if moment is None else min(max(0.0, (moment - now).total_seconds()), _LONGEST_WAIT)

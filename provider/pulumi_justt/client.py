@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote
@@ -130,8 +131,10 @@ class JusttClient:
         sleep: Blocks the calling thread for some seconds.
         uniform: Random numbers in [0, 1), for jitter.
         debug: Takes one line for each try, without body or header.
+        now: The present moment by the clock of this machine.
 
     Attributes:
+        clock_ahead: Seconds by which the clock of this machine is ahead of Justt's, as the last answer showed.
         writes: Grows with each request that may change something, so that whoever keeps answers can tell.
         reads: Reads records for many at once, with few requests.
     """
@@ -144,9 +147,11 @@ class JusttClient:
     sleep: Callable[[float], None] = time.sleep
     uniform: Callable[[], float] = random.random
     debug: Callable[[str], None] | None = None
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
 
     def __post_init__(self) -> None:
         """Open the connection pool; nothing is sent."""
+        self.clock_ahead = 0.0
         self.writes = 0
         self._writes_lock = threading.Lock()
         self.reads = SharedReads(self)
@@ -364,11 +369,13 @@ class JusttClient:
 
     def _exchange(self, request: _Request, content: bytes | None, headers: dict[str, str]) -> _Answer:
         limit = self.settings.timeout_seconds
+        sent = self.now()
         try:
             with (
                 self._exchange_limit.of(limit),
                 self._http.stream(request.method, request.path, content=content, headers=headers) as response,
             ):
+                dated = self._compared(sent, response)
                 # Taken from httpx, which would decompress a few bytes to as many gigabytes as they name.
                 compression = answers.compressions(response.headers.pop("content-encoding", ""))
                 received = bytearray()
@@ -381,7 +388,7 @@ class JusttClient:
                     bytes(received),
                     # Some servers name a compression beside a body that is empty.
                     compression=compression if received else "",
-                    retry_after=answers.retry_after(response.headers.get("retry-after")),
+                    retry_after=answers.retry_after(response.headers.get("retry-after"), dated),
                 )
         except _UNSENT as error:
             return _Answer(
@@ -393,6 +400,19 @@ class JusttClient:
             return _Answer(None, failure=f"no answer within {limit:g} s")
         except httpx.HTTPError as error:
             return _Answer(None, failure=f"the connection broke ({type(error).__name__})")
+
+    def _compared(self, sent: datetime, response: httpx.Response) -> datetime:
+        """Compare this machine's clock with the `Date` of an answer, and return the moment that it came.
+
+        That is the `Date`, or this machine's time where the answer has none, or was kept by a cache meanwhile.
+        """
+        came = self.now()
+        dated = answers.http_date(response.headers.get("date"))
+        if dated is None or "age" in response.headers:
+            return came
+        # The server wrote it at some moment between the two.
+        self.clock_ahead = (sent - dated if dated < sent else min(came - dated, timedelta())).total_seconds()
+        return dated
 
     def _after(self, request: _Request, answer: _Answer, shape: str) -> None:
         """Return if *request* is to be tried again, after waiting; raise what became of it otherwise."""

@@ -80,6 +80,9 @@ _POLICY = {"deactivationType", "afterDays", "deactivationDate"}
 _DONE_BEFORE = (400, 409, 410, 422)
 """Statuses by which the API may say that a deactivation has been asked for already."""
 
+_CLOCK_SLACK = 60.0
+"""Seconds by which this machine's clock may differ from Justt's without a word."""
+
 _SLACK = 3
 """Characters by which a misspelt word may be longer than any of its list; what is longer is something else."""
 
@@ -130,6 +133,7 @@ class Integrations:
         self._holders_lock = threading.Lock()
         self._holders: dict[str, str] = {}
         self._adopted: set[str] = set()
+        self._clock_told = threading.Lock()
         self.creator = Creator(
             self.client, adopts=self.settings.adopts_ambiguous, tell=self.tell, is_abandoned=self.is_abandoned
         )
@@ -305,8 +309,9 @@ class Integrations:
         if moment < now:
             self.tell(f"warning: {tried}: its deactivation date {to_vendor_time(moment)} has passed, so it stops now.")
             moment = now
+        client = self.client()
         try:
-            self.client().deactivate_integration(
+            client.deactivate_integration(
                 integration_id,
                 tried=tried,
                 account=account,
@@ -335,6 +340,30 @@ class Integrations:
                 )
                 return
             raise
+        finally:
+            if moment == now:
+                self._compare_clocks(tried, client.clock_ahead, to_vendor_time(now))
+
+    def _compare_clocks(self, tried: str, ahead: float, sent: str) -> None:
+        """Say once that the date that means "now" is another moment for Justt.
+
+        The date is not corrected: the first request of a command would still have this machine's time, and the `Date`
+        of an answer may be a proxy's, while a deactivation cannot be taken back.
+
+        Tells:
+            warning: This machine's clock is wrong by more than a minute when an integration is deactivated at once.
+        """
+        # The lock is taken once and for all: the first thread tells.
+        if abs(ahead) <= _CLOCK_SLACK or not self._clock_told.acquire(blocking=False):
+            return
+        order = "ahead of" if ahead > 0 else "behind"
+        effect = (
+            "is in the future for Justt, and the integration runs until then" if ahead > 0 else "is in Justt's past"
+        )
+        self.tell(
+            f"warning: {tried}: the clock of this machine is {abs(ahead):,.0f} s {order} Justt's, so the date that was "
+            f"sent for now, {sent}, {effect}. Set the clock; it is the same for all other integrations of this command."
+        )
 
     def _undo(self, integration_id: str, olds: Properties) -> None:
         """Deactivate at once what was created for nobody: the engine left before it could store the id.

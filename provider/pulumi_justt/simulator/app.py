@@ -22,6 +22,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -307,6 +308,7 @@ class Simulator:
             meeting.fired,
         )
         response = response or web.Response()
+        response.headers["Date"] = formatdate(self.clock(), usegmt=True)
         return response if decisive is None else await mischief.send(decisive, request, response, self._pause)
 
     async def _pause(self, seconds: float) -> None:
