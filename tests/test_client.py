@@ -1516,6 +1516,47 @@ def test_truncated_201_is_ambiguous() -> None:
         assert f"{CREATING}: the connection broke (RemoteProtocolError). {AMBIGUOUS}" == str(failure(client, "POST"))
 
 
+class Idling:
+    """Keeps connections alive, and closes each as soon as another request comes on it."""
+
+    def __init__(self) -> None:
+        self.reused = 0
+
+    def __call__(self, connection: socket.socket, _: bytes) -> None:
+        """Answer the first request, and none after it."""
+        body = json.dumps(RECORD).encode()
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        if connection.recv(65536):
+            self.reused += 1
+
+
+def test_change_is_never_sent_on_a_connection_that_was_used() -> None:
+    """A server that closes what is idle loses no create and no deactivation; reads still share connections."""
+    idling = Idling()
+    with RawServer(idling) as server, real_client(server.base_url) as client:
+        read(client)
+        for _ in range(3):
+            assert client.create_integration(inputs_of()).integration_id == ID
+            deactivate(client)
+        assert idling.reused == 0
+        read(client)
+        assert idling.reused == 1
+
+    changes = [request for request in server.requests if not request.startswith(b"GET")]
+    assert len(changes) == 6
+    assert all(b"\r\nconnection: close\r\n" in request.lower() for request in changes)
+
+
+def test_many_creates_share_no_connection() -> None:
+    """Neither do creates of many threads, whose connections become free at any moment."""
+    idling = Idling()
+    with RawServer(idling) as server, real_client(server.base_url) as client, ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: client.create_integration(inputs_of()), range(64)))
+
+    assert len(made) == len(server.requests) == 64
+    assert idling.reused == 0
+
+
 def test_refused_connection() -> None:
     """A port where nobody listens is tried as often as the policy says, and nothing is said to be sent."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -1049,7 +1049,7 @@ def test_repeated_and_not_sent_still_warns(again: httpx.Response | Exception, ca
 
     vendor.on_request = go_down
     process = Process(vendor)
-    process.client._http._transport = httpx.MockTransport(answer)
+    process.client._http._transport = process.client._fresh_http._transport = httpx.MockTransport(answer)
 
     text = str(process.error("a"))
 

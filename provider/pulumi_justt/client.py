@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from ssl import SSLContext
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote
 
@@ -150,34 +151,25 @@ class JusttClient:
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
 
     def __post_init__(self) -> None:
-        """Open the connection pool; nothing is sent."""
+        """Open the connection pools; nothing is sent."""
         self.clock_ahead = 0.0
         self.writes = 0
         self._writes_lock = threading.Lock()
         self.reads = SharedReads(self)
-        key = self.settings.require_api_key()
-        self._key = key
+        self._key = self.settings.require_api_key()
         self._limiter = self.limiter or RateLimiter(
             self.settings.requests_per_minute, clock=self.clock, sleep=self.sleep
         )
+        # A proxy from the environment can't reach an address of this machine.
+        trust_env = self.settings.environment != "simulator"
         try:
-            self._http = httpx.Client(
-                base_url=self.settings.base_url,
-                headers={
-                    "authorization": f"Bearer {key}",
-                    "accept": "application/json",
-                    # Answers are small, and what is decompressed has to be bounded; so nothing is.
-                    "accept-encoding": "identity",
-                },
-                timeout=httpx.Timeout(self.settings.timeout_seconds, connect=min(10.0, self.settings.timeout_seconds)),
-                transport=self.transport,
-                # A redirect is an answer like any other here; httpx would fail over a target that is no URL.
-                event_hooks={"response": [lambda response: response.headers.pop("location", None)]},
-                # This API has no sessions: a cookie that something in between sets is neither kept nor sent back.
-                cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-                # A proxy from the environment can't reach an address of this machine.
-                trust_env=self.settings.environment != "simulator",
-            )
+            # Reading the certificates takes longer than everything else here.
+            certificates = httpx.create_ssl_context(trust_env=trust_env)
+            self._http = self._open(certificates, trust_env=trust_env)
+            # A server may close an idle connection while a request is sent on it, and then nobody can tell whether the
+            # request was carried out. Only a read may be repeated, so each change gets a connection of its own.
+            # Without keep-alive both sides close it after the answer, so the pool has none to reuse.
+            self._fresh_http = self._open(certificates, trust_env=trust_env, connection="close")
         except (ImportError, OSError, ValueError) as error:
             # Its text may quote a proxy's address, and a password within.
             raise InvalidSettings(
@@ -186,11 +178,33 @@ class JusttClient:
                 "command again."
             ) from None
         self._exchange_limit = ExchangeLimit()
-        self._exchange_limit.guard(self._http)
+        for client in (self._http, self._fresh_http):
+            self._exchange_limit.guard(client)
+
+    def _open(self, certificates: SSLContext, *, trust_env: bool, connection: str = "keep-alive") -> httpx.Client:
+        return httpx.Client(
+            base_url=self.settings.base_url,
+            headers={
+                "authorization": f"Bearer {self._key}",
+                "accept": "application/json",
+                # Answers are small, and what is decompressed has to be bounded; so nothing is.
+                "accept-encoding": "identity",
+                "connection": connection,
+            },
+            timeout=httpx.Timeout(self.settings.timeout_seconds, connect=min(10.0, self.settings.timeout_seconds)),
+            transport=self.transport,
+            verify=certificates,
+            # A redirect is an answer like any other here; httpx would fail over a target that is no URL.
+            event_hooks={"response": [lambda response: response.headers.pop("location", None)]},
+            # This API has no sessions: a cookie that something in between sets is neither kept nor sent back.
+            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+            trust_env=trust_env,
+        )
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+        self._fresh_http.close()
 
     def create_integration(self, inputs: Inputs, *, is_abandoned: Callable[[], bool] = lambda: False) -> RemoteRecord:
         """Create an integration, by exactly one effective POST.
@@ -369,11 +383,12 @@ class JusttClient:
 
     def _exchange(self, request: _Request, content: bytes | None, headers: dict[str, str]) -> _Answer:
         limit = self.settings.timeout_seconds
+        http = self._http if request.method == "GET" else self._fresh_http
         sent = self.now()
         try:
             with (
                 self._exchange_limit.of(limit),
-                self._http.stream(request.method, request.path, content=content, headers=headers) as response,
+                http.stream(request.method, request.path, content=content, headers=headers) as response,
             ):
                 dated = self._compared(sent, response)
                 # Taken from httpx, which would decompress a few bytes to as many gigabytes as they name.
