@@ -80,7 +80,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Such an error reads `tried: came back (errorId ...). What to do`; its parts are in three tables.",
         ("errors.creating", "recorded.named", "tried"),
     ),
-    "A request that failed: what came back": ("", ("client", "answers", "readiness")),
+    "A request that failed: what came back": ("", ("client", "deadline", "answers", "readiness")),
     "A request that failed: what to do": ("", ("errors",)),
     "Warnings and notes": ("Lines beside a command that goes on.", ("told", "client.JusttClient._try")),
     "Defects": ("What should not happen, in the form in which it is shown.", ("provider",)),
@@ -117,6 +117,7 @@ _ELSEWHERE = {
 _NEVER_SHOWN = {
     "NotImplementedError": "an abstract method",
     "ReadTimeout": "becomes `no answer within …`",
+    "TimeoutError": "becomes `no time was left to send a request`",
     "Refusal": "an answer of the simulator, which stands for the vendor's own words",
 }
 _DOORS = {"tell", "_tell", "debug", "print", "echo", "exit", "warn"}

@@ -1644,6 +1644,146 @@ def test_dripping_answer_ends_within_the_time_limit(start: bytes, drop: bytes, p
     assert "within 0.2 s" in error.came_back
 
 
+class Stalled:
+    """A server on this machine whose connections stall: full from the start, or read as slowly as a test wants.
+
+    Args:
+        address: Of this machine.
+        port: Zero chooses one.
+    """
+
+    def __init__(self, address: str = "127.0.0.1", port: int = 0) -> None:
+        self.listener = socket.socket()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        # As on a real network: with the packets of a loopback, the sender's buffer takes a megabyte at once.
+        self.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        self.listener.bind((address, port))
+        self.listener.listen(0)
+        self.port: int = self.listener.getsockname()[1]
+        self.waiting: list[socket.socket] = []
+
+    def __enter__(self) -> Self:
+        """Serve nobody."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close everything."""
+        for each in (*self.waiting, self.listener):
+            each.close()
+
+    def fill(self) -> None:
+        """Take all places of those that wait to be served, so that nobody else is answered."""
+        for _ in range(8):
+            caller = socket.socket()
+            caller.setblocking(False)
+            caller.connect_ex(self.listener.getsockname())
+            self.waiting.append(caller)
+        time.sleep(0.1)
+
+    def read_slowly(self, size: int, pause: float, stop: threading.Event) -> None:
+        """Serve one connection by reading it in small pieces."""
+        connection, _ = self.listener.accept()
+        with connection, contextlib.suppress(OSError):
+            while not stop.wait(pause) and connection.recv(size):
+                pass
+
+
+def test_server_that_reads_slowly_is_left_at_the_time_limit() -> None:
+    """A body that is taken in drips, each before a time-out, is given up at the limit of the request."""
+    stop = threading.Event()
+    with (
+        Stalled() as server,
+        real_client(f"http://127.0.0.1:{server.port}/v1", timeoutSeconds="2") as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        pool.submit(server.read_slowly, 65_536, 1.5, stop)
+        started = time.monotonic()
+        with pytest.raises(AmbiguousCreate, match="no answer within 2 s"):
+            client.create_integration(padded(1_000_000))
+        took = time.monotonic() - started
+        stop.set()
+
+    assert took < 8.0
+
+
+def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    """Let `localhost` have these addresses."""
+    real = socket.getaddrinfo
+
+    def resolve(host: str, *arguments: int, **options: int) -> list[object]:
+        names = addresses if host == "localhost" else (host,)
+        return [info for name in names for info in real(name, *arguments, **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have one loopback address")
+def test_dead_addresses_share_one_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name with several addresses that say nothing takes no longer than one of them; nothing was sent."""
+    names = [f"127.0.0.{number}" for number in range(2, 10)]
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(Stalled(names[0]))]
+        servers += [stack.enter_context(Stalled(name, servers[0].port)) for name in names[1:]]
+        for server in servers:
+            server.fill()
+        resolving(monkeypatch, *names)
+        url = f"http://localhost:{servers[0].port}/v1"
+        client = stack.enter_context(real_client(url, policy=RetryPolicy(tries=1), timeoutSeconds="1"))
+        started = time.monotonic()
+        error = failure(client, "POST")
+        took = time.monotonic() - started
+
+    assert isinstance(error, Unreachable)
+    assert "Nothing was sent" in error.cure
+    assert took < 4.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have one loopback address")
+def test_address_behind_dead_ones_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each address gets a share of the time, so that the last one has some as well."""
+    with SimulatorServer() as simulator, contextlib.ExitStack() as stack:
+        url = httpx.URL(simulator.base_url)
+        stack.enter_context(Stalled("127.0.0.2", url.port or 0)).fill()
+        resolving(monkeypatch, "127.0.0.2", "127.0.0.1")
+        named = str(url.copy_with(host="localhost"))
+        with real_client(named, policy=RetryPolicy(tries=1), timeoutSeconds="4") as client:
+            assert client.create_integration(inputs_of()).status == "PENDING"
+
+
+def test_look_up_that_hangs_is_left_at_the_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver has no time-out of its own; what waits for it waits for the time of the request, and sent nothing."""
+    found = threading.Event()
+
+    def hang(*_: object, **__: object) -> list[object]:
+        found.wait(30)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    with real_client("http://127.0.0.1:9/v1", policy=RetryPolicy(tries=2), timeoutSeconds="0.2") as client:
+        started = time.monotonic()
+        error = failure(client, "POST")
+        took = time.monotonic() - started
+    found.set()
+
+    assert error.came_back == "no connection (the look-up of 127.0.0.1 did not end in time), after 2 tries"
+    assert "Nothing was sent" in error.cure
+    assert took < 10.0
+
+
+def test_name_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver's own words are shown."""
+
+    def fail(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with real_client("http://127.0.0.1:9/v1") as client:
+        error = failure(client, "GET")
+
+    assert "Name or service not known" in error.came_back
+
+
 def test_redirect_is_not_followed() -> None:
     """A redirect, even to the same host, gets no second request: it would carry the key and the credentials."""
 

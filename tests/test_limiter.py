@@ -76,6 +76,22 @@ def test_one_more_waits_until_the_oldest_leaves_the_window() -> None:
     assert moment.now == 70.0
 
 
+@pytest.mark.parametrize("within", [0.0, -1.0, 20.0, 35.0])
+def test_who_has_no_time_does_not_wait(within: float) -> None:
+    """A caller whose time ends before its turn is told at once, and takes nothing from the share."""
+    limiter, moment = limiter_of(2)
+    limiter.acquire()
+    moment.now = 25.0
+    if within > 0:
+        limiter.acquire()
+
+    with pytest.raises(TimeoutError):
+        limiter.acquire(within=within)
+
+    assert moment.slept == []
+    assert limiter.acquire(within=35.5) == (35.0 if within > 0 else 0.0)
+
+
 def test_window_is_no_bucket() -> None:
     """A full share spent late in one minute leaves nothing for the start of the next."""
     limiter, moment = limiter_of(3)

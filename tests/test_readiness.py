@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -17,6 +18,7 @@ from pulumi_justt.readiness import Readiness
 from pulumi_justt.recorded import Known
 from pulumi_justt.retry import RetryPolicy
 from pulumi_justt.settings import Settings
+from pulumi_justt.simulator import Fault, SimulatorServer
 
 CANARY = "canary-51d0ab7e93"
 INPUTS: dict[str, Any] = {
@@ -501,15 +503,44 @@ def test_what_was_lost_in_between_is_no_reason_at_the_deadline() -> None:
 
 
 @pytest.mark.parametrize("answer", [httpx.Response(503), httpx.Response(429), httpx.Response(200, content=b"<html>")])
-def test_no_look_is_repeated_beyond_the_deadline(answer: httpx.Response) -> None:
-    """However patient the policy of requests is, a wait ends when it has to."""
+def test_no_look_goes_far_beyond_the_deadline(answer: httpx.Response) -> None:
+    """However patient the policy of requests is, a wait ends with its deadline, or a second after it."""
     vendor = Vendor({0.0: answer}, policy=RetryPolicy(), random=0.999)
 
     with pytest.raises((NotReady, Misunderstood)):
         vendor.core.create({**INPUTS, "timeoutSeconds": 10})
 
     assert len(vendor.asked) > 3
-    assert vendor.asked[-1] <= 10.0
+    assert vendor.asked[-1] < 11.0
+    assert vendor.now < 11.0
+
+
+def test_deadline_bounds_a_request_that_is_not_answered(simulator: SimulatorServer) -> None:
+    """The time-out of one request is thirty seconds, and a wait of two ends after two."""
+    simulator.add_fault(Fault.parse("GET * hang-before-commit=60"))
+    client = JusttClient(Settings.load({"baseUrl": simulator.base_url, "apiKey": "bearer-key"}, {}))
+    core = Readiness(load(), client=lambda: client, tell=lambda _: None)
+    started = time.monotonic()
+
+    with pytest.raises(NotReady, match=r"its status is not known yet after 2 s \(no answer within"):
+        core.create({**INPUTS, "timeoutSeconds": 2})
+
+    took = time.monotonic() - started
+    client.close()
+    assert took < 15.0
+
+
+def test_deadline_bounds_the_waits_for_the_quota() -> None:
+    """A pause of a minute that a 429 asks of everyone does not keep a wait from ending."""
+    vendor = Vendor({0.0: httpx.Response(429, headers={"retry-after": "60"})}, policy=RetryPolicy())
+    core = vendor.core
+    core.client()._limiter.pause(45.0)
+
+    with pytest.raises(NotReady, match=r"its status is not known yet after 3 s \(no time was left to send a request\)"):
+        core.create({**INPUTS, "timeoutSeconds": 3})
+
+    assert vendor.now < 4.1
+    assert vendor.asked == []
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])

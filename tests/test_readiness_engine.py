@@ -265,6 +265,16 @@ def test_progress_deadline_and_refresh(stack: Stack, simulator: SimulatorServer)
     assert stack.resources()["stripe-ready"]["id"] == stack.resources()["stripe"]["id"] != second
 
 
+def test_deadline_bounds_requests_that_hang(stack: Stack, simulator: SimulatorServer) -> None:
+    """A wait of three seconds does not take the thirty that one request may."""
+    simulator.add_fault(Fault.parse("GET /integrations/{id} hang-before-commit=100"))
+    stack.program(program(timeout=3))
+
+    text = stack.up(fails=True).text
+
+    assert re.search(r"its status is not known yet after 3 s \(no answer within [0-3](\.\d+)? s\)", text)
+
+
 def test_those_that_were_there_before(stack: Stack, simulator: SimulatorServer) -> None:
     """What is adopted or someone else's can be waited for, a preview needs no key, and nothing of theirs is touched."""
     answer_well(simulator)

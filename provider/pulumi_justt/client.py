@@ -56,6 +56,12 @@ _MAX_REQUEST_BYTES = 1_000_000
 _MAX_ANSWER_BYTES = 16_000_000
 """Far above a full page of records; what is larger is no answer of this API."""
 
+_CONNECT_SECONDS = 10.0
+"""The longest that a connection may take, which does not depend on what is asked."""
+
+_SHORTEST_SECONDS = 0.001
+"""The least that a socket can be given; zero would mean not to wait at all."""
+
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 _REFUSALS = frozenset(
@@ -82,6 +88,8 @@ class _Request(SecretHolder):
     hidden: Hidden
     is_abandoned: Callable[[], bool] = lambda: False
     patience: float = math.inf
+    once: bool = False
+    end: float = math.inf
     faults: int = 0
     throttled: int = 0
     was_unanswered: bool = False
@@ -163,8 +171,8 @@ class JusttClient:
         # A proxy from the environment can't reach an address of this machine.
         trust_env = self.settings.environment != "simulator"
         try:
-            # Reading the certificates takes longer than everything else here.
-            certificates = httpx.create_ssl_context(trust_env=trust_env)
+            # Reading the certificates takes longer than everything else here, so it is done once for both.
+            certificates = httpx.create_ssl_context(trust_env=trust_env) if self.transport is None else True
             self._http = self._open(certificates, trust_env=trust_env)
             # A server may close an idle connection while a request is sent on it, and then nobody can tell whether the
             # request was carried out. Only a read may be repeated, so each change gets a connection of its own.
@@ -181,7 +189,9 @@ class JusttClient:
         for client in (self._http, self._fresh_http):
             self._exchange_limit.guard(client)
 
-    def _open(self, certificates: SSLContext, *, trust_env: bool, connection: str = "keep-alive") -> httpx.Client:
+    def _open(
+        self, certificates: SSLContext | bool, *, trust_env: bool, connection: str = "keep-alive"
+    ) -> httpx.Client:
         return httpx.Client(
             base_url=self.settings.base_url,
             headers={
@@ -191,7 +201,6 @@ class JusttClient:
                 "accept-encoding": "identity",
                 "connection": connection,
             },
-            timeout=httpx.Timeout(self.settings.timeout_seconds, connect=min(10.0, self.settings.timeout_seconds)),
             transport=self.transport,
             verify=certificates,
             # A redirect is an answer like any other here; httpx would fail over a target that is no URL.
@@ -245,8 +254,15 @@ class JusttClient:
             lambda answer: answers.created(answer, inputs.source),
         )
 
-    def get_integration(
-        self, integration_id: str, *, tried: str, account: str | None, hidden: Hidden, patience: float = math.inf
+    def get_integration(  # noqa: PLR0913 - the API's fields, what its errors are told with, and how long it may take
+        self,
+        integration_id: str,
+        *,
+        tried: str,
+        account: str | None,
+        hidden: Hidden,
+        patience: float = math.inf,
+        once: bool = False,
     ) -> RemoteRecord:
         """Read one record.
 
@@ -255,14 +271,15 @@ class JusttClient:
             tried: What this is for, in error texts.
             account: The account that it belongs to.
             hidden: Credentials that the API was given earlier, and may repeat: they are not quoted.
-            patience: Seconds after which a try that failed is the last one, if the retry policy has more.
+            patience: Seconds that it may take in all: waits for the limiter, tries, and waits between them.
+            once: Whether a try that failed is the last one.
 
         Raises:
             Refused: With status 404 where the key, in this account, knows no such id.
             RequestError: It could not be read.
         """
         request = self._plain(tried, "GET", integration_id, account, hidden)
-        request.patience = patience
+        request.patience, request.once = patience, once
         return self._send(request, lambda answer: answers.record(answer, integration_id, request.told))
 
     def list_integrations(
@@ -326,8 +343,14 @@ class JusttClient:
                     f"{request.tried}: the request would have {len(content):,} bytes, and Justt takes "
                     f"{_MAX_REQUEST_BYTES:,}. Shorten the credentials or the merchant account codes."
                 )
+        request.end = self.clock() + request.patience
         while True:
-            self._limiter.acquire()
+            try:
+                self._limiter.acquire(within=request.end - self.clock())
+            except TimeoutError:
+                cure = errors.unreachable_cure(self.settings.base_url, is_unsent=False, is_throttled=False)
+                came_back = "no time was left to send a request"
+                raise Unreachable(request.tried, came_back, cure, is_cut_short=True) from None
             # Asked last, since the wait for the limiter may have been long.
             if request.is_abandoned():
                 raise Abandoned(request.tried, "it was not sent, because the engine has left", errors.ABANDONED_CURE)
@@ -382,13 +405,19 @@ class JusttClient:
         return answer
 
     def _exchange(self, request: _Request, content: bytes | None, headers: dict[str, str]) -> _Answer:
-        limit = self.settings.timeout_seconds
+        limit = min(self.settings.timeout_seconds, max(_SHORTEST_SECONDS, request.end - self.clock()))
         http = self._http if request.method == "GET" else self._fresh_http
         sent = self.now()
         try:
             with (
                 self._exchange_limit.of(limit),
-                http.stream(request.method, request.path, content=content, headers=headers) as response,
+                http.stream(
+                    request.method,
+                    request.path,
+                    content=content,
+                    headers=headers,
+                    timeout=httpx.Timeout(limit, connect=min(_CONNECT_SECONDS, limit)),
+                ) as response,
             ):
                 dated = self._compared(sent, response)
                 # Taken from httpx, which would decompress a few bytes to as many gigabytes as they name.
@@ -412,7 +441,7 @@ class JusttClient:
                 was_sent=False,
             )
         except httpx.TimeoutException:
-            return _Answer(None, failure=f"no answer within {limit:g} s")
+            return _Answer(None, failure=f"no answer within {limit:.3g} s")
         except httpx.HTTPError as error:
             return _Answer(None, failure=f"the connection broke ({type(error).__name__})")
 
@@ -447,9 +476,8 @@ class JusttClient:
             retry_after=answer.retry_after,
             random=self.uniform,
         )
-        is_over = request.elapsed + request.paused + decision.wait >= request.patience
-        request.is_cut_short = is_over and decision.action is Action.RETRY
-        if is_over or decision.action is not Action.RETRY:
+        request.is_cut_short = decision.action is Action.RETRY and self.clock() + decision.wait >= request.end
+        if decision.action is not Action.RETRY or request.is_cut_short or request.once:
             self._fail(request, answer, outcome, shape)
         if outcome is Outcome.THROTTLED:
             self._limiter.pause(decision.wait)

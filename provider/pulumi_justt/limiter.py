@@ -7,6 +7,7 @@ of HTTP; one is shared by all threads that use one key at one URL.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -46,10 +47,21 @@ class RateLimiter:
         self._granted: deque[float] = deque()
         self._paused_until = float("-inf")
 
-    def acquire(self) -> float:
-        """Block until one more request may be sent, and return the seconds that took."""
+    def acquire(self, within: float = math.inf) -> float:
+        """Block until one more request may be sent, and return the seconds that took.
+
+        Args:
+            within: Seconds that there are.
+
+        Raises:
+            TimeoutError: It would take longer; that is known at once, and not waited for.
+        """
         started = self._clock()
+        if within <= 0:
+            raise TimeoutError
         while (wait := self._try_acquire()) > 0:
+            if self._clock() + wait >= started + within:
+                raise TimeoutError
             self._explain(wait)
             self._sleep(wait)
         return self._clock() - started

@@ -62,6 +62,9 @@ _SHORTEST_PAUSE = 1.0
 _LONGEST_PAUSE = 15.0
 _GROWTH = 1.5
 
+_LAST_LOOK = 1.0
+"""Seconds that a look may take which begins at the deadline, or just before it."""
+
 _BETWEEN_NOTES = 30.0
 """Seconds after which whoever watches a terminal wants to hear something."""
 
@@ -210,7 +213,7 @@ class Readiness:
             account=wanted.reference_account_id,
             hidden=hidden,
             age=age,
-            patience=wait.end - self.clock(),
+            patience=max(wait.end - self.clock(), _LAST_LOOK),
             crowd=crowd,
         )
         if _is_hopeless(record) and record.message is None:
@@ -220,7 +223,7 @@ class Readiness:
                 tried=wait.tried,
                 account=wanted.reference_account_id,
                 hidden=hidden,
-                patience=wait.end - self.clock(),
+                patience=max(wait.end - self.clock(), _LAST_LOOK),
             )
         return record
 

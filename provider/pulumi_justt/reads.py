@@ -53,8 +53,15 @@ class Wire(Protocol):
     def clock(self) -> Callable[[], float]:
         """Monotonic seconds."""
 
-    def get_integration(
-        self, integration_id: str, *, tried: str, account: str | None, hidden: Hidden, patience: float = math.inf
+    def get_integration(  # noqa: PLR0913 - as the client has it
+        self,
+        integration_id: str,
+        *,
+        tried: str,
+        account: str | None,
+        hidden: Hidden,
+        patience: float = math.inf,
+        once: bool = False,
     ) -> RemoteRecord:
         """Read one record."""
 
@@ -119,13 +126,13 @@ class Crowd:
 
 @dataclass(frozen=True)
 class _Look:
-    """One read: of what, for what, in which account, not older than when, and for how long it may be tried."""
+    """One read: of what, for what, in which account, not older than when, and until when."""
 
     integration_id: str
     tried: str
     account: str | None
     since: float
-    patience: float
+    end: float
 
 
 class SharedReads:
@@ -159,7 +166,7 @@ class SharedReads:
             account: The account that it belongs to.
             hidden: What the vendor was given, which no text may show.
             age: Seconds by which what is returned may be out of date.
-            patience: Seconds after which a try that failed is the last one.
+            patience: Seconds that it may take in all.
             crowd: What `waiting` gave to who waits already, and is not to be counted again.
 
         Raises:
@@ -168,14 +175,14 @@ class SharedReads:
         """
         with nullcontext(crowd) if crowd else self.waiting(account) as shared:
             started = self._wire.clock()
-            since = started - age
+            since, end = started - age, started + patience
             if shared.waiting >= _CROWD or self._is_fresh(shared, since):
-                look = _Look(integration_id, tried, account, since, patience)
+                look = _Look(integration_id, tried, account, since, end)
                 found = self._from_pages(shared, look)
                 # What repeats a credential is refused by the client, in words that show none.
                 if found is not None and not any(map(found.repeats, hidden.texts)):
                     return found
-            rest = patience - (self._wire.clock() - started)
+            rest = end - self._wire.clock()
             return self._wire.get_integration(
                 integration_id, tried=tried, account=account, hidden=hidden, patience=rest
             )
@@ -198,8 +205,8 @@ class SharedReads:
     def _from_pages(self, shared: Crowd, look: _Look) -> RemoteRecord | None:
         """Return the record if a page has it, reading further pages while they are due."""
         arrived = self._wire.clock()
-        # Who reads a page may have more patience; who has lost it goes on alone.
-        if not shared.lock.acquire(timeout=-1 if look.patience == math.inf else max(0.0, look.patience)):
+        # The thread that reads a page may have more time than this one.
+        if not shared.lock.acquire(timeout=-1 if look.end == math.inf else max(0.0, look.end - arrived)):
             return None
         try:
             if not self._is_fresh(shared, look.since):
@@ -209,17 +216,18 @@ class SharedReads:
                 # Somebody tried while this thread waited; an outage is not waited out once for each resource.
                 raise shared.outage[1].but(tried=look.tried)
             while look.integration_id not in shared.records and (number := shared.due_page(look.integration_id)):
-                self._read_page(shared, look, number, look.patience - (self._wire.clock() - arrived))
+                self._read_page(shared, look, number)
             record = shared.records.get(look.integration_id)
             shared.found += record is not None
             return record
         finally:
             shared.lock.release()
 
-    def _read_page(self, shared: Crowd, look: _Look, number: int, patience: float) -> None:
+    def _read_page(self, shared: Crowd, look: _Look, number: int) -> None:
+        rest = look.end - self._wire.clock()
         try:
             page = self._wire.list_integrations(
-                number, tried=look.tried, account=look.account, hidden=_NOT_QUOTED, patience=patience
+                number, tried=look.tried, account=look.account, hidden=_NOT_QUOTED, patience=rest
             )
         except (Refused, Misunderstood):
             # A key may be allowed to read what it may not list, and one odd record is no reason to refuse the others.
@@ -237,11 +245,19 @@ class SharedReads:
 
     def _is_answered(self, look: _Look) -> bool:
         """Return whether one try for the record itself gets an answer: a list may be too much where that is not."""
+        rest = look.end - self._wire.clock()
         try:
             self._wire.get_integration(
-                look.integration_id, tried=look.tried, account=look.account, hidden=_NOT_QUOTED, patience=0.0
+                look.integration_id,
+                tried=look.tried,
+                account=look.account,
+                hidden=_NOT_QUOTED,
+                patience=rest,
+                once=True,
             )
-        except Unreachable:
+        except Unreachable as error:
+            if error.is_cut_short:
+                raise
             return False
         except RequestError:
             # No is an answer too.
