@@ -38,17 +38,20 @@ class Host:
 
     Args:
         config: The stack's configuration, with its namespaces.
-        environ: Variables beside those of each test.
+        engine: The engine's address; by default, nobody listens there.
+        environ: Variables beside those of this process.
     """
 
-    def __init__(self, config: Mapping[str, str], **environ: str) -> None:
-        self._environ = environment.build(environ)
+    def __init__(self, config: Mapping[str, str], engine: str = "127.0.0.1:1", **environ: str) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("JUSTT_")}
+        self._environ = {**kept, **environ}
         self._config = config
+        self._engine = engine
 
     def __enter__(self) -> Self:
         """Start the process and configure it."""
         self.process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "pulumi.dynamic", "127.0.0.1:1"],
+            [sys.executable, "-u", "-m", "pulumi.dynamic", self._engine],
             env=self._environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -81,6 +84,11 @@ class Host:
         answer = self._call("Check", provider_pb2.CheckRequest(olds=_props(olds), news=_props(news)))
         assert {failure.property for failure in answer.failures} <= {""}
         return _plain(answer.inputs), [failure.reason for failure in answer.failures]
+
+    def begin_check(self, news: Mapping[str, Any]) -> grpc.Future[Any]:
+        """Start a check without waiting for its answer."""
+        future: grpc.Future[Any] = self._stub.Check.future(provider_pb2.CheckRequest(news=_props(news)))
+        return future
 
     def diff(self, resource_id: str, olds: Mapping[str, Any], news: Mapping[str, Any]) -> list[str]:
         """Return the paths that need a replacement; what changed is left to the engine."""

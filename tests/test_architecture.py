@@ -42,7 +42,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("commands",),
     ("resources",),
     ("provider", "property_paths"),
-    ("width",),
+    ("thread_pool",),
     ("lifecycle", "readiness"),
     ("creation",),
     ("listing",),

@@ -207,6 +207,37 @@ def test_fifty_waits_starve_no_create(host: Host, simulator: SimulatorServer) ->
     assert [wait.result(timeout=HANG_SECONDS).id for wait in waits] == list(ids.values())
 
 
+def test_waits_never_starve_creates_after_a_queue(simulator: SimulatorServer) -> None:
+    """In each of 50 new hosts, creates are sent while more waits than workers wait.
+
+    The checks before them fill the host's queue, as those of a program's resources do, and its executor then takes busy
+    threads for idle ones.
+    """
+    new = NewIntegration("theirs", "Theirs", "adyen", "HMAC", "", (), None)
+    config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
+
+    def run(workers: str, wait_count: int, create_count: int) -> None:
+        theirs = [simulator.records.add_integration(new, None) for _ in range(wait_count)]
+        with Host(config, JUSTT_WORKERS=workers) as host:
+            for check in [host.begin_check(INPUTS) for _ in range(100)]:
+                assert list(check.result(timeout=30).failures) == []
+            waits = [host.begin_create({**WAIT, "integrationId": each, "environment": "simulator"}) for each in theirs]
+            creates = [host.begin_create({**INPUTS, "environment": "simulator"}) for _ in range(create_count)]
+
+            made = {create.result(timeout=30).id for create in creates}
+
+            assert len(made) == create_count
+            assert not any(wait.done() for wait in waits)
+            host.process.kill()
+
+    pool = ThreadPoolExecutor(2)
+    try:
+        for done in [pool.submit(run, *sizes) for sizes in [("", 24, 8), ("4", 6, 2)] * 25]:
+            done.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 @pytest.mark.parametrize(("workers", "at_once"), [("", 16), ("4", 4), ("20", 20)])
 def test_as_many_calls_as_asked_for_are_served_at_a_time(
     simulator: SimulatorServer, workers: str, at_once: int

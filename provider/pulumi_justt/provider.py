@@ -116,7 +116,7 @@ class _Provider(ResourceProvider):
     @functools.cached_property
     def _core(self) -> Integrations | Readiness:
         from pulumi_justt.settings import NAMESPACE, Settings  # noqa: PLC0415 - see the module docstring
-        from pulumi_justt.width import widen  # noqa: PLC0415 - likewise
+        from pulumi_justt.thread_pool import set_max_workers  # noqa: PLC0415 - likewise
 
         # Since Python 3.12 `cached_property` takes no lock, and two cores would each think that they create alone.
         with _core_lock:
@@ -128,7 +128,7 @@ class _Provider(ResourceProvider):
                     {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)},
                     os.environ,
                 )
-                widen(settings.workers)
+                set_max_workers(settings.workers)
                 built = vars(self)["_core"] = self._make_core(settings, functools.partial(_client, settings))
                 # The CLI waits until this process has gone, and before it goes the interpreter would search all that
                 # is loaded for garbage: 50 ms of each preview.
@@ -205,9 +205,9 @@ class ReadinessProvider(_Provider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Wait, in a thread that other calls do not miss."""
-        from pulumi_justt.width import extra_worker  # noqa: PLC0415 - see the module docstring
+        from pulumi_justt.thread_pool import additional_worker  # noqa: PLC0415 - see the module docstring
 
-        with extra_worker():
+        with additional_worker():
             return super().create(props)
 
 

@@ -1,0 +1,89 @@
+"""Size the thread pool of the SDK's dynamic host. This is the only module that touches its private parts.
+
+The host serves four calls at a time, whatever `--parallel` says, and has no setting for it. This module raises that to
+JUSTT_WORKERS (default 16), and adds one thread for each call that only waits. If the host's internals differ from what
+this module expects, it changes nothing and the host keeps its four threads: calls take longer, and none is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import weakref
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+__all__ = ["additional_worker", "set_max_workers"]
+
+_resized: weakref.WeakSet[ThreadPoolExecutor] = weakref.WeakSet()
+_resized_lock = threading.Lock()
+
+
+def set_max_workers(count: int) -> None:
+    """Raise the maximum of the calling thread's pool to *count* threads, once for each pool; never lower it.
+
+    Only the calls that are queued get a thread now, so a small stack has no more threads than before.
+    """
+    pool = _own_pool()
+    if pool is None:
+        return
+    with _resized_lock:
+        if pool not in _resized:
+            _resized.add(pool)
+            _add_workers(pool, count - getattr(pool, "_max_workers", count), must_start=False)
+
+
+@contextlib.contextmanager
+def additional_worker() -> Iterator[None]:
+    """Give the calling thread's pool one more thread within the `with` statement, for a call that only waits.
+
+    The thread is started, not only allowed, so that the calling thread is replaced however long it waits. It stays in
+    the pool afterwards; while the pool has more threads than its maximum, it starts no others.
+    """
+    pool = _own_pool()
+    is_added = pool is not None and _add_workers(pool, 1, must_start=True)
+    try:
+        yield
+    finally:
+        if pool is not None and is_added:
+            with pool._shutdown_lock:  # noqa: SLF001 - as in `_add_workers`
+                pool._max_workers -= 1  # noqa: SLF001 - likewise
+
+
+def _own_pool() -> ThreadPoolExecutor | None:
+    """Return the pool that the calling thread belongs to."""
+    arguments = getattr(threading.current_thread(), "_args", None)
+    reference = arguments[0] if isinstance(arguments, tuple) and arguments else None
+    pool = reference() if isinstance(reference, weakref.ref) else None
+    return pool if isinstance(pool, ThreadPoolExecutor) else None
+
+
+def _add_workers(pool: ThreadPoolExecutor, count: int, *, must_start: bool) -> bool:
+    """Raise the maximum of *pool* by *count*, and start a thread for each queued call.
+
+    Args:
+        pool: The pool.
+        count: How many threads it may have in addition.
+        must_start: Whether to start all of them, unless the pool has more threads than its maximum already.
+
+    Returns:
+        Whether the maximum was raised.
+    """
+    if count <= 0:
+        return False
+    try:
+        with pool._shutdown_lock:  # noqa: SLF001 - `submit` starts threads under it
+            pool._max_workers += count  # noqa: SLF001 - no public name
+            try:
+                # A call that was queued raises this semaphore when it ends, although its thread goes on with the next
+                # one. So it counts threads that are not idle, and while it does, the pool starts none.
+                while pool._idle_semaphore.acquire(blocking=False):  # noqa: SLF001 - no public name
+                    pass
+                for _ in range(count if must_start else min(count, pool._work_queue.qsize())):  # noqa: SLF001
+                    pool._adjust_thread_count()  # noqa: SLF001 - no public name; does nothing at the maximum
+            except BaseException:
+                pool._max_workers -= count  # noqa: SLF001 - no public name
+                raise
+    except Exception:  # noqa: BLE001 - the internals of other versions are not known, and a small pool works too
+        return False
+    return True
