@@ -295,7 +295,7 @@ class Stack:
                 yield Process(int(folder.name), command.replace(b"\0", b" ").decode(errors="replace"), environ)
 
     def end_processes(self) -> None:
-        """End what a CLI that was killed has left behind: nobody tells the SDK host that it is not needed any more."""
+        """End what a CLI that was killed has left behind: Pulumi's language host stays for five minutes."""
         for process in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(process.number, signal.SIGKILL)

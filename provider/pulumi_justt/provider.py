@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import inspect
 import os
 import sys
 import threading
@@ -36,7 +35,8 @@ from pulumi.dynamic import (
 from pulumi.output import UNKNOWN as ENGINE_UNKNOWN
 from pulumi.output import Unknown as EngineUnknown
 
-from pulumi_justt.errors import AMBIGUOUS_CURE, InvalidSettings, JusttError
+from pulumi_justt import errors, host
+from pulumi_justt.errors import AMBIGUOUS_CURE, Abandoned, InvalidSettings, JusttError
 
 if TYPE_CHECKING:
     from pulumi_justt.client import JusttClient
@@ -67,7 +67,9 @@ def _bounded(method: _Method) -> _Method:
     @functools.wraps(method)
     def wrapper(self: _Provider, *args: object, **kwargs: object) -> object:
         try:
-            return method(self, *args, **kwargs)
+            with host.calls.serving():
+                _require_engine(tried=method.__name__)
+                return method(self, *args, **kwargs)
         except JusttError as error:
             raise _TerminalError(_with_debug(str(error), error)) from None
         except BaseException as error:  # noqa: BLE001 - anything that is no Exception would hang the engine
@@ -86,6 +88,16 @@ def _bounded(method: _Method) -> _Method:
             ) from None
 
     return cast("_Method", wrapper)
+
+
+def _require_engine(*, tried: str) -> None:
+    """Refuse a call that was queued when the engine left.
+
+    Raises:
+        Abandoned: The engine does not wait for its result.
+    """
+    if host.calls.is_cancelled():
+        raise Abandoned(tried, "the engine left before it began", errors.ABANDONED_CURE)
 
 
 def _with_debug(text: str, error: BaseException) -> str:
@@ -109,6 +121,7 @@ class _Provider(ResourceProvider):
         sys.tracebacklimit = 0
         # The SDK offers no way to list keys, and a misspelt one must not pass unseen.
         self._config = dict(req.config._props)  # noqa: SLF001 - see the line above
+        host.watch_engine()
 
     def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Integrations | Readiness:
         raise NotImplementedError
@@ -129,6 +142,7 @@ class _Provider(ResourceProvider):
                     os.environ,
                 )
                 set_max_workers(settings.workers)
+                host.calls.request_timeout_seconds = settings.timeout_seconds
                 built = vars(self)["_core"] = self._make_core(settings, functools.partial(_client, settings))
                 # The CLI waits until this process has gone, and before it goes the interpreter would search all that
                 # is loaded for garbage: 50 ms of each preview.
@@ -186,9 +200,9 @@ class IntegrationProvider(_Provider):
             settings,
             client=client,
             tell=_tell,
-            is_abandoned=_is_abandoned,
+            is_abandoned=host.calls.is_cancelled,
             known=shared_knowledge(settings),
-            resource=_resource,
+            resource=host.resource_urn,
         )
 
 
@@ -200,7 +214,7 @@ class ReadinessProvider(_Provider):
         from pulumi_justt.recorded import shared_knowledge  # noqa: PLC0415 - likewise
 
         return Readiness(
-            settings, client=client, tell=_tell, is_abandoned=_is_abandoned, known=shared_knowledge(settings)
+            settings, client=client, tell=_tell, is_abandoned=host.calls.is_cancelled, known=shared_knowledge(settings)
         )
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -216,32 +230,6 @@ def _client(settings: Settings) -> JusttClient:
     from pulumi_justt.client import shared_client  # noqa: PLC0415 - see above
 
     return shared_client(settings, _tell)
-
-
-def _is_abandoned() -> bool:
-    """Tell whether the engine has given up on the call that this thread serves.
-
-    A second Ctrl-C or a killed CLI drops the calls in progress and their answers.
-    """
-    is_active = _of_call("context", "is_active")
-    return callable(is_active) and not is_active()
-
-
-def _resource() -> str | None:
-    """Return the URN of the resource that the call of this thread is for."""
-    urn = _of_call("request", "urn")
-    return urn if isinstance(urn, str) and urn else None
-
-
-def _of_call(argument: str, attribute: str) -> object:
-    """Return what the host knows of the call that this thread serves, and tells no method: it holds it in a frame."""
-    frame = inspect.currentframe()
-    while frame is not None:
-        found: object = getattr(frame.f_locals.get(argument), attribute, None)
-        if found is not None:
-            return found
-        frame = frame.f_back
-    return None
 
 
 def _failure(text: str) -> CheckFailure:

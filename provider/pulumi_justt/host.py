@@ -1,0 +1,189 @@
+"""Reach what the SDK's dynamic host knows and does not pass on: the current call, and the engine that it serves.
+
+The engine starts the host as `python -m pulumi.dynamic ADDRESS`, by a shell that waits for it, and sends it a signal
+when the command is over. A CLI that is killed sends none: without this module, its host would stay for ever, with the
+stack's passphrase in its environment. So a thread of the host connects to the engine's address every second. Once the
+engine is gone, calls that have not sent a create are cut off, the others finish or undo it, and the process exits:
+
+    a create may have been sent    at most one request time-out, after which nothing of it can arrive any more
+    a create is undone             until that has ended
+    any other call                 likewise one time-out at most, so that a DELETE in flight gets its answer
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import math
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+__all__ = ["Calls", "calls", "engine_address", "resource_urn", "wait_until_gone", "watch_engine"]
+
+_SECONDS_BETWEEN_PROBES = 1.0
+_REFUSALS = 3
+"""Refused connections in a row after which the engine is gone. A busy system may refuse one."""
+
+_PROBE_TIMEOUT_SECONDS = 5.0
+"""Windows takes two seconds to refuse a connection."""
+
+_SLACK_SECONDS = 5.0
+"""How late a thread may take the answer to its request on a machine with much to do."""
+
+
+@dataclass(eq=False)
+class _Call:
+    """A call that a thread of this process serves."""
+
+    allowed_at: float = -math.inf
+    """When it was last told that the engine waits for it, and so may have begun a request."""
+    is_cancelled: bool = False
+    """Whether it was told that the engine does not wait any more, and so ends, or undoes what it created."""
+
+
+class Calls:
+    """The calls in progress, and whether the engine still waits for each.
+
+    Args:
+        clock: Monotonic seconds.
+
+    Attributes:
+        request_timeout_seconds: How long one request may take.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.request_timeout_seconds = 30.0
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._in_progress: set[_Call] = set()
+        self._is_engine_gone = False
+        self._thread = threading.local()
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[None]:
+        """Count the calling thread's call as in progress within the `with` statement."""
+        call = self._thread.call = _Call()
+        with self._changed:
+            self._in_progress.add(call)
+        try:
+            yield
+        finally:
+            del self._thread.call
+            with self._changed:
+                self._in_progress.discard(call)
+                self._changed.notify_all()
+
+    def is_cancelled(self) -> bool:
+        """Return whether the engine does not wait for the calling thread's call any more.
+
+        A second Ctrl-C cancels the calls in progress, and a killed CLI drops them. Ask before each request that must
+        not be lost: if the answer is no, the process does not exit before that request can have ended.
+        """
+        is_active = _of_call("context", "is_active")
+        is_dropped = callable(is_active) and not is_active()
+        call: _Call | None = getattr(self._thread, "call", None)
+        with self._changed:
+            is_cancelled = is_dropped or self._is_engine_gone
+            if call is not None and is_cancelled:
+                call.is_cancelled = True
+            elif call is not None:
+                call.allowed_at = self._clock()
+        return is_cancelled
+
+    def finish(self) -> None:
+        """Cancel all calls, and wait until those that may have sent a create have ended, or undone it."""
+        with self._changed:
+            self._is_engine_gone = True
+            while self._must_wait():
+                self._changed.wait(1.0)
+
+    def _must_wait(self) -> bool:
+        since = self._clock() - self.request_timeout_seconds - _SLACK_SECONDS
+        return any(call.is_cancelled or call.allowed_at > since for call in self._in_progress)
+
+
+calls = Calls()
+"""Those of this process."""
+
+_watch_lock = threading.Lock()
+_is_watched = False
+
+
+def watch_engine() -> None:
+    """Let this process exit when its engine is gone; once, and only if this process is the SDK's dynamic host.
+
+    An engine that can't be reached to begin with is not watched: a refused connection would say nothing of it.
+    """
+    global _is_watched  # noqa: PLW0603 - one fact of the process
+    with _watch_lock:
+        address = None if _is_watched else engine_address()
+        if address is None or _connect(address) is not True:
+            return
+        _is_watched = True
+    # Where the system gives no more threads, the process stays as it would without us.
+    with contextlib.suppress(RuntimeError):
+        threading.Thread(target=_exit_without_engine, args=(address,), name="justt-engine", daemon=True).start()
+
+
+def engine_address() -> tuple[str, int] | None:
+    """Return the address that the engine started this process with; None if this is another kind of process."""
+    # It would be wrong to exit any other process, such as a user's tests, whatever its last argument looks like.
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    if getattr(spec, "name", "") != "pulumi.dynamic.__main__":
+        return None
+    name, _, port = sys.argv[-1].rpartition(":")
+    return (name.strip("[]"), int(port)) if name and port.isascii() and port.isdigit() else None
+
+
+def wait_until_gone(connect: Callable[[], bool | None], sleep: Callable[[float], None] = time.sleep) -> None:
+    """Return once the engine is gone.
+
+    Args:
+        connect: Whether a connection to it is taken; None if that can't be told.
+        sleep: Blocks the calling thread for some seconds.
+    """
+    refused = 0
+    while refused < _REFUSALS:
+        sleep(_SECONDS_BETWEEN_PROBES)
+        refused = refused + 1 if connect() is False else 0
+
+
+def _connect(address: tuple[str, int]) -> bool | None:
+    """Return True if a connection is taken, False if it is refused, and None if the system says neither."""
+    try:
+        socket.create_connection(address, timeout=_PROBE_TIMEOUT_SECONDS).close()
+    except ConnectionRefusedError:
+        return False
+    except (OSError, OverflowError, ValueError):
+        # A time-out or a lack of ports is this machine's load, and proves nothing.
+        return None
+    return True
+
+
+def _exit_without_engine(address: tuple[str, int]) -> None:
+    wait_until_gone(lambda: _connect(address))
+    calls.finish()
+    # Nothing less is certain: a thread that still waits for an answer would hold up the interpreter's own exit.
+    os._exit(1)
+
+
+def resource_urn() -> str | None:
+    """Return the URN of the resource that the calling thread's call is for."""
+    urn = _of_call("request", "urn")
+    return urn if isinstance(urn, str) and urn else None
+
+
+def _of_call(argument: str, attribute: str) -> object:
+    """Return an attribute of an argument of the host's method below: the SDK passes it to no method of a provider."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        found: object = getattr(frame.f_locals.get(argument), attribute, None)
+        if found is not None:
+            return found
+        frame = frame.f_back
+    return None
