@@ -5,6 +5,7 @@ state.json    what `pulumi stack export` prints, and what `pulumi stack import` 
 shown.json    what `pulumi stack export --show-secrets` prints; default is state.json
 fails.json    what to say and to end with instead, by the beginning of the arguments
 calls         the arguments of each call
+imported.json what the last `pulumi import` was given
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ if line.startswith("version"):
     print((folder / "version").read_text())
 elif line.startswith("config"):
     print(file("config.json").read_text())
+elif line.startswith("import"):
+    (folder / "imported.json").write_text(sys.stdin.read())
 elif line.startswith("stack import"):
     file("state.json").write_text(sys.stdin.read())
 elif "--show-secrets" in line and file("shown.json").exists():
@@ -92,6 +95,12 @@ class FakePulumi:
         """The arguments of each call so far."""
         file = self.folder / "calls"
         return file.read_text().splitlines() if file.exists() else []
+
+    @property
+    def imported(self) -> list[dict[str, Any]]:
+        """The resources that the last `pulumi import` was given."""
+        given: dict[str, list[dict[str, Any]]] = json.loads((self.folder / "imported.json").read_text())
+        return given["resources"]
 
     def fails(self, words: dict[str, str]) -> None:
         """Let calls that begin with a key fail with a text."""

@@ -48,7 +48,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("listing",),
     ("client",),
     ("reads",),
-    ("answers", "recorded"),
+    ("answers", "recorded", "ownership"),
     ("settings",),
     ("retry", "limiter", "deadline", "models", "credentials", "simulator"),
     ("references",),
@@ -388,6 +388,7 @@ def test_the_state_of_a_full_resource() -> None:
         "merchantAccountCodes",
         "referenceAccountId",
         "deactivation",
+        "deletionProtection",
         "allowUnlisted",
         "environment",
     }

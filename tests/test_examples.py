@@ -445,7 +445,7 @@ def test_component(copied: Copy, simulator: SimulatorServer) -> None:
     for name, each in recorded.items():
         assert each["parent"].endswith(f"::acme:payments:Integration::{name.removesuffix('-ready')}")
     for name in ("shoes", "cafe"):
-        assert recorded[name]["protect"]
+        assert recorded[name]["outputs"]["deletionProtection"] is True
         assert recorded[name]["outputs"]["deactivation"] == {"deactivationType": "postingDate", "afterDays": 7}
     expected = {f"{name}Id": recorded[name]["id"] for name in ("shoes", "cafe")}
     assert stack.outputs() == {**expected, "shoesStatus": "SUCCESSFUL", "cafeStatus": "SUCCESSFUL"}
@@ -456,9 +456,14 @@ def test_component(copied: Copy, simulator: SimulatorServer) -> None:
     sent(simulator)
 
     example.rotate("shoesStripeKey")
-    assert "is currently marked for protection" in stack.preview(fails=True).text
-    example.edit("__main__.py", 'brand="shoes",', 'brand="shoes",\n        protect=False,')
     example.up()
     assert stops_in_days(simulator) == 7
     assert sent(simulator) == ["POST", "DELETE"]
+    assert "it has deletion_protection=True" in stack.destroy(fails=True).text
+    assert sent(simulator) == []
+    for brand in ("shoes", "cafe"):
+        example.edit("__main__.py", f'brand="{brand}",', f'brand="{brand}",\n        deletion_protection=False,')
+    example.up()
+    stack.destroy()
+    assert sent(simulator) == ["DELETE", "DELETE"]
     example.assert_seen()

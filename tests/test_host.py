@@ -87,6 +87,7 @@ def test_numbers_come_back_whole(host: Host, simulator: SimulatorServer) -> None
         ["deactivation"],
         ["deactivation", "afterDays"],
         ["allowUnlisted"],
+        ["deletionProtection"],
     ],
 )
 def test_unknowns_anywhere(host: Host, path: list[str | int]) -> None:
@@ -101,7 +102,8 @@ def test_unknowns_anywhere(host: Host, path: list[str | int]) -> None:
     # The codes are sorted, so that with one of them the whole list is unknown.
     expected_inputs = {**news, "merchantAccountCodes": UNKNOWN} if path[0] == "merchantAccountCodes" else news
     assert (inputs, failures) == (expected_inputs, [])
-    expected = [] if path[0] in ("deactivation", "allowUnlisted") else [".".join(p for p in path if isinstance(p, str))]
+    in_place = ("deactivation", "allowUnlisted", "deletionProtection")
+    expected = [] if path[0] in in_place else [".".join(p for p in path if isinstance(p, str))]
     assert host.diff("id", {**known, "integrationId": "id", "status": "PENDING"}, inputs) == expected
 
 

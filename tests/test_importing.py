@@ -243,7 +243,6 @@ def test_from_answers(project: FakePulumi, theirs: Theirs, answers: Answers) -> 
     assert named == [(stripe, "stripe-eu")]
     assert (document["isImported"], document["configuration"], document["commands"]) == (True, [], [])
     assert document["program"] == (
-        "import pulumi\n"
         "import pulumi_justt as justt\n"
         "\n"
         "stripe_eu = justt.PaymentIntegration(\n"
@@ -252,21 +251,25 @@ def test_from_answers(project: FakePulumi, theirs: Theirs, answers: Answers) -> 
         '    integration_name="Stripe EU",\n'
         '    source="stripe",\n'
         '    credentials=justt.credentials.ApiKeyOnly(api_key=justt.from_env("STRIPE_KEY")),\n'
-        "    opts=pulumi.ResourceOptions(protect=True),\n"
+        "    deletion_protection=True,\n"
         ")\n"
     )
-    options = "--yes --skip-preview --generate-code=false --protect=true --file /dev/stdin"
+    options = "--yes --skip-preview --generate-code=false --protect=false --file /dev/stdin"
     assert changing(project) == [f"import {options} --stack dev --non-interactive"]
+    (resource,) = project.imported
+    assert (resource["inputs"]["deletionProtection"], resource["outputs"]["deletionProtection"]) == (True, True)
 
 
 def test_an_unprotected_one(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """Without protection the program has no options, and the engine is told so."""
+    """Without protection neither the program nor the state has it."""
     result = project.run("import", "--answers", answers({theirs(): STRIPE}), "--yes", "--no-protect")
     assert result.stdout.startswith("import pulumi_justt as justt\n\nstripe_eu")
-    assert "opts" not in result.stdout
+    assert "protect" not in result.stdout
     assert "They are protected" not in result.stderr
     assert "what destroys or replaces them deactivates them at Justt" in result.stderr
     assert "--protect=false" in changing(project)[0]
+    (resource,) = project.imported
+    assert "deletionProtection" not in {**resource["inputs"], **resource["outputs"]}
 
 
 def test_accounts(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers) -> None:
@@ -484,8 +487,7 @@ def test_an_engine_that_imports_a_part(
     """What arrived is said with its program, as the next update would delete what no program has."""
     one, two = theirs(), theirs()
 
-    def fail(_: Stack, document: str, *, is_protected: bool) -> None:
-        assert is_protected
+    def fail(_: Stack, document: str) -> None:
         assert [each["id"] for each in json.loads(document)["resources"]] == [one, two]
         project.state([integration("two", two)])
         raise StackError("importing: it said no.")
@@ -661,7 +663,7 @@ def test_what_an_update_says_of_its_errors(another: Stack) -> None:
         "    error: it exists\n"
     )
     with pytest.raises(StackError) as raised:
-        another.import_resources(printed, is_protected=True)
+        another.import_resources(printed)
     assert "said: update failed it exists. " in f"{raised.value} "
 
 

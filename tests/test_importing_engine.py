@@ -86,7 +86,7 @@ def changing(simulator: SimulatorServer) -> list[str]:
 
 def lasting(resource: dict[str, Any]) -> dict[str, Any]:
     """Give what a state says of a resource, but for what is another for each, or of the run that stored it."""
-    text = json.dumps({name: resource[name] for name in ("inputs", "outputs", "protect", "provider", "parent")})
+    text = json.dumps({name: resource[name] for name in ("inputs", "outputs", "provider", "parent")})
     kept: dict[str, Any] = json.loads(text.replace(resource["id"], "ID"))
     for part in (kept["inputs"], kept["outputs"]):
         for name in ("externalIdentifier", "integrationName"):
@@ -111,7 +111,7 @@ justt.PaymentIntegration(
     ),
     merchant_account_codes=["b", "a"],
     reference_account_id="acct_9",
-    opts=pulumi.ResourceOptions(protect=True),
+    deletion_protection=True,
 )
 """
 
@@ -194,7 +194,9 @@ def test_an_account_becomes_the_stacks_own(stack: Stack, simulator: SimulatorSer
     digests = {each.payload_digest for each in simulator.records.integrations()}
     assert payload_digest({"hmac": pem, "apiKey": stack.environ["SECRET_adyen"], "merchantCode": "M-1"}) in digests
 
-    stack.run("state", "unprotect", "--all", "--yes", "--stack", "dev")
+    assert "it has deletion_protection=True" in stack.destroy(fails=True).text
+    main.write_text(main.read_text().replace("deletion_protection=True", "deletion_protection=False"))
+    stack.up()
     stack.destroy()
     assert {each.status for each in simulator.records.integrations()} == {"INACTIVE"}
 
@@ -217,7 +219,7 @@ def test_a_file_to_import_later(stack: Stack, simulator: SimulatorServer) -> Non
     assert "ciphertext" in file.read_text()
     assert stack.resources() == {}
     assert outcome["commands"] == [
-        f"pulumi import --generate-code=false --protect=true --file {file} --stack dev",
+        f"pulumi import --generate-code=false --protect=false --file {file} --stack dev",
         "printf '%s\\n' \"$SECRET_stripeKey\" | pulumi config set --secret stripeEuApiKey --stack dev",
     ]
     stack.secrets.append(stack.environ["SECRET_stripeKey"])

@@ -239,7 +239,9 @@ def test_check_takes_codes_of_which_one_is_not_known_as_unknown(offline: Offline
     assert checked.inputs["merchantAccountCodes"] is UNKNOWN
 
 
-@pytest.mark.parametrize(("name", "default"), [("merchantAccountCodes", []), ("allowUnlisted", False)])
+@pytest.mark.parametrize(
+    ("name", "default"), [("merchantAccountCodes", []), ("allowUnlisted", False), ("deletionProtection", False)]
+)
 def test_check_drops_what_equals_its_default(offline: Offline, name: str, default: object) -> None:
     """An empty list of codes and a False flag are the same as none, in the state too."""
     assert offline.core.check({}, {**MINIMAL, name: default}).inputs == CHECKED
@@ -312,6 +314,8 @@ FAILURES: list[tuple[dict[str, Any], list[str]]] = [
         ["deactivation: takes date or after_days, not both"],
     ),
     ({"allowUnlisted": "yes"}, ["allow_unlisted: must be true or false, got text"]),
+    ({"deletionProtection": "yes"}, ["deletion_protection: must be true or false, got text"]),
+    ({"deletionProtection": 1}, ["deletion_protection: must be true or false, got number"]),
     ({"integrationNam": "x"}, ["integrationNam: is not an argument (did you mean 'integration_name'?)"]),
     ({"zzz": "x"}, ["zzz: is not an argument"]),
 ]
@@ -421,7 +425,14 @@ def test_check_still_verifies_a_listed_shape_when_unlisted_is_allowed(offline: O
     "changes",
     [
         {name: UNKNOWN}
-        for name in (*MINIMAL, "merchantAccountCodes", "referenceAccountId", "deactivation", "allowUnlisted")
+        for name in (
+            *MINIMAL,
+            "merchantAccountCodes",
+            "referenceAccountId",
+            "deactivation",
+            "deletionProtection",
+            "allowUnlisted",
+        )
     ]
     + [
         {"secretPayload": {"apiKey": UNKNOWN}},
@@ -478,6 +489,7 @@ BAGS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
             "referenceAccountId",
             "environment",
             "deactivation",
+            "deletionProtection",
             "allowUnlisted",
             "zzz",
         )
@@ -648,6 +660,8 @@ def test_diff_replaces_for_everything_that_was_sent(
         {"deactivation": ...},
         {"allowUnlisted": ...},
         {"allowUnlisted": UNKNOWN},
+        {"deletionProtection": True},
+        {"deletionProtection": UNKNOWN},
         {"environment": "sandbox"},
         {"merchantAccountCodes": ["b", "a"]},
     ],
@@ -802,8 +816,8 @@ def test_create_that_is_not_answered_is_ambiguous() -> None:
 
 
 def test_read_returns_the_status_over_the_remembered_rest(live: Live) -> None:
-    """Status and go-live date are the API's; everything else is remembered, keys of later versions included."""
-    integration_id, remembered = live.created(referenceAccountId="acc_1", laterKey={"a": 1})
+    """Status and go-live date are the API's; everything else is remembered."""
+    integration_id, remembered = live.created(referenceAccountId="acc_1", allowUnlisted=True)
     live.simulator.records.tell_status(integration_id, "SUCCESSFUL")
     live.simulator.records.tell_go_live_date(integration_id, "2027-02-01T00:00:00Z")
 
@@ -1010,14 +1024,13 @@ def test_another_environment_is_refused_before_any_request(
 
 
 def test_update_changes_the_state_only(offline: Offline) -> None:
-    """What the API knows is kept, keys of later versions too, and what the program took out is gone."""
-    olds = {**RECORDED, "deactivation": {"afterDays": 7}, "allowUnlisted": True, "laterKey": 1, "goLiveDate": "g"}
+    """What the API knows is kept, and what the program took out is gone."""
+    olds = {**RECORDED, "deactivation": {"afterDays": 7}, "allowUnlisted": True, "goLiveDate": "g"}
     news = {**CHECKED, "deactivation": {"deactivationType": "dueDate"}}
 
     assert offline.core.update("id-1", olds, news) == {
         **RECORDED,
         "deactivation": {"deactivationType": "dueDate"},
-        "laterKey": 1,
         "goLiveDate": "g",
     }
     assert "deactivation" not in offline.core.update("id-1", olds, CHECKED)
@@ -1033,7 +1046,6 @@ def test_update_changes_the_state_only(offline: Offline) -> None:
         ({"deactivationType": "dueDate"}, "dueDate", "2027-01-15T08:00:00Z", "INACTIVE"),
         ({"afterDays": 7}, "postingDate", "2027-01-22T08:00:00Z", "PENDING"),
         ({"deactivationDate": "2027-12-31T23:59:59Z"}, "postingDate", "2027-12-31T23:59:59Z", "PENDING"),
-        ({"afterDays": 0, "laterKey": 1}, "postingDate", "2027-01-15T08:00:00Z", "INACTIVE"),
     ],
 )
 def test_delete_sends_the_recorded_policy(

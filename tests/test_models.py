@@ -142,12 +142,8 @@ def test_absent_inputs_equal_their_defaults() -> None:
         inputs.reference_account_id,
         inputs.deactivation,
         inputs.allow_unlisted,
-    ) == (None, None, None, False)
-
-
-def test_keys_of_a_later_version_are_passed_over() -> None:
-    """A key that this version does not know is no reason to refuse a state."""
-    assert Inputs.model_validate({**INPUTS, "laterKey": 1}) == Inputs.model_validate(INPUTS)
+        inputs.deletion_protection,
+    ) == (None, None, None, False, False)
 
 
 def test_credentials_show_in_no_text_form_of_the_inputs() -> None:

@@ -262,6 +262,15 @@ CASES: dict[str, dict[str, Case]] = {
         "allow-unlisted": updated("", "allow_unlisted=True", names="allowUnlisted"),
         "allow-unlisted-dropped": updated("allow_unlisted=True", "allow_unlisted=False", names="allowUnlisted"),
         "allow-unlisted-said": unchanged("", "allow_unlisted=False"),
+        "protection": updated("", "deletion_protection=True", names="deletionProtection"),
+        "protection-dropped": updated(
+            "deletion_protection=True", "deletion_protection=False", names="deletionProtection"
+        ),
+        "protection-and-rotation": replaced(
+            'deletion_protection=True, integration_name="A"',
+            'deletion_protection=True, integration_name="B"',
+            names="integrationName",
+        ),
         "adoption-over": updated('adopt_id=config.require("theirs")', "", names="adoptId"),
         "with-a-replacement": replaced(
             'integration_name="A"',

@@ -40,6 +40,7 @@ def checked(
         ("reference_account_id", "referenceAccountId"),
         ("deactivation", "deactivation"),
         ("allow_unlisted", "allowUnlisted"),
+        ("deletion_protection", "deletionProtection"),
         ("externalIdentifier", "externalIdentifier"),
         ("secretPayload", "secretPayload"),
         ("secretPayload.apiKey", "secretPayload.apiKey"),

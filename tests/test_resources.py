@@ -186,6 +186,7 @@ def full() -> justt.PaymentIntegration:
         merchant_account_codes=["b", "a"],
         reference_account_id="acc_42",
         deactivation=justt.Deactivation(type="dueDate", after_days=7),
+        deletion_protection=True,
         allow_unlisted=True,
     )
 
@@ -222,6 +223,7 @@ def test_a_full_resource_is_registered_with_each_secret_marked_on_its_own() -> N
         "merchantAccountCodes": ["b", "a"],
         "referenceAccountId": "acc_42",
         "deactivation": {"deactivationType": "dueDate", "afterDays": 7.0},
+        "deletionProtection": True,
         "allowUnlisted": True,
     }
 
@@ -268,11 +270,18 @@ def test_one_set_of_arguments_serves_two_resources() -> None:
 
 
 @pytest.mark.parametrize("given", [False, True])
-def test_allow_unlisted_takes_an_output(given: bool) -> None:
-    """A flag that is known later is handed on as it turns out."""
-    program = run_program(lambda: minimal(allow_unlisted=Output.from_input(given)))
+@pytest.mark.parametrize(
+    ("name", "key"), [("allow_unlisted", "allowUnlisted"), ("deletion_protection", "deletionProtection")]
+)
+def test_a_flag_takes_an_output(name: str, key: str, given: bool) -> None:
+    """A flag that is known later is handed on as it turns out; a plain False is the same as not given."""
 
-    assert program.sent()["allowUnlisted"] is given
+    def flagged(value: object) -> justt.PaymentIntegration:
+        arguments: dict[str, Any] = {name: value}
+        return minimal(**arguments)
+
+    assert run_program(lambda: flagged(Output.from_input(given))).sent()[key] is given
+    assert key not in run_program(lambda: flagged(value=False)).sent()
 
 
 def test_outputs_of_a_created_resource_are_typed_and_named_in_python() -> None:
@@ -292,6 +301,7 @@ def test_outputs_of_a_created_resource_are_typed_and_named_in_python() -> None:
             "merchant_account_codes": stripe.merchant_account_codes,
             "reference_account_id": stripe.reference_account_id,
             "deactivation": stripe.deactivation,
+            "deletion_protection": stripe.deletion_protection,
             "allow_unlisted": stripe.allow_unlisted,
             "hmac": stripe.credentials.apply(lambda c: c.hmac if isinstance(c, justt.credentials.Hmac) else None),
             "merchant_code": stripe.credentials.apply(
@@ -311,6 +321,7 @@ def test_outputs_of_a_created_resource_are_typed_and_named_in_python() -> None:
         "merchant_account_codes": Seen(["b", "a"], is_secret=False),
         "reference_account_id": Seen("acc_42", is_secret=False),
         "deactivation": Seen(justt.Deactivation(type="dueDate", after_days=7), is_secret=False),
+        "deletion_protection": Seen(value=True, is_secret=False),
         "allow_unlisted": Seen(value=True, is_secret=False),
         "hmac": Seen(CANARY, is_secret=True),
         "merchant_code": Seen("merchant", is_secret=True),
@@ -341,7 +352,7 @@ def test_a_deactivation_date_comes_back() -> None:
 
 
 def test_outputs_that_are_absent_are_none() -> None:
-    """What was not given and is not known yet reads as None, and allow_unlisted as False."""
+    """What was not given and is not known yet reads as None, and a flag as False."""
 
     def body() -> dict[str, Output[Any]]:
         stripe = minimal()
@@ -350,6 +361,7 @@ def test_outputs_that_are_absent_are_none() -> None:
             "merchant_account_codes": stripe.merchant_account_codes,
             "reference_account_id": stripe.reference_account_id,
             "deactivation": stripe.deactivation,
+            "deletion_protection": stripe.deletion_protection,
             "allow_unlisted": stripe.allow_unlisted,
         }
 
@@ -358,6 +370,7 @@ def test_outputs_that_are_absent_are_none() -> None:
         "merchant_account_codes": Seen(None, is_secret=False),
         "reference_account_id": Seen(None, is_secret=False),
         "deactivation": Seen(None, is_secret=False),
+        "deletion_protection": Seen(value=False, is_secret=False),
         "allow_unlisted": Seen(value=False, is_secret=False),
     }
 

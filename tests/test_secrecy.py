@@ -40,6 +40,7 @@ from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.limiter import RateLimiter
 from pulumi_justt.listing import Listing
 from pulumi_justt.models import Inputs, RemoteRecord
+from pulumi_justt.ownership import Ownership
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.readiness import Readiness
 from pulumi_justt.recorded import Checked, Known
@@ -152,7 +153,7 @@ def plan() -> Plan:
     """Make what is imported in one run."""
     candidate = Candidate(RemoteRecord(integration_id="i", source="stripe", status="PENDING"), None)
     one = Import(candidate, answer(), "r", "r", {"secretPayload": {"apiKey": PAYLOAD}}, {"apiKey": "rApiKey"})
-    return Plan([one], None, is_protected=True)
+    return Plan([one], None)
 
 
 def importer() -> Importer:
@@ -178,6 +179,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "SharedReads": lambda: client().reads,
     "Integrations": core,
     "Creator": lambda: core().creator,
+    "Ownership": Ownership,
     "Readiness": lambda: Readiness(settings(), client=client, tell=lambda _: None, known=known()),
     "Known": known,
     "IntegrationProvider": lambda: provider(IntegrationProvider),

@@ -125,6 +125,18 @@ def test_when_it_stops(deactivation: object, ends: str) -> None:
         ),
         (step("delete", oldState=state({**RECORDED, "adoptId": "id-0"})), ["it stops at once"]),
         (
+            step("delete", oldState=state({**RECORDED, "deletionProtection": True})),
+            ["`pulumi up` refuses it (`deletion_protection`): set that to False and run `pulumi up` first"],
+        ),
+        (
+            step("delete", oldState=state({**RECORDED, "deletionProtection": True}, retainOnDelete=True)),
+            ["it stays as it is at Justt, and this stack forgets it (`retain_on_delete`)"],
+        ),
+        (
+            changed("replace", {**RECORDED, "deletionProtection": True}, GIVEN, "source"),
+            ["a new integration is created; the old one stops at once"],
+        ),
+        (
             step("delete-replaced", oldState=state(RECORDED)),
             ["left over from an earlier replacement: it stops at once"],
         ),
@@ -156,6 +168,14 @@ def test_when_it_stops(deactivation: object, ends: str) -> None:
             ["remembered; nothing is sent", "adopted: a removal releases it and does not stop it"],
         ),
         (changed("update", RECORDED, GIVEN, "allowUnlisted"), ["remembered; nothing is sent"]),
+        (
+            changed("update", RECORDED, {**GIVEN, "deletionProtection": True}, "deletionProtection"),
+            ["remembered; nothing is sent", "a removal is refused from now on"],
+        ),
+        (
+            changed("update", {**RECORDED, "deletionProtection": True}, GIVEN, "deletionProtection"),
+            ["remembered; nothing is sent", "a removal is possible from now on"],
+        ),
         (changed("update", RECORDED, GIVEN, "status"), ["what Justt says now; nothing is sent"]),
         (step("read", newState=state({})), ["looked at only: it stays someone else's"]),
         (step("discard"), []),
@@ -275,6 +295,7 @@ def test_what_a_refresh_finds() -> None:
         ),
         ({"integrationName": "A"}, {"integrationName": HIDDEN}, "integrationName", ("integration_name", *2 * [HIDDEN])),
         ({"allowUnlisted": True}, {}, "allowUnlisted", ("allow_unlisted", "true", None)),
+        ({}, {"deletionProtection": True}, "deletionProtection", ("deletion_protection", None, "true")),
         ({"integrationName": "a\n\u202eb"}, {}, "integrationName", ("integration_name", r'"a\n\u202eb"', None)),
         ({"a": {}}, {"a": None}, "a", ("a", "{}", None)),
         ({"a": 1}, {"a": {"b": 1, "c": 2}}, "a", ("a", "1", "[2 properties]")),

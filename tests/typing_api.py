@@ -25,6 +25,7 @@ stripe = justt.PaymentIntegration(
     merchant_account_codes=["acct_1", "acct_2"],
     reference_account_id="acc_42",
     deactivation=justt.Deactivation(type="postingDate", after_days=7),
+    deletion_protection=True,
 )
 pulumi.export("integrationId", stripe.integration_id)
 pulumi.export("status", stripe.status)
@@ -39,6 +40,7 @@ PaymentIntegration(
     merchant_account_codes=Output.from_input(["a"]),
     reference_account_id=stripe.reference_account_id.apply(lambda account: account or "acc_1"),
     deactivation=Deactivation(date=Output.from_input("2027-01-31T00:00:00Z")),
+    deletion_protection=Output.from_input(val=True),
     allow_unlisted=Output.from_input(val=True),
     opts=pulumi.ResourceOptions(ignore_changes=["secretPayload.apiKey"]),
 )
@@ -97,6 +99,7 @@ assert_type(stripe.credentials, Output[credentials.Credentials | None])
 assert_type(stripe.merchant_account_codes, Output[Sequence[str] | None])
 assert_type(stripe.reference_account_id, Output[str | None])
 assert_type(stripe.deactivation, Output[Deactivation | None])
+assert_type(stripe.deletion_protection, Output[bool])
 assert_type(stripe.allow_unlisted, Output[bool])
 assert_type(credentials.Hmac.from_output(whole), credentials.Hmac)
 assert_type(

@@ -27,7 +27,7 @@ class CompanyIntegrationArgs:
         credentials: How Justt signs in there.
         merchant_account_codes: The merchant accounts covered; default is all.
         ready_within_seconds: How long an update may wait until Justt has tried the credentials; None waits for nothing.
-        protect: Whether Pulumi refuses to remove or replace it; default is that it does in the stack `production`.
+        deletion_protection: Whether deletes are refused; rotations are not. Default is True in the stack `production`.
     """
 
     brand: str
@@ -36,7 +36,7 @@ class CompanyIntegrationArgs:
     credentials: justt.credentials.Credentials
     merchant_account_codes: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
     ready_within_seconds: int | None = 300
-    protect: bool | None = None
+    deletion_protection: bool | None = None
 
 
 class CompanyIntegration(pulumi.ComponentResource):
@@ -65,9 +65,10 @@ class CompanyIntegration(pulumi.ComponentResource):
             credentials=args.credentials,
             merchant_account_codes=args.merchant_account_codes,
             deactivation=RUN_OUT,
-            opts=pulumi.ResourceOptions(
-                parent=self, protect=stack == "production" if args.protect is None else args.protect
+            deletion_protection=(
+                stack == "production" if args.deletion_protection is None else args.deletion_protection
             ),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         self.integration_id = integration.integration_id
         self.status = integration.status

@@ -541,7 +541,13 @@ def _text(_: click.Context, option: click.Parameter, file: IO[str] | None) -> st
     show_default=True,
     help="What is asked for: credentials, without echo, or names of variables, so that nothing secret is.",
 )
-@click.option("--protect/--no-protect", "is_protected", default=True, show_default=True, help="As of `pulumi import`.")
+@click.option(
+    "--protect/--no-protect",
+    "is_protected",
+    default=True,
+    show_default=True,
+    help="Whether they get deletion_protection, which refuses deletes and lets rotations pass.",
+)
 @click.option(
     "--config/--no-config",
     "sets_configuration",

@@ -10,7 +10,7 @@
                                                                                                   pages of the list
     update  only what is remembered                                                               0
     delete  DELETE with the remembered deactivation policy; already INACTIVE: success             1
-            answered with a page of a proxy: success if a GET says INACTIVE, else an error        2
+            with deletionProtection, unless it is replaced: refused                               0
             while adoptId is the record's own id: nothing is sent, it is released                 0
             while another resource of the program adopts it: likewise                             0
 
@@ -42,6 +42,7 @@ from pulumi_justt.errors import (
     quotable,
 )
 from pulumi_justt.models import SOURCES, UNKNOWN, Deactivation, Inputs, RemoteRecord, known_part, to_vendor_time
+from pulumi_justt.ownership import Ownership
 from pulumi_justt.recorded import (
     Checked,
     Known,
@@ -101,6 +102,7 @@ _ARGUMENTS = {
     "deactivation.deactivationDate": "deactivation.date",
     "allowUnlisted": "allow_unlisted",
     "adoptId": "adopt_id",
+    "deletionProtection": "deletion_protection",
 }
 """The user's own name of each property."""
 
@@ -117,6 +119,7 @@ class Integrations:
         is_abandoned: Whether nobody is there any more to take what the call of this thread returns.
         known: What those that wait for an integration know of it, and are to know.
         resource: Names the resource that the call of this thread is for, where that can be told.
+        ownership: Which resources are in the program.
     """
 
     settings: Settings
@@ -126,6 +129,7 @@ class Integrations:
     is_abandoned: Callable[[], bool] = lambda: False
     known: Known = field(default_factory=Known)
     resource: Callable[[], str | None] = lambda: None
+    ownership: Ownership = field(default_factory=Ownership)
     creator: Creator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -141,6 +145,7 @@ class Integrations:
     def check(self, olds: Properties, news: Properties) -> Checked:
         """Validate *news* and fill in the defaults, the same way every time and without I/O."""
         inputs = without_nulls(news)
+        self.ownership.note_check(self.resource(), inputs)
         codes = inputs.get("merchantAccountCodes")
         if isinstance(codes, list) and UNKNOWN in codes:
             # A preview compares place by place, and where each code will stand is not known before all are.
@@ -149,8 +154,9 @@ class Integrations:
             inputs["merchantAccountCodes"] = sorted(codes)
         if codes == []:
             del inputs["merchantAccountCodes"]
-        if inputs.get("allowUnlisted") is False:
-            del inputs["allowUnlisted"]
+        for flag in ("allowUnlisted", "deletionProtection"):
+            if inputs.get(flag) is False:
+                del inputs[flag]
         is_account_explicit = "referenceAccountId" in inputs
         if not is_account_explicit and self.settings.reference_account_id is not None:
             inputs["referenceAccountId"] = self.settings.reference_account_id
@@ -179,6 +185,8 @@ class Integrations:
                 "adopt_id back, and give the other integration a resource of its own."
             )
         self._hold(own, news, named(olds))
+        if not is_adopted(olds):
+            self.ownership.note_diff(self.resource(), str(own))
         replaces = self._replacing(olds, news)
         if replaces and is_adopted(olds):
             raise StateConflict(
@@ -274,8 +282,16 @@ class Integrations:
             note: An adopted integration is destroyed or removed from the program.
 
         Raises:
+            StateConflict: `deletion_protection` is set, and it is not replaced.
             StateConflict: With --continue-on-error, the wait for what replaces it has failed.
         """
+        if olds.get("deletionProtection") and not self.ownership.is_replaced(self.resource(), integration_id):
+            raise StateConflict(
+                f"deleting {named(olds, integration_id)}: it has deletion_protection=True, so only a replacement may "
+                "deactivate it. Nothing was sent, and it stays in the state. To delete it, set "
+                "deletion_protection=False in the program and run `pulumi up`, then delete it. To only forget it, run "
+                "`pulumi state delete` with its URN: it keeps running at Justt."
+            )
         if is_adopted(olds) or integration_id in self._adopted:
             self.tell(
                 f"note: {named(olds, integration_id)} was adopted, so it is released and stays as it is at Justt."
@@ -374,7 +390,7 @@ class Integrations:
         """
         called = named(olds, integration_id)
         try:
-            self.delete(integration_id, {**olds, "deactivation": {}})
+            self.delete(integration_id, {**olds, "deactivation": {}, "deletionProtection": False})
         except JusttError as error:
             self.tell(
                 f"warning: the engine left while {called} was created, so no state knows of it, and it could not be "

@@ -141,6 +141,7 @@ class Inputs(SecretHolder, _Model):
     deactivation: Deactivation | None = None
     allow_unlisted: bool = False
     adopt_id: Annotated[str, Field(min_length=1), AfterValidator(_one_line)] | None = None
+    deletion_protection: bool = False
 
     def reveal_payload(self) -> dict[str, Any]:
         """Return the credentials in clear, for the request that sends them and the errors that must not quote them."""

@@ -93,6 +93,9 @@ class Terminal:
             "The stack will own them: unlike with adopt_id, what destroys or replaces them deactivates them at Justt."
         )
         if wishes.is_protected:
-            self.tell("They are protected: Pulumi refuses both until protect is taken out of the program.")
+            self.tell(
+                "They are protected: until deletion_protection is set to False, the provider refuses to delete them. "
+                "It does not refuse to replace them."
+            )
         if not self.is_sure:
             click.confirm("Import them?", abort=True, err=True)

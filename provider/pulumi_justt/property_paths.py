@@ -30,6 +30,7 @@ INPUTS = (
     "reference_account_id",
     "deactivation",
     "adopt_id",
+    "deletion_protection",
     "allow_unlisted",
 )
 OUTPUTS = ("integration_id", "status", "go_live_date", "environment")

@@ -194,6 +194,7 @@ class IntegrationProvider(_Provider):
 
     def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Integrations:
         from pulumi_justt.lifecycle import Integrations  # noqa: PLC0415 - see the module docstring
+        from pulumi_justt.ownership import shared_ownership  # noqa: PLC0415 - likewise
         from pulumi_justt.recorded import shared_knowledge  # noqa: PLC0415 - likewise
 
         return Integrations(
@@ -202,7 +203,8 @@ class IntegrationProvider(_Provider):
             tell=_tell,
             is_abandoned=host.calls.is_cancelled,
             known=shared_knowledge(settings),
-            resource=host.resource_urn,
+            resource=_resource,
+            ownership=shared_ownership(),
         )
 
 

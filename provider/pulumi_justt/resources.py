@@ -92,9 +92,9 @@ class _JusttResource(Resource):
 class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegration"):
     """A connection between a payment service provider and Justt.
 
-    The API can create an integration and deactivate it, and nothing else: a change of any argument but *deactivation*
-    and *allow_unlisted* creates another integration, and deactivates this one afterwards. Arguments are validated
-    before any request, by `pulumi preview` too.
+    The API can create an integration and deactivate it, and nothing else: a change of any argument but *deactivation*,
+    *deletion_protection* and *allow_unlisted* creates another integration, and deactivates this one afterwards.
+    Arguments are validated before any request, by `pulumi preview` too.
 
     Args:
         resource_name: The resource's name in the stack.
@@ -108,6 +108,8 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         deactivation: When the integration stops, once it is deleted or replaced; default is at once.
         adopt_id: The id of an integration that exists already: it is taken over instead of a new one being created, is
             assumed to match the other arguments, and is not deactivated by this stack while this argument names it.
+        deletion_protection: Whether `pulumi destroy` and a removal from the program are refused. Replacements, such as
+            a rotation, are not. To delete the integration, set it to False and run `pulumi up` first.
         allow_unlisted: Whether a source or credentials outside of the vendor's lists are meant.
         opts: Options of the resource. Property paths in them are checked.
 
@@ -132,6 +134,7 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         reference_account_id: Input[str] | None = None,
         deactivation: Deactivation | None = None,
         adopt_id: Input[str] | None = None,
+        deletion_protection: Input[bool] = False,
         allow_unlisted: Input[bool] = False,
         opts: ResourceOptions | None = None,
     ) -> None:
@@ -152,6 +155,7 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
                 "referenceAccountId": reference_account_id,
                 "deactivation": _deactivation_properties(deactivation),
                 "adoptId": adopt_id,
+                "deletionProtection": None if deletion_protection is False else deletion_protection,
                 "allowUnlisted": None if allow_unlisted is False else allow_unlisted,
             },
             with_checked_paths(opts, secret_type, payload),
@@ -256,6 +260,11 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
     def adopt_id(self) -> Output[str | None]:
         """As given."""
         return self._output("adoptId")
+
+    @property
+    def deletion_protection(self) -> Output[bool]:
+        """As given."""
+        return self._output("deletionProtection").apply(bool)
 
     @property
     def allow_unlisted(self) -> Output[bool]:

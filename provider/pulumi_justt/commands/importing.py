@@ -84,7 +84,7 @@ class Wishes(SecretHolder):
         answers: The text of an answers file; without *ids* and *is_all*, what it names is imported.
         account: The account to list; default is the configuration's.
         is_by_reference: Whether credentials are asked for as names of variables.
-        is_protected: Whether the stack refuses to delete or replace what is imported.
+        is_protected: Whether what is imported gets `deletion_protection`.
         file: Where the document goes, instead of being imported.
         sets_configuration: Whether the credentials are set in the stack's configuration too.
     """
@@ -132,12 +132,10 @@ class Plan(SecretHolder):
     Args:
         imports: Each of them.
         default_account: The configuration's, which the program need not repeat.
-        is_protected: As asked for.
     """
 
     imports: Sequence[Import]
     default_account: str | None
-    is_protected: bool
 
     def values(self) -> Iterator[tuple[str, str]]:
         """Yield the configuration's key of each secret, with its value."""
@@ -197,11 +195,9 @@ class Plan(SecretHolder):
 
     def program(self) -> str:
         """Return the program that equals what is imported; no value of a secret is in it."""
-        parts = ["import pulumi\nimport pulumi_justt as justt\n"]
+        parts = ["import pulumi_justt as justt\n"]
         if any(each.keys for each in self.imports):
-            parts.append("config = pulumi.Config()\n")
-        elif not self.is_protected:
-            parts = ["import pulumi_justt as justt\n"]
+            parts = ["import pulumi\nimport pulumi_justt as justt\n", "config = pulumi.Config()\n"]
         parts.append("".join(f"{line}\n" for each in self.imports for line in self._resource(each)))
         return "\n".join(parts)
 
@@ -219,8 +215,8 @@ class Plan(SecretHolder):
             arguments["reference_account_id"] = quoted(inputs["referenceAccountId"])
         if inputs.get("allowUnlisted"):
             arguments["allow_unlisted"] = "True"
-        if self.is_protected:
-            arguments["opts"] = call("pulumi.ResourceOptions", protect="True")
+        if inputs.get("deletionProtection"):
+            arguments["deletion_protection"] = "True"
         resource = call("justt.PaymentIntegration", quoted(each.resource_name), **arguments)
         return rendered(replace(resource, is_long=True), f"{each.variable} = ")
 
@@ -449,10 +445,11 @@ class Importer:
         configured = self.stack.configured() if wishes.sets_configuration else set()
 
         def plan(answered: Sequence[tuple[Candidate, Answer]]) -> Plan:
-            made = list(_completed(self.settings, answered, taken, configured))
+            protection = {"deletionProtection": True} if wishes.is_protected else {}
+            made = list(_completed(self.settings, answered, taken, configured, protection))
             if told := [*problems, *(problem for _, its in made for problem in its)]:
                 raise ImportRefused(*told)
-            return Plan([each for each, _ in made], self.settings.reference_account_id, wishes.is_protected)
+            return Plan([each for each, _ in made], self.settings.reference_account_id)
 
         answered = [(each, answers[each.id]) for each in chosen if each.id in answers]
         result = plan(answered)
@@ -488,7 +485,7 @@ class Importer:
             )
         failure = None
         try:
-            self.stack.import_resources(plan.document(), is_protected=wishes.is_protected)
+            self.stack.import_resources(plan.document())
         except StackError as error:
             # What arrived all the same is deleted by the next `up` of a program without it.
             failure = f"not all is imported: {error}"
@@ -530,7 +527,7 @@ class Importer:
         except OSError as error:
             raise ImportRefused(f"writing {file}: {error.strerror}. Name another file.") from None
         where = shlex.quote(str(file.absolute()))
-        options = f"--generate-code=false --protect={str(plan.is_protected).lower()} --file {where}"
+        options = f"--generate-code=false --protect=false --file {where}"
         commands = [
             f"pulumi import {options}{self._stack_option}",
             *(f"{plan.command(key)}{self._stack_option}" for key, _ in plan.values()),
@@ -543,6 +540,7 @@ def _completed(
     answered: Sequence[tuple[Candidate, Answer]],
     taken: Collection[str],
     configured: Collection[str],
+    protection: Mapping[str, bool],
 ) -> Iterator[tuple[Import, list[str]]]:
     """Yield each import with what is wrong with it.
 
@@ -551,6 +549,7 @@ def _completed(
         answered: What to import, and what the user says of each.
         taken: Names of resources that the stack has.
         configured: Keys that its configuration has.
+        protection: The property that protects each of them, if they are to be protected.
     """
     core = Integrations(settings, client=_no_client, tell=lambda _: None)
     names, variables, keys = set(taken), set(_RESERVED), set(configured)
@@ -558,7 +557,7 @@ def _completed(
         name = answer.resource_name or candidate.suggested_name
         problems = [*_name_problems(name, names)]
         names.add(name)
-        checked = core.check({}, _properties(candidate, answer))
+        checked = core.check({}, {**_properties(candidate, answer), **protection})
         problems += checked.failures
         variable = _unique(_identifier(name), variables)
         variables.add(variable)

@@ -53,7 +53,7 @@ def of_integration(event: Event) -> Iterator[str]:
     elif event.is_found:
         yield "gone at Justt, where INACTIVE is final: it leaves the state"
     elif event.operation == "delete":
-        yield f"it {_ends(event)}"
+        yield from _deleted(event)
     elif event.operation == "delete-replaced":
         yield f"left over from an earlier replacement: it {_ends(event)}"
 
@@ -83,6 +83,13 @@ def _created(event: Event) -> Iterator[str]:
             yield "none of its arguments changes: `--replace` or an option of a resource asks for it"
     if isinstance(payload, Mapping) and any(map(references.from_wire, payload.values())):
         yield "`pulumi up` has to find what its references name"
+
+
+def _deleted(event: Event) -> Iterator[str]:
+    if event.recorded.get("deletionProtection") and not event.is_retained:
+        yield "`pulumi up` refuses it (`deletion_protection`): set that to False and run `pulumi up` first"
+    else:
+        yield f"it {_ends(event)}"
 
 
 def _ends(event: Event) -> str:
@@ -124,6 +131,8 @@ def _remembered(event: Event) -> Iterator[str]:
         yield "adopted: a removal releases it and does not stop it"
     elif "adoptId" in event.changed:
         yield "this stack owns it from now on: a removal or replacement stops it"
+    if "deletionProtection" in event.changed:
+        yield f"a removal is {'refused' if event.wanted.get('deletionProtection') else 'possible'} from now on"
 
 
 def _is_number(value: object) -> bool:

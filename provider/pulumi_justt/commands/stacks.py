@@ -328,14 +328,14 @@ class Stack(SecretHolder):
                 done[text] = value["secure"]
         return done
 
-    def import_resources(self, document: str, *, is_protected: bool) -> None:
+    def import_resources(self, document: str) -> None:
         """Import what *document* lists, which goes through a pipe: no file and no argument holds what is secret in it.
 
         Raises:
             StackError: The CLI refused.
         """
-        protect = f"--protect={str(is_protected).lower()}"
-        options = ("--yes", "--skip-preview", "--generate-code=false", protect, "--file", "/dev/stdin")
+        # Pulumi's own `protect` would refuse rotations too: `deletion_protection` is in the document.
+        options = ("--yes", "--skip-preview", "--generate-code=false", "--protect=false", "--file", "/dev/stdin")
         self._run("importing", "import", *options, given=document)
 
     def version(self) -> str:
