@@ -72,6 +72,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "lifecycle.Integrations.update",
             "lifecycle.Integrations.delete",
+            "recorded.require_known",
             "recorded.require_same_environment",
             "recorded.is_gone",
         ),

@@ -8,7 +8,7 @@ import sys
 import threading
 import traceback
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -63,6 +63,8 @@ class Core:
         if self.error is not None:
             raise self.error
         return self.answer
+
+    known_properties: Collection[str] = frozenset({*NEWS, *"abcdefgh"})
 
     check = diff = create = read = update = delete = _called
 

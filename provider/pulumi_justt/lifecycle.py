@@ -27,7 +27,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi_justt import credentials, errors, references
 from pulumi_justt.creation import Creator
@@ -131,6 +131,8 @@ class Integrations:
     resource: Callable[[], str | None] = lambda: None
     ownership: Ownership = field(default_factory=Ownership)
     creator: Creator = field(init=False)
+    known_properties: ClassVar = frozenset({*_ARGUMENTS, "integrationId", "status", "goLiveDate"})
+    """The paths of all that a state may hold of an integration."""
 
     def __post_init__(self) -> None:
         """Start with nothing created, nothing claimed, and nothing known of the program."""

@@ -156,13 +156,13 @@ class _Provider(ResourceProvider):
             core = self._core
         except InvalidSettings as error:
             return CheckResult(news, [_failure(str(error))])
-        checked = core.check(_decode(olds), _decode(news))
+        checked = core.check(self._recorded(olds), _decode(news))
         return CheckResult(_encode(checked.inputs), [_failure(text) for text in checked.failures])
 
     @_bounded
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Say which changes need another resource; which changes there are, the engine finds by itself."""
-        return DiffResult(changes=None, replaces=self._core.diff(_decode(olds), _decode(news)))
+        return DiffResult(changes=None, replaces=self._core.diff(self._recorded(olds, id_), _decode(news)))
 
     @_bounded
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -172,19 +172,31 @@ class _Provider(ResourceProvider):
     @_bounded
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Read the resource's status."""
-        outs = self._core.read(id_, _decode(props))
+        outs = self._core.read(id_, self._recorded(props, id_))
         # The inputs stay as they are: what the API was given cannot be read back.
         return ReadResult(None, {}) if outs is None else ReadResult(id_, outs)
 
     @_bounded
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Remember the inputs."""
-        return UpdateResult(self._core.update(id_, _decode(olds), _decode(news)))
+        return UpdateResult(self._core.update(id_, self._recorded(olds, id_), _decode(news)))
 
     @_bounded
     def delete(self, id_: str, props: dict[str, Any]) -> None:
         """Delete the resource."""
-        self._core.delete(id_, _decode(props))
+        self._core.delete(id_, self._recorded(props, id_))
+
+    def _recorded(self, props: Mapping[str, Any], id_: str = "") -> dict[str, Any]:
+        """Decode what the state holds of a resource, for every call that gets it. Recorded inputs come without an id.
+
+        Raises:
+            StateConflict: A newer version of this package has written it.
+        """
+        from pulumi_justt.recorded import require_known  # noqa: PLC0415 - see the module docstring
+
+        recorded = _decode(props)
+        require_known(recorded, self._core.known_properties, id_)
+        return recorded
 
 
 class IntegrationProvider(_Provider):

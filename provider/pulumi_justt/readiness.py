@@ -19,7 +19,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi_justt import errors
 from pulumi_justt.errors import Abandoned, NotReady, Refused, Unreachable, nearest
@@ -95,6 +95,8 @@ class Readiness:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     uniform: Callable[[], float] = random.random
+    known_properties: ClassVar = frozenset({*_ARGUMENTS, "status", "goLiveDate"})
+    """The paths of all that a state may hold of a wait."""
 
     def check(self, olds: Properties, news: Properties) -> Checked:
         """Validate *news* and fill in the environment, the same way every time and without I/O."""

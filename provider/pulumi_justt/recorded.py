@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -29,6 +30,7 @@ __all__ = [
     "named",
     "observed",
     "other_environment",
+    "require_known",
     "require_same_environment",
     "shared_knowledge",
     "without_nulls",
@@ -133,7 +135,9 @@ def named(properties: Properties, integration_id: str = "") -> str:
     integration_id = integration_id or str(properties.get("integrationId", ""))
     if "externalIdentifier" not in properties:
         return f"integration {integration_id}"
-    return f"the {properties.get('source')} integration {properties['externalIdentifier']!r} ({integration_id})"
+    # Recorded inputs have no id.
+    its_id = f" ({integration_id})" if integration_id else ""
+    return f"the {properties.get('source')} integration {properties['externalIdentifier']!r}{its_id}"
 
 
 def is_adopted(properties: Properties) -> bool:
@@ -199,6 +203,32 @@ def require_same_environment(settings: Settings, tried: str, olds: Properties) -
         raise StateConflict(
             f"{tried}: it was recorded in {recorded}, and the configuration says {settings.environment}. "
             "Nothing was sent. Set justt:environment and justt:baseUrl (or their variables) back for this stack."
+        )
+
+
+def require_known(properties: Properties, known: Collection[str], integration_id: str = "") -> None:
+    """Refuse a state that a newer version of this package has written: what it says cannot be obeyed, nor dropped.
+
+    Args:
+        properties: The recorded inputs or outputs of a resource.
+        known: The paths of all properties that this version has. Only below a property that has paths of its own here
+            are keys compared: those of credentials are the API's.
+        integration_id: The resource's id, where the call has one.
+
+    Raises:
+        StateConflict: A newer version has recorded a property that this one does not know.
+    """
+    recorded = {*properties}
+    for name, value in properties.items():
+        if isinstance(value, Mapping) and any(path.startswith(f"{name}.") for path in known):
+            recorded |= {f"{name}.{key}" for key in value}
+    if newer := sorted(recorded.difference(known)):
+        names = ", ".join(map(repr, newer))
+        raise StateConflict(
+            f"the state of {named(properties, integration_id)} was written by a newer version of pulumi-justt: it has "
+            f"the {'property' if len(newer) == 1 else 'properties'} {names}, which version {version('pulumi-justt')} "
+            "does not know. Nothing was sent, and the state is as it was. Upgrade pulumi-justt where this command runs "
+            "(`pip install --upgrade pulumi-justt`), and run the command again."
         )
 
 
