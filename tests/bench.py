@@ -141,6 +141,7 @@ def _measured(arguments: argparse.Namespace) -> tuple[str, list[Figure]]:
     _say(f"{len(plan.cells)} cells, {plan.rounds} rounds, {', '.join(names)}: about {total / 60:.0f} minutes")
     pairs = 1 if arguments.quick else 25
     facts = f"{_facts(arguments.command, engine_bin)}\n\n{bench_import.sentence(ROOT / 'provider', pairs)}\n"
+    facts += f"\n{bench_import.journal(ROOT / 'provider', pairs)}\n"
     if "before" in names:
         facts += f"\nBefore: {bench_import.sentence(sources(arguments.before, _KEPT), pairs)}\n"
     kept = _KEPT / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}.jsonl"

@@ -83,7 +83,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "A request that failed: what came back": ("", ("client", "answers", "readiness", "provider._require_engine")),
     "A request that failed: what to do": ("", ("errors",)),
-    "Warnings and notes": ("Lines beside a command that goes on.", ("told", "client.JusttClient._try")),
+    "Warnings and notes": ("Lines beside a command that goes on.", ("told", "client.JusttClient._try", "journal")),
     "Defects": ("What should not happen, in the form in which it is shown.", ("provider",)),
     "The command line": ("", ("cli", "commands", "prompts", "rendering")),
     "The simulator": (
@@ -100,6 +100,7 @@ Every error, warning and note of pulumi-justt, to be searched for what the termi
 
 \<This> stands for what differs from case to case, [this] may be absent, and of [this \| that] there is one at most."""
 _ELSEWHERE = {
+    "journal.state_folder": "the name of a folder",
     "simulator.journal": "the simulator's log, a line for each request",
     "simulator.rules": "answers of the simulator, which stand for the vendor's own words",
     "cli._stacks_option": "the help of an option",
@@ -121,7 +122,7 @@ _NEVER_SHOWN = {
     "TimeoutError": "becomes `no time was left to send a request`",
     "Refusal": "an answer of the simulator, which stands for the vendor's own words",
 }
-_DOORS = {"tell", "_tell", "debug", "print", "echo", "exit", "warn"}
+_DOORS = {"tell", "_tell", "debug", "print", "echo", "exit", "warn", "_warn"}
 _CHANNELS = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging"}
 """Whose methods are doors too."""
 _SINKS = {"provider._tell", "client._debug_line", "rendering.note", "rendering.print_json", "rendering.print_table"}

@@ -52,7 +52,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("settings",),
     ("retry", "limiter", "deadline", "models", "credentials", "simulator"),
     ("references",),
-    ("errors", "secrecy"),
+    ("errors", "secrecy", "journal"),
 )
 PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(path.stem for path in SOURCE.glob("*.py"))

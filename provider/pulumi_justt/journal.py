@@ -1,18 +1,21 @@
 """The journal: what this machine remembers of creates and adoptions, so that a killed run leaves no nameless duplicate.
 
 The engine stores an id only after `create` has returned it. If the CLI or the provider process is killed before that,
-the next `pulumi up` would create a second integration. These files are the witness. They hold ids, URNs and identifiers,
-never a credential; folders have mode 0700, files 0600.
+the next `pulumi up` would create a second integration. These files are the witness. They hold ids, URNs and
+identifiers, never a credential; folders have mode 0700, files 0600.
 
     file                        written                                 removed
     intents/<resource>.json     before a POST; again with the id        read, diff or delete sees that id for that URN;
-                                that the answer brings                  nothing was sent; an undo succeeded; 30 days
+                                that the answer brings                  nothing was sent; an undo succeeded; 30 days,
+                                                                        or a year where the id is known
     snapshots/<name>.json       before the first POST of a process      no intent names it any longer
                                 to an account: the ids listed then
     claims/<id>.json            with O_EXCL, for each id that a         the integration is deactivated
                                 create returns: one id, one resource
     adoptions/<id>/<urn>.json   by `create` with `adopt_id`,            the adopter releases it or begins to own it;
                                 before its GET                          the id is INACTIVE
+    parts/<name>.json           for each file above, until it is        a process that was killed meanwhile left it, an
+                                whole and gets its name                 hour ago
 
 A resource is keyed by its URN, the base URL and the account. The folder is `$JUSTT_STATE_DIR`, else
 `$XDG_STATE_HOME/pulumi-justt`, else `~/Library/Application Support/pulumi-justt` on macOS and
@@ -35,17 +38,22 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 __all__ = ["Decision", "Intent", "Journal", "state_folder"]
 
 _MAX_AGE = 30 * 86_400.0
-"""Seconds after which an intent is dropped."""
+"""Seconds after which an intent without an id is dropped."""
 
-_SNAPSHOT_GRACE = 3_600.0
-"""Seconds for which a snapshot that no intent names is kept: another process may be about to name it."""
+_MAX_AGE_WITH_ID = 365 * 86_400.0
+"""Likewise with an id: every create leaves one until the stack's next command, and a GET of the id leaves no doubt."""
+
+_GRACE = 3_600.0
+"""Seconds for which a snapshot that no intent names, and a part, are kept: another process may be at work on them."""
 
 _VERSION = 1
+
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True)
@@ -103,15 +111,13 @@ def state_folder(environ: Mapping[str, str]) -> Path | None:
     """Return where this machine's user keeps the journal; None where the environment names no place."""
     if given := environ.get("JUSTT_STATE_DIR"):
         return Path(given)
-    if base := environ.get("XDG_STATE_HOME"):
-        return Path(base, "pulumi-justt")
+    base = Path(environ.get("XDG_STATE_HOME", ""))
+    if base.is_absolute():
+        # A relative one is to be ignored, says the specification of that variable.
+        return base / "pulumi-justt"
     if home := environ.get("HOME"):
-        return Path(home, *(_MACOS if sys.platform == "darwin" else _ELSEWHERE), "pulumi-justt")
+        return Path(home, "Library/Application Support" if sys.platform == "darwin" else ".local/state", "pulumi-justt")
     return None
-
-
-_MACOS = ("Library", "Application Support")
-_ELSEWHERE = (".local", "state")
 
 
 class Journal:
@@ -143,19 +149,22 @@ class Journal:
     def intent(self, urn: str, base_url: str, account: str | None) -> Intent | None:
         """Return the intent of a resource, if there is one."""
         path = self._path("intents", _name(urn, base_url, account))
-        return self._intent_at(path) if path else None
+        intent = self._read(path, _intent)
+        if intent is None or not self._is_expired(intent):
+            return intent
+        self._drop(intent)
+        return None
 
     def intents(self) -> list[Intent]:
         """Return all intents, the oldest first."""
-        found = [intent for path in self._files("intents") if (intent := self._intent_at(path))]
-        return sorted(found, key=lambda intent: intent.sent_at)
+        found = [self._read(path, _intent) for path in self._files("intents")]
+        kept = [intent for intent in found if intent and not self._is_expired(intent)]
+        return sorted(kept, key=lambda intent: intent.sent_at)
 
-    def write_intent(self, intent: Intent) -> None:
-        """Write *intent* in place of the resource's earlier one."""
+    def write_intent(self, intent: Intent) -> bool:
+        """Write *intent* in place of the resource's earlier one, and return whether it is kept."""
         self._prune()
-        path = self.path_of(intent)
-        if path:
-            self._write(path, asdict(intent))
+        return self._write(self.path_of(intent), asdict(intent))
 
     def remove_intent(self, intent: Intent) -> None:
         """Remove the intent of a resource."""
@@ -168,24 +177,20 @@ class Journal:
         if intent and intent.integration_id == integration_id:
             self.remove_intent(intent)
 
-    def decide(self, intent: Intent, decision: Decision) -> None:
-        """Write a person's decision into an intent."""
-        self.write_intent(replace(intent, decision=decision))
+    def decide(self, intent: Intent, decision: Decision) -> bool:
+        """Write a person's decision into an intent, and return whether it is kept."""
+        return self.write_intent(replace(intent, decision=decision))
 
     def write_snapshot(self, ids: Collection[str], *, is_complete: bool) -> str | None:
         """Keep the ids that an account had, and return the snapshot's name; None where nothing can be kept."""
         self._prune()
         name = secrets.token_hex(8)
-        path = self._path("snapshots", name)
-        if path and self._write(path, {"ids": sorted(ids), "is_complete": is_complete}):
-            return name
-        return None
+        is_kept = self._write(self._path("snapshots", name), {"ids": sorted(ids), "is_complete": is_complete})
+        return name if is_kept else None
 
     def snapshot(self, name: str | None) -> Snapshot | None:
         """Return a snapshot by its name; None where it was not kept."""
-        path = self._path("snapshots", name) if name else None
-        content = self._read(path) if path else None
-        return Snapshot(frozenset(content["ids"]), content["is_complete"]) if content else None
+        return self._read(self._path("snapshots", name), _snapshot) if name else None
 
     def claim(self, base_url: str, integration_id: str, urn: str) -> str | None:
         """Take an id for one resource, and return the URN that has it: *urn* itself, or the one that came first.
@@ -193,34 +198,27 @@ class Journal:
         Returns None where nothing can be kept, so that nothing is known of other processes.
         """
         path = self._path("claims", _name(base_url, integration_id))
-        content = {"base_url": base_url, "integration_id": integration_id, "urn": urn}
-        if path is None:
-            return None
-        if self._write(path, content, is_exclusive=True):
+        if self._write(path, _holder(base_url, integration_id, urn), is_exclusive=True):
             return urn
-        held = self._read(path)
-        return str(held["urn"]) if held else None
+        return self._read(path, _urn)
 
     def claimant(self, base_url: str, integration_id: str) -> str | None:
         """Return the URN that an id was created or claimed for, if this machine knows it."""
-        path = self._path("claims", _name(base_url, integration_id))
-        content = self._read(path) if path else None
-        return str(content["urn"]) if content else None
+        return self._read(self._path("claims", _name(base_url, integration_id)), _urn)
 
     def claimed_ids(self, base_url: str) -> frozenset[str]:
         """Return the ids at *base_url* that belong to some resource."""
-        contents = map(self._read, self._files("claims"))
-        return frozenset(each["integration_id"] for each in contents if each and each["base_url"] == base_url)
+        held = (self._read(path, _place) for path in self._files("claims"))
+        return frozenset(each[1] for each in held if each and each[0] == base_url)
 
     def record_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
         """Remember that a resource adopts an id, so that no other process on this machine deactivates it."""
-        if path := self._adoption(base_url, integration_id, urn):
-            self._write(path, {"base_url": base_url, "integration_id": integration_id, "urn": urn})
+        self._write(self._adoption(base_url, integration_id, urn), _holder(base_url, integration_id, urn))
 
     def adopters(self, base_url: str, integration_id: str) -> list[str]:
         """Return the URNs of the resources that adopt an id."""
-        contents = map(self._read, self._files("adoptions", _name(base_url, integration_id)))
-        return sorted(each["urn"] for each in contents if each)
+        found = (self._read(path, _urn) for path in self._files("adoptions", _name(base_url, integration_id)))
+        return sorted(urn for urn in found if urn)
 
     def end_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
         """Forget that a resource adopts an id."""
@@ -248,53 +246,68 @@ class Journal:
             with contextlib.suppress(OSError):
                 yield from sorted(self.folder.joinpath(*parts).glob("*.json"))
 
-    def _intent_at(self, path: Path) -> Intent | None:
-        content = self._read(path)
-        if content is None:
-            return None
-        decision = content.pop("decision")
-        intent = Intent(**content, decision=Decision(**decision) if decision else None)
-        if self._now() - intent.sent_at <= _MAX_AGE:
-            return intent
-        self._warn(
-            f"warning: creating the {intent.source} integration {intent.external_identifier!r}: a create that was begun "
-            f"more than {_MAX_AGE / 86_400:.0f} days ago never ended, and its record ({path}) is dropped now. Look at "
-            "Justt for an integration that no stack has."
-        )
-        self._unlink(path)
-        return None
+    def _is_expired(self, intent: Intent) -> bool:
+        age = self._now() - intent.sent_at
+        return age > (_MAX_AGE_WITH_ID if intent.integration_id else _MAX_AGE)
 
-    def _read(self, path: Path) -> dict[str, Any] | None:
+    def _drop(self, intent: Intent) -> None:
+        """Remove an intent that has expired.
+
+        Tells:
+            warning: A create whose answer was lost was not looked into for 30 days.
+        """
+        if intent.integration_id is None:
+            self._warn(
+                f"warning: creating the {intent.source} integration {intent.external_identifier!r}: a create that was "
+                f"begun more than {_MAX_AGE / 86_400:.0f} days ago never ended, and its record is dropped now. Look at "
+                "Justt for an integration that no stack has."
+            )
+        self.remove_intent(intent)
+
+    def _read(self, path: Path | None, made: Callable[[dict[str, Any]], _Kept]) -> _Kept | None:
+        """Return what *made* makes of a file; None where there is none, or where it can't be read."""
+        if path is None:
+            return None
         try:
             content = json.loads(path.read_bytes())
-            if content.pop("version") == _VERSION:
-                return dict(content)
+            version = content.pop("version")
+            if version == _VERSION:
+                return made(content)
+            reason = f"{path} has the format {version!r} of another version of pulumi-justt"
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, AttributeError, KeyError):
-            pass
-        self._warn_once(f"{path} can't be read")
+        except OSError as error:
+            reason = f"{path} can't be read ({error.strerror})"
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+            reason = f"{path} is damaged"
+        self._warn_once(reason)
         return None
 
-    def _write(self, path: Path, content: Mapping[str, Any], *, is_exclusive: bool = False) -> bool:
+    def _write(self, path: Path | None, content: Mapping[str, Any], *, is_exclusive: bool = False) -> bool:
         """Write a file whole or not at all, and return whether that was done; *is_exclusive* keeps an earlier one."""
-        part = path.with_suffix(f".{secrets.token_hex(4)}.part")
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-                json.dump({"version": _VERSION, **content}, file)
-            # A link fails where the name exists, as O_EXCL does, and shows other processes nothing half-written.
-            (os.link if is_exclusive else os.replace)(part, path)
-        except FileExistsError:
+        if path is None or self.folder is None:
+            self._warn_once("neither JUSTT_STATE_DIR nor HOME is set")
             return False
+        part = self.folder / "parts" / f"{secrets.token_hex(8)}.json"
+        is_written = False
+        try:
+            _make_folder(part.parent)
+            _make_folder(path.parent)
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(json.dumps({"version": _VERSION, **content}).encode())
+            if not is_exclusive:
+                part.replace(path)
+                return True
+            # As O_EXCL, but nobody reads half of it.
+            os.link(part, path)
+            is_written = True
+        except FileExistsError:
+            pass
         except OSError as error:
             self._warn_once(f"{path.parent} can't be written ({error.strerror})")
-            return False
-        else:
-            return True
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink()
+        with contextlib.suppress(OSError):
+            part.unlink()
+        return is_written
 
     def _unlink(self, path: Path) -> None:
         try:
@@ -305,26 +318,77 @@ class Journal:
             self._warn_once(f"{path} can't be removed ({error.strerror})")
 
     def _warn_once(self, reason: str) -> None:
+        """Warn that the journal can't be relied on.
+
+        Tells:
+            warning: The folder of the journal can't be used, or a file of it can't.
+        """
         with self._lock:
             if self._has_warned:
                 return
             self._has_warned = True
         self._warn(
-            f"warning: the journal of creates is not kept: {reason}. Everything else works; after a killed `pulumi up`, "
-            "run `pulumi-justt doctor` before the next one. Set JUSTT_STATE_DIR to a folder that can be written."
+            f"warning: the journal of creates can't be relied on: {reason}. Everything else works; after a killed "
+            "`pulumi up`, run `pulumi-justt doctor` before the next one. Make the folder usable or set JUSTT_STATE_DIR "
+            "to another one; remove a file that can't be used after a look at it."
         )
 
     def _prune(self) -> None:
-        """Remove the snapshots that no intent names, once for each process."""
+        """Drop what has expired or belongs to nothing any longer, once for each process."""
         with self._lock:
             if self._is_pruned:
                 return
             self._is_pruned = True
-        named = {intent.snapshot for intent in self.intents()}
-        for path in self._files("snapshots"):
+        named = set()
+        for path in self._files("intents"):
+            intent = self._read(path, _intent)
+            if intent and self._is_expired(intent):
+                self._drop(intent)
+            elif intent:
+                named.add(intent.snapshot)
+        for path in (*self._files("snapshots"), *self._files("parts")):
             with contextlib.suppress(OSError):
-                if path.stem not in named and self._now() - path.stat().st_mtime > _SNAPSHOT_GRACE:
+                if path.stem not in named and self._now() - path.stat().st_mtime > _GRACE:
                     path.unlink()
+
+
+def _intent(content: dict[str, Any]) -> Intent:
+    decision = content.pop("decision")
+    intent = Intent(**content, decision=Decision(**decision) if decision else None)
+    return replace(intent, sent_at=float(intent.sent_at), settled_at=float(intent.settled_at))
+
+
+def _snapshot(content: dict[str, Any]) -> Snapshot:
+    return Snapshot(frozenset(content["ids"]), content["is_complete"])
+
+
+def _holder(base_url: str, integration_id: str, urn: str) -> dict[str, str]:
+    return {"base_url": base_url, "integration_id": integration_id, "urn": urn}
+
+
+def _place(content: dict[str, Any]) -> tuple[str, str]:
+    return content["base_url"], content["integration_id"]
+
+
+def _urn(content: dict[str, Any]) -> str:
+    return str(content["urn"])
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder that only its owner can open, and those above it that are missing.
+
+    `Path.mkdir(parents=True)` would give those above the mode that the umask allows. A file in its place is left for
+    the caller to meet.
+
+    Raises:
+        OSError: It can't be made.
+    """
+    with contextlib.suppress(FileExistsError):
+        try:
+            folder.mkdir(mode=0o700)
+        except FileNotFoundError:
+            _make_folder(folder.parent)
+            folder.mkdir(mode=0o700)
 
 
 def _name(*parts: str | None) -> str:
