@@ -44,7 +44,7 @@ secret `Output` there stays one), and a reference, which holds no secret."""
 _CONFIGURATION = f"""# Reference: configuration
 
 {_MADE} The variable serves where the configuration of the stack has no value."""
-_KEYLESS = """These variables have no key, because they are meant for one command:"""
+_KEYLESS = """These variables have no key, because they are meant for one command or one machine:"""
 _STATE = """`refresh` and `destroy` use the copy of the configuration in the *state*, so right after a rotation of the
 API key they still use the old one. Run `pulumi up` first, add `--run-program`, or set `JUSTT_API_KEY_OVERRIDE` for that
 command.

@@ -12,13 +12,15 @@
     justt:onAmbiguousCreate    JUSTT_ON_AMBIGUOUS_CREATE    `refuse` (default) or `adopt`, where the answer to a create
                                                             was lost.
 
-The variable serves where the configuration has no value. Four variables have no key, because they are meant for one
-command:
+The variable serves where the configuration has no value. Five variables have no key, because they are meant for one
+command or one machine:
 
     JUSTT_API_KEY_OVERRIDE     Wins over every other key: after a rotation, `refresh` and `destroy` use the old one.
     JUSTT_ON_MISSING           `gone` lets that command take a 404 as proof that an integration is gone.
     JUSTT_WORKERS              How many calls the provider serves at a time, 4 to 64; default 16. With 4, the SDK's host
                                is left as it is. Beyond `--parallel` none come.
+    JUSTT_STATE_DIR            The folder of the journal of creates; default `$XDG_STATE_HOME/pulumi-justt`, else
+                               `~/.local/state/pulumi-justt` (on macOS `~/Library/Application Support/pulumi-justt`).
     JUSTT_DEBUG                `1` shows frames of an error without values, and one line for each request.
 
 The engine hands over all values as text. tests/reference.py makes a page of the two tables.
@@ -58,7 +60,7 @@ _VARIABLES = {
     "onAmbiguousCreate": "JUSTT_ON_AMBIGUOUS_CREATE",
 }
 
-_KEYLESS = ("JUSTT_API_KEY_OVERRIDE", "JUSTT_ON_MISSING", "JUSTT_WORKERS", "JUSTT_DEBUG")
+_KEYLESS = ("JUSTT_API_KEY_OVERRIDE", "JUSTT_ON_MISSING", "JUSTT_WORKERS", "JUSTT_STATE_DIR", "JUSTT_DEBUG")
 
 _T = TypeVar("_T", int, float)
 
