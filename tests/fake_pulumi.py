@@ -21,6 +21,7 @@ from click.testing import CliRunner, Result
 
 import environment
 from pulumi_justt.cli import main
+from pulumi_justt.journal import Journal
 
 __all__ = ["PROVIDER", "STACK", "TYPE", "US", "FakePulumi", "creating", "integration", "own_provider", "provider"]
 
@@ -47,8 +48,8 @@ if line.startswith("version"):
     print((folder / "version").read_text())
 elif line.startswith("config"):
     print(file("config.json").read_text())
-elif line.startswith("import"):
-    (folder / "imported.json").write_text(sys.stdin.read())
+elif line.startswith("stack --show-name"):
+    print("dev")
 elif line.startswith("stack import"):
     file("state.json").write_text(sys.stdin.read())
 elif "--show-secrets" in line and file("shown.json").exists():
@@ -81,6 +82,8 @@ class FakePulumi:
 
     def run(self, *arguments: str, answers: str = "", environ: Mapping[str, str] | None = None) -> Result:
         """Run `pulumi-justt` in the project, with *answers* to what it asks."""
+        none = dict.fromkeys(name for name in os.environ if name.startswith("JUSTT_"))
+        made_up = {"PATH": self.path, **none, "JUSTT_STATE_DIR": str(self.folder / "journal")}
         folder = ["--cwd", str(self.project)] if "--cwd" not in arguments else []
         variables = {"PATH": self.path, **(environ or {})}
         return CliRunner().invoke(main, [*arguments, *folder], input=answers, env=variables)
@@ -89,6 +92,11 @@ class FakePulumi:
     def path(self) -> str:
         """The value of PATH by which it is found."""
         return f"{self.folder / 'bin'}{os.pathsep}{environment.PATH}"
+
+    @property
+    def journal(self) -> Journal:
+        """The journal that the commands see."""
+        return Journal(self.folder / "journal")
 
     @property
     def calls(self) -> list[str]:

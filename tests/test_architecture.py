@@ -37,7 +37,7 @@ SIMULATOR = SOURCE / "simulator"
 # From left to right; an arrow may only point right. Modules of one layer don't know each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__", "cli"),
-    ("prompts",),
+    ("prompts", "recover_dialog"),
     ("rendering",),
     ("commands",),
     ("resources",),

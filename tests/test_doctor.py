@@ -60,7 +60,7 @@ def test_all_is_well(project: FakePulumi, simulator: SimulatorServer, theirs: Th
     assert (result.exit_code, result.stderr) == (0, "0 findings, 0 not checked\n")
     assert {verdict for verdict, _ in lines} == {"ok"}
     assert [subject.removesuffix(" of dev").strip() for _, subject in lines] == [
-        *["tools", "configuration", "pending", "recordedKey", "duplicate"],
+        *["tools", "configuration", "pending", "recordedKey", "duplicate", "journal"],
         *["account", "account", "integration", "unmanaged", "unmanaged"],
     ]
     assert "ok: configuration of dev: simulator at " in result.stdout
@@ -278,7 +278,7 @@ def test_versions(project: FakePulumi) -> None:
     assert check["cure"] == "Update the CLI to 3.254 or later."
     bad = examined(project, code=1, environ={"PATH": str(project.project)})
     assert "there is no `pulumi` on PATH" in bad["tools"][0]["text"]
-    assert bad.keys() == {"tools", "configuration", "state", "unmanaged"}
+    assert bad.keys() == {"tools", "configuration", "state", "journal", "unmanaged"}
 
 
 def test_without_a_project(tmp_path: Path, project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:

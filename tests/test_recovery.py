@@ -14,8 +14,9 @@ import pytest
 
 from fake_pulumi import PROVIDER, STACK, TYPE, US, FakePulumi, creating, integration, own_provider, provider
 from pulumi_justt import listing
-from pulumi_justt.commands import recovery
+from pulumi_justt.commands import recovery, state_repair
 from pulumi_justt.commands.stacks import Stack, State
+from pulumi_justt.commands.state_repair import RecoveryError
 from pulumi_justt.simulator import SimulatorServer
 
 Theirs = Callable[..., str]
@@ -28,9 +29,9 @@ def pending(project: FakePulumi, *arguments: str, code: int = 1) -> list[dict[st
     result = project.run("recover", "--json", *arguments)
     assert result.exit_code == code, result.output
     document = json.loads(result.stdout)
-    assert document["isWritten"] is False
+    assert document["isDone"] is False
     assert document["backup"] is None
-    found: list[dict[str, Any]] = document["pending"]
+    found: list[dict[str, Any]] = document["unsettled"]
     return found
 
 
@@ -52,11 +53,11 @@ def test_candidates_are_the_set_difference(project: FakePulumi, theirs: Theirs) 
     (case,) = pending(project, "-s", "dev", "-s", "prod")
     assert [each["integrationId"] for each in case["candidates"]] == [lost, other]
     assert [each["integrationId"] for each in case["deactivated"]] == [undone]
-    assert {name: case[name] for name in ("urn", "operation", "needsDecision", "canAdopt", "decision")} == {
+    assert {name: case[name] for name in ("urn", "operation", "needsDecision", "canClaim", "decision")} == {
         "urn": LOST,
         "operation": "creating",
         "needsDecision": True,
-        "canAdopt": True,
+        "canClaim": True,
         "decision": None,
     }
     (alone,) = pending(project, "-s", "dev")
@@ -79,7 +80,7 @@ def test_the_chosen_one_becomes_the_resource(project: FakePulumi, simulator: Sim
 
     assert result.exit_code == 0, result.output
     assert result.stdout.split()[:8] == ["NUMBER", "ID", "SOURCE", "STATUS", "GO-LIVE", "1", lost, "stripe"]
-    assert f"creating lost: becomes {lost}" in result.stderr
+    assert f"creating lost: claim {lost}" in result.stderr
     deployment = project.exported()["deployment"]
     assert "pending_operations" not in deployment
     assert [each["urn"].rpartition("::")[2] for each in deployment["resources"]] == [
@@ -102,28 +103,32 @@ def test_the_chosen_one_becomes_the_resource(project: FakePulumi, simulator: Sim
     assert backup.name in result.stderr
 
 
-def test_a_dropped_one_is_forgotten(project: FakePulumi, theirs: Theirs) -> None:
-    """Nothing but the pending operation leaves the state; one whose integration was undone is dropped so."""
+def test_an_operation_is_forgotten(project: FakePulumi, theirs: Theirs) -> None:
+    """Nothing but the pending operation leaves the state; one whose integration was undone is forgotten so."""
     undone = theirs(status="INACTIVE")
     project.state([provider()], [creating("lost")])
-    result = project.run("recover", answers="drop\ny\n")
+    result = project.run("recover", answers="forget\ny\n")
     assert result.exit_code == 0, result.output
     assert f"INACTIVE of that source: {undone}. If one of these is what it created, it was deactivated" in result.stderr
     assert project.exported()["deployment"] == {"resources": [provider()]}
     for _ in range(7):
         theirs(status="INACTIVE")
     project.state([provider()], [creating("lost")])
-    assert " and 3 more. If one of these" in project.run("recover", "--yes", "--drop", "lost").stderr
+    assert " and 3 more. If one of these" in project.run("recover", "--yes", "--forget", "lost").stderr
     again = project.run("recover")
-    assert (again.exit_code, again.stdout, again.stderr) == (0, "", "No operation of ours is pending.\n")
+    assert (again.exit_code, again.stdout, again.stderr) == (
+        0,
+        "",
+        "No create or other operation of ours is unsettled.\n",
+    )
     assert pending(project, code=0) == []
 
 
 @pytest.mark.parametrize(
     ("answers", "code", "words"),
     [
-        ("", 3, "Nothing was changed. Where nobody can answer, give --yes with --adopt or --drop."),
-        ("1\n", 3, "Nothing was changed. Where nobody can answer, give --yes with --adopt or --drop."),
+        ("", 3, "Nothing was changed. Where nobody can answer, give --yes with --claim, --deactivate or --forget."),
+        ("1\n", 3, "Nothing was changed. Where nobody can answer, give --yes with --claim, --deactivate or --forget."),
         ("7\nquit\n", 1, "Nothing was changed."),
         ("1\nn\n", 1, "Nothing was changed."),
     ],
@@ -165,15 +170,19 @@ def test_ctrl_c_changes_nothing(
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ([], 3, f"what is to become of {LOST} was not said. Nothing was changed. Say --adopt URN=ID or --drop URN"),
-        (["--adopt", "lost=no-such-id"], 3, "Justt answered 404"),
-        (["--adopt", "lost={adyen}"], 3, "its source is adyen. Nothing was changed."),
-        (["--adopt", "lost={inactive}"], 3, "it is INACTIVE, which is final. Nothing was changed. Drop the operation."),
-        (["--adopt", "lost={mine}"], 3, "a given stack has it already. Nothing was changed."),
-        (["--adopt", "lost"], 2, "--adopt takes RESOURCE=ID, not 'lost'"),
-        (["--adopt", "lost="], 2, "--adopt takes RESOURCE=ID, not 'lost='"),
-        (["--drop", "found"], 2, "--drop found: no operation is pending on 'found'"),
-        (["--drop", "lost", "--adopt", "lost=x"], 2, "something else was said of 'lost' already"),
+        ([], 3, f"what is to become of {LOST} was not said. Nothing was changed. Say --claim NAME=ID, --deactivate"),
+        (["--claim", "lost=no-such-id"], 3, "Justt answered 404"),
+        (["--claim", "lost={adyen}"], 3, "its source is adyen. Nothing was changed."),
+        (["--claim", "lost={inactive}"], 3, "it is INACTIVE, which is final. Nothing was changed. Forget it."),
+        (["--claim", "lost={mine}"], 3, "a given stack has it already. Nothing was changed."),
+        (["--claim", "lost"], 3, "to claim integration lost: Justt answered 404"),
+        (["--claim", "lost="], 2, "--claim takes NAME=ID or ID, not 'lost='"),
+        (["--deactivate", "=x"], 2, "--deactivate takes NAME=ID or ID, not '=x'"),
+        (["--deactivate", "{adyen}"], 3, "its source is adyen. Nothing was changed."),
+        (["--deactivate", "lost={mine}"], 3, "a given stack has it already. Nothing was changed."),
+        (["--forget", "found"], 2, "--forget found: nothing of 'found' is unsettled"),
+        (["--forget", "lost", "--claim", "lost=x"], 2, f"something else was said of {LOST} already"),
+        (["--forget", "--claim", "x"], 2, f"--forget: something else was said of {LOST} already"),
     ],
 )
 def test_what_is_said_must_fit(
@@ -196,12 +205,12 @@ def test_one_integration_for_one_resource(project: FakePulumi, theirs: Theirs) -
     other = creating("lost")
     other["resource"]["urn"] = f"{STACK}::my:Component${TYPE}::lost"
     project.state([provider()], [creating("lost"), other])
-    result = project.run("recover", "--yes", "--drop", "lost")
-    assert (result.exit_code, "more than one operation is pending on 'lost'" in result.stderr) == (2, True)
-    both = [f"--adopt={each}={lost}" for each in (LOST, other["resource"]["urn"])]
+    result = project.run("recover", "--yes", "--forget", "lost")
+    assert (result.exit_code, "--forget lost could mean more than one" in result.stderr) == (2, True)
+    both = [f"--claim={each}={lost}" for each in (LOST, other["resource"]["urn"])]
     result = project.run("recover", "--yes", *both)
     assert (result.exit_code, "one integration was chosen for two resources" in result.stderr) == (3, True)
-    assert project.run("recover", "--yes", both[0], "--drop", other["resource"]["urn"]).exit_code == 0
+    assert project.run("recover", "--yes", both[0], "--forget", other["resource"]["urn"]).exit_code == 0
     assert project.exported()["deployment"]["resources"][1]["id"] == lost
 
 
@@ -211,32 +220,32 @@ def test_a_replacement(project: FakePulumi, theirs: Theirs) -> None:
     operation = creating("lost")
     operation["resource"]["created"] = integration("lost", old)["created"]
     project.state([provider(), integration("lost", old)], [operation])
-    assert project.run("recover", "--yes", "--adopt", f"lost={new}").exit_code == 0
+    assert project.run("recover", "--yes", "--claim", f"lost={new}").exit_code == 0
     assert [(each["id"], each.get("delete")) for each in project.exported()["deployment"]["resources"][1:]] == [
         (new, None),
         (old, True),
     ]
     project.state([provider(), {**integration("lost", old), "pendingReplacement": True}], [operation])
-    assert project.run("recover", "--yes", "--adopt", f"lost={new}").exit_code == 0
+    assert project.run("recover", "--yes", "--claim", f"lost={new}").exit_code == 0
     assert [each["id"] for each in project.exported()["deployment"]["resources"][1:]] == [new]
 
 
 def test_a_later_update_has_created_another(project: FakePulumi, theirs: Theirs) -> None:
-    """Then the resource has its integration, and what the killed one left can only be dropped."""
+    """Then the resource has its integration, and what the killed one left can be deactivated or forgotten."""
     kept, lost = theirs(), theirs()
     project.state([provider(), integration("lost", kept)], [creating("lost")])
     (case,) = pending(project)
-    assert not case["canAdopt"]
+    assert not case["canClaim"]
     assert "A later update has created another one" in case["text"]
-    refused = project.run("recover", "--yes", "--adopt", f"lost={lost}")
-    assert (refused.exit_code, "an integration can't become its resource" in refused.stderr) == (3, True)
-    assert "'1' is none of drop, quit." in project.run("recover", answers="1\n").stderr
-    assert project.run("recover", "--yes", "--drop", "lost").exit_code == 0
+    refused = project.run("recover", "--yes", "--claim", f"lost={lost}")
+    assert (refused.exit_code, "that can't be done here. It was to create" in refused.stderr) == (3, True)
+    assert "'1' is none of deactivate 1, forget, quit." in project.run("recover", answers="1\n").stderr
+    assert project.run("recover", "--yes", "--forget", "lost").exit_code == 0
     assert project.exported()["deployment"] == {"resources": [provider(), integration("lost", kept)]}
 
 
 def test_what_needs_no_decision(project: FakePulumi, theirs: Theirs) -> None:
-    """A create that adopts, one that only waits, and what is no create are dropped: the next update does them again."""
+    """A create that adopts, one that only waits, and what is no create are forgotten: the next update redoes them."""
     theirs()
     waits = {**creating("ready")["resource"], "type": TYPE.replace("PaymentIntegration", "IntegrationReady")}
     deleting = {"type": "deleting", "resource": integration("old", "x")}
@@ -246,12 +255,12 @@ def test_what_needs_no_decision(project: FakePulumi, theirs: Theirs) -> None:
     )
     cases = pending(project)
     assert [(case["needsDecision"], case["decision"], case["candidates"]) for case in cases] == [
-        (False, "drop", [])
+        (False, "forget", [])
     ] * 3
     assert "It was to take over id-1, so that nothing was created" in cases[0]["text"]
     result = project.run("recover", answers="y\n")
     assert result.exit_code == 0
-    assert "deleting old: is dropped" in result.stderr
+    assert "deleting old: forget" in result.stderr
     assert project.exported()["deployment"] == {"resources": [provider(), integration("old", "x")]}
 
 
@@ -259,14 +268,16 @@ def test_other_providers(project: FakePulumi) -> None:
     """An import forgets all pending operations, so that those of others have to be said too; alone they are left."""
     project.state([provider()], [BUCKET])
     assert pending(project, code=0)[0]["needsDecision"]
-    assert project.run("recover", answers="drop\ny\n").stderr == "No operation of ours is pending.\n"
+    assert (
+        project.run("recover", answers="forget\ny\n").stderr == "No create or other operation of ours is unsettled.\n"
+    )
     project.state([provider()], [creating("lost"), BUCKET])
-    result = project.run("recover", "--yes", "--drop", "lost")
+    result = project.run("recover", "--yes", "--forget", "lost")
     assert result.exit_code == 3
     assert f"what is to become of {STACK}::aws:s3:Bucket::b was not said" in result.stderr
     assert "run `pulumi refresh` first, which asks about it" in project.run("recover").stderr
-    assert project.run("recover", "--yes", "--adopt", "b=x", "--drop", "lost").exit_code == 3
-    assert project.run("recover", "--yes", "--drop", "b", "--drop", "lost").exit_code == 0
+    assert project.run("recover", "--yes", "--claim", "b=x", "--forget", "lost").exit_code == 3
+    assert project.run("recover", "--yes", "--forget", "b", "--forget", "lost").exit_code == 0
     assert project.exported()["deployment"] == {"resources": [provider()]}
 
 
@@ -274,7 +285,7 @@ def test_what_it_needs_must_be_there(project: FakePulumi, theirs: Theirs) -> Non
     """A resource whose parent or provider is not in the state is not put into it."""
     lost = theirs()
     project.state([], [creating("lost")])
-    result = project.run("recover", "--yes", "--adopt", f"lost={lost}")
+    result = project.run("recover", "--yes", "--claim", f"lost={lost}")
     assert result.exit_code == 3
     assert f"recovering {LOST}: {PROVIDER}, which it needs, is not in the state. Nothing was changed." in result.stderr
 
@@ -293,20 +304,20 @@ def test_a_list_that_is_not_whole(project: FakePulumi, theirs: Theirs, monkeypat
     project.state([provider()], [creating("lost")])
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
     assert "was listed as far as 0 integrations, and more may follow" in pending(project)[0]["text"]
-    assert project.run("recover", "--yes", "--adopt", f"lost={lost}").exit_code == 0
+    assert project.run("recover", "--yes", "--claim", f"lost={lost}").exit_code == 0
 
 
 def test_a_state_that_changes_meanwhile(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
     """What another update wrote since is not overwritten."""
     project.state([provider()], [creating("lost")])
-    back_up = recovery._back_up
+    back_up = state_repair.back_up
 
     def meanwhile(state: State, path: Path) -> None:
         back_up(state, path)
         project.state([provider(), integration("new", "x")])
 
-    monkeypatch.setattr(recovery, "_back_up", meanwhile)
-    result = project.run("recover", "--yes", "--drop", "lost")
+    monkeypatch.setattr(state_repair, "back_up", meanwhile)
+    result = project.run("recover", "--yes", "--forget", "lost")
     assert result.exit_code == 3
     assert "the state of the selected stack has changed meanwhile" in result.stderr
     assert project.exported()["deployment"] == {"resources": [provider(), integration("new", "x")]}
@@ -316,7 +327,7 @@ def test_what_the_cli_refuses(project: FakePulumi) -> None:
     """Its words, what to do, and where the backup is."""
     project.state([provider()], [creating("lost")])
     project.fails({"stack import": "error: the stack is currently locked by 1 lock(s)."})
-    result = project.run("recover", "--yes", "--drop", "lost")
+    result = project.run("recover", "--yes", "--forget", "lost")
     assert result.exit_code == 3
     assert "said: the stack is currently locked by 1 lock(s). Wait for the other update" in result.stderr
     assert f"The state before is in {backups(project)[0]}." in result.stderr
@@ -325,11 +336,11 @@ def test_what_the_cli_refuses(project: FakePulumi) -> None:
 def test_a_backup_that_cannot_be_written(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a backup nothing is imported, and a file that exists is not overwritten."""
     project.state([provider()], [creating("lost")])
-    diagnosis = recovery.diagnose(_stack(project, monkeypatch))
+    diagnosis = recovery.diagnose(_stack(project, monkeypatch), (), project.journal)
     taken = project.folder / "taken.json"
     taken.write_text("something else")
-    with pytest.raises(recovery.RecoveryError, match=r"taken\.json: File exists\. Nothing was changed\."):
-        recovery.repair(diagnosis, {LOST: recovery.DROP}, taken)
+    with pytest.raises(RecoveryError, match=r"taken\.json: File exists\. Nothing was changed\."):
+        recovery.repair(diagnosis, {LOST: recovery.FORGET}, taken)
     assert taken.read_text() == "something else"
     assert "pending_operations" in project.exported()["deployment"]
 
@@ -347,14 +358,14 @@ def test_without_a_project(tmp_path: Path, project: FakePulumi) -> None:
 
 
 def test_a_create_of_another_provider(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """Its candidates are what the key of its provider reaches, and so is what is adopted."""
+    """Its candidates are what the key of its provider reaches, and so is what is claimed."""
     lost, operation = theirs(), creating("us::lost")
     operation["resource"]["provider"] = f"{US}::p"
     project.state([provider(), own_provider("us-key")], [operation])
     simulator.options = replace(simulator.options, api_keys=frozenset({"us-key"}))
     (case,) = pending(project)
     assert [each["integrationId"] for each in case["candidates"]] == [lost]
-    result = project.run("recover", "--yes", "--adopt", f"us::lost={lost}")
+    result = project.run("recover", "--yes", "--claim", f"us::lost={lost}")
     assert result.exit_code == 0, result.output
     assert [each.get("id") for each in project.exported()["deployment"]["resources"]][-1] == lost
 
@@ -366,7 +377,7 @@ def test_what_the_program_gives_as_a_secret(project: FakePulumi, theirs: Theirs)
     for name in ("referenceAccountId", "source"):
         project.state([provider()], [creating("lost", **{name: envelope})])
         (case,) = pending(project)
-        assert (case["canAdopt"], case["needsDecision"], case["candidates"]) == (False, True, [])
+        assert (case["canClaim"], case["needsDecision"], case["candidates"]) == (False, True, [])
         assert f"Its {name} is a secret in the state" in case["text"]
     for name in ("externalIdentifier", "adoptId"):
         project.state([provider()], [creating("lost", **{name: envelope})])
@@ -391,6 +402,6 @@ def test_the_question_is_short(project: FakePulumi, theirs: Theirs) -> None:
         theirs()
     project.state([provider()], [creating("lost")])
     result = project.run("recover", answers="13\n12\nn\n")
-    assert "quit to change nothing (1 to 12, drop, quit): " in result.stderr
-    assert "'13' is none of 1 to 12, drop, quit." in result.stderr
-    assert "creating lost: becomes" in result.stderr
+    assert "quit to change nothing (1 to 12, deactivate 1 to 12, forget, quit): " in result.stderr
+    assert "'13' is none of 1 to 12, deactivate 1 to 12, forget, quit." in result.stderr
+    assert "creating lost: claim " in result.stderr

@@ -28,7 +28,8 @@ from pulumi_justt.answers import Fault
 from pulumi_justt.client import JusttClient, _Answer, _Request
 from pulumi_justt.commands import survey
 from pulumi_justt.commands.asking import Answer, _Entry
-from pulumi_justt.commands.doctor import _Accounts, _Patient
+from pulumi_justt.commands.checks import Patient
+from pulumi_justt.commands.doctor import _Accounts
 from pulumi_justt.commands.engine import INTEGRATION_TYPE
 from pulumi_justt.commands.importing import Candidate, Import, Importer, Plan, Wishes
 from pulumi_justt.commands.inventory import Found, Inventory
@@ -36,6 +37,7 @@ from pulumi_justt.commands.recovery import Case, Diagnosis
 from pulumi_justt.commands.stacks import Configuration, Stack, State
 from pulumi_justt.creation import _Doubt
 from pulumi_justt.errors import AmbiguousCreate
+from pulumi_justt.journal import Journal
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.limiter import RateLimiter
 from pulumi_justt.listing import Listing
@@ -138,6 +140,12 @@ def view() -> survey.View:
     return survey.View(stack(), settings(), state(), {"urn": settings()})
 
 
+def case() -> Case:
+    """Make a create that never ended."""
+    pending = state().pending()[0]
+    return Case(pending.urn, "", needs_decision=True, pending=pending)
+
+
 def found() -> Found:
     """Make an integration that is managed."""
     record = RemoteRecord(integration_id="i", source="stripe", status="PENDING")
@@ -203,10 +211,10 @@ HOLDERS |= {
     "Managed": lambda: survey.managed([view()])["simulator", "i"][0],
     "Found": found,
     "Inventory": lambda: Inventory((found(),), ()),
-    "_Patient": lambda: _Patient(stack(), Configuration({"apiKey": KEY}, has_plain_key=True), settings(), state()),
+    "Patient": lambda: Patient(stack(), Configuration({"apiKey": KEY}, has_plain_key=True), settings(), state()),
     "_Accounts": lambda: _Accounts({survey.Account(settings(), None): Listing({}, is_complete=True)}),
-    "Case": lambda: Case(state().pending()[0], "", needs_decision=True),
-    "Diagnosis": lambda: Diagnosis(view(), frozenset(), (Case(state().pending()[0], "", needs_decision=True),)),
+    "Case": case,
+    "Diagnosis": lambda: Diagnosis(view(), frozenset(), Journal(None), (case(),), ()),
     "Answer": answer,
     "_Entry": lambda: _Entry({"fields": {"api_key": PAYLOAD}}),
     "Wishes": lambda: Wishes(answers=PAYLOAD),
@@ -230,6 +238,7 @@ HARMLESS |= {
 }
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_Look"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}
+HARMLESS |= {"Journal", "Intent", "Snapshot", "Lookup", "Candidates"}
 """Classes whose objects hold what anybody may see, or of which there are no objects."""
 
 

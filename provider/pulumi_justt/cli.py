@@ -6,7 +6,7 @@ import os
 import sqlite3
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TypeVar
@@ -16,11 +16,12 @@ try:
 except ModuleNotFoundError as missing:
     raise SystemExit(f"pulumi-justt: {missing.name} is missing: run `pip install 'pulumi-justt[cli]'`") from None
 
-from pulumi_justt import rendering
-from pulumi_justt.commands import asking, doctor, importing, inventory, preview, recovery, stacks, summary
+from pulumi_justt import recover_dialog, rendering
+from pulumi_justt.commands import asking, doctor, importing, intents, inventory, preview, recovery, stacks, summary
+from pulumi_justt.commands.checks import Check
 from pulumi_justt.commands.survey import Managed
 from pulumi_justt.errors import JusttError, nearest
-from pulumi_justt.models import SOURCES, STATUSES, RemoteRecord
+from pulumi_justt.models import SOURCES, STATUSES
 from pulumi_justt.prompts import Terminal
 
 __all__ = ["FINDINGS", "FINE", "NOT_DONE", "main"]
@@ -29,9 +30,6 @@ FINE = 0
 FINDINGS = 1
 NOT_DONE = 3
 """Exit codes; 2 is click's own, for a command line that is wrong."""
-
-_FEW = 5
-"""As many as are named of what may be very many."""
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -230,7 +228,7 @@ def _list(  # noqa: PLR0913, PLR0917 - one argument for each option of the comma
 
 def _found_document(found: inventory.Found) -> Mapping[str, object]:
     return {
-        **_record_document(found.record),
+        **rendering.record_document(found.record),
         "environment": found.account.settings.environment,
         "referenceAccountId": found.account.reference,
         "managedBy": [
@@ -254,13 +252,26 @@ def _manager(managed: Managed) -> str:
 @main.command("doctor")
 @_stacks_option
 @_accounts_option
+@click.option(
+    "--only",
+    "only",
+    multiple=True,
+    type=click.Choice(doctor.CHECKS),
+    help="Make this check only, and read no more than it needs; may be given again.",
+)
 @_common_options
-def _doctor(names: tuple[str, ...], accounts: tuple[str, ...], folder: Path, is_json: bool) -> int:
+def _doctor(
+    names: tuple[str, ...], accounts: tuple[str, ...], only: tuple[str, ...], folder: Path, is_json: bool
+) -> int:
     """Look for whatever is wrong with the stacks and their integrations, and say what to do.
 
     It looks at the versions, the configuration and its API key, the account, the state with its interrupted operations,
-    each integration's status, and what no given stack manages, with the adopt_id line that takes it over. It changes
-    nothing. Exit code 1: something was found; 3: nothing was found, but not all could be looked at.
+    the creates in this machine's journal, each integration's status, and what no given stack manages, with the adopt_id
+    line that takes it over. It changes nothing. Exit code 1: something was found; 3: nothing was found, but not all
+    could be looked at.
+
+    Run `pulumi-justt doctor --only pending` before each `pulumi up` of a pipeline: it only exports the state, and ends
+    with 1 if an update was killed.
 
     \b
     Keys of --json:
@@ -268,7 +279,7 @@ def _doctor(names: tuple[str, ...], accounts: tuple[str, ...], folder: Path, is_
         referenceAccountId, integrationId, urn
       findings, notChecked: how many
     """
-    checks = [*doctor.examine(stacks.chosen(names, folder), accounts=accounts)]
+    checks = [*doctor.examine(stacks.chosen(names, folder), accounts=accounts, only=only)]
     findings = sum(check.verdict == "finding" for check in checks)
     unchecked = sum(check.verdict == "not checked" for check in checks)
     if is_json:
@@ -290,7 +301,7 @@ def _doctor(names: tuple[str, ...], accounts: tuple[str, ...], folder: Path, is_
     return NOT_DONE if unchecked else FINE
 
 
-def _check_document(check: doctor.Check) -> Mapping[str, object]:
+def _check_document(check: Check) -> Mapping[str, object]:
     return {
         "check": check.name,
         "verdict": check.verdict,
@@ -314,188 +325,85 @@ def _check_document(check: doctor.Check) -> Mapping[str, object]:
     "they manage is no candidate.",
 )
 @click.option(
-    "--adopt",
-    "adoptions",
+    "--claim",
+    "claims",
     multiple=True,
-    metavar="RESOURCE=ID",
-    help="The integration that a create has made; RESOURCE is its URN or name. May be given again.",
+    metavar="[NAME=]ID",
+    help="The integration that a create has made becomes the resource's own. NAME is the resource's name or URN, and "
+    "may be left out where there is only one. May be given again.",
 )
 @click.option(
-    "--drop",
-    "drops",
+    "--deactivate",
+    "deactivations",
     multiple=True,
-    metavar="RESOURCE",
-    help="An operation to forget: nothing was created, or it is not to be kept. May be given again.",
+    metavar="[NAME=]ID",
+    help="The integration that a create has made is deactivated, and the next update creates another one.",
 )
-@click.option("--yes", "is_sure", is_flag=True, help="Ask nothing; --adopt and --drop then say all there is to say.")
+@click.option(
+    "--forget",
+    "forgotten",
+    multiple=True,
+    is_flag=False,
+    flag_value="",
+    metavar="[NAME]",
+    help="Nothing was created, or it is not to be touched: the next update creates another one.",
+)
+@click.option("--yes", "is_sure", is_flag=True, help="Ask nothing; the options then say all there is to say.")
 @_common_options
 def _recover(  # noqa: PLR0913, PLR0917 - one argument for each option of the command
     names: tuple[str, ...],
-    adoptions: tuple[str, ...],
-    drops: tuple[str, ...],
+    claims: tuple[str, ...],
+    deactivations: tuple[str, ...],
+    forgotten: tuple[str, ...],
     is_sure: bool,
     folder: Path,
     is_json: bool,
 ) -> int:
-    """End what an update that was killed left open, so that the next one creates no second integration.
+    """Settle creates that never ended, so that the next update creates no second integration.
 
-    For each create whose end Pulumi never saw, it shows what Justt has and no given stack does, and asks which of that
-    is the resource's. Then it writes the present state to a backup file (in the project's folder; secrets stay
-    encrypted), and imports the repaired one. It never guesses, and until the last yes it changes nothing. Afterwards
-    `pulumi preview` is empty; after an interrupted replacement it has the old integration's deletion.
+    It knows two kinds: operations that Pulumi never saw the end of, as after a killed update, and creates whose answer
+    was lost, which this machine's journal keeps. For each it shows what Justt has and no given stack does, and asks
+    which of that is the resource's. What is claimed for an interrupted operation is written into the state, after a
+    backup of it (in the project's folder; secrets stay encrypted). Without such an operation the next `pulumi up`
+    claims it, for a replacement too. It never guesses, and until the last yes it changes nothing.
 
-    --json without --yes asks nothing and changes nothing: it shows what is pending, with exit code 1.
+    --json without --yes asks nothing and changes nothing: it shows what is unsettled, with exit code 1.
 
     \b
     Keys of --json:
       stack
-      pending[]: urn, operation, text, needsDecision, canAdopt,
+      unsettled[]: urn, operation, isPending (Pulumi's) or only in the journal,
+        journalFile, text, needsDecision, canClaim, canDeactivate,
         candidates[] and deactivated[]: integrationId, source, status, goLiveDate
-        decision (adopt, drop or null), integrationId
-      isWritten: whether the repaired state was imported
+        decision (claim, deactivate, forget or null), integrationId
+      isDone: whether what was decided was carried out, or written for later
       backup: the file with the state before, or null
     """
     chosen = stacks.chosen(names, folder)
     if not chosen:
         raise click.UsageError(f"there is no Pulumi project in {folder.absolute()}: name its folder with --cwd")
-    diagnosis = recovery.diagnose(chosen[0], chosen[1:])
-    decisions = _decisions(diagnosis, adoptions, drops)
-    backup: Path | None = None
-    if diagnosis.concerns_us and (is_sure or not is_json):
-        if not is_json:
-            _print_cases(diagnosis)
-        if not is_sure and not _is_agreed(diagnosis, decisions):
-            rendering.note("Nothing was changed.")
-            return FINDINGS
-        backup = folder / f"pulumi-justt-recover-{datetime.now(timezone.utc):%Y%m%dT%H%M%S.%fZ}.json"
-        recovery.repair(diagnosis, decisions, backup)
-        rendering.note(
-            f"The state was repaired; what it was before is in {backup}. `pulumi preview` shows what is left."
-        )
-    elif not is_json:
-        rendering.note("No operation of ours is pending.")
+    diagnosis = recovery.diagnose(chosen[0], chosen[1:], intents.opened(rendering.note))
+    decisions = recover_dialog.decisions(diagnosis, claims, deactivations, forgotten)
+    backup = folder / f"pulumi-justt-recover-{datetime.now(timezone.utc):%Y%m%dT%H%M%S.%fZ}.json"
+    is_done = False
+    if is_sure or not is_json:
+        for line in recovery.clear_settled(diagnosis):
+            rendering.note(line)
+        if not diagnosis.concerns_us:
+            rendering.note("No create or other operation of ours is unsettled.")
+        else:
+            if not is_json:
+                recover_dialog.show(diagnosis)
+            if not is_sure and not recover_dialog.is_agreed(diagnosis, decisions):
+                rendering.note("Nothing was changed.")
+                return FINDINGS
+            for line in recovery.repair(diagnosis, decisions, backup):
+                rendering.note(line)
+            is_done = True
     if is_json:
-        rendering.print_json(_recovery_document(diagnosis, decisions, backup))
-    return FINDINGS if diagnosis.concerns_us and backup is None else FINE
-
-
-def _decisions(
-    diagnosis: recovery.Diagnosis, adoptions: Sequence[str], drops: Sequence[str]
-) -> dict[str, recovery.Decision]:
-    decisions: dict[str, recovery.Decision] = {}
-    for option, given in (*(("--adopt", each) for each in adoptions), *(("--drop", each) for each in drops)):
-        resource, separator, integration_id = given.rpartition("=") if option == "--adopt" else (given, "=", "")
-        if not separator or (option == "--adopt" and not integration_id):
-            raise click.UsageError(f"{option} takes RESOURCE=ID, not {given!r}")
-        fitting = {case.urn for case in diagnosis.cases if resource in (case.urn, case.name)}
-        if len(fitting) != 1:
-            found = "more than one operation is" if fitting else "no operation is"
-            raise click.UsageError(f"{option} {given}: {found} pending on {resource!r}; give its URN")
-        (urn,) = fitting
-        if urn in decisions:
-            raise click.UsageError(f"{option} {given}: something else was said of {resource!r} already")
-        decisions[urn] = recovery.Decision(integration_id) if integration_id else recovery.DROP
-    return decisions
-
-
-def _print_cases(diagnosis: recovery.Diagnosis) -> None:
-    for case in diagnosis.cases:
-        rendering.note(f"{case.pending.kind} {case.name}: {case.text}")
-        if case.candidates:
-            rendering.print_table(
-                ("NUMBER", "ID", "SOURCE", "STATUS", "GO-LIVE"),
-                [
-                    (number, each.integration_id, each.source, each.status, each.go_live_date)
-                    for number, each in enumerate(case.candidates, 1)
-                ],
-                spare=("GO-LIVE",),
-            )
-        if case.deactivated:
-            shown = [each.integration_id for each in case.deactivated[-_FEW:]]
-            rest = f" and {len(case.deactivated) - _FEW} more" if len(case.deactivated) > _FEW else ""
-            rendering.note(
-                f"INACTIVE of that source: {', '.join(shown)}{rest}. If one of these is what it created, it was "
-                "deactivated again: drop."
-            )
-
-
-def _is_agreed(diagnosis: recovery.Diagnosis, decisions: dict[str, recovery.Decision]) -> bool:
-    """Ask what was not said, and whether to go on."""
-    try:
-        for case in diagnosis.cases:
-            if not case.needs_decision or case.urn in decisions:
-                continue
-            answer = _asked(case)
-            if answer == "quit":
-                return False
-            decisions[case.urn] = (
-                recovery.DROP
-                if answer == "drop"
-                else recovery.Decision(case.candidates[int(answer) - 1].integration_id)
-            )
-        for case in diagnosis.cases:
-            decision = decisions.get(case.urn, recovery.DROP)
-            what = f"becomes {decision.integration_id}" if decision.integration_id else "is dropped"
-            rendering.note(f"{case.pending.kind} {case.name}: {what}")
-        return click.confirm("Write the repaired state?", err=True)
-    except (click.Abort, KeyboardInterrupt):
-        rendering.note("Nothing was changed. Where nobody can answer, give --yes with --adopt or --drop.")
-        raise
-
-
-def _asked(case: recovery.Case) -> str:
-    """Return the number of a candidate, drop or quit."""
-    numbers = [*map(str, range(1, len(case.candidates) + 1))] if case.can_adopt else []
-    shown = ", ".join([*(numbers if len(numbers) <= _FEW else [f"1 to {len(numbers)}"]), "drop", "quit"])
-
-    def known(answer: str) -> str:
-        if answer not in (*numbers, "drop", "quit"):
-            raise click.UsageError(f"{answer!r} is none of {shown}.")
-        return answer
-
-    label = rendering.clean(f"{case.name}: which is it? drop if none, quit to change nothing ({shown})")
-    answer: str = click.prompt(label, value_proc=known, err=True)
-    return answer
-
-
-def _recovery_document(
-    diagnosis: recovery.Diagnosis, decisions: Mapping[str, recovery.Decision], backup: Path | None
-) -> Mapping[str, object]:
-    def decided(case: recovery.Case) -> Mapping[str, object]:
-        decision = decisions.get(case.urn, None if case.needs_decision else recovery.DROP)
-        integration_id = decision.integration_id if decision else None
-        return {
-            "decision": None if decision is None else "adopt" if integration_id else "drop",
-            "integrationId": integration_id,
-        }
-
-    return {
-        "stack": diagnosis.view.stack.name,
-        "pending": [
-            {
-                "urn": case.urn,
-                "operation": case.pending.kind,
-                "text": case.text,
-                "needsDecision": case.needs_decision,
-                "canAdopt": case.can_adopt,
-                "candidates": [*map(_record_document, case.candidates)],
-                "deactivated": [*map(_record_document, case.deactivated)],
-                **decided(case),
-            }
-            for case in diagnosis.cases
-        ],
-        "isWritten": backup is not None,
-        "backup": backup and str(backup),
-    }
-
-
-def _record_document(record: RemoteRecord) -> dict[str, object]:
-    return {
-        "integrationId": record.integration_id,
-        "source": record.source,
-        "status": record.status,
-        "goLiveDate": record.go_live_date,
-    }
+        written = backup if is_done and diagnosis.rewrites_state else None
+        rendering.print_json(recover_dialog.document(diagnosis, decisions, is_done=is_done, backup=written))
+    return FINDINGS if diagnosis.concerns_us and not is_done else FINE
 
 
 def _text(_: click.Context, option: click.Parameter, file: IO[str] | None) -> str | None:

@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 import click
 
 from pulumi_justt.errors import JusttError
+from pulumi_justt.models import RemoteRecord
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,14 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MissingLibrary",
-    "OutputLostError",
     "clean",
     "note",
     "print_json",
     "print_paragraphs",
     "print_table",
     "print_text",
-    "standard_streams",
+    "record_document",
 ]
 
 _STYLES = {
@@ -254,3 +254,13 @@ def _console(*, is_question: bool = False) -> Console:
     if not console.is_terminal:
         console.width = _WIDEST
     return console
+
+
+def record_document(record: RemoteRecord) -> dict[str, object]:
+    """Return an integration as the JSON of all commands has it."""
+    return {
+        "integrationId": record.integration_id,
+        "source": record.source,
+        "status": record.status,
+        "goLiveDate": record.go_live_date,
+    }

@@ -6,13 +6,15 @@
     recordedKey    the state's copy of the API key, which refresh and destroy use, is the present one
     state          the state can be read
     pending        no operation was interrupted
+    journal        no create of the stack that this machine began is still unsettled
     duplicate      no integration is in two resources
     apiKey         the key is accepted
     account        the account's list could be read to its end
     integration    what a stack has is known at Justt, and neither FAILED nor INACTIVE, in the configured environment
     unmanaged      what Justt has is managed by one of the given stacks
 
-A check that cannot be made says so, and the others go on.
+A check that cannot be made says so, and the others go on. Where only some are asked for, only what they need is read;
+what keeps them from being made is told with them.
 """
 
 from __future__ import annotations
@@ -20,23 +22,33 @@ from __future__ import annotations
 import platform
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Literal
 
 from pulumi_justt.client import shared_client
-from pulumi_justt.commands import survey
-from pulumi_justt.commands.stacks import Configuration, Pending, Recorded, Stack, StackError, State
+from pulumi_justt.commands import journal_check, survey
+from pulumi_justt.commands.checks import Check, Patient, Verdict
+from pulumi_justt.commands.stacks import Pending, Recorded, Stack, StackError
 from pulumi_justt.commands.survey import Account, Managed, View
 from pulumi_justt.errors import InvalidSettings, JusttError, Refused, RequestError
 from pulumi_justt.listing import Listing
 from pulumi_justt.secrecy import NOTHING_HIDDEN, SecretHolder
-from pulumi_justt.settings import Settings
 
-__all__ = ["Check", "Verdict", "examine"]
+__all__ = ["CHECKS", "examine"]
 
-Verdict = Literal["ok", "finding", "not checked"]
+CHECKS = (
+    *("tools", "configuration", "state", "pending", "recordedKey", "duplicate"),
+    *("journal", "apiKey", "account", "integration", "unmanaged"),
+)
+"""The names of the checks, in the order in which they are made."""
+
+_OF_CONFIGURATION = {"configuration", "recordedKey"}
+_OF_STATE = {"state", "pending", "recordedKey", "duplicate"}
+_OF_BOTH = {"journal", "apiKey", "account", "integration", "unmanaged"}
+"""Which checks need the configuration, the state, or both."""
+_OF_ACCOUNTS = {"apiKey", "account", "integration", "unmanaged"}
+"""Which checks need the lists of the accounts, and the keys to read them."""
 
 _OLDEST_CLI = (3, 254)
 """The first CLI that has all that the commands and the provider use."""
@@ -56,48 +68,6 @@ _UNWELL = {
 _NOT_OURS = "It is only looked at here, and is for whoever manages it to mend."
 
 
-@dataclass(frozen=True)
-class Check:
-    """What came of one look.
-
-    Args:
-        name: Which check it is; stable, and listed in the module's docstring.
-        verdict: Whether all is well, something is to be done, or it could not be found out.
-        text: What was seen, as a sentence.
-        cure: What to do about it.
-        stack: The stack that it is about.
-        account: The account that it is about.
-        integration_id: The integration that it is about.
-        urn: The resource that it is about.
-    """
-
-    name: str
-    verdict: Verdict
-    text: str
-    cure: str = ""
-    stack: str | None = None
-    account: str | None = None
-    integration_id: str | None = None
-    urn: str | None = None
-
-
-@dataclass(repr=False)
-class _Patient(SecretHolder):
-    """A stack, as far as it could be looked at."""
-
-    stack: Stack
-    configuration: Configuration | None = None
-    settings: Settings | None = None
-    state: State | None = None
-    own: Mapping[str, Settings] | None = None
-
-    @property
-    def view(self) -> View | None:
-        if self.settings is None or self.state is None or self.own is None:
-            return None
-        return View(self.stack, self.settings, self.state, self.own)
-
-
 @dataclass(repr=False)
 class _Accounts(SecretHolder):
     """The lists of the accounts, as far as they could be read."""
@@ -106,22 +76,43 @@ class _Accounts(SecretHolder):
     failed: set[Account] = field(default_factory=set)
 
 
-def examine(stacks: Sequence[Stack], *, accounts: Sequence[str] = ()) -> Iterator[Check]:
+def examine(stacks: Sequence[Stack], *, accounts: Sequence[str] = (), only: Sequence[str] = ()) -> Iterator[Check]:
     """Look at *stacks*, and at the accounts that they use; each result comes as soon as it is there.
 
     Args:
         stacks: The stacks; without any, the JUSTT_* variables say where to look.
         accounts: References of the accounts to list; by default those that the stacks use.
+        only: The names of the checks to make; by default all.
     """
-    yield from _tools(stacks)
-    patients = [_Patient(stack) for stack in stacks]
+    wanted = {*(only or CHECKS)}
+    for check in _examined(stacks, accounts, wanted):
+        # What one of them needs and could not be had is not kept quiet.
+        if check.name in wanted or check.verdict != "ok":
+            yield check
+
+
+def _examined(stacks: Sequence[Stack], accounts: Sequence[str], wanted: set[str]) -> Iterator[Check]:
+    if "tools" in wanted:
+        yield from _tools(stacks)
+    patients = [Patient(stack) for stack in stacks]
     for patient in patients:
-        yield from _configuration(patient)
-        yield from _state(patient)
-        yield from _recorded_key(patient)
-    yield from _duplicates(patients)
+        if wanted & (_OF_CONFIGURATION | _OF_BOTH):
+            yield from _configuration(patient, wanted)
+        if wanted & (_OF_STATE | _OF_BOTH):
+            yield from _state(patient, wanted)
+        if wanted & (_OF_ACCOUNTS | {"recordedKey"}):
+            yield from _recorded_key(patient, wanted)
+    if "duplicate" in wanted:
+        yield from _duplicates(patients)
+    if "journal" in wanted:
+        yield from journal_check.examine(patients)
+    if wanted & _OF_ACCOUNTS:
+        yield from _at_justt(patients, accounts, wanted)
+
+
+def _at_justt(patients: Sequence[Patient], accounts: Sequence[str], wanted: set[str]) -> Iterator[Check]:
     settings = [patient.settings for patient in patients if patient.settings]
-    if not stacks:
+    if not patients:
         try:
             settings = [survey.default_settings()]
         except InvalidSettings as error:
@@ -130,9 +121,11 @@ def examine(stacks: Sequence[Stack], *, accounts: Sequence[str] = ()) -> Iterato
     found = _Accounts()
     for account in survey.accounts(views, settings, accounts):
         yield _listed(account, found)
-    for view in views:
-        yield from _integrations(view, found)
-    yield from _unmanaged(patients, views, found)
+    if "integration" in wanted:
+        for view in views:
+            yield from _integrations(view, found)
+    if "unmanaged" in wanted:
+        yield from _unmanaged(patients, views, found)
 
 
 def _tools(stacks: Sequence[Stack]) -> Iterator[Check]:
@@ -152,14 +145,14 @@ def _tools(stacks: Sequence[Stack]) -> Iterator[Check]:
         yield Check("tools", "ok", f"pulumi CLI {cli}, {own} work together.")
 
 
-def _configuration(patient: _Patient) -> Iterator[Check]:
+def _configuration(patient: Patient, wanted: set[str]) -> Iterator[Check]:
     stack = patient.stack
     try:
         patient.configuration = configuration = stack.configuration()
     except StackError as error:
         yield Check("configuration", "finding", str(error), stack=stack.name)
         return
-    if configuration.has_plain_key:
+    if configuration.has_plain_key and "configuration" in wanted:
         yield Check(
             "configuration",
             "finding",
@@ -179,14 +172,14 @@ def _configuration(patient: _Patient) -> Iterator[Check]:
     yield Check("configuration", "ok", f"{where}, {which}.", stack=stack.name)
 
 
-def _recorded_key(patient: _Patient) -> Iterator[Check]:
+def _recorded_key(patient: Patient, wanted: set[str]) -> Iterator[Check]:
     stack = patient.stack
     if patient.state is None or patient.configuration is None:
         return
     try:
         if patient.settings:
             patient.own = stack.provider_settings(patient.state, patient.settings)
-        is_same = stack.records_key(patient.state, patient.configuration)
+        is_same = "recordedKey" not in wanted or stack.records_key(patient.state, patient.configuration)
     except StackError as error:
         yield Check("recordedKey", "not checked", str(error), stack=stack.name)
         return
@@ -202,14 +195,14 @@ def _recorded_key(patient: _Patient) -> Iterator[Check]:
         )
 
 
-def _state(patient: _Patient) -> Iterator[Check]:
+def _state(patient: Patient, wanted: set[str]) -> Iterator[Check]:
     stack = patient.stack
     try:
         patient.state = stack.state()
     except StackError as error:
         yield Check("state", "finding", str(error), stack=stack.name)
         return
-    pending = patient.state.pending()
+    pending = patient.state.pending() if "pending" in wanted else []
     for operation in pending:
         yield _pending(stack, operation)
     if not pending:
@@ -237,7 +230,7 @@ def _pending(stack: Stack, operation: Pending) -> Check:
     )
 
 
-def _duplicates(patients: Iterable[_Patient]) -> Iterator[Check]:
+def _duplicates(patients: Iterable[Patient]) -> Iterator[Check]:
     holders: dict[tuple[str, str], dict[str, Managed]] = {}
     is_known = False
     for patient in patients:
@@ -376,7 +369,7 @@ def _status(account: Account, integration_id: str, found: _Accounts) -> str | No
         return None
 
 
-def _unmanaged(patients: Sequence[_Patient], views: Sequence[View], found: _Accounts) -> Iterator[Check]:
+def _unmanaged(patients: Sequence[Patient], views: Sequence[View], found: _Accounts) -> Iterator[Check]:
     if not patients:
         yield Check(
             "unmanaged",

@@ -1,19 +1,28 @@
-"""`pulumi-justt recover`: ends what an update that was killed left open, so that the next one creates no second.
+"""`pulumi-justt recover`: settles creates that never ended, so that the next update creates no second integration.
 
-The engine notes each operation before it begins. Where it never saw the end, the state keeps a *pending operation*, and
-of a create neither the id nor whether anything was created. The API returns nothing that it was given, so that nobody
-but a person can say which of its integrations belongs to the resource:
+There are two witnesses of such a create. The engine notes each operation before it begins; where it never saw the end,
+the state keeps a *pending operation*. And this machine's journal keeps an *intent*, which may know the id that Justt
+answered with. The API returns nothing that it was given, so that nobody but a person can say which integration belongs
+to the resource:
 
-    candidates   what is listed in the operation's account, of its source, not INACTIVE, less what given stacks have
-    adopt        one of them becomes the resource, as if the create had ended
-    drop         the operation is forgotten: nothing was created, or what was is not to be kept
+    candidates   the id that the intent knows; else what is listed in the account, of the source, not INACTIVE, less
+                 what given stacks have, what was there before, and what this machine created for other resources
+
+                 with a pending operation                        with an intent only
+    claim        it becomes the resource, as if the create       written into the intent: the next create of the
+                 had ended                                       resource returns it, for a replacement too
+    deactivate   it is deactivated at once, and the operation    it is deactivated at once, and the intent is removed;
+                 is dropped                                      without a key for it, the next create does that
+    forget       the operation is dropped                        the intent is removed
+
+The intent of a pending operation is removed with it, and one whose id the state holds for its resource is settled.
 
     pending                             what can be done
-    creating, ours                      adopt or drop, as the user says
-    creating, ours, with adoptId        drop: nothing was created, and the next update takes it over
-    creating, IntegrationReady          drop: the next update waits anew
-    other operations of ours            drop: the next update does them again
-    operations of other providers       drop, if the user says so: a state is imported without any, or not at all
+    creating, ours                      claim, deactivate or forget, as the user says
+    creating, ours, with adoptId        forgotten: nothing was created, and the next update takes it over
+    creating, IntegrationReady          forgotten: the next update waits anew
+    other operations of ours            forgotten: the next update does them again
+    operations of other providers       forgotten, if the user says so: a state is imported without any, or not at all
 
 A create that was to replace something has the old one in the state still: it then waits to be deleted, as the engine
 leaves it between its two steps.
@@ -22,191 +31,245 @@ leaves it between its two steps.
 from __future__ import annotations
 
 import copy
-import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from pulumi_justt.client import shared_client
-from pulumi_justt.commands import survey
-from pulumi_justt.commands.engine import INTEGRATION_TYPE
+from pulumi_justt.commands import intents, state_repair, survey
+from pulumi_justt.commands.candidates import Candidates, Lookup, read
+from pulumi_justt.commands.engine import INTEGRATION_TYPE, name_of
 from pulumi_justt.commands.stacks import Pending, Stack, StackError, State
-from pulumi_justt.commands.survey import View
-from pulumi_justt.errors import JusttError
-from pulumi_justt.models import RemoteRecord
-from pulumi_justt.recorded import observed
+from pulumi_justt.commands.state_repair import NOTHING, RecoveryError, insert, is_superseded, resource_of
+from pulumi_justt.commands.survey import Account, View
+from pulumi_justt.journal import Decision, Intent, Journal
+from pulumi_justt.models import RemoteRecord, to_vendor_time
 from pulumi_justt.secrecy import NOTHING_HIDDEN, SecretHolder
 
-__all__ = ["DROP", "Case", "Decision", "Diagnosis", "RecoveryError", "diagnose", "repair"]
+__all__ = ["FORGET", "Case", "Diagnosis", "clear_settled", "diagnose", "repair"]
 
-_NOTHING = "Nothing was changed."
-
-
-class RecoveryError(JusttError):
-    """A state cannot be repaired as it was asked for."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What is to become of a pending operation.
-
-    Args:
-        integration_id: The integration that the create made; None drops the operation.
-    """
-
-    integration_id: str | None = None
-
-
-DROP = Decision()
+FORGET = Decision("forget")
 
 
 @dataclass(frozen=True, repr=False)
 class Case(SecretHolder):
-    """A pending operation, and what may have come of it.
+    """A create that never ended, or another pending operation, and what may have come of it.
 
     Args:
-        pending: The operation.
+        urn: The resource's URN.
         text: What is known, as sentences.
-        needs_decision: Whether it is for a person to say what becomes of it; it is dropped otherwise.
-        can_adopt: Whether an integration can become its resource.
+        needs_decision: Whether it is for a person to say what becomes of it; it is forgotten otherwise.
+        pending: The engine's operation, if there is one.
+        intent: The journal's record, if there is one.
+        source: The PSP that the integration is to be of.
+        account: Where it was created, with a key; None where that is not at hand.
+        can_claim: Whether an integration can become its resource.
         candidates: What it may have created.
         deactivated: What it may have created, and what was deactivated since.
     """
 
-    pending: Pending
+    urn: str
     text: str
     needs_decision: bool
-    can_adopt: bool = False
+    pending: Pending | None = None
+    intent: Intent | None = None
+    source: str | None = None
+    account: Account | None = None
+    can_claim: bool = False
     candidates: tuple[RemoteRecord, ...] = ()
     deactivated: tuple[RemoteRecord, ...] = ()
 
     @property
-    def urn(self) -> str:
-        """The resource's URN."""
-        return self.pending.urn
-
-    @property
     def name(self) -> str:
         """The resource's name."""
-        return self.pending.name
+        return name_of(self.urn)
+
+    @property
+    def operation(self) -> str:
+        """What was begun."""
+        return self.pending.kind if self.pending else "creating"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the resource is one of this provider's."""
+        return self.pending is None or self.pending.is_ours
+
+    @property
+    def can_deactivate(self) -> bool:
+        """Whether an integration that it created can be deactivated."""
+        return self.account is not None or self.pending is None
 
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis(SecretHolder):
-    """The pending operations of a stack.
+    """What is unsettled in a stack.
 
     Args:
         view: The stack to repair.
         known: The ids that given stacks have in its environment.
-        cases: Its pending operations.
+        journal: What this machine remembers.
+        cases: The pending operations, and the intents that have none.
+        settled: Intents whose id the state holds for their resource.
     """
 
     view: View
     known: frozenset[str]
+    journal: Journal
     cases: tuple[Case, ...]
+    settled: tuple[Intent, ...]
 
     @property
     def concerns_us(self) -> bool:
-        """Whether an operation of ours is pending."""
-        return any(case.pending.is_ours for case in self.cases)
+        """Whether something of ours is unsettled."""
+        return any(case.is_ours for case in self.cases)
+
+    @property
+    def rewrites_state(self) -> bool:
+        """Whether the state has to be imported again, which forgets all pending operations."""
+        return any(case.pending and case.is_ours for case in self.cases)
+
+    @property
+    def to_decide(self) -> list[Case]:
+        """What needs a person's decision."""
+        return [case for case in self.cases if case.needs_decision and (case.is_ours or self.rewrites_state)]
 
 
-def diagnose(stack: Stack, siblings: Sequence[Stack] = ()) -> Diagnosis:
-    """Look at what is pending in *stack*, and at what it may have left at Justt.
+def diagnose(stack: Stack, siblings: Sequence[Stack], journal: Journal) -> Diagnosis:
+    """Look at what is unsettled in *stack*, and at what it may have left at Justt.
 
     Args:
         stack: The stack to repair.
         siblings: Other stacks that share its accounts: what they have is no candidate.
+        journal: What this machine remembers.
 
     Raises:
         StackError: A stack could not be looked at.
         RecoveryError: What is pending belongs to another environment than the configuration says.
-        RequestError: An account could not be listed.
+        RequestError: An account or an integration could not be read.
     """
     views = [survey.view(each) for each in (stack, *siblings)]
-    environment = views[0].settings.environment
+    view = views[0]
+    environment = view.settings.environment
     known = frozenset(its for where, its in survey.managed(views) if where == environment)
-    pending = views[0].state.pending()
-    return Diagnosis(views[0], known, tuple(_case(views[0], known, operation) for operation in pending))
+    own = intents.of_stack(journal.intents(), stack, view.state, view.settings.base_url)
+    settled = [intent for intent in own if intents.is_settled(intent, view.state)]
+    # The latest one of a resource first; an earlier one, of another account, shows when that is settled.
+    unsettled = {intent.urn: intent for intent in own if intent not in settled}
+    lookup = Lookup(known, journal)
+    cases = []
+    for operation in view.state.pending():
+        # An operation goes first; the intent of an earlier create of the resource shows when that is settled.
+        intent = unsettled.pop(operation.urn, None)
+        cases.append(_of_operation(view, lookup, operation, intent if operation.may_have_created else None))
+    cases += [_of_intent(view, lookup, intent) for intent in unsettled.values()]
+    return Diagnosis(view, known, journal, tuple(cases), tuple(settled))
 
 
-def _case(view: View, known: frozenset[str], pending: Pending) -> Case:
+def _of_operation(view: View, lookup: Lookup, pending: Pending, intent: Intent | None) -> Case:
     if not pending.is_ours:
         return Case(
-            pending,
+            pending.urn,
             "It belongs to another provider. Pulumi imports a state only without pending operations, so that this one "
             "has to be settled too: look whether it was done, or leave this and run `pulumi refresh` first, which asks "
             "about it.",
             needs_decision=True,
+            pending=pending,
         )
-    if pending.kind != "creating":
-        return Case(pending, "The next update does it again if it was not done.", needs_decision=False)
-    if pending.resource["type"] != INTEGRATION_TYPE:
-        return Case(pending, "It creates nothing at Justt; the next update waits anew.", needs_decision=False)
     inputs = pending.resource.get("inputs") or {}
-    if "adoptId" in inputs:
-        return Case(
-            pending,
+    text = None
+    if pending.kind != "creating":
+        text = "The next update does it again if it was not done."
+    elif pending.resource["type"] != INTEGRATION_TYPE:
+        text = "It creates nothing at Justt; the next update waits anew."
+    elif "adoptId" in inputs:
+        text = (
             f"It was to take over {_open(inputs['adoptId'])}, so that nothing was created; the next update takes it "
-            "over.",
-            needs_decision=False,
+            "over."
         )
+    if text:
+        return Case(pending.urn, text, needs_decision=False, pending=pending)
     if hidden := [name for name in ("source", "referenceAccountId") if isinstance(inputs.get(name), Mapping)]:
         return Case(
-            pending,
+            pending.urn,
             f"Its {' and '.join(hidden)} is a secret in the state, so that what it may have created is not looked up. "
-            "Look it up at Justt, drop this, and give the resource the id as adopt_id if it was created.",
+            "Look it up at Justt, forget this, and give the resource the id as adopt_id if it was created.",
             needs_decision=True,
+            pending=pending,
+            intent=intent,
         )
-    return _created(view, known, pending, inputs)
-
-
-def _created(view: View, known: frozenset[str], pending: Pending, inputs: Mapping[str, Any]) -> Case:
     environment = inputs.get("environment", view.settings.environment)
     if environment != view.settings.environment:
         raise RecoveryError(
             f"recovering {pending.urn}: it was begun in {environment}, and the configuration says "
-            f"{view.settings.environment}. {_NOTHING} Set justt:environment and justt:baseUrl (or their variables) "
+            f"{view.settings.environment}. {NOTHING} Set justt:environment and justt:baseUrl (or their variables) "
             "back for this stack."
         )
     account = view.account(pending, inputs.get("referenceAccountId"))
-    listing = survey.listed(account)
-    fitting = [
-        record
-        for record in listing.records.values()
-        if record.source == inputs.get("source") and record.integration_id not in known
-    ]
-    candidates = tuple(record for record in fitting if not record.is_inactive)
-    deactivated = tuple(record for record in fitting if record.is_inactive)
-    is_superseded = _place_taken(view.state, pending)
-    doubt = "" if listing.is_complete else f" {survey.cut_short(account, len(listing.records))}"
-    where = f"the {inputs.get('source')} integration {_open(inputs.get('externalIdentifier'))!r} in {account.called}"
-    if candidates:
-        text = (
-            f"It was to create {where}. Integrations of that source in no given stack: {len(candidates)}. Each may be "
-            f"the one that was created.{doubt}"
-        )
-    else:
-        text = (
-            f"It was to create {where}, and given stacks have all of that source that are not INACTIVE: nothing was "
-            f"created, or it was deactivated again.{doubt}"
-        )
-    if is_superseded:
-        text += (
-            " A later update has created another one for the resource, which it keeps: drop this operation, and have "
-            "what it left deactivated at Justt."
+    if intent and intent.account != account.reference:
+        intent = None
+    found = lookup.look(account, inputs.get("source"), pending.urn, intent)
+    begin = f"It was to create the {inputs.get('source')} integration {_open(inputs.get('externalIdentifier'))!r} in "
+    later = ""
+    if is_later := is_superseded(view.state, pending):
+        later = (
+            " A later update has created another one for the resource, which it keeps: deactivate what this one left, "
+            "or forget it."
         )
     return Case(
-        pending,
-        text,
+        pending.urn,
+        f"{begin}{account.called}. {found.text}{later}",
         needs_decision=True,
-        can_adopt=not is_superseded,
-        candidates=candidates,
-        deactivated=deactivated,
+        pending=pending,
+        intent=intent,
+        source=inputs.get("source"),
+        account=account,
+        can_claim=not is_later,
+        candidates=found.live,
+        deactivated=found.inactive,
     )
+
+
+def _of_intent(view: View, lookup: Lookup, intent: Intent) -> Case:
+    account = _account_of(view, intent)
+    if account:
+        found = lookup.look(account, intent.source, intent.urn, intent)
+    else:
+        found = Candidates(
+            "No key for it is at hand, so that it is not looked up: the next `pulumi up` verifies what is said of it "
+            "now.",
+            (RemoteRecord(integration_id=intent.integration_id, source=intent.source, status="unknown"),)
+            if intent.integration_id
+            else (),
+        )
+    text = found.text
+    for recorded in view.state.integrations():
+        if recorded.urn == intent.urn and not recorded.is_replaced:
+            text += f" The stack has {recorded.integration_id} for the resource, which one that is claimed replaces."
+    if intent.decision:
+        text += f" It was decided before: {intent.decision.action}."
+    return Case(
+        intent.urn,
+        f"{intents.describe(intent)} {text}",
+        needs_decision=True,
+        intent=intent,
+        source=intent.source,
+        account=account,
+        can_claim=True,
+        candidates=found.live,
+        deactivated=found.inactive,
+    )
+
+
+def _account_of(view: View, intent: Intent) -> Account | None:
+    """Return the account of an intent, with the key that its resource has; None where there is none."""
+    providers = [recorded.provider for recorded in view.state.integrations() if recorded.urn == intent.urn]
+    if view.own and not providers:
+        # The journal does not know which provider the resource has.
+        return None
+    settings = view.own.get(providers[0], view.settings) if providers else view.settings
+    return Account(settings, intent.account) if settings.api_key else None
 
 
 def _open(value: object) -> object:
@@ -214,144 +277,150 @@ def _open(value: object) -> object:
     return "[secret]" if isinstance(value, Mapping) else value
 
 
-def repair(diagnosis: Diagnosis, decisions: Mapping[str, Decision], backup: Path) -> None:
-    """Write the repaired state, after a backup of the present one.
+def clear_settled(diagnosis: Diagnosis) -> Iterator[str]:
+    """Remove the intents whose id the state holds for their resource: nothing is left to decide."""
+    for intent in diagnosis.settled:
+        diagnosis.journal.remove_intent(intent)
+        yield (
+            f"{name_of(intent.urn)}: the state has integration {intent.integration_id}, so that its record in the "
+            "journal was removed."
+        )
+
+
+def repair(diagnosis: Diagnosis, decisions: Mapping[str, Decision], backup: Path) -> list[str]:
+    """Carry out what was decided, and return what is to be known of it; the state is written after a backup of it.
 
     Args:
-        diagnosis: What is pending.
-        decisions: What becomes of each operation that needs a decision, by URN.
+        diagnosis: What is unsettled.
+        decisions: What becomes of each case that needs a decision, by URN.
         backup: Where the present state is written first, secrets encrypted; the file must not exist.
 
     Raises:
         RecoveryError: A decision is missing.
         RecoveryError: Two creates are said to have made the same integration.
-        RecoveryError: The state has changed since it was looked at.
         RecoveryError: The CLI refused the repaired state.
-        RequestError: An integration to adopt could not be read.
+        RequestError: An integration could not be read or deactivated.
     """
-    undecided = [case.urn for case in diagnosis.cases if case.needs_decision and case.urn not in decisions]
+    undecided = [case.urn for case in diagnosis.to_decide if case.urn not in decisions]
     if undecided:
         raise RecoveryError(
-            f"what is to become of {', '.join(undecided)} was not said. {_NOTHING} Say --adopt URN=ID or --drop URN of "
-            "each."
+            f"what is to become of {', '.join(undecided)} was not said. {NOTHING} Say --claim NAME=ID, "
+            "--deactivate NAME=ID or --forget NAME of each."
         )
     chosen = [decision.integration_id for decision in decisions.values() if decision.integration_id]
     if len(set(chosen)) < len(chosen):
-        raise RecoveryError(f"one integration was chosen for two resources. {_NOTHING}")
-    exported = copy.deepcopy(diagnosis.view.state.exported)
-    deployment = exported["deployment"]
-    for case in diagnosis.cases:
-        integration_id = decisions.get(case.urn, DROP).integration_id
-        if integration_id is not None:
-            record = _to_adopt(diagnosis, case, integration_id)
-            _insert(deployment.setdefault("resources", []), _resource(case.pending, record))
-    deployment.pop("pending_operations")
-    _back_up(diagnosis.view.state, backup)
-    if diagnosis.view.stack.state().exported != diagnosis.view.state.exported:
-        raise RecoveryError(
-            f"the state of {diagnosis.view.stack.called} has changed meanwhile, so that another update is under way. "
-            f"{_NOTHING} Run the command again when that has ended."
-        )
-    try:
-        diagnosis.view.stack.replace_state(State(exported))
-    except StackError as error:
-        raise RecoveryError(f"{error} The state before is in {backup}.") from None
+        raise RecoveryError(f"one integration was chosen for two resources. {NOTHING}")
+    decided = [(case, decisions.get(case.urn, FORGET)) for case in diagnosis.cases]
+    # All is looked at before anything is changed.
+    records = {case.urn: _verified(diagnosis, case, decision) for case, decision in decided}
+    if diagnosis.rewrites_state:
+        repaired = _repaired(diagnosis, decided, records)
+        state_repair.back_up(diagnosis.view.state, backup)
+        _require_unchanged(diagnosis)
+    told = [line for case, decision in decided for line in _deactivate(diagnosis, case, decision, records[case.urn])]
+    if diagnosis.rewrites_state:
+        try:
+            diagnosis.view.stack.replace_state(repaired)
+        except StackError as error:
+            raise RecoveryError(f"{error} The state before is in {backup}.") from None
+        told.append(f"The state was repaired; what it was before is in {backup}. `pulumi preview` shows what is left.")
+    return [*told, *(line for case, decision in decided for line in _remember(diagnosis, case, decision))]
 
 
-def _to_adopt(diagnosis: Diagnosis, case: Case, integration_id: str) -> RemoteRecord:
-    """Read the integration that is to become a resource.
+def _verified(diagnosis: Diagnosis, case: Case, decision: Decision) -> RemoteRecord | None:
+    """Read the integration that is to be claimed or deactivated; None where there is none, or no key for it.
 
     Raises:
-        RecoveryError: It cannot be what the operation has created.
+        RecoveryError: It cannot be what the create has made.
     """
-    inputs = case.pending.resource.get("inputs") or {}
-    tried = f"recovering {case.urn} as integration {integration_id}"
-    if not case.can_adopt:
-        raise RecoveryError(f"{tried}: an integration can't become its resource. {case.text} {_NOTHING} Drop it.")
+    integration_id = decision.integration_id
+    if integration_id is None:
+        return None
+    tried = f"recovering {case.urn}, to {decision.action} integration {integration_id}"
+    if not (case.can_claim if decision.action == "claim" else case.can_deactivate):
+        raise RecoveryError(f"{tried}: that can't be done here. {case.text} {NOTHING} Forget it.")
     if integration_id in diagnosis.known:
-        raise RecoveryError(f"{tried}: a given stack has it already. {_NOTHING} Choose another one, or drop it.")
-    account = diagnosis.view.account(case.pending, inputs.get("referenceAccountId"))
-    record = shared_client(account.settings).get_integration(
-        integration_id, tried=tried, account=account.reference, hidden=NOTHING_HIDDEN
-    )
-    if record.source != inputs.get("source"):
-        raise RecoveryError(f"{tried}: its source is {record.source}. {_NOTHING} Choose another one, or drop it.")
-    if record.is_inactive:
-        raise RecoveryError(f"{tried}: it is INACTIVE, which is final. {_NOTHING} Drop the operation.")
+        raise RecoveryError(f"{tried}: a given stack has it already. {NOTHING} Choose another one, or forget it.")
+    owner = diagnosis.journal.claimant(diagnosis.view.settings.base_url, integration_id)
+    if owner not in (None, case.urn):
+        raise RecoveryError(
+            f"{tried}: it was created for {owner}, as this machine's journal says. {NOTHING} Choose another one, or "
+            "forget it."
+        )
+    if case.account is None:
+        return None
+    record = read(case.account, integration_id, tried)
+    if record.source != case.source:
+        raise RecoveryError(f"{tried}: its source is {record.source}. {NOTHING} Choose another one, or forget it.")
+    if record.is_inactive and decision.action == "claim":
+        raise RecoveryError(f"{tried}: it is INACTIVE, which is final. {NOTHING} Forget it.")
     return record
 
 
-def _resource(pending: Pending, record: RemoteRecord) -> dict[str, Any]:
-    """Return the operation's resource as the engine stores it when a create has ended."""
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return {
-        **pending.resource,
-        "id": record.integration_id,
-        "outputs": {
-            **pending.resource.get("inputs", {}),
-            "integrationId": record.integration_id,
-            **observed(record),
-        },
-        "created": now,
-        "modified": now,
-    }
+def _repaired(
+    diagnosis: Diagnosis, decided: Sequence[tuple[Case, Decision]], records: Mapping[str, RemoteRecord | None]
+) -> State:
+    exported = copy.deepcopy(diagnosis.view.state.exported)
+    deployment: dict[str, Any] = exported["deployment"]
+    for case, decision in decided:
+        record = records[case.urn]
+        if case.pending and record and decision.action == "claim":
+            insert(deployment.setdefault("resources", []), resource_of(case.pending, record))
+    deployment.pop("pending_operations")
+    return State(exported)
 
 
-def _insert(resources: list[dict[str, Any]], resource: dict[str, Any]) -> None:
-    """Put *resource* behind what it needs, and let the one that it replaces wait to be deleted.
+def _require_unchanged(diagnosis: Diagnosis) -> None:
+    """Keep what another update has written since.
 
     Raises:
-        RecoveryError: What it needs is not in the state.
+        RecoveryError: The state has changed since it was looked at.
     """
-    urn = resource["urn"]
-    old = next((each for each in resources if each["urn"] == urn and not each.get("delete")), None)
-    if old is not None and old.get("pendingReplacement"):
-        # It was deleted before, and stays in a state only until the new one is there.
-        resources.remove(old)
-    elif old is not None:
-        old["delete"] = True
-    places = {each["urn"]: n for n, each in enumerate(resources) if not each.get("delete")}
-    needed = _needed(resource)
-    if missing := needed - places.keys():
+    if diagnosis.view.stack.state().exported != diagnosis.view.state.exported:
         raise RecoveryError(
-            f"recovering {urn}: {', '.join(sorted(missing))}, which it needs, is not in the state. {_NOTHING} Recover "
-            "that first, or drop this operation and give the resource the id as adopt_id."
+            f"the state of {diagnosis.view.stack.called} has changed meanwhile, so that another update is under way. "
+            f"{NOTHING} Run the command again when that has ended."
         )
-    resources.insert(1 + max((places[each] for each in needed), default=-1), resource)
 
 
-def _needed(resource: Mapping[str, Any]) -> set[str]:
-    """Return the URNs that have to stand before *resource* in a state."""
-    lists = [
-        resource.get("dependencies"),
-        resource.get("replaceWith"),
-        *(resource.get("propertyDependencies") or {}).values(),
-    ]
-    needed = {urn for each in lists for urn in each or ()}
-    needed |= {resource[name] for name in ("parent", "deletedWith") if resource.get(name)}
-    if resource.get("provider"):
-        needed.add(resource["provider"].rpartition("::")[0])
-    return needed
+def _deactivate(diagnosis: Diagnosis, case: Case, decision: Decision, record: RemoteRecord | None) -> Iterator[str]:
+    """Deactivate what was decided to be deactivated, at once, if there is a key for it."""
+    if decision.action != "deactivate" or case.account is None or record is None:
+        return
+    integration_id = record.integration_id
+    if not record.is_inactive:
+        shared_client(case.account.settings).deactivate_integration(
+            integration_id,
+            tried=f"recovering {case.urn}, to deactivate integration {integration_id}",
+            account=case.account.reference,
+            deactivation_type="postingDate",
+            deactivation_date=to_vendor_time(datetime.now(timezone.utc)),
+            hidden=NOTHING_HIDDEN,
+        )
+    diagnosis.journal.forget_integration(case.account.settings.base_url, integration_id)
+    yield f"{case.name}: integration {integration_id} was deactivated."
 
 
-def _place_taken(state: State, pending: Pending) -> bool:
-    """Tell whether a later update has created the resource: what a create replaces has its date of creation."""
-    return any(
-        resource["urn"] == pending.urn
-        and not resource.get("delete")
-        and resource.get("created") != pending.resource.get("created")
-        for resource in state.exported["deployment"].get("resources") or []
-    )
-
-
-def _back_up(state: State, path: Path) -> None:
-    """Write *state* to a file that only its owner can read.
+def _remember(diagnosis: Diagnosis, case: Case, decision: Decision) -> Iterator[str]:
+    """Leave in the journal what the next update needs to know of a decision, and nothing else.
 
     Raises:
-        RecoveryError: It cannot be written.
+        RecoveryError: The decision could not be written.
     """
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(state.exported, file, indent=4)
-    except OSError as error:
-        raise RecoveryError(f"writing the backup {path}: {error.strerror}. {_NOTHING}") from None
+    journal, integration_id = diagnosis.journal, decision.integration_id
+    if case.pending and decision.action == "claim" and integration_id:
+        journal.claim(diagnosis.view.settings.base_url, integration_id, case.urn)
+    if case.intent is None:
+        return
+    is_for_later = case.pending is None and (
+        decision.action == "claim" or (decision.action == "deactivate" and case.account is None)
+    )
+    if not is_for_later:
+        journal.remove_intent(case.intent)
+    elif journal.decide(case.intent, decision):
+        yield f"{case.name}: `pulumi up` will {decision.action} integration {integration_id} when it creates it."
+    else:
+        raise RecoveryError(
+            f"recovering {case.urn}: the decision could not be written to {journal.path_of(case.intent)}. Make the "
+            "folder writable, and run the command again."
+        )

@@ -144,9 +144,14 @@ class State(SecretHolder):
     def _deployment(self) -> Mapping[str, Any]:
         return self.exported.get("deployment") or {}
 
+    def resources(self) -> list[dict[str, Any]]:
+        """Return all resources as the engine stores them."""
+        found: list[dict[str, Any]] = self._deployment.get("resources") or []
+        return found
+
     def integrations(self) -> Iterator[Recorded]:
         """Yield the integrations, those included that wait to be deleted after a replacement."""
-        for resource in self._deployment.get("resources") or []:
+        for resource in self.resources():
             if resource["type"] == INTEGRATION_TYPE:
                 yield Recorded(
                     resource["urn"],
@@ -166,7 +171,7 @@ class State(SecretHolder):
         return {urn: key for urn, key in self._keys() if not _is_default(urn)}
 
     def _keys(self) -> Iterator[tuple[str, object]]:
-        for resource in self._deployment.get("resources") or []:
+        for resource in self.resources():
             inputs = resource.get("inputs") or {}
             if resource["type"] == _PROVIDER_TYPE and _KEY in inputs:
                 yield resource["urn"], inputs[_KEY]
@@ -247,6 +252,18 @@ class Stack(SecretHolder):
             StackError: It could not be exported.
         """
         return State(self._json("exporting the state", "stack", "export"))
+
+    def urn_prefix(self, state: State) -> str:
+        """Return how the URNs of the stack's resources begin, by one that is in *state* or by the stack's name.
+
+        Raises:
+            StackError: The state has none, and the CLI doesn't tell the name.
+        """
+        resources = [*state.resources(), *(operation.resource for operation in state.pending())]
+        if resources:
+            return "::".join([*resources[0]["urn"].split("::")[:2], ""])
+        name = self.name or self._run("asking for the name", "stack", "--show-name").strip()
+        return f"urn:pulumi:{name.rpartition('/')[2]}::{_project_name(self.folder)}::"
 
     def records_key(self, state: State, configuration: Configuration) -> bool:
         """Tell whether the copies of the API key in *state* are those of *configuration*; neither is kept or shown.

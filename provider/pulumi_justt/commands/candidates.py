@@ -1,0 +1,97 @@
+"""Which integrations a create that never ended may have made: what `pulumi-justt recover` offers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pulumi_justt.client import shared_client
+from pulumi_justt.commands import survey
+from pulumi_justt.commands.survey import Account
+from pulumi_justt.errors import Refused
+from pulumi_justt.journal import Intent, Journal
+from pulumi_justt.models import RemoteRecord
+from pulumi_justt.secrecy import NOTHING_HIDDEN
+
+__all__ = ["Candidates", "Lookup", "read"]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a create may have made.
+
+    Args:
+        text: What is known, as sentences.
+        live: What it may have made.
+        inactive: What it may have made, and what was deactivated since.
+    """
+
+    text: str
+    live: tuple[RemoteRecord, ...] = ()
+    inactive: tuple[RemoteRecord, ...] = ()
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Looks for what creates have made.
+
+    Args:
+        known: The ids that given stacks have.
+        journal: What this machine remembers.
+    """
+
+    known: frozenset[str]
+    journal: Journal
+
+    def look(self, account: Account, source: object, urn: str, intent: Intent | None) -> Candidates:
+        """Return what the create of a resource may have made in an account.
+
+        Raises:
+            InvalidSettings: There is no API key.
+            RequestError: The account or the integration could not be read.
+        """
+        if intent and intent.integration_id:
+            return _answered(account, intent.integration_id)
+        listing = survey.listed(account)
+        before = self.journal.snapshot(intent.snapshot) if intent else None
+        fitting = [
+            record
+            for record in listing.records.values()
+            if record.source == source
+            and record.integration_id not in self.known
+            and not (before and record.integration_id in before.ids)
+            and self.journal.claimant(account.settings.base_url, record.integration_id) in (None, urn)
+        ]
+        live = tuple(record for record in fitting if not record.is_inactive)
+        doubt = "" if listing.is_complete else f" {survey.cut_short(account, len(listing.records))}"
+        if live:
+            text = f"Integrations of that source that may be it, in no given stack: {len(live)}."
+        else:
+            text = (
+                "Given stacks have all of that source that are not INACTIVE, or they were there before: nothing was "
+                "created, or it was deactivated again."
+            )
+        return Candidates(f"{text}{doubt}", live, tuple(record for record in fitting if record.is_inactive))
+
+
+def _answered(account: Account, integration_id: str) -> Candidates:
+    text = f"This machine's journal says that Justt answered with integration {integration_id}"
+    try:
+        record = read(account, integration_id, f"looking up integration {integration_id}")
+    except Refused as refused:
+        if not refused.is_not_found:
+            raise
+        return Candidates(f"{text}, which is not known to the key from {account.settings.api_key_origin}.")
+    if record.is_inactive:
+        return Candidates(f"{text}, which is INACTIVE by now: forget it.", inactive=(record,))
+    return Candidates(f"{text}: that is the one.", (record,))
+
+
+def read(account: Account, integration_id: str, tried: str) -> RemoteRecord:
+    """Read an integration.
+
+    Raises:
+        InvalidSettings: There is no API key.
+        RequestError: It could not be read.
+    """
+    client = shared_client(account.settings)
+    return client.get_integration(integration_id, tried=tried, account=account.reference, hidden=NOTHING_HIDDEN)

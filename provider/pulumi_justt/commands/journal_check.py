@@ -1,0 +1,129 @@
+"""The check `journal` of `pulumi-justt doctor`: the creates that this machine began and that no state holds.
+
+    intent                                           verdict
+    the stack's state holds its id for its resource  none: nothing is left to do
+    of a given stack, or no stack is given           finding, with what to do next
+    of another stack, or of another address          named in one line
+    of a stack that could not be looked at           not checked
+
+An adoption record keeps an integration from being deactivated by the resource that owns it. So one line names each
+integration of a given stack that a resource of no given stack adopts.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+from pulumi_justt.commands import intents
+from pulumi_justt.commands.checks import Check, Patient
+from pulumi_justt.commands.engine import name_of
+from pulumi_justt.commands.stacks import StackError
+from pulumi_justt.journal import Intent, Journal
+
+__all__ = ["examine"]
+
+_FEW = 5
+"""As many as are named in one line."""
+
+
+def examine(patients: Sequence[Patient]) -> Iterator[Check]:
+    """Look at the journal of this machine's user, beside the stacks."""
+    warnings: list[str] = []
+    journal = intents.opened(warnings.append)
+    rest = journal.intents()
+    if journal.folder is None:
+        warnings.append("no journal of creates is kept: neither JUSTT_STATE_DIR nor HOME is set.")
+    for patient in patients:
+        own: list[Intent] = []
+        try:
+            yield from _of_stack(patient, journal, rest, own)
+        except StackError as error:
+            yield Check("journal", "not checked", str(error), stack=patient.stack.name)
+        rest = [intent for intent in rest if intent not in own]
+        yield from _adopted_elsewhere(patient, patients, journal)
+    if not patients:
+        for intent in rest:
+            yield _unsettled(intent, journal, None)
+        if not rest:
+            yield Check("journal", "ok", f"the journal in {journal.folder} holds no create.")
+    elif rest:
+        named = ", ".join(_place(intent) for intent in rest[:_FEW])
+        more = f" and {len(rest) - _FEW} more" if len(rest) > _FEW else ""
+        yield Check(
+            "journal",
+            "ok",
+            f"creates in the journal of other stacks, or of this one at another address: {named}{more}.",
+            "Name their stacks with --stack to look at them.",
+        )
+    for warning in warnings:
+        yield Check("journal", "not checked", warning.removeprefix("warning: "))
+
+
+def _of_stack(patient: Patient, journal: Journal, found: Sequence[Intent], own: list[Intent]) -> Iterator[Check]:
+    """Yield the checks of a stack, and add its intents to *own*.
+
+    Raises:
+        StackError: The stack's name could not be found out.
+    """
+    stack = patient.stack
+    if patient.state is None or patient.settings is None:
+        yield Check("journal", "not checked", "the stack could not be looked at.", stack=stack.name)
+        return
+    own += intents.of_stack(found, stack, patient.state, patient.settings.base_url)
+    unsettled = [intent for intent in own if not intents.is_settled(intent, patient.state)]
+    for intent in unsettled:
+        yield _unsettled(intent, journal, stack.name)
+    if not unsettled:
+        yield Check("journal", "ok", "no create that this machine began is unsettled.", stack=stack.name)
+
+
+def _unsettled(intent: Intent, journal: Journal, stack: str | None) -> Check:
+    decision = intent.decision
+    again = f" --stack {shlex.quote(stack)}" if stack else ""
+    if decision:
+        what = f"{decision.action} {decision.integration_id}" if decision.integration_id else decision.action
+        cure = f"`pulumi-justt recover` was told: {what}. Run `pulumi up{again}`, which does that when it creates it."
+    elif intent.integration_id:
+        cure = (
+            f"Run `pulumi-justt recover{again} --claim {shlex.quote(intent.integration_id)}`, or with --deactivate or "
+            f"--forget, then `pulumi up{again}`, which creates no other one before that."
+        )
+    else:
+        cure = (
+            f"Run `pulumi up{again}`, which looks for what it created before it creates another one; or first "
+            f"`pulumi-justt recover{again}`, which shows what that may be."
+        )
+    return Check(
+        "journal",
+        "finding",
+        f"{name_of(intent.urn)}: {intents.describe(intent)} The journal keeps it in {journal.path_of(intent)}.",
+        cure,
+        stack,
+        intent.account,
+        intent.integration_id,
+        intent.urn,
+    )
+
+
+def _place(intent: Intent) -> str:
+    stack, project = intent.urn.split("::")[0].rpartition(":")[2], intent.urn.split("::")[1]
+    return f"{name_of(intent.urn)} of {project}/{stack} at {intent.base_url}"
+
+
+def _adopted_elsewhere(patient: Patient, patients: Sequence[Patient], journal: Journal) -> Iterator[Check]:
+    if patient.state is None or patient.settings is None:
+        return
+    given = {recorded.urn for each in patients if each.state for recorded in each.state.integrations()}
+    for recorded in patient.state.integrations():
+        adopters = {*journal.adopters(patient.settings.base_url, recorded.integration_id)} - given
+        if adopters and not (recorded.is_external or recorded.is_adopted):
+            yield Check(
+                "journal",
+                "ok",
+                f"{recorded.name} ({recorded.integration_id}) is adopted by {', '.join(sorted(adopters))}, as this "
+                "machine's journal says: this stack won't deactivate it.",
+                stack=patient.stack.name,
+                integration_id=recorded.integration_id,
+                urn=recorded.urn,
+            )
