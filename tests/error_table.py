@@ -85,7 +85,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "A request that failed: what to do": ("", ("errors",)),
     "Warnings and notes": ("Lines beside a command that goes on.", ("told", "client.JusttClient._try", "journal")),
     "Defects": ("What should not happen, in the form in which it is shown.", ("provider",)),
-    "The command line": ("", ("cli", "commands", "prompts", "rendering")),
+    "The command line": ("", ("cli", "commands", "prompts", "recover_dialog", "rendering")),
     "The simulator": (
         "`pulumi-justt simulator` says what is wrong with its options and ends; in Python it is a ValueError.",
         ("simulator",),

@@ -31,7 +31,7 @@ def pending(project: FakePulumi, *arguments: str, code: int = 1) -> list[dict[st
     document = json.loads(result.stdout)
     assert document["isDone"] is False
     assert document["backup"] is None
-    found: list[dict[str, Any]] = document["unsettled"]
+    found: list[dict[str, Any]] = document["unfinished"]
     return found
 
 
@@ -119,7 +119,7 @@ def test_an_operation_is_forgotten(project: FakePulumi, theirs: Theirs) -> None:
     assert (again.exit_code, again.stdout, again.stderr) == (
         0,
         "",
-        "No create or other operation of ours is unsettled.\n",
+        "No create and no other operation of ours is unfinished.\n",
     )
     assert pending(project, code=0) == []
 
@@ -180,7 +180,7 @@ def test_ctrl_c_changes_nothing(
         (["--deactivate", "=x"], 2, "--deactivate takes NAME=ID or ID, not '=x'"),
         (["--deactivate", "{adyen}"], 3, "its source is adyen. Nothing was changed."),
         (["--deactivate", "lost={mine}"], 3, "a given stack has it already. Nothing was changed."),
-        (["--forget", "found"], 2, "--forget found: nothing of 'found' is unsettled"),
+        (["--forget", "found"], 2, "--forget found: nothing of 'found' is unfinished"),
         (["--forget", "lost", "--claim", "lost=x"], 2, f"something else was said of {LOST} already"),
         (["--forget", "--claim", "x"], 2, f"--forget: something else was said of {LOST} already"),
     ],
@@ -269,7 +269,8 @@ def test_other_providers(project: FakePulumi) -> None:
     project.state([provider()], [BUCKET])
     assert pending(project, code=0)[0]["needsDecision"]
     assert (
-        project.run("recover", answers="forget\ny\n").stderr == "No create or other operation of ours is unsettled.\n"
+        project.run("recover", answers="forget\ny\n").stderr
+        == "No create and no other operation of ours is unfinished.\n"
     )
     project.state([provider()], [creating("lost"), BUCKET])
     result = project.run("recover", "--yes", "--forget", "lost")

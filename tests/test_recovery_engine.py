@@ -83,7 +83,7 @@ def test_killed_create_and_killed_replacement(stack: Stack, simulator: Simulator
     stack.run("cancel", "--yes", "--stack", "dev")
     done = stack.justt("recover", "-s", "dev", "--yes", "--claim", f"second={newer}", "--json")
     assert done.code == 0, done.text
-    assert json.loads(done.stdout)["unsettled"][0]["decision"] == "claim"
+    assert json.loads(done.stdout)["unfinished"][0]["decision"] == "claim"
     stack.up()
     assert stack.resources()["second"]["id"] == newer
     assert {each.id: each.status for each in simulator.records.integrations()} == {

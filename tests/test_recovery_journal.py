@@ -44,7 +44,7 @@ def shown(project: FakePulumi, *arguments: str, code: int = 1) -> list[dict[str,
     document = json.loads(result.stdout)
     assert (document["isDone"], document["backup"]) == (False, None)
     assert (project.exported(), project.journal.intents()) == before
-    found: list[dict[str, Any]] = document["unsettled"]
+    found: list[dict[str, Any]] = document["unfinished"]
     return found
 
 
@@ -71,18 +71,18 @@ def test_an_intent_that_knows_its_id(
     }
     assert case["canDeactivate"]
     assert case["journalFile"] == str(project.journal.path_of(intent))
-    assert "creating the stripe integration 'lost' in the default account was begun on 20" in case["text"]
+    assert "a create of the stripe integration 'lost' in the default account was sent on 20" in case["text"]
     assert f"Justt answered with integration {lost}: that is the one." in case["text"]
     assert not any(exchange.path.endswith("/integrations") for exchange in simulator.requests)
 
     result = project.run("recover", answers="1\ny\n")
     assert result.exit_code == 0, result.output
     assert f"creating lost: claim {lost}\n" in result.stderr
-    assert f"lost: `pulumi up` will claim integration {lost} when it creates it." in result.stderr
+    assert f"lost: the next `pulumi up` that creates it will claim integration {lost}." in result.stderr
     assert project.journal.intents() == [replace(intent, decision=Decision("claim", lost))]
     assert not any("import" in call for call in project.calls)
     assert [*project.project.glob("pulumi-justt-recover-*")] == []
-    assert "It was decided before: claim." in shown(project)[0]["text"]
+    assert "Your earlier decision is: claim." in shown(project)[0]["text"]
     assert deletes(simulator) == 0
 
 
@@ -97,16 +97,16 @@ def test_without_an_id_the_candidates_are_what_is_new(project: FakePulumi, their
     (case,) = shown(project)
     assert [each["integrationId"] for each in case["candidates"]] == [new]
     assert [each["integrationId"] for each in case["deactivated"]] == [undone]
-    assert "What Justt answered is not known." in case["text"]
+    assert "Its answer is not known." in case["text"]
 
     refused = project.run("recover", "--yes", "--claim", others)
-    assert (refused.exit_code, "it was created for" in refused.stderr) == (3, True)
+    assert (refused.exit_code, "says that it was created for" in refused.stderr) == (3, True)
     assert project.journal.intents()[0].decision is None
     done = project.run("recover", "--yes", "--json", "--claim", new)
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     assert (document["isDone"], document["backup"]) == (True, None)
-    assert (document["unsettled"][0]["decision"], document["unsettled"][0]["integrationId"]) == ("claim", new)
+    assert (document["unfinished"][0]["decision"], document["unfinished"][0]["integrationId"]) == ("claim", new)
     assert project.journal.intents()[0].decision == Decision("claim", new)
 
 
@@ -127,7 +127,7 @@ def test_deactivate(project: FakePulumi, simulator: SimulatorServer, theirs: The
     begun(lost)
     (case,) = shown(project)
     assert (case["candidates"], [each["integrationId"] for each in case["deactivated"]]) == ([], [lost])
-    assert "which is INACTIVE by now: forget it." in case["text"]
+    assert "which is INACTIVE now: forget it." in case["text"]
     assert project.run("recover", "--yes", "--claim", lost).exit_code == 3
     assert project.run("recover", "--yes", "--deactivate", f"lost={lost}").exit_code == 0
     assert (project.journal.intents(), deletes(simulator)) == ([], sent)
@@ -167,7 +167,7 @@ def test_a_pending_operation_with_its_intent(
     (case,) = shown(project)
     assert case["isPending"]
     assert [each["integrationId"] for each in case["candidates"]] == [lost]
-    assert f"This machine's journal says that Justt answered with integration {lost}" in case["text"]
+    assert f"The journal on this machine says that Justt answered with integration {lost}" in case["text"]
     result = project.run("recover", answers="1\ny\n")
     assert result.exit_code == 0, result.output
     assert [each["id"] for each in project.exported()["deployment"]["resources"]] == ["p", lost]
@@ -203,7 +203,7 @@ def test_a_replacement_whose_answer_was_lost(project: FakePulumi, theirs: Theirs
     begun()
     (case,) = shown(project)
     assert [each["integrationId"] for each in case["candidates"]] == [new]
-    assert f"The stack has {old} for the resource, which one that is claimed replaces." in case["text"]
+    assert f"The stack has {old} for this resource; the one that you claim replaces it." in case["text"]
     assert project.run("recover", "--yes", "--claim", f"lost={old}").exit_code == 3
     assert project.run("recover", "--yes", "--claim", f"lost={new}").exit_code == 0
     assert project.journal.intents()[0].decision == Decision("claim", new)
@@ -218,9 +218,9 @@ def test_what_the_state_holds_is_settled(project: FakePulumi, theirs: Theirs, be
     assert shown(project, code=0) == []
     result = project.run("recover")
     assert result.exit_code == 0
-    assert f"mine: the state has integration {mine}, so that its record in the journal was removed." in result.stderr
+    assert f"mine: the state has integration {mine}, so its entry in the journal was removed." in result.stderr
     assert project.journal.intents() == []
-    assert project.run("recover").stderr == "No create or other operation of ours is unsettled.\n"
+    assert project.run("recover").stderr == "No create and no other operation of ours is unfinished.\n"
 
 
 def test_other_stacks_and_addresses_are_left_alone(project: FakePulumi, begun: Begun) -> None:
@@ -271,10 +271,10 @@ def test_without_a_key(project: FakePulumi, simulator: SimulatorServer, theirs: 
         begun(lost)
         (case,) = shown(project)
         assert [each["status"] for each in case["candidates"]] == ["unknown"]
-        assert "the next `pulumi up` verifies what is said of it now" in case["text"]
+        assert "The next `pulumi up` verifies your decision." in case["text"]
         result = project.run("recover", "--yes", f"--{action}", lost)
         assert result.exit_code == 0, result.output
-        assert f"lost: `pulumi up` will {action} integration {lost} when it creates it." in result.stderr
+        assert f"lost: the next `pulumi up` that creates it will {action} integration {lost}." in result.stderr
         (intent,) = project.journal.intents()
         assert intent.decision == Decision(action, lost)
     assert simulator.requests == []
@@ -300,7 +300,7 @@ def test_an_id_that_justt_does_not_know(project: FakePulumi, begun: Begun) -> No
     """It is said, and only forgotten; a claim of it is refused."""
     begun("no-such-id")
     (case,) = shown(project)
-    assert "integration no-such-id, which is not known to the key from justt:apiKey." in case["text"]
+    assert "integration no-such-id, but the key from justt:apiKey does not see it." in case["text"]
     assert project.run("recover", "--yes", "--claim", "no-such-id").exit_code == 3
     assert "'1' is none of forget, quit." in project.run("recover", answers="1\nquit\n").stderr
 

@@ -367,12 +367,12 @@ def _recover(  # noqa: PLR0913, PLR0917 - one argument for each option of the co
     backup of it (in the project's folder; secrets stay encrypted). Without such an operation the next `pulumi up`
     claims it, for a replacement too. It never guesses, and until the last yes it changes nothing.
 
-    --json without --yes asks nothing and changes nothing: it shows what is unsettled, with exit code 1.
+    --json without --yes asks nothing and changes nothing: it shows what is unfinished, with exit code 1.
 
     \b
     Keys of --json:
       stack
-      unsettled[]: urn, operation, isPending (Pulumi's) or only in the journal,
+      unfinished[]: urn, operation, isPending (Pulumi's) or only in the journal,
         journalFile, text, needsDecision, canClaim, canDeactivate,
         candidates[] and deactivated[]: integrationId, source, status, goLiveDate
         decision (claim, deactivate, forget or null), integrationId
@@ -390,7 +390,7 @@ def _recover(  # noqa: PLR0913, PLR0917 - one argument for each option of the co
         for line in recovery.clear_settled(diagnosis):
             rendering.note(line)
         if not diagnosis.concerns_us:
-            rendering.note("No create or other operation of ours is unsettled.")
+            rendering.note("No create and no other operation of ours is unfinished.")
         else:
             if not is_json:
                 recover_dialog.show(diagnosis)

@@ -159,7 +159,7 @@ class Journal:
         """Return all intents, the oldest first."""
         found = [self._read(path, _intent) for path in self._files("intents")]
         kept = [intent for intent in found if intent and not self._is_expired(intent)]
-        return sorted(kept, key=lambda intent: intent.sent_at)
+        return sorted(kept, key=lambda intent: (intent.sent_at, intent.urn))
 
     def write_intent(self, intent: Intent) -> bool:
         """Write *intent* in place of the resource's earlier one, and return whether it is kept."""

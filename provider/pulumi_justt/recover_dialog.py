@@ -33,7 +33,7 @@ def decisions(
             fitting = [case.urn for case in diagnosis.cases if name in (case.urn, case.name)]
         if not fitting:
             whose = f" of {name!r}" if name else ""
-            raise click.UsageError(f"{option}: nothing{whose} is unsettled")
+            raise click.UsageError(f"{option}: nothing{whose} is unfinished")
         if len({*fitting}) > 1:
             raise click.UsageError(f"{option} could mean more than one: give the name or URN, of {', '.join(fitting)}")
         if fitting[0] in decided:
@@ -68,7 +68,7 @@ def _split(option: str, given: str) -> tuple[str | None, str]:
 
 
 def show(diagnosis: Diagnosis) -> None:
-    """Print what is unsettled, and what it may have created."""
+    """Print what is unfinished, and what it may have created."""
     for case in diagnosis.cases:
         rendering.note(f"{case.operation} {case.name}: {case.text}")
         if case.candidates:
@@ -144,7 +144,7 @@ def document(
     """Return the JSON of the command."""
     return {
         "stack": diagnosis.view.stack.name,
-        "unsettled": [_case_document(diagnosis, case, decided) for case in diagnosis.cases],
+        "unfinished": [_case_document(diagnosis, case, decided) for case in diagnosis.cases],
         "isDone": is_done,
         "backup": backup and str(backup),
     }

@@ -64,25 +64,25 @@ class Lookup:
         live = tuple(record for record in fitting if not record.is_inactive)
         doubt = "" if listing.is_complete else f" {survey.cut_short(account, len(listing.records))}"
         if live:
-            text = f"Integrations of that source that may be it, in no given stack: {len(live)}."
+            text = f"Integrations of this source that it may be, and that no given stack has: {len(live)}."
         else:
             text = (
-                "Given stacks have all of that source that are not INACTIVE, or they were there before: nothing was "
-                "created, or it was deactivated again."
+                "No integration of this source can be it: Justt created nothing, or the integration was deactivated "
+                "since."
             )
         return Candidates(f"{text}{doubt}", live, tuple(record for record in fitting if record.is_inactive))
 
 
 def _answered(account: Account, integration_id: str) -> Candidates:
-    text = f"This machine's journal says that Justt answered with integration {integration_id}"
+    text = f"The journal on this machine says that Justt answered with integration {integration_id}"
     try:
         record = read(account, integration_id, f"looking up integration {integration_id}")
     except Refused as refused:
         if not refused.is_not_found:
             raise
-        return Candidates(f"{text}, which is not known to the key from {account.settings.api_key_origin}.")
+        return Candidates(f"{text}, but the key from {account.settings.api_key_origin} does not see it.")
     if record.is_inactive:
-        return Candidates(f"{text}, which is INACTIVE by now: forget it.", inactive=(record,))
+        return Candidates(f"{text}, which is INACTIVE now: forget it.", inactive=(record,))
     return Candidates(f"{text}: that is the one.", (record,))
 
 

@@ -6,7 +6,7 @@
     recordedKey    the state's copy of the API key, which refresh and destroy use, is the present one
     state          the state can be read
     pending        no operation was interrupted
-    journal        no create of the stack that this machine began is still unsettled
+    journal        no create of the stack that this machine began is still unfinished
     duplicate      no integration is in two resources
     apiKey         the key is accepted
     account        the account's list could be read to its end

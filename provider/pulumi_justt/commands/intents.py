@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 
-from pulumi_justt import errors
 from pulumi_justt.commands.stacks import Stack, State
 from pulumi_justt.journal import Intent, Journal, state_folder
 
@@ -43,10 +42,12 @@ def describe(intent: Intent) -> str:
     """Say what was begun, when, and what is known of its end."""
     account = f"account {intent.account}" if intent.account else "the default account"
     begun = datetime.fromtimestamp(intent.sent_at, timezone.utc)
-    what = errors.creating(intent.source, intent.external_identifier)
     if intent.integration_id:
-        end = f"Justt answered with integration {intent.integration_id}, and no state is known to have it."
+        end = f"Justt answered with integration {intent.integration_id}."
     else:
-        end = "What Justt answered is not known."
-    still = " It may still be under way." if time.time() < intent.settled_at else ""
-    return f"{what} in {account} was begun on {begun:%Y-%m-%d at %H:%M:%S} UTC. {end}{still}"
+        end = "Its answer is not known."
+    still = " It may still be running." if time.time() < intent.settled_at else ""
+    return (
+        f"a create of the {intent.source} integration {intent.external_identifier!r} in {account} was sent on "
+        f"{begun:%Y-%m-%d at %H:%M:%S} UTC. {end}{still}"
+    )

@@ -44,7 +44,7 @@ def examine(patients: Sequence[Patient]) -> Iterator[Check]:
         yield from _adopted_elsewhere(patient, patients, journal)
     if not patients:
         for intent in rest:
-            yield _unsettled(intent, journal, None)
+            yield _unfinished(intent, journal, None)
         if not rest:
             yield Check("journal", "ok", f"the journal in {journal.folder} holds no create.")
     elif rest:
@@ -53,8 +53,8 @@ def examine(patients: Sequence[Patient]) -> Iterator[Check]:
         yield Check(
             "journal",
             "ok",
-            f"creates in the journal of other stacks, or of this one at another address: {named}{more}.",
-            "Name their stacks with --stack to look at them.",
+            f"the journal on this machine has creates of other stacks or addresses: {named}{more}.",
+            "Name these stacks with --stack to see more.",
         )
     for warning in warnings:
         yield Check("journal", "not checked", warning.removeprefix("warning: "))
@@ -71,33 +71,35 @@ def _of_stack(patient: Patient, journal: Journal, found: Sequence[Intent], own: 
         yield Check("journal", "not checked", "the stack could not be looked at.", stack=stack.name)
         return
     own += intents.of_stack(found, stack, patient.state, patient.settings.base_url)
-    unsettled = [intent for intent in own if not intents.is_settled(intent, patient.state)]
-    for intent in unsettled:
-        yield _unsettled(intent, journal, stack.name)
-    if not unsettled:
-        yield Check("journal", "ok", "no create that this machine began is unsettled.", stack=stack.name)
+    unfinished = [intent for intent in own if not intents.is_settled(intent, patient.state)]
+    for intent in unfinished:
+        yield _unfinished(intent, journal, stack.name)
+    if not unfinished:
+        yield Check(
+            "journal", "ok", "the journal on this machine has no unfinished create of this stack.", stack=stack.name
+        )
 
 
-def _unsettled(intent: Intent, journal: Journal, stack: str | None) -> Check:
+def _unfinished(intent: Intent, journal: Journal, stack: str | None) -> Check:
     decision = intent.decision
     again = f" --stack {shlex.quote(stack)}" if stack else ""
     if decision:
         what = f"{decision.action} {decision.integration_id}" if decision.integration_id else decision.action
-        cure = f"`pulumi-justt recover` was told: {what}. Run `pulumi up{again}`, which does that when it creates it."
+        cure = f"Your decision is: {what}. The next `pulumi up{again}` that creates the resource carries it out."
     elif intent.integration_id:
         cure = (
-            f"Run `pulumi-justt recover{again} --claim {shlex.quote(intent.integration_id)}`, or with --deactivate or "
-            f"--forget, then `pulumi up{again}`, which creates no other one before that."
+            f"Run `pulumi-justt recover{again} --claim {shlex.quote(intent.integration_id)}` to keep it, or use "
+            f"--deactivate or --forget. Then run `pulumi up{again}`, which creates no other one before."
         )
     else:
         cure = (
-            f"Run `pulumi up{again}`, which looks for what it created before it creates another one; or first "
-            f"`pulumi-justt recover{again}`, which shows what that may be."
+            f"Run `pulumi-justt recover{again}`, which shows what it may have created, or `pulumi up{again}`, which "
+            "looks for that before it creates another one."
         )
     return Check(
         "journal",
         "finding",
-        f"{name_of(intent.urn)}: {intents.describe(intent)} The journal keeps it in {journal.path_of(intent)}.",
+        f"{name_of(intent.urn)}: {intents.describe(intent)} Its journal file is {journal.path_of(intent)}.",
         cure,
         stack,
         intent.account,
@@ -121,8 +123,8 @@ def _adopted_elsewhere(patient: Patient, patients: Sequence[Patient], journal: J
             yield Check(
                 "journal",
                 "ok",
-                f"{recorded.name} ({recorded.integration_id}) is adopted by {', '.join(sorted(adopters))}, as this "
-                "machine's journal says: this stack won't deactivate it.",
+                f"the journal on this machine says that {', '.join(sorted(adopters))} adopts {recorded.name} "
+                f"({recorded.integration_id}): this stack won't deactivate it.",
                 stack=patient.stack.name,
                 integration_id=recorded.integration_id,
                 urn=recorded.urn,

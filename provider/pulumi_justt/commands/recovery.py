@@ -104,7 +104,7 @@ class Case(SecretHolder):
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis(SecretHolder):
-    """What is unsettled in a stack.
+    """What is unfinished in a stack.
 
     Args:
         view: The stack to repair.
@@ -122,7 +122,7 @@ class Diagnosis(SecretHolder):
 
     @property
     def concerns_us(self) -> bool:
-        """Whether something of ours is unsettled."""
+        """Whether something of ours is unfinished."""
         return any(case.is_ours for case in self.cases)
 
     @property
@@ -137,7 +137,7 @@ class Diagnosis(SecretHolder):
 
 
 def diagnose(stack: Stack, siblings: Sequence[Stack], journal: Journal) -> Diagnosis:
-    """Look at what is unsettled in *stack*, and at what it may have left at Justt.
+    """Look at what is unfinished in *stack*, and at what it may have left at Justt.
 
     Args:
         stack: The stack to repair.
@@ -156,14 +156,14 @@ def diagnose(stack: Stack, siblings: Sequence[Stack], journal: Journal) -> Diagn
     own = intents.of_stack(journal.intents(), stack, view.state, view.settings.base_url)
     settled = [intent for intent in own if intents.is_settled(intent, view.state)]
     # The latest one of a resource first; an earlier one, of another account, shows when that is settled.
-    unsettled = {intent.urn: intent for intent in own if intent not in settled}
+    unfinished = {intent.urn: intent for intent in own if intent not in settled}
     lookup = Lookup(known, journal)
     cases = []
     for operation in view.state.pending():
         # An operation goes first; the intent of an earlier create of the resource shows when that is settled.
-        intent = unsettled.pop(operation.urn, None)
+        intent = unfinished.pop(operation.urn, None)
         cases.append(_of_operation(view, lookup, operation, intent if operation.may_have_created else None))
-    cases += [_of_intent(view, lookup, intent) for intent in unsettled.values()]
+    cases += [_of_intent(view, lookup, intent) for intent in unfinished.values()]
     return Diagnosis(view, known, journal, tuple(cases), tuple(settled))
 
 
@@ -237,8 +237,7 @@ def _of_intent(view: View, lookup: Lookup, intent: Intent) -> Case:
         found = lookup.look(account, intent.source, intent.urn, intent)
     else:
         found = Candidates(
-            "No key for it is at hand, so that it is not looked up: the next `pulumi up` verifies what is said of it "
-            "now.",
+            "There is no API key for it here, so Justt was not asked. The next `pulumi up` verifies your decision.",
             (RemoteRecord(integration_id=intent.integration_id, source=intent.source, status="unknown"),)
             if intent.integration_id
             else (),
@@ -246,9 +245,9 @@ def _of_intent(view: View, lookup: Lookup, intent: Intent) -> Case:
     text = found.text
     for recorded in view.state.integrations():
         if recorded.urn == intent.urn and not recorded.is_replaced:
-            text += f" The stack has {recorded.integration_id} for the resource, which one that is claimed replaces."
+            text += f" The stack has {recorded.integration_id} for this resource; the one that you claim replaces it."
     if intent.decision:
-        text += f" It was decided before: {intent.decision.action}."
+        text += f" Your earlier decision is: {intent.decision.action}."
     return Case(
         intent.urn,
         f"{intents.describe(intent)} {text}",
@@ -282,8 +281,8 @@ def clear_settled(diagnosis: Diagnosis) -> Iterator[str]:
     for intent in diagnosis.settled:
         diagnosis.journal.remove_intent(intent)
         yield (
-            f"{name_of(intent.urn)}: the state has integration {intent.integration_id}, so that its record in the "
-            "journal was removed."
+            f"{name_of(intent.urn)}: the state has integration {intent.integration_id}, so its entry in the journal "
+            "was removed."
         )
 
 
@@ -291,7 +290,7 @@ def repair(diagnosis: Diagnosis, decisions: Mapping[str, Decision], backup: Path
     """Carry out what was decided, and return what is to be known of it; the state is written after a backup of it.
 
     Args:
-        diagnosis: What is unsettled.
+        diagnosis: What is unfinished.
         decisions: What becomes of each case that needs a decision, by URN.
         backup: Where the present state is written first, secrets encrypted; the file must not exist.
 
@@ -344,8 +343,8 @@ def _verified(diagnosis: Diagnosis, case: Case, decision: Decision) -> RemoteRec
     owner = diagnosis.journal.claimant(diagnosis.view.settings.base_url, integration_id)
     if owner not in (None, case.urn):
         raise RecoveryError(
-            f"{tried}: it was created for {owner}, as this machine's journal says. {NOTHING} Choose another one, or "
-            "forget it."
+            f"{tried}: the journal on this machine says that it was created for {owner}. {NOTHING} Choose another "
+            "one, or forget it."
         )
     if case.account is None:
         return None
@@ -418,7 +417,7 @@ def _remember(diagnosis: Diagnosis, case: Case, decision: Decision) -> Iterator[
     if not is_for_later:
         journal.remove_intent(case.intent)
     elif journal.decide(case.intent, decision):
-        yield f"{case.name}: `pulumi up` will {decision.action} integration {integration_id} when it creates it."
+        yield f"{case.name}: the next `pulumi up` that creates it will {decision.action} integration {integration_id}."
     else:
         raise RecoveryError(
             f"recovering {case.urn}: the decision could not be written to {journal.path_of(case.intent)}. Make the "

@@ -1,0 +1,238 @@
+"""`pulumi-justt doctor`: what it says of the journal, and that `--only` reads no more than it needs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fake_pulumi import STACK, TYPE, FakePulumi, creating, integration, provider
+from pulumi_justt.commands import doctor
+from pulumi_justt.journal import Decision, Intent
+from pulumi_justt.simulator import SimulatorServer
+
+Theirs = Callable[..., str]
+LOST = f"{STACK}::{TYPE}::lost"
+
+
+def checks(project: FakePulumi, *arguments: str, code: int, **environ: str) -> list[dict[str, Any]]:
+    """Run it, and return what it says."""
+    result = project.run("doctor", "--json", *arguments, environ=environ)
+    assert result.exit_code == code, result.output
+    found: list[dict[str, Any]] = json.loads(result.stdout)["checks"]
+    return found
+
+
+def of_journal(project: FakePulumi, *arguments: str, code: int, **environ: str) -> list[dict[str, Any]]:
+    """Run the check of the journal alone, and return what it says."""
+    found = checks(project, "--only", "journal", *arguments, code=code, **environ)
+    assert {check["check"] for check in found} == {"journal"}
+    assert all(check["text"].endswith(".") for check in found)
+    return found
+
+
+@pytest.fixture
+def begun(project: FakePulumi, simulator: SimulatorServer) -> Callable[..., Intent]:
+    """Give what writes an intent of this stack into the journal."""
+
+    def write(integration_id: str | None = None, name: str = "lost", **fields: object) -> Intent:
+        urn = f"{STACK}::{TYPE}::{name}"
+        made = Intent(urn, simulator.base_url, "acc_1", f"{name}-main", "stripe", 1_800_000_000.0, 1_800_000_030.0)
+        made = replace(made, integration_id=integration_id, **fields)  # type: ignore[arg-type]
+        assert project.journal.write_intent(made)
+        return made
+
+    return write
+
+
+Begun = Callable[..., Intent]
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be a minute after those creates were begun."""
+    monkeypatch.setattr(time, "time", lambda: 1_800_000_060.0)
+
+
+def test_an_unfinished_create(project: FakePulumi, begun: Begun) -> None:
+    """It says what was begun when, for whom, where it is kept, whether the id is known, and what to do."""
+    project.state([provider()], stack="dev")
+    intent = begun("i-1")
+    (known,) = of_journal(project, "--stack", "dev", code=1)
+    assert known == {
+        "check": "journal",
+        "verdict": "finding",
+        "text": "lost: a create of the stripe integration 'lost-main' in account acc_1 was sent on 2027-01-15 at "
+        f"08:00:00 UTC. Justt answered with integration i-1. Its journal file is {project.journal.path_of(intent)}.",
+        "cure": "Run `pulumi-justt recover --stack dev --claim i-1` to keep it, or use --deactivate or --forget. Then "
+        "run `pulumi up --stack dev`, which creates no other one before.",
+        "stack": "dev",
+        "referenceAccountId": "acc_1",
+        "integrationId": "i-1",
+        "urn": LOST,
+    }
+    begun(account=None)
+    project.journal.remove_intent(intent)
+    (unknown,) = of_journal(project, "--stack", "dev", code=1)
+    assert "in the default account was sent" in unknown["text"]
+    assert "Its answer is not known." in unknown["text"]
+    assert "still be running" not in unknown["text"]
+    assert unknown["cure"].startswith("Run `pulumi-justt recover --stack dev`, which shows what it may have")
+
+
+def test_one_that_may_be_under_way(project: FakePulumi, begun: Begun) -> None:
+    """Within its deadline a create is not called lost."""
+    project.state([provider()])
+    begun(settled_at=1_800_000_061.0)
+    assert "It may still be running." in of_journal(project, code=1)[0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("decision", "words"),
+    [
+        (Decision("claim", "i-1"), "is: claim i-1. The next `pulumi up`"),
+        (Decision("deactivate", "i-1"), "is: deactivate i-1. The next `pulumi up`"),
+        (Decision("forget"), "is: forget. The next `pulumi up`"),
+    ],
+)
+def test_a_decision(project: FakePulumi, begun: Begun, decision: Decision, words: str) -> None:
+    """What was decided is shown, with what carries it out."""
+    project.state([provider()])
+    begun("i-1", decision=decision)
+    assert words in of_journal(project, code=1)[0]["cure"]
+
+
+def test_what_the_state_holds(project: FakePulumi, begun: Begun) -> None:
+    """Each create leaves such a record until the next command; it is no finding. Another id for the URN is one."""
+    begun("i-1", name="mine")
+    project.state([provider(), integration("mine", "i-1")])
+    (check,) = of_journal(project, code=0)
+    assert (check["verdict"], check["text"]) == (
+        "ok",
+        "the journal on this machine has no unfinished create of this stack.",
+    )
+    project.state([provider(), integration("mine", "i-0")])
+    assert of_journal(project, code=1)[0]["integrationId"] == "i-1"
+
+
+def test_other_stacks(project: FakePulumi, begun: Begun) -> None:
+    """Those of other stacks and addresses are one line, which needs nobody; given, they are looked at as well."""
+    project.state([provider()], stack="dev")
+    prod = [begun(f"i-{number}", urn=f"{LOST}-{number}".replace(":dev::", ":prod::")) for number in range(6)]
+    begun(base_url="https://api.justt.ai/v1")
+    own, others = of_journal(project, "-s", "dev", code=0)
+    assert own["text"] == "the journal on this machine has no unfinished create of this stack."
+    assert (others["verdict"], others["stack"]) == ("ok", None)
+    assert "lost-0 of shop/prod at http://127.0.0.1:" in others["text"]
+    assert others["text"].count("shop/prod") + others["text"].count("shop/dev") == 5
+    assert others["text"].endswith(" and 2 more.")
+    project.state([{**provider(), "urn": provider()["urn"].replace(":dev::", ":prod::")}], stack="prod")
+    found = of_journal(project, "-s", "dev", "-s", "prod", code=1)
+    assert [check["urn"] for check in found if check["verdict"] == "finding"] == [intent.urn for intent in prod]
+
+
+def test_without_a_stack(tmp_path: Path, project: FakePulumi, begun: Begun) -> None:
+    """All are shown, of any stack and address."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert "holds no create." in of_journal(project, "--cwd", str(elsewhere), code=0)[0]["text"]
+    begun("i-1")
+    begun(urn=LOST.replace(":dev::", ":prod::"), base_url="https://api.justt.ai/v1")
+    found = of_journal(project, "--cwd", str(elsewhere), code=1)
+    assert [check["verdict"] for check in found] == ["finding", "finding"]
+    assert {check["integrationId"] for check in found} == {"i-1", None}
+
+
+def test_what_cannot_be_looked_at(project: FakePulumi, begun: Begun) -> None:
+    """A file that can't be used, no place for a journal, and a stack whose state can't be read, are told."""
+    project.state([provider()])
+    path = project.journal.path_of(begun())
+    assert path
+    path.write_text("{")
+    assert [check["verdict"] for check in of_journal(project, code=3)] == ["ok", "not checked"]
+    assert "is damaged" in of_journal(project, code=3)[1]["text"]
+    path.unlink()
+    nowhere = of_journal(project, code=3, JUSTT_STATE_DIR="", XDG_STATE_HOME="", HOME="")
+    assert "neither JUSTT_STATE_DIR nor HOME is set." in nowhere[1]["text"]
+    begun()
+    project.fails({"stack export": "error: no stack named 'dev' found"})
+    found = checks(project, "--only", "journal", code=1)
+    assert [(check["check"], check["verdict"]) for check in found] == [
+        ("state", "finding"),
+        ("journal", "not checked"),
+        ("journal", "ok"),
+    ]
+    project.fails({"stack --show-name": "error: no stack selected"})
+    project.state([])
+    assert "no stack selected" in of_journal(project, code=3)[0]["text"]
+
+
+def test_who_adopts_what_a_stack_owns(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """One line says that a deletion won't deactivate it, unless the adopter is given too."""
+    other = f"{LOST}-adopter"
+    project.state(
+        [
+            integration("owned", "i-1"),
+            integration("adopted", "i-2", adoptId="i-2"),
+            {**integration("seen", "i-3"), "external": True},
+        ],
+        stack="dev",
+    )
+    for number in (1, 2, 3, 4):
+        project.journal.record_adoption(simulator.base_url, f"i-{number}", other)
+    _, line = of_journal(project, "-s", "dev", code=0)
+    assert line["text"] == (
+        f"the journal on this machine says that {other} adopts owned (i-1): this stack won't deactivate it."
+    )
+    project.state([{**integration("lost", "i-1", adoptId="i-1"), "urn": other}], stack="prod")
+    assert len(of_journal(project, "-s", "dev", "-s", "prod", code=0)) == 2
+
+
+def test_only_pending(project: FakePulumi, simulator: SimulatorServer, begun: Begun) -> None:
+    """It exports the state, and does nothing else: CI runs it before every update."""
+    begun()
+    project.state([provider()])
+    (check,) = checks(project, "--only", "pending", code=0)
+    assert (check["check"], check["verdict"]) == ("pending", "ok")
+    project.state([provider()], [creating("lost")])
+    (check,) = checks(project, "--only", "pending", code=1)
+    assert check["text"] == "creating lost was interrupted."
+    assert project.calls == ["stack export --non-interactive"] * 2
+    assert simulator.requests == []
+    # That it can't be made is never well.
+    project.fails({"stack export": "error: incorrect passphrase"})
+    assert [check["check"] for check in checks(project, "--only", "pending", code=1)] == ["state"]
+
+
+@pytest.mark.parametrize("only", doctor.CHECKS)
+def test_each_check_can_be_made_alone(project: FakePulumi, theirs: Theirs, only: str) -> None:
+    """What it says alone is what it says among all."""
+    project.config({"justt:baseUrl": project_url(project), "justt:apiKey": "plain"})
+    project.state(
+        [provider(**{"justt:apiKey": "older"}), integration("mine", theirs(status="FAILED")), integration("two", "x")],
+        [creating("lost")],
+    )
+    theirs()
+    together = [check for check in checks(project, code=1) if check["check"] == only]
+    alone = checks(project, "--only", only, code=1 if any(c["verdict"] == "finding" for c in together) else 0)
+    assert alone == together
+
+
+def project_url(project: FakePulumi) -> str:
+    """Return the address that the stacks of a project have."""
+    url: str = json.loads((project.folder / "config.json").read_text())["justt:baseUrl"]["value"]
+    return url
+
+
+def test_several_checks_and_unknown_ones(project: FakePulumi) -> None:
+    """The option may be given again, and a name that is none is refused with all names."""
+    project.state([provider()])
+    found = checks(project, "--only", "pending", "--only", "journal", code=0)
+    assert [check["check"] for check in found] == ["pending", "journal"]
+    result = project.run("doctor", "--only", "pendings")
+    assert (result.exit_code, "'recordedKey'" in result.stderr) == (2, True)

@@ -1,0 +1,168 @@
+"""The journal on the real engine: after a kill or a lost answer nothing is created twice, and one command settles it.
+
+Each scenario ends with a clean `pulumi up` and with the integrations that the person wanted to have, no other.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import Result, Stack
+from pulumi_justt.journal import Decision, Intent, Journal
+from pulumi_justt.simulator import Fault, SimulatorServer
+from test_recovery_engine import kill_after_commit
+
+PROGRAM = """
+justt.PaymentIntegration(
+    "stripe-eu",
+    external_identifier="stripe-eu-main",
+    integration_name="NAME",
+    source="stripe",
+    credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")),
+)
+"""
+URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::stripe-eu"
+ACTIONS = ("claim", "deactivate", "forget")
+
+
+@pytest.fixture
+def state_dir(stack: Stack) -> Iterator[Path]:
+    """Give the stack a journal of its own, and a short time-out; at the end, no file of the journal shows a secret."""
+    folder = stack.folder / "journal"
+    stack.environ |= {"JUSTT_STATE_DIR": str(folder), "JUSTT_TIMEOUT_SECONDS": "3"}
+    stack.program(PROGRAM)
+    yield folder
+    stack.assert_no_leak(*(path.read_bytes() for path in folder.rglob("*.json")))
+
+
+def live(simulator: SimulatorServer) -> list[str]:
+    """Return the ids of the integrations that are not INACTIVE, the oldest first."""
+    return [record.id for record in simulator.records.integrations() if record.status != "INACTIVE"]
+
+
+def up_names(stack: Stack, lost: str, folder: Path) -> None:
+    """Run `pulumi up`, and assert that it stops with the id, the command that settles it, and the journal's file."""
+    failed = stack.up(fails=True)
+    (file,) = (folder / "intents").iterdir()
+    for words in (lost, "pulumi-justt recover", str(file)):
+        assert words in failed.text, failed.text
+
+
+def recover(stack: Stack, action: str, lost: str) -> Result:
+    """Settle the only create of the stack, and assert that it was done."""
+    given = [] if action == "forget" else [lost]
+    done = stack.justt("recover", "--stack", "dev", "--yes", f"--{action}", *given)
+    assert done.code == 0, done.text
+    return done
+
+
+def ends_well(stack: Stack, simulator: SimulatorServer, action: str, lost: str, old: str | None = None) -> None:
+    """Assert that `pulumi up` ends, that a second one is clean, and that what is live is what was asked for."""
+    stack.up()
+    stack.up("--expect-no-changes")
+    mine = stack.resources()["stripe-eu"]["id"]
+    assert (mine == lost) == (action == "claim")
+    assert mine != old
+    assert live(simulator) == ([lost, mine] if action == "forget" else [mine])
+    checked = stack.justt("doctor", "--stack", "dev", "--only", "pending", "--only", "journal")
+    assert checked.code == 0, checked.text
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_killed_create(stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str) -> None:
+    """`kill -9` of the CLI and the provider while the POST hangs: the first one is named, and no second is created."""
+    lost = kill_after_commit(stack, simulator, 1)
+    stack.run("cancel", "--yes", "--stack", "dev")
+    up_names(stack, lost, state_dir)
+    assert live(simulator) == [lost]
+    examined = stack.justt("doctor", "--stack", "dev", "--json")
+    assert examined.code == 1
+    found = {check["check"]: check for check in json.loads(examined.stdout)["checks"] if check["verdict"] == "finding"}
+    assert found.keys() == {"pending", "journal", "unmanaged"}
+    assert "'stripe-eu-main'" in found["journal"]["text"]
+    assert found["unmanaged"]["integrationId"] == lost
+    recover(stack, action, lost)
+    ends_well(stack, simulator, action, lost)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_killed_replacement(stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str) -> None:
+    """The same of a replacement, without a look at the error first; the old one is deactivated in the end."""
+    stack.up()
+    old = stack.resources()["stripe-eu"]["id"]
+    stack.program(PROGRAM.replace("NAME", "Another"))
+    lost = kill_after_commit(stack, simulator, 2)
+    stack.run("cancel", "--yes", "--stack", "dev")
+    assert stack.justt("doctor", "--stack", "dev", "--only", "pending").code == 1
+    recover(stack, action, lost)
+    assert list(state_dir.glob("intents/*")) == []
+    ends_well(stack, simulator, action, lost, old)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_replacement_whose_answer_was_lost(
+    stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str
+) -> None:
+    """Nobody was killed, so that Pulumi keeps nothing; the journal does, and the next update does as was decided."""
+    stack.up()
+    old = stack.resources()["stripe-eu"]["id"]
+    stack.program(PROGRAM.replace("NAME", "Another"))
+    simulator.add_fault(Fault.parse("POST /integrations status-after-commit=500 times=1"))
+    failed = stack.up(fails=True)
+    (lost,) = set(live(simulator)) - {old}
+    for words in (lost, "pulumi-justt recover"):
+        assert words in failed.text
+    up_names(stack, lost, state_dir)
+    assert live(simulator) == [old, lost]
+    shown = stack.justt("recover", "--stack", "dev", "--json")
+    assert shown.code == 1
+    (case,) = json.loads(shown.stdout)["unfinished"]
+    assert not case["isPending"]
+    assert [each["integrationId"] for each in case["candidates"]] == [lost]
+    recover(stack, action, lost)
+    ends_well(stack, simulator, action, lost, old)
+
+
+def begun(
+    state_dir: Path, simulator: SimulatorServer, *, integration_id: str, decision: Decision | None = None
+) -> Intent:
+    """Write an intent as a killed create leaves it."""
+    sent = time.time() - 60
+    intent = Intent(
+        URN, simulator.base_url, None, "stripe-eu-main", "stripe", sent, sent + 3, None, integration_id, decision
+    )
+    assert Journal(state_dir).write_intent(intent)
+    return intent
+
+
+def test_the_commands_on_a_real_stack(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
+    """Before the first update and after it, by its name and without, the commands find what is the stack's."""
+    existing = Journal(state_dir)
+    stack.run("stack", "select", "dev")
+    begun(state_dir, simulator, integration_id="i-0")
+    # The state is empty: the CLI tells the stack's name.
+    for options in ((), ("--stack", "dev"), ("--stack", "organization/shop/dev")):
+        shown = stack.justt("recover", "--json", *options)
+        assert shown.code == 1, shown.text
+        assert [case["urn"] for case in json.loads(shown.stdout)["unfinished"]] == [URN]
+    assert stack.justt("recover", "--yes", "--forget", "stripe-eu").code == 0
+    assert existing.intents() == []
+
+    stack.up()
+    mine = stack.resources()["stripe-eu"]["id"]
+    begun(state_dir, simulator, integration_id=mine)
+    assert stack.justt("doctor", "--only", "journal").code == 0
+    settled = stack.justt("recover")
+    assert (settled.code, f"the state has integration {mine}" in settled.stderr) == (0, True)
+    assert existing.intents() == []
+
+    begun(state_dir, simulator, integration_id="i-1", decision=Decision("claim", "i-1"))
+    told = stack.justt("doctor", "--only", "journal")
+    assert (told.code, "Your decision is: claim i-1." in told.stdout) == (1, True)
+    only = stack.justt("doctor", "--only", "pending")
+    assert (only.code, only.stdout) == (0, "ok: pending: no operation was interrupted.\n")
