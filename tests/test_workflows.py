@@ -23,6 +23,7 @@ from conftest import ROOT, canary
 from harness import HANG_SECONDS, Result, Stack
 from pulumi_justt.simulator import SimulatorServer
 from test_architecture import BLOB
+from test_recovery_engine import kill_after_commit
 
 WORKFLOWS = ROOT / "examples" / "workflows"
 TEXTS = {path.stem: path.read_text() for path in sorted(WORKFLOWS.glob("*.yml"))}
@@ -270,8 +271,8 @@ def test_every_step(runner: Runner, simulator: SimulatorServer) -> None:
     (shown,) = runner.job("up", "preview")
     assert (shown.code, simulator.requests) == (0, [])
     assert "- **create** `stripe-eu` (`PaymentIntegration`)" in (runner.folder / "summary").read_text()
-    (updated,) = runner.job("up", "up")
-    assert updated.code == 0, updated.text
+    checked, updated = runner.job("up", "up")
+    assert (checked.code, updated.code) == (0, 0), checked.text + updated.text
     assert len(simulator.records.integrations()) == 1
 
     # All that is encrypted in the state is the name of the provider's class.
@@ -308,6 +309,19 @@ def test_every_step(runner: Runner, simulator: SimulatorServer) -> None:
     stack.environ["PULUMI_CONFIG_PASSPHRASE"] = ""
     assert [result.code for result in runner.job("preview", "preview")] == [1, 3]
     assert len(runner.comments) == 3
+
+
+def test_an_update_after_a_killed_one(runner: Runner, simulator: SimulatorServer) -> None:
+    """The next job stops before it creates anything: its container has no journal, but the state has the operation."""
+    stack = runner.stack
+    stack.program(PROGRAM)
+    stack.environ |= runner.secrets
+    kill_after_commit(stack, simulator, 1)
+    stack.run("cancel", "--yes", "--stack", "dev")
+    (stopped,) = runner.job("up", "up")
+    assert stopped.code == 1
+    assert "creating stripe-eu was interrupted" in stopped.stdout
+    assert len(simulator.records.integrations()) == 1
 
 
 def test_drift(runner: Runner, simulator: SimulatorServer) -> None:
