@@ -137,7 +137,7 @@ class Journal:
     ) -> None:
         self.folder = folder
         self._warn = warn
-        self._now = now
+        self.now = now
         self._lock = threading.Lock()
         self._has_warned = False
         self._is_pruned = False
@@ -247,7 +247,7 @@ class Journal:
                 yield from sorted(self.folder.joinpath(*parts).glob("*.json"))
 
     def _is_expired(self, intent: Intent) -> bool:
-        age = self._now() - intent.sent_at
+        age = self.now() - intent.sent_at
         return age > (_MAX_AGE_WITH_ID if intent.integration_id else _MAX_AGE)
 
     def _drop(self, intent: Intent) -> None:
@@ -348,7 +348,7 @@ class Journal:
                 named.add(intent.snapshot)
         for path in (*self._files("snapshots"), *self._files("parts")):
             with contextlib.suppress(OSError):
-                if path.stem not in named and self._now() - path.stat().st_mtime > _GRACE:
+                if path.stem not in named and self.now() - path.stat().st_mtime > _GRACE:
                     path.unlink()
 
 
