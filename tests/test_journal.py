@@ -214,38 +214,34 @@ def test_a_kill_leaves_nothing_half_written(tmp_path: Path, wait: float) -> None
     assert after.warnings == []
 
 
-def test_two_processes_claim_one_id(tmp_path: Path) -> None:
+def test_several_processes_claim_one_id(tmp_path: Path) -> None:
     """Of several processes at once, exactly one gets each id, and the others are told which resource has it."""
-    rounds = 300
     code = """
-        print("ready", flush=True)
-        sys.stdin.read()
-        for number in range(int(sys.argv[3])):
-            print(journal.claim("url", f"i-{number}", sys.argv[2]))
-        print(warnings)
+        for number in sys.stdin:
+            print(journal.claim("url", f"i-{int(number)}", sys.argv[2]), flush=True)
+        assert warnings == []
     """
     names = [f"urn-{number}" for number in range(4)]
-    processes = [child(code, tmp_path, name, rounds) for name in names]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        # The end of its input starts it.
-        assert process.stdin is not None
-        process.stdin.close()
-    told = []
-    for process in processes:
-        assert process.stdout is not None
-        told.append(process.stdout.read().splitlines())
-        process.stdout.close()
-        process.wait(timeout=60)
-    assert {lines.pop() for lines in told} == {"[]"}
-    assert all(len(set(answers)) == 1 for answers in zip(*told, strict=True))
-    assert len(told[0]) == rounds
-    winners = set(told[0])
-    assert winners <= set(names)
-    assert len(winners) > 1
-    assert Journal(tmp_path).claimed_ids("url") == {f"i-{number}" for number in range(rounds)}
+    processes = [child(code, tmp_path, name) for name in names]
+    winners: list[str] = []
+    for number in range(300):
+        # Whoever is told first is another one each time.
+        turned = processes[number % 4 :] + processes[: number % 4]
+        for process in turned:
+            assert process.stdin is not None
+            process.stdin.write(f"{number}\n")
+            process.stdin.flush()
+        told = set()
+        for process in turned:
+            assert process.stdout is not None
+            told.add(process.stdout.readline().strip())
+        assert len(told) == 1
+        winners += told
+    assert {process.communicate(timeout=60)[0] for process in processes} == {""}
+    assert [process.returncode for process in processes] == [0] * 4
+    assert set(winners) <= set(names)
+    assert len(set(winners)) > 1
+    assert Journal(tmp_path).claimed_ids("url") == {f"i-{number}" for number in range(300)}
 
 
 def _use(journal: Journal) -> None:
