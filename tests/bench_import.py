@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import environment
+
 __all__ = ["journal", "sentence"]
 
 _PROGRAM = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
@@ -67,7 +69,7 @@ def journal(package: Path, pairs: int) -> str:
         package: The folder of the sources of `pulumi_justt`.
         pairs: How often; medians are shown.
     """
-    environ = {**os.environ, "PYTHONPATH": str(package)}
+    environ = environment.build({"PYTHONPATH": str(package)})
 
     def taken(kept: int) -> tuple[float, float]:
         command = [sys.executable, "-c", _JOURNAL, str(kept)]

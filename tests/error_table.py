@@ -81,7 +81,10 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Such an error reads `tried: came back (errorId ...). What to do`; its parts are in three tables.",
         ("errors.creating", "recorded.named", "tried"),
     ),
-    "A request that failed: what came back": ("", ("client", "answers", "readiness", "provider._require_engine")),
+    "A request that failed: what came back": (
+        "",
+        ("client", "deadline", "answers", "readiness", "provider._require_engine"),
+    ),
     "A request that failed: what to do": ("", ("errors",)),
     "Warnings and notes": ("Lines beside a command that goes on.", ("told", "client.JusttClient._try", "journal")),
     "Defects": ("What should not happen, in the form in which it is shown.", ("provider",)),

@@ -50,6 +50,8 @@ elif line.startswith("config"):
     print(file("config.json").read_text())
 elif line.startswith("stack --show-name"):
     print("dev")
+elif line.startswith("import"):
+    (folder / "imported.json").write_text(sys.stdin.read())
 elif line.startswith("stack import"):
     file("state.json").write_text(sys.stdin.read())
 elif "--show-secrets" in line and file("shown.json").exists():
@@ -82,10 +84,8 @@ class FakePulumi:
 
     def run(self, *arguments: str, answers: str = "", environ: Mapping[str, str] | None = None) -> Result:
         """Run `pulumi-justt` in the project, with *answers* to what it asks."""
-        none = dict.fromkeys(name for name in os.environ if name.startswith("JUSTT_"))
-        made_up = {"PATH": self.path, **none, "JUSTT_STATE_DIR": str(self.folder / "journal")}
         folder = ["--cwd", str(self.project)] if "--cwd" not in arguments else []
-        variables = {"PATH": self.path, **(environ or {})}
+        variables = {"PATH": self.path, "JUSTT_STATE_DIR": str(self.folder / "journal"), **(environ or {})}
         return CliRunner().invoke(main, [*arguments, *folder], input=answers, env=variables)
 
     @property

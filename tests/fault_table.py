@@ -41,7 +41,7 @@ class Scenario:
         resources: How many integrations the program has.
         before: Whether they exist already.
         command: What is run into the faults; `replace` is an `up` after a changed name.
-        interrupt: What happens to the CLI while the POST is under way.
+        interrupt: What happens to the CLI while the POST is under way; `kill all` kills the provider, too.
         is_refused: Whether nothing listens at the API's address.
         others: How many integrations of others the account has.
     """
@@ -51,7 +51,7 @@ class Scenario:
     resources: int = 1
     before: bool = False
     command: Literal["up", "replace", "refresh", "destroy"] = "up"
-    interrupt: Literal["", "once", "twice", "kill"] = ""
+    interrupt: Literal["", "once", "twice", "kill", "kill all"] = ""
     is_refused: bool = False
     others: int = 0
 
@@ -111,6 +111,22 @@ SCENARIOS = (
     Scenario("create: Ctrl-C once", (SLOW_POST,), interrupt="once"),
     Scenario("create: Ctrl-C twice", (SLOW_POST,), interrupt="twice"),
     Scenario("create: kill -9", (SLOW_POST,), interrupt="kill"),
+    Scenario(
+        "create: kill -9 of Pulumi and the provider, after the commit",
+        ("POST /integrations hang-after-commit=60 times=1",),
+        interrupt="kill all",
+    ),
+    Scenario(
+        "create: kill -9 of Pulumi and the provider, before the commit",
+        ("POST /integrations hang-before-commit=60 times=1",),
+        interrupt="kill all",
+    ),
+    _create(
+        "sixteen in an outage: POST answers 503, half of them committed, GET works",
+        "POST /integrations status-after-commit=503 times=8",
+        "POST /integrations status=503 skip=8 times=24",
+        resources=16,
+    ),
     Scenario(
         "create: dropped after the commit, and Ctrl-C twice",
         (SLOW_POST, "POST /integrations drop-after-commit times=1"),
@@ -206,12 +222,12 @@ class _Run:
         for number in range(self.scenario.others):
             theirs = NewIntegration(f"theirs-{number}", "Theirs", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
             self.simulator.records.add_integration(theirs, None)
-        self._write({})
+        self._write()
         if self.scenario.before:
             self.stack.up()
         known = self._in_state()
         if self.scenario.command == "replace":
-            self._write({}, label="renamed")
+            self._write("renamed")
         self.simulator.clear_requests()
         # The first page of the list after: the one before is read once, and twice under `adopt`, two pages each.
         pages = str(3 if self.contender == "refuse" else 5)
@@ -221,7 +237,13 @@ class _Run:
             self.stack.config({"justt:baseUrl": nobody()})
         code, text = self._break()
         lost_or_made = self._live() - self._in_state()
-        unnamed = {each for each in lost_or_made if each not in text} - self._looked_up(text)
+        named = text
+        if self.scenario.interrupt == "kill all" and self.contender != "plain":
+            # Nobody is left to say anything. This is what the pages say to run after a kill.
+            named += self.stack.justt("doctor", "--stack", self.stack.name).text
+        unnamed = {each for each in lost_or_made if each not in named}
+        if "look it up at Justt" in text:
+            unnamed -= set(self._found_at_justt(text).values())
         first_foreign = self._in_state() - self._ours()
         error_ids = [exchange.error_id for exchange in self.simulator.requests if exchange.error_id]
         self.simulator.clear_faults()
@@ -240,8 +262,7 @@ class _Run:
             text=text,
         )
 
-    def _write(self, adopted: dict[str, str], label: str = "first") -> None:
-        self.adopted, self.label = adopted, label
+    def _write(self, label: str = "first") -> None:
         lines = ["from plain_provider import PlainIntegration"] if self.contender == "plain" else []
         for name in self.names:
             if self.contender == "plain":
@@ -251,10 +272,9 @@ class _Run:
                     '"secretPayload": {"apiKey": secret("stripeKey")}})'
                 )
             else:
-                adopt = f', adopt_id="{adopted[name]}"' if name in adopted else ""
                 lines.append(
                     f'justt.PaymentIntegration("{name}", external_identifier="{name}", integration_name="{label}", '
-                    f'source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")){adopt})'
+                    f'source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))'
                 )
         self.stack.program("\n".join(lines) + "\n")
 
@@ -266,7 +286,9 @@ class _Run:
             return result.code, result.text
         process = self.stack.start(*arguments)
         eventually(lambda: has_fired(self.simulator))
-        process.send_signal(signal.SIGKILL if self.scenario.interrupt == "kill" else signal.SIGINT)
+        process.send_signal(signal.SIGKILL if self.scenario.interrupt.startswith("kill") else signal.SIGINT)
+        if self.scenario.interrupt == "kill all":
+            self.stack.end_processes()
         if self.scenario.interrupt == "twice":
             time.sleep(0.5)
             process.send_signal(signal.SIGINT)
@@ -285,39 +307,32 @@ class _Run:
 
     def _do_as_told(self, text: str) -> None:
         """Do what a user would who reads the error, and sees at Justt which integration has which identifier."""
-        if self.contender == "plain":
+        if self.contender == "plain" or "pulumi-justt recover" not in text:
             return
-        for each in self._looked_up(text):
-            self.simulator.records.tell_status(each, "INACTIVE")
-        mine = {record.external_identifier: record.id for record in self._live_records()}
-        held = self._in_state()
-        missing = {name: mine[name] for name in self.names if name in mine and mine[name] not in held}
-        if self.scenario.command == "replace":
-            # What is new stands beside the old one of the same name: it is told by not being in the state.
-            missing = {
-                record.external_identifier: record.id for record in self._live_records() if record.id not in held
-            }
-        told = {name: each for name, each in missing.items() if f"{each} (" in text and "add adopt_id=" in text}
-        if self.scenario.command == "replace":
-            # The old one is still this resource's: a new one cannot be adopted beside it, so it is deactivated.
-            for each in told.values():
-                self.simulator.records.tell_status(each, "INACTIVE")
-        elif told:
-            self._write(told, self.label)
+        found = self._found_at_justt(text)
+        told = {name for name in self.names if f"creating the stripe integration {name!r}: " in text}
+        decisions = [f"--claim={name}={integration_id}" for name, integration_id in found.items()]
+        decisions += [f"--forget={name}" for name in sorted(told - found.keys())]
+        self.stack.justt("recover", "--stack", self.stack.name, "--yes", *decisions)
 
-    def _looked_up(self, text: str) -> set[str]:
-        """Return what a user finds at Justt who is told to look for an identifier there, and to have it deactivated."""
-        if "look it up at Justt first, and have it deactivated there" not in text:
-            return set()
+    def _found_at_justt(self, text: str) -> dict[str, str]:
+        """Return the integrations that a user finds at Justt who was told to look for those of some resources."""
         held = self._in_state()
-        named = {name for name in self.names if f"creating the stripe integration {name!r}: " in text}
-        return {each.id for each in self._live_records() if each.external_identifier in named and each.id not in held}
+        return {
+            record.external_identifier: record.id
+            for record in self._live_records()
+            if record.id not in held and f"creating the stripe integration {record.external_identifier!r}: " in text
+        }
 
     def _run_again(self) -> bool:
         if self.scenario.command == "destroy":
             return self.stack.destroy(fails=None).code == 0
-        if self.stack.up(fails=None).code:
-            return False
+        again = self.stack.up(fails=None)
+        if again.code:
+            # What the first run could not say, since it was killed, the next one says.
+            self._do_as_told(again.text)
+            if self.stack.up(fails=None).code:
+                return False
         return self.stack.preview("--expect-no-changes", fails=None).code == 0
 
     def _live_records(self) -> list[Integration]:

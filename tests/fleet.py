@@ -169,7 +169,7 @@ class _Process:
         )
         creator = self.core.creator
         vars(creator._account(None))["snapshot_lock"] = Lock(clock.stage, "snapshot")
-        vars(creator._gate)["_changed"] = Condition(clock.stage, "gate")
+        vars(creator._posts)["_changed"] = Condition(clock.stage, "gate")
         client.reads._accounts[None] = Crowd(lock=Lock(clock.stage, "pages"))  # type: ignore[arg-type] # it parks instead
 
     def all(self, call: Callable[..., object], calls: Sequence[tuple[object, ...]], threads: int = THREADS) -> None:

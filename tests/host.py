@@ -39,12 +39,11 @@ class Host:
     Args:
         config: The stack's configuration, with its namespaces.
         engine: The engine's address; by default, nobody listens there.
-        environ: Variables beside those of this process.
+        environ: Variables beside those of each test.
     """
 
     def __init__(self, config: Mapping[str, str], engine: str = "127.0.0.1:1", **environ: str) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("JUSTT_")}
-        self._environ = {**kept, **environ}
+        self._environ = environment.build(environ)
         self._config = config
         self._engine = engine
 

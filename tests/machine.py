@@ -50,9 +50,9 @@ ACCOUNTS = {"shop-3": "acct_3"}
 """Where the third one lives; the other two name no account."""
 
 PHRASES = {
-    "a create was ambiguous": "Do not simply run again",
-    "candidates were named": "It may be one of the new integrations",
-    "nothing new was found": "although no new integration of that source is listed",
+    "a create was ambiguous": "Do not run `pulumi up` again before you have checked",
+    "candidates were named": "New integrations with this source",
+    "nothing new was found": "although it lists no new integration with this source",
     "a list was not to be relied on": "to be sure of it",
     "the account could not be listed": "could not be found out",
     "the policy adopted": "because justt:onAmbiguousCreate is adopt",

@@ -212,6 +212,7 @@ _MASKS = (
     (r"\b\d+(?:\.\d+)?(?: ?ms| ?s| seconds?| minutes?)\b", "<duration>"),
     (r"(?<![\d.])v?\d+\.\d+\.\d+(?![\d.])\S*", "<version>"),
     (r"(?<=\S)\s{2,}(?=\S)", "  "),
+    (r"\(journal: [^)]*\)", "(journal: <file>)"),
 )
 """What differs from run to run, from machine to machine or from release to release."""
 

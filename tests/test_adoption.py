@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, StateConflict
+from pulumi_justt.journal import Journal
 from pulumi_justt.models import UNKNOWN
+from pulumi_justt.session import Session
 from test_lifecycle import CHECKED, MINIMAL, NAMED, RECORDED, Offline, Scripted, listing, record, refusal, without
 
 ADOPTING = {**CHECKED, "adoptId": "id-1"}
@@ -93,32 +96,38 @@ def test_adopting_what_is_not_there_is_refused() -> None:
 def test_one_id_is_adopted_once() -> None:
     """Two resources of one process cannot adopt one integration; the second one is told."""
     core = Scripted([record("PENDING"), record("PENDING")]).core
+    second = {**ADOPTING, "externalIdentifier": "other"}
+    for inputs in (ADOPTING, second):
+        core.check({}, inputs)
     core.create(ADOPTING)
 
     with pytest.raises(StateConflict) as conflict:
-        core.create({**ADOPTING, "externalIdentifier": "other"})
+        core.create(second)
 
     assert str(conflict.value).startswith(
-        "adopting integration id-1 as the stripe integration 'other': integration id-1 belongs to another resource of "
-        "this run already"
+        "adopting integration id-1 as the stripe integration 'other': integration id-1 belongs to \"the resource of "
+        "'stripe-eu'\" in this program already"
     )
 
 
 def test_what_this_run_created_is_not_adopted() -> None:
     """An id that a resource of this process just got is in that resource."""
     core = Scripted([listing(), httpx.Response(201, json={"integrationId": "id-1"}), record("PENDING")]).core
-    core.create(CHECKED)
+    first = {**CHECKED, "externalIdentifier": "first"}
+    for inputs in (first, ADOPTING):
+        core.check({}, inputs)
+    core.create(first)
 
-    with pytest.raises(StateConflict, match=f"^{TRIED}: integration id-1 belongs to another resource"):
+    with pytest.raises(StateConflict, match=f"^{TRIED}: integration id-1 belongs to \"the resource of 'first'\""):
         core.create(ADOPTING)
 
 
 def test_what_was_adopted_is_not_created() -> None:
     """A vendor that answers a create with an id that was adopted meanwhile must not fill a second resource with it."""
     core = Scripted([record("PENDING"), listing(), httpx.Response(201, json={"integrationId": "id-1"})]).core
-    core.create(ADOPTING)
+    core.create({**ADOPTING, "externalIdentifier": "first"})
 
-    with pytest.raises(StateConflict, match="integration id-1 belongs to another resource"):
+    with pytest.raises(StateConflict, match="integration id-1, which belongs to \"the resource of 'first'\" already"):
         core.create(CHECKED)
 
 
@@ -249,7 +258,7 @@ def test_deleting_an_adopted_integration_releases_it() -> None:
 
     offline.core.delete("id-1", ADOPTED)
 
-    assert offline.told == [f"note: {NAMED} was adopted, so it is released and stays as it is at Justt."]
+    assert offline.told == [f"note: {NAMED}: it was adopted, so it is released and stays as it is at Justt."]
 
 
 @pytest.mark.parametrize(
@@ -316,14 +325,15 @@ def test_what_was_created_for_an_engine_that_is_there_is_kept() -> None:
     assert scripted.methods == ["GET", "POST"]
 
 
-def test_candidate_that_was_adopted_for_nobody_stays_as_it_is() -> None:
+def test_candidate_that_was_claimed_for_nobody_stays_as_it_is(tmp_path: Path) -> None:
     """What a list showed may be what the next run has created already: only what a POST brought is taken back."""
     scripted = Scripted(
         [listing(), listing(), httpx.ReadTimeout("x"), listing("id-1"), listing("id-1")],
         {"JUSTT_ON_AMBIGUOUS_CREATE": "adopt"},
+        session=Session("http://127.0.0.1:9/v1", Journal(tmp_path)),
     )
     core = scripted.core
-    core.is_abandoned = lambda: any("adopted id-1" in line for line in scripted.told)
+    core.is_abandoned = lambda: any("claimed id-1" in line for line in scripted.told)
 
     core.create(CHECKED)
 
@@ -340,7 +350,7 @@ def test_lost_create_of_an_engine_that_left_is_told() -> None:
 
     told = scripted.told[-1]
     assert told.startswith("warning: the engine left: creating the stripe integration 'stripe-eu': no answer within 30")
-    assert "Do not simply run again" in told
+    assert "Do not run `pulumi up` again before you have checked" in told
 
 
 def test_undo_that_fails_says_so_and_raises_nothing() -> None:
@@ -354,4 +364,4 @@ def test_undo_that_fails_says_so_and_raises_nothing() -> None:
         f"warning: the engine left while {NAMED} was created, so no state knows of it, and it could not be deactivated "
         f"again: deactivating {NAMED}: Justt answered 403: no (errorId e-1). "
     )
-    assert told.endswith(" Have it deactivated at Justt.")
+    assert told.endswith(" Run `pulumi-justt recover` before the next `pulumi up`.")

@@ -77,7 +77,7 @@ def test_two_at_once(stack: Stack, simulator: SimulatorServer, theirs: list[str]
     stack.program(integration(mine, name="first") + integration(mine, name="second"))
     text = stack.up("--continue-on-error", fails=True).text
 
-    assert f"integration {mine} belongs to another resource of this run already" in text
+    assert f"integration {mine} belongs to 'urn:pulumi:dev::shop::" in text
     assert "Remove one of the two resources" in text
     assert [each["id"] for each in stack.resources().values()] == [mine]
     assert changes(simulator) == []

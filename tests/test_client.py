@@ -492,8 +492,8 @@ def test_client_waits_for_the_limiter_it_is_given() -> None:
 
 
 AMBIGUOUS = (
-    "The integration may or may not exist now, and no state knows it. Do not simply run again: look it up at "
-    "Justt first, and have it deactivated there before the next `pulumi up`."
+    "Justt may have created it, and no state knows it. Do not run `pulumi up` again before you have checked, because "
+    "that could create a duplicate: look it up at Justt, and settle it with `pulumi-justt recover`."
 )
 KEPT = "The state keeps what it had: run the command again later."
 MISUNDERSTOOD = "Nothing was changed in the state. Check justt:baseUrl for a proxy in between, then tell us."

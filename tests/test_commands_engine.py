@@ -58,7 +58,8 @@ def test_well_then_unwell(stack: Stack, simulator: SimulatorServer) -> None:
     assert bad["integration"][0]["integrationId"] == ids["a"]
 
     bad = checks(stack, code=1, PULUMI_CONFIG_PASSPHRASE="another one")
-    assert bad.keys() == {"configuration", "unmanaged"}
+    assert bad.keys() == {"configuration", "journal", "unmanaged"}
+    assert {each["verdict"] for each in bad["journal"]} == {"not checked"}
     assert "incorrect passphrase. Set PULUMI_CONFIG_PASSPHRASE" in bad["configuration"][0]["text"]
 
     listed = stack.justt("list", "--json", "--stack", "dev")

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from pulumi_justt.errors import StateConflict
+from pulumi_justt.journal import Journal
 from pulumi_justt.lifecycle import Integrations
-from pulumi_justt.ownership import Ownership, shared_ownership
+from pulumi_justt.ownership import Ownership
 from pulumi_justt.provider import IntegrationProvider
 from test_lifecycle import CHECKED, MINIMAL, NAMED, RECORDED, Offline, Scripted, listing
 
@@ -115,7 +116,7 @@ def test_an_adopted_integration_is_refused_before_it_is_released(process: Proces
     process.core.check({}, {**MINIMAL, "adoptId": "id-1"})
     process.delete("a", ADOPTED)
     assert process.scripted.methods == []
-    assert process.scripted.told == [f"note: {NAMED} was adopted, so it is released and stays as it is at Justt."]
+    assert process.scripted.told == [f"note: {NAMED}: it was adopted, so it is released and stays as it is at Justt."]
 
 
 @pytest.mark.parametrize("name", ["a", None])
@@ -144,16 +145,16 @@ def test_all_providers_of_a_process_share_one_program() -> None:
         provider = IntegrationProvider()
         vars(provider)["_config"] = config
         cores.append(provider._core)
-    assert all(isinstance(core, Integrations) and core.ownership is shared_ownership() for core in cores)
-    assert Offline().core.ownership is not shared_ownership()
+    first, second = cores
+    assert isinstance(first, Integrations)
+    assert first._ownership is second._ownership is not Offline().core._ownership
 
 
 def test_ownership_knows_the_program_only() -> None:
-    """A URN is in the program once check has seen it; none is never."""
-    ownership = Ownership()
-    ownership.note_check(None, {})
-    ownership.note_diff(None, "id-1")
+    """A resource is in the program once check has seen it; a diff counts only after that."""
+    ownership = Ownership(Journal(None), "http://127.0.0.1:9/v1")
+    ownership.note_diff("urn", "id-1", is_replaced=False)
     ownership.note_check("urn", {})
-    ownership.note_diff("urn", "id-2")
-    assert [ownership.is_in_program(urn) for urn in ("urn", "other", None)] == [True, False, False]
+    ownership.note_diff("urn", "id-2", is_replaced=False)
+    assert [ownership.is_replaced(urn, "id-1") for urn in ("urn", "other")] == [True, False]
     assert [ownership.is_replaced("other", each) for each in ("id-1", "id-2")] == [False, True]

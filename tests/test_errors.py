@@ -209,8 +209,8 @@ def test_cure_where_no_answer_came(is_unsent: bool, is_throttled: bool, text: st
 def test_standing_cures_say_what_not_to_do() -> None:
     """An ambiguous create warns against running again, a misunderstood answer says that the state is as it was."""
     assert AMBIGUOUS_CURE == (
-        "The integration may or may not exist now, and no state knows it. Do not simply run again: look it up at "
-        "Justt first, and have it deactivated there before the next `pulumi up`."
+        "Justt may have created it, and no state knows it. Do not run `pulumi up` again before you have checked, "
+        "because that could create a duplicate: look it up at Justt, and settle it with `pulumi-justt recover`."
     )
     assert (
         MISUNDERSTOOD_CURE

@@ -165,7 +165,7 @@ def test_what_the_files_say(journal: Kept) -> None:
     (adopted,) = (journal.folder / "adoptions").iterdir()
     assert keys == {
         "intents": place
-        | {"account", "external_identifier", "source", "sent_at", "settled_at", "snapshot", "decision"},
+        | {"account", "external_identifier", "source", "sent_at", "settled_at", "snapshot", "process", "decision"},
         "snapshots": {"version", "ids", "is_complete"},
         "claims": place,
         adopted.name: place,

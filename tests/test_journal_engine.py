@@ -134,7 +134,15 @@ def begun(
     """Write an intent as a killed create leaves it."""
     sent = time.time() - 60
     intent = Intent(
-        URN, simulator.base_url, None, "stripe-eu-main", "stripe", sent, sent + 3, None, integration_id, decision
+        URN,
+        simulator.base_url,
+        None,
+        "stripe-eu-main",
+        "stripe",
+        sent,
+        sent + 3,
+        integration_id=integration_id,
+        decision=decision,
     )
     assert Journal(state_dir).write_intent(intent)
     return intent
@@ -166,3 +174,36 @@ def test_the_commands_on_a_real_stack(stack: Stack, simulator: SimulatorServer, 
     assert (told.code, "Your decision is: claim i-1." in told.stdout) == (1, True)
     only = stack.justt("doctor", "--only", "pending")
     assert (only.code, only.stdout) == (0, "ok: pending: no operation was interrupted.\n")
+
+
+def test_replace_right_after_the_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
+    """No diff or read shows that the state holds the id, but the process that created it has ended in order."""
+    stack.up()
+    first = stack.resources()["stripe-eu"]["id"]
+    assert list(state_dir.glob("ended/*")) != []
+
+    text = stack.up("--replace", URN).text
+
+    assert f"an earlier run created integration {first} for this resource" in text
+    second = stack.resources()["stripe-eu"]["id"]
+    assert live(simulator) == [second]
+    stack.run("state", "taint", URN, "--yes", "--stack", "dev")
+    stack.up()
+    assert live(simulator) == [stack.resources()["stripe-eu"]["id"]]
+
+
+def test_an_error_hook_that_says_retry_sends_nothing(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
+    """The engine calls create again in the same process; it gets the same error, and there is one POST."""
+    hook = 'hook = pulumi.ErrorHook("retry", lambda _: True)\n'
+    options = "opts=pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(on_error=[hook])),\n)"
+    stack.program(hook + PROGRAM.strip().removesuffix(")") + options)
+    simulator.add_fault(Fault.parse("POST /integrations drop-after-commit times=1"))
+
+    text = stack.up(fails=True).text
+
+    (lost,) = live(simulator)
+    assert f"New integrations with this source: {lost} (PENDING)" in text
+    assert [exchange.method for exchange in simulator.requests].count("POST") == 1
+    # The engine shows no error of a create that it tries again, so the provider says it, once.
+    assert text.count("creating the stripe integration 'stripe-eu-main': the connection broke") == 2
+    assert len(list(state_dir.glob("intents/*"))) == 1

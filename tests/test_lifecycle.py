@@ -18,6 +18,7 @@ from pulumi_justt.errors import AmbiguousCreate, JusttError, Misunderstood, Refu
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.models import UNKNOWN, to_vendor_time
 from pulumi_justt.retry import RetryPolicy
+from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
 from pulumi_justt.simulator import Options, SimulatorServer, payload_digest
 
@@ -135,6 +136,7 @@ class Scripted:
     requests: list[httpx.Request] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     leaves_after: int | None = None
+    session: Session | None = None
     now: datetime = NOW
 
     @property
@@ -164,6 +166,7 @@ class Scripted:
             tell=self.told.append,
             now=lambda: self.now,
             is_abandoned=lambda: self.leaves_after is not None and len(self.requests) >= self.leaves_after,
+            session=self.session,
         )
 
     @property

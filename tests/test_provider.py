@@ -20,6 +20,7 @@ from pulumi.output import UNKNOWN as ENGINE_UNKNOWN
 from pulumi.output import Unknown as EngineUnknown
 
 import pulumi_justt.client
+import pulumi_justt.session
 from pulumi_justt.errors import AMBIGUOUS_CURE, JusttError
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.models import UNKNOWN
@@ -53,9 +54,10 @@ CALLS: dict[str, Callable[[IntegrationProvider], object]] = {
 class Core:
     """Stands for the lifecycle: keeps what it is called with, and answers or fails as told."""
 
-    def __init__(self, answer: object = None, error: BaseException | None = None) -> None:
+    def __init__(self, answer: object = None, error: BaseException | None = None, *, is_in_doubt: bool = False) -> None:
         self.answer = answer
         self.error = error
+        self.is_in_doubt = is_in_doubt
         self.calls: list[tuple[object, ...]] = []
 
     def _called(self, *arguments: object) -> object:
@@ -68,6 +70,10 @@ class Core:
 
     check = diff = create = read = update = delete = _called
 
+    def may_have_created(self, _inputs: object) -> bool:
+        """Say what the test says."""
+        return self.is_in_doubt
+
 
 @pytest.fixture(autouse=True)
 def clean_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -75,6 +81,7 @@ def clean_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
     clients: dict[object, pulumi_justt.client.JusttClient] = {}
     monkeypatch.setattr(pulumi_justt.client, "_clients", clients)
+    monkeypatch.setattr(pulumi_justt.session, "_sessions", {})
     yield
     for client in clients.values():
         client.close()
@@ -151,23 +158,44 @@ def test_another_error_is_told_by_type_and_place_only(method: str, kind: type[Ba
 
 
 @pytest.mark.parametrize(
-    ("kind", "method", "cure"),
+    ("kind", "is_in_doubt", "cure"),
     [
-        (IntegrationProvider, "create", AMBIGUOUS_CURE),
-        (IntegrationProvider, "read", "The state keeps what it had."),
-        (ReadinessProvider, "create", "The state keeps what it had."),
+        (IntegrationProvider, True, AMBIGUOUS_CURE),
+        (IntegrationProvider, False, "The state keeps what it had."),
+        (ReadinessProvider, True, "The state keeps what it had."),
     ],
 )
-def test_only_what_may_have_posted_leaves_a_doubt(
-    kind: type[IntegrationProvider | ReadinessProvider], method: str, cure: str
+def test_only_a_create_that_sent_a_post_says_that_something_may_exist(
+    kind: type[IntegrationProvider | ReadinessProvider], is_in_doubt: bool, cure: str
 ) -> None:
-    """A defect in the create of an integration may leave one behind; a wait owns nothing."""
+    """A defect after the POST of an integration may leave one behind; before it, and in a wait, nothing was sent."""
     provider = kind()
-    provider.__dict__["_core"] = Core(error=ValueError(CANARY))
+    provider.__dict__["_core"] = Core(error=ValueError(CANARY), is_in_doubt=is_in_doubt)
 
-    assert f". {cure} Please report it" in shown(
-        lambda: getattr(provider, method)(*([NEWS] if method == "create" else ["id", NEWS]))
-    )
+    assert f". {cure} Please report it" in shown(lambda: provider.create(NEWS))
+
+
+@pytest.mark.parametrize(
+    ("breaks", "cure"),
+    [
+        ("pulumi_justt.creation.one_pass", "The state keeps what it had."),
+        ("pulumi_justt.client.json.dumps", "The state keeps what it had."),
+        ("pulumi_justt.ownership.Ownership.note_created", AMBIGUOUS_CURE),
+    ],
+)
+def test_a_defect_during_a_create(
+    simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch, breaks: str, cure: str
+) -> None:
+    """Before the POST a defect says that nothing was sent; after it, that the integration may exist."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError(CANARY)
+
+    provider = at(simulator)
+    inputs = provider.check({}, NEWS).inputs
+    monkeypatch.setattr(breaks, fail)
+
+    assert f". {cure} Please report it" in shown(lambda: provider.create(inputs))
 
 
 def test_a_wait_is_built_from_the_same_process_as_its_integration() -> None:
@@ -180,7 +208,7 @@ def test_a_wait_is_built_from_the_same_process_as_its_integration() -> None:
 
     assert type(second) is Readiness
     assert first.client() is second.client() is not other.client()
-    assert first.known is second.known is not other.known
+    assert first.session is second.session is not other.session
 
 
 @pytest.mark.parametrize("error", [JusttError("plain text"), ValueError(CANARY), SystemExit(CANARY)])
@@ -459,7 +487,9 @@ def test_the_stacks_configuration_wins_over_the_variable(monkeypatch: pytest.Mon
 # The whole way
 
 
-def test_a_life_before_the_simulator(simulator: SimulatorServer, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_life_before_the_simulator(
+    simulator: SimulatorServer, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Check, create, read, update and delete work together, and what is to be told goes to stderr."""
     provider = at(simulator)
     inputs = provider.check({}, {**NEWS, "deactivation": {"deactivationType": "dueDate", "afterDays": 0.0}}).inputs
@@ -478,6 +508,9 @@ def test_a_life_before_the_simulator(simulator: SimulatorServer, capfd: pytest.C
     outs = remembered(provider.update(created.id, outs, provider.check(inputs, NEWS).inputs))
     assert "deactivation" not in outs
 
+    # A destroy is a process of its own.
+    monkeypatch.setattr(pulumi_justt.session, "_sessions", {})
+    provider = at(simulator)
     provider.delete(created.id, outs)
     assert provider.read(created.id, outs).id is None
 

@@ -15,8 +15,8 @@ from pulumi_justt.errors import Abandoned, Misunderstood, NotReady, Refused, Sta
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.models import UNKNOWN
 from pulumi_justt.readiness import Readiness
-from pulumi_justt.recorded import Known
 from pulumi_justt.retry import RetryPolicy
+from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
 from pulumi_justt.simulator import Fault, SimulatorServer
 
@@ -79,13 +79,13 @@ class Vendor:
     asked: list[float] = field(default_factory=list)
     requests: list[httpx.Request] = field(default_factory=list)
     told: list[tuple[float, str]] = field(default_factory=list)
-    known: Known = field(default_factory=Known)
+    session: Session = field(default_factory=lambda: Session("http://127.0.0.1:9/v1"))
     policy: RetryPolicy = field(default_factory=lambda: RetryPolicy(tries=1))
 
     @property
     def core(self) -> Readiness:
         """The lifecycle."""
-        self.known.keep("id-1", {"apiKey": CANARY})
+        self.session.known.keep("id-1", {"apiKey": CANARY})
         settings = load(**self.environ)
         client = JusttClient(
             settings,
@@ -100,7 +100,7 @@ class Vendor:
             client=lambda: client,
             tell=lambda text: self.told.append((self.now, text)),
             is_abandoned=lambda: self.now >= self.leaves_at,
-            known=self.known,
+            session=self.session,
             clock=lambda: self.now,
             sleep=self._sleep,
             uniform=lambda: self.random,
@@ -223,9 +223,9 @@ def test_what_was_waited_for_before_runs_until_what_replaces_it_is_ready() -> No
     """With --continue-on-error the engine would deactivate it, although the wait for the new one has failed."""
     vendor = Vendor({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
     core, old = vendor.core, {**RECORDED, "integrationId": "id-0"}
-    integrations = Integrations(load(), client=no_client, tell=print, known=vendor.known)
+    integrations = Integrations(load(), client=no_client, tell=print, session=vendor.session)
     core.diff(old, {**INPUTS, "integrationId": UNKNOWN})
-    assert not vendor.known.is_held("id-0", {})
+    assert not vendor.session.ownership.is_awaited_by("urn", "id-0")
 
     core.diff(old, INPUTS)
     with pytest.raises(NotReady):
@@ -238,10 +238,10 @@ def test_what_was_waited_for_before_runs_until_what_replaces_it_is_ready() -> No
         "and in the state. The next `pulumi up` that finds the new one ready deactivates it; if it is to stop now, "
         "take the IntegrationReady out of the program."
     )
-    assert not vendor.known.is_held("id-1", {})
+    assert not vendor.session.ownership.is_awaited_by("urn", "id-1")
     vendor.now = 10.0
     core.create(INPUTS)
-    assert not vendor.known.is_held("id-0", {})
+    assert not vendor.session.ownership.is_awaited_by("urn", "id-0")
 
 
 def test_all_that_one_integration_replaces_runs_until_it_is_ready() -> None:
@@ -249,28 +249,29 @@ def test_all_that_one_integration_replaces_runs_until_it_is_ready() -> None:
     vendor = Vendor({0.0: record("SUCCESSFUL")})
     for before in ("id-0", "id-9"):
         vendor.core.diff({**RECORDED, "integrationId": before}, INPUTS)
-    assert vendor.known.is_held("id-0", {})
-    assert vendor.known.is_held("id-9", {})
+    assert vendor.session.ownership.is_awaited_by("urn", "id-0")
+    assert vendor.session.ownership.is_awaited_by("urn", "id-9")
 
     vendor.core.create(INPUTS)
 
-    assert not vendor.known.is_held("id-0", {})
-    assert not vendor.known.is_held("id-9", {})
+    assert not vendor.session.ownership.is_awaited_by("urn", "id-0")
+    assert not vendor.session.ownership.is_awaited_by("urn", "id-9")
 
 
-def test_a_wait_that_is_new_keeps_what_has_the_same_identifier() -> None:
-    """Who adds the wait in the update that rotates has no earlier wait that says what is replaced."""
+def test_a_new_wait_keeps_what_its_integration_replaces() -> None:
+    """If the wait is added in the update that rotates, no earlier wait says what is replaced: the resource does."""
     vendor = Vendor({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
+    ownership = vendor.session.ownership
+    ownership.note_created("urn", "id-1")
     with pytest.raises(NotReady):
         vendor.core.create(INPUTS)
 
-    assert vendor.known.is_held("id-0", INPUTS)
-    assert not vendor.known.is_held("id-1", INPUTS)
-    assert not vendor.known.is_held("id-0", {**INPUTS, "externalIdentifier": "other"})
-    assert not vendor.known.is_held("id-0", {**INPUTS, "referenceAccountId": "other"})
+    assert ownership.is_awaited_by("urn", "id-0")
+    assert not ownership.is_awaited_by("urn", "id-1")
+    assert not ownership.is_awaited_by("urn of another PSP with the same external identifier", "id-0")
     vendor.now = 10.0
     vendor.core.create(INPUTS)
-    assert not vendor.known.is_held("id-0", INPUTS)
+    assert not ownership.is_awaited_by("urn", "id-0")
 
 
 def test_a_wait_for_someone_elses_keeps_nothing() -> None:
@@ -280,7 +281,7 @@ def test_a_wait_for_someone_elses_keeps_nothing() -> None:
     with pytest.raises(NotReady):
         vendor.core.create(theirs)
 
-    assert not vendor.known.is_held("id-0", {})
+    assert not vendor.session.ownership.is_awaited_by("urn", "id-0")
 
 
 def test_update_and_delete_send_nothing() -> None:
@@ -395,7 +396,7 @@ def test_words_are_not_shown_where_the_credentials_are_not_at_hand() -> None:
     """What the vendor knows of an integration that this process has not met may stand in its words."""
     vendor = Vendor({0.0: enveloped("FAILED", f"{CANARY} was revoked")})
     core = vendor.core
-    vendor.known._payloads.clear()
+    vendor.session.known._payloads.clear()
 
     with pytest.raises(NotReady) as caught:
         core.create(INPUTS)
@@ -418,13 +419,14 @@ def test_the_credentials_of_an_integration_are_at_hand_in_its_process() -> None:
         return httpx.Response(200, json=[] if request.method == "GET" else {"integrationId": "id-new"})
 
     client = JusttClient(load(), transport=httpx.MockTransport(answer))
-    core = Integrations(load(), client=lambda: client, tell=print)
+    session = Session("http://127.0.0.1:9/v1")
+    core = Integrations(load(), client=lambda: client, tell=print, session=session)
     core.create(inputs)
     core.diff({**inputs, "integrationId": "id-old"}, inputs)
 
     for met in ("id-new", "id-old"):
-        assert (core.known.hidden(met).texts, core.known.hidden(met).is_complete) == ((CANARY,), True)
-    assert not core.known.hidden("id-other").is_complete
+        assert (session.known.hidden(met).texts, session.known.hidden(met).is_complete) == ((CANARY,), True)
+    assert not session.known.hidden("id-other").is_complete
 
 
 def test_inactive_ends_the_wait() -> None:

@@ -35,18 +35,18 @@ from pulumi_justt.commands.importing import Candidate, Import, Importer, Plan, W
 from pulumi_justt.commands.inventory import Found, Inventory
 from pulumi_justt.commands.recovery import Case, Diagnosis
 from pulumi_justt.commands.stacks import Configuration, Stack, State
-from pulumi_justt.creation import _Doubt
+from pulumi_justt.creation import _UnresolvedCreate
 from pulumi_justt.errors import AmbiguousCreate
 from pulumi_justt.journal import Journal
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.limiter import RateLimiter
 from pulumi_justt.listing import Listing
 from pulumi_justt.models import Inputs, RemoteRecord
-from pulumi_justt.ownership import Ownership
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.readiness import Readiness
 from pulumi_justt.recorded import Checked, Known
 from pulumi_justt.secrecy import Hidden
+from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
 
 KEY = "canary-key-81c7f25e0b9d"
@@ -96,7 +96,7 @@ def client() -> JusttClient:
 def core() -> Integrations:
     """Make a core that has created an integration."""
     made = Integrations(settings(), client=client, tell=lambda _: None)
-    made.creator.create(inputs())
+    made.creator.create("urn", inputs())
     return made
 
 
@@ -105,6 +105,11 @@ def known() -> Known:
     made = Known()
     made.keep("i", {"apiKey": PAYLOAD})
     return made
+
+
+def session() -> Session:
+    """Make what the resources of a process share."""
+    return Session("http://127.0.0.1:9/v1", known=known())
 
 
 _Provider = TypeVar("_Provider", IntegrationProvider, ReadinessProvider)
@@ -187,8 +192,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "SharedReads": lambda: client().reads,
     "Integrations": core,
     "Creator": lambda: core().creator,
-    "Ownership": Ownership,
-    "Readiness": lambda: Readiness(settings(), client=client, tell=lambda _: None, known=known()),
+    "Readiness": lambda: Readiness(settings(), client=client, tell=lambda _: None, session=session()),
     "Known": known,
     "IntegrationProvider": lambda: provider(IntegrationProvider),
     "ReadinessProvider": lambda: provider(ReadinessProvider),
@@ -198,7 +202,9 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "Fault": lambda: Fault(PAYLOAD, PAYLOAD),
     "_Answer": lambda: _Answer(400, PAYLOAD.encode(), failure=PAYLOAD),
     "_Request": lambda: _Request("x", "POST", "/", None, {"apiKey": PAYLOAD}, Hidden((KEY, PAYLOAD))),
-    "_Doubt": lambda: _Doubt(inputs(), AmbiguousCreate("x", "y", "z"), 0.0),
+    "_UnresolvedCreate": lambda: _UnresolvedCreate(
+        inputs(), AmbiguousCreate("x", "y", "z"), 0.0, frozenset(), is_before_complete=True
+    ),
 }
 HOLDERS |= {
     "Configuration": lambda: Configuration({"apiKey": KEY}, has_plain_key=True),
@@ -222,7 +228,17 @@ HOLDERS |= {
     "Import": lambda: plan().imports[0],
     "Importer": importer,
 }
-HARMLESS = {"Check", "Decision", "_Account", "Listing", "_Gate", "RetryPolicy", "Page", "RemoteRecord", "Deactivation"}
+HARMLESS = {
+    "Check",
+    "Decision",
+    "_Account",
+    "Listing",
+    "ReadWriteLock",
+    "RetryPolicy",
+    "Page",
+    "RemoteRecord",
+    "Deactivation",
+}
 HARMLESS |= {"Reference", "VariableReference", "FileReference", "Shape", "Credentials", "ExchangeLimit", "_Stream"}
 HARMLESS |= {
     "PaymentIntegration",
@@ -235,6 +251,18 @@ HARMLESS |= {
     "Terminal",
     "_JusttResource",
     "Crowd",
+}
+HARMLESS |= {
+    "Calls",
+    "_Call",
+    "CreateCoordinator",
+    "Intents",
+    "Intent",
+    "Journal",
+    "Snapshot",
+    "Ownership",
+    "Session",
+    "_Finding",
 }
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_Look"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}
@@ -336,6 +364,12 @@ def test_secrets_are_unwrapped_in_one_function() -> None:
 
     assert callers["get_secret_value"] == {"secrecy.reveal"}
     assert callers["reveal"] == {"models.reveal_payload", "settings.require_api_key"}
-    assert callers["reveal_payload"] == {"client.create_integration", "creation._listed", "lifecycle._adopt"}
+    assert callers["reveal_payload"] == {
+        "client.create_integration",
+        "creation._listed",
+        "intents._read",
+        "intents._carry_out",
+        "lifecycle._adopt",
+    }
     assert callers["require_api_key"] == {"client.__post_init__", "client.shared_client"}
     assert callers["resolved"] == {"lifecycle._with_values"}

@@ -436,7 +436,7 @@ class TestOnPurpose:
                     source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=secret(kind)))
         """)
         stack.up("--continue-on-error", fails=True)
-        (tmp_path / "tmp" / "x.log").write_text(f"log {values['file']!r}")
+        (tmp_path / "user" / "tmp" / "x.log").write_text(f"log {values['file']!r}")
         stack.run("config", "set", "--plaintext", "copied", values["config"], "--stack", "dev")
         with pytest.raises(AssertionError):
             stack.assert_no_leak()

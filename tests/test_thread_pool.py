@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from harness import HANG_SECONDS
 from pulumi_justt import thread_pool
 from pulumi_justt.thread_pool import additional_worker, set_max_workers
 from wheel import interpreters
@@ -52,15 +53,15 @@ def test_waits_take_no_thread_from_the_rest(pool: ThreadPoolExecutor, end: threa
     waits = waiting(pool, 20, end)
     together = threading.Barrier(WORKERS + 1)
 
-    calls = [pool.submit(together.wait, 10) for _ in range(WORKERS)]
-    own = together.wait(10)
+    calls = [pool.submit(together.wait, HANG_SECONDS) for _ in range(WORKERS)]
+    own = together.wait(HANG_SECONDS)
 
     assert pool._max_workers == WORKERS + 20
     assert not any(wait.done() for wait in waits)
     end.set()
-    assert [wait.result(30) for wait in waits] == [True] * 20
+    assert [wait.result(HANG_SECONDS) for wait in waits] == [True] * 20
     # A barrier gives each party a number of its own.
-    assert {own, *(call.result(30) for call in calls)} == set(range(WORKERS + 1))
+    assert {own, *(call.result(HANG_SECONDS) for call in calls)} == set(range(WORKERS + 1))
     assert pool._max_workers == WORKERS
 
 
@@ -69,7 +70,7 @@ def test_waits_starve_no_call_after_a_queue(pool: ThreadPoolExecutor, end: threa
 
     Before Python 3.12, each call that was queued leaves it too high by one.
     """
-    pool.submit(pool._idle_semaphore.release, 50).result(30)
+    pool.submit(pool._idle_semaphore.release, 50).result(HANG_SECONDS)
 
     waits = waiting(pool, 20, end)
 
@@ -82,8 +83,8 @@ def test_waits_starve_no_call_after_a_queue(pool: ThreadPoolExecutor, end: threa
 
 def test_more_workers_are_started_after_a_queue(pool: ThreadPoolExecutor) -> None:
     """The pool starts the threads that it is allowed, although the idle semaphore counts too many."""
-    pool.submit(pool._idle_semaphore.release, 50).result(30)
-    pool.submit(set_max_workers, 8).result(30)
+    pool.submit(pool._idle_semaphore.release, 50).result(HANG_SECONDS)
+    pool.submit(set_max_workers, 8).result(HANG_SECONDS)
 
     assert served_together(pool, 8)
 
@@ -94,7 +95,7 @@ def test_later_waits_reuse_the_threads_of_earlier_ones(pool: ThreadPoolExecutor)
         end = threading.Event()
         waits = waiting(pool, 5, end)
         end.set()
-        assert [wait.result(30) for wait in waits] == [True] * 5
+        assert [wait.result(HANG_SECONDS) for wait in waits] == [True] * 5
 
     assert len(pool._threads) <= WORKERS + 5
 
@@ -147,7 +148,7 @@ def test_a_pool_that_looks_different_is_left_alone(
 
     with Different(WORKERS) as different:
         monkeypatch.setattr(thread_pool, "_own_pool", lambda: different)
-        assert pool.submit(serve).result(30) == "served"
+        assert pool.submit(serve).result(HANG_SECONDS) == "served"
         assert different._max_workers == WORKERS
 
 
@@ -199,7 +200,7 @@ def test_calls_that_are_queued_already_are_served(pool: ThreadPoolExecutor, end:
         for _ in range(8):
             pool.submit(wait)
         set_max_workers(16)
-        end.wait(30)
+        end.wait(HANG_SECONDS)
 
     pool.submit(serve)
 
@@ -209,8 +210,8 @@ def test_calls_that_are_queued_already_are_served(pool: ThreadPoolExecutor, end:
 
 def test_a_pool_is_widened_once(pool: ThreadPoolExecutor) -> None:
     """Many resources ask for it, and it stays as wide as it was asked for first, beside what only waits."""
-    pool.submit(set_max_workers, 8).result(30)
-    pool.submit(set_max_workers, 16).result(30)
+    pool.submit(set_max_workers, 8).result(HANG_SECONDS)
+    pool.submit(set_max_workers, 16).result(HANG_SECONDS)
 
     assert served_together(pool, 8)
     assert not served_together(pool, 9)
@@ -219,7 +220,7 @@ def test_a_pool_is_widened_once(pool: ThreadPoolExecutor) -> None:
 
 def test_a_pool_is_never_made_narrower(pool: ThreadPoolExecutor) -> None:
     """With JUSTT_WORKERS=4 the host is left as it is."""
-    pool.submit(set_max_workers, 1).result(30)
+    pool.submit(set_max_workers, 1).result(HANG_SECONDS)
 
     assert pool._max_workers == WORKERS
 
@@ -229,7 +230,7 @@ def test_a_wait_that_began_before_gives_back_its_own_thread_only(
 ) -> None:
     """Widths add up, in whatever order they come and go."""
     (wait,) = waiting(pool, 1, end)
-    pool.submit(set_max_workers, 8).result(30)
+    pool.submit(set_max_workers, 8).result(HANG_SECONDS)
     width_meanwhile = pool._max_workers
     end.set()
     wait.result(HANG_SECONDS)
@@ -257,10 +258,10 @@ together = threading.Barrier(31)
 
 def wait():
     with thread_pool.additional_worker():
-        together.wait(30)
+        together.wait(600)
 
-calls = [pool.submit(wait) for _ in range(20)] + [pool.submit(together.wait, 30) for _ in range(10)]
-together.wait(30)
+calls = [pool.submit(wait) for _ in range(20)] + [pool.submit(together.wait, 600) for _ in range(10)]
+together.wait(600)
 for call in calls:
     call.result()
 print(*sys.version_info[:2], pool._max_workers)

@@ -1,52 +1,106 @@
-"""Creating exactly once over an API that has no idempotency key: what to do where the answer to a POST was lost.
+"""Creating exactly once over an API that has no idempotency key: what happens when the answer to a POST is lost.
 
     before the first POST to an account    a snapshot: the ids that the account lists
-    a POST                                 goes out beside other POSTs; the id that it brings is claimed, once
-    its answer is lost                     resolved alone, after the POSTs in flight have ended and the settle delay:
-        the ids listed now, less the snapshot, less what was claimed, of the same source, are the candidates
-        none, and all that is known        it did not happen: one more POST
-        some, `refuse`                     an error that names them
-        one, `adopt`                       taken over, if nothing else could explain it; refused otherwise
+    before each POST                       an intent in the journal, which a killed run leaves behind: see `intents`
+    a POST                                 is sent beside other POSTs; the id that it returns is claimed, once
+    its answer is lost                     the POSTs in flight end, the grace period passes, and the account is listed:
+        the ids listed now, less the snapshot, less every id that some resource is known to hold, of the same source,
+        are the candidates
+        no candidate, and proof            the create did not happen: one more POST
+        candidates, `refuse`               an error that names them
+        one candidate, `adopt`             it is claimed, if nothing else can explain it; an error otherwise
 
-The API returns nothing that it was given, so a candidate can't be told from an integration of the same source that
-somebody else created meanwhile: that is why `refuse` is the default, and `adopt` is for accounts with one writer. A
-list may shift while it is read, so it is read until two passes agree, within the bounds of `listing`; where that is
-not enough, or no two passes agree, nothing counts as proved, neither that an integration is absent nor that it is the
-only one.
+Creates that are lost together wait together, and one of them lists the account for all. A create that is called again
+while its outcome is unknown raises the same error again and sends nothing.
+
+The API returns nothing that it was given, so a candidate cannot be told from an integration of the same source that
+another writer created meanwhile: therefore `refuse` is the default, and `adopt` is for accounts with one writer. A
+list may shift while it is read, so it is read until two passes agree, within the bounds of `listing`. If that is not
+enough, nothing is proved: neither that an integration is absent, nor that it is the only one.
 """
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pulumi_justt import errors
-from pulumi_justt.errors import AmbiguousCreate, RequestError, StateConflict
+from pulumi_justt.errors import AmbiguousCreate, JusttError, RequestError, StateConflict
+from pulumi_justt.intents import Intents, describe, outcome_unknown, sleep_unless_abandoned
+from pulumi_justt.journal import Intent
 from pulumi_justt.listing import MOST_SECONDS, Listing, one_pass
 from pulumi_justt.models import Inputs, RemoteRecord
+from pulumi_justt.read_write_lock import ReadWriteLock
 from pulumi_justt.secrecy import Hidden
+from pulumi_justt.session import Session
 
 if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
     from pulumi_justt.client import JusttClient
 
-__all__ = ["Creator"]
+__all__ = ["CreateCoordinator"]
 
-_MOST_PASSES = 5
+_MAX_PASSES = 5
 """Passes before an account that changes all the time is taken as it is."""
 
 
+@dataclass(frozen=True)
+class _Finding:
+    """What the account's list says about a create whose answer was lost.
+
+    Args:
+        candidates: The integrations that it may have created.
+        is_proof: Whether the lists that this rests on were surely whole.
+        is_only_explanation: Whether the one candidate can come from no other create.
+        was_reset: Whether a simulator has lost records that it had before the create.
+        failure: Why the account could not be listed.
+    """
+
+    candidates: tuple[RemoteRecord, ...] = ()
+    is_proof: bool = False
+    is_only_explanation: bool = False
+    was_reset: bool = False
+    failure: RequestError | None = None
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether the create is proved not to have happened."""
+        return self.is_proof and not self.candidates
+
+    @property
+    def remediation(self) -> str:
+        """What the user can do."""
+        if self.failure:
+            return errors.unlisted_cure(str(self.failure))
+        candidates = [(record.integration_id, record.status) for record in self.candidates]
+        return errors.ambiguous_cure(candidates, is_proof=self.is_proof)
+
+
 @dataclass(eq=False)
-class _Doubt:
-    """A create whose answer was lost, and the moment of that."""
+class _UnresolvedCreate:
+    """A create whose answer was lost.
+
+    Args:
+        inputs: What was sent.
+        lost: The error to raise if it cannot be resolved.
+        list_at: The moment of the client's clock from which a list shows what it did.
+        before: The ids that the account had before it.
+        is_before_complete: Whether those were surely all.
+        is_of_killed_run: Whether an earlier process sent it.
+        is_second: Whether it was sent because the first one is proved not to have happened.
+        finding: What the list says.
+    """
 
     inputs: Inputs
     lost: AmbiguousCreate
-    since: float
+    list_at: float
+    before: frozenset[str]
+    is_before_complete: bool
+    is_of_killed_run: bool = False
+    is_second: bool = False
+    finding: _Finding | None = None
 
 
 @dataclass
@@ -55,117 +109,124 @@ class _Account:
 
     snapshot_lock: threading.Lock = field(default_factory=threading.Lock)
     snapshot: Listing | None = None
+    snapshot_name: str | None = None
     failures: tuple[RequestError, ...] = ()
-    silent: tuple[float, RequestError] | None = None
-    """When a list after a loss was last given up, and why."""
-    posted: set[str] = field(default_factory=set)
+    created_ids: set[str] = field(default_factory=set)
     """What was created here under this name of the account, and so must be listed."""
 
 
-class _Gate:
-    """Lets many in together, or one alone; while somebody waits to be alone, no newcomer gets in."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._inside = 0
-        self._waiting = 0
-        self._is_taken = False
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        with self._changed:
-            self._changed.wait_for(lambda: not self._is_taken and not self._waiting)
-            self._inside += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._inside -= 1
-                self._changed.notify_all()
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        with self._changed:
-            self._waiting += 1
-            self._changed.wait_for(lambda: not self._is_taken and not self._inside)
-            self._waiting -= 1
-            self._is_taken = True
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._is_taken = False
-                self._changed.notify_all()
-
-
-class Creator:
+class CreateCoordinator:
     """Creates integrations, each exactly once as far as that can be known; one serves all threads of a process.
 
     Args:
-        client: Gives the client, when a request is needed.
-        adopts: Whether the only candidate of a lost create is taken over.
+        client: Gives the client when a request is needed.
+        session: What the process knows of resources and records, and its journal.
+        claims: Whether the only candidate of a lost create is claimed.
         tell: Shows one line to the user.
-        is_abandoned: Whether nobody is there any more to take what the call of this thread returns; then nothing is
-            sent, nothing is taken over, and nothing is waited for.
+        is_abandoned: Whether the engine has dropped the call of this thread; then nothing is sent, claimed or awaited.
     """
 
     def __init__(
         self,
         client: Callable[[], JusttClient],
+        session: Session,
         *,
-        adopts: bool,
+        claims: bool,
         tell: Callable[[str], None],
         is_abandoned: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client = client
-        self._adopts = adopts
+        self._session = session
+        self._claims = claims
         self._tell = tell
         self._is_abandoned = is_abandoned
+        self._intents = Intents(client, session, tell, is_abandoned)
         self._lock = threading.Lock()
         self._accounts: dict[str | None, _Account] = {}
-        self._claimed: set[str] = set()
         # Of the process, not of an account: one account can be meant by its name and by no name at all.
-        self._gate = _Gate()
-        self._doubts: list[_Doubt] = []
+        self._posts = ReadWriteLock()
+        self._unresolved: list[_UnresolvedCreate] = []
+        self._in_doubt: dict[str, AmbiguousCreate] = {}
+        """The resources for which a POST was begun whose outcome is unknown, with the error to raise."""
+        self._told: set[str] = set()
+        """Those of them whose error was told, too."""
 
-    def create(self, inputs: Inputs) -> RemoteRecord:
-        """Create an integration.
+    def create(self, urn: str, inputs: Inputs) -> RemoteRecord:
+        """Create an integration for a resource.
 
         Raises:
             AmbiguousCreate: It may exist; the text names every integration that it may be.
+            StateConflict: An earlier run created one for the resource, or Justt returned one that it had before.
             JusttError: It was not created.
         """
-        account = self._account(inputs.reference_account_id)
-        with self._gate.together():
-            snapshot = self._snapshot(account, inputs)
-            try:
-                return self._post(account, inputs, snapshot)
-            except AmbiguousCreate as lost:
-                doubt = _Doubt(inputs, lost, self._client().clock())
-                # Before this thread leaves the gate, so that whoever resolves knows of all that are in doubt.
-                self._doubts.append(doubt)
-        with self._gate.alone():
-            return self._resolve(account, snapshot, doubt)
+        self._require_no_doubt(urn)
+        begun = self._intents.resume(urn, inputs)
+        if isinstance(begun, RemoteRecord):
+            return begun
+        try:
+            return self._create(urn, inputs, self._unresolved_of(begun, inputs) if begun else None)
+        except AmbiguousCreate as lost:
+            error = self._intents.named_in(lost, urn, inputs)
+            with self._lock:
+                self._in_doubt[urn] = error
+            raise error from None
 
-    def has_posted(self, integration_id: str) -> bool:
-        """Tell whether a POST of this process brought the id, and not a list in which it was found."""
-        with self._lock:
-            return any(integration_id in account.posted for account in self._accounts.values())
+    def _require_no_doubt(self, urn: str) -> None:
+        """Refuse a create that is called again, as the engine does if an `onError` hook says so.
 
-    def claim(self, integration_id: str, tried: str) -> None:
-        """Take an id for one resource.
+        Tells:
+            warning: An `onError` hook retries a create whose answer was lost.
 
         Raises:
-            StateConflict: Another resource of this run has that integration.
+            AmbiguousCreate: The first call left its outcome unknown.
         """
         with self._lock:
-            if integration_id in self._claimed:
-                raise StateConflict(
-                    f"{tried}: integration {integration_id} belongs to another resource of this run already, and one "
-                    "integration can be in one resource only. Remove one of the two resources, or give this one an "
-                    "external identifier of its own."
-                )
-            self._claimed.add(integration_id)
+            error = self._in_doubt.get(urn)
+            is_told = urn in self._told
+            self._told |= {urn} if error else set()
+        if error:
+            if not is_told:
+                # The engine shows no error that a hook answers with another try.
+                self._tell(f"warning: {error}")
+            raise error
+
+    def may_have_created(self, urn: str) -> bool:
+        """Return whether a POST was begun for the resource whose outcome is unknown."""
+        with self._lock:
+            return urn in self._in_doubt
+
+    def has_posted(self, integration_id: str, *, is_surely_new: bool = False) -> bool:
+        """Return whether a POST of this process returned the id and, if asked, that id was surely not there before."""
+        with self._lock:
+            return any(
+                integration_id in account.created_ids
+                and (not is_surely_new or (account.snapshot is not None and account.snapshot.is_complete))
+                for account in self._accounts.values()
+            )
+
+    def forget(self, urn: str, inputs: Inputs) -> None:
+        """Drop the intent of a create that left nothing."""
+        self._intents.drop(urn, inputs)
+
+    def _create(self, urn: str, inputs: Inputs, unresolved: _UnresolvedCreate | None) -> RemoteRecord:
+        """Send the POST, and once more if its answer was lost and it is proved not to have happened."""
+        if unresolved is None:
+            sent = self._post(urn, inputs)
+            if isinstance(sent, RemoteRecord):
+                return sent
+            unresolved = sent
+        finding = self._find(unresolved)
+        if finding.was_reset:
+            self._unresolved.remove(unresolved)
+            self._intents.drop(urn, inputs)
+            return self._create(urn, inputs, None)
+        if finding.is_absent:
+            sent = self._post(urn, inputs, after=unresolved)
+            if isinstance(sent, RemoteRecord):
+                return sent
+            unresolved = sent
+            finding = self._find(unresolved)
+        return self._claim(urn, unresolved, finding)
 
     def _account(self, name: str | None) -> _Account:
         with self._lock:
@@ -173,141 +234,234 @@ class Creator:
 
     def _snapshot(self, account: _Account, inputs: Inputs) -> Listing:
         """Return what the account had before this process created anything in it, listing it at the first call."""
-        tried = f"{_tried(inputs)}, listing the account before it"
+        tried = f"{describe(inputs)}, listing the account before it"
         failures = account.failures
         with account.snapshot_lock:
             if account.snapshot is None:
                 if len(account.failures) > len(failures):
-                    # Somebody tried while this thread waited; an outage is not waited out once for each resource.
+                    # Another thread tried while this one waited; an outage is not waited out once for each resource.
                     raise account.failures[-1].but(tried=tried)
                 try:
-                    account.snapshot = self._listed(inputs, tried, agreeing=2 if self._adopts else 1)
+                    snapshot = self._listed([inputs], tried, agreeing=2 if self._claims else 1)
                 except RequestError as error:
                     account.failures = (*account.failures, error)
                     raise
+                account.snapshot_name = self._session.journal.write_snapshot(
+                    snapshot.records.keys(), is_complete=snapshot.is_complete
+                )
+                account.snapshot = snapshot
             return account.snapshot
 
-    def _post(self, account: _Account, inputs: Inputs, snapshot: Listing) -> RemoteRecord:
-        """Send the POST, and claim the id that it brings.
+    def _post(
+        self, urn: str, inputs: Inputs, *, after: _UnresolvedCreate | None = None
+    ) -> RemoteRecord | _UnresolvedCreate:
+        """Send the POST, and claim the id that it returns.
+
+        Args:
+            urn: The resource.
+            inputs: What to send.
+            after: The resource's first POST, if this is the second one.
 
         Raises:
-            StateConflict: Justt hands out an integration that the account had before.
-            JusttError: As `JusttClient.create_integration`.
+            StateConflict: Justt returned an integration that the account had before.
+            JusttError: It was not created.
         """
-        record = self._client().create_integration(inputs, is_abandoned=self._is_abandoned)
-        if record.integration_id in snapshot.records:
-            raise StateConflict(
-                f"{_tried(inputs)}: Justt answered with integration {record.integration_id}, which was there before, "
-                "so that it may belong to another resource or stack. Give this one another external identifier, or add "
-                f'adopt_id="{record.integration_id}" if that integration is meant.'
-            )
-        self.claim(record.integration_id, _tried(inputs))
-        with self._lock:
-            account.posted.add(record.integration_id)
-        return record
+        account = self._account(inputs.reference_account_id)
+        with self._posts.shared(is_announced=after is not None):
+            snapshot = self._snapshot(account, inputs)
+            intent = self._intents.new(urn, inputs, account.snapshot_name)
 
-    def _resolve(self, account: _Account, snapshot: Listing, doubt: _Doubt) -> RemoteRecord:
-        """Find out what a lost create left behind.
+            def is_not_to_be_sent() -> bool:
+                if self._is_abandoned():
+                    return True
+                with self._lock:
+                    self._in_doubt[urn] = AmbiguousCreate(
+                        describe(inputs), "it was sent, and its answer was not processed", errors.AMBIGUOUS_CURE
+                    )
+                self._intents.write_sent(intent)
+                return False
+
+            try:
+                record = self._client().create_integration(inputs, is_abandoned=is_not_to_be_sent)
+            except AmbiguousCreate as lost:
+                list_at = self._client().clock() + self._client().settings.timeout_seconds
+                before = frozenset(snapshot.records)
+                unresolved = _UnresolvedCreate(
+                    inputs, lost, list_at, before, snapshot.is_complete, is_second=after is not None
+                )
+                if after:
+                    # What the list shows from now on may come from either, and both are of one resource.
+                    self._unresolved.remove(after)
+                # Before this thread lets the lock go, so that the thread that resolves knows of all.
+                self._unresolved.append(unresolved)
+                return unresolved
+            except RequestError as error:
+                if after is None:
+                    self._was_not_created(urn, inputs)
+                    raise
+                # Refused perhaps because the first one did happen; and where it was not sent, the first one was.
+                response = f"{after.lost.came_back}; sent once more: {error.came_back}"
+                remediation = errors.ambiguous_cure([], is_proof=True)
+                raise AmbiguousCreate(error.tried, response, remediation, error.error_id) from None
+            except JusttError:
+                self._was_not_created(urn, inputs)
+                raise
+            self._intents.write_created(intent, record.integration_id)
+            try:
+                self._take(urn, inputs, record.integration_id, snapshot)
+            except StateConflict:
+                self._was_not_created(urn, inputs)
+                raise
+            with self._lock:
+                account.created_ids.add(record.integration_id)
+                self._in_doubt.pop(urn, None)
+            return record
+
+    def _was_not_created(self, urn: str, inputs: Inputs) -> None:
+        with self._lock:
+            self._in_doubt.pop(urn, None)
+        self._intents.drop(urn, inputs)
+
+    def _take(self, urn: str, inputs: Inputs, integration_id: str, snapshot: Listing) -> None:
+        """Take the id that a POST returned for one resource.
+
+        Raises:
+            StateConflict: The integration was there before, or belongs to another resource.
+        """
+        ownership = self._session.ownership
+        tried = f"{describe(inputs)}: Justt answered with integration {integration_id}, which"
+        claimant = self._session.journal.claim(self._base_url, integration_id, urn)
+        if holder := ownership.holder_beside(urn, integration_id) or (claimant != urn and claimant):
+            raise StateConflict(
+                f"{tried} belongs to {holder!r} already, and an integration can be in one resource only. Give this one "
+                "another external identifier."
+            )
+        if integration_id in snapshot.records or ownership.is_held(integration_id):
+            raise StateConflict(
+                f"{tried} was there before, so that it may belong to another resource or stack. Give this one another "
+                f'external identifier, or add adopt_id="{integration_id}" if that integration is meant.'
+            )
+        ownership.note_created(urn, integration_id)
+
+    def _find(self, unresolved: _UnresolvedCreate) -> _Finding:
+        """Find out what a lost create left behind; the first thread finds it out for all that wait.
+
+        Raises:
+            AmbiguousCreate: The engine has dropped the call.
+        """
+        with self._posts.exclusive(unless=lambda: unresolved.finding is not None) as is_first:
+            if is_first:
+                group = [each for each in self._unresolved if each.finding is None]
+                self._find_all(group, unresolved)
+                # They are sent again together, so that what is lost again is found out together, too.
+                self._posts.announce(
+                    sum(each.finding is not None and each.finding.is_absent and not each.is_second for each in group)
+                )
+        if unresolved.finding is None:
+            raise unresolved.lost.but(cure=errors.AMBIGUOUS_CURE)
+        return unresolved.finding
+
+    def _find_all(self, group: list[_UnresolvedCreate], own: _UnresolvedCreate) -> None:
+        """List each account once, after the grace periods of the whole *group*; not if the engine leaves meanwhile.
+
+        Justt may still be at work on a request that this process has given up.
+        """
+        rest = max(each.list_at for each in group) - self._client().clock()
+        if rest > 1.0:
+            self._tell(
+                f"note: {own.lost.tried}: {own.lost.came_back}; the account is listed in {rest:.0f} s, to find out "
+                "whether it exists."
+            )
+        if not sleep_unless_abandoned(self._client(), rest, self._is_abandoned):
+            return
+        for name in dict.fromkeys(each.inputs.reference_account_id for each in group):
+            fellows = [each for each in group if each.inputs.reference_account_id == name]
+            tried = f"{fellows[0].lost.tried}, listing the account after it"
+            try:
+                now = self._listed([each.inputs for each in fellows], tried, agreeing=2)
+            except RequestError as error:
+                for each in fellows:
+                    tried = f"{each.lost.tried}, listing the account after it"
+                    each.finding = _Finding(failure=error.but(tried=tried))
+            else:
+                for each in fellows:
+                    each.finding = self._finding(each, now)
+
+    def _finding(self, unresolved: _UnresolvedCreate, now: Listing) -> _Finding:
+        account = self._account(unresolved.inputs.reference_account_id)
+        ids = now.records.keys()
+        settings = self._client().settings
+        if unresolved.is_of_killed_run and settings.environment == "simulator" and not unresolved.before <= ids:
+            return _Finding(was_reset=True)
+        held = self._session.ownership.held_ids() | self._session.journal.claimed_ids(self._base_url)
+        new = [record for i, record in now.records.items() if i not in unresolved.before and i not in held]
+        candidates = tuple(record for record in new if record.source == unresolved.inputs.source)
+        with self._lock:
+            # The vendor keeps every record: a list that lacks one is a stale one, and proves nothing.
+            is_whole = (unresolved.before | account.created_ids) <= ids
+        is_proof = is_whole and unresolved.is_before_complete and now.is_complete
+        # A refused create, and one that a second POST created, stay unresolved: the first POST may still turn up.
+        is_alone = self._unresolved == [unresolved]
+        return _Finding(
+            candidates, is_proof, is_only_explanation=is_proof and is_alone and len(new) == len(candidates) == 1
+        )
+
+    def _claim(self, urn: str, unresolved: _UnresolvedCreate, finding: _Finding) -> RemoteRecord:
+        """Claim the only candidate, where the configuration says so.
 
         Tells:
             warning: The answer to a create was lost, and one integration is new.
 
         Raises:
-            AmbiguousCreate: It cannot be found out.
-            JusttError: It was not created.
-        """
-        new, is_proof = self._new_since(account, snapshot, doubt)
-        candidates = [record for record in new if record.source == doubt.inputs.source]
-        if not candidates and is_proof:
-            try:
-                return self._post(account, doubt.inputs, snapshot)
-            except AmbiguousCreate as lost:
-                doubt.lost, doubt.since = lost, self._client().clock()
-            except RequestError as error:
-                # Refused perhaps because the first one did happen; and where it was not sent, the first one was.
-                came_back = f"{doubt.lost.came_back}; sent once more: {error.came_back}"
-                cure = errors.ambiguous_cure([], is_proof=True)
-                raise AmbiguousCreate(error.tried, came_back, cure, error.error_id) from None
-            new, is_proof = self._new_since(account, snapshot, doubt)
-            candidates = [record for record in new if record.source == doubt.inputs.source]
-        self._require_listener(doubt)
-        # Who was refused, or created by a second POST, stays in doubt: what was lost first may still turn up.
-        is_only_explanation = is_proof and self._doubts == [doubt] and len(new) == len(candidates) == 1
-        if self._adopts and is_only_explanation and not candidates[0].is_inactive:
-            record = candidates[0]
-            self.claim(record.integration_id, _tried(doubt.inputs))
-            self._doubts.remove(doubt)
-            self._tell(
-                f"warning: {doubt.lost.tried}: {doubt.lost.came_back}; adopted {record.integration_id}, the only new "
-                "integration of the account, because justt:onAmbiguousCreate is adopt."
-            )
-            return record
-        raise doubt.lost.but(
-            cure=errors.ambiguous_cure(
-                [(record.integration_id, record.status) for record in candidates], is_proof=is_proof
-            )
-        )
-
-    def _new_since(self, account: _Account, snapshot: Listing, doubt: _Doubt) -> tuple[list[RemoteRecord], bool]:
-        """Return what nobody here created and what was not there before, and whether that is surely all."""
-        client = self._client()
-        tried = f"{doubt.lost.tried}, listing the account after it"
-        if account.silent and account.silent[0] >= doubt.since:
-            # Somebody tried while this thread waited; an outage is not waited out once for each resource.
-            raise doubt.lost.but(cure=errors.unlisted_cure(str(account.silent[1].but(tried=tried))))
-        self._settle(doubt)
-        try:
-            now = self._listed(doubt.inputs, tried, agreeing=2)
-        except RequestError as error:
-            account.silent = (client.clock(), error)
-            raise doubt.lost.but(cure=errors.unlisted_cure(str(error))) from None
-        with self._lock:
-            known = snapshot.records.keys() | self._claimed
-            # The vendor keeps every record: a list that lacks one is a stale one, and proves nothing.
-            is_whole = (snapshot.records.keys() | account.posted) <= now.records.keys()
-        new = [record for i, record in now.records.items() if i not in known]
-        return new, is_whole and snapshot.is_complete and now.is_complete
-
-    def _settle(self, doubt: _Doubt) -> None:
-        """Wait, since the vendor may still be at work on what we gave up waiting for."""
-        client = self._client()
-        self._require_listener(doubt)
-        rest = doubt.since + client.settings.timeout_seconds - client.clock()
-        if rest > 1.0:
-            self._tell(
-                f"note: {doubt.lost.tried}: {doubt.lost.came_back}; the account is listed in {rest:.0f} s, to find out "
-                "whether it exists."
-            )
-        slices = max(1, math.ceil(rest))
-        for _ in range(slices):
-            client.sleep(max(0.0, rest) / slices)
-            self._require_listener(doubt)
-
-    def _require_listener(self, doubt: _Doubt) -> None:
-        """Give up at once where nobody is left to be told later; there are seconds before the process is killed.
-
-        Raises:
-            AmbiguousCreate: Nobody is left.
+            AmbiguousCreate: What the create did cannot be found out.
         """
         if self._is_abandoned():
-            raise doubt.lost.but(cure=errors.AMBIGUOUS_CURE)
+            raise unresolved.lost.but(cure=errors.AMBIGUOUS_CURE)
+        if self._claims and finding.is_only_explanation and not finding.candidates[0].is_inactive:
+            record = finding.candidates[0]
+            # Without a journal, another provider process could claim the same one.
+            if self._session.journal.claim(self._base_url, record.integration_id, urn) == urn:
+                self._unresolved.remove(unresolved)
+                self._intents.claimed(urn, unresolved.inputs, record.integration_id)
+                with self._lock:
+                    self._in_doubt.pop(urn, None)
+                self._tell(
+                    f"warning: {unresolved.lost.tried}: {unresolved.lost.came_back}; claimed {record.integration_id}, "
+                    "the only new integration of the account, because justt:onAmbiguousCreate is adopt."
+                )
+                return record
+        raise unresolved.lost.but(cure=finding.remediation)
 
-    def _listed(self, inputs: Inputs, tried: str, *, agreeing: int) -> Listing:
+    def _unresolved_of(self, intent: Intent, inputs: Inputs) -> _UnresolvedCreate:
+        snapshot = self._session.journal.snapshot(intent.snapshot)
+        unresolved = _UnresolvedCreate(
+            inputs,
+            outcome_unknown(inputs, intent),
+            self._client().clock(),
+            snapshot.ids if snapshot else frozenset(),
+            is_before_complete=snapshot is not None and snapshot.is_complete,
+            is_of_killed_run=True,
+        )
+        self._unresolved.append(unresolved)
+        return unresolved
+
+    @property
+    def _base_url(self) -> str:
+        return self._client().settings.base_url
+
+    def _listed(self, all_inputs: Iterable[Inputs], tried: str, *, agreeing: int) -> Listing:
         """List an account until *agreeing* passes in a row have the same ids."""
+        payloads = [inputs.reveal_payload() for inputs in all_inputs]
+        account = next(iter(all_inputs)).reference_account_id
         seen: dict[str, RemoteRecord] = {}
         last: set[str] | None = None
         in_a_row = 0
         end = self._client().clock() + MOST_SECONDS
-        hidden = Hidden.of(inputs.reveal_payload())
-        for _ in range(_MOST_PASSES):
-            listing = one_pass(self._client(), tried=tried, account=inputs.reference_account_id, hidden=hidden, end=end)
+        for _ in range(_MAX_PASSES):
+            listing = one_pass(self._client(), tried=tried, account=account, hidden=Hidden.of(payloads), end=end)
             seen |= listing.records
             in_a_row = in_a_row + 1 if listing.records.keys() == last else 1
             last = set(listing.records)
             if not listing.is_complete or in_a_row == agreeing:
                 return Listing(seen, listing.is_complete)
         return Listing(seen, is_complete=False)
-
-
-def _tried(inputs: Inputs) -> str:
-    return errors.creating(inputs.source, inputs.external_identifier)

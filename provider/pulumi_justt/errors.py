@@ -171,9 +171,12 @@ class AmbiguousCreate(RequestError):
     """A create was sent and its outcome is unknown: the integration may exist."""
 
 
+UNCHECKED = "Do not run `pulumi up` again before you have checked, because that could create a duplicate"
+"""What an error says that cannot tell whether a create happened."""
+
 AMBIGUOUS_CURE = (
-    "The integration may or may not exist now, and no state knows it. Do not simply run again: look it up at Justt "
-    "first, and have it deactivated there before the next `pulumi up`."
+    f"Justt may have created it, and no state knows it. {UNCHECKED}: look it up at Justt, and settle it with "
+    "`pulumi-justt recover`."
 )
 
 
@@ -221,9 +224,9 @@ def ambiguous_cure(candidates: Sequence[tuple[str, str]], *, is_proof: bool) -> 
     doubt = "" if is_proof else " (the account's list was too long, or changed while it was read, to be sure of it)"
     if not candidates:
         return (
-            f"It may exist all the same, although no new integration of that source is listed{doubt}. Do not simply "
-            "run again: look at Justt after some minutes, have it deactivated there if it turned up, and then run "
-            "`pulumi up`."
+            f"Justt may have created it all the same, although it lists no new integration with this source{doubt}. "
+            f"{UNCHECKED}: look at Justt after some minutes. If it is there, settle it with `pulumi-justt recover`; "
+            "then run `pulumi up`."
         )
     named = ", ".join(f"{integration_id} ({status})" for integration_id, status in candidates)
     many = (
@@ -233,19 +236,20 @@ def ambiguous_cure(candidates: Sequence[tuple[str, str]], *, is_proof: bool) -> 
     )
     likely = next((i for i, status in candidates if status != "INACTIVE"), candidates[0][0])
     return (
-        f"It may be one of the new integrations of that source{doubt}: {named}.{many} Do not simply run again, which "
-        f'would create a second one. If Justt shows that one of them is yours, add adopt_id="{likely}" (its id) to '
-        "the resource, or, if an existing resource was being replaced, have that one deactivated there; if one is "
-        "nobody's, have it deactivated too. Then run `pulumi up`."
+        f"Justt may have created it. New integrations with this source{doubt}: {named}.{many} {UNCHECKED}: find out at "
+        f"Justt which one is yours. Then run `pulumi-justt recover --claim {likely}` (its id) to make it this "
+        "resource's integration, also where an existing one is being replaced, or `pulumi-justt recover --deactivate "
+        f'{likely}` to create another one. A new resource can also take it over with adopt_id="{likely}". Then run '
+        "`pulumi up`."
     )
 
 
 def unlisted_cure(error: str) -> str:
     """Say that what a lost create left behind could not be found out."""
     return (
-        f"It may exist, and that could not be found out ({error}). Do not simply run again: look at Justt first; if it "
-        "is there, add its id as adopt_id to the resource, or, if an existing resource was being replaced, have it "
-        "deactivated there. Then run `pulumi up`."
+        f"Justt may have created it, and that could not be found out ({error}). {UNCHECKED}: look at Justt first. If "
+        "it is there, run `pulumi-justt recover --claim ID` with its id, also where an existing resource is being "
+        "replaced; then run `pulumi up`."
     )
 
 

@@ -54,10 +54,12 @@ class Calls:
 
     Attributes:
         request_timeout_seconds: How long one request may take.
+        was_cut_off: Whether a call has learned that the engine does not wait for it any more.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.request_timeout_seconds = 30.0
+        self.was_cut_off = False
         self._clock = clock
         self._changed = threading.Condition()
         self._in_progress: set[_Call] = set()
@@ -89,6 +91,7 @@ class Calls:
         call: _Call | None = getattr(self._thread, "call", None)
         with self._changed:
             is_cancelled = is_dropped or self._is_engine_gone
+            self.was_cut_off = self.was_cut_off or is_cancelled
             if call is not None and is_cancelled:
                 call.is_cancelled = True
             elif call is not None:

@@ -10,6 +10,9 @@ identifiers, never a credential; folders have mode 0700, files 0600.
                                                                         or a year where the id is known
     snapshots/<name>.json       before the first POST of a process      no intent names it any longer
                                 to an account: the ids listed then
+    ended/<process>.json        when a process ends in order, if it         no intent names it any longer
+                                created anything: the engine is there,
+                                and has stored what it was given
     claims/<id>.json            with O_EXCL, for each id that a         the integration is deactivated
                                 create returns: one id, one resource
     adoptions/<id>/<urn>.json   by `create` with `adopt_id`,            the adopter releases it or begins to own it;
@@ -84,6 +87,7 @@ class Intent:
         settled_at: When that POST has been answered or given up and Justt has had its grace period, likewise.
         snapshot: The name of the snapshot that was taken before it; None where there is none.
         integration_id: The id that the answer brought; None while it is unknown.
+        process: The name of the process that sent it.
         decision: What `pulumi-justt recover` was told.
     """
 
@@ -96,6 +100,7 @@ class Intent:
     settled_at: float
     snapshot: str | None = None
     integration_id: str | None = None
+    process: str | None = None
     decision: Decision | None = None
 
 
@@ -127,6 +132,9 @@ class Journal:
         folder: Where the files are; None keeps nothing.
         warn: Shows one line to the user.
         now: Seconds since the epoch.
+
+    Attributes:
+        process: A name for the process that this object serves.
     """
 
     def __init__(
@@ -138,6 +146,8 @@ class Journal:
         self.folder = folder
         self._warn = warn
         self.now = now
+        self.process = secrets.token_hex(8)
+        self._has_created = False
         self._lock = threading.Lock()
         self._has_warned = False
         self._is_pruned = False
@@ -164,7 +174,18 @@ class Journal:
     def write_intent(self, intent: Intent) -> bool:
         """Write *intent* in place of the resource's earlier one, and return whether it is kept."""
         self._prune()
+        self._has_created = self._has_created or intent.integration_id is not None
         return self._write(self.path_of(intent), asdict(intent))
+
+    def end_in_order(self) -> None:
+        """Remember that the engine has taken and stored all results of this process."""
+        if self._has_created:
+            self._write(self._path("ended", self.process), {})
+
+    def has_ended_in_order(self, intent: Intent) -> bool:
+        """Return whether the process that wrote an intent has ended in order."""
+        path = self._path("ended", intent.process) if intent.process else None
+        return self._read(path, lambda _: True) is not None
 
     def remove_intent(self, intent: Intent) -> None:
         """Remove the intent of a resource."""
@@ -339,14 +360,14 @@ class Journal:
             if self._is_pruned:
                 return
             self._is_pruned = True
-        named = set()
+        named: set[str | None] = set()
         for path in self._files("intents"):
             intent = self._read(path, _intent)
             if intent and self._is_expired(intent):
                 self._drop(intent)
             elif intent:
-                named.add(intent.snapshot)
-        for path in (*self._files("snapshots"), *self._files("parts")):
+                named |= {intent.snapshot, intent.process}
+        for path in (*self._files("snapshots"), *self._files("ended"), *self._files("parts")):
             with contextlib.suppress(OSError):
                 if path.stem not in named and self.now() - path.stat().st_mtime > _GRACE:
                     path.unlink()

@@ -11,8 +11,8 @@
     update  only what is remembered                                                               0
     delete  DELETE with the remembered deactivation policy; already INACTIVE: success             1
             with deletionProtection, unless it is replaced: refused                               0
-            while adoptId is the record's own id: nothing is sent, it is released                 0
-            while another resource of the program adopts it: likewise                             0
+            what `ownership` does not let it deactivate: nothing is sent, it is released          0
+            answered with a page of a proxy: success if a GET says INACTIVE, else an error        2
 
 The API never returns what it was given, so everything but status and go-live date is remembered in the state, and
 nothing leaves the state without proof: a 404 is none, because this API keeps every record that it ever had.
@@ -30,7 +30,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi_justt import credentials, errors, references
-from pulumi_justt.creation import Creator
+from pulumi_justt.creation import CreateCoordinator
 from pulumi_justt.errors import (
     AmbiguousCreate,
     JusttError,
@@ -42,13 +42,11 @@ from pulumi_justt.errors import (
     quotable,
 )
 from pulumi_justt.models import SOURCES, UNKNOWN, Deactivation, Inputs, RemoteRecord, known_part, to_vendor_time
-from pulumi_justt.ownership import Ownership
+from pulumi_justt.ownership import is_adopted
 from pulumi_justt.recorded import (
     Checked,
-    Known,
     Properties,
     invalid,
-    is_adopted,
     is_gone,
     named,
     observed,
@@ -57,6 +55,7 @@ from pulumi_justt.recorded import (
     without_nulls,
 )
 from pulumi_justt.secrecy import Hidden
+from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
 
 if TYPE_CHECKING:
@@ -117,9 +116,8 @@ class Integrations:
         tell: Shows one line to the user.
         now: The present moment.
         is_abandoned: Whether nobody is there any more to take what the call of this thread returns.
-        known: What those that wait for an integration know of it, and are to know.
-        resource: Names the resource that the call of this thread is for, where that can be told.
-        ownership: Which resources are in the program.
+        session: What all resources of the process share; by default nothing is known, and nothing outlives the process.
+        resource: Gives the URN of the resource that the call of this thread is for, where the host can tell it.
     """
 
     settings: Settings
@@ -127,27 +125,28 @@ class Integrations:
     tell: Callable[[str], None]
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
     is_abandoned: Callable[[], bool] = lambda: False
-    known: Known = field(default_factory=Known)
+    session: Session | None = None
     resource: Callable[[], str | None] = lambda: None
-    ownership: Ownership = field(default_factory=Ownership)
-    creator: Creator = field(init=False)
+    creator: CreateCoordinator = field(init=False)
     known_properties: ClassVar = frozenset({*_ARGUMENTS, "integrationId", "status", "goLiveDate"})
     """The paths of all that a state may hold of an integration."""
 
     def __post_init__(self) -> None:
-        """Start with nothing created, nothing claimed, and nothing known of the program."""
-        self._holders_lock = threading.Lock()
-        self._holders: dict[str, str] = {}
-        self._adopted: set[str] = set()
+        """Start with nothing created."""
+        session = self.session or Session(self.settings.base_url)
+        self._journal, self._ownership, self._known = session.journal, session.ownership, session.known
         self._clock_told = threading.Lock()
-        self.creator = Creator(
-            self.client, adopts=self.settings.adopts_ambiguous, tell=self.tell, is_abandoned=self.is_abandoned
+        self.creator = CreateCoordinator(
+            self.client,
+            session,
+            claims=self.settings.adopts_ambiguous,
+            tell=self.tell,
+            is_abandoned=self.is_abandoned,
         )
 
     def check(self, olds: Properties, news: Properties) -> Checked:
         """Validate *news* and fill in the defaults, the same way every time and without I/O."""
         inputs = without_nulls(news)
-        self.ownership.note_check(self.resource(), inputs)
         codes = inputs.get("merchantAccountCodes")
         if isinstance(codes, list) and UNKNOWN in codes:
             # A preview compares place by place, and where each code will stand is not known before all are.
@@ -163,6 +162,7 @@ class Integrations:
         if not is_account_explicit and self.settings.reference_account_id is not None:
             inputs["referenceAccountId"] = self.settings.reference_account_id
         inputs["environment"] = self.settings.environment
+        self._ownership.note_check(self._urn(inputs), inputs)
         told: dict[str, str] = {}
         for name, text in _problems(inputs):
             told.setdefault(name, text)
@@ -179,23 +179,24 @@ class Integrations:
             StateConflict: The resource is to adopt another integration than it has.
             StateConflict: An adopted integration would be replaced.
         """
-        own, wanted = olds.get("integrationId"), news.get("adoptId")
-        self.known.keep(str(own), olds.get("secretPayload"))
+        own, wanted, urn = str(olds.get("integrationId")), news.get("adoptId"), self._urn(news)
+        self._known.keep(own, olds.get("secretPayload"))
+        self._note_state(urn, own, olds)
         if wanted not in (None, UNKNOWN, own):
             raise StateConflict(
                 f"{named(olds)} cannot become integration {wanted}: another integration is another resource. Set "
                 "adopt_id back, and give the other integration a resource of its own."
             )
-        self._hold(own, news, named(olds))
-        if not is_adopted(olds):
-            self.ownership.note_diff(self.resource(), str(own))
+        self._ownership.require_sole_holder(urn, own, named(olds))
         replaces = self._replacing(olds, news)
-        if replaces and is_adopted(olds):
+        if replaces and (is_adopted(olds) or wanted == own):
             raise StateConflict(
                 f"{named(olds)} is adopted, and what changed ({', '.join(replaces)}) would replace it, which "
                 "deactivates it. Set that back; or, if it is to be replaced, take adopt_id out of the program first, "
                 "run `pulumi up` once, which makes it this stack's own, and then make the change."
             )
+        if not is_adopted(olds):
+            self._ownership.note_diff(urn, own, is_replaced=bool(replaces))
         if replaces and _policy(olds) != _policy(news):
             self.tell(
                 f"warning: {named(olds)} is replaced and its deactivation changes in the same update: the old "
@@ -206,23 +207,27 @@ class Integrations:
 
     def create(self, inputs: Properties) -> tuple[str, dict[str, Any]]:
         """Create the integration, or take over the one to adopt, and return its id and what to remember."""
-        wanted = Inputs.model_validate(inputs)
+        wanted, urn = Inputs.model_validate(inputs), self._urn(inputs)
         try:
             if wanted.adopt_id is None:
-                record = self.creator.create(_with_values(inputs))
+                record = self.creator.create(urn, _with_values(inputs))
             else:
-                record = self._adopt(wanted, wanted.adopt_id)
+                record = self._adopt(urn, wanted, wanted.adopt_id)
         except AmbiguousCreate as lost:
             if self.is_abandoned():
                 # What is raised now reaches nobody.
                 self.tell(f"warning: the engine left: {lost}")
             raise
-        self.known.keep(record.integration_id, inputs["secretPayload"])
+        self._known.keep(record.integration_id, inputs["secretPayload"])
         outs = {**inputs, "integrationId": record.integration_id, **observed(record)}
         if self.is_abandoned() and self.creator.has_posted(record.integration_id):
-            # Whatever is returned now reaches nobody, and the next `up` creates another one.
-            self._undo(record.integration_id, outs)
+            # The engine takes no result any more, and the next `up` would create another one.
+            self._undo(urn, wanted, record.integration_id, outs)
         return record.integration_id, outs
+
+    def may_have_created(self, inputs: Properties) -> bool:
+        """Return whether the create of *inputs*, which has failed, has begun a POST whose outcome is unknown."""
+        return self.creator.may_have_created(self._urn(inputs))
 
     def read(self, integration_id: str, olds: Properties) -> dict[str, Any] | None:
         """Return what is remembered with the present status, or None if the integration is gone for good.
@@ -238,6 +243,8 @@ class Integrations:
         tried = f"reading {named(olds, integration_id)}"
         require_same_environment(self.settings, tried, olds)
         account = olds.get("referenceAccountId", None if is_managed else self.settings.reference_account_id)
+        if is_managed:
+            self._note_state(self._urn(olds), integration_id, olds)
         try:
             record = self.client().reads.get(
                 integration_id, tried=tried, account=account, hidden=references.hidden(olds.get("secretPayload"))
@@ -275,42 +282,56 @@ class Integrations:
                 f"{tried}: {', '.join(told)} changed, which Justt cannot update, so that the state would not be true "
                 "any more. Nothing was changed; run `pulumi up` with --replace and its URN."
             )
+        if is_adopted(olds) and news.get("adoptId") != integration_id:
+            self._journal.end_adoption(self.settings.base_url, integration_id, self._urn(olds))
         return {**{name: value for name, value in olds.items() if name not in _ARGUMENTS}, **news}
 
     def delete(self, integration_id: str, olds: Properties) -> None:
-        """Deactivate the integration as its remembered policy says, or release it if it is only adopted.
+        """Deactivate the integration as its recorded policy says, or release it, as `ownership` says.
 
         Tells:
-            note: An adopted integration is destroyed or removed from the program.
+            note: An integration is released: it is adopted, or another resource has it.
+            warning: The journal knows another resource that the integration was created for.
 
         Raises:
             StateConflict: `deletion_protection` is set, and it is not replaced.
             StateConflict: With --continue-on-error, the wait for what replaces it has failed.
         """
-        if olds.get("deletionProtection") and not self.ownership.is_replaced(self.resource(), integration_id):
+        urn, base_url = self._urn(olds), self.settings.base_url
+        # Without a URN, a replacement cannot be told from a removal.
+        is_replaced = self.resource() is not None and self._ownership.is_replaced(urn, integration_id)
+        if olds.get("deletionProtection") and not is_replaced:
             raise StateConflict(
                 f"deleting {named(olds, integration_id)}: it has deletion_protection=True, so only a replacement may "
                 "deactivate it. Nothing was sent, and it stays in the state. To delete it, set "
                 "deletion_protection=False in the program and run `pulumi up`, then delete it. To only forget it, run "
                 "`pulumi state delete` with its URN: it keeps running at Justt."
             )
-        if is_adopted(olds) or integration_id in self._adopted:
-            self.tell(
-                f"note: {named(olds, integration_id)} was adopted, so it is released and stays as it is at Justt."
-            )
+        if reason := self._ownership.release_reason(urn, integration_id, olds):
+            self.tell(f"note: {named(olds, integration_id)}: {reason}, so it is released and stays as it is at Justt.")
+            self._journal.end_adoption(base_url, integration_id, urn)
+            self._settle(urn, integration_id, olds)
             return
         tried = f"deactivating {named(olds, integration_id)}"
         require_same_environment(self.settings, tried, olds)
-        if self.known.is_held(integration_id, olds):
+        if self._ownership.is_awaited_by(urn, integration_id):
             raise StateConflict(
                 f"{tried}: what replaces it is not ready, so it stays active, and in the state. The next `pulumi up` "
                 "that finds the new one ready deactivates it; if it is to stop now, take the IntegrationReady out of "
                 "the program."
             )
+        claimant = self._journal.claimant(base_url, integration_id)
         self._deactivate(integration_id, olds, tried)
+        if claimant not in (None, urn):
+            self.tell(
+                f"warning: {tried}: this machine's journal says that it was created for {claimant!r}. If that is not a "
+                "former name of this resource, the state is a copy, and the other stack's integration stops too."
+            )
+        self._settle(urn, integration_id, olds)
+        self._journal.forget_integration(base_url, integration_id)
 
     def _deactivate(self, integration_id: str, olds: Properties, tried: str) -> None:
-        """Send the deactivation that the remembered policy asks for.
+        """Send the deactivation that the recorded policy asks for.
 
         Tells:
             warning: A recorded date lies in the past when it is to be used.
@@ -383,33 +404,42 @@ class Integrations:
             f"sent for now, {sent}, {effect}. Set the clock; it is the same for all other integrations of this command."
         )
 
-    def _undo(self, integration_id: str, olds: Properties) -> None:
-        """Deactivate at once what was created for nobody: the engine left before it could store the id.
+    def _undo(self, urn: str, inputs: Inputs, integration_id: str, outputs: Properties) -> None:
+        """Deactivate at once what was created after the engine had left, which no state will ever hold.
 
         Tells:
             warning: The command was interrupted twice or killed during a create, and what came of it remains.
             note: The command was interrupted twice or killed during a create.
         """
-        called = named(olds, integration_id)
+        called = named(outputs, integration_id)
+        if not self.creator.has_posted(integration_id, is_surely_new=True):
+            self.tell(
+                f"warning: the engine left while {called} was created. It was not deactivated again, because the "
+                "account's list is too long to show that it is new. Run `pulumi-justt recover` before the next "
+                "`pulumi up`."
+            )
+            return
         try:
-            self.delete(integration_id, {**olds, "deactivation": {}, "deletionProtection": False})
+            self._deactivate(integration_id, {**outputs, "deactivation": {}}, f"deactivating {called}")
         except JusttError as error:
             self.tell(
                 f"warning: the engine left while {called} was created, so no state knows of it, and it could not be "
-                f"deactivated again: {error} Have it deactivated at Justt."
+                f"deactivated again: {error} Run `pulumi-justt recover` before the next `pulumi up`."
             )
-        else:
-            self.tell(
-                f"note: the engine left while {called} was created, so it was deactivated again. Pulumi keeps a "
-                "pending operation: run `pulumi cancel` if the stack is locked, and then "
-                "`pulumi refresh --clear-pending-creates`."
-            )
+            return
+        self.creator.forget(urn, inputs)
+        self._journal.forget_integration(self.settings.base_url, integration_id)
+        self.tell(
+            f"note: the engine left while {called} was created, so it was deactivated again. Pulumi keeps a "
+            "pending operation: run `pulumi cancel` if the stack is locked, and then "
+            "`pulumi refresh --clear-pending-creates`."
+        )
 
     @staticmethod
     def _replacing(olds: Properties, news: Properties) -> list[str]:
         return [path for name in _SENT for path in _changed(name, olds.get(name), news.get(name))]
 
-    def _adopt(self, inputs: Inputs, integration_id: str) -> RemoteRecord:
+    def _adopt(self, urn: str, inputs: Inputs, integration_id: str) -> RemoteRecord:
         """Take over the integration that the program names.
 
         Raises:
@@ -420,6 +450,8 @@ class Integrations:
         tried = (
             f"adopting integration {integration_id} as the {inputs.source} integration {inputs.external_identifier!r}"
         )
+        # Before the request: even if it fails, no other process may deactivate what the program adopts.
+        self._journal.record_adoption(self.settings.base_url, integration_id, urn)
         hidden = references.hidden(inputs.reveal_payload())
         record = self.client().get_integration(
             integration_id, tried=tried, account=inputs.reference_account_id, hidden=hidden
@@ -428,31 +460,22 @@ class Integrations:
             source = quotable(record.source, hidden.texts) if hidden.is_complete else "another one"
             raise StateConflict(f"{tried}: its source is {source}. Correct source or adopt_id.")
         if record.is_inactive:
+            self._journal.forget_integration(self.settings.base_url, integration_id)
             raise StateConflict(f"{tried}: it is INACTIVE, which is final. Take adopt_id out to create a new one.")
-        self.creator.claim(integration_id, tried)
-        self._hold(integration_id, {"externalIdentifier": inputs.external_identifier, "adoptId": integration_id}, tried)
+        self._ownership.adopt(urn, integration_id, tried)
         return record
 
-    def _hold(self, integration_id: object, wanted: Properties, tried: str) -> None:
-        """Remember which resource of the program has the integration, for a deletion that comes later.
+    def _urn(self, properties: Properties) -> str:
+        """Return the URN of the call of this thread, or the external identifier where the host cannot tell it."""
+        return self.resource() or f"the resource of {properties.get('externalIdentifier')!r}"
 
-        Raises:
-            StateConflict: Two resources of the program have one integration.
-        """
-        # The external identifier stands for a resource without a name. A preview may not know it yet.
-        resource = self.resource() or wanted.get("externalIdentifier")
-        if not isinstance(integration_id, str) or not isinstance(resource, str):
-            return
-        with self._holders_lock:
-            holder = self._holders.setdefault(integration_id, resource)
-            if holder == resource and wanted.get("adoptId") == integration_id:
-                self._adopted.add(integration_id)
-        if holder != resource:
-            raise StateConflict(
-                f"{tried}: integration {integration_id} belongs to {holder!r} in this stack already, and one "
-                "integration can be in one resource only. Remove one of the two resources from the program; as long as "
-                "the other one says adopt_id, nothing is deactivated by that."
-            )
+    def _note_state(self, urn: str, integration_id: str, outputs: Properties) -> None:
+        self._ownership.note_state(urn, integration_id, outputs)
+        self._settle(urn, integration_id, outputs)
+
+    def _settle(self, urn: str, integration_id: str, outputs: Properties) -> None:
+        """Drop the intent of a create whose result the state is seen to hold."""
+        self._journal.settle(urn, self.settings.base_url, outputs.get("referenceAccountId"), integration_id)
 
     def _moves(self, olds: Properties, inputs: Properties, *, is_account_explicit: bool) -> Iterator[tuple[str, str]]:
         """Yield why *inputs* may not follow *olds*: a stray setting must not replace a fleet."""

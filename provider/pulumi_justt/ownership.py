@@ -1,53 +1,217 @@
-"""Which resources are in the program of this process, and which records the program replaces."""
+"""Who may deactivate which integration, and when. One object serves all resources of a provider process.
+
+It rests on what the engine calls, and on the journal (`journal.py`):
+
+    in an `up`            every `check` comes before every `delete`; so membership in the program is known by then.
+                          The exception is what depends on a resource that is deleted before it is replaced: its
+                          `delete` comes before its own `check`, and only a `diff` comes before it
+    a rename by an alias  `check`, `diff` and `create` have the new URN, the `delete` of a rotation has the old one
+    with `--refresh`      `read` and `diff` come before any `check`, for resources that may be leaving the program
+    with `--replace`      `diff` is not called, and `check` gets no old inputs
+    in a `destroy`,       `delete` is all that comes
+    and untargeted
+    another provider      another process: only the journal knows of it
+
+    delete of a record that ...                                               known from              what happens
+    is adopted by the resource itself                                         recorded outputs        released
+    a resource of the new program adopts, the resource itself included        check                   released
+    a resource of the old program adopts                                      read, diff              released
+    another resource of the program holds, and does not replace               diff, create            released
+    a resource of another process or an earlier command adopts                adoption record         released
+    a create of this process returned (unless that create is being undone)    create                  released
+    an IntegrationReady still waits for, at a record that replaces it         diff, create, waits     refused
+    is any other one                                                                                  deactivated
+
+*Released* means that nothing is sent: the state forgets the record, Justt keeps it, and a note says so.
+
+A record has one resource. A second resource of the program that would hold it is refused, whether it adopts the record
+or a create returns it. Both must be in the program: a resource that was renamed by an alias, or that leaves the program
+in favor of an adopter, is in the state only. An adopted record is not replaced: not while the old inputs adopt it, and
+not while the new ones do.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["Ownership", "shared_ownership"]
+from pulumi_justt.errors import StateConflict
+from pulumi_justt.journal import Journal
+
+__all__ = ["Ownership", "is_adopted"]
+
+
+def is_adopted(properties: Mapping[str, Any]) -> bool:
+    """Return whether a recorded integration is adopted, so that it is not this stack's to deactivate."""
+    return "adoptId" in properties and properties["adoptId"] == properties.get("integrationId")
 
 
 class Ownership:
-    """What this process knows of the program. Resources are named by their URNs.
+    """What this process knows of resources and the records that they hold.
 
-    An `up` calls `check` for each resource of the program. A `destroy`, and a resource that left the program, get
-    `delete` only.
+    Resources are named by their URNs, or by whatever stands in for them where the host cannot tell.
+
+    Args:
+        journal: What other processes and earlier commands of this machine have recorded.
+        base_url: Where the records live.
     """
 
-    def __init__(self) -> None:
-        self._program: set[str] = set()
+    def __init__(self, journal: Journal, base_url: str) -> None:
+        self._journal = journal
+        self._base_url = base_url
+        self._lock = threading.Lock()
+        self._program: dict[str, object] = {}
+        """The resources that check has seen, with the id that each adopts."""
+        self._holders: defaultdict[str, set[str]] = defaultdict(set)
+        """The resources that hold an id: in the state, or since they adopted or created it."""
+        self._former_adopters: defaultdict[str, set[str]] = defaultdict(set)
+        """The resources whose recorded outputs adopt an id."""
+        self._replaced: set[tuple[str, str]] = set()
+        """The resources of the program that are being replaced, with the id that each gives up."""
         self._compared: set[str] = set()
+        """The ids of records that a diff of the program was about."""
+        self._created: dict[str, str] = {}
+        """The ids that creates of this process returned, with their resources."""
+        self._awaited: set[str] = set()
+        """The ids that waits have begun for and not ended well."""
+        self._held_until_ready: defaultdict[str, set[str]] = defaultdict(set)
+        """The ids that must run until another one, the key, is ready."""
 
-    def note_check(self, urn: str | None, inputs: Mapping[str, Any]) -> None:  # noqa: ARG002 - adoptions will need them
+    def note_check(self, urn: str, inputs: Mapping[str, Any]) -> None:
         """Take a resource as a member of the program."""
-        if urn is not None:
-            self._program.add(urn)
+        with self._lock:
+            self._program[urn] = inputs.get("adoptId")
 
-    def note_diff(self, urn: str | None, integration_id: str) -> None:
-        """Take a record as the one that a resource of the program has so far.
+    def note_state(self, urn: str, integration_id: str, outputs: Mapping[str, Any]) -> None:
+        """Take a record as one that the state holds for a resource."""
+        with self._lock:
+            self._holders[integration_id].add(urn)
+            if is_adopted(outputs):
+                self._former_adopters[integration_id].add(urn)
 
-        A refresh calls `diff` too, for resources that may have left the program; those are no members of it.
+    def note_diff(self, urn: str, integration_id: str, *, is_replaced: bool) -> None:
+        """Take a record as one that the program keeps or replaces, if check has seen the resource.
+
+        A diff of a refresh, or one with unknown values for what depends on a replaced resource, comes without a check.
         """
-        if self.is_in_program(urn):
-            self._compared.add(integration_id)
+        with self._lock:
+            if urn in self._program:
+                self._compared.add(integration_id)
+                if is_replaced:
+                    self._replaced.add((urn, integration_id))
 
-    def is_in_program(self, urn: str | None) -> bool:
-        """Return whether check has seen the resource in this process."""
-        return urn in self._program
+    def is_replaced(self, urn: str, integration_id: str) -> bool:
+        """Return whether a delete can only be the end of a replacement: the program still has the resource.
 
-    def is_replaced(self, urn: str | None, integration_id: str) -> bool:
-        """Return whether a delete of the record belongs to a replacement.
-
-        The engine deletes a resource that an alias renamed under its former URN, which is not in the program any more.
-        Then the record tells: the diff under the new URN was about it.
+        Under the URN that the delete names, or, after a rename, under the URN of the diff.
         """
-        return self.is_in_program(urn) or integration_id in self._compared
+        with self._lock:
+            return urn in self._program or integration_id in self._compared
 
+    def is_held(self, integration_id: str) -> bool:
+        """Return whether a resource that this process has seen holds the record."""
+        with self._lock:
+            return bool(self._holders.get(integration_id))
 
-_shared = Ownership()
+    def holder_beside(self, urn: str, integration_id: str) -> str | None:
+        """Return another resource that holds the record, in the program or in the state."""
+        with self._lock:
+            return min(self._holders.get(integration_id, set()) - {urn}, default=None)
 
+    def held_ids(self) -> frozenset[str]:
+        """Return the ids of all records that resources of this process hold."""
+        with self._lock:
+            return frozenset(integration_id for integration_id, urns in self._holders.items() if urns)
 
-def shared_ownership() -> Ownership:
-    """Return the one object that all providers of this process share."""
-    return _shared
+    def require_sole_holder(self, urn: str, integration_id: str, operation: str) -> None:
+        """Refuse a second resource of the program for one record.
+
+        Raises:
+            StateConflict: Another resource of the program has the record.
+        """
+        with self._lock:
+            self._require_sole_holder(urn, integration_id, operation)
+
+    def adopt(self, urn: str, integration_id: str, operation: str) -> None:
+        """Let a resource hold a record that it does not own.
+
+        Raises:
+            StateConflict: Another resource of the program has the record.
+        """
+        with self._lock:
+            self._require_sole_holder(urn, integration_id, operation)
+            self._holders[integration_id].add(urn)
+
+    def note_created(self, urn: str, integration_id: str) -> None:
+        """Take a record as the result of a create of this process."""
+        with self._lock:
+            self._replaced |= {(urn, held) for held, urns in self._holders.items() if urn in urns}
+            self._replaced.discard((urn, integration_id))
+            self._holders[integration_id].add(urn)
+            self._created[integration_id] = urn
+
+    def release_reason(self, urn: str, integration_id: str, outputs: Mapping[str, Any]) -> str | None:
+        """Return why a delete must leave the record as it is at Justt; None if it may be deactivated."""
+        if is_adopted(outputs):
+            return "it was adopted"
+        with self._lock:
+            adopters = [other for other, adopted in self._program.items() if adopted == integration_id]
+            adopters += sorted(self._former_adopters.get(integration_id, set()) - {urn})
+            holders = self._other_holders(urn, integration_id)
+            is_created_here = integration_id in self._created
+        if adopters:
+            return "the program adopts it" if adopters[0] == urn else f"{adopters[0]!r} adopts it"
+        if holders:
+            return f"{holders[0]!r} has it too"
+        recorded = [other for other in self._journal.adopters(self._base_url, integration_id) if other != urn]
+        if recorded:
+            return f"{recorded[0]!r} adopts it, as this machine's journal says"
+        if is_created_here:
+            return "Justt answered a create of this update with it"
+        return None
+
+    def hold_until_ready(self, integration_id: str, successor: str) -> None:
+        """Keep a record running until the one that replaces it is ready."""
+        with self._lock:
+            self._held_until_ready[successor].add(integration_id)
+
+    def begin_wait(self, integration_id: str) -> None:
+        """Keep what a record replaces running, until the wait for that record has ended well."""
+        with self._lock:
+            self._awaited.add(integration_id)
+
+    def end_wait(self, integration_id: str) -> None:
+        """Let go of what a record replaces: it is ready."""
+        with self._lock:
+            self._awaited.discard(integration_id)
+            self._held_until_ready.pop(integration_id, None)
+
+    def is_awaited_by(self, urn: str, integration_id: str) -> bool:
+        """Return whether a record must go on running, since a wait for what replaces it has not ended well.
+
+        With `--continue-on-error` the engine deletes what was replaced, although the wait has failed.
+        """
+        with self._lock:
+            return any(integration_id in held for held in self._held_until_ready.values()) or any(
+                urn in self._holders.get(awaited, ()) for awaited in self._awaited if awaited != integration_id
+            )
+
+    def _require_sole_holder(self, urn: str, integration_id: str, operation: str) -> None:
+        others = self._other_holders(urn, integration_id)
+        # A refresh knows the state, and not yet the program.
+        if others and urn in self._program:
+            raise StateConflict(
+                f"{operation}: integration {integration_id} belongs to {others[0]!r} in this program already, and an "
+                "integration can be in one resource only. Remove one of the two resources from the program; while the "
+                "other one has adopt_id, that deactivates nothing."
+            )
+
+    def _other_holders(self, urn: str, integration_id: str) -> list[str]:
+        held = self._holders.get(integration_id, set())
+        return sorted(
+            other
+            for other in held
+            if other != urn and other in self._program and (other, integration_id) not in self._replaced
+        )

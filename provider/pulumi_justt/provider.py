@@ -20,7 +20,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pulumi.dynamic import (
     CheckFailure,
@@ -73,9 +73,8 @@ def _bounded(method: _Method) -> _Method:
         except JusttError as error:
             raise _TerminalError(_with_debug(str(error), error)) from None
         except BaseException as error:  # noqa: BLE001 - anything that is no Exception would hang the engine
-            # A POST may have been sent, and then to run again would create a second integration.
-            may_have_posted = self._posts and method.__name__ == "create"
-            cure = AMBIGUOUS_CURE if may_have_posted else "The state keeps what it had."
+            is_in_doubt = method.__name__ == "create" and self._may_have_created(*args)
+            cure = AMBIGUOUS_CURE if is_in_doubt else "The state keeps what it had."
             where = traceback.extract_tb(error.__traceback__, limit=-1)[0]
             raise _TerminalError(
                 _with_debug(
@@ -109,9 +108,6 @@ def _with_debug(text: str, error: BaseException) -> str:
 class _Provider(ResourceProvider):
     """What the engine calls, for one kind of resource."""
 
-    _posts: ClassVar[bool] = False
-    """Whether a create may leave something at the vendor."""
-
     def __getstate__(self) -> None:
         """Keep nothing: what is pickled goes into every state, and the configuration holds the API key."""
 
@@ -125,6 +121,10 @@ class _Provider(ResourceProvider):
 
     def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Integrations | Readiness:
         raise NotImplementedError
+
+    def _may_have_created(self, *_props: object) -> bool:
+        """Return whether a create that failed has sent something whose outcome is unknown."""
+        return False
 
     @functools.cached_property
     def _core(self) -> Integrations | Readiness:
@@ -202,21 +202,21 @@ class _Provider(ResourceProvider):
 class IntegrationProvider(_Provider):
     """The provider of `PaymentIntegration`."""
 
-    _posts = True
+    def _may_have_created(self, *props: object) -> bool:
+        core = vars(self).get("_core")
+        return core is not None and core.may_have_created(*props)
 
     def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Integrations:
         from pulumi_justt.lifecycle import Integrations  # noqa: PLC0415 - see the module docstring
-        from pulumi_justt.ownership import shared_ownership  # noqa: PLC0415 - likewise
-        from pulumi_justt.recorded import shared_knowledge  # noqa: PLC0415 - likewise
+        from pulumi_justt.session import shared_session  # noqa: PLC0415 - likewise
 
         return Integrations(
             settings,
             client=client,
             tell=_tell,
             is_abandoned=host.calls.is_cancelled,
-            known=shared_knowledge(settings),
-            resource=_resource,
-            ownership=shared_ownership(),
+            session=shared_session(settings, _tell, lambda: host.calls.was_cut_off),
+            resource=host.resource_urn,
         )
 
 
@@ -225,10 +225,14 @@ class ReadinessProvider(_Provider):
 
     def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Readiness:
         from pulumi_justt.readiness import Readiness  # noqa: PLC0415 - see the module docstring
-        from pulumi_justt.recorded import shared_knowledge  # noqa: PLC0415 - likewise
+        from pulumi_justt.session import shared_session  # noqa: PLC0415 - likewise
 
         return Readiness(
-            settings, client=client, tell=_tell, is_abandoned=host.calls.is_cancelled, known=shared_knowledge(settings)
+            settings,
+            client=client,
+            tell=_tell,
+            is_abandoned=host.calls.is_cancelled,
+            session=shared_session(settings, _tell, lambda: host.calls.was_cut_off),
         )
 
     def create(self, props: dict[str, Any]) -> CreateResult:

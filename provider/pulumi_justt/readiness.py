@@ -18,7 +18,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi_justt import errors
@@ -26,7 +26,6 @@ from pulumi_justt.errors import Abandoned, NotReady, Refused, Unreachable, neare
 from pulumi_justt.models import UNKNOWN, ReadinessInputs, RemoteRecord, known_part
 from pulumi_justt.recorded import (
     Checked,
-    Known,
     Properties,
     invalid,
     is_gone,
@@ -36,6 +35,7 @@ from pulumi_justt.recorded import (
     require_same_environment,
     without_nulls,
 )
+from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Readiness:
         client: Gives the client when a request is needed, so that previews need no key.
         tell: Shows one line to the user.
         is_abandoned: Whether nobody is there any more to take what the call of this thread returns.
-        known: What is known of the integrations that this process has met.
+        session: What all resources of the process share; by default nothing is known.
         clock: Monotonic seconds.
         sleep: Blocks the calling thread for some seconds.
         uniform: Random numbers in [0, 1), for jitter.
@@ -91,12 +91,17 @@ class Readiness:
     client: Callable[[], JusttClient]
     tell: Callable[[str], None]
     is_abandoned: Callable[[], bool] = lambda: False
-    known: Known = field(default_factory=Known)
+    session: Session | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     uniform: Callable[[], float] = random.random
     known_properties: ClassVar = frozenset({*_ARGUMENTS, "status", "goLiveDate"})
     """The paths of all that a state may hold of a wait."""
+
+    def __post_init__(self) -> None:
+        """Take what the process knows."""
+        session = self.session or Session(self.settings.base_url)
+        self._known, self._ownership = session.known, session.ownership
 
     def check(self, olds: Properties, news: Properties) -> Checked:
         """Validate *news* and fill in the environment, the same way every time and without I/O."""
@@ -115,7 +120,7 @@ class Readiness:
         if before == wanted:
             return []
         if wanted is not UNKNOWN:
-            self.known.hold(str(before), until_ready=str(wanted))
+            self._ownership.hold_until_ready(str(before), successor=str(wanted))
         return ["integrationId"]
 
     def create(self, inputs: Properties) -> tuple[str, dict[str, Any]]:
@@ -127,9 +132,11 @@ class Readiness:
             Abandoned: The engine has left.
         """
         wanted = ReadinessInputs.model_validate(inputs)
-        self.known.expect(wanted.integration_id, inputs)
+        if wanted.external_identifier is not None:
+            # An integration that is not this stack's replaces nothing.
+            self._ownership.begin_wait(wanted.integration_id)
         record = self._wait(wanted, f"waiting for {named(inputs, wanted.integration_id)}")
-        self.known.ready(wanted.integration_id)
+        self._ownership.end_wait(wanted.integration_id)
         return wanted.integration_id, {**inputs, **observed(record)}
 
     def read(self, integration_id: str, olds: Properties) -> dict[str, Any] | None:
@@ -147,7 +154,7 @@ class Readiness:
                 integration_id,
                 tried=tried,
                 account=olds.get("referenceAccountId"),
-                hidden=self.known.hidden(integration_id),
+                hidden=self._known.hidden(integration_id),
             )
         except Refused as refused:
             if not is_gone(self.settings, self.tell, refused):
@@ -208,7 +215,7 @@ class Readiness:
 
     def _look(self, wanted: ReadinessInputs, wait: _Wait, crowd: Crowd, *, age: float) -> RemoteRecord:
         """Read the record once; what is out of date by *age* seconds will do."""
-        client, hidden = self.client(), self.known.hidden(wanted.integration_id)
+        client, hidden = self.client(), self._known.hidden(wanted.integration_id)
         record = client.reads.get(
             wanted.integration_id,
             tried=wait.tried,

@@ -6,7 +6,6 @@ call reaches another environment than the one that is recorded.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -25,14 +24,12 @@ __all__ = [
     "Known",
     "Properties",
     "invalid",
-    "is_adopted",
     "is_gone",
     "named",
     "observed",
     "other_environment",
     "require_known",
     "require_same_environment",
-    "shared_knowledge",
     "without_nulls",
 ]
 
@@ -66,19 +63,13 @@ class Checked(SecretHolder):
 
 
 class Known(SecretHolder):
-    """What a resource of this process has learned of an integration that another resource has to know.
+    """The credentials that this process has met, by integration.
 
-    A wait for an integration has no credentials of its own, and yet may quote what the vendor says of it. And what an
-    integration replaces must run until the wait for that one is over: with `--continue-on-error` the engine goes on to
-    delete what is replaced, although what depends on the replacement has failed. It is what the wait was for before, or
-    without such a one, whatever has the external identifier in the account.
+    A wait for an integration has no credentials of its own, and yet may quote what the vendor says of it.
     """
 
     def __init__(self) -> None:
         self._payloads: dict[str, object] = {}
-        self._lock = threading.Lock()
-        self._replaced: dict[str, set[str]] = {}
-        self._awaited: dict[str, tuple[object, object]] = {}
 
     def keep(self, integration_id: str, payload: object) -> None:
         """Remember what an integration was given."""
@@ -90,45 +81,6 @@ class Known(SecretHolder):
             return Hidden(is_complete=False)
         return references.hidden(self._payloads[integration_id])
 
-    def hold(self, integration_id: str, *, until_ready: str) -> None:
-        """Remember that an integration must run until another one is ready."""
-        with self._lock:
-            self._replaced.setdefault(until_ready, set()).add(integration_id)
-
-    def expect(self, integration_id: str, properties: Properties) -> None:
-        """Remember that an integration is waited for; someone else's replaces nothing."""
-        if "externalIdentifier" in properties:
-            with self._lock:
-                self._awaited[integration_id] = _place(properties)
-
-    def ready(self, integration_id: str) -> None:
-        """Remember that what had to run until this integration is ready need not run any longer."""
-        with self._lock:
-            self._replaced.pop(integration_id, None)
-            self._awaited.pop(integration_id, None)
-
-    def is_held(self, integration_id: str, properties: Properties) -> bool:
-        """Tell whether an integration must go on running."""
-        with self._lock:
-            return any(integration_id in held for held in self._replaced.values()) or any(
-                awaited != integration_id and place == _place(properties) for awaited, place in self._awaited.items()
-            )
-
-
-def _place(properties: Properties) -> tuple[object, object]:
-    """Return what an integration and the one that replaces it have in common."""
-    return properties.get("externalIdentifier"), properties.get("referenceAccountId")
-
-
-_known: dict[Settings, Known] = {}
-_known_lock = threading.Lock()
-
-
-def shared_knowledge(settings: Settings) -> Known:
-    """Return what this process knows under *settings*."""
-    with _known_lock:
-        return _known.setdefault(settings, Known())
-
 
 def named(properties: Properties, integration_id: str = "") -> str:
     """Name an integration as the user knows it."""
@@ -138,11 +90,6 @@ def named(properties: Properties, integration_id: str = "") -> str:
     # Recorded inputs have no id.
     its_id = f" ({integration_id})" if integration_id else ""
     return f"the {properties.get('source')} integration {properties['externalIdentifier']!r}{its_id}"
-
-
-def is_adopted(properties: Properties) -> bool:
-    """Tell whether the recorded integration is adopted, and so not this stack's to deactivate."""
-    return "adoptId" in properties and properties["adoptId"] == properties.get("integrationId")
 
 
 def observed(record: RemoteRecord) -> dict[str, Any]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MissingLibrary",
+    "OutputLostError",
     "clean",
     "note",
     "print_json",
@@ -34,6 +35,7 @@ __all__ = [
     "print_table",
     "print_text",
     "record_document",
+    "standard_streams",
 ]
 
 _STYLES = {

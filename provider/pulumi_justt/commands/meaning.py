@@ -9,7 +9,7 @@ from typing import Any
 
 from pulumi_justt import references
 from pulumi_justt.models import from_vendor_time
-from pulumi_justt.recorded import is_adopted
+from pulumi_justt.ownership import is_adopted
 
 __all__ = ["Event", "of_integration", "of_ready"]
 

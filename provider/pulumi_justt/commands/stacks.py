@@ -22,7 +22,7 @@ import yaml
 
 from pulumi_justt.commands.engine import INTEGRATION_TYPE, OUR_TYPES, name_of
 from pulumi_justt.errors import JusttError
-from pulumi_justt.recorded import is_adopted
+from pulumi_justt.ownership import is_adopted
 from pulumi_justt.secrecy import SecretHolder
 from pulumi_justt.settings import NAMESPACE, Settings
 

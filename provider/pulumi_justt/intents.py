@@ -1,0 +1,262 @@
+"""The intents of creates: what is written before a POST, and what the next create of the resource makes of it.
+
+the next create finds an intent              what happens
+with a decision of `pulumi-justt recover`    it is carried out
+with an id that Justt shows as INACTIVE      the intent is dropped, and the create begins
+with another id, of a process that ended     likewise, with a warning that names it: most likely `--replace` or a taint
+in order                                     replaces it, for which the engine calls neither `read` nor `diff`
+with another id, of a process that did not   an error that names it
+without an id                                once the killed run's POST has settled, it is resolved as a lost answer
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from pulumi_justt import errors
+from pulumi_justt.errors import AmbiguousCreate, Refused, StateConflict
+from pulumi_justt.journal import Decision, Intent
+from pulumi_justt.models import Inputs, RemoteRecord, to_vendor_time
+from pulumi_justt.secrecy import Hidden
+from pulumi_justt.session import Session
+
+if TYPE_CHECKING:
+    # Only a type here, so that a preview loads no HTTP library.
+    from pulumi_justt.client import JusttClient
+
+__all__ = ["Intents", "describe", "outcome_unknown", "sleep_unless_abandoned"]
+
+_POLL_SECONDS = 1.0
+"""How long a wait may not notice that the engine has left, which kills this process five seconds later."""
+
+
+class Intents:
+    """The intents of the creates of one process.
+
+    Args:
+        client: Gives the client when a request is needed.
+        session: The journal, and what the process knows of resources and records.
+        tell: Shows one line to the user.
+        is_abandoned: Whether the engine has dropped the call of this thread.
+    """
+
+    def __init__(
+        self,
+        client: Callable[[], JusttClient],
+        session: Session,
+        tell: Callable[[str], None],
+        is_abandoned: Callable[[], bool],
+    ) -> None:
+        self._client = client
+        self._journal, self._ownership = session.journal, session.ownership
+        self._tell = tell
+        self._is_abandoned = is_abandoned
+
+    def new(self, urn: str, inputs: Inputs, snapshot: str | None) -> Intent:
+        """Return an intent that is not written yet."""
+        now = self._journal.now()
+        return Intent(
+            urn=urn,
+            base_url=self._base_url,
+            account=inputs.reference_account_id,
+            external_identifier=inputs.external_identifier,
+            source=inputs.source,
+            sent_at=now,
+            settled_at=now,
+            snapshot=snapshot,
+            process=self._journal.process,
+        )
+
+    def write_sent(self, intent: Intent) -> None:
+        """Write that a POST begins now: its answer has a time-out, and then Justt has a grace period of that length."""
+        now = self._journal.now()
+        self._write(replace(intent, sent_at=now, settled_at=now + 2 * self._client().settings.timeout_seconds))
+
+    def write_created(self, intent: Intent, integration_id: str) -> None:
+        """Write the id that the answer brought; it stays until a later call shows that the engine has stored it."""
+        self._write(replace(intent, sent_at=self._journal.now(), integration_id=integration_id, decision=None))
+
+    def claimed(self, urn: str, inputs: Inputs, integration_id: str) -> None:
+        """Take an id that a list or a person has named as what the create of a resource returns."""
+        self._ownership.note_created(urn, integration_id)
+        self.write_created(self._of(urn, inputs) or self.new(urn, inputs, None), integration_id)
+
+    def named_in(self, error: AmbiguousCreate, urn: str, inputs: Inputs) -> AmbiguousCreate:
+        """Return *error* with the file that remembers the create, if there is one."""
+        intent = self._of(urn, inputs)
+        return error.but(cure=f"{error.cure} (journal: {self._journal.path_of(intent)})") if intent else error
+
+    def drop(self, urn: str, inputs: Inputs) -> None:
+        """Remove the intent of a create that left nothing."""
+        if intent := self._of(urn, inputs):
+            self._journal.remove_intent(intent)
+
+    def resume(self, urn: str, inputs: Inputs) -> RemoteRecord | Intent | None:
+        """Continue what an earlier run began for the resource, if the journal has an intent of it.
+
+        Returns:
+            What a person has claimed for the resource; or an intent whose outcome is unknown, and whose POST has
+            settled; or None, where the create may begin.
+
+        Tells:
+            note: An earlier run was killed during a create, and its request may still be under way.
+
+        Raises:
+            StateConflict: The earlier run created an integration that is live.
+            RequestError: Its integration could not be read or deactivated.
+        """
+        client, journal = self._client(), self._journal
+        end: float | None = None
+        while intent := self._of(urn, inputs):
+            if intent.decision:
+                return self._carry_out(urn, inputs, intent, intent.decision)
+            if intent.integration_id:
+                self._require_gone(inputs, intent, intent.integration_id)
+                journal.remove_intent(intent)
+                return None
+            rest = intent.settled_at - journal.now()
+            if end is None:
+                # A clock that was set back makes no wait longer than a killed request can take.
+                end = client.clock() + min(rest, 2 * client.settings.timeout_seconds)
+                if rest > _POLL_SECONDS:
+                    self._tell(
+                        f"note: {describe(inputs)}: an earlier run was ended while it created it; its request has "
+                        f"{rest:.0f} s to end, and then the account is listed."
+                    )
+            if client.clock() >= end:
+                return intent
+            if not sleep_unless_abandoned(client, min(_POLL_SECONDS, end - client.clock()), self._is_abandoned):
+                raise outcome_unknown(inputs, intent)
+        return None
+
+    def _require_gone(self, inputs: Inputs, intent: Intent, integration_id: str) -> None:
+        """Refuse to create a second integration while the one that a killed run created is live.
+
+        Tells:
+            warning: A resource is replaced by force, or was taken out of the state, right after it was created.
+
+        Raises:
+            StateConflict: It is live, or Justt does not show it.
+            RequestError: It could not be read.
+        """
+        where = self._journal.path_of(intent)
+        tried = f"{describe(inputs)}: an earlier run created integration {integration_id} for this resource"
+        try:
+            status = self._read(inputs, tried, integration_id).status
+        except Refused as refused:
+            if not refused.is_not_found:
+                raise
+            if self._client().settings.environment == "simulator":
+                # A simulator that was reset.
+                return
+            status = "not found with this key and account"
+        if status == "INACTIVE":
+            return
+        if self._journal.has_ended_in_order(intent):
+            self._tell(
+                f"warning: {tried}, and no command since then has shown that the state holds it. At Justt it is "
+                f"{status}. If this update replaces it, Pulumi deactivates it afterwards. If it was taken out of the "
+                "state, no stack manages it: have it deactivated at Justt."
+            )
+        else:
+            raise StateConflict(
+                f"{tried}, and no state of Pulumi's is known to hold it (journal: {where}). At Justt it is {status}. "
+                "Nothing was sent. If the stack has it already, run `pulumi refresh` and repeat the command. If not, "
+                f"run `pulumi-justt recover --claim {integration_id}` to make it this resource's integration, or "
+                f"`pulumi-justt recover --deactivate {integration_id}` to create another one; then run `pulumi up`."
+            )
+
+    def _carry_out(self, urn: str, inputs: Inputs, intent: Intent, decision: Decision) -> RemoteRecord | None:
+        """Do what `pulumi-justt recover` was told about the resource.
+
+        Tells:
+            note: A decision was carried out.
+
+        Raises:
+            StateConflict: The integration to claim or deactivate is not what the decision takes it for.
+            RequestError: It could not be read or deactivated.
+        """
+        journal, integration_id = self._journal, decision.integration_id
+        if integration_id is not None:
+            tried = f"{describe(inputs)}, which `pulumi-justt recover` settled: {decision.action} {integration_id}"
+            record = self._read(inputs, tried, integration_id)
+            if misfit := self._misfit(urn, inputs, decision, record):
+                raise StateConflict(
+                    f"{tried}: {misfit}. Nothing was changed. Run `pulumi-justt recover` again and choose another one."
+                )
+            if decision.action == "claim":
+                journal.claim(self._base_url, integration_id, urn)
+                self.claimed(urn, inputs, integration_id)
+                self._tell(f"note: {describe(inputs)}: claimed {integration_id}, as `pulumi-justt recover` was told.")
+                return record
+            if not record.is_inactive:
+                self._client().deactivate_integration(
+                    integration_id,
+                    tried=tried,
+                    account=inputs.reference_account_id,
+                    deactivation_type="postingDate",
+                    deactivation_date=to_vendor_time(datetime.fromtimestamp(journal.now(), timezone.utc)),
+                    hidden=Hidden.of(inputs.reveal_payload()),
+                )
+            self._tell(f"note: {describe(inputs)}: deactivated {integration_id}, as `pulumi-justt recover` was told.")
+            journal.forget_integration(self._base_url, integration_id)
+        journal.remove_intent(intent)
+        return None
+
+    def _misfit(self, urn: str, inputs: Inputs, decision: Decision, record: RemoteRecord) -> str | None:
+        """Return why *record* is not what a decision takes it for, if so."""
+        claimant = self._journal.claimant(self._base_url, record.integration_id)
+        if self._ownership.holder_beside(urn, record.integration_id) or claimant not in (None, urn):
+            return "it belongs to another resource"
+        if record.source != inputs.source:
+            return "it belongs to another PSP"
+        if decision.action == "claim" and record.is_inactive:
+            return "it is INACTIVE, which is final"
+        return None
+
+    def _read(self, inputs: Inputs, tried: str, integration_id: str) -> RemoteRecord:
+        return self._client().get_integration(
+            integration_id,
+            tried=tried,
+            account=inputs.reference_account_id,
+            hidden=Hidden.of(inputs.reveal_payload()),
+        )
+
+    def _of(self, urn: str, inputs: Inputs) -> Intent | None:
+        return self._journal.intent(urn, self._base_url, inputs.reference_account_id)
+
+    def _write(self, intent: Intent) -> None:
+        # What stands in for a URN that the host cannot tell may be another stack's, too.
+        if intent.urn.startswith("urn:"):
+            self._journal.write_intent(intent)
+
+    @property
+    def _base_url(self) -> str:
+        return self._client().settings.base_url
+
+
+def describe(inputs: Inputs) -> str:
+    """Name a create in error texts."""
+    return errors.creating(inputs.source, inputs.external_identifier)
+
+
+def outcome_unknown(inputs: Inputs, intent: Intent) -> AmbiguousCreate:
+    """Return the error for a create whose process was killed."""
+    sent_at = to_vendor_time(datetime.fromtimestamp(intent.sent_at, timezone.utc))
+    return AmbiguousCreate(
+        describe(inputs), f"an earlier run sent this create at {sent_at} and was ended", errors.AMBIGUOUS_CURE
+    )
+
+
+def sleep_unless_abandoned(client: JusttClient, seconds: float, is_abandoned: Callable[[], bool]) -> bool:
+    """Sleep, and return whether the engine is still there at the end; if it leaves, the sleep ends within a second."""
+    slices = max(1, math.ceil(seconds / _POLL_SECONDS))
+    for _ in range(slices):
+        if is_abandoned():
+            return False
+        client.sleep(max(0.0, seconds) / slices)
+    return not is_abandoned()

@@ -1,0 +1,69 @@
+"""A lock for work that may run side by side, and for work that must run alone. The standard library has none."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+__all__ = ["ReadWriteLock"]
+
+
+class ReadWriteLock:
+    """Admits many shared holders or one exclusive one; while one waits for exclusive, no shared one is admitted.
+
+    An exclusive holder may announce shared ones. Those are admitted before the next exclusive one, so that what they do
+    is done together.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._holders = 0
+        self._waiting = 0
+        self._announced = 0
+        self._is_exclusive = False
+
+    @contextmanager
+    def shared(self, *, is_announced: bool = False) -> Iterator[None]:
+        """Hold the lock beside other shared holders within the `with` statement.
+
+        Args:
+            is_announced: Whether an exclusive holder has announced this one; each of those comes exactly once.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_exclusive and (is_announced or not self._waiting))
+            self._holders += 1
+            self._announced -= is_announced
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._holders -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def exclusive(self, unless: Callable[[], bool] = lambda: False) -> Iterator[bool]:
+        """Hold the lock alone within the `with` statement, and yield whether that is so.
+
+        Args:
+            unless: Whether the lock is no longer needed; then it is not waited for, and not held.
+        """
+        with self._changed:
+            self._waiting += 1
+            self._changed.wait_for(lambda: unless() or not (self._is_exclusive or self._holders or self._announced))
+            self._waiting -= 1
+            is_held = not unless()
+            self._is_exclusive = self._is_exclusive or is_held
+            self._changed.notify_all()
+        try:
+            yield is_held
+        finally:
+            if is_held:
+                with self._changed:
+                    self._is_exclusive = False
+                    self._changed.notify_all()
+
+    def announce(self, holders: int) -> None:
+        """Announce as many shared holders; called by the exclusive one."""
+        with self._changed:
+            self._announced += holders

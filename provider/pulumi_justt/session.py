@@ -1,0 +1,59 @@
+"""What all resources of a provider process share: the journal, who holds which record, and credentials to redact."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pulumi_justt.journal import Journal, state_folder
+from pulumi_justt.ownership import Ownership
+from pulumi_justt.recorded import Known
+from pulumi_justt.settings import Settings
+
+__all__ = ["Session", "shared_session"]
+
+
+@dataclass(frozen=True)
+class Session:
+    """The memory of one process under one configuration.
+
+    Args:
+        base_url: Where the records live.
+        journal: What this machine remembers across processes; by default nothing.
+        known: The credentials that integrations were given.
+    """
+
+    base_url: str
+    journal: Journal = field(default_factory=lambda: Journal(None))
+    known: Known = field(default_factory=Known)
+    ownership: Ownership = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with a program and a state of which nothing is known."""
+        object.__setattr__(self, "ownership", Ownership(self.journal, self.base_url))
+
+
+_sessions: dict[Settings, Session] = {}
+_sessions_lock = threading.Lock()
+
+
+def shared_session(
+    settings: Settings, tell: Callable[[str], None], was_cut_off: Callable[[], bool] = lambda: False
+) -> Session:
+    """Return this process's session under *settings*.
+
+    Args:
+        settings: The configuration.
+        tell: Shows one line to the user.
+        was_cut_off: Whether the engine has dropped a call of this process. Asked when the interpreter exits, which it
+            does only if the engine tells it to.
+    """
+    with _sessions_lock:
+        if settings not in _sessions:
+            journal = Journal(state_folder(os.environ), warn=tell)
+            atexit.register(lambda: None if was_cut_off() else journal.end_in_order())
+            _sessions[settings] = Session(settings.base_url, journal)
+        return _sessions[settings]
