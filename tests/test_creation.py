@@ -592,6 +592,104 @@ def test_killed_before_a_reset_of_the_simulator(tmp_path: Path) -> None:
     assert Process(vendor, state=tmp_path).create("a") == "int-0"
 
 
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("change", [{"source": "adyen"}, {"name": "b"}])
+def test_killed_before_the_program_was_changed(tmp_path: Path, policy: Policy, change: dict[str, str]) -> None:
+    """What the killed run sent is looked for, not what the program says now, and never claimed for the latter."""
+    vendor = Vendor()
+    vendor.make("old")
+    killed(tmp_path, vendor, after="committed")
+    process = Process(vendor, policy, tmp_path)
+    inputs = inputs_of(externalIdentifier=change.get("name", "a"), source=change.get("source", "stripe"))
+
+    with pytest.raises(AmbiguousCreate, match=r"creating the stripe integration 'a': .* int-1 \(PENDING\)"):
+        process.creator.create("urn:a", inputs)
+
+    assert vendor.asked.count("post") == 1
+    process = rerun(vendor, tmp_path, Decision("claim", "int-1"))
+    with pytest.raises(StateConflict, match="changed since that was decided, which was about creating the stripe"):
+        process.creator.create("urn:a", inputs)
+    process = rerun(vendor, tmp_path, Decision("deactivate", "int-1"))
+    assert process.creator.create("urn:a", inputs).integration_id == "int-2"
+    assert vendor.records[1]["status"] == "INACTIVE"
+
+
+@pytest.mark.parametrize("after", ["committed", "answered"])
+def test_killed_before_the_account_got_another_name(tmp_path: Path, after: Literal["committed", "answered"]) -> None:
+    """One account has two names, by its id and by none; a create under one of them stops a create under the other."""
+    vendor = Vendor(default_account="main")
+    killed(tmp_path, vendor, after=after)
+
+    with pytest.raises(StateConflict, match="int-0" if after == "answered" else "without an account") as raised:
+        rerun(vendor, tmp_path).create("a", account="main")
+    assert str(next((tmp_path / "intents").iterdir())) in str(raised.value)
+    assert len(vendor.records) == 1
+    process = rerun(vendor, tmp_path)
+    if after == "answered":
+        vendor.records[0]["status"] = "INACTIVE"
+    else:
+        process.journal.remove_intent(*process.journal.intents())
+    assert process.create("a", account="main") == "int-1"
+    assert [intent.account for intent in process.journal.intents()] == ["main"]
+
+
+def test_killed_with_a_longer_time_out(tmp_path: Path) -> None:
+    """The killed request has the time of its own run, however short the next run's time-out is."""
+    vendor = Vendor()
+    killed(tmp_path, vendor, after="sent")
+    process = Process(vendor, state=tmp_path)
+    process.client.settings = replace(process.client.settings, timeout_seconds=SECONDS / 10)
+
+    process.create("a")
+
+    assert vendor.moment() >= 2 * SECONDS
+
+
+def test_killed_beside_another_create_is_not_claimed_for_it(tmp_path: Path) -> None:
+    """With `adopt`, one new integration has two explanations while the journal has two creates without an answer."""
+    vendor = Vendor()
+    killed(tmp_path, vendor, after="sent")
+    killed(tmp_path, vendor, after="committed", name="b")
+
+    assert "int-0 (PENDING)" in str(Process(vendor, "adopt", tmp_path).error("a"))
+
+
+def test_id_that_was_claimed_for_the_resource_itself_is_a_candidate(tmp_path: Path) -> None:
+    """A claim may have been written where the intent could not be: its integration is the one that is looked for."""
+    vendor = Vendor()
+    killed(tmp_path, vendor, after="committed")
+    process = Process(vendor, state=tmp_path)
+    process.journal.claim(process.client.settings.base_url, "int-0", "urn:a")
+
+    assert "int-0 (PENDING)" in str(process.error("a"))
+
+
+def test_adopted_id_settles_the_intent_that_can_have_made_it(tmp_path: Path) -> None:
+    """What was there before the POST is another one, and so is any if the answer or a person named the id."""
+    vendor = Vendor()
+    vendor.make("old")
+    killed(tmp_path, vendor, after="committed")
+    process = rerun(vendor, tmp_path, Decision("claim", "int-1"))
+    inputs = inputs_of(externalIdentifier="a")
+    for adopted, known in (("int-0", None), ("int-2", None), ("int-1", "int-1"), ("int-2", "int-1")):
+        process.creator.note_adopted("urn:a", inputs, adopted)
+        assert process.journal.intents()[0].integration_id == known
+
+
+def test_state_that_holds_the_id_under_another_name_settles_the_intent(tmp_path: Path) -> None:
+    """A resource was renamed by an alias, or a stack was: the old name is free for another integration."""
+    for number, is_settled in enumerate((True, False)):
+        vendor, state = Vendor(), tmp_path / str(number)
+        made = Process(vendor, state=state).create("a")
+        process = rerun(vendor, state)
+        process.session.ownership.note_state("urn:renamed", made, {})
+        if is_settled:
+            process.journal.settle("urn:renamed", process.client.settings.base_url, None, made)
+            assert process.journal.intents() == []
+
+        assert process.create("a") == "int-1"
+
+
 def test_state_that_holds_the_id_settles_the_intent(tmp_path: Path) -> None:
     """A create that the engine has stored leaves nothing behind, and the id belongs to its resource alone."""
     vendor = Vendor()
@@ -1493,6 +1591,33 @@ def test_newcomer_waits_for_a_resolution_under_way() -> None:
     asked = [what for _, what, _ in vendor.journal]
     assert asked[:5] == ["None/1", "first", "a", "None/1", "None/1"]
     assert sorted(asked[5:]) == ["a", "late"]
+
+
+def test_defect_of_one_leaves_the_way_open_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever finds things out and fails between two accounts is not waited for, and whoever has a finding is."""
+    vendor = Vendor(fates={"a": [BEFORE], "b": [BEFORE], "c": [BEFORE]})
+    process = Process(vendor)
+    find, calls = process.creator._finding, itertools.count(1)
+
+    def finding(unresolved: Any, now: Any) -> Any:  # noqa: ANN401 - private types
+        assert next(calls) != 2, "a defect"
+        return find(unresolved, now)
+
+    monkeypatch.setattr(process.creator, "_finding", finding)
+    together = threading.Barrier(2)
+    vendor.on_commit = lambda _: together.wait(PATIENCE) if vendor.asked.count("post") <= 2 else None
+
+    def run(name: str) -> str | Exception:
+        try:
+            return process.create(name, account=name)
+        except AssertionError as defect:
+            return defect
+
+    with ThreadPoolExecutor(3) as pool:
+        outcomes = [each.result(PATIENCE) for each in [pool.submit(run, name) for name in "ab"]]
+        assert pool.submit(run, "c").result(PATIENCE) in vendor.made_by("c")
+    assert min(map(str, outcomes)).startswith("a defect")
+    assert [type(each) for each in outcomes].count(str) == 1
 
 
 def test_error_of_one_leaves_the_way_open_for_others() -> None:

@@ -387,6 +387,16 @@ def test_a_file_that_cannot_be_used(journal: Kept, content: str) -> None:
     assert journal.intents() == [intent]
 
 
+@pytest.mark.parametrize(
+    "times", [(1e400, 1e400), (float("nan"), 0.0), (1e18, 1e18), (-1.0, 0.0), (0.0, float("nan")), (0.0, 1e9)]
+)
+def test_a_time_that_no_clock_shows(journal: Kept, times: tuple[float, float]) -> None:
+    """It is damage, too: nobody waits for it, and it is in no text."""
+    journal.write_intent(begun(sent_at=times[0], settled_at=times[1]))
+    assert journal.intents() == []
+    assert "is damaged" in journal.warnings[0]
+
+
 def test_a_create_that_was_lost_long_ago(journal: Kept) -> None:
     """After 30 days an intent without an id is dropped, with a warning; whoever only looks drops nothing."""
     journal.write_intent(begun(1))

@@ -128,6 +128,20 @@ def test_a_replacement_whose_answer_was_lost(
     ends_well(stack, simulator, action, lost, old)
 
 
+def test_adopt_id_settles_a_lost_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
+    """It is the other way out that the error names; nothing of the create is left to find, or to do again, after it."""
+    simulator.add_fault(Fault.parse("POST /integrations status-after-commit=500 times=1"))
+    stack.up(fails=True)
+    (lost,) = live(simulator)
+    stack.program(PROGRAM.replace("source=", f'adopt_id="{lost}", source='))
+    stack.up()
+    stack.program(PROGRAM)
+    stack.up()
+    checked = stack.justt("doctor", "--stack", "dev", "--only", "journal")
+    assert checked.code == 0, checked.text
+    assert list(state_dir.glob("intents/*")) == []
+
+
 def begun(
     state_dir: Path, simulator: SimulatorServer, *, integration_id: str, decision: Decision | None = None
 ) -> Intent:

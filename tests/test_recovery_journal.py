@@ -349,3 +349,31 @@ def test_a_damaged_journal_is_said(project: FakePulumi, begun: Begun) -> None:
     result = project.run("recover")
     assert result.exit_code == 0
     assert f"{path} is damaged" in result.stderr
+
+
+def test_a_create_that_may_still_be_under_way_is_waited_for(project: FakePulumi, begun: Begun) -> None:
+    """Before its request has settled, nobody can say that it made nothing; then the journal is read again."""
+    sent = time.time()
+    intent = begun(sent_at=sent, settled_at=sent + 1)
+    (case,) = shown(project)
+    assert time.time() >= intent.settled_at
+    assert "may still be running" not in case["text"]
+    begun("i-1", sent_at=time.time(), settled_at=time.time() + 3_600)
+    assert "looked up in" not in project.run("recover", "--json").stderr
+
+
+@pytest.mark.parametrize("action", ["claim", "deactivate"])
+def test_what_the_create_cannot_have_made_is_refused(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun, action: str
+) -> None:
+    """Neither another one than the journal knows, nor one that was there before: the create's own would be lost."""
+    before, lost = theirs(), theirs()
+    for intent, words in (
+        (begun(lost), f"Justt answered this create with {lost}"),
+        (begun(snapshot=project.journal.write_snapshot([before], is_complete=True)), "it was there before this create"),
+    ):
+        project.journal.write_intent(intent)
+        refused = project.run("recover", "--yes", f"--{action}", before)
+        assert (refused.exit_code, words in " ".join(refused.stderr.split())) == (3, True), refused.output
+        assert project.journal.intents() == [intent]
+    assert deletes(simulator) == 0

@@ -203,7 +203,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "_Answer": lambda: _Answer(400, PAYLOAD.encode(), failure=PAYLOAD),
     "_Request": lambda: _Request("x", "POST", "/", None, {"apiKey": PAYLOAD}, Hidden((KEY, PAYLOAD))),
     "_UnresolvedCreate": lambda: _UnresolvedCreate(
-        inputs(), AmbiguousCreate("x", "y", "z"), 0.0, frozenset(), is_before_complete=True
+        "x", inputs(), "y", AmbiguousCreate("x", "y", "z"), 0.0, frozenset(), is_before_complete=True
     ),
 }
 HOLDERS |= {

@@ -382,7 +382,7 @@ def _recover(  # noqa: PLR0913, PLR0917 - one argument for each option of the co
     chosen = stacks.chosen(names, folder)
     if not chosen:
         raise click.UsageError(f"there is no Pulumi project in {folder.absolute()}: name its folder with --cwd")
-    diagnosis = recovery.diagnose(chosen[0], chosen[1:], intents.opened(rendering.note))
+    diagnosis = recovery.diagnose(chosen[0], chosen[1:], intents.opened(rendering.note), rendering.note)
     decisions = recover_dialog.decisions(diagnosis, claims, deactivations, forgotten)
     backup = folder / f"pulumi-justt-recover-{datetime.now(timezone.utc):%Y%m%dT%H%M%S.%fZ}.json"
     is_done = False

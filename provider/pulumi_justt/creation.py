@@ -24,6 +24,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pulumi_justt import errors
@@ -83,24 +84,38 @@ class _UnresolvedCreate:
     """A create whose answer was lost.
 
     Args:
-        inputs: What was sent.
+        urn: The resource.
+        inputs: What the program says; what was sent may differ from it if an earlier process sent it.
+        source: The PSP that was sent.
         lost: The error to raise if it cannot be resolved.
         list_at: The moment of the client's clock from which a list shows what it did.
         before: The ids that the account had before it.
         is_before_complete: Whether those were surely all.
         is_of_killed_run: Whether an earlier process sent it.
+        is_changed: Whether the program has been changed since, so that what came of it is not what the program says.
         is_second: Whether it was sent because the first one is proved not to have happened.
         finding: What the list says.
+        is_left: Whether its thread has ended without finding anything out.
     """
 
+    urn: str
     inputs: Inputs
+    source: str
     lost: AmbiguousCreate
     list_at: float
     before: frozenset[str]
     is_before_complete: bool
     is_of_killed_run: bool = False
+    is_changed: bool = False
     is_second: bool = False
     finding: _Finding | None = None
+    is_left: bool = False
+
+    @property
+    def is_sent_again(self) -> bool:
+        """Whether its thread will send a second POST."""
+        is_absent = self.finding is not None and self.finding.is_absent
+        return is_absent and not self.is_second and not self.is_left
 
 
 @dataclass
@@ -164,7 +179,7 @@ class CreateCoordinator:
         if isinstance(begun, RemoteRecord):
             return begun
         try:
-            return self._create(urn, inputs, self._unresolved_of(begun, inputs) if begun else None)
+            return self._create(urn, inputs, self._unresolved_of(urn, begun, inputs) if begun else None)
         except AmbiguousCreate as lost:
             error = self._intents.named_in(lost, urn, inputs)
             with self._lock:
@@ -203,6 +218,10 @@ class CreateCoordinator:
                 and (not is_surely_new or (account.snapshot is not None and account.snapshot.is_complete))
                 for account in self._accounts.values()
             )
+
+    def note_adopted(self, urn: str, inputs: Inputs, integration_id: str) -> None:
+        """Take an id that the program adopts as what a lost create of the resource has made, if it can be that."""
+        self._intents.adopted(urn, inputs, integration_id)
 
     def forget(self, urn: str, inputs: Inputs) -> None:
         """Drop the intent of a create that left nothing."""
@@ -287,7 +306,7 @@ class CreateCoordinator:
                 list_at = self._client().clock() + self._client().settings.timeout_seconds
                 before = frozenset(snapshot.records)
                 unresolved = _UnresolvedCreate(
-                    inputs, lost, list_at, before, snapshot.is_complete, is_second=after is not None
+                    urn, inputs, inputs.source, lost, list_at, before, snapshot.is_complete, is_second=after is not None
                 )
                 if after:
                     # What the list shows from now on may come from either, and both are of one resource.
@@ -328,15 +347,17 @@ class CreateCoordinator:
         Raises:
             StateConflict: The integration was there before, or belongs to another resource.
         """
-        ownership = self._session.ownership
+        ownership, journal = self._session.ownership, self._session.journal
         tried = f"{describe(inputs)}: Justt answered with integration {integration_id}, which"
-        claimant = self._session.journal.claim(self._base_url, integration_id, urn)
+        is_old = integration_id in snapshot.records or ownership.is_held(integration_id)
+        # What was there before is not this resource's, so it is not claimed for it.
+        claimant = (journal.claimant if is_old else partial(journal.claim, urn=urn))(self._base_url, integration_id)
         if holder := ownership.holder_beside(urn, integration_id) or (claimant != urn and claimant):
             raise StateConflict(
                 f"{tried} belongs to {holder!r} already, and an integration can be in one resource only. Give this one "
                 "another external identifier."
             )
-        if integration_id in snapshot.records or ownership.is_held(integration_id):
+        if is_old:
             raise StateConflict(
                 f"{tried} was there before, so that it may belong to another resource or stack. Give this one another "
                 f'external identifier, or add adopt_id="{integration_id}" if that integration is meant.'
@@ -351,12 +372,15 @@ class CreateCoordinator:
         """
         with self._posts.exclusive(unless=lambda: unresolved.finding is not None) as is_first:
             if is_first:
-                group = [each for each in self._unresolved if each.finding is None]
-                self._find_all(group, unresolved)
-                # They are sent again together, so that what is lost again is found out together, too.
-                self._posts.announce(
-                    sum(each.finding is not None and each.finding.is_absent and not each.is_second for each in group)
-                )
+                group = [each for each in self._unresolved if each.finding is None and not each.is_left]
+                unresolved.is_left = True
+                try:
+                    self._find_all(group, unresolved)
+                    unresolved.is_left = unresolved.finding is None
+                finally:
+                    # They are sent again together, so that what is lost again is found out together, too. Whoever is
+                    # announced is waited for: so all are who have a finding, whatever happened, but who leaves here.
+                    self._posts.announce(sum(each.is_sent_again for each in group))
         if unresolved.finding is None:
             raise unresolved.lost.but(cure=errors.AMBIGUOUS_CURE)
         return unresolved.finding
@@ -393,17 +417,31 @@ class CreateCoordinator:
         settings = self._client().settings
         if unresolved.is_of_killed_run and settings.environment == "simulator" and not unresolved.before <= ids:
             return _Finding(was_reset=True)
-        held = self._session.ownership.held_ids() | self._session.journal.claimed_ids(self._base_url)
+        held = self._session.ownership.held_ids()
+        held |= self._session.journal.claimed_ids(self._base_url, besides=unresolved.urn)
         new = [record for i, record in now.records.items() if i not in unresolved.before and i not in held]
-        candidates = tuple(record for record in new if record.source == unresolved.inputs.source)
+        candidates = tuple(record for record in new if record.source == unresolved.source)
         with self._lock:
             # The vendor keeps every record: a list that lacks one is a stale one, and proves nothing.
             is_whole = (unresolved.before | account.created_ids) <= ids
         is_proof = is_whole and unresolved.is_before_complete and now.is_complete
-        # A refused create, and one that a second POST created, stay unresolved: the first POST may still turn up.
-        is_alone = self._unresolved == [unresolved]
+        is_single = is_proof and len(new) == len(candidates) == 1
         return _Finding(
-            candidates, is_proof, is_only_explanation=is_proof and is_alone and len(new) == len(candidates) == 1
+            candidates, is_proof, is_only_explanation=is_single and self._is_alone(unresolved, candidates[0])
+        )
+
+    def _is_alone(self, unresolved: _UnresolvedCreate, candidate: RemoteRecord) -> bool:
+        """Return whether no other create that this machine knows of may have made the only candidate.
+
+        That is one of this process, of another one that is at work, or of a killed one whose resource comes later in
+        the update. The journal is read after the list: a create that the list shows had its intent before.
+        """
+        # A refused create, and one that a second POST created, stay unresolved: the first POST may still turn up.
+        return self._unresolved == [unresolved] and not any(
+            intent.urn != unresolved.urn
+            and intent.base_url == self._base_url
+            and intent.integration_id in (None, candidate.integration_id)
+            for intent in self._session.journal.intents()
         )
 
     def _claim(self, urn: str, unresolved: _UnresolvedCreate, finding: _Finding) -> RemoteRecord:
@@ -417,7 +455,8 @@ class CreateCoordinator:
         """
         if self._is_abandoned():
             raise unresolved.lost.but(cure=errors.AMBIGUOUS_CURE)
-        if self._claims and finding.is_only_explanation and not finding.candidates[0].is_inactive:
+        is_fit = finding.is_only_explanation and not unresolved.is_changed and not finding.candidates[0].is_inactive
+        if self._claims and is_fit:
             record = finding.candidates[0]
             # Without a journal, another provider process could claim the same one.
             if self._session.journal.claim(self._base_url, record.integration_id, urn) == urn:
@@ -432,15 +471,18 @@ class CreateCoordinator:
                 return record
         raise unresolved.lost.but(cure=finding.remediation)
 
-    def _unresolved_of(self, intent: Intent, inputs: Inputs) -> _UnresolvedCreate:
+    def _unresolved_of(self, urn: str, intent: Intent, inputs: Inputs) -> _UnresolvedCreate:
         snapshot = self._session.journal.snapshot(intent.snapshot)
         unresolved = _UnresolvedCreate(
+            urn,
             inputs,
-            outcome_unknown(inputs, intent),
+            intent.source,
+            outcome_unknown(intent),
             self._client().clock(),
             snapshot.ids if snapshot else frozenset(),
             is_before_complete=snapshot is not None and snapshot.is_complete,
             is_of_killed_run=True,
+            is_changed=intent.is_of_other(inputs.source, inputs.external_identifier),
         )
         self._unresolved.append(unresolved)
         return unresolved

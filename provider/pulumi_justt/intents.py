@@ -7,11 +7,13 @@ with another id, of a process that ended     likewise, with a warning that names
 in order                                     replaces it, for which the engine calls neither `read` nor `diff`
 with another id, of a process that did not   an error that names it
 without an id                                once the killed run's POST has settled, it is resolved as a lost answer
+of another account                           one that is not INACTIVE, or not known, is an error that names it
 """
 
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -55,6 +57,9 @@ class Intents:
         self._journal, self._ownership = session.journal, session.ownership
         self._tell = tell
         self._is_abandoned = is_abandoned
+        self._lock = threading.Lock()
+        self._accounts: set[tuple[str, str, str | None]] | None = None
+        """The resources of which earlier processes left intents, each with the address and the account."""
 
     def new(self, urn: str, inputs: Inputs, snapshot: str | None) -> Intent:
         """Return an intent that is not written yet."""
@@ -85,6 +90,17 @@ class Intents:
         self._ownership.note_created(urn, integration_id)
         self.write_created(self._of(urn, inputs) or self.new(urn, inputs, None), integration_id)
 
+    def adopted(self, urn: str, inputs: Inputs, integration_id: str) -> None:
+        """Take an id that the program adopts as what the lost create of the resource has made, if it can be that."""
+        intent = self._of(urn, inputs)
+        if intent is None or intent.integration_id:
+            return
+        if intent.decision and intent.decision.integration_id != integration_id:
+            return
+        before = self._journal.snapshot(intent.snapshot)
+        if before is None or integration_id not in before.ids:
+            self.write_created(intent, integration_id)
+
     def named_in(self, error: AmbiguousCreate, urn: str, inputs: Inputs) -> AmbiguousCreate:
         """Return *error* with the file that remembers the create, if there is one."""
         intent = self._of(urn, inputs)
@@ -110,18 +126,22 @@ class Intents:
             RequestError: Its integration could not be read or deactivated.
         """
         client, journal = self._client(), self._journal
+        self._require_none_elsewhere(urn, inputs)
         end: float | None = None
         while intent := self._of(urn, inputs):
             if intent.decision:
                 return self._carry_out(urn, inputs, intent, intent.decision)
             if intent.integration_id:
-                self._require_gone(inputs, intent, intent.integration_id)
+                # A resource that got another name may have it; then this one is new.
+                if not self._ownership.holder_beside(urn, intent.integration_id):
+                    self._require_gone(inputs, intent, intent.integration_id)
                 journal.remove_intent(intent)
                 return None
             rest = intent.settled_at - journal.now()
             if end is None:
-                # A clock that was set back makes no wait longer than a killed request can take.
-                end = client.clock() + min(rest, 2 * client.settings.timeout_seconds)
+                # A clock that was set back makes no wait longer than the killed request can take, which had the
+                # time-out of its own run.
+                end = client.clock() + min(rest, intent.settled_at - intent.sent_at)
                 if rest > _POLL_SECONDS:
                     self._tell(
                         f"note: {describe(inputs)}: an earlier run was ended while it created it; its request has "
@@ -130,8 +150,36 @@ class Intents:
             if client.clock() >= end:
                 return intent
             if not sleep_unless_abandoned(client, min(_POLL_SECONDS, end - client.clock()), self._is_abandoned):
-                raise outcome_unknown(inputs, intent)
+                raise outcome_unknown(intent)
         return None
+
+    def _require_none_elsewhere(self, urn: str, inputs: Inputs) -> None:
+        """Refuse a create while one of the same resource may have been carried out for another name of an account.
+
+        Raises:
+            StateConflict: It was, or its answer is not known.
+            RequestError: What it created could not be read.
+        """
+        account = inputs.reference_account_id
+        with self._lock:
+            if self._accounts is None:
+                # Once: what matters was there before this process.
+                self._accounts = {(each.urn, each.base_url, each.account) for each in self._journal.intents()}
+            others = [other for u, b, other in self._accounts if (u, b) == (urn, self._base_url) and other != account]
+        for other in others:
+            intent = self._journal.intent(urn, self._base_url, other)
+            if intent is None:
+                continue
+            if intent.integration_id is None:
+                raise StateConflict(
+                    f"{describe(inputs)}: an earlier run began to create this resource "
+                    f"{f'in account {other}' if other else 'without an account'}, and its answer is not known "
+                    f"(journal: {self._journal.path_of(intent)}). Nothing was sent. Run `pulumi-justt recover`, or "
+                    "set the account back; then run `pulumi up`."
+                )
+            if not self._ownership.is_held(intent.integration_id):
+                self._require_gone(inputs, intent, intent.integration_id)
+            self._journal.remove_intent(intent)
 
     def _require_gone(self, inputs: Inputs, intent: Intent, integration_id: str) -> None:
         """Refuse to create a second integration while the one that a killed run created is live.
@@ -146,7 +194,7 @@ class Intents:
         where = self._journal.path_of(intent)
         tried = f"{describe(inputs)}: an earlier run created integration {integration_id} for this resource"
         try:
-            status = self._read(inputs, tried, integration_id).status
+            status = self._read(inputs, tried, integration_id, intent.account).status
         except Refused as refused:
             if not refused.is_not_found:
                 raise
@@ -165,7 +213,9 @@ class Intents:
         else:
             raise StateConflict(
                 f"{tried}, and no state of Pulumi's is known to hold it (journal: {where}). At Justt it is {status}. "
-                "Nothing was sent. If the stack has it already, run `pulumi refresh` and repeat the command. If not, "
+                "Nothing was sent. If the stack has it already, run `pulumi refresh` and repeat the command. If "
+                "another stack has it, one that was renamed or that has this name in another backend or checkout, run "
+                "`pulumi refresh` there: deactivating it would stop that stack's integration. If none has it, "
                 f"run `pulumi-justt recover --claim {integration_id}` to make it this resource's integration, or "
                 f"`pulumi-justt recover --deactivate {integration_id}` to create another one; then run `pulumi up`."
             )
@@ -183,8 +233,8 @@ class Intents:
         journal, integration_id = self._journal, decision.integration_id
         if integration_id is not None:
             tried = f"{describe(inputs)}, which `pulumi-justt recover` settled: {decision.action} {integration_id}"
-            record = self._read(inputs, tried, integration_id)
-            if misfit := self._misfit(urn, inputs, decision, record):
+            record = self._read(inputs, tried, integration_id, inputs.reference_account_id)
+            if misfit := self._misfit(urn, inputs, intent, decision, record):
                 raise StateConflict(
                     f"{tried}: {misfit}. Nothing was changed. Run `pulumi-justt recover` again and choose another one."
                 )
@@ -207,22 +257,25 @@ class Intents:
         journal.remove_intent(intent)
         return None
 
-    def _misfit(self, urn: str, inputs: Inputs, decision: Decision, record: RemoteRecord) -> str | None:
+    def _misfit(self, urn: str, inputs: Inputs, intent: Intent, decision: Decision, record: RemoteRecord) -> str | None:
         """Return why *record* is not what a decision takes it for, if so."""
         claimant = self._journal.claimant(self._base_url, record.integration_id)
         if self._ownership.holder_beside(urn, record.integration_id) or claimant not in (None, urn):
             return "it belongs to another resource"
-        if record.source != inputs.source:
+        if record.source != intent.source:
             return "it belongs to another PSP"
         if decision.action == "claim" and record.is_inactive:
             return "it is INACTIVE, which is final"
+        if decision.action == "claim" and intent.is_of_other(inputs.source, inputs.external_identifier):
+            sent = errors.creating(intent.source, intent.external_identifier)
+            return f"the program has been changed since that was decided, which was about {sent}"
         return None
 
-    def _read(self, inputs: Inputs, tried: str, integration_id: str) -> RemoteRecord:
+    def _read(self, inputs: Inputs, tried: str, integration_id: str, account: str | None) -> RemoteRecord:
         return self._client().get_integration(
             integration_id,
             tried=tried,
-            account=inputs.reference_account_id,
+            account=account,
             hidden=Hidden.of(inputs.reveal_payload()),
         )
 
@@ -244,11 +297,14 @@ def describe(inputs: Inputs) -> str:
     return errors.creating(inputs.source, inputs.external_identifier)
 
 
-def outcome_unknown(inputs: Inputs, intent: Intent) -> AmbiguousCreate:
+def outcome_unknown(intent: Intent) -> AmbiguousCreate:
     """Return the error for a create whose process was killed."""
     sent_at = to_vendor_time(datetime.fromtimestamp(intent.sent_at, timezone.utc))
     return AmbiguousCreate(
-        describe(inputs), f"an earlier run sent this create at {sent_at} and was ended", errors.AMBIGUOUS_CURE
+        # As it was sent: the program may have been changed since.
+        errors.creating(intent.source, intent.external_identifier),
+        f"an earlier run sent this create at {sent_at} and was ended",
+        errors.AMBIGUOUS_CURE,
     )
 
 

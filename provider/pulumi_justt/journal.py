@@ -54,6 +54,12 @@ _MAX_AGE_WITH_ID = 365 * 86_400.0
 _GRACE = 3_600.0
 """Seconds for which a snapshot that no intent names, and a part, are kept: another process may be at work on them."""
 
+_LONGEST_WAIT = 86_400.0
+"""Seconds that no request takes: a file that says more would hold up a create for as long."""
+
+_LAST_MOMENT = 253_402_300_799.0
+"""The end of the year 9999, which is the last one that a text can show."""
+
 _VERSION = 1
 
 _Kept = TypeVar("_Kept")
@@ -102,6 +108,10 @@ class Intent:
     integration_id: str | None = None
     process: str | None = None
     decision: Decision | None = None
+
+    def is_of_other(self, source: str, external_identifier: str) -> bool:
+        """Return whether it was sent for something else than what a program says now."""
+        return (self.source, self.external_identifier) != (source, external_identifier)
 
 
 @dataclass(frozen=True)
@@ -193,10 +203,14 @@ class Journal:
             self._unlink(path)
 
     def settle(self, urn: str, base_url: str, account: str | None, integration_id: str) -> None:
-        """Remove the intent of a resource whose state is seen to hold *integration_id*, if the intent names that id."""
-        intent = self.intent(urn, base_url, account)
-        if intent and intent.integration_id == integration_id:
-            self.remove_intent(intent)
+        """Remove the intent of a resource whose state is seen to hold *integration_id*, if the intent names that id.
+
+        The resource, or its whole stack, may have had another name when it was created; the claim remembers that.
+        """
+        for each in dict.fromkeys((urn, self.claimant(base_url, integration_id) or urn)):
+            intent = self.intent(each, base_url, account)
+            if intent and intent.integration_id == integration_id:
+                self.remove_intent(intent)
 
     def decide(self, intent: Intent, decision: Decision) -> bool:
         """Write a person's decision into an intent, and return whether it is kept."""
@@ -227,10 +241,10 @@ class Journal:
         """Return the URN that an id was created or claimed for, if this machine knows it."""
         return self._read(self._path("claims", _name(base_url, integration_id)), _urn)
 
-    def claimed_ids(self, base_url: str) -> frozenset[str]:
-        """Return the ids at *base_url* that belong to some resource."""
+    def claimed_ids(self, base_url: str, *, besides: str | None = None) -> frozenset[str]:
+        """Return the ids at *base_url* that belong to some resource, less those of the resource *besides*."""
         held = (self._read(path, _place) for path in self._files("claims"))
-        return frozenset(each[1] for each in held if each and each[0] == base_url)
+        return frozenset(each[1] for each in held if each and each[0] == base_url and each[2] != besides)
 
     def record_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
         """Remember that a resource adopts an id, so that no other process on this machine deactivates it."""
@@ -376,7 +390,11 @@ class Journal:
 def _intent(content: dict[str, Any]) -> Intent:
     decision = content.pop("decision")
     intent = Intent(**content, decision=Decision(**decision) if decision else None)
-    return replace(intent, sent_at=float(intent.sent_at), settled_at=float(intent.settled_at))
+    sent_at, settled_at = float(intent.sent_at), float(intent.settled_at)
+    # In this form it is false for what is not a number, too.
+    if not (0.0 <= sent_at <= _LAST_MOMENT and 0.0 <= settled_at <= sent_at + _LONGEST_WAIT):
+        raise ValueError
+    return replace(intent, sent_at=sent_at, settled_at=settled_at)
 
 
 def _snapshot(content: dict[str, Any]) -> Snapshot:
@@ -387,8 +405,8 @@ def _holder(base_url: str, integration_id: str, urn: str) -> dict[str, str]:
     return {"base_url": base_url, "integration_id": integration_id, "urn": urn}
 
 
-def _place(content: dict[str, Any]) -> tuple[str, str]:
-    return content["base_url"], content["integration_id"]
+def _place(content: dict[str, Any]) -> tuple[str, str, str]:
+    return content["base_url"], content["integration_id"], content["urn"]
 
 
 def _urn(content: dict[str, Any]) -> str:

@@ -463,6 +463,7 @@ class Integrations:
             self._journal.forget_integration(self.settings.base_url, integration_id)
             raise StateConflict(f"{tried}: it is INACTIVE, which is final. Take adopt_id out to create a new one.")
         self._ownership.adopt(urn, integration_id, tried)
+        self.creator.note_adopted(urn, inputs, integration_id)
         return record
 
     def _urn(self, properties: Properties) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pulumi_justt.commands.stacks import Stack, State
 from pulumi_justt.journal import Intent, Journal, state_folder
 
-__all__ = ["describe", "is_settled", "of_stack", "opened"]
+__all__ = ["describe", "is_settled", "of_stack", "opened", "wait_until_settled"]
 
 
 def opened(warn: Callable[[str], None], environ: Mapping[str, str] | None = None) -> Journal:
@@ -30,10 +30,33 @@ def of_stack(intents: Iterable[Intent], stack: Stack, state: State, base_url: st
     return [intent for intent in there if intent.urn.startswith(prefix)]
 
 
+def wait_until_settled(own: Iterable[Intent], journal: Journal, tell: Callable[[str], None]) -> bool:
+    """Wait until nothing can come any more of the creates whose answer is not known, and return whether that took time.
+
+    Until then an account that lists nothing new proves nothing, and a person would forget what is about to exist.
+
+    Tells:
+        note: The request of a create may still be under way.
+    """
+    now = journal.now()
+    # A clock that was set back makes no wait longer than the request can take.
+    waits = [
+        min(intent.settled_at - now, intent.settled_at - intent.sent_at)
+        for intent in own
+        if intent.integration_id is None
+    ]
+    longest = max(waits, default=0.0)
+    if longest <= 0:
+        return False
+    tell(f"note: a create may still be under way; what it has made is looked up in {longest:.0f} s.")
+    time.sleep(longest)
+    return True
+
+
 def is_settled(intent: Intent, state: State) -> bool:
-    """Tell whether *state* holds the intent's integration for its resource, so that nothing is left to do."""
+    """Tell whether *state* holds the intent's integration, under whatever name, so that nothing is left to do."""
     return any(
-        (recorded.urn, recorded.integration_id) == (intent.urn, intent.integration_id)
+        recorded.integration_id == intent.integration_id and not recorded.is_external
         for recorded in state.integrations()
     )
 

@@ -31,7 +31,7 @@ leaves it between its two steps.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -136,13 +136,16 @@ class Diagnosis(SecretHolder):
         return [case for case in self.cases if case.needs_decision and (case.is_ours or self.rewrites_state)]
 
 
-def diagnose(stack: Stack, siblings: Sequence[Stack], journal: Journal) -> Diagnosis:
+def diagnose(
+    stack: Stack, siblings: Sequence[Stack], journal: Journal, tell: Callable[[str], None] = lambda _: None
+) -> Diagnosis:
     """Look at what is unfinished in *stack*, and at what it may have left at Justt.
 
     Args:
         stack: The stack to repair.
         siblings: Other stacks that share its accounts: what they have is no candidate.
         journal: What this machine remembers.
+        tell: Shows one line to the user.
 
     Raises:
         StackError: A stack could not be looked at.
@@ -154,6 +157,8 @@ def diagnose(stack: Stack, siblings: Sequence[Stack], journal: Journal) -> Diagn
     environment = view.settings.environment
     known = frozenset(its for where, its in survey.managed(views) if where == environment)
     own = intents.of_stack(journal.intents(), stack, view.state, view.settings.base_url)
+    if intents.wait_until_settled(own, journal, tell):
+        own = intents.of_stack(journal.intents(), stack, view.state, view.settings.base_url)
     settled = [intent for intent in own if intents.is_settled(intent, view.state)]
     # The latest one of a resource first; an earlier one, of another account, shows when that is settled.
     unfinished = {intent.urn: intent for intent in own if intent not in settled}
@@ -340,6 +345,17 @@ def _verified(diagnosis: Diagnosis, case: Case, decision: Decision) -> RemoteRec
         raise RecoveryError(f"{tried}: that can't be done here. {case.text} {NOTHING} Forget it.")
     if integration_id in diagnosis.known:
         raise RecoveryError(f"{tried}: a given stack has it already. {NOTHING} Choose another one, or forget it.")
+    if case.intent and case.intent.integration_id not in (None, integration_id):
+        raise RecoveryError(
+            f"{tried}: the journal on this machine says that Justt answered this create with "
+            f"{case.intent.integration_id}. {NOTHING} Choose that one, or forget it."
+        )
+    before = diagnosis.journal.snapshot(case.intent.snapshot) if case.intent else None
+    if before and integration_id in before.ids:
+        raise RecoveryError(
+            f"{tried}: it was there before this create, so that it is another one's. {NOTHING} Choose another one, or "
+            "forget it; adopt_id takes over what was there before."
+        )
     owner = diagnosis.journal.claimant(diagnosis.view.settings.base_url, integration_id)
     if owner not in (None, case.urn):
         raise RecoveryError(
