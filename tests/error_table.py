@@ -62,8 +62,9 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "lifecycle.Integrations._adopt",
             "lifecycle.Integrations.diff",
-            "lifecycle.Integrations._hold",
+            "ownership.Ownership._require_sole_holder",
             "creation",
+            "intents",
             "references",
         ),
     ),
@@ -72,6 +73,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "lifecycle.Integrations.update",
             "lifecycle.Integrations.delete",
+            "ownership",
             "recorded.require_known",
             "recorded.require_same_environment",
             "recorded.is_gone",
@@ -83,7 +85,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "A request that failed: what came back": (
         "",
-        ("client", "deadline", "answers", "readiness", "provider._require_engine"),
+        ("client", "deadline", "answers", "readiness", "provider._require_engine", "intents.outcome_unknown"),
     ),
     "A request that failed: what to do": ("", ("errors",)),
     "Warnings and notes": ("Lines beside a command that goes on.", ("told", "client.JusttClient._try", "journal")),
@@ -116,11 +118,15 @@ _ELSEWHERE = {
     "commands.summary": "that comment",
     "commands.preview._diagnostic": "stands in that comment for the middle of a long message",
     "commands.preview._shown": "stands in that comment for a value",
+    "lifecycle.Integrations._urn": "stands for a URN that the host cannot tell",
     "errors.shape_of": "stands in a text as <shape>",
     "errors.nearest": "stands in a text as its hint",
 }
 _NEVER_SHOWN = {
     "NotImplementedError": "an abstract method",
+    "IndexError": "becomes `… is damaged`",
+    "error": "an error that was made before",
+    "outcome_unknown": "makes an error of which the parts are texts of their own",
     "ReadTimeout": "becomes `no answer within …`",
     "TimeoutError": "becomes `no time was left to send a request`",
     "Refusal": "an answer of the simulator, which stands for the vendor's own words",
@@ -149,7 +155,7 @@ _CALLS = {
     "nearest": _HINT,
     "shape_of": "<shape>",
     "named": "<the integration>",
-    "_tried": "<what was tried>",
+    "describe": "<what was tried>",
     "quotable": "<reason>",
     "repr": "'<value>'",
     "to_vendor_time": "<moment>",
@@ -157,10 +163,12 @@ _CALLS = {
 """What stands for the value of a call."""
 _NAMES = {
     "tried": "what was tried",
-    "doubt.lost.tried": "what was tried",
+    "own.lost.tried": "what was tried",
+    "unresolved.lost.tried": "what was tried",
     "refused.tried": "what was tried",
     "request.tried": "what was tried",
-    "doubt.lost.came_back": "what came back",
+    "own.lost.came_back": "what came back",
+    "unresolved.lost.came_back": "what came back",
     "refused.came_back": "what came back",
     "error.came_back": "what came back",
     "lost": "the error",
@@ -470,7 +478,7 @@ class Source:
                 return True
             return any(each.value is not None and self._is_traced(each.value) for each in self._assigned(node))
         if isinstance(node, ast.Attribute):
-            return node.attr in ("tried", "came_back", "failure") or node.attr.endswith("_CURE")
+            return node.attr in ("tried", "came_back", "failure", "remediation") or node.attr.endswith("_CURE")
         if isinstance(node, ast.Call):
             return _last_name(node.func).endswith("_cure") or _last_name(node.func) in _CALLS
         return isinstance(node, (ast.JoinedStr, ast.Constant))

@@ -184,7 +184,7 @@ def test_who_adopts_what_a_stack_owns(project: FakePulumi, simulator: SimulatorS
         stack="dev",
     )
     for number in (1, 2, 3, 4):
-        project.journal.record_adoption(simulator.base_url, f"i-{number}", other)
+        project.journal.hold_adoption(simulator.base_url, f"i-{number}", other)
     _, line = of_journal(project, "-s", "dev", code=0)
     assert line["text"] == (
         f"the journal on this machine says that {other} adopts owned (i-1): this stack won't deactivate it."

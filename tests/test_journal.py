@@ -32,10 +32,10 @@ def begun(number: int = 0, **fields: object) -> Intent:
 class Kept(Journal):
     """A journal whose clock the test sets, and whose warnings are kept."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, command: str | None = None) -> None:
         self.clock = 1_000_000.0
         self.warnings: list[str] = []
-        super().__init__(folder, self.warnings.append, lambda: self.clock)
+        super().__init__(folder, self.warnings.append, lambda: self.clock, command)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def filled(journal: Journal) -> Intent:
     intent = begun(snapshot=name, decision=Decision("claim", "i-2"))
     assert journal.write_intent(intent)
     assert journal.claim(URL, "i-2", URN) == URN
-    journal.record_adoption(URL, "i-3", URN)
+    journal.hold_adoption(URL, "i-3", URN)
     return intent
 
 
@@ -98,7 +98,7 @@ def test_what_is_written_is_read(journal: Kept) -> None:
     journal.remove_intent(intent)
     journal.remove_intent(intent)
     journal.forget_integration(URL, "i-2")
-    journal.end_adoption(URL, "i-3", URN)
+    journal.forget_integration(URL, "i-3")
     assert [*journal.intents(), *journal.claimed_ids(URL), *journal.adopters(URL, "i-3")] == []
     assert journal.warnings == []
 
@@ -131,15 +131,52 @@ def test_one_id_belongs_to_one_resource(journal: Kept) -> None:
     assert journal.claim(URL, "i-1", "first") == "first"
     assert journal.claim(f"{URL}/sandbox", "i-1", "second") == "second"
     for urn in ("b", "a", "b"):
-        journal.record_adoption(URL, "i-1", urn)
+        journal.hold_adoption(URL, "i-1", urn)
     assert journal.adopters(URL, "i-1") == ["a", "b"]
     journal.end_adoption(URL, "i-1", "none")
-    journal.end_adoption(URL, "i-1", "b")
-    assert journal.adopters(URL, "i-1") == ["a"]
+    later = Kept(journal.folder)
+    later.end_adoption(URL, "i-1", "b")
+    assert Kept(journal.folder).adopters(URL, "i-1") == ["a"]
     journal.forget_integration(URL, "i-1")
     assert journal.adopters(URL, "i-1") == []
     assert journal.claim(URL, "i-1", "second") == "second"
     assert journal.warnings == []
+
+
+def test_an_adoption_counts_in_its_command_and_after_it_has_succeeded(tmp_path: Path) -> None:
+    """A failed one, and one that has ended, count in that command only; files of commands long past are removed."""
+    same, fellow, later = Kept(tmp_path, "1"), Kept(tmp_path, "1"), Kept(tmp_path, "2")
+    same.begin_adoption(URL, "i-1", URN)
+    assert (fellow.adopters(URL, "i-1"), later.adopters(URL, "i-1")) == ([URN], [])
+    same.hold_adoption(URL, "i-1", URN)
+    # The end of the adopter that was replaced is not the end of the adoption.
+    fellow.end_adoption(URL, "i-1", URN)
+    assert (fellow.adopters(URL, "i-1"), later.adopters(URL, "i-1")) == ([URN], [URN])
+    # As the owner itself, a resource is replaced in this command, or ended its adoption on another machine.
+    assert (fellow.adopters(URL, "i-1", beside=URN), later.adopters(URL, "i-1", beside=URN)) == ([URN], [])
+    later.end_adoption(URL, "i-1", URN)
+    assert (later.adopters(URL, "i-1"), same.adopters(URL, "i-1")) == ([URN], [])
+
+    same.keep_adoption(URL, "i-1", URN)
+    assert same.adopters(URL, "i-1") == [URN]
+    (kept,) = files(tmp_path)
+    os.utime(kept, (1, 1))
+    Kept(tmp_path).hold_adoption(URL, "i-2", URN)
+    assert kept.exists()
+    later.end_adoption(URL, "i-1", URN)
+    os.utime(kept, (1, 1))
+    Kept(tmp_path).hold_adoption(URL, "i-2", URN)
+    assert not kept.exists()
+
+
+def test_a_former_name_is_settled_too(journal: Kept) -> None:
+    """After a rename, or a move to another stack, the state has the id under another URN than the create had."""
+    assert journal.write_intent(begun(integration_id="i-1"))
+    journal.claim(URL, "i-1", URN)
+    journal.settle("another stack's", URL, "acc_1", "i-2")
+    assert journal.intents() != []
+    journal.settle("another stack's", URL, "acc_1", "i-1")
+    assert journal.intents() == []
 
 
 def test_only_the_owner_can_read(journal: Kept) -> None:
@@ -168,7 +205,7 @@ def test_what_the_files_say(journal: Kept) -> None:
         | {"account", "external_identifier", "source", "sent_at", "settled_at", "snapshot", "process", "decision"},
         "snapshots": {"version", "ids", "is_complete"},
         "claims": place,
-        adopted.name: place,
+        adopted.name: place | {"command", "is_held"},
     }
     assert not any("stripe" in str(path.relative_to(journal.folder)) for path in files(journal.folder))
 
@@ -185,7 +222,7 @@ def test_a_kill_leaves_nothing_half_written(tmp_path: Path, wait: float) -> None
             journal.write_intent(begun)
             journal.write_intent(Intent(**{**vars(begun), "integration_id": f"i-{number}"}))
             journal.claim("url", f"i-{number}", f"urn-{number % 7}")
-            journal.record_adoption("url", f"i-{number}", f"urn-{number % 7}")
+            journal.hold_adoption("url", f"i-{number}", f"urn-{number % 7}")
             journal.settle(*place, f"i-{number - number % 2}")
     """
     process = child(code, tmp_path)
@@ -257,7 +294,7 @@ def _use(journal: Journal) -> None:
     assert journal.claim(URL, "i-1", URN) is None
     assert journal.claimant(URL, "i-1") is None
     assert journal.claimed_ids(URL) == set()
-    journal.record_adoption(URL, "i-1", URN)
+    journal.hold_adoption(URL, "i-1", URN)
     assert journal.adopters(URL, "i-1") == []
     journal.end_adoption(URL, "i-1", URN)
     journal.forget_integration(URL, "i-1")

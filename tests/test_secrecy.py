@@ -230,6 +230,7 @@ HOLDERS |= {
 }
 HARMLESS = {
     "Check",
+    "Adoption",
     "Decision",
     "_Account",
     "Listing",

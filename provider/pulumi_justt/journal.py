@@ -15,10 +15,14 @@ identifiers, never a credential; folders have mode 0700, files 0600.
                                 and has stored what it was given
     claims/<id>.json            with O_EXCL, for each id that a         the integration is deactivated
                                 create returns: one id, one resource
-    adoptions/<id>/<urn>.json   by `create` with `adopt_id`,            the adopter releases it or begins to own it;
-                                before its GET                          the id is INACTIVE
+    adoptions/<id>/<urn>.json   by `check` and `create` with            two days after the adopter released it, began
+                                `adopt_id`; by read and diff of what    to own it, or failed to adopt it; the id is
+                                the state has as adopted                INACTIVE
     parts/<name>.json           for each file above, until it is        a process that was killed meanwhile left it, an
                                 whole and gets its name                 hour ago
+
+An adoption counts in later commands once it has succeeded. In the command that begins or ends it, it counts in any
+case: another provider process of that command may still be about to delete the integration's owner.
 
 A resource is keyed by its URN, the base URL and the account. The folder is `$JUSTT_STATE_DIR`, else
 `$XDG_STATE_HOME/pulumi-justt`, else `~/Library/Application Support/pulumi-justt` on macOS and
@@ -59,6 +63,8 @@ _LONGEST_WAIT = 86_400.0
 
 _LAST_MOMENT = 253_402_300_799.0
 """The end of the year 9999, which is the last one that a text can show."""
+_MAX_COMMAND = 2 * 86_400.0
+"""Seconds that one command may take: an `IntegrationReady` may wait for a day."""
 
 _VERSION = 1
 
@@ -115,6 +121,21 @@ class Intent:
 
 
 @dataclass(frozen=True)
+class Adoption:
+    """A resource's adoption of an integration.
+
+    Args:
+        urn: The resource's URN.
+        command: The command that began or ended it; None if the state was seen to have it.
+        is_held: Whether it has succeeded and not ended.
+    """
+
+    urn: str
+    command: str | None
+    is_held: bool
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """The ids that an account listed before the first POST of a process, and whether those were surely all."""
 
@@ -145,6 +166,8 @@ class Journal:
 
     Attributes:
         process: A name for the process that this object serves.
+        command: What the provider processes of one command have in common, and those of no other command have; by
+            default this object is alone.
     """
 
     def __init__(
@@ -152,8 +175,10 @@ class Journal:
         folder: Path | None,
         warn: Callable[[str], None] = lambda _: None,
         now: Callable[[], float] = time.time,
+        command: str | None = None,
     ) -> None:
         self.folder = folder
+        self._command = command or secrets.token_hex(8)
         self._warn = warn
         self.now = now
         self.process = secrets.token_hex(8)
@@ -246,28 +271,66 @@ class Journal:
         held = (self._read(path, _place) for path in self._files("claims"))
         return frozenset(each[1] for each in held if each and each[0] == base_url and each[2] != besides)
 
-    def record_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
-        """Remember that a resource adopts an id, so that no other process on this machine deactivates it."""
-        self._write(self._adoption(base_url, integration_id, urn), _holder(base_url, integration_id, urn))
+    def begin_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
+        """Write that a resource is about to adopt an id, so that no other process of this command deactivates it."""
+        known = self._read(self._adoption(base_url, integration_id, urn), _adoption)
+        # What has it already may be adopting it anew, and still has it if that fails.
+        adoption = Adoption(urn, self._command, is_held=known is not None and known.is_held)
+        if adoption != known:
+            self._write_adoption(base_url, integration_id, adoption)
 
-    def adopters(self, base_url: str, integration_id: str) -> list[str]:
-        """Return the URNs of the resources that adopt an id."""
-        found = (self._read(path, _urn) for path in self._files("adoptions", _name(base_url, integration_id)))
-        return sorted(urn for urn in found if urn)
+    def hold_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
+        """Write that a resource has adopted an id, so that no later command on this machine deactivates it either."""
+        self._write_adoption(base_url, integration_id, Adoption(urn, self._command, is_held=True))
+
+    def keep_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
+        """Write that the state has a resource which adopts an id: under another URN or on another machine it began."""
+        known = self._read(self._adoption(base_url, integration_id, urn), _adoption)
+        if known is None or not known.is_held:
+            self._write_adoption(base_url, integration_id, Adoption(urn, None, is_held=True))
 
     def end_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
-        """Forget that a resource adopts an id."""
-        if path := self._adoption(base_url, integration_id, urn):
-            self._unlink(path)
-            with contextlib.suppress(OSError):
-                path.parent.rmdir()
+        """Write that a resource does not adopt an id any more, unless this very command has adopted it anew."""
+        known = self._read(self._adoption(base_url, integration_id, urn), _adoption)
+        if known and not (known.is_held and known.command == self._command):
+            self._write_adoption(base_url, integration_id, Adoption(urn, self._command, is_held=False))
+
+    def adopters(self, base_url: str, integration_id: str, beside: str | None = None) -> list[str]:
+        """Return the URNs of the resources that adopt an id.
+
+        Args:
+            base_url: Where the API is reached.
+            integration_id: The id.
+            beside: A resource that has the id without adopting it. Its own adoption counts only if it is this
+                command's, which replaces the resource: it may have ended on another machine.
+        """
+        found = (self._read(path, _adoption) for path in self._files("adoptions", _name(base_url, integration_id)))
+        return sorted(
+            each.urn
+            for each in found
+            if each and (each.command == self._command or (each.is_held and each.urn != beside))
+        )
+
+    def adoption_folder(self, base_url: str, integration_id: str) -> Path | None:
+        """Return the folder with the adoptions of an id, for messages."""
+        return self.folder / "adoptions" / _name(base_url, integration_id) if self.folder else None
 
     def forget_integration(self, base_url: str, integration_id: str) -> None:
         """Forget who has an id: the integration is INACTIVE, which is final."""
         if path := self._path("claims", _name(base_url, integration_id)):
             self._unlink(path)
-        for urn in self.adopters(base_url, integration_id):
-            self.end_adoption(base_url, integration_id, urn)
+        for path in self._files("adoptions", _name(base_url, integration_id)):
+            self._unlink_adoption(path)
+
+    def _unlink_adoption(self, path: Path) -> None:
+        self._unlink(path)
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
+
+    def _write_adoption(self, base_url: str, integration_id: str, adoption: Adoption) -> None:
+        content = {**_holder(base_url, integration_id, adoption.urn), **asdict(adoption)}
+        self._prune()
+        self._write(self._adoption(base_url, integration_id, adoption.urn), content)
 
     def _adoption(self, base_url: str, integration_id: str, urn: str) -> Path | None:
         return self._path("adoptions", _name(base_url, integration_id), _name(urn))
@@ -275,11 +338,11 @@ class Journal:
     def _path(self, *parts: str) -> Path | None:
         return self.folder.joinpath(*parts).with_suffix(".json") if self.folder else None
 
-    def _files(self, *parts: str) -> Iterator[Path]:
+    def _files(self, *parts: str, pattern: str = "*.json") -> Iterator[Path]:
         if self.folder:
             # A folder that does not exist, or may not be read, has none.
             with contextlib.suppress(OSError):
-                yield from sorted(self.folder.joinpath(*parts).glob("*.json"))
+                yield from sorted(self.folder.joinpath(*parts).glob(pattern))
 
     def _is_expired(self, intent: Intent) -> bool:
         age = self.now() - intent.sent_at
@@ -385,6 +448,11 @@ class Journal:
             with contextlib.suppress(OSError):
                 if path.stem not in named and self.now() - path.stat().st_mtime > _GRACE:
                     path.unlink()
+        for path in self._files("adoptions", pattern="*/*.json"):
+            with contextlib.suppress(OSError):
+                adoption = self._read(path, _adoption)
+                if adoption and not adoption.is_held and self.now() - path.stat().st_mtime > _MAX_COMMAND:
+                    self._unlink_adoption(path)
 
 
 def _intent(content: dict[str, Any]) -> Intent:
@@ -393,8 +461,12 @@ def _intent(content: dict[str, Any]) -> Intent:
     sent_at, settled_at = float(intent.sent_at), float(intent.settled_at)
     # In this form it is false for what is not a number, too.
     if not (0.0 <= sent_at <= _LAST_MOMENT and 0.0 <= settled_at <= sent_at + _LONGEST_WAIT):
-        raise ValueError
+        raise IndexError
     return replace(intent, sent_at=sent_at, settled_at=settled_at)
+
+
+def _adoption(content: dict[str, Any]) -> Adoption:
+    return Adoption(content["urn"], content["command"], content["is_held"])
 
 
 def _snapshot(content: dict[str, Any]) -> Snapshot:

@@ -145,7 +145,7 @@ class Integrations:
         )
 
     def check(self, olds: Properties, news: Properties) -> Checked:
-        """Validate *news* and fill in the defaults, the same way every time and without I/O."""
+        """Validate *news* and fill in the defaults, the same way every time and without requests."""
         inputs = without_nulls(news)
         codes = inputs.get("merchantAccountCodes")
         if isinstance(codes, list) and UNKNOWN in codes:
@@ -162,7 +162,11 @@ class Integrations:
         if not is_account_explicit and self.settings.reference_account_id is not None:
             inputs["referenceAccountId"] = self.settings.reference_account_id
         inputs["environment"] = self.settings.environment
-        self._ownership.note_check(self._urn(inputs), inputs)
+        urn, adopt_id = self._urn(inputs), inputs.get("adoptId")
+        self._ownership.note_check(urn, inputs)
+        if isinstance(adopt_id, str):
+            # The owner's delete may come in another process, and this create not at all, if what it depends on fails.
+            self._journal.begin_adoption(self.settings.base_url, adopt_id, urn)
         told: dict[str, str] = {}
         for name, text in _problems(inputs):
             told.setdefault(name, text)
@@ -187,8 +191,10 @@ class Integrations:
                 f"{named(olds)} cannot become integration {wanted}: another integration is another resource. Set "
                 "adopt_id back, and give the other integration a resource of its own."
             )
-        self._ownership.require_sole_holder(urn, own, named(olds))
         replaces = self._replacing(olds, news)
+        if not replaces:
+            # What is replaced gives the record up, and another resource may have adopted it first.
+            self._ownership.require_sole_holder(urn, own, named(olds))
         if replaces and (is_adopted(olds) or wanted == own):
             raise StateConflict(
                 f"{named(olds)} is adopted, and what changed ({', '.join(replaces)}) would replace it, which "
@@ -272,6 +278,9 @@ class Integrations:
     def update(self, integration_id: str, olds: Properties, news: Properties) -> dict[str, Any]:
         """Remember *news*.
 
+        Tells:
+            note: `adopt_id` was taken out, and the journal knows another adopter.
+
         Raises:
             StateConflict: An update was asked for where only a replacement can do it.
         """
@@ -283,7 +292,15 @@ class Integrations:
                 "any more. Nothing was changed; run `pulumi up` with --replace and its URN."
             )
         if is_adopted(olds) and news.get("adoptId") != integration_id:
-            self._journal.end_adoption(self.settings.base_url, integration_id, self._urn(olds))
+            base_url, urn = self.settings.base_url, self._urn(olds)
+            self._journal.end_adoption(base_url, integration_id, urn)
+            if others := [other for other in self._journal.adopters(base_url, integration_id) if other != urn]:
+                self.tell(
+                    f"note: {named(olds, integration_id)}: it is this stack's own now, but this machine's journal says "
+                    f"that {others[0]!r} adopts it too, and while it says so, this stack does not deactivate it. If "
+                    "that is a former name of this resource, or is gone, remove the folder "
+                    f"{self._journal.adoption_folder(base_url, integration_id)}."
+                )
         return {**{name: value for name, value in olds.items() if name not in _ARGUMENTS}, **news}
 
     def delete(self, integration_id: str, olds: Properties) -> None:
@@ -450,8 +467,6 @@ class Integrations:
         tried = (
             f"adopting integration {integration_id} as the {inputs.source} integration {inputs.external_identifier!r}"
         )
-        # Before the request: even if it fails, no other process may deactivate what the program adopts.
-        self._journal.record_adoption(self.settings.base_url, integration_id, urn)
         hidden = references.hidden(inputs.reveal_payload())
         record = self.client().get_integration(
             integration_id, tried=tried, account=inputs.reference_account_id, hidden=hidden
@@ -463,6 +478,7 @@ class Integrations:
             self._journal.forget_integration(self.settings.base_url, integration_id)
             raise StateConflict(f"{tried}: it is INACTIVE, which is final. Take adopt_id out to create a new one.")
         self._ownership.adopt(urn, integration_id, tried)
+        self._journal.hold_adoption(self.settings.base_url, integration_id, urn)
         self.creator.note_adopted(urn, inputs, integration_id)
         return record
 
@@ -472,6 +488,8 @@ class Integrations:
 
     def _note_state(self, urn: str, integration_id: str, outputs: Properties) -> None:
         self._ownership.note_state(urn, integration_id, outputs)
+        if is_adopted(outputs):
+            self._journal.keep_adoption(self.settings.base_url, integration_id, urn)
         self._settle(urn, integration_id, outputs)
 
     def _settle(self, urn: str, integration_id: str, outputs: Properties) -> None:

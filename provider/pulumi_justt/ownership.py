@@ -3,8 +3,10 @@
 It rests on what the engine calls, and on the journal (`journal.py`):
 
     in an `up`            every `check` comes before every `delete`; so membership in the program is known by then.
-                          The exception is what depends on a resource that is deleted before it is replaced: its
-                          `delete` comes before its own `check`, and only a `diff` comes before it
+                          The exception is a resource that is deleted before it is replaced: its `delete` comes before
+                          the `check` of what the program registers later. What depends on it is deleted before its own
+                          `check`, too, and only a `diff` comes before that. So an adopter that depends on the owner,
+                          in the update that replaces the owner with `delete_before_replace`, is not seen in time
     a rename by an alias  `check`, `diff` and `create` have the new URN, the `delete` of a rotation has the old one
     with `--refresh`      `read` and `diff` come before any `check`, for resources that may be leaving the program
     with `--replace`      `diff` is not called, and `check` gets no old inputs
@@ -165,8 +167,7 @@ class Ownership:
             return "the program adopts it" if adopters[0] == urn else f"{adopters[0]!r} adopts it"
         if holders:
             return f"{holders[0]!r} has it too"
-        recorded = [other for other in self._journal.adopters(self._base_url, integration_id) if other != urn]
-        if recorded:
+        if recorded := self._journal.adopters(self._base_url, integration_id, beside=urn):
             return f"{recorded[0]!r} adopts it, as this machine's journal says"
         if is_created_here:
             return "Justt answered a create of this update with it"

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pulumi_justt.client import JusttClient
     from pulumi_justt.lifecycle import Integrations
     from pulumi_justt.readiness import Readiness
+    from pulumi_justt.session import Session
     from pulumi_justt.settings import Settings
 
 __all__ = ["IntegrationProvider", "ReadinessProvider"]
@@ -208,14 +209,13 @@ class IntegrationProvider(_Provider):
 
     def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Integrations:
         from pulumi_justt.lifecycle import Integrations  # noqa: PLC0415 - see the module docstring
-        from pulumi_justt.session import shared_session  # noqa: PLC0415 - likewise
 
         return Integrations(
             settings,
             client=client,
             tell=_tell,
             is_abandoned=host.calls.is_cancelled,
-            session=shared_session(settings, _tell, lambda: host.calls.was_cut_off),
+            session=_session(settings),
             resource=host.resource_urn,
         )
 
@@ -225,14 +225,13 @@ class ReadinessProvider(_Provider):
 
     def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Readiness:
         from pulumi_justt.readiness import Readiness  # noqa: PLC0415 - see the module docstring
-        from pulumi_justt.session import shared_session  # noqa: PLC0415 - likewise
 
         return Readiness(
             settings,
             client=client,
             tell=_tell,
             is_abandoned=host.calls.is_cancelled,
-            session=shared_session(settings, _tell, lambda: host.calls.was_cut_off),
+            session=_session(settings),
         )
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -241,6 +240,15 @@ class ReadinessProvider(_Provider):
 
         with additional_worker():
             return super().create(props)
+
+
+def _session(settings: Settings) -> Session:
+    from pulumi_justt.session import shared_session  # noqa: PLC0415 - see the module docstring
+
+    address = host.engine_address()
+    # Each command has an engine of its own, with a port of its own.
+    command = address and f"{address[0]}:{address[1]}"
+    return shared_session(settings, _tell, lambda: host.calls.was_cut_off, command)
 
 
 def _client(settings: Settings) -> JusttClient:

@@ -41,7 +41,10 @@ _sessions_lock = threading.Lock()
 
 
 def shared_session(
-    settings: Settings, tell: Callable[[str], None], was_cut_off: Callable[[], bool] = lambda: False
+    settings: Settings,
+    tell: Callable[[str], None],
+    was_cut_off: Callable[[], bool] = lambda: False,
+    command: str | None = None,
 ) -> Session:
     """Return this process's session under *settings*.
 
@@ -50,10 +53,11 @@ def shared_session(
         tell: Shows one line to the user.
         was_cut_off: Whether the engine has dropped a call of this process. Asked when the interpreter exits, which it
             does only if the engine tells it to.
+        command: What all provider processes of the command have in common; None if that can't be told.
     """
     with _sessions_lock:
         if settings not in _sessions:
-            journal = Journal(state_folder(os.environ), warn=tell)
+            journal = Journal(state_folder(os.environ), warn=tell, command=command)
             atexit.register(lambda: None if was_cut_off() else journal.end_in_order())
             _sessions[settings] = Session(settings.base_url, journal)
         return _sessions[settings]

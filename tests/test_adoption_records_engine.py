@@ -1,0 +1,172 @@
+"""Adoption records on the real engine: when one begins and ends, and that none outlives its reason unnoticed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from conftest import canary
+from harness import Stack
+from pulumi_justt.simulator import Fault, SimulatorServer
+from pulumi_justt.simulator.rules import NewIntegration
+from test_adoption_engine import integration
+from test_ownership_engine import RELEASED, adopter, live, owner, urn
+
+OTHER = 'other = justt.Provider("other", api_key=secret("otherKey"))\n'
+
+
+@pytest.fixture(autouse=True)
+def other_key(stack: Stack) -> None:
+    """Give the programs the key of a second provider."""
+    stack.provide({"otherKey": canary("other")})
+
+
+def option(text: str) -> str:
+    """Give an argument with resource options."""
+    return f", opts=pulumi.ResourceOptions({text})"
+
+
+def test_an_adoption_that_is_refused_leaves_no_record(stack: Stack, simulator: SimulatorServer) -> None:
+    """A program that adopts its own integration is refused; later, a rotation of the owner deactivates as ever."""
+    mine = owner(stack)
+    second = adopter(None).replace("source=", "adopt_id=owner.integration_id, source=")
+    stack.program(f"owner = {integration(None, name='owner')}{second}")
+    assert f"integration {mine} belongs to" in stack.up(fails=True).text
+    stack.program(integration(None, name="owner", label="Rotated"))
+    stack.up()
+    assert mine not in live(simulator)
+
+
+def test_a_hand_over_that_failed_and_was_taken_back(stack: Stack, simulator: SimulatorServer) -> None:
+    """The owner that came back into the program is deactivated by a destroy."""
+    mine = owner(stack)
+    stack.program(adopter(mine))
+    simulator.add_fault(Fault.parse("GET /integrations/{id} status=403 times=1"))
+    stack.up(fails=True)
+    stack.program(integration(None, name="owner"))
+    stack.up()
+    stack.destroy()
+    assert live(simulator) == []
+
+
+def test_a_former_name_of_the_adopter_is_named(stack: Stack, simulator: SimulatorServer) -> None:
+    """A rename tells the provider nothing, so the update that takes `adopt_id` out says which folder is in the way."""
+    mine = owner(stack)
+    stack.program(adopter(mine))
+    stack.up()
+    renamed = option('aliases=[pulumi.Alias(name="adopter")]')
+    stack.program(integration(mine, name="renamed", more=renamed))
+    stack.up()
+    stack.program(integration(None, name="renamed", more=renamed))
+    text = stack.up().text
+    assert f"{urn(stack, 'adopter')!r} adopts it too, and while it says so, this stack does not deactivate it" in text
+    found = re.search(r"remove the folder (\S+)\.\s", text)
+    assert found
+    shutil.rmtree(found[1])
+    stack.destroy()
+    assert live(simulator) == []
+
+
+def test_a_replaced_adopter_still_adopts(stack: Stack, simulator: SimulatorServer) -> None:
+    """The delete of a replaced adopter does not end what its own update has adopted anew."""
+    mine = owner(stack)
+    stack.program(integration(None, name="owner") + adopter(mine))
+    target = ("--target", urn(stack, "adopter"))
+    stack.up(*target)
+    stack.up(*target, "--replace", urn(stack, "adopter"))
+    assert RELEASED in stack.destroy("--target", urn(stack, "owner")).text
+    assert live(simulator) == [mine]
+
+
+def test_the_own_id_under_a_new_provider(stack: Stack, simulator: SimulatorServer) -> None:
+    """The former provider's process deletes the same URN whose new inputs adopt, and has checked nothing."""
+    mine = owner(stack)
+    stack.program(OTHER + integration(mine, name="owner", more=option("provider=other")))
+    assert RELEASED in stack.up("--replace", urn(stack, "owner")).text
+    assert live(simulator) == [mine]
+
+
+def test_an_adopter_that_comes_before_the_owners_replacement(stack: Stack, simulator: SimulatorServer) -> None:
+    """A resource that is replaced gives its record up, in whatever order the program has the two."""
+    mine = owner(stack)
+    first = adopter(mine).replace("justt.Pay", "first = justt.Pay", 1)
+    stack.program(first + integration(None, name="owner", label="Rotated", more=option("depends_on=[first]")))
+    assert RELEASED in stack.up().text
+    assert mine in live(simulator)
+
+
+@pytest.mark.parametrize("is_taken_over", [False, True], ids=["on another machine", "taken over meanwhile"])
+def test_a_hand_over_that_failed_halfway(
+    stack: Stack, simulator: SimulatorServer, tmp_path: Path, is_taken_over: bool
+) -> None:
+    """Two providers: the next `up` finds the owner still in the state, and an adopter that the state has already."""
+    mine = owner(stack)
+
+    def program(adopt_id: str | None) -> str:
+        first = adopter(adopt_id, more=option("provider=other")).replace("justt.Pay", "first = justt.Pay", 1)
+        return OTHER + first + integration(None, name="third", identifier="third", more=option("depends_on=[first]"))
+
+    stack.program(program(mine))
+    simulator.add_fault(Fault.parse("POST /integrations status=400 times=1"))
+    stack.up(fails=True)
+    if is_taken_over:
+        stack.program(program(None))
+    else:
+        stack.environ["JUSTT_STATE_DIR"] = str(tmp_path / "another machine")
+    assert RELEASED in stack.up().text
+    assert mine in live(simulator)
+
+
+def test_an_adopter_that_is_not_created(stack: Stack, simulator: SimulatorServer) -> None:
+    """Two providers, and what the adopter depends on fails: its check alone makes the owner's delete a release."""
+    mine = owner(stack)
+    simulator.add_fault(Fault.parse("POST /integrations status=400 times=1"))
+    first = integration(None, name="first", identifier="first").replace("justt.Pay", "first = justt.Pay", 1)
+    stack.program(OTHER + first + adopter(mine, more=option("provider=other, depends_on=[first]")))
+    assert RELEASED in stack.up("--continue-on-error", fails=True).text
+    assert live(simulator) == [mine]
+
+
+def test_an_adoption_that_ended_on_another_machine(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
+    """This machine's record of a resource does not keep that very resource from deactivating what it owns now."""
+    mine = owner(stack)
+    stack.program(adopter(mine))
+    stack.up()
+    stack.program(adopter(None))
+    stack.up(JUSTT_STATE_DIR=str(tmp_path / "another machine"))
+    stack.destroy()
+    assert live(simulator) == []
+
+
+def test_a_renamed_stack_and_a_new_one_of_its_name(stack: Stack, simulator: SimulatorServer) -> None:
+    """The intent of the first stack's create is settled by any command that sees its id under the new name."""
+    mine = owner(stack)
+    stack.run("stack", "rename", "prod", "--stack", "dev")
+    shutil.copy(stack.project / "Pulumi.prod.yaml", stack.project / "Pulumi.dev.yaml")
+    stack.run("stack", "init", "dev")
+    assert "if another stack has it" in " ".join(stack.up(fails=True).text.split())
+    stack.run("preview", "--stack", "prod")
+    stack.up()
+    assert mine in live(simulator)
+    assert len(live(simulator)) == 2
+
+
+def test_adopt_id_settles_the_create_whose_answer_was_lost(stack: Stack, simulator: SimulatorServer) -> None:
+    """A rotation after that looks for nothing, and names nobody else's integration as its own."""
+    stack.config({"justt:timeoutSeconds": "2"})
+    simulator.add_fault(Fault.parse("POST /integrations drop-after-commit times=1"))
+    stack.program(integration(None))
+    stack.up(fails=True)
+    (lost,) = live(simulator)
+    for adopt_id in (lost, None):
+        stack.program(integration(adopt_id))
+        stack.up()
+    new = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
+    theirs = simulator.records.add_integration(new, None)
+    stack.program(integration(None, label="Rotated"))
+    stack.up()
+    assert lost not in live(simulator)
+    assert theirs in live(simulator)
