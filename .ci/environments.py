@@ -39,6 +39,7 @@ PART = (
     "tests/test_doctor.py",
     "tests/test_engine.py::TestLife::test_destroy_of_what_is_inactive_already",
     "tests/test_engine.py::TestLife::test_refresh_notices_status_and_inactive",
+    "tests/test_engine_setup.py",
     "tests/test_environment.py",
     "tests/test_host.py",
     "tests/test_inventory.py",

@@ -62,7 +62,7 @@ def build(
 
 
 def enter() -> None:
-    """Make it the environment of this process, and so of each process that is started without one of its own."""
+    """Give this process the built environment, which each process that it starts inherits."""
     # Pytest takes its own variables back one by one.
     pytest_own = {name: value for name, value in os.environ.items() if name.startswith("PYTEST_")}
     os.environ.clear()

@@ -95,7 +95,6 @@ def effort(examples: int, *, steps: int = 1, shrinks: bool = True) -> settings:
         stateful_step_count=steps,
         derandomize=True,
         database=None,
-        deadline=None,
         phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if shrinks else [])],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     )

@@ -140,7 +140,6 @@ OPERATIONS = tuple(operations_of(vendor_document()))
 
 BOUNDED = settings(
     max_examples=100,
-    deadline=None,  # a busy machine is no fault of the simulator
     derandomize=True,  # a red build must be red again
     database=None,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],

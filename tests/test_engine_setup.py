@@ -75,6 +75,8 @@ done
 def program(file: Path, text: str) -> Path:
     """Write something that can be run."""
     file.parent.mkdir(parents=True, exist_ok=True)
+    # One of the module cache is read-only, which stops everybody but root from writing to it again.
+    file.unlink(missing_ok=True)
     file.write_text(text)
     file.chmod(0o755)
     return file

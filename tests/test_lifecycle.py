@@ -498,7 +498,7 @@ BAGS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         )
     },
 )
-relentless = settings(max_examples=150, deadline=None, database=None, derandomize=True)
+relentless = settings(max_examples=150, database=None, derandomize=True)
 
 
 def unknown_paths(value: object, path: tuple[object, ...] = ()) -> set[tuple[object, ...]]:

@@ -285,7 +285,7 @@ def test_state_commands_and_targets(stack: Stack, simulator: SimulatorServer) ->
 def test_plans_and_refreshes_within_other_commands(stack: Stack, simulator: SimulatorServer) -> None:
     """A plan holds an update to what was reviewed, and `--refresh` sees what became of it."""
     program = HEAD + 'made = make("shop")\npulumi.export("status", made.status)\n'
-    plan = str(stack.folder / "user" / "plan.json")
+    plan = str(stack.folder / "user" / "tmp" / "plan.json")
     stack.program(program)
     stack.up()
     stack.provide({"stripeKey": canary("rotated")})

@@ -265,6 +265,7 @@ HARMLESS |= {
     "Session",
     "_Finding",
 }
+HARMLESS |= {"OutputLostError"}
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_Look"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}
 HARMLESS |= {"Journal", "Intent", "Snapshot", "Lookup", "Candidates"}
