@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 
+import environment
 from conftest import ROOT
 from harness import Stack
 from host import Host, HostError
@@ -143,7 +143,7 @@ def _edit(file: Path, replacements: Mapping[str, str]) -> int:
 
 
 def _python(*arguments: str, cwd: Path | None = None) -> None:
-    environ = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    environ = environment.CALLER | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     done = subprocess.run(
         [sys.executable, *arguments], cwd=cwd, env=environ, capture_output=True, text=True, check=False
     )

@@ -23,7 +23,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from machine import KEY, NAMES, Clock, Known, Project, Remote, Trouble, effort, missed, run_machine, troubles
 from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import JusttError
+from pulumi_justt.journal import Journal
 from pulumi_justt.lifecycle import Integrations
+from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
 
 START = datetime(2027, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
@@ -302,7 +304,13 @@ class Core:
             sleep=self.clock.sleep,
             uniform=lambda: 0.5,
         )
-        core = Integrations(settings, client=lambda: client, tell=self.told.append, now=lambda: moment(self.clock))
+        core = Integrations(
+            settings,
+            client=lambda: client,
+            tell=self.told.append,
+            now=lambda: moment(self.clock),
+            session=Session(settings.base_url, _Claims(None)),
+        )
         yield Called(core)
         client.close()
 
@@ -327,6 +335,14 @@ class Core:
     def intrude(self, source: str) -> None:
         """Create an integration of somebody else."""
         self.vendor.intrude(None, source)
+
+
+class _Claims(Journal):
+    """A journal that claims, as one process may, and remembers nothing for later ones."""
+
+    def claim(self, base_url: str, integration_id: str, urn: str) -> str | None:  # noqa: ARG002 - nobody else claims
+        """Give the id to the resource that asks."""
+        return urn
 
 
 @dataclass

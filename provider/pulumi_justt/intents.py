@@ -207,8 +207,9 @@ class Intents:
         if self._journal.has_ended_in_order(intent):
             self._tell(
                 f"warning: {tried}, and no command since then has shown that the state holds it. At Justt it is "
-                f"{status}. If this update replaces it, Pulumi deactivates it afterwards. If it was taken out of the "
-                "state, no stack manages it: have it deactivated at Justt."
+                f"{status}. If this update replaces it, Pulumi deactivates it afterwards. If another "
+                "stack has it, since a stack or resource was renamed, it stays that stack's. If none has it, have it "
+                "deactivated at Justt."
             )
         else:
             raise StateConflict(
