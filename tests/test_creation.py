@@ -672,7 +672,7 @@ def test_adopted_id_settles_the_intent_that_can_have_made_it(tmp_path: Path) -> 
     process = rerun(vendor, tmp_path, Decision("claim", "int-1"))
     inputs = inputs_of(externalIdentifier="a")
     for adopted, known in (("int-0", None), ("int-2", None), ("int-1", "int-1"), ("int-2", "int-1")):
-        process.creator.note_adopted("urn:a", inputs, adopted)
+        process.creator.intents.adopted("urn:a", inputs, adopted)
         assert process.journal.intents()[0].integration_id == known
 
 

@@ -22,12 +22,12 @@ from typing import Literal
 
 import pytest
 
+from claims_journal import ClaimsJournal
 from pulumi_justt import errors
 from pulumi_justt.answers import Page
 from pulumi_justt.client import JusttClient
 from pulumi_justt.creation import CreateCoordinator
 from pulumi_justt.errors import AmbiguousCreate, JusttError
-from pulumi_justt.journal import Journal
 from pulumi_justt.models import Inputs, RemoteRecord
 from pulumi_justt.secrecy import Hidden
 from pulumi_justt.session import Session
@@ -127,14 +127,6 @@ class Create:
         return told if kind != "made" else ""
 
 
-class _MemoryJournal(Journal):
-    """A journal that claims without files, of which a hundred thousand runs would write too many."""
-
-    def claim(self, base_url: str, integration_id: str, urn: str) -> str | None:  # noqa: ARG002 - one process claims
-        """Give the id to the resource that asks."""
-        return urn
-
-
 @dataclass
 class World(JusttClient):
     """A vendor that waits for the schedule at each request, and the creates before it."""
@@ -159,7 +151,7 @@ class World(JusttClient):
         self.lost = 0
         self.fate = ""
         self.told: list[str] = []
-        self.session = Session(SETTINGS.base_url, _MemoryJournal(None))
+        self.session = Session(SETTINGS.base_url, ClaimsJournal())
         self.creator = CreateCoordinator(
             lambda: self, self.session, claims=self.on_ambiguous == "adopt", tell=self._tell
         )

@@ -20,10 +20,10 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from claims_journal import ClaimsJournal
 from machine import KEY, NAMES, Clock, Known, Project, Remote, Trouble, effort, missed, run_machine, troubles
 from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import JusttError
-from pulumi_justt.journal import Journal
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
@@ -309,7 +309,7 @@ class Core:
             client=lambda: client,
             tell=self.told.append,
             now=lambda: moment(self.clock),
-            session=Session(settings.base_url, _Claims(None)),
+            session=Session(settings.base_url, ClaimsJournal()),
         )
         yield Called(core)
         client.close()
@@ -335,14 +335,6 @@ class Core:
     def intrude(self, source: str) -> None:
         """Create an integration of somebody else."""
         self.vendor.intrude(None, source)
-
-
-class _Claims(Journal):
-    """A journal that claims, as one process may, and remembers nothing for later ones."""
-
-    def claim(self, base_url: str, integration_id: str, urn: str) -> str | None:  # noqa: ARG002 - nobody else claims
-        """Give the id to the resource that asks."""
-        return urn
 
 
 @dataclass

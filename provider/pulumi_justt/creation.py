@@ -24,7 +24,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING
 
 from pulumi_justt import errors
@@ -139,6 +138,9 @@ class CreateCoordinator:
         claims: Whether the only candidate of a lost create is claimed.
         tell: Shows one line to the user.
         is_abandoned: Whether the engine has dropped the call of this thread; then nothing is sent, claimed or awaited.
+
+    Attributes:
+        intents: What the journal remembers of the creates.
     """
 
     def __init__(
@@ -155,7 +157,7 @@ class CreateCoordinator:
         self._claims = claims
         self._tell = tell
         self._is_abandoned = is_abandoned
-        self._intents = Intents(client, session, tell, is_abandoned)
+        self.intents = Intents(client, session, tell, is_abandoned)
         self._lock = threading.Lock()
         self._accounts: dict[str | None, _Account] = {}
         # Of the process, not of an account: one account can be meant by its name and by no name at all.
@@ -175,13 +177,13 @@ class CreateCoordinator:
             JusttError: It was not created.
         """
         self._require_no_doubt(urn)
-        begun = self._intents.resume(urn, inputs)
+        begun = self.intents.resume(urn, inputs)
         if isinstance(begun, RemoteRecord):
             return begun
         try:
             return self._create(urn, inputs, self._unresolved_of(urn, begun, inputs) if begun else None)
         except AmbiguousCreate as lost:
-            error = self._intents.named_in(lost, urn, inputs)
+            error = self.intents.named_in(lost, urn, inputs)
             with self._lock:
                 self._in_doubt[urn] = error
             raise error from None
@@ -219,14 +221,6 @@ class CreateCoordinator:
                 for account in self._accounts.values()
             )
 
-    def note_adopted(self, urn: str, inputs: Inputs, integration_id: str) -> None:
-        """Take an id that the program adopts as what a lost create of the resource has made, if it can be that."""
-        self._intents.adopted(urn, inputs, integration_id)
-
-    def forget(self, urn: str, inputs: Inputs) -> None:
-        """Drop the intent of a create that left nothing."""
-        self._intents.drop(urn, inputs)
-
     def _create(self, urn: str, inputs: Inputs, unresolved: _UnresolvedCreate | None) -> RemoteRecord:
         """Send the POST, and once more if its answer was lost and it is proved not to have happened."""
         if unresolved is None:
@@ -237,7 +231,7 @@ class CreateCoordinator:
         finding = self._find(unresolved)
         if finding.was_reset:
             self._unresolved.remove(unresolved)
-            self._intents.drop(urn, inputs)
+            self.intents.drop(urn, inputs)
             return self._create(urn, inputs, None)
         if finding.is_absent:
             sent = self._post(urn, inputs, after=unresolved)
@@ -288,7 +282,7 @@ class CreateCoordinator:
         account = self._account(inputs.reference_account_id)
         with self._posts.shared(is_announced=after is not None):
             snapshot = self._snapshot(account, inputs)
-            intent = self._intents.new(urn, inputs, account.snapshot_name)
+            intent = self.intents.new(urn, inputs, account.snapshot_name)
 
             def is_not_to_be_sent() -> bool:
                 if self._is_abandoned():
@@ -297,7 +291,7 @@ class CreateCoordinator:
                     self._in_doubt[urn] = AmbiguousCreate(
                         describe(inputs), "it was sent, and its answer was not processed", errors.AMBIGUOUS_CURE
                     )
-                self._intents.write_sent(intent)
+                self.intents.write_sent(intent)
                 return False
 
             try:
@@ -325,7 +319,7 @@ class CreateCoordinator:
             except JusttError:
                 self._was_not_created(urn, inputs)
                 raise
-            self._intents.write_created(intent, record.integration_id)
+            self.intents.write_created(intent, record.integration_id)
             try:
                 self._take(urn, inputs, record.integration_id, snapshot)
             except StateConflict:
@@ -339,7 +333,7 @@ class CreateCoordinator:
     def _was_not_created(self, urn: str, inputs: Inputs) -> None:
         with self._lock:
             self._in_doubt.pop(urn, None)
-        self._intents.drop(urn, inputs)
+        self.intents.drop(urn, inputs)
 
     def _take(self, urn: str, inputs: Inputs, integration_id: str, snapshot: Listing) -> None:
         """Take the id that a POST returned for one resource.
@@ -351,7 +345,10 @@ class CreateCoordinator:
         tried = f"{describe(inputs)}: Justt answered with integration {integration_id}, which"
         is_old = integration_id in snapshot.records or ownership.is_held(integration_id)
         # What was there before is not this resource's, so it is not claimed for it.
-        claimant = (journal.claimant if is_old else partial(journal.claim, urn=urn))(self._base_url, integration_id)
+        if is_old:
+            claimant = journal.claimant(self._base_url, integration_id)
+        else:
+            claimant = journal.claim(self._base_url, integration_id, urn)
         if holder := ownership.holder_beside(urn, integration_id) or (claimant != urn and claimant):
             raise StateConflict(
                 f"{tried} belongs to {holder!r} already, and an integration can be in one resource only. Give this one "
@@ -461,7 +458,7 @@ class CreateCoordinator:
             # Without a journal, another provider process could claim the same one.
             if self._session.journal.claim(self._base_url, record.integration_id, urn) == urn:
                 self._unresolved.remove(unresolved)
-                self._intents.claimed(urn, unresolved.inputs, record.integration_id)
+                self.intents.claimed(urn, unresolved.inputs, record.integration_id)
                 with self._lock:
                     self._in_doubt.pop(urn, None)
                 self._tell(

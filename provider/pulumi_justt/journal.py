@@ -10,9 +10,9 @@ identifiers, never a credential; folders have mode 0700, files 0600.
                                                                         or a year where the id is known
     snapshots/<name>.json       before the first POST of a process      no intent names it any longer
                                 to an account: the ids listed then
-    ended/<process>.json        when a process ends in order, if it         no intent names it any longer
-                                created anything: the engine is there,
-                                and has stored what it was given
+    ended/<process>.json        when a process ends in order, if it     no intent names it any longer
+                                created anything: the engine has
+                                stored what it was given
     claims/<id>.json            with O_EXCL, for each id that a         the integration is deactivated
                                 create returns: one id, one resource
     adoptions/<id>/<urn>.json   by `check` and `create` with            two days after the adopter released it, began
@@ -63,6 +63,7 @@ _LONGEST_WAIT = 86_400.0
 
 _LAST_MOMENT = 253_402_300_799.0
 """The end of the year 9999, which is the last one that a text can show."""
+
 _MAX_COMMAND = 2 * 86_400.0
 """Seconds that one command may take: an `IntegrationReady` may wait for a day."""
 
@@ -163,11 +164,11 @@ class Journal:
         folder: Where the files are; None keeps nothing.
         warn: Shows one line to the user.
         now: Seconds since the epoch.
+        command: What the provider processes of one command have in common, and those of no other command have; by
+            default this object is alone.
 
     Attributes:
         process: A name for the process that this object serves.
-        command: What the provider processes of one command have in common, and those of no other command have; by
-            default this object is alone.
     """
 
     def __init__(

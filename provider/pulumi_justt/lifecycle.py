@@ -444,7 +444,7 @@ class Integrations:
                 f"deactivated again: {error} Run `pulumi-justt recover` before the next `pulumi up`."
             )
             return
-        self.creator.forget(urn, inputs)
+        self.creator.intents.drop(urn, inputs)
         self._journal.forget_integration(self.settings.base_url, integration_id)
         self.tell(
             f"note: the engine left while {called} was created, so it was deactivated again. Pulumi keeps a "
@@ -479,7 +479,7 @@ class Integrations:
             raise StateConflict(f"{tried}: it is INACTIVE, which is final. Take adopt_id out to create a new one.")
         self._ownership.adopt(urn, integration_id, tried)
         self._journal.hold_adoption(self.settings.base_url, integration_id, urn)
-        self.creator.note_adopted(urn, inputs, integration_id)
+        self.creator.intents.adopted(urn, inputs, integration_id)
         return record
 
     def _urn(self, properties: Properties) -> str:

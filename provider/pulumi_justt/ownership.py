@@ -74,8 +74,8 @@ class Ownership:
         """The resources of the program that are being replaced, with the id that each gives up."""
         self._compared: set[str] = set()
         """The ids of records that a diff of the program was about."""
-        self._created: dict[str, str] = {}
-        """The ids that creates of this process returned, with their resources."""
+        self._created: set[str] = set()
+        """The ids that creates of this process returned."""
         self._awaited: set[str] = set()
         """The ids that waits have begun for and not ended well."""
         self._held_until_ready: defaultdict[str, set[str]] = defaultdict(set)
@@ -152,7 +152,7 @@ class Ownership:
             self._replaced |= {(urn, held) for held, urns in self._holders.items() if urn in urns}
             self._replaced.discard((urn, integration_id))
             self._holders[integration_id].add(urn)
-            self._created[integration_id] = urn
+            self._created.add(integration_id)
 
     def release_reason(self, urn: str, integration_id: str, outputs: Mapping[str, Any]) -> str | None:
         """Return why a delete must leave the record as it is at Justt; None if it may be deactivated."""
