@@ -74,10 +74,28 @@ def test_waits_starve_no_call_after_a_queue(pool: ThreadPoolExecutor, end: threa
 
     waits = waiting(pool, 20, end)
 
-    assert pool.submit(str).result(10) == ""
+    assert pool.submit(str).result(HANG_SECONDS) == ""
     assert not any(wait.done() for wait in waits)
     # At most one thread for each wait.
     assert len(pool._threads) <= WORKERS + 20
+    end.set()
+
+
+def test_a_call_that_ends_meanwhile_is_not_taken_for_an_idle_thread(
+    pool: ThreadPoolExecutor, end: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each wait starts a thread, even if another thread ends its call just before."""
+    start = pool._adjust_thread_count
+
+    def start_after_a_call_ended() -> None:
+        pool._idle_semaphore.release()
+        start()
+
+    pool.submit(str).result(HANG_SECONDS)
+    monkeypatch.setattr(pool, "_adjust_thread_count", start_after_a_call_ended)
+    waiting(pool, 20, end)
+
+    assert pool.submit(str).result(HANG_SECONDS) == ""
     end.set()
 
 

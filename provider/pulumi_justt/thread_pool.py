@@ -22,7 +22,7 @@ _resized_lock = threading.Lock()
 def set_max_workers(count: int) -> None:
     """Raise the maximum of the calling thread's pool to *count* threads, once for each pool; never lower it.
 
-    Only the calls that are queued get a thread now, so a small stack has no more threads than before.
+    Only the calls that are queued get a thread now, so a small stack has no more threads than calls.
     """
     pool = _own_pool()
     if pool is None:
@@ -50,6 +50,22 @@ def additional_worker() -> Iterator[None]:
                 pool._max_workers -= 1  # noqa: SLF001 - likewise
 
 
+class _NeverIdle:
+    """The semaphore of a pool that takes no thread for an idle one, and so starts one for each call up to its maximum.
+
+    The semaphore of the standard library is raised when a call ends, also if its thread goes on with a queued one. So
+    it counts threads that are not idle, and as long as it does, the pool starts none. To lower it first is not enough:
+    a call that ends raises it again before the thread is started.
+    """
+
+    def acquire(self, *_args: object, **_kwargs: object) -> bool:
+        """Return that no thread is idle."""
+        return False
+
+    def release(self, *_args: object) -> None:
+        """Count nothing."""
+
+
 def _own_pool() -> ThreadPoolExecutor | None:
     """Return the pool that the calling thread belongs to."""
     arguments = getattr(threading.current_thread(), "_args", None)
@@ -73,12 +89,10 @@ def _add_workers(pool: ThreadPoolExecutor, count: int, *, must_start: bool) -> b
         return False
     try:
         with pool._shutdown_lock:  # noqa: SLF001 - `submit` starts threads under it
+            if not isinstance(pool._idle_semaphore, _NeverIdle):  # noqa: SLF001 - no public name
+                pool._idle_semaphore = _NeverIdle()  # type: ignore[assignment]  # noqa: SLF001 - no public name
             pool._max_workers += count  # noqa: SLF001 - no public name
             try:
-                # A call that was queued raises this semaphore when it ends, although its thread goes on with the next
-                # one. So it counts threads that are not idle, and while it does, the pool starts none.
-                while pool._idle_semaphore.acquire(blocking=False):  # noqa: SLF001 - no public name
-                    pass
                 for _ in range(count if must_start else min(count, pool._work_queue.qsize())):  # noqa: SLF001
                     pool._adjust_thread_count()  # noqa: SLF001 - no public name; does nothing at the maximum
             except BaseException:
