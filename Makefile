@@ -36,6 +36,7 @@ lint: $(VENV)/.dev ## check style, formatting and types
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
+	! git ls-files --cached --ignored --exclude-standard | grep .  # what git is to ignore is not committed
 	set -e; for program in examples/*/__main__.py; do $(RUN) -m mypy $$(dirname $$program); done
 
 fleet: $(VENV)/.dev ## print what fleets of 10 to 10,000 integrations cost under the vendor's quota
