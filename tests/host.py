@@ -78,9 +78,15 @@ class Host:
             self.process.kill()
             self.stdout, self.stderr = self.process.communicate()
 
-    def check(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    def kill(self) -> None:
+        """End the process at once, as `kill -9` does."""
+        self.process.kill()
+
+    def check(
+        self, olds: Mapping[str, Any], news: Mapping[str, Any], *, urn: str = ""
+    ) -> tuple[dict[str, Any], list[str]]:
         """Return the checked inputs, and the failures."""
-        answer = self._call("Check", provider_pb2.CheckRequest(olds=_props(olds), news=_props(news)))
+        answer = self._call("Check", provider_pb2.CheckRequest(urn=urn, olds=_props(olds), news=_props(news)))
         assert {failure.property for failure in answer.failures} <= {""}
         return _plain(answer.inputs), [failure.reason for failure in answer.failures]
 
@@ -89,16 +95,16 @@ class Host:
         future: grpc.Future[Any] = self._stub.Check.future(provider_pb2.CheckRequest(news=_props(news)))
         return future
 
-    def diff(self, resource_id: str, olds: Mapping[str, Any], news: Mapping[str, Any]) -> list[str]:
+    def diff(self, resource_id: str, olds: Mapping[str, Any], news: Mapping[str, Any], *, urn: str = "") -> list[str]:
         """Return the paths that need a replacement; what changed is left to the engine."""
-        request = provider_pb2.DiffRequest(id=resource_id, olds=_props(olds), news=_props(news))
+        request = provider_pb2.DiffRequest(urn=urn, id=resource_id, olds=_props(olds), news=_props(news))
         answer = self._call("Diff", request)
         assert answer.changes == provider_pb2.DiffResponse.DIFF_UNKNOWN
         return list(answer.replaces)
 
-    def create(self, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    def create(self, inputs: Mapping[str, Any], *, urn: str = "") -> tuple[str, dict[str, Any]]:
         """Return the id and the outputs."""
-        answer = self._call("Create", provider_pb2.CreateRequest(properties=_props(inputs)))
+        answer = self._call("Create", provider_pb2.CreateRequest(urn=urn, properties=_props(inputs)))
         return answer.id, _plain(answer.properties)
 
     def begin_create(self, inputs: Mapping[str, Any]) -> grpc.Future[Any]:
@@ -106,20 +112,22 @@ class Host:
         future: grpc.Future[Any] = self._stub.Create.future(provider_pb2.CreateRequest(properties=_props(inputs)))
         return future
 
-    def read(self, resource_id: str, outputs: Mapping[str, Any]) -> dict[str, Any] | None:
+    def read(self, resource_id: str, outputs: Mapping[str, Any], *, urn: str = "") -> dict[str, Any] | None:
         """Return the outputs, or None where the resource is gone."""
-        answer = self._call("Read", provider_pb2.ReadRequest(id=resource_id, properties=_props(outputs)))
+        answer = self._call("Read", provider_pb2.ReadRequest(urn=urn, id=resource_id, properties=_props(outputs)))
         assert not answer.HasField("inputs")
         return _plain(answer.properties) if answer.id else None
 
-    def update(self, resource_id: str, olds: Mapping[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
+    def update(
+        self, resource_id: str, olds: Mapping[str, Any], news: Mapping[str, Any], *, urn: str = ""
+    ) -> dict[str, Any]:
         """Return the outputs."""
-        request = provider_pb2.UpdateRequest(id=resource_id, olds=_props(olds), news=_props(news))
+        request = provider_pb2.UpdateRequest(urn=urn, id=resource_id, olds=_props(olds), news=_props(news))
         return _plain(self._call("Update", request).properties)
 
-    def delete(self, resource_id: str, outputs: Mapping[str, Any]) -> None:
+    def delete(self, resource_id: str, outputs: Mapping[str, Any], *, urn: str = "") -> None:
         """Delete the resource."""
-        self._call("Delete", provider_pb2.DeleteRequest(id=resource_id, properties=_props(outputs)))
+        self._call("Delete", provider_pb2.DeleteRequest(urn=urn, id=resource_id, properties=_props(outputs)))
 
     def _call(self, method: str, request: object) -> Any:  # noqa: ANN401 - each answer has a generated type of its own
         try:

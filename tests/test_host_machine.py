@@ -1,22 +1,31 @@
 """Random programs and random trouble over the provider's real host process and a simulator on a socket.
 
 Few programs, in real time: each command starts a process of its own, as the engine does, and makes its calls at once.
-`test_state_machine` runs thousands over the core, and `machine` says what must hold, and how to run more of them.
+`test_state_machine` runs thousands over the core, `model_user` says what must hold, and `machine` how to run more.
 """
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from host import Host, HostError
-from machine import KEY, NAMES, Known, Project, Remote, Trouble, effort, run_machine, troubles
+from machine import KEY, NAMES, Known, Trouble, effort, run_machine, troubles
+from model_choices import EDIT, FLAGS, WISH, Edit, Wish
+from model_engine import Flags, Killed, Remote
+from model_user import PLAIN, Project
 from pulumi_justt.simulator import FOREIGN_IDENTIFIER, Fault, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
 
@@ -45,7 +54,10 @@ KNOWN = Known(
     intrusions=("foreign-before-commit", "foreign-after-commit"),
     shifts=("shift=insert", "shift=move"),
     changes=("becomes=INACTIVE", "becomes=FAILED"),
+    kills=("kill-before-commit", "kill-after-commit"),
 )
+FATAL = 9.0
+"""Seconds that a request hangs during which the run is killed; no other one hangs as long."""
 ROUTES = {
     "create": "POST /integrations",
     "list": "GET /integrations",
@@ -58,17 +70,19 @@ IMPATIENT, PATIENT = "0.3", "20"
 
 @dataclass
 class Hosts:
-    """The host process in the place of the provider: see `Backend`."""
+    """Host processes in the place of the provider: see `Backend`."""
 
     simulator: SimulatorServer
     policy: str
+    folder: Path
+    open: ExitStack
     told: list[str] = field(default_factory=list)
     failure: type[Exception] = HostError
     width: int = 4
 
     @property
     def posts(self) -> list[tuple[str, str]]:
-        """Return resource and trouble of each POST."""
+        """Return external identifier and trouble of each POST."""
         return [
             (str(each.body.get("externalIdentifier")), f"{each.faults[-1]}={each.status}" if each.faults else "")
             for each in self.simulator.requests
@@ -80,21 +94,51 @@ class Hosts:
         """Return what became INACTIVE when it was read."""
         return {each.id or "" for each in self.simulator.fired if each.fault.value == "INACTIVE"}
 
+    @property
+    def denied(self) -> set[str]:
+        """Return the ids whose reading was answered with a planned 404."""
+        return {each.id or "" for each in self.simulator.fired if each.fault.value == 404}
+
     @contextmanager
-    def command(self, *, gone: bool) -> Iterator[Host]:
-        """Start a process, and keep what it printed."""
+    def command(self, *, gone: bool) -> Iterator[HostProcesses]:
+        """Start no process before it is needed, kill all where a fault says so, and keep what they printed."""
         config = {
             "justt:baseUrl": self.simulator.base_url,
             "justt:apiKey": KEY,
             "justt:onAmbiguousCreate": self.policy,
             "justt:timeoutSeconds": IMPATIENT if self.simulator.faults else PATIENT,
         }
-        with Host(config, **({"JUSTT_ON_MISSING": "gone"} if gone else {})) as host:
-            yield host
-        assert host.stdout == ""
-        printed = host.stderr.splitlines()
-        assert [line for line in printed if not line.startswith(("warning: ", "note: "))] == []
-        self.told += printed
+        environ = {"JUSTT_STATE_DIR": str(self.folder), **({"JUSTT_ON_MISSING": "gone"} if gone else {})}
+        # Bound and not listening: no other command has this address, and nobody answers there.
+        engine = self.open.enter_context(socket.socket())
+        engine.bind(("127.0.0.1", 0))
+        with ExitStack() as opened:
+            processes = HostProcesses(config, "{}:{}".format(*engine.getsockname()), environ, opened)
+            has_ended = threading.Event()
+            killer = threading.Thread(target=self._kill_if_fatal, args=(processes, has_ended))
+            killer.start()
+            try:
+                yield processes
+            finally:
+                has_ended.set()
+                killer.join()
+        for host in processes.hosts:
+            assert host.stdout == ""
+            *printed, rest = host.stderr.split("\n")
+            assert processes.is_killed or not rest
+            assert [line for line in printed if not line.startswith(("warning: ", "note: "))] == []
+            self.told += printed
+
+    def now(self) -> float:
+        """Return the seconds since the epoch."""
+        return time.time()
+
+    def _kill_if_fatal(self, processes: HostProcesses, has_ended: threading.Event) -> None:
+        before = len(self.simulator.fired)
+        while not has_ended.wait(0.01):
+            if any(each.fault.value == FATAL for each in self.simulator.fired[before:]):
+                processes.kill()
+                return
 
     def trouble(self, planned: Sequence[Trouble]) -> None:
         """Replace the faults."""
@@ -103,7 +147,8 @@ class Hosts:
         for each in planned:
             if each.what:
                 skip = come[each.operation]
-                faults.append(Fault.parse(f"{ROUTES[each.operation]} {each.what} times=1 skip={skip}"))
+                what = f"{each.what.replace('kill', 'hang')}={FATAL}" if each.what.startswith("kill") else each.what
+                faults.append(Fault.parse(f"{ROUTES[each.operation]} {what} times=1 skip={skip}"))
             come[each.operation] += 1
         self.simulator.faults = faults
 
@@ -124,6 +169,59 @@ class Hosts:
         self.simulator.records.add_integration(theirs, None)
 
 
+@dataclass
+class HostProcesses:
+    """One host process for each provider resource: see `Processes`."""
+
+    config: dict[str, str]
+    engine: str
+    environ: dict[str, str]
+    opened: ExitStack
+    hosts: list[Host] = field(default_factory=list)
+    is_killed: bool = False
+    _of: dict[str, MortalHost] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def of(self, provider: str) -> MortalHost:
+        """Start the process of a provider resource, or return it."""
+        with self._lock:
+            if self.is_killed:
+                raise Killed
+            if provider not in self._of:
+                host = self.opened.enter_context(Host(self.config, self.engine, **self.environ))
+                self.hosts.append(host)
+                self._of[provider] = MortalHost(self, host)
+            return self._of[provider]
+
+    def kill(self) -> None:
+        """Kill all of them."""
+        with self._lock:
+            self.is_killed = True
+            for host in self.hosts:
+                host.kill()
+
+
+@dataclass
+class MortalHost:
+    """A host whose calls end with the run when it is killed."""
+
+    processes: HostProcesses
+    host: Host
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        """Return a method of the host."""
+
+        def call(*args: object, urn: str) -> Any:  # noqa: ANN401 - as the host's methods return
+            try:
+                return getattr(self.host, method)(*args, urn=urn)
+            except HostError:
+                if self.processes.is_killed:
+                    raise Killed from None
+                raise
+
+        return call
+
+
 PLAN = troubles(KNOWN, storm=2, least=1)
 
 
@@ -136,46 +234,31 @@ class HostMachine(RuleBasedStateMachine):
         self.seen = seen
         self.open = ExitStack()
 
-    @initialize(plan=PLAN)
-    def begin(self, plan: list[Trouble]) -> None:
+    @initialize(plan=PLAN, flags=FLAGS)
+    def begin(self, plan: list[Trouble], flags: Flags) -> None:
         """Start with a new simulator and a program that runs into trouble at once."""
-        self.hosts = Hosts(self.open.enter_context(SimulatorServer()), self.policy)
+        folder = Path(self.open.enter_context(TemporaryDirectory()))
+        self.hosts = Hosts(self.open.enter_context(SimulatorServer()), self.policy, folder, self.open)
         self.project = Project(self.hosts, refuses=self.policy == "refuse", seen=self.seen)
         for name in NAMES:
             self.project.declare(name, "first", 0, 0)
         self.hosts.trouble(plan)
-        self.project.up(adopts=True)
+        self.project.up("adopt", flags)
 
     @rule(
-        name=st.sampled_from(NAMES),
-        edit=st.sampled_from(["declare", "declare", "declare", "schedule", "remove", "own", "nothing"]),
-        number=st.integers(0, 2),
+        edit=EDIT,
         command=st.sampled_from(["up", "up", "up", "up", "refresh", "destroy"]),
         plan=PLAN,
-        adopts=st.booleans(),
-        gone=st.sampled_from([False, False, True]),
+        wish=WISH,
+        flags=FLAGS,
     )
-    def run(  # noqa: PLR0913, PLR0917 - one argument for each thing that is drawn
-        self, name: str, edit: str, number: int, command: str, plan: list[Trouble], adopts: bool, gone: bool
-    ) -> None:
+    def run(self, edit: Edit, command: str, plan: list[Trouble], wish: Wish, flags: Flags) -> None:
         """Change the program, let somebody else do something, and run a command into trouble."""
         self.seen["commands"] += 1
-        if edit == "declare":
-            self.project.declare(name, "second", number, 7)
-        elif edit == "schedule":
-            self.project.schedule(name, 7 * number)
-        elif edit == "remove":
-            self.project.remove(name)
-        elif edit == "own":
-            self.project.own(name)
+        self.project.edit(edit)
         self.hosts.intrude("stripe")
         self.hosts.trouble(plan)
-        if command == "up":
-            self.project.up(adopts=adopts, gone=gone)
-        elif command == "refresh":
-            self.project.refresh(gone=gone)
-        else:
-            self.project.destroy(gone=gone)
+        self.project.run(command, wish, flags)
 
     @invariant()
     def nothing_is_lost_or_doubled(self) -> None:
@@ -203,37 +286,52 @@ REACHED = {
     "a 404 was refused",
     "a 404 was taken on the user's word",
     "what became INACTIVE left the state",
+    "what another resource adopts was released",
+    "what another command adopted was released",
+    "handed over",
+    "renamed",
+    "killed",
+    "killed before the id was stored",
+    "a killed run's integration was named",
+    "a killed run's create was looked for",
 }
 
 
 def walk(project: Project, hosts: Hosts) -> None:
     """Go to the places that so few random programs may miss."""
 
-    def trouble(*planned: tuple[str, str]) -> None:
+    def run(command: str, *planned: tuple[str, str], wish: Wish = "adopt", flags: Flags = PLAIN) -> None:
         hosts.trouble([Trouble(operation, what) for operation, what in planned])
+        project.run(command, wish, flags)
+        project.assert_nothing_lost_or_doubled()
 
     for name in NAMES:
         project.declare(name, "first", 0, 0)
-    trouble(("create", "drop-after-commit"))
-    project.up(adopts=True)
-    project.assert_nothing_lost_or_doubled()
-    trouble()
-    project.up(adopts=True)
-    trouble(("get", "status=404"), ("get", "becomes=INACTIVE"))
-    project.refresh()
-    project.assert_nothing_lost_or_doubled()
-    trouble(("get", "status=404"))
-    project.refresh(gone=True)
-    project.assert_nothing_lost_or_doubled()
-    trouble()
-    project.up(adopts=True)
+    run("up", ("create", "drop-after-commit"))
+    run("up")
+    run("refresh", ("get", "status=404"), ("get", "becomes=INACTIVE"))
+    run("refresh", ("get", "status=404"), flags=Flags(gone=True))
+    run("up")
     for name in NAMES:
         project.own(name)
-    project.up(adopts=True)
+    run("up")
     project.declare("shop-1", "second", 1, 0)
-    trouble(("create", "drop-before-commit"), ("delete", "status=401"))
-    project.up(adopts=True)
-    project.assert_nothing_lost_or_doubled()
+    run("up", ("create", "drop-before-commit"), ("delete", "status=401"))
+    for name, provider in (("shop-1", ""), ("shop-2", "other")):
+        project.hand_over(name, 4, provider)
+    project.rename("shop-3", 3)
+    run("up", flags=Flags(refreshes=True))
+    for name in NAMES:
+        project.own(name)
+    run("up")
+    for number, kill in enumerate(KNOWN.kills):
+        project.declare("shop-1", "first", number, 0)
+        run("up", ("create", kill))
+        run("up", wish="claim")
+        run("up", wish="claim")
+    project.declare("shop-2", "third", 2, 0)
+    run("up", flags=Flags(dies_unstored=True))
+    run("up")
     project.assert_converges()
 
 
@@ -241,8 +339,8 @@ def walk(project: Project, hosts: Hosts) -> None:
 def test_nothing_is_lost_or_doubled(policy: str) -> None:
     """What the core keeps true holds for the process that the engine starts, with calls at once and real time-outs."""
     seen: Counter[str] = Counter()
-    with SimulatorServer() as simulator:
-        hosts = Hosts(simulator, policy)
+    with SimulatorServer() as simulator, TemporaryDirectory() as folder, ExitStack() as opened:
+        hosts = Hosts(simulator, policy, Path(folder), opened)
         walk(Project(hosts, refuses=policy == "refuse", seen=seen), hosts)
 
     run_machine(lambda: HostMachine(policy, seen), 1, effort(3, steps=6, shrinks=False))

@@ -1,7 +1,7 @@
 """Random programs and random trouble over the core: whatever happens, nothing is lost, and nothing is doubled.
 
-The vendor is in memory and time is virtual, so that thousands of commands take seconds; `machine` says what must hold,
-and how to run more of them.
+The vendor is in memory and time is virtual, so that thousands of commands take seconds; `model_user` says what must
+hold, and `machine` how to run more of them.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from itertools import cycle
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import httpx
@@ -20,15 +22,18 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from claims_journal import ClaimsJournal
-from machine import KEY, NAMES, Clock, Known, Project, Remote, Trouble, effort, missed, run_machine, troubles
+from machine import KEY, NAMES, Clock, Known, Trouble, effort, missed, run_machine, troubles
+from model_choices import EDIT, FLAGS, WISH, Edit, Wish
+from model_engine import Flags, Killed, Remote
+from model_user import Project
 from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import JusttError
+from pulumi_justt.journal import Journal
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
 
-START = datetime(2027, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
+START = datetime(2021, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
 THEIRS = "somebody-else"
 TIMEOUT = 30.0
 
@@ -51,6 +56,7 @@ KNOWN = Known(
     intrusions=("foreign-before-commit", "foreign-after-commit"),
     shifts=("insert", "move", "stuck"),
     changes=("becomes=INACTIVE", "becomes=FAILED"),
+    kills=("kill-before-commit", "kill-after-commit"),
 )
 MEDDLING = ("foreign-before-commit", "foreign-after-commit", "insert", "move", "becomes")
 
@@ -179,6 +185,8 @@ class Vendor:
         word, _, value = trouble.partition("=")
         if word == "unsent":
             raise httpx.ConnectError("refused")
+        if word == "kill-before-commit":
+            raise Killed
         if word == "drop-before-commit":
             raise httpx.RemoteProtocolError("gone")
         if word in ("hang-before-commit", "late-commit"):
@@ -197,6 +205,8 @@ class Vendor:
     def _after(self, trouble: str, request: httpx.Request, response: httpx.Response) -> httpx.Response:
         """Spoil the answer to what was carried out."""
         word, _, value = trouble.partition("=")
+        if word == "kill-after-commit":
+            raise Killed
         if word == "drop-after-commit":
             raise httpx.ReadError("reset")
         if word == "hang-after-commit":
@@ -266,18 +276,20 @@ class Vendor:
 
 @dataclass
 class Core:
-    """The core in the place of the provider: see `Backend`; each command is a process of its own."""
+    """The core in the place of the provider: see `Backend`."""
 
     policy: str
     clock: Clock
     vendor: Vendor
+    folder: Path
     told: list[str] = field(default_factory=list)
     failure: type[Exception] = JusttError
     width: int = 1
+    _commands: int = 0
 
     @property
     def posts(self) -> list[tuple[str, str]]:
-        """Return resource and trouble of each POST."""
+        """Return external identifier and trouble of each POST."""
         return self.vendor.posts
 
     @property
@@ -285,34 +297,25 @@ class Core:
         """Return what became INACTIVE when it was read."""
         return self.vendor.ended
 
+    @property
+    def denied(self) -> set[str]:
+        """Return nothing: it is not a simulator for the provider."""
+        return set()
+
     @contextmanager
-    def command(self, *, gone: bool) -> Iterator[Called]:
-        """Give a new core with a client of its own."""
-        settings = Settings.load(
-            {
-                "baseUrl": "http://127.0.0.1:9",
-                "apiKey": KEY,
-                "onAmbiguousCreate": self.policy,
-                "timeoutSeconds": f"{TIMEOUT:g}",
-            },
-            {"JUSTT_ON_MISSING": "gone"} if gone else {},
-        )
-        client = JusttClient(
-            settings,
-            transport=httpx.MockTransport(self.vendor.answer),
-            clock=self.clock,
-            sleep=self.clock.sleep,
-            uniform=lambda: 0.5,
-        )
-        core = Integrations(
-            settings,
-            client=lambda: client,
-            tell=self.told.append,
-            now=lambda: moment(self.clock),
-            session=Session(settings.base_url, ClaimsJournal()),
-        )
-        yield Called(core)
-        client.close()
+    def command(self, *, gone: bool) -> Iterator[CoreProcesses]:
+        """Give new cores with clients of their own, and the one journal."""
+        self._commands += 1
+        environ = {"JUSTT_ON_MISSING": "gone"} if gone else {}
+        with ExitStack() as opened:
+            processes = CoreProcesses(self, opened, f"command {self._commands}", environ)
+            yield processes
+            for journal in processes.journals:
+                journal.end_in_order()
+
+    def now(self) -> float:
+        """Return virtual seconds since the epoch."""
+        return moment(self.clock).timestamp()
 
     def trouble(self, planned: Sequence[Trouble]) -> None:
         """Replace the plan."""
@@ -338,34 +341,88 @@ class Core:
 
 
 @dataclass
+class CoreProcesses:
+    """One core for each provider resource, each with a session of its own."""
+
+    core: Core
+    opened: ExitStack
+    name: str
+    environ: dict[str, str]
+    running: dict[str, Called] = field(default_factory=dict)
+    journals: list[Journal] = field(default_factory=list)
+
+    def of(self, provider: str) -> Called:
+        """Start the process of a provider resource, or return it."""
+        if provider not in self.running:
+            self.running[provider] = self._start()
+        return self.running[provider]
+
+    def kill(self) -> None:
+        """Let none of them end in order; what is in memory is not used again."""
+        self.journals.clear()
+
+    def _start(self) -> Called:
+        core = self.core
+        # Not a loopback address: a simulator may be reset, and a vendor is not.
+        config = {"baseUrl": "https://justt.test", "apiKey": KEY, "timeoutSeconds": f"{TIMEOUT:g}"}
+        settings = Settings.load({**config, "onAmbiguousCreate": core.policy}, self.environ)
+        client = JusttClient(
+            settings,
+            transport=httpx.MockTransport(core.vendor.answer),
+            clock=core.clock,
+            sleep=core.clock.sleep,
+            uniform=lambda: 0.5,
+        )
+        self.opened.callback(client.close)
+        journal = Journal(core.folder, warn=core.told.append, now=core.now, command=self.name)
+        self.journals.append(journal)
+        called = Called()
+        called.core = Integrations(
+            settings,
+            client=lambda: client,
+            tell=core.told.append,
+            now=lambda: moment(core.clock),
+            session=Session(settings.base_url, journal),
+            resource=lambda: called.urn,
+        )
+        return called
+
+
 class Called:
     """The core as the engine calls it."""
 
     core: Integrations
+    urn = ""
 
-    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    def check(self, olds: dict[str, Any], news: dict[str, Any], *, urn: str) -> tuple[dict[str, Any], list[str]]:
         """Return the checked inputs, and the failures."""
+        self.urn = urn
         checked = self.core.check(olds, news)
         return checked.inputs, checked.failures
 
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> list[str]:
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any], *, urn: str) -> list[str]:
         """Return the paths that need a replacement."""
+        self.urn = urn
         return self.core.diff(olds, news)
 
-    def create(self, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    def create(self, inputs: dict[str, Any], *, urn: str) -> tuple[str, dict[str, Any]]:
         """Return the id and the outputs."""
+        self.urn = urn
         return self.core.create(inputs)
 
-    def read(self, resource_id: str, outputs: dict[str, Any]) -> dict[str, Any] | None:
+    def read(self, resource_id: str, outputs: dict[str, Any], *, urn: str) -> dict[str, Any] | None:
         """Return the outputs, or None where it is gone."""
+        self.urn = urn
         return self.core.read(resource_id, outputs)
 
-    def update(self, resource_id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+    def update(self, resource_id: str, olds: dict[str, Any], news: dict[str, Any], *, urn: str) -> dict[str, Any]:
         """Return the outputs."""
+        self.urn = urn
         return self.core.update(resource_id, olds, news)
 
-    def delete(self, resource_id: str, outputs: dict[str, Any]) -> None:
+    def delete(self, resource_id: str, outputs: dict[str, Any], *, urn: str) -> None:
         """Delete it."""
+        self.urn = urn
         self.core.delete(resource_id, outputs)
 
 
@@ -400,51 +457,29 @@ class CoreMachine(RuleBasedStateMachine):
         clock = Clock()
         vendor = Vendor(clock, is_enveloped, newest_first, before, refuses_ended)
         self.clock = clock
-        self.core = Core(self.policy, clock, vendor)
+        self.folder = TemporaryDirectory()
+        self.core = Core(self.policy, clock, vendor, Path(self.folder.name))
         self.project = Project(self.core, refuses=self.policy == "refuse", seen=self.seen)
         for name in sorted(names):
             self.project.declare(name, "first", 0, 0)
 
-    @rule(
-        name=NAME,
-        edit=st.sampled_from(["declare", "declare", "declare", "schedule", "remove", "own"]),
-        label=st.sampled_from(["first", "second"]),
-        number=st.integers(0, 2),
-        days=st.sampled_from([0, 7]),
-    )
-    def edit(self, name: str, edit: str, label: str, number: int, days: int) -> None:
-        """Change the program: a resource more, less, or another; in place; adopt_id taken out."""
-        if edit == "declare":
-            self.project.declare(name, label, number, days)
-        elif edit == "schedule":
-            self.project.schedule(name, days)
-        elif edit == "remove":
-            self.project.remove(name)
-        else:
-            self.project.own(name)
+    @rule(edit=EDIT)
+    def edit(self, edit: Edit) -> None:
+        """Change the program: a resource more, less, or another; in place; under another name or provider."""
+        self.project.edit(edit)
 
-    @rule(
-        command=st.sampled_from(["up", "up", "up", "refresh", "destroy"]),
-        plan=PLAN,
-        adopts=st.booleans(),
-        gone=st.sampled_from([False, False, True]),
-    )
-    def run(self, command: str, plan: list[Trouble], adopts: bool, gone: bool) -> None:
+    @rule(command=st.sampled_from(["up", "up", "up", "refresh", "destroy"]), plan=PLAN, wish=WISH, flags=FLAGS)
+    def run(self, command: str, plan: list[Trouble], wish: Wish, flags: Flags) -> None:
         """Run a command into trouble."""
         self.seen["commands"] += 1
         self.core.trouble(plan)
-        if command == "up":
-            self.project.up(adopts=adopts, gone=gone)
-        elif command == "refresh":
-            self.project.refresh(gone=gone)
-        else:
-            self.project.destroy(gone=gone)
+        self.project.run(command, wish, flags)
 
     @rule(
         name=NAME,
         status=st.sampled_from(["INACTIVE", "FAILED", "SUCCESSFUL"]),
         source=st.sampled_from(["", "stripe", "adyen"]),
-        days=st.sampled_from([0, 0, 1, 8]),
+        days=st.sampled_from([0, 0, 1, 8, 40]),
     )
     def meanwhile(self, name: str, status: str, source: str, days: int) -> None:
         """Between two commands: the vendor changes what the state holds, somebody else creates one, time passes."""
@@ -463,7 +498,8 @@ class CoreMachine(RuleBasedStateMachine):
         """End with a stack that is whole, however it was left."""
         if hasattr(self, "project"):
             self.seen["examples"] += 1
-            self.project.assert_converges()
+            with self.folder:
+                self.project.assert_converges()
 
 
 @pytest.mark.parametrize("policy", ["refuse", "adopt"])

@@ -1,0 +1,228 @@
+"""What the state machine has found, each as the shortest walk that shows it; `model_user` asserts the rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from machine import Clock, Trouble
+from model_choices import Wish
+from model_engine import Flags, urn_of
+from model_user import PLAIN, Project
+from test_state_machine import Core, Vendor
+
+
+class Walk(Project):
+    """A project over the core, with one integration that is created at first.
+
+    Args:
+        folder: Where the journal is.
+        policy: The policy for lost creates.
+    """
+
+    def __init__(self, folder: Path, policy: str = "refuse") -> None:
+        self.vendor = Vendor(Clock())
+        core = Core(policy, self.vendor.clock, self.vendor, folder)
+        super().__init__(core, refuses=policy == "refuse", seen=Counter())
+        self.texts: list[str] = []
+        self.declare("shop-1", "first", 0, 0)
+
+    def does(self, command: str, trouble: str = "", wish: Wish = "adopt", flags: Flags = PLAIN) -> Walk:
+        """Run a command, of which the first create or read meets trouble, and assert what the model asserts."""
+        operation, _, what = trouble.partition(" ")
+        self.backend.trouble([Trouble(operation, what)] if trouble else [])
+        self.run(command, wish, flags)
+        self.assert_nothing_lost_or_doubled()
+        return self
+
+    def live(self) -> list[str]:
+        """Return the ids of what goes on running at Justt."""
+        return [record.id for record in self.backend.records() if record.is_live]
+
+    def held(self) -> dict[str, str]:
+        """Return the id of each resource of the state."""
+        return {name: entry.id for name, entry in self.engine.state.items()}
+
+    def intents(self) -> list[str | None]:
+        """Return the ids of the intents in the journal."""
+        return [intent.integration_id for intent in self._journal.intents()]
+
+
+@pytest.fixture
+def walk(tmp_path: Path) -> Walk:
+    """Start a walk."""
+    return Walk(tmp_path)
+
+
+def test_deactivating_the_candidate_at_justt_settles_a_lost_create(walk: Walk) -> None:
+    """The next update finds no candidate that runs, and creates another one."""
+    walk.does("up", "create drop-after-commit")
+    walk.does("up", wish="deactivate")
+    assert (walk.errors, walk.held(), walk.live()) == ([], {"a": "int-00002"}, ["int-00002"])
+
+
+def test_adopting_the_candidate_settles_a_lost_create(walk: Walk) -> None:
+    """The adoption ends the intent, so that a later replacement is not taken for the lost create."""
+    walk.does("up", "create drop-after-commit")
+    assert walk.intents() == [None]
+    walk.does("up", wish="adopt")
+    assert (walk.intents(), walk.held()) == ([], {"a": "int-00001"})
+
+
+def test_failed_adoption_of_the_candidate_leaves_it_one(walk: Walk) -> None:
+    """A candidate whose adoption failed is in no resource, and no other one is created beside it."""
+    walk.does("up", "create drop-after-commit")
+    walk.does("up", "get status=403", wish="adopt")
+    walk.program["a"] = walk.program["a"].but(adoptId=None)
+    ((_, text),) = walk.engine.up(walk.program, PLAIN).errors
+    assert "New integrations with this source: int-00001 (PENDING)" in text
+    assert walk.live() == ["int-00001"]
+
+
+def test_adopting_what_is_older_settles_nothing(walk: Walk) -> None:
+    """What the account had before a killed create cannot be its result."""
+    walk.vendor.intrude(None, "stripe")
+    walk.does("up", "create kill-after-commit")
+    walk.program["a"] = walk.program["a"].but(adoptId="int-00001")
+    walk.refuses = False
+    walk.does("up")
+    assert (walk.intents(), walk.held()) == ([None], {"a": "int-00001"})
+
+
+@pytest.mark.parametrize("kill", ["kill-before-commit", "kill-after-commit"])
+def test_killed_create_is_found_under_another_name(walk: Walk, kill: str) -> None:
+    """A resource that is named anew without an alias, after a run that was killed, is created once."""
+    walk.does("up", f"create {kill}")
+    walk.program["b"] = walk.program.pop("a")
+    walk.does("up")
+    is_lost = kill == "kill-after-commit"
+    assert walk.live() == ["int-00001"]
+    assert walk.held() == ({} if is_lost else {"b": "int-00001"})
+    assert ["New integrations with this source: int-00001 (PENDING)" in text for text in walk.errors] == [
+        True
+    ] * is_lost
+
+
+def test_killed_create_is_found_although_its_name_is_another_ones_now(walk: Walk) -> None:
+    """The name of a resource whose create was killed may be given to an integration of another account."""
+    walk.program.clear()
+    walk.declare("shop-3", "first", 0, 0)
+    walk.does("up", "create kill-after-commit")
+    walk.program["b"] = walk.program.pop("a")
+    walk.declare("shop-1", "first", 0, 0)
+    walk.does("up")
+    assert (walk.held(), walk._named) == ({"a": "int-00002"}, {"int-00001"})
+
+
+def test_created_id_that_was_not_stored_is_named_under_another_name(walk: Walk) -> None:
+    """The engine may have stored it under the former name, so that the create goes on, with a warning."""
+    walk.does("up", flags=Flags(dies_unstored=True))
+    walk.program["b"] = walk.program.pop("a")
+    walk.does("up")
+    assert walk.errors == []
+    assert walk._named == {"int-00001"}
+
+
+def test_rename_with_a_replacement_deactivates_the_old_one(walk: Walk) -> None:
+    """The engine deletes what was replaced under the former name, and its successor does not hold it any more."""
+    walk.does("up")
+    walk.rename("shop-1", 0)
+    walk.declare("shop-1", "second", 1, 0)
+    walk.does("up")
+    assert (walk.held(), walk.live()) == ({"b": "int-00002"}, ["int-00002"])
+
+
+def test_adoption_record_follows_a_rename(walk: Walk) -> None:
+    """What was adopted under a former name and is owned by now is deactivated when it leaves."""
+    walk.does("up")
+    walk.hand_over("shop-1", 0, "")
+    walk.does("up")
+    walk.rename("shop-1", 1)
+    walk.does("up")
+    walk.own("shop-1")
+    walk.does("up")
+    walk.remove("shop-1")
+    walk.does("up")
+    assert (walk.errors, walk.held(), walk.live()) == ([], {}, [])
+
+
+def forbid(walk: Walk) -> None:
+    """Have the adopter's GET refused."""
+    walk.hand_over("shop-1", 0, "other", keeps_owner=True)
+    walk.does("up", "get status=403")
+    walk.vendor.clock.sleep(3_601)
+
+
+def forget_the_owner(walk: Walk) -> None:
+    """Have the adoption refused because the owner is still in the program."""
+    walk.hand_over("shop-1", 0, "", keeps_owner=True)
+    walk.does("up")
+
+
+@pytest.mark.parametrize("fail", [forbid, forget_the_owner])
+def test_failed_adoption_protects_for_a_while_only(walk: Walk, fail: Callable[[Walk], None]) -> None:
+    """A resource whose adoption failed, and that leaves the program, keeps no integration running for ever."""
+    walk.does("up")
+    fail(walk)
+    (text,) = walk.errors
+    assert "adopting integration int-00001" in text
+    del walk.program["b"]
+    walk._rivals.clear()
+    walk.declare("shop-1", "second", 1, 0)
+    walk.does("up")
+    assert (walk.held(), walk.live()) == ({"a": "int-00002"}, ["int-00002"])
+
+
+@pytest.mark.parametrize(("owner", "adopter"), [("a", "b"), ("b", "a")])
+def test_owner_and_adopter_that_leave_together_release(walk: Walk, owner: str, adopter: str) -> None:
+    """Whichever the engine deletes first, what the old program adopts goes on running."""
+    walk.program[owner] = walk.program.pop("a")
+    walk.does("up")
+    walk.hand_over("shop-1", 0, "")
+    walk.does("up", flags=Flags(targets=frozenset({adopter})))
+    assert walk.held() == {owner: "int-00001", adopter: "int-00001"}
+    walk.does("destroy")
+    assert (walk.held(), walk.live()) == ({}, ["int-00001"])
+
+
+def test_former_name_is_free(walk: Walk) -> None:
+    """The intent of a create is settled when its id is seen under a name that the resource got since."""
+    walk.does("up")
+    walk.rename("shop-1", 0)
+    walk.does("up")
+    walk.declare("shop-2", "first", 0, 0, slot=0)
+    assert list(walk.program) == ["b", "a"]
+    walk.does("up")
+    assert (walk.errors, walk.held()) == ([], {"b": "int-00001", "a": "int-00002"})
+
+
+def test_candidate_that_the_program_adopts_is_not_claimed(tmp_path: Path) -> None:
+    """With `adopt`, a lost create does not claim what another resource names by its id."""
+    walk = Walk(tmp_path, "adopt").does("up", "create kill-after-commit")
+    lost = dict(walk.program["a"].inputs)
+    with walk.backend.command(gone=False) as processes:
+        provider = processes.of("")
+        provider.check({}, {**lost, "externalIdentifier": "shop-2", "adoptId": "int-00001"}, urn=urn_of("b"))
+        inputs, _ = provider.check({}, lost, urn=urn_of("a"))
+        assert provider.create(inputs, urn=urn_of("a"))[0] == "int-00002"
+
+
+def test_stack_that_was_left_alone_is_not_taken_for_a_killed_run(walk: Walk) -> None:
+    """After more than 30 days an id that was stored long ago is settled as usual, without a warning."""
+    walk.does("up")
+    walk.vendor.clock.sleep(40 * 86_400.0)
+    walk.declare("shop-2", "first", 0, 0)
+    walk.does("up")
+    assert (walk.errors, walk.seen["an intent was dropped for its age"]) == ([], 0)
+    assert walk.intents() == ["int-00002"]
+
+
+def test_killed_create_is_forgotten_after_30_days(walk: Walk) -> None:
+    """What may have been created so long ago holds nothing up, and a warning says so."""
+    walk.does("up", "create kill-after-commit")
+    walk.vendor.clock.sleep(40 * 86_400.0)
+    walk.does("up")
+    assert (walk.held(), walk.seen["an intent was dropped for its age"]) == ({"a": "int-00002"}, 1)
