@@ -12,7 +12,6 @@ user runs the next command without having looked, and the journal is what knows 
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ from dataclasses import dataclass, field, replace
 import leaks
 from machine import ACCOUNTS, NAMES, PHRASES, SECRETS, secret
 from model_choices import SLOTS, Edit, Wish
-from model_engine import Backend, Engine, Entry, Flags, Remote, Resource, Run, urn_of
+from model_engine import Backend, Engine, Flags, Remote, Resource, Run, urn_of
 from pulumi_justt.journal import Decision, Intent, Journal
 
 __all__ = ["PLAIN", "Project"]
@@ -49,6 +48,7 @@ class Project:
     seen: Counter[str]
     program: dict[str, Resource] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
     engine: Engine = field(init=False)
     _named: set[str] = field(default_factory=set)
     _may_exist: set[str] = field(default_factory=set)
@@ -56,7 +56,7 @@ class Project:
     _not_to_adopt: set[str] = field(default_factory=set)
     _rivals: set[str] = field(default_factory=set)
     _held_before: frozenset[str] = frozenset()
-    _tried: dict[str, float] = field(default_factory=dict)
+    _recorded: set[str] = field(default_factory=set)
     _absent: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -111,6 +111,7 @@ class Project:
         entry = self.engine.entry_of(name, self.program) if name else None
         if name and entry:
             self.program[self._free_name(slot)] = replace(self.program.pop(name), alias=entry.name)
+            self._recorded |= {entry.id} if entry.is_adopted else set()
 
     def hand_over(self, identifier: str, slot: int, provider: str, *, keeps_owner: bool = False) -> None:
         """Let another resource adopt what one has, which leaves the program in the same update, or by mistake not.
@@ -158,8 +159,7 @@ class Project:
         """`pulumi up`, after what errors asked for."""
         self._settle(wish)
         adopted = {each.inputs.get("adoptId") for name, each in self.program.items() if flags.has_target(name)}
-        leaving = [e for e in self.engine.entries() if flags.has_target(e.name) and e.name not in self.program]
-        self._command(lambda: self.engine.up(self.program, flags), leaving, adopted)
+        self._command(lambda: self.engine.up(self.program, flags), adopted - {None})
 
     def refresh(self, wish: Wish, flags: Flags = PLAIN) -> None:
         """`pulumi refresh`."""
@@ -169,8 +169,7 @@ class Project:
     def destroy(self, wish: Wish, flags: Flags = PLAIN) -> None:
         """`pulumi destroy`."""
         self._settle(wish)
-        leaving = [entry for entry in self.engine.entries() if flags.has_target(entry.name)]
-        self._command(lambda: self.engine.destroy(flags), leaving)
+        self._command(lambda: self.engine.destroy(flags))
 
     def interfere(self, identifier: str, status: str) -> None:
         """Set the status of what the state holds, behind its back."""
@@ -236,9 +235,7 @@ class Project:
 
     # one command, and what it told
 
-    def _command(
-        self, command: Callable[[], Run], leaving: Iterable[Entry] = (), adopted: Iterable[object] = ()
-    ) -> None:
+    def _command(self, command: Callable[[], Run], adopted: Iterable[object] = ()) -> None:
         before = self.backend.records()
         self._held_before = frozenset(self._ids())
         orphans = self._orphans(before)
@@ -246,39 +243,30 @@ class Project:
         self._named = {lost.id for lost in orphans if self._is_named(lost)}
         self._unheard = {lost.id for lost in orphans} - self._named
         self._may_exist = set()
-        adopters = [entry for entry in self.engine.entries() if entry.is_adopted]
-        protected = {entry.id for entry in adopters} | set(adopted)
-        # An owner and an adopter that leave together are not told of each other if they have two provider processes.
-        unprotected = {e.id for e in adopters if e in leaving and self._has_owner_elsewhere(e)} - set(adopted)
+        protected = {entry.id for entry in self.engine.entries() if entry.is_adopted} | set(adopted)
         handed_over = {entry.id for entry in self.engine.entries() if not entry.is_adopted} & set(adopted)
         run = command()
         after = self.backend.records()
-        told, self.backend.told[:] = [*self.backend.told], []
+        self.told, self.backend.told[:] = [*self.backend.told], []
         self.errors = [text for _, text in run.errors]
-        for line in told:
+        for line in self.told:
             self._hear(line, run)
         for name, text in run.errors:
             self._hear(text, run, name)
         for each in run.unproved:
-            assert any(each in line for line in told), f"{each} left the state without proof"
+            assert any(each in line for line in self.told), f"{each} left the state without proof"
         was_live = {record.id for record in before if record.is_live}
         stopped = {record.id for record in after if not record.is_live} & was_live - self.backend.ended
-        assert stopped.isdisjoint(protected - unprotected), "what the program adopts was deactivated"
-        for each in map(str, adopted):
-            # The journal remembers an adoption that failed for an hour, and one that a killed run left for ever.
-            self._tried[each] = math.inf if run.is_killed else self.backend.now() + 3_600
-        tried = {each for each, until in self._tried.items() if self.backend.now() <= until}
-        scheduled = {each for each in run.unproved if any(each in line and _SCHEDULED in line for line in told)}
-        has_reason = {*protected, *self._ids(), *tried, *scheduled}
+        assert stopped.isdisjoint(protected), "what the program adopts was deactivated"
+        # No delete ends these adoptions in the journal.
+        self._recorded |= protected if run.is_killed or run.flags.gone else set()
+        scheduled = {each for each in run.unproved if any(each in line and _SCHEDULED in line for line in self.told)}
+        has_reason = {*protected, *self._ids(), *self._recorded, *scheduled}
         assert run.flags.gone or has_reason.issuperset(run.unproved), "what no resource has was not deactivated"
         self._assert_nothing_doubled(before, after)
         if run.is_killed:
             self._unheard |= {lost.id for lost in self._orphans(after)} - self._named
         self.seen["handed over"] += bool(handed_over - {e.id for e in self.engine.entries() if not e.is_adopted})
-
-    def _has_owner_elsewhere(self, adopter: Entry) -> bool:
-        owners = [entry for entry in self.engine.entries() if entry.id == adopter.id and not entry.is_adopted]
-        return any(owner.declared.provider != adopter.declared.provider for owner in owners)
 
     def _assert_nothing_doubled(self, before: list[Remote], after: list[Remote]) -> None:
         existed = {record.id for record in before}

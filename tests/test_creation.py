@@ -309,7 +309,8 @@ def test_lost_after_the_commit_is_refused(fate: str) -> None:
         "before you have checked, because that could create a duplicate: find out at Justt which one is yours. Then "
         f"run `pulumi-justt recover --claim {made}` (its id) to make it this resource's integration, also where an "
         f"existing one is being replaced, or `pulumi-justt recover --deactivate {made}` to create another one. A new "
-        f'resource can also take it over with adopt_id="{made}". Then run `pulumi up`.'
+        f'resource can also take it over with adopt_id="{made}". If none is yours, run `pulumi-justt recover --forget`. '
+        "Then run `pulumi up`."
     )
     assert vendor.asked == ["list", "post", "list", "list"]
 
@@ -353,7 +354,8 @@ def test_repeated_and_lost_again_before_the_commit(policy: Policy) -> None:
     assert text.endswith(
         "Justt may have created it all the same, although it lists no new integration with this source. Do not run "
         "`pulumi up` again before you have checked, because that could create a duplicate: look at Justt after some "
-        "minutes. If it is there, settle it with `pulumi-justt recover`; then run `pulumi up`."
+        "minutes. If it is there, settle it with `pulumi-justt recover`; if it is not, run `pulumi-justt recover "
+        "--forget`. Then run `pulumi up`."
     )
     assert vendor.asked[-6:] == ["post", "list", "list", "post", "list", "list"]
     assert vendor.records == []
@@ -401,7 +403,8 @@ def test_repeated_and_refused_still_warns(policy: Policy) -> None:
         "creating the stripe integration 'a': the connection broke (ReadError); sent once more: Justt answered 409: no "
         "(errorId err-4). Justt may have created it all the same, although it lists no new integration with this "
         "source. Do not run `pulumi up` again before you have checked, because that could create a duplicate: look at "
-        "Justt after some minutes. If it is there, settle it with `pulumi-justt recover`; then run `pulumi up`."
+        "Justt after some minutes. If it is there, settle it with `pulumi-justt recover`; if it is not, run "
+        "`pulumi-justt recover --forget`. Then run `pulumi up`."
     )
     assert process.creator._unresolved != []
 

@@ -277,7 +277,7 @@ class World(JusttClient):
             tuple((places.get(name, "end"), tuple(create.seen)) for name, create in self.creates.items()),
             frozenset(self.made),
             frozenset(self.before),
-            self.session.ownership.held_ids(),
+            self.session.ownership.ids_of_others(""),
             frozenset((each.inputs.external_identifier, each.finding) for each in self.creator._unresolved),
             frozenset(self.creator._in_doubt),
             account.snapshot is None,

@@ -12,6 +12,7 @@ from machine import Clock, Trouble
 from model_choices import Wish
 from model_engine import Flags, urn_of
 from model_user import PLAIN, Project
+from pulumi_justt.journal import Decision
 from test_state_machine import Core, Vendor
 
 
@@ -27,7 +28,6 @@ class Walk(Project):
         self.vendor = Vendor(Clock())
         core = Core(policy, self.vendor.clock, self.vendor, folder)
         super().__init__(core, refuses=policy == "refuse", seen=Counter())
-        self.texts: list[str] = []
         self.declare("shop-1", "first", 0, 0)
 
     def does(self, command: str, trouble: str = "", wish: Wish = "adopt", flags: Flags = PLAIN) -> Walk:
@@ -65,11 +65,13 @@ def test_deactivating_the_candidate_at_justt_settles_a_lost_create(walk: Walk) -
 
 
 def test_adopting_the_candidate_settles_a_lost_create(walk: Walk) -> None:
-    """The adoption ends the intent, so that a later replacement is not taken for the lost create."""
+    """The intent gets the id, and ends as each one does: a later replacement is not taken for the lost create."""
     walk.does("up", "create drop-after-commit")
     assert walk.intents() == [None]
     walk.does("up", wish="adopt")
-    assert (walk.intents(), walk.held()) == ([], {"a": "int-00001"})
+    assert (walk.intents(), walk.held()) == (["int-00001"], {"a": "int-00001"})
+    walk.does("up")
+    assert walk.intents() == []
 
 
 def test_failed_adoption_of_the_candidate_leaves_it_one(walk: Walk) -> None:
@@ -114,16 +116,31 @@ def test_killed_create_is_found_although_its_name_is_another_ones_now(walk: Walk
     walk.program["b"] = walk.program.pop("a")
     walk.declare("shop-1", "first", 0, 0)
     walk.does("up")
-    assert (walk.held(), walk._named) == ({"a": "int-00002"}, {"int-00001"})
+    assert (walk.held(), walk._named) == ({}, {"int-00001"})
+    walk.does("up")
+    assert (walk.errors, walk.held()) == ([], {"a": "int-00002", "b": "int-00001"})
 
 
 def test_created_id_that_was_not_stored_is_named_under_another_name(walk: Walk) -> None:
-    """The engine may have stored it under the former name, so that the create goes on, with a warning."""
+    """Nothing is created beside it, and `recover --claim` makes it the new name's."""
     walk.does("up", flags=Flags(dies_unstored=True))
     walk.program["b"] = walk.program.pop("a")
     walk.does("up")
-    assert walk.errors == []
-    assert walk._named == {"int-00001"}
+    assert ["an earlier run created integration int-00001 for 'urn:" in text for text in walk.errors] == [True]
+    (intent,) = walk._journal.intents()
+    walk._journal.decide(intent, Decision("claim", "int-00001"))
+    walk.does("up")
+    assert (walk.errors, walk.held(), walk.live()) == ([], {"b": "int-00001"}, ["int-00001"])
+    walk.does("refresh")
+    assert walk.intents() == []
+
+
+def test_former_name_of_a_run_that_ended_in_order_is_no_obstacle(walk: Walk) -> None:
+    """The engine has stored the id, and deletes it under that name once the new one is created."""
+    walk.does("up")
+    walk.program["b"] = walk.program.pop("a")
+    walk.does("up")
+    assert (walk.errors, walk._named, walk.held(), walk.live()) == ([], set(), {"b": "int-00002"}, ["int-00002"])
 
 
 def test_rename_with_a_replacement_deactivates_the_old_one(walk: Walk) -> None:
@@ -135,8 +152,8 @@ def test_rename_with_a_replacement_deactivates_the_old_one(walk: Walk) -> None:
     assert (walk.held(), walk.live()) == ({"b": "int-00002"}, ["int-00002"])
 
 
-def test_adoption_record_follows_a_rename(walk: Walk) -> None:
-    """What was adopted under a former name and is owned by now is deactivated when it leaves."""
+def test_adoption_under_a_former_name_is_told(walk: Walk) -> None:
+    """The journal cannot tell a former name from another resource, so it still protects, and a note says so."""
     walk.does("up")
     walk.hand_over("shop-1", 0, "")
     walk.does("up")
@@ -144,16 +161,16 @@ def test_adoption_record_follows_a_rename(walk: Walk) -> None:
     walk.does("up")
     walk.own("shop-1")
     walk.does("up")
+    assert [line for line in walk.told if "If that is a former name of this resource" in line] != []
     walk.remove("shop-1")
     walk.does("up")
-    assert (walk.errors, walk.held(), walk.live()) == ([], {}, [])
+    assert (walk.errors, walk.held(), walk.live()) == ([], {}, ["int-00001"])
 
 
 def forbid(walk: Walk) -> None:
     """Have the adopter's GET refused."""
     walk.hand_over("shop-1", 0, "other", keeps_owner=True)
     walk.does("up", "get status=403")
-    walk.vendor.clock.sleep(3_601)
 
 
 def forget_the_owner(walk: Walk) -> None:
@@ -163,7 +180,7 @@ def forget_the_owner(walk: Walk) -> None:
 
 
 @pytest.mark.parametrize("fail", [forbid, forget_the_owner])
-def test_failed_adoption_protects_for_a_while_only(walk: Walk, fail: Callable[[Walk], None]) -> None:
+def test_failed_adoption_protects_in_its_command_only(walk: Walk, fail: Callable[[Walk], None]) -> None:
     """A resource whose adoption failed, and that leaves the program, keeps no integration running for ever."""
     walk.does("up")
     fail(walk)

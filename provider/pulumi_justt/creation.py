@@ -414,10 +414,15 @@ class CreateCoordinator:
         settings = self._client().settings
         if unresolved.is_of_killed_run and settings.environment == "simulator" and not unresolved.before <= ids:
             return _Finding(was_reset=True)
-        held = self._session.ownership.held_ids()
-        held |= self._session.journal.claimed_ids(self._base_url, besides=unresolved.urn)
+        held = self._session.ownership.ids_of_others(unresolved.urn)
         new = [record for i, record in now.records.items() if i not in unresolved.before and i not in held]
-        candidates = tuple(record for record in new if record.source == unresolved.source)
+        candidates = tuple(
+            record
+            for record in new
+            if record.source == unresolved.source
+            # What an earlier run made and what was deactivated since is settled: another one is no duplicate.
+            and not (unresolved.is_of_killed_run and record.is_inactive)
+        )
         with self._lock:
             # The vendor keeps every record: a list that lacks one is a stale one, and proves nothing.
             is_whole = (unresolved.before | account.created_ids) <= ids

@@ -226,7 +226,7 @@ def ambiguous_cure(candidates: Sequence[tuple[str, str]], *, is_proof: bool) -> 
         return (
             f"Justt may have created it all the same, although it lists no new integration with this source{doubt}. "
             f"{UNCHECKED}: look at Justt after some minutes. If it is there, settle it with `pulumi-justt recover`; "
-            "then run `pulumi up`."
+            "if it is not, run `pulumi-justt recover --forget`. Then run `pulumi up`."
         )
     named = ", ".join(f"{integration_id} ({status})" for integration_id, status in candidates)
     many = (
@@ -239,8 +239,8 @@ def ambiguous_cure(candidates: Sequence[tuple[str, str]], *, is_proof: bool) -> 
         f"Justt may have created it. New integrations with this source{doubt}: {named}.{many} {UNCHECKED}: find out at "
         f"Justt which one is yours. Then run `pulumi-justt recover --claim {likely}` (its id) to make it this "
         "resource's integration, also where an existing one is being replaced, or `pulumi-justt recover --deactivate "
-        f'{likely}` to create another one. A new resource can also take it over with adopt_id="{likely}". Then run '
-        "`pulumi up`."
+        f'{likely}` to create another one. A new resource can also take it over with adopt_id="{likely}". If none is '
+        "yours, run `pulumi-justt recover --forget`. Then run `pulumi up`."
     )
 
 
@@ -249,7 +249,7 @@ def unlisted_cure(error: str) -> str:
     return (
         f"Justt may have created it, and that could not be found out ({error}). {UNCHECKED}: look at Justt first. If "
         "it is there, run `pulumi-justt recover --claim ID` with its id, also where an existing resource is being "
-        "replaced; then run `pulumi up`."
+        "replaced; if it is not, run `pulumi-justt recover --forget`. Then run `pulumi up`."
     )
 
 

@@ -8,6 +8,9 @@ in order                                     replaces it, for which the engine c
 with another id, of a process that did not   an error that names it
 without an id                                once the killed run's POST has settled, it is resolved as a lost answer
 of another account                           one that is not INACTIVE, or not known, is an error that names it
+of another name that the program has no      one without an id, or with a decision, becomes this resource's; with an id
+more, for the same integration               it is an error that names it, as above, but no word if that process ended
+                                             in order: the stack has it under that name
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from typing import TYPE_CHECKING
 from pulumi_justt import errors
 from pulumi_justt.errors import AmbiguousCreate, Refused, StateConflict
 from pulumi_justt.journal import Decision, Intent
+from pulumi_justt.listing import MOST_SECONDS, one_pass
 from pulumi_justt.models import Inputs, RemoteRecord, to_vendor_time
 from pulumi_justt.secrecy import Hidden
 from pulumi_justt.session import Session
@@ -58,8 +62,8 @@ class Intents:
         self._tell = tell
         self._is_abandoned = is_abandoned
         self._lock = threading.Lock()
-        self._accounts: set[tuple[str, str, str | None]] | None = None
-        """The resources of which earlier processes left intents, each with the address and the account."""
+        self._earlier: list[Intent] | None = None
+        """What earlier processes left."""
 
     def new(self, urn: str, inputs: Inputs, snapshot: str | None) -> Intent:
         """Return an intent that is not written yet."""
@@ -127,6 +131,7 @@ class Intents:
         """
         client, journal = self._client(), self._journal
         self._require_none_elsewhere(urn, inputs)
+        self._follow_rename(urn, inputs)
         end: float | None = None
         while intent := self._of(urn, inputs):
             if intent.decision:
@@ -160,20 +165,16 @@ class Intents:
             StateConflict: It was, or its answer is not known.
             RequestError: What it created could not be read.
         """
-        account = inputs.reference_account_id
-        with self._lock:
-            if self._accounts is None:
-                # Once: what matters was there before this process.
-                self._accounts = {(each.urn, each.base_url, each.account) for each in self._journal.intents()}
-            others = [other for u, b, other in self._accounts if (u, b) == (urn, self._base_url) and other != account]
-        for other in others:
-            intent = self._journal.intent(urn, self._base_url, other)
+        for earlier in self._left_earlier():
+            if earlier.urn != urn or earlier.account == inputs.reference_account_id:
+                continue
+            intent = self._journal.intent(urn, self._base_url, earlier.account)
             if intent is None:
                 continue
             if intent.integration_id is None:
                 raise StateConflict(
                     f"{describe(inputs)}: an earlier run began to create this resource "
-                    f"{f'in account {other}' if other else 'without an account'}, and its answer is not known "
+                    f"{f'in account {intent.account}' if intent.account else 'without an account'}, and its answer is not known "
                     f"(journal: {self._journal.path_of(intent)}). Nothing was sent. Run `pulumi-justt recover`, or "
                     "set the account back; then run `pulumi up`."
                 )
@@ -181,8 +182,58 @@ class Intents:
                 self._require_gone(inputs, intent, intent.integration_id)
             self._journal.remove_intent(intent)
 
-    def _require_gone(self, inputs: Inputs, intent: Intent, integration_id: str) -> None:
+    def _follow_rename(self, urn: str, inputs: Inputs) -> None:
+        """Take over what a killed run left for the same integration under a name that the program has no more.
+
+        Raises:
+            StateConflict: It created one that is live.
+            RequestError: What it created could not be read.
+        """
+        journal = self._journal
+        for earlier in self._left_earlier():
+            if not self._is_former(earlier, urn, inputs):
+                continue
+            with self._lock:
+                # What this process has begun under that name since is another integration's.
+                if journal.intent(earlier.urn, earlier.base_url, earlier.account) != earlier:
+                    continue
+                if earlier.integration_id is None or earlier.decision:
+                    if self._of(urn, inputs) is None:
+                        journal.move(earlier, urn)
+                    continue
+            # What the engine has stored under the former name leaves with that.
+            if not journal.has_ended_in_order(earlier) and not self._ownership.is_held(earlier.integration_id):
+                self._require_gone(inputs, earlier, earlier.integration_id, for_=f"{earlier.urn!r}")
+                journal.remove_intent(earlier)
+
+    def _is_former(self, earlier: Intent, urn: str, inputs: Inputs) -> bool:
+        """Return whether an intent is of the same integration, and of a resource that the program has no more."""
+        return (
+            earlier.urn != urn
+            and earlier.account == inputs.reference_account_id
+            and not earlier.is_of_other(inputs.source, inputs.external_identifier)
+            and _stack_of(earlier.urn) == _stack_of(urn)
+            and not self._ownership.declares(earlier.urn, earlier.account, earlier.external_identifier)
+        )
+
+    def _left_earlier(self) -> list[Intent]:
+        """Return what earlier processes left at this address, as it was when this one began to create."""
+        with self._lock:
+            if self._earlier is None:
+                # Once: soon most intents are this process's own.
+                self._earlier = [intent for intent in self._journal.intents() if intent.base_url == self._base_url]
+            return self._earlier
+
+    def _require_gone(
+        self, inputs: Inputs, intent: Intent, integration_id: str, *, for_: str = "this resource"
+    ) -> None:
         """Refuse to create a second integration while the one that a killed run created is live.
+
+        Args:
+            inputs: What is to be created.
+            intent: What the killed run left.
+            integration_id: The id in it.
+            for_: The resource that it was created for, as errors say it.
 
         Tells:
             warning: A resource is replaced by force, or was taken out of the state, right after it was created.
@@ -192,13 +243,15 @@ class Intents:
             RequestError: It could not be read.
         """
         where = self._journal.path_of(intent)
-        tried = f"{describe(inputs)}: an earlier run created integration {integration_id} for this resource"
+        tried = f"{describe(inputs)}: an earlier run created integration {integration_id} for {for_}"
         try:
             status = self._read(inputs, tried, integration_id, intent.account).status
         except Refused as refused:
             if not refused.is_not_found:
                 raise
-            if self._client().settings.environment == "simulator":
+            if self._client().settings.environment == "simulator" and self._is_unlisted(
+                inputs, tried, integration_id, intent.account
+            ):
                 # A simulator that was reset.
                 return
             status = "not found with this key and account"
@@ -280,6 +333,12 @@ class Intents:
             hidden=Hidden.of(inputs.reveal_payload()),
         )
 
+    def _is_unlisted(self, inputs: Inputs, tried: str, integration_id: str, account: str | None) -> bool:
+        client = self._client()
+        end = client.clock() + MOST_SECONDS
+        listing = one_pass(client, tried=tried, account=account, hidden=Hidden.of(inputs.reveal_payload()), end=end)
+        return listing.is_complete and integration_id not in listing.records
+
     def _of(self, urn: str, inputs: Inputs) -> Intent | None:
         return self._journal.intent(urn, self._base_url, inputs.reference_account_id)
 
@@ -291,6 +350,11 @@ class Intents:
     @property
     def _base_url(self) -> str:
         return self._client().settings.base_url
+
+
+def _stack_of(urn: str) -> list[str]:
+    """Return the part of a URN that names the stack and the project."""
+    return urn.split("::")[:2]
 
 
 def describe(inputs: Inputs) -> str:

@@ -267,6 +267,15 @@ class Journal:
         """Return the URN that an id was created or claimed for, if this machine knows it."""
         return self._read(self._path("claims", _name(base_url, integration_id)), _urn)
 
+    def move(self, intent: Intent, urn: str) -> None:
+        """Let an intent, and the claim of its id, follow a resource to another name."""
+        if not self.write_intent(replace(intent, urn=urn)):
+            return
+        if intent.integration_id and self.claimant(intent.base_url, intent.integration_id) == intent.urn:
+            path = self._path("claims", _name(intent.base_url, intent.integration_id))
+            self._write(path, _holder(intent.base_url, intent.integration_id, urn))
+        self.remove_intent(intent)
+
     def claimed_ids(self, base_url: str, *, besides: str | None = None) -> frozenset[str]:
         """Return the ids at *base_url* that belong to some resource, less those of the resource *besides*."""
         held = (self._read(path, _place) for path in self._files("claims"))
@@ -310,6 +319,19 @@ class Journal:
             each.urn
             for each in found
             if each and (each.command == self._command or (each.is_held and each.urn != beside))
+        )
+
+    def adopted_ids(self, base_url: str, *, besides: str) -> frozenset[str]:
+        """Return the ids at *base_url* that some resource adopts, less those of the resource *besides*."""
+        found = (
+            self._read(path, lambda content: (*_place(content), _adoption(content)))
+            for path in self._files("adoptions", pattern="*/*.json")
+        )
+        return frozenset(
+            each[1]
+            for each in found
+            if each and each[0] == base_url and each[2] != besides
+            if each[3].is_held or each[3].command == self._command
         )
 
     def adoption_folder(self, base_url: str, integration_id: str) -> Path | None:

@@ -324,6 +324,9 @@ class Integrations:
                 "deletion_protection=False in the program and run `pulumi up`, then delete it. To only forget it, run "
                 "`pulumi state delete` with its URN: it keeps running at Justt."
             )
+        if is_adopted(olds):
+            # The delete of its owner may come next, and the journal of another machine may say that it is adopted.
+            self._ownership.note_state(urn, integration_id, olds)
         if reason := self._ownership.release_reason(urn, integration_id, olds):
             self.tell(f"note: {named(olds, integration_id)}: {reason}, so it is released and stays as it is at Justt.")
             self._journal.end_adoption(base_url, integration_id, urn)

@@ -37,7 +37,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pulumi_justt.errors import StateConflict
 from pulumi_justt.journal import Journal
@@ -48,6 +48,14 @@ __all__ = ["Ownership", "is_adopted"]
 def is_adopted(properties: Mapping[str, Any]) -> bool:
     """Return whether a recorded integration is adopted, so that it is not this stack's to deactivate."""
     return "adoptId" in properties and properties["adoptId"] == properties.get("integrationId")
+
+
+class _Member(NamedTuple):
+    """What the program says of a resource: the id that it adopts, its account and its external identifier."""
+
+    adopts: object
+    account: object
+    external_identifier: object
 
 
 class Ownership:
@@ -64,8 +72,8 @@ class Ownership:
         self._journal = journal
         self._base_url = base_url
         self._lock = threading.Lock()
-        self._program: dict[str, object] = {}
-        """The resources that check has seen, with the id that each adopts."""
+        self._program: dict[str, _Member] = {}
+        """The resources that check has seen."""
         self._holders: defaultdict[str, set[str]] = defaultdict(set)
         """The resources that hold an id: in the state, or since they adopted or created it."""
         self._former_adopters: defaultdict[str, set[str]] = defaultdict(set)
@@ -84,7 +92,9 @@ class Ownership:
     def note_check(self, urn: str, inputs: Mapping[str, Any]) -> None:
         """Take a resource as a member of the program."""
         with self._lock:
-            self._program[urn] = inputs.get("adoptId")
+            self._program[urn] = _Member(
+                inputs.get("adoptId"), inputs.get("referenceAccountId"), inputs.get("externalIdentifier")
+            )
 
     def note_state(self, urn: str, integration_id: str, outputs: Mapping[str, Any]) -> None:
         """Take a record as one that the state holds for a resource."""
@@ -112,6 +122,12 @@ class Ownership:
         with self._lock:
             return urn in self._program or integration_id in self._compared
 
+    def declares(self, urn: str, account: str | None, external_identifier: str) -> bool:
+        """Return whether a resource is in the program, and for this integration, as far as check has come."""
+        with self._lock:
+            member = self._program.get(urn)
+        return member is not None and member[1:] == (account, external_identifier)
+
     def is_held(self, integration_id: str) -> bool:
         """Return whether a resource that this process has seen holds the record."""
         with self._lock:
@@ -122,10 +138,21 @@ class Ownership:
         with self._lock:
             return min(self._holders.get(integration_id, set()) - {urn}, default=None)
 
-    def held_ids(self) -> frozenset[str]:
-        """Return the ids of all records that resources of this process hold."""
+    def ids_of_others(self, urn: str) -> frozenset[str]:
+        """Return the ids that a lost create of a resource cannot have made: a resource holds or adopts each.
+
+        As far as this process and the journal know. What the journal says of the resource itself is left out: what was
+        claimed for it, and what it adopted, may be what its create has made.
+        """
         with self._lock:
-            return frozenset(integration_id for integration_id, urns in self._holders.items() if urns)
+            held = {integration_id for integration_id, urns in self._holders.items() if urns}
+            adopted = {member.adopts for member in self._program.values() if isinstance(member.adopts, str)}
+        return frozenset(
+            held
+            | adopted
+            | self._journal.claimed_ids(self._base_url, besides=urn)
+            | self._journal.adopted_ids(self._base_url, besides=urn)
+        )
 
     def require_sole_holder(self, urn: str, integration_id: str, operation: str) -> None:
         """Refuse a second resource of the program for one record.
@@ -159,7 +186,7 @@ class Ownership:
         if is_adopted(outputs):
             return "it was adopted"
         with self._lock:
-            adopters = [other for other, adopted in self._program.items() if adopted == integration_id]
+            adopters = [other for other, member in self._program.items() if member.adopts == integration_id]
             adopters += sorted(self._former_adopters.get(integration_id, set()) - {urn})
             holders = self._other_holders(urn, integration_id)
             is_created_here = integration_id in self._created
