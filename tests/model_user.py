@@ -158,8 +158,9 @@ class Project:
     def up(self, wish: Wish, flags: Flags = PLAIN) -> None:
         """`pulumi up`, after what errors asked for."""
         self._settle(wish)
-        adopted = {each.inputs.get("adoptId") for name, each in self.program.items() if flags.has_target(name)}
-        self._command(lambda: self.engine.up(self.program, flags), adopted - {None})
+        inputs = [each.inputs for name, each in self.program.items() if flags.has_target(name)]
+        adopted = {each["adoptId"] for each in inputs if "adoptId" in each}
+        self._command(lambda: self.engine.up(self.program, flags), adopted)
 
     def refresh(self, wish: Wish, flags: Flags = PLAIN) -> None:
         """`pulumi refresh`."""
@@ -235,7 +236,7 @@ class Project:
 
     # one command, and what it told
 
-    def _command(self, command: Callable[[], Run], adopted: Iterable[object] = ()) -> None:
+    def _command(self, command: Callable[[], Run], adopted: Iterable[str] = ()) -> None:
         before = self.backend.records()
         self._held_before = frozenset(self._ids())
         orphans = self._orphans(before)

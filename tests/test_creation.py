@@ -309,8 +309,8 @@ def test_lost_after_the_commit_is_refused(fate: str) -> None:
         "before you have checked, because that could create a duplicate: find out at Justt which one is yours. Then "
         f"run `pulumi-justt recover --claim {made}` (its id) to make it this resource's integration, also where an "
         f"existing one is being replaced, or `pulumi-justt recover --deactivate {made}` to create another one. A new "
-        f'resource can also take it over with adopt_id="{made}". If none is yours, run `pulumi-justt recover --forget`. '
-        "Then run `pulumi up`."
+        f'resource can also take it over with adopt_id="{made}". If none is yours, run `pulumi-justt recover '
+        "--forget`. Then run `pulumi up`."
     )
     assert vendor.asked == ["list", "post", "list", "list"]
 
@@ -583,6 +583,20 @@ def test_killed_after_the_answer_and_not_found(tmp_path: Path) -> None:
         process.create("a")
 
     assert rerun(vendor, tmp_path).create("a") == "int-0"
+
+
+def test_killed_after_the_answer_and_not_found_by_mistake(tmp_path: Path) -> None:
+    """A simulator that still lists the id was not reset, whatever it answers to a GET."""
+    vendor = Vendor()
+    killed(tmp_path, vendor, after="answered")
+    process = rerun(vendor, tmp_path)
+
+    def refuse(*_: object, tried: str, **__: object) -> None:
+        raise Refused(tried, "Justt answered 404: no", "", None, status=404, after_unanswered=False)
+
+    vars(process.client)["get_integration"] = refuse
+    with pytest.raises(StateConflict, match="At Justt it is not found with this key and account"):
+        process.create("a")
 
 
 def test_killed_before_a_reset_of_the_simulator(tmp_path: Path) -> None:

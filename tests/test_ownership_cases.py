@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -203,6 +204,21 @@ def test_owner_and_adopter_that_leave_together_release(walk: Walk, owner: str, a
     assert walk.held() == {owner: "int-00001", adopter: "int-00001"}
     walk.does("destroy")
     assert (walk.held(), walk.live()) == ({}, ["int-00001"])
+
+
+@pytest.mark.parametrize(("owner", "adopter"), [("a", "b"), ("b", "a")])
+def test_adopter_that_no_journal_knows_protects_if_it_is_deleted_first(walk: Walk, owner: str, adopter: str) -> None:
+    """An adopter of another machine is known from its recorded outputs: `destroy` calls delete alone.
+
+    The engine of the model deletes in the order of names, so that the other order shows what is not covered.
+    """
+    walk.program[owner] = walk.program.pop("a")
+    walk.does("up")
+    walk.hand_over("shop-1", 0, "")
+    walk.does("up", flags=Flags(targets=frozenset({adopter})))
+    shutil.rmtree(walk.backend.folder / "adoptions")
+    walk.engine.destroy(PLAIN)
+    assert (walk.held(), walk.live()) == ({}, ["int-00001"] if adopter == "a" else [])
 
 
 def test_former_name_is_free(walk: Walk) -> None:

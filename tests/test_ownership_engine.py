@@ -308,6 +308,16 @@ def test_rename_under_refresh(stack: Stack, simulator: SimulatorServer, moved: s
     assert changes(simulator) == ["POST"]
 
 
+@pytest.mark.parametrize("more", ["", ", delete_before_replace=True"])
+def test_rename_with_a_replacement(stack: Stack, simulator: SimulatorServer, more: str) -> None:
+    """A rename by an alias and a change in one update deactivate the old integration, in either order."""
+    mine = owner(stack)
+    options = f', opts=pulumi.ResourceOptions(aliases=[pulumi.Alias(name="owner")]{more})'
+    stack.program(integration(None, name="renamed", label="Other", more=options))
+    stack.up()
+    assert live(simulator) == [str(stack.resources()["renamed"]["id"])] != [mine]
+
+
 def test_own_id_beside_a_change_is_refused(stack: Stack, simulator: SimulatorServer) -> None:
     """`adopt_id` of the own id with another change would record what was never sent."""
     mine = owner(stack)
