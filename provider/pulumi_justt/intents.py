@@ -175,8 +175,8 @@ class Intents:
                 raise StateConflict(
                     f"{describe(inputs)}: an earlier run began to create this resource "
                     f"{f'in account {intent.account}' if intent.account else 'without an account'}, and its answer is "
-                    f"not known (journal: {self._journal.path_of(intent)}). Nothing was sent. Run `pulumi-justt recover`, or "
-                    "set the account back; then run `pulumi up`."
+                    f"not known (journal: {self._journal.path_of(intent)}). Nothing was sent. Run `pulumi-justt "
+                    "recover`, or set the account back; then run `pulumi up`."
                 )
             if not self._ownership.is_held(intent.integration_id):
                 self._require_gone(inputs, intent, intent.integration_id)
