@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -64,8 +65,10 @@ ROUTES = {
     "get": "GET /integrations/{id}",
     "delete": "DELETE /integrations/{id}",
 }
-IMPATIENT, PATIENT = "0.3", "20"
-"""Seconds for one request: where trouble is planned, and where a slow machine must not make any."""
+IMPATIENT, MORTAL, PATIENT = "0.3", "1.5", "20"
+"""Seconds for one request: where trouble is planned, where a kill must come before the time-out, and where a slow
+machine must not make any trouble. What a killed run has sent is waited for twice as long.
+"""
 
 
 @dataclass
@@ -106,7 +109,7 @@ class Hosts:
             "justt:baseUrl": self.simulator.base_url,
             "justt:apiKey": KEY,
             "justt:onAmbiguousCreate": self.policy,
-            "justt:timeoutSeconds": IMPATIENT if self.simulator.faults else PATIENT,
+            "justt:timeoutSeconds": MORTAL if self._is_fatal() else IMPATIENT if self.simulator.faults else PATIENT,
         }
         environ = {"JUSTT_STATE_DIR": str(self.folder), **({"JUSTT_ON_MISSING": "gone"} if gone else {})}
         # Bound and not listening: no other command has this address, and nobody answers there.
@@ -134,11 +137,15 @@ class Hosts:
         return time.time()
 
     def _kill_if_fatal(self, processes: HostProcesses, has_ended: threading.Event) -> None:
-        before = len(self.simulator.fired)
-        while not has_ended.wait(0.01):
-            if any(each.fault.value == FATAL for each in self.simulator.fired[before:]):
+        while self._is_fatal() and not has_ended.wait(0.05):
+            # What was fired is shown there before the request is answered.
+            shown = httpx.get(f"{self.simulator.control_url}/faults", trust_env=False).json()["faults"]
+            if any(each["fired"] for each in shown if f"={FATAL} " in each["fault"]):
                 processes.kill()
                 return
+
+    def _is_fatal(self) -> bool:
+        return any(each.value == FATAL for each in self.simulator.faults)
 
     def trouble(self, planned: Sequence[Trouble]) -> None:
         """Replace the faults."""
