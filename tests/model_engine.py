@@ -111,7 +111,6 @@ class Backend(Protocol):
         folder: Where the journal is.
         posts: External identifier and trouble of each POST that arrived.
         ended: What the vendor made INACTIVE by itself, when it was read.
-        denied: What a simulator said it did not have, which the provider takes for one that was reset.
     """
 
     failure: type[Exception]
@@ -125,10 +124,6 @@ class Backend(Protocol):
 
     @property
     def ended(self) -> set[str]:
-        """See above."""
-
-    @property
-    def denied(self) -> set[str]:
         """See above."""
 
     def command(self, *, gone: bool) -> AbstractContextManager[Processes]:

@@ -272,7 +272,6 @@ class Project:
     def _assert_nothing_doubled(self, before: list[Remote], after: list[Remote]) -> None:
         existed = {record.id for record in before}
         created = {record.name for record in after if record.id not in existed}
-        self._named |= self.backend.denied
         self._unheard -= self._named
         for lost in self._orphans(after):
             is_doubled = lost.id in existed and lost.name in created

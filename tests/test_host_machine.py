@@ -97,11 +97,6 @@ class Hosts:
         """Return what became INACTIVE when it was read."""
         return {each.id or "" for each in self.simulator.fired if each.fault.value == "INACTIVE"}
 
-    @property
-    def denied(self) -> set[str]:
-        """Return the ids whose reading was answered with a planned 404."""
-        return {each.id or "" for each in self.simulator.fired if each.fault.value == 404}
-
     @contextmanager
     def command(self, *, gone: bool) -> Iterator[HostProcesses]:
         """Start no process before it is needed, kill all where a fault says so, and keep what they printed."""

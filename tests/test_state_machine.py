@@ -297,11 +297,6 @@ class Core:
         """Return what became INACTIVE when it was read."""
         return self.vendor.ended
 
-    @property
-    def denied(self) -> set[str]:
-        """Return nothing: it is not a simulator for the provider."""
-        return set()
-
     @contextmanager
     def command(self, *, gone: bool) -> Iterator[CoreProcesses]:
         """Give new cores with clients of their own, and the one journal."""

@@ -203,7 +203,7 @@ class Intents:
                     continue
             # What the engine has stored under the former name leaves with that.
             if not journal.has_ended_in_order(earlier) and not self._ownership.is_held(earlier.integration_id):
-                self._require_gone(inputs, earlier, earlier.integration_id, for_=f"{earlier.urn!r}")
+                self._require_gone(inputs, earlier, earlier.integration_id, former=earlier.urn)
                 journal.remove_intent(earlier)
 
     def _is_former(self, earlier: Intent, urn: str, inputs: Inputs) -> bool:
@@ -224,16 +224,14 @@ class Intents:
                 self._earlier = [intent for intent in self._journal.intents() if intent.base_url == self._base_url]
             return self._earlier
 
-    def _require_gone(
-        self, inputs: Inputs, intent: Intent, integration_id: str, *, for_: str = "this resource"
-    ) -> None:
+    def _require_gone(self, inputs: Inputs, intent: Intent, integration_id: str, *, former: str | None = None) -> None:
         """Refuse to create a second integration while the one that a killed run created is live.
 
         Args:
             inputs: What is to be created.
             intent: What the killed run left.
             integration_id: The id in it.
-            for_: The resource that it was created for, as errors say it.
+            former: The URN that it was created for, if that is another one.
 
         Tells:
             warning: A resource is replaced by force, or was taken out of the state, right after it was created.
@@ -243,7 +241,8 @@ class Intents:
             RequestError: It could not be read.
         """
         where = self._journal.path_of(intent)
-        tried = f"{describe(inputs)}: an earlier run created integration {integration_id} for {for_}"
+        which = f"for {former!r}" if former else "for this resource"
+        tried = f"{describe(inputs)}: an earlier run created integration {integration_id} {which}"
         try:
             status = self._read(inputs, tried, integration_id, intent.account).status
         except Refused as refused:
