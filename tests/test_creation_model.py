@@ -1,8 +1,8 @@
 """Every interleaving of three creates, up to two lost answers and a foreign writer, on the real `CreateCoordinator`.
 
-Threads are stepped by `stepping`: each arrives, asks for a list, sends a POST and takes its answer when the schedule
-says so, and where several wait for a lock the schedule says who gets it. A POST is answered, or lost before or after
-the vendor commits it. At any step somebody else may create one integration.
+Threads are stepped by `stepping`: each arrives, asks for a list, sends a POST, takes its answer and ends its grace
+period when the schedule says so, and where several wait for a lock the schedule says who gets it. A POST is answered,
+or lost before or after the vendor commits it. At any step somebody else may create one integration.
 
 The schedules form a graph: its nodes are the states (what each thread has seen, what the vendor has, what the
 `CreateCoordinator` holds), its edges are the choices. Each edge is run at least once, and wherever it is run it must
@@ -34,7 +34,7 @@ from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
 from stepping import Condition, Lock, Stage, Worker
 
-SETTINGS = Settings.load({"baseUrl": "http://127.0.0.1:9", "apiKey": "bearer-key"}, {})
+SETTINGS = Settings.load({"baseUrl": "http://127.0.0.1:9", "apiKey": "bearer-key", "timeoutSeconds": "1"}, {})
 FOREIGN = "foreign"
 MOST_LOST = 2
 
@@ -138,8 +138,8 @@ class World(JusttClient):
     def __post_init__(self) -> None:
         """Start with an empty account; nothing is connected to anything."""
         self.clock = lambda: 0.0
-        self.sleep = lambda _: None
         self.stage = Stage(self._choose)
+        self.sleep = self._sleep
         self.creates = {name: Create(_inputs(name, source)) for name, source in zip("abc", self.sources, strict=True)}
         self.made: dict[str, tuple[str, str]] = {}
         """Who made each integration, and of which source."""
@@ -159,6 +159,11 @@ class World(JusttClient):
         vars(self.creator)["_lock"] = Lock(self.stage, "ids")
         vars(account)["snapshot_lock"] = Lock(self.stage, "snapshot")
         vars(self.creator._posts)["_changed"] = Condition(self.stage, "gate")
+
+    def _sleep(self, _: float) -> None:
+        self.stage.park("sleep")
+        # The first one is beside other creates, and the second one is alone.
+        self.creates[self.stage.current.name].seen.append(("slept",))
 
     def _tell(self, text: str) -> None:
         if not text.startswith("note: "):

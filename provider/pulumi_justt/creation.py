@@ -10,8 +10,9 @@
         candidates, `refuse`               an error that names them
         one candidate, `adopt`             it is claimed, if nothing else can explain it; an error otherwise
 
-Creates that are lost together wait together, and one of them lists the account for all. A create that is called again
-while its outcome is unknown raises the same error again and sends nothing.
+Creates that are lost together wait together, and one of them lists the account for all. Others are sent while they
+wait: a create that only waits takes no worker from them. A create that is called again while its outcome is unknown
+raises the same error again and sends nothing.
 
 The API returns nothing that it was given, so a candidate cannot be told from an integration of the same source that
 another writer created meanwhile: therefore `refuse` is the default, and `adopt` is for accounts with one writer. A
@@ -23,12 +24,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pulumi_justt import errors
 from pulumi_justt.errors import AmbiguousCreate, JusttError, RequestError, StateConflict
-from pulumi_justt.intents import Intents, describe, outcome_unknown, sleep_unless_abandoned
+from pulumi_justt.intents import Intents, describe, outcome_unknown, sleep_unless
 from pulumi_justt.journal import Intent
 from pulumi_justt.listing import MOST_SECONDS, Listing, one_pass
 from pulumi_justt.models import Inputs, RemoteRecord
@@ -138,12 +140,13 @@ class CreateCoordinator:
         claims: Whether the only candidate of a lost create is claimed.
         tell: Shows one line to the user.
         is_abandoned: Whether the engine has dropped the call of this thread; then nothing is sent, claimed or awaited.
+        waiting: Lets the process serve another call instead of this thread's, within its `with` statement.
 
     Attributes:
         intents: What the journal remembers of the creates.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the host does is given to it, as the core knows no host
         self,
         client: Callable[[], JusttClient],
         session: Session,
@@ -151,12 +154,14 @@ class CreateCoordinator:
         claims: bool,
         tell: Callable[[str], None],
         is_abandoned: Callable[[], bool] = lambda: False,
+        waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._client = client
         self._session = session
         self._claims = claims
         self._tell = tell
         self._is_abandoned = is_abandoned
+        self._waiting = waiting
         self.intents = Intents(client, session, tell, is_abandoned)
         self._lock = threading.Lock()
         self._accounts: dict[str | None, _Account] = {}
@@ -367,33 +372,46 @@ class CreateCoordinator:
         Raises:
             AmbiguousCreate: The engine has dropped the call.
         """
+        with self._waiting():
+            self._wait_for_grace_period(unresolved)
+            self._resolve(unresolved)
+        if unresolved.finding is None:
+            raise unresolved.lost.but(cure=errors.AMBIGUOUS_CURE)
+        return unresolved.finding
+
+    def _wait_for_grace_period(self, unresolved: _UnresolvedCreate) -> None:
+        """Wait until a list shows what a lost create did, or another thread has found that out.
+
+        Without the lock, so that other creates are sent meanwhile; those that are lost, too, are found out together.
+        Justt may still be at work on a request that this process has given up.
+        """
+        rest = unresolved.list_at - self._client().clock()
+        waiting = (each for each in tuple(self._unresolved) if each.finding is None and not each.is_left)
+        if rest > 1.0 and next(waiting, None) is unresolved:
+            self._tell(
+                f"note: {unresolved.lost.tried}: {unresolved.lost.came_back}; the account is listed in {rest:.0f} s, "
+                "to find out whether it exists."
+            )
+        sleep_unless(self._client(), rest, lambda: unresolved.finding is not None or self._is_abandoned())
+
+    def _resolve(self, unresolved: _UnresolvedCreate) -> None:
+        """Find out, alone, what all creates have done that are lost by now; nothing where that is known already."""
         with self._posts.exclusive(unless=lambda: unresolved.finding is not None) as is_first:
             if is_first:
                 group = [each for each in self._unresolved if each.finding is None and not each.is_left]
                 unresolved.is_left = True
                 try:
-                    self._find_all(group, unresolved)
+                    self._find_all(group)
                     unresolved.is_left = unresolved.finding is None
                 finally:
                     # They are sent again together, so that what is lost again is found out together, too. Whoever is
                     # announced is waited for: so all are who have a finding, whatever happened, but who leaves here.
                     self._posts.announce(sum(each.is_sent_again for each in group))
-        if unresolved.finding is None:
-            raise unresolved.lost.but(cure=errors.AMBIGUOUS_CURE)
-        return unresolved.finding
 
-    def _find_all(self, group: list[_UnresolvedCreate], own: _UnresolvedCreate) -> None:
-        """List each account once, after the grace periods of the whole *group*; not if the engine leaves meanwhile.
-
-        Justt may still be at work on a request that this process has given up.
-        """
+    def _find_all(self, group: list[_UnresolvedCreate]) -> None:
+        """List each account once, after the grace periods of the whole *group*; not if the engine leaves meanwhile."""
         rest = max(each.list_at for each in group) - self._client().clock()
-        if rest > 1.0:
-            self._tell(
-                f"note: {own.lost.tried}: {own.lost.came_back}; the account is listed in {rest:.0f} s, to find out "
-                "whether it exists."
-            )
-        if not sleep_unless_abandoned(self._client(), rest, self._is_abandoned):
+        if not sleep_unless(self._client(), rest, self._is_abandoned):
             return
         for name in dict.fromkeys(each.inputs.reference_account_id for each in group):
             fellows = [each for each in group if each.inputs.reference_account_id == name]

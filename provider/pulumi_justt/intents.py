@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
     from pulumi_justt.client import JusttClient
 
-__all__ = ["Intents", "describe", "outcome_unknown", "sleep_unless_abandoned"]
+__all__ = ["Intents", "describe", "outcome_unknown", "sleep_unless"]
 
 _POLL_SECONDS = 1.0
 """How long a wait may not notice that the engine has left, which kills this process five seconds later."""
@@ -154,7 +154,7 @@ class Intents:
                     )
             if client.clock() >= end:
                 return intent
-            if not sleep_unless_abandoned(client, min(_POLL_SECONDS, end - client.clock()), self._is_abandoned):
+            if not sleep_unless(client, min(_POLL_SECONDS, end - client.clock()), self._is_abandoned):
                 raise outcome_unknown(intent)
         return None
 
@@ -372,11 +372,12 @@ def outcome_unknown(intent: Intent) -> AmbiguousCreate:
     )
 
 
-def sleep_unless_abandoned(client: JusttClient, seconds: float, is_abandoned: Callable[[], bool]) -> bool:
-    """Sleep, and return whether the engine is still there at the end; if it leaves, the sleep ends within a second."""
+def sleep_unless(client: JusttClient, seconds: float, is_over: Callable[[], bool]) -> bool:
+    """Sleep, and return whether that has come to its end; within a second of *is_over* it ends without."""
+    end = client.clock() + seconds
     slices = max(1, math.ceil(seconds / _POLL_SECONDS))
     for _ in range(slices):
-        if is_abandoned():
+        if is_over():
             return False
-        client.sleep(max(0.0, seconds) / slices)
-    return not is_abandoned()
+        client.sleep(max(0.0, min(seconds / slices, end - client.clock())))
+    return not is_over()

@@ -25,6 +25,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -118,6 +119,7 @@ class Integrations:
         is_abandoned: Whether nobody is there any more to take what the call of this thread returns.
         session: What all resources of the process share; by default nothing is known, and nothing outlives the process.
         resource: Gives the URN of the resource that the call of this thread is for, where the host can tell it.
+        waiting: Lets the process serve another call while this thread only waits, within its `with` statement.
     """
 
     settings: Settings
@@ -127,6 +129,7 @@ class Integrations:
     is_abandoned: Callable[[], bool] = lambda: False
     session: Session | None = None
     resource: Callable[[], str | None] = lambda: None
+    waiting: Callable[[], AbstractContextManager[None]] = nullcontext
     creator: CreateCoordinator = field(init=False)
     known_properties: ClassVar = frozenset({*_ARGUMENTS, "integrationId", "status", "goLiveDate"})
     """The paths of all that a state may hold of an integration."""
@@ -142,6 +145,7 @@ class Integrations:
             claims=self.settings.adopts_ambiguous,
             tell=self.tell,
             is_abandoned=self.is_abandoned,
+            waiting=self.waiting,
         )
 
     def check(self, olds: Properties, news: Properties) -> Checked:

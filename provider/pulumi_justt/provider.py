@@ -209,6 +209,7 @@ class IntegrationProvider(_Provider):
 
     def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Integrations:
         from pulumi_justt.lifecycle import Integrations  # noqa: PLC0415 - see the module docstring
+        from pulumi_justt.thread_pool import additional_worker  # noqa: PLC0415 - likewise
 
         return Integrations(
             settings,
@@ -217,6 +218,7 @@ class IntegrationProvider(_Provider):
             is_abandoned=host.calls.is_cancelled,
             session=_session(settings),
             resource=host.resource_urn,
+            waiting=additional_worker,
         )
 
 
