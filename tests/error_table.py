@@ -73,6 +73,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "lifecycle.Integrations.update",
             "lifecycle.Integrations.delete",
+            "lifecycle.Integrations._refuse_protected",
             "ownership",
             "recorded.require_known",
             "recorded.require_same_environment",
@@ -163,11 +164,9 @@ _CALLS = {
 """What stands for the value of a call."""
 _NAMES = {
     "tried": "what was tried",
-    "own.lost.tried": "what was tried",
     "unresolved.lost.tried": "what was tried",
     "refused.tried": "what was tried",
     "request.tried": "what was tried",
-    "own.lost.came_back": "what came back",
     "unresolved.lost.came_back": "what came back",
     "refused.came_back": "what came back",
     "error.came_back": "what came back",

@@ -243,6 +243,43 @@ def test_taking_the_id_out_changes_the_state_only() -> None:
     assert offline.told == []
 
 
+@pytest.mark.parametrize(
+    ("creator", "is_told"),
+    [
+        ("urn:pulumi:prod::shop::type::owner", True),
+        ("urn:pulumi:dev::other::type::owner", True),
+        ("urn:pulumi:dev::shop::type::owner", False),
+        ("urn:pulumi:dev::shop::type::mine", False),
+        (None, False),
+    ],
+)
+def test_owning_what_another_stack_created_is_told(tmp_path: Path, creator: str | None, is_told: bool) -> None:
+    """Both stacks own it from then on, and either one's delete deactivates it; a hand-over in one stack is no case."""
+    base_url, mine = Offline().core.settings.base_url, "urn:pulumi:dev::shop::type::mine"
+    earlier = Journal(tmp_path)
+    earlier.hold_adoption(base_url, "id-1", mine)
+    if creator:
+        earlier.claim(base_url, "id-1", creator)
+    scripted = Scripted([], session=Session(base_url, Journal(tmp_path)))
+    core = scripted.core
+    core.resource = lambda: mine
+
+    assert core.update("id-1", ADOPTED, CHECKED) == RECORDED
+
+    words = (
+        f"warning: {NAMED}: it is this stack's own now, but this machine's journal says that it was created for "
+        f"{creator!r}. If that stack still has it, both own it, and either one deactivates it when it deletes it: "
+        "run `pulumi state delete` with that URN there, now."
+    )
+    assert scripted.told == [words] * is_told
+    # This is what the warning is about: nothing keeps the first stack from it.
+    later = Scripted([httpx.Response(204)], session=Session(base_url, Journal(tmp_path)))
+    core = later.core
+    core.resource = lambda: creator or mine
+    core.delete("id-1", RECORDED)
+    assert later.methods == ["DELETE"]
+
+
 def test_an_adopted_integration_is_read_like_any_other() -> None:
     """A refresh keeps it adopted, and takes it out of the state when it is INACTIVE."""
     scripted = Scripted([record("SUCCESSFUL"), record("INACTIVE")])

@@ -53,7 +53,7 @@ def test_a_hand_over_that_failed_and_was_taken_back(stack: Stack, simulator: Sim
 
 
 def test_a_former_name_of_the_adopter_is_named(stack: Stack, simulator: SimulatorServer) -> None:
-    """A rename tells the provider nothing, so the update that takes `adopt_id` out says which folder is in the way."""
+    """A rename tells the provider nothing, so the update that takes `adopt_id` out says which file is in the way."""
     mine = owner(stack)
     stack.program(adopter(mine))
     stack.up()
@@ -63,9 +63,9 @@ def test_a_former_name_of_the_adopter_is_named(stack: Stack, simulator: Simulato
     stack.program(integration(None, name="renamed", more=renamed))
     text = stack.up().text
     assert f"{urn(stack, 'adopter')!r} adopts it too, and while it says so, this stack does not deactivate it" in text
-    found = re.search(r"remove the folder (\S+)\.\s", text)
+    found = re.search(r"remove the file (\S+)\.\s", text)
     assert found
-    shutil.rmtree(found[1])
+    Path(found[1]).unlink()
     stack.destroy()
     assert live(simulator) == []
 

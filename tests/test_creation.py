@@ -552,6 +552,30 @@ def test_a_create_that_is_called_again_raises_the_same_error_and_sends_nothing()
     assert len(vendor.made_by("a")) == 1
 
 
+@pytest.mark.parametrize("fate", ["answered", "400"])
+def test_a_process_drops_only_the_intent_that_it_wrote(tmp_path: Path, fate: str) -> None:
+    """A second process has begun a create of the resource since: an undo, or a refusal, leaves its intent there."""
+    vendor = Vendor(fates={"a": [fate]})
+    first, second = Process(vendor, state=tmp_path), Process(vendor, state=tmp_path)
+    inputs = inputs_of(externalIdentifier="a", referenceAccountId=None)
+
+    def begin(_: str) -> None:
+        second.creator.intents.write_sent(second.creator.intents.new("urn:a", inputs, None))
+
+    if fate == "400":
+        vendor.on_commit = begin
+        first.outcome("a")
+    else:
+        first.create("a")
+        begin("a")
+        first.creator.intents.drop("urn:a", inputs)
+    (kept,) = first.journal.intents()
+    assert kept.process == second.journal.process
+
+    second.creator.intents.drop("urn:a", inputs)
+    assert first.journal.intents() == []
+
+
 # Killed runs: processes of one machine, one after the other
 
 

@@ -21,9 +21,17 @@ PROTECTED = {**RECORDED, "deletionProtection": True}
 ADOPTED = {**PROTECTED, "adoptId": "id-1"}
 REFUSED = (
     f"deleting {NAMED}: it has deletion_protection=True, so only a replacement may deactivate it. Nothing was sent, "
-    "and it stays in the state. To delete it, set deletion_protection=False in the program and run `pulumi up`, then "
-    "delete it. To only forget it, run `pulumi state delete` with its URN: it keeps running at Justt."
+    "and it stays in the state. "
 )
+DESTROYED = (
+    "To delete it, set deletion_protection=False in the program and run `pulumi up`, then delete it. To only forget "
+    "it, run `pulumi state delete` with its URN: it keeps running at Justt."
+)
+LEAVING = (
+    "If another resource or stack is to have it, run `pulumi state delete` with its URN: it keeps running at Justt. To "
+    "delete it, put it back into the program with deletion_protection=False and run `pulumi up`, then remove it."
+)
+HANDED_OVER = "Run `pulumi state delete` with its URN: {}, so it keeps running at Justt."
 
 
 @dataclass
@@ -43,11 +51,11 @@ class Process:
         self.name = name
         self.core.delete("id-1", outputs)
 
-    def assert_refused(self, name: str | None, outputs: dict[str, Any]) -> None:
-        """Delete id-1 under the URN of *name*, which is refused before any request."""
+    def assert_refused(self, name: str | None, outputs: dict[str, Any], remediation: str) -> None:
+        """Delete id-1 under the URN of *name*, which is refused before any request, with what to do."""
         with pytest.raises(StateConflict) as conflict:
             self.delete(name, outputs)
-        assert str(conflict.value) == REFUSED
+        assert str(conflict.value) == REFUSED + remediation
         assert self.scripted.methods == []
 
 
@@ -59,10 +67,10 @@ def process() -> Process:
 
 def test_a_delete_without_a_check_is_refused(process: Process) -> None:
     """A `destroy`, and a resource that left the program, get `delete` only; the error says what to do."""
-    process.assert_refused("a", PROTECTED)
+    process.assert_refused("a", PROTECTED, DESTROYED)
     process.name = "b"
     process.core.check({}, MINIMAL)
-    process.assert_refused("a", PROTECTED)
+    process.assert_refused("a", PROTECTED, LEAVING)
 
 
 def test_a_delete_of_what_is_in_the_program_is_a_replacement(process: Process) -> None:
@@ -83,7 +91,7 @@ def test_a_resource_without_a_name_is_refused(process: Process) -> None:
     process.name = None
     process.core.check({}, INPUTS)
     process.core.diff(PROTECTED, INPUTS)
-    process.assert_refused(None, PROTECTED)
+    process.assert_refused(None, PROTECTED, LEAVING)
 
 
 def test_a_renamed_resource_is_replaced(process: Process) -> None:
@@ -99,7 +107,7 @@ def test_a_diff_alone_proves_nothing(process: Process) -> None:
     """A refresh calls diff for what left the program, and so does the replacement of a dependency."""
     process.core.diff(PROTECTED, INPUTS)
     process.core.diff(PROTECTED, {**INPUTS, "integrationName": "Other"})
-    process.assert_refused("a", PROTECTED)
+    process.assert_refused("a", PROTECTED, DESTROYED)
 
 
 def test_an_adopter_does_not_lift_the_protection(process: Process) -> None:
@@ -107,12 +115,12 @@ def test_an_adopter_does_not_lift_the_protection(process: Process) -> None:
     process.name = "adopter"
     process.core.check({}, {**INPUTS, "adoptId": "id-1"})
     process.core.diff({**RECORDED, "adoptId": "id-1"}, {**CHECKED, "adoptId": "id-1"})
-    process.assert_refused("a", PROTECTED)
+    process.assert_refused("a", PROTECTED, HANDED_OVER.format(f"'{URN}adopter' adopts it"))
 
 
 def test_an_adopted_integration_is_refused_before_it_is_released(process: Process) -> None:
     """The same rule comes first; in the program, it is released and nothing is sent."""
-    process.assert_refused("a", ADOPTED)
+    process.assert_refused("a", ADOPTED, HANDED_OVER.format("it was adopted"))
     process.core.check({}, {**MINIMAL, "adoptId": "id-1"})
     process.delete("a", ADOPTED)
     assert process.scripted.methods == []

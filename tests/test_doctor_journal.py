@@ -103,7 +103,7 @@ def test_one_that_may_be_under_way(project: FakePulumi, begun: Begun) -> None:
 def test_a_decision(project: FakePulumi, begun: Begun, decision: Decision, words: str) -> None:
     """What was decided is shown, with what carries it out."""
     project.state([provider()])
-    begun("i-1", decision=decision)
+    begun("i-1", decision=replace(decision, decided_at=1_800_000_000.0))
     assert words in of_journal(project, code=1)[0]["cure"]
 
 
@@ -154,11 +154,22 @@ def test_what_cannot_be_looked_at(project: FakePulumi, begun: Begun) -> None:
     path = project.journal.path_of(begun())
     assert path
     path.write_text("{")
-    assert [check["verdict"] for check in of_journal(project, code=3)] == ["ok", "not checked"]
-    assert "is damaged" in of_journal(project, code=3)[1]["text"]
+    other = project.journal.path_of(begun(name="other"))
+    assert other
+    other.write_text('{"version": 2}')
+    _, *damaged = of_journal(project, code=1)
+    assert {(check["verdict"], check["text"]) for check in damaged} == {
+        ("finding", f"{path} is damaged, so what it says is not taken into account."),
+        (
+            "finding",
+            f"{other} has the format 2 of another version of pulumi-justt, so what it says is not taken into account.",
+        ),
+    }
+    assert {check["cure"].rpartition("Then run ")[2] for check in damaged} == {f"`rm {path}`.", f"`rm {other}`."}
     path.unlink()
+    other.unlink()
     nowhere = of_journal(project, code=3, JUSTT_STATE_DIR="", XDG_STATE_HOME="", HOME="")
-    assert "neither JUSTT_STATE_DIR nor HOME is set." in nowhere[1]["text"]
+    assert "neither JUSTT_STATE_DIR nor HOME is set to an absolute path." in nowhere[1]["text"]
     begun()
     project.fails({"stack export": "error: no stack named 'dev' found"})
     found = checks(project, "--only", "journal", code=1)
@@ -174,7 +185,7 @@ def test_what_cannot_be_looked_at(project: FakePulumi, begun: Begun) -> None:
 
 def test_who_adopts_what_a_stack_owns(project: FakePulumi, simulator: SimulatorServer) -> None:
     """One line says that a deletion won't deactivate it, unless the adopter is given too."""
-    other = f"{LOST}-adopter"
+    other = f"{LOST}-adopter".replace(":dev::", ":prod::")
     project.state(
         [
             integration("owned", "i-1"),
@@ -189,8 +200,49 @@ def test_who_adopts_what_a_stack_owns(project: FakePulumi, simulator: SimulatorS
     assert line["text"] == (
         f"the journal on this machine says that {other} adopts owned (i-1): this stack won't deactivate it."
     )
+    assert line["cure"] == "Name the other stack with --stack to see whether it still does."
     project.state([{**integration("lost", "i-1", adoptId="i-1"), "urn": other}], stack="prod")
     assert len(of_journal(project, "-s", "dev", "-s", "prod", code=0)) == 2
+
+
+@pytest.mark.parametrize("is_left", ["gone", "owned", "another"])
+def test_an_adoption_that_has_left_its_stack(project: FakePulumi, simulator: SimulatorServer, is_left: str) -> None:
+    """Where the adopter's stack is given and doesn't adopt it any more, the file that is in the way is a finding.
+
+    So is one of the stack itself, unless it is the owner's own former adoption, which is in nobody's way.
+    """
+    elsewhere = f"{LOST}-adopter".replace(":dev::", ":prod::")
+    same = f"{LOST}-adopter"
+    own = integration("owned", "i-1")
+    project.state([own], stack="dev")
+    adopter = {
+        "gone": integration("lost", "i-9"),
+        "owned": {**integration("lost", "i-1"), "urn": elsewhere},
+        "another": {**integration("lost", "i-2", adoptId="i-2"), "urn": elsewhere},
+    }[is_left]
+    project.state([{**adopter, "urn": adopter["urn"].replace(":dev::", ":prod::")}], stack="prod")
+    for urn in (elsewhere, same, own["urn"]):
+        project.journal.hold_adoption(simulator.base_url, "i-1", urn)
+
+    found = of_journal(project, "-s", "dev", "-s", "prod", code=1)
+
+    stale = [check for check in found if check["verdict"] == "finding" and check["stack"] == "dev"]
+    assert [check["text"] for check in stale] == [
+        f"the journal on this machine says that {urn} adopts owned (i-1), which its stack does not do any more: this "
+        "stack won't deactivate it."
+        for urn in (same, elsewhere)
+    ]
+    for check, urn in zip(stale, (same, elsewhere), strict=True):
+        file = project.journal.adoption_file(simulator.base_url, "i-1", urn)
+        assert check["cure"] == f"If no update of that stack is under way, run `rm {file}`."
+
+
+def test_an_intent_of_no_real_resource(tmp_path: Path, project: FakePulumi, begun: Begun) -> None:
+    """A file that was edited by hand is shown as it is."""
+    project.state([provider()])
+    begun("i-1", urn="edited")
+    assert "edited of /edited at http" in of_journal(project, code=0)[1]["text"]
+    assert "edited: a create" in of_journal(project, "--cwd", str(tmp_path), code=1)[0]["text"]
 
 
 def test_only_pending(project: FakePulumi, simulator: SimulatorServer, begun: Begun) -> None:

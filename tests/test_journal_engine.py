@@ -183,7 +183,7 @@ def test_the_commands_on_a_real_stack(stack: Stack, simulator: SimulatorServer, 
     assert (settled.code, f"the state has integration {mine}" in settled.stderr) == (0, True)
     assert existing.intents() == []
 
-    begun(state_dir, simulator, integration_id="i-1", decision=Decision("claim", "i-1"))
+    begun(state_dir, simulator, integration_id="i-1", decision=Decision("claim", "i-1", time.time()))
     told = stack.justt("doctor", "--only", "journal")
     assert (told.code, "Your decision is: claim i-1." in told.stdout) == (1, True)
     only = stack.justt("doctor", "--only", "pending")
@@ -221,3 +221,16 @@ def test_an_error_hook_that_says_retry_sends_nothing(stack: Stack, simulator: Si
     # The engine shows no error of a create that it tries again, so the provider says it, once.
     assert text.count("creating the stripe integration 'stripe-eu-main': the connection broke") == 2
     assert len(list(state_dir.glob("intents/*"))) == 1
+
+
+def test_a_relative_folder_is_refused(stack: Stack, simulator: SimulatorServer) -> None:
+    """The engine runs the provider elsewhere than a person runs commands: both refuse it, before anything is sent."""
+    stack.program(PROGRAM)
+    stack.environ |= {"JUSTT_STATE_DIR": "journal"}
+    sentence = "JUSTT_STATE_DIR must be an absolute path"
+    assert sentence in stack.up(fails=True).text
+    for command in ("recover", "doctor"):
+        refused = stack.justt(command, "--stack", "dev")
+        assert (refused.code, sentence in refused.text) == (3 if command == "recover" else 1, True), refused.text
+    assert simulator.requests == []
+    assert not [*stack.folder.rglob("journal")]

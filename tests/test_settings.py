@@ -558,3 +558,12 @@ def test_workers_out_of_range(value: str) -> None:
 def test_workers(value: str, workers: int) -> None:
     """Sixteen calls at a time, unless a variable says otherwise."""
     assert load({"JUSTT_WORKERS": value}).workers == workers
+
+
+@pytest.mark.parametrize("value", ["state", "./state", "~/state", "state/../state"])
+def test_a_relative_folder_of_the_journal(value: str) -> None:
+    """Pulumi runs the provider in the program's folder, and a person runs the commands elsewhere."""
+    assert refusal({"JUSTT_STATE_DIR": value}) == (
+        "JUSTT_STATE_DIR must be an absolute path: Pulumi may run the provider in another folder than yours"
+    )
+    assert load({"JUSTT_STATE_DIR": ""}) == load({"JUSTT_STATE_DIR": "/state"}) == load({})

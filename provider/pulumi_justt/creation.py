@@ -236,7 +236,6 @@ class CreateCoordinator:
         finding = self._find(unresolved)
         if finding.was_reset:
             self._unresolved.remove(unresolved)
-            self.intents.drop(urn, inputs)
             return self._create(urn, inputs, None)
         if finding.is_absent:
             sent = self._post(urn, inputs, after=unresolved)

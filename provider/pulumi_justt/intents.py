@@ -111,9 +111,8 @@ class Intents:
         return error.but(cure=f"{error.cure} (journal: {self._journal.path_of(intent)})") if intent else error
 
     def drop(self, urn: str, inputs: Inputs) -> None:
-        """Remove the intent of a create that left nothing."""
-        if intent := self._of(urn, inputs):
-            self._journal.remove_intent(intent)
+        """Remove the intent of a create of this process that left nothing."""
+        self._journal.remove_intent(self.new(urn, inputs, None))
 
     def resume(self, urn: str, inputs: Inputs) -> RemoteRecord | Intent | None:
         """Continue what an earlier run began for the resource, if the journal has an intent of it.

@@ -6,11 +6,12 @@ identifiers, never a credential; folders have mode 0700, files 0600.
 
     file                        written                                 removed
     intents/<resource>.json     before a POST; again with the id        read, diff or delete sees that id for that URN;
-                                that the answer brings                  nothing was sent; an undo succeeded; 30 days,
-                                                                        or a year where the id is known
-    snapshots/<name>.json       before the first POST of a process      no intent names it any longer
+                                that the answer brings; with a          nothing was sent; an undo succeeded; 30 days,
+                                decision of `pulumi-justt recover`      or a year where the id is known. A decision ends
+                                                                        when it is carried out, or after 30 days
+    snapshots/<name>.json       before the first POST of a process      no intent names it, after two days
                                 to an account: the ids listed then
-    ended/<process>.json        when a process ends in order, if it     no intent names it any longer
+    ended/<process>.json        when a process ends in order, if it     likewise
                                 created anything: the engine has
                                 stored what it was given
     claims/<id>.json            with O_EXCL, for each id that a         the integration is deactivated
@@ -18,8 +19,8 @@ identifiers, never a credential; folders have mode 0700, files 0600.
     adoptions/<id>/<urn>.json   by `check` and `create` with            two days after the adopter released it, began
                                 `adopt_id`; by read and diff of what    to own it, or failed to adopt it; the id is
                                 the state has as adopted                INACTIVE
-    parts/<name>.json           for each file above, until it is        a process that was killed meanwhile left it, an
-                                whole and gets its name                 hour ago
+    parts/<name>.json           for each file above, until it is        a process that was killed meanwhile left it, two
+                                whole and gets its name                 days ago
 
 An adoption counts in later commands once it has succeeded. In the command that begins or ends it, it counts in any
 case: another provider process of that command may still be about to delete the integration's owner.
@@ -43,20 +44,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 __all__ = ["Decision", "Intent", "Journal", "state_folder"]
 
 _MAX_AGE = 30 * 86_400.0
-"""Seconds after which an intent without an id is dropped."""
+"""Seconds after which a decision that no create has carried out is dropped, and so is an intent without an id."""
 
 _MAX_AGE_WITH_ID = 365 * 86_400.0
 """Likewise with an id: every create leaves one until the stack's next command, and a GET of the id leaves no doubt."""
-
-_GRACE = 3_600.0
-"""Seconds for which a snapshot that no intent names, and a part, are kept: another process may be at work on them."""
 
 _LONGEST_WAIT = 86_400.0
 """Seconds that no request takes: a file that says more would hold up a create for as long."""
@@ -65,7 +63,11 @@ _LAST_MOMENT = 253_402_300_799.0
 """The end of the year 9999, which is the last one that a text can show."""
 
 _MAX_COMMAND = 2 * 86_400.0
-"""Seconds that one command may take: an `IntegrationReady` may wait for a day."""
+"""Seconds that one command may take: an `IntegrationReady` may wait for a day.
+
+Until then a process may be at work on an adoption that has ended, on a part, and on a snapshot, which the intents of
+its later creates will name.
+"""
 
 _VERSION = 1
 
@@ -80,10 +82,12 @@ class Decision:
         action: `claim` makes *integration_id* the resource's own, `deactivate` deactivates it and creates another one,
             `forget` creates another one and leaves Justt as it is.
         integration_id: The integration to claim or to deactivate.
+        decided_at: When, in seconds since the epoch; the journal fills it in.
     """
 
     action: Literal["claim", "deactivate", "forget"]
     integration_id: str | None = None
+    decided_at: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,13 @@ class Intent:
     process: str | None = None
     decision: Decision | None = None
 
+    @property
+    def outcome_id(self) -> str | None:
+        """The integration that it made, if Justt's answer or a person has named it."""
+        if self.decision is not None and self.decision.action == "claim":
+            return self.decision.integration_id
+        return self.integration_id
+
     def is_of_other(self, source: str, external_identifier: str) -> bool:
         """Return whether it was sent for something else than what a program says now."""
         return (self.source, self.external_identifier) != (source, external_identifier)
@@ -147,13 +158,15 @@ class Snapshot:
 def state_folder(environ: Mapping[str, str]) -> Path | None:
     """Return where this machine's user keeps the journal; None where the environment names no place."""
     if given := environ.get("JUSTT_STATE_DIR"):
-        return Path(given)
+        # A relative one would be another folder for each process: the settings refuse it.
+        return Path(given) if Path(given).is_absolute() else None
     base = Path(environ.get("XDG_STATE_HOME", ""))
     if base.is_absolute():
         # A relative one is to be ignored, says the specification of that variable.
         return base / "pulumi-justt"
-    if home := environ.get("HOME"):
-        return Path(home, "Library/Application Support" if sys.platform == "darwin" else ".local/state", "pulumi-justt")
+    home = Path(environ.get("HOME", ""))
+    if home.is_absolute():
+        return home / ("Library/Application Support" if sys.platform == "darwin" else ".local/state") / "pulumi-justt"
     return None
 
 
@@ -169,6 +182,7 @@ class Journal:
 
     Attributes:
         process: A name for the process that this object serves.
+        unusable: The files that were to be read and can't be used, each with the reason.
     """
 
     def __init__(
@@ -183,6 +197,7 @@ class Journal:
         self._warn = warn
         self.now = now
         self.process = secrets.token_hex(8)
+        self.unusable: dict[Path, str] = {}
         self._has_created = False
         self._lock = threading.Lock()
         self._has_warned = False
@@ -194,8 +209,7 @@ class Journal:
 
     def intent(self, urn: str, base_url: str, account: str | None) -> Intent | None:
         """Return the intent of a resource, if there is one."""
-        path = self._path("intents", _name(urn, base_url, account))
-        intent = self._read(path, _intent)
+        intent = self._read_intent(self._path("intents", _name(urn, base_url, account)))
         if intent is None or not self._is_expired(intent):
             return intent
         self._drop(intent)
@@ -203,7 +217,7 @@ class Journal:
 
     def intents(self) -> list[Intent]:
         """Return all intents, the oldest first."""
-        found = [self._read(path, _intent) for path in self._files("intents")]
+        found = [self._read_intent(path) for path in self._files("intents")]
         kept = [intent for intent in found if intent and not self._is_expired(intent)]
         return sorted(kept, key=lambda intent: (intent.sent_at, intent.urn))
 
@@ -224,8 +238,10 @@ class Journal:
         return self._read(path, lambda _: True) is not None
 
     def remove_intent(self, intent: Intent) -> None:
-        """Remove the intent of a resource."""
-        if path := self.path_of(intent):
+        """Remove the intent of a resource, unless another process has put its own there since."""
+        path = self.path_of(intent)
+        kept = self._read(path, _intent)
+        if path and kept and kept.process == intent.process:
             self._unlink(path)
 
     def settle(self, urn: str, base_url: str, account: str | None, integration_id: str) -> None:
@@ -235,12 +251,12 @@ class Journal:
         """
         for each in dict.fromkeys((urn, self.claimant(base_url, integration_id) or urn)):
             intent = self.intent(each, base_url, account)
-            if intent and intent.integration_id == integration_id:
+            if intent and integration_id in (intent.integration_id, intent.outcome_id):
                 self.remove_intent(intent)
 
     def decide(self, intent: Intent, decision: Decision) -> bool:
         """Write a person's decision into an intent, and return whether it is kept."""
-        return self.write_intent(replace(intent, decision=decision))
+        return self.write_intent(replace(intent, decision=replace(decision, decided_at=self.now())))
 
     def write_snapshot(self, ids: Collection[str], *, is_complete: bool) -> str | None:
         """Keep the ids that an account had, and return the snapshot's name; None where nothing can be kept."""
@@ -283,7 +299,7 @@ class Journal:
 
     def begin_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
         """Write that a resource is about to adopt an id, so that no other process of this command deactivates it."""
-        known = self._read(self._adoption(base_url, integration_id, urn), _adoption)
+        known = self._read(self.adoption_file(base_url, integration_id, urn), _adoption)
         # What has it already may be adopting it anew, and still has it if that fails.
         adoption = Adoption(urn, self._command, is_held=known is not None and known.is_held)
         if adoption != known:
@@ -295,13 +311,13 @@ class Journal:
 
     def keep_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
         """Write that the state has a resource which adopts an id: under another URN or on another machine it began."""
-        known = self._read(self._adoption(base_url, integration_id, urn), _adoption)
+        known = self._read(self.adoption_file(base_url, integration_id, urn), _adoption)
         if known is None or not known.is_held:
             self._write_adoption(base_url, integration_id, Adoption(urn, None, is_held=True))
 
     def end_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
         """Write that a resource does not adopt an id any more, unless this very command has adopted it anew."""
-        known = self._read(self._adoption(base_url, integration_id, urn), _adoption)
+        known = self._read(self.adoption_file(base_url, integration_id, urn), _adoption)
         if known and not (known.is_held and known.command == self._command):
             self._write_adoption(base_url, integration_id, Adoption(urn, self._command, is_held=False))
 
@@ -334,9 +350,9 @@ class Journal:
             if each[3].is_held or each[3].command == self._command
         )
 
-    def adoption_folder(self, base_url: str, integration_id: str) -> Path | None:
-        """Return the folder with the adoptions of an id, for messages."""
-        return self.folder / "adoptions" / _name(base_url, integration_id) if self.folder else None
+    def adoption_file(self, base_url: str, integration_id: str, urn: str) -> Path | None:
+        """Return the file with a resource's adoption of an id, for messages."""
+        return self._path("adoptions", _name(base_url, integration_id), _name(urn))
 
     def forget_integration(self, base_url: str, integration_id: str) -> None:
         """Forget who has an id: the integration is INACTIVE, which is final."""
@@ -353,10 +369,7 @@ class Journal:
     def _write_adoption(self, base_url: str, integration_id: str, adoption: Adoption) -> None:
         content = {**_holder(base_url, integration_id, adoption.urn), **asdict(adoption)}
         self._prune()
-        self._write(self._adoption(base_url, integration_id, adoption.urn), content)
-
-    def _adoption(self, base_url: str, integration_id: str, urn: str) -> Path | None:
-        return self._path("adoptions", _name(base_url, integration_id), _name(urn))
+        self._write(self.adoption_file(base_url, integration_id, adoption.urn), content)
 
     def _path(self, *parts: str) -> Path | None:
         return self.folder.joinpath(*parts).with_suffix(".json") if self.folder else None
@@ -367,7 +380,16 @@ class Journal:
             with contextlib.suppress(OSError):
                 yield from sorted(self.folder.joinpath(*parts).glob(pattern))
 
+    def _read_intent(self, path: Path | None) -> Intent | None:
+        """Return the intent in a file, without a decision that is too old for whoever made it to expect it now."""
+        intent = self._read(path, _intent)
+        if intent and intent.decision and self.now() - intent.decision.decided_at > _MAX_AGE:
+            return replace(intent, decision=None)
+        return intent
+
     def _is_expired(self, intent: Intent) -> bool:
+        if intent.decision:
+            return False
         age = self.now() - intent.sent_at
         return age > (_MAX_AGE_WITH_ID if intent.integration_id else _MAX_AGE)
 
@@ -401,13 +423,14 @@ class Journal:
             reason = f"{path} can't be read ({error.strerror})"
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
             reason = f"{path} is damaged"
+        self.unusable[path] = reason
         self._warn_once(reason)
         return None
 
     def _write(self, path: Path | None, content: Mapping[str, Any], *, is_exclusive: bool = False) -> bool:
         """Write a file whole or not at all, and return whether that was done; *is_exclusive* keeps an earlier one."""
         if path is None or self.folder is None:
-            self._warn_once("neither JUSTT_STATE_DIR nor HOME is set")
+            self._warn_once("neither JUSTT_STATE_DIR nor HOME is set to an absolute path")
             return False
         part = self.folder / "parts" / f"{secrets.token_hex(8)}.json"
         is_written = False
@@ -419,8 +442,7 @@ class Journal:
             if not is_exclusive:
                 part.replace(path)
                 return True
-            # As O_EXCL, but nobody reads half of it.
-            os.link(part, path)
+            _copy_exclusively(part, path)
             is_written = True
         except FileExistsError:
             pass
@@ -449,9 +471,11 @@ class Journal:
                 return
             self._has_warned = True
         self._warn(
-            f"warning: the journal of creates can't be relied on: {reason}. Everything else works; after a killed "
-            "`pulumi up`, run `pulumi-justt doctor` before the next one. Make the folder usable or set JUSTT_STATE_DIR "
-            "to another one; remove a file that can't be used after a look at it."
+            f"warning: the journal of creates can't be relied on: {reason}. This command goes on. After a killed "
+            "`pulumi up`, run `pulumi-justt doctor` before the next one. If a resource with another provider, or of an "
+            "earlier command, adopts an integration that this stack owns, keep the owner: its deletion may deactivate "
+            "the integration. Make the folder usable or set JUSTT_STATE_DIR to another one; `pulumi-justt doctor` "
+            "names files that can't be used."
         )
 
     def _prune(self) -> None:
@@ -462,14 +486,14 @@ class Journal:
             self._is_pruned = True
         named: set[str | None] = set()
         for path in self._files("intents"):
-            intent = self._read(path, _intent)
+            intent = self._read_intent(path)
             if intent and self._is_expired(intent):
                 self._drop(intent)
             elif intent:
                 named |= {intent.snapshot, intent.process}
         for path in (*self._files("snapshots"), *self._files("ended"), *self._files("parts")):
             with contextlib.suppress(OSError):
-                if path.stem not in named and self.now() - path.stat().st_mtime > _GRACE:
+                if path.stem not in named and self.now() - path.stat().st_mtime > _MAX_COMMAND:
                     path.unlink()
         for path in self._files("adoptions", pattern="*/*.json"):
             with contextlib.suppress(OSError):
@@ -482,8 +506,9 @@ def _intent(content: dict[str, Any]) -> Intent:
     decision = content.pop("decision")
     intent = Intent(**content, decision=Decision(**decision) if decision else None)
     sent_at, settled_at = float(intent.sent_at), float(intent.settled_at)
+    decided_at = float(intent.decision.decided_at) if intent.decision else 0.0
     # In this form it is false for what is not a number, too.
-    if not (0.0 <= sent_at <= _LAST_MOMENT and 0.0 <= settled_at <= sent_at + _LONGEST_WAIT):
+    if not (0.0 <= sent_at <= _LAST_MOMENT and 0.0 <= settled_at <= sent_at + _LONGEST_WAIT and decided_at >= 0.0):
         raise IndexError
     return replace(intent, sent_at=sent_at, settled_at=settled_at)
 
@@ -523,6 +548,26 @@ def _make_folder(folder: Path) -> None:
         except FileNotFoundError:
             _make_folder(folder.parent)
             folder.mkdir(mode=0o700)
+
+
+def _copy_exclusively(part: Path, path: Path) -> None:
+    """Give a whole file its name as well, unless that is taken.
+
+    A link shows nobody half of the file. A file system that has no links gets a copy: whoever reads half of one takes
+    it for damaged, and whoever would claim the same id then claims nothing.
+
+    Raises:
+        FileExistsError: The name is taken.
+        OSError: It can't be written.
+    """
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        content = part.read_bytes()
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
 
 
 def _name(*parts: str | None) -> str:

@@ -28,7 +28,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from pulumi_justt import credentials, errors, references
 from pulumi_justt.creation import CreateCoordinator
@@ -284,6 +284,7 @@ class Integrations:
 
         Tells:
             note: `adopt_id` was taken out, and the journal knows another adopter.
+            warning: `adopt_id` was taken out, and the journal knows another stack that created the integration.
 
         Raises:
             StateConflict: An update was asked for where only a replacement can do it.
@@ -302,8 +303,15 @@ class Integrations:
                 self.tell(
                     f"note: {named(olds, integration_id)}: it is this stack's own now, but this machine's journal says "
                     f"that {others[0]!r} adopts it too, and while it says so, this stack does not deactivate it. If "
-                    "that is a former name of this resource, or is gone, remove the folder "
-                    f"{self._journal.adoption_folder(base_url, integration_id)}."
+                    "that is a former name of this resource, or is gone, remove the file "
+                    f"{self._journal.adoption_file(base_url, integration_id, others[0])}."
+                )
+            creator = self._journal.claimant(base_url, integration_id)
+            if creator and creator.split("::")[:2] != urn.split("::")[:2]:
+                self.tell(
+                    f"warning: {named(olds, integration_id)}: it is this stack's own now, but this machine's journal "
+                    f"says that it was created for {creator!r}. If that stack still has it, both own it, and either "
+                    "one deactivates it when it deletes it: run `pulumi state delete` with that URN there, now."
                 )
         return {**{name: value for name, value in olds.items() if name not in _ARGUMENTS}, **news}
 
@@ -315,23 +323,18 @@ class Integrations:
             warning: The journal knows another resource that the integration was created for.
 
         Raises:
-            StateConflict: `deletion_protection` is set, and it is not replaced.
             StateConflict: With --continue-on-error, the wait for what replaces it has failed.
         """
         urn, base_url = self._urn(olds), self.settings.base_url
         # Without a URN, a replacement cannot be told from a removal.
         is_replaced = self.resource() is not None and self._ownership.is_replaced(urn, integration_id)
+        reason = self._ownership.release_reason(urn, integration_id, olds)
         if olds.get("deletionProtection") and not is_replaced:
-            raise StateConflict(
-                f"deleting {named(olds, integration_id)}: it has deletion_protection=True, so only a replacement may "
-                "deactivate it. Nothing was sent, and it stays in the state. To delete it, set "
-                "deletion_protection=False in the program and run `pulumi up`, then delete it. To only forget it, run "
-                "`pulumi state delete` with its URN: it keeps running at Justt."
-            )
+            self._refuse_protected(named(olds, integration_id), reason)
         if is_adopted(olds):
             # The delete of its owner may come next, and the journal of another machine may say that it is adopted.
             self._ownership.note_state(urn, integration_id, olds)
-        if reason := self._ownership.release_reason(urn, integration_id, olds):
+        if reason:
             self.tell(f"note: {named(olds, integration_id)}: {reason}, so it is released and stays as it is at Justt.")
             self._journal.end_adoption(base_url, integration_id, urn)
             self._settle(urn, integration_id, olds)
@@ -353,6 +356,33 @@ class Integrations:
             )
         self._settle(urn, integration_id, olds)
         self._journal.forget_integration(base_url, integration_id)
+
+    def _refuse_protected(self, called: str, reason: str | None) -> NoReturn:
+        """Refuse to delete an integration that has deletion_protection and is not replaced.
+
+        Raises:
+            StateConflict: It is, and without the protection it would be released.
+            StateConflict: It is, and it has left the program.
+            StateConflict: It is, in a `pulumi destroy`.
+        """
+        tried = (
+            f"deleting {called}: it has deletion_protection=True, so only a replacement may deactivate it. Nothing was "
+            "sent, and it stays in the state."
+        )
+        if reason:
+            raise StateConflict(
+                f"{tried} Run `pulumi state delete` with its URN: {reason}, so it keeps running at Justt."
+            )
+        if self._ownership.has_program:
+            raise StateConflict(
+                f"{tried} If another resource or stack is to have it, run `pulumi state delete` with its URN: it "
+                "keeps running at Justt. To delete it, put it back into the program with deletion_protection=False and "
+                "run `pulumi up`, then remove it."
+            )
+        raise StateConflict(
+            f"{tried} To delete it, set deletion_protection=False in the program and run `pulumi up`, then delete "
+            "it. To only forget it, run `pulumi state delete` with its URN: it keeps running at Justt."
+        )
 
     def _deactivate(self, integration_id: str, olds: Properties, tried: str) -> None:
         """Send the deactivation that the recorded policy asks for.

@@ -128,6 +128,12 @@ class Ownership:
             member = self._program.get(urn)
         return member is not None and member[1:] == (account, external_identifier)
 
+    @property
+    def has_program(self) -> bool:
+        """Whether check has seen a resource of the program, so that a delete is not that of a `destroy`."""
+        with self._lock:
+            return bool(self._program)
+
     def is_held(self, integration_id: str) -> bool:
         """Return whether a resource that this process has seen holds the record."""
         with self._lock:

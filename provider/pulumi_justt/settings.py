@@ -19,8 +19,9 @@ command or one machine:
     JUSTT_ON_MISSING           `gone` lets that command take a 404 as proof that an integration is gone.
     JUSTT_WORKERS              How many calls the provider serves at a time, 4 to 64; default 16. With 4, the SDK's host
                                is left as it is. Beyond `--parallel` none come.
-    JUSTT_STATE_DIR            The folder of the journal of creates; default `$XDG_STATE_HOME/pulumi-justt`, else
-                               `~/.local/state/pulumi-justt` (on macOS `~/Library/Application Support/pulumi-justt`).
+    JUSTT_STATE_DIR            The folder of the journal of creates, as an absolute path; default
+                               `$XDG_STATE_HOME/pulumi-justt`, else `~/.local/state/pulumi-justt` (on macOS
+                               `~/Library/Application Support/pulumi-justt`).
     JUSTT_DEBUG                `1` shows frames of an error without values, and one line for each request.
 
 The engine hands over all values as text. tests/reference.py makes a page of the two tables.
@@ -32,6 +33,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
@@ -128,6 +130,10 @@ class Settings(SecretHolder):
         account, account_origin = look_up("referenceAccountId")
         if account is not None and not all("!" <= c <= "~" for c in account):
             raise InvalidSettings(f"{account_origin} must be visible ASCII without spaces: it is sent as a header")
+        if not Path(environ.get("JUSTT_STATE_DIR") or "/").is_absolute():
+            raise InvalidSettings(
+                "JUSTT_STATE_DIR must be an absolute path: Pulumi may run the provider in another folder than yours"
+            )
         return cls(
             environment=environment,
             base_url=base_url,

@@ -56,8 +56,7 @@ def wait_until_settled(own: Iterable[Intent], journal: Journal, tell: Callable[[
 def is_settled(intent: Intent, state: State) -> bool:
     """Tell whether *state* holds the intent's integration, under whatever name, so that nothing is left to do."""
     return any(
-        recorded.integration_id == intent.integration_id and not recorded.is_external
-        for recorded in state.integrations()
+        recorded.integration_id == intent.outcome_id and not recorded.is_external for recorded in state.integrations()
     )
 
 

@@ -5,13 +5,19 @@
     of a given stack, or no stack is given           finding, with what to do next
     of another stack, or of another address          named in one line
     of a stack that could not be looked at           not checked
+    in a file that can't be used                     finding, with the file to remove
 
-An adoption record keeps an integration from being deactivated by the resource that owns it. So one line names each
-integration of a given stack that a resource of no given stack adopts.
+An adoption record keeps an integration from being deactivated by the resource that owns it:
+
+    adoption of an integration that a given stack owns   verdict
+    a resource of a given stack adopts it                none
+    the adopter's stack is given, and does not have it   finding, with the file to remove
+    the adopter's stack is not given                     named in one line
 """
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Iterator, Sequence
 
@@ -33,7 +39,7 @@ def examine(patients: Sequence[Patient]) -> Iterator[Check]:
     journal = intents.opened(warnings.append)
     rest = journal.intents()
     if journal.folder is None:
-        warnings.append("no journal of creates is kept: neither JUSTT_STATE_DIR nor HOME is set.")
+        warnings.append("no journal of creates is kept: neither JUSTT_STATE_DIR nor HOME is set to an absolute path.")
     for patient in patients:
         own: list[Intent] = []
         try:
@@ -42,10 +48,11 @@ def examine(patients: Sequence[Patient]) -> Iterator[Check]:
             yield Check("journal", "not checked", str(error), stack=patient.stack.name)
         rest = [intent for intent in rest if intent not in own]
         yield from _adopted_elsewhere(patient, patients, journal)
+    yield from _unusable(journal, warnings)
     if not patients:
         for intent in rest:
             yield _unfinished(intent, journal, None)
-        if not rest:
+        if not rest and not journal.unusable:
             yield Check("journal", "ok", f"the journal in {journal.folder} holds no create.")
     elif rest:
         named = ", ".join(_place(intent) for intent in rest[:_FEW])
@@ -56,8 +63,6 @@ def examine(patients: Sequence[Patient]) -> Iterator[Check]:
             f"the journal on this machine has creates of other stacks or addresses: {named}{more}.",
             "Name these stacks with --stack to see more.",
         )
-    for warning in warnings:
-        yield Check("journal", "not checked", warning.removeprefix("warning: "))
 
 
 def _of_stack(patient: Patient, journal: Journal, found: Sequence[Intent], own: list[Intent]) -> Iterator[Check]:
@@ -108,24 +113,64 @@ def _unfinished(intent: Intent, journal: Journal, stack: str | None) -> Check:
     )
 
 
+def _unusable(journal: Journal, warnings: Sequence[str]) -> Iterator[Check]:
+    """Yield what keeps the journal from being relied on."""
+    for path, reason in sorted(journal.unusable.items()):
+        yield Check(
+            "journal",
+            "finding",
+            f"{reason}, so what it says is not taken into account.",
+            "Look at it first: a file in `intents` may be all that is known of a create, so look at Justt for an "
+            f"integration that no stack has. Then run `rm {shlex.quote(str(path))}`.",
+        )
+    for warning in warnings:
+        # What is wrong with a file has been said of that file.
+        if not any(reason in warning for reason in journal.unusable.values()):
+            yield Check("journal", "not checked", warning.removeprefix("warning: "))
+
+
 def _place(intent: Intent) -> str:
-    stack, project = intent.urn.split("::")[0].rpartition(":")[2], intent.urn.split("::")[1]
-    return f"{name_of(intent.urn)} of {project}/{stack} at {intent.base_url}"
+    # A file that was edited by hand may hold any text.
+    head, _, rest = intent.urn.partition("::")
+    return f"{name_of(intent.urn)} of {rest.partition('::')[0]}/{head.rpartition(':')[2]} at {intent.base_url}"
 
 
 def _adopted_elsewhere(patient: Patient, patients: Sequence[Patient], journal: Journal) -> Iterator[Check]:
     if patient.state is None or patient.settings is None:
         return
-    given = {recorded.urn for each in patients if each.state for recorded in each.state.integrations()}
+    base_url = patient.settings.base_url
+    adopting = {
+        (recorded.integration_id, recorded.urn)
+        for each in patients
+        if each.state
+        for recorded in each.state.integrations()
+        if recorded.is_adopted
+    }
     for recorded in patient.state.integrations():
-        adopters = {*journal.adopters(patient.settings.base_url, recorded.integration_id)} - given
-        if adopters and not (recorded.is_external or recorded.is_adopted):
+        if recorded.is_external or recorded.is_adopted:
+            continue
+        for adopter in journal.adopters(base_url, recorded.integration_id, beside=recorded.urn):
+            if (recorded.integration_id, adopter) in adopting:
+                continue
+            is_gone = adopter.startswith(tuple(_prefixes(patients)))
+            file = shlex.quote(str(journal.adoption_file(base_url, recorded.integration_id, adopter)))
             yield Check(
                 "journal",
-                "ok",
-                f"the journal on this machine says that {', '.join(sorted(adopters))} adopts {recorded.name} "
-                f"({recorded.integration_id}): this stack won't deactivate it.",
+                "finding" if is_gone else "ok",
+                f"the journal on this machine says that {adopter} adopts {recorded.name} ({recorded.integration_id})"
+                f"{', which its stack does not do any more' if is_gone else ''}: this stack won't deactivate it.",
+                f"If no update of that stack is under way, run `rm {file}`."
+                if is_gone
+                else "Name the other stack with --stack to see whether it still does.",
                 stack=patient.stack.name,
                 integration_id=recorded.integration_id,
                 urn=recorded.urn,
             )
+
+
+def _prefixes(patients: Sequence[Patient]) -> Iterator[str]:
+    for patient in patients:
+        # The CLI doesn't tell the name of an empty stack: then nothing is known of its resources.
+        with contextlib.suppress(StackError):
+            if patient.state is not None:
+                yield patient.stack.urn_prefix(patient.state)
