@@ -70,6 +70,7 @@ PHRASES = {
     "a killed run's integration was named": "an earlier run created integration",
     "a killed run's create was looked for": "and was ended",
     "an earlier run's request was waited for": "an earlier run was ended while it created it",
+    "a create under another name was named": "an earlier run began to create it for",
     "an intent was dropped for its age": "a create that was begun more than",
     "a decision was carried out": "as `pulumi-justt recover` was told",
 }
@@ -96,6 +97,9 @@ EVENTS = (
     "decided to forget",
 )
 """Where the machines have been: by what happened, and by words that errors and warnings say there."""
+
+RARE = {"a create under another name was named", "what another command adopted was released"}
+"""Where only some thousand random programs are sure to come; `test_ownership_cases` goes there."""
 
 _Test = TypeVar("_Test", bound=Callable[..., None])
 
@@ -152,7 +156,7 @@ def _times() -> int:
 def missed(seen: Counter[str], *, refuses: bool) -> set[str]:
     """Return where a machine should have been and has not, or the other way round."""
     never = {"the policy adopted"} if refuses else set()
-    return {place for place in (*PHRASES, *EVENTS) if bool(seen[place]) is (place in never)}
+    return {place for place in {*PHRASES, *EVENTS} - RARE if bool(seen[place]) is (place in never)}
 
 
 def secret(number: int) -> str:

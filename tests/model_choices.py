@@ -18,7 +18,9 @@ SLOTS = ("a", "b", "c", "d", "e")
 Wish = Literal["adopt", "deactivate", "claim", "recover --deactivate", "forget"]
 """What the user prefers to do with what was named."""
 
-EditKind = Literal["declare", "schedule", "remove", "own", "rename", "hand over", "adopt beside", "move"]
+EditKind = Literal[
+    "declare", "schedule", "remove", "own", "rename", "rename without alias", "hand over", "adopt beside", "move"
+]
 
 WISH = st.sampled_from(("adopt", "adopt", *get_args(Wish)))
 FLAGS = st.builds(

@@ -25,10 +25,18 @@ from pulumi_justt.journal import Decision, Intent, Journal
 __all__ = ["PLAIN", "Project"]
 
 PLAIN = Flags()
+_ELSEWHERE = "an earlier run began to create this resource"
 _UNSETTLED = (
     PHRASES["a create was ambiguous"],
     PHRASES["a killed run's integration was named"],
+    PHRASES["a create under another name was named"],
+    _ELSEWHERE,
     "Run `pulumi-justt recover` again",
+)
+_UNLISTED = (
+    "the account could not be listed",
+    "a list was not to be relied on",
+    "a create under another name was named",
 )
 _SCHEDULED = PHRASES["a deactivation was taken as scheduled"]
 
@@ -98,12 +106,12 @@ class Project:
 
         Not while another resource of the state has the same integration, which would then have two owners.
         """
-        name = self._name_of(identifier)
-        entry = self.engine.entry_of(name, self.program) if name else None
-        if name and entry and entry.is_adopted:
-            is_shared = self._ids().count(entry.id) > 1
-            declared = entry.declared if is_shared else entry.declared.but(adoptId=None)
-            self.program[name] = replace(self.program[name], inputs=declared.inputs)
+        for name in [name for name, declared in self.program.items() if declared.identifier == identifier]:
+            entry = self.engine.entry_of(name, self.program)
+            if entry and entry.is_adopted:
+                is_shared = self._ids().count(entry.id) > 1
+                declared = entry.declared if is_shared else entry.declared.but(adoptId=None)
+                self.program[name] = replace(self.program[name], inputs=declared.inputs)
 
     def rename(self, identifier: str, slot: int) -> None:
         """Give a resource of the state another name, with the old one as its alias."""
@@ -112,6 +120,12 @@ class Project:
         if name and entry:
             self.program[self._free_name(slot)] = replace(self.program.pop(name), alias=entry.name)
             self._recorded |= {entry.id} if entry.is_adopted else set()
+
+    def rename_without_alias(self, identifier: str, slot: int) -> None:
+        """Give a resource another name, so that the engine takes it for another one."""
+        if name := self._name_of(identifier):
+            new = self._free_name(slot)
+            self.program[new] = replace(self.program.pop(name), alias=None)
 
     def hand_over(self, identifier: str, slot: int, provider: str, *, keeps_owner: bool = False) -> None:
         """Let another resource adopt what one has, which leaves the program in the same update, or by mistake not.
@@ -144,6 +158,8 @@ class Project:
             self.own(identifier)
         elif edit.kind == "rename":
             self.rename(identifier, edit.slot)
+        elif edit.kind == "rename without alias":
+            self.rename_without_alias(identifier, edit.slot)
         elif edit.kind == "move":
             self.move(identifier, edit.provider)
         else:
@@ -213,7 +229,7 @@ class Project:
                 break
             for identifier in NAMES:
                 self.own(identifier)
-        assert self.errors == []
+        assert not self.errors, "\n".join(self.errors)
         assert self.engine.state.keys() == self.program.keys()
         assert self.engine.condemned == []
         records = self.backend.records()
@@ -299,12 +315,16 @@ class Project:
     def _heed(self, name: str, text: str) -> None:
         """Note what the error of a resource asks for."""
         declared = self.program[name]
-        if PHRASES["the account could not be listed"] in text or PHRASES["a list was not to be relied on"] in text:
+        if any(PHRASES[each] in text for each in _UNLISTED):
             assert repr(declared.identifier) in text
             self._may_exist.add(declared.identifier)
+        sent = {declared.identifier}
+        if _ELSEWHERE in text:
+            # The name of the resource was another integration's.
+            sent = {intent.external_identifier for intent in self._journal.intents() if intent.urn == urn_of(name)}
+            self._may_exist |= sent
         if any(each in text for each in _UNSETTLED):
-            lost = [each for each in self._orphans(self.backend.records()) if each.name == declared.identifier]
-            self._absent |= {urn_of(name)} if not lost else set()
+            self._absent |= sent - {lost.name for lost in self._orphans(self.backend.records())}
         if PHRASES["adopting another one was refused"] in text:
             self._not_to_adopt.add(str(declared.inputs.get("adoptId")))
             self.program[name] = declared.but(adoptId=None)
@@ -329,7 +349,7 @@ class Project:
         self._rivals.clear()
         for intent in self._journal.intents():
             # The user has looked at Justt: none of the candidates that run is the resource's.
-            if intent.urn in self._absent:
+            if intent.external_identifier in self._absent:
                 self._decide(intent, Decision("forget"))
         self._absent.clear()
         for lost in self._orphans(self.backend.records()):
@@ -341,7 +361,8 @@ class Project:
         declared = self.program[name] if name else Resource({})
         intents = self._intents_of(lost)
         is_as_declared = declared.inputs.get("integrationName") == lost.label
-        mine = [intent for intent in intents if name and intent.urn == urn_of(name)]
+        beside = self._beside(name) if name else None
+        mine = [intent for intent in intents if name and not (beside and intent.urn == urn_of(beside))]
         adopts = declared.inputs.get("adoptId")
         if (
             wish == "adopt"
@@ -366,7 +387,10 @@ class Project:
 
     def _decide(self, intent: Intent, decision: Decision) -> None:
         self.seen[f"decided to {decision.action}"] += 1
-        self._journal.decide(intent, decision)
+        if decision.action == "forget":
+            self._journal.remove_intent(intent)
+        else:
+            self._journal.decide(intent, decision)
 
     def _intents_of(self, lost: Remote) -> list[Intent]:
         """Return the intents in the journal that may have created an integration."""

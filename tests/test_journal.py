@@ -245,7 +245,8 @@ def test_what_the_files_say(journal: Kept) -> None:
     (adopted,) = (journal.folder / "adoptions").iterdir()
     assert keys == {
         "intents": place
-        | {"account", "external_identifier", "source", "sent_at", "settled_at", "snapshot", "process", "decision"},
+        | {"account", "external_identifier", "source", "sent_at", "settled_at", "snapshot", "process", "command"}
+        | {"decision"},
         "snapshots": {"version", "ids", "is_complete"},
         "claims": place,
         adopted.name: place | {"command", "is_held"},

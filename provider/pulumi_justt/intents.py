@@ -8,9 +8,8 @@ in order                                     replaces it, for which the engine c
 with another id, of a process that did not   an error that names it
 without an id                                once the killed run's POST has settled, it is resolved as a lost answer
 of another account                           one that is not INACTIVE, or not known, is an error that names it
-of another name that the program has no      one without an id, or with a decision, becomes this resource's; with an id
-more, for the same integration               it is an error that names it, as above, but no word if that process ended
-                                             in order: the stack has it under that name
+of a name that the program has no more,      an error that names it, unless that process ended in order: the stack has
+for the same integration                     it under that name. With a decision it becomes this resource's
 """
 
 from __future__ import annotations
@@ -78,6 +77,7 @@ class Intents:
             settled_at=now,
             snapshot=snapshot,
             process=self._journal.process,
+            command=self._journal.command,
         )
 
     def write_sent(self, intent: Intent) -> None:
@@ -87,7 +87,10 @@ class Intents:
 
     def write_created(self, intent: Intent, integration_id: str) -> None:
         """Write the id that the answer brought; it stays until a later call shows that the engine has stored it."""
-        self._write(replace(intent, sent_at=self._journal.now(), integration_id=integration_id, decision=None))
+        journal = self._journal
+        # Whichever process has sent it: from now on it is this one's to end in order.
+        begun = replace(intent, sent_at=journal.now(), process=journal.process, command=journal.command)
+        self._write(replace(begun, integration_id=integration_id, decision=None))
 
     def claimed(self, urn: str, inputs: Inputs, integration_id: str) -> None:
         """Take an id that a list or a person has named as what the create of a resource returns."""
@@ -130,7 +133,7 @@ class Intents:
         """
         client, journal = self._client(), self._journal
         self._require_none_elsewhere(urn, inputs)
-        self._follow_rename(urn, inputs)
+        self._require_no_former(urn, inputs)
         end: float | None = None
         while intent := self._of(urn, inputs):
             if intent.decision:
@@ -181,39 +184,66 @@ class Intents:
                 self._require_gone(inputs, intent, intent.integration_id)
             self._journal.remove_intent(intent)
 
-    def _follow_rename(self, urn: str, inputs: Inputs) -> None:
-        """Take over what a killed run left for the same integration under a name that the program has no more.
+    def _require_no_former(self, urn: str, inputs: Inputs) -> None:
+        """Refuse a create while one of the same integration may have been carried out for a name of before.
+
+        A name that this process does not see in the program may be a former one of the resource, or another resource,
+        for which another key is used in another process. So nothing is taken over unless a person has said so.
 
         Raises:
-            StateConflict: It created one that is live.
+            StateConflict: It was, or its answer is not known.
             RequestError: What it created could not be read.
         """
         journal = self._journal
         for earlier in self._left_earlier():
             if not self._is_former(earlier, urn, inputs):
                 continue
-            with self._lock:
-                # What this process has begun under that name since is another integration's.
-                if journal.intent(earlier.urn, earlier.base_url, earlier.account) != earlier:
-                    continue
-                if earlier.integration_id is None or earlier.decision:
-                    if self._of(urn, inputs) is None:
-                        journal.move(earlier, urn)
-                    continue
-            # What the engine has stored under the former name leaves with that.
-            if not journal.has_ended_in_order(earlier) and not self._ownership.is_held(earlier.integration_id):
-                self._require_gone(inputs, earlier, earlier.integration_id, former=earlier.urn)
+            known = earlier.decision.integration_id if earlier.decision else earlier.integration_id
+            if known is None and earlier.decision is None:
+                raise StateConflict(
+                    f"{describe(inputs)}: an earlier run began to create it for {earlier.urn!r}, and its answer is not "
+                    f"known (journal: {journal.path_of(earlier)}). Nothing was sent. Run `pulumi-justt recover`, or, "
+                    "if the program still has that resource, `pulumi up` with --target and its URN; then run "
+                    "`pulumi up`."
+                )
+            if known is None or not self._is_visible(inputs, known):
+                continue
+            if earlier.decision:
+                journal.move(earlier, urn)
+            else:
+                self._require_gone(inputs, earlier, known, former=earlier.urn)
                 journal.remove_intent(earlier)
 
     def _is_former(self, earlier: Intent, urn: str, inputs: Inputs) -> bool:
-        """Return whether an intent is of the same integration, and of a resource that the program has no more."""
+        """Return whether an intent is of the same integration, and of a resource that the program may have no more."""
+        journal = self._journal
         return (
-            earlier.urn != urn
-            and earlier.account == inputs.reference_account_id
-            and not earlier.is_of_other(inputs.source, inputs.external_identifier)
+            earlier.external_identifier == inputs.external_identifier
+            and (earlier.source, earlier.account) == (inputs.source, inputs.reference_account_id)
+            and earlier.urn != urn
             and _stack_of(earlier.urn) == _stack_of(urn)
+            # Another process of this command is at work on it.
+            and earlier.command != journal.command
             and not self._ownership.declares(earlier.urn, earlier.account, earlier.external_identifier)
+            # What the engine has stored under the former name leaves with that.
+            and not (
+                earlier.integration_id
+                and (journal.has_ended_in_order(earlier) or self._ownership.is_held(earlier.integration_id))
+            )
+            # Something else may have been begun under that name since, or it was settled.
+            and journal.intent(earlier.urn, earlier.base_url, earlier.account) == earlier
         )
+
+    def _is_visible(self, inputs: Inputs, integration_id: str) -> bool:
+        """Return whether an integration is at Justt, where this process's key can see it."""
+        tried = f"{describe(inputs)}, reading {integration_id} of an earlier run"
+        try:
+            self._read(inputs, tried, integration_id, inputs.reference_account_id)
+        except Refused as refused:
+            if refused.is_not_found:
+                return False
+            raise
+        return True
 
     def _left_earlier(self) -> list[Intent]:
         """Return what earlier processes left at this address, as it was when this one began to create."""

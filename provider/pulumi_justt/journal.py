@@ -105,6 +105,7 @@ class Intent:
         snapshot: The name of the snapshot that was taken before it; None where there is none.
         integration_id: The id that the answer brought; None while it is unknown.
         process: The name of the process that sent it.
+        command: The command that this process was of.
         decision: What `pulumi-justt recover` was told.
     """
 
@@ -118,6 +119,7 @@ class Intent:
     snapshot: str | None = None
     integration_id: str | None = None
     process: str | None = None
+    command: str | None = None
     decision: Decision | None = None
 
     @property
@@ -183,6 +185,7 @@ class Journal:
     Attributes:
         process: A name for the process that this object serves.
         unusable: The files that were to be read and can't be used, each with the reason.
+        command: See above.
     """
 
     def __init__(
@@ -193,7 +196,7 @@ class Journal:
         command: str | None = None,
     ) -> None:
         self.folder = folder
-        self._command = command or secrets.token_hex(8)
+        self.command = command or secrets.token_hex(8)
         self._warn = warn
         self.now = now
         self.process = secrets.token_hex(8)
@@ -301,13 +304,13 @@ class Journal:
         """Write that a resource is about to adopt an id, so that no other process of this command deactivates it."""
         known = self._read(self.adoption_file(base_url, integration_id, urn), _adoption)
         # What has it already may be adopting it anew, and still has it if that fails.
-        adoption = Adoption(urn, self._command, is_held=known is not None and known.is_held)
+        adoption = Adoption(urn, self.command, is_held=known is not None and known.is_held)
         if adoption != known:
             self._write_adoption(base_url, integration_id, adoption)
 
     def hold_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
         """Write that a resource has adopted an id, so that no later command on this machine deactivates it either."""
-        self._write_adoption(base_url, integration_id, Adoption(urn, self._command, is_held=True))
+        self._write_adoption(base_url, integration_id, Adoption(urn, self.command, is_held=True))
 
     def keep_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
         """Write that the state has a resource which adopts an id: under another URN or on another machine it began."""
@@ -318,8 +321,8 @@ class Journal:
     def end_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
         """Write that a resource does not adopt an id any more, unless this very command has adopted it anew."""
         known = self._read(self.adoption_file(base_url, integration_id, urn), _adoption)
-        if known and not (known.is_held and known.command == self._command):
-            self._write_adoption(base_url, integration_id, Adoption(urn, self._command, is_held=False))
+        if known and not (known.is_held and known.command == self.command):
+            self._write_adoption(base_url, integration_id, Adoption(urn, self.command, is_held=False))
 
     def adopters(self, base_url: str, integration_id: str, beside: str | None = None) -> list[str]:
         """Return the URNs of the resources that adopt an id.
@@ -334,7 +337,7 @@ class Journal:
         return sorted(
             each.urn
             for each in found
-            if each and (each.command == self._command or (each.is_held and each.urn != beside))
+            if each and (each.command == self.command or (each.is_held and each.urn != beside))
         )
 
     def adopted_ids(self, base_url: str, *, besides: str) -> frozenset[str]:
@@ -347,7 +350,7 @@ class Journal:
             each[1]
             for each in found
             if each and each[0] == base_url and each[2] != besides
-            if each[3].is_held or each[3].command == self._command
+            if each[3].is_held or each[3].command == self.command
         )
 
     def adoption_file(self, base_url: str, integration_id: str, urn: str) -> Path | None:
