@@ -370,6 +370,7 @@ def test_secrets_are_unwrapped_in_one_function() -> None:
         "client.create_integration",
         "creation._listed",
         "intents._read",
+        "intents._is_unlisted",
         "intents._carry_out",
         "lifecycle._adopt",
     }
