@@ -11,7 +11,7 @@ import pytest
 
 from machine import Clock, Trouble
 from model_choices import Wish
-from model_engine import Flags, urn_of
+from model_engine import Flags, Resource, urn_of
 from model_user import PLAIN, Project
 from pulumi_justt.journal import Decision
 from test_state_machine import Core, Vendor
@@ -151,6 +151,19 @@ def test_former_name_of_a_run_that_ended_in_order_is_no_obstacle(walk: Walk) -> 
     assert (walk.errors, walk._named, walk.held(), walk.live()) == ([], set(), {"b": "int-00002"}, ["int-00002"])
 
 
+def test_same_integration_of_another_key_is_no_obstacle(walk: Walk) -> None:
+    """Two accounts may be reached by two keys and no account name: a record that the key does not see is another's."""
+    walk.does("up", flags=Flags(dies_unstored=True))
+    walk.vendor.kept[0].account = "of another key"
+    lost = dict(walk.program["a"].inputs)
+    with walk.backend.command(gone=False) as processes:
+        inputs, _ = processes.of("other").check({}, lost, urn=urn_of("b"))
+        assert processes.of("other").create(inputs, urn=urn_of("b"))[0] == "int-00002"
+        # What another process of this command is at work on is no earlier run's.
+        inputs, _ = processes.of("third").check({}, lost, urn=urn_of("c"))
+        assert processes.of("third").create(inputs, urn=urn_of("c"))[0] == "int-00003"
+
+
 def test_rename_with_a_replacement_deactivates_the_old_one(walk: Walk) -> None:
     """The engine deletes what was replaced under the former name, and its successor does not hold it any more."""
     walk.does("up")
@@ -249,6 +262,16 @@ def test_candidate_that_the_program_adopts_is_not_claimed(tmp_path: Path) -> Non
         provider.check({}, {**lost, "externalIdentifier": "shop-2", "adoptId": "int-00001"}, urn=urn_of("b"))
         inputs, _ = provider.check({}, lost, urn=urn_of("a"))
         assert provider.create(inputs, urn=urn_of("a"))[0] == "int-00002"
+
+
+def test_candidate_that_an_earlier_command_adopted_is_not_claimed(tmp_path: Path) -> None:
+    """The journal knows what a resource of another provider adopts."""
+    walk = Walk(tmp_path, "adopt").does("up", "create kill-after-commit")
+    adopting = walk.program["a"].but(externalIdentifier="shop-2", adoptId="int-00001")
+    walk.program["b"] = Resource(adopting.inputs, provider="other")
+    walk.does("up", flags=Flags(targets=frozenset({"b"})))
+    walk.does("up", flags=Flags(targets=frozenset({"a"})))
+    assert walk.held() == {"a": "int-00002", "b": "int-00001"}
 
 
 def test_stack_that_was_left_alone_is_not_taken_for_a_killed_run(walk: Walk) -> None:

@@ -209,7 +209,8 @@ class Intents:
             if known is None or not self._is_visible(inputs, known):
                 continue
             if earlier.decision:
-                journal.move(earlier, urn)
+                if self._of(urn, inputs) is None:
+                    journal.move(earlier, urn)
             else:
                 self._require_gone(inputs, earlier, known, former=earlier.urn)
                 journal.remove_intent(earlier)
