@@ -151,6 +151,18 @@ def test_former_name_of_a_run_that_ended_in_order_is_no_obstacle(walk: Walk) -> 
     assert (walk.errors, walk._named, walk.held(), walk.live()) == ([], set(), {"b": "int-00002"}, ["int-00002"])
 
 
+def test_former_name_of_a_claim_that_ended_in_order_is_no_obstacle(walk: Walk) -> None:
+    """The run that claims an id for its resource stands for it, and not the killed one before."""
+    walk.does("up", flags=Flags(dies_unstored=True))
+    (intent,) = walk._journal.intents()
+    walk._journal.decide(intent, Decision("claim", "int-00001"))
+    walk.does("up")
+    assert walk.held() == {"a": "int-00001"}
+    walk.rename_without_alias("shop-1", 0)
+    walk.does("up")
+    assert (walk.errors, walk.held(), walk.live()) == ([], {"b": "int-00002"}, ["int-00002"])
+
+
 def test_same_integration_of_another_key_is_no_obstacle(walk: Walk) -> None:
     """Two accounts may be reached by two keys and no account name: a record that the key does not see is another's."""
     walk.does("up", flags=Flags(dies_unstored=True))
@@ -253,13 +265,16 @@ def test_former_name_is_free(walk: Walk) -> None:
     assert (walk.errors, walk.held()) == ([], {"b": "int-00001", "a": "int-00002"})
 
 
-def test_candidate_that_the_program_adopts_is_not_claimed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_candidate_that_the_program_adopts_is_not_claimed(tmp_path: Path, is_recorded: bool) -> None:
     """With `adopt`, a lost create does not claim what another resource names by its id."""
     walk = Walk(tmp_path, "adopt").does("up", "create kill-after-commit")
     lost = dict(walk.program["a"].inputs)
     with walk.backend.command(gone=False) as processes:
         provider = processes.of("")
         provider.check({}, {**lost, "externalIdentifier": "shop-2", "adoptId": "int-00001"}, urn=urn_of("b"))
+        if not is_recorded:
+            shutil.rmtree(tmp_path / "adoptions")
         inputs, _ = provider.check({}, lost, urn=urn_of("a"))
         assert provider.create(inputs, urn=urn_of("a"))[0] == "int-00002"
 

@@ -227,10 +227,7 @@ class Intents:
             and earlier.command != journal.command
             and not self._ownership.declares(earlier.urn, earlier.account, earlier.external_identifier)
             # What the engine has stored under the former name leaves with that.
-            and not (
-                earlier.integration_id
-                and (journal.has_ended_in_order(earlier) or self._ownership.is_held(earlier.integration_id))
-            )
+            and not (earlier.integration_id and journal.has_ended_in_order(earlier))
             # Something else may have been begun under that name since, or it was settled.
             and journal.intent(earlier.urn, earlier.base_url, earlier.account) == earlier
         )
