@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,21 @@ def test_former_name_of_a_claim_that_ended_in_order_is_no_obstacle(walk: Walk) -
     walk.rename_without_alias("shop-1", 0)
     walk.does("up")
     assert (walk.errors, walk.held(), walk.live()) == ([], {"b": "int-00002"}, ["int-00002"])
+
+
+def test_decision_for_a_former_name_replaces_no_intent_of_the_new_one(walk: Walk) -> None:
+    """What was begun under the new name is settled first."""
+    walk.does("up", "create kill-after-commit")
+    (intent,) = walk._journal.intents()
+    walk._journal.write_intent(replace(intent, urn=urn_of("b")))
+    walk._journal.decide(intent, Decision("claim", "int-00001"))
+    walk.rename_without_alias("shop-1", 0)
+    walk.does("up")
+    assert ["New integrations with this source: int-00001 (PENDING)" in text for text in walk.errors] == [True]
+    assert {each.urn: each.decision for each in walk._journal.intents()} == {
+        urn_of("a"): Decision("claim", "int-00001"),
+        urn_of("b"): None,
+    }
 
 
 def test_same_integration_of_another_key_is_no_obstacle(walk: Walk) -> None:
