@@ -350,7 +350,7 @@ class Project:
         for intent in self._journal.intents():
             # The user has looked at Justt: none of the candidates that run is the resource's.
             if intent.external_identifier in self._absent:
-                self._decide(intent, Decision("forget"))
+                self.decide(intent, Decision("forget"))
         self._absent.clear()
         for lost in self._orphans(self.backend.records()):
             if self._is_named(lost):
@@ -376,21 +376,23 @@ class Project:
         if adopts == lost.id and name:
             self.program[name] = declared.but(adoptId=None)
         if wish == "claim" and mine and is_as_declared:
-            self._decide(mine[0], Decision("claim", lost.id))
+            self.decide(mine[0], Decision("claim", lost.id))
         elif wish == "recover --deactivate" and mine:
-            self._decide(mine[0], Decision("deactivate", lost.id))
+            self.decide(mine[0], Decision("deactivate", lost.id))
         else:
             self.backend.tell(lost.id, "INACTIVE")
             self.seen["deactivated by hand"] += 1
             for intent in intents if wish == "forget" else ():
-                self._decide(intent, Decision("forget"))
+                self.decide(intent, Decision("forget"))
 
-    def _decide(self, intent: Intent, decision: Decision) -> None:
+    def decide(self, intent: Intent, decision: Decision) -> None:
+        """Let `pulumi-justt recover` decide about an intent."""
         self.seen[f"decided to {decision.action}"] += 1
         if decision.action == "forget":
             self._journal.remove_intent(intent)
         else:
-            self._journal.decide(intent, decision)
+            # As of now: a decision is not carried out for ever.
+            Journal(self.backend.folder, now=self.backend.now).decide(intent, decision)
 
     def _intents_of(self, lost: Remote) -> list[Intent]:
         """Return the intents in the journal that may have created an integration."""

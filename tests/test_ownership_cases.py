@@ -137,7 +137,7 @@ def test_created_id_that_was_not_stored_is_named_under_another_name(walk: Walk) 
     walk.does("up")
     assert ["an earlier run created integration int-00001 for 'urn:" in text for text in walk.errors] == [True]
     (intent,) = walk._journal.intents()
-    walk._journal.decide(intent, Decision("claim", "int-00001"))
+    walk.decide(intent, Decision("claim", "int-00001"))
     walk.does("up")
     assert (walk.errors, walk.held(), walk.live()) == ([], {"b": "int-00001"}, ["int-00001"])
     walk.does("refresh")
@@ -156,7 +156,7 @@ def test_former_name_of_a_claim_that_ended_in_order_is_no_obstacle(walk: Walk) -
     """The run that claims an id for its resource stands for it, and not the killed one before."""
     walk.does("up", flags=Flags(dies_unstored=True))
     (intent,) = walk._journal.intents()
-    walk._journal.decide(intent, Decision("claim", "int-00001"))
+    walk.decide(intent, Decision("claim", "int-00001"))
     walk.does("up")
     assert walk.held() == {"a": "int-00001"}
     walk.rename_without_alias("shop-1", 0)
@@ -169,7 +169,7 @@ def test_decision_for_a_former_name_replaces_no_intent_of_the_new_one(walk: Walk
     walk.does("up", "create kill-after-commit")
     (intent,) = walk._journal.intents()
     walk._journal.write_intent(replace(intent, urn=urn_of("b")))
-    walk._journal.decide(intent, Decision("claim", "int-00001"))
+    walk.decide(intent, Decision("claim", "int-00001"))
     walk.rename_without_alias("shop-1", 0)
     walk.does("up")
     assert ["New integrations with this source: int-00001 (PENDING)" in text for text in walk.errors] == [True]
