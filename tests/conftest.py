@@ -20,6 +20,7 @@ import engine
 from fake_pulumi import FakePulumi
 from harness import Stack
 from pulumi_justt import client
+from pulumi_justt.redaction import Redactor, shared_redactor
 from pulumi_justt.simulator import SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
 
@@ -35,6 +36,14 @@ def journal_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep the journal of each test out of the user's home."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg-state"))
     return tmp_path / "xdg-state" / "pulumi-justt"
+
+
+@pytest.fixture(autouse=True)
+def redactor() -> Iterator[Redactor]:
+    """Let the redactor of the process know nothing of other tests."""
+    shared_redactor.cache_clear()
+    yield shared_redactor()
+    shared_redactor.cache_clear()
 
 
 @pytest.fixture(scope="session")

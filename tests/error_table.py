@@ -157,7 +157,6 @@ _CALLS = {
     "shape_of": "<shape>",
     "named": "<the integration>",
     "describe": "<what was tried>",
-    "quotable": "<reason>",
     "repr": "'<value>'",
     "to_vendor_time": "<moment>",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from base64 import b64encode
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -18,13 +19,18 @@ class Parrot(ThreadingHTTPServer):
 
     Attributes:
         reading: How a read and a deactivation are answered.
+        listing: How a list is answered; 200 with an empty one.
+        form: How it writes what it repeats.
         secrets: What it was sent last: the API key, and the credential `apiKey`.
+        given: Each credential that it was ever sent.
     """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.reading = "200"
+        self.reading = self.listing = "200"
+        self.form: Callable[[str], str] = str
         self.secrets = ["", ""]
+        self.given: list[str] = []
         self._thread = threading.Thread(target=self.serve_forever)
 
     @property
@@ -51,7 +57,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer a list, which is empty, or a read."""
         if "?" in self.path:
-            self._send(200, b"[]")
+            self.server.secrets[0] = self.headers["authorization"].removeprefix("Bearer ")
+            if self.server.listing == "200":
+                self._send(200, b"[]")
+            else:
+                self._answer(self.server.listing)
         else:
             self._answer(self.server.reading)
 
@@ -64,14 +74,17 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer a create."""
         body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.secrets = [self.headers["authorization"].removeprefix("Bearer "), body["secretPayload"]["apiKey"]]
+        self.server.given.append(body["secretPayload"]["apiKey"])
         self._answer(body["externalIdentifier"])
 
     def _answer(self, fate: str) -> None:
         key, payload = self.server.secrets
         forms = f"{b64encode(payload.encode()).decode()} {key.encode().hex()} {payload[:-4]} {key[4:]}"
-        said = {"message": f"{payload} in {key}, {forms}", "errorId": f"e-{payload}", key: payload, "status": key}
+        repeated = " ".join(map(self.server.form, [*self.server.given, key]))
+        message = f"{payload} in {key}, {forms}" if self.server.form is str else "no"
+        said = {"message": f"{message} {repeated}", "errorId": f"e-{payload}", key: payload, "status": key}
         if fate == "201":
-            self._send(201, json.dumps({"integrationId": "int-1", "message": key}).encode())
+            self._send(201, json.dumps({"integrationId": f"int-{len(self.server.given)}", "message": key}).encode())
         elif fate == "shape":
             self._send(201, json.dumps({"result": [said], payload: {key: payload}}).encode())
         elif fate == "html":

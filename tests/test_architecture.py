@@ -54,7 +54,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("answers", "recorded"),
     ("settings",),
     ("retry", "limiter", "deadline", "models", "credentials", "simulator", "journal", "read_write_lock"),
-    ("references",),
+    ("references", "redaction"),
     ("errors", "secrecy", "journal"),
 )
 PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}

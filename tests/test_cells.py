@@ -9,7 +9,6 @@ from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import AmbiguousCreate, JusttError, Misunderstood, Refused, Unreachable
 from pulumi_justt.models import Inputs
 from pulumi_justt.retry import TABLE, Action, Method, Outcome
-from pulumi_justt.secrecy import NOTHING_HIDDEN
 from pulumi_justt.settings import Settings
 from pulumi_justt.simulator import Fault, SimulatorServer
 
@@ -41,7 +40,7 @@ def client_of(url: str) -> JusttClient:
 def send(client: JusttClient, method: Method, known: str) -> None:
     """Make the call that uses *method*."""
     if method == "GET":
-        client.get_integration(known, tried="reading", account=None, hidden=NOTHING_HIDDEN)
+        client.get_integration(known, tried="reading", account=None)
     elif method == "POST":
         client.create_integration(INPUTS)
     else:
@@ -49,7 +48,6 @@ def send(client: JusttClient, method: Method, known: str) -> None:
             known,
             tried="deactivating",
             account=None,
-            hidden=NOTHING_HIDDEN,
             deactivation_type="dueDate",
             deactivation_date="2040-01-01T00:00:00Z",
         )

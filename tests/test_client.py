@@ -34,6 +34,7 @@ from pulumi_justt import client as module
 from pulumi_justt.answers import Page
 from pulumi_justt.client import JusttClient, shared_client
 from pulumi_justt.errors import (
+    WITHHELD,
     AmbiguousCreate,
     InvalidSettings,
     JusttError,
@@ -44,8 +45,8 @@ from pulumi_justt.errors import (
 )
 from pulumi_justt.limiter import RateLimiter
 from pulumi_justt.models import Inputs, RemoteRecord
+from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.retry import TABLE, Action, Method, Outcome, RetryPolicy
-from pulumi_justt.secrecy import NOTHING_HIDDEN, Hidden
 from pulumi_justt.settings import Settings
 from pulumi_justt.simulator import Options, SimulatorServer, payload_digest
 
@@ -175,7 +176,7 @@ def inputs_of(payload: dict[str, object] | None = None, /, **changes: object) ->
 
 def read(client: JusttClient, *, account: str | None = "acc_42", integration_id: str = ID) -> RemoteRecord:
     """Read the integration."""
-    return client.get_integration(integration_id, tried=READING, account=account, hidden=NOTHING_HIDDEN)
+    return client.get_integration(integration_id, tried=READING, account=account)
 
 
 def deactivate(client: JusttClient, *, account: str | None = "acc_42", integration_id: str = ID) -> None:
@@ -184,7 +185,6 @@ def deactivate(client: JusttClient, *, account: str | None = "acc_42", integrati
         integration_id,
         tried=DEACTIVATING,
         account=account,
-        hidden=NOTHING_HIDDEN,
         deactivation_type="postingDate",
         deactivation_date=DATE,
     )
@@ -689,25 +689,84 @@ SECRETS = [CANARY, 'quo"te-7f3b9c', "back\\slash-7f3b9c", "line\nbreak-7f3b9c", 
 @pytest.mark.parametrize("form", ["raw", "escaped"])
 @pytest.mark.parametrize("secret", SECRETS)
 @pytest.mark.parametrize("status", [400, 500])
-def test_echo_of_a_credential_is_redacted(secret: str, status: int, form: Literal["raw", "escaped"]) -> None:
-    """A server that repeats a credential, as it is or as JSON, finds no one to pass it on to the user."""
+def test_words_that_repeat_a_credential_are_withheld(secret: str, status: int, form: Literal["raw", "escaped"]) -> None:
+    """If a server repeats a credential, as it is or as JSON, neither its words nor its errorId are shown."""
     echo = secret if form == "raw" else json.dumps(secret)[1:-1]
     app = App(Reply(status, {"message": f"can't use {echo} here", "errorId": f"err-{echo}"}))
 
+    client = client_of(app)
+    client.redactor.learn({"deep": {"list": [secret]}})
     with pytest.raises(RequestError) as raised:
-        client_of(app).create_integration(inputs_of({"deep": {"list": [secret]}}))
+        client.create_integration(inputs_of())
 
     assert "7f3b9c" not in f"{raised.value} {raised.value.args} {vars(raised.value)}"
-    assert "can't use [secret] here (errorId err-[secret])" in str(raised.value)
+    assert f"Justt answered {status}: {WITHHELD}" in str(raised.value)
+    assert "errorId" not in str(raised.value)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_echo_of_the_api_key_is_redacted(method: Method) -> None:
-    """The bearer key is hidden whatever the request was, and also where the connection itself fails."""
+def test_words_that_repeat_the_api_key_are_withheld(method: Method) -> None:
+    """The bearer key is known whatever the request was, and also where the connection itself fails."""
     for reply in (Reply(401, {"message": f"bad key {KEY}"}), httpx.ConnectError(f"bad proxy {KEY}")):
         text = str(failure(client_of(App(reply)), method))
         assert KEY not in text
-        assert "[secret]" in text
+        assert WITHHELD in text
+
+
+def test_error_id_is_shown_beside_withheld_words() -> None:
+    """Justt's support finds the error by its errorId, which is a short token without a credential."""
+    app = App(Reply(400, {"message": f"bad key {KEY}", "errorId": "3fa85f64-5717-4562-b3fc-2c963f66afa6"}))
+
+    assert f"{WITHHELD} (errorId 3fa85f64-5717-4562-b3fc-2c963f66afa6). " in str(failure(client_of(app), "GET"))
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [("407 Proxy Authentication Required", True), ("denied for user:s3cretpass", False), ("no %73%33cretpass", False)],
+)
+def test_what_a_proxy_says_is_searched_for_its_password(
+    monkeypatch: pytest.MonkeyPatch, words: str, *, shown: bool
+) -> None:
+    """The passwords in the variables of proxies are credentials that this process knows."""
+    monkeypatch.setenv("https_proxy", "http://user:s3cretpass@proxy.example:3128")
+    shared_redactor.cache_clear()
+
+    text = str(failure(client_of(App(httpx.ProxyError(words)), policy=RetryPolicy(tries=1)), "GET"))
+
+    assert ("s3cretpass" in text, words in text, WITHHELD in text) == (False, shown, not shown)
+
+
+def test_this_machine_s_own_words_are_shown_while_a_credential_is_not_at_hand() -> None:
+    """A name that can't be looked up is told as that, while a proxy may repeat what it was sent."""
+    for error, shown in ((httpx.ConnectError("no such name"), True), (httpx.ProxyError("no such name"), False)):
+        client = client_of(App(error), policy=RetryPolicy(tries=1))
+        client.redactor.miss()
+        assert ("no such name" in str(failure(client, "GET"))) is shown
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({"message": "x" * 15_000_000, "errorId": "err-1"}),
+        json.dumps({"message": ["&amp;%2541\\u0041"] * 700_000, "errorId": "err-1"}),
+        json.dumps({"message": "A" * 15_000_000, "errorId": "err-1"}, indent=1),
+        json.dumps({"message": {f"key-{n}": n for n in range(500_000)}, "errorId": "err-1"}),
+        "<html>" + "&amp;" * 3_000_000,
+        "[" * 15_000_000,
+    ],
+    ids=["text", "list", "base64", "object", "page", "nested"],
+)
+def test_an_error_of_15_mb_takes_little_time(body: str) -> None:
+    """Only as much of a text as an error can show is decoded and searched."""
+    client = client_of(App(Reply(400, body.encode())))
+    for n in range(200):
+        client.redactor.learn(f"{CANARY}-{n:020d}")
+    started = time.process_time()
+
+    text = str(failure(client, "GET"))
+
+    assert time.process_time() - started < 2.0
+    assert len(text) < 1_000
 
 
 @pytest.mark.parametrize(
@@ -723,12 +782,13 @@ def test_record_that_repeats_a_credential_is_no_record(field: str, text: str, se
     """What is shown and stored in plain never holds a credential, be it alone or within another text."""
     said = {**RECORD, field: text.format(secret)}
     client = client_of(App(Reply(200, said), Reply(200, [said])), policy=RetryPolicy(tries=1))
+    client.redactor.learn(secret)
     read_one = functools.partial(client.get_integration, said["integrationId"])
     read_page = functools.partial(client.list_integrations, 1)
 
     for read_any in (read_one, read_page):
         with pytest.raises(Misunderstood) as raised:
-            read_any(tried="reading", account=None, hidden=Hidden.of([secret]))
+            read_any(tried="reading", account=None)
         assert secret not in str(raised.value)
 
 
@@ -736,7 +796,10 @@ def test_created_record_that_repeats_a_credential_is_in_doubt() -> None:
     """The integration may exist, and its id would be the credential."""
     app = App(Reply(201, {"integrationId": f"id-{SECRETS[0]}", "status": "PENDING"}))
 
-    error = failure(client_of(app), "POST")
+    client = client_of(app)
+    client.redactor.learn(SECRETS[0])
+
+    error = failure(client, "POST")
 
     assert isinstance(error, AmbiguousCreate)
     assert SECRETS[0] not in str(error)
@@ -744,14 +807,13 @@ def test_created_record_that_repeats_a_credential_is_in_doubt() -> None:
 
 def test_record_may_say_what_a_short_credential_says() -> None:
     """A user name such as `stripe`, or three characters that stand in an id by chance, make no answer unreadable."""
-    app = App(Reply(200, RECORD), Reply(200, {**RECORD, "source": "a-shop-of-ours", "goLiveDate": DATE}))
+    app = App(Reply(200, {**RECORD, "goLiveDate": DATE}))
     client = client_of(app)
-    hidden = Hidden.of(["stripe", "SUCCESSFUL", "int", "", "a-shop-of-ours"])
+    client.redactor.learn(["stripe", "SUCCESSFUL", "int", "", DATE[:4]])
 
-    first = client.get_integration(ID, tried="reading", account=None, hidden=hidden)
-    second = client.get_integration(ID, tried="reading", account=None, hidden=hidden)
+    record = client.get_integration(ID, tried="reading", account=None)
 
-    assert (first.integration_id, second.source, second.go_live_date) == (ID, "a-shop-of-ours", DATE)
+    assert (record.integration_id, record.source, record.go_live_date) == (ID, "stripe", DATE)
 
 
 def test_words_are_not_quoted_where_a_credential_is_not_at_hand() -> None:
@@ -759,8 +821,9 @@ def test_words_are_not_quoted_where_a_credential_is_not_at_hand() -> None:
     lines: list[str] = []
     for answer in (Reply(400, {"message": CANARY, "errorId": CANARY}), Reply(200, {CANARY: 1})):
         client = client_of(App(answer), debug=lines.append, policy=RetryPolicy(tries=1))
+        client.redactor.miss()
         with pytest.raises(RequestError) as raised:
-            client.get_integration(ID, tried="reading", account=None, hidden=Hidden(is_complete=False))
+            client.get_integration(ID, tried="reading", account=None)
         assert "not shown" in str(raised.value)
         assert CANARY not in str(raised.value)
 
@@ -809,23 +872,25 @@ def test_debug_line_that_nobody_reads_keeps_no_answer_back(monkeypatch: pytest.M
         assert read(client_of(App(Reply(200, RECORD)), debug=module._debug_line)).integration_id == ID
 
 
-def test_echo_of_a_number_is_redacted() -> None:
+def test_number_is_a_credential_too() -> None:
     """A credential that is no text, as an unlisted type may have, is hidden too."""
     app = App(Reply(400, {"message": "70370370 is no valid pin"}))
 
-    with pytest.raises(Refused) as refused:
-        client_of(app).create_integration(inputs_of({"pin": 70370370}))
+    client = client_of(app)
+    client.redactor.learn({"pin": 70370370})
 
-    assert "70370370" not in str(refused.value)
+    assert "70370370" not in str(failure(client, "POST"))
 
 
 @pytest.mark.parametrize("secret", [CANARY, CANARY + "x" * 60], ids=["short", "longer than a key that is shown"])
 def test_echo_in_the_keys_of_an_undocumented_answer_is_redacted(secret: str) -> None:
     """The keys of an undocumented answer are shown, but not where a credential stands among them."""
-    with pytest.raises(AmbiguousCreate) as raised:
-        client_of(App(Reply(201, {secret: 1}))).create_integration(inputs_of({"apiKey": secret}))
+    client = client_of(App(Reply(201, {secret: 1})))
+    client.redactor.learn(secret)
+    error = failure(client, "POST")
 
-    assert CANARY not in str(raised.value)
+    assert isinstance(error, AmbiguousCreate)
+    assert CANARY not in str(error)
 
 
 def test_create_is_exactly_this_request() -> None:
@@ -913,7 +978,7 @@ def test_read_is_exactly_this_request() -> None:
 
 def listed(client: JusttClient, number: int = 1, *, account: str | None = "acc_42") -> Page:
     """List the integrations of an account."""
-    return client.list_integrations(number, tried="listing the account", account=account, hidden=NOTHING_HIDDEN)
+    return client.list_integrations(number, tried="listing the account", account=account)
 
 
 def test_list_is_exactly_this_request() -> None:
@@ -954,7 +1019,7 @@ def test_list_in_an_undocumented_shape() -> None:
         listed(client_of(App(Reply(200, {KEY: [CANARY]}))))
 
     text = str(raised.value)
-    assert text.startswith("listing the account: Justt answered 200 with an undocumented shape, {")
+    assert text.startswith("listing the account: Justt answered 200 with an undocumented shape, " + WITHHELD)
     assert KEY not in text
     assert CANARY not in text
 
@@ -1159,7 +1224,9 @@ def test_debug_line_stays_one_line_without_secrets(error_id: str) -> None:
     """A hostile errorId neither forges a second line nor carries a credential into the log."""
     lines: list[str] = []
 
-    failure(client_of(App(Reply(400, {"message": "no", "errorId": error_id})), debug=lines.append), "POST")
+    client = client_of(App(Reply(400, {"message": "no", "errorId": error_id})), debug=lines.append)
+    client.redactor.learn(CANARY)
+    failure(client, "POST")
 
     assert len(lines) == 1
     assert len(lines[0].splitlines()) == 1
@@ -1170,7 +1237,7 @@ def test_debug_line_stays_one_line_without_secrets(error_id: str) -> None:
 def test_no_repr_shows_a_credential() -> None:
     """The client, its settings and its inner records print without the key, the payload or a body."""
     client = client_of(App(GOOD["GET"]))
-    request = module._Request("creating", "POST", "/", None, {"secretPayload": CANARY}, Hidden((KEY, CANARY)))
+    request = module._Request("creating", "POST", "/", None, {"secretPayload": CANARY})
     answer = module._Answer(200, CANARY.encode())
 
     shown = f"{client!r} {client!s} {client.settings!r} {request!r} {request!s} {answer!r} {inputs_of()!r}"
@@ -1323,7 +1390,6 @@ def test_whole_life_in_every_envelope(
             created.integration_id,
             tried=DEACTIVATING,
             account=None,
-            hidden=NOTHING_HIDDEN,
             deactivation_type="dueDate",
             deactivation_date="2020-01-31T00:00:00Z",
         )

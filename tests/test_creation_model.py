@@ -29,7 +29,6 @@ from pulumi_justt.client import JusttClient
 from pulumi_justt.creation import CreateCoordinator
 from pulumi_justt.errors import AmbiguousCreate, JusttError
 from pulumi_justt.models import Inputs, RemoteRecord
-from pulumi_justt.secrecy import Hidden
 from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
 from stepping import Condition, Lock, Stage, Worker
@@ -199,7 +198,6 @@ class World(JusttClient):
         *,
         tried: str,
         account: str | None,
-        hidden: Hidden,  # noqa: ARG002 - nothing is quoted here
         patience: float = math.inf,  # noqa: ARG002 - every request is answered
     ) -> Page:
         """List the whole account as one page, when the schedule says so."""

@@ -34,7 +34,6 @@ from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.models import Inputs, RemoteRecord
 from pulumi_justt.provider import IntegrationProvider
 from pulumi_justt.retry import RetryPolicy
-from pulumi_justt.secrecy import NOTHING_HIDDEN
 from pulumi_justt.settings import Settings
 
 KEY, SECRET = "9d2c7be4a1f05836", "e61b08d35f7a92c4"
@@ -310,14 +309,13 @@ def call(client: JusttClient, operation: Operation) -> RemoteRecord | Sequence[R
     if operation == "create":
         return client.create_integration(Inputs.model_validate(INPUTS))
     if operation == "get":
-        return client.get_integration(ID, tried="reading", account=None, hidden=NOTHING_HIDDEN)
+        return client.get_integration(ID, tried="reading", account=None)
     if operation == "list":
-        return client.list_integrations(1, tried="listing", account=None, hidden=NOTHING_HIDDEN).records
+        return client.list_integrations(1, tried="listing", account=None).records
     client.deactivate_integration(
         ID,
         tried="deactivating",
         account=None,
-        hidden=NOTHING_HIDDEN,
         deactivation_type="dueDate",
         deactivation_date="2027-01-31T00:00:00Z",
     )

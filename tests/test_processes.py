@@ -14,11 +14,10 @@ import functools
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pulumi_justt.client import JusttClient
-from pulumi_justt.secrecy import NOTHING_HIDDEN
 from pulumi_justt.settings import Settings
 
 client = JusttClient(Settings.load({"baseUrl": sys.argv[1], "apiKey": "shared"}, {}))
-look = functools.partial(client.list_integrations, hidden=NOTHING_HIDDEN)
+look = functools.partial(client.list_integrations)
 with ThreadPoolExecutor(int(sys.argv[3])) as pool:
     for page in pool.map(lambda _: look(1, tried="listing", account=None), range(int(sys.argv[2]))):
         assert page.is_last

@@ -44,8 +44,8 @@ from pulumi_justt.listing import Listing
 from pulumi_justt.models import Inputs, RemoteRecord
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.readiness import Readiness
-from pulumi_justt.recorded import Checked, Known
-from pulumi_justt.secrecy import Hidden
+from pulumi_justt.recorded import Checked
+from pulumi_justt.redaction import Redactor
 from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
 
@@ -100,16 +100,16 @@ def core() -> Integrations:
     return made
 
 
-def known() -> Known:
-    """Make a memory of an integration's credentials."""
-    made = Known()
-    made.keep("i", {"apiKey": PAYLOAD})
+def redactor() -> Redactor:
+    """Make what knows an integration's credentials."""
+    made = Redactor()
+    made.learn({"apiKey": PAYLOAD, "more": [KEY]})
     return made
 
 
 def session() -> Session:
     """Make what the resources of a process share."""
-    return Session("http://127.0.0.1:9/v1", known=known())
+    return Session("http://127.0.0.1:9/v1", redactor=redactor())
 
 
 _Provider = TypeVar("_Provider", IntegrationProvider, ReadinessProvider)
@@ -193,15 +193,14 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "Integrations": core,
     "Creator": lambda: core().creator,
     "Readiness": lambda: Readiness(settings(), client=client, tell=lambda _: None, session=session()),
-    "Known": known,
     "IntegrationProvider": lambda: provider(IntegrationProvider),
     "ReadinessProvider": lambda: provider(ReadinessProvider),
     "RateLimiter": lambda: RateLimiter(10),
-    "Hidden": lambda: Hidden.of({"a": [PAYLOAD]}),
+    "Redactor": redactor,
     "Checked": lambda: Checked({"secretPayload": {"apiKey": PAYLOAD}}, []),
     "Fault": lambda: Fault(PAYLOAD, PAYLOAD),
     "_Answer": lambda: _Answer(400, PAYLOAD.encode(), failure=PAYLOAD),
-    "_Request": lambda: _Request("x", "POST", "/", None, {"apiKey": PAYLOAD}, Hidden((KEY, PAYLOAD))),
+    "_Request": lambda: _Request("x", "POST", "/", None, {"apiKey": PAYLOAD}),
     "_UnresolvedCreate": lambda: _UnresolvedCreate(
         "x", inputs(), "y", AmbiguousCreate("x", "y", "z"), 0.0, frozenset(), is_before_complete=True
     ),
@@ -368,11 +367,7 @@ def test_secrets_are_unwrapped_in_one_function() -> None:
     assert callers["reveal"] == {"models.reveal_payload", "settings.require_api_key"}
     assert callers["reveal_payload"] == {
         "client.create_integration",
-        "creation._listed",
-        "intents._read",
-        "intents._is_unlisted",
-        "intents._carry_out",
-        "lifecycle._adopt",
+        "lifecycle.create",
     }
     assert callers["require_api_key"] == {"client.__post_init__", "client.shared_client"}
     assert callers["resolved"] == {"lifecycle._with_values"}

@@ -172,7 +172,7 @@ def fault(content: bytes, compression: str = "") -> Fault:
 
 def _record(found: object, answer: object) -> RemoteRecord:
     known = {name: value for name, value in found.items() if value is not None} if isinstance(found, Mapping) else {}
-    # Words may repeat a credential, and are taken only where they can be made quotable.
+    # Words may repeat a credential, and are taken only where they can be redacted.
     known.pop("message", None)
     try:
         # Only the API's own names count in what the API sends.

@@ -8,6 +8,7 @@ Nothing else may import httpx.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 import random
@@ -34,13 +35,13 @@ from pulumi_justt.errors import (
     Misunderstood,
     Refused,
     Unreachable,
-    quotable,
 )
 from pulumi_justt.limiter import RateLimiter
 from pulumi_justt.models import Inputs, RemoteRecord
 from pulumi_justt.reads import SharedReads
+from pulumi_justt.redaction import Redactor, shared_redactor
 from pulumi_justt.retry import Action, Method, Outcome, RetryPolicy
-from pulumi_justt.secrecy import Hidden, SecretHolder
+from pulumi_justt.secrecy import SecretHolder
 from pulumi_justt.settings import Settings
 
 __all__ = ["JusttClient", "shared_client"]
@@ -85,7 +86,6 @@ class _Request(SecretHolder):
     path: str
     account: str | None
     body: dict[str, Any] | None
-    hidden: Hidden
     is_abandoned: Callable[[], bool] = lambda: False
     patience: float = math.inf
     once: bool = False
@@ -96,14 +96,6 @@ class _Request(SecretHolder):
     is_cut_short: bool = False
     elapsed: float = 0.0
     paused: float = 0.0
-
-    def quoted(self, text: str | None) -> str:
-        """Make the vendor's *text* fit for an error; nothing is left of it where it might hold what is not known."""
-        return quotable(text or "", self.hidden.texts) if self.hidden.is_complete else ""
-
-    def told(self, message: str) -> str:
-        """Make the vendor's *message* fit to be shown, or say why it is not."""
-        return self.quoted(message) if self.hidden.is_complete or not message else errors.MUTE
 
 
 @dataclass(frozen=True, repr=False)
@@ -117,7 +109,7 @@ class _Answer(SecretHolder):
     failure: str = ""
     was_sent: bool = True
 
-    @property
+    @functools.cached_property
     def fault(self) -> answers.Fault:
         """What a refusal says of itself; empty for a success, and where nothing came."""
         return answers.Fault() if self.is_success else answers.fault(self.content, self.compression)
@@ -141,6 +133,7 @@ class JusttClient:
         uniform: Random numbers in [0, 1), for jitter.
         debug: Takes one line for each try, without body or header.
         now: The present moment by the clock of this machine.
+        redactor: Decides which words of Justt or a proxy are shown; by default that of the process.
 
     Attributes:
         clock_ahead: Seconds by which the clock of this machine is ahead of Justt's, as the last answer showed.
@@ -157,6 +150,7 @@ class JusttClient:
     uniform: Callable[[], float] = random.random
     debug: Callable[[str], None] | None = None
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+    redactor: Redactor = field(default_factory=shared_redactor)
 
     def __post_init__(self) -> None:
         """Open the connection pools; nothing is sent."""
@@ -165,6 +159,7 @@ class JusttClient:
         self._writes_lock = threading.Lock()
         self.reads = SharedReads(self)
         self._key = self.settings.require_api_key()
+        self.redactor.learn(self._key)
         self._limiter = self.limiter or RateLimiter(
             self.settings.requests_per_minute, clock=self.clock, sleep=self.sleep
         )
@@ -230,13 +225,12 @@ class JusttClient:
             AmbiguousCreate: The outcome is unknown.
             RequestError: It was not created.
         """
-        payload = inputs.reveal_payload()
         body: dict[str, Any] = {
             "externalIdentifier": inputs.external_identifier,
             "integrationName": inputs.integration_name,
             "source": inputs.source,
             "secretType": inputs.secret_type,
-            "secretPayload": payload,
+            "secretPayload": inputs.reveal_payload(),
         }
         if inputs.merchant_account_codes:
             body["merchantAccountCodes"] = inputs.merchant_account_codes
@@ -248,19 +242,17 @@ class JusttClient:
                 "/integrations",
                 inputs.reference_account_id,
                 body,
-                self._and_key(Hidden.of(payload)),
                 is_abandoned,
             ),
             lambda answer: answers.created(answer, inputs.source),
         )
 
-    def get_integration(  # noqa: PLR0913 - the API's fields, what its errors are told with, and how long it may take
+    def get_integration(
         self,
         integration_id: str,
         *,
         tried: str,
         account: str | None,
-        hidden: Hidden,
         patience: float = math.inf,
         once: bool = False,
     ) -> RemoteRecord:
@@ -270,7 +262,6 @@ class JusttClient:
             integration_id: The id at Justt.
             tried: What this is for, in error texts.
             account: The account that it belongs to.
-            hidden: Credentials that the API was given earlier, and may repeat: they are not quoted.
             patience: Seconds that it may take in all: waits for the limiter, tries, and waits between them.
             once: Whether a try that failed is the last one.
 
@@ -278,12 +269,12 @@ class JusttClient:
             Refused: With status 404 where the key, in this account, knows no such id.
             RequestError: It could not be read.
         """
-        request = self._plain(tried, "GET", integration_id, account, hidden)
+        request = self._plain(tried, "GET", integration_id, account)
         request.patience, request.once = patience, once
-        return self._send(request, lambda answer: answers.record(answer, integration_id, request.told))
+        return self._send(request, lambda answer: answers.record(answer, integration_id, self.redactor.redact))
 
     def list_integrations(
-        self, page: int, *, tried: str, account: str | None, hidden: Hidden, patience: float = math.inf
+        self, page: int, *, tried: str, account: str | None, patience: float = math.inf
     ) -> answers.Page:
         """Read one page of the account's records, of up to `PAGE_SIZE`; arguments as in `get_integration`.
 
@@ -291,10 +282,10 @@ class JusttClient:
             RequestError: It could not be read.
         """
         path = f"/integrations?limit={PAGE_SIZE}&page={page}"
-        request = _Request(tried, "GET", path, account, None, self._and_key(hidden), patience=patience)
+        request = _Request(tried, "GET", path, account, None, patience=patience)
         return self._send(request, lambda answer: answers.page(answer, PAGE_SIZE))
 
-    def deactivate_integration(  # noqa: PLR0913 - the API's fields, and what its errors are told with
+    def deactivate_integration(
         self,
         integration_id: str,
         *,
@@ -302,7 +293,6 @@ class JusttClient:
         account: str | None,
         deactivation_type: str,
         deactivation_date: str,
-        hidden: Hidden,
     ) -> None:
         """Ask for an integration to stop at a date; the other arguments are as in `get_integration`.
 
@@ -311,7 +301,7 @@ class JusttClient:
             Misunderstood: A 2xx came whose body is neither empty nor JSON, so it may not be Justt's.
             RequestError: No answer could be had.
         """
-        request = self._plain(tried, "DELETE", integration_id, account, hidden)
+        request = self._plain(tried, "DELETE", integration_id, account)
         request.body = {
             "integrationId": integration_id,
             "deactivationType": deactivation_type,
@@ -319,20 +309,11 @@ class JusttClient:
         }
         self._send(request, lambda _: None)
 
-    def _plain(self, tried: str, method: Method, integration_id: str, account: str | None, hidden: Hidden) -> _Request:
+    @staticmethod
+    def _plain(tried: str, method: Method, integration_id: str, account: str | None) -> _Request:
         if integration_id in ("", ".", "..") or not integration_id.isprintable():
             raise JusttError(f"{tried}: {integration_id!r} is no id of an integration. Look the id up at Justt.")
-        return _Request(
-            tried,
-            method,
-            f"/integrations/{quote(integration_id, safe='')}",
-            account,
-            None,
-            self._and_key(hidden),
-        )
-
-    def _and_key(self, hidden: Hidden) -> Hidden:
-        return Hidden((self._key, *hidden.texts), hidden.is_complete)
+        return _Request(tried, method, f"/integrations/{quote(integration_id, safe='')}", account, None)
 
     def _send(self, request: _Request, read: Callable[[object], _T]) -> _T:
         content = None
@@ -362,11 +343,18 @@ class JusttClient:
             if answer.is_success:
                 try:
                     result = read(self._parsed(request.method, answer))
-                    _require_no_echo(result, self._key, request.hidden)
+                    self._require_no_echo(result)
                     return result  # noqa: TRY300 - both lines can find the answer unreadable
                 except answers.Unreadable as unreadable:
-                    shape = request.quoted(str(unreadable)) or "which is not shown"
+                    shape = self.redactor.redact(str(unreadable))
             self._after(request, answer, shape)
+
+    def _require_no_echo(self, result: object) -> None:
+        """Refuse a record that repeats a credential where texts are shown and stored in plain."""
+        records = result.records if isinstance(result, answers.Page) else (result,)
+        texts = [text for record in records if isinstance(record, RemoteRecord) for text in record.free_texts()]
+        if not self.redactor.is_clean_record(texts):
+            raise answers.Unreadable("a record that repeats a credential")
 
     @staticmethod
     def _parsed(method: Method, answer: _Answer) -> object:
@@ -397,7 +385,7 @@ class JusttClient:
         started = self.clock()
         answer = self._exchange(request, content, headers)
         if self.debug:
-            error_id = request.quoted(answer.fault.error_id)
+            error_id = self.redactor.error_id(answer.fault.error_id)
             self.debug(
                 f"{request.method} {request.path} {answer.status or answer.failure} "
                 f"{self.clock() - started:.3f}s{f' errorId={error_id}' if error_id else ''}"
@@ -435,11 +423,10 @@ class JusttClient:
                     retry_after=answers.retry_after(response.headers.get("retry-after"), dated),
                 )
         except _UNSENT as error:
-            return _Answer(
-                None,
-                failure=f"no connection ({quotable(str(error) or type(error).__name__, request.hidden.texts)})",
-                was_sent=False,
-            )
+            # All but a proxy's words are this machine's own.
+            is_own = not isinstance(error, httpx.ProxyError)
+            words = self.redactor.redact(str(error) or type(error).__name__, is_own=is_own)
+            return _Answer(None, failure=f"no connection ({words})", was_sent=False)
         except httpx.TimeoutException:
             return _Answer(None, failure=f"no answer within {limit:.3g} s")
         except httpx.HTTPError as error:
@@ -487,8 +474,8 @@ class JusttClient:
             request.elapsed += decision.wait
 
     def _fail(self, request: _Request, answer: _Answer, outcome: Outcome, shape: str) -> NoReturn:
-        message = request.told(answer.fault.message)
-        error_id = request.quoted(answer.fault.error_id) or None
+        message = self.redactor.redact(answer.fault.message)
+        error_id = self.redactor.error_id(answer.fault.error_id)
         if shape:
             came_back = f"Justt answered {answer.status} with an undocumented shape, {shape}"
         elif answer.status:
@@ -531,14 +518,6 @@ def _encoded(request: _Request) -> bytes:
         return json.dumps(request.body, separators=(",", ":"), ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise JusttError(f"{request.tried}: an argument holds text that is not Unicode. Set it again.") from None
-
-
-def _require_no_echo(result: object, key: str, hidden: Hidden) -> None:
-    """Refuse a record that repeats a credential where texts are shown and stored in plain."""
-    records = result.records if isinstance(result, answers.Page) else (result,)
-    for record in records:
-        if isinstance(record, RemoteRecord) and (record.source == key or any(map(record.repeats, hidden.texts))):
-            raise answers.Unreadable("a record that repeats a credential")
 
 
 def _outcome(answer: _Answer) -> Outcome:

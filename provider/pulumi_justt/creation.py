@@ -35,7 +35,6 @@ from pulumi_justt.journal import Intent
 from pulumi_justt.listing import MOST_SECONDS, Listing, one_pass
 from pulumi_justt.models import Inputs, RemoteRecord
 from pulumi_justt.read_write_lock import ReadWriteLock
-from pulumi_justt.secrecy import Hidden
 from pulumi_justt.session import Session
 
 if TYPE_CHECKING:
@@ -512,14 +511,13 @@ class CreateCoordinator:
 
     def _listed(self, all_inputs: Iterable[Inputs], tried: str, *, agreeing: int) -> Listing:
         """List an account until *agreeing* passes in a row have the same ids."""
-        payloads = [inputs.reveal_payload() for inputs in all_inputs]
         account = next(iter(all_inputs)).reference_account_id
         seen: dict[str, RemoteRecord] = {}
         last: set[str] | None = None
         in_a_row = 0
         end = self._client().clock() + MOST_SECONDS
         for _ in range(_MAX_PASSES):
-            listing = one_pass(self._client(), tried=tried, account=account, hidden=Hidden.of(payloads), end=end)
+            listing = one_pass(self._client(), tried=tried, account=account, end=end)
             seen |= listing.records
             in_a_row = in_a_row + 1 if listing.records.keys() == last else 1
             last = set(listing.records)

@@ -84,9 +84,10 @@ class Shape(Credentials):
         given = {name: getattr(self, f.name) for name, f in self.wire_fields().items()}
         return self.secret_type, {name: value for name, value in given.items() if value is not None}
 
-    def identifiers(self) -> Collection[str]:
+    @classmethod
+    def identifiers(cls) -> Collection[str]:
         """Return the fields that say so of themselves."""
-        return [name for name, f in self.wire_fields().items() if f.metadata.get("identifier")]
+        return [name for name, f in cls.wire_fields().items() if f.metadata.get("identifier")]
 
     @classmethod
     def wire_fields(cls) -> dict[str, Field[Any]]:
@@ -291,6 +292,12 @@ def from_wire(secret_type: str, payload: Mapping[str, Any]) -> Credentials:
     if shape is None or not payload.keys() <= shape.wire_fields().keys():
         return Unlisted(secret_type=secret_type, payload=payload)
     return shape(**{f.name: payload.get(name) for name, f in shape.wire_fields().items()})
+
+
+def identifiers(secret_type: object) -> Collection[str]:
+    """Return the fields of a secret type that are shown in plain; none of one that is not listed."""
+    shape = SHAPES.get(secret_type) if isinstance(secret_type, str) else None
+    return shape.identifiers() if shape else ()
 
 
 def problems(

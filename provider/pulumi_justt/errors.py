@@ -15,18 +15,15 @@ This module knows no HTTP library, no Pulumi and no settings: whoever raises han
         └── AmbiguousCreate a create may or may not have happened
 
 Texts have one form: what we tried, what came back, the vendor's errorId, what to do next. No text holds a credential:
-vendor messages pass through `quotable` first.
+what Justt or a proxy says passes through `redaction` first.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -45,19 +42,10 @@ __all__ = [
     "Unresolved",
 ]
 
-_QUOTE_LIMIT = 300
 _KEY = re.compile(r"[\w.-]{1,40}")
 """What a key of an API looks like; anything else may be a value in the wrong place."""
-_SEARCH_LIMIT = 2_000
-"""Characters of a foreign text that are looked at; what is cut off is not shown either."""
-_RUN = 8
-"""Characters that a text does not share with a long secret by chance."""
-_SHORTEST_WITH_PARTS = 16
-_REDACTED = "[secret]"
 _MANY = 20
 """More candidates than anybody creates beside us within a minute."""
-SHORTEST_SECRET = 3
-"""Shorter texts are no credentials, and hiding them would make any message unreadable; Pulumi draws the same line."""
 
 
 class JusttError(Exception):
@@ -111,7 +99,7 @@ class Refused(RequestError):
 
     Args:
         tried: What the request was for.
-        came_back: The status and the vendor's words, already made quotable.
+        came_back: The status and the vendor's words, already redacted.
         cure: What the user can do about it.
         error_id: The vendor's errorId.
         status: The HTTP status.
@@ -253,7 +241,7 @@ def unlisted_cure(error: str) -> str:
     )
 
 
-MUTE = "its words are not shown, since they may repeat a credential that is not at hand here"
+WITHHELD = "its words are not shown, because they may repeat a credential"
 
 MISUNDERSTOOD_CURE = "Nothing was changed in the state. Check justt:baseUrl for a proxy in between, then tell us."
 
@@ -325,60 +313,6 @@ def unreachable_cure(base_url: str, *, is_unsent: bool, is_throttled: bool, is_r
             "stacks that share the key."
         )
     return "The state keeps what it had: run the command again later."
-
-
-def quotable(text: str, secrets: Iterable[str]) -> str:
-    """Make foreign *text* fit for an error: one short line in which no item of *secrets* stands, nor a part of one.
-
-    A server may echo what it was sent, so every secret is replaced: as it is, as JSON writes it, and as one line; of a
-    long one also each part, and what base64, hex and URLs make of it.
-    """
-    known = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
-    for secret in known:
-        for form in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
-            text = text.replace(form, _REDACTED)
-    line = _one_line(text)
-    for folded in map(_one_line, known):
-        if len(folded) >= SHORTEST_SECRET:
-            line = line.replace(folded, _REDACTED)
-    line = _without_parts(line[:_SEARCH_LIMIT], known) if line else line
-    return line if len(line) <= _QUOTE_LIMIT else line[:_QUOTE_LIMIT] + "…"
-
-
-def _without_parts(line: str, secrets: Iterable[str]) -> str:
-    """Replace each run of characters that *line* shares with a long secret, or with an encoding of it."""
-    long = [secret for secret in secrets if len(secret) >= _SHORTEST_WITH_PARTS]
-    # Of the line, which is short: a credential may be a file, whose runs would take more memory than it does.
-    candidates = set(_runs(line))
-    runs = {run for secret in long for form in _forms(secret) for run in _runs(form) if run in candidates}
-    shown: list[str] = []
-    end = 0
-    for n in range(len(line)):
-        if line[n : n + _RUN] in runs:
-            if n >= end:
-                shown.append(_REDACTED)
-            end = n + _RUN
-        elif n >= end:
-            shown.append(line[n])
-    return "".join(shown)
-
-
-def _runs(text: str) -> Iterator[str]:
-    return (text[n : n + _RUN] for n in range(len(text) - _RUN + 1))
-
-
-def _forms(secret: str) -> Iterator[str]:
-    raw = secret.encode(errors="surrogatepass")
-    yield from (_one_line(secret), raw.hex(), raw.hex().upper(), quote(raw, safe=""), quote_plus(raw))
-    for encode in (b64encode, urlsafe_b64encode):
-        for alignment in range(3):
-            # The first and the last group hold bits of the neighbours.
-            encoded = encode(b"\0" * alignment + raw).decode()
-            yield encoded[4 if alignment else 0 : len(encoded) // 4 * 4 - 4]
-
-
-def _one_line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def shape_of(value: object, depth: int = 2) -> str:

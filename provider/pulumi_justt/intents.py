@@ -26,7 +26,6 @@ from pulumi_justt.errors import AmbiguousCreate, Refused, StateConflict
 from pulumi_justt.journal import Decision, Intent
 from pulumi_justt.listing import MOST_SECONDS, one_pass
 from pulumi_justt.models import Inputs, RemoteRecord, to_vendor_time
-from pulumi_justt.secrecy import Hidden
 from pulumi_justt.session import Session
 
 if TYPE_CHECKING:
@@ -271,7 +270,7 @@ class Intents:
         which = f"for {former!r}" if former else "for this resource"
         tried = f"{describe(inputs)}: an earlier run created integration {integration_id} {which}"
         try:
-            status = self._read(inputs, tried, integration_id, intent.account).status
+            status = self._read(tried, integration_id, intent.account).status
         except Refused as refused:
             if not refused.is_not_found:
                 raise
@@ -313,7 +312,7 @@ class Intents:
         journal, integration_id = self._journal, decision.integration_id
         if integration_id is not None:
             tried = f"{describe(inputs)}, which `pulumi-justt recover` settled: {decision.action} {integration_id}"
-            record = self._read(inputs, tried, integration_id, inputs.reference_account_id)
+            record = self._read(tried, integration_id, inputs.reference_account_id)
             if misfit := self._misfit(urn, inputs, intent, decision, record):
                 raise StateConflict(
                     f"{tried}: {misfit}. Nothing was changed. Run `pulumi-justt recover` again and choose another one."
@@ -330,7 +329,6 @@ class Intents:
                     account=inputs.reference_account_id,
                     deactivation_type="postingDate",
                     deactivation_date=to_vendor_time(datetime.fromtimestamp(journal.now(), timezone.utc)),
-                    hidden=Hidden.of(inputs.reveal_payload()),
                 )
             self._tell(f"note: {describe(inputs)}: deactivated {integration_id}, as `pulumi-justt recover` was told.")
             journal.forget_integration(self._base_url, integration_id)
@@ -351,12 +349,11 @@ class Intents:
             return f"the program has been changed since that was decided, which was about {sent}"
         return None
 
-    def _read(self, inputs: Inputs, tried: str, integration_id: str, account: str | None) -> RemoteRecord:
+    def _read(self, tried: str, integration_id: str, account: str | None) -> RemoteRecord:
         return self._client().get_integration(
             integration_id,
             tried=tried,
             account=account,
-            hidden=Hidden.of(inputs.reveal_payload()),
         )
 
     def _is_unlisted(self, inputs: Inputs, tried: str, integration_id: str, account: str | None) -> bool:

@@ -40,7 +40,6 @@ from pulumi_justt.errors import (
     RequestError,
     StateConflict,
     nearest,
-    quotable,
 )
 from pulumi_justt.models import SOURCES, UNKNOWN, Deactivation, Inputs, RemoteRecord, known_part, to_vendor_time
 from pulumi_justt.ownership import is_adopted
@@ -55,7 +54,6 @@ from pulumi_justt.recorded import (
     require_same_environment,
     without_nulls,
 )
-from pulumi_justt.secrecy import Hidden
 from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
 
@@ -137,7 +135,7 @@ class Integrations:
     def __post_init__(self) -> None:
         """Start with nothing created."""
         session = self.session or Session(self.settings.base_url)
-        self._journal, self._ownership, self._known = session.journal, session.ownership, session.known
+        self._journal, self._ownership, self._redactor = session.journal, session.ownership, session.redactor
         self._clock_told = threading.Lock()
         self.creator = CreateCoordinator(
             self.client,
@@ -168,6 +166,7 @@ class Integrations:
         inputs["environment"] = self.settings.environment
         urn, adopt_id = self._urn(inputs), inputs.get("adoptId")
         self._ownership.note_check(urn, inputs)
+        self._learn(inputs)
         if isinstance(adopt_id, str):
             # The owner's delete may come in another process, and this create not at all, if what it depends on fails.
             self._journal.begin_adoption(self.settings.base_url, adopt_id, urn)
@@ -188,7 +187,7 @@ class Integrations:
             StateConflict: An adopted integration would be replaced.
         """
         own, wanted, urn = str(olds.get("integrationId")), news.get("adoptId"), self._urn(news)
-        self._known.keep(own, olds.get("secretPayload"))
+        self._meet(own, olds)
         self._note_state(urn, own, olds)
         if wanted not in (None, UNKNOWN, own):
             raise StateConflict(
@@ -220,15 +219,21 @@ class Integrations:
         wanted, urn = Inputs.model_validate(inputs), self._urn(inputs)
         try:
             if wanted.adopt_id is None:
-                record = self.creator.create(urn, _with_values(inputs))
+                resolved = _with_values(inputs)
+                self._learn({**inputs, "secretPayload": resolved.reveal_payload()})
+                if self._journal.intent(urn, self.settings.base_url, wanted.reference_account_id):
+                    # An earlier run sent it, perhaps with what a reference gave then.
+                    self._miss_references(inputs)
+                record = self.creator.create(urn, resolved)
             else:
+                self._meet(wanted.adopt_id, inputs)
                 record = self._adopt(urn, wanted, wanted.adopt_id)
         except AmbiguousCreate as lost:
             if self.is_abandoned():
                 # What is raised now reaches nobody.
                 self.tell(f"warning: the engine left: {lost}")
             raise
-        self._known.keep(record.integration_id, inputs["secretPayload"])
+        self._redactor.meet(record.integration_id)
         outs = {**inputs, "integrationId": record.integration_id, **observed(record)}
         if self.is_abandoned() and self.creator.has_posted(record.integration_id):
             # The engine takes no result any more, and the next `up` would create another one.
@@ -253,12 +258,11 @@ class Integrations:
         tried = f"reading {named(olds, integration_id)}"
         require_same_environment(self.settings, tried, olds)
         account = olds.get("referenceAccountId", None if is_managed else self.settings.reference_account_id)
+        self._meet(integration_id, olds)
         if is_managed:
             self._note_state(self._urn(olds), integration_id, olds)
         try:
-            record = self.client().reads.get(
-                integration_id, tried=tried, account=account, hidden=references.hidden(olds.get("secretPayload"))
-            )
+            record = self.client().reads.get(integration_id, tried=tried, account=account)
         except Refused as refused:
             if not is_managed or not is_gone(self.settings, self.tell, refused):
                 raise
@@ -326,6 +330,7 @@ class Integrations:
             StateConflict: With --continue-on-error, the wait for what replaces it has failed.
         """
         urn, base_url = self._urn(olds), self.settings.base_url
+        self._meet(integration_id, olds)
         # Without a URN, a replacement cannot be told from a removal.
         is_replaced = self.resource() is not None and self._ownership.is_replaced(urn, integration_id)
         reason = self._ownership.release_reason(urn, integration_id, olds)
@@ -395,7 +400,7 @@ class Integrations:
         Raises:
             Misunderstood: A proxy answered the deactivation with a page of its own, and Justt does not show it as done.
         """
-        account, hidden = olds.get("referenceAccountId"), references.hidden(olds.get("secretPayload"))
+        account = olds.get("referenceAccountId")
         policy = Deactivation.model_validate(olds.get("deactivation", {}))
         now = self.now()
         moment = policy.moment(now)
@@ -410,20 +415,17 @@ class Integrations:
                 account=account,
                 deactivation_type=policy.deactivation_type,
                 deactivation_date=to_vendor_time(moment),
-                hidden=hidden,
             )
             if moment > now:
                 self.tell(f"note: {tried}: it runs until {to_vendor_time(moment)}; the state no longer knows it.")
         except Misunderstood as unclear:
-            if not self._has_stopped(integration_id, account, hidden, unclear):
+            if not self._has_stopped(integration_id, account, unclear):
                 # A deactivation for a later date cannot be seen in a record, so it stays unconfirmed too.
                 raise unclear.but(cure=errors.UNCONFIRMED_CURE) from None
         except Refused as refused:
             if refused.is_of_key:
                 raise
-            if is_gone(self.settings, self.tell, refused) or self._has_stopped(
-                integration_id, account, hidden, refused
-            ):
+            if is_gone(self.settings, self.tell, refused) or self._has_stopped(integration_id, account, refused):
                 return
             if refused.after_unanswered and moment > now and refused.status in _DONE_BEFORE:
                 self.tell(
@@ -504,13 +506,11 @@ class Integrations:
         tried = (
             f"adopting integration {integration_id} as the {inputs.source} integration {inputs.external_identifier!r}"
         )
-        hidden = references.hidden(inputs.reveal_payload())
-        record = self.client().get_integration(
-            integration_id, tried=tried, account=inputs.reference_account_id, hidden=hidden
-        )
+        record = self.client().get_integration(integration_id, tried=tried, account=inputs.reference_account_id)
         if record.source != inputs.source:
-            source = quotable(record.source, hidden.texts) if hidden.is_complete else "another one"
-            raise StateConflict(f"{tried}: its source is {source}. Correct source or adopt_id.")
+            raise StateConflict(
+                f"{tried}: its source is {record.listed_source or 'another one'}. Correct source or adopt_id."
+            )
         if record.is_inactive:
             self._journal.forget_integration(self.settings.base_url, integration_id)
             raise StateConflict(f"{tried}: it is INACTIVE, which is final. Take adopt_id out to create a new one.")
@@ -522,6 +522,29 @@ class Integrations:
     def _urn(self, properties: Properties) -> str:
         """Return the URN of the call of this thread, or the external identifier where the host cannot tell it."""
         return self.resource() or f"the resource of {properties.get('externalIdentifier')!r}"
+
+    def _learn(self, properties: Properties) -> None:
+        """Tell the redactor each credential that is given as a value."""
+        payload, source = properties.get("secretPayload"), properties.get("source")
+        if isinstance(payload, Mapping):
+            identifiers = credentials.identifiers(properties.get("secretType"))
+            for name, value in payload.items():
+                # What the program also says as its source is shown anyway, and stands in each record.
+                if name not in identifiers and value != source and not references.from_wire(value):
+                    self._redactor.learn(value)
+
+    def _meet(self, integration_id: str, recorded: Properties) -> None:
+        """Tell the redactor the credentials of an integration that exists.
+
+        What a reference gave at the create is not at hand: the variable or the file may hold another value by now.
+        """
+        self._learn(recorded)
+        self._miss_references(recorded)
+        self._redactor.meet(integration_id)
+
+    def _miss_references(self, properties: Properties) -> None:
+        if references.are_in(properties.get("secretPayload")):
+            self._redactor.miss()
 
     def _note_state(self, urn: str, integration_id: str, outputs: Properties) -> None:
         self._ownership.note_state(urn, integration_id, outputs)
@@ -555,10 +578,10 @@ class Integrations:
             ),
         )
 
-    def _has_stopped(self, integration_id: str, account: str | None, hidden: Hidden, error: RequestError) -> bool:
+    def _has_stopped(self, integration_id: str, account: str | None, error: RequestError) -> bool:
         """Return whether the integration is INACTIVE, whatever the answer to its deactivation was."""
         try:
-            record = self.client().get_integration(integration_id, tried=error.tried, account=account, hidden=hidden)
+            record = self.client().get_integration(integration_id, tried=error.tried, account=account)
         except JusttError:
             # The first error is what the user has to know; that this look failed as well adds nothing.
             return False

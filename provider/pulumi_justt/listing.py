@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pulumi_justt.models import RemoteRecord
-from pulumi_justt.secrecy import Hidden
 
 if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
@@ -29,14 +28,13 @@ class Listing:
     is_complete: bool
 
 
-def one_pass(client: JusttClient, *, tried: str, account: str | None, hidden: Hidden, end: float) -> Listing:
+def one_pass(client: JusttClient, *, tried: str, account: str | None, end: float) -> Listing:
     """Read the pages of an account once.
 
     Args:
         client: Reads the pages.
         tried: What this is for, as errors say it.
         account: The account; None where the key has only one.
-        hidden: What the vendor's words must not show.
         end: The moment of the client's clock after which no further page is read.
 
     Raises:
@@ -44,7 +42,7 @@ def one_pass(client: JusttClient, *, tried: str, account: str | None, hidden: Hi
     """
     records: dict[str, RemoteRecord] = {}
     for number in range(1, MOST_PAGES + 1):
-        page = client.list_integrations(number, tried=tried, account=account, hidden=hidden)
+        page = client.list_integrations(number, tried=tried, account=account)
         before = len(records)
         records |= {record.integration_id: record for record in page.records}
         if page.is_last:

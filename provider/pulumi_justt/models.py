@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import Annotated, Any, Final, Literal
@@ -17,7 +17,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Secret, model
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from pulumi_justt.errors import SHORTEST_SECRET
 from pulumi_justt.secrecy import SecretHolder, reveal
 
 __all__ = [
@@ -40,9 +39,6 @@ STATUSES: Final = ("PENDING", "SUCCESSFUL", "FAILED", "INACTIVE")
 """The vendor's list of statuses."""
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([T ][0-9:.]{2,18}( ?Z|[+-][0-9:]{2,6})?)?")
-
-_SHORTEST_TO_SEARCH = 8
-"""Characters of a credential that do not stand in an id by chance."""
 
 _VENDOR_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 
@@ -162,7 +158,7 @@ class ReadinessInputs(_Model):
 class RemoteRecord(_Model):
     """What the API tells of an integration: the only things that can be read back.
 
-    Its *message* are the words that came with it, made quotable; they are told and never kept. A list has none, so that
+    Its *message* are the words that came with it, redacted; they are told and never kept. A list has none, so that
     they are None then, and empty where the record itself came without any.
     """
 
@@ -174,13 +170,17 @@ class RemoteRecord(_Model):
     go_live_date: Annotated[str | None, AfterValidator(_or_none)] = None
     message: Annotated[str | None, Field(exclude=True)] = None
 
-    def repeats(self, secret: str) -> bool:
-        """Tell whether a field says *secret*; a short one may stand within a longer text by chance."""
-        said = [self.integration_id, *([] if self.status in STATUSES else [self.status])]
-        if len(secret) < _SHORTEST_TO_SEARCH:
-            return len(secret) >= SHORTEST_SECRET and secret in said
-        # A source may be what an identifier says too, the shop of that name, and then it is no credential.
-        return any(secret in text for text in said) or (secret in self.source and secret != self.source)
+    def free_texts(self) -> Iterator[str]:
+        """Yield what it says that is not a word of the vendor's lists, and so could be anything."""
+        yield self.integration_id
+        yield from {self.source}.difference(SOURCES)
+        yield from {self.status}.difference(STATUSES)
+        yield from filter(None, [self.go_live_date])
+
+    @property
+    def listed_source(self) -> str | None:
+        """Its source, if that is one of the vendor's list and not just any text."""
+        return self.source if self.source in SOURCES else None
 
     @property
     def is_inactive(self) -> bool:

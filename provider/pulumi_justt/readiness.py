@@ -101,7 +101,7 @@ class Readiness:
     def __post_init__(self) -> None:
         """Take what the process knows."""
         session = self.session or Session(self.settings.base_url)
-        self._known, self._ownership = session.known, session.ownership
+        self._redactor, self._ownership = session.redactor, session.ownership
 
     def check(self, olds: Properties, news: Properties) -> Checked:
         """Validate *news* and fill in the environment, the same way every time and without I/O."""
@@ -135,6 +135,7 @@ class Readiness:
         if wanted.external_identifier is not None:
             # An integration that is not this stack's replaces nothing.
             self._ownership.begin_wait(wanted.integration_id)
+        self._redactor.expect(wanted.integration_id)
         record = self._wait(wanted, f"waiting for {named(inputs, wanted.integration_id)}")
         self._ownership.end_wait(wanted.integration_id)
         return wanted.integration_id, {**inputs, **observed(record)}
@@ -148,13 +149,13 @@ class Readiness:
         """
         called = named(olds, integration_id)
         tried = f"reading {called} for its IntegrationReady"
+        self._redactor.expect(integration_id)
         require_same_environment(self.settings, tried, olds)
         try:
             record = self.client().reads.get(
                 integration_id,
                 tried=tried,
                 account=olds.get("referenceAccountId"),
-                hidden=self._known.hidden(integration_id),
             )
         except Refused as refused:
             if not is_gone(self.settings, self.tell, refused):
@@ -215,12 +216,11 @@ class Readiness:
 
     def _look(self, wanted: ReadinessInputs, wait: _Wait, crowd: Crowd, *, age: float) -> RemoteRecord:
         """Read the record once; what is out of date by *age* seconds will do."""
-        client, hidden = self.client(), self._known.hidden(wanted.integration_id)
+        client = self.client()
         record = client.reads.get(
             wanted.integration_id,
             tried=wait.tried,
             account=wanted.reference_account_id,
-            hidden=hidden,
             age=age,
             patience=max(wait.end - self.clock(), _LAST_LOOK),
             crowd=crowd,
@@ -231,7 +231,6 @@ class Readiness:
                 wanted.integration_id,
                 tried=wait.tried,
                 account=wanted.reference_account_id,
-                hidden=hidden,
                 patience=max(wait.end - self.clock(), _LAST_LOOK),
             )
         return record

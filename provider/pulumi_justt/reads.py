@@ -24,7 +24,6 @@ from typing import Protocol
 from pulumi_justt.answers import Page
 from pulumi_justt.errors import Misunderstood, Refused, RequestError, Unreachable
 from pulumi_justt.models import RemoteRecord
-from pulumi_justt.secrecy import Hidden
 
 __all__ = ["FRESH_SECONDS", "Crowd", "SharedReads", "Wire"]
 
@@ -40,9 +39,6 @@ _PAGES_ON_TRUST = 8
 _READS_PER_FURTHER_PAGE = 4
 """Those reads."""
 
-_NOT_QUOTED = Hidden(is_complete=False)
-"""A list is read for several resources, and the vendor's words about it may hold what any of them was given."""
-
 
 class Wire(Protocol):
     """What reads are made with: requests, a clock, and a count of the requests that may have changed something."""
@@ -53,21 +49,18 @@ class Wire(Protocol):
     def clock(self) -> Callable[[], float]:
         """Monotonic seconds."""
 
-    def get_integration(  # noqa: PLR0913 - as the client has it
+    def get_integration(
         self,
         integration_id: str,
         *,
         tried: str,
         account: str | None,
-        hidden: Hidden,
         patience: float = math.inf,
         once: bool = False,
     ) -> RemoteRecord:
         """Read one record."""
 
-    def list_integrations(
-        self, page: int, *, tried: str, account: str | None, hidden: Hidden, patience: float = math.inf
-    ) -> Page:
+    def list_integrations(self, page: int, *, tried: str, account: str | None, patience: float = math.inf) -> Page:
         """Read one page of an account's records."""
 
 
@@ -153,7 +146,6 @@ class SharedReads:
         *,
         tried: str,
         account: str | None,
-        hidden: Hidden,
         age: float = FRESH_SECONDS,
         patience: float = math.inf,
         crowd: Crowd | None = None,
@@ -164,7 +156,6 @@ class SharedReads:
             integration_id: The id at Justt.
             tried: What this is for, as errors say it.
             account: The account that it belongs to.
-            hidden: What the vendor was given, which no text may show.
             age: Seconds by which what is returned may be out of date.
             patience: Seconds that it may take in all.
             crowd: What `waiting` gave to who waits already, and is not to be counted again.
@@ -179,13 +170,10 @@ class SharedReads:
             if shared.waiting >= _CROWD or self._is_fresh(shared, since):
                 look = _Look(integration_id, tried, account, since, end)
                 found = self._from_pages(shared, look)
-                # What repeats a credential is refused by the client, in words that show none.
-                if found is not None and not any(map(found.repeats, hidden.texts)):
+                if found is not None:
                     return found
             rest = end - self._wire.clock()
-            return self._wire.get_integration(
-                integration_id, tried=tried, account=account, hidden=hidden, patience=rest
-            )
+            return self._wire.get_integration(integration_id, tried=tried, account=account, patience=rest)
 
     @contextmanager
     def waiting(self, account: str | None) -> Iterator[Crowd]:
@@ -226,9 +214,7 @@ class SharedReads:
     def _read_page(self, shared: Crowd, look: _Look, number: int) -> None:
         rest = look.end - self._wire.clock()
         try:
-            page = self._wire.list_integrations(
-                number, tried=look.tried, account=look.account, hidden=_NOT_QUOTED, patience=rest
-            )
+            page = self._wire.list_integrations(number, tried=look.tried, account=look.account, patience=rest)
         except (Refused, Misunderstood):
             # A key may be allowed to read what it may not list, and one odd record is no reason to refuse the others.
             shared.is_useless = True
@@ -251,7 +237,6 @@ class SharedReads:
                 look.integration_id,
                 tried=look.tried,
                 account=look.account,
-                hidden=_NOT_QUOTED,
                 patience=rest,
                 once=True,
             )

@@ -13,15 +13,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from pulumi_justt import references
 from pulumi_justt.errors import Refused, StateConflict, shape_of
 from pulumi_justt.models import RemoteRecord
-from pulumi_justt.secrecy import Hidden, SecretHolder
+from pulumi_justt.secrecy import SecretHolder
 from pulumi_justt.settings import Settings
 
 __all__ = [
     "Checked",
-    "Known",
     "Properties",
     "invalid",
     "is_gone",
@@ -60,26 +58,6 @@ class Checked(SecretHolder):
 
     inputs: dict[str, Any]
     failures: list[str]
-
-
-class Known(SecretHolder):
-    """The credentials that this process has met, by integration.
-
-    A wait for an integration has no credentials of its own, and yet may quote what the vendor says of it.
-    """
-
-    def __init__(self) -> None:
-        self._payloads: dict[str, object] = {}
-
-    def keep(self, integration_id: str, payload: object) -> None:
-        """Remember what an integration was given."""
-        self._payloads[integration_id] = payload
-
-    def hidden(self, integration_id: str) -> Hidden:
-        """Return what no text about an integration may show; it is not complete where that was not met."""
-        if integration_id not in self._payloads:
-            return Hidden(is_complete=False)
-        return references.hidden(self._payloads[integration_id])
 
 
 def named(properties: Properties, integration_id: str = "") -> str:

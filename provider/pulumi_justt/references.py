@@ -6,8 +6,7 @@ In the state a reference is a small object that is not secret, so that reviewers
     from_file("keys/sftp.pem")           {"fromFile": "keys/sftp.pem", "version": 1}
 
 Nothing can tell that the value behind a reference has changed, which is why a rotation is said: another `version`, or
-another name, is another integration. Only `create` needs the variable or the file: preview asks for none, and refresh
-and destroy look for it to keep the value out of errors, and go on without.
+another name, is another integration. Only `create` needs the variable or the file.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_justt.errors import Unresolved
-from pulumi_justt.secrecy import NOTHING_HIDDEN, Hidden
 
 __all__ = ["FileReference", "Reference", "VariableReference", "from_env", "from_file"]
 
@@ -192,19 +190,9 @@ def from_wire(value: object) -> Reference | None:
     return None
 
 
-def hidden(payload: object) -> Hidden:
-    """Return what the vendor knows of recorded credentials, as far as what they refer to is at hand."""
-    if not isinstance(payload, Mapping):
-        return NOTHING_HIDDEN
-    values: list[Any] = []
-    is_complete = True
-    for value in payload.values():
-        reference = from_wire(value)
-        try:
-            values.append(value if reference is None else reference.value())
-        except LookupError:
-            is_complete = False
-    return Hidden.of(values, is_complete=is_complete)
+def are_in(payload: object) -> bool:
+    """Return whether any credential in a *payload* is a reference."""
+    return isinstance(payload, Mapping) and any(from_wire(value) for value in payload.values())
 
 
 def resolved(payload: Mapping[str, Any], *, tried: str, names: Mapping[str, str]) -> dict[str, Any]:

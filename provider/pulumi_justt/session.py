@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pulumi_justt.journal import Journal, state_folder
 from pulumi_justt.ownership import Ownership
-from pulumi_justt.recorded import Known
+from pulumi_justt.redaction import Redactor, shared_redactor
 from pulumi_justt.settings import Settings
 
 __all__ = ["Session", "shared_session"]
@@ -23,12 +23,12 @@ class Session:
     Args:
         base_url: Where the records live.
         journal: What this machine remembers across processes; by default nothing.
-        known: The credentials that integrations were given.
+        redactor: Knows the credentials that the process has met.
     """
 
     base_url: str
     journal: Journal = field(default_factory=lambda: Journal(None))
-    known: Known = field(default_factory=Known)
+    redactor: Redactor = field(default_factory=shared_redactor)
     ownership: Ownership = field(init=False)
 
     def __post_init__(self) -> None:

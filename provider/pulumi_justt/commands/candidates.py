@@ -10,7 +10,6 @@ from pulumi_justt.commands.survey import Account
 from pulumi_justt.errors import Refused
 from pulumi_justt.journal import Intent, Journal
 from pulumi_justt.models import RemoteRecord
-from pulumi_justt.secrecy import NOTHING_HIDDEN
 
 __all__ = ["Candidates", "Lookup", "read"]
 
@@ -94,4 +93,4 @@ def read(account: Account, integration_id: str, tried: str) -> RemoteRecord:
         RequestError: It could not be read.
     """
     client = shared_client(account.settings)
-    return client.get_integration(integration_id, tried=tried, account=account.reference, hidden=NOTHING_HIDDEN)
+    return client.get_integration(integration_id, tried=tried, account=account.reference)

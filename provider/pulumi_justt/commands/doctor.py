@@ -33,7 +33,7 @@ from pulumi_justt.commands.stacks import Pending, Recorded, Stack, StackError
 from pulumi_justt.commands.survey import Account, Managed, View
 from pulumi_justt.errors import InvalidSettings, JusttError, Refused, RequestError
 from pulumi_justt.listing import Listing
-from pulumi_justt.secrecy import NOTHING_HIDDEN, SecretHolder
+from pulumi_justt.secrecy import SecretHolder
 
 __all__ = ["CHECKS", "examine"]
 
@@ -359,7 +359,6 @@ def _status(account: Account, integration_id: str, found: _Accounts) -> str | No
                 integration_id,
                 tried=f"reading integration {integration_id}",
                 account=account.reference,
-                hidden=NOTHING_HIDDEN,
             )
             .status
         )

@@ -29,9 +29,10 @@ from pulumi_justt.credentials import SHAPES
 from pulumi_justt.errors import Refused
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.models import SOURCES, RemoteRecord
+from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.references import FileReference, Reference
 from pulumi_justt.resources import _PROVIDER
-from pulumi_justt.secrecy import NOTHING_HIDDEN, SecretHolder
+from pulumi_justt.secrecy import SecretHolder
 from pulumi_justt.settings import Settings
 
 __all__ = ["Candidate", "ImportRefused", "Importer", "Outcome", "Plan", "Wishes", "picked"]
@@ -368,6 +369,10 @@ class Importer:
         if wishes.file is not None and not wishes.file.parent.is_dir():
             raise ImportRefused(f"there is no folder {wishes.file.parent}. Make it, or name another file.")
         answers = {} if wishes.answers is None else asking.read_answers(wishes.answers)
+        for answer in answers.values():
+            shared_redactor().learn(answer.secrets())
+            if any(isinstance(value, Reference) for value in answer.fields.values()):
+                shared_redactor().miss()
         chosen = self._chosen(wishes, answers, picker)
         if not chosen:
             return None
@@ -413,7 +418,7 @@ class Importer:
                 continue
             try:
                 record = shared_client(self.settings, self.tell).get_integration(
-                    integration_id, tried=f"verifying {integration_id}", account=account, hidden=NOTHING_HIDDEN
+                    integration_id, tried=f"verifying {integration_id}", account=account
                 )
             except Refused as refused:
                 if not refused.is_not_found:

@@ -46,7 +46,7 @@ from pulumi_justt.commands.state_repair import NOTHING, RecoveryError, insert, i
 from pulumi_justt.commands.survey import Account, View
 from pulumi_justt.journal import Decision, Intent, Journal
 from pulumi_justt.models import RemoteRecord, to_vendor_time
-from pulumi_justt.secrecy import NOTHING_HIDDEN, SecretHolder
+from pulumi_justt.secrecy import SecretHolder
 
 __all__ = ["FORGET", "Case", "Diagnosis", "clear_settled", "diagnose", "repair"]
 
@@ -366,7 +366,10 @@ def _verified(diagnosis: Diagnosis, case: Case, decision: Decision) -> RemoteRec
         return None
     record = read(case.account, integration_id, tried)
     if record.source != case.source:
-        raise RecoveryError(f"{tried}: its source is {record.source}. {NOTHING} Choose another one, or forget it.")
+        raise RecoveryError(
+            f"{tried}: its source is {record.listed_source or 'another one'}. {NOTHING} Choose another one, or forget "
+            "it."
+        )
     if record.is_inactive and decision.action == "claim":
         raise RecoveryError(f"{tried}: it is INACTIVE, which is final. {NOTHING} Forget it.")
     return record
@@ -410,7 +413,6 @@ def _deactivate(diagnosis: Diagnosis, case: Case, decision: Decision, record: Re
             account=case.account.reference,
             deactivation_type="postingDate",
             deactivation_date=to_vendor_time(datetime.now(timezone.utc)),
-            hidden=NOTHING_HIDDEN,
         )
     diagnosis.journal.forget_integration(case.account.settings.base_url, integration_id)
     yield f"{case.name}: integration {integration_id} was deactivated."

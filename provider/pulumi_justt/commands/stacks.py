@@ -23,6 +23,7 @@ import yaml
 from pulumi_justt.commands.engine import INTEGRATION_TYPE, OUR_TYPES, name_of
 from pulumi_justt.errors import JusttError
 from pulumi_justt.ownership import is_adopted
+from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.secrecy import SecretHolder
 from pulumi_justt.settings import NAMESPACE, Settings
 
@@ -162,6 +163,12 @@ class State(SecretHolder):
                     _provider(resource),
                 )
 
+    @property
+    def has_credentials(self) -> bool:
+        """Whether Justt was given credentials that are in it, encrypted or as references."""
+        pending = (operation.resource for operation in self.pending())
+        return any("secretPayload" in (each.get("inputs") or {}) for each in (*self.resources(), *pending))
+
     def recorded_keys(self) -> Iterator[object]:
         """Yield the API keys of the engine's default providers: copies of the configuration's."""
         yield from (key for urn, key in self._keys() if _is_default(urn))
@@ -223,6 +230,7 @@ class Stack(SecretHolder):
             StackError: The configuration could not be read.
         """
         shown = self._json("reading the configuration", "config", "--show-secrets", "--json")
+        shared_redactor().learn([item.get("value") for item in shown.values() if item.get("secret")])
         prefix = f"{NAMESPACE}:"
         ours = {key.removeprefix(prefix): item for key, item in shown.items() if key.startswith(prefix)}
         key = ours.get("apiKey")
@@ -246,12 +254,15 @@ class Stack(SecretHolder):
         return Settings.load(values, {**self.environ, "PULUMI_PROJECT": _project_name(self.folder) or ""})
 
     def state(self) -> State:
-        """Export the state; secrets stay encrypted.
+        """Export the state; secrets stay encrypted, so that Justt's words can't be searched for them.
 
         Raises:
             StackError: It could not be exported.
         """
-        return State(self._json("exporting the state", "stack", "export"))
+        state = State(self._json("exporting the state", "stack", "export"))
+        if state.has_credentials:
+            shared_redactor().miss()
+        return state
 
     def urn_prefix(self, state: State) -> str:
         """Return how the URNs of the stack's resources begin, by one that is in *state* or by the stack's name.
@@ -275,7 +286,9 @@ class Stack(SecretHolder):
         if not any(True for _ in state.recorded_keys()):
             return True
         shown = State(self._json("reading the recorded configuration", "stack", "export", "--show-secrets"))
-        return all(_plaintext(copy) == configuration.values.get("apiKey") for copy in shown.recorded_keys())
+        copies = [_plaintext(copy) for copy in shown.recorded_keys()]
+        shared_redactor().learn(copies)
+        return all(copy == configuration.values.get("apiKey") for copy in copies)
 
     def provider_settings(self, state: State, settings: Settings) -> dict[str, Settings]:
         """Return the settings of each `justt.Provider` in *state*, by its URN: *settings* with a key of its own.
@@ -286,10 +299,9 @@ class Stack(SecretHolder):
         if not state.own_keys() or settings.is_overridden:
             return {}
         shown = State(self._json("reading the keys of its providers", "stack", "export", "--show-secrets"))
-        return {
-            urn: settings.with_api_key(str(_plaintext(key)), "the provider " + name_of(urn))
-            for urn, key in shown.own_keys().items()
-        }
+        keys = {urn: str(_plaintext(key)) for urn, key in shown.own_keys().items()}
+        shared_redactor().learn(keys)
+        return {urn: settings.with_api_key(key, "the provider " + name_of(urn)) for urn, key in keys.items()}
 
     def replace_state(self, state: State) -> None:
         """Import *state* in place of the present one.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pulumi_justt.client import shared_client
 from pulumi_justt.commands.stacks import Pending, Recorded, Stack, State
 from pulumi_justt.listing import MOST_SECONDS, Listing, one_pass
-from pulumi_justt.secrecy import NOTHING_HIDDEN, SecretHolder
+from pulumi_justt.secrecy import SecretHolder
 from pulumi_justt.settings import Settings
 
 __all__ = ["Account", "Managed", "View", "accounts", "cut_short", "default_settings", "listed", "managed", "view"]
@@ -146,7 +146,6 @@ def listed(account: Account) -> Listing:
         client,
         tried=f"listing {account.called}",
         account=account.reference,
-        hidden=NOTHING_HIDDEN,
         end=client.clock() + MOST_SECONDS,
     )
 

@@ -1,0 +1,371 @@
+"""A credential is found in every form that SECURITY.md lists, and harmless words are shown."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import string
+import threading
+import time
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import leaks
+from conftest import ROOT
+from pulumi_justt.errors import WITHHELD
+from pulumi_justt.redaction import Redactor, shared_redactor
+
+CANARY = "canary-5e81d27f0c94+/a3b6-long"
+
+
+def knowing(*secrets: object) -> Redactor:
+    """Make a redactor that has met some credentials."""
+    made = Redactor()
+    made.learn(secrets)
+    return made
+
+
+def each(form: Callable[[int], str]) -> Callable[[str], str]:
+    """Write each character, by its code point, in a form of its own."""
+    return lambda secret: "".join(form(ord(character)) for character in secret)
+
+
+def octets(form: str, between: str = "") -> Callable[[str], str]:
+    """Write each byte in a form of its own."""
+    return lambda secret: between.join(form.format(octet) for octet in secret.encode())
+
+
+def packed(
+    before: bytes = b"", after: bytes = b"", alphabet: Callable[[bytes], bytes] = base64.b64encode
+) -> Callable[[str], str]:
+    """Write a text that holds the credential in base64."""
+    return lambda secret: alphabet(before + secret.encode() + after).decode()
+
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "upper case": str.upper,
+    "lower case": str.lower,
+    "swapped case": str.swapcase,
+    "full width": each(lambda code: chr(code + 0xFEE0) if 0x21 <= code <= 0x7E else chr(code)),
+    "on several lines": "\r\n  ".join,
+    "HTML": html.escape,
+    "HTML, decimal": each("&#{};".format),
+    "HTML, hex": each("&#x{:X};".format),
+    "HTML, padded": each("&#{:07};".format),
+    "HTML, twice": lambda secret: html.escape(html.escape(secret)),
+    "URL": lambda secret: quote(secret, safe=""),
+    "URL, each byte": octets("%{:02x}"),
+    "URL, twice": lambda secret: quote(quote(secret, safe=""), safe=""),
+    "form": quote_plus,
+    "JSON": json.dumps,
+    "JSON in JSON": lambda secret: json.dumps(json.dumps(secret)),
+    "JSON, each character": lambda secret: "".join(f"\\u{unit:04x}" for unit in units(secret)),
+    "JSON, escaped twice": lambda secret: "".join(f"\\\\u{unit:04X}" for unit in units(secret)),
+    "JavaScript": each("\\u{{{:x}}}".format),
+    "Python": each("\\U{:08x}".format),
+    "repr": repr,
+    "repr of bytes": lambda secret: repr(secret.encode()),
+    "%u": lambda secret: "".join(f"%u{unit:04x}" for unit in units(secret)),
+    "octal": octets("\\{:03o}"),
+    "hex": octets("{:02x}"),
+    "hex, upper case": octets("{:02X}"),
+    "hex, colons": octets("{:02x}", ":"),
+    "hex, blanks": octets("{:02X}", " "),
+    "hex, \\x": octets("\\x{:02x}"),
+    "hex, 0x": octets("0x{:02x}", ", "),
+    "hex, one dump": lambda secret: f"0x{secret.encode().hex()}",
+    "byte values": lambda secret: json.dumps({"type": "Buffer", "data": list(secret.encode())}),
+    **{f"base64 at {n}": packed(b"xyz"[:n], b":rest") for n in range(3)},
+    **{f"base64 at {n}, URL alphabet": packed(b"xyz"[:n], b"", base64.urlsafe_b64encode) for n in range(3)},
+    "base64 without padding": lambda secret: packed()(secret).rstrip("="),
+    "base64, in lines": packed(b"x" * 50, b"y" * 60, base64.encodebytes),
+    "base64 of base64": lambda secret: packed()(packed(b"user:")(secret)),
+    "base64 of hex": lambda secret: packed()(secret.encode().hex()),
+    "base64 of Latin-1": lambda secret: base64.b64encode(
+        f"user:{secret}".encode("latin-1", "backslashreplace")
+    ).decode(),
+    "hex of base64": lambda secret: packed(b"user:")(secret).encode().hex(),
+    "Basic in JSON": lambda secret: json.dumps({"authorization": f"Basic {packed(b'user:')(secret)}"}),
+    "base64 in URL": lambda secret: quote(packed()(secret), safe=""),
+    "JSON in URL in HTML": lambda secret: html.escape(quote(json.dumps({"a": secret}))),
+    "URL in base64": lambda secret: packed()(quote(f"a={quote(secret, safe='')}")),
+}
+
+
+def units(text: str) -> list[int]:
+    """Return the UTF-16 units of a text, as JSON escapes have them."""
+    raw = text.encode("utf-16-be")
+    return [int.from_bytes(raw[n : n + 2], "big") for n in range(0, len(raw), 2)]
+
+
+SECRETS = [
+    "pass",
+    "a1-b2",
+    "p@ss&w<rd>",
+    "hunter2pass!",
+    'quo"te\\slash',
+    "pässwörd",
+    "пароль7",  # noqa: RUF001 - letters that look like Latin ones
+    "密码密码",
+    "100%41&amp;\\u0042z",
+    "a+b/c==",
+    "rk_live_51H8xQ2eZvKYlo2C0Yh3",
+    CANARY,
+]
+SURROUNDINGS = [
+    ("", ""),
+    ("the key ", " is no key"),
+    ("apiKey=", "&shop=1"),
+    ('{"got":"', '"}'),
+    ("C:\\", "."),
+    ("x", "\n"),
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("secret", SECRETS)
+def test_each_form_of_each_secret_is_found(secret: str, form: str) -> None:
+    """A credential is found in each form, however short it is and wherever it stands."""
+    redactor = knowing(secret)
+
+    assert redactor.is_complete
+    for before, after in SURROUNDINGS:
+        assert redactor.redact(f"{before}{FORMS[form](secret)}{after}") == WITHHELD
+
+
+PRINTABLE = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=40)
+VALUES = st.text(string.ascii_letters + string.digits + string.punctuation + " éß密", min_size=4, max_size=40)
+
+
+@given(
+    secret=VALUES.filter(lambda text: len("".join(text.split())) >= 4),
+    form=st.sampled_from([name for name in FORMS if "case" not in name]),
+    before=PRINTABLE,
+    after=PRINTABLE,
+)
+def test_no_surrounding_hides_a_secret(secret: str, form: str, before: str, after: str) -> None:
+    """Whatever stands before and behind a credential, in each form, set off by a blank or a line's end."""
+    redactor = knowing(secret)
+
+    assert not redactor.is_complete or redactor.redact(f"{before} {FORMS[form](secret)}\n{after}") == WITHHELD
+
+
+@pytest.mark.parametrize(
+    "part",
+    [CANARY[:15], CANARY[15:], CANARY[3:15], CANARY[:-4], CANARY[4:], CANARY[:15].upper(), CANARY[8:20].encode().hex()],
+)
+def test_a_part_of_a_long_secret_is_found(part: str) -> None:
+    """Half of a key is still too much: eight letters or digits in a row are found, as they are or encoded."""
+    assert knowing(CANARY).redact(f"before {part} after") == WITHHELD
+    assert knowing(CANARY).redact(base64.b64encode(f"before {part} after".encode()).decode()) == WITHHELD
+
+
+@pytest.mark.parametrize("secret", [CANARY, "hunter2", "密码密码密码"])
+def test_a_secret_at_the_cut_is_found(secret: str) -> None:
+    """Neither what is not shown nor what is not searched hides the end of a credential whose begin would be shown."""
+    redactor = knowing(secret)
+    for blanks in ("x", " ", "&nbsp;", "\\n"):
+        for length in (*range(280, 301), *range(1_960, 2_000)):
+            shown = redactor.redact(blanks * (length // len(blanks)) + secret + "y" * 10_000)
+            assert shown == WITHHELD or secret[:3] not in shown
+
+
+def test_harmless_words_are_shown() -> None:
+    """Words that only resemble a credential, and its own common parts, are no reason to withhold anything."""
+    pem = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n"
+    redactor = knowing(CANARY, pem, "stripe-user", {"deep": [70_370_370, True, None]}, "", " ")
+
+    for words in (
+        "canary- is no identifier of an account; see errors/400 (stripe-eu-main)",
+        "the private key cannot be read: expected -----BEGIN PRIVATE KEY-----",
+        "unknown user of stripe",
+        "caf\u00e9 &amp; bar: 100% of \\u0041 dGVzdA== deadbeef 0x1234",
+    ):
+        assert redactor.redact(words) == words
+    assert redactor.redact("pin 70 370-370") == WITHHELD
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("plain words", "plain words"),
+        ("two\r\n lines\tand\x1b[31mcolour\u2028", "two lines and [31mcolour"),
+        ("\x00  \n", ""),
+        ("", ""),
+        ("x" * 300, "x" * 300),
+        ("x" * 301, "x" * 300 + "…"),
+    ],
+)
+def test_foreign_text_becomes_one_line(text: str, line: str) -> None:
+    """What is shown fits in one line of an error."""
+    assert Redactor().redact(text) == line
+
+
+@given(st.text(st.characters(), max_size=1000))
+def test_any_text_becomes_one_short_printable_line(text: str) -> None:
+    """Whatever a server says, also what is no Unicode, the line can be printed."""
+    line = knowing(CANARY, "!?!?").redact(text)
+
+    assert line.isprintable()
+    assert len(line) <= 301
+
+
+def test_without_every_credential_nothing_foreign_is_shown() -> None:
+    """A value that is not at hand, an integration that was not met and three characters can't be searched for."""
+    missing, unmet, short = Redactor(), Redactor(), knowing("abc")
+    missing.miss()
+    unmet.expect("id-1")
+
+    for redactor in (missing, unmet, short):
+        assert redactor.redact("plain words") == WITHHELD
+        assert redactor.redact("no such name", is_own=True) == "no such name"
+        assert redactor.redact("") == ""
+    unmet.meet("id-1")
+    assert unmet.redact("plain words") == "plain words"
+
+
+UUID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+
+
+@pytest.mark.parametrize("text", ["err-1", "77", "sim-619947e7891ec7ed", UUID])
+def test_error_id_is_shown(text: str) -> None:
+    """Support asks for it, also where the words are withheld."""
+    incomplete = Redactor()
+    incomplete.miss()
+
+    assert knowing(CANARY).error_id(text) == text
+    assert incomplete.error_id(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", [CANARY, f"e-{CANARY}", CANARY[:12], CANARY.encode().hex(), "two words", "e\n1", "e" * 65, "", None]
+)
+def test_error_id_that_may_be_something_else_is_not_shown(text: str | None) -> None:
+    """A vendor can put anything there."""
+    assert knowing(CANARY).error_id(text) is None
+
+
+@pytest.mark.parametrize("text", ["e-hunter2pass", "rk_live_51H8xQ2e", "0123456789abcdef0123456789abcdef", "Zm9vYmFy"])
+def test_error_id_is_more_strict_while_a_credential_is_not_at_hand(text: str) -> None:
+    """Then it can't be searched for that credential, so it must be none by its form."""
+    incomplete = Redactor()
+    incomplete.miss()
+
+    assert Redactor().error_id(text) == text
+    assert incomplete.error_id(text) is None
+
+
+def test_records_are_searched_for_whole_credentials() -> None:
+    """A short user name stands in an id by chance, and a part of a longer one too; neither makes a list unreadable."""
+    redactor = knowing("int1", "integration-user", "12345678", CANARY)
+
+    assert redactor.is_clean_record(["stripe_integration_123", "int1-x", "1", "2", "345678", "2027-01-31T00:00:00Z"])
+    for field in ("int1", "x-integration-user", CANARY, CANARY.upper(), packed(b"id:")(CANARY), CANARY.encode().hex()):
+        assert not redactor.is_clean_record(["id-1", field])
+
+
+def test_the_environment_s_credentials_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords of proxies and the passphrase, but not a passphrase that is too short, which nobody was sent."""
+    for name, value in {
+        "HTTPS_PROXY": "http://user:first%40pass@proxy.example:1",
+        "all_proxy": "token-of-a-proxy@proxy.example",
+        "NO_PROXY": "localhost",
+        "PULUMI_CONFIG_PASSPHRASE": "correct horse",
+        "PULUMI_ACCESS_TOKEN": "x",
+        "JUSTT_API_KEY_OVERRIDE": "another-key-7",
+    }.items():
+        monkeypatch.setenv(name, value)
+    shared_redactor.cache_clear()
+
+    for secret in ("first@pass", "token-of-a-proxy", "correct horse", "another-key-7"):
+        assert shared_redactor().redact(f"no {secret}") == WITHHELD
+    assert shared_redactor().redact("no user of proxy.example") == "no user of proxy.example"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "&amp;" * 10**6,
+        "&amp;" + "amp;" * 10**6,
+        "%25" * 10**6,
+        "QUFB" * 10**6,
+        "\\" * 10**6,
+        "\ufdfa" * 10**6,
+        "41 " * 10**6,
+    ],
+    ids=["html", "nested html", "url", "base64", "backslashes", "expanding", "hex"],
+)
+def test_no_text_takes_long(text: str) -> None:
+    """Text is cut before it is decoded, and what decodes to too much is withheld unseen."""
+    redactor = knowing(*(f"{CANARY}-{n:020}" for n in range(1_000)), "m" * 10**6)
+    started = time.process_time()
+
+    redactor.redact(text)
+
+    assert time.process_time() - started < 1.0
+
+
+def test_a_very_long_credential_is_found_by_its_parts() -> None:
+    """A file of a megabyte is not remembered at each of its characters."""
+    secret = "".join(f"{n:x}" for n in range(200_000))
+
+    assert knowing(secret).redact(f"got {secret[5_000:5_290]}") == WITHHELD
+
+
+def test_learning_while_another_thread_searches() -> None:
+    """Calls of several resources teach and search at the same time."""
+    redactor, failures = Redactor(), []
+
+    def search() -> None:
+        try:
+            for _ in range(200):
+                redactor.redact("plain words of a vendor")
+        except RuntimeError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=search) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for n in range(5_000):
+        redactor.learn(f"!{n}?" if n % 2 else f"short-{n}")
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+
+
+def test_nothing_is_left_that_a_search_of_all_output_would_find() -> None:
+    """The search that guards each scenario finds nothing in what is shown."""
+    text = f"{CANARY} {CANARY.encode().hex()} {packed(b'x')(CANARY)} {CANARY[:15]} {CANARY[15:]}"
+
+    assert leaks.find(knowing(CANARY).redact(text).encode(), [CANARY]) == []
+
+
+@pytest.mark.parametrize(
+    "form",
+    [lambda text: text[::-1], lambda text: base64.b32encode(text.encode()).decode(), "x".join],
+    ids=["reversed", "base32", "grouped with letters"],
+)
+def test_forms_that_are_not_recognized(form: Callable[[str], str]) -> None:
+    """SECURITY.md says so."""
+    assert knowing(CANARY).redact(form(CANARY)) == form(CANARY)
+
+
+def test_each_test_that_the_page_names_exists() -> None:
+    """SECURITY.md names a test for each of its claims."""
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "SECURITY.md").read_text(encoding="utf-8")))
+    found = {
+        name
+        for path in (ROOT / "tests").glob("test_*.py")
+        for name in re.findall(r"def (test_\w+)\(", path.read_text(encoding="utf-8"))
+    }
+
+    assert named
+    assert named - found == set()
