@@ -26,6 +26,7 @@ from urllib.parse import quote
 import httpx
 
 from pulumi_justt import answers, errors
+from pulumi_justt.credentials import secret_values
 from pulumi_justt.deadline import ExchangeLimit
 from pulumi_justt.errors import (
     Abandoned,
@@ -225,12 +226,14 @@ class JusttClient:
             AmbiguousCreate: The outcome is unknown.
             RequestError: It was not created.
         """
+        payload = inputs.reveal_payload()
+        self.redactor.learn(secret_values(inputs.secret_type, payload, inputs.source))
         body: dict[str, Any] = {
             "externalIdentifier": inputs.external_identifier,
             "integrationName": inputs.integration_name,
             "source": inputs.source,
             "secretType": inputs.secret_type,
-            "secretPayload": inputs.reveal_payload(),
+            "secretPayload": payload,
         }
         if inputs.merchant_account_codes:
             body["merchantAccountCodes"] = inputs.merchant_account_codes

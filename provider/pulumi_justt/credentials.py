@@ -294,10 +294,18 @@ def from_wire(secret_type: str, payload: Mapping[str, Any]) -> Credentials:
     return shape(**{f.name: payload.get(name) for name, f in shape.wire_fields().items()})
 
 
-def identifiers(secret_type: object) -> Collection[str]:
-    """Return the fields of a secret type that are shown in plain; none of one that is not listed."""
+def secret_values(secret_type: object, payload: Mapping[str, Any], source: object) -> list[Any]:
+    """Return the values of a payload that no text may show: neither references nor the identifiers of a listed type.
+
+    What the program also says as the integration's source is shown anyway, and stands in each record.
+    """
     shape = SHAPES.get(secret_type) if isinstance(secret_type, str) else None
-    return shape.identifiers() if shape else ()
+    shown = shape.identifiers() if shape else ()
+    return [
+        value
+        for name, value in payload.items()
+        if name not in shown and value != source and not references.from_wire(value)
+    ]
 
 
 def problems(

@@ -525,13 +525,9 @@ class Integrations:
 
     def _learn(self, properties: Properties) -> None:
         """Tell the redactor each credential that is given as a value."""
-        payload, source = properties.get("secretPayload"), properties.get("source")
+        payload, secret_type = properties.get("secretPayload"), properties.get("secretType")
         if isinstance(payload, Mapping):
-            identifiers = credentials.identifiers(properties.get("secretType"))
-            for name, value in payload.items():
-                # What the program also says as its source is shown anyway, and stands in each record.
-                if name not in identifiers and value != source and not references.from_wire(value):
-                    self._redactor.learn(value)
+            self._redactor.learn(credentials.secret_values(secret_type, payload, properties.get("source")))
 
     def _meet(self, integration_id: str, recorded: Properties) -> None:
         """Tell the redactor the credentials of an integration that exists.
