@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from conftest import canary
 from harness import HANG_SECONDS, Stack, eventually
+from pulumi_justt.errors import WITHHELD
 from pulumi_justt.simulator import Fault, SimulatorServer
 
 PROGRAM = """
@@ -89,8 +90,8 @@ def test_a_rollout_that_fails(stack: Stack, simulator: SimulatorServer) -> None:
 
     first = newest(simulator)
     told = (
-        f"error: JusttError: waiting for the stripe integration 'stripe-main' ({first}): its status is FAILED: Stripe "
-        "refused [secret]: revoked. It stays in the state. Look at Justt for the reason, correct its credentials and "
+        f"error: JusttError: waiting for the stripe integration 'stripe-main' ({first}): its status is FAILED: "
+        f"{WITHHELD}. It stays in the state. Look at Justt for the reason, correct its credentials and "
         "run `pulumi up`, which replaces it; or, if it was set right at Justt, only run `pulumi up` again.\n"
     )
     assert told in text
