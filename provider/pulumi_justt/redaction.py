@@ -285,6 +285,9 @@ _UNESCAPES: tuple[Callable[[str], str], ...] = (
     # A backslash before a credential, as that of a folder's name, is not part of an escape.
     lambda text: re.sub(r"\\+", r"\\", text),
     lambda text: text.replace("\\", ""),
+    # Full width, and lines that break within an escape.
+    lambda text: unicodedata.normalize("NFKC", text),
+    lambda text: "".join(text.split()),
 )
 """Take one level of escapes away, each in another way: which was meant, and in which order, can't be seen."""
 
