@@ -235,7 +235,7 @@ class Intents:
         """Return whether an integration is at Justt, where this process's key can see it."""
         tried = f"{describe(inputs)}, reading {integration_id} of an earlier run"
         try:
-            self._read(inputs, tried, integration_id, inputs.reference_account_id)
+            self._read(tried, integration_id, inputs.reference_account_id)
         except Refused as refused:
             if refused.is_not_found:
                 return False
@@ -275,7 +275,7 @@ class Intents:
             if not refused.is_not_found:
                 raise
             if self._client().settings.environment == "simulator" and self._is_unlisted(
-                inputs, tried, integration_id, intent.account
+                tried, integration_id, intent.account
             ):
                 # A simulator that was reset.
                 return
@@ -356,10 +356,10 @@ class Intents:
             account=account,
         )
 
-    def _is_unlisted(self, inputs: Inputs, tried: str, integration_id: str, account: str | None) -> bool:
+    def _is_unlisted(self, tried: str, integration_id: str, account: str | None) -> bool:
         client = self._client()
         end = client.clock() + MOST_SECONDS
-        listing = one_pass(client, tried=tried, account=account, hidden=Hidden.of(inputs.reveal_payload()), end=end)
+        listing = one_pass(client, tried=tried, account=account, end=end)
         return listing.is_complete and integration_id not in listing.records
 
     def _of(self, urn: str, inputs: Inputs) -> Intent | None:
