@@ -25,8 +25,10 @@ __all__ = ["FOLDERS", "INTEGRATION", "SECRETS", "Recorded"]
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = sorted(path for path in (ROOT / "tests" / "data" / "states").iterdir() if path.is_dir())
-SECRETS = {
-    name: f"made-up-{name}-5d0c7be1f24a9386" for name in ("stripeKey", "a", "b", "STRIPE_KEY", "key.pem", "api-key")
+SECRETS = {name: f"made-up-{name}-5d0c7be1f24a9386" for name in ("stripeKey", "a", "b", "STRIPE_KEY", "api-key")}
+SECRETS |= {
+    name: f"-----BEGIN PRIVATE KEY-----\nmade-up-{name}-5d0c7be1f24a9386\n-----END PRIVATE KEY-----\n"
+    for name in ("pem", "key.pem")
 }
 WHOLE = {"hmac": SECRETS["a"], "apiKey": SECRETS["b"], "merchantCode": "M-1", "accountCode": "A-1"}
 _DYNAMIC = "pulumi-python:dynamic"
@@ -52,7 +54,7 @@ class Recorded:
         self.adopted = self._at_vendor("theirs", "adyen", None)
         stack.config(
             {"justt:baseUrl": simulator.base_url, "adopted": self.adopted},
-            {"justt:apiKey": SECRETS["api-key"], **{name: SECRETS[name] for name in ("stripeKey", "a", "b")}},
+            {"justt:apiKey": SECRETS["api-key"], **{name: SECRETS[name] for name in ("stripeKey", "a", "b", "pem")}},
         )
         stack.run("config", "set", "--secret", "whole", json.dumps(WHOLE), "--stack", stack.name)
         (stack.folder / "project" / "__main__.py").write_text((folder / "program.py").read_text())
@@ -71,7 +73,7 @@ class Recorded:
             if resource["type"] == INTEGRATION:
                 text = text.replace(resource["id"], f"@ID:{_name(resource)}@")
         for name, value in SECRETS.items():
-            text = text.replace(value, f"@SECRET:{name}@")
+            text = text.replace(_stored(value), f"@SECRET:{name}@")
         with (self.folder / "resources.json").open("x") as file:
             file.write(text + "\n")
 
@@ -85,7 +87,7 @@ class Recorded:
                 made = self._at_vendor(inputs["externalIdentifier"], inputs["source"], inputs.get("referenceAccountId"))
                 text = text.replace(f"@ID:{name}@", made)
         for name, value in SECRETS.items():
-            text = text.replace(f"@SECRET:{name}@", value)
+            text = text.replace(f"@SECRET:{name}@", _stored(value))
         resources: list[dict[str, Any]] = json.loads(text)
         exported = json.loads(self.stack.run("stack", "export", "--stack", self.stack.name).stdout)
         exported["deployment"]["resources"] = resources
@@ -97,6 +99,11 @@ class Recorded:
     def _at_vendor(self, identifier: str, source: str, account: str | None) -> str:
         new = NewIntegration(identifier, identifier, source, "APIKEY_ONLY", "", ("apiKey",), None)
         return self.simulator.records.add_integration(new, account)
+
+
+def _stored(secret: str) -> str:
+    """Return a secret as the state has it: in JSON, within JSON."""
+    return json.dumps(json.dumps(secret)[1:-1])[1:-1]
 
 
 def _name(resource: dict[str, Any]) -> str:

@@ -41,7 +41,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rendering",),
     ("commands",),
     ("resources",),
-    ("provider", "property_paths"),
+    ("provider", "property_paths", "arguments"),
     ("host", "thread_pool"),
     ("lifecycle", "readiness"),
     ("creation",),
@@ -54,7 +54,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("answers", "recorded"),
     ("settings",),
     ("retry", "limiter", "deadline", "models", "credentials", "simulator", "journal", "read_write_lock"),
-    ("references", "redaction"),
+    ("references", "values", "redaction"),
     ("errors", "secrecy", "journal"),
 )
 PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
@@ -238,6 +238,7 @@ def test_a_program_loads_only_what_it_needs() -> None:
     assert "pulumi_justt.resources" in loaded
     assert loaded & {"httpx", "pydantic", "aiohttp", "click"} == set()
     assert {each for each in loaded if each.startswith("pulumi_justt.")} == {
+        "pulumi_justt.arguments",
         "pulumi_justt.credentials",
         "pulumi_justt.errors",
         "pulumi_justt.host",
@@ -246,6 +247,7 @@ def test_a_program_loads_only_what_it_needs() -> None:
         "pulumi_justt.references",
         "pulumi_justt.resources",
         "pulumi_justt.secrecy",
+        "pulumi_justt.values",
     }
 
 

@@ -18,6 +18,7 @@ from test_resources import Hidden, Seen, minimal, run_program
 CANARY = "canary-58ac07"
 
 # The table of the vendor's page "Create integration": secretType, required fields, optional fields.
+PEM = "-----BEGIN PRIVATE KEY-----\nAAAA\nBBBB\n-----END PRIVATE KEY-----\n"
 VENDOR: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "APIKEY_ONLY": (("apiKey",), ()),
     "PUBLIC_SECRET_KEY": (("secretKey",), ("publicKey",)),
@@ -55,7 +56,8 @@ def payload_of(secret_type: str, *, is_full: bool = True) -> dict[str, str]:
     required, _ = VENDOR[secret_type]
     names = wire_names(secret_type) if is_full else required
     least = {"password": f"{CANARY}-password"} if secret_type == "sftp" else {}
-    return {name: f"{CANARY}-{name}" for name in names} | least
+    key = {"privateKey": PEM} if "privateKey" in names else {}
+    return {name: f"{CANARY}-{name}" for name in names} | least | key
 
 
 def build(secret_type: str, payload: dict[str, str]) -> Shape:
@@ -273,15 +275,15 @@ def test_a_surplus_field_may_be_meant() -> None:
 
 def test_an_unlisted_type_has_no_problems() -> None:
     """Nothing is known about it, so nothing is wrong with it."""
-    assert list(problems("OAUTH2", {"anything": 3})) == []
+    assert list(problems("OAUTH2", {"anything": 3, "more": {"deep": [" x "], "fromEnv": "A", "version": 1}})) == []
 
 
 @pytest.mark.parametrize(
     ("payload", "found"),
     [
         ({"username": "u", "password": "p"}, []),
-        ({"username": "u", "privateKey": "k"}, []),
-        ({"username": "u", "privateKey": "k", "passphrase": "x"}, []),
+        ({"username": "u", "privateKey": PEM}, []),
+        ({"username": "u", "privateKey": PEM, "passphrase": "x"}, []),
         ({"username": "u"}, [("password", "is missing: Sftp needs password or private_key")]),
         ({"username": "u", "passphrase": "x"}, [("password", "is missing: Sftp needs password or private_key")]),
         ({"username": "u", "password": ""}, [("password", "must not be empty")]),

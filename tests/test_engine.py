@@ -545,7 +545,7 @@ class TestShapes:
         simulator.options = dataclasses.replace(
             simulator.options, extra_sources=frozenset({"shopify"}), extra_secret_types=frozenset({"OAUTH"})
         )
-        pem = f"-----BEGIN KEY-----\n{canary('pem')}\n-----END KEY-----\n"
+        pem = f"-----BEGIN PRIVATE KEY-----\n{canary('pem')}\n-----END PRIVATE KEY-----\n"
         adyen = {"hmac": canary("hmac"), "apiKey": canary("adyen"), "merchantCode": "Shop"}
         stack.config(secret={"pem": pem})
         stack.run("config", "set", "--secret", "adyen", json.dumps(adyen), "--stack", "dev")

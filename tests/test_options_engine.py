@@ -54,7 +54,7 @@ make("forced", deactivation=justt.Deactivation(after_days=1), opts=O(replace_on_
 make("held", key="rotatedKey", opts=O(ignore_changes=["integration_name", "secretPayload.apiKey"]))
 make("frozen", key="rotatedKey", opts=O(ignore_changes=["*"]))
 make("versioned", credentials=justt.credentials.ApiKeyOnly(api_key=justt.from_env("REFERRED")),
-    opts=O(ignore_changes=["secretPayload.apiKey.version"]))
+    opts=O(ignore_changes=["secretReferences.apiKey.version"]))
 make("old")
 make("child")
 
@@ -75,7 +75,7 @@ make("forced", deactivation=justt.Deactivation(after_days=2), opts=O(replace_on_
 make("held", "New", key="rotatedKey", opts=O(ignore_changes=["integration_name", "secretPayload.apiKey"]))
 make("frozen", "New", key="rotatedKey", merchant_account_codes=["new"], opts=O(ignore_changes=["*"]))
 make("versioned", credentials=justt.credentials.ApiKeyOnly(api_key=justt.from_env("REFERRED", version=2)),
-    opts=O(ignore_changes=["secretPayload.apiKey.version"]))
+    opts=O(ignore_changes=["secretReferences.apiKey.version"]))
 make("new", identifier="old", opts=O(aliases=[pulumi.Alias(name="old")]))
 Shop("shop", lambda shop: make("child", opts=O(parent=shop, aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)])))
 make("typed", opts=O(aliases=[pulumi.Alias(type_="pulumi-python:dynamic/acme:Integration")]))
@@ -113,7 +113,7 @@ def test_each_option_does_what_it_says(stack: Stack, simulator: SimulatorServer)
     ]
     assert recorded["held"]["inputs"]["integrationName"] == "Shop"
     assert "merchantAccountCodes" not in recorded["frozen"]["inputs"]
-    assert recorded["versioned"]["outputs"]["secretPayload"] == {"apiKey": {"fromEnv": "REFERRED", "version": 1}}
+    assert recorded["versioned"]["outputs"]["secretReferences"] == {"apiKey": {"fromEnv": "REFERRED", "version": 1}}
     assert "acme:index:Shop$" in recorded["child"]["urn"]
 
     # A replacement sends what the program says, the ignored credential included.

@@ -33,6 +33,10 @@ from pulumi_justt import Deactivation, from_env, from_file
 from pulumi_justt.credentials import *
 
 kept, rotated = secret("kept"), secret("rotated")
+kept_key, rotated_key = (
+    each.apply(lambda line: f"-----BEGIN PRIVATE KEY-----\\n{line}\\n-----END PRIVATE KEY-----\\n")
+    for each in (kept, rotated)
+)
 made = {}
 
 
@@ -146,10 +150,12 @@ CASES: dict[str, dict[str, Case]] = {
         "sftp-username": replaced("credentials=Sftp(username=rotated, password=kept)", names="secretPayload.username"),
         "sftp-password": replaced("credentials=Sftp(username=kept, password=rotated)", names="secretPayload.password"),
         "sftp-key": replaced(
-            "credentials=Sftp(username=kept, private_key=rotated, passphrase=kept)", names="secretPayload.privateKey"
+            "credentials=Sftp(username=kept, private_key=rotated_key, passphrase=kept)",
+            names="secretPayload.privateKey",
         ),
         "sftp-passphrase": replaced(
-            "credentials=Sftp(username=kept, private_key=kept, passphrase=rotated)", names="secretPayload.passphrase"
+            "credentials=Sftp(username=kept, private_key=kept_key, passphrase=rotated)",
+            names="secretPayload.passphrase",
         ),
         "unlisted": replaced(
             'credentials=Unlisted(secret_type="OAUTH", payload={"id": kept, "token": rotated}), allow_unlisted=True',
@@ -282,37 +288,37 @@ CASES: dict[str, dict[str, Case]] = {
         "value-to-variable": replaced(
             "credentials=ApiKeyOnly(api_key=kept)",
             'credentials=ApiKeyOnly(api_key=from_env("STRIPE_KEY"))',
-            names="secretPayload.apiKey",
+            names="secretPayload secretReferences",
         ),
         "variable-to-value": replaced(
             'credentials=ApiKeyOnly(api_key=from_env("STRIPE_KEY"))',
             "credentials=ApiKeyOnly(api_key=kept)",
-            names="secretPayload.apiKey",
+            names="secretPayload secretReferences",
         ),
         "value-to-file": replaced(
-            "credentials=Sftp(username=kept, private_key=kept)",
+            "credentials=Sftp(username=kept, private_key=kept_key)",
             'credentials=Sftp(username=kept, private_key=from_file("keys/sftp.pem"))',
-            names="secretPayload.privateKey",
+            names="secretPayload.privateKey secretReferences",
         ),
         "version": replaced(
             'credentials=Hmac(hmac=from_env("ADYEN_HMAC"), api_key=from_env("ADYEN_KEY"))',
             'credentials=Hmac(hmac=from_env("ADYEN_HMAC", version=2), api_key=from_env("ADYEN_KEY"))',
-            names="secretPayload.hmac.version",
+            names="secretReferences.hmac.version",
         ),
         "another-variable": replaced(
             'credentials=ApiKeyOnly(api_key=from_env("STRIPE_KEY"))',
             'credentials=ApiKeyOnly(api_key=from_env("STRIPE_KEY_2"))',
-            names="secretPayload.apiKey.fromEnv",
+            names="secretReferences.apiKey.fromEnv",
         ),
         "variable-to-file": replaced(
             'credentials=ApiKeyOnly(api_key=from_env("STRIPE_KEY"))',
             'credentials=ApiKeyOnly(api_key=from_file("keys/stripe", version=2))',
-            names="secretPayload.apiKey.fromEnv secretPayload.apiKey.fromFile secretPayload.apiKey.version",
+            names="secretReferences.apiKey.fromEnv secretReferences.apiKey.fromFile secretReferences.apiKey.version",
         ),
         "identifier-to-variable": replaced(
             'credentials=Hmac(hmac=kept, api_key=kept, merchant_code="M-1")',
             'credentials=Hmac(hmac=kept, api_key=kept, merchant_code=from_env("ADYEN_MERCHANT"))',
-            names="secretPayload.merchantCode",
+            names="secretPayload.merchantCode secretReferences",
         ),
         "beside-a-value": replaced(
             'credentials=Hmac(hmac=from_env("ADYEN_HMAC"), api_key=rotated)', names="secretPayload.apiKey"
@@ -331,23 +337,23 @@ CASES: dict[str, dict[str, Case]] = {
             names="secretPayload.accountCode",
         ),
         "secret-added": replaced(
-            "credentials=Sftp(username=kept, private_key=kept)",
-            "credentials=Sftp(username=kept, private_key=kept, passphrase=kept)",
+            "credentials=Sftp(username=kept, private_key=kept_key)",
+            "credentials=Sftp(username=kept, private_key=kept_key, passphrase=kept)",
             names="secretPayload.passphrase",
         ),
         "secret-dropped": replaced(
-            "credentials=Sftp(username=kept, private_key=kept, passphrase=kept)",
-            "credentials=Sftp(username=kept, private_key=kept)",
+            "credentials=Sftp(username=kept, private_key=kept_key, passphrase=kept)",
+            "credentials=Sftp(username=kept, private_key=kept_key)",
             names="secretPayload.passphrase",
         ),
         "reference-added": replaced(
-            "credentials=Sftp(username=kept, private_key=kept)",
-            'credentials=Sftp(username=kept, private_key=kept, passphrase=from_env("SFTP_PASSPHRASE"))',
-            names="secretPayload.passphrase",
+            "credentials=Sftp(username=kept, private_key=kept_key)",
+            'credentials=Sftp(username=kept, private_key=kept_key, passphrase=from_env("SFTP_PASSPHRASE"))',
+            names="secretReferences",
         ),
         "one-for-another": replaced(
             "credentials=Sftp(username=kept, password=kept)",
-            "credentials=Sftp(username=kept, private_key=kept)",
+            "credentials=Sftp(username=kept, private_key=kept_key)",
             names="secretPayload.password secretPayload.privateKey",
         ),
     },
@@ -482,7 +488,7 @@ def prepare(stack: Stack, simulator: SimulatorServer) -> None:
     stack.program(program({name: case.was for name, case in ALL.items()}))
     file = stack.folder / "project" / "keys" / "sftp.pem"
     file.parent.mkdir()
-    file.write_text(referred)
+    file.write_text(f"-----BEGIN PRIVATE KEY-----\n{referred}\n-----END PRIVATE KEY-----\n")
     stack.up(STRIPE_KEY=referred, ADYEN_HMAC=referred, ADYEN_KEY=referred)
     file.unlink()
     stack.program(program({name: case.now for name, case in ALL.items()}))

@@ -154,30 +154,40 @@ def test_the_fields_of_a_payload_are_free_where_the_shape_is_not_known(secret_ty
 @pytest.mark.parametrize(
     "given",
     [
-        "secretPayload.apiKey.version",
-        'secretPayload["apiKey"].fromEnv',
-        "secretPayload.hmac.fromFile",
-        "secretPayload.*.version",
+        "secretReferences",
+        "secretReferences.apiKey",
+        "secretReferences.apiKey.version",
+        'secretReferences["apiKey"].fromEnv',
+        "secretReferences.hmac.fromFile",
+        "secretReferences.*.version",
+        "secretPayload",
+        "secretPayload.merchantCode",
     ],
 )
 def test_the_parts_of_a_reference_are_taken(given: str) -> None:
     """A credential that is a reference is an object in the state, and each part of it can be named."""
-    assert checked(given, shape="HMAC", apiKey=from_env("KEY"), hmac=from_file("key.pem")) == [given]
+    payload: dict[str, Any] = {"apiKey": from_env("KEY"), "hmac": from_file("key.pem"), "merchantCode": "M-1"}
+    assert checked(given, shape="HMAC", **payload) == [given]
 
 
 @pytest.mark.parametrize(
     ("given", "hint"),
     [
-        ("secretPayload.apiKey.from_env", "; say 'secretPayload.apiKey.fromEnv'"),
-        ("secretPayload.apiKey.versio", " (did you mean 'version'?)"),
-        ("secretPayload.apiKey.fromFile", " (did you mean"),
-        ("secretPayload.apiKey.version.major", ""),
+        ("secretReferences.apiKey.from_env", "; say 'secretReferences.apiKey.fromEnv'"),
+        ("secretReferences.apiKey.versio", " (did you mean 'version'?)"),
+        ("secretReferences.apiKey.fromFile", " (did you mean"),
+        ("secretReferences.apiKey.version.major", ""),
+        ("secretReferences.api_key.version", "; say 'secretReferences.apiKey.version'"),
+        ("secretPayload.apiKey", "; say 'secretReferences.apiKey'"),
+        ("secretPayload.apiKey.version", "; say 'secretReferences.apiKey.version'"),
+        ("secretPayload.*.version", "; say 'secretReferences.*.version'"),
+        ("secretPayload.hmac.version", "; say 'secretPayload.hmac'"),
         (
-            "secretPayload.hmac.version",
+            "secretReferences.hmac.version",
             "; 'hmac' is no reference here (from_env, from_file), so say 'secretPayload.hmac'",
         ),
         (
-            "secretPayload.accountCode.version",
+            "secretReferences.accountCode.version",
             "; 'accountCode' is no reference here (from_env, from_file), so say 'secretPayload.accountCode'",
         ),
     ],
@@ -186,15 +196,33 @@ def test_a_part_that_a_credential_lacks_is_refused(given: str, hint: str) -> Non
     """The error names the part that the reference has, or says that a value has none."""
     with pytest.raises(ValueError, match="so the engine would ignore it") as refused:
         checked(given, shape="HMAC", apiKey=from_env("KEY"), hmac="a value")
-    missing = given.removeprefix("secretPayload.")
+    name, _, missing = given.partition(".")
     assert str(refused.value).startswith(
-        f"ignore_changes: 'secretPayload' has no {missing!r}, so the engine would ignore it{hint}"
+        f"ignore_changes: {name!r} has no {missing!r}, so the engine would ignore it{hint}"
     )
+
+
+@pytest.mark.parametrize("shape", ["APIKEY_ONLY", "OAUTH2"])
+def test_a_property_of_no_field_is_refused(shape: str) -> None:
+    """Values and references are two properties, and the one without a field is not in the state."""
+    for given, payload, right in (
+        ("secretPayload", {"apiKey": from_env("KEY")}, "secretReferences"),
+        ("secretPayload.*", {"apiKey": from_env("KEY")}, "secretReferences"),
+        ("secretReferences", {"apiKey": "value"}, "secretPayload"),
+    ):
+        with pytest.raises(ValueError, match=f"; say '{right}'"):
+            checked(given, shape=shape, **payload)
+
+
+def test_references_cannot_become_secrets() -> None:
+    """A reviewer is to see which variable or file is sent."""
+    with pytest.raises(ValueError, match="references are no secrets"):
+        checked("secretReferences", option="additional_secret_outputs", apiKey=from_env("KEY"))
 
 
 def test_a_part_of_a_reference_by_pythons_name_is_refused_by_the_right_one() -> None:
     """The whole path is proposed, in the state's spelling."""
-    with pytest.raises(ValueError, match=r"say 'secretPayload\.apiKey\.version'"):
+    with pytest.raises(ValueError, match=r"say 'secretReferences\.apiKey\.version'"):
         checked("credentials.api_key.version", apiKey=from_env("KEY"))
 
 

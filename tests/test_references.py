@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import pytest
@@ -67,6 +68,10 @@ def test_wire_form_is_that_of_every_state(reference: Reference, wire: dict[str, 
         {"fromEnv": "STRIPE_KEY", "version": 1.5},
         {"fromEnv": "STRIPE_KEY", "version": math.inf},
         {"fromEnv": "STRIPE_KEY", "version": math.nan},
+        {"fromEnv": "STRIPE_KEY", "version": 0},
+        {"fromEnv": "A KEY", "version": 1},
+        {"fromFile": "", "version": 1},
+        {"fromFile": "a\nb", "version": 1},
         {"fromEnv": "STRIPE_KEY", "fromFile": "a"},
         {"fromEnv": "STRIPE_KEY", "version": 1, "more": 1},
         {"from_env": "STRIPE_KEY", "version": 1},
@@ -159,13 +164,6 @@ def test_relative_file_and_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert value_of(from_file("~/key")) == CANARY
 
 
-def test_values_and_references_mix() -> None:
-    """What is no reference stays as it is, whatever its shape."""
-    payload = {"apiKey": "plain", "nested": {"fromEnv": "A"}, "list": [{"fromEnv": "A", "version": 1}]}
-
-    assert resolved(payload, tried="", names={}) == payload
-
-
 def test_all_that_is_missing_is_one_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Each place is named with the user's own name of its field, and the text says that nothing was sent."""
     monkeypatch.delenv("STRIPE_KEY", raising=False)
@@ -202,14 +200,59 @@ def test_what_is_no_file_of_a_credential(tmp_path: Path) -> None:
     assert told("binary/key") == "cannot be read: Not a directory"
 
 
+def in_program(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Be a program in *folder*, as Pulumi's language host starts it."""
+    monkeypatch.setattr(sys, "orig_argv", ["python", "/x/pulumi-language-python-exec", "--pwd", str(folder), "."])
+
+
 def test_file_of_the_program_is_the_same_in_every_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`Path(__file__).parent / "key"` is another text on each machine, and would replace what it credentials."""
-    monkeypatch.chdir(tmp_path)
+    program = tmp_path / "shop" / "infra"
+    program.mkdir(parents=True)
+    in_program(monkeypatch, program)
+    monkeypatch.chdir("/")
 
-    assert from_file(tmp_path / "keys" / "a.pem") == from_file("keys/a.pem") == from_file("./keys//x/../a.pem")
-    assert from_file(f"{tmp_path}x/a.pem").place == f"{tmp_path}x/a.pem"
+    assert from_file(program / "keys" / "a.pem") == from_file("keys/a.pem") == from_file("./keys//x/../a.pem")
+    assert from_file(tmp_path / "shop" / "keys" / "a.pem").place == "../keys/a.pem"
+    assert from_file(f"{program}x/a.pem").place == "../infrax/a.pem"
     assert from_file("../a.pem").place == "../a.pem"
     assert from_file("~/a.pem").place == "~/a.pem"
+    assert from_file("/run-of-another-tree/secrets/key").place == "/run-of-another-tree/secrets/key"
+
+
+def test_file_of_a_checkout_behind_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link to the checkout is looked through, from either side; one within it is a part of it."""
+    (tmp_path / "real" / "infra").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "real" / "infra" / "keys").symlink_to(tmp_path / "elsewhere")
+
+    for started, named in (("real", "link"), ("link", "real"), ("link", "link")):
+        in_program(monkeypatch, tmp_path / started / "infra")
+        assert from_file(tmp_path / named / "infra" / "keys" / "a.pem").place == "keys/a.pem"
+        assert from_file(tmp_path / named / "a.pem").place == "../a.pem"
+
+
+@pytest.mark.parametrize("path", [r"keys\sftp.pem", r".\keys\x\..\sftp.pem", PureWindowsPath("keys") / "sftp.pem"])
+def test_file_is_written_alike_on_every_system(path: str | PureWindowsPath) -> None:
+    """What is stored has `/`, whichever separator the program has."""
+    assert from_file(path).place == "keys/sftp.pem"
+    assert from_file(r"..\keys\sftp.pem").place == "../keys/sftp.pem"
+
+
+def test_file_outside_of_a_program_is_as_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test of a program, and a program of the Automation API, have no folder of Pulumi's."""
+    monkeypatch.chdir(tmp_path)
+
+    assert from_file(tmp_path / "key").place == str(tmp_path / "key")
+
+
+@pytest.mark.parametrize("name", ["JUSTT_API_KEY", "PULUMI_ACCESS_TOKEN", "Pulumi_Config_Passphrase", "justt_x"])
+def test_variables_of_pulumi_and_of_ours_are_never_a_credential(name: str) -> None:
+    """They hold other keys and passphrases; on Windows their case means nothing."""
+    with pytest.raises(ValueError, match=f"from_env does not take {name}: variables that begin with PULUMI_ or JUSTT_"):
+        from_env(name)
+    assert from_wire({"fromEnv": name, "version": 1}) is None
 
 
 def test_place_that_nobody_can_look_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,11 @@ def stack(stack: Stack) -> Stack:
     return stack
 
 
+def pem_of(line: str) -> str:
+    """Give a private key, as far as one can see."""
+    return f"-----BEGIN PRIVATE KEY-----\n{line}\n-----END PRIVATE KEY-----\n"
+
+
 def program(hmac: str = FROM_ENV, version: int = 1) -> str:
     """Give a program with values and references, of variables and of a file, in one payload."""
     return REFERENCES.replace("{hmac}", hmac).replace("{version}", str(version))
@@ -93,7 +98,7 @@ class TestReferences:
 
     def test_life(self, stack: Stack, simulator: SimulatorServer) -> None:
         """The value is sent, and is in no state, not even encrypted; only create needs it; `version` rotates it."""
-        hmac, user, pem = canary("hmac"), canary("user"), f"-----BEGIN\n{canary('pem')}\n-----END\n"
+        hmac, user, pem = canary("hmac"), canary("user"), pem_of(canary("pem"))
         key = stack.secrets[-1]
         file = stack.folder / "project" / "keys" / "sftp.pem"
         file.parent.mkdir()
@@ -103,7 +108,8 @@ class TestReferences:
 
         # Nothing is needed to preview.
         shown = stack.preview().stdout
-        assert re.search(r'apiKey +: \[secret\]\n +hmac +: \{\n +fromEnv: "ADYEN_HMAC"\n +version: 1', shown), shown
+        assert re.search(r"apiKey +: \[secret\]\n", shown), shown
+        assert re.search(r'hmac: \{\n +fromEnv: "ADYEN_HMAC"\n +version: 1', shown), shown
         assert simulator.requests == []
 
         # All that is missing is one error, before any request.
@@ -124,26 +130,26 @@ class TestReferences:
             "mixed": payload_digest({"hmac": hmac, "apiKey": key, "merchantCode": "M-1"}),
             "sftp": payload_digest({"username": user, "privateKey": pem}),
         }
-        inputs = stack.resources()["sftp"]["inputs"]
-        assert inputs["secretPayload"] == {
-            "username": {"fromEnv": "SFTP_USER", "version": 1},
-            "privateKey": {"fromFile": "keys/sftp.pem", "version": 1},
-        }
-        assert stack.resources()["sftp"]["outputs"]["secretPayload"] == inputs["secretPayload"]
+        for recorded in (stack.resources()["sftp"][kind] for kind in ("inputs", "outputs")):
+            assert recorded["secretReferences"] == {
+                "username": {"fromEnv": "SFTP_USER", "version": 1},
+                "privateKey": {"fromFile": "keys/sftp.pem", "version": 1},
+            }
+            assert "secretPayload" not in recorded
         assert leaks.find(stack.decrypted(), referred) == []
 
         # Neither is it needed for anything but create, and another value is nobody's business until `version` says so.
         file.unlink()
         assert "3 unchanged" in stack.up().text
         stack.refresh()
-        file.write_text(pem.replace("END", "END!"))
+        rotated = pem_of(canary("rotated"))
+        stack.secrets.append(rotated.splitlines()[1])
+        file.write_text(rotated)
         stack.program(program(version=2))
         shown = stack.preview().stdout
         assert re.search(r"~ privateKey: \{\n +~ version: 1 => 2\n", shown), shown
         stack.up(SFTP_USER=user)
-        assert live_digests(simulator)["sftp"] == payload_digest(
-            {"username": user, "privateKey": pem.replace("END", "END!")}
-        )
+        assert live_digests(simulator)["sftp"] == payload_digest({"username": user, "privateKey": rotated})
         stack.destroy()
         assert live_digests(simulator) == {}
 
@@ -154,16 +160,15 @@ class TestReferences:
         stack.secrets.append(other)
         stack.environ |= {"ADYEN_HMAC": other, "SFTP_USER": canary("user")}
         (stack.folder / "project" / "keys").mkdir()
-        (stack.folder / "project" / "keys" / "sftp.pem").write_text("key\n")
+        (stack.folder / "project" / "keys" / "sftp.pem").write_text(pem_of(canary("pem")))
         stack.program(program('secret("hmac")'))
         stack.up()
         assert leaks.find(stack.decrypted(), [value]) != []
 
         stack.program(program())
         shown = stack.preview().stdout
-        assert re.search(
-            r'~ secretPayload: \{\n +- hmac: \[secret\]\n +\+ hmac: \{\n +\+ fromEnv: "ADYEN_HMAC"\n', shown
-        ), shown
+        assert re.search(r"~ secretPayload *: +\{\n +- hmac: \[secret\]\n", shown), shown
+        assert re.search(r'\+ secretReferences: \{\n +\+ hmac: \{\n +\+ fromEnv: "ADYEN_HMAC"\n', shown), shown
         stack.up()
         stack.run("config", "rm", "hmac", "--stack", "dev")
         stack.up("--refresh")
@@ -175,9 +180,8 @@ class TestReferences:
         stack.config(secret={"hmac": value})
         stack.program(program('secret("hmac")'))
         shown = stack.preview().stdout
-        assert re.search(
-            r'- hmac: \{\n +- fromEnv: "ADYEN_HMAC"\n +- version: 1\n +\}\n +\+ hmac: \[secret\]\n', shown
-        ), shown
+        assert re.search(r'- hmac: \{\n +- fromEnv: "ADYEN_HMAC"\n +- version: 1\n', shown), shown
+        assert re.search(r"~ secretPayload *: +\{\n +\+ hmac: \[secret\]\n", shown), shown
         stack.up()
         assert live_digests(simulator)["mixed"] == payload_digest(
             {"hmac": value, "apiKey": stack.secrets[1], "merchantCode": "M-1"}

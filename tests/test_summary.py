@@ -116,7 +116,9 @@ def test_when_it_stops(deactivation: object, ends: str) -> None:
             ["an integration that exists is taken over, nothing is created"],
         ),
         (
-            step("create", newState=state({**GIVEN, "secretPayload": {"apiKey": {"fromEnv": "A_KEY", "version": 1}}})),
+            step(
+                "create", newState=state({**GIVEN, "secretReferences": {"apiKey": {"fromEnv": "A_KEY", "version": 1}}})
+            ),
             ["a new integration is created", "`pulumi up` has to find what its references name"],
         ),
         (
@@ -230,10 +232,22 @@ def test_what_a_refresh_finds() -> None:
             ("credentials.merchant_code", HIDDEN, None),
         ),
         (
-            {"secretPayload": {"apiKey": {"fromEnv": "A", "version": 1}}},
-            {"secretPayload": {"apiKey": {"fromFile": "keys/a.pem", "version": 2.0}}},
-            "secretPayload.apiKey.version",
+            {"secretReferences": {"apiKey": {"fromEnv": "A", "version": 1}}},
+            {"secretReferences": {"apiKey": {"fromFile": "keys/a.pem", "version": 2.0}}},
+            "secretReferences.apiKey.version",
             ("credentials.api_key", 'from_env("A")', 'from_file("keys/a.pem", version=2)'),
+        ),
+        (
+            {"secretPayload": {"apiKey": ENVELOPE, "hmac": ENVELOPE}},
+            {"secretPayload": {"hmac": ENVELOPE}, "secretReferences": {"apiKey": {"fromEnv": "A", "version": 1}}},
+            "secretReferences",
+            ("credentials.api_key", HIDDEN, 'from_env("A")'),
+        ),
+        (
+            {"secretPayload": {"apiKey": {"fromEnv": "A", "version": 1}}},
+            {"secretPayload": {"apiKey": {"fromEnv": "B", "version": 1}}},
+            "secretPayload.apiKey.fromEnv",
+            ("credentials.api_key", HIDDEN, HIDDEN),
         ),
         (
             {"secretPayload": {"apiKey": {"fromEnv": "A", "version": 1, "more": "x"}}},

@@ -14,15 +14,17 @@ from recorded_state import FOLDERS, INTEGRATION, Recorded
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=[folder.name for folder in FOLDERS])
 def test_recorded_state_is_served(folder: Path, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> None:
-    """Preview, refresh and preview again show no change and send no create; destroy deactivates what is the stack's."""
+    """An update sends nothing, and then there is no change; destroy deactivates what is the stack's."""
     stack = Stack(tmp_path, engine_bin)
     resources = Recorded(folder, stack, simulator).restore()
     integrations = [each for each in resources if each["type"] == INTEGRATION]
     mine = [each for each in integrations if "adoptId" not in each["inputs"] and not each.get("external")]
 
+    shown = stack.up().text
+    assert "replace" not in shown, shown
     stack.preview("--expect-no-changes")
     looked_up = [each for each in resources if each.get("external")]
-    assert [each.method for each in simulator.requests] == ["GET"] * len(looked_up)
+    assert [each.method for each in simulator.requests] == ["GET"] * len(looked_up) * 2
     stack.refresh("--expect-no-changes")
     stack.preview("--expect-no-changes")
     assert {each.method for each in simulator.requests} == {"GET"}

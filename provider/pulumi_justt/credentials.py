@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi_justt import references
 from pulumi_justt.errors import nearest, shape_of
 from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.values import TOO_LARGE, text_problem, too_large
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -39,7 +41,9 @@ __all__ = [
     "UsernamePassword",
 ]
 
+_NO_REFERENCES: Mapping[str, Any] = MappingProxyType({})
 _IDENTIFIER = {"identifier": True}
+_PRIVATE_KEY = {"kind": "private key"}
 
 
 def wire_name(python_name: str) -> str:
@@ -235,7 +239,7 @@ class Sftp(Shape):
     any_of: ClassVar[tuple[str, ...]] = ("password", "privateKey")
     username: Value
     password: Value | None = None
-    private_key: Value | None = None
+    private_key: Value | None = field(default=None, metadata=_PRIVATE_KEY)
     passphrase: Value | None = None
 
 
@@ -285,9 +289,11 @@ def python_names(secret_type: str) -> dict[str, str]:
     return {} if shape is None else {name: f.name for name, f in shape.wire_fields().items()}
 
 
-def from_wire(secret_type: str, payload: Mapping[str, Any]) -> Credentials:
-    """Return the credentials that were stored as *secret_type* and *payload*, references as such."""
-    payload = {name: references.from_wire(value) or value for name, value in payload.items()}
+def from_wire(
+    secret_type: str, payload: Mapping[str, Any], referred: Mapping[str, Any] = _NO_REFERENCES
+) -> Credentials:
+    """Return the credentials that were stored as *secret_type*, with their values and references."""
+    payload = {**payload, **{name: references.from_wire(value) for name, value in referred.items()}}
     shape = SHAPES.get(secret_type)
     if shape is None or not payload.keys() <= shape.wire_fields().keys():
         return Unlisted(secret_type=secret_type, payload=payload)
@@ -309,32 +315,78 @@ def secret_values(secret_type: object, payload: Mapping[str, Any], source: objec
 
 
 def problems(
-    secret_type: str, payload: Mapping[str, Any], *, unknown: Collection[str] = (), allow_surplus: bool = False
+    secret_type: str,
+    payload: Mapping[str, Any],
+    referred: Mapping[str, Any] = _NO_REFERENCES,
+    *,
+    unknown: Collection[str] = (),
+    allow_surplus: bool = False,
 ) -> Iterator[tuple[str, str]]:
-    """Compare *payload* with the vendor's list, and yield each field's Python name with what is wrong with it.
+    """Compare credentials with the vendor's list, and yield each field's Python name with what is wrong with it.
 
     Args:
-        secret_type: The API's `secretType`; an unlisted one has no problems here.
+        secret_type: The API's `secretType`; of an unlisted one only the values are verified.
         payload: The fields whose values are known.
+        referred: The fields that are references.
         unknown: The API's names of fields that are given, but known only later.
         allow_surplus: Whether a field that the shape lacks is meant.
     """
     shape = SHAPES.get(secret_type)
-    if shape is None:
-        return
+    names = python_names(secret_type)
+    given = {*payload, *referred, *unknown}
+    for name, value in sorted(referred.items()):
+        if references.from_wire(value) is None:
+            yield names.get(name, name), "is not a reference that from_env or from_file makes"
+        elif name in {*payload, *unknown}:
+            yield names.get(name, name), "is given as a value and as a reference: give one of them"
+    for name in sorted(payload.keys() - names.keys()):
+        yield from _value_problems(secret_type, name, payload[name])
+    if shape is not None:
+        yield from _listed_problems(shape, payload, given, allow_surplus=allow_surplus)
+
+
+def _listed_problems(
+    shape: type[Shape], payload: Mapping[str, Any], given: Collection[str], *, allow_surplus: bool
+) -> Iterator[tuple[str, str]]:
     known = shape.wire_fields()
-    given = {*payload, *unknown}
-    if not allow_surplus:
-        for name in sorted(given - known.keys()):
-            yield name, f"is not a field of {shape.__name__}{nearest(name, known)}"
+    for name in () if allow_surplus else sorted({*given} - known.keys()):
+        yield name, f"is not a field of {shape.__name__}{nearest(name, known)}"
     for name, f in known.items():
-        value = payload.get(name)
-        if name in payload and not isinstance(value, str) and references.from_wire(value) is None:
-            yield f.name, f"must be text, got {shape_of(value)}"
-        elif value == "":
-            yield f.name, "must not be empty"
+        if name in payload:
+            yield from ((f.name, text) for _, text in _value_problems(shape.secret_type, name, payload[name]))
         elif name not in given and f.default is MISSING:
             yield f.name, f"is required by {shape.__name__}"
-    if shape.any_of and not given & set(shape.any_of):
+    if shape.any_of and not {*given} & set(shape.any_of):
         choice = " or ".join(known[name].name for name in shape.any_of)
         yield known[shape.any_of[0]].name, f"is missing: {shape.__name__} needs {choice}"
+
+
+def _value_problems(secret_type: str, name: str, value: object) -> Iterator[tuple[str, str]]:
+    """Yield the path of each part of the field *name* that cannot be sent, with the reason."""
+    if isinstance(value, str):
+        if (problem := value_problem(secret_type, name, value)) is not None:
+            yield name, problem
+    elif name in python_names(secret_type):
+        hint = "; a reference is from_env or from_file in the program" if references.from_wire(value) else ""
+        # The engine gives a mapping in any order.
+        shape = shape_of(dict(sorted(value.items())) if isinstance(value, Mapping) else value)
+        yield name, f"must be text, got {shape}{hint}"
+    else:
+        yield from ((f"{name}{path}", TOO_LARGE) for path in too_large(value))
+
+
+def value_problem(secret_type: str, name: str, value: str) -> str | None:
+    """Return what is wrong with the text *value* of a field, without a word of it, or None.
+
+    Args:
+        secret_type: The API's `secretType`.
+        name: The API's name of the field.
+        value: The text, as it would be sent.
+    """
+    shape = SHAPES.get(secret_type)
+    listed = None if shape is None else shape.wire_fields().get(name)
+    if listed is None:
+        return text_problem(value, "unlisted")
+    return text_problem(
+        value, "identifier" if "identifier" in listed.metadata else listed.metadata.get("kind", "secret")
+    )

@@ -22,7 +22,9 @@ Properties are mappings with the API's keys, as the state holds them; `UNKNOWN` 
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -69,10 +71,14 @@ _SENT = (
     "source",
     "secretType",
     "secretPayload",
+    "secretReferences",
     "merchantAccountCodes",
     "referenceAccountId",
 )
 """What the API was told, with the account it was told for: none of it can be changed there."""
+
+_EMPTY: Mapping[str, Any] = {"secretPayload": {}, "secretReferences": {}, "merchantAccountCodes": []}
+"""What equals an absent property."""
 
 _POLICY = {"deactivationType", "afterDays", "deactivationDate"}
 
@@ -91,6 +97,7 @@ _ARGUMENTS = {
     "source": "source",
     "secretType": "credentials",
     "secretPayload": "credentials",
+    "secretReferences": "credentials",
     "merchantAccountCodes": "merchant_account_codes",
     "referenceAccountId": "reference_account_id",
     "environment": "environment",
@@ -149,14 +156,13 @@ class Integrations:
     def check(self, olds: Properties, news: Properties) -> Checked:
         """Validate *news* and fill in the defaults, the same way every time and without requests."""
         inputs = without_nulls(news)
+        for name, empty in _EMPTY.items():
+            if inputs.get(name) == empty:
+                del inputs[name]
         codes = inputs.get("merchantAccountCodes")
         if isinstance(codes, list) and UNKNOWN in codes:
             # A preview compares place by place, and where each code will stand is not known before all are.
             inputs["merchantAccountCodes"] = UNKNOWN
-        elif isinstance(codes, list) and all(isinstance(code, str) for code in codes):
-            inputs["merchantAccountCodes"] = sorted(codes)
-        if codes == []:
-            del inputs["merchantAccountCodes"]
         for flag in ("allowUnlisted", "deletionProtection"):
             if inputs.get(flag) is False:
                 del inputs[flag]
@@ -173,6 +179,9 @@ class Integrations:
         told: dict[str, str] = {}
         for name, text in _problems(inputs):
             told.setdefault(name, text)
+        if isinstance(codes, list) and all(isinstance(code, str) for code in codes):
+            # A set for Justt. Not before the problems are found, which name an item by its place in the program.
+            inputs["merchantAccountCodes"] = sorted({*codes})
         moves = self._moves(olds, inputs, is_account_explicit=is_account_explicit)
         return Checked(inputs, [f"{name}: {text}" for name, text in (*told.items(), *moves)])
 
@@ -493,7 +502,17 @@ class Integrations:
 
     @staticmethod
     def _replacing(olds: Properties, news: Properties) -> list[str]:
-        return [path for name in _SENT for path in _changed(name, olds.get(name), news.get(name))]
+        payload, referred = olds.get("secretPayload"), news.get("secretReferences")
+        if isinstance(payload, Mapping) and isinstance(referred, Mapping) and "secretReferences" not in olds:
+            # States of before this property have references among the values: what only moves is no other credential.
+            moved = {name: value for name, value in referred.items() if payload.get(name) == value}
+            payload = {name: value for name, value in payload.items() if name not in moved}
+            olds = {**olds, "secretPayload": payload, "secretReferences": moved}
+        return [
+            path
+            for name in _SENT
+            for path in _changed(name, olds.get(name, _EMPTY.get(name)), news.get(name, _EMPTY.get(name)))
+        ]
 
     def _adopt(self, urn: str, inputs: Inputs, integration_id: str) -> RemoteRecord:
         """Take over the integration that the program names.
@@ -539,7 +558,8 @@ class Integrations:
         self._redactor.meet(integration_id)
 
     def _miss_references(self, properties: Properties) -> None:
-        if references.are_in(properties.get("secretPayload")):
+        # States of before `secretReferences` have them among the values.
+        if properties.get("secretReferences") or references.are_in(properties.get("secretPayload")):
             self._redactor.miss()
 
     def _note_state(self, urn: str, integration_id: str, outputs: Properties) -> None:
@@ -586,12 +606,15 @@ class Integrations:
 
 def _with_values(inputs: Properties) -> Inputs:
     """Return *inputs* with the credentials that they refer to; what is remembered stays a reference."""
-    payload = references.resolved(
-        inputs["secretPayload"],
+    secret_type = inputs["secretType"]
+    values = references.resolved(
+        inputs.get("secretReferences", {}),
         tried=errors.creating(inputs["source"], inputs["externalIdentifier"]),
-        names=credentials.python_names(inputs["secretType"]),
+        names=credentials.python_names(secret_type),
+        problem=functools.partial(credentials.value_problem, secret_type),
     )
-    return Inputs.model_validate({**inputs, "secretPayload": payload})
+    payload = {**inputs.get("secretPayload", {}), **values}
+    return Inputs.model_validate({**inputs, "secretPayload": payload, "secretReferences": {}})
 
 
 def _policy(properties: Properties) -> dict[str, object]:
@@ -605,8 +628,8 @@ def _changed(path: str, old: object, new: object) -> Iterator[str]:
         for name in sorted({*old, *new}):
             yield from _changed(f"{path}.{name}", old.get(name), new.get(name))
     elif path == "merchantAccountCodes" and isinstance(old, list) and isinstance(new, list):
-        # The order of account codes means nothing; that of any other list may.
-        if sorted(map(_as_sent, old)) != sorted(map(_as_sent, new)):
+        # Account codes are a set; the order of any other list may mean something.
+        if {*map(_as_sent, old)} != {*map(_as_sent, new)}:
             yield path
     elif _as_sent(old) != _as_sent(new):
         yield path
@@ -625,22 +648,27 @@ def _problems(inputs: Properties) -> Iterator[tuple[str, str]]:
     policy = known.get("deactivation")
     for name in sorted(policy.keys() - _POLICY) if isinstance(policy, Mapping) else ():
         yield f"deactivation.{name}", f"is not an argument{nearest(name, ('type', 'after_days', 'date'))}"
-    # A missing secret type comes with the credentials, which are missing too.
-    for path, text in invalid(Inputs, known, {*unknown, "secretType"}):
+    for path, text in invalid(Inputs, known, unknown):
         yield _argument(path), text
     may_be_unlisted = inputs.get("allowUnlisted") in (True, UNKNOWN)
     yield from _unlisted("source", known.get("source"), SOURCES, may_be_unlisted=may_be_unlisted)
     yield from _unlisted("credentials", known.get("secretType"), credentials.SHAPES, may_be_unlisted=may_be_unlisted)
-    secret_type, payload = known.get("secretType"), known.get("secretPayload")
-    if isinstance(secret_type, str) and isinstance(payload, Mapping):
-        later = {path.split(".")[1] for path in unknown if path.startswith("secretPayload.")}
-        for name, text in credentials.problems(secret_type, payload, unknown=later, allow_surplus=may_be_unlisted):
+    secret_type, payload, referred = (known.get(name) for name in ("secretType", "secretPayload", "secretReferences"))
+    if any(path.partition(".")[0] == "secretReferences" for path in unknown):
+        yield "credentials", "a reference must be known when the program runs, not only after the update"
+    if not isinstance(secret_type, str) or unknown & {"secretPayload", "secretReferences"}:
+        return
+    if all(isinstance(each, Mapping | None) for each in (payload, referred)):
+        later = {path.split(".")[1] for path in unknown if path.startswith(("secretPayload.", "secretReferences."))}
+        for name, text in credentials.problems(
+            secret_type, payload or {}, referred or {}, unknown=later, allow_surplus=may_be_unlisted
+        ):
             yield f"credentials.{name}", text
 
 
 def _argument(path: str) -> str:
-    head, _, rest = path.partition(".")
-    return _ARGUMENTS.get(path) or f"{_ARGUMENTS.get(head, head)}{f'.{rest}' if rest else ''}"
+    found = re.fullmatch(r"([^.\[]+)(.*)", path, re.DOTALL)
+    return _ARGUMENTS.get(path) or (f"{_ARGUMENTS.get(found[1], found[1])}{found[2]}" if found else path)
 
 
 def _unlisted(name: str, value: object, listed: Collection[str], *, may_be_unlisted: bool) -> Iterator[tuple[str, str]]:

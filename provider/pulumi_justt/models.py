@@ -130,7 +130,8 @@ class Inputs(SecretHolder, _Model):
     integration_name: Annotated[str, Field(min_length=1)]
     source: Annotated[str, Field(min_length=1), AfterValidator(_one_line)]
     secret_type: Annotated[str, Field(min_length=1)]
-    secret_payload: dict[str, Secret[Any]]
+    secret_payload: dict[str, Secret[Any]] = Field(default_factory=dict)
+    secret_references: dict[str, Any] = Field(default_factory=dict)
     merchant_account_codes: list[Annotated[str, Field(min_length=1)]] | None = None
     reference_account_id: Annotated[str, Field(min_length=1), AfterValidator(_header_text)] | None = None
     environment: Environment

@@ -26,6 +26,7 @@ INPUTS = (
     "source",
     "secret_type",
     "secret_payload",
+    "secret_references",
     "merchant_account_codes",
     "reference_account_id",
     "deactivation",
@@ -100,6 +101,8 @@ def _checked(opts: ResourceOptions | None, resource: _Resource) -> ResourceOptio
             setattr(checked, option, [_input_path(path, option, resource) for path in paths])
     if opts.additional_secret_outputs:
         wire_names = {name: wire_name(name) for name in (*resource.inputs, *resource.outputs)}
+        if {"secretReferences", "secret_references"} & {*opts.additional_secret_outputs}:
+            raise ValueError("additional_secret_outputs: references are no secrets, and reviewers are to see them")
         checked.additional_secret_outputs = [
             _named(path, wire_names, "additional_secret_outputs") for path in opts.additional_secret_outputs
         ]
@@ -118,8 +121,9 @@ def _input_path(path: str, option: str, resource: _Resource) -> str:
     head, rest, below = _parsed(path, option)
     if head in ("credentials", "secret_payload") and "secret_payload" in resource.inputs:
         parts = [*map(wire_name, rest[:1]), *rest[1:]]
-        _require_existing("secretPayload", parts, option, resource)
-        right = ".".join(["secretPayload", *parts])
+        name = min(_places(parts[0] if parts else "*", resource))
+        _require_existing(name, parts, option, resource)
+        right = ".".join([name, *parts])
         raise ValueError(f"{option}: the state has no {path!r}, so the engine would ignore it; say {right!r}")
     if head in resource.outputs or head in map(wire_name, resource.outputs):
         raise ValueError(f"{option}: {path!r} is an output; only inputs are compared")
@@ -145,39 +149,67 @@ def _parsed(path: str, option: str) -> tuple[str, list[str], str]:
 
 def _require_existing(name: str, rest: list[str], option: str, resource: _Resource) -> None:
     """Refuse what cannot exist below the property *name*."""
-    secret_type = resource.secret_type
-    is_free = name == "secretPayload" and not (isinstance(secret_type, str) and secret_type in SHAPES)
-    if not rest or is_free:
+    if name in ("secretPayload", "secretReferences"):
+        _require_credential(name, rest, option, resource)
+        return
+    if not rest:
         return
     hint = ""
     if name == "merchantAccountCodes":
         exists = rest[0] == "*"
         hint = "; their order means nothing, so name the whole list"
-    elif name in ("secretPayload", "deactivation"):
-        names = _POLICY if name == "deactivation" else {each: each for each in SHAPES[str(secret_type)].wire_fields()}
-        exists = rest[0] == "*" or rest[0] in names.values()
-        right = names.get(rest[0]) or wire_name(rest[0])
-        hint = f"; say {f'{name}.{right}'!r}" if right in names.values() else nearest(rest[0], names.values())
+    elif name == "deactivation":
+        exists = rest[0] == "*" or rest[0] in _POLICY.values()
+        right = _POLICY.get(rest[0]) or wire_name(rest[0])
+        hint = f"; say {f'{name}.{right}'!r}" if right in _POLICY.values() else nearest(rest[0], _POLICY.values())
     else:
         exists = False
-    if exists and len(rest) > 1 and name == "secretPayload":
-        _require_part(rest, option, resource.payload)
-    elif not exists or len(rest) > 1:
-        raise ValueError(f"{option}: {name!r} has no {'.'.join(rest)!r}, so the engine would ignore it{hint}")
+    if not exists or len(rest) > 1:
+        raise _ignored(name, rest, option, hint)
 
 
-def _require_part(rest: list[str], option: str, payload: Mapping[str, object]) -> None:
-    """Refuse what cannot exist below a credential field: a reference has parts, and a value has none."""
-    field, *below = rest
-    fields = payload.values() if field == "*" else [payload.get(field)]
-    parts = {part for value in fields if isinstance(value, Reference) for part in value.wire()}
-    if len(below) == 1 and below[0] in parts:
+def _require_credential(name: str, rest: list[str], option: str, resource: _Resource) -> None:
+    """Refuse what cannot exist below a property of the credentials: a reference has parts, and a value has none."""
+    field, below = (rest[0], rest[1:]) if rest else ("*", [])
+    references = {each: value for each, value in resource.payload.items() if isinstance(value, Reference)}
+    right = _credential_path([field, *below], resource)
+    if name not in _places(field, resource):
+        is_value = name == "secretReferences" and right.startswith("secretPayload") and field != "*"
+        why = f"{field!r} is no reference here (from_env, from_file), so " if is_value else ""
+        raise _ignored(name, rest, option, f"; {why}say {right!r}")
+    if name == "secretReferences":
+        named = references.values() if field == "*" else [references[field]]
+        parts = {part for value in named for part in value.wire()}
+    elif not isinstance(resource.secret_type, str) or resource.secret_type not in SHAPES:
         return
-    path, right = ".".join(rest), wire_name(below[0])
-    if not parts:
-        hint = f"; {field!r} is no reference here (from_env, from_file), so say 'secretPayload.{field}'"
-    elif right in parts:
-        hint = f"; say 'secretPayload.{field}.{right}'"
     else:
-        hint = nearest(below[0], sorted(parts))
-    raise ValueError(f"{option}: 'secretPayload' has no {path!r}, so the engine would ignore it{hint}")
+        fields = SHAPES[resource.secret_type].wire_fields()
+        if field not in (*fields, "*"):
+            is_known = wire_name(field) in fields
+            raise _ignored(name, rest, option, f"; say {right!r}" if is_known else nearest(field, fields))
+        parts = set()
+    if below and (len(below) > 1 or below[0] not in parts):
+        hint = f"; say {right!r}" if not parts or wire_name(below[0]) in parts else nearest(below[0], sorted(parts))
+        raise _ignored(name, rest, option, hint)
+
+
+def _places(field: str, resource: _Resource) -> set[str]:
+    """Return the properties that have a credential field, or, if it is "*", any: references have one of their own."""
+    given = resource.payload.values() if field == "*" else [resource.payload.get(field)]
+    return {"secretReferences" if isinstance(each, Reference) else "secretPayload" for each in given} or {
+        "secretPayload"
+    }
+
+
+def _credential_path(rest: list[str], resource: _Resource) -> str:
+    """Return the path in the state for the path below `credentials` that a program may mean."""
+    field, *below = map(wire_name, rest)
+    # Only a reference has parts.
+    name = (max if below else min)(_places(field, resource))
+    below = below if name == "secretReferences" else []
+    return ".".join([name, *([] if field == "*" and not below else [field]), *below])
+
+
+def _ignored(name: str, rest: list[str], option: str, hint: str) -> ValueError:
+    what = f"{name!r} has no {'.'.join(rest)!r}" if rest else f"these credentials have no {name!r}"
+    return ValueError(f"{option}: {what}, so the engine would ignore it{hint}")

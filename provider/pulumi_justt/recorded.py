@@ -99,7 +99,7 @@ def invalid(model: type[BaseModel], known: Properties, absent: Collection[str]) 
         model.model_validate(known)
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_context=True, include_input=True):
-            path = ".".join(str(part) for part in fault["loc"] if isinstance(part, str))
+            path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])[1:]
             if not (fault["type"] == "missing" and path in absent):
                 yield path, _reason(fault["type"], fault.get("ctx", {}), fault["input"], fault["msg"])
 

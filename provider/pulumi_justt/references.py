@@ -2,8 +2,11 @@
 
 In the state a reference is a small object that is not secret, so that reviewers see it, and the value is nowhere:
 
-    from_env("STRIPE_KEY", version=2)    {"fromEnv": "STRIPE_KEY", "version": 2}
-    from_file("keys/sftp.pem")           {"fromFile": "keys/sftp.pem", "version": 1}
+    from_env("STRIPE_KEY", version=2)    "secretReferences": {"apiKey": {"fromEnv": "STRIPE_KEY", "version": 2}}
+    from_file("keys/sftp.pem")           "secretReferences": {"privateKey": {"fromFile": "keys/sftp.pem", "version": 1}}
+
+Its place tells that it is one, and not its shape: data that a program passes on is a value, whatever it looks like, and
+never chooses which variable or file of this machine is sent.
 
 Nothing can tell that the value behind a reference has changed, which is why a rotation is said: another `version`, or
 another name, is another integration. Only `create` needs the variable or the file.
@@ -11,11 +14,15 @@ another name, is another integration. Only `create` needs the variable or the fi
 
 from __future__ import annotations
 
+import functools
 import os
+import posixpath
 import re
 import stat
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +63,10 @@ class Reference:
 class VariableReference(Reference):
     """A variable of the environment in which `pulumi up` runs."""
 
+    def __str__(self) -> str:
+        """Name the variable in an error."""
+        return f"the variable {self.place!r}"
+
     def wire(self) -> dict[str, Any]:
         """Return what the state holds."""
         return {"fromEnv": self.place, "version": self.version}
@@ -69,10 +80,10 @@ class VariableReference(Reference):
         value = os.environ.get(self.place)
         if not value or not value.strip():
             state = "is not set" if value is None else "is empty"
-            raise LookupError(f"the variable {self.place!r}, which {state} where pulumi runs")
+            raise LookupError(f"{self}, which {state} where pulumi runs")
         # Python keeps bytes that are no text as lone surrogates.
         if any("\ud800" <= character <= "\udfff" for character in value):
-            raise LookupError(f"the variable {self.place!r}, which is no text in UTF-8")
+            raise LookupError(f"{self}, which is no text in UTF-8")
         return value
 
 
@@ -80,9 +91,26 @@ class VariableReference(Reference):
 class FileReference(Reference):
     """A file on the machine on which `pulumi up` runs."""
 
+    def __str__(self) -> str:
+        """Name the file in an error."""
+        return f"the file {self.place!r}"
+
     def wire(self) -> dict[str, Any]:
         """Return what the state holds."""
         return {"fromFile": self.place, "version": self.version}
+
+    def relative_to(self, folder: str | os.PathLike[str]) -> FileReference:
+        """Return the same reference as a program in *folder* writes it, without what differs between checkouts."""
+        home = Path(folder).resolve()
+        # All that a checkout has in common with a folder such as /run/secrets is the root.
+        above = [each for each in (home, *home.parents) if each != each.parent]
+        path = Path(self.place)
+        for parent in path.parents if path.is_absolute() else ():
+            # A link within the checkout stays one; a link to the checkout is looked through.
+            if (real := parent.resolve()) in above:
+                parts = [*[".."] * above.index(real), *path.relative_to(parent).parts]
+                return FileReference("/".join(parts), self.version)
+        return self
 
     def value(self) -> str:
         """Return the file's text: a single line without its line break, and more lines, as of a PEM key, as they are.
@@ -121,6 +149,8 @@ class FileReference(Reference):
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _LIKE_A_KEY = re.compile(r"([rsp]k_(live|test)|whsec)_")
 """How keys of payment service providers begin that could be names of variables."""
+_RESERVED = ("PULUMI_", "JUSTT_")
+"""How variables begin that configure Pulumi and this provider, keys and passphrases among them."""
 
 _KINDS: dict[str, type[Reference]] = {"fromEnv": VariableReference, "fromFile": FileReference}
 
@@ -134,11 +164,16 @@ def from_env(name: str, *, version: int = 1) -> VariableReference:
 
     Raises:
         TypeError: An argument has another type.
-        ValueError: *name* can be no variable, or *version* is below 1.
+        ValueError: *name* can be no variable, or one of Pulumi's or of this provider's, or *version* is below 1.
     """
     _require(name, "from_env", "the name of a variable as text", str)
     if not _NAME.fullmatch(name) or _LIKE_A_KEY.match(name):
         raise ValueError("from_env takes the name of a variable, and not its value")
+    if _is_reserved(name):
+        raise ValueError(
+            f"from_env does not take {name}: variables that begin with PULUMI_ or JUSTT_ configure Pulumi and this "
+            "provider, and are never sent as a credential"
+        )
     return VariableReference(name, _version(version))
 
 
@@ -147,8 +182,8 @@ def from_file(path: str | os.PathLike[str], *, version: int = 1) -> FileReferenc
 
     Args:
         path: The file, in UTF-8: relative to the program's folder (that of Pulumi.yaml, or its `main`), from `~`, or
-            absolute. An absolute one within the program's folder is recorded as a relative one, since another checkout
-            of the program has it elsewhere.
+            absolute. An absolute one is recorded as a relative one, with `/`, since another checkout of the program has
+            it elsewhere; unless it has no folder but the root in common with the program, as `/run/secrets/key`.
         version: Raise it when the file has been rotated: a new integration is created with the new value.
 
     Raises:
@@ -156,17 +191,42 @@ def from_file(path: str | os.PathLike[str], *, version: int = 1) -> FileReferenc
         ValueError: *path* can be no path, or *version* is below 1.
     """
     _require(path, "from_file", "a path", str, os.PathLike)
-    place = os.fspath(path)
-    if not place or not place.isprintable():
+    place: object = os.fspath(path)
+    if not isinstance(place, str) or not place or not place.isprintable():
         raise ValueError("from_file takes the path of a file, and not its content")
-    place = os.path.normpath(place)
-    folder = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118 - with its end, as only a folder's begin counts
-    return FileReference(place.removeprefix(folder), _version(version))
+    folder = _program_folder()
+    reference = FileReference(_portable(place), _version(version))
+    return reference if folder is None else reference.relative_to(folder)
+
+
+def _portable(path: str) -> str:
+    """Write *path* in the same way on every operating system."""
+    return posixpath.normpath(path.replace("\\", "/"))
+
+
+def _program_folder() -> str | None:
+    """Return the program's folder, in which its provider process runs; None where no language host runs a program."""
+    # Not the working directory, which the program may have changed by now.
+    arguments = sys.orig_argv
+    if not any(os.path.basename(each).startswith("pulumi-language-python") for each in arguments):  # noqa: PTH119
+        return None
+    return next((value for option, value in pairwise(arguments) if option == "--pwd"), None)
+
+
+def _is_reserved(name: str) -> bool:
+    # Windows does not tell upper case from lower case here.
+    return name.upper().startswith(_RESERVED)
 
 
 def _require(value: object, function: str, what: str, *kinds: type) -> None:
     if not isinstance(value, kinds) or isinstance(value, bool):
         raise TypeError(f"{function} takes {what}; got {type(value).__name__}")
+
+
+def _can_be(kind: type[Reference], place: str) -> bool:
+    if kind is VariableReference:
+        return _NAME.fullmatch(place) is not None and not _is_reserved(place)
+    return bool(place) and place.isprintable()
 
 
 def _version(version: int) -> int:
@@ -177,7 +237,7 @@ def _version(version: int) -> int:
 
 
 def from_wire(value: object) -> Reference | None:
-    """Return the reference that the state holds as *value*, or None if that is something else."""
+    """Return the reference that the state holds as *value*, or None if that is none which the program can make."""
     if not isinstance(value, Mapping) or len(value) != 2:  # noqa: PLR2004 - the two keys of a reference
         return None
     for tag, kind in _KINDS.items():
@@ -185,34 +245,52 @@ def from_wire(value: object) -> Reference | None:
         # The engine's numbers are floats.
         if isinstance(version, float) and version.is_integer():
             version = int(version)
-        if isinstance(place, str) and place and isinstance(version, int) and not isinstance(version, bool):
+        if type(version) is int and version > 0 and isinstance(place, str) and _can_be(kind, place):
             return kind(place, version)
     return None
 
 
+
+
 def are_in(payload: object) -> bool:
-    """Return whether any credential in a *payload* is a reference."""
-    return isinstance(payload, Mapping) and any(from_wire(value) for value in payload.values())
+    """Return whether any value in a *payload* looks like a reference, as in a state of before `secretReferences`."""
+    return isinstance(payload, Mapping) and any(map(from_wire, payload.values()))
 
 
-def resolved(payload: Mapping[str, Any], *, tried: str, names: Mapping[str, str]) -> dict[str, Any]:
-    """Return *payload* with the value of each reference in its place.
+def _value_of(reference: Reference | None, problem: Callable[[str], str | None]) -> str:
+    if reference is None:
+        raise LookupError("something that from_env and from_file do not make")
+    value = reference.value()
+    if (fault := problem(value)) is not None:
+        raise LookupError(f"{reference}, which {fault}")
+    return value
+
+
+def resolved(
+    references: Mapping[str, Any],
+    *,
+    tried: str,
+    names: Mapping[str, str],
+    problem: Callable[[str, str], str | None] = lambda _field, _value: None,
+) -> dict[str, str]:
+    """Return the values of *references*.
 
     Args:
-        payload: Credentials as the state holds them.
+        references: References as the state holds them, by field.
         tried: What this is for, in the error text.
         names: The user's own name of each field.
+        problem: Says what is wrong with the value of a field, if anything is.
 
     Raises:
-        Unresolved: A credential is not where the program says; the text names all such fields.
+        Unresolved: A credential is not where the program says, or cannot be one; the text names all such fields.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, str] = {}
     missing: list[str] = []
     # The engine gives a mapping in any order, and an error is to read the same every time.
-    for field, value in sorted(payload.items()):
-        reference = from_wire(value)
+    for field, recorded in sorted(references.items()):
+        reference = from_wire(recorded)
         try:
-            values[field] = value if reference is None else reference.value()
+            values[field] = _value_of(reference, functools.partial(problem, field))
         except LookupError as error:
             missing.append(f"credentials.{names.get(field, field)} comes from {error.args[0]}")
     if missing:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pickle
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import pulumi
@@ -17,7 +18,8 @@ from pulumi.dynamic import Resource
 from pulumi.runtime.config import get_config, is_config_secret
 
 from pulumi_justt import references
-from pulumi_justt.credentials import Credentials, Shape, Unlisted, from_wire, wire_name
+from pulumi_justt.arguments import InvalidArgument, given, sendable
+from pulumi_justt.credentials import Credentials, Shape, Unlisted, from_wire, python_names, wire_name
 from pulumi_justt.property_paths import (
     INPUTS,
     OUTPUTS,
@@ -121,6 +123,8 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
 
     _blob = _PROVIDER
     _names = _PROPERTIES
+    _credential_properties: Collection[str] = ()
+    """The properties that hold the credentials which the program gave."""
 
     def __init__(  # noqa: PLR0913 - the API's fields
         self,
@@ -140,23 +144,25 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
     ) -> None:
         _require_credentials(credentials)
         secret_type, payload = credentials.wire()
-        identifiers = credentials.identifiers()
+        resource = f"PaymentIntegration {resource_name!r}"
+        verified = partial(sendable, resource)
+        given_credentials = _credentials(resource, credentials, secret_type, payload)
+        self._credential_properties = given_credentials.keys()
+
         self._register(
             resource_name,
             {
-                "externalIdentifier": external_identifier,
-                "integrationName": integration_name,
-                "source": source,
-                "secretType": secret_type,
-                "secretPayload": {
-                    name: _credential(value, is_identifier=name in identifiers) for name, value in payload.items()
-                },
-                "merchantAccountCodes": merchant_account_codes,
-                "referenceAccountId": reference_account_id,
-                "deactivation": _deactivation_properties(deactivation),
-                "adoptId": adopt_id,
-                "deletionProtection": None if deletion_protection is False else deletion_protection,
-                "allowUnlisted": None if allow_unlisted is False else allow_unlisted,
+                "externalIdentifier": verified("external_identifier", external_identifier),
+                "integrationName": verified("integration_name", integration_name),
+                "source": verified("source", source),
+                "secretType": verified("credentials.secret_type", secret_type),
+                **given_credentials,
+                "merchantAccountCodes": verified("merchant_account_codes", merchant_account_codes),
+                "referenceAccountId": _account(resource, reference_account_id),
+                "deactivation": _deactivation_properties(resource, deactivation),
+                "adoptId": verified("adopt_id", adopt_id),
+                "deletionProtection": verified("deletion_protection", _unless_false(deletion_protection)),
+                "allowUnlisted": verified("allow_unlisted", _unless_false(allow_unlisted)),
             },
             with_checked_paths(opts, secret_type, payload),
         )
@@ -180,11 +186,12 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
             reference_account_id: The account at Justt that it belongs to; default is the configuration's.
             opts: Options of the resource.
         """
+        resource = f"PaymentIntegration.get({resource_name!r})"
         looked_up = cls.__new__(cls)
         looked_up._register(  # noqa: SLF001 - an alternative constructor
             resource_name,
-            {"referenceAccountId": reference_account_id},
-            ResourceOptions.merge(with_checked_paths(opts, None, {}), ResourceOptions(id=id)),
+            {"referenceAccountId": _account(resource, reference_account_id)},
+            ResourceOptions.merge(with_checked_paths(opts, None, {}), ResourceOptions(id=sendable(resource, "id", id))),
         )
         return looked_up
 
@@ -234,8 +241,13 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
     @property
     def credentials(self) -> Output[Credentials | None]:
         """As given, as one secret; `.apply(lambda c: c.api_key)` takes a field out of it."""
-        return Output.all(self._output("secretType"), self._output("secretPayload")).apply(
-            lambda both: None if None in both else from_wire(both[0], both[1])
+        # The preview of a create knows nothing of a property that was not given.
+        parts = {name: self._output(name) for name in ("secretType", *sorted(self._credential_properties))}
+        return Output.all(**parts).apply(
+            lambda each: (
+                each["secretType"]
+                and from_wire(each["secretType"], each.get("secretPayload") or {}, each.get("secretReferences") or {})
+            )
         )
 
     @property
@@ -316,7 +328,7 @@ class IntegrationReady(_JusttResource, module="justt", name="IntegrationReady"):
                 "externalIdentifier": integration.external_identifier,
                 "source": integration.source,
                 "referenceAccountId": integration.reference_account_id,
-                "timeoutSeconds": timeout_seconds,
+                "timeoutSeconds": sendable(f"IntegrationReady {resource_name!r}", "timeout_seconds", timeout_seconds),
             },
             # Another key would not see the integration.
             ResourceOptions.merge(
@@ -387,7 +399,8 @@ class Provider(ProviderResource):
         opts: Options of the resource.
 
     Raises:
-        ValueError: *api_key* is empty, as what the configuration lacks.
+        InvalidArgument: *api_key* or *reference_account_id* is empty, as what the configuration lacks; also if that
+            turns out only when an Output is known.
     """
 
     def __init__(
@@ -399,10 +412,15 @@ class Provider(ProviderResource):
         opts: ResourceOptions | None = None,
     ) -> None:
         shared = {key: get_config(key) for key in _SHARED_SETTINGS}
-        # The settings would look for JUSTT_API_KEY instead, which is the key of another account.
-        if not isinstance(api_key, Output) and not api_key:
-            raise ValueError(f"the api_key of the provider {resource_name!r} is empty")
-        settings = {**shared, "justt:apiKey": Output.secret(api_key), "justt:referenceAccountId": reference_account_id}
+        resource = f"provider {resource_name!r}"
+        settings = {
+            **shared,
+            # The settings would look for JUSTT_API_KEY instead, which is the key of another account.
+            "justt:apiKey": Output.secret(given(resource, "api_key", api_key)),
+            "justt:referenceAccountId": None
+            if reference_account_id is None
+            else given(resource, "reference_account_id", reference_account_id),
+        }
         super().__init__("pulumi-python", resource_name, settings, opts)
 
 
@@ -426,36 +444,50 @@ def _require_credentials(value: object) -> None:
     )
 
 
-def _credential(value: object, *, is_identifier: bool) -> object:
-    if isinstance(value, references.Reference):
-        # Not secret: a reviewer is to see which one it is.
-        return value.wire()
-    if isinstance(value, Output):
-        value = value.apply(_no_reference)
-    return value if is_identifier else Output.secret(value)
-
-
-def _no_reference(value: object) -> object:
-    """Return *value* as it is.
+def _credentials(
+    resource: str, credentials: Credentials, secret_type: object, payload: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return the properties that hold the fields of *payload*: each value a secret of its own, and the references.
 
     Raises:
-        pulumi.RunError: It is a reference that came as data.
+        InvalidArgument: A value cannot be sent, or a reference was not made by `from_env` or `from_file`.
     """
-    # Data must not choose which variable or file of this machine is sent, and no reviewer would see it in a secret.
-    if isinstance(value, references.Reference) or references.from_wire(value):
-        raise pulumi.RunError("a reference (from_env, from_file) is given as it is, not in an Output or an object")
-    return value
+    identifiers = credentials.identifiers()
+    names = python_names(secret_type) if isinstance(secret_type, str) else {}
+    properties: dict[str, dict[str, Any]] = {"secretPayload": {}, "secretReferences": {}}
+    for name, value in payload.items():
+        called = f"credentials.{names.get(name, name)}"
+        if isinstance(value, references.Reference):
+            wire = value.wire()
+            if references.from_wire(wire) is None:
+                raise InvalidArgument(f"{resource}: {called} is a reference that from_env and from_file do not make")
+            # Not secret: a reviewer is to see which one it is.
+            properties["secretReferences"][name] = wire
+        else:
+            verified = sendable(resource, called, value)
+            properties["secretPayload"][name] = verified if name in identifiers else Output.secret(verified)
+    return {name: fields for name, fields in properties.items() if fields}
 
 
-def _deactivation_properties(value: object) -> dict[str, Any] | None:
+def _unless_false(flag: Input[bool]) -> Input[bool] | None:
+    return None if flag is False else flag
+
+
+def _account(resource: str, value: Input[str] | None) -> Any:  # noqa: ANN401 - text, or an Output of it
+    # What is known only later must not turn out to be nothing: the configuration's account would be taken instead.
+    verify = given if isinstance(value, Output) else sendable
+    return verify(resource, "reference_account_id", value)
+
+
+def _deactivation_properties(resource: str, value: object) -> dict[str, Any] | None:
     if value is None:
         return None
     if not isinstance(value, Deactivation):
         raise TypeError(f"deactivation must be a Deactivation(...); got {type(value).__name__}")
     properties = {
-        "deactivationType": value.type,
-        "afterDays": value.after_days,
-        "deactivationDate": value.date,
+        "deactivationType": sendable(resource, "deactivation.type", value.type),
+        "afterDays": sendable(resource, "deactivation.after_days", value.after_days),
+        "deactivationDate": sendable(resource, "deactivation.date", value.date),
     }
     return {name: item for name, item in properties.items() if item is not None}
 

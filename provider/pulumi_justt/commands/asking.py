@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field
+from dataclasses import MISSING, Field, dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import yaml
@@ -16,7 +17,7 @@ import yaml
 from pulumi_justt import references
 from pulumi_justt.credentials import SHAPES, Shape, wire_name
 from pulumi_justt.errors import JusttError, nearest
-from pulumi_justt.references import Reference
+from pulumi_justt.references import FileReference, Reference
 from pulumi_justt.secrecy import SecretHolder
 
 __all__ = ["Answer", "Asker", "ImportRefused", "ask", "read_answers"]
@@ -90,6 +91,14 @@ class Answer(SecretHolder):
     fields: Mapping[str, str | Reference]
     variables: Mapping[str, str] = field(default_factory=dict)
     account: str | None = None
+
+    def relative_to(self, folder: Path) -> Answer:
+        """Return the same, with files as a program in *folder* names them."""
+        fields = {
+            name: value.relative_to(folder) if isinstance(value, FileReference) else value
+            for name, value in self.fields.items()
+        }
+        return replace(self, fields=fields)
 
     def secrets(self) -> dict[str, str]:
         """Return the values that are kept secret, under the API's names."""

@@ -23,7 +23,7 @@ from pulumi_justt.commands import asking, survey
 from pulumi_justt.commands.asking import Answer, Asker, ImportRefused
 from pulumi_justt.commands.engine import INTEGRATION_TYPE, SECRET, SIGNATURE
 from pulumi_justt.commands.program_text import Items, call, quoted, rendered
-from pulumi_justt.commands.stacks import Stack, StackError
+from pulumi_justt.commands.stacks import Stack, StackError, program_folder
 from pulumi_justt.commands.survey import Account, Managed, View
 from pulumi_justt.credentials import SHAPES
 from pulumi_justt.errors import Refused
@@ -179,9 +179,11 @@ class Plan(SecretHolder):
             secrets = {name: envelope(value) for name, value in each.answer.secrets().items()}
             inputs = {
                 **each.inputs,
-                "secretPayload": {**each.inputs["secretPayload"], **secrets},
+                "secretPayload": {**each.inputs.get("secretPayload", {}), **secrets},
                 "__provider": provider,
             }
+            if not inputs["secretPayload"]:
+                del inputs["secretPayload"]
             told = each.candidate.record.model_dump(by_alias=True, exclude_none=True)
             resources.append(
                 {
@@ -368,7 +370,9 @@ class Importer:
             raise ImportRefused(f"{wishes.file} exists, and nothing is overwritten. Name another file.")
         if wishes.file is not None and not wishes.file.parent.is_dir():
             raise ImportRefused(f"there is no folder {wishes.file.parent}. Make it, or name another file.")
-        answers = {} if wishes.answers is None else asking.read_answers(wishes.answers)
+        given = {} if wishes.answers is None else asking.read_answers(wishes.answers)
+        # The program finds its files from there.
+        answers = {each: answer.relative_to(program_folder(self.stack.folder)) for each, answer in given.items()}
         for answer in answers.values():
             shared_redactor().learn(answer.secrets())
             if any(isinstance(value, Reference) for value in answer.fields.values()):
@@ -586,9 +590,8 @@ def _properties(candidate: Candidate, answer: Answer) -> dict[str, Any]:
         **answer.properties,
         "source": source,
         "secretType": answer.secret_type,
-        "secretPayload": {
-            name: value.wire() if isinstance(value, Reference) else value for name, value in answer.fields.items()
-        },
+        "secretPayload": {name: value for name, value in answer.fields.items() if isinstance(value, str)},
+        "secretReferences": {name: each.wire() for name, each in answer.fields.items() if isinstance(each, Reference)},
     }
     if candidate.account is not None:
         properties["referenceAccountId"] = candidate.account

@@ -3,8 +3,8 @@
 in the JSON                                  in the model
 the names of the state                       the names that a program has: `credentials.api_key`
 marked as a secret, in either state          [secret], on both sides
-below secretPayload, and no reference        [secret]
-a reference                                  from_env("STRIPE_KEY")
+below secretPayload                          [secret]
+below secretReferences                       from_env("STRIPE_KEY")
 text, number or list beyond some length      how long it is
 the configuration                            nothing
 """
@@ -48,9 +48,11 @@ _FIRST_LINES, _LAST_LINES = 6, 12
 _ABSENT = object()
 _PART = re.compile(r"""\.?([^.\[\]"]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]""")
 _PLAIN = re.compile(r"[\w$-]+")
+_PAYLOAD = "secretPayload"
+_CREDENTIALS = (_PAYLOAD, "secretReferences")
 _NAMES = {
     "secretType": "credentials",
-    "secretPayload": "credentials",
+    _PAYLOAD: "credentials",
     "deactivationType": "type",
     "deactivationDate": "date",
 }
@@ -279,17 +281,24 @@ class _Step:
             if not keys:
                 yield Change(shortened(path), None, None)
                 continue
-            if is_ours and keys[0] == "secretPayload":
-                # A reference is one value to its reader, and all else there is secret as a whole.
-                keys = keys[:2]
-            old, new = self._sides(keys, is_input=_map(how).get("inputDiff") is True)
-            for leaf, before, after in _leaves(keys, old, new):
-                is_class = is_ours and leaf == ("secretType",)
-                yield Change(
-                    self._called(leaf) if is_ours else _dotted(leaf),
-                    _shown(before, is_class=is_class),
-                    _shown(after, is_class=is_class),
-                )
+            is_input = _map(how).get("inputDiff") is True
+            for part in self._credential_keys(keys) if is_ours and keys[0] in _CREDENTIALS else [keys]:
+                for leaf, before, after in _leaves(part, *self._sides(part, is_input=is_input)):
+                    is_class = is_ours and leaf == ("secretType",)
+                    yield Change(
+                        self._called(leaf) if is_ours else _dotted(leaf),
+                        _shown(before, is_class=is_class),
+                        _shown(after, is_class=is_class),
+                    )
+
+    def _credential_keys(self, keys: Sequence[str | int]) -> list[tuple[str | int, ...]]:
+        """Return the keys of each credential field at or below *keys*, among which a field has only one place."""
+        if len(keys) > 1:
+            # A reference is one value to its reader, and all else there is secret as a whole.
+            return [(_PAYLOAD, keys[1])]
+        states = [_map(state.get(kind)) for state in (self.old, self.new) for kind in ("inputs", "outputs")]
+        names = {name for state in states for name in _map(state.get(str(keys[0]))) if name != SIGNATURE}
+        return [(_PAYLOAD, name) for name in sorted(names)] or [(_PAYLOAD,)]
 
     def _sides(self, keys: Sequence[str | int], *, is_input: bool) -> tuple[object, object]:
         sets = self._properties
@@ -309,14 +318,14 @@ class _Step:
         }
         if self.type in _MEANINGS:
             for each in masked.values():
-                if "secretPayload" in each:
-                    each["secretPayload"] = _masked_payload(each["secretPayload"])
+                if each.keys() & {*_CREDENTIALS}:
+                    each[_PAYLOAD] = _masked_credentials(*(each.pop(name, {}) for name in _CREDENTIALS))
         return masked
 
     def _called(self, keys: Sequence[str | int]) -> str:
         """Write the path of a property of ours as a program has it."""
         head, *rest = keys
-        if head != "secretPayload":
+        if head != _PAYLOAD:
             return _dotted([key if isinstance(key, int) else _NAMES.get(key) or _snake(key) for key in keys])
         types = [_text(properties.get("secretType")) for properties in self._properties.values()]
         names = {name: told for secret_type in types for name, told in python_names(secret_type).items()}
@@ -336,10 +345,12 @@ def _masked(value: object, others: Sequence[object]) -> object:
     return _SECRET if isinstance(value, list) and any(map(_holds_secret, (value, *others))) else value
 
 
-def _masked_payload(payload: object) -> object:
-    if not isinstance(payload, Mapping):
+def _masked_credentials(payload: object, referred: object) -> object:
+    """Return all credential fields in one mapping, the values of which are masked, but for the references."""
+    if not (isinstance(payload, Mapping) and isinstance(referred, Mapping)):
         return _SECRET
-    return {name: value if references.from_wire(value) else _SECRET for name, value in payload.items()}
+    # A value never looks like a reference then.
+    return {**dict.fromkeys(payload, _SECRET), **referred}
 
 
 def _is_secret(value: object) -> bool:

@@ -478,6 +478,16 @@ def _project_file(folder: Path) -> Path | None:
     return next((file for file in files if file.is_file()), None)
 
 
+def program_folder(folder: Path) -> Path:
+    """Return the folder of the program whose project `pulumi` finds from *folder*: the project's, or its `main`."""
+    file = _project_file(folder)
+    if file is None:
+        return folder
+    found = re.search(r"^\s*\"?main\"?:[ \t]*[\"']?([^\"',\n#]+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    main = file.parent / (found[1].strip() if found else "")
+    return main if main.is_dir() else main.parent
+
+
 def _project_name(folder: Path) -> str | None:
     file = _project_file(folder)
     found = file and re.search(r"^name:[ \t]*[\"']?([\w.-]+)", file.read_text(encoding="utf-8"), re.MULTILINE)

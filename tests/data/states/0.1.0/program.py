@@ -17,7 +17,7 @@ make("basic-auth", credentials.BasicAuth(client_id=secret("a"), client_secret=se
 make("username-password", credentials.UsernamePassword(username="user", password=secret("b")))
 make("hmac", credentials.Hmac.from_output(pulumi.Config().require_secret_object("whole")))
 make("api-key", credentials.ApiKey(api_key=secret("a"), store_url="https://shop.example", shop_name=secret("b")))
-make("sftp", credentials.Sftp(username=secret("a"), private_key=secret("b"), passphrase=secret("a")))
+make("sftp", credentials.Sftp(username=secret("a"), private_key=secret("pem"), passphrase=secret("a")))
 make(
     "unlisted",
     credentials.Unlisted(secret_type="OAUTH", payload={"client_id": secret("a"), "scopes": ["x", 5, 2.5, True]}),
