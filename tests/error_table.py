@@ -30,6 +30,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Raised where the program makes a resource, its credentials or its options. Nothing was sent.",
         (
             "resources",
+            "arguments",
             "property_paths",
             "references.from_env",
             "references.from_file",
@@ -54,6 +55,9 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "lifecycle.Integrations._moves",
             "recorded.other_environment",
             "credentials.problems",
+            "credentials._listed_problems",
+            "credentials._value_problems",
+            "values",
             "models",
         ),
     ),

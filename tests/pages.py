@@ -306,6 +306,9 @@ class Session:
         named = set(_SECRETS.findall("".join(block.text for block in self.blocks)))
         given = {name: _secret() for name in sorted(named)}
         self.stack.secrets += given.values()
+        for name in named:
+            if name.endswith("_PRIVATE_KEY"):
+                given[name] = f"-----BEGIN PRIVATE KEY-----\n{given[name]}\n-----END PRIVATE KEY-----"
         self.stack.environ |= {
             "PULUMI_SKIP_CONFIRMATIONS": "true",
             "COLUMNS": "80",

@@ -216,7 +216,7 @@ def test_a_property_of_no_field_is_refused(shape: str) -> None:
 
 def test_references_cannot_become_secrets() -> None:
     """A reviewer is to see which variable or file is sent."""
-    with pytest.raises(ValueError, match="references are no secrets"):
+    with pytest.raises(ValueError, match="references are not secrets"):
         checked("secretReferences", option="additional_secret_outputs", apiKey=from_env("KEY"))
 
 

@@ -78,13 +78,18 @@ def given(resource: str, name: str, value: object) -> Any:  # noqa: ANN401 - as 
         InvalidArgument: It is empty.
     """
 
-    def require(known: object, error: type[InvalidArgument] = InvalidArgument) -> object:
+    def require(known: object) -> object:
         if known is None or (isinstance(known, str) and not known.strip()):
-            raise error(f"the {name} of the {resource} is empty, and no other setting is used instead of it")
+            raise InvalidArgument(f"the {name} of the {resource} is empty, and no other setting is used instead of it")
         return known
 
     verified = sendable(resource, name, value)
-    return verified.apply(require) if isinstance(verified, Output) else require(verified, EmptyArgument)
+    if isinstance(verified, Output):
+        return verified.apply(require)
+    try:
+        return require(verified)
+    except InvalidArgument as error:
+        raise EmptyArgument(str(error)) from None
 
 
 def _problem(value: object) -> str | None:

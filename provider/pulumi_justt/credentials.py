@@ -43,7 +43,7 @@ __all__ = [
 
 _NO_REFERENCES: Mapping[str, Any] = MappingProxyType({})
 _IDENTIFIER = {"identifier": True}
-_PRIVATE_KEY = {"kind": "private key"}
+_PRIVATE_KEY = {"kind": "key"}
 
 
 def wire_name(python_name: str) -> str:
@@ -353,7 +353,8 @@ def _listed_problems(
         yield name, f"is not a field of {shape.__name__}{nearest(name, known)}"
     for name, f in known.items():
         if name in payload:
-            yield from ((f.name, text) for _, text in _value_problems(shape.secret_type, name, payload[name]))
+            for _, text in _value_problems(shape.secret_type, name, payload[name]):
+                yield f.name, text
         elif name not in given and f.default is MISSING:
             yield f.name, f"is required by {shape.__name__}"
     if shape.any_of and not {*given} & set(shape.any_of):
@@ -364,7 +365,7 @@ def _listed_problems(
 def _value_problems(secret_type: str, name: str, value: object) -> Iterator[tuple[str, str]]:
     """Yield the path of each part of the field *name* that cannot be sent, with the reason."""
     if isinstance(value, str):
-        if (problem := value_problem(secret_type, name, value)) is not None:
+        for problem in filter(None, [value_problem(secret_type, name, value)]):
             yield name, problem
     elif name in python_names(secret_type):
         hint = "; a reference is from_env or from_file in the program" if references.from_wire(value) else ""

@@ -10,7 +10,7 @@ import copy
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from pulumi import ResourceOptions
 
@@ -102,7 +102,7 @@ def _checked(opts: ResourceOptions | None, resource: _Resource) -> ResourceOptio
     if opts.additional_secret_outputs:
         wire_names = {name: wire_name(name) for name in (*resource.inputs, *resource.outputs)}
         if {"secretReferences", "secret_references"} & {*opts.additional_secret_outputs}:
-            raise ValueError("additional_secret_outputs: references are no secrets, and reviewers are to see them")
+            raise ValueError("additional_secret_outputs: references are not secrets, and reviewers are to see them")
         checked.additional_secret_outputs = [
             _named(path, wire_names, "additional_secret_outputs") for path in opts.additional_secret_outputs
         ]
@@ -165,7 +165,7 @@ def _require_existing(name: str, rest: list[str], option: str, resource: _Resour
     else:
         exists = False
     if not exists or len(rest) > 1:
-        raise _ignored(name, rest, option, hint)
+        _refuse_ignored(name, rest, option, hint)
 
 
 def _require_credential(name: str, rest: list[str], option: str, resource: _Resource) -> None:
@@ -176,7 +176,7 @@ def _require_credential(name: str, rest: list[str], option: str, resource: _Reso
     if name not in _places(field, resource):
         is_value = name == "secretReferences" and right.startswith("secretPayload") and field != "*"
         why = f"{field!r} is no reference here (from_env, from_file), so " if is_value else ""
-        raise _ignored(name, rest, option, f"; {why}say {right!r}")
+        _refuse_ignored(name, rest, option, f"; {why}say {right!r}")
     if name == "secretReferences":
         named = references.values() if field == "*" else [references[field]]
         parts = {part for value in named for part in value.wire()}
@@ -186,11 +186,11 @@ def _require_credential(name: str, rest: list[str], option: str, resource: _Reso
         fields = SHAPES[resource.secret_type].wire_fields()
         if field not in (*fields, "*"):
             is_known = wire_name(field) in fields
-            raise _ignored(name, rest, option, f"; say {right!r}" if is_known else nearest(field, fields))
+            _refuse_ignored(name, rest, option, f"; say {right!r}" if is_known else nearest(field, fields))
         parts = set()
     if below and (len(below) > 1 or below[0] not in parts):
         hint = f"; say {right!r}" if not parts or wire_name(below[0]) in parts else nearest(below[0], sorted(parts))
-        raise _ignored(name, rest, option, hint)
+        _refuse_ignored(name, rest, option, hint)
 
 
 def _places(field: str, resource: _Resource) -> set[str]:
@@ -210,6 +210,11 @@ def _credential_path(rest: list[str], resource: _Resource) -> str:
     return ".".join([name, *([] if field == "*" and not below else [field]), *below])
 
 
-def _ignored(name: str, rest: list[str], option: str, hint: str) -> ValueError:
+def _refuse_ignored(name: str, rest: list[str], option: str, hint: str) -> NoReturn:
+    """Refuse a path that matches nothing.
+
+    Raises:
+        ValueError: A path that the engine would ignore silently.
+    """
     what = f"{name!r} has no {'.'.join(rest)!r}" if rest else f"these credentials have no {name!r}"
-    return ValueError(f"{option}: {what}, so the engine would ignore it{hint}")
+    raise ValueError(f"{option}: {what}, so the engine would ignore it{hint}")

@@ -80,10 +80,10 @@ class VariableReference(Reference):
         value = os.environ.get(self.place)
         if not value or not value.strip():
             state = "is not set" if value is None else "is empty"
-            raise LookupError(f"{self}, which {state} where pulumi runs")
+            raise LookupError(f"the variable {self.place!r}, which {state} where pulumi runs")
         # Python keeps bytes that are no text as lone surrogates.
         if any("\ud800" <= character <= "\udfff" for character in value):
-            raise LookupError(f"{self}, which is no text in UTF-8")
+            raise LookupError(f"the variable {self.place!r}, which is no text in UTF-8")
         return value
 
 
@@ -258,6 +258,11 @@ def are_in(payload: object) -> bool:
 
 
 def _value_of(reference: Reference | None, problem: Callable[[str], str | None]) -> str:
+    """Return what *reference* refers to.
+
+    Raises:
+        LookupError: It is not there, or cannot be a credential.
+    """
     if reference is None:
         raise LookupError("something that from_env and from_file do not make")
     value = reference.value()

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 __all__ = ["MOST_EXACT", "TOO_LARGE", "Kind", "text_problem", "too_large"]
 
-Kind: TypeAlias = Literal["secret", "identifier", "private key", "unlisted"]
+Kind: TypeAlias = Literal["secret", "identifier", "key", "unlisted"]
 """What a field takes."""
 
 MOST_EXACT = 2**53
@@ -32,7 +32,7 @@ _NO_PRIVATE_KEY = (
 def text_problem(value: str, kind: Kind) -> str | None:
     """Return what is wrong with a text, as it would be sent, or None."""
     is_private_key = _PRIVATE_KEY.search(value) is not None
-    is_private_key_due = kind in ("secret", "private key") and not is_private_key
+    is_private_key_due = kind in ("secret", "key") and not is_private_key
     is_pem = _PEM_BEGIN in value
     is_written = _WRITTEN_LINE_BREAK.search(value) is not None and value.lstrip().startswith(_PEM_BEGIN)
     rules = (
@@ -52,7 +52,7 @@ def text_problem(value: str, kind: Kind) -> str | None:
             "is a public key, and the private one belongs here",
         ),
         (
-            kind == "private key" and not is_private_key,
+            kind == "key" and not is_private_key,
             _NO_PRIVATE_KEY,
         ),
         (
