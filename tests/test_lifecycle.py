@@ -1343,6 +1343,48 @@ GIVEN = "canary-3a90be17cf42"
 OTHER = {**RECORDED, "externalIdentifier": "other", "secretPayload": {"apiKey": "canary-5c17d2e0b8aa"}}
 
 
+def test_reference_of_an_older_state_is_the_same_credential(offline: Offline) -> None:
+    """A state of before `secretReferences` has it among the values: it moves without a request."""
+    (reference,) = REFERRED["secretReferences"].values()
+    older = {**RECORDED, "secretPayload": {"apiKey": reference}}
+
+    assert offline.core.diff(older, REFERRED) == []
+    assert "secretPayload" not in offline.core.update("id-1", older, REFERRED)
+    rotated = {**REFERRED, "secretReferences": {"apiKey": {**reference, "version": 2}}}
+    assert offline.core.diff(older, rotated) == ["secretPayload.apiKey", "secretReferences.apiKey"]
+    # The other way round it is another credential: data never becomes, nor was, a reference.
+    assert offline.core.diff(REFERRED, older) == ["secretPayload.apiKey", "secretReferences.apiKey"]
+
+
+@pytest.mark.parametrize(
+    ("referred", "text"),
+    [
+        (UNKNOWN, "credentials: a reference must be known when the program runs"),
+        ({"apiKey": UNKNOWN}, "credentials: a reference must be known when the program runs"),
+        (
+            {"apiKey": {"fromEnv": UNKNOWN, "version": 1}},
+            "credentials: a reference must be known when the program runs",
+        ),
+        ({"apiKey": "STRIPE_KEY"}, "credentials.api_key: is not a reference that from_env or from_file makes"),
+        ({"apiKey": {"fromEnv": "JUSTT_API_KEY", "version": 1}}, "credentials.api_key: is not a reference that"),
+        ([1], "credentials: must be an object, got [1 of number]"),
+    ],
+)
+def test_references_that_a_program_cannot_make(offline: Offline, referred: object, text: str) -> None:
+    """What a transform or a state may have in their place is refused."""
+    given = {name: value for name, value in MINIMAL.items() if name != "secretPayload"}
+    (failure,) = offline.failures({**given, "secretReferences": referred})
+
+    assert failure.startswith(text)
+
+
+def test_a_field_is_a_value_or_a_reference(offline: Offline) -> None:
+    """Both together are what ignore_changes may leave of one that became the other."""
+    both = {**MINIMAL, "secretReferences": {"apiKey": {"fromEnv": "A", "version": 1}}}
+
+    assert offline.failures(both) == ["credentials.api_key: is given as a value and as a reference: give one of them"]
+
+
 @pytest.mark.parametrize("now", [GIVEN, "canary-rotated-77a1", None], ids=["same", "rotated", "unset"])
 @pytest.mark.parametrize("call", ["read", "delete", "adopt", "read another", "create another"])
 def test_words_are_withheld_once_a_recorded_reference_is_met(

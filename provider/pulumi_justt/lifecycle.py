@@ -656,10 +656,11 @@ def _problems(inputs: Properties) -> Iterator[tuple[str, str]]:
     secret_type, payload, referred = (known.get(name) for name in ("secretType", "secretPayload", "secretReferences"))
     if any(path.partition(".")[0] == "secretReferences" for path in unknown):
         yield "credentials", "a reference must be known when the program runs, not only after the update"
-    if not isinstance(secret_type, str) or unknown & {"secretPayload", "secretReferences"}:
+        return
+    if not isinstance(secret_type, str) or "secretPayload" in unknown:
         return
     if all(isinstance(each, Mapping | None) for each in (payload, referred)):
-        later = {path.split(".")[1] for path in unknown if path.startswith(("secretPayload.", "secretReferences."))}
+        later = {path.split(".")[1] for path in unknown if path.startswith("secretPayload.")}
         for name, text in credentials.problems(
             secret_type, payload or {}, referred or {}, unknown=later, allow_surplus=may_be_unlisted
         ):

@@ -17,7 +17,8 @@ TOO_LARGE = "is a number beyond 2^53, which would be rounded on its way: give it
 
 _PEM_BEGIN = "-----BEGIN "
 _PRIVATE_KEY = re.compile(
-    r"-----BEGIN ((?:[A-Z0-9]+ )*PRIVATE KEY)-----[ \t]*[\r\n](?!\s*-----END).*?[\r\n]\s*-----END \1-----", re.DOTALL
+    r"^[ \t]*-----BEGIN ((?:[A-Z0-9]+ )*PRIVATE KEY)-----[ \t]*[\r\n](?!\s*-----END).*?[\r\n]\s*-----END \1-----",
+    re.DOTALL | re.MULTILINE,
 )
 _CERTIFICATE = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*CERTIFICATE")
 _PUBLIC_KEY = re.compile(r"\s*(-----BEGIN (?:[A-Z0-9]+ )*PUBLIC KEY|---- BEGIN SSH2 PUBLIC|(sk-)?(ssh|ecdsa)-\S+ AAAA)")
@@ -34,7 +35,10 @@ def text_problem(value: str, kind: Kind) -> str | None:
     is_private_key = _PRIVATE_KEY.search(value) is not None
     is_private_key_due = kind in ("secret", "key") and not is_private_key
     is_pem = _PEM_BEGIN in value
-    is_written = _WRITTEN_LINE_BREAK.search(value) is not None and value.lstrip().startswith(_PEM_BEGIN)
+    # A document of an unlisted payload may hold a key in JSON, where line breaks are written so.
+    is_written = _WRITTEN_LINE_BREAK.search(value) is not None and (
+        value.lstrip().startswith(_PEM_BEGIN) if kind == "unlisted" else is_pem
+    )
     rules = (
         (not value, "must not be empty"),
         (all(map(_is_blank, value)), "must not be blank"),
