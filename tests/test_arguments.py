@@ -20,6 +20,11 @@ from pulumi_justt.references import VariableReference
 from test_resources import minimal, run_program
 
 
+DATE: Any = date(2031, 1, 1)
+ID: Any = UUID(int=1)
+BYTES: Any = b"p"
+
+
 class Text(str, Enum):
     """Text to JSON as well."""
 
@@ -30,6 +35,12 @@ class Plain(Enum):
     """No text."""
 
     A = "a"
+
+
+def secret_reference() -> VariableReference:
+    """Give one that was made by hand, and is known to no reviewer."""
+    name: Any = Output.secret("A")
+    return VariableReference(name, 1)
 
 
 @pytest.mark.parametrize(
@@ -96,16 +107,16 @@ def test_what_json_lacks(value: object, text: str) -> None:
         ),
         (lambda: minimal(adopt_id=UUID(int=1)), "adopt_id cannot be of type UUID"),
         (
-            lambda: minimal(deactivation=justt.Deactivation(date=Output.from_input(date(2031, 1, 1)))),
+            lambda: minimal(deactivation=justt.Deactivation(date=Output.from_input(DATE))),
             r"deactivation\.date",
         ),
-        (lambda: justt.PaymentIntegration.get("x", UUID(int=1)), "id cannot be of type UUID"),
+        (lambda: justt.PaymentIntegration.get("x", ID), "id cannot be of type UUID"),
         (
-            lambda: minimal(credentials=justt.credentials.UsernamePassword(username="u", password=b"p")),
+            lambda: minimal(credentials=justt.credentials.UsernamePassword(username="u", password=BYTES)),
             r"credentials\.password cannot be of type bytes",
         ),
         (
-            lambda: minimal(credentials=justt.credentials.ApiKeyOnly(api_key=VariableReference(Output.secret("A"), 1))),
+            lambda: minimal(credentials=justt.credentials.ApiKeyOnly(api_key=secret_reference())),
             r"credentials\.api_key is a reference that from_env and from_file do not make",
         ),
         (
