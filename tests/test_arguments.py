@@ -19,7 +19,6 @@ from pulumi_justt.arguments import EmptyArgument, InvalidArgument, given, sendab
 from pulumi_justt.references import VariableReference
 from test_resources import minimal, run_program
 
-
 DATE: Any = date(2031, 1, 1)
 ID: Any = UUID(int=1)
 BYTES: Any = b"p"
