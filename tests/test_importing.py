@@ -20,7 +20,7 @@ from pulumi_justt import listing
 from pulumi_justt.commands import survey
 from pulumi_justt.commands.asking import ImportRefused
 from pulumi_justt.commands.importing import Candidate, picked
-from pulumi_justt.commands.stacks import Stack, StackError
+from pulumi_justt.commands.stacks import Stack, StackError, program_folder
 from pulumi_justt.credentials import SHAPES
 from pulumi_justt.models import RemoteRecord
 from pulumi_justt.prompts import Terminal
@@ -759,3 +759,21 @@ def test_answers_that_are_no_text(project: FakePulumi, tmp_path: Path) -> None:
     result = project.run("import", "--answers", str(tmp_path / "answers.yaml"))
     assert (result.exit_code, result.stdout) == (2, "")
     assert "Invalid value for '--answers': the file must be in UTF-8" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("project", "folder"),
+    [
+        ("name: shop\n", "."),
+        ("name: shop\nmain: infra\n", "infra"),
+        ("name: shop\nmain: infra/\n", "infra"),
+        ("main: 'infra/app.py'\nname: shop\n", "infra"),
+    ],
+)
+def test_files_are_those_of_the_program(tmp_path: Path, project: str, folder: str) -> None:
+    """The program that is printed finds its files from its own folder, which the project may name."""
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "Pulumi.yaml").write_text(project)
+
+    assert program_folder(tmp_path).resolve() == (tmp_path / folder).resolve()
+    assert program_folder(tmp_path / "infra").resolve() == (tmp_path / folder).resolve()
