@@ -685,7 +685,7 @@ TYPED = {
 def test_asking_for_values(project: FakePulumi, theirs: Theirs, tmp_path: Path, shape: str) -> None:
     """Each shape's fields are asked for, secrets without echo, and the program is whole without them."""
     assert TYPED.keys() == {each.__name__ for each in SHAPES.values()}
-    (tmp_path / "key.pem").write_text("secret-value\nof many lines\n")
+    (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nsecret-value\n-----END PRIVATE KEY-----\n")
     fields = [text.replace("FILE", str(tmp_path / "key.pem")) for text in TYPED[shape]]
     first = theirs("paypal")
     typed = ["1", "my-shop", "shop-1", "Shop", shape, *fields, "b, a", "y", ""]

@@ -198,7 +198,11 @@ ALL = """
     import json
     shapes = json.loads(config.require("shapes"))
     for shape, fields in shapes.items():
-        made = getattr(justt.credentials, shape)(**{field: secret(f"{shape}-{field}") for field in fields})
+        given = {field: secret(f"{shape}-{field}") for field in fields}
+        if "private_key" in given:
+            given["private_key"] = given["private_key"].apply(
+                lambda line: f"-----BEGIN PRIVATE KEY-----\\n{line}\\n-----END PRIVATE KEY-----\\n")
+        made = getattr(justt.credentials, shape)(**given)
         justt.PaymentIntegration(shape, external_identifier=shape, integration_name=shape, source="adyen",
             credentials=made)
     justt.PaymentIntegration("Unlisted", external_identifier="Unlisted", integration_name="Unlisted", source="adyen",
