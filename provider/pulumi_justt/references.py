@@ -250,8 +250,6 @@ def from_wire(value: object) -> Reference | None:
     return None
 
 
-
-
 def are_in(payload: object) -> bool:
     """Return whether any value in a *payload* looks like a reference, as in a state of before `secretReferences`."""
     return isinstance(payload, Mapping) and any(map(from_wire, payload.values()))
