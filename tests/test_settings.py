@@ -205,7 +205,6 @@ def test_unknown_environment(value: str, hint: str) -> None:
         "http://127.0.0.1:8080/v1",
         "http://127.8.9.1/v1",
         "http://localhost:8080/v1",
-        "http://LOCALHOST/v1",
         "http://[::1]:8080/v1",
         "https://127.0.0.1/v1",
         "https://localhost/v1",
@@ -279,11 +278,74 @@ def test_trailing_slashes_go(slashes: str) -> None:
 
 @pytest.mark.parametrize(
     ("url", "environment"),
-    [(PRODUCTION, None), (PRODUCTION, "production"), (SANDBOX, "sandbox"), ("https://API.justt.ai/v1", None)],
+    [(PRODUCTION, None), (PRODUCTION, "production"), (SANDBOX, "sandbox")],
 )
 def test_vendor_url_of_the_configured_environment(url: str, environment: str | None) -> None:
     """The vendor's own URL may be spelt out beside its environment."""
     assert load(baseUrl=url, environment=environment).base_url == url
+
+
+SPELLINGS = {
+    PRODUCTION: [
+        "https://API.justt.ai/v1",
+        "HTTPS://api.justt.ai:443/v1/",
+        "https://api.justt.ai./v1",
+        "https://api.justt.ai/%76%31",
+        "https://api.justt.ai//v1//",
+        "https://api.justt.ai/v1/.",
+        "https://api.justt.ai/v1/sandbox/..",
+        "https://api.justt.ai/v1/sandbox/../",
+        "https://api.justt.ai/v1/sandbox/%2e%2E",
+        "https://api.justt.ai/v1/sandbox/.%2e/",
+        "https://api.justt.ai/v1/sandbox/./..//",
+        "https://api.justt.ai/../v1",
+    ],
+    SANDBOX: [
+        "https://Api.Justt.ai:/v1/sandbox//",
+        "https://api.justt.ai/v1/%73andbox",
+        "https://api.justt.ai/v1/%73%61%6E%64%62%6f%78",
+        "https://api.justt.ai/v1//sandbox",
+        "https://api.justt.ai/v1/./sandbox/.",
+        "https://api.justt.ai/x/../v1/sandbox",
+        "https://api.justt.ai/v1/sandbox//..",
+    ],
+}
+
+
+@pytest.mark.parametrize(("url", "spelling"), [(url, each) for url in SPELLINGS for each in SPELLINGS[url]])
+def test_vendor_url_is_sent_in_one_spelling(url: str, spelling: str) -> None:
+    """Whatever the spelling, it belongs to one environment, and requests go to that environment's documented URL."""
+    assert load(baseUrl=spelling, environment="sandbox" if url == SANDBOX else "production").base_url == url
+
+
+@pytest.mark.parametrize("environment", [None, "production", "sandbox"])
+@pytest.mark.parametrize(
+    "path",
+    ["", "/", "/v2", "/V1", "/v1/Sandbox", "/v1/sandboxes", "/v1/sandbox/v1", "/v1/sandbox;x", "/v1%2Fsandbox"]
+    + ["/v1/%2573andbox", "/v1/sandbox/%252e%252e", "/v1/sandbox%5c..", "/sandbox", "/v1/integrations"],
+)
+def test_another_path_of_the_vendor_is_refused(path: str, environment: str | None) -> None:
+    """Which environment another path of the vendor reaches is not known, so it is refused for all of them."""
+    assert refusal(baseUrl=f"https://api.justt.ai{path}", environment=environment) == (
+        "justt:baseUrl is no address of Justt's API: it is "
+        + (f"{SANDBOX} in sandbox" if environment == "sandbox" else f"{PRODUCTION} in production")
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("http://LOCALHOST:80/v1", "http://localhost/v1"),
+        ("https://localhost./v1/", "https://localhost/v1"),
+        ("http://127.0.0.1:8080/a/../v1", "http://127.0.0.1:8080/v1"),
+        ("http://[::FFFF:127.0.0.1]/v1", "http://[::ffff:127.0.0.1]/v1"),
+        ("HTTPS://Proxy.Example:443/%6Austt/%2fa//b", "https://proxy.example/justt/%2Fa//b"),
+        ("https://proxy.example:8443/../v1/.", "https://proxy.example:8443/v1"),
+    ],
+)
+def test_url_is_normalized(url: str, sent: str) -> None:
+    """One address has one spelling, so that one limiter and one journal serve it; what a path means is kept."""
+    assert load(baseUrl=url).base_url == sent
 
 
 @pytest.mark.parametrize(
@@ -296,8 +358,8 @@ def test_vendor_url_of_the_configured_environment(url: str, environment: str | N
         ("https://api.justt.ai:443/v1/sandbox", None, "sandbox", "production"),
         ("https://api.justt.ai./v1/sandbox", None, "sandbox", "production"),
         (PRODUCTION, "sandbox", "production", "sandbox"),
-        ("https://api.justt.ai", "sandbox", "production", "sandbox"),
-        ("https://api.justt.ai/v1/sandboxes", "sandbox", "production", "sandbox"),
+        *((url, "sandbox", "production", "sandbox") for url in SPELLINGS[PRODUCTION]),
+        *((url, None, "sandbox", "production") for url in SPELLINGS[SANDBOX]),
     ],
 )
 def test_vendor_url_of_the_other_environment(url: str, environment: str | None, owner: str, chosen: str) -> None:
@@ -332,6 +394,11 @@ def test_refused_url_names_its_door() -> None:
         " https://proxy.example/v1",
         "https://proxy.example/v1\n",
         "https://proxy.example/v 1",
+        "https://proxy.example/v1\\sandbox",
+        "https://proxy.example\\v1",
+        "https://api.justt.ai/v1\\..\\sandbox",
+        "https://proxy.example/v1%",
+        "https://proxy.example/%zz",
     ],
 )
 def test_unusable_url(url: str) -> None:

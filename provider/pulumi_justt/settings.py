@@ -52,6 +52,9 @@ VENDOR_URLS: dict[str, str] = {
     "sandbox": "https://api.justt.ai/v1/sandbox",
 }
 
+_VENDOR_HOST = urlsplit(VENDOR_URLS["production"]).hostname
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
 _VARIABLES = {
     "apiKey": "JUSTT_API_KEY",
     "environment": "JUSTT_ENVIRONMENT",
@@ -225,20 +228,27 @@ def _target(environment: tuple[str | None, str], base_url: tuple[str | None, str
         chosen: Literal["production", "sandbox"] = "sandbox" if name == "sandbox" else "production"
         return chosen, VENDOR_URLS[chosen]
     parts = _parsed(url, url_origin)
-    url = url.rstrip("/")
-    if _is_loopback(parts.hostname or ""):
+    host = (parts.hostname or "").removesuffix(".")
+    if _is_loopback(host):
         if name not in (None, "simulator"):
             raise InvalidSettings(
                 f"{url_origin} is an address of this machine, so the environment is a simulator, but "
                 f"{name_origin} says {name}: unset one of them"
             )
-        return "simulator", url
+        return "simulator", _normalized(parts, host)
     if parts.scheme != "https":
         raise InvalidSettings(f"{url_origin} must start with https:// (http is for addresses of this machine only)")
     if name == "simulator":
         raise InvalidSettings(f"{name_origin} simulator needs a {url_origin} on this machine")
     chosen = "sandbox" if name == "sandbox" else "production"
-    if (owner := _vendor_environment(parts)) not in (None, chosen):
+    if host != _VENDOR_HOST:
+        return chosen, _normalized(parts, parts.hostname or "")
+    # Justt's server decides by the path which environment a request reaches, so no other spelling of it is sent.
+    url = re.sub("(?<!:)/+", "/", _normalized(parts, host))
+    owner = next((each for each in VENDOR_URLS if urlsplit(url).path == urlsplit(VENDOR_URLS[each]).path), None)
+    if owner is None:
+        raise InvalidSettings(f"{url_origin} is no address of Justt's API: it is {VENDOR_URLS[chosen]} in {chosen}")
+    if owner != chosen:
         raise InvalidSettings(
             f"{url_origin} is the vendor's {owner} address, but the environment is {chosen}: "
             f"run `pulumi config set {NAMESPACE}:environment {owner}`, or unset {url_origin}"
@@ -253,6 +263,8 @@ def _parsed(url: str, origin: str) -> SplitResult:
             _is_host(parts.hostname or "", is_address="[" in parts.netloc)
             and parts.scheme in ("http", "https")
             and parts.port != 0
+            and "\\" not in url
+            and not re.search("%(?![0-9A-Fa-f]{2})", parts.path)
         )
     except ValueError:
         usable = False
@@ -287,13 +299,26 @@ def _is_label(label: str) -> bool:
 
 def _is_loopback(host: str) -> bool:
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
         return host == "localhost"
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
-def _vendor_environment(parts: SplitResult) -> str | None:
-    vendor = urlsplit(VENDOR_URLS["production"])
-    if (parts.hostname or "").rstrip(".") != vendor.hostname:
-        return None
-    return "sandbox" if "sandbox" in parts.path.split("/") else "production"
+def _normalized(parts: SplitResult, host: str) -> str:
+    """Write a URL as RFC 3986 normalizes it, without slashes at its end, so that one address has one spelling."""
+    host = f"[{host}]" if ":" in host else host
+    port = "" if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
+    path = re.sub("%[0-9A-Fa-f]{2}", _without_needless_escape, parts.path)
+    segments: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del segments[max(1, len(segments) - 1) :]
+        elif segment != ".":
+            segments.append(segment)
+    return f"{parts.scheme}://{host}{port}{'/'.join(segments)}".rstrip("/")
+
+
+def _without_needless_escape(escape: re.Match[str]) -> str:
+    character = chr(int(escape[0][1:], 16))
+    return character if re.fullmatch("[A-Za-z0-9._~-]", character) else escape[0].upper()
