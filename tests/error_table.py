@@ -90,7 +90,15 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "A request that failed: what came back": (
         "",
-        ("client", "deadline", "answers", "readiness", "provider._require_engine", "intents.outcome_unknown"),
+        (
+            "client",
+            "network",
+            "deadline",
+            "answers",
+            "readiness",
+            "provider._require_engine",
+            "intents.outcome_unknown",
+        ),
     ),
     "A request that failed: what to do": ("", ("errors",)),
     "Warnings and notes": ("Lines beside a command that goes on.", ("told", "client.JusttClient._try", "journal")),
@@ -129,6 +137,7 @@ _ELSEWHERE = {
 }
 _NEVER_SHOWN = {
     "NotImplementedError": "an abstract method",
+    "UnusableProxy": "becomes `the network settings of this machine cannot be used`",
     "IndexError": "becomes `… is damaged`",
     "error": "an error that was made before",
     "outcome_unknown": "makes an error of which the parts are texts of their own",
@@ -150,7 +159,16 @@ _SINKS |= {
 }
 _SINKS |= {"cli._summary", "rendering.print_paragraphs"}
 """What writes a line that its caller gives, each of whom is a door, or what a command is asked for."""
-_COMPOSED = {"RequestError", "Refused", "Unreachable", "Misunderstood", "AmbiguousCreate", "Abandoned", "NotReady"}
+_COMPOSED = {
+    "RequestError",
+    "Refused",
+    "Unreachable",
+    "Misunderstood",
+    "AmbiguousCreate",
+    "Abandoned",
+    "NotReady",
+    "Barred",
+}
 """Errors that are made of what was tried, what came back and what to do, which are texts of their own."""
 _FAILURES = "Iterator[tuple[str, str]]"
 """What a function gives that yields failures of check: the argument, and what is wrong with it."""

@@ -181,7 +181,8 @@ def test_401_names_every_way_out_of_a_rotation(way: str) -> None:
             True,
             False,
             (
-                "Nothing was sent: check the network, proxies and the address https://p.example, then run the command "
+                "Nothing was sent: check the network, the proxy (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the address "
+                "https://p.example, then run the command "
                 "again."
             ),
         ),

@@ -17,6 +17,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 CELLS = [(method, outcome) for outcome in Outcome for method in METHODS]
 EXPECTED: dict[Outcome, tuple[Action, Action, Action]] = {
     Outcome.UNSENT: (Action.RETRY, Action.RETRY, Action.RETRY),
+    Outcome.BARRED: (Action.FAIL, Action.FAIL, Action.FAIL),
     Outcome.THROTTLED: (Action.RETRY, Action.RETRY, Action.RETRY),
     Outcome.UNANSWERED: (Action.RETRY, Action.RETRY, Action.AMBIGUOUS),
     Outcome.REJECTED: (Action.FAIL, Action.FAIL, Action.FAIL),

@@ -19,18 +19,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from ssl import SSLContext
+from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote
 
 import httpx
 
-from pulumi_justt import answers, errors
+from pulumi_justt import answers, errors, network
 from pulumi_justt.credentials import secret_values
 from pulumi_justt.deadline import ExchangeLimit
 from pulumi_justt.errors import (
     Abandoned,
     AmbiguousCreate,
+    Barred,
     InvalidSettings,
     JusttError,
     Misunderstood,
@@ -109,6 +110,7 @@ class _Answer(SecretHolder):
     retry_after: float | None = None
     failure: str = ""
     was_sent: bool = True
+    cure: str = ""
 
     @functools.cached_property
     def fault(self) -> answers.Fault:
@@ -164,29 +166,33 @@ class JusttClient:
         self._limiter = self.limiter or RateLimiter(
             self.settings.requests_per_minute, clock=self.clock, sleep=self.sleep
         )
-        # A proxy from the environment can't reach an address of this machine.
-        trust_env = self.settings.environment != "simulator"
+        variables = "SSL_CERT_FILE, SSL_CERT_DIR"
         try:
-            # Reading the certificates takes longer than everything else here, so it is done once for both.
-            certificates = httpx.create_ssl_context(trust_env=trust_env) if self.transport is None else True
-            self._http = self._open(certificates, trust_env=trust_env)
+            # Reading the certificates takes longer than everything else here, so it is done once for both clients, and
+            # only where one can come: a context without any trusts nobody.
+            is_https = self.settings.base_url.startswith("https:") and self.transport is None
+            certificates = httpx.create_ssl_context() if is_https else SSLContext(PROTOCOL_TLS_CLIENT)
+            variables = "HTTPS_PROXY, ALL_PROXY"
+            # A proxy from the environment can't reach an address of this machine.
+            url = None if self.settings.environment == "simulator" else network.proxy_for(self.settings.base_url)
+            proxy = url and httpx.Proxy(url, ssl_context=certificates if url.startswith("https:") else None)
+            self._http = self._open(certificates, proxy)
             # A server may close an idle connection while a request is sent on it, and then nobody can tell whether the
             # request was carried out. Only a read may be repeated, so each change gets a connection of its own.
             # Without keep-alive both sides close it after the answer, so the pool has none to reuse.
-            self._fresh_http = self._open(certificates, trust_env=trust_env, connection="close")
-        except (ImportError, OSError, ValueError) as error:
+            self._fresh_http = self._open(certificates, proxy, connection="close")
+        except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
             # Its text may quote a proxy's address, and a password within.
             raise InvalidSettings(
-                "the network settings of this machine cannot be used (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, "
-                f"SSL_CERT_FILE, SSL_CERT_DIR): {type(error).__name__}. Nothing was sent. Correct them, and run the "
-                "command again."
+                f"the network settings of this machine cannot be used ({variables}): {type(error).__name__}. Nothing "
+                "was sent. Correct them, and run the command again."
             ) from None
         self._exchange_limit = ExchangeLimit()
         for client in (self._http, self._fresh_http):
             self._exchange_limit.guard(client)
 
     def _open(
-        self, certificates: SSLContext | bool, *, trust_env: bool, connection: str = "keep-alive"
+        self, certificates: SSLContext, proxy: httpx.Proxy | str | None, *, connection: str = "keep-alive"
     ) -> httpx.Client:
         return httpx.Client(
             base_url=self.settings.base_url,
@@ -203,7 +209,8 @@ class JusttClient:
             event_hooks={"response": [lambda response: response.headers.pop("location", None)]},
             # This API has no sessions: a cookie that something in between sets is neither kept nor sent back.
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-            trust_env=trust_env,
+            proxy=proxy,
+            trust_env=False,
         )
 
     def close(self) -> None:
@@ -426,10 +433,14 @@ class JusttClient:
                     retry_after=answers.retry_after(response.headers.get("retry-after"), dated),
                 )
         except _UNSENT as error:
-            # All but a proxy's words are this machine's own.
-            is_own = not isinstance(error, httpx.ProxyError)
-            words = self.redactor.redact(str(error) or type(error).__name__, is_own=is_own)
-            return _Answer(None, failure=f"no connection ({words})", was_sent=False)
+            failure, cure = (
+                network.refused_by_proxy(str(error))
+                if isinstance(error, httpx.ProxyError)
+                else network.reason_and_cure(
+                    error, self.settings.base_url, functools.partial(self.redactor.redact, is_own=True)
+                )
+            )
+            return _Answer(None, failure=failure, was_sent=False, cure=cure)
         except httpx.TimeoutException:
             return _Answer(None, failure=f"no answer within {limit:.3g} s")
         except httpx.HTTPError as error:
@@ -507,12 +518,14 @@ class JusttClient:
                 status=answer.status,
                 after_unanswered=request.was_unanswered,
             )
-        cure = errors.unreachable_cure(
+        cure = answer.cure or errors.unreachable_cure(
             self.settings.base_url,
             is_unsent=outcome is Outcome.UNSENT and not request.was_unanswered,
             is_throttled=outcome is Outcome.THROTTLED,
             is_redirect=answer.status == httpx.codes.SEE_OTHER,
         )
+        if outcome is Outcome.BARRED:
+            raise Barred(request.tried, came_back, cure)
         raise Unreachable(request.tried, came_back, cure, error_id, is_cut_short=request.is_cut_short)
 
 
@@ -525,7 +538,7 @@ def _encoded(request: _Request) -> bytes:
 
 def _outcome(answer: _Answer) -> Outcome:
     if answer.status is None:
-        return Outcome.UNANSWERED if answer.was_sent else Outcome.UNSENT
+        return Outcome.UNANSWERED if answer.was_sent else Outcome.BARRED if answer.cure else Outcome.UNSENT
     if answer.is_success:
         return Outcome.UNREADABLE
     if answer.status == httpx.codes.TOO_MANY_REQUESTS:

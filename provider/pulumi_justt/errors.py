@@ -9,6 +9,7 @@ This module knows no HTTP library, no Pulumi and no settings: whoever raises han
     └── RequestError        a request did not do what it was sent for
         ├── Refused         the API answered that it won't
         ├── Unreachable     no answer could be had, and nothing was changed by asking
+        ├── Barred          a setting of this machine keeps every request from being sent
         ├── Abandoned       the engine left before it was done
         ├── NotReady        the integration that was waited for does not work
         ├── Misunderstood   an answer came that has no documented shape
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Abandoned",
     "AmbiguousCreate",
+    "Barred",
     "InvalidSettings",
     "JusttError",
     "Misunderstood",
@@ -143,6 +145,10 @@ class Unreachable(RequestError):
         super().__init__(tried, came_back, cure, error_id)
 
 
+class Barred(RequestError):
+    """No request can be sent until a setting of this machine changes, so that no try is repeated."""
+
+
 class Misunderstood(RequestError):
     """A success came back in a shape that the vendor does not document."""
 
@@ -246,6 +252,21 @@ WITHHELD = "its words are not shown, because they may repeat a credential"
 MISUNDERSTOOD_CURE = "Nothing was changed in the state. Check justt:baseUrl for a proxy in between, then tell us."
 
 
+def untrusted_cure(base_url: str) -> str:
+    """Say what the user can do about a certificate that this machine does not trust."""
+    return (
+        f"Nothing was sent. If your network answers for {base_url} with a certificate authority of its own, or the "
+        "proxy has one, set SSL_CERT_FILE to that authority's PEM file (or SSL_CERT_DIR to a folder of them). If the "
+        "certificate has expired or is another host's, correct the server, justt:baseUrl or this machine's clock."
+    )
+
+
+PROXY_CURE = (
+    "Nothing was sent. Give HTTPS_PROXY (or ALL_PROXY) the user and password that the proxy wants, as "
+    "http://USER:PASSWORD@HOST:PORT, or name Justt's host in NO_PROXY if it can be reached without the proxy."
+)
+
+
 _REDIRECT_CURE = "A redirect is never followed with credentials: check justt:baseUrl."
 
 
@@ -280,6 +301,7 @@ def refusal_cure(status: int, *, is_create: bool, key_origin: str, account: str 
             f"The key from {key_origin} does not see it {where} in {environment}: check the key, the account and the "
             "environment."
         ),
+        407: PROXY_CURE,
         413: "Shorten the credentials or the merchant account codes.",
     }
     if 300 <= status < 400:  # noqa: PLR2004 - the HTTP status class
@@ -306,7 +328,10 @@ def unreachable_cure(base_url: str, *, is_unsent: bool, is_throttled: bool, is_r
     if is_redirect:
         return _REDIRECT_CURE
     if is_unsent:
-        return f"Nothing was sent: check the network, proxies and the address {base_url}, then run the command again."
+        return (
+            "Nothing was sent: check the network, the proxy (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the address "
+            f"{base_url}, then run the command again."
+        )
     if is_throttled:
         return (
             "The account's quota is used up: run the command again later, or lower justt:requestsPerMinute in the "

@@ -2,6 +2,7 @@
 
     outcome of a try                                    GET          DELETE       POST
     UNSENT      refused before it was sent              retry        retry        retry
+    BARRED      likewise, until a setting changes       fail         fail         fail
     THROTTLED   429                                     retry        retry        retry
     UNANSWERED  408, 425, 499, 5xx, reset, time-out     retry        retry        ambiguous
     REJECTED    a status that refuses the request       fail         fail         fail
@@ -9,10 +10,11 @@
 
 The API has no idempotency key, so a POST that may have been processed is never sent again by this policy. UNANSWERED
 includes 303 and every 4xx that HTTP's registry does not define, because a proxy may send one after it has passed the
-request on. Retries end with the policy's tries or its deadline, whichever comes first; THROTTLED has its own number of
-tries, because it is an answer about the whole account and not a fault of the request. Waits grow exponentially with
-full jitter; a `Retry-After` that the server sent wins. The vendor asks for such a strategy on 5xx and documents no
-`Retry-After`.
+request on. BARRED is a certificate that this machine does not trust, or a proxy that wants a password: the next try
+would end the same way. Retries end with the policy's tries or its deadline, whichever comes first; THROTTLED has its
+own number of tries, because it is an answer about the whole account and not a fault of the request. Waits grow
+exponentially with full jitter; a `Retry-After` that the server sent wins. The vendor asks for such a strategy on 5xx
+and documents no `Retry-After`.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ class Outcome(Enum):
     """How one try of a request ended, where it did not simply succeed."""
 
     UNSENT = auto()
+    BARRED = auto()
     THROTTLED = auto()
     UNANSWERED = auto()
     REJECTED = auto()
@@ -51,6 +54,7 @@ class Action(Enum):
 
 TABLE: dict[Outcome, dict[Method, Action]] = {
     Outcome.UNSENT: {"GET": Action.RETRY, "DELETE": Action.RETRY, "POST": Action.RETRY},
+    Outcome.BARRED: {"GET": Action.FAIL, "DELETE": Action.FAIL, "POST": Action.FAIL},
     Outcome.THROTTLED: {"GET": Action.RETRY, "DELETE": Action.RETRY, "POST": Action.RETRY},
     Outcome.UNANSWERED: {"GET": Action.RETRY, "DELETE": Action.RETRY, "POST": Action.AMBIGUOUS},
     Outcome.REJECTED: {"GET": Action.FAIL, "DELETE": Action.FAIL, "POST": Action.FAIL},

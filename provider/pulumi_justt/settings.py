@@ -243,17 +243,21 @@ def _target(environment: tuple[str | None, str], base_url: tuple[str | None, str
     chosen = "sandbox" if name == "sandbox" else "production"
     if host != _VENDOR_HOST:
         return chosen, _normalized(parts, parts.hostname or "")
-    # Justt's server decides by the path which environment a request reaches, so no other spelling of it is sent.
-    url = re.sub("(?<!:)/+", "/", _normalized(parts, host))
+    return chosen, _vendor_url(_normalized(parts, host), url_origin, chosen)
+
+
+def _vendor_url(url: str, origin: str, chosen: str) -> str:
+    """Return *url* on Justt's host as it is sent: its server decides by the path which environment is reached."""
+    url = re.sub("(?<!:)/+", "/", url)
     owner = next((each for each in VENDOR_URLS if urlsplit(url).path == urlsplit(VENDOR_URLS[each]).path), None)
     if owner is None:
-        raise InvalidSettings(f"{url_origin} is no address of Justt's API: it is {VENDOR_URLS[chosen]} in {chosen}")
+        raise InvalidSettings(f"{origin} is no address of Justt's API: it is {VENDOR_URLS[chosen]} in {chosen}")
     if owner != chosen:
         raise InvalidSettings(
-            f"{url_origin} is the vendor's {owner} address, but the environment is {chosen}: "
-            f"run `pulumi config set {NAMESPACE}:environment {owner}`, or unset {url_origin}"
+            f"{origin} is the vendor's {owner} address, but the environment is {chosen}: "
+            f"run `pulumi config set {NAMESPACE}:environment {owner}`, or unset {origin}"
         )
-    return chosen, url
+    return url
 
 
 def _parsed(url: str, origin: str) -> SplitResult:

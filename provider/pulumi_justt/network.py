@@ -1,0 +1,59 @@
+"""This machine's network settings: which proxy is used, and why no connection could be made through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from ssl import SSLCertVerificationError
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from pulumi_justt.errors import PROXY_CURE, untrusted_cure
+
+__all__ = ["UnusableProxy", "proxy_for", "reason_and_cure", "refused_by_proxy"]
+
+
+class UnusableProxy(ValueError):
+    """What a variable names as the proxy has no host, or a port that is none."""
+
+
+def proxy_for(base_url: str) -> str | None:
+    """Return the proxy that the environment, or the system's own settings, name for *base_url*.
+
+    The HTTP library's own reading of NO_PROXY fails over an address in brackets, which other programs accept.
+
+    Raises:
+        UnusableProxy: The proxy is no URL, and so may be anything that is not to be shown.
+    """
+    proxies = getproxies()
+    proxy = proxies.get("https") or proxies.get("all")
+    is_bypassed = "*" in proxies.get("no", "").replace(",", " ").split() or proxy_bypass(urlsplit(base_url).netloc)
+    if not proxy or is_bypassed:
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    parts = urlsplit(proxy)
+    if not parts.hostname or parts.port == 0:
+        raise UnusableProxy
+    return proxy
+
+
+def reason_and_cure(error: BaseException, base_url: str, redact: Callable[[str], str]) -> tuple[str, str]:
+    """Say why no connection could be made, and what to do if no other try can make one."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return f"no connection ({redact(str(error) or type(error).__name__)})", ""
+    reason = redact(cause.verify_message).rstrip(".")
+    return f"no connection (certificate not trusted: {reason})", untrusted_cure(base_url)
+
+
+def refused_by_proxy(words: str) -> tuple[str, str]:
+    """Say what a proxy answered to CONNECT, as `reason_and_cure` does.
+
+    Only the status of its *words* is shown: the rest may repeat the password that it was sent.
+    """
+    status = words[:3]
+    known = {str(each.value): f"{each.value} {each.phrase}" for each in HTTPStatus}
+    answer = known.get(status, "with something else than success")
+    return f"no connection (the proxy answered {answer})", PROXY_CURE if status == "407" else ""
