@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import os
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -283,3 +285,41 @@ def test_references_are_values() -> None:
     assert from_file("a") == FileReference("a", 1)
     assert len({from_file("a"), from_env("a"), from_env("a", version=2)}) == 3
     assert "STRIPE_KEY" in repr(from_env("STRIPE_KEY"))
+
+
+def test_file_that_becomes_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """Whatever stands at the path when it is opened, the value or an error comes at once."""
+    path, kept, pipe = tmp_path / "key", tmp_path / "kept", tmp_path / "pipe"
+    kept.write_text(CANARY)
+    os.mkfifo(pipe)
+    path.symlink_to(kept)
+    is_done = threading.Event()
+
+    def exchange() -> None:
+        while not is_done.is_set():
+            for source in (kept, pipe):
+                link = tmp_path / "link"
+                link.symlink_to(source)
+                link.replace(path)
+
+    def found() -> str:
+        try:
+            return from_file(path).value()
+        except LookupError as error:
+            return str(error.args[0]).rpartition(", which ")[2]
+
+    def read() -> set[str]:
+        seen = {found()}
+        while len(seen) < 2:
+            seen.add(found())
+        return seen
+
+    with ThreadPoolExecutor(2) as pool:
+        exchanging = pool.submit(exchange)
+        try:
+            assert pool.submit(read).result(30) == {CANARY, "is no regular file"}
+        finally:
+            is_done.set()
+            # An open that waits is let go, so that a failed test ends.
+            os.close(os.open(pipe, os.O_RDWR))
+        exchanging.result()

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 import logging
+import os
 import signal
 import socket
 import sqlite3
@@ -938,7 +939,7 @@ def test_client_that_vanishes_commits_nothing(api: Api) -> None:
     assert url.port
     with socket.create_connection((url.host, url.port)) as connection:
         connection.sendall(
-            b"POST /v1/integrations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key-1\r\n"
+            b"POST /v1/integrations HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer key-1\r\n"
             b"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
         )
     while not api.simulator.requests:
@@ -959,3 +960,47 @@ def test_many_clients_are_served_at_once(api: Api) -> None:
     asyncio.run(create_many())
     assert len({record.id for record in api.simulator.records.integrations()}) == 100
     assert len(api.simulator.requests) == api.simulator.request_count == 100
+
+
+@pytest.mark.parametrize(
+    ("host", "is_served"),
+    [
+        *((host, True) for host in ("127.0.0.1", "127.0.0.1:1", "LOCALHOST:80", "localhost", "127.8.9.1", "[::1]:9")),
+        *(
+            (host, False)
+            for host in ("rebound.example", "rebound.example:80", "127.0.0.1.example", "localhost.example")
+        ),
+        *(
+            (host, False)
+            for host in ("192.0.2.1", "10.0.0.1:80", "[::2]", "::1]", "", "[", "user@localhost", "127.0.0.1:x")
+        ),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/integrations", "/_simulator/requests", "/elsewhere"])
+def test_only_hosts_of_this_machine_are_answered(api: Api, host: str, path: str, *, is_served: bool) -> None:
+    """A web page whose name leads to this machine (DNS rebinding) reads and changes nothing, at any path."""
+    root = api.simulator.base_url.removesuffix("/v1")
+    answer = httpx.get(root + path, headers={"host": host, "authorization": "Bearer key-1"}, trust_env=False)
+
+    assert (answer.status_code not in (400, 421)) == is_served
+    assert api.simulator.request_count == (is_served and path.startswith("/v1"))
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o277])
+def test_database_is_its_owner_s_alone(tmp_path: Path, mask: int) -> None:
+    """The records, and what SQLite keeps beside them, have mode 0600 whatever the umask, also where they were open."""
+    database = tmp_path / "records.db"
+    before = os.umask(mask)
+    try:
+        for _ in range(2):
+            with SimulatorServer(Options(database=str(database))) as simulator:
+                httpx.post(
+                    f"{simulator.base_url}/integrations",
+                    json=new_body(),
+                    headers={"authorization": "Bearer key-1"},
+                    trust_env=False,
+                )
+                assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+            database.chmod(0o644)
+    finally:
+        os.umask(before)

@@ -123,10 +123,16 @@ class FileReference(Reference):
         try:
             path = path.expanduser()
             where = f"the file {self.place!r}{'' if path.is_absolute() else f' in {Path.cwd()}'}, which"
-            if not stat.S_ISREG(path.stat().st_mode):
-                raise LookupError(f"{where} is no regular file")
-            with path.open("rb") as file:
-                content = file.read(_MOST_BYTES + 1)
+            # A named pipe that nobody writes to would be waited for.
+            opened = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+            try:
+                # Of what was opened: the path may lead to something else by now.
+                if not stat.S_ISREG(os.fstat(opened).st_mode):
+                    raise LookupError(f"{where} is no regular file")
+                with open(opened, "rb", closefd=False) as file:
+                    content = file.read(_MOST_BYTES + 1)
+            finally:
+                os.close(opened)
         except (OSError, RuntimeError, ValueError) as error:
             # A home that nobody has is a RuntimeError.
             reason = getattr(error, "strerror", None) or "there is no such place"

@@ -12,11 +12,14 @@ status is derived on every read, from the first of these that applies:
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -113,6 +116,12 @@ class Records:
         self._clock = clock
         self._successful_after = successful_after
         self._lock = threading.Lock()
+        if database not in ("", ":memory:"):
+            # SQLite would make the file readable for all, and gives its journals the same mode. It also says best why a
+            # file can't be used.
+            with suppress(OSError):
+                os.close(os.open(database, os.O_CREAT | os.O_RDWR, 0o600))
+                Path(database).chmod(0o600)
         # Autocommit: every write below is one statement.
         self._connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row

@@ -1,17 +1,20 @@
 """The two ways to run a simulator: in a thread of this process, or in the foreground until a signal.
 
-It must not know what is served. Only loopback addresses are bound: the control endpoint asks for no key.
+It must not know what is served. Only loopback addresses are bound, and only requests whose `Host` is one are answered:
+the control endpoint asks for no key, and a web page can give its own name a loopback address.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import signal
 import threading
 import time
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, closing
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -22,7 +25,7 @@ from .options import Options
 from .rules import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
     from types import TracebackType
 
     from typing_extensions import Self
@@ -185,7 +188,7 @@ class SimulatorServer:
 async def _serving(simulator: api.Simulator, host: str, port: int) -> AsyncIterator[str]:
     """Bind, and give the root URL."""
     # Some releases of aiohttp refuse a body of exactly their limit. This one bounds memory; the API decides.
-    app = web.Application(client_max_size=MAX_BODY_BYTES + 1)
+    app = web.Application(client_max_size=MAX_BODY_BYTES + 1, middlewares=[_refuse_other_hosts])
     simulator.add_routes(app)
     control.Control(simulator).add_routes(app)
 
@@ -203,6 +206,22 @@ async def _serving(simulator: api.Simulator, host: str, port: int) -> AsyncItera
         await runner.cleanup()
 
 
+@web.middleware
+async def _refuse_other_hosts(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    host = re.sub(r":[0-9]*$", "", request.headers.get("Host", "")).lower()
+    try:
+        _check_loopback(host[1:-1] if host[:1] == "[" else host)
+    except ValueError:
+        message = "the simulator answers only requests whose Host is a loopback address or localhost"
+        return web.json_response({"message": message}, status=HTTPStatus.MISDIRECTED_REQUEST)
+    return await handler(request)
+
+
 def _check_loopback(host: str) -> None:
-    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+    if host == "localhost":
+        return
+    address = ipaddress.ip_address(host)
+    if not (getattr(address, "ipv4_mapped", None) or address).is_loopback:
         raise ValueError("the simulator binds loopback addresses only")
