@@ -141,6 +141,7 @@ _NEVER_SHOWN = {
     "IndexError": "becomes `… is damaged`",
     "error": "an error that was made before",
     "outcome_unknown": "makes an error of which the parts are texts of their own",
+    "ModuleNotFoundError": "Python's own; who imports a module on trial takes it",
     "ReadTimeout": "becomes `no answer within …`",
     "TimeoutError": "becomes `no time was left to send a request`",
     "Refusal": "an answer of the simulator, which stands for the vendor's own words",

@@ -56,6 +56,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("retry", "limiter", "deadline", "network", "models", "credentials", "simulator", "journal", "read_write_lock"),
     ("references", "values", "redaction"),
     ("errors", "secrecy", "journal"),
+    ("imports",),
 )
 PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(path.stem for path in SOURCE.glob("*.py"))
@@ -242,6 +243,7 @@ def test_a_program_loads_only_what_it_needs() -> None:
         "pulumi_justt.credentials",
         "pulumi_justt.errors",
         "pulumi_justt.host",
+        "pulumi_justt.imports",
         "pulumi_justt.property_paths",
         "pulumi_justt.provider",
         "pulumi_justt.references",

@@ -1,15 +1,18 @@
 """Pulumi provider that connects payment service providers to Justt."""
 
-from pulumi_justt import credentials
-from pulumi_justt.references import from_env, from_file
-from pulumi_justt.resources import (
-    Deactivation,
-    DeactivationType,
-    IntegrationReady,
-    PaymentIntegration,
-    Provider,
-    Source,
-)
+from pulumi_justt.imports import own_imports
+
+with own_imports():
+    from pulumi_justt import credentials
+    from pulumi_justt.references import from_env, from_file
+    from pulumi_justt.resources import (
+        Deactivation,
+        DeactivationType,
+        IntegrationReady,
+        PaymentIntegration,
+        Provider,
+        Source,
+    )
 
 __all__ = [
     "Deactivation",

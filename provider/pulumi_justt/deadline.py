@@ -16,6 +16,7 @@ each packet of the proxy starts the time anew.
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - what a look-up would import, in a thread that may find the program's modules
 import math
 import socket
 import threading

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -362,6 +361,9 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.55) -> str:
         known: What could have been meant; *word* itself is no hint.
         cutoff: How alike they have to be, from 0 to 1.
     """
+    # Not above: programs load this module too, and a `difflib.py` beside them would be found in its place.
+    from difflib import get_close_matches  # noqa: PLC0415 - see above
+
     by_folded = {_folded(item): item for item in known if item != word}
     matches = get_close_matches(_folded(word), by_folded, n=1, cutoff=cutoff)
     return f" (did you mean {by_folded[matches[0]]!r}?)" if matches else ""

@@ -23,6 +23,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from pulumi_justt.imports import is_host
+
 __all__ = ["Calls", "calls", "engine_address", "resource_urn", "wait_until_gone", "watch_engine"]
 
 _SECONDS_BETWEEN_PROBES = 1.0
@@ -136,8 +138,7 @@ def watch_engine() -> None:
 def engine_address() -> tuple[str, int] | None:
     """Return the address that the engine started this process with; None if this is another kind of process."""
     # It would be wrong to exit any other process, such as a user's tests, whatever its last argument looks like.
-    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
-    if getattr(spec, "name", "") != "pulumi.dynamic.__main__":
+    if not is_host():
         return None
     name, _, port = sys.argv[-1].rpartition(":")
     return (name.strip("[]"), int(port)) if name and port.isascii() and port.isdigit() else None

@@ -37,6 +37,7 @@ from pulumi.output import Unknown as EngineUnknown
 
 from pulumi_justt import errors, host
 from pulumi_justt.errors import AMBIGUOUS_CURE, Abandoned, InvalidSettings, JusttError
+from pulumi_justt.imports import own_imports
 
 if TYPE_CHECKING:
     from pulumi_justt.client import JusttClient
@@ -68,7 +69,7 @@ def _bounded(method: _Method) -> _Method:
     @functools.wraps(method)
     def wrapper(self: _Provider, *args: object, **kwargs: object) -> object:
         try:
-            with host.calls.serving():
+            with own_imports(), host.calls.serving():
                 _require_engine(tried=method.__name__)
                 return method(self, *args, **kwargs)
         except JusttError as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import tempfile
@@ -473,8 +472,9 @@ def chosen(names: Sequence[str], folder: Path) -> list[Stack]:
 
 def _project_file(folder: Path) -> Path | None:
     """Return the project's file as `pulumi` finds it: in *folder*, or in the nearest above."""
-    places = (folder.absolute(), *folder.absolute().parents)
-    files = (place / name for place in places for name in ("Pulumi.yaml", "Pulumi.yml"))
+    # The CLI goes up from where a link leads, unless the shell came there by the link.
+    places = (place for start in (folder.absolute(), folder.resolve()) for place in (start, *start.parents))
+    files = (place / f"Pulumi.{extension}" for place in places for extension in ("yaml", "yml", "json"))
     return next((file for file in files if file.is_file()), None)
 
 
@@ -490,5 +490,12 @@ def program_folder(folder: Path) -> Path:
 
 def _project_name(folder: Path) -> str | None:
     file = _project_file(folder)
-    found = file and re.search(r"^name:[ \t]*[\"']?([\w.-]+)", file.read_text(encoding="utf-8"), re.MULTILINE)
-    return found[1] if found else None
+    try:
+        text = file.read_text(encoding="utf-8-sig") if file else ""
+        # JSON may be indented with tabs, which YAML does not take. Names stay texts, as they would be with the CLI.
+        project = json.loads(text) if file and file.suffix == ".json" else yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - it makes texts only
+    except (ValueError, OSError, yaml.YAMLError):
+        # The CLI says what is wrong with it.
+        return None
+    name = project.get("name") if isinstance(project, dict) else None
+    return name if isinstance(name, str) else None
