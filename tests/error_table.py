@@ -133,6 +133,7 @@ _ELSEWHERE = {
     "commands.preview._shown": "stands in that comment for a value",
     "lifecycle.Integrations._urn": "stands for a URN that the host cannot tell",
     "errors.shape_of": "stands in a text as <shape>",
+    "imports._OwnFinder.find_spec": "Python's own words for a module that is not there",
     "errors.nearest": "stands in a text as its hint",
 }
 _NEVER_SHOWN = {
@@ -141,7 +142,6 @@ _NEVER_SHOWN = {
     "IndexError": "becomes `… is damaged`",
     "error": "an error that was made before",
     "outcome_unknown": "makes an error of which the parts are texts of their own",
-    "ModuleNotFoundError": "Python's own; who imports a module on trial takes it",
     "ReadTimeout": "becomes `no answer within …`",
     "TimeoutError": "becomes `no time was left to send a request`",
     "Refusal": "an answer of the simulator, which stands for the vendor's own words",

@@ -699,3 +699,21 @@ def test_both_forms() -> None:
     assert told["counts"]["replace"] == 1
     assert told["resources"][0]["changes"] == [{"path": "integration_name", "old": '"Shop"', "new": '"Shop"'}]
     assert told["failed"] is False
+
+
+@pytest.mark.parametrize("operation", ["discard", "import-replacement", "remove-pending-replace", "an op of *tomorrow*"])
+def test_operation_that_is_not_known_is_no_silence(operation: str) -> None:
+    """An operation of a later engine is counted by its own name, and the comment never says that nothing changes."""
+    for told in ({"changeSummary": {operation: 2, "same": 1}}, {}):
+        text = summary.render(json.dumps({"steps": [step(operation)], "duration": 1, **told}), now=NOW)
+        assert "nothing changes" not in text
+        assert f"**{2 if told else 1} to " in text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_preview_in_any_encoding_is_read(encoding: str) -> None:
+    """PowerShell redirects into UTF-16 with a byte order mark, and others put one before UTF-8."""
+    given_text = json.dumps({"steps": [step("create", newState=state(GIVEN))], "duration": 1})
+    done = CliRunner().invoke(main, ["summary"], input=given_text.encode(encoding))
+
+    assert (done.exit_code, "**1 to create**" in done.output) == (0, True), done.output

@@ -170,6 +170,15 @@ def fault(content: bytes, compression: str = "") -> Fault:
     )
 
 
+def is_foreign(content: bytes) -> bool:
+    """Tell whether a refusal is a page or a text, as a proxy or another server has it: the API's are JSON, or empty."""
+    try:
+        parsed(content, "")
+    except Unreadable:
+        return bool(content)
+    return False
+
+
 def _record(found: object, answer: object) -> RemoteRecord:
     known = {name: value for name, value in found.items() if value is not None} if isinstance(found, Mapping) else {}
     # Words may repeat a credential, and are taken only where they can be redacted.

@@ -10,7 +10,7 @@ import datetime as dt
 import inspect
 import math
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from enum import Enum
@@ -71,16 +71,32 @@ def sendable(resource: str, name: str, value: object) -> Any:  # noqa: ANN401 - 
     return value
 
 
-def given(resource: str, name: str, value: object) -> Any:  # noqa: ANN401 - as above
-    """Return *value* as `sendable` does. It must not turn out to be empty: another setting would be used instead.
+def given(
+    resource: str,
+    name: str,
+    value: object,
+    *,
+    cure: str = "no other setting is used instead of it",
+    problem: Callable[[object], str | None] = lambda _value: None,
+) -> Any:  # noqa: ANN401 - as above
+    """Return *value* as `sendable` does. It must not turn out to be empty: something else would be used instead.
+
+    Args:
+        resource: What the value is an argument of, in the error text.
+        name: The argument, in the error text.
+        value: The value.
+        cure: What the error text says of an empty one.
+        problem: Says what is wrong with the value, if anything is.
 
     Raises:
-        InvalidArgument: It is empty.
+        InvalidArgument: It is empty, or has a *problem*.
     """
 
     def require(known: object) -> object:
         if known is None or (isinstance(known, str) and not known.strip()):
-            raise InvalidArgument(f"the {name} of the {resource} is empty, and no other setting is used instead of it")
+            raise InvalidArgument(f"the {name} of the {resource} is empty: {cure}")
+        if (fault := problem(known)) is not None:
+            raise InvalidArgument(f"the {name} of the {resource} {fault}")
         return known
 
     verified = sendable(resource, name, value)

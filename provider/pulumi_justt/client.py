@@ -99,6 +99,11 @@ class _Request(SecretHolder):
     elapsed: float = 0.0
     paused: float = 0.0
 
+    @property
+    def is_of_one_id(self) -> bool:
+        """Whether the path names one integration."""
+        return self.path.startswith("/integrations/")
+
 
 @dataclass(frozen=True, repr=False)
 class _Answer(SecretHolder):
@@ -510,6 +515,12 @@ class JusttClient:
                 account=request.account,
                 environment=self.settings.environment,
             )
+            # Every account has a list and takes creates; and the API's own refusals are JSON.
+            is_of_api = request.is_of_one_id and not answers.is_foreign(answer.content)
+            if answer.status == httpx.codes.NOT_FOUND and not is_of_api:
+                cure = errors.not_of_the_api_cure(self.settings.base_url)
+            if answer.status == httpx.codes.BAD_REQUEST and request.method == "GET" and request.is_of_one_id:
+                cure = errors.INVALID_ID_CURE
             raise Refused(
                 request.tried,
                 came_back,
@@ -517,6 +528,7 @@ class JusttClient:
                 error_id,
                 status=answer.status,
                 after_unanswered=request.was_unanswered,
+                is_of_api=is_of_api,
             )
         cure = answer.cure or errors.unreachable_cure(
             self.settings.base_url,

@@ -106,11 +106,11 @@ class Shape(Credentials):
         changed, on its own.
 
         Args:
-            output: An Output of a mapping such as `{"apiKey": "..."}`.
+            output: An Output of a mapping such as `{"apiKey": "..."}`, or the `credentials` of another resource.
 
         Raises:
             TypeError: *output* is not an Output.
-            pulumi.RunError: Its value, once known, is no mapping, or has a field that this shape lacks.
+            pulumi.RunError: Its value, once known, is of another class, or no mapping, or has a surplus field.
         """
         import pulumi  # noqa: PLC0415 - only programs have Outputs; the core, which reads this module, has no Pulumi
 
@@ -119,6 +119,11 @@ class Shape(Credentials):
         known = cls.wire_fields()
 
         def verified(value: object) -> dict[str, Any]:
+            if isinstance(value, cls):
+                return value.wire()[1]
+            if isinstance(value, Credentials):
+                found = type(value).__name__
+                raise pulumi.RunError(f"{cls.__name__}.from_output: expected its own credentials, got those of {found}")
             if not isinstance(value, Mapping):
                 raise pulumi.RunError(f"{cls.__name__}.from_output: expected an object, got {shape_of(value)}")
             surplus = [

@@ -106,19 +106,29 @@ class Refused(RequestError):
         status: The HTTP status.
         after_unanswered: Whether an earlier try of the same request was sent and never answered, so that it may be the
             reason for this refusal.
+        is_of_api: Whether the API gave it, as far as can be told, and not something else at its address.
     """
 
     def __init__(  # noqa: PLR0913 - the facts of one answer
-        self, tried: str, came_back: str, cure: str, error_id: str | None, *, status: int, after_unanswered: bool
+        self,
+        tried: str,
+        came_back: str,
+        cure: str,
+        error_id: str | None,
+        *,
+        status: int,
+        after_unanswered: bool,
+        is_of_api: bool = True,
     ) -> None:
         self.status = status
+        self.is_of_api = is_of_api
         self.after_unanswered = after_unanswered
         super().__init__(tried, came_back, cure, error_id)
 
     @property
     def is_not_found(self) -> bool:
         """Whether the key, in this account, knows no such id."""
-        return self.status == 404  # noqa: PLR2004 - the HTTP status
+        return self.status == 404 and self.is_of_api  # noqa: PLR2004 - the HTTP status
 
     @property
     def is_of_key(self) -> bool:
@@ -313,6 +323,14 @@ def refusal_cure(status: int, *, is_create: bool, key_origin: str, account: str 
             "taken by the integration that is being replaced, give another one, or set delete_before_replace=True."
         )
     return "Nothing was changed: Justt's support can look it up."
+
+
+def not_of_the_api_cure(base_url: str) -> str:
+    """Say what the user can do about a 404 that speaks of the address and not of an integration."""
+    return f"There seems to be no Justt API at {base_url}: check justt:baseUrl, which usually ends in /v1."
+
+
+INVALID_ID_CURE = "A 400 for an id means that it is no valid id, and says nothing of the account: correct the id."
 
 
 def unreachable_cure(base_url: str, *, is_unsent: bool, is_throttled: bool, is_redirect: bool = False) -> str:

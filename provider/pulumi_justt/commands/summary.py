@@ -58,8 +58,10 @@ def markdown(found: Preview, *, title: str | None = None) -> str:
 
 def _head(found: Preview, title: str) -> str:
     marker = re.sub(r"[^A-Za-z0-9_./]+", "-", title)[:_MOST_OF_A_MARKER].strip("-")
-    counts = [f"**{number} to {name}**" for name, number in found.counts.items() if number and name != "unchanged"]
-    if not counts and not found.has_failed:
+    counts = [
+        f"**{number} to {_word(name)}**" for name, number in found.counts.items() if number and name != "unchanged"
+    ]
+    if not counts and not found.resources and not found.has_failed:
         counts = ["**nothing changes**"]
     if found.counts["unchanged"]:
         counts.append(f"{found.counts['unchanged']} unchanged")

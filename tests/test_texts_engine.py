@@ -1,0 +1,88 @@
+"""Errors that name what is wrong, and where, on the real engine."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from harness import Stack
+from pulumi_justt.simulator import SimulatorServer
+
+PROGRAM = """
+    def made(name, credentials, **more):
+        return justt.PaymentIntegration(
+            name,
+            external_identifier=name,
+            integration_name="Stripe EU",
+            source="stripe",
+            credentials=credentials,
+            **more,
+        )
+
+    first = made("first", justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
+"""
+
+
+def words(text: str) -> str:
+    """Return *text* in one line."""
+    return re.sub(r"\s+", " ", text)
+
+
+def test_credentials_of_another_resource_are_taken(stack: Stack, simulator: SimulatorServer) -> None:
+    """`from_output(other.credentials)` gives the second resource the same secret fields, also in the first update."""
+    stack.program(PROGRAM + '    made("second", justt.credentials.ApiKeyOnly.from_output(first.credentials))\n')
+    stack.preview()
+    stack.up()
+
+    digests = {str(record.payload_digest) for record in simulator.records.integrations()}
+    assert (len(simulator.records.integrations()), len(digests)) == (2, 1)
+    assert "[diff" not in stack.preview().text
+
+
+@pytest.mark.parametrize(
+    ("program", "text"),
+    [
+        ('justt.PaymentIntegration.get("theirs", None)', "PaymentIntegration.get('theirs', id): the id is empty"),
+        ('justt.PaymentIntegration.get("theirs", "")', "PaymentIntegration.get('theirs', id): the id is empty"),
+        (
+            'justt.PaymentIntegration.get("theirs", pulumi.Output.from_input(None))',
+            "PaymentIntegration.get('theirs', id): the id is empty",
+        ),
+        (
+            'justt.Provider("b", api_key="k\\n")',
+            "the api_key of the provider 'b' holds a character that no API key has",
+        ),
+        (
+            'justt.Provider("b", api_key=pulumi.Output.secret("k k"))',
+            "the api_key of the provider 'b' holds a character that no API key has",
+        ),
+        (
+            'made("second", justt.credentials.Hmac.from_output(first.credentials))',
+            "Hmac.from_output: expected its own credentials, got those of ApiKeyOnly",
+        ),
+    ],
+)
+def test_text_names_what_the_program_says(stack: Stack, program: str, text: str) -> None:
+    """The text names the call in the program, and no setting or argument that has nothing to do with it."""
+    stack.program(f"{PROGRAM}    {program}\n")
+
+    shown = words(stack.up(fails=True).text)
+
+    assert text in shown
+    assert "justt:apiKey" not in shown
+    assert "is required" not in shown
+
+
+def test_base_url_without_its_path_is_named(stack: Stack, simulator: SimulatorServer) -> None:
+    """A 404 that is not about an integration blames the address, and never counts as proof that one is gone."""
+    stack.program(PROGRAM)
+    stack.up()
+    root = simulator.base_url.removesuffix("/v1")
+    stack.config({"justt:baseUrl": root})
+    for command in (stack.up, stack.refresh, stack.destroy):
+        arguments = ("--run-program",) if command != stack.up else ("--replace", stack.recorded()[0]["urn"])
+        shown = words(command(*arguments, fails=True, JUSTT_ON_MISSING="gone").text)
+        assert f"There seems to be no Justt API at {root}: check justt:baseUrl, which usually ends in /v1." in shown
+        assert "The key from" not in shown
+    assert list(stack.resources()) == ["first"]
