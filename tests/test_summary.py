@@ -701,7 +701,9 @@ def test_both_forms() -> None:
     assert told["failed"] is False
 
 
-@pytest.mark.parametrize("operation", ["discard", "import-replacement", "remove-pending-replace", "an op of *tomorrow*"])
+@pytest.mark.parametrize(
+    "operation", ["discard", "import-replacement", "remove-pending-replace", "an op of *tomorrow*"]
+)
 def test_operation_that_is_not_known_is_no_silence(operation: str) -> None:
     """An operation of a later engine is counted by its own name, and the comment never says that nothing changes."""
     for told in ({"changeSummary": {operation: 2, "same": 1}}, {}):
