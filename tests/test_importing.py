@@ -777,3 +777,31 @@ def test_files_are_those_of_the_program(tmp_path: Path, project: str, folder: st
 
     assert program_folder(tmp_path).resolve() == (tmp_path / folder).resolve()
     assert program_folder(tmp_path / "infra").resolve() == (tmp_path / folder).resolve()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("line_break", ["\n", "\r\n"])
+def test_answers_stay_as_they_are_written(
+    project: FakePulumi, theirs: Theirs, tmp_path: Path, encoding: str, line_break: str
+) -> None:
+    """What YAML takes for numbers, truth or dates stays text, whatever the line breaks and the encoding."""
+    lines = [
+        f"{theirs()}:",
+        "  external_identifier: 2027-01-31",
+        "  integration_name: no",
+        "  credentials: ApiKeyOnly",
+        "  fields:",
+        "    api_key: {fromEnv: STRIPE_KEY}",
+        "  merchant_account_codes: [0123, 1_000, 0x1F, 1e3, yes, null, 12:30:45, Ünal]",
+    ]
+    file = tmp_path / "answers.yaml"
+    file.write_bytes("".join(f"{line}{line_break}" for line in lines).encode(encoding))
+
+    result = project.run("import", "--answers", str(file), "--yes", "--json")
+
+    assert result.exit_code == 0, result.output
+    (imported,) = project.imported
+    inputs = imported["inputs"]
+    assert (inputs["externalIdentifier"], inputs["integrationName"]) == ("2027-01-31", "no")
+    codes = {"0123", "1_000", "0x1F", "1e3", "yes", "null", "12:30:45", "Ünal"}
+    assert {*inputs["merchantAccountCodes"]} == codes
