@@ -384,7 +384,13 @@ def test_counts_are_those_of_the_engine() -> None:
     none = {"update": 0, "replace": 0, "delete": 0}
     assert read(*steps).counts == {"create": 1, "unchanged": 1, **none}
     told = {"create": 4, "same": 3, "refresh": 2, "read": 1, "<b>": 9}
-    assert read(*steps, changeSummary=told).counts == {"create": 4, "unchanged": 5, "read": 1, **none}
+    assert read(*steps, changeSummary=told).counts == {
+        "create": 4,
+        "unchanged": 5,
+        "read": 1,
+        "<b>": 9,
+        **none,
+    }
 
 
 def test_the_gravest_comes_first() -> None:

@@ -200,7 +200,7 @@ def _counts(told: object, steps: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     by_operation = told if isinstance(told, Mapping) else Counter(_text(step.get("op")) for step in steps)
     counts = {"create": 0, "update": 0, "replace": 0, "delete": 0, "unchanged": 0}
     for operation, number in by_operation.items():
-        name = "unchanged" if operation in _SILENT else operation
+        name = "unchanged" if operation in _SILENT else shortened(operation, _MOST_OF_A_VALUE)
         # Its parts are counted with a replacement; what this version does not know is counted as the engine calls it.
         if name not in _PARTS_OF_REPLACEMENT and isinstance(number, int):
             counts[name] = counts.get(name, 0) + number
