@@ -20,7 +20,6 @@ from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import Barred
 from pulumi_justt.models import Inputs
 from pulumi_justt.retry import Method
-from pulumi_justt.secrecy import NOTHING_HIDDEN
 from pulumi_justt.settings import Settings
 from pulumi_justt.simulator import SimulatorServer
 from wires import AUTHORITY, connect_proxy, tls_front
@@ -80,7 +79,7 @@ def send(client: JusttClient, method: Method) -> None:
     if method == "POST":
         client.create_integration(INPUTS)
     elif method == "GET":
-        client.get_integration("int-1", tried="reading", account=None, hidden=NOTHING_HIDDEN)
+        client.get_integration("int-1", tried="reading", account=None)
     else:
         client.deactivate_integration(
             "int-1",
@@ -88,7 +87,6 @@ def send(client: JusttClient, method: Method) -> None:
             account=None,
             deactivation_type="postingDate",
             deactivation_date="2027-01-31T00:00:00Z",
-            hidden=NOTHING_HIDDEN,
         )
 
 

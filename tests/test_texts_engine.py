@@ -43,11 +43,11 @@ def test_credentials_of_another_resource_are_taken(stack: Stack, simulator: Simu
 @pytest.mark.parametrize(
     ("program", "text"),
     [
-        ('justt.PaymentIntegration.get("theirs", None)', "PaymentIntegration.get('theirs', id): the id is empty"),
-        ('justt.PaymentIntegration.get("theirs", "")', "PaymentIntegration.get('theirs', id): the id is empty"),
+        ('justt.PaymentIntegration.get("theirs", None)', "the id of the PaymentIntegration.get('theirs') is empty"),
+        ('justt.PaymentIntegration.get("theirs", "")', "the id of the PaymentIntegration.get('theirs') is empty"),
         (
             'justt.PaymentIntegration.get("theirs", pulumi.Output.from_input(None))',
-            "PaymentIntegration.get('theirs', id): the id is empty",
+            "the id of the PaymentIntegration.get('theirs') is empty",
         ),
         (
             'justt.Provider("b", api_key="k\\n")',

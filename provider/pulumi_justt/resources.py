@@ -196,7 +196,9 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         looked_up._register(  # noqa: SLF001 - an alternative constructor
             resource_name,
             {"referenceAccountId": _account(resource, reference_account_id)},
-            ResourceOptions.merge(with_checked_paths(opts, None, {}), ResourceOptions(id=given(resource, "id", id, cure=_ID_CURE))),
+            ResourceOptions.merge(
+                with_checked_paths(opts, None, {}), ResourceOptions(id=given(resource, "id", id, cure=_ID_CURE))
+            ),
         )
         return looked_up
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -483,7 +484,7 @@ def program_folder(folder: Path) -> Path:
     file = _project_file(folder)
     if file is None:
         return folder
-    found = re.search(r"^\s*\"?main\"?:[ \t]*[\"']?([^\"',\n#]+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.search(r"^\s*\"?main\"?:[ \t]*[\"']?([^\"',\n#]+)", file.read_text(encoding="utf-8-sig"), re.MULTILINE)
     main = file.parent / (found[1].strip() if found else "")
     return main if main.is_dir() else main.parent
 
