@@ -228,6 +228,7 @@ HOLDERS |= {
     "Importer": importer,
 }
 HARMLESS = {
+    "_OwnFinder",
     "Check",
     "Adoption",
     "Decision",
