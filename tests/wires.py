@@ -8,6 +8,7 @@ authority.
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import threading
@@ -69,7 +70,7 @@ class Listener:
 
 
 def tls_front(port: int, certificate: str) -> Listener:
-    """Return a server that shows *certificate* and hands what it is sent to *port*."""
+    """Return a server that shows *certificate* and hands what it is sent to *port*, where its name is localhost."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(_FOLDER / f"{certificate}.pem", _FOLDER / "key.pem")
 
@@ -78,6 +79,10 @@ def tls_front(port: int, certificate: str) -> Listener:
             context.wrap_socket(connection, server_side=True) as secured,
             socket.create_connection(("127.0.0.1", port)) as behind,
         ):
+            request = b""
+            while b"\r\n\r\n" not in request:
+                request += secured.recv(65536)
+            behind.sendall(re.sub(rb"(?i)(\r\nhost: )[^\r]*", rb"\1localhost", request, count=1))
             _join(secured, behind)
 
     return Listener(handle)
