@@ -6,20 +6,15 @@ word. A value in an `Output` is verified when it is known.
 
 from __future__ import annotations
 
-import datetime as dt
 import inspect
 import math
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from decimal import Decimal
-from enum import Enum
 from functools import partial
 from typing import Any
 
 from pulumi import Output, RunError
 
-from pulumi_justt.references import Reference
 from pulumi_justt.values import MOST_EXACT, TOO_LARGE
 
 __all__ = ["EmptyArgument", "InvalidArgument", "given", "sendable"]
@@ -33,18 +28,23 @@ class EmptyArgument(InvalidArgument, ValueError):
     """An argument is empty, as one sees at once. The SDK adds a traceback to a ValueError of an Output."""
 
 
-_HINTS: tuple[tuple[type | tuple[type, ...], str], ...] = (
-    (Reference, "a reference (from_env, from_file) is given as it is, not in an Output or an object"),
-    (Enum, "give its .value"),
-    (uuid.UUID, "give it as text, str(...)"),
-    (dt.datetime, 'give it as text, moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")'),
-    (dt.date, 'give it as text, such as "2027-01-31T00:00:00Z"'),
-    (AbstractSet, "give a list, sorted(...)"),
-    ((bytes, bytearray, memoryview), "give it as text, .decode()"),
-    (Decimal, "give it as text, str(...)"),
-    (object, "give text, a number, true or false, a list or an object"),
-)
-"""What to write instead of a value of another type; the first that fits."""
+_HINTS = {
+    "Reference": "a reference (from_env, from_file) is given as it is, not in an Output or an object",
+    "Enum": "give its .value",
+    "UUID": "give it as text, str(...)",
+    "datetime": 'give it as text, moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")',
+    "date": 'give it as text, such as "2027-01-31T00:00:00Z"',
+    "Set": "give a list, sorted(...)",
+    "bytes": "give it as text, .decode()",
+    "bytearray": "give it as text, .decode()",
+    "memoryview": "give it as text, bytes(...).decode()",
+    "Decimal": "give it as text, str(...)",
+    "object": "give text, a number, true or false, a list or an object",
+}
+"""What to write instead of a value of another type; the first that fits.
+
+Types are known by name, since a module of the program may have the name of the one that would be imported for them.
+"""
 
 
 def sendable(resource: str, name: str, value: object) -> Any:  # noqa: ANN401 - of the type of the value
@@ -121,5 +121,6 @@ def _problem(value: object) -> str | None:
         return TOO_LARGE if is_large else None
     if value is None:
         return None
-    hint = next(hint for types, hint in _HINTS if isinstance(value, types))
+    names = {each.__name__ for each in type(value).__mro__} | ({"Set"} if isinstance(value, AbstractSet) else set())
+    hint = next(hint for name, hint in _HINTS.items() if name in names)
     return f"cannot be of type {type(value).__name__}: {hint}"
