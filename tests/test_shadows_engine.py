@@ -62,7 +62,8 @@ def names() -> list[str]:
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],
-        env=environment.build(),
+        # What measures the coverage would bring modules of its own.
+        env=environment.build(is_measured=False),
         capture_output=True,
         timeout=HANG_SECONDS,
         check=True,

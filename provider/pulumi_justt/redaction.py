@@ -215,7 +215,8 @@ class Redactor(SecretHolder):
             pending += [unescape(form) for unescape in _UNESCAPES]
             for raw in _decoded(form):
                 decoded = raw.decode("utf-8", "pulumi_justt.latin1")
-                if holds(decoded):
+                # Of what is decoded once more, letters beyond ASCII are left out.
+                if holds(decoded) or holds(_without_escapes(decoded)):
                     return True
                 pending.append(" ".join(_READABLE.findall(decoded)))
         return False
