@@ -11,6 +11,7 @@ import pytest
 
 from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, StateConflict
 from pulumi_justt.journal import Journal
+from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.models import UNKNOWN
 from pulumi_justt.session import Session
 from test_lifecycle import CHECKED, MINIMAL, NAMED, RECORDED, Offline, Scripted, listing, record, refusal, without
@@ -248,34 +249,143 @@ def test_taking_the_id_out_changes_the_state_only() -> None:
     [
         ("urn:pulumi:prod::shop::type::owner", True),
         ("urn:pulumi:dev::other::type::owner", True),
-        ("urn:pulumi:dev::shop::type::owner", False),
+        ("urn:pulumi:dev::shop::type::owner", True),
         ("urn:pulumi:dev::shop::type::mine", False),
         (None, False),
     ],
 )
-def test_owning_what_another_stack_created_is_told(tmp_path: Path, creator: str | None, is_told: bool) -> None:
-    """Both stacks own it from then on, and either one's delete deactivates it; a hand-over in one stack is no case."""
+def test_owning_what_another_resource_created_is_told(tmp_path: Path, creator: str | None, is_told: bool) -> None:
+    """Both may own it from then on; the journal goes on naming the one that took it over, whose delete deactivates."""
     base_url, mine = Offline().core.settings.base_url, "urn:pulumi:dev::shop::type::mine"
     earlier = Journal(tmp_path)
     earlier.hold_adoption(base_url, "id-1", mine)
     if creator:
         earlier.claim(base_url, "id-1", creator)
-    scripted = Scripted([], session=Session(base_url, Journal(tmp_path)))
-    core = scripted.core
-    core.resource = lambda: mine
+    scripted, core = command_of(mine, tmp_path)
 
     assert core.update("id-1", ADOPTED, CHECKED) == RECORDED
 
     words = (
         f"warning: {NAMED}: it is this stack's own now, but this machine's journal says that it was created for "
-        f"{creator!r}. If that stack still has it, both own it, and either one deactivates it when it deletes it: "
+        f"{creator!r}. If that one is not a former name of this resource and still in its stack's state, both own it: "
         "run `pulumi state delete` with that URN there, now."
     )
     assert scripted.told == [words] * is_told
-    # This is what the warning is about: nothing keeps the first stack from it.
-    later = Scripted([httpx.Response(204)], session=Session(base_url, Journal(tmp_path)))
-    core = later.core
-    core.resource = lambda: creator or mine
+    for urn, methods in ((creator or mine, [] if is_told else ["DELETE"]), (mine, ["DELETE"])):
+        later, core = command_of(urn, tmp_path, httpx.Response(204))
+        core.delete("id-1", RECORDED)
+        assert later.methods == methods
+
+
+def command_of(urn: str | None, folder: Path, *answers: httpx.Response) -> tuple[Scripted, Integrations]:
+    """Return a later command on the same machine, which is for one resource, with its core."""
+    scripted = Scripted([*answers], session=Session(Offline().core.settings.base_url, Journal(folder)))
+    core = scripted.core
+    core.resource = lambda: urn
+    return scripted, core
+
+
+def test_what_a_resource_took_over_stays_its_own_until_it_is_deleted(tmp_path: Path) -> None:
+    """No other resource deactivates it, and its note names the file; after the taker's release the next one may."""
+    command_of("taker", tmp_path, record("PENDING"))[1].create(ADOPTING)
+    command_of("taker", tmp_path)[1].update("id-1", ADOPTED, CHECKED)
+    former, core = command_of("former", tmp_path)
+    core.delete("id-1", RECORDED)
+    (file,) = (tmp_path / "adoptions").rglob("*.json")
+    assert former.told == [
+        f"note: {NAMED}: 'taker' has adopted it ({file}), as this machine's journal says, so it is released and stays "
+        "as it is at Justt."
+    ]
+    command_of("taker", tmp_path)[1].delete("id-1", ADOPTED)
+    later, core = command_of("former", tmp_path, httpx.Response(204))
+    core.delete("id-1", RECORDED)
+    assert later.methods == ["DELETE"]
+
+
+def test_giving_the_own_id_is_recorded(tmp_path: Path) -> None:
+    """A resource that begins to adopt what it owns keeps others from deactivating it, as a new adopter does."""
+    command_of("owner", tmp_path)[1].update("id-1", RECORDED, ADOPTING)
+    copy, core = command_of("copy", tmp_path)
+    core.delete("id-1", RECORDED)
+    assert "'owner' has adopted it" in copy.told[0]
+
+
+def test_the_rest_of_a_replacement_holds_nothing(tmp_path: Path) -> None:
+    """A refresh also reads what an update that failed has replaced; another resource may adopt that."""
+    new = {**RECORDED, "integrationId": "id-2"}
+    answers = [record("PENDING", integrationId="id-2"), record("PENDING"), record("PENDING")]
+    scripted, core = command_of("owner", tmp_path, *answers)
+    for integration_id, outputs in (("id-2", new), ("id-1", RECORDED)):
+        core.read(integration_id, outputs)
+    core.check(CHECKED, MINIMAL)
+    core.resource = lambda: "adopter"
+    core.check({}, {**MINIMAL, "adoptId": "id-1"})
+    core.create(ADOPTING)
+    core.resource = lambda: "owner"
+    assert core.diff(new, CHECKED) == []
+    core.delete("id-1", RECORDED)
+    assert scripted.methods == ["GET"] * 3
+    assert scripted.told == [f"note: {NAMED}: 'adopter' adopts it, so it is released and stays as it is at Justt."]
+
+
+def test_an_adopter_that_stays_is_the_only_one(tmp_path: Path) -> None:
+    """A second adopter is refused by what the first one's diff says, with a way out that stops nothing."""
+    _, core = command_of("first", tmp_path, record("PENDING"))
+    core.check(ADOPTING, {**MINIMAL, "adoptId": "id-1"})
+    core.diff(ADOPTED, ADOPTING)
+    core.resource = lambda: "second"
+    core.check({}, {**MINIMAL, "adoptId": "id-1"})
+    with pytest.raises(StateConflict) as conflict:
+        core.create(ADOPTING)
+    assert str(conflict.value) == (
+        f"{TRIED}: integration id-1 belongs to 'first' in this program already, and an integration can be in one "
+        "resource only. Remove the resource with adopt_id from the program; or, if that one is to have it, run `pulumi "
+        "state delete` with the URN of the other one, and then remove the other one from the program. Neither "
+        "deactivates anything."
+    )
+
+
+@pytest.mark.parametrize("changes", [{}, {"deactivation": {"afterDays": 7}}], ids=["unchanged", "updated"])
+def test_what_the_resource_keeps_is_not_deactivated(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """A replacement by the same id that failed halfway leaves that id in the state twice, once to be deleted."""
+    Journal(tmp_path).hold_adoption(Offline().core.settings.base_url, "id-1", "owner")
+    scripted, core = command_of("owner", tmp_path)
+    inputs = core.check(CHECKED, {**MINIMAL, **changes}).inputs
+    core.diff(RECORDED, inputs)
+    if changes:
+        core.update("id-1", RECORDED, inputs)
+    core.delete("id-1", RECORDED)
+    assert scripted.told == [f"note: {NAMED}: the resource keeps it, so it is released and stays as it is at Justt."]
+    # The resource has it, so it stays recorded.
+    assert Journal(tmp_path).adopters(core.settings.base_url, "id-1") == ["owner"]
+
+
+def test_what_replace_on_changes_replaces_is_deactivated(tmp_path: Path) -> None:
+    """The engine may replace for a change that this provider would make in place, and delete before it creates."""
+    scripted, core = command_of("owner", tmp_path, httpx.Response(204))
+    inputs = core.check(CHECKED, {**MINIMAL, "deactivation": {"afterDays": 7}}).inputs
+    assert core.diff(RECORDED, inputs) == []
+    core.delete("id-1", RECORDED)
+    assert scripted.methods == ["DELETE"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [("", "is damaged"), ('{"version": 2}', "has the format 2 of another version of pulumi-justt")],
+)
+def test_an_adoption_that_cannot_be_read_counts(tmp_path: Path, content: str, reason: str) -> None:
+    """It may name an adopter, so nothing is deactivated while the file is there."""
+    Journal(tmp_path).hold_adoption(Offline().core.settings.base_url, "id-1", "adopter")
+    (file,) = (tmp_path / "adoptions").rglob("*.json")
+    file.write_text(content)
+    with pytest.raises(StateConflict) as conflict:
+        command_of("owner", tmp_path)[1].delete("id-1", RECORDED)
+    assert str(conflict.value).startswith(
+        f"deactivating {NAMED}: {file} {reason}, and it may say that another resource has adopted the integration. "
+        "Nothing was sent, and it stays in the state."
+    )
+    later, core = command_of("owner", tmp_path, httpx.Response(204))
+    file.unlink()
     core.delete("id-1", RECORDED)
     assert later.methods == ["DELETE"]
 

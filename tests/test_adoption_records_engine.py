@@ -170,3 +170,51 @@ def test_adopt_id_settles_the_create_whose_answer_was_lost(stack: Stack, simulat
     stack.up()
     assert lost not in live(simulator)
     assert theirs in live(simulator)
+
+
+@pytest.mark.parametrize("how", ["destroy of the owner alone", "owner leaves in another process"])
+def test_what_was_taken_over_is_not_the_former_owners(stack: Stack, simulator: SimulatorServer, how: str) -> None:
+    """After `adopt_id` was taken out, the owner's delete is a release for as long as the taker has the integration."""
+    mine = owner(stack)
+    elsewhere = "leaves" in how
+    more = option("provider=other") if elsewhere else ""
+    target = () if elsewhere else ("--target", urn(stack, "adopter"))
+    for adopt_id in (mine, None):
+        stack.program(OTHER * elsewhere + integration(None, name="owner") + adopter(adopt_id, more=more))
+        text = stack.up(*target).text
+    assert f"it was created for {urn(stack, 'owner')!r}" in text
+    if elsewhere:
+        stack.program(OTHER + adopter(None, more=more))
+        text = stack.up().text
+    else:
+        text = stack.destroy(*target[:1], urn(stack, "owner")).text
+    assert f"{urn(stack, 'adopter')!r} has adopted it" in text
+    assert live(simulator) == [mine]
+    stack.destroy()
+    assert live(simulator) == []
+
+
+def test_the_rest_of_a_rotation_may_be_adopted(stack: Stack, simulator: SimulatorServer) -> None:
+    """A refresh reads what an update that failed has not deactivated yet; that is not the rotated resource's now."""
+    mine = owner(stack)
+    rotated = integration(None, name="owner", label="Rotated").replace("justt.Pay", "new = justt.Pay", 1)
+    stack.program(rotated + integration(None, name="third", identifier="third", more=option("depends_on=[new]")))
+    simulator.add_fault(Fault.parse("POST /integrations status=400 skip=1 times=1"))
+    stack.up(fails=True)
+    (new,) = (each["id"] for each in stack.recorded() if each["urn"] == urn(stack, "owner") and not each.get("delete"))
+    stack.program(rotated + adopter(mine))
+    assert RELEASED in stack.up("--refresh").text
+    assert live(simulator) == [mine, new]
+
+
+def test_an_id_that_the_resource_keeps_is_not_deactivated(stack: Stack, simulator: SimulatorServer) -> None:
+    """A replacement by the own id that failed halfway: the state has the id twice, and deletes one of the two."""
+    mine = owner(stack)
+    failing = integration(None, name="third", identifier="third", more=option("depends_on=[first]"))
+    for adopt_id in (mine, None):
+        first = integration(adopt_id, name="owner").replace("justt.Pay", "first = justt.Pay", 1)
+        stack.program(first + failing)
+        simulator.add_fault(Fault.parse("POST /integrations status=400 times=1"))
+        stack.up(*("--replace", urn(stack, "owner")) * bool(adopt_id), fails=True)
+    assert f"the resource keeps it, {RELEASED}" in stack.up().text
+    assert mine in live(simulator)

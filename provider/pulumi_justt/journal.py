@@ -16,13 +16,14 @@ identifiers, never a credential; folders have mode 0700, files 0600.
                                 stored what it was given
     claims/<id>.json            with O_EXCL, for each id that a         the integration is deactivated
                                 create returns: one id, one resource
-    adoptions/<id>/<urn>.json   by `check` and `create` with            two days after the adopter released it, began
-                                `adopt_id`; by read and diff of what    to own it, or failed to adopt it; the id is
-                                the state has as adopted                INACTIVE
+    adoptions/<id>/<urn>.json   by `check` and `create` with            two days after the adopter was deleted, or
+                                `adopt_id`; by read and diff of what    failed to adopt it; the id is INACTIVE
+                                the state has as adopted
     parts/<name>.json           for each file above, until it is        a process that was killed meanwhile left it, two
                                 whole and gets its name                 days ago
 
-An adoption counts in later commands once it has succeeded. In the command that begins or ends it, it counts in any
+An adoption counts in later commands once it has succeeded, also after `adopt_id` was taken out: another resource may
+still own the integration, and only the adopter itself may deactivate it then. In the command that begins or ends it, it counts in any
 case: another provider process of that command may still be about to delete the integration's owner.
 
 A resource is keyed by its URN, the base URL and the account. The folder is `$JUSTT_STATE_DIR`, else
@@ -141,7 +142,7 @@ class Adoption:
     Args:
         urn: The resource's URN.
         command: The command that began or ended it; None if the state was seen to have it.
-        is_held: Whether it has succeeded and not ended.
+        is_held: Whether it has succeeded and the resource has not been deleted since. It may own the integration by now.
     """
 
     urn: str
@@ -319,13 +320,13 @@ class Journal:
             self._write_adoption(base_url, integration_id, Adoption(urn, None, is_held=True))
 
     def end_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
-        """Write that a resource does not adopt an id any more, unless this very command has adopted it anew."""
+        """Write that a resource does not have an id any more, unless this very command has adopted it anew."""
         known = self._read(self.adoption_file(base_url, integration_id, urn), _adoption)
         if known and not (known.is_held and known.command == self.command):
             self._write_adoption(base_url, integration_id, Adoption(urn, self.command, is_held=False))
 
     def adopters(self, base_url: str, integration_id: str, beside: str | None = None) -> list[str]:
-        """Return the URNs of the resources that adopt an id.
+        """Return the URNs of the resources that adopt an id, or have adopted it and own it now.
 
         Args:
             base_url: Where the API is reached.
@@ -339,6 +340,14 @@ class Journal:
             for each in found
             if each and (each.command == self.command or (each.is_held and each.urn != beside))
         )
+
+    def unusable_adoption(self, base_url: str, integration_id: str, beside: str) -> str | None:
+        """Return why an adoption of an id can't be read, where there is such a file; *beside* doesn't count."""
+        own = self.adoption_file(base_url, integration_id, beside)
+        for path in self._files("adoptions", _name(base_url, integration_id)):
+            if path != own and self._read(path, _adoption) is None and path in self.unusable:
+                return self.unusable[path]
+        return None
 
     def adopted_ids(self, base_url: str, *, besides: str) -> frozenset[str]:
         """Return the ids at *base_url* that some resource adopts, less those of the resource *besides*."""
@@ -424,7 +433,7 @@ class Journal:
             return None
         except OSError as error:
             reason = f"{path} can't be read ({error.strerror})"
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
             reason = f"{path} is damaged"
         self.unusable[path] = reason
         self._warn_once(reason)
@@ -517,6 +526,8 @@ def _intent(content: dict[str, Any]) -> Intent:
 
 
 def _adoption(content: dict[str, Any]) -> Adoption:
+    if not isinstance(content["urn"], str):
+        raise TypeError
     return Adoption(content["urn"], content["command"], content["is_held"])
 
 

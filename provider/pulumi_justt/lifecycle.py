@@ -213,8 +213,9 @@ class Integrations:
                 "deactivates it. Set that back; or, if it is to be replaced, take adopt_id out of the program first, "
                 "run `pulumi up` once, which makes it this stack's own, and then make the change."
             )
-        if not is_adopted(olds):
-            self._ownership.note_diff(urn, own, is_replaced=bool(replaces))
+        self._ownership.note_diff(urn, own, is_replaced=bool(replaces), is_adopted=is_adopted(olds))
+        if all(_as_sent(olds.get(name)) == _as_sent(news.get(name)) for name in _ARGUMENTS):
+            self._note_kept(urn, own)
         if replaces and _policy(olds) != _policy(news):
             self.tell(
                 f"warning: {named(olds)} is replaced and its deactivation changes in the same update: the old "
@@ -297,7 +298,7 @@ class Integrations:
 
         Tells:
             note: `adopt_id` was taken out, and the journal knows another adopter.
-            warning: `adopt_id` was taken out, and the journal knows another stack that created the integration.
+            warning: `adopt_id` was taken out, and the journal knows another resource that created the integration.
 
         Raises:
             StateConflict: An update was asked for where only a replacement can do it.
@@ -309,22 +310,26 @@ class Integrations:
                 f"{tried}: {', '.join(told)} changed, which Justt cannot update, so that the state would not be true "
                 "any more. Nothing was changed; run `pulumi up` with --replace and its URN."
             )
-        if is_adopted(olds) and news.get("adoptId") != integration_id:
-            base_url, urn = self.settings.base_url, self._urn(olds)
-            self._journal.end_adoption(base_url, integration_id, urn)
+        base_url, urn = self.settings.base_url, self._urn(olds)
+        self._note_kept(urn, integration_id)
+        if news.get("adoptId") == integration_id:
+            self._journal.hold_adoption(base_url, integration_id, urn)
+        elif is_adopted(olds):
+            # The adoption stays in the journal until this resource is deleted: another one may still own the record,
+            # here, in another process or in another stack, and its delete must go on being a release.
             if others := [other for other in self._journal.adopters(base_url, integration_id) if other != urn]:
                 self.tell(
                     f"note: {named(olds, integration_id)}: it is this stack's own now, but this machine's journal says "
-                    f"that {others[0]!r} adopts it too, and while it says so, this stack does not deactivate it. If "
+                    f"that {others[0]!r} has adopted it too, and while it says so, this stack doesn't deactivate it. If "
                     "that is a former name of this resource, or is gone, remove the file "
                     f"{self._journal.adoption_file(base_url, integration_id, others[0])}."
                 )
             creator = self._journal.claimant(base_url, integration_id)
-            if creator and creator.split("::")[:2] != urn.split("::")[:2]:
+            if creator not in (None, urn):
                 self.tell(
                     f"warning: {named(olds, integration_id)}: it is this stack's own now, but this machine's journal "
-                    f"says that it was created for {creator!r}. If that stack still has it, both own it, and either "
-                    "one deactivates it when it deletes it: run `pulumi state delete` with that URN there, now."
+                    f"says that it was created for {creator!r}. If that one is not a former name of this resource and "
+                    "still in its stack's state, both own it: run `pulumi state delete` with that URN there, now."
                 )
         return {**{name: value for name, value in olds.items() if name not in _ARGUMENTS}, **news}
 
@@ -337,6 +342,7 @@ class Integrations:
 
         Raises:
             StateConflict: With --continue-on-error, the wait for what replaces it has failed.
+            StateConflict: The journal has an adoption of it that can't be read.
         """
         urn, base_url = self._urn(olds), self.settings.base_url
         self._meet(integration_id, olds)
@@ -350,7 +356,8 @@ class Integrations:
             self._ownership.note_state(urn, integration_id, olds)
         if reason:
             self.tell(f"note: {named(olds, integration_id)}: {reason}, so it is released and stays as it is at Justt.")
-            self._journal.end_adoption(base_url, integration_id, urn)
+            if not self._ownership.keeps(urn, integration_id):
+                self._journal.end_adoption(base_url, integration_id, urn)
             self._settle(urn, integration_id, olds)
             return
         tried = f"deactivating {named(olds, integration_id)}"
@@ -360,6 +367,13 @@ class Integrations:
                 f"{tried}: what replaces it is not ready, so it stays active, and in the state. The next `pulumi up` "
                 "that finds the new one ready deactivates it; if it is to stop now, take the IntegrationReady out of "
                 "the program."
+            )
+        if unusable := self._journal.unusable_adoption(base_url, integration_id, beside=urn):
+            raise StateConflict(
+                f"{tried}: {unusable}, and it may say that another resource has adopted the integration. Nothing was "
+                "sent, and it stays in the state. Update pulumi-justt if the file is of a newer version. Otherwise, if "
+                "no other resource has adopted the integration, remove the file and run the command again; if one has, "
+                "run `pulumi state delete` with the URN of this one: it keeps running at Justt."
             )
         claimant = self._journal.claimant(base_url, integration_id)
         self._deactivate(integration_id, olds, tried)
@@ -567,6 +581,11 @@ class Integrations:
         if is_adopted(outputs):
             self._journal.keep_adoption(self.settings.base_url, integration_id, urn)
         self._settle(urn, integration_id, outputs)
+
+    def _note_kept(self, urn: str, integration_id: str) -> None:
+        # Without a URN, two resources with one external identifier cannot be told apart.
+        if self.resource() is not None:
+            self._ownership.note_kept(urn, integration_id)
 
     def _settle(self, urn: str, integration_id: str, outputs: Properties) -> None:
         """Drop the intent of a create whose result the state is seen to hold."""

@@ -19,7 +19,10 @@ It rests on what the engine calls, and on the journal (`journal.py`):
     a resource of the new program adopts, the resource itself included        check                   released
     a resource of the old program adopts                                      read, diff              released
     another resource of the program holds, and does not replace               diff, create            released
-    a resource of another process or an earlier command adopts                adoption record         released
+    the resource itself keeps: this is the end of an earlier replacement      diff, update            released
+    a resource of another process or an earlier command adopts, or adopted
+    and then took over by leaving `adopt_id` out                              adoption record         released
+    has an adoption record that can't be read                                 adoption record         refused
     a create of this process returned (unless that create is being undone)    create                  released
     an IntegrationReady still waits for, at a record that replaces it         diff, create, waits     refused
     is any other one                                                                                  deactivated
@@ -27,8 +30,9 @@ It rests on what the engine calls, and on the journal (`journal.py`):
 *Released* means that nothing is sent: the state forgets the record, Justt keeps it, and a note says so.
 
 A record has one resource. A second resource of the program that would hold it is refused, whether it adopts the record
-or a create returns it. Both must be in the program: a resource that was renamed by an alias, or that leaves the program
-in favor of an adopter, is in the state only. An adopted record is not replaced: not while the old inputs adopt it, and
+or a create returns it. Both must be in the program, and hold it now: a resource that was renamed by an alias, or that leaves the
+program in favor of an adopter, is in the state only, and a refresh also reads what an earlier update has replaced and
+not deleted yet. An adopted record is not replaced: not while the old inputs adopt it, and
 not while the new ones do.
 """
 
@@ -78,10 +82,15 @@ class Ownership:
         """The resources that hold an id: in the state, or since they adopted or created it."""
         self._former_adopters: defaultdict[str, set[str]] = defaultdict(set)
         """The resources whose recorded outputs adopt an id."""
-        self._replaced: set[tuple[str, str]] = set()
-        """The resources of the program that are being replaced, with the id that each gives up."""
+        self._current: dict[str, str | None] = {}
+        """The id that each resource of the program has now, as a diff or a create said; None: it is being replaced.
+
+        A refresh adds holders that it has read in the state, where an earlier update may have left replaced ones.
+        """
+        self._kept: set[tuple[str, str]] = set()
+        """The resources of the program that nothing replaces in this update, with their ids."""
         self._compared: set[str] = set()
-        """The ids of records that a diff of the program was about."""
+        """The ids of owned records that a diff of the program was about."""
         self._created: set[str] = set()
         """The ids that creates of this process returned."""
         self._awaited: set[str] = set()
@@ -103,16 +112,30 @@ class Ownership:
             if is_adopted(outputs):
                 self._former_adopters[integration_id].add(urn)
 
-    def note_diff(self, urn: str, integration_id: str, *, is_replaced: bool) -> None:
+    def note_diff(self, urn: str, integration_id: str, *, is_replaced: bool, is_adopted: bool = False) -> None:
         """Take a record as one that the program keeps or replaces, if check has seen the resource.
 
         A diff of a refresh, or one with unknown values for what depends on a replaced resource, comes without a check.
         """
         with self._lock:
             if urn in self._program:
-                self._compared.add(integration_id)
-                if is_replaced:
-                    self._replaced.add((urn, integration_id))
+                if not is_adopted:
+                    self._compared.add(integration_id)
+                self._current[urn] = None if is_replaced else integration_id
+
+    def note_kept(self, urn: str, integration_id: str) -> None:
+        """Take a record as one that its resource keeps in this update: nothing of it changes, or it was updated.
+
+        A diff of other changes does not say so: with `replace_on_changes` the engine replaces for them all the same.
+        """
+        with self._lock:
+            if urn in self._program:
+                self._kept.add((urn, integration_id))
+
+    def keeps(self, urn: str, integration_id: str) -> bool:
+        """Return whether a resource of the program keeps the record, so that a delete is the rest of an earlier update."""
+        with self._lock:
+            return (urn, integration_id) in self._kept
 
     def is_replaced(self, urn: str, integration_id: str) -> bool:
         """Return whether a delete can only be the end of a replacement: the program still has the resource.
@@ -177,14 +200,12 @@ class Ownership:
         """
         with self._lock:
             self._require_sole_holder(urn, integration_id, operation)
-            self._holders[integration_id].add(urn)
+            self._hold(urn, integration_id)
 
     def note_created(self, urn: str, integration_id: str) -> None:
         """Take a record as the result of a create of this process."""
         with self._lock:
-            self._replaced |= {(urn, held) for held, urns in self._holders.items() if urn in urns}
-            self._replaced.discard((urn, integration_id))
-            self._holders[integration_id].add(urn)
+            self._hold(urn, integration_id)
             self._created.add(integration_id)
 
     def release_reason(self, urn: str, integration_id: str, outputs: Mapping[str, Any]) -> str | None:
@@ -200,8 +221,11 @@ class Ownership:
             return "the program adopts it" if adopters[0] == urn else f"{adopters[0]!r} adopts it"
         if holders:
             return f"{holders[0]!r} has it too"
+        if self.keeps(urn, integration_id):
+            return "the resource keeps it"
         if recorded := self._journal.adopters(self._base_url, integration_id, beside=urn):
-            return f"{recorded[0]!r} adopts it, as this machine's journal says"
+            file = self._journal.adoption_file(self._base_url, integration_id, recorded[0])
+            return f"{recorded[0]!r} has adopted it ({file}), as this machine's journal says"
         if is_created_here:
             return "Justt answered a create of this update with it"
         return None
@@ -232,14 +256,22 @@ class Ownership:
                 urn in self._holders.get(awaited, ()) for awaited in self._awaited if awaited != integration_id
             )
 
+    def _hold(self, urn: str, integration_id: str) -> None:
+        self._holders[integration_id].add(urn)
+        self._current[urn] = integration_id
+        self._kept = {each for each in self._kept if each[0] != urn}
+
     def _require_sole_holder(self, urn: str, integration_id: str, operation: str) -> None:
-        others = self._other_holders(urn, integration_id)
+        # What is only in the state may be the rest of a replacement. Whoever holds it now has its own diff, which meets
+        # this resource here.
+        others = [each for each in self._other_holders(urn, integration_id) if self._current.get(each)]
         # A refresh knows the state, and not yet the program.
         if others and urn in self._program:
             raise StateConflict(
                 f"{operation}: integration {integration_id} belongs to {others[0]!r} in this program already, and an "
-                "integration can be in one resource only. Remove one of the two resources from the program; while the "
-                "other one has adopt_id, that deactivates nothing."
+                "integration can be in one resource only. Remove the resource with adopt_id from the program; or, if "
+                "that one is to have it, run `pulumi state delete` with the URN of the other one, and then remove the "
+                "other one from the program. Neither deactivates anything."
             )
 
     def _other_holders(self, urn: str, integration_id: str) -> list[str]:
@@ -247,5 +279,6 @@ class Ownership:
         return sorted(
             other
             for other in held
-            if other != urn and other in self._program and (other, integration_id) not in self._replaced
+            if other != urn and other in self._program
+            if self._current.get(other, integration_id) == integration_id
         )
