@@ -292,10 +292,11 @@ def test_what_a_resource_took_over_stays_its_own_until_it_is_deleted(tmp_path: P
     former, core = command_of("former", tmp_path)
     core.delete("id-1", RECORDED)
     (file,) = (tmp_path / "adoptions").rglob("*.json")
-    assert former.told == [
+    (told,) = former.told
+    assert told == (
         f"note: {NAMED}: 'taker' has adopted it ({file}), as this machine's journal says, so it is released and stays "
         "as it is at Justt."
-    ]
+    )
     command_of("taker", tmp_path)[1].delete("id-1", ADOPTED)
     later, core = command_of("former", tmp_path, httpx.Response(204))
     core.delete("id-1", RECORDED)

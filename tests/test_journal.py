@@ -507,7 +507,8 @@ def test_a_file_that_cannot_be_used(journal: Kept, content: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "times", [(1e400, 1e400), (float("nan"), 0.0), (1e18, 1e18), (-1.0, 0.0), (0.0, float("nan")), (0.0, 1e9), (10**400, 0.0)]
+    "times",
+    [(1e400, 1e400), (float("nan"), 0.0), (1e18, 1e18), (-1.0, 0.0), (0.0, float("nan")), (0.0, 1e9), (10**400, 0.0)],
 )
 def test_a_time_that_no_clock_shows(journal: Kept, times: tuple[float, float]) -> None:
     """It is damage, too: nobody waits for it, and it is in no text."""

@@ -23,8 +23,8 @@ identifiers, never a credential; folders have mode 0700, files 0600.
                                 whole and gets its name                 days ago
 
 An adoption counts in later commands once it has succeeded, also after `adopt_id` was taken out: another resource may
-still own the integration, and only the adopter itself may deactivate it then. In the command that begins or ends it, it counts in any
-case: another provider process of that command may still be about to delete the integration's owner.
+still own the integration, and only the adopter itself may deactivate it then. In the command that begins or ends it, it
+counts in any case: another provider process of that command may still be about to delete the integration's owner.
 
 A resource is keyed by its URN, the base URL and the account. The folder is `$JUSTT_STATE_DIR`, else
 `$XDG_STATE_HOME/pulumi-justt`, else `~/Library/Application Support/pulumi-justt` on macOS and
@@ -142,7 +142,7 @@ class Adoption:
     Args:
         urn: The resource's URN.
         command: The command that began or ended it; None if the state was seen to have it.
-        is_held: Whether it has succeeded and the resource has not been deleted since. It may own the integration by now.
+        is_held: Whether it has succeeded, and the resource has not been deleted since; it may be the owner by now.
     """
 
     urn: str

@@ -320,8 +320,8 @@ class Integrations:
             if others := [other for other in self._journal.adopters(base_url, integration_id) if other != urn]:
                 self.tell(
                     f"note: {named(olds, integration_id)}: it is this stack's own now, but this machine's journal says "
-                    f"that {others[0]!r} has adopted it too, and while it says so, this stack doesn't deactivate it. If "
-                    "that is a former name of this resource, or is gone, remove the file "
+                    f"that {others[0]!r} has adopted it too, and while it says so, this stack doesn't deactivate it. "
+                    "If that is a former name of this resource, or is gone, remove the file "
                     f"{self._journal.adoption_file(base_url, integration_id, others[0])}."
                 )
             creator = self._journal.claimant(base_url, integration_id)

@@ -20,9 +20,9 @@ It rests on what the engine calls, and on the journal (`journal.py`):
     a resource of the old program adopts                                      read, diff              released
     another resource of the program holds, and does not replace               diff, create            released
     the resource itself keeps: this is the end of an earlier replacement      diff, update            released
-    a resource of another process or an earlier command adopts, or adopted
-    and then took over by leaving `adopt_id` out                              adoption record         released
-    has an adoption record that can't be read                                 adoption record         refused
+    a resource of another process or an earlier command adopts, or owns by
+    now after it has adopted it                                               adoption record         released
+    a resource may adopt, but the adoption record can't be read               adoption record         refused
     a create of this process returned (unless that create is being undone)    create                  released
     an IntegrationReady still waits for, at a record that replaces it         diff, create, waits     refused
     is any other one                                                                                  deactivated
@@ -30,10 +30,10 @@ It rests on what the engine calls, and on the journal (`journal.py`):
 *Released* means that nothing is sent: the state forgets the record, Justt keeps it, and a note says so.
 
 A record has one resource. A second resource of the program that would hold it is refused, whether it adopts the record
-or a create returns it. Both must be in the program, and hold it now: a resource that was renamed by an alias, or that leaves the
-program in favor of an adopter, is in the state only, and a refresh also reads what an earlier update has replaced and
-not deleted yet. An adopted record is not replaced: not while the old inputs adopt it, and
-not while the new ones do.
+or a create returns it. Both must be in the program, and hold it now: a resource that was renamed by an alias, or that
+leaves the program in favor of an adopter, is in the state only, and a refresh also reads what an earlier update has
+replaced and not deleted yet. An adopted record is not replaced: not while the old inputs adopt it, and not while the
+new ones do.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Ownership:
                 self._kept.add((urn, integration_id))
 
     def keeps(self, urn: str, integration_id: str) -> bool:
-        """Return whether a resource of the program keeps the record, so that a delete is the rest of an earlier update."""
+        """Return whether a resource of the program keeps the record: a delete is the rest of an earlier update."""
         with self._lock:
             return (urn, integration_id) in self._kept
 
@@ -226,9 +226,7 @@ class Ownership:
         if recorded := self._journal.adopters(self._base_url, integration_id, beside=urn):
             file = self._journal.adoption_file(self._base_url, integration_id, recorded[0])
             return f"{recorded[0]!r} has adopted it ({file}), as this machine's journal says"
-        if is_created_here:
-            return "Justt answered a create of this update with it"
-        return None
+        return "Justt answered a create of this update with it" if is_created_here else None
 
     def hold_until_ready(self, integration_id: str, successor: str) -> None:
         """Keep a record running until the one that replaces it is ready."""
