@@ -329,6 +329,26 @@ def test_the_rest_of_a_replacement_holds_nothing(tmp_path: Path) -> None:
     assert scripted.told == [f"note: {NAMED}: 'adopter' adopts it, so it is released and stays as it is at Justt."]
 
 
+@pytest.mark.parametrize(
+    ("answer", "waits"), [(None, 0.0), (None, 601.0), (refusal(403, "no"), 0.0)], ids=["under way", "killed", "failed"]
+)
+def test_an_adoption_under_way_in_another_command(tmp_path: Path, answer: httpx.Response | None, waits: float) -> None:
+    """Its request has been sent, so a delete waits for how it ends; what was killed or has failed is in no way."""
+    owner, core = command_of("owner", tmp_path, httpx.Response(204))
+    _, adopting = command_of("adopter", tmp_path, *[answer] * (answer is not None))
+    # Without an answer it ends as a killed process does: nothing is written after the request.
+    with pytest.raises((Refused, RuntimeError)):
+        adopting.create(ADOPTING)
+    core._journal.now = lambda: adopting._journal.now() + waits
+    if answer is None and not waits:
+        with pytest.raises(StateConflict, match="another command is adopting it for 'adopter'"):
+            core.delete("id-1", RECORDED)
+        assert owner.methods == []
+    else:
+        core.delete("id-1", RECORDED)
+        assert owner.methods == ["DELETE"]
+
+
 def test_an_adopter_that_stays_is_the_only_one(tmp_path: Path) -> None:
     """A second adopter is refused by what the first one's diff says, with a way out that stops nothing."""
     _, core = command_of("first", tmp_path, record("PENDING"))

@@ -249,7 +249,7 @@ def test_what_the_files_say(journal: Kept) -> None:
         | {"decision"},
         "snapshots": {"version", "ids", "is_complete"},
         "claims": place,
-        adopted.name: place | {"command", "is_held"},
+        adopted.name: place | {"command", "is_held", "begun_at"},
     }
     assert not any("stripe" in str(path.relative_to(journal.folder)) for path in files(journal.folder))
 

@@ -70,6 +70,9 @@ Until then a process may be at work on an adoption that has ended, on a part, an
 its later creates will name.
 """
 
+_LONGEST_ADOPTION = 600.0
+"""Seconds for which an adoption counts as under way in another command: a GET with its retries is given up by then."""
+
 _VERSION = 1
 
 _Kept = TypeVar("_Kept")
@@ -143,11 +146,13 @@ class Adoption:
         urn: The resource's URN.
         command: The command that began or ended it; None if the state was seen to have it.
         is_held: Whether it has succeeded, and the resource has not been deleted since; it may be the owner by now.
+        begun_at: When the request of an adoption that is under way was begun, in seconds since the epoch.
     """
 
     urn: str
     command: str | None
     is_held: bool
+    begun_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -301,13 +306,23 @@ class Journal:
         held = (self._read(path, _place) for path in self._files("claims"))
         return frozenset(each[1] for each in held if each and each[0] == base_url and each[2] != besides)
 
-    def begin_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
-        """Write that a resource is about to adopt an id, so that no other process of this command deactivates it."""
+    def begin_adoption(self, base_url: str, integration_id: str, urn: str, *, is_under_way: bool = False) -> None:
+        """Write that a resource is about to adopt an id, so that no other process of this command deactivates it.
+
+        While it *is under way*, no other command does, either.
+        """
         known = self._read(self.adoption_file(base_url, integration_id, urn), _adoption)
         # What has it already may be adopting it anew, and still has it if that fails.
-        adoption = Adoption(urn, self.command, is_held=known is not None and known.is_held)
+        begun_at = self.now() if is_under_way else None
+        adoption = Adoption(urn, self.command, is_held=known is not None and known.is_held, begun_at=begun_at)
         if adoption != known:
             self._write_adoption(base_url, integration_id, adoption)
+
+    def fail_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
+        """Write that an adoption is not under way any more."""
+        known = self._read(self.adoption_file(base_url, integration_id, urn), _adoption)
+        if known and known.begun_at is not None:
+            self._write_adoption(base_url, integration_id, replace(known, begun_at=None))
 
     def hold_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
         """Write that a resource has adopted an id, so that no later command on this machine deactivates it either."""
@@ -340,6 +355,12 @@ class Journal:
             for each in found
             if each and (each.command == self.command or (each.is_held and each.urn != beside))
         )
+
+    def adopter_under_way(self, base_url: str, integration_id: str) -> str | None:
+        """Return the URN of a resource that another command may be adopting an id for at this moment."""
+        found = (self._read(path, _adoption) for path in self._files("adoptions", _name(base_url, integration_id)))
+        others = (each for each in found if each and each.begun_at is not None and each.command != self.command)
+        return next((each.urn for each in others if abs(self.now() - (each.begun_at or 0)) < _LONGEST_ADOPTION), None)
 
     def unusable_adoption(self, base_url: str, integration_id: str, beside: str) -> str | None:
         """Return why an adoption of an id can't be read, where there is such a file; *beside* doesn't count."""
@@ -527,8 +548,11 @@ def _intent(content: dict[str, Any]) -> Intent:
 
 def _adoption(content: dict[str, Any]) -> Adoption:
     if not isinstance(content["urn"], str):
-        raise TypeError
-    return Adoption(content["urn"], content["command"], content["is_held"])
+        raise IndexError
+    begun_at = content.get("begun_at")
+    return Adoption(
+        content["urn"], content["command"], content["is_held"], begun_at if begun_at is None else float(begun_at)
+    )
 
 
 def _snapshot(content: dict[str, Any]) -> Snapshot:

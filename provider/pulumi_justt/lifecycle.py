@@ -237,7 +237,12 @@ class Integrations:
                 record = self.creator.create(urn, resolved)
             else:
                 self._meet(wanted.adopt_id, inputs)
-                record = self._adopt(urn, wanted, wanted.adopt_id)
+                self._journal.begin_adoption(self.settings.base_url, wanted.adopt_id, urn, is_under_way=True)
+                try:
+                    record = self._adopt(urn, wanted, wanted.adopt_id)
+                except JusttError:
+                    self._journal.fail_adoption(self.settings.base_url, wanted.adopt_id, urn)
+                    raise
         except AmbiguousCreate as lost:
             if self.is_abandoned():
                 # What is raised now reaches nobody.
@@ -343,6 +348,7 @@ class Integrations:
         Raises:
             StateConflict: With --continue-on-error, the wait for what replaces it has failed.
             StateConflict: The journal has an adoption of it that can't be read.
+            StateConflict: Another command is adopting it at this moment.
         """
         urn, base_url = self._urn(olds), self.settings.base_url
         self._meet(integration_id, olds)
@@ -374,6 +380,12 @@ class Integrations:
                 "sent, and it stays in the state. Update pulumi-justt if the file is of a newer version. Otherwise, if "
                 "no other resource has adopted the integration, remove the file and run the command again; if one has, "
                 "run `pulumi state delete` with the URN of this one: it keeps running at Justt."
+            )
+        if adopter := self._journal.adopter_under_way(base_url, integration_id):
+            raise StateConflict(
+                f"{tried}: another command is adopting it for {adopter!r}, as this machine's journal says. Nothing was "
+                "sent, and it stays in the state. Run the command again when the other one has ended; if that was "
+                "killed, ten minutes after it."
             )
         claimant = self._journal.claimant(base_url, integration_id)
         self._deactivate(integration_id, olds, tried)

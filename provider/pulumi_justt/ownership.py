@@ -23,6 +23,7 @@ It rests on what the engine calls, and on the journal (`journal.py`):
     a resource of another process or an earlier command adopts, or owns by
     now after it has adopted it                                               adoption record         released
     a resource may adopt, but the adoption record can't be read               adoption record         refused
+    another command is adopting at this moment                                adoption record         refused
     a create of this process returned (unless that create is being undone)    create                  released
     an IntegrationReady still waits for, at a record that replaces it         diff, create, waits     refused
     is any other one                                                                                  deactivated
@@ -219,14 +220,14 @@ class Ownership:
             is_created_here = integration_id in self._created
         if adopters:
             return "the program adopts it" if adopters[0] == urn else f"{adopters[0]!r} adopts it"
-        if holders:
-            return f"{holders[0]!r} has it too"
-        if self.keeps(urn, integration_id):
-            return "the resource keeps it"
+        if holders or self.keeps(urn, integration_id):
+            return f"{holders[0]!r} has it too" if holders else "the resource keeps it"
         if recorded := self._journal.adopters(self._base_url, integration_id, beside=urn):
             file = self._journal.adoption_file(self._base_url, integration_id, recorded[0])
             return f"{recorded[0]!r} has adopted it ({file}), as this machine's journal says"
-        return "Justt answered a create of this update with it" if is_created_here else None
+        if is_created_here:
+            return "Justt answered a create of this update with it"
+        return None
 
     def hold_until_ready(self, integration_id: str, successor: str) -> None:
         """Keep a record running until the one that replaces it is ready."""
