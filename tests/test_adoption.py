@@ -335,7 +335,7 @@ def test_the_rest_of_a_replacement_holds_nothing(tmp_path: Path) -> None:
 def test_an_adoption_under_way_in_another_command(tmp_path: Path, answer: httpx.Response | None, waits: float) -> None:
     """Its request has been sent, so a delete waits for how it ends; what was killed or has failed is in no way."""
     owner, core = command_of("owner", tmp_path, httpx.Response(204))
-    _, adopting = command_of("adopter", tmp_path, *[answer] * (answer is not None))
+    _, adopting = command_of("adopter", tmp_path, *([answer] if answer else []))
     # Without an answer it ends as a killed process does: nothing is written after the request.
     with pytest.raises((Refused, RuntimeError)):
         adopting.create(ADOPTING)
