@@ -377,3 +377,19 @@ def test_what_the_create_cannot_have_made_is_refused(
         assert (refused.exit_code, words in " ".join(refused.stderr.split())) == (3, True), refused.output
         assert project.journal.intents() == [intent]
     assert deletes(simulator) == 0
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_what_another_resource_adopts_is_refused(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun, is_known: bool
+) -> None:
+    """It is no candidate, and goes on running: the adopter may be in a stack that was not given."""
+    lost, adopter = theirs(), f"{LOST}-adopter".replace(":dev::", ":prod::")
+    intent = begun(lost if is_known else None)
+    project.journal.hold_adoption(simulator.base_url, lost, adopter)
+    assert shown(project)[0]["candidates"] == []
+    for action in ("claim", "deactivate"):
+        refused = project.run("recover", "--yes", f"--{action}", lost)
+        assert (refused.exit_code, f"says that {adopter} adopts it" in " ".join(refused.stderr.split())) == (3, True)
+        assert (project.journal.intents(), deletes(simulator)) == ([intent], 0)
+    assert project.run("recover", "--yes", "--forget").exit_code == 0

@@ -11,7 +11,7 @@ from pulumi_justt.errors import Refused
 from pulumi_justt.journal import Intent, Journal
 from pulumi_justt.models import RemoteRecord
 
-__all__ = ["Candidates", "Lookup", "read"]
+__all__ = ["Candidates", "Lookup", "adopted_by", "read"]
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,10 @@ class Lookup:
             InvalidSettings: There is no API key.
             RequestError: The account or the integration could not be read.
         """
+        base_url = account.settings.base_url
         if intent and intent.integration_id:
-            return _answered(account, intent.integration_id)
+            adopted = adopted_by(self.journal, base_url, intent.integration_id, urn)
+            return _answered(account, intent.integration_id, adopted)
         listing = survey.listed(account)
         before = self.journal.snapshot(intent.snapshot) if intent else None
         fitting = [
@@ -58,7 +60,8 @@ class Lookup:
             if record.source == source
             and record.integration_id not in self.known
             and not (before and record.integration_id in before.ids)
-            and self.journal.claimant(account.settings.base_url, record.integration_id) in (None, urn)
+            and self.journal.claimant(base_url, record.integration_id) in (None, urn)
+            and not adopted_by(self.journal, base_url, record.integration_id, urn)
         ]
         live = tuple(record for record in fitting if not record.is_inactive)
         doubt = "" if listing.is_complete else f" {survey.cut_short(account, len(listing.records))}"
@@ -67,12 +70,21 @@ class Lookup:
         else:
             text = (
                 "No integration of this source can be it: Justt created nothing, or the integration was deactivated "
-                "since."
+                "or adopted since."
             )
         return Candidates(f"{text}{doubt}", live, tuple(record for record in fitting if record.is_inactive))
 
 
-def _answered(account: Account, integration_id: str) -> Candidates:
+def adopted_by(journal: Journal, base_url: str, integration_id: str, urn: str) -> str:
+    """Return, as a sentence, that a resource other than *urn* adopts an integration; an empty text if none does."""
+    adopters = journal.adopters(base_url, integration_id, beside=urn)
+    if not adopters:
+        return ""
+    file = journal.adoption_file(base_url, integration_id, adopters[0])
+    return f"The journal on this machine says that {adopters[0]} adopts it. If that resource is gone, remove {file}."
+
+
+def _answered(account: Account, integration_id: str, adopted: str) -> Candidates:
     text = f"The journal on this machine says that Justt answered with integration {integration_id}"
     try:
         record = read(account, integration_id, f"looking up integration {integration_id}")
@@ -82,6 +94,8 @@ def _answered(account: Account, integration_id: str) -> Candidates:
         return Candidates(f"{text}, but the key from {account.settings.api_key_origin} does not see it.")
     if record.is_inactive:
         return Candidates(f"{text}, which is INACTIVE now: forget it.", inactive=(record,))
+    if adopted:
+        return Candidates(f"{text}. {adopted} Otherwise forget it.")
     return Candidates(f"{text}: that is the one.", (record,))
 
 

@@ -39,7 +39,7 @@ from typing import Any
 
 from pulumi_justt.client import shared_client
 from pulumi_justt.commands import intents, state_repair, survey
-from pulumi_justt.commands.candidates import Candidates, Lookup, read
+from pulumi_justt.commands.candidates import Candidates, Lookup, adopted_by, read
 from pulumi_justt.commands.engine import INTEGRATION_TYPE, name_of
 from pulumi_justt.commands.stacks import Pending, Stack, StackError, State
 from pulumi_justt.commands.state_repair import NOTHING, RecoveryError, insert, is_superseded, resource_of
@@ -356,12 +356,7 @@ def _verified(diagnosis: Diagnosis, case: Case, decision: Decision) -> RemoteRec
             f"{tried}: it was there before this create, so that it is another one's. {NOTHING} Choose another one, or "
             "forget it; adopt_id takes over what was there before."
         )
-    owner = diagnosis.journal.claimant(diagnosis.view.settings.base_url, integration_id)
-    if owner not in (None, case.urn):
-        raise RecoveryError(
-            f"{tried}: the journal on this machine says that it was created for {owner}. {NOTHING} Choose another "
-            "one, or forget it."
-        )
+    _require_nobody_elses(diagnosis, case.urn, integration_id, tried)
     if case.account is None:
         return None
     record = read(case.account, integration_id, tried)
@@ -373,6 +368,24 @@ def _verified(diagnosis: Diagnosis, case: Case, decision: Decision) -> RemoteRec
     if record.is_inactive and decision.action == "claim":
         raise RecoveryError(f"{tried}: it is INACTIVE, which is final. {NOTHING} Forget it.")
     return record
+
+
+def _require_nobody_elses(diagnosis: Diagnosis, urn: str, integration_id: str, tried: str) -> None:
+    """Refuse what the journal knows as another resource's, of whatever stack.
+
+    Raises:
+        RecoveryError: It was created for another resource.
+        RecoveryError: Another resource adopts it.
+    """
+    journal, base_url = diagnosis.journal, diagnosis.view.settings.base_url
+    owner = journal.claimant(base_url, integration_id)
+    if owner not in (None, urn):
+        raise RecoveryError(
+            f"{tried}: the journal on this machine says that it was created for {owner}. {NOTHING} Choose another "
+            "one, or forget it."
+        )
+    if adopted := adopted_by(journal, base_url, integration_id, urn):
+        raise RecoveryError(f"{tried}: {adopted} {NOTHING} Choose another one, or forget it.")
 
 
 def _repaired(
