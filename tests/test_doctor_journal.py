@@ -136,6 +136,36 @@ def test_other_stacks(project: FakePulumi, begun: Begun) -> None:
     assert [check["urn"] for check in found if check["verdict"] == "finding"] == [intent.urn for intent in prod]
 
 
+def test_a_stack_that_was_renamed(project: FakePulumi, begun: Begun) -> None:
+    """What was left under the former name is a finding, unless that stack is given, or its run ended in order."""
+    former = f"{STACK}::".replace(":dev::", ":former::")
+    left = begun("i-1", urn=f"{former}{TYPE}::mine")
+    begun(urn=f"{former}{TYPE}::unknown-here")
+    project.state([provider(), integration("mine", "i-0")])
+    ok, finding, others = of_journal(project, code=1)
+    assert (finding["urn"], finding["integrationId"]) == (left.urn, "i-1")
+    assert "mine of stack former: a create of the stripe integration" in finding["text"]
+    assert "If this stack had that name" in finding["cure"]
+    assert (ok["verdict"], others["verdict"]) == ("ok", "ok")
+    assert "unknown-here of shop/former" in others["text"]
+    assert "mine of shop/former" not in others["text"]
+    (project.folder / "journal" / "ended").mkdir()
+    (project.folder / "journal" / "ended" / "p.json").write_text('{"version": 1}')
+    begun("i-1", urn=left.urn, process="p")
+    of_journal(project, code=0)
+
+
+@pytest.mark.parametrize("place", ["a file", "below a file"])
+def test_a_folder_that_cannot_be_used(tmp_path: Path, project: FakePulumi, place: str) -> None:
+    """Then no create is remembered, which an empty journal would hide."""
+    file = tmp_path / "file"
+    file.write_text("")
+    project.state([provider()])
+    folder = file if place == "a file" else file / "journal"
+    (finding,) = of_journal(project, code=1, JUSTT_STATE_DIR=str(folder))
+    assert finding["text"] == f"{file} is no folder, so no journal of creates is kept."
+
+
 def test_without_a_stack(tmp_path: Path, project: FakePulumi, begun: Begun) -> None:
     """All are shown, of any stack and address."""
     elsewhere = tmp_path / "elsewhere"

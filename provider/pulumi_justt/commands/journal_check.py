@@ -3,9 +3,12 @@
     intent                                           verdict
     the stack's state holds its id for its resource  none: nothing is left to do
     of a given stack, or no stack is given           finding, with what to do next
-    of another stack, or of another address          named in one line
+    of another stack of the project, which is not    finding: the stack may have had that name
+    given and whose resource a given stack has too
+    of any other stack, or of another address        named in one line
     of a stack that could not be looked at           not checked
     in a file that can't be used                     finding, with the file to remove
+    in a folder that can't be used                   finding
 
 An adoption record keeps an integration from being deactivated by the resource that owns it:
 
@@ -18,8 +21,10 @@ An adoption record keeps an integration from being deactivated by the resource t
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from pulumi_justt.commands import intents
 from pulumi_justt.commands.checks import Check, Patient
@@ -38,12 +43,22 @@ def examine(patients: Sequence[Patient]) -> Iterator[Check]:
     warnings: list[str] = []
     journal = intents.opened(warnings.append)
     rest = journal.intents()
+    if unusable := _folder_problem(journal.folder):
+        yield Check(
+            "journal",
+            "finding",
+            f"{unusable}, so no journal of creates is kept.",
+            "Make the folder usable, or set JUSTT_STATE_DIR to another one.",
+        )
+        if not rest:
+            return
     if journal.folder is None:
         warnings.append("no journal of creates is kept: neither JUSTT_STATE_DIR nor HOME is set to an absolute path.")
     for patient in patients:
         own: list[Intent] = []
         try:
             yield from _of_stack(patient, journal, rest, own)
+            yield from _of_former_name(patient, patients, journal, rest, own)
         except StackError as error:
             yield Check("journal", "not checked", str(error), stack=patient.stack.name)
         rest = [intent for intent in rest if intent not in own]
@@ -85,6 +100,51 @@ def _of_stack(patient: Patient, journal: Journal, found: Sequence[Intent], own: 
         )
 
 
+def _of_former_name(
+    patient: Patient, patients: Sequence[Patient], journal: Journal, found: Sequence[Intent], own: list[Intent]
+) -> Iterator[Check]:
+    """Yield the creates that were left under another name which the stack may have had, and add them to *own*.
+
+    Raises:
+        StackError: The stack's name could not be found out.
+    """
+    if patient.state is None or patient.settings is None:
+        return
+    here = [*patient.state.resources(), *(operation.resource for operation in patient.state.pending())]
+    names = {_within_project(resource["urn"]) for resource in here}
+    given = tuple(_prefixes(patients))
+    for intent in found:
+        if (
+            intent.base_url != patient.settings.base_url
+            or intent.urn.startswith(given)
+            or _within_project(intent.urn) not in names
+            or intents.is_settled(intent, patient.state)
+            # Another stack of the program has what its last command created.
+            or (intent.integration_id and journal.has_ended_in_order(intent))
+        ):
+            continue
+        own.append(intent)
+        former = intent.urn.partition("::")[0].rpartition(":")[2]
+        yield Check(
+            "journal",
+            "finding",
+            f"{name_of(intent.urn)} of stack {former}: {intents.describe(intent)} Its journal file is "
+            f"{journal.path_of(intent)}.",
+            f"If {former} is another stack, run `pulumi-justt recover --stack {shlex.quote(former)}`. If this stack "
+            "had that name, `pulumi-justt list` shows what no stack has: adopt it or have it deactivated at Justt, and "
+            "then remove that file.",
+            patient.stack.name,
+            intent.account,
+            intent.integration_id,
+            intent.urn,
+        )
+
+
+def _within_project(urn: str) -> str:
+    """Return a URN without its stack."""
+    return urn.partition("::")[2]
+
+
 def _unfinished(intent: Intent, journal: Journal, stack: str | None) -> Check:
     decision = intent.decision
     again = f" --stack {shlex.quote(stack)}" if stack else ""
@@ -111,6 +171,18 @@ def _unfinished(intent: Intent, journal: Journal, stack: str | None) -> Check:
         intent.integration_id,
         intent.urn,
     )
+
+
+def _folder_problem(folder: Path | None) -> str | None:
+    """Return why nothing can be written to a folder, or why it cannot be made, if that shows without writing."""
+    if folder is None:
+        return None
+    there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+    if not there.is_dir():
+        return f"{there} is no folder"
+    if not os.access(there, os.R_OK | os.W_OK | os.X_OK):
+        return f"{there} can't be read and written"
+    return None
 
 
 def _unusable(journal: Journal, warnings: Sequence[str]) -> Iterator[Check]:
