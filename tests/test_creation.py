@@ -904,6 +904,92 @@ def test_a_decision_that_no_longer_fits_is_refused(tmp_path: Path) -> None:
         assert vendor.asked.count("post") == 1
 
 
+@pytest.mark.parametrize("action", ["claim", "deactivate"])
+@pytest.mark.parametrize("adopter", ["of an earlier command", "of the program"])
+def test_a_decision_about_what_another_resource_adopts_is_refused(
+    tmp_path: Path, action: Literal["claim", "deactivate"], adopter: str
+) -> None:
+    """It was adopted after that was decided: it is that resource's, and goes on running."""
+    vendor = Vendor()
+    killed(tmp_path, vendor, after="answered")
+    process = rerun(vendor, tmp_path, Decision(action, "int-0"))
+    if adopter == "of the program":
+        process.session.ownership.note_check("urn:b", {"adoptId": "int-0"})
+    else:
+        process.journal.hold_adoption(process.client.settings.base_url, "int-0", "urn:b")
+
+    with pytest.raises(StateConflict, match=r"'urn:b' adopts it.*Nothing was changed"):
+        process.create("a")
+    assert [record["status"] for record in vendor.records] == ["PENDING"]
+
+
+@pytest.mark.parametrize("after", ["committed", "answered"])
+def test_a_decision_is_carried_out_in_the_account_of_the_create(
+    tmp_path: Path, after: Literal["committed", "answered"]
+) -> None:
+    """The account was changed since: what is in the other one is deactivated or left there, and never claimed."""
+    for number, (decision, live) in enumerate(
+        [(Decision("deactivate", "int-0"), ["int-1"]), (Decision("forget"), ["int-0", "int-1"])]
+    ):
+        vendor, state = Vendor(), tmp_path / str(number)
+        killed(state, vendor, after=after)
+
+        assert rerun(vendor, state, decision).create("a", account="other") == "int-1"
+        assert [each["integrationId"] for each in vendor.records if each["status"] != "INACTIVE"] == live
+
+    vendor = Vendor()
+    killed(tmp_path / "claim", vendor, after=after)
+    with pytest.raises(StateConflict, match="told to claim int-0, which an earlier run created without an account"):
+        rerun(vendor, tmp_path / "claim", Decision("claim", "int-0")).create("a", account="other")
+    assert rerun(vendor, tmp_path / "claim").create("a") == "int-0"
+
+
+def test_create_that_nothing_repeats_is_told_once(tmp_path: Path) -> None:
+    """Not what this command sent, and not what a run that ended in order has made, unless a decision waits for it."""
+    vendor = Vendor()
+    process = Process(vendor, state=tmp_path)
+    base_url = process.client.settings.base_url
+
+    def told(process: Process) -> str:
+        for _ in range(2):
+            process.creator.intents.tell_left("the integration 'a'", "urn:a", base_url, None)
+        assert len(process.told) <= 1
+        return process.told[0] if process.told else ""
+
+    process.create("a")
+    assert told(process) == ""
+    assert "'a': an earlier run created integration int-0 for this resource" in told(rerun(vendor, tmp_path))
+    process.journal.end_in_order()
+    assert told(rerun(vendor, tmp_path)) == ""
+    assert "run `pulumi-justt recover` again, as" in told(rerun(vendor, tmp_path, Decision("claim", "int-0")))
+
+
+def test_create_under_another_name_of_the_stack_is_told_once(tmp_path: Path) -> None:
+    """A stack may have been renamed after a kill, or be another one of the program: it is a warning, and no error."""
+
+    def urn(stack: str, name: str = "a") -> str:
+        return f"urn:pulumi:{stack}::shop::type::{name}"
+
+    vendor = Vendor()
+    process = Process(vendor, state=tmp_path)
+    inputs = {name: inputs_of(externalIdentifier=name) for name in "ab"}
+    for name in "ab":
+        process.creator.create(urn("dev", name), inputs[name])
+    process.journal.end_in_order()
+    again = rerun(vendor, tmp_path)
+    again.creator.create(urn("prod"), inputs["a"])
+    assert again.told == []
+
+    (tmp_path / "ended" / f"{process.journal.process}.json").unlink()
+    again = rerun(vendor, tmp_path)
+    for name in "ab":
+        again.creator.create(urn("next", name), inputs[name])
+    (warning,) = again.told
+    assert "an earlier run of stack 'dev' created integration int-0 for it (journal: " in warning
+    assert str(tmp_path / "intents") in warning
+    assert "`pulumi-justt recover`" in warning
+
+
 def test_what_cannot_be_kept_fails_no_create(tmp_path: Path) -> None:
     """A journal whose folder cannot be used is one warning, and the create succeeds."""
     (tmp_path / "file").write_text("in the way")

@@ -28,6 +28,8 @@ DESTROYED = (
     "it, run `pulumi state delete` with its URN: it keeps running at Justt."
 )
 LEAVING = (
+    "If this update has replaced it under a new name, run `pulumi up` again, which deactivates it; `pulumi state "
+    "delete` would leave it running beside the new one. "
     "If another resource or stack is to have it, run `pulumi state delete` with its URN: it keeps running at Justt. To "
     "delete it, put it back into the program with deletion_protection=False and run `pulumi up`, then remove it."
 )

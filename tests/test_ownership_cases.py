@@ -76,6 +76,36 @@ def test_adopting_the_candidate_settles_a_lost_create(walk: Walk) -> None:
     assert walk.intents() == []
 
 
+def test_adopting_the_candidate_under_another_name_settles_a_lost_create(walk: Walk) -> None:
+    """As the error says: a new resource takes it over. Then it is that one's own, and can be rotated."""
+    walk.does("up", "create drop-after-commit")
+    walk.rename_without_alias("shop-1", 0)
+    walk.does("up", wish="adopt")
+    assert (walk.intents(), walk.held()) == (["int-00001"], {"b": "int-00001"})
+    walk.does("up")
+    assert walk.intents() == []
+    walk.own("shop-1")
+    walk.does("up")
+    walk.declare("shop-1", "second", 1, 0, slot=1)
+    walk.does("up")
+    assert (walk.errors, walk.held(), walk.live()) == ([], {"b": "int-00002"}, ["int-00002"])
+
+
+@pytest.mark.parametrize("command", ["up", "refresh", "destroy"])
+def test_killed_rotation_that_is_not_continued_is_told(walk: Walk, command: str) -> None:
+    """The change is reverted, or the resource leaves: no create names what the killed one has made."""
+    walk.does("up")
+    walk.declare("shop-1", "second", 1, 0)
+    walk.does("up", "create kill-after-commit")
+    assert walk.told == []
+    walk.declare("shop-1", "first", 0, 0)
+    walk.does(command)
+    assert any(
+        "an earlier run began to create another one for this resource" in line and "`pulumi-justt recover`" in line
+        for line in walk.told
+    )
+
+
 def test_failed_adoption_of_the_candidate_leaves_it_one(walk: Walk) -> None:
     """A candidate whose adoption failed is in no resource, and no other one is created beside it."""
     walk.does("up", "create drop-after-commit")

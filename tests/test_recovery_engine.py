@@ -100,3 +100,37 @@ def test_killed_create_and_killed_replacement(stack: Stack, simulator: Simulator
         state: dict[str, Any] = json.loads(backup.read_text())
         assert len(state["deployment"]["pending_operations"]) == 1
     stack.assert_no_leak(*(backup.read_bytes() for backup in backups(stack)))
+
+
+ONE = """
+justt.PaymentIntegration(
+    "shop",
+    external_identifier="shop-1",
+    integration_name="LABEL",
+    source="stripe",
+    credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")),
+)
+"""
+
+
+def test_killed_replacement_that_is_taken_back(stack: Stack, simulator: SimulatorServer) -> None:
+    """No create repeats it, so that the update names it; `recover` leaves it to the resource that adopts it."""
+    stack.environ["JUSTT_TIMEOUT_SECONDS"] = "1"
+    stack.program(ONE)
+    stack.up()
+    stack.program(ONE.replace("LABEL", "Another"))
+    lost = kill_after_commit(stack, simulator, 2)
+    stack.run("cancel", "--yes", "--stack", "dev")
+    stack.program(ONE)
+    warned = stack.up().text
+    assert warned.count("an earlier run began to create another one for this resource") == 1
+
+    stack.refresh("--clear-pending-creates")
+    adopter = ONE.replace('"shop"', '"theirs"').replace('"LABEL"', f'"LABEL", adopt_id="{lost}"')
+    stack.program(ONE + adopter.replace("shop-1", "shop-2"))
+    stack.up()
+    urn = stack.resources()["theirs"]["urn"]
+    stack.run("state", "delete", urn, "--yes", "--stack", "dev")
+    refused = stack.justt("recover", "--stack", "dev", "--yes", "--deactivate", lost)
+    assert (refused.code, f"says that {urn} adopts it" in " ".join(refused.stderr.split())) == (3, True), refused.text
+    assert {each.status for each in simulator.records.integrations()} == {"PENDING"}

@@ -62,6 +62,9 @@ class Intents:
         self._lock = threading.Lock()
         self._earlier: list[Intent] | None = None
         """What earlier processes left."""
+        self._told_left: set[str] = set()
+        """The resources of which it was told that an earlier run left a create."""
+        self._has_told_of_stack = False
 
     def new(self, urn: str, inputs: Inputs, snapshot: str | None) -> Intent:
         """Return an intent that is not written yet."""
@@ -97,15 +100,64 @@ class Intents:
         self.write_created(self._of(urn, inputs) or self.new(urn, inputs, None), integration_id)
 
     def adopted(self, urn: str, inputs: Inputs, integration_id: str) -> None:
-        """Take an id that the program adopts as what the lost create of the resource has made, if it can be that."""
-        intent = self._of(urn, inputs)
-        if intent is None or intent.integration_id:
-            return
-        if intent.decision and intent.decision.integration_id != integration_id:
-            return
+        """Take an id that the program adopts as what a lost create of the integration has made, if it can be that.
+
+        Of the resource itself, or else of one that is not in the program any more: the errors of a lost create say that
+        a new resource can adopt it.
+        """
+        formers = (each for each in self._left_earlier() if self._is_former(each, urn, inputs))
+        for intent in (self._of(urn, inputs), *formers):
+            if intent and self._can_have_made(intent, integration_id):
+                self.write_created(intent, integration_id)
+                return
+
+    def _can_have_made(self, intent: Intent, integration_id: str) -> bool:
+        if intent.integration_id or (intent.decision and intent.decision.integration_id != integration_id):
+            return False
         before = self._journal.snapshot(intent.snapshot)
-        if before is None or integration_id not in before.ids:
-            self.write_created(intent, integration_id)
+        return before is None or integration_id not in before.ids
+
+    def settle(self, urn: str, base_url: str, account: str | None, integration_id: str) -> None:
+        """Drop the intents of a create whose result the state is seen to hold, under whatever name it was begun."""
+        self._journal.settle(urn, base_url, account, integration_id)
+        for earlier in self._left_earlier(base_url):
+            if earlier.integration_id == integration_id and _stack_of(earlier.urn) == _stack_of(urn):
+                self._journal.remove_intent(earlier)
+
+    def tell_left(self, called: str, urn: str, base_url: str, account: str | None) -> None:
+        """Tell of a create of a resource that an earlier run left, where this command may not create it again.
+
+        Args:
+            called: The integration that the state has for the resource.
+            urn: The resource.
+            base_url: Where the API is reached.
+            account: The resource's account.
+
+        Tells:
+            warning: A replacement was killed or lost, and the resource has left the program, or keeps what it has.
+        """
+        intent = self._journal.intent(urn, base_url, account)
+        # What this command creates is stored after it, and a run that ended in order has had its result stored.
+        if intent is None or intent.command == self._journal.command or self._is_stored(intent):
+            return
+        with self._lock:
+            if urn in self._told_left:
+                return
+            self._told_left.add(urn)
+        made = (
+            f"created integration {intent.integration_id}" if intent.integration_id else "began to create another one"
+        )
+        decided = " again, as only a create does what it was told before" if intent.decision else ""
+        self._tell(
+            f"warning: {called}: an earlier run {made} for this resource, and no state is known to hold what it made "
+            f"(journal: {self._journal.path_of(intent)}). Unless this command creates the resource again, run "
+            f"`pulumi-justt recover`{decided}."
+        )
+
+    def _is_stored(self, intent: Intent) -> bool:
+        """Return whether the engine has surely stored what a create returned."""
+        is_decided = intent.decision is not None
+        return not is_decided and intent.integration_id is not None and self._journal.has_ended_in_order(intent)
 
     def named_in(self, error: AmbiguousCreate, urn: str, inputs: Inputs) -> AmbiguousCreate:
         """Return *error* with the file that remembers the create, if there is one."""
@@ -133,6 +185,7 @@ class Intents:
         client, journal = self._client(), self._journal
         self._require_none_elsewhere(urn, inputs)
         self._require_no_former(urn, inputs)
+        self._tell_of_other_stack(urn, inputs)
         end: float | None = None
         while intent := self._of(urn, inputs):
             if intent.decision:
@@ -163,6 +216,7 @@ class Intents:
         """Refuse a create while one of the same resource may have been carried out for another name of an account.
 
         Raises:
+            StateConflict: It is to be claimed, which can be done in its own account only.
             StateConflict: It was, or its answer is not known.
             RequestError: What it created could not be read.
         """
@@ -172,12 +226,23 @@ class Intents:
             intent = self._journal.intent(urn, self._base_url, earlier.account)
             if intent is None:
                 continue
+            place = f"in account {intent.account}" if intent.account else "without an account"
+            decision = intent.decision
+            if decision and decision.action == "claim":
+                raise StateConflict(
+                    f"{describe(inputs)}: `pulumi-justt recover` was told to claim {decision.integration_id}, which an "
+                    f"earlier run created {place}. Nothing was sent. Set the account back and run `pulumi up`, which "
+                    f"claims it; or run `pulumi-justt recover --deactivate {decision.integration_id}`, and then "
+                    "`pulumi up`."
+                )
+            if decision:
+                self._carry_out(urn, inputs, intent, decision)
+                continue
             if intent.integration_id is None:
                 raise StateConflict(
-                    f"{describe(inputs)}: an earlier run began to create this resource "
-                    f"{f'in account {intent.account}' if intent.account else 'without an account'}, and its answer is "
-                    f"not known (journal: {self._journal.path_of(intent)}). Nothing was sent. Run `pulumi-justt "
-                    "recover`, or set the account back; then run `pulumi up`."
+                    f"{describe(inputs)}: an earlier run began to create this resource {place}, and its answer is not "
+                    f"known (journal: {self._journal.path_of(intent)}). Nothing was sent. Run `pulumi-justt recover`, "
+                    "or set the account back; then run `pulumi up`."
                 )
             if not self._ownership.is_held(intent.integration_id):
                 self._require_gone(inputs, intent, intent.integration_id)
@@ -216,20 +281,58 @@ class Intents:
 
     def _is_former(self, earlier: Intent, urn: str, inputs: Inputs) -> bool:
         """Return whether an intent is of the same integration, and of a resource that the program may have no more."""
+        return (
+            _stack_of(earlier.urn) == _stack_of(urn)
+            and self._is_left(earlier, urn, inputs)
+            and not self._ownership.declares(earlier.urn, earlier.account, earlier.external_identifier)
+        )
+
+    def _is_left(self, earlier: Intent, urn: str, inputs: Inputs) -> bool:
+        """Return whether an intent is of the same integration under another URN, and its outcome may be in no state."""
         journal = self._journal
         return (
             earlier.external_identifier == inputs.external_identifier
             and (earlier.source, earlier.account) == (inputs.source, inputs.reference_account_id)
             and earlier.urn != urn
-            and _stack_of(earlier.urn) == _stack_of(urn)
             # Another process of this command is at work on it.
             and earlier.command != journal.command
-            and not self._ownership.declares(earlier.urn, earlier.account, earlier.external_identifier)
             # What the engine has stored under the former name leaves with that.
             and not (earlier.integration_id and journal.has_ended_in_order(earlier))
             # Something else may have been begun under that name since, or it was settled.
             and journal.intent(earlier.urn, earlier.base_url, earlier.account) == earlier
         )
+
+    def _tell_of_other_stack(self, urn: str, inputs: Inputs) -> None:
+        """Warn once if a create of the same resource was left under another name of the stack.
+
+        It is no error: another stack of the program, which has resources of the same names, may have left it.
+
+        Tells:
+            warning: A stack was renamed after a run of it was killed, or another stack of the program has such a run.
+        """
+        for earlier in self._left_earlier():
+            is_namesake = _stack_of(earlier.urn) != _stack_of(urn) and _within_project(earlier.urn) == _within_project(
+                urn
+            )
+            if not is_namesake or not self._is_left(earlier, urn, inputs):
+                continue
+            with self._lock:
+                if self._has_told_of_stack:
+                    return
+                self._has_told_of_stack = True
+            stack = _stack_of(earlier.urn)[0].rpartition(":")[2]
+            made = (
+                f"created integration {earlier.integration_id} for it"
+                if earlier.integration_id
+                else "began to create it, and its answer is not known"
+            )
+            self._tell(
+                f"warning: {describe(inputs)}: an earlier run of stack {stack!r} {made} (journal: "
+                f"{self._journal.path_of(earlier)}). If this stack had that name then, this create may make a second "
+                "one: run `pulumi-justt recover` and `pulumi-justt doctor`, and remove that file when all is settled. "
+                f"If it is another stack, run `pulumi-justt recover --stack {stack}`."
+            )
+            return
 
     def _is_visible(self, inputs: Inputs, integration_id: str) -> bool:
         """Return whether an integration is at Justt, where this process's key can see it."""
@@ -242,13 +345,15 @@ class Intents:
             raise
         return True
 
-    def _left_earlier(self) -> list[Intent]:
-        """Return what earlier processes left at this address, as it was when this one began to create."""
+    def _left_earlier(self, base_url: str | None = None) -> list[Intent]:
+        """Return what earlier processes left at an address, by default the client's, as it was when this one began."""
         with self._lock:
             if self._earlier is None:
                 # Once: soon most intents are this process's own.
-                self._earlier = [intent for intent in self._journal.intents() if intent.base_url == self._base_url]
-            return self._earlier
+                self._earlier = self._journal.intents()
+            earlier = self._earlier
+        wanted = base_url or self._base_url
+        return [intent for intent in earlier if intent.base_url == wanted]
 
     def _require_gone(self, inputs: Inputs, intent: Intent, integration_id: str, *, former: str | None = None) -> None:
         """Refuse to create a second integration while the one that a killed run created is live.
@@ -312,10 +417,11 @@ class Intents:
         journal, integration_id = self._journal, decision.integration_id
         if integration_id is not None:
             tried = f"{describe(inputs)}, which `pulumi-justt recover` settled: {decision.action} {integration_id}"
-            record = self._read(tried, integration_id, inputs.reference_account_id)
+            record = self._read(tried, integration_id, intent.account)
             if misfit := self._misfit(urn, inputs, intent, decision, record):
                 raise StateConflict(
-                    f"{tried}: {misfit}. Nothing was changed. Run `pulumi-justt recover` again and choose another one."
+                    f"{tried}: {misfit}. Nothing was changed. Run `pulumi-justt recover` again, and choose another one "
+                    "or forget it."
                 )
             if decision.action == "claim":
                 journal.claim(self._base_url, integration_id, urn)
@@ -326,7 +432,7 @@ class Intents:
                 self._client().deactivate_integration(
                     integration_id,
                     tried=tried,
-                    account=inputs.reference_account_id,
+                    account=intent.account,
                     deactivation_type="postingDate",
                     deactivation_date=to_vendor_time(datetime.fromtimestamp(journal.now(), timezone.utc)),
                 )
@@ -340,6 +446,9 @@ class Intents:
         claimant = self._journal.claimant(self._base_url, record.integration_id)
         if self._ownership.holder_beside(urn, record.integration_id) or claimant not in (None, urn):
             return "it belongs to another resource"
+        # Another resource may have adopted it since that was decided, or adopt it in this update.
+        if reason := self._ownership.release_reason(urn, record.integration_id, {}):
+            return reason
         if record.source != intent.source:
             return "it belongs to another PSP"
         if decision.action == "claim" and record.is_inactive:
@@ -378,6 +487,11 @@ class Intents:
 def _stack_of(urn: str) -> list[str]:
     """Return the part of a URN that names the stack and the project."""
     return urn.split("::")[:2]
+
+
+def _within_project(urn: str) -> list[str]:
+    """Return a URN without its stack."""
+    return urn.split("::")[1:]
 
 
 def describe(inputs: Inputs) -> str:

@@ -207,6 +207,7 @@ class Integrations:
         if not replaces:
             # What is replaced gives the record up, and another resource may have adopted it first.
             self._ownership.require_sole_holder(urn, own, named(olds))
+            self._tell_left(urn, own, olds)
         if replaces and (is_adopted(olds) or wanted == own):
             raise StateConflict(
                 f"{named(olds)} is adopted, and what changed ({', '.join(replaces)}) would replace it, which "
@@ -276,6 +277,7 @@ class Integrations:
         self._meet(integration_id, olds)
         if is_managed:
             self._note_state(self._urn(olds), integration_id, olds)
+            self._tell_left(self._urn(olds), integration_id, olds)
         try:
             record = self.client().reads.get(integration_id, tried=tried, account=account)
         except Refused as refused:
@@ -365,6 +367,7 @@ class Integrations:
             if not self._ownership.keeps(urn, integration_id):
                 self._journal.end_adoption(base_url, integration_id, urn)
             self._settle(urn, integration_id, olds)
+            self._tell_left(urn, integration_id, olds)
             return
         tried = f"deactivating {named(olds, integration_id)}"
         require_same_environment(self.settings, tried, olds)
@@ -395,6 +398,7 @@ class Integrations:
                 "former name of this resource, the state is a copy, and the other stack's integration stops too."
             )
         self._settle(urn, integration_id, olds)
+        self._tell_left(urn, integration_id, olds)
         self._journal.forget_integration(base_url, integration_id)
 
     def _refuse_protected(self, called: str, reason: str | None) -> NoReturn:
@@ -415,9 +419,10 @@ class Integrations:
             )
         if self._ownership.has_program:
             raise StateConflict(
-                f"{tried} If another resource or stack is to have it, run `pulumi state delete` with its URN: it "
-                "keeps running at Justt. To delete it, put it back into the program with deletion_protection=False and "
-                "run `pulumi up`, then remove it."
+                f"{tried} If this update has replaced it under a new name, run `pulumi up` again, which deactivates "
+                "it; `pulumi state delete` would leave it running beside the new one. If another resource or stack is "
+                "to have it, run `pulumi state delete` with its URN: it keeps running at Justt. To delete it, put it "
+                "back into the program with deletion_protection=False and run `pulumi up`, then remove it."
             )
         raise StateConflict(
             f"{tried} To delete it, set deletion_protection=False in the program and run `pulumi up`, then delete "
@@ -601,7 +606,11 @@ class Integrations:
 
     def _settle(self, urn: str, integration_id: str, outputs: Properties) -> None:
         """Drop the intent of a create whose result the state is seen to hold."""
-        self._journal.settle(urn, self.settings.base_url, outputs.get("referenceAccountId"), integration_id)
+        self.creator.intents.settle(urn, self.settings.base_url, outputs.get("referenceAccountId"), integration_id)
+
+    def _tell_left(self, urn: str, integration_id: str, outputs: Properties) -> None:
+        account = outputs.get("referenceAccountId")
+        self.creator.intents.tell_left(named(outputs, integration_id), urn, self.settings.base_url, account)
 
     def _moves(self, olds: Properties, inputs: Properties, *, is_account_explicit: bool) -> Iterator[tuple[str, str]]:
         """Yield why *inputs* may not follow *olds*: a stray setting must not replace a fleet."""
