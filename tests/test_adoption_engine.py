@@ -78,7 +78,7 @@ def test_two_at_once(stack: Stack, simulator: SimulatorServer, theirs: list[str]
     text = stack.up("--continue-on-error", fails=True).text
 
     assert f"integration {mine} belongs to 'urn:pulumi:dev::shop::" in text
-    assert "Remove one of the two resources" in text
+    assert "Remove the resource with adopt_id" in text
     assert [each["id"] for each in stack.resources().values()] == [mine]
     assert changes(simulator) == []
 
@@ -92,7 +92,7 @@ def test_two_in_different_runs(stack: Stack, simulator: SimulatorServer, theirs:
         stack.program(integration(mine, name="first") + integration(mine, name="second", identifier=identifier))
         text = stack.up(fails=True).text
         assert f"integration {mine} belongs to 'urn:pulumi:dev::shop::" in text
-    assert "Remove one of the two resources from the program" in text
+    assert "Remove the resource with adopt_id from the program" in text
     stack.program(integration(mine, name="first"))
     stack.up()
     assert {name: each["id"] for name, each in stack.resources().items()} == {"first": mine}

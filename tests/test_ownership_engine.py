@@ -15,6 +15,7 @@ import pytest
 from conftest import canary
 from harness import Stack
 from pulumi_justt import ownership
+from pulumi_justt.journal import Journal
 from pulumi_justt.simulator import Fault, SimulatorServer
 from test_adoption_engine import changes, integration
 
@@ -65,6 +66,11 @@ def owner(stack: Stack) -> str:
 def adopter(adopt_id: str | None, more: str = "") -> str:
     """Give a resource that adopts."""
     return integration(adopt_id, name="adopter", identifier="shop-1", more=more)
+
+
+def journal(stack: Stack) -> Journal:
+    """Return the journal that the stack's commands keep."""
+    return Journal(stack.folder / "user" / ".local" / "state" / "pulumi-justt")
 
 
 # The table
@@ -140,6 +146,45 @@ def adopted_by_an_earlier_command(stack: Stack, simulator: SimulatorServer, call
     assert live(simulator) == [mine]
 
 
+def kept_by_the_resource(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
+    """A replacement by the own id that failed halfway: the state has the id twice, and deletes one of the two."""
+    mine = owner(stack)
+    options = ", opts=pulumi.ResourceOptions(depends_on=[first])"
+    for adopt_id in (mine, None):
+        first = integration(adopt_id, name="owner").replace("justt.Pay", "first = justt.Pay", 1)
+        stack.program(first + integration(None, name="third", identifier="third", more=options))
+        simulator.add_fault(Fault.parse("POST /integrations status=400 times=1"))
+        stack.up(*("--replace", urn(stack, "owner")) * bool(adopt_id), fails=True)
+    calls.clear()
+    assert f"the resource keeps it, {RELEASED}" in stack.up().text
+    assert calls.seen()[:2] == [("check", "owner"), ("diff", "owner")]
+    assert calls.seen()[-1] == ("delete", "owner")
+    assert mine in live(simulator)
+
+
+def adopted_in_a_file_that_cannot_be_read(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
+    """It may be of a newer version, and name an adopter in another stack."""
+    mine = owner(stack)
+    file = journal(stack).adoption_file(simulator.base_url, mine, "another")
+    assert file is not None
+    file.parent.mkdir(parents=True)
+    file.write_text('{"version": 2}')
+    calls.clear()
+    assert "it may say that another resource has adopted the integration" in stack.destroy(fails=True).text
+    assert calls.seen() == [("delete", "owner")]
+    assert live(simulator) == [mine]
+
+
+def adopted_at_this_moment(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
+    """Another command has sent its request, and the state of that one will have the integration."""
+    mine = owner(stack)
+    journal(stack).begin_adoption(simulator.base_url, mine, "another", is_under_way=True)
+    calls.clear()
+    assert "another command is adopting it for 'another'" in stack.destroy(fails=True).text
+    assert calls.seen() == [("delete", "owner")]
+    assert live(simulator) == [mine]
+
+
 def returned_by_a_create_of_this_process(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:  # noqa: ARG001
     """A vendor that answers a create with the record that it replaces, in an account too long to be listed."""
     with upserting_vendor() as (url, requests):
@@ -186,7 +231,10 @@ ROWS: dict[str, Callable[[Stack, SimulatorServer, Calls], None]] = {
     "a resource of the new program adopts, the resource itself included": adopted_by_the_new_program,
     "a resource of the old program adopts": adopted_by_the_old_program,
     "another resource of the program holds, and does not replace": held_by_another_resource,
+    "the resource itself keeps: this is the end of an earlier replacement": kept_by_the_resource,
     "a resource of another process or an earlier command adopts": adopted_by_an_earlier_command,
+    "a resource may adopt, but the adoption record can't be read": adopted_in_a_file_that_cannot_be_read,
+    "another command is adopting at this moment": adopted_at_this_moment,
     "a create of this process returned (unless that create is being undone)": returned_by_a_create_of_this_process,
     "an IntegrationReady still waits for, at a record that replaces it": awaited,
     "is any other one": any_other_one,

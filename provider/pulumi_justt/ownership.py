@@ -20,13 +20,14 @@ It rests on what the engine calls, and on the journal (`journal.py`):
     a resource of the old program adopts                                      read, diff              released
     another resource of the program holds, and does not replace               diff, create            released
     the resource itself keeps: this is the end of an earlier replacement      diff, update            released
-    a resource of another process or an earlier command adopts, or owns by
-    now after it has adopted it                                               adoption record         released
+    a resource of another process or an earlier command adopts                adoption record         released
     a resource may adopt, but the adoption record can't be read               adoption record         refused
     another command is adopting at this moment                                adoption record         refused
     a create of this process returned (unless that create is being undone)    create                  released
     an IntegrationReady still waits for, at a record that replaces it         diff, create, waits     refused
     is any other one                                                                                  deactivated
+
+An adoption record lasts until its resource is deleted, also after `adopt_id` was taken out.
 
 *Released* means that nothing is sent: the state forgets the record, Justt keeps it, and a note says so.
 
