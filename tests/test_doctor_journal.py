@@ -228,16 +228,16 @@ def test_who_adopts_what_a_stack_owns(project: FakePulumi, simulator: SimulatorS
         project.journal.hold_adoption(simulator.base_url, f"i-{number}", other)
     _, line = of_journal(project, "-s", "dev", code=0)
     assert line["text"] == (
-        f"the journal on this machine says that {other} adopts owned (i-1): this stack won't deactivate it."
+        f"the journal on this machine says that {other} has adopted owned (i-1): this stack won't deactivate it."
     )
-    assert line["cure"] == "Name the other stack with --stack to see whether it still does."
+    assert line["cure"] == "Name the other stack with --stack to see whether it still has it."
     project.state([{**integration("lost", "i-1", adoptId="i-1"), "urn": other}], stack="prod")
     assert len(of_journal(project, "-s", "dev", "-s", "prod", code=0)) == 2
 
 
 @pytest.mark.parametrize("is_left", ["gone", "owned", "another"])
 def test_an_adoption_that_has_left_its_stack(project: FakePulumi, simulator: SimulatorServer, is_left: str) -> None:
-    """Where the adopter's stack is given and doesn't adopt it any more, the file that is in the way is a finding.
+    """Where the adopter's stack is given and doesn't have it any more, the file that is in the way is a finding.
 
     So is one of the stack itself, unless it is the owner's own former adoption, which is in nobody's way.
     """
@@ -258,9 +258,9 @@ def test_an_adoption_that_has_left_its_stack(project: FakePulumi, simulator: Sim
 
     stale = [check for check in found if check["verdict"] == "finding" and check["stack"] == "dev"]
     assert [check["text"] for check in stale] == [
-        f"the journal on this machine says that {urn} adopts owned (i-1), which its stack does not do any more: this "
-        "stack won't deactivate it."
-        for urn in (same, elsewhere)
+        f"the journal on this machine says that {urn} has adopted owned (i-1), which its stack does not have any more: "
+        "this stack won't deactivate it."
+        for urn in ((same,) if is_left == "owned" else (same, elsewhere))
     ]
     for check, urn in zip(stale, (same, elsewhere), strict=True):
         file = project.journal.adoption_file(simulator.base_url, "i-1", urn)

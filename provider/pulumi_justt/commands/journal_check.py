@@ -13,7 +13,7 @@
 An adoption record keeps an integration from being deactivated by the resource that owns it:
 
     adoption of an integration that a given stack owns   verdict
-    a resource of a given stack adopts it                none
+    a resource of a given stack has it                   none
     the adopter's stack is given, and does not have it   finding, with the file to remove
     the adopter's stack is not given                     named in one line
 """
@@ -211,29 +211,29 @@ def _adopted_elsewhere(patient: Patient, patients: Sequence[Patient], journal: J
     if patient.state is None or patient.settings is None:
         return
     base_url = patient.settings.base_url
-    adopting = {
+    # Adopted still, or owned since `adopt_id` was taken out.
+    having = {
         (recorded.integration_id, recorded.urn)
         for each in patients
         if each.state
         for recorded in each.state.integrations()
-        if recorded.is_adopted
     }
     for recorded in patient.state.integrations():
         if recorded.is_external or recorded.is_adopted:
             continue
         for adopter in journal.adopters(base_url, recorded.integration_id, beside=recorded.urn):
-            if (recorded.integration_id, adopter) in adopting:
+            if (recorded.integration_id, adopter) in having:
                 continue
             is_gone = adopter.startswith(tuple(_prefixes(patients)))
             file = shlex.quote(str(journal.adoption_file(base_url, recorded.integration_id, adopter)))
             yield Check(
                 "journal",
                 "finding" if is_gone else "ok",
-                f"the journal on this machine says that {adopter} adopts {recorded.name} ({recorded.integration_id})"
-                f"{', which its stack does not do any more' if is_gone else ''}: this stack won't deactivate it.",
+                f"the journal on this machine says that {adopter} has adopted {recorded.name} ({recorded.integration_id})"
+                f"{', which its stack does not have any more' if is_gone else ''}: this stack won't deactivate it.",
                 f"If no update of that stack is under way, run `rm {file}`."
                 if is_gone
-                else "Name the other stack with --stack to see whether it still does.",
+                else "Name the other stack with --stack to see whether it still has it.",
                 stack=patient.stack.name,
                 integration_id=recorded.integration_id,
                 urn=recorded.urn,
