@@ -7,9 +7,11 @@ with another id, of a process that ended     likewise, with a warning that names
 in order                                     replaces it, for which the engine calls neither `read` nor `diff`
 with another id, of a process that did not   an error that names it
 without an id                                once the killed run's POST has settled, it is resolved as a lost answer
-of another account                           one that is not INACTIVE, or not known, is an error that names it
+of another account                           one that is not INACTIVE, or not known, is an error that names it.
+                                             A decision is carried out there; one to claim is an error
 of a name that the program has no more,      an error that names it, unless that process ended in order: the stack has
 for the same integration                     it under that name. With a decision it becomes this resource's
+of another stack of the program, unfinished  a warning: the stack may have been renamed
 """
 
 from __future__ import annotations
