@@ -230,7 +230,8 @@ def _adopted_elsewhere(patient: Patient, patients: Sequence[Patient], journal: J
                 "journal",
                 "finding" if is_gone else "ok",
                 f"the journal on this machine says that {adopter} has adopted {recorded.name} "
-                f"({recorded.integration_id}){', which its stack does not have any more' if is_gone else ''}: this stack won't deactivate it.",
+                f"({recorded.integration_id}){', which its stack does not have any more' if is_gone else ''}: "
+                "this stack won't deactivate it.",
                 f"If no update of that stack is under way, run `rm {file}`."
                 if is_gone
                 else "Name the other stack with --stack to see whether it still has it.",
