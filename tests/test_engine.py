@@ -293,7 +293,7 @@ REFUSED: dict[str, tuple[dict[str, str], list[str]]] = {
         [
             "external_identifier: must be text, got number",
             "integration_name: must be text, got [1 of text]",
-            "merchant_account_codes: must be text, got number",
+            "merchant_account_codes[1]: must be text, got number",
         ],
     ),
     "missing credential field": (
