@@ -144,6 +144,7 @@ PRINTABLE = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]),
 VALUES = st.text(string.ascii_letters + string.digits + string.punctuation + " éß密", min_size=4, max_size=40)
 
 
+@example(secret="000 :", form="form", before="", after="")
 @example(secret="00ß密", form="base64 of Latin-1", before="", after="")
 @given(
     secret=VALUES.filter(lambda text: len("".join(text.split())) >= 4),

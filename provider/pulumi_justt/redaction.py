@@ -252,7 +252,8 @@ def _letters(text: str) -> str:
 
 
 def _without_space(text: str) -> str:
-    return "".join(c for c in _plain(text) if c.isprintable() and not c.isspace())
+    # A form has "+" in place of a blank.
+    return "".join(c for c in _plain(text) if c.isprintable() and not c.isspace() and c != "+")
 
 
 def _plain(text: str) -> str:
