@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_justt import errors
 from pulumi_justt.errors import AmbiguousCreate, Refused, StateConflict
-from pulumi_justt.journal import Decision, Intent
+from pulumi_justt.journal import Decision, Intent, stack_of, within_project
 from pulumi_justt.listing import MOST_SECONDS, one_pass
 from pulumi_justt.models import Inputs, RemoteRecord, to_vendor_time
 from pulumi_justt.session import Session
@@ -123,7 +123,7 @@ class Intents:
         """Drop the intents of a create whose result the state is seen to hold, under whatever name it was begun."""
         self._journal.settle(urn, base_url, account, integration_id)
         for earlier in self._left_earlier(base_url):
-            if earlier.integration_id == integration_id and _stack_of(earlier.urn) == _stack_of(urn):
+            if earlier.integration_id == integration_id and stack_of(earlier.urn) == stack_of(urn):
                 self._journal.remove_intent(earlier)
 
     def tell_left(self, called: str, urn: str, base_url: str, account: str | None) -> None:
@@ -284,7 +284,7 @@ class Intents:
     def _is_former(self, earlier: Intent, urn: str, inputs: Inputs) -> bool:
         """Return whether an intent is of the same integration, and of a resource that the program may have no more."""
         return (
-            _stack_of(earlier.urn) == _stack_of(urn)
+            stack_of(earlier.urn) == stack_of(urn)
             and self._is_left(earlier, urn, inputs)
             and not self._ownership.declares(earlier.urn, earlier.account, earlier.external_identifier)
         )
@@ -313,16 +313,14 @@ class Intents:
             warning: A stack was renamed after a run of it was killed, or another stack of the program has such a run.
         """
         for earlier in self._left_earlier():
-            is_namesake = _stack_of(earlier.urn) != _stack_of(urn) and _within_project(earlier.urn) == _within_project(
-                urn
-            )
+            is_namesake = stack_of(earlier.urn) != stack_of(urn) and within_project(earlier.urn) == within_project(urn)
             if not is_namesake or not self._is_left(earlier, urn, inputs):
                 continue
             with self._lock:
                 if self._has_told_of_stack:
                     return
                 self._has_told_of_stack = True
-            stack = _stack_of(earlier.urn)[0].rpartition(":")[2]
+            stack = stack_of(earlier.urn)[0].rpartition(":")[2]
             made = (
                 f"created integration {earlier.integration_id} for it"
                 if earlier.integration_id
@@ -484,16 +482,6 @@ class Intents:
     @property
     def _base_url(self) -> str:
         return self._client().settings.base_url
-
-
-def _stack_of(urn: str) -> list[str]:
-    """Return the part of a URN that names the stack and the project."""
-    return urn.split("::")[:2]
-
-
-def _within_project(urn: str) -> list[str]:
-    """Return a URN without its stack."""
-    return urn.split("::")[1:]
 
 
 def describe(inputs: Inputs) -> str:

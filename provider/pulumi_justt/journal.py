@@ -49,7 +49,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-__all__ = ["Decision", "Intent", "Journal", "state_folder"]
+__all__ = ["Decision", "Intent", "Journal", "stack_of", "state_folder", "within_project"]
 
 _MAX_AGE = 30 * 86_400.0
 """Seconds after which a decision that no create has carried out is dropped, and so is an intent without an id."""
@@ -176,6 +176,16 @@ def state_folder(environ: Mapping[str, str]) -> Path | None:
     if home.is_absolute():
         return home / ("Library/Application Support" if sys.platform == "darwin" else ".local/state") / "pulumi-justt"
     return None
+
+
+def stack_of(urn: str) -> list[str]:
+    """Return the part of a URN that names the stack and the project."""
+    return urn.split("::")[:2]
+
+
+def within_project(urn: str) -> str:
+    """Return a URN without its stack."""
+    return urn.partition("::")[2]
 
 
 class Journal:

@@ -31,6 +31,7 @@ from pulumi_justt.property_paths import (
     with_checked_ready_paths,
 )
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
+from pulumi_justt.values import is_visible_ascii
 
 __all__ = ["Deactivation", "DeactivationType", "IntegrationReady", "PaymentIntegration", "Provider", "Source"]
 
@@ -441,7 +442,7 @@ _ID_CURE = "`pulumi-justt list` shows the ids at Justt"
 
 
 def _problem_of_key(key: object) -> str | None:
-    if isinstance(key, str) and all("!" <= character <= "~" for character in key):
+    if isinstance(key, str) and is_visible_ascii(key):
         return None
     return (
         "holds a character that no API key has (white space, a line break or not ASCII): give it without what was "

@@ -42,6 +42,7 @@ from pydantic import SecretStr
 from pulumi_justt.errors import InvalidSettings, nearest
 from pulumi_justt.models import Environment
 from pulumi_justt.secrecy import SecretHolder, reveal
+from pulumi_justt.values import is_visible_ascii
 
 __all__ = ["NAMESPACE", "Settings"]
 
@@ -125,13 +126,13 @@ class Settings(SecretHolder):
         api_key, origin = look_up("apiKey")
         if environ.get("JUSTT_API_KEY_OVERRIDE"):
             api_key, origin = environ["JUSTT_API_KEY_OVERRIDE"], "JUSTT_API_KEY_OVERRIDE"
-        if api_key is not None and not all("!" <= c <= "~" for c in api_key):
+        if api_key is not None and not is_visible_ascii(api_key):
             raise InvalidSettings(
                 f"{origin} holds a character that no API key has (white space, a line break or not ASCII): set it "
                 "again, without what was copied beside it"
             )
         account, account_origin = look_up("referenceAccountId")
-        if account is not None and not all("!" <= c <= "~" for c in account):
+        if account is not None and not is_visible_ascii(account):
             raise InvalidSettings(f"{account_origin} must be visible ASCII without spaces: it is sent as a header")
         if not Path(environ.get("JUSTT_STATE_DIR") or "/").is_absolute():
             raise InvalidSettings(
@@ -272,7 +273,7 @@ def _parsed(url: str, origin: str) -> SplitResult:
         )
     except ValueError:
         usable = False
-    if not usable or not all("!" <= c <= "~" for c in url):
+    if not usable or not is_visible_ascii(url):
         raise InvalidSettings(f"{origin} must be a URL such as {VENDOR_URLS['production']}")
     if parts.username is not None or "?" in url or "#" in url:
         raise InvalidSettings(f"{origin} must be a plain URL, without user, query or fragment")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Literal, TypeAlias
 
-__all__ = ["MOST_EXACT", "TOO_LARGE", "Kind", "text_problem", "too_large"]
+__all__ = ["MOST_EXACT", "TOO_LARGE", "Kind", "is_visible_ascii", "text_problem", "too_large"]
 
 Kind: TypeAlias = Literal["secret", "identifier", "key", "unlisted"]
 """What a field takes."""
@@ -28,6 +28,11 @@ _NO_PRIVATE_KEY = (
     "must be a private key in PEM: a line -----BEGIN ... PRIVATE KEY-----, the lines of the key, and a line "
     "-----END ... PRIVATE KEY-----"
 )
+
+
+def is_visible_ascii(text: str) -> bool:
+    """Return whether *text* can be an API key, an account or a URL: all of them are sent in the head of a request."""
+    return all("!" <= character <= "~" for character in text)
 
 
 def text_problem(value: str, kind: Kind) -> str | None:

@@ -30,7 +30,7 @@ from pulumi_justt.commands import intents
 from pulumi_justt.commands.checks import Check, Patient
 from pulumi_justt.commands.engine import name_of
 from pulumi_justt.commands.stacks import StackError
-from pulumi_justt.journal import Intent, Journal
+from pulumi_justt.journal import Intent, Journal, within_project
 
 __all__ = ["examine"]
 
@@ -111,13 +111,13 @@ def _of_former_name(
     if patient.state is None or patient.settings is None:
         return
     here = [*patient.state.resources(), *(operation.resource for operation in patient.state.pending())]
-    names = {_within_project(resource["urn"]) for resource in here}
+    names = {within_project(resource["urn"]) for resource in here}
     given = tuple(_prefixes(patients))
     for intent in found:
         if (
             intent.base_url != patient.settings.base_url
             or intent.urn.startswith(given)
-            or _within_project(intent.urn) not in names
+            or within_project(intent.urn) not in names
             or intents.is_settled(intent, patient.state)
             # Another stack of the program has what its last command created.
             or (intent.integration_id and journal.has_ended_in_order(intent))
@@ -138,11 +138,6 @@ def _of_former_name(
             intent.integration_id,
             intent.urn,
         )
-
-
-def _within_project(urn: str) -> str:
-    """Return a URN without its stack."""
-    return urn.partition("::")[2]
 
 
 def _unfinished(intent: Intent, journal: Journal, stack: str | None) -> Check:
