@@ -217,6 +217,16 @@ def test_records_survive_a_restart(tmp_path: Path, clock: Clock) -> None:
         assert http.get(f"/merchants/{merchant}").status_code == 200
 
 
+def test_database_must_be_a_regular_file(tmp_path: Path) -> None:
+    """A device or a named pipe is refused and keeps its mode: root could close /dev/null to the whole machine."""
+    pipe = tmp_path / "records.db"
+    os.mkfifo(pipe, 0o644)
+    mode = pipe.stat().st_mode
+    with pytest.raises(ValueError, match="not a regular file"), SimulatorServer(Options(database=str(pipe))):
+        pass
+    assert pipe.stat().st_mode == mode
+
+
 def test_database_of_another_version_is_refused(tmp_path: Path) -> None:
     """A file whose tables would not fit is named as the cause, before anything is served."""
     path = tmp_path / "records.db"

@@ -14,12 +14,12 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import stat
 import threading
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -120,8 +120,14 @@ class Records:
             # SQLite would make the file readable for all, and gives its journals the same mode. It also says best why a
             # file can't be used.
             with suppress(OSError):
-                os.close(os.open(database, os.O_CREAT | os.O_RDWR, 0o600))
-                Path(database).chmod(0o600)
+                file = os.open(database, os.O_CREAT | os.O_RDWR | os.O_NONBLOCK, 0o600)
+                try:
+                    # As root, the mode of /dev/null could be changed for the whole machine.
+                    if not stat.S_ISREG(os.fstat(file).st_mode):
+                        raise ValueError(f"the database {database} is not a regular file: name another one")
+                    os.fchmod(file, 0o600)
+                finally:
+                    os.close(file)
         # Autocommit: every write below is one statement.
         self._connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
