@@ -768,6 +768,11 @@ def test_answers_that_are_no_text(project: FakePulumi, tmp_path: Path) -> None:
         ("name: shop\nmain: infra\n", "infra"),
         ("name: shop\nmain: infra/\n", "infra"),
         ("main: 'infra/app.py'\nname: shop\n", "infra"),
+        ('{"name": "shop", "main": "infra"}', "infra"),
+        ("{name: shop, main: infra, runtime: python}", "infra"),
+        ("name: shop\nconfig:\n  main: infra\n", "."),
+        ("name: shop\ndescription: |\n  main: infra\n", "."),
+        ("name: [\n", "."),
     ],
 )
 def test_files_are_those_of_the_program(tmp_path: Path, project: str, folder: str) -> None:
@@ -792,7 +797,7 @@ def test_answers_stay_as_they_are_written(
         "  credentials: ApiKeyOnly",
         "  fields:",
         "    api_key: {fromEnv: STRIPE_KEY}",
-        "  merchant_account_codes: [0123, 1_000, 0x1F, 1e3, yes, null, 12:30:45, Ünal]",
+        "  merchant_account_codes: [0123, 1_000, 0x1F, 1e3, yes, 'null', 12:30:45, Ünal]",
     ]
     file = tmp_path / "answers.yaml"
     file.write_bytes("".join(f"{line}{line_break}" for line in lines).encode(encoding))
@@ -805,3 +810,50 @@ def test_answers_stay_as_they_are_written(
     assert (inputs["externalIdentifier"], inputs["integrationName"]) == ("2027-01-31", "no")
     codes = {"0123", "1_000", "0x1F", "1e3", "yes", "null", "12:30:45", "Ünal"}
     assert {*inputs["merchantAccountCodes"]} == codes
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ("one: {reference_account_id: null, integration_name: }", "one: reference_account_id: is null; leave it out"),
+        ("one: {reference_account_id: null, integration_name: }", "one: integration_name: is null"),
+        ("one: {merchant_account_codes: [a, ~]}", "one: merchant_account_codes.1: is null"),
+        ('{"one": {"fields": {"api_key": null}}}', "one: fields.api_key: is null"),
+        ("one: {resource_name: a}\none: {resource_name: b}", "the answers have 'one' twice, the second time at line 2"),
+        ("one:\n  resource_name: a\n  resource_name: b\n", "have 'resource_name' twice, the second time at line 3"),
+        ('{"one": {"resource_name": "a", "resource_name": "b"}}', "the answers have 'resource_name' twice"),
+        ("[" * 5_000, "the answers are nested too deeply"),
+        ('{"a": ' * 5_000, "the answers are nested too deeply"),
+        ("one: [", "the answers are neither YAML nor JSON at line 1"),
+    ],
+)
+def test_answers_are_not_guessed(project: FakePulumi, tmp_path: Path, answers: str, expected: str) -> None:
+    """What could be taken in two ways is refused with its place, and nothing is imported."""
+    (tmp_path / "answers.yaml").write_text(answers)
+
+    result = project.run("import", "--answers", str(tmp_path / "answers.yaml"), "--yes")
+
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert expected in result.stderr
+    assert "inside pulumi-justt" not in result.stderr
+    assert changing(project) == []
+
+
+def test_answers_as_a_program_writes_json(project: FakePulumi, theirs: Theirs, tmp_path: Path) -> None:
+    """JSON may have tabs and pairs of surrogates, which YAML does not take."""
+    answers = {
+        theirs(): {
+            "external_identifier": "shop",
+            "integration_name": "Shop \N{GRINNING FACE}",
+            "credentials": "ApiKeyOnly",
+            "fields": {"api_key": {"fromEnv": "STRIPE_KEY", "version": 2}},
+        }
+    }
+    (tmp_path / "answers.json").write_text(json.dumps(answers, indent="\t"))
+
+    result = project.run("import", "--answers", str(tmp_path / "answers.json"), "--yes", "--json")
+
+    assert result.exit_code == 0, result.output
+    (imported,) = project.imported
+    assert imported["inputs"]["integrationName"] == "Shop \N{GRINNING FACE}"
+    assert imported["inputs"]["secretReferences"]["apiKey"]["version"] == 2

@@ -7,14 +7,13 @@ and the provider resolves when it creates, so that nothing secret is asked for.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import yaml
-
 from pulumi_justt import references
+from pulumi_justt.commands import documents
 from pulumi_justt.credentials import SHAPES, Shape, wire_name
 from pulumi_justt.errors import JusttError, nearest
 from pulumi_justt.references import FileReference, Reference
@@ -145,24 +144,31 @@ def read_answers(text: str) -> dict[str, Answer]:
         ImportRefused: It is no such file, or something in it cannot be used; all of it is named at once.
     """
     try:
-        # Every scalar is text for this loader, which makes no other objects: account codes keep their zeros.
-        content = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - see above
-    except yaml.YAMLError as error:
-        # Its own text quotes the line.
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        raise ImportRefused(f"the answers are neither YAML nor JSON{where}") from None
+        content = documents.read(text)
+    except documents.InvalidDocument as error:
+        raise ImportRefused(f"the answers {error}") from None
     if not isinstance(content, dict) or not all(isinstance(entry, dict) for entry in content.values()):
         raise ImportRefused("the answers must be a mapping from the ids of integrations to what is said of each")
     problems: list[str] = []
     answers: dict[str, Answer] = {}
     for integration_id, entry in content.items():
         reader = _Entry(entry)
+        # "Left out" and the word "null" are both possible.
+        reader.problems += [f"{place}: is null; leave it out, or put it into quotes" for place in _nulls(entry)]
         answers[integration_id] = reader.answer()
         problems += [f"{integration_id}: {problem}" for problem in reader.problems]
     if problems:
         raise ImportRefused(*problems)
     return answers
+
+
+def _nulls(value: object, place: str = "") -> Iterator[str]:
+    """Yield the place of each null within *value*."""
+    if value is None:
+        yield place
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield from _nulls(part, f"{place}.{key}" if place else f"{key}")
 
 
 @dataclass(repr=False)

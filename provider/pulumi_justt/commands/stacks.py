@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from pulumi_justt.commands import documents
 from pulumi_justt.commands.engine import INTEGRATION_TYPE, OUR_TYPES, name_of
 from pulumi_justt.errors import JusttError
 from pulumi_justt.ownership import is_adopted
@@ -481,22 +481,21 @@ def _project_file(folder: Path) -> Path | None:
 
 def program_folder(folder: Path) -> Path:
     """Return the folder of the program whose project `pulumi` finds from *folder*: the project's, or its `main`."""
-    file = _project_file(folder)
-    if file is None:
-        return folder
-    found = re.search(r"^\s*\"?main\"?:[ \t]*[\"']?([^\"',\n#]+)", file.read_text(encoding="utf-8-sig"), re.MULTILINE)
-    main = file.parent / (found[1].strip() if found else "")
-    return main if main.is_dir() else main.parent
+    file, project = _project(folder)
+    main = project.get("main")
+    place = (file.parent if file else folder) / (main if isinstance(main, str) else "")
+    return place if place.is_dir() else place.parent
 
 
 def _project_name(folder: Path) -> str | None:
-    file = _project_file(folder)
-    try:
-        text = file.read_text(encoding="utf-8-sig") if file else ""
-        # JSON may be indented with tabs, which YAML does not take. Names stay texts, as they would be with the CLI.
-        project = json.loads(text) if file and file.suffix == ".json" else yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - it makes texts only
-    except (ValueError, OSError, yaml.YAMLError):
-        # The CLI says what is wrong with it.
-        return None
-    name = project.get("name") if isinstance(project, dict) else None
+    name = _project(folder)[1].get("name")
     return name if isinstance(name, str) else None
+
+
+def _project(folder: Path) -> tuple[Path | None, dict[str, Any]]:
+    """Return the project's file and what it says; nothing if it cannot be read, as the CLI says best what is wrong."""
+    file = _project_file(folder)
+    with contextlib.suppress(ValueError, OSError):
+        content = documents.read(file.read_text(encoding="utf-8-sig")) if file else None
+        return file, content if isinstance(content, dict) else {}
+    return file, {}
