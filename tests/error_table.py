@@ -177,6 +177,7 @@ _HINT = "[ (did you mean <another>?)]"
 _WORDS_OF_A_LABEL = 3
 _CALLS = {
     "nearest": _HINT,
+    "quoted": "<what was given>",
     "shape_of": "<shape>",
     "named": "<the integration>",
     "describe": "<what was tried>",

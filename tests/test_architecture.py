@@ -54,9 +54,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("answers", "recorded"),
     ("settings",),
     ("retry", "limiter", "deadline", "network", "models", "credentials", "simulator", "journal", "read_write_lock"),
-    ("references", "values", "redaction"),
+    ("references", "redaction"),
     ("errors", "secrecy", "journal"),
-    ("imports",),
+    ("imports", "values"),
 )
 PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(path.stem for path in SOURCE.glob("*.py"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+from collections import UserList, UserString
 from collections.abc import Callable
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -13,16 +14,41 @@ from uuid import UUID
 
 import pulumi
 import pytest
-from pulumi import Output
+from pulumi import AssetArchive, FileAsset, Output
 
 import pulumi_justt as justt
 from pulumi_justt.arguments import EmptyArgument, InvalidArgument, given, sendable
+from pulumi_justt.credentials import ApiKeyOnly
 from pulumi_justt.references import VariableReference
-from test_resources import minimal, run_program
+from test_resources import SECRET, SIGNATURE, minimal, run_program
 
 DATE: Any = date(2031, 1, 1)
 ID: Any = UUID(int=1)
 BYTES: Any = b"p"
+FIVE: Any = 5
+
+
+MARKERS = (
+    "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+    "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+    "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+)
+"""How the engine's protocol marks what is not known yet: text, true or false, an object."""
+
+
+def nested(levels: int) -> Any:  # noqa: ANN401 - a list of lists
+    """Give a list that many levels deep."""
+    value: Any = "a"
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def endless() -> dict[str, Any]:
+    """Give an object that holds itself."""
+    value: dict[str, Any] = {}
+    value["a"] = [value]
+    return value
 
 
 class Text(str, Enum):
@@ -37,6 +63,11 @@ class Plain(Enum):
     A = "a"
 
 
+def unlisted(payload: dict[Any, Any]) -> justt.PaymentIntegration:
+    """Make an integration with a payload of any form."""
+    return minimal(credentials=justt.credentials.Unlisted(secret_type="X", payload=payload), allow_unlisted=True)
+
+
 def secret_reference() -> VariableReference:
     """Give one that was made by hand, and is known to no reviewer."""
     name: Any = Output.secret("A")
@@ -45,7 +76,7 @@ def secret_reference() -> VariableReference:
 
 @pytest.mark.parametrize(
     "value",
-    [None, True, "a", "\u00e9", 0, -1.5, 2**53, -(2**53), {"a": [1, {"b": None}]}, [["x"]], {}, []],
+    [None, True, "a", "\u00e9", 0, -1.5, 2**53, -(2**53), {"a": [1, {"b": ""}]}, [["x"]], {}, []],
 )
 def test_what_json_has_is_sent_as_it_is(value: object) -> None:
     """Nothing is converted."""
@@ -55,6 +86,7 @@ def test_what_json_has_is_sent_as_it_is(value: object) -> None:
 def test_what_is_as_good_as_that() -> None:
     """A tuple is a list, and an Enum of texts is a text."""
     assert sendable("it", "name", ("a", Text.A)) == ["a", "a"]
+    assert sendable("it", "name", nested(32)) == nested(32)
 
 
 @pytest.mark.parametrize(
@@ -77,14 +109,26 @@ def test_what_is_as_good_as_that() -> None:
         ({1: "a"}, "name has a key that is not text"),
         (
             [justt.from_env("A")],
-            "name[0] cannot be of type VariableReference: a reference (from_env, from_file) is given",
+            "name[0] is a reference: give the same from_env or from_file to this resource, not in an Output",
         ),
         (2**53 + 1, "name is a number beyond 2^53, which would be rounded on its way: give it as text"),
         ([{"a": -(2**64)}], "name[0].a is a number beyond 2^53"),
         (float(2**53), "name is a number beyond 2^53"),
         (-1e300, "name is a number beyond 2^53"),
-        (math.inf, "name is not a number that JSON has"),
-        (math.nan, "name is not a number that JSON has"),
+        (math.inf, "name is not a value that JSON has"),
+        (math.nan, "name is not a value that JSON has"),
+        ([None], "name[0] is null, which Justt does not take: leave it out"),
+        ({"a": {"b": None}}, "name.a.b is null"),
+        ({"a": {"\ud800": 1}}, "name.a has a key that is not text in UTF-8"),
+        ({"a": [{SIGNATURE: SECRET, "value": "v"}]}, f"name.a[0] has the key {SIGNATURE}, by which Pulumi marks"),
+        *((text, "name is the text by which Pulumi marks a value that is not known yet") for text in MARKERS),
+        ([FileAsset("a")], "name[0] cannot be of type FileAsset: give its content as text"),
+        (AssetArchive({}), "name cannot be of type AssetArchive: give its content as text"),
+        (UserString("a"), "name cannot be of type UserString: give it as text, str(...)"),
+        (UserList("a"), "name cannot be of type UserList: give a list, list(...)"),
+        (range(2), "name cannot be of type range: give a list, list(...)"),
+        (nested(33), f"name{'[0]' * 18}[0… has more than 32 levels of lists and objects, or holds itself"),
+        (endless(), f"name{'.a[0]' * 11}.… has more than 32 levels"),
         ("a\udcff", "name is not text in UTF-8"),
     ],
 )
@@ -111,6 +155,35 @@ def test_what_json_lacks(value: object, text: str) -> None:
             r"deactivation\.date",
         ),
         (lambda: justt.PaymentIntegration.get("x", ID), "id cannot be of type UUID"),
+        (lambda: justt.PaymentIntegration.get("x", FIVE), r"the id of the PaymentIntegration.get\('x'\) must be text"),
+        (lambda: justt.PaymentIntegration.get("x", "id\n"), "get.'x'. must not begin or end with white space"),
+        (lambda: justt.PaymentIntegration.get("x", Output.from_input("i\0d")), "get.'x'. must be one line"),
+        (lambda: justt.PaymentIntegration.get("x", "i" * 256), "get.'x'. has more than 255 characters"),
+        (lambda: unlisted({1: "a"}), "credentials has a key that is not text"),
+        (lambda: unlisted({"\ud800": justt.from_env("A")}), "credentials has a key that is not text"),
+        (lambda: unlisted({"a": Output.secret("").apply(lambda _: {1: "a"})}), "credentials.a has a key that is not"),
+        (lambda: unlisted({SIGNATURE: SECRET, "value": "a"}), "credentials has the key 4dab"),
+        (lambda: unlisted({"a": Output.secret({SIGNATURE: SECRET})}), "credentials.a has the key 4dab"),
+        (lambda: unlisted({"a": None}), "credentials.a is null"),
+        (lambda: unlisted({"a": Output.from_input(None)}), "credentials.a is null"),
+        (
+            lambda: unlisted({"a": [Output.from_input("").apply(lambda _: {"b": None})]}),
+            r"credentials.a\[0\].b is null",
+        ),
+        (lambda: unlisted(endless()), r"credentials(\.a\[0\])+.*… has more than 32 levels"),
+        (lambda: unlisted({"a": [justt.from_file("a")]}), r"credentials.a\[0\] is a reference: give the same from_env"),
+        (
+            lambda: minimal(
+                credentials=ApiKeyOnly.from_output(
+                    minimal(name="other", credentials=ApiKeyOnly(api_key=justt.from_env("A"))).credentials
+                )
+            ),
+            "credentials.api_key is a reference: give the same from_env or from_file to this resource",
+        ),
+        (
+            lambda: minimal(credentials=ApiKeyOnly.from_output(Output.secret("").apply(lambda _: {1: "a"}))),
+            "ApiKeyOnly.from_output: among its keys is a value of type int. It takes apiKey",
+        ),
         (
             lambda: minimal(credentials=justt.credentials.UsernamePassword(username="u", password=BYTES)),
             r"credentials\.password cannot be of type bytes",
@@ -123,6 +196,12 @@ def test_what_json_lacks(value: object, text: str) -> None:
             lambda: minimal(reference_account_id=Output.from_input(None)),
             "reference_account_id of the PaymentIntegration",
         ),
+        (lambda: justt.Provider("x", api_key="k", reference_account_id="a b"), "the reference_account_id of the prov"),
+        (
+            lambda: justt.Provider("x", api_key="k", reference_account_id=Output.from_input(FIVE)),
+            "the reference_account_id of the provider 'x' must be text; got int",
+        ),
+        (lambda: justt.Provider("x", api_key=FIVE), "the api_key of the provider 'x' must be text; got int"),
         (lambda: justt.Provider("x", api_key=Output.secret(" ")), "api_key of the provider 'x' is empty"),
         (lambda: justt.Provider("x", api_key="k", reference_account_id=""), "reference_account_id of the provider 'x'"),
     ],

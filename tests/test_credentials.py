@@ -11,7 +11,7 @@ import pytest
 from pulumi import Output
 from pulumi.output import UNKNOWN as ENGINE_UNKNOWN
 
-from pulumi_justt import credentials, from_env, from_file
+from pulumi_justt import credentials
 from pulumi_justt.credentials import SHAPES, Shape, Unlisted, from_wire, problems
 from test_resources import Hidden, Seen, minimal, run_program
 
@@ -334,8 +334,15 @@ def test_from_output_of_what_is_not_known_yet_gives_fields_that_are_not_known_ye
         (
             {"hmac": CANARY, "apikey": CANARY, "zzz": CANARY},
             (
-                "Hmac.from_output: 'apikey' is not one of its fields (did you mean 'apiKey'?); 'zzz' is not one of its "
-                "fields. It takes hmac, apiKey, merchantCode, accountCode"
+                "Hmac.from_output: among its keys is 'apikey' (did you mean 'apiKey'?), a text of 3 characters. It "
+                "takes hmac, apiKey, merchantCode, accountCode"
+            ),
+        ),
+        (
+            {f"apiKey{CANARY}": CANARY},
+            (
+                f"Hmac.from_output: among its keys is a text of {6 + len(CANARY)} characters. It takes hmac, apiKey, "
+                "merchantCode, accountCode"
             ),
         ),
         (CANARY, "Hmac.from_output: expected an object, got text"),
@@ -369,10 +376,9 @@ def test_a_set_from_one_output_is_sent_with_each_field_secret() -> None:
     assert program.sent()["secretPayload"] == {"apiKey": Hidden(CANARY)}
 
 
-@pytest.mark.parametrize(
-    "payload", [{"a": {"b": from_env("A")}}, {"a": [from_env("A")]}, {"a": ({"b": from_file("a")},)}]
-)
-def test_a_reference_stands_at_the_top_of_an_unlisted_payload(payload: dict[str, Any]) -> None:
-    """One further down would be sent as an object, or break the SDK; it is told with the name of its field."""
-    with pytest.raises(TypeError, match="a reference stands at the top of the payload, not in 'a'"):
-        Unlisted(secret_type="X", payload=payload).wire()
+def test_an_identifier_that_repeats_a_secret() -> None:
+    """It stands in the state in plain text, and so would the secret."""
+    payload = {"secretKey": CANARY, "publicKey": CANARY}
+    text = "is the same as a secret field, and an identifier is not kept secret"
+
+    assert list(credentials.problems("PUBLIC_SECRET_KEY", payload)) == [("public_key", text)]

@@ -107,9 +107,9 @@ def test_data_is_never_a_reference(stack: Stack, simulator: SimulatorServer) -> 
     stack.provide({"other": canary("other")})
     shaped = {"fromEnv": "SECRET_other", "version": 1}
     for given in (f"{shaped}", f"Output.secret({shaped})"):
-        text = "credentials.api_key: must be text, got {fromEnv: text, version: number}; a reference is from_env"
+        text = "credentials.api_key: must be text, got an object; a reference is from_env"
         refused(stack, simulator, of("", f"ApiKeyOnly(api_key={given})"), text)
-    moved = "a reference (from_env, from_file) is given as it is, not in an Output or an object"
+    moved = "is a reference: give the same from_env or from_file to this resource, not in an Output or an object"
     refused(
         stack, simulator, of("", "ApiKeyOnly(api_key=Output.from_input('x').apply(lambda _: from_env('A')))"), moved
     )

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pulumi import FileAsset
 
 from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import WITHHELD, AmbiguousCreate, JusttError, Misunderstood, Refused, StateConflict
@@ -202,7 +203,7 @@ def test_check_fills_in_the_environment_and_nothing_else(offline: Offline) -> No
     assert checked.inputs == CHECKED
 
 
-def test_check_drops_nulls_at_every_depth(offline: Offline) -> None:
+def test_check_drops_what_was_not_given(offline: Offline) -> None:
     """Absent means absent: the API refuses null, so none gets into the state."""
     news = {
         **MINIMAL,
@@ -281,7 +282,7 @@ FAILURES: list[tuple[dict[str, Any], list[str]]] = [
     ({"secretPayload": {}}, ["credentials.api_key: is required by ApiKeyOnly"]),
     ({"secretPayload": {"apiKey": ""}}, ["credentials.api_key: must not be empty"]),
     ({"secretPayload": {"apiKey": 123456}}, ["credentials.api_key: must be text, got number"]),
-    ({"secretPayload": {"apiKey": {"k": CANARY}}}, ["credentials.api_key: must be text, got {k: text}"]),
+    ({"secretPayload": {"apiKey": {"k": CANARY}}}, ["credentials.api_key: must be text, got an object"]),
     ({"secretPayload": CANARY}, ["credentials: must be an object, got text"]),
     (
         {"secretPayload": {"apiKey": CANARY, "shopname": CANARY}},
@@ -293,6 +294,39 @@ FAILURES: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"merchantAccountCodes": "acct"}, ["merchant_account_codes: must be a list of texts, got text"]),
     ({"merchantAccountCodes": ["a", ""]}, ["merchant_account_codes[1]: must not be empty"]),
+    *(
+        ({name: value}, [f"{argument}: must not begin or end with white space or a line break"])
+        for name, argument in {
+            "externalIdentifier": "external_identifier",
+            "integrationName": "integration_name",
+            "adoptId": "adopt_id",
+        }.items()
+        for value in (" ", "e\n", "\te", "e\u200b")
+    ),
+    *(
+        ({name: "a\0b"}, [f"{argument}: must be one line without control characters"])
+        for name, argument in {
+            "externalIdentifier": "external_identifier",
+            "integrationName": "integration_name",
+            "adoptId": "adopt_id",
+        }.items()
+    ),
+    ({"adoptId": "x" * 70_000}, ["adopt_id: must have 1 to 255 characters, has 70000"]),
+    (
+        {"merchantAccountCodes": ["a", "a "]},
+        ["merchant_account_codes[1]: must not begin or end with white space or a line break"],
+    ),
+    (
+        {"deactivation": {"deactivationDate": "\uff12\uff10\uff12\uff17-01-31T00:00:00Z"}},
+        ["deactivation.date: must be a moment in UTC such as 2027-01-31T00:00:00Z"],
+    ),
+    (
+        {"secretType": "X", "allowUnlisted": True, "secretPayload": {"a": {"b": None}, "c": [FileAsset("a")]}},
+        [
+            "credentials.a.b: is null, which Justt does not take: leave it out",
+            "credentials.c[0]: is not a value that JSON has",
+        ],
+    ),
     ({"merchantAccountCodes": ["a", 7]}, ["merchant_account_codes[1]: must be text, got number"]),
     ({"referenceAccountId": ""}, ["reference_account_id: must not be empty"]),
     (

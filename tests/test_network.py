@@ -19,6 +19,7 @@ from harness import HANG_SECONDS, Result, Stack
 from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import Barred
 from pulumi_justt.models import Inputs
+from pulumi_justt.network import proxy_for
 from pulumi_justt.retry import Method
 from pulumi_justt.settings import Settings
 from pulumi_justt.simulator import SimulatorServer
@@ -205,7 +206,44 @@ def test_no_proxy_of_any_form_does_no_harm(tmp_path: Path, simulator: SimulatorS
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("no_proxy", ["*", "justt.invalid", "a.example,.invalid", "localhost, *"])
+@pytest.mark.parametrize(
+    ("no_proxy", "is_bypassed"),
+    [
+        ("api.justt.ai:443", True),
+        ("api.justt.ai:8443", False),
+        ("*.justt.ai", True),
+        ("*justt.ai", True),
+        ("stt.ai", False),
+        ("api.justt.ai.,x", True),
+        ("x api.justt.ai", True),
+        ("api.justt.ai.evil", False),
+        ("*.", False),
+        ("[::1]:443", False),
+    ],
+)
+def test_entries_of_no_proxy(monkeypatch: pytest.MonkeyPatch, no_proxy: str, *, is_bypassed: bool) -> None:
+    """Each way in which other programs write a host or a domain means the same here."""
+    monkeypatch.setenv("HTTPS_PROXY", " http://proxy.example:8080 ")
+    monkeypatch.setenv("NO_PROXY", no_proxy)
+
+    for host in ("https://api.justt.ai/v1", "https://api.justt.ai./v1", "https://api.justt.ai:443/v1"):
+        assert proxy_for(host) == (None if is_bypassed else "http://proxy.example:8080")
+
+
+def test_blank_proxy_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that holds only white space is not set, and does not hide another one."""
+    monkeypatch.setenv("HTTPS_PROXY", "   ")
+    assert proxy_for("https://api.justt.ai/v1") is None
+    monkeypatch.setenv("ALL_PROXY", "proxy.example:1")
+    assert proxy_for("https://api.justt.ai/v1") == "http://proxy.example:1"
+    monkeypatch.setenv("NO_PROXY", "[::1]:8443")
+    assert proxy_for("https://[::1]:8443/v1") is None
+
+
+@pytest.mark.parametrize(
+    "no_proxy",
+    ["*", "justt.invalid", "a.example,.invalid", "localhost, *", "*.invalid", "justt.invalid.", "JUSTT.invalid:1"],
+)
 def test_no_proxy_keeps_the_proxy_out(tmp_path: Path, no_proxy: str) -> None:
     """Its entries are hosts, and the ends of hosts."""
     with connect_proxy(lambda _: b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n") as proxy:
@@ -220,7 +258,10 @@ def test_no_proxy_keeps_the_proxy_out(tmp_path: Path, no_proxy: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("HTTPS_PROXY", url) for url in ("http://[::1", "http://127.0.0.1:port", "http://a:99999", "ftp://a", "[")),
+        *(
+            ("HTTPS_PROXY", url)
+            for url in ("http://[::1", "http://127.0.0.1:port", "http://a:99999", "ftp://a", "[", "http://[::1]x")
+        ),
         ("ALL_PROXY", "socks5://127.0.0.1:1"),
         ("SSL_CERT_FILE", "/nowhere/ca.pem"),
         ("SSL_CERT_FILE", str(Path(__file__))),

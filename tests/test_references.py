@@ -71,6 +71,7 @@ def test_wire_form_is_that_of_every_state(reference: Reference, wire: dict[str, 
         {"fromEnv": "STRIPE_KEY", "version": math.inf},
         {"fromEnv": "STRIPE_KEY", "version": math.nan},
         {"fromEnv": "STRIPE_KEY", "version": 0},
+        {"fromEnv": "STRIPE_KEY", "version": 2**53 + 2},
         {"fromEnv": "A KEY", "version": 1},
         {"fromFile": "", "version": 1},
         {"fromFile": "a\nb", "version": 1},
@@ -96,10 +97,24 @@ def test_nothing_else_is_taken_for_a_reference(value: object) -> None:
         (lambda make: make("rk_test_51Habc"), ValueError, "the name of a variable, and not its value"),
         (lambda make: make("whsec_51Habc"), ValueError, "the name of a variable, and not its value"),
         (lambda make: make("a secret+/"), ValueError, "the name of a variable, and not its value"),
+        *(
+            (lambda make, name=name: make(name), ValueError, "the name of a variable, and not its value")
+            for name in (
+                "d41d8cd98f00b204e9800998ecf8427e",
+                "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+                "EBWKjlELKMYqRNQ6sYvFo64FtaRLRr5BdHEESmha49TM",
+                "AKIAIOSFODNN7EXAMPLE",
+                "shpat_abc123",
+                "sk_org_live_x",
+                "pk_live_x",
+                "a1B2_c3D4_e5F6_g7H8",
+            )
+        ),
         (lambda make: make("1A"), ValueError, "the name of a variable, and not its value"),
         (lambda make: make("A", version="2"), TypeError, "version takes a whole number; got str"),
         (lambda make: make("A", version=True), TypeError, "version takes a whole number; got bool"),
         (lambda make: make("A", version=0), ValueError, "version starts at 1; got 0"),
+        (lambda make: make("A", version=2**53 + 1), ValueError, "version must not be beyond 2.53"),
     ],
 )
 def test_variable_that_cannot_be(make: Callable[[Any], object], error: type[Exception], text: str) -> None:
@@ -117,6 +132,7 @@ def test_variable_that_cannot_be(make: Callable[[Any], object], error: type[Exce
         (lambda make: make(""), ValueError, "the path of a file, and not its content"),
         (lambda make: make(PEM), ValueError, "the path of a file, and not its content"),
         (lambda make: make("a.pem", version=1.0), TypeError, "version takes a whole number; got float"),
+        (lambda make: make("a.pem", version=2**60), ValueError, "version must not be beyond 2.53"),
         (lambda make: make("a.pem", version=-1), ValueError, "version starts at 1; got -1"),
     ],
 )
@@ -125,6 +141,24 @@ def test_file_that_cannot_be(make: Callable[[Any], object], error: type[Exceptio
     with pytest.raises(error, match=text) as raised:
         make(from_file)
     assert "AAAA" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "STRIPE_RESTRICTED_KEY_2024",
+        "OAUTH2_CLIENT_SECRET",
+        "OAUTH2CLIENTSECRETKEY",
+        "stripeSecretKeyForProduction",
+        "SFTP_V2_KEY_EU_1",
+        "npm_config_token",
+        "sk_KEY",
+        "A",
+    ],
+)
+def test_variable_of_an_unusual_name(name: str) -> None:
+    """Names are made of words, in whatever case, with numbers here and there."""
+    assert from_env(name, version=2**53).place == name
 
 
 def test_variable_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

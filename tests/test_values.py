@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import math
 
-from pulumi_justt.values import Kind, text_problem, too_large
+import pytest
+from pulumi import FileAsset
+
+from pulumi_justt.models import UNKNOWN
+from pulumi_justt.values import Kind, label_problem, text_problem, unsendable
 
 PEM = "-----BEGIN PRIVATE KEY-----\nAAAA\nBBBB\n-----END PRIVATE KEY-----\n"
 KINDS: tuple[Kind, ...] = ("secret", "identifier", "key", "unlisted")
@@ -49,6 +53,9 @@ def test_private_keys_pass(value: str) -> None:
         (PEM.replace("\n", "\\n"), "has line breaks that are written as \\n"),
         (PEM.replace("\n", "\\r\\n"), "has line breaks that are written as \\n"),
         (f"{PEM.replace(chr(10), chr(92) + 'n')}\n", "has line breaks that are written as \\n"),
+        (PEM.replace("AAAA\n", "AAAA\\n"), "has line breaks that are written as \\n"),
+        (PEM.replace("AAAA", "AAAA\\r\\n"), "has line breaks that are written as \\n"),
+        (f"Bag Attributes\n{PEM.replace('BBBB', 'BBBB' + chr(92) + 'n')}", "has line breaks that are written as \\n"),
         (f'"{PEM.strip()}"'.replace("\n", "\\n"), "has line breaks that are written as \\n"),
         (PEM.replace("\n", " "), "must be a private key in PEM"),
         (f'"{PEM.strip()}"', "must be a private key in PEM"),
@@ -81,7 +88,10 @@ def test_white_space_around_a_value_is_refused(kind: Kind, value: str) -> None:
 
 def test_lines_within_a_value() -> None:
     """A field of a listed type is one line; what an unlisted one takes is not known. White space within is text."""
-    assert text_problem("a\nb", "secret") == text_problem("a\rb", "identifier") == "must be one line"
+    for value in ("a\nb", "a\rb", "a\0b", "a\x0bb", "a\u2028b", "a\x85b"):
+        for kind in ("secret", "identifier"):
+            assert text_problem(value, kind) == "must be one line without control characters"
+        assert label_problem(value) == "must be one line without control characters"
     assert text_problem("a\nb", "unlisted") is None
     assert text_problem('{"private_key": "-----BEGIN PRIVATE KEY-----\\nAAAA"}', "unlisted") is None
     assert text_problem("correct horse", "secret") is None
@@ -90,12 +100,41 @@ def test_lines_within_a_value() -> None:
 @pytest.mark.parametrize(
     ("value", "paths"),
     [
-        (2**53, []),
-        (-(2**53), []),
-        (2**53 + 1, [""]),
-        ({"a": [1, {"b": -(2**60)}], "c": 1e300, "d": 0.5, "e": "9" * 30, "f": True}, [".a[1].b", ".c"]),
+        (2**53, {}),
+        (-(2**53), {}),
+        (2**53 + 1, {"": "is a number beyond 2^53"}),
+        (
+            {"a": [1, {"b": -(2**60)}], "c": 1e300, "d": 0.5, "e": "9" * 30, "f": True},
+            {".a[1].b": "is a number beyond 2^53", ".c": "is a number beyond 2^53"},
+        ),
+        ({"a": [None, {"b": None}]}, {".a[0]": "is null", ".a[1].b": "is null"}),
+        ([FileAsset("a"), math.inf, math.nan], dict.fromkeys(("[0]", "[1]", "[2]"), "is not a value that JSON has")),
+        ([{"a": UNKNOWN}], {}),
     ],
 )
-def test_numbers_beyond_what_the_engine_has(value: object, paths: list[str]) -> None:
-    """Each is named by its path, at any depth."""
-    assert list(too_large(value)) == paths
+def test_values_that_cannot_be_sent(value: object, paths: dict[str, str]) -> None:
+    """Each is named by its path, at any depth; what is not known yet is not judged."""
+    found = dict(unsendable(value))
+    assert found.keys() == paths.keys()
+    assert all(found[path].startswith(text) for path, text in paths.items())
+
+
+@pytest.mark.parametrize("value", [" a", "a\n", "a\u00a0", "\ufeffa", "a\u200b", " "])
+def test_white_space_around_a_label_is_refused(value: str) -> None:
+    """It is seen nowhere, and another identifier is another integration."""
+    assert label_problem(value) == "must not begin or end with white space or a line break"
+
+
+@pytest.mark.parametrize("value", ["a", "a b", "\u00c9tienne & S\u00f6hne", "a\u200cb", "\U0001f4b3"])
+def test_any_other_text_is_a_label(value: str) -> None:
+    """Names are in every language."""
+    assert label_problem(value) is None
+
+
+@pytest.mark.parametrize("value", ["sk_live_51H", "rk_test_51H", "sk_org_1", "whsec_1", "AKIAIOSFODNN7EXAMPLE"])
+def test_secret_key_is_no_identifier(value: str) -> None:
+    """An identifier stands in the state in plain text. The halves of a key pair are easily swapped."""
+    assert str(text_problem(value, "identifier")).startswith("looks like a secret key")
+    assert text_problem(value, "secret") is None
+    assert text_problem("pk_live_51H", "identifier") is None
+    assert text_problem("pk_live_51H", "secret") == "is a public key, and the private one belongs here"

@@ -10,12 +10,11 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import partial
 from typing import Any
 
 from pulumi import Output, RunError
 
-from pulumi_justt.values import MOST_EXACT, TOO_LARGE
+from pulumi_justt.values import IS_NULL, MOST_EXACT, NOT_OF_JSON, TOO_LARGE
 
 __all__ = ["EmptyArgument", "InvalidArgument", "given", "sendable"]
 
@@ -29,16 +28,19 @@ class EmptyArgument(InvalidArgument, ValueError):
 
 
 _HINTS = {
-    "Reference": "a reference (from_env, from_file) is given as it is, not in an Output or an object",
     "Enum": "give its .value",
     "UUID": "give it as text, str(...)",
     "datetime": 'give it as text, moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")',
     "date": 'give it as text, such as "2027-01-31T00:00:00Z"',
     "Set": "give a list, sorted(...)",
+    "UserString": "give it as text, str(...)",
+    "Asset": "give its content as text",
+    "Archive": "give its content as text",
     "bytes": "give it as text, .decode()",
     "bytearray": "give it as text, .decode()",
     "memoryview": "give it as text, bytes(...).decode()",
     "Decimal": "give it as text, str(...)",
+    "Sequence": "give a list, list(...)",
     "object": "give text, a number, true or false, a list or an object",
 }
 """What to write instead of a value of another type; the first that fits.
@@ -46,28 +48,55 @@ _HINTS = {
 Types are known by name, since a module of the program may have the name of the one that would be imported for them.
 """
 
+_DEEPEST = 32
+"""More levels than any credential has. The SDK has no limit, and a list that holds itself has no end."""
+_LONGEST_PATH = 60
 
-def sendable(resource: str, name: str, value: object) -> Any:  # noqa: ANN401 - of the type of the value
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+"""The key by which Pulumi's protocol marks an object as a secret, a file or a resource."""
+_UNKNOWN = frozenset(
+    {
+        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+        "030794c1-ac77-496b-92df-f27374a8bd58",
+        "e48ece36-62e2-4504-bad9-02848725956a",
+        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+    }
+)
+"""The texts by which Pulumi's protocol marks a value of each type that is not known yet."""
+
+
+def sendable(resource: str, name: str, value: object, *, depth: int = 0) -> Any:  # noqa: ANN401 - of the value's type
     """Return *value* as the engine can take it, exactly.
 
     Args:
         resource: What the value is an argument of, in the error text.
         name: The argument, in the error text.
         value: The value; what is an `Output`, within it too, is verified when it is known.
+        depth: How many lists and objects it is in. None in one of them is null; elsewhere it is not given.
 
     Raises:
-        InvalidArgument: A value has a type that JSON does not have, or is a number that would be rounded.
+        InvalidArgument: A value has a type that JSON does not have, would arrive as another one, or has no end.
     """
-    if isinstance(value, Output) or inspect.isawaitable(value):
-        return Output.from_input(value).apply(partial(sendable, resource, name))
+    if inspect.isawaitable(value) and not isinstance(value, Output):
+        value = Output.from_input("").apply(lambda _: value)
+    if isinstance(value, Output):
+        # Not from_input at once: the SDK's own way through a value that cannot be sent ends in a traceback.
+        return value.apply(lambda known: Output.from_input(sendable(resource, name, known, depth=depth)))
+    problem = _problem_of_keys(value) if isinstance(value, Mapping) else _problem(value)
+    if value is None and depth > 0:
+        problem = IS_NULL
+    if depth > _DEEPEST:
+        problem = f"has more than {_DEEPEST} levels of lists and objects, or holds itself"
+    if problem is not None:
+        called = name if len(name) <= _LONGEST_PATH else f"{name[:_LONGEST_PATH]}…"
+        raise InvalidArgument(f"{resource}: {called} {problem}")
     if isinstance(value, Mapping):
-        if not all(isinstance(key, str) for key in value):
-            raise InvalidArgument(f"{resource}: {name} has a key that is not text")
-        return {key: sendable(resource, f"{name}.{key}", item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview)):
-        return [sendable(resource, f"{name}[{place}]", item) for place, item in enumerate(value)]
-    if (problem := _problem(value)) is not None:
-        raise InvalidArgument(f"{resource}: {name} {problem}")
+        return {key: sendable(resource, f"{name}.{key}", item, depth=depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [sendable(resource, f"{name}[{place}]", item, depth=depth + 1) for place, item in enumerate(value)]
     return value
 
 
@@ -77,9 +106,9 @@ def given(
     value: object,
     *,
     cure: str = "no other setting is used instead of it",
-    problem: Callable[[object], str | None] = lambda _value: None,
+    problem: Callable[[str], str | None] = lambda _value: None,
 ) -> Any:  # noqa: ANN401 - as above
-    """Return *value* as `sendable` does. It must not turn out to be empty: something else would be used instead.
+    """Return the text *value* as `sendable` does. It must not be empty: something else would be used instead.
 
     Args:
         resource: What the value is an argument of, in the error text.
@@ -89,12 +118,14 @@ def given(
         problem: Says what is wrong with the value, if anything is.
 
     Raises:
-        InvalidArgument: It is empty, or has a *problem*.
+        InvalidArgument: It is empty, or no text, or has a *problem*.
     """
 
     def require(known: object) -> object:
         if known is None or (isinstance(known, str) and not known.strip()):
             raise InvalidArgument(f"the {name} of the {resource} is empty: {cure}")
+        if not isinstance(known, str):
+            raise InvalidArgument(f"the {name} of the {resource} must be text; got {type(known).__name__}")
         if (fault := problem(known)) is not None:
             raise InvalidArgument(f"the {name} of the {resource} {fault}")
         return known
@@ -108,19 +139,41 @@ def given(
         raise EmptyArgument(str(error)) from None
 
 
+def _problem_of_keys(value: Mapping[Any, object]) -> str | None:
+    """Return why the keys of an object cannot be sent."""
+    if not all(isinstance(key, str) and _is_utf8(key) for key in value):
+        return "has a key that is not text in UTF-8"
+    if _SIGNATURE in value:
+        return f"has the key {_SIGNATURE}, by which Pulumi marks secrets and files: give what they stand for"
+    return None
+
+
+def _is_utf8(text: str) -> bool:
+    # A lone surrogate is how Python keeps bytes that are not text.
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _problem_of_text(value: str) -> str | None:
+    if value in _UNKNOWN:
+        return "is the text by which Pulumi marks a value that is not known yet, and cannot be sent"
+    return None if _is_utf8(value) else "is not text in UTF-8"
+
+
 def _problem(value: object) -> str | None:
-    """Return why a value that holds no others cannot be sent."""
+    """Return why a value, apart from those that it holds, cannot be sent."""
     if isinstance(value, str):
-        # A lone surrogate, as Python keeps bytes that are not text.
-        return "is not text in UTF-8" if any("\ud800" <= character <= "\udfff" for character in value) else None
+        return _problem_of_text(value)
     if isinstance(value, float) and not math.isfinite(value):
-        return "is not a number that JSON has"
+        return NOT_OF_JSON
     if isinstance(value, (int, float)):
         # A float of exactly that size may have been rounded to it already.
         is_large = abs(value) > MOST_EXACT or (abs(value) == MOST_EXACT and isinstance(value, float))
         return TOO_LARGE if is_large else None
-    if value is None:
+    if value is None or isinstance(value, (list, tuple)):
         return None
-    names = {each.__name__ for each in type(value).__mro__} | ({"Set"} if isinstance(value, AbstractSet) else set())
+    names = {each.__name__ for each in type(value).__mro__}
+    if "Reference" in names:
+        return "is a reference: give the same from_env or from_file to this resource, not in an Output or an object"
+    names |= {kind.__name__ for kind in (AbstractSet, Sequence) if isinstance(value, kind)}
     hint = next(hint for name, hint in _HINTS.items() if name in names)
     return f"cannot be of type {type(value).__name__}: {hint}"

@@ -15,9 +15,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi_justt import references
-from pulumi_justt.errors import nearest, shape_of
+from pulumi_justt.errors import nearest, quoted, shape_of
 from pulumi_justt.secrecy import SecretHolder
-from pulumi_justt.values import TOO_LARGE, text_problem, too_large
+from pulumi_justt.values import text_problem, unsendable
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -126,11 +126,11 @@ class Shape(Credentials):
                 raise pulumi.RunError(f"{cls.__name__}.from_output: expected its own credentials, got those of {found}")
             if not isinstance(value, Mapping):
                 raise pulumi.RunError(f"{cls.__name__}.from_output: expected an object, got {shape_of(value)}")
-            surplus = [
-                f"{name!r} is not one of its fields{nearest(name, known)}" for name in value if name not in known
-            ]
+            surplus = [quoted(name, known) for name in value if name not in known]
             if surplus:
-                raise pulumi.RunError(f"{cls.__name__}.from_output: {'; '.join(surplus)}. It takes {', '.join(known)}")
+                raise pulumi.RunError(
+                    f"{cls.__name__}.from_output: among its keys is {', '.join(surplus)}. It takes {', '.join(known)}"
+                )
             return dict(value)
 
         parts = output.apply(verified)
@@ -265,21 +265,13 @@ class Unlisted(Credentials):
         """Return both as they are.
 
         Raises:
-            TypeError: The payload is no mapping, or has a reference below its top.
+            TypeError: The payload is no mapping.
         """
         if not isinstance(self.payload, Mapping):
             raise TypeError(
                 f"Unlisted(payload=...) takes a mapping, whose values may be Outputs; got {type(self.payload).__name__}"
             )
-        for name, value in self.payload.items():
-            if not isinstance(value, references.Reference) and _has_reference(value):
-                raise TypeError(f"Unlisted(payload=...): a reference stands at the top of the payload, not in {name!r}")
         return self.secret_type, dict(self.payload)
-
-
-def _has_reference(value: object) -> bool:
-    children = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
-    return isinstance(value, references.Reference) or any(map(_has_reference, children))
 
 
 SHAPES: dict[str, type[Shape]] = {
@@ -362,6 +354,10 @@ def _listed_problems(
                 yield f.name, text
         elif name not in given and f.default is MISSING:
             yield f.name, f"is required by {shape.__name__}"
+    secrets = {*map(str, (payload[name] for name in known.keys() & payload.keys() - {*shape.identifiers()}))}
+    for name in shape.identifiers():
+        if payload.get(name) and payload[name] in secrets:
+            yield known[name].name, "is the same as a secret field, and an identifier is not kept secret"
     if shape.any_of and not {*given} & set(shape.any_of):
         choice = " or ".join(known[name].name for name in shape.any_of)
         yield known[shape.any_of[0]].name, f"is missing: {shape.__name__} needs {choice}"
@@ -374,11 +370,10 @@ def _value_problems(secret_type: str, name: str, value: object) -> Iterator[tupl
             yield name, problem
     elif name in python_names(secret_type):
         hint = "; a reference is from_env or from_file in the program" if references.from_wire(value) else ""
-        # The engine gives a mapping in any order.
-        shape = shape_of(dict(sorted(value.items())) if isinstance(value, Mapping) else value)
-        yield name, f"must be text, got {shape}{hint}"
+        # A key may be a secret as well.
+        yield name, f"must be text, got {shape_of(value, depth=0)}{hint}"
     else:
-        yield from ((f"{name}{path}", TOO_LARGE) for path in too_large(value))
+        yield from ((f"{name}{path}", text) for path, text in unsendable(value))
 
 
 def value_problem(secret_type: str, name: str, value: str) -> str | None:

@@ -22,7 +22,7 @@ what Justt or a proxy says passes through `redaction` first.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ __all__ = [
 
 _KEY = re.compile(r"[\w.-]{1,40}")
 """What a key of an API looks like; anything else may be a value in the wrong place."""
+_SLACK = 3
+"""Characters by which a misspelt word may be longer than any of its list."""
 _MANY = 20
 """More candidates than anybody creates beside us within a minute."""
 
@@ -385,6 +387,15 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.55) -> str:
     by_folded = {_folded(item): item for item in known if item != word}
     matches = get_close_matches(_folded(word), by_folded, n=1, cutoff=cutoff)
     return f" (did you mean {by_folded[matches[0]]!r}?)" if matches else ""
+
+
+def quoted(word: object, known: Collection[str]) -> str:
+    """Name what was given instead of an item of *known*; what is not like one may be a secret in the wrong place."""
+    if not isinstance(word, str):
+        return f"a value of type {type(word).__name__}"
+    # A word that is much longer than any that could have been meant is something else.
+    hint = nearest(word, known) if len(word) <= max(map(len, known)) + _SLACK else ""
+    return f"{word!r}{hint}" if hint else f"a text of {len(word)} characters"
 
 
 def _folded(word: str) -> str:

@@ -18,6 +18,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from pulumi_justt.secrecy import SecretHolder, reveal
+from pulumi_justt.values import LONGEST_ID, NOT_A_HEADER, is_visible_ascii, label_problem
 
 __all__ = [
     "UNKNOWN",
@@ -38,9 +39,9 @@ SOURCES: Final = ("stripe", "braintree", "paypal", "adyen", "justt_sandbox")
 STATUSES: Final = ("PENDING", "SUCCESSFUL", "FAILED", "INACTIVE")
 """The vendor's list of statuses."""
 
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([T ][0-9:.]{2,18}( ?Z|[+-][0-9:]{2,6})?)?")
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]{2,18}( ?Z|[+-][0-9:]{2,6})?)?")
 
-_VENDOR_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
+_VENDOR_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
 class Unknown(Enum):
@@ -75,14 +76,20 @@ def _vendor_time(text: str) -> str:
 
 
 def _header_text(text: str) -> str:
-    if not all("!" <= c <= "~" for c in text):
-        raise PydanticCustomError("header_text", "must be visible ASCII without spaces: it is sent as a header")
+    if not is_visible_ascii(text):
+        raise PydanticCustomError("header_text", NOT_A_HEADER)
     return text
 
 
 def _one_line(text: str) -> str:
     if not text.isprintable():
         raise PydanticCustomError("one_line", "must be one line of printable text")
+    return text
+
+
+def _label(text: str) -> str:
+    if (problem := label_problem(text)) is not None:
+        raise PydanticCustomError("label", "{problem}", {"problem": problem})
     return text
 
 
@@ -126,18 +133,18 @@ class Deactivation(_Model):
 class Inputs(SecretHolder, _Model):
     """Everything a program says about an integration, defaults filled in."""
 
-    external_identifier: Annotated[str, Field(min_length=1, max_length=255)]
-    integration_name: Annotated[str, Field(min_length=1)]
+    external_identifier: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_label)]
+    integration_name: Annotated[str, Field(min_length=1), AfterValidator(_label)]
     source: Annotated[str, Field(min_length=1), AfterValidator(_one_line)]
-    secret_type: Annotated[str, Field(min_length=1)]
+    secret_type: Annotated[str, Field(min_length=1), AfterValidator(_label)]
     secret_payload: dict[str, Secret[Any]] = Field(default_factory=dict)
     secret_references: dict[str, Any] = Field(default_factory=dict)
-    merchant_account_codes: list[Annotated[str, Field(min_length=1)]] | None = None
+    merchant_account_codes: list[Annotated[str, Field(min_length=1), AfterValidator(_label)]] | None = None
     reference_account_id: Annotated[str, Field(min_length=1), AfterValidator(_header_text)] | None = None
     environment: Environment
     deactivation: Deactivation | None = None
     allow_unlisted: bool = False
-    adopt_id: Annotated[str, Field(min_length=1), AfterValidator(_one_line)] | None = None
+    adopt_id: Annotated[str, Field(min_length=1, max_length=LONGEST_ID), AfterValidator(_label)] | None = None
     deletion_protection: bool = False
 
     def reveal_payload(self) -> dict[str, Any]:
@@ -148,7 +155,7 @@ class Inputs(SecretHolder, _Model):
 class ReadinessInputs(_Model):
     """What a program says about a wait for an integration, as the integration has it, defaults filled in."""
 
-    integration_id: Annotated[str, Field(min_length=1), AfterValidator(_one_line)]
+    integration_id: Annotated[str, Field(min_length=1, max_length=LONGEST_ID), AfterValidator(_label)]
     external_identifier: str | None = None
     source: str | None = None
     reference_account_id: Annotated[str, Field(min_length=1), AfterValidator(_header_text)] | None = None
@@ -165,7 +172,7 @@ class RemoteRecord(_Model):
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
-    integration_id: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_one_line)]
+    integration_id: Annotated[str, Field(min_length=1, max_length=LONGEST_ID), AfterValidator(_one_line)]
     source: Annotated[str, Field(max_length=255), AfterValidator(_one_line)]
     status: Annotated[str, Field(pattern=r"^[A-Za-z_-]{1,40}$")]
     go_live_date: Annotated[str | None, AfterValidator(_or_none)] = None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from ssl import SSLCertVerificationError
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from pulumi_justt.errors import PROXY_CURE, untrusted_cure
@@ -20,21 +21,34 @@ class UnusableProxy(ValueError):
 def proxy_for(base_url: str) -> str | None:
     """Return the proxy that the environment, or the system's own settings, name for *base_url*.
 
-    The HTTP library's own reading of NO_PROXY fails over an address in brackets, which other programs accept.
+    The HTTP library's own reading of NO_PROXY fails over an address in brackets, which other programs accept, and
+    Python's takes no `*.` before a name, no port of a URL without one, and no dot after a name.
 
     Raises:
         UnusableProxy: The proxy is no URL, and so may be anything that is not to be shown.
     """
     proxies = getproxies()
-    proxy = proxies.get("https") or proxies.get("all")
-    is_bypassed = "*" in proxies.get("no", "").replace(",", " ").split() or proxy_bypass(urlsplit(base_url).netloc)
-    if not proxy or is_bypassed:
+    proxy = (proxies.get("https") or "").strip() or (proxies.get("all") or "").strip()
+    target = urlsplit(base_url)
+    entries = proxies.get("no", "").replace(",", " ").split()
+    if not proxy or any(_names(entry, target) for entry in entries) or proxy_bypass(target.netloc):
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     parts = urlsplit(proxy)
-    if not parts.hostname or parts.port == 0:
+    if not parts.hostname or parts.port == 0 or re.search(r"\][^:]", parts.netloc):
         raise UnusableProxy
     return proxy
+
+
+def _names(entry: str, target: SplitResult) -> bool:
+    """Tell whether an entry of NO_PROXY names the host of *target*, or a domain that it is in."""
+    name, port = entry.lower(), ""
+    if found := re.fullmatch(r"([^:\[]+|\[.*\]):([0-9]+)", name):
+        name, port = found.groups()
+    name = name.strip("[]").removeprefix("*").strip(".")
+    host = (target.hostname or "").removesuffix(".")
+    is_port = not port or int(port) == (target.port or {"http": 80, "https": 443}[target.scheme])
+    return entry == "*" or (bool(name) and is_port and (host == name or host.endswith(f".{name}")))
 
 
 def reason_and_cure(error: BaseException, base_url: str, redact: Callable[[str], str]) -> tuple[str, str]:

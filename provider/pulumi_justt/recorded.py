@@ -79,12 +79,15 @@ def observed(record: RemoteRecord) -> dict[str, Any]:
 
 
 def without_nulls(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *value* without what is null, which equals what is absent."""
-    return {
-        name: without_nulls(item) if isinstance(item, Mapping) else item
-        for name, item in value.items()
-        if item is not None
-    }
+    """Return *value* without properties, and their fields, that are null, which equals what is absent.
+
+    What is null further down stays: it stands in a value that is sent as it is.
+    """
+
+    def given(mapping: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: item for name, item in mapping.items() if item is not None}
+
+    return {name: given(item) if isinstance(item, Mapping) else item for name, item in given(value).items()}
 
 
 def invalid(model: type[BaseModel], known: Properties, absent: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_justt.errors import Unresolved
+from pulumi_justt.values import MOST_EXACT, is_like_a_secret
 
 __all__ = ["FileReference", "Reference", "VariableReference", "from_env", "from_file"]
 
@@ -153,8 +154,12 @@ class FileReference(Reference):
 
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_LIKE_A_KEY = re.compile(r"([rsp]k_(live|test)|whsec)_")
-"""How keys of payment service providers begin that could be names of variables."""
+_PUBLIC_KEY = re.compile(r"pk_(live|test)_")
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_FEWEST_RANDOM = 16
+"""Characters below which a text is too short to tell words from random letters and digits."""
+_SHORTEST_WORD = 3
+"""Characters of the words of a name, on average. Those of random letters and digits have two."""
 _RESERVED = ("PULUMI_", "JUSTT_")
 """How variables begin that configure Pulumi and this provider, keys and passphrases among them."""
 
@@ -170,10 +175,11 @@ def from_env(name: str, *, version: int = 1) -> VariableReference:
 
     Raises:
         TypeError: An argument has another type.
-        ValueError: *name* can be no variable, or one of Pulumi's or of this provider's, or *version* is below 1.
+        ValueError: *name* can be no variable, looks like a credential, or is one of Pulumi's or of this provider's, or
+            *version* is out of range.
     """
     _require(name, "from_env", "the name of a variable as text", str)
-    if not _NAME.fullmatch(name) or _LIKE_A_KEY.match(name):
+    if not _NAME.fullmatch(name) or _is_like_a_credential(name):
         raise ValueError("from_env takes the name of a variable, and not its value")
     if _is_reserved(name):
         raise ValueError(
@@ -194,7 +200,7 @@ def from_file(path: str | os.PathLike[str], *, version: int = 1) -> FileReferenc
 
     Raises:
         TypeError: An argument has another type.
-        ValueError: *path* can be no path, or *version* is below 1.
+        ValueError: *path* can be no path, or *version* is out of range.
     """
     _require(path, "from_file", "a path", str, os.PathLike)
     place: object = os.fspath(path)
@@ -219,6 +225,14 @@ def _program_folder() -> str | None:
     return next((value for option, value in pairwise(arguments) if option == "--pwd"), None)
 
 
+def _is_like_a_credential(name: str) -> bool:
+    """Tell whether a credential was pasted instead of the name of its variable, which states and previews show."""
+    words = _WORD.findall(name)
+    length = sum(map(len, words))
+    is_random = length >= _FEWEST_RANDOM and length < _SHORTEST_WORD * len(words)
+    return is_random or is_like_a_secret(name) or _PUBLIC_KEY.match(name) is not None
+
+
 def _is_reserved(name: str) -> bool:
     # Windows does not tell upper case from lower case here.
     return name.upper().startswith(_RESERVED)
@@ -239,6 +253,8 @@ def _version(version: int) -> int:
     _require(version, "version", "a whole number", int)
     if version < 1:
         raise ValueError(f"version starts at 1; got {version}")
+    if version > MOST_EXACT:
+        raise ValueError("version must not be beyond 2^53: it would be rounded on its way")
     return version
 
 
@@ -251,7 +267,7 @@ def from_wire(value: object) -> Reference | None:
         # The engine's numbers are floats.
         if isinstance(version, float) and version.is_integer():
             version = int(version)
-        if type(version) is int and version > 0 and isinstance(place, str) and _can_be(kind, place):
+        if type(version) is int and 0 < version <= MOST_EXACT and isinstance(place, str) and _can_be(kind, place):
             return kind(place, version)
     return None
 

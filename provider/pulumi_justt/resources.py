@@ -31,7 +31,7 @@ from pulumi_justt.property_paths import (
     with_checked_ready_paths,
 )
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
-from pulumi_justt.values import is_visible_ascii
+from pulumi_justt.values import LONGEST_ID, NOT_A_HEADER, is_visible_ascii, label_problem
 
 __all__ = ["Deactivation", "DeactivationType", "IntegrationReady", "PaymentIntegration", "Provider", "Source"]
 
@@ -190,7 +190,8 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
             opts: Options of the resource.
 
         Raises:
-            InvalidArgument: *id* is None or empty; also if that turns out only when an Output is known.
+            InvalidArgument: *id* is None, empty or no text that is an id; also if that turns out only when an Output is
+                known.
         """
         resource = f"PaymentIntegration.get({resource_name!r})"
         looked_up = cls.__new__(cls)
@@ -198,7 +199,8 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
             resource_name,
             {"referenceAccountId": _account(resource, reference_account_id)},
             ResourceOptions.merge(
-                with_checked_paths(opts, None, {}), ResourceOptions(id=given(resource, "id", id, cure=_ID_CURE))
+                with_checked_paths(opts, None, {}),
+                ResourceOptions(id=given(resource, "id", id, cure=_ID_CURE, problem=_problem_of_id)),
             ),
         )
         return looked_up
@@ -407,8 +409,8 @@ class Provider(ProviderResource):
         opts: Options of the resource.
 
     Raises:
-        InvalidArgument: *api_key* or *reference_account_id* is empty, as what the configuration lacks, or *api_key* has
-            a character that no key has; also if that turns out only when an Output is known.
+        InvalidArgument: *api_key* or *reference_account_id* is empty, as what the configuration lacks, or has a
+            character that no key or account has; also if that turns out only when an Output is known.
     """
 
     def __init__(
@@ -427,7 +429,7 @@ class Provider(ProviderResource):
             "justt:apiKey": Output.secret(given(resource, "api_key", api_key, problem=_problem_of_key)),
             "justt:referenceAccountId": None
             if reference_account_id is None
-            else given(resource, "reference_account_id", reference_account_id),
+            else given(resource, "reference_account_id", reference_account_id, problem=_problem_of_account),
         }
         super().__init__("pulumi-python", resource_name, settings, opts)
 
@@ -441,13 +443,23 @@ _SHARED_SETTINGS = tuple(
 _ID_CURE = "`pulumi-justt list` shows the ids at Justt"
 
 
-def _problem_of_key(key: object) -> str | None:
-    if isinstance(key, str) and is_visible_ascii(key):
+def _problem_of_key(key: str) -> str | None:
+    if is_visible_ascii(key):
         return None
     return (
         "holds a character that no API key has (white space, a line break or not ASCII): give it without what was "
         "copied beside it"
     )
+
+
+def _problem_of_account(account: str) -> str | None:
+    return None if is_visible_ascii(account) else NOT_A_HEADER
+
+
+def _problem_of_id(integration_id: str) -> str | None:
+    if len(integration_id) > LONGEST_ID:
+        return f"has more than {LONGEST_ID} characters"
+    return label_problem(integration_id)
 
 
 def _require_credentials(value: object) -> None:
@@ -475,17 +487,23 @@ def _credentials(
     identifiers = credentials.identifiers()
     names = python_names(secret_type) if isinstance(secret_type, str) else {}
     properties: dict[str, dict[str, Any]] = {"secretPayload": {}, "secretReferences": {}}
-    for name, value in payload.items():
-        called = f"credentials.{names.get(name, name)}"
+    values = {
+        names.get(name, name): "" if isinstance(value, references.Reference) else value
+        for name, value in payload.items()
+    }
+    # A field of a listed type that turns out to be None was not given; elsewhere it would be left out in silence.
+    depth = 0 if isinstance(credentials, Unlisted) else -1
+    verified = sendable(resource, "credentials", values, depth=depth).values()
+    for (name, value), item in zip(payload.items(), verified, strict=True):
         if isinstance(value, references.Reference):
             wire = value.wire()
             if references.from_wire(wire) is None:
+                called = f"credentials.{names.get(name, name)}"
                 raise InvalidArgument(f"{resource}: {called} is a reference that from_env and from_file do not make")
             # Not secret: a reviewer is to see which one it is.
             properties["secretReferences"][name] = wire
         else:
-            verified = sendable(resource, called, value)
-            properties["secretPayload"][name] = verified if name in identifiers else Output.secret(verified)
+            properties["secretPayload"][name] = item if name in identifiers else Output.secret(item)
     return {name: fields for name, fields in properties.items() if fields}
 
 

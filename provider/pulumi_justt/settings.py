@@ -39,10 +39,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
-from pulumi_justt.errors import InvalidSettings, nearest
+from pulumi_justt.errors import InvalidSettings, nearest, quoted
 from pulumi_justt.models import Environment
 from pulumi_justt.secrecy import SecretHolder, reveal
-from pulumi_justt.values import is_visible_ascii
+from pulumi_justt.values import NOT_A_HEADER, is_visible_ascii
 
 __all__ = ["NAMESPACE", "Settings"]
 
@@ -133,7 +133,7 @@ class Settings(SecretHolder):
             )
         account, account_origin = look_up("referenceAccountId")
         if account is not None and not is_visible_ascii(account):
-            raise InvalidSettings(f"{account_origin} must be visible ASCII without spaces: it is sent as a header")
+            raise InvalidSettings(f"{account_origin} {NOT_A_HEADER}")
         if not Path(environ.get("JUSTT_STATE_DIR") or "/").is_absolute():
             raise InvalidSettings(
                 "JUSTT_STATE_DIR must be an absolute path: Pulumi may run the provider in another folder than yours"
@@ -178,8 +178,10 @@ def _refuse_misspelt(config: Mapping[str, object], environ: Mapping[str, str]) -
     # A misspelt environment would mean production. A project that is itself named so has keys of its own in here.
     if environ.get("PULUMI_PROJECT") != NAMESPACE:
         for name in sorted(config.keys() - _VARIABLES.keys()):
+            # No setting has a digit in its name, and few secrets have none.
+            shown = name if re.fullmatch("[A-Za-z_-]{1,40}", name) else f"… (a text of {len(name)} characters)"
             raise InvalidSettings(
-                f"{NAMESPACE}:{name} is not a setting{nearest(name, _VARIABLES)}; settings are {', '.join(_VARIABLES)}"
+                f"{NAMESPACE}:{shown} is not a setting{nearest(name, _VARIABLES)}; settings are {', '.join(_VARIABLES)}"
             )
     known = {*_KEYLESS, *filter(None, _VARIABLES.values())}
     for name in sorted(environ):
@@ -198,7 +200,7 @@ def _on_missing(value: str) -> bool:
 def _adopts(found: tuple[str | None, str]) -> bool:
     value, origin = found
     if value not in (None, "refuse", "adopt"):
-        raise InvalidSettings(f"{origin} must be refuse or adopt, not {value!r}{nearest(value, ('refuse', 'adopt'))}")
+        raise InvalidSettings(f"{origin} must be refuse or adopt, not {quoted(value, ('refuse', 'adopt'))}")
     return value == "adopt"
 
 
@@ -207,7 +209,8 @@ def _number(found: tuple[str | None, str], kind: Callable[[str], _T], default: _
     if text is None:
         return default
     try:
-        value = kind(text)
+        # Python reads digits of every script, underscores and white space as well.
+        value = kind(text) if re.fullmatch(r"[0-9.]{1,20}", text) else None
     except ValueError:
         value = None
     if value is None or not least <= value <= most:
@@ -219,8 +222,8 @@ def _target(environment: tuple[str | None, str], base_url: tuple[str | None, str
     name, name_origin = environment
     url, url_origin = base_url
     if name not in (None, "production", "sandbox", "simulator"):
-        hint = nearest(name, ("production", "sandbox"))
-        raise InvalidSettings(f"{name_origin} must be production or sandbox, not {name!r}{hint}")
+        meant = quoted(name, ("production", "sandbox"))
+        raise InvalidSettings(f"{name_origin} must be production or sandbox, not {meant}")
     if url is None:
         if name == "simulator":
             raise InvalidSettings(
@@ -266,6 +269,7 @@ def _parsed(url: str, origin: str) -> SplitResult:
         parts = urlsplit(url)
         usable = (
             _is_host(parts.hostname or "", is_address="[" in parts.netloc)
+            and not re.search(r"\][^:]", parts.netloc)
             and parts.scheme in ("http", "https")
             and parts.port != 0
             and "\\" not in url

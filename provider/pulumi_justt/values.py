@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from typing import Literal, TypeAlias
 
-__all__ = ["MOST_EXACT", "TOO_LARGE", "Kind", "is_visible_ascii", "text_problem", "too_large"]
+__all__ = [
+    "IS_NULL",
+    "LONGEST_ID",
+    "MOST_EXACT",
+    "NOT_A_HEADER",
+    "NOT_OF_JSON",
+    "TOO_LARGE",
+    "Kind",
+    "is_like_a_secret",
+    "is_visible_ascii",
+    "label_problem",
+    "text_problem",
+    "unsendable",
+]
 
 Kind: TypeAlias = Literal["secret", "identifier", "key", "unlisted"]
 """What a field takes."""
@@ -14,6 +29,13 @@ Kind: TypeAlias = Literal["secret", "identifier", "key", "unlisted"]
 MOST_EXACT = 2**53
 """The largest integer that the engine, whose numbers are floats, hands on as it is."""
 TOO_LARGE = "is a number beyond 2^53, which would be rounded on its way: give it as text"
+NOT_OF_JSON = "is not a value that JSON has"
+IS_NULL = "is null, which Justt does not take: leave it out"
+NOT_A_HEADER = "must be visible ASCII without spaces: it is sent as a header"
+LONGEST_ID = 255
+"""More characters than any id of Justt has; what is longer cannot stand in a URL."""
+_WHITE_SPACE_AROUND = "must not begin or end with white space or a line break"
+_NOT_ONE_LINE = "must be one line without control characters"
 
 _PEM_BEGIN = "-----BEGIN "
 _PRIVATE_KEY = re.compile(
@@ -21,7 +43,12 @@ _PRIVATE_KEY = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _CERTIFICATE = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*CERTIFICATE")
-_PUBLIC_KEY = re.compile(r"\s*(-----BEGIN (?:[A-Z0-9]+ )*PUBLIC KEY|---- BEGIN SSH2 PUBLIC|(sk-)?(ssh|ecdsa)-\S+ AAAA)")
+_PUBLIC_KEY = re.compile(
+    r"\s*(-----BEGIN (?:[A-Z0-9]+ )*PUBLIC KEY|---- BEGIN SSH2 PUBLIC|(sk-)?(ssh|ecdsa)-\S+ AAAA|pk_(live|test)_)"
+)
+_SECRET_KEY = re.compile(r"[sr]k_(live|test|org)_|whsec_|shp[a-z]{2}_|gh[a-z]_\w{16}|(AKIA|ASIA)[A-Z0-9]{12}")
+"""How secret keys begin, of payment service providers and of what merchants use beside them."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _WRITTEN_LINE_BREAK = re.compile(r"\\[rn]")
 """A line break as source code writes it: two characters of a text."""
 _NO_PRIVATE_KEY = (
@@ -35,25 +62,42 @@ def is_visible_ascii(text: str) -> bool:
     return all("!" <= character <= "~" for character in text)
 
 
+def is_like_a_secret(text: str) -> bool:
+    """Return whether *text* begins as secret keys do."""
+    return _SECRET_KEY.match(text) is not None
+
+
+def label_problem(text: str) -> str | None:
+    """Return what is wrong with a name, an identifier or a code that is not a credential, or None."""
+    if any(map(_is_blank, (text[:1], text[-1:]))):
+        return _WHITE_SPACE_AROUND
+    return _NOT_ONE_LINE if _CONTROL.search(text) else None
+
+
 def text_problem(value: str, kind: Kind) -> str | None:
     """Return what is wrong with a text, as it would be sent, or None."""
     is_private_key = _PRIVATE_KEY.search(value) is not None
     is_private_key_due = kind in ("secret", "key") and not is_private_key
     is_pem = _PEM_BEGIN in value
     # A document of an unlisted payload may hold a key in JSON, where line breaks are written so.
-    is_written = _WRITTEN_LINE_BREAK.search(value) is not None and (
-        value.lstrip().startswith(_PEM_BEGIN) if kind == "unlisted" else is_pem
+    is_written = (value.lstrip().startswith(_PEM_BEGIN) if kind == "unlisted" else is_pem) and (
+        # Attributes before a key may have any text.
+        _WRITTEN_LINE_BREAK.search(value, value.find(_PEM_BEGIN)) is not None
     )
     rules = (
         (not value, "must not be empty"),
         (all(map(_is_blank, value)), "must not be blank"),
         (
-            is_written and not is_private_key,
+            is_written,
             "has line breaks that are written as \\n, two characters: give them as line breaks",
         ),
         (
             kind == "identifier" and is_private_key,
             "is a private key, and this field is an identifier, which is not kept secret",
+        ),
+        (
+            kind == "identifier" and is_like_a_secret(value),
+            "looks like a secret key, and this field is an identifier, which is not kept secret",
         ),
         (is_private_key_due and _CERTIFICATE.search(value) is not None, "is a certificate, which is not secret"),
         (
@@ -66,21 +110,27 @@ def text_problem(value: str, kind: Kind) -> str | None:
         ),
         (
             not is_pem and any(map(_is_blank, (value[:1], value[-1:]))),
-            "must not begin or end with white space or a line break",
+            _WHITE_SPACE_AROUND,
         ),
-        (not is_pem and kind != "unlisted" and ("\n" in value or "\r" in value), "must be one line"),
+        (not is_pem and kind != "unlisted" and _CONTROL.search(value) is not None, _NOT_ONE_LINE),
     )
     return next((text for holds, text in rules if holds), None)
 
 
-def too_large(value: object) -> Iterator[str]:
-    """Yield the path of each number within *value* that the engine may have rounded."""
+def unsendable(value: object) -> Iterator[tuple[str, str]]:
+    """Yield the path of each part of *value* that JSON lacks, that the engine may have rounded, or that is null."""
     if isinstance(value, Mapping):
-        yield from (f".{name}{path}" for name, item in value.items() for path in too_large(item))
+        yield from ((f".{name}{path}", text) for name, item in value.items() for path, text in unsendable(item))
     elif isinstance(value, list):
-        yield from (f"[{place}]{path}" for place, item in enumerate(value) for path in too_large(item))
-    elif isinstance(value, (int, float)) and abs(value) > MOST_EXACT:
-        yield ""
+        yield from ((f"[{place}]{path}", text) for place, item in enumerate(value) for path, text in unsendable(item))
+    elif value is None:
+        yield "", IS_NULL
+    elif isinstance(value, (int, float)) and math.isfinite(value):
+        if abs(value) > MOST_EXACT:
+            yield "", TOO_LARGE
+    elif not isinstance(value, (str, Enum)):
+        # An Enum is what stands for a value that is not known yet.
+        yield "", NOT_OF_JSON
 
 
 def _is_blank(character: str) -> bool:
