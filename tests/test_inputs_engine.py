@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 import re
@@ -15,6 +16,10 @@ from harness import Stack
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 
 PEM = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
+ASSET = "c44067f5952c0a294b673a41bacd8c17"
+"""How Pulumi's protocol marks an object of its own, a secret and a file."""
 PUBLIC = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
 
 
@@ -74,6 +79,77 @@ def test_value_of_a_type_that_json_lacks(stack: Stack, simulator: SimulatorServe
     if arguments.startswith("external_identifier"):
         program = program.replace("external_identifier='shop', ", "")
     refused(stack, simulator, program, f"error: PaymentIntegration 'shop': {text}")
+
+
+@pytest.mark.parametrize(
+    ("payload", "text"),
+    [
+        ("{1: 'a'}", "credentials has a key that is not text in UTF-8"),
+        (r"{'a': [{'\ud800': 'b'}]}", "credentials.a[0] has a key that is not text in UTF-8"),
+        (f"{{'a': {{{SIGNATURE!r}: {SECRET!r}, 'value': 'b'}}}}", f"credentials.a has the key {SIGNATURE}"),
+        (f"{{'a': {{{SIGNATURE!r}: {ASSET!r}, 'path': '__main__.py'}}}}", f"credentials.a has the key {SIGNATURE}"),
+        ("{'a': pulumi.FileAsset('__main__.py')}", "credentials.a cannot be of type FileAsset"),
+        ("{'a': '04da6b54-80e4-46f7-96ec-b56ff0331ba9'}", "credentials.a is the text by which Pulumi marks"),
+        ("{'a': Output.secret('').apply(lambda _: ENDLESS)}", "credentials.a[0][0]"),
+        ("{'a': {'b': None}}", "credentials.a.b is null, which Justt does not take: leave it out"),
+    ],
+)
+def test_value_that_pulumi_would_change(stack: Stack, simulator: SimulatorServer, payload: str, text: str) -> None:
+    """What the SDK cannot send, would read as a file or a secret of its own, or would drop, is one sentence."""
+    program = of("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})")
+    program = program.replace(
+        "justt.PaymentIntegration", "ENDLESS = []\nENDLESS.append(ENDLESS)\njustt.PaymentIntegration"
+    )
+    refused(stack, simulator, program, f"error: PaymentIntegration 'shop': {text}")
+
+
+def test_each_payload_of_json_is_sent(stack: Stack, simulator: SimulatorServer) -> None:
+    """What is not refused arrives as it is, at every depth that is allowed."""
+    simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
+    payload = f"{{'': '', '__a': 'x', 'b': {'[' * 30}{{'__c': [], 'd.e': {{}}, '': False}}{']' * 30}}}"
+    stack.program(of("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})"))
+    stack.up()
+    (record,) = simulator.records.integrations()
+    assert record.payload_digest == payload_digest(ast.literal_eval(payload))
+    stack.preview("--expect-no-changes")
+
+
+@pytest.mark.parametrize(
+    ("statement", "text"),
+    [
+        (
+            "justt.PaymentIntegration.get('other', 5)",
+            "the id of the PaymentIntegration.get('other') must be text; got int",
+        ),
+        (
+            "justt.Provider('other', api_key='k', reference_account_id='a b')",
+            "the reference_account_id of the provider 'other' must be visible ASCII without spaces",
+        ),
+        (
+            "justt.Provider('other', api_key='k', reference_account_id=Output.from_input('a\\n'))",
+            "the reference_account_id of the provider 'other' must be visible ASCII without spaces",
+        ),
+    ],
+)
+def test_argument_is_blamed_for_what_is_wrong_with_it(
+    stack: Stack, simulator: SimulatorServer, statement: str, text: str
+) -> None:
+    """Neither the SDK's traceback nor the stack's configuration is named for it."""
+    shown = refused(stack, simulator, f"from pulumi import Output\n{statement}\n", f"error: {text}")
+    assert "justt:referenceAccountId" not in shown
+
+
+def test_credentials_of_another_resource_by_reference(stack: Stack, simulator: SimulatorServer) -> None:
+    """A reference is no value that could be taken from a resource; the error says what to write."""
+    program = f"""{of("", "ApiKeyOnly(api_key=from_env('KEY'))").replace("justt.Pay", "other = justt.Pay")}
+justt.PaymentIntegration('copy', external_identifier='copy', integration_name='Copy', source='stripe',
+    credentials=ApiKeyOnly.from_output(other.credentials))
+"""
+    stack.program(program)
+    shown = stack.preview(fails=True, KEY="k").text
+    assert "PaymentIntegration 'copy': credentials.api_key is a reference: give the same from_env or from_file" in shown
+    assert "Traceback" not in shown
+    assert simulator.requests == []
 
 
 @pytest.mark.parametrize(
@@ -238,7 +314,7 @@ os.chdir("/")
     shutil.rmtree(other.project)
     shutil.copytree(stack.project, other.project)
     other.preview("--expect-no-changes")
-    program.write_text(head + of("", r"Sftp(username='u', private_key=from_file('..\\keys\\sftp.pem'))"))
+    program.write_text(head + of("", r"Sftp(username='u', private_key=from_file('..\\infra\\..\\keys\\sftp.pem'))"))
     stack.preview("--expect-no-changes")
 
 

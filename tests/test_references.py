@@ -256,6 +256,51 @@ def test_file_of_the_program_is_the_same_in_every_checkout(tmp_path: Path, monke
     assert from_file("/run-of-another-tree/secrets/key").place == "/run-of-another-tree/secrets/key"
 
 
+def test_each_spelling_of_a_file_is_one_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path that another person writes, or that a link leads to, does not replace what it credentials."""
+    program = tmp_path / "shop" / "infra"
+    (program / "keys").mkdir(parents=True)
+    (tmp_path / "away" / "sub").mkdir(parents=True)
+    (program / "link").symlink_to(tmp_path / "away" / "sub")
+    in_program(monkeypatch, program)
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+    spellings = (
+        "keys/a",
+        "./keys//a/",
+        "../infra/keys/a",
+        "../../shop/infra/keys/a",
+        "keys/../keys/./a",
+        f"{program}/keys/a",
+        f"//{program}/../infra/keys/a",
+        f"{program}/link/../../shop/infra/keys/a",
+        f"~/..{program.as_posix().removeprefix(tmp_path.as_posix())}/keys/a",
+    )
+    assert {from_file(each).place for each in spellings} == {"keys/a"}
+    # As the operating system has it: `..` after a link leads out of where the link leads to.
+    assert from_file("link/../a") == from_file(tmp_path / "away" / "a") == from_file("../../away/a")
+    assert from_file("link/a").place == "link/a"
+    absolute = {from_file(each).place for each in ("/run-of-another-tree/k", "//run-of-another-tree/x/../k")}
+    assert absolute == {from_file(f"{'../' * 40}run-of-another-tree/k").place} == {"/run-of-another-tree/k"}
+    assert {from_file(each).place for each in ("~/a", "~//a", "~/./b/../a", "~/../home/a")} == {"~/a"}
+    assert from_file("~/../away/a").place == "../../away/a"
+
+
+def test_file_that_is_read_is_the_one_that_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link that `..` follows is not cut off with it: another file would be sent."""
+    (tmp_path / "program").mkdir()
+    (tmp_path / "away" / "sub").mkdir(parents=True)
+    (tmp_path / "away" / "a").write_text(CANARY)
+    (tmp_path / "program" / "a").write_text("another")
+    (tmp_path / "program" / "link").symlink_to(tmp_path / "away" / "sub")
+    monkeypatch.chdir(tmp_path / "program")
+
+    assert value_of(from_file("link/../a")) == CANARY
+    in_program(monkeypatch, tmp_path / "program")
+    assert value_of(from_file("link/../a")) == CANARY
+
+
 def test_file_of_a_checkout_behind_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A link to the checkout is looked through, from either side; one within it is a part of it."""
     (tmp_path / "real" / "infra").mkdir(parents=True)

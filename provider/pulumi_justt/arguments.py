@@ -91,8 +91,8 @@ def sendable(resource: str, name: str, value: object, *, depth: int = 0) -> Any:
     if depth > _DEEPEST:
         problem = f"has more than {_DEEPEST} levels of lists and objects, or holds itself"
     if problem is not None:
-        called = name if len(name) <= _LONGEST_PATH else f"{name[:_LONGEST_PATH]}…"
-        raise InvalidArgument(f"{resource}: {called} {problem}")
+        path = name if len(name) <= _LONGEST_PATH else f"{name[:_LONGEST_PATH]}…"
+        raise InvalidArgument(f"{resource}: {path} {problem}")
     if isinstance(value, Mapping):
         return {key: sendable(resource, f"{name}.{key}", item, depth=depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

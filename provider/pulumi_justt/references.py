@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import functools
 import os
-import posixpath
 import re
 import stat
 import sys
@@ -105,13 +104,13 @@ class FileReference(Reference):
         home = Path(folder).resolve()
         # All that a checkout has in common with a folder such as /run/secrets is the root.
         above = [each for each in (home, *home.parents) if each != each.parent]
-        path = Path(self.place)
-        for parent in path.parents if path.is_absolute() else ():
+        path = _walked(home, self.place)
+        for parent in path.parents:
             # A link within the checkout stays one; a link to the checkout is looked through.
             if (real := parent.resolve()) in above:
                 parts = [*[".."] * above.index(real), *path.relative_to(parent).parts]
                 return FileReference("/".join(parts), self.version)
-        return self
+        return FileReference(path.as_posix(), self.version)
 
     def value(self) -> str:
         """Return the file's text: a single line without its line break, and more lines, as of a PEM key, as they are.
@@ -206,14 +205,43 @@ def from_file(path: str | os.PathLike[str], *, version: int = 1) -> FileReferenc
     place: object = os.fspath(path)
     if not isinstance(place, str) or not place or not place.isprintable():
         raise ValueError("from_file takes the path of a file, and not its content")
+    # The same on every operating system.
+    reference = FileReference(_below_home(place.replace("\\", "/")), _version(version))
+    if reference.place.startswith("~"):
+        return reference
     folder = _program_folder()
-    reference = FileReference(_portable(place), _version(version))
-    return reference if folder is None else reference.relative_to(folder)
+    if folder is not None:
+        return reference.relative_to(folder)
+    path = _walked(Path.cwd(), reference.place)
+    is_absolute = Path(reference.place).is_absolute()
+    return FileReference(path.as_posix() if is_absolute else Path(os.path.relpath(path)).as_posix(), reference.version)
 
 
-def _portable(path: str) -> str:
-    """Write *path* in the same way on every operating system."""
-    return posixpath.normpath(path.replace("\\", "/"))
+def _below_home(place: str) -> str:
+    """Return a path that begins with `~` in its one spelling, or an absolute one if it leads out of that home."""
+    user, _, rest = place.partition("/")
+    if not user.startswith("~"):
+        return place
+    try:
+        home = Path(user).expanduser()
+    except RuntimeError:
+        # A home that nobody has: the provider says so when it looks there.
+        return place
+    path = _walked(home, rest.lstrip("/"))
+    return f"{user}/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else path.as_posix()
+
+
+def _walked(folder: Path, place: str) -> Path:
+    """Return the absolute path of *place* in *folder*, without `..`: after a link that leads out of its target."""
+    # Two slashes at the beginning mean nothing but on Windows, where a server follows.
+    whole = Path(folder, place if os.name == "nt" else re.sub("^/+", "/", place))
+    path = Path(whole.anchor)
+    for part in whole.parts[1:]:
+        if part != "..":
+            path /= part
+        else:
+            path = (path.resolve() if path.is_symlink() else path).parent
+    return path
 
 
 def _program_folder() -> str | None:
