@@ -106,7 +106,7 @@ def test_value_that_pulumi_would_change(stack: Stack, simulator: SimulatorServer
 def test_each_payload_of_json_is_sent(stack: Stack, simulator: SimulatorServer) -> None:
     """What is not refused arrives as it is, at every depth that is allowed."""
     simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
-    payload = f"{{'': '', '__a': 'x', 'b': {'[' * 30}{{'__c': [], 'd.e': {{}}, '': False}}{']' * 30}}}"
+    payload = f"{{'': 'x', '__a': 'x', 'b': {'[' * 30}{{'__c': [], 'd.e': {{}}, '': False}}{']' * 30}}}"
     stack.program(of("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})"))
     stack.up()
     (record,) = simulator.records.integrations()

@@ -311,7 +311,9 @@ FAILURES: list[tuple[dict[str, Any], list[str]]] = [
             "adoptId": "adopt_id",
         }.items()
     ),
-    ({"adoptId": "x" * 70_000}, ["adopt_id: must have 1 to 255 characters, has 70000"]),
+    ({"adoptId": "x" * 70_000}, ["adopt_id: has more than 255 characters"]),
+    *(({"adoptId": value}, ["adopt_id: is no id of Justt"]) for value in (".", "..")),
+    ({"externalIdentifier": "\ud800"}, ["external_identifier: is not text in UTF-8"]),
     (
         {"merchantAccountCodes": ["a", "a "]},
         ["merchant_account_codes[1]: must not begin or end with white space or a line break"],

@@ -18,7 +18,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from pulumi_justt.secrecy import SecretHolder, reveal
-from pulumi_justt.values import LONGEST_ID, NOT_A_HEADER, is_visible_ascii, label_problem
+from pulumi_justt.values import LONGEST_ID, NOT_A_HEADER, id_problem, is_visible_ascii, label_problem
 
 __all__ = [
     "UNKNOWN",
@@ -93,6 +93,12 @@ def _label(text: str) -> str:
     return text
 
 
+def _id(text: str) -> str:
+    if (problem := id_problem(text)) is not None:
+        raise PydanticCustomError("id", "{problem}", {"problem": problem})
+    return text
+
+
 def _or_none(text: str | None) -> str | None:
     """Return *text* if it is a moment of whatever form; what is none is no reason to refuse the rest of a record."""
     return text if text is not None and _MOMENT.fullmatch(text) else None
@@ -144,7 +150,7 @@ class Inputs(SecretHolder, _Model):
     environment: Environment
     deactivation: Deactivation | None = None
     allow_unlisted: bool = False
-    adopt_id: Annotated[str, Field(min_length=1, max_length=LONGEST_ID), AfterValidator(_label)] | None = None
+    adopt_id: Annotated[str, Field(min_length=1), AfterValidator(_id)] | None = None
     deletion_protection: bool = False
 
     def reveal_payload(self) -> dict[str, Any]:
@@ -155,7 +161,7 @@ class Inputs(SecretHolder, _Model):
 class ReadinessInputs(_Model):
     """What a program says about a wait for an integration, as the integration has it, defaults filled in."""
 
-    integration_id: Annotated[str, Field(min_length=1, max_length=LONGEST_ID), AfterValidator(_label)]
+    integration_id: Annotated[str, Field(min_length=1), AfterValidator(_id)]
     external_identifier: str | None = None
     source: str | None = None
     reference_account_id: Annotated[str, Field(min_length=1), AfterValidator(_header_text)] | None = None

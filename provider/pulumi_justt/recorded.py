@@ -38,6 +38,7 @@ _REASONS = {
     "string_too_short": "must not be empty",
     "string_too_long": "must have 1 to {max_length} characters, has {length}",
     "string_type": "must be text, got {shape}",
+    "string_unicode": "is not text in UTF-8",
     "int_type": "must be a whole number, got {shape}",
     "int_from_float": "must be a whole number",
     "list_type": "must be a list of texts, got {shape}",

@@ -31,7 +31,7 @@ from pulumi_justt.property_paths import (
     with_checked_ready_paths,
 )
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
-from pulumi_justt.values import LONGEST_ID, NOT_A_HEADER, is_visible_ascii, label_problem
+from pulumi_justt.values import NOT_A_HEADER, id_problem, is_visible_ascii
 
 __all__ = ["Deactivation", "DeactivationType", "IntegrationReady", "PaymentIntegration", "Provider", "Source"]
 
@@ -200,7 +200,7 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
             {"referenceAccountId": _account(resource, reference_account_id)},
             ResourceOptions.merge(
                 with_checked_paths(opts, None, {}),
-                ResourceOptions(id=given(resource, "id", id, cure=_ID_CURE, problem=_problem_of_id)),
+                ResourceOptions(id=given(resource, "id", id, cure=_ID_CURE, problem=id_problem)),
             ),
         )
         return looked_up
@@ -454,12 +454,6 @@ def _problem_of_key(key: str) -> str | None:
 
 def _problem_of_account(account: str) -> str | None:
     return None if is_visible_ascii(account) else NOT_A_HEADER
-
-
-def _problem_of_id(integration_id: str) -> str | None:
-    if len(integration_id) > LONGEST_ID:
-        return f"has more than {LONGEST_ID} characters"
-    return label_problem(integration_id)
 
 
 def _require_credentials(value: object) -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "NOT_OF_JSON",
     "TOO_LARGE",
     "Kind",
+    "id_problem",
     "is_like_a_secret",
     "is_visible_ascii",
     "label_problem",
@@ -72,6 +73,14 @@ def label_problem(text: str) -> str | None:
     if any(map(_is_blank, (text[:1], text[-1:]))):
         return _WHITE_SPACE_AROUND
     return _NOT_ONE_LINE if _CONTROL.search(text) else None
+
+
+def id_problem(text: str) -> str | None:
+    """Return what is wrong with an id of an integration, which stands in the path of a URL, or None."""
+    if len(text) > LONGEST_ID:
+        return f"has more than {LONGEST_ID} characters"
+    # A URL's path loses these, and another address would be asked.
+    return "is no id of Justt" if text in (".", "..") else label_problem(text)
 
 
 def text_problem(value: str, kind: Kind) -> str | None:
