@@ -260,7 +260,16 @@ def test_no_proxy_keeps_the_proxy_out(tmp_path: Path, no_proxy: str) -> None:
     [
         *(
             ("HTTPS_PROXY", url)
-            for url in ("http://[::1", "http://127.0.0.1:port", "http://a:99999", "ftp://a", "[", "http://[::1]x")
+            for url in (
+                "http://[::1",
+                "http://127.0.0.1:port",
+                "http://a:99999",
+                "ftp://a",
+                "[",
+                "http://[::1]x",
+                "http://u:1#p@a",
+                "http://u:1/p@a",
+            )
         ),
         ("ALL_PROXY", "socks5://127.0.0.1:1"),
         ("SSL_CERT_FILE", "/nowhere/ca.pem"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pytest
 from pulumi import FileAsset
@@ -58,6 +59,8 @@ def test_private_keys_pass(value: str) -> None:
         (f"Bag Attributes\n{PEM.replace('BBBB', 'BBBB' + chr(92) + 'n')}", "has line breaks that are written as \\n"),
         (f'"{PEM.strip()}"'.replace("\n", "\\n"), "has line breaks that are written as \\n"),
         (PEM.replace("\n", " "), "must be a private key in PEM"),
+        (PEM.replace("AAAA", "${SFTP_KEY}"), "must be a private key in PEM"),
+        (PEM.replace("AAAA", "<the key>"), "must be a private key in PEM"),
         (f'"{PEM.strip()}"', "must be a private key in PEM"),
         (PEM[:40], "must be a private key in PEM"),
         ("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n", "must be a private key in PEM"),
@@ -84,6 +87,15 @@ def test_blanks_are_no_credential(kind: Kind, value: str) -> None:
 def test_white_space_around_a_value_is_refused(kind: Kind, value: str) -> None:
     """It comes from `echo`, an editor or a web page, and Justt would sign in with it."""
     assert text_problem(value, kind) == "must not begin or end with white space or a line break"
+
+
+def test_verdict_on_a_large_value_takes_no_time() -> None:
+    """What a variable or a file has by mistake may be a megabyte of anything."""
+    begun = time.process_time()
+    for part in ("-----BEGIN PRIVATE KEY-----\n", "\n ", "-----BEGIN A ", "A ", "AAAA\n", "\\n"):
+        for kind in KINDS:
+            text_problem("-----BEGIN PRIVATE KEY-----\n" + part * (1_000_000 // len(part)) + "x", kind)
+    assert time.process_time() - begun < 20
 
 
 def test_lines_within_a_value() -> None:

@@ -25,7 +25,8 @@ def proxy_for(base_url: str) -> str | None:
     Python's takes no `*.` before a name, no port of a URL without one, and no dot after a name.
 
     Raises:
-        UnusableProxy: The proxy is no URL, and so may be anything that is not to be shown.
+        UnusableProxy: The proxy is no URL, and so may be anything that is not to be shown. Or its password has one of
+            `/?#` as it is, where the host would end.
     """
     proxies = getproxies()
     proxy = (proxies.get("https") or "").strip() or (proxies.get("all") or "").strip()
@@ -35,7 +36,8 @@ def proxy_for(base_url: str) -> str | None:
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     parts = urlsplit(proxy)
-    if not parts.hostname or parts.port == 0 or re.search(r"\][^:]", parts.netloc):
+    is_cut = re.search(r"\][^:]", parts.netloc) or "@" in f"{parts.path}{parts.query}{parts.fragment}"
+    if not parts.hostname or parts.port == 0 or is_cut:
         raise UnusableProxy
     return proxy
 

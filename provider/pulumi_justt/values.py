@@ -39,10 +39,9 @@ _WHITE_SPACE_AROUND = "must not begin or end with white space or a line break"
 _NOT_ONE_LINE = "must be one line without control characters"
 
 _PEM_BEGIN = "-----BEGIN "
-_PRIVATE_KEY = re.compile(
-    r"^[ \t]*-----BEGIN ((?:[A-Z0-9]+ )*PRIVATE KEY)-----[ \t]*[\r\n](?!\s*-----END).*?[\r\n]\s*-----END \1-----",
-    re.DOTALL | re.MULTILINE,
-)
+_BEGIN_OF_KEY = re.compile(r"-----BEGIN ((?:[A-Z0-9]+ )*PRIVATE KEY)-----")
+_LINE_OF_KEY = re.compile(r"(?!-----)[\w+/=:,. -]+", re.ASCII)
+"""Base64, or a header: no line break in two characters, and no `${KEY}` of a template."""
 _CERTIFICATE = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*CERTIFICATE")
 _PUBLIC_KEY = re.compile(
     r"\s*(-----BEGIN (?:[A-Z0-9]+ )*PUBLIC KEY|---- BEGIN SSH2 PUBLIC|(sk-)?(ssh|ecdsa)-\S+ AAAA|pk_(live|test)_)"
@@ -85,7 +84,7 @@ def id_problem(text: str) -> str | None:
 
 def text_problem(value: str, kind: Kind) -> str | None:
     """Return what is wrong with a text, as it would be sent, or None."""
-    is_private_key = _PRIVATE_KEY.search(value) is not None
+    is_private_key = _has_private_key(value)
     is_private_key_due = kind in ("secret", "key") and not is_private_key
     is_pem = _PEM_BEGIN in value
     # A document of an unlisted payload may hold a key in JSON, where line breaks are written so.
@@ -124,6 +123,23 @@ def text_problem(value: str, kind: Kind) -> str | None:
         (not is_pem and kind != "unlisted" and _CONTROL.search(value) is not None, _NOT_ONE_LINE),
     )
     return next((text for holds, text in rules if holds), None)
+
+
+def _has_private_key(text: str) -> bool:
+    """Tell whether a private key in PEM is among the lines of *text*."""
+    # Not one pattern, which would take minutes for a file of many beginnings.
+    label, has_lines = "", False
+    for line in filter(None, map(str.strip, re.split("[\r\n]", text))):
+        if begin := _BEGIN_OF_KEY.fullmatch(line):
+            label, has_lines = begin[1], False
+        elif label and line == f"-----END {label}-----":
+            if has_lines:
+                return True
+            label = ""
+        elif label:
+            has_lines = _LINE_OF_KEY.fullmatch(line) is not None
+            label = label if has_lines else ""
+    return False
 
 
 def unsendable(value: object) -> Iterator[tuple[str, str]]:
