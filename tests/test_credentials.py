@@ -374,11 +374,3 @@ def test_a_set_from_one_output_is_sent_with_each_field_secret() -> None:
     )
 
     assert program.sent()["secretPayload"] == {"apiKey": Hidden(CANARY)}
-
-
-def test_an_identifier_that_repeats_a_secret() -> None:
-    """It stands in the state in plain text, and so would the secret."""
-    payload = {"secretKey": CANARY, "publicKey": CANARY}
-    text = "is the same as a secret field, and an identifier is not kept secret"
-
-    assert list(credentials.problems("PUBLIC_SECRET_KEY", payload)) == [("public_key", text)]

@@ -354,10 +354,6 @@ def _listed_problems(
                 yield f.name, text
         elif name not in given and f.default is MISSING:
             yield f.name, f"is required by {shape.__name__}"
-    secrets = {*map(str, (payload[name] for name in known.keys() & payload.keys() - {*shape.identifiers()}))}
-    for name in shape.identifiers():
-        if payload.get(name) and payload[name] in secrets:
-            yield known[name].name, "is the same as a secret field, and an identifier is not kept secret"
     if shape.any_of and not {*given} & set(shape.any_of):
         choice = " or ".join(known[name].name for name in shape.any_of)
         yield known[shape.any_of[0]].name, f"is missing: {shape.__name__} needs {choice}"

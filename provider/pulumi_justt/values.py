@@ -78,8 +78,7 @@ def id_problem(text: str) -> str | None:
     """Return what is wrong with an id of an integration, which stands in the path of a URL, or None."""
     if len(text) > LONGEST_ID:
         return f"has more than {LONGEST_ID} characters"
-    # A URL's path loses these, and another address would be asked.
-    return "is no id of Justt" if text in (".", "..") else label_problem(text)
+    return label_problem(text)
 
 
 def text_problem(value: str, kind: Kind) -> str | None:
