@@ -98,6 +98,22 @@ def test_verdict_on_a_large_value_takes_no_time() -> None:
     assert time.process_time() - begun < 20
 
 
+@pytest.mark.parametrize("kind", ["secret", "identifier", "unlisted"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "pw\u2764\ufe0f",
+        "pw\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
+        "\U0001fae0pw\U0001faea",
+        "pw\ue000",
+    ],
+    ids=["heart", "flag of Scotland", "newer than Python knows", "private use"],
+)
+def test_emoji_at_the_end_are_text(kind: Kind, value: str) -> None:
+    """An emoji can end with a format character that belongs to it, or be one that Python has no category for."""
+    assert text_problem(value, kind) is None
+
+
 def test_lines_within_a_value() -> None:
     """A field of a listed type is one line; what an unlisted one takes is not known. White space within is text."""
     for value in ("a\nb", "a\rb", "a\0b", "a\x0bb", "a\u2028b", "a\x85b"):

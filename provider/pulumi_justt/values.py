@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Literal, TypeAlias
@@ -116,7 +117,7 @@ def text_problem(value: str, kind: Kind) -> str | None:
             _NO_PRIVATE_KEY,
         ),
         (
-            not is_pem and any(map(_is_blank, (value[:1], value[-1:]))),
+            not is_pem and any(map(_is_blank, value[:1] + value[-1:])),
             _WHITE_SPACE_AROUND,
         ),
         (not is_pem and kind != "unlisted" and _CONTROL.search(value) is not None, _NOT_ONE_LINE),
@@ -158,5 +159,7 @@ def unsendable(value: object) -> Iterator[tuple[str, str]]:
 
 
 def _is_blank(character: str) -> bool:
-    # A byte order mark or a zero-width space, which editors and web pages leave, is not printable.
-    return character.isspace() or not character.isprintable()
+    # A byte order mark or a zero-width space, which editors and web pages leave, is a format character. So are the tags
+    # that end an emoji of a flag; newer emoji than this Python knows have no category yet.
+    is_tag = "\U000e0020" <= character <= "\U000e007f"
+    return character.isspace() or (unicodedata.category(character) in ("Cc", "Cf", "Cs") and not is_tag)
