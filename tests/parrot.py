@@ -18,8 +18,8 @@ class Parrot(ThreadingHTTPServer):
     """A server on a socket of this machine; a create is answered as its external identifier says, with a status or so.
 
     Attributes:
-        reading: How a read and a deactivation are answered.
-        listing: How a list is answered; 200 with an empty one.
+        reading: How a read and a deactivation are answered; `record` is a record whose source is the first credential.
+        listing: How a list is answered; 200 with an empty one, `record` with one whose id is the first credential.
         form: How it writes what it repeats.
         secrets: What it was sent last: the API key, and the credential `apiKey`.
         given: Each credential that it was ever sent.
@@ -60,10 +60,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.secrets[0] = self.headers["authorization"].removeprefix("Bearer ")
             if self.server.listing == "200":
                 self._send(200, b"[]")
+            elif self.server.listing == "record":
+                self._send(200, json.dumps([self._record(self.server.form(self.server.given[0]), "stripe")]).encode())
             else:
                 self._answer(self.server.listing)
+        elif self.server.reading == "record":
+            record = self._record(self.path.rpartition("/")[2], self.server.form(self.server.given[0]))
+            self._send(200, json.dumps(record).encode())
         else:
             self._answer(self.server.reading)
+
+    @staticmethod
+    def _record(integration_id: str, source: str) -> dict[str, str]:
+        return {"integrationId": integration_id, "source": source, "status": "PENDING"}
 
     def do_DELETE(self) -> None:
         """Answer a deactivation."""

@@ -794,6 +794,52 @@ def test_record_that_repeats_a_credential_is_no_record(field: str, text: str, se
         assert secret not in str(raised.value)
 
 
+def test_records_while_a_credential_is_not_at_hand() -> None:
+    """The id that was asked for and the source of the program are known in plain; what a page has must be harmless."""
+    other = {**RECORD, "source": "PSP of the program"}
+    created = {"integrationId": "stripe_integration_124", "status": "PENDING"}
+    inputs = inputs_of(source=other["source"], allowUnlisted=True)
+    client = client_of(
+        App(
+            Reply(201, created),
+            Reply(200, other),
+            Reply(200, [RECORD]),
+            Reply(200, [other, {**RECORD, "integrationId": CANARY}]),
+        ),
+        policy=RetryPolicy(tries=1),
+    )
+    client.redactor.miss()
+
+    assert client.create_integration(inputs).integration_id == "stripe_integration_124"
+    assert read(client).source == other["source"]
+    assert client.list_integrations(1, tried="listing", account=None).records[0].integration_id == ID
+    with pytest.raises(Misunderstood) as raised:
+        client.list_integrations(1, tried="listing", account=None)
+    assert "a record that repeats a credential, or that may repeat one that is not at hand" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("secret_type", "payload"),
+    [
+        ("NEW", {"blob": {"fromEnv": CANARY, "version": 1}}),
+        ("NEW", {"blob": {"fromFile": CANARY, "version": 1}}),
+        ("NEW", {"merchantCode": CANARY}),
+        ("HMAC", {"hmac": "hmac-of-mine", "apiKey": "key-of-mine", "merchantCode": CANARY}),
+        ("HMAC", {"hmac": "hmac-of-mine", "list": [{"deep": [CANARY]}]}),
+    ],
+)
+def test_each_value_of_an_unlisted_payload_is_a_credential(secret_type: str, payload: dict[str, object]) -> None:
+    """Neither the name of a field nor the look of its value matters, if the payload may be of any shape."""
+    client = client_of(App(Reply(400, {"message": f"no {CANARY}"})))
+    inputs = inputs_of(payload, secretType=secret_type, allowUnlisted=True)
+
+    with pytest.raises(RequestError) as raised:
+        client.create_integration(inputs)
+
+    assert CANARY not in str(raised.value)
+    assert WITHHELD in str(raised.value)
+
+
 def test_created_record_that_repeats_a_credential_is_in_doubt() -> None:
     """The integration may exist, and its id would be the credential."""
     app = App(Reply(201, {"integrationId": f"id-{SECRETS[0]}", "status": "PENDING"}))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
+import binascii
+import codecs
 import html
 import json
+import quopri
 import re
 import string
 import threading
 import time
+import unicodedata
+import zlib
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
@@ -34,6 +39,11 @@ def knowing(*secrets: object) -> Redactor:
 def each(form: Callable[[int], str]) -> Callable[[str], str]:
     """Write each character, by its code point, in a form of its own."""
     return lambda secret: "".join(form(ord(character)) for character in secret)
+
+
+def sparse(form: Callable[[int], str]) -> Callable[[str], str]:
+    """Write each ASCII character that is no letter or digit in a form of its own."""
+    return lambda secret: re.sub(r"[!-/:-@\[-`{-~]", lambda found: form(ord(found.group())), secret)
 
 
 def octets(form: str, between: str = "") -> Callable[[str], str]:
@@ -74,6 +84,27 @@ FORMS: dict[str, Callable[[str], str]] = {
     "repr of bytes": lambda secret: repr(secret.encode()),
     "%u": lambda secret: "".join(f"%u{unit:04x}" for unit in units(secret)),
     "octal": octets("\\{:03o}"),
+    # Set off, since a backslash in front of a digit would be an escape too.
+    "octal, short": lambda secret: (
+        " " + re.sub(r"[!-/:-@\[-`{-~](?![0-7])", lambda found: f"\\{ord(found.group()):o}", secret)
+    ),
+    "octal, braces": each("\\o{{{:o}}}".format),
+    "decimal, backslash": octets("\\{:03d}"),
+    "hex, braces": each("\\x{{{:x}}}".format),
+    "U+ in braces": each("\\N{{U+{:X}}}".format),
+    "percent and braces": each("%{{{:x}}}".format),
+    "names": lambda secret: re.sub(r"\W", lambda found: f"\\N{{{unicodedata.name(found.group())}}}", secret),
+    "quoted-printable": octets("={:02X}"),
+    "quoted-printable, mail": lambda secret: quopri.encodestring(
+        f"{'x' * 70}{secret}".encode(), quotetabs=True
+    ).decode(),
+    "RTF": octets("\\'{:02x}"),
+    "RTF, Unicode": each("\\u{}?".format),
+    "CSS": each("\\{:x} ".format),
+    "CSS, six digits": each("\\{:06x}".format),
+    "XML names": each("_x{:04X}_".format),
+    "0x within text": sparse(lambda code: f"0x{code:02x}"),
+    "#x within text": sparse(lambda code: f"#x{code:02x};"),
     "hex": octets("{:02x}"),
     "hex, upper case": octets("{:02X}"),
     "hex, colons": octets("{:02x}", ":"),
@@ -81,6 +112,12 @@ FORMS: dict[str, Callable[[str], str]] = {
     "hex, \\x": octets("\\x{:02x}"),
     "hex, 0x": octets("0x{:02x}", ", "),
     "hex, one dump": lambda secret: f"0x{secret.encode().hex()}",
+    "octal list": octets("{:03o}", " "),
+    "octal list, Python": octets("0o{:o}", ", "),
+    "octal list, C": octets("0{:o}", ", "),
+    "binary": octets("{:08b}"),
+    "binary list": octets("{:08b}", " "),
+    "binary list, Python": octets("0b{:b}", ", "),
     "byte values": lambda secret: json.dumps({"type": "Buffer", "data": list(secret.encode())}),
     **{f"base64 at {n}": packed(b"xyz"[:n], b":rest") for n in range(3)},
     **{f"base64 at {n}, URL alphabet": packed(b"xyz"[:n], b"", base64.urlsafe_b64encode) for n in range(3)},
@@ -269,8 +306,61 @@ def test_records_are_searched_for_whole_credentials() -> None:
     redactor = knowing("int1", "integration-user", "12345678", CANARY)
 
     assert redactor.is_clean_record(["stripe_integration_123", "int1-x", "1", "2", "345678", "2027-01-31T00:00:00Z"])
+    assert redactor.is_clean_record(["canary", "5e81d27f", "integration-use", "a3b6-long"])
     for field in ("int1", "x-integration-user", CANARY, CANARY.upper(), packed(b"id:")(CANARY), CANARY.encode().hex()):
         assert not redactor.is_clean_record(["id-1", field])
+
+
+@pytest.mark.parametrize(
+    "secret", [CANARY, "correct-horse-battery-staple", "x" * 40 + "1", "sk_live_51HxyzAbCd9876qqWWeeRR"]
+)
+def test_records_are_searched_for_most_of_a_long_credential(secret: str) -> None:
+    """Nine tenths of a credential, and twelve characters with a digit, are no id, as they are or encoded."""
+    tenth = len(secret) // 10
+    for part in (secret[:-tenth], secret[tenth:], secret[tenth // 2 : -(tenth // 2) or None]):
+        for field in (part, f"id-{part}", part.upper(), part.encode().hex(), packed(b"x")(part), quote(quote(part))):
+            assert not knowing(secret).is_clean_record(["id-1", field]), field
+    assert not knowing(CANARY).is_clean_record(["id-1", CANARY[7:19]])
+
+
+ID = "V1StGXR8_Z5jdHi6B-myT"
+
+
+@pytest.mark.parametrize("missing", ["a reference", "an integration", "a short one"])
+@pytest.mark.parametrize(
+    ("field", "is_taken"),
+    [
+        *dict.fromkeys(
+            ["446655440000", "3fa85f64-5717-4562-b3fc-2c963f66afa6", "stripe_integration_123", "int-7"], True
+        ).items(),
+        *dict.fromkeys(
+            ["65f1c0de8a7b6c5d4e3f2a1b", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "2027-01-31T00:00:00.123Z"], True
+        ).items(),
+        *dict.fromkeys(
+            ["2027-01-31", "elavon_payment_insider", "worldpay_cb911", "VALIDATION_FAILED", ID], True
+        ).items(),
+        ("V1StGXR8_Z5jdHi6B-abc", True),
+        *dict.fromkeys(
+            [CANARY, "rk_live_51H8xQ2eZvKYlo2C0Yh3", "correct-horse-battery-staple", "hunter2pass"], False
+        ).items(),
+        *dict.fromkeys(
+            ["0123456789abcdef0123456789abcdef", "Zm9vYmFy", "p@ss", "sk_3fa85f64-5717-4562-b3fc-2c963f66afa6"], False
+        ).items(),
+    ],
+)
+def test_records_while_a_credential_is_not_at_hand(field: str, missing: str, *, is_taken: bool) -> None:
+    """A field must be none by its form then, or stand in plain in the state, or be like an id that does."""
+    redactor = knowing("abc") if missing == "a short one" else Redactor()
+    if missing == "a reference":
+        redactor.miss()
+    elif missing == "an integration":
+        redactor.expect("id-not-met")
+    redactor.meet(ID)
+
+    assert Redactor().is_clean_record([field])
+    assert redactor.is_clean_record(["id-1", field]) is is_taken
+    redactor.note_plain(field)
+    assert redactor.is_clean_record(["id-1", field])
 
 
 def test_the_environment_s_credentials_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,6 +411,40 @@ def test_a_very_long_credential_is_found_by_its_parts() -> None:
     assert knowing(secret).redact(f"got {secret[5_000:5_290]}") == WITHHELD
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "%" + "25" * 3_000,
+        "&" + "amp;" * 250_000,
+        "a" + "\u0301\u0323" * 100_000,
+        "m1" * 7_500_000,
+        "\\n1" * 300_000,
+        "\\N{" * 300_000,
+        "\ufdfa" * 200_000,
+    ],
+    ids=["nested URL", "nested html", "accents", "15 MB", "backslashes", "names", "expanding"],
+)
+def test_no_credential_takes_long(secret: str) -> None:
+    """The time that a credential takes grows with its length, up to what Justt takes, and not with the square of it."""
+    started = time.process_time()
+
+    assert knowing(secret).redact(secret[:100]) == WITHHELD
+
+    assert time.process_time() - started < 3.0
+
+
+@pytest.mark.parametrize(
+    "field", ["&amp;" * 51, "%25" * 85, "\\3c " * 51, "QUFB" * 63, "%2525&amp;amp;\\u0026=3D\\74" * 9]
+)
+def test_no_page_of_records_takes_long(field: str) -> None:
+    """A page of a hundred records, with three fields of the greatest length each."""
+    started = time.process_time()
+
+    knowing(CANARY).is_clean_record([field] * 300)
+
+    assert time.process_time() - started < 4.0
+
+
 def test_learning_while_another_thread_searches() -> None:
     """Calls of several resources teach and search at the same time."""
     redactor, failures = Redactor(), []
@@ -350,14 +474,39 @@ def test_nothing_is_left_that_a_search_of_all_output_would_find() -> None:
     assert leaks.find(knowing(CANARY).redact(text).encode(), [CANARY]) == []
 
 
+def base58(text: str) -> str:
+    """Write a text in base58."""
+    number, digits = int.from_bytes(text.encode(), "big"), ""
+    while number:
+        number, digit = divmod(number, 58)
+        digits = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"[digit] + digits
+    return digits
+
+
 @pytest.mark.parametrize(
-    "form",
-    [lambda text: text[::-1], lambda text: base64.b32encode(text.encode()).decode(), "x".join],
-    ids=["reversed", "base32", "grouped with letters"],
+    ("form", "secret"),
+    [
+        (lambda text: text[::-1], CANARY),
+        (lambda text: base64.b32encode(text.encode()).decode(), CANARY),
+        (base58, CANARY),
+        (lambda text: base64.a85encode(text.encode()).decode(), CANARY),
+        (lambda text: base64.b85encode(text.encode()).decode(), CANARY),
+        (lambda text: binascii.b2a_uu(text.encode()).decode().strip(), CANARY),
+        (lambda text: text.encode("utf-7").decode(), "pässwörd"),
+        (lambda text: text.encode("punycode").decode(), "pässwörd"),
+        (lambda text: base64.b64encode(zlib.compress(text.encode())).decode(), CANARY),
+        (lambda text: codecs.encode(text, "rot13"), CANARY),
+        (lambda text: text.replace("@", "(at)"), "hunter@2pass"),
+        ("x".join, CANARY),
+    ],
+    ids=[
+        *("reversed", "base32", "base58", "ascii85", "base85", "uuencode", "UTF-7", "Punycode", "compressed", "ROT13"),
+        *("words for characters", "grouped with letters"),
+    ],
 )
-def test_forms_that_are_not_recognized(form: Callable[[str], str]) -> None:
+def test_forms_that_are_not_recognized(form: Callable[[str], str], secret: str) -> None:
     """SECURITY.md says so."""
-    assert knowing(CANARY).redact(form(CANARY)) == form(CANARY)
+    assert knowing(secret).redact(form(secret)) == form(secret)
 
 
 def test_each_test_that_the_page_names_exists() -> None:

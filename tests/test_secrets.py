@@ -357,6 +357,31 @@ class TestGate:
             for told in (stack.refresh(fails=True), stack.destroy("--continue-on-error", fails=True)):
                 assert f"Justt answered 400: {WITHHELD}" in told.text, told.text
 
+    def test_records_that_repeat_a_credential_that_is_not_at_hand(self, stack: Stack) -> None:
+        """A record's id or source that may be what a reference gave is neither stored nor shown; other records are."""
+        unmask(stack)
+        given = canary("given")
+        stack.secrets.append(given)
+        stack.environ["GIVEN_VALUE"] = given
+        with Parrot() as parrot:
+            stack.config({"justt:baseUrl": parrot.url, "justt:timeoutSeconds": "10"})
+            stack.program("""
+                justt.PaymentIntegration("referring", external_identifier="201", integration_name="x",
+                    source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=justt.from_env("GIVEN_VALUE")))
+            """)
+            stack.up()
+            stack.environ["GIVEN_VALUE"] = canary("another")
+            parrot.reading = parrot.listing = "record"
+            for form in (str, lambda secret: secret[:-4]):
+                parrot.form = form
+                for told in (stack.refresh(fails=True), stack.justt("list", "--stack", stack.name)):
+                    text = " ".join(told.text.split())
+                    assert given[:-4] not in text
+                    assert "a record that repeats a credential, or that may repeat one that is not at hand" in text
+            parrot.form = lambda _: "stripe"
+            stack.refresh()
+            assert "stripe" in stack.justt("list", "--stack", stack.name).stdout
+
     def test_words_about_one_resource_and_the_credential_of_another(self, stack: Stack) -> None:
         """What all resources have in the state is known when the vendor answers one of them, in whatever form."""
         unmask(stack)

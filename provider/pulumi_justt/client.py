@@ -239,7 +239,10 @@ class JusttClient:
             RequestError: It was not created.
         """
         payload = inputs.reveal_payload()
-        self.redactor.learn(secret_values(inputs.secret_type, payload, inputs.source))
+        self.redactor.learn(
+            secret_values(inputs.secret_type, payload, inputs.source, allow_unlisted=inputs.allow_unlisted)
+        )
+        self.redactor.note_plain(inputs.source)
         body: dict[str, Any] = {
             "externalIdentifier": inputs.external_identifier,
             "integrationName": inputs.integration_name,
@@ -284,6 +287,7 @@ class JusttClient:
             Refused: With status 404 where the key, in this account, knows no such id.
             RequestError: It could not be read.
         """
+        self.redactor.note_plain(integration_id)
         request = self._plain(tried, "GET", integration_id, account)
         request.patience, request.once = patience, once
         return self._send(request, lambda answer: answers.record(answer, integration_id, self.redactor.redact))
@@ -358,18 +362,19 @@ class JusttClient:
             if answer.is_success:
                 try:
                     result = read(self._parsed(request.method, answer))
-                    self._require_no_echo(result)
-                    return result  # noqa: TRY300 - both lines can find the answer unreadable
                 except answers.Unreadable as unreadable:
                     shape = self.redactor.redact(str(unreadable))
+                else:
+                    if self._is_clean(result):
+                        return result
+                    shape = "a record that repeats a credential, or that may repeat one that is not at hand"
             self._after(request, answer, shape)
 
-    def _require_no_echo(self, result: object) -> None:
-        """Refuse a record that repeats a credential where texts are shown and stored in plain."""
+    def _is_clean(self, result: object) -> bool:
+        """Return whether no record in *result* can hold a credential in what is shown and stored in plain."""
         records = result.records if isinstance(result, answers.Page) else (result,)
         texts = [text for record in records if isinstance(record, RemoteRecord) for text in record.free_texts()]
-        if not self.redactor.is_clean_record(texts):
-            raise answers.Unreadable("a record that repeats a credential")
+        return self.redactor.is_clean_record(texts)
 
     @staticmethod
     def _parsed(method: Method, answer: _Answer) -> object:

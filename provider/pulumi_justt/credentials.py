@@ -297,17 +297,21 @@ def from_wire(
     return shape(**{f.name: payload.get(name) for name, f in shape.wire_fields().items()})
 
 
-def secret_values(secret_type: object, payload: Mapping[str, Any], source: object) -> list[Any]:
+def secret_values(
+    secret_type: object, payload: Mapping[str, Any], source: object, *, allow_unlisted: bool
+) -> list[Any]:
     """Return the values of a payload that no text may show: neither references nor the identifiers of a listed type.
 
-    What the program also says as the integration's source is shown anyway, and stands in each record.
+    With *allow_unlisted* the payload may be one of `Unlisted`, where each value is a secret: a value with the name of
+    an identifier, and data that looks like a reference, too. What the program also says as the integration's source
+    is shown anyway, and stands in each record.
     """
     shape = SHAPES.get(secret_type) if isinstance(secret_type, str) else None
-    shown = shape.identifiers() if shape else ()
+    shown = shape.identifiers() if shape and not allow_unlisted else ()
     return [
         value
         for name, value in payload.items()
-        if name not in shown and value != source and not references.from_wire(value)
+        if name not in shown and value != source and (allow_unlisted or not references.from_wire(value))
     ]
 
 

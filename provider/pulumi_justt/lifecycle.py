@@ -577,7 +577,14 @@ class Integrations:
         """Tell the redactor each credential that is given as a value."""
         payload, secret_type = properties.get("secretPayload"), properties.get("secretType")
         if isinstance(payload, Mapping):
-            self._redactor.learn(credentials.secret_values(secret_type, payload, properties.get("source")))
+            self._redactor.learn(
+                credentials.secret_values(
+                    secret_type,
+                    payload,
+                    properties.get("source"),
+                    allow_unlisted=properties.get("allowUnlisted") not in (None, False),
+                )
+            )
 
     def _meet(self, integration_id: str, recorded: Properties) -> None:
         """Tell the redactor the credentials of an integration that exists.
@@ -587,6 +594,8 @@ class Integrations:
         self._learn(recorded)
         self._miss_references(recorded)
         self._redactor.meet(integration_id)
+        if isinstance(source := recorded.get("source"), str):
+            self._redactor.note_plain(source)
 
     def _miss_references(self, properties: Properties) -> None:
         # States of before `secretReferences` have them among the values.

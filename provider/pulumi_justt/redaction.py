@@ -40,25 +40,46 @@ _RUN = 8
 _SHORTEST_WITH_PARTS = 16
 _MOST_RUNS = 4_096
 """Runs that are remembered of one credential; of a file of 1 MB, not each."""
+_RECORD_RUN = 12
+"""Characters in a row, with a digit among them, that the id of a record does not share with a long credential."""
+_MOST_LEARNED = 1_000_000
+"""Characters of a credential that are searched for: Justt takes no request with more."""
+_MOST_LEVELS = 4
+"""Levels of escapes that are taken away from a credential that looks as if it had some."""
 
 _ARMOR = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
 """A line of a PEM file that is the same in all of them."""
 _SEPARATORS = re.compile(r"[\W_]+")
 _ESCAPE = re.compile(
     r"((?:(?:%|\\x)[0-9a-f]{2})+)|((?:\\[0-3][0-7]{2})+)"
-    r"|(?-i:\\U)([0-9a-f]{8})|\\u\{([0-9a-f]{1,8})\}|[\\%]u([0-9a-f]{4})|u\+([0-9a-f]{4,6})"
+    r"|(?-i:\\U)([0-9a-f]{8})|[\\%][uxN]?\{(?:U\+)?([0-9a-f]{1,8})\}|[\\%]u([0-9a-f]{4})|u\+([0-9a-f]{4,6})|_x([0-9a-f]{4})_"
     r"|\\(.)",
     re.IGNORECASE | re.DOTALL,
 )
-"""Escapes of URLs, JSON, JavaScript, Python and Unicode.
+"""Escapes of URLs, JSON, JavaScript, Python, Perl, XML names and Unicode.
 
-Its groups are bytes in hex and in octal, four notations of a code point, and a character that stands for itself or for
+Its groups are bytes in hex and in octal, five notations of a code point, and a character that stands for itself or for
 white space.
 """
+_NAME = re.compile(r"\\N\{([a-z][a-z0-9 -]{1,87})\}", re.IGNORECASE)
+"""A character by its name."""
 _WHITE = frozenset("bfnrtv")
+_BYTES = (
+    re.compile(r"(?:=[0-9a-f]{2})+", re.IGNORECASE),
+    re.compile(r"(?:(?:\\'|[0#]x)[0-9a-f]{2};?)+", re.IGNORECASE),
+)
+"""Bytes of quoted-printable, and those of RTF and hex numbers within a text."""
+_NUMBERS = {
+    8: re.compile(r"\\(?:([0-7]{1,3})|o\{([0-7]{1,7})\})"),
+    10: re.compile(r"\\u?([0-9]{1,7})\??"),
+    16: re.compile(r"\\([0-9a-fA-F]{1,6})\s?"),
+}
+"""Escapes of shells and C, of Lua, DNS and RTF, and of CSS: which base is meant can't be seen, so each is tried."""
 _NOT_HEX = re.compile(r"0[xX]|[^0-9a-fA-F]")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/_-]")
 _BYTE = re.compile(r"\b\d{1,3}\b")
+_OCTAL_BYTE = re.compile(r"(?<![0-9])(?:0o?)?([0-3]?[0-7]{1,2})(?![0-9])")
+_BINARY_BYTE = re.compile(r"(?:0b)?([01]{8}|[01]{6,7}(?![01]))")
 _READABLE = re.compile(r"[\t\n\r -~]{6,}")
 """What is worth decoding once more; random bytes have no such run."""
 _BOUNDARY = "\u4e00"
@@ -69,6 +90,17 @@ _SHORT_ID = re.compile(
     r"[A-Za-z]{0,8}[._:-]?[0-9a-fA-F]{1,16}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII
 )
 """An errorId that is no credential by its form: a short number behind a word, or a UUID."""
+
+_RECORD_TEXT = re.compile(
+    r"(?:[A-Za-z]{1,12}[._:-]){0,2}(?:[A-Za-z]{1,12}\d{0,4}|\d{1,12})"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9:]{5,8}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:?[0-9]{2})?)?"
+    r"|[5-7][0-9a-f]{23}|01[0-9A-HJKMNP-TV-Z]{24}",
+    re.ASCII,
+)
+"""A field of a record that is no credential by its form: up to three words and a short number, a date, or what a
+database makes as an id (an ObjectId or a ULID, which begin with the time)."""
+_LONG_ID = 12
+"""Characters from which the length of an id tells whether Justt made it."""
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
@@ -95,8 +127,10 @@ class Redactor(SecretHolder):
         """Credentials that have too few letters and digits, as `_without_space` has them."""
         self._runs: set[str] = set()
         """Parts of the long ones."""
-        self._heads: set[str] = set()
-        """How credentials begin that are long enough to be searched for in names and ids."""
+        self._record_runs: set[str] = set()
+        self._cores: dict[str, set[str]] = {}
+        """What is left of credentials if a tenth is missing at either end, by its begin; of short ones, the whole."""
+        self._plain_texts: set[str] = set()
         self._is_missing = False
         self._met: set[str] = set()
         self._expected: set[str] = set()
@@ -108,7 +142,7 @@ class Redactor(SecretHolder):
 
     def learn(self, value: object) -> None:
         """Take each text and number within *value* for a credential."""
-        for text in _texts(value):
+        for text in (text[:_MOST_LEARNED] for text in _texts(value)):
             if text.strip() and text not in self._learned:
                 self._learned.add(text)
                 self._add(text)
@@ -120,10 +154,16 @@ class Redactor(SecretHolder):
     def meet(self, integration_id: str) -> None:
         """Take note that the credentials of an integration were learned or missed."""
         self._met.add(integration_id)
+        self.note_plain(integration_id)
 
     def expect(self, integration_id: str) -> None:
         """Take note that a text about an integration may come, so that nothing is shown until it is met."""
         self._expected.add(integration_id)
+        self.note_plain(integration_id)
+
+    def note_plain(self, text: str) -> None:
+        """Take note of an id or a source that the program or the state has in plain, so that it is no secret."""
+        self._plain_texts.add(text)
 
     def redact(self, text: str, *, is_own: bool = False) -> str:
         """Return *text* as one short line, or what says that it is withheld.
@@ -150,20 +190,31 @@ class Redactor(SecretHolder):
         return not self._finds(text[:_SEARCHED], self._holds)
 
     def is_clean_record(self, fields: Iterable[str]) -> bool:
-        """Return whether no known credential is in *fields* of Justt's records, which are stored and shown in plain.
+        """Return whether *fields* of Justt's records, which are stored and shown in plain, repeat no credential.
 
-        Ids are short, so a short credential stands there by chance, unless it is the whole of a field.
+        Ids are short, so a short credential or a part of a long one stands there by chance. Found are a credential
+        that is the whole of a field, nine tenths of one, and twelve characters in a row with a digit among them.
+        While a credential is not at hand, a field must be none by its form, or known in plain.
         """
         fields = list(fields)
+        if not self.is_complete and not all(map(self._is_harmless, fields)):
+            return False
         text = _BOUNDARY.join(fields)
         is_one = not self._words.isdisjoint(map(_letters, fields))
-        return not is_one and not self._finds(text, self._holds_long, most=40 * len(text))
+        return not is_one and not self._finds(text, self._holds_most, most=max(_MOST_DECODED, 10 * len(text)))
+
+    def _is_harmless(self, field: str) -> bool:
+        if field in self._plain_texts or _is_short(field):
+            return True
+        # Justt promises no form of its ids: one that is as long as an id of the state, in the same case, is an id too.
+        forms = {(len(text), text.islower()) for text in self._met | self._expected if not _is_short(text)}
+        return len(field) >= _LONG_ID and (len(field), field.islower()) in forms
 
     def _add(self, text: str) -> None:
         is_searchable = False
         # As it is, and as it reads if what looks like an escape in it is taken for one.
         forms = [_ARMOR.sub("\n", text)]
-        while (plainer := _without_escapes(html.unescape(forms[-1]))) != forms[-1]:
+        while len(forms) <= _MOST_LEVELS and (plainer := _without_escapes(html.unescape(forms[-1]))) != forms[-1]:
             forms.append(plainer)
         for form in forms:
             word, mark = _letters(form), _without_space(form)
@@ -171,9 +222,14 @@ class Redactor(SecretHolder):
                 is_searchable = True
                 self._words.add(word)
                 if len(word) >= _RUN:
-                    self._heads.add(word[:_RUN])
+                    margin = len(word) // 10 if len(word) >= _SHORTEST_WITH_PARTS else 0
+                    core = word[margin : len(word) - margin]
+                    self._cores.setdefault(core[:_RUN], set()).add(core)
                 if len(word) >= _SHORTEST_WITH_PARTS:
-                    self._runs |= {word[n : n + _RUN] for n in range(0, len(word), len(word) // _MOST_RUNS + 1)}
+                    places = range(0, len(word), len(word) // _MOST_RUNS + 1)
+                    self._runs |= {word[n : n + _RUN] for n in places}
+                    runs = (word[n : n + _RECORD_RUN] for n in places if n + _RECORD_RUN <= len(word))
+                    self._record_runs |= {run for run in runs if any(map(str.isdigit, run))}
             elif len(mark) >= _SHORTEST:
                 is_searchable = True
                 self._marks.add(mark)
@@ -190,11 +246,12 @@ class Redactor(SecretHolder):
         marks = tuple(self._marks)
         return bool(marks) and any(mark in _without_space(text) for mark in marks)
 
-    def _holds_long(self, text: str) -> bool:
+    def _holds_most(self, text: str) -> bool:
         letters = _letters(text)
-        if self._heads.isdisjoint(_runs(letters)):
-            return False
-        return any(word in letters for word in tuple(self._words) if len(word) >= _RUN)
+        if not self._record_runs.isdisjoint(_runs(letters, _RECORD_RUN)):
+            return True
+        heads = self._cores.keys() & set(_runs(letters))
+        return any(core in letters for head in heads for core in tuple(self._cores[head]))
 
     @staticmethod
     def _finds(text: str, holds: Callable[[str], bool], most: int = _MOST_DECODED) -> bool:
@@ -257,11 +314,27 @@ def _without_space(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    # Character by character: accents are dropped, so their order, which takes long to find, does not matter.
+    return text.lower() if text.isascii() else "".join(map(_plain_character, text))
 
 
-def _runs(letters: str) -> Iterator[str]:
-    return (letters[n : n + _RUN] for n in range(len(letters) - _RUN + 1))
+@functools.lru_cache(maxsize=4_096)
+def _plain_character(character: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
+
+
+@functools.lru_cache(maxsize=4_096)
+def _compatible_character(character: str) -> str:
+    return unicodedata.normalize("NFKC", character)
+
+
+def _is_short(text: str) -> bool:
+    return any(form.fullmatch(text) for form in (_SHORT_ID, _RECORD_TEXT))
+
+
+def _runs(letters: str, length: int = _RUN) -> Iterator[str]:
+    return (letters[n : n + length] for n in range(len(letters) - length + 1))
 
 
 def _without_escapes(text: str) -> str:
@@ -277,8 +350,35 @@ def _character(escape: re.Match[str]) -> str:
         return raw.decode("utf-8", "pulumi_justt.latin1")
     if itself:
         return " " if itself in _WHITE else itself
-    code_point = int(next(filter(None, code_points)), 16)
+    return _of_code_point(next(filter(None, code_points)), 16)
+
+
+def _of_code_point(digits: str, base: int) -> str:
+    code_point = int(digits, base)
     return chr(code_point) if code_point <= sys.maxunicode else ""
+
+
+def _without_names(text: str) -> str:
+    def named(found: re.Match[str]) -> str:
+        try:
+            return unicodedata.lookup(found[1])
+        except KeyError:
+            return ""
+
+    return _NAME.sub(named, text)
+
+
+def _without_bytes(form: re.Pattern[str], text: str) -> str:
+    def decoded(found: re.Match[str]) -> str:
+        digits = re.sub("(?i)[0#]x|[^0-9a-f]", "", found.group())
+        return bytes.fromhex(digits).decode("utf-8", "pulumi_justt.latin1")
+
+    # A line that ends with "=" goes on in the next one.
+    return form.sub(decoded, re.sub(r"=\r?\n", "", text))
+
+
+def _without_numbers(base: int, text: str) -> str:
+    return _NUMBERS[base].sub(lambda found: _of_code_point(found[found.lastindex or 0], base), text)
 
 
 _UNESCAPES: tuple[Callable[[str], str], ...] = (
@@ -288,14 +388,17 @@ _UNESCAPES: tuple[Callable[[str], str], ...] = (
     lambda text: re.sub(r"\\+", r"\\", text),
     lambda text: text.replace("\\", ""),
     # Full width, and lines that break within an escape.
-    lambda text: unicodedata.normalize("NFKC", text),
+    lambda text: "".join(map(_compatible_character, text)),
     lambda text: "".join(text.split()),
+    _without_names,
+    *(functools.partial(_without_bytes, form) for form in _BYTES),
+    *(functools.partial(_without_numbers, base) for base in _NUMBERS),
 )
 """Take one level of escapes away, each in another way: which was meant, and in which order, can't be seen."""
 
 
 def _decoded(text: str) -> Iterator[bytes]:
-    """Yield what the hex digits, the base64 characters and the byte values of *text* stand for, wherever they begin."""
+    """Yield what the hex digits, the base64 characters and the lists of bytes in *text* stand for."""
     digits = _NOT_HEX.sub("", text)
     for start in range(2):
         part = digits[start:]
@@ -306,7 +409,9 @@ def _decoded(text: str) -> Iterator[bytes]:
         # A single character at the end is no byte.
         part = part[: len(part) - (len(part) % 4 == 1)]
         yield base64.urlsafe_b64decode(part.replace("+", "-").replace("/", "_") + "=" * (-len(part) % 4))
-    yield bytes(value for value in map(int, _BYTE.findall(text)) if value < 256)  # noqa: PLR2004 - the values of a byte
+    for base, numbers in ((10, _BYTE), (8, _OCTAL_BYTE), (2, _BINARY_BYTE)):
+        values = (int(number, base) for number in numbers.findall(text))
+        yield bytes(value for value in values if value < 256)  # noqa: PLR2004 - the values of a byte
 
 
 def _one_line(text: str) -> str:

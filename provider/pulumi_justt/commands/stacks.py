@@ -167,7 +167,8 @@ class State(SecretHolder):
     def has_credentials(self) -> bool:
         """Whether Justt was given credentials that are in it, encrypted or as references."""
         pending = (operation.resource for operation in self.pending())
-        return any("secretPayload" in (each.get("inputs") or {}) for each in (*self.resources(), *pending))
+        names = {"secretPayload", "secretReferences"}
+        return any(names & (each.get("inputs") or {}).keys() for each in (*self.resources(), *pending))
 
     def recorded_keys(self) -> Iterator[object]:
         """Yield the API keys of the engine's default providers: copies of the configuration's."""
@@ -262,6 +263,8 @@ class Stack(SecretHolder):
         state = State(self._json("exporting the state", "stack", "export"))
         if state.has_credentials:
             shared_redactor().miss()
+        for each in state.integrations():
+            shared_redactor().meet(each.integration_id)
         return state
 
     def urn_prefix(self, state: State) -> str:
