@@ -44,6 +44,8 @@ _RECORD_RUN = 12
 """Characters in a row, with a digit among them, that the id of a record does not share with a long credential."""
 _MOST_LEARNED = 1_000_000
 """Characters of a credential that are searched for: Justt takes no request with more."""
+_MOST_OF_RECORDS = 400_000
+"""Characters in the fields of a page that are searched: thousands of records, and a page is asked to have a hundred."""
 _MOST_LEVELS = 4
 """Levels of escapes that are taken away from a credential that looks as if it had some."""
 
@@ -52,7 +54,7 @@ _ARMOR = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
 _SEPARATORS = re.compile(r"[\W_]+")
 _ESCAPE = re.compile(
     r"((?:(?:%|\\x)[0-9a-f]{2})+)|((?:\\[0-3][0-7]{2})+)"
-    r"|(?-i:\\U)([0-9a-f]{8})|[\\%][uxN]?\{(?:U\+)?([0-9a-f]{1,8})\}|[\\%]u([0-9a-f]{4})|u\+([0-9a-f]{4,6})|_x([0-9a-f]{4})_"
+    r"|(?-i:\\U)([0-9a-f]{8})|[\\%][uxN]?\{(?:U\+)?([0-9a-f]{1,8})\}|[\\%]u([0-9a-f]{4})|u\+([0-9a-f]{4,6})|_x([0-9a-f]{4,8})_"
     r"|\\(.)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -66,20 +68,26 @@ _NAME = re.compile(r"\\N\{([a-z][a-z0-9 -]{1,87})\}", re.IGNORECASE)
 _WHITE = frozenset("bfnrtv")
 _BYTES = (
     re.compile(r"(?:=[0-9a-f]{2})+", re.IGNORECASE),
-    re.compile(r"(?:(?:\\'|[0#]x)[0-9a-f]{2};?)+", re.IGNORECASE),
+    re.compile(r"(?:(?:\\'|[-0#&][xh]|[$~])[0-9a-f]{2};?)+", re.IGNORECASE),
 )
 """Bytes of quoted-printable, and those of RTF and hex numbers within a text."""
 _NUMBERS = {
     8: re.compile(r"\\(?:([0-7]{1,3})|o\{([0-7]{1,7})\})"),
     10: re.compile(r"\\u?([0-9]{1,7})\??"),
-    16: re.compile(r"\\([0-9a-fA-F]{1,6})\s?"),
+    16: re.compile(r"\\(?:([0-9a-fA-F]{1,6})\s?|\+([0-9a-fA-F]{6}))"),
 }
-"""Escapes of shells and C, of Lua, DNS and RTF, and of CSS: which base is meant can't be seen, so each is tried."""
+"""Escapes of shells and C, of Lua, DNS and RTF, of CSS and SQL. Which base is meant can't be seen, so each is tried."""
 _NOT_HEX = re.compile(r"0[xX]|[^0-9a-fA-F]")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/_-]")
-_BYTE = re.compile(r"\b\d{1,3}\b")
-_OCTAL_BYTE = re.compile(r"(?<![0-9])(?:0o?)?([0-3]?[0-7]{1,2})(?![0-9])")
-_BINARY_BYTE = re.compile(r"(?:0b)?([01]{8}|[01]{6,7}(?![01]))")
+_LISTS = (
+    (10, re.compile(r"(?<![0-9])([0-9]{1,3})(?![0-9])")),
+    (10, re.compile(r"[0-9]{3}")),
+    (8, re.compile(r"(?<![0-9])(?:0o?)?([0-3]?[0-7]{1,2})(?![0-9])")),
+    (8, re.compile(r"[0-3][0-7]{2}")),
+    (2, re.compile(r"(?:0b)?([01]{8}|[01]{6,7}(?![01]))")),
+    (16, re.compile(r"(?:[$#%]|0x|&h)([0-9a-f]{1,2})(?![0-9a-f])", re.IGNORECASE)),
+)
+"""Bytes in a list, or one behind the other, in each base."""
 _READABLE = re.compile(r"[\t\n\r -~]{6,}")
 """What is worth decoding once more; random bytes have no such run."""
 _BOUNDARY = "\u4e00"
@@ -200,6 +208,8 @@ class Redactor(SecretHolder):
         if not self.is_complete and not all(map(self._is_harmless, fields)):
             return False
         text = _BOUNDARY.join(fields)
+        if len(text) > _MOST_OF_RECORDS:
+            return False
         is_one = not self._words.isdisjoint(map(_letters, fields))
         return not is_one and not self._finds(text, self._holds_most, most=max(_MOST_DECODED, 10 * len(text)))
 
@@ -370,7 +380,7 @@ def _without_names(text: str) -> str:
 
 def _without_bytes(form: re.Pattern[str], text: str) -> str:
     def decoded(found: re.Match[str]) -> str:
-        digits = re.sub("(?i)[0#]x|[^0-9a-f]", "", found.group())
+        digits = re.sub("(?i)0x|[^0-9a-f]", "", found.group())
         return bytes.fromhex(digits).decode("utf-8", "pulumi_justt.latin1")
 
     # A line that ends with "=" goes on in the next one.
@@ -409,7 +419,7 @@ def _decoded(text: str) -> Iterator[bytes]:
         # A single character at the end is no byte.
         part = part[: len(part) - (len(part) % 4 == 1)]
         yield base64.urlsafe_b64decode(part.replace("+", "-").replace("/", "_") + "=" * (-len(part) % 4))
-    for base, numbers in ((10, _BYTE), (8, _OCTAL_BYTE), (2, _BINARY_BYTE)):
+    for base, numbers in _LISTS:
         values = (int(number, base) for number in numbers.findall(text))
         yield bytes(value for value in values if value < 256)  # noqa: PLR2004 - the values of a byte
 
