@@ -137,7 +137,7 @@ class Redactor(SecretHolder):
         """Parts of the long ones."""
         self._record_runs: set[str] = set()
         self._cores: dict[str, set[str]] = {}
-        """What is left of credentials if a tenth is missing at either end, by its begin; of short ones, the whole."""
+        """What is in any seven eighths of a credential, by its begin; of a short one without a digit, the whole."""
         self._plain_texts: set[str] = set()
         self._is_missing = False
         self._met: set[str] = set()
@@ -201,7 +201,7 @@ class Redactor(SecretHolder):
         """Return whether *fields* of Justt's records, which are stored and shown in plain, repeat no credential.
 
         Ids are short, so a short credential or a part of a long one stands there by chance. Found are a credential
-        that is the whole of a field, nine tenths of one, and twelve characters in a row with a digit among them.
+        that is the whole of a field, seven eighths of one, and twelve characters in a row with a digit among them.
         While a credential is not at hand, a field must be none by its form, or known in plain.
         """
         fields = list(fields)
@@ -232,8 +232,7 @@ class Redactor(SecretHolder):
                 is_searchable = True
                 self._words.add(word)
                 if len(word) >= _RUN:
-                    margin = len(word) // 10 if len(word) >= _SHORTEST_WITH_PARTS else 0
-                    core = word[margin : len(word) - margin]
+                    core = _core(word)
                     self._cores.setdefault(core[:_RUN], set()).add(core)
                 if len(word) >= _SHORTEST_WITH_PARTS:
                     places = range(0, len(word), len(word) // _MOST_RUNS + 1)
@@ -337,6 +336,14 @@ def _plain_character(character: str) -> str:
 @functools.lru_cache(maxsize=4_096)
 def _compatible_character(character: str) -> str:
     return unicodedata.normalize("NFKC", character)
+
+
+def _core(word: str) -> str:
+    margin = len(word) // 8
+    core = word[margin : len(word) - margin]
+    # A word such as "integration1" is a user name, and stands in ids.
+    is_rare = len(word) >= _SHORTEST_WITH_PARTS or (len(core) >= _RUN and any(map(str.isdigit, core)))
+    return core if is_rare else word
 
 
 def _is_short(text: str) -> bool:
