@@ -952,7 +952,8 @@ def test_create_that_nothing_repeats_is_told_once(tmp_path: Path) -> None:
 
     def told(process: Process) -> str:
         for _ in range(2):
-            process.creator.intents.tell_left("the integration 'a'", "urn:a", base_url, None)
+            intent = process.journal.intent("urn:a", base_url, None)
+            process.creator.intents.tell_left("the integration 'a'", intent)
         assert len(process.told) <= 1
         return process.told[0] if process.told else ""
 

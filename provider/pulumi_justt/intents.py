@@ -107,10 +107,14 @@ class Intents:
         Of the resource itself, or else of one that is not in the program any more: the errors of a lost create say that
         a new resource can adopt it.
         """
+        own = self._of(urn, inputs)
         formers = (each for each in self._left_earlier() if self._is_former(each, urn, inputs))
-        for intent in (self._of(urn, inputs), *formers):
+        for intent in (own, *formers):
             if intent and self._can_have_made(intent, integration_id):
-                self.write_created(intent, integration_id)
+                if own in (None, intent):
+                    self.write_created(replace(intent, urn=urn), integration_id)
+                if intent != own:
+                    self._journal.remove_intent(intent)
                 return
 
     def _can_have_made(self, intent: Intent, integration_id: str) -> bool:
@@ -119,33 +123,23 @@ class Intents:
         before = self._journal.snapshot(intent.snapshot)
         return before is None or integration_id not in before.ids
 
-    def settle(self, urn: str, base_url: str, account: str | None, integration_id: str) -> None:
-        """Drop the intents of a create whose result the state is seen to hold, under whatever name it was begun."""
-        self._journal.settle(urn, base_url, account, integration_id)
-        for earlier in self._left_earlier(base_url):
-            if earlier.integration_id == integration_id and stack_of(earlier.urn) == stack_of(urn):
-                self._journal.remove_intent(earlier)
-
-    def tell_left(self, called: str, urn: str, base_url: str, account: str | None) -> None:
+    def tell_left(self, called: str, intent: Intent | None) -> None:
         """Tell of a create of a resource that an earlier run left, where this command may not create it again.
 
         Args:
             called: The integration that the state has for the resource.
-            urn: The resource.
-            base_url: Where the API is reached.
-            account: The resource's account.
+            intent: What the journal has of another create of the resource, if it has any.
 
         Tells:
             warning: A replacement was killed or lost, and the resource has left the program, or keeps what it has.
         """
-        intent = self._journal.intent(urn, base_url, account)
         # What this command creates is stored after it, and a run that ended in order has had its result stored.
         if intent is None or intent.command == self._journal.command or self._is_stored(intent):
             return
         with self._lock:
-            if urn in self._told_left:
+            if intent.urn in self._told_left:
                 return
-            self._told_left.add(urn)
+            self._told_left.add(intent.urn)
         made = (
             f"created integration {intent.integration_id}" if intent.integration_id else "began to create another one"
         )
@@ -168,7 +162,7 @@ class Intents:
 
     def drop(self, urn: str, inputs: Inputs) -> None:
         """Remove the intent of a create of this process that left nothing."""
-        self._journal.remove_intent(self.new(urn, inputs, None))
+        self._journal.withdraw_intent(urn, self._base_url, inputs.reference_account_id)
 
     def resume(self, urn: str, inputs: Inputs) -> RemoteRecord | Intent | None:
         """Continue what an earlier run began for the resource, if the journal has an intent of it.
@@ -345,15 +339,13 @@ class Intents:
             raise
         return True
 
-    def _left_earlier(self, base_url: str | None = None) -> list[Intent]:
-        """Return what earlier processes left at an address, by default the client's, as it was when this one began."""
+    def _left_earlier(self) -> list[Intent]:
+        """Return what earlier processes left, as it was at the first create of this one."""
         with self._lock:
             if self._earlier is None:
                 # Once: soon most intents are this process's own.
-                self._earlier = self._journal.intents()
-            earlier = self._earlier
-        wanted = base_url or self._base_url
-        return [intent for intent in earlier if intent.base_url == wanted]
+                self._earlier = [each for each in self._journal.intents() if each.base_url == self._base_url]
+            return self._earlier
 
     def _require_gone(self, inputs: Inputs, intent: Intent, integration_id: str, *, former: str | None = None) -> None:
         """Refuse to create a second integration while the one that a killed run created is live.

@@ -45,7 +45,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -132,6 +132,10 @@ class Intent:
         if self.decision is not None and self.decision.action == "claim":
             return self.decision.integration_id
         return self.integration_id
+
+    def names(self, integration_id: str) -> bool:
+        """Return whether *integration_id* is what it made, by Justt's answer or by a person's word."""
+        return integration_id in (self.integration_id, self.outcome_id)
 
     def is_of_other(self, source: str, external_identifier: str) -> bool:
         """Return whether it was sent for something else than what a program says now."""
@@ -244,7 +248,8 @@ class Journal:
         """Write *intent* in place of the resource's earlier one, and return whether it is kept."""
         self._prune()
         self._has_created = self._has_created or intent.integration_id is not None
-        return self._write(self.path_of(intent), asdict(intent))
+        decision = intent.decision and vars(intent.decision)
+        return self._write(self.path_of(intent), {**vars(intent), "decision": decision})
 
     def end_in_order(self) -> None:
         """Remember that the engine has taken and stored all results of this process."""
@@ -258,20 +263,35 @@ class Journal:
 
     def remove_intent(self, intent: Intent) -> None:
         """Remove the intent of a resource, unless another process has put its own there since."""
-        path = self.path_of(intent)
+        self._remove(self.path_of(intent), intent.process)
+
+    def withdraw_intent(self, urn: str, base_url: str, account: str | None) -> None:
+        """Remove the intent of a resource, if this process wrote it."""
+        self._remove(self._path("intents", _name(urn, base_url, account)), self.process)
+
+    def _remove(self, path: Path | None, process: str | None) -> None:
         kept = self._read(path, _intent)
-        if path and kept and kept.process == intent.process:
+        if path and kept and kept.process == process:
             self._unlink(path)
 
-    def settle(self, urn: str, base_url: str, account: str | None, integration_id: str) -> None:
+    def settle(self, urn: str, base_url: str, account: str | None, integration_id: str) -> Intent | None:
         """Remove the intent of a resource whose state is seen to hold *integration_id*, if the intent names that id.
 
         The resource, or its whole stack, may have had another name when it was created; the claim remembers that.
+
+        Returns:
+            The intent of the resource that stays: it is of another create.
         """
-        for each in dict.fromkeys((urn, self.claimant(base_url, integration_id) or urn)):
-            intent = self.intent(each, base_url, account)
-            if intent and integration_id in (intent.integration_id, intent.outcome_id):
-                self.remove_intent(intent)
+        intent = self.intent(urn, base_url, account)
+        if intent and intent.names(integration_id):
+            self.remove_intent(intent)
+            return None
+        former = self.claimant(base_url, integration_id)
+        if former not in (None, urn):
+            begun = self.intent(former, base_url, account)
+            if begun and begun.names(integration_id):
+                self.remove_intent(begun)
+        return intent
 
     def decide(self, intent: Intent, decision: Decision) -> bool:
         """Write a person's decision into an intent, and return whether it is kept."""
@@ -410,7 +430,7 @@ class Journal:
             path.parent.rmdir()
 
     def _write_adoption(self, base_url: str, integration_id: str, adoption: Adoption) -> None:
-        content = {**_holder(base_url, integration_id, adoption.urn), **asdict(adoption)}
+        content = {**_holder(base_url, integration_id, adoption.urn), **vars(adoption)}
         self._prune()
         self._write(self.adoption_file(base_url, integration_id, adoption.urn), content)
 
@@ -476,24 +496,17 @@ class Journal:
             self._warn_once("neither JUSTT_STATE_DIR nor HOME is set to an absolute path")
             return False
         part = self.folder / "parts" / f"{secrets.token_hex(8)}.json"
-        is_written = False
+        written = json.dumps({"version": _VERSION, **content}).encode()
         try:
-            _make_folder(part.parent)
-            _make_folder(path.parent)
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(json.dumps({"version": _VERSION, **content}).encode())
-            if not is_exclusive:
-                part.replace(path)
-                return True
-            _copy_exclusively(part, path)
-            is_written = True
-        except FileExistsError:
-            pass
+            try:
+                return _put(part, path, written, is_exclusive=is_exclusive)
+            except FileNotFoundError:
+                _make_folder(part.parent)
+                _make_folder(path.parent)
+                return _put(part, path, written, is_exclusive=is_exclusive)
         except OSError as error:
             self._warn_once(f"{path.parent} can't be written ({error.strerror})")
-        with contextlib.suppress(OSError):
-            part.unlink()
-        return is_written
+        return False
 
     def _unlink(self, path: Path) -> None:
         try:
@@ -596,6 +609,30 @@ def _make_folder(folder: Path) -> None:
         except FileNotFoundError:
             _make_folder(folder.parent)
             folder.mkdir(mode=0o700)
+
+
+def _put(part: Path, path: Path, content: bytes, *, is_exclusive: bool) -> bool:
+    """Write a file, whole before it gets its name, and return whether it has that; if *is_exclusive*, it may be taken.
+
+    Raises:
+        OSError: It can't be written, or a folder is missing.
+    """
+    is_moved = False
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        if is_exclusive:
+            _copy_exclusively(part, path)
+        else:
+            part.replace(path)
+            is_moved = True
+    except FileExistsError:
+        return False
+    finally:
+        if not is_moved:
+            with contextlib.suppress(OSError):
+                part.unlink()
+    return True
 
 
 def _copy_exclusively(part: Path, path: Path) -> None:

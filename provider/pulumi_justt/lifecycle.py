@@ -43,6 +43,7 @@ from pulumi_justt.errors import (
     StateConflict,
     nearest,
 )
+from pulumi_justt.journal import Intent
 from pulumi_justt.models import SOURCES, UNKNOWN, Deactivation, Inputs, RemoteRecord, known_part, to_vendor_time
 from pulumi_justt.ownership import is_adopted
 from pulumi_justt.recorded import (
@@ -197,7 +198,7 @@ class Integrations:
         """
         own, wanted, urn = str(olds.get("integrationId")), news.get("adoptId"), self._urn(news)
         self._meet(own, olds)
-        self._note_state(urn, own, olds)
+        left = self._note_state(urn, own, olds)
         if wanted not in (None, UNKNOWN, own):
             raise StateConflict(
                 f"{named(olds)} cannot become integration {wanted}: another integration is another resource. Set "
@@ -207,7 +208,7 @@ class Integrations:
         if not replaces:
             # What is replaced gives the record up, and another resource may have adopted it first.
             self._ownership.require_sole_holder(urn, own, named(olds))
-            self._tell_left(urn, own, olds)
+            self.creator.intents.tell_left(named(olds), left)
         if replaces and (is_adopted(olds) or wanted == own):
             raise StateConflict(
                 f"{named(olds)} is adopted, and what changed ({', '.join(replaces)}) would replace it, which "
@@ -276,8 +277,8 @@ class Integrations:
         account = olds.get("referenceAccountId", None if is_managed else self.settings.reference_account_id)
         self._meet(integration_id, olds)
         if is_managed:
-            self._note_state(self._urn(olds), integration_id, olds)
-            self._tell_left(self._urn(olds), integration_id, olds)
+            left = self._note_state(self._urn(olds), integration_id, olds)
+            self.creator.intents.tell_left(named(olds, integration_id), left)
         try:
             record = self.client().reads.get(integration_id, tried=tried, account=account)
         except Refused as refused:
@@ -366,8 +367,7 @@ class Integrations:
             self.tell(f"note: {named(olds, integration_id)}: {reason}, so it is released and stays as it is at Justt.")
             if not self._ownership.keeps(urn, integration_id):
                 self._journal.end_adoption(base_url, integration_id, urn)
-            self._settle(urn, integration_id, olds)
-            self._tell_left(urn, integration_id, olds)
+            self._settle_deleted(urn, integration_id, olds)
             return
         tried = f"deactivating {named(olds, integration_id)}"
         require_same_environment(self.settings, tried, olds)
@@ -397,8 +397,7 @@ class Integrations:
                 f"warning: {tried}: this machine's journal says that it was created for {claimant!r}. If that is not a "
                 "former name of this resource, the state is a copy, and the other stack's integration stops too."
             )
-        self._settle(urn, integration_id, olds)
-        self._tell_left(urn, integration_id, olds)
+        self._settle_deleted(urn, integration_id, olds)
         self._journal.forget_integration(base_url, integration_id)
 
     def _refuse_protected(self, called: str, reason: str | None) -> NoReturn:
@@ -602,24 +601,26 @@ class Integrations:
         if properties.get("secretReferences") or references.are_in(properties.get("secretPayload")):
             self._redactor.miss()
 
-    def _note_state(self, urn: str, integration_id: str, outputs: Properties) -> None:
+    def _note_state(self, urn: str, integration_id: str, outputs: Properties) -> Intent | None:
+        """Take a record as the state's, and return what the journal has of another create of the resource."""
         self._ownership.note_state(urn, integration_id, outputs)
         if is_adopted(outputs):
             self._journal.keep_adoption(self.settings.base_url, integration_id, urn)
-        self._settle(urn, integration_id, outputs)
+        return self._settle(urn, integration_id, outputs)
 
     def _note_kept(self, urn: str, integration_id: str) -> None:
         # Without a URN, two resources with one external identifier cannot be told apart.
         if self.resource() is not None:
             self._ownership.note_kept(urn, integration_id)
 
-    def _settle(self, urn: str, integration_id: str, outputs: Properties) -> None:
-        """Drop the intent of a create whose result the state is seen to hold."""
-        self.creator.intents.settle(urn, self.settings.base_url, outputs.get("referenceAccountId"), integration_id)
-
-    def _tell_left(self, urn: str, integration_id: str, outputs: Properties) -> None:
+    def _settle(self, urn: str, integration_id: str, outputs: Properties) -> Intent | None:
+        """Drop the intent of a create whose result the state is seen to hold, and return another one's."""
         account = outputs.get("referenceAccountId")
-        self.creator.intents.tell_left(named(outputs, integration_id), urn, self.settings.base_url, account)
+        return self._journal.settle(urn, self.settings.base_url, account, integration_id)
+
+    def _settle_deleted(self, urn: str, integration_id: str, outputs: Properties) -> None:
+        left = self._settle(urn, integration_id, outputs)
+        self.creator.intents.tell_left(named(outputs, integration_id), left)
 
     def _moves(self, olds: Properties, inputs: Properties, *, is_account_explicit: bool) -> Iterator[tuple[str, str]]:
         """Yield why *inputs* may not follow *olds*: a stray setting must not replace a fleet."""
