@@ -78,6 +78,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "lifecycle.Integrations.update",
             "lifecycle.Integrations.delete",
             "lifecycle.Integrations._refuse_protected",
+            "lifecycle.Integrations._refuse_forced",
             "ownership",
             "recorded.require_known",
             "recorded.require_same_environment",

@@ -125,3 +125,26 @@ def test_destroy_releases_and_taking_it_out_owns(stack: Stack, simulator: Simula
     kept = simulator.records.integration(mine)
     assert kept is not None
     assert kept.status == "INACTIVE"
+
+
+@pytest.mark.parametrize("path", ["adoptId", "*"])
+@pytest.mark.parametrize("more", ["", ", delete_before_replace=True"])
+def test_replacement_forced_by_taking_adopt_id_out_is_refused(
+    stack: Stack, simulator: SimulatorServer, theirs: list[str], path: str, more: str
+) -> None:
+    """With `replace_on_changes`, a second integration would be created beside the one that was adopted."""
+    mine, _ = theirs
+    option = f', opts=pulumi.ResourceOptions(replace_on_changes=["{path}"]{more})'
+    stack.program(integration(mine, more=option))
+    stack.up()
+    stack.program(integration(None, more=option))
+    refused = stack.up(fails=True).text
+    assert "an option of the resource, such as replace_on_changes, makes Pulumi replace it" in " ".join(refused.split())
+    assert stack.resources()["shop"]["id"] == mine
+
+    stack.program(integration(None))
+    stack.up()
+    stack.program(integration(None, more=option))
+    stack.up("--expect-no-changes")
+    assert stack.resources()["shop"]["id"] == mine
+    assert changes(simulator) == []

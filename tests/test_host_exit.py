@@ -17,7 +17,7 @@ import pytest
 from harness import eventually
 from host import Host
 from pulumi_justt.errors import ABANDONED_CURE
-from pulumi_justt.host import Calls, engine_address, wait_until_gone
+from pulumi_justt.host import Calls, engine_address, engine_identity, wait_until_gone
 from pulumi_justt.provider import IntegrationProvider
 from pulumi_justt.simulator import SimulatorServer
 from test_host import INPUTS
@@ -71,6 +71,32 @@ def test_only_the_host_has_an_engine(
     monkeypatch.setattr(sys, "argv", ["-m", argument])
 
     assert engine_address() == address
+    assert (engine_identity() is None) == (address is None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux numbers its sockets where a process can read it")
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_later_engine_with_the_same_port_is_another_one(
+    family: socket.AddressFamily, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All processes of one command agree on its identity, and no process of a later command has it."""
+    monkeypatch.setitem(
+        sys.modules, "__main__", SimpleNamespace(__spec__=SimpleNamespace(name="pulumi.dynamic.__main__"))
+    )
+
+    def identities(port: int) -> tuple[int, list[str | None]]:
+        with socket.socket(family) as engine:
+            engine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            engine.bind((host, port))
+            engine.listen()
+            port = engine.getsockname()[1]
+            monkeypatch.setattr(sys, "argv", ["-m", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"])
+            return port, [engine_identity() for _ in range(2)]
+
+    port, first = identities(0)
+    _, second = identities(port)
+    assert first[0] == first[1] != second[0] == second[1]
+    assert all(str(each).startswith(f"{host}:{port}/") for each in (*first, *second))
 
 
 # What finishes before the process exits

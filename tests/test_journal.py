@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from harness import eventually
-from pulumi_justt.journal import Decision, Intent, Journal, state_folder
+from pulumi_justt.journal import Decision, Intent, Journal, stack_of, state_folder
+from pulumi_justt.settings import Settings
 
 URL = "https://api.justt.ai/v1"
 URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::stripe-eu"
@@ -105,16 +106,68 @@ def test_what_is_written_is_read(journal: Kept) -> None:
 
 def test_an_intent_is_settled_by_its_id(journal: Kept) -> None:
     """A state that holds another id for the URN, such as that of the one to be replaced, settles nothing."""
-    journal.settle(URN, URL, "acc_1", "i-1")
+    made = begun(integration_id="i-1")
+    assert journal.settle(URN, URL, "acc_1", "i-1") is None
     journal.write_intent(begun())
-    journal.settle(URN, URL, "acc_1", "i-1")
+    assert journal.settle(URN, URL, "acc_1", "i-1") == begun()
     assert journal.intents() == [begun()]
-    journal.write_intent(begun(integration_id="i-1"))
-    journal.settle(URN, URL, "acc_1", "i-0")
-    journal.settle(URN, URL, None, "i-1")
-    assert journal.intents() == [begun(integration_id="i-1")]
-    journal.settle(URN, URL, "acc_1", "i-1")
+    journal.write_intent(made)
+    assert journal.settle(URN, URL, "acc_1", "i-0") == made
+    assert journal.settle(URN, URL, None, "i-1") is None
+    assert journal.intents() == [made]
+    assert journal.settle(URN, URL, "acc_1", "i-1") is None
     assert journal.intents() == []
+
+
+def test_a_call_reads_no_intent_of_another_resource(journal: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fleet of N would otherwise read N times N files."""
+    for number in range(5):
+        journal.write_intent(begun(number, integration_id=f"i-{number}"))
+    read: list[Path] = []
+    read_bytes = Path.read_bytes
+
+    def noted(path: Path) -> bytes:
+        read.append(path)
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", noted)
+    journal.settle(f"{URN}1", URL, "acc_1", "i-1")
+    assert {path for path in read if path.parent.name == "intents"} == {journal.path_of(begun(1))}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("http://localhost:8700/v1", "http://127.0.0.1:8700/v1"),
+        ("http://LocalHost:8700/v1/", "http://127.0.0.1:8700/v1"),
+        ("http://[::1]:8700/v1", "http://localhost.:8700/v1"),
+        ("http://127.0.0.1:80/v1", "http://localhost/v1"),
+        ("https://proxy.example/justt", "https://PROXY.example.:443/justt/"),
+        ("https://api.justt.ai:443/v1/", "https://API.justt.ai/v1"),
+    ],
+)
+def test_spellings_of_a_base_url_are_one_key(journal: Kept, one: str, other: str) -> None:
+    """An intent, a claim and an adoption are found whichever spelling the next command is given."""
+    written, asked = (Settings.load({"baseUrl": url}, {}).base_url for url in (one, other))
+    assert journal.write_intent(begun(base_url=written))
+    assert journal.claim(written, "i-1", URN) == URN
+    journal.hold_adoption(written, "i-2", URN)
+    found = journal.intent(URN, asked, "acc_1")
+    assert found is not None
+    assert found.is_at(asked)
+    assert journal.claim(asked, "i-1", "another") == URN
+    assert journal.claimed_ids(asked) == {"i-1"}
+    assert journal.adopters(asked, "i-2") == [URN]
+    assert journal.adopted_ids(asked, besides="another") == {"i-2"}
+    assert journal.intent(URN, "http://127.0.0.2:8700/v1", "acc_1") is None
+
+
+def test_intents_of_a_stack_are_told_from_all_others(journal: Kept) -> None:
+    """The end of a command asks for those of its own stack only."""
+    journal.write_intent(begun())
+    journal.write_intent(begun(urn=URN.replace(":dev:", ":prod:")))
+    assert journal.intents(stack_of(URN)) == [begun()]
+    assert len(journal.intents()) == 2
 
 
 def test_a_process_removes_no_intent_of_another_one(tmp_path: Path) -> None:

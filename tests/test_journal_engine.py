@@ -234,3 +234,54 @@ def test_a_relative_folder_is_refused(stack: Stack, simulator: SimulatorServer) 
         assert (refused.code, sentence in refused.text) == (3 if command == "recover" else 1, True), refused.text
     assert simulator.requests == []
     assert not [*stack.folder.rglob("journal")]
+
+
+UNSEEN = "an earlier run was ended while it created"
+
+
+def test_killed_create_whose_resource_is_renamed_is_named(
+    stack: Stack, simulator: SimulatorServer, state_dir: Path
+) -> None:
+    """Name and identifier have changed, so no create repeats it: the update says so, and `recover` settles it."""
+    lost = kill_after_commit(stack, simulator, 1)
+    stack.run("cancel", "--yes", "--stack", "dev")
+    stack.program(PROGRAM.replace("stripe-eu", "stripe-us"))
+    for command in (stack.preview, stack.up):
+        told = " ".join(command().text.split())
+        assert f"{UNSEEN} {URN!r} (journal: {state_dir}" in told, told
+        assert "run `pulumi-justt recover`" in told
+    stack.refresh("--clear-pending-creates")
+    assert UNSEEN in stack.up().text
+    examined = stack.justt("doctor", "--stack", "dev", "--only", "journal", "--only", "unmanaged")
+    assert (examined.code, "stripe-eu: a create" in examined.stdout, lost in examined.stdout) == (1, True, True)
+
+    recover(stack, "deactivate", lost)
+
+    assert UNSEEN not in stack.up("--expect-no-changes").text
+    assert live(simulator) == [stack.resources()["stripe-us"]["id"]]
+
+
+def test_destroy_after_a_killed_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
+    """The intent outlives the stack's resources; the destroy says so if it calls the provider, and `doctor` always."""
+    program = PROGRAM + PROGRAM.replace("stripe-eu", "stripe-us")
+    stack.up()
+    stack.program(program)
+    lost = kill_after_commit(stack, simulator, 2)
+    stack.run("cancel", "--yes", "--stack", "dev")
+
+    told = " ".join(stack.destroy().text.split())
+
+    name = URN.replace("stripe-eu", "stripe-us")
+    assert f"{UNSEEN} {name!r}" in told
+    assert live(simulator) == [lost]
+    for _ in range(2):
+        examined = stack.justt("doctor", "--stack", "dev", "--json")
+        found = [each for each in json.loads(examined.stdout)["checks"] if each["verdict"] == "finding"]
+        assert [each["check"] for each in found] == ["pending", "journal", "unmanaged"]
+        assert ([each["urn"] for each in found[:2]], found[2]["integrationId"]) == ([name, name], lost)
+        # There is nothing to call the provider for any more.
+        assert UNSEEN not in stack.destroy().text
+    recover(stack, "deactivate", lost)
+    assert live(simulator) == []
+    assert stack.justt("doctor", "--stack", "dev", "--only", "pending", "--only", "journal").code == 0
+    assert list(state_dir.glob("intents/*")) == []

@@ -457,7 +457,7 @@ class CreateCoordinator:
         # A refused create, and one that a second POST created, stay unresolved: the first POST may still turn up.
         return self._unresolved == [unresolved] and not any(
             intent.urn != unresolved.urn
-            and intent.base_url == self._base_url
+            and intent.is_at(self._base_url)
             and intent.integration_id in (None, candidate.integration_id)
             for intent in self._session.journal.intents()
         )

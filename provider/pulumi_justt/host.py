@@ -22,10 +22,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from pulumi_justt.imports import is_host
 
-__all__ = ["Calls", "calls", "engine_address", "resource_urn", "wait_until_gone", "watch_engine"]
+__all__ = ["Calls", "calls", "engine_address", "engine_identity", "resource_urn", "wait_until_gone", "watch_engine"]
 
 _SECONDS_BETWEEN_PROBES = 1.0
 _REFUSALS = 3
@@ -33,6 +34,9 @@ _REFUSALS = 3
 
 _PROBE_TIMEOUT_SECONDS = 5.0
 """Windows takes two seconds to refuse a connection."""
+
+_LISTENING = "0A"
+"""How Linux writes the state of a socket that listens."""
 
 _SLACK_SECONDS = 5.0
 """How late a thread may take the answer to its request on a machine with much to do."""
@@ -142,6 +146,27 @@ def engine_address() -> tuple[str, int] | None:
         return None
     name, _, port = sys.argv[-1].rpartition(":")
     return (name.strip("[]"), int(port)) if name and port.isascii() and port.isdigit() else None
+
+
+def engine_identity() -> str | None:
+    """Return a name for the engine that started this process; None if this is another kind of process.
+
+    A later engine may get the same port. Linux numbers its sockets, which tells the two apart; elsewhere the address is
+    all that is known.
+    """
+    address = engine_address()
+    return address and f"{address[0]}:{address[1]}{_socket_number(address[1])}"
+
+
+def _socket_number(port: int) -> str:
+    """Return what the kernel calls the socket that listens on *port*; nothing where it does not say."""
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError), Path(table).open(encoding="ascii") as lines:
+            for line in lines:
+                _, local, _, state, *rest = line.split()
+                if state == _LISTENING and local.endswith(f":{port:04X}"):
+                    return f"/{rest[5]}"
+    return ""
 
 
 def wait_until_gone(connect: Callable[[], bool | None], sleep: Callable[[float], None] = time.sleep) -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from pulumi_justt.client import JusttClient
 
 __all__ = ["Intents", "describe", "outcome_unknown", "sleep_unless"]
+
+_FEW = 3
+"""As many as are named in one warning."""
 
 _POLL_SECONDS = 1.0
 """How long a wait may not notice that the engine has left, which kills this process five seconds later."""
@@ -148,6 +151,34 @@ class Intents:
             f"warning: {called}: an earlier run {made} for this resource, and no state is known to hold what it made "
             f"(journal: {self._journal.path_of(intent)}). Unless this command creates the resource again, run "
             f"`pulumi-justt recover`{decided}."
+        )
+
+    def tell_unseen(self, seen: Collection[str], base_url: str) -> None:
+        """Tell at the end of a command of creates that earlier runs left, and that none of its calls was about.
+
+        Args:
+            seen: The resources that the command's calls were about.
+            base_url: Where the API is reached.
+
+        Tells:
+            warning: A create was killed or lost, and its resource is neither in the program nor in the state.
+        """
+        left = [
+            intent
+            for stack in {tuple(stack_of(urn)) for urn in seen}
+            for intent in self._journal.intents(stack)
+            if intent.is_at(base_url) and intent.urn not in seen and intent.command != self._journal.command
+            if not self._is_stored(intent)
+        ]
+        if not left:
+            return
+        resources = ", ".join(f"{each.urn!r} (journal: {self._journal.path_of(each)})" for each in left[:_FEW])
+        rest = len(left) - _FEW
+        more = f" and {rest} more" if rest > 0 else ""
+        self._tell(
+            f"warning: an earlier run was ended while it created {resources}{more}. This command created "
+            "nothing for that, and no state is known to hold what the earlier run made. It may be live at Justt: run "
+            "`pulumi-justt recover`."
         )
 
     def _is_stored(self, intent: Intent) -> bool:
@@ -344,7 +375,7 @@ class Intents:
         with self._lock:
             if self._earlier is None:
                 # Once: soon most intents are this process's own.
-                self._earlier = [each for each in self._journal.intents() if each.base_url == self._base_url]
+                self._earlier = [each for each in self._journal.intents() if each.is_at(self._base_url)]
             return self._earlier
 
     def _require_gone(self, inputs: Inputs, intent: Intent, integration_id: str, *, former: str | None = None) -> None:

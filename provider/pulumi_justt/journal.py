@@ -5,8 +5,8 @@ the next `pulumi up` would create a second integration. These files are the witn
 identifiers, never a credential; folders have mode 0700, files 0600.
 
     file                        written                                 removed
-    intents/<resource>.json     before a POST; again with the id        read, diff or delete sees that id for that URN;
-                                that the answer brings; with a          nothing was sent; an undo succeeded; 30 days,
+    intents/<stack>-            before a POST; again with the id        read, diff or delete sees that id for that URN;
+        <resource>.json         that the answer brings; with a          nothing was sent; an undo succeeded; 30 days,
                                 decision of `pulumi-justt recover`      or a year where the id is known. A decision ends
                                                                         when it is carried out, or after 30 days
     snapshots/<name>.json       before the first POST of a process      no intent names it, after two days
@@ -26,10 +26,10 @@ An adoption counts in later commands once it has succeeded, also after `adopt_id
 still own the integration, and only the adopter itself may deactivate it then. In the command that begins or ends it, it
 counts in any case: another provider process of that command may still be about to delete the integration's owner.
 
-A resource is keyed by its URN, the base URL and the account. The folder is `$JUSTT_STATE_DIR`, else
-`$XDG_STATE_HOME/pulumi-justt`, else `~/Library/Application Support/pulumi-justt` on macOS and
-`~/.local/state/pulumi-justt` elsewhere. A folder that is missing, read-only or full is one warning and never fails a
-call. The journal protects only the machine that keeps it.
+A resource is keyed by its URN, the base URL and the account; the names that this machine has for itself are one. The
+folder is `$JUSTT_STATE_DIR`, else `$XDG_STATE_HOME/pulumi-justt`, else `~/Library/Application Support/pulumi-justt` on
+macOS and `~/.local/state/pulumi-justt` elsewhere. A folder that is missing, read-only or full is one warning and never
+fails a call. The journal protects only the machine that keeps it.
 
 Nothing is synced to the disk: the files survive the death of a process, and not that of the machine.
 """
@@ -37,19 +37,21 @@ Nothing is synced to the disk: the files survive the death of a process, and not
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
+import re
 import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-__all__ = ["Decision", "Intent", "Journal", "stack_of", "state_folder", "within_project"]
+__all__ = ["Decision", "Intent", "Journal", "address", "stack_of", "state_folder", "within_project"]
 
 _MAX_AGE = 30 * 86_400.0
 """Seconds after which a decision that no create has carried out is dropped, and so is an intent without an id."""
@@ -74,6 +76,9 @@ _LONGEST_ADOPTION = 600.0
 """Seconds for which an adoption counts as under way in another command: a GET with its retries is given up by then."""
 
 _VERSION = 1
+
+_URL = re.compile(r"([a-z]+://)(\[[^]]*\]|[^:/[]*)(.*)")
+"""The scheme, the host and the rest."""
 
 _Kept = TypeVar("_Kept")
 
@@ -137,6 +142,10 @@ class Intent:
         """Return whether *integration_id* is what it made, by Justt's answer or by a person's word."""
         return integration_id in (self.integration_id, self.outcome_id)
 
+    def is_at(self, base_url: str) -> bool:
+        """Return whether it was begun at an address."""
+        return address(self.base_url) == address(base_url)
+
     def is_of_other(self, source: str, external_identifier: str) -> bool:
         """Return whether it was sent for something else than what a program says now."""
         return (self.source, self.external_identifier) != (source, external_identifier)
@@ -180,6 +189,18 @@ def state_folder(environ: Mapping[str, str]) -> Path | None:
     if home.is_absolute():
         return home / ("Library/Application Support" if sys.platform == "darwin" else ".local/state") / "pulumi-justt"
     return None
+
+
+def address(base_url: str) -> str:
+    """Return the spelling of a base URL that files are named by; the settings have normalized the rest of it.
+
+    This machine has several names, under each of which a simulator has the same records.
+    """
+    found = _URL.fullmatch(base_url)
+    if found is None:
+        return base_url
+    host = found[2].removesuffix(".")
+    return f"{found[1]}{'127.0.0.1' if host in ('localhost', '[::1]') else host}{found[3]}"
 
 
 def stack_of(urn: str) -> list[str]:
@@ -228,20 +249,26 @@ class Journal:
 
     def path_of(self, intent: Intent) -> Path | None:
         """Return the file of an intent, for error texts."""
-        return self._path("intents", _name(intent.urn, intent.base_url, intent.account))
+        return self._intent_file(intent.urn, intent.base_url, intent.account)
 
     def intent(self, urn: str, base_url: str, account: str | None) -> Intent | None:
         """Return the intent of a resource, if there is one."""
-        intent = self._read_intent(self._path("intents", _name(urn, base_url, account)))
+        intent = self._read_intent(self._intent_file(urn, base_url, account))
         if intent is None or not self._is_expired(intent):
             return intent
         self._drop(intent)
         return None
 
-    def intents(self) -> list[Intent]:
-        """Return all intents, the oldest first."""
-        found = [self._read_intent(path) for path in self._files("intents")]
-        kept = [intent for intent in found if intent and not self._is_expired(intent)]
+    def intents(self, stack: Sequence[str] | None = None) -> list[Intent]:
+        """Return all intents, or those of a stack as `stack_of` names it, the oldest first."""
+        pattern = f"{_name(*stack)[:8]}-*.json" if stack else "*.json"
+        found = [self._read_intent(path) for path in self._files("intents", pattern=pattern)]
+        kept = [
+            intent
+            for intent in found
+            if intent and not self._is_expired(intent)
+            if stack is None or stack_of(intent.urn) == [*stack]
+        ]
         return sorted(kept, key=lambda intent: (intent.sent_at, intent.urn))
 
     def write_intent(self, intent: Intent) -> bool:
@@ -267,7 +294,7 @@ class Journal:
 
     def withdraw_intent(self, urn: str, base_url: str, account: str | None) -> None:
         """Remove the intent of a resource, if this process wrote it."""
-        self._remove(self._path("intents", _name(urn, base_url, account)), self.process)
+        self._remove(self._intent_file(urn, base_url, account), self.process)
 
     def _remove(self, path: Path | None, process: str | None) -> None:
         kept = self._read(path, _intent)
@@ -313,28 +340,28 @@ class Journal:
 
         Returns None where nothing can be kept, so that nothing is known of other processes.
         """
-        path = self._path("claims", _name(base_url, integration_id))
+        path = self._claim_file(base_url, integration_id)
         if self._write(path, _holder(base_url, integration_id, urn), is_exclusive=True):
             return urn
         return self._read(path, _urn)
 
     def claimant(self, base_url: str, integration_id: str) -> str | None:
         """Return the URN that an id was created or claimed for, if this machine knows it."""
-        return self._read(self._path("claims", _name(base_url, integration_id)), _urn)
+        return self._read(self._claim_file(base_url, integration_id), _urn)
 
     def move(self, intent: Intent, urn: str) -> None:
         """Let an intent, and the claim of its id, follow a resource to another name."""
         if not self.write_intent(replace(intent, urn=urn)):
             return
         if intent.integration_id and self.claimant(intent.base_url, intent.integration_id) == intent.urn:
-            path = self._path("claims", _name(intent.base_url, intent.integration_id))
+            path = self._claim_file(intent.base_url, intent.integration_id)
             self._write(path, _holder(intent.base_url, intent.integration_id, urn))
         self.remove_intent(intent)
 
     def claimed_ids(self, base_url: str, *, besides: str | None = None) -> frozenset[str]:
         """Return the ids at *base_url* that belong to some resource, less those of the resource *besides*."""
         held = (self._read(path, _place) for path in self._files("claims"))
-        return frozenset(each[1] for each in held if each and each[0] == base_url and each[2] != besides)
+        return frozenset(each[1] for each in held if each and each[0] == address(base_url) and each[2] != besides)
 
     def begin_adoption(self, base_url: str, integration_id: str, urn: str, *, is_under_way: bool = False) -> None:
         """Write that a resource is about to adopt an id, so that no other process of this command deactivates it.
@@ -379,7 +406,9 @@ class Journal:
             beside: A resource that has the id without adopting it. Its own adoption counts only if it is this
                 command's, which replaces the resource: it may have ended on another machine.
         """
-        found = (self._read(path, _adoption) for path in self._files("adoptions", _name(base_url, integration_id)))
+        found = (
+            self._read(path, _adoption) for path in self._files("adoptions", _record_name(base_url, integration_id))
+        )
         return sorted(
             each.urn
             for each in found
@@ -388,14 +417,16 @@ class Journal:
 
     def adopter_under_way(self, base_url: str, integration_id: str) -> str | None:
         """Return the URN of a resource that another command may be adopting an id for at this moment."""
-        found = (self._read(path, _adoption) for path in self._files("adoptions", _name(base_url, integration_id)))
+        found = (
+            self._read(path, _adoption) for path in self._files("adoptions", _record_name(base_url, integration_id))
+        )
         others = (each for each in found if each and each.begun_at is not None and each.command != self.command)
         return next((each.urn for each in others if abs(self.now() - (each.begun_at or 0)) < _LONGEST_ADOPTION), None)
 
     def unusable_adoption(self, base_url: str, integration_id: str, beside: str) -> str | None:
         """Return why an adoption of an id can't be read, where there is such a file; *beside* doesn't count."""
         own = self.adoption_file(base_url, integration_id, beside)
-        for path in self._files("adoptions", _name(base_url, integration_id)):
+        for path in self._files("adoptions", _record_name(base_url, integration_id)):
             if path != own and self._read(path, _adoption) is None and path in self.unusable:
                 return self.unusable[path]
         return None
@@ -409,19 +440,19 @@ class Journal:
         return frozenset(
             each[1]
             for each in found
-            if each and each[0] == base_url and each[2] != besides
+            if each and each[0] == address(base_url) and each[2] != besides
             if each[3].is_held or each[3].command == self.command
         )
 
     def adoption_file(self, base_url: str, integration_id: str, urn: str) -> Path | None:
         """Return the file with a resource's adoption of an id, for messages."""
-        return self._path("adoptions", _name(base_url, integration_id), _name(urn))
+        return self._path("adoptions", _record_name(base_url, integration_id), _name(urn))
 
     def forget_integration(self, base_url: str, integration_id: str) -> None:
         """Forget who has an id: the integration is INACTIVE, which is final."""
-        if path := self._path("claims", _name(base_url, integration_id)):
+        if path := self._claim_file(base_url, integration_id):
             self._unlink(path)
-        for path in self._files("adoptions", _name(base_url, integration_id)):
+        for path in self._files("adoptions", _record_name(base_url, integration_id)):
             self._unlink_adoption(path)
 
     def _unlink_adoption(self, path: Path) -> None:
@@ -433,6 +464,12 @@ class Journal:
         content = {**_holder(base_url, integration_id, adoption.urn), **vars(adoption)}
         self._prune()
         self._write(self.adoption_file(base_url, integration_id, adoption.urn), content)
+
+    def _intent_file(self, urn: str, base_url: str, account: str | None) -> Path | None:
+        return self._path("intents", f"{_name(*stack_of(urn))[:8]}-{_name(urn, address(base_url), account)}")
+
+    def _claim_file(self, base_url: str, integration_id: str) -> Path | None:
+        return self._path("claims", _record_name(base_url, integration_id))
 
     def _path(self, *parts: str) -> Path | None:
         return self.folder.joinpath(*parts).with_suffix(".json") if self.folder else None
@@ -583,7 +620,7 @@ def _snapshot(content: dict[str, Any]) -> Snapshot:
 
 
 def _holder(base_url: str, integration_id: str, urn: str) -> dict[str, str]:
-    return {"base_url": base_url, "integration_id": integration_id, "urn": urn}
+    return {"base_url": address(base_url), "integration_id": integration_id, "urn": urn}
 
 
 def _place(content: dict[str, Any]) -> tuple[str, str, str]:
@@ -655,6 +692,16 @@ def _copy_exclusively(part: Path, path: Path) -> None:
             file.write(content)
 
 
+def _record_name(base_url: str, integration_id: str) -> str:
+    return _name(address(base_url), integration_id)
+
+
 def _name(*parts: str | None) -> str:
     """Return a file name for what *parts* name together; URNs and ids hold characters that file names can't."""
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    return _digest(json.dumps(parts))
+
+
+@functools.lru_cache(maxsize=1024)
+def _digest(text: str) -> str:
+    # Each call of a resource asks for the same few.
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -145,6 +145,7 @@ class Integrations:
         session = self.session or Session(self.settings.base_url)
         self._journal, self._ownership, self._redactor = session.journal, session.ownership, session.redactor
         self._clock_told = threading.Lock()
+        self._seen: set[str] = set()
         self.creator = CreateCoordinator(
             self.client,
             session,
@@ -231,6 +232,8 @@ class Integrations:
         wanted, urn = Inputs.model_validate(inputs), self._urn(inputs)
         try:
             if wanted.adopt_id is None:
+                if own := self._ownership.becoming_own(urn):
+                    self._refuse_forced(named(inputs, own))
                 resolved = _with_values(inputs)
                 self._learn({**inputs, "secretPayload": resolved.reveal_payload()})
                 if self._journal.intent(urn, self.settings.base_url, wanted.reference_account_id):
@@ -256,6 +259,10 @@ class Integrations:
             # The engine takes no result any more, and the next `up` would create another one.
             self._undo(urn, wanted, record.integration_id, outs)
         return record.integration_id, outs
+
+    def end(self) -> None:
+        """Tell what no call of this process was about, after all of them."""
+        self.creator.intents.tell_unseen(self._seen, self.settings.base_url)
 
     def may_have_created(self, inputs: Properties) -> bool:
         """Return whether the create of *inputs*, which has failed, has begun a POST whose outcome is unknown."""
@@ -361,6 +368,8 @@ class Integrations:
         if olds.get("deletionProtection") and not is_replaced:
             self._refuse_protected(named(olds, integration_id), reason)
         if is_adopted(olds):
+            if self._ownership.becoming_own(urn) == integration_id and not self._ownership.keeps(urn, integration_id):
+                self._refuse_forced(named(olds, integration_id))
             # The delete of its owner may come next, and the journal of another machine may say that it is adopted.
             self._ownership.note_state(urn, integration_id, olds)
         if reason:
@@ -399,6 +408,20 @@ class Integrations:
             )
         self._settle_deleted(urn, integration_id, olds)
         self._journal.forget_integration(base_url, integration_id)
+
+    @staticmethod
+    def _refuse_forced(called: str) -> NoReturn:
+        """Refuse to replace an adopted integration where only an update in place was asked for.
+
+        Raises:
+            StateConflict: `adopt_id` was taken out, and an option such as `replace_on_changes` makes it a replacement.
+        """
+        raise StateConflict(
+            f"{called} is adopted, and an option of the resource, such as replace_on_changes, makes Pulumi replace it "
+            "because adopt_id was taken out. That would create a second integration and leave this one running. "
+            "Nothing was sent, and it stays in the state. Take the option out and run `pulumi up` once, which makes "
+            "the integration this stack's own; then put the option back."
+        )
 
     def _refuse_protected(self, called: str, reason: str | None) -> NoReturn:
         """Refuse to delete an integration that has deletion_protection and is not replaced.
@@ -570,7 +593,9 @@ class Integrations:
 
     def _urn(self, properties: Properties) -> str:
         """Return the URN of the call of this thread, or the external identifier where the host cannot tell it."""
-        return self.resource() or f"the resource of {properties.get('externalIdentifier')!r}"
+        urn = self.resource() or f"the resource of {properties.get('externalIdentifier')!r}"
+        self._seen.add(urn)
+        return urn
 
     def _learn(self, properties: Properties) -> None:
         """Tell the redactor each credential that is given as a value."""

@@ -35,7 +35,8 @@ A record has one resource. A second resource of the program that would hold it i
 or a create returns it. Both must be in the program, and hold it now: a resource that was renamed by an alias, or that
 leaves the program in favor of an adopter, is in the state only, and a refresh also reads what an earlier update has
 replaced and not deleted yet. An adopted record is not replaced: not while the old inputs adopt it, and not while the
-new ones do.
+new ones do. Where the engine replaces one that `diff` leaves in place, as `replace_on_changes` has it, `create` refuses
+the update that takes `adopt_id` out, and so does `delete` if that comes first.
 """
 
 from __future__ import annotations
@@ -93,6 +94,8 @@ class Ownership:
         """The resources of the program that nothing replaces in this update, with their ids."""
         self._compared: set[str] = set()
         """The ids of owned records that a diff of the program was about."""
+        self._adopted_in_place: dict[str, str] = {}
+        """The adopted records that a diff of the program leaves where they are, by resource."""
         self._created: set[str] = set()
         """The ids that creates of this process returned."""
         self._awaited: set[str] = set()
@@ -123,6 +126,8 @@ class Ownership:
             if urn in self._program:
                 if not is_adopted:
                     self._compared.add(integration_id)
+                elif not is_replaced:
+                    self._adopted_in_place[urn] = integration_id
                 self._current[urn] = None if is_replaced else integration_id
 
     def note_kept(self, urn: str, integration_id: str) -> None:
@@ -133,6 +138,12 @@ class Ownership:
         with self._lock:
             if urn in self._program:
                 self._kept.add((urn, integration_id))
+
+    def becoming_own(self, urn: str) -> str | None:
+        """Return the adopted record that an update is about to make a resource's own, as the program says."""
+        with self._lock:
+            member = self._program.get(urn)
+            return self._adopted_in_place.get(urn) if member and member.adopts is None else None
 
     def keeps(self, urn: str, integration_id: str) -> bool:
         """Return whether a resource of the program keeps the record: a delete is the rest of an earlier update."""

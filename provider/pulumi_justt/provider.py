@@ -11,6 +11,7 @@ anywhere in a property, and an exception is shown with its whole traceback.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import gc
@@ -212,7 +213,7 @@ class IntegrationProvider(_Provider):
         from pulumi_justt.lifecycle import Integrations  # noqa: PLC0415 - see the module docstring
         from pulumi_justt.thread_pool import additional_worker  # noqa: PLC0415 - likewise
 
-        return Integrations(
+        core = Integrations(
             settings,
             client=client,
             tell=_tell,
@@ -221,6 +222,9 @@ class IntegrationProvider(_Provider):
             resource=host.resource_urn,
             waiting=additional_worker,
         )
+        # The engine still shows what is told while it ends this process.
+        atexit.register(lambda: None if host.calls.was_cut_off else core.end())
+        return core
 
 
 class ReadinessProvider(_Provider):
@@ -248,10 +252,8 @@ class ReadinessProvider(_Provider):
 def _session(settings: Settings) -> Session:
     from pulumi_justt.session import shared_session  # noqa: PLC0415 - see the module docstring
 
-    address = host.engine_address()
-    # Each command has an engine of its own, with a port of its own.
-    command = address and f"{address[0]}:{address[1]}"
-    return shared_session(settings, _tell, lambda: host.calls.was_cut_off, command)
+    # Each command has an engine of its own.
+    return shared_session(settings, _tell, lambda: host.calls.was_cut_off, host.engine_identity())
 
 
 def _client(settings: Settings) -> JusttClient:

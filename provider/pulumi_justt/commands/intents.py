@@ -24,7 +24,7 @@ def of_stack(intents: Iterable[Intent], stack: Stack, state: State, base_url: st
     Raises:
         StackError: The state is empty, and the CLI doesn't tell the stack's name.
     """
-    there = [intent for intent in intents if intent.base_url == base_url]
+    there = [intent for intent in intents if intent.is_at(base_url)]
     # Only where it matters is the CLI asked for the name.
     prefix = stack.urn_prefix(state) if there else ""
     return [intent for intent in there if intent.urn.startswith(prefix)]

@@ -115,7 +115,7 @@ def _of_former_name(
     given = tuple(_prefixes(patients))
     for intent in found:
         if (
-            intent.base_url != patient.settings.base_url
+            not intent.is_at(patient.settings.base_url)
             or intent.urn.startswith(given)
             or within_project(intent.urn) not in names
             or intents.is_settled(intent, patient.state)
