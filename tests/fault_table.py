@@ -42,6 +42,7 @@ class Scenario:
         before: Whether they exist already.
         command: What is run into the faults; `replace` is an `up` after a changed name.
         interrupt: What happens to the CLI while the POST is under way; `kill all` kills the provider, too.
+        is_destroyed: Whether `destroy` comes next, before anybody has looked at what was left.
         is_refused: Whether nothing listens at the API's address.
         others: How many integrations of others the account has.
     """
@@ -52,6 +53,7 @@ class Scenario:
     before: bool = False
     command: Literal["up", "replace", "refresh", "destroy"] = "up"
     interrupt: Literal["", "once", "twice", "kill", "kill all"] = ""
+    is_destroyed: bool = False
     is_refused: bool = False
     others: int = 0
 
@@ -120,6 +122,12 @@ SCENARIOS = (
         "create: kill -9 of Pulumi and the provider, before the commit",
         ("POST /integrations hang-before-commit=60 times=1",),
         interrupt="kill all",
+    ),
+    Scenario(
+        "create: kill -9 of Pulumi and the provider, after the commit, then destroy",
+        ("POST /integrations hang-after-commit=60 times=1",),
+        interrupt="kill all",
+        is_destroyed=True,
     ),
     _create(
         "sixteen in an outage: POST answers 503, half of them committed, GET works",
@@ -236,6 +244,8 @@ class _Run:
         if self.scenario.is_refused:
             self.stack.config({"justt:baseUrl": nobody()})
         code, text = self._break()
+        if self.scenario.is_destroyed:
+            text += self.stack.destroy().text
         lost_or_made = self._live() - self._in_state()
         named = text
         if self.scenario.interrupt == "kill all" and self.contender != "plain":
@@ -250,7 +260,7 @@ class _Run:
         self.stack.config({"justt:baseUrl": self.simulator.base_url})
         self._do_as_told(text)
         converges = self._run_again()
-        wanted = 0 if self.scenario.command == "destroy" else len(self.names)
+        wanted = 0 if self._ends_empty else len(self.names)
         return Outcome(
             duplicates=max(0, len(self._live()) - wanted),
             unnamed=len(unnamed),
@@ -307,12 +317,15 @@ class _Run:
 
     def _do_as_told(self, text: str) -> None:
         """Do what a user would who reads the error, and sees at Justt which integration has which identifier."""
-        if self.contender == "plain" or "pulumi-justt recover" not in text:
+        # After a destroy, nothing but `doctor` is left that could say so.
+        if self.contender == "plain" or ("pulumi-justt recover" not in text and not self.scenario.is_destroyed):
             return
         found = self._found_at_justt(text)
         told = {name for name in self.names if f"creating the stripe integration {name!r}: " in text}
         decisions = [f"--claim={name}={integration_id}" for name, integration_id in found.items()]
         decisions += [f"--forget={name}" for name in sorted(told - found.keys())]
+        if self.scenario.is_destroyed:
+            decisions = [f"--deactivate={each}" for each in self._live()]
         self.stack.justt("recover", "--stack", self.stack.name, "--yes", *decisions)
 
     def _found_at_justt(self, text: str) -> dict[str, str]:
@@ -325,7 +338,7 @@ class _Run:
         }
 
     def _run_again(self) -> bool:
-        if self.scenario.command == "destroy":
+        if self._ends_empty:
             return self.stack.destroy(fails=None).code == 0
         again = self.stack.up(fails=None)
         if again.code:
@@ -334,6 +347,10 @@ class _Run:
             if self.stack.up(fails=None).code:
                 return False
         return self.stack.preview("--expect-no-changes", fails=None).code == 0
+
+    @property
+    def _ends_empty(self) -> bool:
+        return self.scenario.command == "destroy" or self.scenario.is_destroyed
 
     def _live_records(self) -> list[Integration]:
         return [
