@@ -138,10 +138,6 @@ class Intent:
             return self.decision.integration_id
         return self.integration_id
 
-    def names(self, integration_id: str) -> bool:
-        """Return whether *integration_id* is what it made, by Justt's answer or by a person's word."""
-        return integration_id in (self.integration_id, self.outcome_id)
-
     def is_at(self, base_url: str) -> bool:
         """Return whether it was begun at an address."""
         return address(self.base_url) == address(base_url)
@@ -310,15 +306,19 @@ class Journal:
             The intent of the resource that stays: it is of another create.
         """
         intent = self.intent(urn, base_url, account)
-        if intent and intent.names(integration_id):
-            self.remove_intent(intent)
+        if self._settle_one(intent, integration_id):
             return None
         former = self.claimant(base_url, integration_id)
         if former not in (None, urn):
-            begun = self.intent(former, base_url, account)
-            if begun and begun.names(integration_id):
-                self.remove_intent(begun)
+            self._settle_one(self.intent(former, base_url, account), integration_id)
         return intent
+
+    def _settle_one(self, intent: Intent | None, integration_id: str) -> bool:
+        """Remove an intent that was read just now, if it names *integration_id*, and return whether it does."""
+        is_settled = intent is not None and integration_id in (intent.integration_id, intent.outcome_id)
+        if intent and is_settled and (path := self.path_of(intent)):
+            self._unlink(path)
+        return is_settled
 
     def decide(self, intent: Intent, decision: Decision) -> bool:
         """Write a person's decision into an intent, and return whether it is kept."""
