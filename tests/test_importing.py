@@ -401,6 +401,19 @@ def test_two_that_would_share_a_key(project: FakePulumi, theirs: Theirs, answers
     assert result.stderr.splitlines()[1].startswith(f"  {two}: the configuration has shopApiKey already")
 
 
+def test_fields_that_would_share_a_key(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """Each credential has a key of its own, however alike the names of an unlisted type's fields are."""
+    fields = {"apiKey": {"variable": "ONE"}, "api_key": {"variable": "TWO"}, "api-key": {"variable": "THREE"}}
+    unlisted = {"credentials": "Unlisted", "secret_type": "OAUTH", "fields": fields, "resource_name": "shop"}
+    environ = {name: canary(name) for name in ("ONE", "TWO", "THREE")}
+
+    result = project.run("import", "--answers", answers({theirs(): {**STRIPE, **unlisted}}), "--yes", environ=environ)
+
+    assert result.exit_code == 0, result.stderr
+    for field, key in (("apiKey", "shopApiKey"), ("api_key", "shopApiKey_2"), ("api-key", "shopApiKey_3")):
+        assert f'"{field}": config.require_secret("{key}")' in result.stdout
+
+
 @pytest.mark.parametrize(
     ("name", "variable"),
     [
