@@ -257,7 +257,9 @@ def _is_like_a_credential(name: str) -> bool:
     """Tell whether a credential was pasted instead of the name of its variable, which states and previews show."""
     words = _WORD.findall(name)
     length = sum(map(len, words))
-    is_random = length >= _FEWEST_RANDOM and length < _SHORTEST_WORD * len(words)
+    # A name of one case with underscores is none: `ADYEN_110B99FD_HMAC` has the id of an integration.
+    is_usual = "_" in name and name in (name.upper(), name.lower())
+    is_random = not is_usual and length >= _FEWEST_RANDOM and length < _SHORTEST_WORD * len(words)
     return is_random or is_like_a_secret(name) or _PUBLIC_KEY.match(name) is not None
 
 

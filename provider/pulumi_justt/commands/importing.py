@@ -571,9 +571,9 @@ def _completed(
         variable = _unique(_identifier(name), variables)
         variables.add(variable)
         own_keys: dict[str, str] = {}
-        for field in answer.secrets():
+        for wire in answer.secrets():
             # Fields of an unlisted type may differ in nothing that a key has: apiKey and api_key.
-            own_keys[field] = _unique(_key(variable, _python_name(answer, field)), own_keys.values())
+            own_keys[wire] = _unique(_key(variable, _python_name(answer, wire)), own_keys.values())
         problems += [
             f"the configuration has {key} already: give another resource_name, or remove it by `pulumi config rm {key}`"
             for key in own_keys.values()
