@@ -149,7 +149,10 @@ def test_an_id_that_is_none_is_refused() -> None:
         scripted.core.create({**ADOPTING, "adoptId": ".."})
     checked = scripted.core.check({}, {**MINIMAL, "adoptId": "a\nb", "source": "stripe\nb", "allowUnlisted": True})
 
-    assert checked.failures == [f"{name}: must be one line of printable text" for name in ("source", "adopt_id")]
+    assert checked.failures == [
+        "source: must be one line of printable text",
+        "adopt_id: must be one line without control characters",
+    ]
     assert scripted.requests == []
 
 
