@@ -256,6 +256,22 @@ def test_foreign_text_becomes_one_line(text: str, line: str) -> None:
     assert Redactor().redact(text) == line
 
 
+# What escapes are made of, put together in ways that no standard knows.
+PIECES = (*"\\xuUN{}+079fFhH&#;$%~=3c_'- no,bé۳\n", "\r\n", "0x", "0h", "&H", "x003C_", "d83d", "de00", "0b101")
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=60).map("".join))
+@example("0H08")
+@example("\\777")
+def test_no_mixture_of_escapes_breaks_the_search(text: str) -> None:
+    """A text that looks like an escape and is none is searched as any other: an error here would lose a create."""
+    redactor = knowing(CANARY)
+
+    assert redactor.is_clean(text)
+    assert redactor.is_clean_record([text])
+    assert redactor.redact(text) != WITHHELD
+
+
 @given(st.text(st.characters(), max_size=1000))
 def test_any_text_becomes_one_short_printable_line(text: str) -> None:
     """Whatever a server says, also what is no Unicode, the line can be printed."""

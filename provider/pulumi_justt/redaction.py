@@ -66,9 +66,10 @@ white space.
 _NAME = re.compile(r"\\N\{([a-z][a-z0-9 -]{1,87})\}", re.IGNORECASE)
 """A character by its name."""
 _WHITE = frozenset("bfnrtv")
-_BYTES = (
-    re.compile(r"(?:=[0-9a-f]{2})+", re.IGNORECASE),
-    re.compile(r"(?:(?:\\'|[-0#&][xh]|[$~])[0-9a-f]{2};?)+", re.IGNORECASE),
+_TWO = "[0-9a-f]{2}"
+_BYTES = tuple(
+    (re.compile(f"(?:{one})+", re.IGNORECASE), re.compile(one.replace(_TWO, f"({_TWO})"), re.IGNORECASE))
+    for one in (f"={_TWO}", rf"(?:\\'|[-0#&][xh]|[$~]){_TWO};?")
 )
 """Bytes of quoted-printable, and those of RTF and hex numbers within a text."""
 _NUMBERS = {
@@ -385,13 +386,14 @@ def _without_names(text: str) -> str:
     return _NAME.sub(named, text)
 
 
-def _without_bytes(form: re.Pattern[str], text: str) -> str:
+def _without_bytes(forms: tuple[re.Pattern[str], re.Pattern[str]], text: str) -> str:
+    several, one = forms
+
     def decoded(found: re.Match[str]) -> str:
-        digits = re.sub("(?i)0x|[^0-9a-f]", "", found.group())
-        return bytes.fromhex(digits).decode("utf-8", "pulumi_justt.latin1")
+        return bytes.fromhex("".join(one.findall(found.group()))).decode("utf-8", "pulumi_justt.latin1")
 
     # A line that ends with "=" goes on in the next one.
-    return form.sub(decoded, re.sub(r"=\r?\n", "", text))
+    return several.sub(decoded, re.sub(r"=\r?\n", "", text))
 
 
 def _without_numbers(base: int, text: str) -> str:
@@ -408,7 +410,7 @@ _UNESCAPES: tuple[Callable[[str], str], ...] = (
     lambda text: "".join(map(_compatible_character, text)),
     lambda text: "".join(text.split()),
     _without_names,
-    *(functools.partial(_without_bytes, form) for form in _BYTES),
+    *(functools.partial(_without_bytes, forms) for forms in _BYTES),
     *(functools.partial(_without_numbers, base) for base in _NUMBERS),
 )
 """Take one level of escapes away, each in another way: which was meant, and in which order, can't be seen."""
