@@ -137,18 +137,28 @@ def test_other_stacks(project: FakePulumi, begun: Begun) -> None:
 
 
 def test_a_stack_that_was_renamed(project: FakePulumi, begun: Begun) -> None:
-    """What was left under the former name is a finding, unless that stack is given, or its run ended in order."""
+    """What was left under the former name is a finding, unless that stack is given, or its run ended in order.
+
+    Of another project it is one only for the same external identifier.
+    """
     former = f"{STACK}::".replace(":dev::", ":former::")
     left = begun("i-1", urn=f"{former}{TYPE}::mine")
     begun(urn=f"{former}{TYPE}::unknown-here")
     project.state([provider(), integration("mine", "i-0")])
     ok, finding, others = of_journal(project, code=1)
     assert (finding["urn"], finding["integrationId"]) == (left.urn, "i-1")
-    assert "mine of stack former: a create of the stripe integration" in finding["text"]
+    assert "mine of stack shop/former: a create of the stripe integration" in finding["text"]
     assert "If this stack had that name" in finding["cure"]
     assert (ok["verdict"], others["verdict"]) == ("ok", "ok")
     assert "unknown-here of shop/former" in others["text"]
     assert "mine of shop/former" not in others["text"]
+    for identifier in ("another", "mine"):
+        elsewhere = begun(
+            "i-1", urn=left.urn.replace("::shop::", "::before::"), external_identifier=identifier, account=None
+        )
+        found = [check["urn"] for check in of_journal(project, code=1) if check["verdict"] == "finding"]
+        assert (elsewhere.urn in found) == (identifier == "mine")
+        project.journal.remove_intent(elsewhere)
     (project.folder / "journal" / "ended").mkdir()
     (project.folder / "journal" / "ended" / "p.json").write_text('{"version": 1}')
     begun("i-1", urn=left.urn, process="p")

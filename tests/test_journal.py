@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from harness import eventually
+from pulumi_justt import journal as journal_module
 from pulumi_justt.journal import Decision, Intent, Journal, stack_of, state_folder
 from pulumi_justt.settings import Settings
 
@@ -124,13 +125,13 @@ def test_a_call_reads_no_intent_of_another_resource(journal: Kept, monkeypatch: 
     for number in range(5):
         journal.write_intent(begun(number, integration_id=f"i-{number}"))
     read: list[Path] = []
-    read_bytes = Path.read_bytes
+    bytes_of = journal_module._bytes_of
 
     def noted(path: Path) -> bytes:
         read.append(path)
-        return read_bytes(path)
+        return bytes_of(path)
 
-    monkeypatch.setattr(Path, "read_bytes", noted)
+    monkeypatch.setattr(journal_module, "_bytes_of", noted)
     journal.settle(f"{URN}1", URL, "acc_1", "i-1")
     assert {path for path in read if path.parent.name == "intents"} == {journal.path_of(begun(1))}
 
@@ -299,7 +300,7 @@ def test_what_the_files_say(journal: Kept) -> None:
     assert keys == {
         "intents": place
         | {"account", "external_identifier", "source", "sent_at", "settled_at", "snapshot", "process", "command"}
-        | {"decision"},
+        | {"decision", "digest"},
         "snapshots": {"version", "ids", "is_complete"},
         "claims": place,
         adopted.name: place | {"command", "is_held", "begun_at"},
@@ -424,8 +425,11 @@ def test_a_missing_folder_is_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize("reason", ["Read-only file system", "No space left on device", "Permission denied"])
 def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
     """It is one warning with the reason and what to do, and no call fails; nothing is left in it."""
+    really = os.open
 
-    def fail(*_: object, **__: object) -> int:
+    def fail(path: str, flags: int, mode: int = 0o777) -> int:
+        if not flags & os.O_CREAT:
+            return really(path, flags, mode)
         number = next(number for number in range(1, 134) if os.strerror(number) == reason)
         raise OSError(number, reason)
 
@@ -554,9 +558,61 @@ def test_a_file_that_cannot_be_used(journal: Kept, content: str) -> None:
     assert journal.unusable[files(journal.folder / "intents")[0]] in warning
     assert ("has the format 2 of another version" if "2}" in content else "is damaged") in warning
 
-    # The next create of the resource writes a whole one again.
+    # It may be all that is known of a create.
+    (path,) = files(journal.folder / "intents")
+    assert journal.unusable_intent(URN, URL, "acc_1") == journal.unusable[path]
+    assert not journal.write_intent(intent)
+    assert path.read_bytes() == content.encode(errors="surrogateescape")
+    path.unlink()
+    assert journal.unusable_intent(URN, URL, "acc_1") is None
     assert journal.write_intent(intent)
-    assert journal.intents() == [intent]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({name: 7} for name in ("urn", "base_url", "external_identifier", "source", "integration_id", "account")),
+        *({name: None} for name in ("urn", "base_url", "external_identifier", "source", "sent_at")),
+        *({name: []} for name in ("snapshot", "process", "command")),
+        {"decision": {"action": "adopt", "integration_id": "i-1", "decided_at": 0.0}},
+        {"decision": {"action": "claim", "integration_id": None, "decided_at": 0.0}},
+    ],
+)
+def test_intent_of_another_shape_is_damaged(journal: Kept, change: dict[str, object]) -> None:
+    """No call meets a value that it can't work with, whichever resource it is for."""
+    intent = begun()
+    assert journal.write_intent(intent)
+    (path,) = files(journal.folder or Path())
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    other = begun(1)
+    assert journal.write_intent(other)
+    assert journal.intents() == [other]
+    assert f"{path} is damaged" in journal.warnings[0]
+
+
+def test_a_pipe_among_the_files(journal: Kept) -> None:
+    """It is no file of the journal; nobody waits for whoever writes into it."""
+    filled(journal)
+    assert journal.folder is not None
+    for path in files(journal.folder):
+        path.unlink()
+        os.mkfifo(path)
+    assert journal.intents() == []
+    assert journal.claim(URL, "i-2", "another") in (None, "another")
+    journal.claimed_ids(URL)
+    journal.adopters(URL, "i-3")
+    assert "(it is not a regular file)" in (journal.unusable_intent(URN, URL, "acc_1") or "")
+
+
+def test_an_intent_follows_one_of_two_resources(journal: Kept) -> None:
+    """Two processes have read it; only one can take it, and the claim with it."""
+    made = replace(begun(integration_id="i-1"), decision=Decision("claim", "i-1"))
+    journal.write_intent(made)
+    assert journal.claim(URL, "i-1", made.urn) == made.urn
+    for urn in ("first", "second"):
+        journal.move(made, urn)
+    (moved,) = journal.intents()
+    assert (moved.urn, journal.claimant(URL, "i-1")) == ("first", "first")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import Result, Stack
+from harness import Result, Stack, eventually
 from pulumi_justt.journal import Decision, Intent, Journal
 from pulumi_justt.simulator import Fault, SimulatorServer
 from test_recovery_engine import kill_after_commit
@@ -191,19 +191,42 @@ def test_the_commands_on_a_real_stack(stack: Stack, simulator: SimulatorServer, 
 
 
 def test_replace_right_after_the_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """No diff or read shows that the state holds the id, but the process that created it has ended in order."""
+    """No diff or read shows that the state holds the id, so it is named; a refresh settles that."""
     stack.up()
     first = stack.resources()["stripe-eu"]["id"]
-    assert list(state_dir.glob("ended/*")) != []
-
-    text = stack.up("--replace", URN).text
-
-    assert f"an earlier run created integration {first} for this resource" in text
-    second = stack.resources()["stripe-eu"]["id"]
-    assert live(simulator) == [second]
+    assert first in stack.up("--replace", URN, fails=True).text
     stack.run("state", "taint", URN, "--yes", "--stack", "dev")
-    stack.up()
-    assert live(simulator) == [stack.resources()["stripe-eu"]["id"]]
+    up_names(stack, first, state_dir)
+    assert live(simulator) == [first]
+    assert "an earlier run" not in stack.up("--refresh").text
+    assert live(simulator) == [stack.resources()["stripe-eu"]["id"]] != [first]
+
+
+def test_create_that_the_backend_did_not_save(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
+    """The provider returned the id and ended in order, and the state lacks it: no second one is created."""
+    stack.environ["JUSTT_TIMEOUT_SECONDS"] = "20"
+    simulator.add_fault(Fault.parse("POST /integrations slow-body=5 times=1"))
+    update = stack.start("up", "--yes", "--skip-preview")
+    eventually(lambda: len(simulator.records.integrations()) == 1)
+    stacks = stack.folder / "state" / ".pulumi" / "stacks" / "shop"
+    stacks.rename(stacks.with_name("away"))
+    stacks.write_text("in the way")
+    stack.keep(update.communicate(timeout=600)[0])
+    assert update.returncode != 0
+    stacks.unlink()
+    stacks.with_name("away").rename(stacks)
+    stack.run("cancel", "--yes", "--stack", "dev")
+    (lost,) = live(simulator)
+    assert stack.resources() == {}
+
+    up_names(stack, lost, state_dir)
+    stack.program(PROGRAM.replace('"stripe-eu",', '"stripe-us",', 1))
+    up_names(stack, lost, state_dir)
+    assert live(simulator) == [lost]
+
+    stack.program(PROGRAM)
+    recover(stack, "claim", lost)
+    ends_well(stack, simulator, "claim", lost)
 
 
 def test_an_error_hook_that_says_retry_sends_nothing(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
@@ -236,7 +259,7 @@ def test_a_relative_folder_is_refused(stack: Stack, simulator: SimulatorServer) 
     assert not [*stack.folder.rglob("journal")]
 
 
-UNSEEN = "an earlier run was ended while it created"
+UNSEEN = "warning: an earlier run began to create"
 
 
 def test_killed_create_whose_resource_is_renamed_is_named(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any, NoReturn
 
 import httpx
@@ -16,6 +17,7 @@ from pulumi import FileAsset
 
 from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import WITHHELD, AmbiguousCreate, JusttError, Misunderstood, Refused, StateConflict
+from pulumi_justt.journal import Journal
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.models import UNKNOWN, to_vendor_time
 from pulumi_justt.retry import RetryPolicy
@@ -1189,6 +1191,18 @@ def test_delete_is_scheduled_where_an_unanswered_try_explains_the_refusal() -> N
             "at Justt after that date."
         )
     ]
+
+
+@pytest.mark.parametrize("policy", [LATER, RECORDED])
+def test_delete_for_a_later_date_keeps_the_claim(tmp_path: Path, policy: dict[str, Any]) -> None:
+    """Until that date the integration is live, and must not be taken for what a lost create has made."""
+    session = Session(Scripted([]).core.settings.base_url, Journal(tmp_path))
+    journal, base_url = session.journal, session.base_url
+    assert journal.claim(base_url, "id-1", "urn:a") == "urn:a"
+
+    Scripted([record("PENDING")], session=session).core.delete("id-1", policy)
+
+    assert journal.claimed_ids(base_url) == ({"id-1"} if policy is LATER else set())
 
 
 def test_delete_is_not_done_where_an_unanswered_try_should_have_stopped_it() -> None:

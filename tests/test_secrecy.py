@@ -367,8 +367,9 @@ def test_secrets_are_unwrapped_in_one_function() -> None:
     assert callers["get_secret_value"] == {"secrecy.reveal"}
     assert callers["reveal"] == {"models.reveal_payload", "settings.require_api_key"}
     assert callers["reveal_payload"] == {
+        "client._body",
         "client.create_integration",
         "lifecycle.create",
     }
-    assert callers["require_api_key"] == {"client.__post_init__", "client.shared_client"}
+    assert callers["require_api_key"] == {"client.__post_init__", "client.digest", "client.shared_client"}
     assert callers["resolved"] == {"lifecycle._with_values"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hmac
 import json
 import math
 import random
@@ -243,27 +244,28 @@ class JusttClient:
             secret_values(inputs.secret_type, payload, inputs.source, allow_unlisted=inputs.allow_unlisted)
         )
         self.redactor.note_plain(inputs.source)
-        body: dict[str, Any] = {
-            "externalIdentifier": inputs.external_identifier,
-            "integrationName": inputs.integration_name,
-            "source": inputs.source,
-            "secretType": inputs.secret_type,
-            "secretPayload": payload,
-        }
-        if inputs.merchant_account_codes:
-            body["merchantAccountCodes"] = inputs.merchant_account_codes
-
         return self._send(
             _Request(
                 errors.creating(inputs.source, inputs.external_identifier),
                 "POST",
                 "/integrations",
                 inputs.reference_account_id,
-                body,
+                _body(inputs),
                 is_abandoned,
             ),
             lambda answer: answers.created(answer, inputs.source),
         )
+
+    def digest(self, inputs: Inputs) -> str:
+        """Return what tells the body of one create from that of another.
+
+        It is keyed with the API key, so that nobody who has only the digest can try out credentials on it.
+
+        Raises:
+            InvalidSettings: There is no API key.
+        """
+        body = json.dumps(_body(inputs), sort_keys=True).encode()
+        return hmac.new(self.settings.require_api_key().encode(), body, "sha256").hexdigest()
 
     def get_integration(
         self,
@@ -589,3 +591,17 @@ def _debug_line(line: str) -> None:
     # Whoever read this may have left, and a line that nobody reads must not keep an answer from being taken.
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"justt: {line}\n")
+
+
+def _body(inputs: Inputs) -> dict[str, Any]:
+    """Return what a create sends, the credentials in clear."""
+    body: dict[str, Any] = {
+        "externalIdentifier": inputs.external_identifier,
+        "integrationName": inputs.integration_name,
+        "source": inputs.source,
+        "secretType": inputs.secret_type,
+        "secretPayload": inputs.reveal_payload(),
+    }
+    if inputs.merchant_account_codes:
+        body["merchantAccountCodes"] = inputs.merchant_account_codes
+    return body

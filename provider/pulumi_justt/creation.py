@@ -92,7 +92,7 @@ class _UnresolvedCreate:
         before: The ids that the account had before it.
         is_before_complete: Whether those were surely all.
         is_of_killed_run: Whether an earlier process sent it.
-        is_changed: Whether the program has been changed since, so that what came of it is not what the program says.
+        is_changed: Whether what came of it may be something else than what the program says by now.
         is_second: Whether it was sent because the first one is proved not to have happened.
         finding: What the list says.
         is_left: Whether its thread has ended without finding anything out.
@@ -487,7 +487,10 @@ class CreateCoordinator:
                     "the only new integration of the account, because justt:onAmbiguousCreate is adopt."
                 )
                 return record
-        raise unresolved.lost.but(cure=finding.remediation)
+        changed = ""
+        if unresolved.is_changed and finding.candidates:
+            changed = f" It can't be claimed now: {errors.changed_cure(finding.candidates[0].integration_id)}"
+        raise unresolved.lost.but(cure=f"{finding.remediation}{changed}")
 
     def _unresolved_of(self, urn: str, intent: Intent, inputs: Inputs) -> _UnresolvedCreate:
         snapshot = self._session.journal.snapshot(intent.snapshot)
@@ -500,7 +503,7 @@ class CreateCoordinator:
             snapshot.ids if snapshot else frozenset(),
             is_before_complete=snapshot is not None and snapshot.is_complete,
             is_of_killed_run=True,
-            is_changed=intent.is_of_other(inputs.source, inputs.external_identifier),
+            is_changed=self.intents.is_changed(intent, inputs),
         )
         self._unresolved.append(unresolved)
         return unresolved

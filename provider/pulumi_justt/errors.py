@@ -249,6 +249,16 @@ def ambiguous_cure(candidates: Sequence[tuple[str, str]], *, is_proof: bool) -> 
     )
 
 
+def changed_cure(integration_id: str) -> str:
+    """Say that what an earlier create made may have been given something else than what the program says now."""
+    return (
+        f"integration {integration_id} may have other credentials or another name than the program gives now. An input "
+        "of the resource or the Justt API key has changed since that create was sent, or an older version of "
+        "pulumi-justt sent it. Nothing was changed. Put the input back and run `pulumi up`; or run `pulumi-justt "
+        f"recover --deactivate {integration_id}` and then `pulumi up`, which creates another one."
+    )
+
+
 def unlisted_cure(error: str) -> str:
     """Say that what a lost create left behind could not be found out."""
     return (

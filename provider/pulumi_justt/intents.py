@@ -3,19 +3,22 @@
 the next create finds an intent              what happens
 with a decision of `pulumi-justt recover`    it is carried out
 with an id that Justt shows as INACTIVE      the intent is dropped, and the create begins
-with another id, of a process that ended     likewise, with a warning that names it: most likely `--replace` or a taint
-in order                                     replaces it, for which the engine calls neither `read` nor `diff`
-with another id, of a process that did not   an error that names it
+with another id                              an error that names it. That the command ended in order proves nothing: the
+                                             engine may have failed to save the id. If it did save it, and `--replace`
+                                             or a taint follows, for which the engine calls neither `read` nor `diff`,
+                                             a refresh settles the intent
 without an id                                once the killed run's POST has settled, it is resolved as a lost answer
 of another account                           one that is not INACTIVE, or not known, is an error that names it.
                                              A decision is carried out there; one to claim is an error
-of a name that the program has no more,      an error that names it, unless that process ended in order: the stack has
-for the same integration                     it under that name. With a decision it becomes this resource's
-of another stack of the program, unfinished  a warning: the stack may have been renamed
+of a name that the program has no more,      an error that names it. With a decision it becomes this resource's
+for the same integration
+of another stack or project, and of a        a warning: the stack may have been renamed
+process that did not end in order
 """
 
 from __future__ import annotations
 
+import hmac
 import math
 import threading
 from collections.abc import Callable, Collection
@@ -25,7 +28,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_justt import errors
 from pulumi_justt.errors import AmbiguousCreate, Refused, StateConflict
-from pulumi_justt.journal import Decision, Intent, stack_of, within_project
+from pulumi_justt.journal import Decision, Intent, stack_name, stack_of, within_stack
 from pulumi_justt.listing import MOST_SECONDS, one_pass
 from pulumi_justt.models import Inputs, RemoteRecord, to_vendor_time
 from pulumi_justt.session import Session
@@ -69,6 +72,8 @@ class Intents:
         """What earlier processes left."""
         self._told_left: set[str] = set()
         """The resources of which it was told that an earlier run left a create."""
+        self._left: dict[str, tuple[str, Intent]] = {}
+        """What is told at the end of a command if it is left then: by resource, what the state has and the intent."""
         self._has_told_of_stack = False
 
     def new(self, urn: str, inputs: Inputs, snapshot: str | None) -> Intent:
@@ -85,7 +90,15 @@ class Intents:
             snapshot=snapshot,
             process=self._journal.process,
             command=self._journal.command,
+            digest=self._client().digest(inputs),
         )
+
+    def is_changed(self, intent: Intent, inputs: Inputs) -> bool:
+        """Return whether an intent is not known to be of a create of *inputs*.
+
+        What came of it may have other credentials, and no answer of Justt's would tell.
+        """
+        return intent.digest is None or not hmac.compare_digest(intent.digest, self._client().digest(inputs))
 
     def write_sent(self, intent: Intent) -> None:
         """Write that a POST begins now: its answer has a time-out, and then Justt has a grace period of that length."""
@@ -136,8 +149,8 @@ class Intents:
         Tells:
             warning: A replacement was killed or lost, and the resource has left the program, or keeps what it has.
         """
-        # What this command creates is stored after it, and a run that ended in order has had its result stored.
-        if intent is None or intent.command == self._journal.command or self._is_stored(intent):
+        # What this command creates is stored after it.
+        if intent is None or intent.command == self._journal.command:
             return
         with self._lock:
             if intent.urn in self._told_left:
@@ -153,22 +166,34 @@ class Intents:
             f"`pulumi-justt recover`{decided}."
         )
 
+    def note_left(self, called: str, intent: Intent | None) -> None:
+        """Tell the same at the end of the command, if nothing has settled it until then.
+
+        The state may have two integrations of a resource, one of which waits to be deleted: that one's call may come
+        before the other's, which settles the intent.
+        """
+        if intent is not None:
+            with self._lock:
+                self._left[intent.urn] = (called, intent)
+
     def tell_unseen(self, seen: Collection[str], base_url: str) -> None:
-        """Tell at the end of a command of creates that earlier runs left, and that none of its calls was about.
+        """Tell at the end of a command of creates that earlier runs left, and that none of its calls has settled.
 
         Args:
             seen: The resources that the command's calls were about.
             base_url: Where the API is reached.
 
         Tells:
-            warning: A create was killed or lost, and its resource is neither in the program nor in the state.
+            warning: No call of the command was about a resource whose create is not known to be in the state.
         """
+        for called, intent in self._left.values():
+            if self._journal.intent(intent.urn, intent.base_url, intent.account) == intent:
+                self.tell_left(called, intent)
         left = [
             intent
             for stack in {tuple(stack_of(urn)) for urn in seen}
             for intent in self._journal.intents(stack)
             if intent.is_at(base_url) and intent.urn not in seen and intent.command != self._journal.command
-            if not self._is_stored(intent)
         ]
         if not left:
             return
@@ -176,15 +201,10 @@ class Intents:
         rest = len(left) - _FEW
         more = f" and {rest} more" if rest > 0 else ""
         self._tell(
-            f"warning: an earlier run was ended while it created {resources}{more}. This command created "
-            "nothing for that, and no state is known to hold what the earlier run made. It may be live at Justt: run "
-            "`pulumi-justt recover`."
+            f"warning: an earlier run began to create {resources}{more}, and no command since then has shown that the "
+            "state holds what it made, which may be live at Justt. If the state has it, `pulumi refresh` settles this; "
+            "otherwise run `pulumi-justt recover`."
         )
-
-    def _is_stored(self, intent: Intent) -> bool:
-        """Return whether the engine has surely stored what a create returned."""
-        is_decided = intent.decision is not None
-        return not is_decided and intent.integration_id is not None and self._journal.has_ended_in_order(intent)
 
     def named_in(self, error: AmbiguousCreate, urn: str, inputs: Inputs) -> AmbiguousCreate:
         """Return *error* with the file that remembers the create, if there is one."""
@@ -206,10 +226,18 @@ class Intents:
             note: An earlier run was killed during a create, and its request may still be under way.
 
         Raises:
+            StateConflict: What the journal has of an earlier create of the resource can't be used.
             StateConflict: The earlier run created an integration that is live.
             RequestError: Its integration could not be read or deactivated.
         """
         client, journal = self._client(), self._journal
+        if unusable := journal.unusable_intent(urn, self._base_url, inputs.reference_account_id):
+            raise StateConflict(
+                f"{describe(inputs)}: {unusable}, and it may be all that is known of an earlier create of this "
+                "resource. Nothing was sent. If a newer version of pulumi-justt wrote the file, run that version. "
+                "Otherwise run `pulumi-justt doctor`, look at Justt for an integration that no stack has, and move the "
+                "file away; then run `pulumi up`."
+            )
         self._require_none_elsewhere(urn, inputs)
         self._require_no_former(urn, inputs)
         self._tell_of_other_stack(urn, inputs)
@@ -323,29 +351,30 @@ class Intents:
             and earlier.urn != urn
             # Another process of this command is at work on it.
             and earlier.command != journal.command
-            # What the engine has stored under the former name leaves with that.
-            and not (earlier.integration_id and journal.has_ended_in_order(earlier))
             # Something else may have been begun under that name since, or it was settled.
             and journal.intent(earlier.urn, earlier.base_url, earlier.account) == earlier
         )
 
     def _tell_of_other_stack(self, urn: str, inputs: Inputs) -> None:
-        """Warn once if a create of the same resource was left under another name of the stack.
+        """Warn once if a create of the same resource was left under another name of the stack or the project.
 
-        It is no error: another stack of the program, which has resources of the same names, may have left it.
+        It is no error: another stack, which has a resource of the same name for the same integration, may have left it.
 
         Tells:
-            warning: A stack was renamed after a run of it was killed, or another stack of the program has such a run.
+            warning: A stack or project was renamed after a run was killed, or another stack has such a run.
         """
         for earlier in self._left_earlier():
-            is_namesake = stack_of(earlier.urn) != stack_of(urn) and within_project(earlier.urn) == within_project(urn)
+            is_namesake = stack_of(earlier.urn) != stack_of(urn) and within_stack(earlier.urn) == within_stack(urn)
+            # Another stack of the program mostly has what its last command created.
+            if earlier.integration_id and self._journal.has_ended_in_order(earlier):
+                continue
             if not is_namesake or not self._is_left(earlier, urn, inputs):
                 continue
             with self._lock:
                 if self._has_told_of_stack:
                     return
                 self._has_told_of_stack = True
-            stack = stack_of(earlier.urn)[0].rpartition(":")[2]
+            stack = stack_name(earlier.urn)
             made = (
                 f"created integration {earlier.integration_id} for it"
                 if earlier.integration_id
@@ -355,7 +384,7 @@ class Intents:
                 f"warning: {describe(inputs)}: an earlier run of stack {stack!r} {made} (journal: "
                 f"{self._journal.path_of(earlier)}). If this stack had that name then, this create may make a second "
                 "one: run `pulumi-justt recover` and `pulumi-justt doctor`, and remove that file when all is settled. "
-                f"If it is another stack, run `pulumi-justt recover --stack {stack}`."
+                f"If it is another stack, run `pulumi-justt recover` for that one, in its project's folder."
             )
             return
 
@@ -387,9 +416,6 @@ class Intents:
             integration_id: The id in it.
             former: The URN that it was created for, if that is another one.
 
-        Tells:
-            warning: A resource is replaced by force, or was taken out of the state, right after it was created.
-
         Raises:
             StateConflict: It is live, or Justt does not show it.
             RequestError: It could not be read.
@@ -410,22 +436,15 @@ class Intents:
             status = "not found with this key and account"
         if status == "INACTIVE":
             return
-        if self._journal.has_ended_in_order(intent):
-            self._tell(
-                f"warning: {tried}, and no command since then has shown that the state holds it. At Justt it is "
-                f"{status}. If this update replaces it, Pulumi deactivates it afterwards. If another "
-                "stack has it, since a stack or resource was renamed, it stays that stack's. If none has it, have it "
-                "deactivated at Justt."
-            )
-        else:
-            raise StateConflict(
-                f"{tried}, and no state of Pulumi's is known to hold it (journal: {where}). At Justt it is {status}. "
-                "Nothing was sent. If the stack has it already, run `pulumi refresh` and repeat the command. If "
-                "another stack has it, one that was renamed or that has this name in another backend or checkout, run "
-                "`pulumi refresh` there: deactivating it would stop that stack's integration. If none has it, "
-                f"run `pulumi-justt recover --claim {integration_id}` to make it this resource's integration, or "
-                f"`pulumi-justt recover --deactivate {integration_id}` to create another one; then run `pulumi up`."
-            )
+        raise StateConflict(
+            f"{tried}, and no command since then has shown that the state holds it (journal: {where}). At Justt it is "
+            f"{status}. Nothing was sent. If the stack has it (`pulumi stack --show-ids`), run `pulumi refresh` and "
+            "repeat the command. If another stack has it, one that was renamed or that has this name in another "
+            "backend or checkout, run `pulumi refresh` there: deactivating it would stop that stack's integration. If "
+            f"none has it, run `pulumi-justt recover --claim {integration_id}` to make it this resource's integration, "
+            f"or `pulumi-justt recover --deactivate {integration_id}` or `pulumi-justt recover --forget` to create "
+            f'another one; then run `pulumi up`. A new resource can also take it over with adopt_id="{integration_id}".'
+        )
 
     def _carry_out(self, urn: str, inputs: Inputs, intent: Intent, decision: Decision) -> RemoteRecord | None:
         """Do what `pulumi-justt recover` was told about the resource.
@@ -435,19 +454,28 @@ class Intents:
 
         Raises:
             StateConflict: The integration to claim or deactivate is not what the decision takes it for.
+            StateConflict: Another resource claims it at this moment.
+            StateConflict: It was created with other inputs than the program has now.
             RequestError: It could not be read or deactivated.
         """
         journal, integration_id = self._journal, decision.integration_id
         if integration_id is not None:
             tried = f"{describe(inputs)}, which `pulumi-justt recover` settled: {decision.action} {integration_id}"
             record = self._read(tried, integration_id, intent.account)
-            if misfit := self._misfit(urn, inputs, intent, decision, record):
+            if misfit := self._misfit(urn, intent, decision, record):
                 raise StateConflict(
                     f"{tried}: {misfit}. Nothing was changed. Run `pulumi-justt recover` again, and choose another one "
                     "or forget it."
                 )
             if decision.action == "claim":
-                journal.claim(self._base_url, integration_id, urn)
+                if self.is_changed(intent, inputs):
+                    raise StateConflict(f"{tried}: {errors.changed_cure(integration_id)}")
+                if journal.claim(self._base_url, integration_id, urn) != urn:
+                    # Another process has claimed it at this moment, or nothing can be kept.
+                    raise StateConflict(
+                        f"{tried}: the journal on this machine can't say that it is this resource's. Nothing was "
+                        "changed. Run the command again."
+                    )
                 self.claimed(urn, inputs, integration_id)
                 self._tell(f"note: {describe(inputs)}: claimed {integration_id}, as `pulumi-justt recover` was told.")
                 return record
@@ -464,7 +492,7 @@ class Intents:
         journal.remove_intent(intent)
         return None
 
-    def _misfit(self, urn: str, inputs: Inputs, intent: Intent, decision: Decision, record: RemoteRecord) -> str | None:
+    def _misfit(self, urn: str, intent: Intent, decision: Decision, record: RemoteRecord) -> str | None:
         """Return why *record* is not what a decision takes it for, if so."""
         claimant = self._journal.claimant(self._base_url, record.integration_id)
         if self._ownership.holder_beside(urn, record.integration_id) or claimant not in (None, urn):
@@ -476,9 +504,6 @@ class Intents:
             return "it belongs to another PSP"
         if decision.action == "claim" and record.is_inactive:
             return "it is INACTIVE, which is final"
-        if decision.action == "claim" and intent.is_of_other(inputs.source, inputs.external_identifier):
-            sent = errors.creating(intent.source, intent.external_identifier)
-            return f"the program has been changed since that was decided, which was about {sent}"
         return None
 
     def _read(self, tried: str, integration_id: str, account: str | None) -> RemoteRecord:

@@ -2,7 +2,7 @@
 
 The engine stores an id only after `create` has returned it. If the CLI or the provider process is killed before that,
 the next `pulumi up` would create a second integration. These files are the witness. They hold ids, URNs and
-identifiers, never a credential; folders have mode 0700, files 0600.
+identifiers, and a keyed digest of what was sent, never a credential; folders have mode 0700, files 0600.
 
     file                        written                                 removed
     intents/<stack>-            before a POST; again with the id        read, diff or delete sees that id for that URN;
@@ -12,8 +12,9 @@ identifiers, never a credential; folders have mode 0700, files 0600.
     snapshots/<name>.json       before the first POST of a process      no intent names it, after two days
                                 to an account: the ids listed then
     ended/<process>.json        when a process ends in order, if it     likewise
-                                created anything: the engine has
-                                stored what it was given
+                                created anything: most likely the
+                                engine has stored what it was given,
+                                so other stacks are not warned
     claims/<id>.json            with O_EXCL, for each id that a         the integration is deactivated
                                 create returns: one id, one resource
     adoptions/<id>/<urn>.json   by `check` and `create` with            two days after the adopter was deleted, or
@@ -37,21 +38,23 @@ Nothing is synced to the disk: the files survive the death of a process, and not
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import json
 import os
 import re
 import secrets
+import stat
 import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
-__all__ = ["Decision", "Intent", "Journal", "address", "stack_of", "state_folder", "within_project"]
+__all__ = ["Decision", "Intent", "Journal", "address", "stack_name", "stack_of", "state_folder", "within_stack"]
 
 _MAX_AGE = 30 * 86_400.0
 """Seconds after which a decision that no create has carried out is dropped, and so is an intent without an id."""
@@ -82,6 +85,8 @@ _URL = re.compile(r"([a-z]+://)(\[[^]]*\]|[^:/[]*)(.*)")
 
 _Kept = TypeVar("_Kept")
 
+_Action = Literal["claim", "deactivate", "forget"]
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -94,7 +99,7 @@ class Decision:
         decided_at: When, in seconds since the epoch; the journal fills it in.
     """
 
-    action: Literal["claim", "deactivate", "forget"]
+    action: _Action
     integration_id: str | None = None
     decided_at: float = field(default=0.0, compare=False)
 
@@ -116,6 +121,8 @@ class Intent:
         process: The name of the process that sent it.
         command: The command that this process was of.
         decision: What `pulumi-justt recover` was told.
+        digest: What tells the body that was sent from another one, keyed with the API key, which no file holds; None
+            in a file of an older version.
     """
 
     urn: str
@@ -130,6 +137,7 @@ class Intent:
     process: str | None = None
     command: str | None = None
     decision: Decision | None = None
+    digest: str | None = None
 
     @property
     def outcome_id(self) -> str | None:
@@ -141,10 +149,6 @@ class Intent:
     def is_at(self, base_url: str) -> bool:
         """Return whether it was begun at an address."""
         return address(self.base_url) == address(base_url)
-
-    def is_of_other(self, source: str, external_identifier: str) -> bool:
-        """Return whether it was sent for something else than what a program says now."""
-        return (self.source, self.external_identifier) != (source, external_identifier)
 
 
 @dataclass(frozen=True)
@@ -204,9 +208,15 @@ def stack_of(urn: str) -> list[str]:
     return urn.split("::")[:2]
 
 
-def within_project(urn: str) -> str:
-    """Return a URN without its stack."""
-    return urn.partition("::")[2]
+def stack_name(urn: str) -> str:
+    """Return the project and the stack of a URN, as the CLI takes them."""
+    head, _, rest = urn.partition("::")
+    return f"{rest.partition('::')[0]}/{head.rpartition(':')[2]}"
+
+
+def within_stack(urn: str) -> str:
+    """Return a URN without its stack and project."""
+    return "::".join(urn.split("::")[2:])
 
 
 class Journal:
@@ -251,9 +261,19 @@ class Journal:
         """Return the intent of a resource, if there is one."""
         intent = self._read_intent(self._intent_file(urn, base_url, account))
         if intent is None or not self._is_expired(intent):
-            return intent
+            # A process that was killed while it moved the file here has left the former name in it.
+            return intent and replace(intent, urn=urn)
         self._drop(intent)
         return None
+
+    def unusable_intent(self, urn: str, base_url: str, account: str | None) -> str | None:
+        """Return why the intent of a resource can't be used, where there is a file with one.
+
+        A folder that can't be used has none: that is a warning only.
+        """
+        path = self._intent_file(urn, base_url, account)
+        is_usable = path is None or self._read(path, _intent) is not None or not os.path.lexists(path)
+        return None if is_usable or path is None else self.unusable.get(path)
 
     def intents(self, stack: Sequence[str] | None = None) -> list[Intent]:
         """Return all intents, or those of a stack as `stack_of` names it, the oldest first."""
@@ -268,19 +288,24 @@ class Journal:
         return sorted(kept, key=lambda intent: (intent.sent_at, intent.urn))
 
     def write_intent(self, intent: Intent) -> bool:
-        """Write *intent* in place of the resource's earlier one, and return whether it is kept."""
+        """Write *intent* in place of the resource's earlier one, and return whether it is kept.
+
+        A file that can't be used stays: it may be all that is known of another create.
+        """
         self._prune()
+        if self.unusable_intent(intent.urn, intent.base_url, intent.account):
+            return False
         self._has_created = self._has_created or intent.integration_id is not None
         decision = intent.decision and vars(intent.decision)
         return self._write(self.path_of(intent), {**vars(intent), "decision": decision})
 
     def end_in_order(self) -> None:
-        """Remember that the engine has taken and stored all results of this process."""
+        """Remember that the engine has taken all results of this process; whether it could store them is not known."""
         if self._has_created:
             self._write(self._path("ended", self.process), {})
 
     def has_ended_in_order(self, intent: Intent) -> bool:
-        """Return whether the process that wrote an intent has ended in order."""
+        """Return whether the process that wrote an intent has ended in order, which proves nothing of the state."""
         path = self._path("ended", intent.process) if intent.process else None
         return self._read(path, lambda _: True) is not None
 
@@ -351,12 +376,21 @@ class Journal:
 
     def move(self, intent: Intent, urn: str) -> None:
         """Let an intent, and the claim of its id, follow a resource to another name."""
-        if not self.write_intent(replace(intent, urn=urn)):
+        former, path = self.path_of(intent), self.path_of(replace(intent, urn=urn))
+        if not former or not path:
             return
+        try:
+            # Of two processes that would, each for a resource of its own, one can.
+            former.replace(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._warn_once(f"{former} can't be renamed ({error.strerror})")
+            return
+        self.write_intent(replace(intent, urn=urn))
         if intent.integration_id and self.claimant(intent.base_url, intent.integration_id) == intent.urn:
             path = self._claim_file(intent.base_url, intent.integration_id)
             self._write(path, _holder(intent.base_url, intent.integration_id, urn))
-        self.remove_intent(intent)
 
     def claimed_ids(self, base_url: str, *, besides: str | None = None) -> frozenset[str]:
         """Return the ids at *base_url* that belong to some resource, less those of the resource *besides*."""
@@ -512,7 +546,7 @@ class Journal:
         if path is None:
             return None
         try:
-            content = json.loads(path.read_bytes())
+            content = json.loads(_bytes_of(path))
             version = content.pop("version")
             if version == _VERSION:
                 return made(content)
@@ -598,6 +632,13 @@ class Journal:
 def _intent(content: dict[str, Any]) -> Intent:
     decision = content.pop("decision")
     intent = Intent(**content, decision=Decision(**decision) if decision else None)
+    _require_texts(intent.urn, intent.base_url, intent.external_identifier, intent.source)
+    optional = (intent.account, intent.snapshot, intent.integration_id, intent.process, intent.command, intent.digest)
+    _require_texts(*(each for each in optional if each is not None))
+    if intent.decision and intent.decision.action != "forget":
+        _require_texts(intent.decision.integration_id)
+    if intent.decision and intent.decision.action not in get_args(_Action):
+        raise IndexError
     sent_at, settled_at = float(intent.sent_at), float(intent.settled_at)
     decided_at = float(intent.decision.decided_at) if intent.decision else 0.0
     # In this form it is false for what is not a number, too.
@@ -607,16 +648,28 @@ def _intent(content: dict[str, Any]) -> Intent:
 
 
 def _adoption(content: dict[str, Any]) -> Adoption:
-    if not isinstance(content["urn"], str):
+    begun_at, command = content.get("begun_at"), content["command"]
+    _require_texts(content["urn"], *([] if command is None else [command]))
+    if not isinstance(content["is_held"], bool):
         raise IndexError
-    begun_at = content.get("begun_at")
-    return Adoption(
-        content["urn"], content["command"], content["is_held"], begun_at if begun_at is None else float(begun_at)
-    )
+    return Adoption(content["urn"], command, content["is_held"], begun_at if begun_at is None else float(begun_at))
 
 
 def _snapshot(content: dict[str, Any]) -> Snapshot:
+    _require_texts(*content["ids"])
+    if not isinstance(content["is_complete"], bool):
+        raise IndexError
     return Snapshot(frozenset(content["ids"]), content["is_complete"])
+
+
+def _require_texts(*values: object) -> None:
+    """Refuse a file that an editor, or something else, has written.
+
+    Raises:
+        LookupError: A value is no text.
+    """
+    if not all(isinstance(value, str) for value in values):
+        raise IndexError
 
 
 def _holder(base_url: str, integration_id: str, urn: str) -> dict[str, str]:
@@ -624,11 +677,29 @@ def _holder(base_url: str, integration_id: str, urn: str) -> dict[str, str]:
 
 
 def _place(content: dict[str, Any]) -> tuple[str, str, str]:
-    return content["base_url"], content["integration_id"], content["urn"]
+    place = content["base_url"], content["integration_id"], content["urn"]
+    _require_texts(*place)
+    return place
 
 
 def _urn(content: dict[str, Any]) -> str:
-    return str(content["urn"])
+    return _place(content)[2]
+
+
+def _bytes_of(path: Path) -> bytes:
+    """Return what is in a regular file; whoever reads a pipe of that name would wait for ever.
+
+    Raises:
+        OSError: It can't be read.
+    """
+
+    def opened(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+    with open(path, "rb", opener=opened) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        return file.read()
 
 
 def _make_folder(folder: Path) -> None:

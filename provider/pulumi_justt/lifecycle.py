@@ -285,7 +285,7 @@ class Integrations:
         self._meet(integration_id, olds)
         if is_managed:
             left = self._note_state(self._urn(olds), integration_id, olds)
-            self.creator.intents.tell_left(named(olds, integration_id), left)
+            self.creator.intents.note_left(named(olds, integration_id), left)
         try:
             record = self.client().reads.get(integration_id, tried=tried, account=account)
         except Refused as refused:
@@ -400,14 +400,13 @@ class Integrations:
                 "killed, ten minutes after it."
             )
         claimant = self._journal.claimant(base_url, integration_id)
-        self._deactivate(integration_id, olds, tried)
+        has_stopped = self._deactivate(integration_id, olds, tried)
         if claimant not in (None, urn):
             self.tell(
                 f"warning: {tried}: this machine's journal says that it was created for {claimant!r}. If that is not a "
                 "former name of this resource, the state is a copy, and the other stack's integration stops too."
             )
-        self._settle_deleted(urn, integration_id, olds)
-        self._journal.forget_integration(base_url, integration_id)
+        self._settle_deleted(urn, integration_id, olds, has_stopped=has_stopped)
 
     @staticmethod
     def _refuse_forced(called: str) -> NoReturn:
@@ -451,8 +450,8 @@ class Integrations:
             "it. To only forget it, run `pulumi state delete` with its URN: it keeps running at Justt."
         )
 
-    def _deactivate(self, integration_id: str, olds: Properties, tried: str) -> None:
-        """Send the deactivation that the recorded policy asks for.
+    def _deactivate(self, integration_id: str, olds: Properties, tried: str) -> bool:
+        """Send the deactivation that the recorded policy asks for, and return whether the integration has stopped.
 
         Tells:
             warning: A recorded date lies in the past when it is to be used.
@@ -488,18 +487,19 @@ class Integrations:
             if refused.is_of_key:
                 raise
             if is_gone(self.settings, self.tell, refused) or self._has_stopped(integration_id, account, refused):
-                return
+                return True
             if refused.after_unanswered and moment > now and refused.status in _DONE_BEFORE:
                 self.tell(
                     f"warning: {tried}: an earlier try was never answered, and this one was refused "
                     f"({refused.came_back}); taken as scheduled for {to_vendor_time(moment)}. "
                     "Look it up at Justt after that date."
                 )
-                return
+                return False
             raise
         finally:
             if moment == now:
                 self._compare_clocks(tried, client.clock_ahead, to_vendor_time(now))
+        return moment == now
 
     def _compare_clocks(self, tried: str, ahead: float, sent: str) -> None:
         """Say once that the date that means "now" is another moment for Justt.
@@ -643,9 +643,12 @@ class Integrations:
         account = outputs.get("referenceAccountId")
         return self._journal.settle(urn, self.settings.base_url, account, integration_id)
 
-    def _settle_deleted(self, urn: str, integration_id: str, outputs: Properties) -> None:
+    def _settle_deleted(self, urn: str, integration_id: str, outputs: Properties, *, has_stopped: bool = False) -> None:
         left = self._settle(urn, integration_id, outputs)
-        self.creator.intents.tell_left(named(outputs, integration_id), left)
+        self.creator.intents.note_left(named(outputs, integration_id), left)
+        # What runs until its date is nobody else's, and no candidate of a lost create.
+        if has_stopped:
+            self._journal.forget_integration(self.settings.base_url, integration_id)
 
     def _moves(self, olds: Properties, inputs: Properties, *, is_account_explicit: bool) -> Iterator[tuple[str, str]]:
         """Yield why *inputs* may not follow *olds*: a stray setting must not replace a fleet."""

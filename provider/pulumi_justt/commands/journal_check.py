@@ -3,8 +3,9 @@
     intent                                           verdict
     the stack's state holds its id for its resource  none: nothing is left to do
     of a given stack, or no stack is given           finding, with what to do next
-    of another stack of the project, which is not    finding: the stack may have had that name
-    given and whose resource a given stack has too
+    of another stack, which is not given, and whose  finding: the stack or its project may have had that name
+    resource a given stack has too; of another
+    project, for the same external identifier
     of any other stack, or of another address        named in one line
     of a stack that could not be looked at           not checked
     in a file that can't be used                     finding, with the file to remove
@@ -30,7 +31,7 @@ from pulumi_justt.commands import intents
 from pulumi_justt.commands.checks import Check, Patient
 from pulumi_justt.commands.engine import name_of
 from pulumi_justt.commands.stacks import StackError
-from pulumi_justt.journal import Intent, Journal, within_project
+from pulumi_justt.journal import Intent, Journal, stack_name, stack_of, within_stack
 
 __all__ = ["examine"]
 
@@ -111,26 +112,33 @@ def _of_former_name(
     if patient.state is None or patient.settings is None:
         return
     here = [*patient.state.resources(), *(operation.resource for operation in patient.state.pending())]
-    names = {within_project(resource["urn"]) for resource in here}
+    names = {(*stack_of(resource["urn"])[1:], within_stack(resource["urn"])) for resource in here}
+    identifiers = {
+        (within_stack(resource["urn"]), str((resource.get("inputs") or {}).get("externalIdentifier")))
+        for resource in here
+    }
     given = tuple(_prefixes(patients))
     for intent in found:
         if (
             not intent.is_at(patient.settings.base_url)
             or intent.urn.startswith(given)
-            or within_project(intent.urn) not in names
+            or (
+                (*stack_of(intent.urn)[1:], within_stack(intent.urn)) not in names
+                and (within_stack(intent.urn), intent.external_identifier) not in identifiers
+            )
             or intents.is_settled(intent, patient.state)
             # Another stack of the program has what its last command created.
             or (intent.integration_id and journal.has_ended_in_order(intent))
         ):
             continue
         own.append(intent)
-        former = intent.urn.partition("::")[0].rpartition(":")[2]
+        former = stack_name(intent.urn)
         yield Check(
             "journal",
             "finding",
             f"{name_of(intent.urn)} of stack {former}: {intents.describe(intent)} Its journal file is "
             f"{journal.path_of(intent)}.",
-            f"If {former} is another stack, run `pulumi-justt recover --stack {shlex.quote(former)}`. If this stack "
+            f"If {former} is another stack, run `pulumi-justt recover` for it, in its project's folder. If this stack "
             "had that name, `pulumi-justt list` shows what no stack has: adopt it or have it deactivated at Justt, and "
             "then remove that file.",
             patient.stack.name,
@@ -198,8 +206,7 @@ def _unusable(journal: Journal, warnings: Sequence[str]) -> Iterator[Check]:
 
 def _place(intent: Intent) -> str:
     # A file that was edited by hand may hold any text.
-    head, _, rest = intent.urn.partition("::")
-    return f"{name_of(intent.urn)} of {rest.partition('::')[0]}/{head.rpartition(':')[2]} at {intent.base_url}"
+    return f"{name_of(intent.urn)} of {stack_name(intent.urn)} at {intent.base_url}"
 
 
 def _adopted_elsewhere(patient: Patient, patients: Sequence[Patient], journal: Journal) -> Iterator[Check]:
