@@ -601,7 +601,7 @@ def test_a_pipe_among_the_files(journal: Kept) -> None:
     assert journal.claim(URL, "i-2", "another") in (None, "another")
     journal.claimed_ids(URL)
     journal.adopters(URL, "i-3")
-    assert "(it is not a regular file)" in (journal.unusable_intent(URN, URL, "acc_1") or "")
+    assert "is damaged" in (journal.unusable_intent(URN, URL, "acc_1") or "")
 
 
 def test_an_intent_follows_one_of_two_resources(journal: Kept) -> None:

@@ -226,18 +226,11 @@ class Intents:
             note: An earlier run was killed during a create, and its request may still be under way.
 
         Raises:
-            StateConflict: What the journal has of an earlier create of the resource can't be used.
             StateConflict: The earlier run created an integration that is live.
             RequestError: Its integration could not be read or deactivated.
         """
         client, journal = self._client(), self._journal
-        if unusable := journal.unusable_intent(urn, self._base_url, inputs.reference_account_id):
-            raise StateConflict(
-                f"{describe(inputs)}: {unusable}, and it may be all that is known of an earlier create of this "
-                "resource. Nothing was sent. If a newer version of pulumi-justt wrote the file, run that version. "
-                "Otherwise run `pulumi-justt doctor`, look at Justt for an integration that no stack has, and move the "
-                "file away; then run `pulumi up`."
-            )
+        self._require_usable(urn, inputs)
         self._require_none_elsewhere(urn, inputs)
         self._require_no_former(urn, inputs)
         self._tell_of_other_stack(urn, inputs)
@@ -266,6 +259,20 @@ class Intents:
             if not sleep_unless(client, min(_POLL_SECONDS, end - client.clock()), self._is_abandoned):
                 raise outcome_unknown(intent)
         return None
+
+    def _require_usable(self, urn: str, inputs: Inputs) -> None:
+        """Refuse a create while a file of the journal may hide another one.
+
+        Raises:
+            StateConflict: What the journal has of an earlier create of the resource can't be used.
+        """
+        if unusable := self._journal.unusable_intent(urn, self._base_url, inputs.reference_account_id):
+            raise StateConflict(
+                f"{describe(inputs)}: {unusable}, and it may be all that is known of an earlier create of this "
+                "resource. Nothing was sent. If a newer version of pulumi-justt wrote the file, run that version. "
+                "Otherwise run `pulumi-justt doctor`, look at Justt for an integration that no stack has, and move the "
+                "file away; then run `pulumi up`."
+            )
 
     def _require_none_elsewhere(self, urn: str, inputs: Inputs) -> None:
         """Refuse a create while one of the same resource may have been carried out for another name of an account.
@@ -453,9 +460,8 @@ class Intents:
             note: A decision was carried out.
 
         Raises:
-            StateConflict: The integration to claim or deactivate is not what the decision takes it for.
+            StateConflict: The integration is not what the decision takes it for, or was created with other inputs.
             StateConflict: Another resource claims it at this moment.
-            StateConflict: It was created with other inputs than the program has now.
             RequestError: It could not be read or deactivated.
         """
         journal, integration_id = self._journal, decision.integration_id

@@ -38,7 +38,6 @@ Nothing is synced to the disk: the files survive the death of a process, and not
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import hashlib
 import json
@@ -691,6 +690,7 @@ def _bytes_of(path: Path) -> bytes:
 
     Raises:
         OSError: It can't be read.
+        LookupError: It is no regular file.
     """
 
     def opened(name: str, flags: int) -> int:
@@ -698,7 +698,7 @@ def _bytes_of(path: Path) -> bytes:
 
     with open(path, "rb", opener=opened) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file")
+            raise IndexError
         return file.read()
 
 
