@@ -79,6 +79,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "lifecycle.Integrations.delete",
             "lifecycle.Integrations._refuse_protected",
             "lifecycle.Integrations._refuse_forced",
+            "lifecycle.Integrations._require_replacement",
             "ownership",
             "recorded.require_known",
             "recorded.require_same_environment",

@@ -47,7 +47,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("creation",),
     ("intents",),
     ("session",),
-    ("ownership",),
+    ("ownership", "replacements"),
     ("listing",),
     ("client",),
     ("reads",),

@@ -46,6 +46,7 @@ from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.readiness import Readiness
 from pulumi_justt.recorded import Checked
 from pulumi_justt.redaction import Redactor
+from pulumi_justt.replacements import Replacements
 from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
 
@@ -104,6 +105,13 @@ def redactor() -> Redactor:
     """Make what knows an integration's credentials."""
     made = Redactor()
     made.learn({"apiKey": PAYLOAD, "more": [KEY]})
+    return made
+
+
+def replacements() -> Replacements:
+    """Give the inputs of a resource that is not created yet."""
+    made = Replacements()
+    made.note_check("urn", {"secretPayload": {"apiKey": PAYLOAD}}, is_accepted=True)
     return made
 
 
@@ -191,6 +199,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "JusttClient": client,
     "SharedReads": lambda: client().reads,
     "Integrations": core,
+    "Replacements": replacements,
     "Creator": lambda: core().creator,
     "Readiness": lambda: Readiness(settings(), client=client, tell=lambda _: None, session=session()),
     "IntegrationProvider": lambda: provider(IntegrationProvider),
@@ -368,8 +377,8 @@ def test_secrets_are_unwrapped_in_one_function() -> None:
     assert callers["reveal"] == {"models.reveal_payload", "settings.require_api_key"}
     assert callers["reveal_payload"] == {
         "client._body",
-        "client.create_integration",
-        "lifecycle.create",
+        "client._creation",
+        "lifecycle._prepare",
     }
     assert callers["require_api_key"] == {"client.__post_init__", "client.digest", "client.shared_client"}
     assert callers["resolved"] == {"lifecycle._with_values"}

@@ -239,21 +239,30 @@ class JusttClient:
             AmbiguousCreate: The outcome is unknown.
             RequestError: It was not created.
         """
+        request = self._creation(inputs)
+        request.is_abandoned = is_abandoned
+        return self._send(request, lambda answer: answers.created(answer, inputs.source))
+
+    def require_sendable(self, inputs: Inputs) -> None:
+        """Verify that `create_integration` can send *inputs*, without a request.
+
+        Raises:
+            JusttError: It is too large, or cannot be encoded.
+        """
+        _content(self._creation(inputs))
+
+    def _creation(self, inputs: Inputs) -> _Request:
         payload = inputs.reveal_payload()
         self.redactor.learn(
             secret_values(inputs.secret_type, payload, inputs.source, allow_unlisted=inputs.allow_unlisted)
         )
         self.redactor.note_plain(inputs.source)
-        return self._send(
-            _Request(
-                errors.creating(inputs.source, inputs.external_identifier),
-                "POST",
-                "/integrations",
-                inputs.reference_account_id,
-                _body(inputs),
-                is_abandoned,
-            ),
-            lambda answer: answers.created(answer, inputs.source),
+        return _Request(
+            errors.creating(inputs.source, inputs.external_identifier),
+            "POST",
+            "/integrations",
+            inputs.reference_account_id,
+            _body(inputs),
         )
 
     def digest(self, inputs: Inputs) -> str:
@@ -337,14 +346,7 @@ class JusttClient:
         return _Request(tried, method, f"/integrations/{quote(integration_id, safe='')}", account, None)
 
     def _send(self, request: _Request, read: Callable[[object], _T]) -> _T:
-        content = None
-        if request.body is not None:
-            content = _encoded(request)
-            if len(content) > _MAX_REQUEST_BYTES:
-                raise JusttError(
-                    f"{request.tried}: the request would have {len(content):,} bytes, and Justt takes "
-                    f"{_MAX_REQUEST_BYTES:,}. Shorten the credentials or the merchant account codes."
-                )
+        content = _content(request)
         request.end = self.clock() + request.patience
         while True:
             try:
@@ -548,11 +550,24 @@ class JusttClient:
         raise Unreachable(request.tried, came_back, cure, error_id, is_cut_short=request.is_cut_short)
 
 
-def _encoded(request: _Request) -> bytes:
+def _content(request: _Request) -> bytes | None:
+    """Return the body of *request* as it is sent.
+
+    Raises:
+        JusttError: It is too large, or an argument is not Unicode.
+    """
+    if request.body is None:
+        return None
     try:
-        return json.dumps(request.body, separators=(",", ":"), ensure_ascii=False).encode()
+        content = json.dumps(request.body, separators=(",", ":"), ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise JusttError(f"{request.tried}: an argument holds text that is not Unicode. Set it again.") from None
+    if len(content) > _MAX_REQUEST_BYTES:
+        raise JusttError(
+            f"{request.tried}: the request would have {len(content):,} bytes, and Justt takes "
+            f"{_MAX_REQUEST_BYTES:,}. Shorten the credentials or the merchant account codes."
+        )
+    return content
 
 
 def _outcome(answer: _Answer) -> Outcome:

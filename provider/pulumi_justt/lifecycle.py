@@ -57,6 +57,7 @@ from pulumi_justt.recorded import (
     require_same_environment,
     without_nulls,
 )
+from pulumi_justt.replacements import Replacements
 from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
 
@@ -144,6 +145,7 @@ class Integrations:
         """Start with nothing created."""
         session = self.session or Session(self.settings.base_url)
         self._journal, self._ownership, self._redactor = session.journal, session.ownership, session.redactor
+        self._replacements = Replacements()
         self._clock_told = threading.Lock()
         self._seen: set[str] = set()
         self.creator = CreateCoordinator(
@@ -185,7 +187,9 @@ class Integrations:
             # A set for Justt. Not before the problems are found, which name an item by its place in the program.
             inputs["merchantAccountCodes"] = sorted({*codes})
         moves = self._moves(olds, inputs, is_account_explicit=is_account_explicit)
-        return Checked(inputs, [f"{name}: {text}" for name, text in (*told.items(), *moves)])
+        failures = [f"{name}: {text}" for name, text in (*told.items(), *moves)]
+        self._replacements.note_check(urn, inputs, is_accepted=not failures)
+        return Checked(inputs, failures)
 
     def diff(self, olds: Properties, news: Properties) -> list[str]:
         """Return the paths in which *news* asks for another integration than the one recorded as *olds*.
@@ -217,6 +221,8 @@ class Integrations:
                 "run `pulumi up` once, which makes it this stack's own, and then make the change."
             )
         self._ownership.note_diff(urn, own, is_replaced=bool(replaces), is_adopted=is_adopted(olds))
+        has_unknowns = bool(known_part(news)[1])
+        self._replacements.note_diff(urn, own, is_replaced=bool(replaces), has_unknowns=has_unknowns)
         if all(_as_sent(olds.get(name)) == _as_sent(news.get(name)) for name in _ARGUMENTS):
             self._note_kept(urn, own)
         if replaces and _policy(olds) != _policy(news):
@@ -234,8 +240,7 @@ class Integrations:
             if wanted.adopt_id is None:
                 if own := self._ownership.becoming_own(urn):
                     self._refuse_forced(named(inputs, own))
-                resolved = _with_values(inputs)
-                self._learn({**inputs, "secretPayload": resolved.reveal_payload()})
+                resolved = self._prepare(inputs)
                 if self._journal.intent(urn, self.settings.base_url, wanted.reference_account_id):
                     # An earlier run sent it, perhaps with what a reference gave then.
                     self._miss_references(inputs)
@@ -254,6 +259,7 @@ class Integrations:
                 self.tell(f"warning: the engine left: {lost}")
             raise
         self._redactor.meet(record.integration_id)
+        self._replacements.note_created(urn)
         outs = {**inputs, "integrationId": record.integration_id, **observed(record)}
         if self.is_abandoned() and self.creator.has_posted(record.integration_id):
             # The engine takes no result any more, and the next `up` would create another one.
@@ -399,6 +405,7 @@ class Integrations:
                 "sent, and it stays in the state. Run the command again when the other one has ended; if that was "
                 "killed, ten minutes after it."
             )
+        self._require_replacement(urn, integration_id, tried)
         claimant = self._journal.claimant(base_url, integration_id)
         has_stopped = self._deactivate(integration_id, olds, tried)
         if claimant not in (None, urn):
@@ -407,6 +414,34 @@ class Integrations:
                 "former name of this resource, the state is a copy, and the other stack's integration stops too."
             )
         self._settle_deleted(urn, integration_id, olds, has_stopped=has_stopped)
+
+    def _require_replacement(self, urn: str, integration_id: str, tried: str) -> None:
+        """Verify that what is created only after a delete can be sent.
+
+        Raises:
+            StateConflict: With `delete_before_replace`, the create that follows would fail, as its own error says.
+        """
+        # Without a URN, a replacement cannot be told from a removal.
+        awaited = self._replacements.awaited_by_delete(urn, integration_id) if self.resource() is not None else []
+        try:
+            for inputs in awaited:
+                self._prepare(inputs)
+        except JusttError as error:
+            raise StateConflict(
+                f"{tried}: it is deleted before its replacement is created, which would fail now, so nothing was "
+                f"deactivated. {error}"
+            ) from None
+
+    def _prepare(self, inputs: Properties) -> Inputs:
+        """Return what a create sends, with the values of its references.
+
+        Raises:
+            JusttError: It cannot be sent.
+        """
+        resolved = _with_values(inputs)
+        self._learn({**inputs, "secretPayload": resolved.reveal_payload()})
+        self.client().require_sendable(resolved)
+        return resolved
 
     @staticmethod
     def _refuse_forced(called: str) -> NoReturn:
