@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,13 +19,13 @@ import environment
 from conftest import canary
 from harness import HANG_SECONDS, Result, Stack
 from pulumi_justt.client import JusttClient
-from pulumi_justt.errors import Barred
+from pulumi_justt.errors import AmbiguousCreate, Barred, Unreachable
 from pulumi_justt.models import Inputs
 from pulumi_justt.network import proxy_for
-from pulumi_justt.retry import Method
+from pulumi_justt.retry import Method, RetryPolicy
 from pulumi_justt.settings import Settings
 from pulumi_justt.simulator import SimulatorServer
-from wires import AUTHORITY, connect_proxy, tls_front
+from wires import AUTHORITY, Listener, connect_proxy, tls_front
 
 PROGRAM = """
     justt.PaymentIntegration(
@@ -190,6 +192,60 @@ def test_407_of_a_proxy_fails_at_once(monkeypatch: pytest.MonkeyPatch, method: M
         client.close()
 
     assert proxy.connections == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
+@pytest.mark.parametrize(
+    ("head", "failure"),
+    [
+        (b"", "the proxy: the connection broke (RemoteProtocolError)"),
+        (b"no HTTP at all\r\n\r\n", "the proxy: the connection broke (RemoteProtocolError)"),
+        (b"HTTP/1.1 100 Go on\r\n\r\n", "the proxy: the connection broke (RemoteProtocolError)"),
+        (None, "the proxy: no answer within 0.5 s"),
+    ],
+)
+def test_a_proxy_that_makes_no_tunnel_has_got_nothing(
+    monkeypatch: pytest.MonkeyPatch, method: Method, head: bytes | None, failure: str
+) -> None:
+    """Only CONNECT has left, so a create is known not to have happened, and is tried again like any other request."""
+    is_over = threading.Event()
+
+    def answer(_: bytes) -> bytes:
+        if head is None:
+            is_over.wait(HANG_SECONDS)
+        return head or b""
+
+    with connect_proxy(answer) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        settings = Settings.load({"apiKey": "a-key", "baseUrl": BEYOND, "timeoutSeconds": "0.5"}, {})
+        client = JusttClient(settings, policy=RetryPolicy(tries=2), sleep=lambda _: None)
+        with pytest.raises(Unreachable, match="Nothing was sent") as refused:
+            send(client, method)
+        client.close()
+        is_over.set()
+
+    assert failure in str(refused.value)
+    assert proxy.connections == 2
+
+
+def close_after_request(connection: socket.socket) -> None:
+    """Take a request and give no answer."""
+    connection.recv(65536)
+
+
+def test_a_create_that_went_through_the_tunnel_may_have_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that breaks behind the proxy, after TLS, leaves the outcome open."""
+    monkeypatch.setenv("SSL_CERT_FILE", AUTHORITY)
+    with (
+        Listener(close_after_request) as server,
+        tls_front(server.port, "here") as front,
+        connect_proxy(lambda _: b"HTTP/1.1 200 Fine\r\n\r\n", front.port) as proxy,
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        client = JusttClient(Settings.load({"apiKey": "a-key", "baseUrl": BEYOND}, {}))
+        with pytest.raises(AmbiguousCreate):
+            send(client, "POST")
+        client.close()
 
 
 @pytest.mark.parametrize("no_proxy", ["", "localhost,[::1]", "[", "localhost,[fe80::1%eth0],10.0.0.0/8,.example, ,:"])

@@ -16,7 +16,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -420,6 +420,13 @@ class JusttClient:
         limit = min(self.settings.timeout_seconds, max(_SHORTEST_SECONDS, request.end - self.clock()))
         http = self._http if request.method == "GET" else self._fresh_http
         sent = self.now()
+        begun: set[bytes] = set()
+
+        def trace(event: str, info: Mapping[str, Any]) -> None:
+            # Told before the first byte of a request leaves, and of CONNECT, which asks a proxy for a tunnel, as well.
+            if event.endswith(".send_request_headers.started"):
+                begun.add(info["request"].method)
+
         try:
             with (
                 self._exchange_limit.of(limit),
@@ -429,6 +436,7 @@ class JusttClient:
                     content=content,
                     headers=headers,
                     timeout=httpx.Timeout(limit, connect=min(_CONNECT_SECONDS, limit)),
+                    extensions={"trace": trace},
                 ) as response,
             ):
                 dated = self._compared(sent, response)
@@ -455,10 +463,13 @@ class JusttClient:
                 )
             )
             return _Answer(None, failure=failure, was_sent=False, cure=cure)
-        except httpx.TimeoutException:
-            return _Answer(None, failure=f"no answer within {limit:.3g} s")
         except httpx.HTTPError as error:
-            return _Answer(None, failure=f"the connection broke ({type(error).__name__})")
+            is_late = isinstance(error, httpx.TimeoutException)
+            failure = f"no answer within {limit:.3g} s" if is_late else f"the connection broke ({type(error).__name__})"
+            if begun == {b"CONNECT"}:
+                # No tunnel, and so nothing of the request itself has left.
+                return _Answer(None, failure=f"no connection (the proxy: {failure})", was_sent=False)
+            return _Answer(None, failure=failure)
 
     def _compared(self, sent: datetime, response: httpx.Response) -> datetime:
         """Compare this machine's clock with the `Date` of an answer, and return the moment that it came.
