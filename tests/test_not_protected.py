@@ -111,3 +111,48 @@ def test_other_users_of_the_machine_can_run_code_in_the_provider_process(
         host.check({}, {"__provider": planted(tmp_path / "ran")})
 
     assert (tmp_path / "ran").is_dir()
+
+
+def default_provider(stack: Stack) -> dict[str, Any]:
+    """Return the inputs of the engine's own provider, as the state has them."""
+    exported = json.loads(stack.run("stack", "export", "--stack", stack.name).stdout)
+    (found,) = (each for each in exported["deployment"]["resources"] if each["urn"].endswith("pulumi-python::default"))
+    inputs: dict[str, Any] = found["inputs"]
+    return inputs
+
+
+def test_the_state_copies_the_configuration(stack: Stack) -> None:
+    """Secrets of any namespace, used or not, are there until they left the configuration and another `up` ran."""
+    stack.config({"shop:plain": "not-secret"}, {"shop:first": canary("first"), "other:unused": canary("unused")})
+    stack.environ["REFERRED"] = canary("referred")
+    kept = SHOP.replace('secret("stripeKey")', 'justt.from_env("REFERRED")')
+    stack.program(kept + SHOP.replace("shop", "leaves").replace("stripeKey", "first"))
+    stack.up()
+    stack.program(kept)
+    stack.up()
+
+    inputs = default_provider(stack)
+    assert inputs["shop:plain"] == "not-secret"
+    assert all("ciphertext" in inputs[name] for name in ("shop:first", "other:unused", "justt:apiKey"))
+
+    for name in ("shop:first", "other:unused"):
+        stack.run("config", "rm", name, "--stack", stack.name)
+    assert "shop:first" in default_provider(stack)
+    stack.up()
+    assert default_provider(stack).keys().isdisjoint({"shop:first", "other:unused"})
+
+
+def test_secret_settings_are_plain_in_the_state(stack: Stack, simulator: SimulatorServer) -> None:
+    """The account and the address are no secrets for this package, also where the configuration has them as such."""
+    stack.run("config", "set", "--secret", "justt:referenceAccountId", "acc_1", "--stack", stack.name)
+    stack.run("config", "set", "--secret", "justt:baseUrl", simulator.base_url, "--stack", stack.name)
+    stack.program(f"""
+    own = justt.Provider("own", api_key=secret("stripeKey"))
+    {SHOP.strip()}
+    """)
+    stack.up()
+
+    exported = json.loads(stack.run("stack", "export", "--stack", stack.name).stdout)["deployment"]["resources"]
+    found = {each["urn"].rpartition("::")[2]: each["inputs"] for each in exported if "inputs" in each}
+    assert found["shop"]["referenceAccountId"] == "acc_1"
+    assert found["own"]["justt:baseUrl"] == simulator.base_url
