@@ -6,7 +6,7 @@ import pytest
 
 from conftest import canary
 from harness import Stack
-from pulumi_justt.simulator import SimulatorServer
+from pulumi_justt.simulator import Fault, SimulatorServer
 
 FIRST = ", opts=pulumi.ResourceOptions(delete_before_replace=True)"
 URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::"
@@ -86,9 +86,14 @@ def test_what_is_not_replaced_needs_no_reference(made: Stack, simulator: Simulat
     """A removal, the rest of an earlier replacement and a destroy deactivate without it."""
     made.program(shop() + shop(name="other"))
     made.up()
-    made.program(shop())
+    simulator.add_fault(Fault.parse("DELETE /integrations/{id} status=400 times=1"))
+    made.program(shop(2, more="") + shop(name="other"))
+    made.up(fails=True)
     sent(simulator)
     del made.environ["V"]
+    made.up()
+    assert sent(simulator) == ["DELETE"]
+    made.program(shop(2))
     made.up()
     assert sent(simulator) == ["DELETE"]
     made.destroy("--run-program")
