@@ -66,6 +66,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "lifecycle.Integrations._adopt",
             "lifecycle.Integrations.diff",
+            "lifecycle.Integrations._require_one_environment",
             "ownership.Ownership._require_sole_holder",
             "creation",
             "intents",

@@ -45,7 +45,23 @@ _CONFIGURATION = f"""# Reference: configuration
 
 {_MADE} The variable serves where the configuration of the stack has no value."""
 _KEYLESS = """These variables have no key, because they are meant for one command or one machine:"""
-_STATE = """`refresh` and `destroy` use the copy of the configuration in the *state*, so right after a rotation of the
+_STATE = """An empty variable counts as one that is not set, since CI systems pass what they lack as empty. An empty
+value in the configuration is an error: falling back to the variable could mean the API key of another account.
+
+`JUSTT_API_KEY_OVERRIDE` also replaces the key of each [`justt.Provider`](resources.md#provider), which is another
+account's. Each resource of such a provider warns of it. In a stack with more than one key, limit the command to the
+resources that the key is for (`--target`), or use `--run-program` instead.
+
+The provider learns from the *state* in which environment a resource is. It refuses to touch a resource that is recorded
+in another environment than the configured one, and then also refuses to create others. A new resource has no recorded
+environment, and Pulumi may reach it before any other: `pulumi up --skip-preview` with a wrong environment can create it
+there. A preview reaches all resources before anything is created, and refuses the update, so don't skip it where
+settings may stray.
+
+`--secret` protects `justt:apiKey` in the state, but no other setting: the account and the address stand there, in
+previews and in errors as plain text ([SECURITY.md](../../SECURITY.md#where-each-secret-is)).
+
+`refresh` and `destroy` use the copy of the configuration in the *state*, so right after a rotation of the
 API key they still use the old one. Run `pulumi up` first, add `--run-program`, or set `JUSTT_API_KEY_OVERRIDE` for that
 command.
 

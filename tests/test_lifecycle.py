@@ -591,6 +591,36 @@ def test_check_refuses_a_stack_of_another_environment(offline: Offline) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "seen",
+    [
+        lambda core: core.check({**MINIMAL, "environment": "production"}, MINIMAL),
+        lambda core: core.diff({**RECORDED, "environment": "production"}, CHECKED),
+    ],
+)
+def test_create_refuses_another_environment_than_the_stacks(
+    offline: Offline, seen: Callable[[Integrations], object]
+) -> None:
+    """A new resource isn't created where the configuration strays to, once the process has seen where the stack is."""
+    core = offline.core
+    seen(core)
+
+    with pytest.raises(StateConflict, match="other resources of this stack are recorded in production, and the conf"):
+        core.create({**CHECKED, "externalIdentifier": "new"})
+
+
+def test_an_override_of_the_key_of_a_provider_is_told(live: Live) -> None:
+    """Each resource whose provider has a key of its own says that another one is used; those of the stack do not."""
+    for provider in ({}, {"provider": "us"}):
+        integration_id, recorded = live.core(provider, JUSTT_API_KEY_OVERRIDE="override").create(CHECKED)
+        core = live.core(provider, JUSTT_API_KEY_OVERRIDE="override")
+        core.read(integration_id, recorded)
+        core.delete(integration_id, recorded)
+
+    told = "JUSTT_API_KEY_OVERRIDE replaces the API key of the provider 'us', too."
+    assert [text.rpartition(": ")[2] for text in live.told if "OVERRIDE" in text] == [told] * 3
+
+
 def test_check_takes_state_without_an_environment(offline: Offline) -> None:
     """A key that is absent from old state equals its default."""
     assert offline.failures(MINIMAL, MINIMAL) == []

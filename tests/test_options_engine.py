@@ -217,7 +217,12 @@ Shop("shop", lambda shop: make("child", opts=O(parent=shop)), O(providers=[us]))
     assert posts == {"none": None, "eu": "acc_eu", "us": "acc_us", "child": "acc_us"}
     exported = json.loads(stack.run("stack", "export", "--stack", "dev").stdout)["deployment"]["resources"]
     (provider,) = (each for each in exported if each["urn"].endswith("pulumi:providers:pulumi-python::us"))
-    assert provider["inputs"].keys() == {"justt:apiKey", "justt:baseUrl", "justt:referenceAccountId"}
+    assert provider["inputs"].keys() == {
+        "justt:apiKey",
+        "justt:baseUrl",
+        "justt:provider",
+        "justt:referenceAccountId",
+    }
     assert all("ciphertext" in provider[part]["justt:apiKey"] for part in ("inputs", "outputs"))
 
     urn = urns(stack)

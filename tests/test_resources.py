@@ -554,6 +554,7 @@ def test_a_provider_has_its_own_key_and_the_stacks_settings() -> None:
     assert revealed(MessageToDict(registered.object)) == {
         "justt:environment": "sandbox",
         "justt:timeoutSeconds": "5",
+        "justt:provider": "us",
         "justt:apiKey": Hidden(CANARY),
     }
 

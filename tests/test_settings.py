@@ -84,14 +84,37 @@ def test_both_doors(key: str, variable: str, value: str, other: str) -> None:
     assert value == value_of(load(**{key: value}), key)
     assert value == value_of(load({variable: value}), key)
     assert value == value_of(load({variable: other}, **{key: value}), key)
-    for empty in ("", None):
-        assert value == value_of(load({variable: value}, **{key: empty}), key)
+    assert value == value_of(load({variable: value}, **{key: None}), key)
 
 
 @pytest.mark.parametrize(("key", "variable"), [(door[0], door[1]) for door in DOORS])
-def test_empty_value_is_none(key: str, variable: str) -> None:
-    """An empty value, through either door, is the default."""
-    assert value_of(load(), key) == value_of(load({variable: ""}, **{key: ""}), key)
+def test_an_empty_variable_is_not_set(key: str, variable: str) -> None:
+    """CI systems set what they lack to nothing, so it is the default."""
+    assert value_of(load(), key) == value_of(load({variable: ""}), key)
+
+
+@pytest.mark.parametrize("key", [*(door[0] for door in DOORS), "referenceAccountId"])
+def test_an_empty_value_in_the_configuration_is_refused(key: str) -> None:
+    """It never falls back to the variable, which may mean another key, account or environment."""
+    variables = {door[1]: door[3] for door in DOORS if door[0] == key}
+    with pytest.raises(InvalidSettings) as refused:
+        load(variables, **{key: ""})
+
+    assert str(refused.value) == (
+        f"justt:{key} is set, and empty: set it to a value, or take it out with `pulumi config rm justt:{key}`"
+    )
+
+
+def test_a_provider_without_its_key_does_not_take_another() -> None:
+    """A `justt.Provider` names itself, and so is never taken for the stack's default provider."""
+    assert "the provider 'us' has no API key any more" in refusal(provider="us")
+    with pytest.raises(InvalidSettings, match="the stack's own key is not used instead"):
+        load({"JUSTT_API_KEY": CANARY}, provider="us")
+    with pytest.raises(InvalidSettings, match="justt:apiKey is set, and empty"):
+        load({"JUSTT_API_KEY": CANARY}, provider="us", apiKey="")
+
+    assert load({"JUSTT_API_KEY_OVERRIDE": CANARY}, provider="us").require_api_key() == CANARY
+    assert load(provider="us", apiKey=CANARY).provider == "us"
 
 
 def test_account_has_one_door() -> None:
@@ -100,7 +123,6 @@ def test_account_has_one_door() -> None:
 
     assert load(environ).reference_account_id is None
     assert load(environ, referenceAccountId="acc_42").reference_account_id == "acc_42"
-    assert load(referenceAccountId="").reference_account_id is None
 
 
 @pytest.mark.parametrize(
@@ -566,7 +588,7 @@ def test_variables_of_others_are_left_alone() -> None:
 @pytest.mark.parametrize(("value", "expected"), [("", False), ("refuse", False), ("adopt", True)])
 def test_on_ambiguous_create(value: str, expected: bool) -> None:
     """Only `adopt` takes the candidate of a lost create over; nothing configured is `refuse`."""
-    assert expected is load(onAmbiguousCreate=value).adopts_ambiguous
+    assert expected is load(onAmbiguousCreate=value or None).adopts_ambiguous
     assert expected is load({"JUSTT_ON_AMBIGUOUS_CREATE": value}).adopts_ambiguous
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
 import pytest
 
+from conftest import canary
 from harness import Stack
+from pulumi_justt.simulator import SimulatorServer
 
 PROGRAM = """
     justt.PaymentIntegration(
@@ -43,3 +46,20 @@ def test_preview_refuses_a_url_of_the_other_environment(
 
     assert "justt:baseUrl" in shown
     assert text in shown
+
+
+def test_an_empty_key_never_falls_back_to_another(stack: Stack, simulator: SimulatorServer) -> None:
+    """Neither one of the configuration, as of an unset variable in CI, nor one that a provider has lost."""
+    stack.environ["JUSTT_API_KEY"] = canary("another-key")
+    own = "opts=pulumi.ResourceOptions(provider=justt.Provider('own', api_key=secret('stripeKey'), opts=O)))"
+    lost = "lambda each: pulumi.ResourceTransformationResult({**each.props, 'justt:apiKey': None}, each.opts)"
+    stack.program(
+        f"O = pulumi.ResourceOptions(transformations=[{lost}])\n"
+        + re.sub(r"\)$", own, textwrap.dedent(PROGRAM).strip())
+    )
+    assert "the provider 'own' has no API key any more" in words(stack.up(fails=True).text)
+
+    stack.run("config", "set", "--secret", "justt:apiKey", "", "--stack", stack.name)
+    stack.program(PROGRAM)
+    assert "justt:apiKey is set, and empty" in words(stack.up(fails=True).text)
+    assert simulator.requests == []

@@ -12,6 +12,7 @@
     delete  DELETE with the remembered deactivation policy; already INACTIVE: success             1
             with deletionProtection, unless it is replaced: refused                               0
             what `ownership` does not let it deactivate: nothing is sent, it is released          0
+            before its replacement is created, which could not be sent: refused (`replacements`)  0
             answered with a page of a proxy: success if a GET says INACTIVE, else an error        2
 
 The API never returns what it was given, so everything but status and go-live date is remembered in the state, and
@@ -146,6 +147,7 @@ class Integrations:
         session = self.session or Session(self.settings.base_url)
         self._journal, self._ownership, self._redactor = session.journal, session.ownership, session.redactor
         self._replacements = Replacements()
+        self._other_environment: str | None = None
         self._clock_told = threading.Lock()
         self._seen: set[str] = set()
         self.creator = CreateCoordinator(
@@ -174,6 +176,7 @@ class Integrations:
         if not is_account_explicit and self.settings.reference_account_id is not None:
             inputs["referenceAccountId"] = self.settings.reference_account_id
         inputs["environment"] = self.settings.environment
+        self._note_environment(olds)
         urn, adopt_id = self._urn(inputs), inputs.get("adoptId")
         self._ownership.note_check(urn, inputs)
         self._learn(inputs)
@@ -201,6 +204,7 @@ class Integrations:
             StateConflict: The resource is to adopt another integration than it has.
             StateConflict: An adopted integration would be replaced.
         """
+        self._note_environment(olds)
         own, wanted, urn = str(olds.get("integrationId")), news.get("adoptId"), self._urn(news)
         self._meet(own, olds)
         left = self._note_state(urn, own, olds)
@@ -236,6 +240,9 @@ class Integrations:
     def create(self, inputs: Properties) -> tuple[str, dict[str, Any]]:
         """Create the integration, or take over the one to adopt, and return its id and what to remember."""
         wanted, urn = Inputs.model_validate(inputs), self._urn(inputs)
+        tried = errors.creating(wanted.source, wanted.external_identifier)
+        self._require_one_environment(tried)
+        self._tell_override(tried)
         try:
             if wanted.adopt_id is None:
                 if own := self._ownership.becoming_own(urn):
@@ -285,8 +292,10 @@ class Integrations:
             note: A refresh finds another status than the recorded one.
         """
         is_managed = "externalIdentifier" in olds
+        self._note_environment(olds)
         tried = f"reading {named(olds, integration_id)}"
         require_same_environment(self.settings, tried, olds)
+        self._tell_override(tried)
         account = olds.get("referenceAccountId", None if is_managed else self.settings.reference_account_id)
         self._meet(integration_id, olds)
         if is_managed:
@@ -405,6 +414,7 @@ class Integrations:
                 "sent, and it stays in the state. Run the command again when the other one has ended; if that was "
                 "killed, ten minutes after it."
             )
+        self._tell_override(tried)
         self._require_replacement(urn, integration_id, tried)
         claimant = self._journal.claimant(base_url, integration_id)
         has_stopped = self._deactivate(integration_id, olds, tried)
@@ -442,6 +452,35 @@ class Integrations:
         self._learn({**inputs, "secretPayload": resolved.reveal_payload()})
         self.client().require_sendable(resolved)
         return resolved
+
+    def _require_one_environment(self, tried: str) -> None:
+        """Keep a new resource out of an environment that the stack is not in, as far as this process has seen.
+
+        Raises:
+            StateConflict: Another resource of the stack is recorded in another environment.
+        """
+        if self._other_environment is not None:
+            raise StateConflict(
+                f"{tried}: other resources of this stack are recorded in {self._other_environment}, and the "
+                f"configuration says {self.settings.environment}. Nothing was sent. Set justt:environment and "
+                "justt:baseUrl (or their variables) back, or use another stack for each environment."
+            )
+
+    def _note_environment(self, olds: Properties) -> None:
+        if olds.get("environment", self.settings.environment) != self.settings.environment:
+            self._other_environment = str(olds["environment"])
+
+    def _tell_override(self, tried: str) -> None:
+        """Say that a request is sent with another key than the program names.
+
+        Tells:
+            warning: `JUSTT_API_KEY_OVERRIDE` is set, and the resource has a `justt.Provider` with a key of its own.
+        """
+        if self.settings.is_overridden and self.settings.provider is not None:
+            self.tell(
+                f"warning: {tried}: JUSTT_API_KEY_OVERRIDE replaces the API key of the provider "
+                f"{self.settings.provider!r}, too."
+            )
 
     @staticmethod
     def _refuse_forced(called: str) -> NoReturn:

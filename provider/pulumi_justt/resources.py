@@ -425,6 +425,8 @@ class Provider(ProviderResource):
         resource = f"provider {resource_name!r}"
         settings = {
             **shared,
+            # Without it, a provider whose key a transformation takes out would be the stack's default one.
+            "justt:provider": resource_name,
             # The settings would look for JUSTT_API_KEY instead, which is the key of another account.
             "justt:apiKey": Output.secret(given(resource, "api_key", api_key, problem=_problem_of_key)),
             "justt:referenceAccountId": None

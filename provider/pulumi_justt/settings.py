@@ -12,8 +12,10 @@
     justt:onAmbiguousCreate    JUSTT_ON_AMBIGUOUS_CREATE    `refuse` (default) or `adopt`, where the answer to a create
                                                             was lost.
 
-The variable serves where the configuration has no value. Five variables have no key, because they are meant for one
-command or one machine:
+The variable serves where the configuration has no value. An empty variable is one that is not set, as CI systems set
+what they lack. An empty value in the configuration is an error, since falling back could mean another key, account or
+environment. `justt:provider` is no setting: a `justt.Provider` gives it, with its own name. Five variables have no key,
+because they are meant for one command or one machine:
 
     JUSTT_API_KEY_OVERRIDE     Wins over every other key: after a rotation, `refresh` and `destroy` use the old one.
     JUSTT_ON_MISSING           `gone` lets that command take a 404 as proof that an integration is gone.
@@ -66,6 +68,9 @@ _VARIABLES = {
     "onAmbiguousCreate": "JUSTT_ON_AMBIGUOUS_CREATE",
 }
 
+_PROVIDER = "provider"
+"""What tells a `justt.Provider` from the stack's default provider, beside the settings."""
+
 _KEYLESS = ("JUSTT_API_KEY_OVERRIDE", "JUSTT_ON_MISSING", "JUSTT_WORKERS", "JUSTT_STATE_DIR", "JUSTT_DEBUG")
 
 _T = TypeVar("_T", int, float)
@@ -87,6 +92,7 @@ class Settings(SecretHolder):
         missing_is_gone: Whether a 404 proves that an integration is gone, for this one command.
         workers: How many calls the provider's process serves at a time.
         debug: Whether each request is told on stderr.
+        provider: The name of the `justt.Provider` that this is; None for the stack's own settings.
     """
 
     environment: Environment
@@ -100,6 +106,7 @@ class Settings(SecretHolder):
     missing_is_gone: bool
     workers: int
     debug: bool
+    provider: str | None = None
 
     @classmethod
     def load(cls, config: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
@@ -113,19 +120,32 @@ class Settings(SecretHolder):
             InvalidSettings: A value is unusable or contradicts another; the text names the setting, no secret.
         """
         _refuse_misspelt(config, environ)
+        provider = None if config.get(_PROVIDER) is None else str(config[_PROVIDER])
 
         def look_up(key: str) -> tuple[str | None, str]:
             variable = _VARIABLES[key]
-            if config.get(key) not in (None, ""):
+            if config.get(key) == "":
+                raise InvalidSettings(
+                    f"{NAMESPACE}:{key} is set, and empty: set it to a value, or take it out with "
+                    f"`pulumi config rm {NAMESPACE}:{key}`"
+                )
+            if config.get(key) is not None:
                 return str(config[key]), f"{NAMESPACE}:{key}"
             if variable and environ.get(variable):
                 return environ[variable], variable
             return None, f"{NAMESPACE}:{key}"
 
         environment, base_url = _target(look_up("environment"), look_up("baseUrl"))
-        api_key, origin = look_up("apiKey")
+        api_key: str | None
         if environ.get("JUSTT_API_KEY_OVERRIDE"):
             api_key, origin = environ["JUSTT_API_KEY_OVERRIDE"], "JUSTT_API_KEY_OVERRIDE"
+        elif provider is not None and config.get("apiKey") is None:
+            raise InvalidSettings(
+                f"the provider {provider!r} has no API key any more: a transformation or a change of the state took "
+                f"{NAMESPACE}:apiKey out. Give it back; the stack's own key is not used instead"
+            )
+        else:
+            api_key, origin = look_up("apiKey")
         if api_key is not None and not is_visible_ascii(api_key):
             raise InvalidSettings(
                 f"{origin} holds a character that no API key has (white space, a line break or not ASCII): set it "
@@ -150,6 +170,7 @@ class Settings(SecretHolder):
             missing_is_gone=_on_missing(environ.get("JUSTT_ON_MISSING", "")),
             workers=_number((environ.get("JUSTT_WORKERS") or None, "JUSTT_WORKERS"), int, 16, 4, 64),
             debug=environ.get("JUSTT_DEBUG") == "1",
+            provider=provider,
         )
 
     @property
@@ -177,7 +198,7 @@ class Settings(SecretHolder):
 def _refuse_misspelt(config: Mapping[str, object], environ: Mapping[str, str]) -> None:
     # A misspelt environment would mean production. A project that is itself named so has keys of its own in here.
     if environ.get("PULUMI_PROJECT") != NAMESPACE:
-        for name in sorted(config.keys() - _VARIABLES.keys()):
+        for name in sorted(config.keys() - _VARIABLES.keys() - {_PROVIDER}):
             # No setting has a digit in its name, and few secrets have none.
             shown = name if re.fullmatch("[A-Za-z_-]{1,40}", name) else f"… (a text of {len(name)} characters)"
             raise InvalidSettings(
