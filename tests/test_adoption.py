@@ -247,37 +247,90 @@ def test_taking_the_id_out_changes_the_state_only() -> None:
     assert offline.told == []
 
 
+MINE = "urn:pulumi:dev::shop::type::mine"
+OWNER = "urn:pulumi:dev::shop::type::owner"
+
+
 @pytest.mark.parametrize(
     ("creator", "is_told"),
     [
         ("urn:pulumi:prod::shop::type::owner", True),
         ("urn:pulumi:dev::other::type::owner", True),
-        ("urn:pulumi:dev::shop::type::owner", True),
-        ("urn:pulumi:dev::shop::type::mine", False),
+        (OWNER, True),
+        (MINE, False),
         (None, False),
     ],
 )
 def test_owning_what_another_resource_created_is_told(tmp_path: Path, creator: str | None, is_told: bool) -> None:
-    """Both may own it from then on; the journal goes on naming the one that took it over, whose delete deactivates."""
-    base_url, mine = Offline().core.settings.base_url, "urn:pulumi:dev::shop::type::mine"
+    """Both may own it from then on, so neither deactivates it until the creator's claim has ended."""
+    base_url, mine = Offline().core.settings.base_url, MINE
     earlier = Journal(tmp_path)
     earlier.hold_adoption(base_url, "id-1", mine)
     if creator:
         earlier.claim(base_url, "id-1", creator)
     scripted, core = command_of(mine, tmp_path)
+    file = earlier.claim_file(base_url, "id-1")
+    later, last = command_of(mine, tmp_path, httpx.Response(204))
 
     assert core.update("id-1", ADOPTED, CHECKED) == RECORDED
-
-    words = (
-        f"warning: {NAMED}: it is this stack's own now, but this machine's journal says that it was created for "
-        f"{creator!r}. If that one is not a former name of this resource and still in its stack's state, both own it: "
-        "run `pulumi state delete` with that URN there, now."
+    assert (
+        scripted.told
+        == [
+            f"warning: {NAMED}: it is this stack's own now, but this machine's journal says that it was created for "
+            f"{creator!r}, and while it says so, this stack doesn't deactivate it. If that one is still in a state, run "
+            "`pulumi state delete` with its URN there. If it is in none, or is a former name of this resource, remove "
+            f"the file {file}."
+        ]
+        * is_told
     )
-    assert scripted.told == [words] * is_told
-    for urn, methods in ((creator or mine, [] if is_told else ["DELETE"]), (mine, ["DELETE"])):
-        later, core = command_of(urn, tmp_path, httpx.Response(204))
-        core.delete("id-1", RECORDED)
-        assert later.methods == methods
+    last.delete("id-1", RECORDED)
+    assert later.methods == ["DELETE"] * (not is_told)
+    if is_told:
+        assert later.told == [
+            f"note: {NAMED}: it was created for {creator!r} ({file}) and only adopted here, as this machine's journal "
+            "says, so it is released and stays as it is at Justt."
+        ]
+
+
+@pytest.mark.parametrize("removes", ["owner", "file"])
+def test_owning_what_was_handed_over(tmp_path: Path, removes: str) -> None:
+    """The owner's release ends its claim, and so does a person who removes the file that the warning names."""
+    base_url = Offline().core.settings.base_url
+    journal = Journal(tmp_path)
+    journal.claim(base_url, "id-1", OWNER)
+    journal.hold_adoption(base_url, "id-1", MINE)
+    if removes == "owner":
+        command_of(OWNER, tmp_path)[1].delete("id-1", RECORDED)
+    else:
+        (file,) = (tmp_path / "claims").iterdir()
+        file.unlink()
+    assert command_of(MINE, tmp_path)[1].update("id-1", ADOPTED, CHECKED) == RECORDED
+    later, core = command_of(MINE, tmp_path, httpx.Response(204))
+    core.delete("id-1", RECORDED)
+    assert later.methods == ["DELETE"]
+
+
+@pytest.mark.parametrize("first", ["owner", "adopter"])
+def test_two_processes_of_one_command_do_not_share_a_record(tmp_path: Path, first: str) -> None:
+    """Whichever call comes second sees that the other process's resource has it, and what is replaced is free."""
+    scripted = [Scripted([record("PENDING")] * 2, session=process_of(tmp_path)) for _ in range(2)]
+    owner, adopter = (each.core for each in scripted)
+    owner.resource, adopter.resource = (lambda: OWNER), (lambda: MINE)
+    owner.check(CHECKED, MINIMAL)
+    adopter.check({}, {**MINIMAL, "adoptId": "id-1"})
+    calls = [lambda: owner.diff(RECORDED, CHECKED), lambda: adopter.create(ADOPTING)]
+    before, after = calls if first == "owner" else calls[::-1]
+    before()
+    with pytest.raises(StateConflict, match="integration id-1 belongs to 'urn:pulumi:dev::shop::type::"):
+        after()
+    rotating = {**CHECKED, "integrationName": "Other"}
+    assert owner.diff(RECORDED, rotating) == ["integrationName"]
+    assert adopter.create(ADOPTING)[0] == "id-1"
+
+
+def process_of(folder: Path) -> Session:
+    """Return the session of one of the processes of a command."""
+    return Session(Offline().core.settings.base_url, Journal(folder, command="a command"))
 
 
 def command_of(urn: str | None, folder: Path, *answers: httpx.Response) -> tuple[Scripted, Integrations]:
@@ -412,6 +465,98 @@ def test_an_adoption_that_cannot_be_read_counts(tmp_path: Path, content: str, re
     file.unlink()
     core.delete("id-1", RECORDED)
     assert later.methods == ["DELETE"]
+
+
+@pytest.mark.parametrize("what", ["adoptions", ""])
+def test_a_folder_of_adoptions_that_cannot_be_read_counts(tmp_path: Path, what: str) -> None:
+    """A file in its place stands for a folder of another user: both are there, and neither can be listed."""
+    folder = tmp_path / "journal"
+    in_the_way = folder / what
+    in_the_way.parent.mkdir(parents=True, exist_ok=True)
+    in_the_way.write_text("")
+    owner, core = command_of("owner", folder)
+    with pytest.raises(StateConflict) as conflict:
+        core.delete("id-1", RECORDED)
+    assert "can't be read (Not a directory), and it may say that another resource has adopted" in str(conflict.value)
+    assert "make it readable, or set JUSTT_STATE_DIR to another one" in str(conflict.value)
+    assert owner.methods == []
+    in_the_way.unlink()
+    later, core = command_of("owner", folder, httpx.Response(204))
+    core.delete("id-1", RECORDED)
+    assert later.methods == ["DELETE"]
+
+
+@pytest.mark.parametrize("order", ["create first", "delete first"])
+@pytest.mark.parametrize("changes", [{"secretPayload": {"apiKey": "other"}}, {"integrationName": "Other"}])
+def test_the_own_id_never_records_unnoticed_what_was_not_sent(
+    tmp_path: Path, changes: dict[str, Any], order: str
+) -> None:
+    """With --replace no diff is called, so the delete compares; it is refused until the two agree again."""
+    _, core = command_of(MINE, tmp_path, *[record("PENDING")] * 2)
+    wrong = core.check({}, {**MINIMAL, **changes, "adoptId": "id-1"}).inputs
+    if order == "create first":
+        core.create(wrong)
+    (changed,) = changes
+    for _ in range(2):
+        with pytest.raises(StateConflict, match=f"the program adopts it with another {changed}") as conflict:
+            core.delete("id-1", RECORDED)
+    assert "Set that back and run `pulumi up --replace` with its URN" in str(conflict.value)
+
+    # A later command, whose diff finds in the state what the program says, with or without adopt_id.
+    later, core = command_of(MINE, tmp_path)
+    core.check(wrong, {**MINIMAL, **changes})
+    core.diff({**RECORDED, **changes}, {**CHECKED, **changes})
+    with pytest.raises(StateConflict, match=f"the program adopts it with another {changed}"):
+        core.delete("id-1", RECORDED)
+
+    later, core = command_of(MINE, tmp_path, record("PENDING"))
+    core.create(core.check({}, {**MINIMAL, "adoptId": "id-1"}).inputs)
+    core.delete("id-1", {**ADOPTED, **changes})
+    core.delete("id-1", RECORDED)
+    assert later.methods == ["GET"]
+    assert "That is in the state now, and nothing was sent" in later.told[0]
+
+
+def test_an_adopted_integration_is_not_replaced_by_itself_with_a_change(tmp_path: Path) -> None:
+    """With `delete_before_replace` the delete comes first, so that nothing is recorded."""
+    scripted, core = command_of(MINE, tmp_path)
+    core.check({}, {**MINIMAL, "adoptId": "id-1", "integrationName": "Other"})
+    with pytest.raises(StateConflict, match="the program adopts it with another integrationName"):
+        core.delete("id-1", ADOPTED)
+    assert scripted.methods == []
+
+
+@pytest.mark.parametrize("ends", ["replaced", "updated"])
+def test_a_renamed_resource_that_changes_is_not_released(tmp_path: Path, ends: str) -> None:
+    """With `replace_on_changes` the engine replaces what diff leaves in place, and deletes it by its former name."""
+    changed = {**CHECKED, "deactivation": {"afterDays": 1}}
+    scripted, core = command_of(MINE, tmp_path)
+    core.check(CHECKED, {**MINIMAL, "deactivation": {"afterDays": 1}})
+    assert core.diff(RECORDED, changed) == []
+    if ends == "updated":
+        core.update("id-1", RECORDED, changed)
+    core.resource = lambda: OWNER
+    if ends == "updated":
+        core.delete("id-1", RECORDED)
+        assert scripted.told == [
+            f"note: {NAMED}: {MINE!r} has it too, so it is released and stays as it is at Justt."
+        ]
+    else:
+        with pytest.raises(StateConflict, match="may be this resource under a new name"):
+            core.delete("id-1", RECORDED)
+    assert scripted.methods == []
+
+
+def test_what_a_refused_create_returned_is_not_deactivated(tmp_path: Path) -> None:
+    """A vendor may answer a create with what the former name of the resource has; its delete comes in that update."""
+    answers = [listing("id-1"), httpx.Response(201, json={"integrationId": "id-1"})]
+    scripted, core = command_of(MINE, tmp_path, *answers)
+    core.check({}, MINIMAL)
+    with pytest.raises(StateConflict):
+        core.create(CHECKED)
+    core.resource = lambda: OWNER
+    core.delete("id-1", RECORDED)
+    assert scripted.methods == ["GET", "POST"]
 
 
 def test_an_adopted_integration_is_read_like_any_other() -> None:

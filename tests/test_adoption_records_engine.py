@@ -174,24 +174,45 @@ def test_adopt_id_settles_the_create_whose_answer_was_lost(stack: Stack, simulat
 
 @pytest.mark.parametrize("how", ["destroy of the owner alone", "owner leaves in another process"])
 def test_what_was_taken_over_is_not_the_former_owners(stack: Stack, simulator: SimulatorServer, how: str) -> None:
-    """After `adopt_id` was taken out, the owner's delete is a release for as long as the taker has the integration."""
+    """After `adopt_id` was taken out, the owner's delete is a release, and then the taker is the only owner."""
     mine = owner(stack)
     elsewhere = "leaves" in how
-    more = option("provider=other") if elsewhere else ""
-    target = () if elsewhere else ("--target", urn(stack, "adopter"))
+    provider, more = (OTHER, option("provider=other")) if elsewhere else ("", "")
     for adopt_id in (mine, None):
-        stack.program(OTHER * elsewhere + integration(None, name="owner") + adopter(adopt_id, more=more))
-        text = stack.up(*target).text
+        stack.program(provider + integration(None, name="owner") + adopter(adopt_id, more=more))
+        text = stack.up("--target", urn(stack, "adopter")).text
     assert f"it was created for {urn(stack, 'owner')!r}" in text
     if elsewhere:
         stack.program(OTHER + adopter(None, more=more))
         text = stack.up().text
     else:
-        text = stack.destroy(*target[:1], urn(stack, "owner")).text
+        text = stack.destroy("--target", urn(stack, "owner")).text
     assert f"{urn(stack, 'adopter')!r} has adopted it" in text
     assert live(simulator) == [mine]
     stack.destroy()
     assert live(simulator) == []
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_an_adopter_beside_the_owner_in_another_process(
+    stack: Stack, simulator: SimulatorServer, is_first: bool
+) -> None:
+    """The owner's process tells the adopter's what the program keeps, in whatever order the two are declared."""
+    mine = owner(stack)
+    both = [integration(None, name="owner"), adopter(mine, more=option("provider=other"))]
+    stack.program(OTHER + "".join(both[::-1] if is_first else both))
+    assert f"integration {mine} belongs to 'urn:pulumi:dev::shop::" in stack.up(fails=True).text
+    # A state that has it twice is of another machine, or of an update of the adopter alone.
+    for adopt_id in (mine, None):
+        stack.program(OTHER + both[0] + adopter(adopt_id, more=option("provider=other")))
+        stack.up("--target", urn(stack, "adopter"))
+    assert f"integration {mine} belongs to 'urn:pulumi:dev::shop::" in stack.up(fails=True).text
+    stack.program(OTHER + both[0])
+    text = stack.up().text
+    assert f"it was created for {urn(stack, 'owner')!r}" in text
+    assert RELEASED in text
+    assert {name: each["id"] for name, each in stack.resources().items()} == {"owner": mine}
+    assert live(simulator) == [mine]
 
 
 def test_the_rest_of_a_rotation_may_be_adopted(stack: Stack, simulator: SimulatorServer) -> None:

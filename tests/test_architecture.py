@@ -53,7 +53,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("reads",),
     ("answers", "recorded"),
     ("settings",),
-    ("retry", "limiter", "deadline", "network", "models", "credentials", "simulator", "journal", "read_write_lock"),
+    ("retry", "limiter", "deadline", "network", "models", "credentials", "simulator", "command_log", "read_write_lock"),
     ("references", "redaction"),
     ("errors", "secrecy", "journal"),
     ("imports", "values"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,9 +14,11 @@ from pulumi_justt.journal import Journal
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.ownership import Ownership
 from pulumi_justt.provider import IntegrationProvider
+from pulumi_justt.session import Session
 from test_lifecycle import CHECKED, MINIMAL, NAMED, RECORDED, Offline, Scripted, listing
 
 URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::"
+BASE_URL = Offline().core.settings.base_url
 INPUTS = {**CHECKED, "deletionProtection": True}
 PROTECTED = {**RECORDED, "deletionProtection": True}
 ADOPTED = {**PROTECTED, "adoptId": "id-1"}
@@ -31,7 +34,9 @@ LEAVING = (
     "If this update has replaced it under a new name, run `pulumi up` again, which deactivates it; `pulumi state "
     "delete` would leave it running beside the new one. "
     "If another resource or stack is to have it, run `pulumi state delete` with its URN: it keeps running at Justt. To "
-    "delete it, put it back into the program with deletion_protection=False and run `pulumi up`, then remove it."
+    "delete it, put it back into the program with deletion_protection=False and run `pulumi up`, then remove it. "
+    "If it is in the program, and depends on a resource that is replaced with delete_before_replace, set "
+    "deletion_protection=False, run `pulumi up` with --target and its URN, and then `pulumi up`."
 )
 HANDED_OVER = "Run `pulumi state delete` with its URN: {}, so it keeps running at Justt."
 
@@ -49,9 +54,9 @@ class Process:
         self.core.resource = lambda: None if self.name is None else URN + self.name
 
     def delete(self, name: str | None, outputs: dict[str, Any]) -> None:
-        """Delete id-1 under the URN of *name*."""
+        """Delete what *outputs* are of under the URN of *name*."""
         self.name = name
-        self.core.delete("id-1", outputs)
+        self.core.delete(outputs["integrationId"], outputs)
 
     def assert_refused(self, name: str | None, outputs: dict[str, Any], remediation: str) -> None:
         """Delete id-1 under the URN of *name*, which is refused before any request, with what to do."""
@@ -103,6 +108,24 @@ def test_a_renamed_resource_is_replaced(process: Process) -> None:
     assert process.core.diff(PROTECTED, {**INPUTS, "integrationName": "Other"}) == ["integrationName"]
     process.delete("a", PROTECTED)
     assert process.scripted.methods == ["DELETE"]
+
+
+@pytest.mark.parametrize("command", ["this command", "another"])
+def test_a_resource_that_another_process_replaces_is_replaced(tmp_path: Path, command: str) -> None:
+    """With another provider resource, check and create come in that one's process, and the delete in the former's."""
+    former, present = (
+        Process(Scripted([httpx.Response(204)], session=Session(BASE_URL, Journal(tmp_path, command=name))))
+        for name in ("this command", command)
+    )
+    present.core.check(CHECKED, INPUTS)
+    present.core.diff({**PROTECTED, "integrationId": "id-2"}, INPUTS)
+    if command == "another":
+        former.assert_refused("a", PROTECTED, DESTROYED)
+        return
+    former.delete("a", PROTECTED)
+    assert former.scripted.methods == ["DELETE"]
+    with pytest.raises(StateConflict, match="deletion_protection=True"):
+        former.delete("a", {**PROTECTED, "integrationId": "id-2"})
 
 
 def test_a_diff_alone_proves_nothing(process: Process) -> None:

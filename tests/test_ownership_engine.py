@@ -123,11 +123,11 @@ def adopted_by_the_old_program(stack: Stack, simulator: SimulatorServer, calls: 
 
 
 def held_by_another_resource(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """A diff shows that another resource of the program has the record as its own."""
+    """A diff shows that another resource of the program has the record as its own; the journal knew of no owner."""
     mine = owner(stack)
     for adopt_id in (mine, None):
         stack.program(integration(None, name="owner") + adopter(adopt_id))
-        stack.up("--target", urn(stack, "adopter"))
+        stack.up("--target", urn(stack, "adopter"), JUSTT_STATE_DIR=str(stack.folder / "another machine"))
     stack.program(adopter(None))
     calls.clear()
     assert RELEASED in stack.up().text

@@ -277,7 +277,7 @@ HARMLESS |= {
 HARMLESS |= {"OutputLostError"}
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_Look"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}
-HARMLESS |= {"Journal", "Intent", "Snapshot", "Lookup", "Candidates"}
+HARMLESS |= {"Journal", "CommandLog", "Intent", "Snapshot", "Lookup", "Candidates"}
 """Classes whose objects hold what anybody may see, or of which there are no objects."""
 
 

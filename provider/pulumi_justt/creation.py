@@ -345,6 +345,8 @@ class CreateCoordinator:
             StateConflict: The integration was there before, or belongs to another resource.
         """
         ownership, journal = self._session.ownership, self._session.journal
+        # Its former owner's delete may come in this update, and must not stop what Justt has just answered with.
+        ownership.note_returned(integration_id)
         tried = f"{describe(inputs)}: Justt answered with integration {integration_id}, which"
         is_old = integration_id in snapshot.records or ownership.is_held(integration_id)
         # What was there before is not this resource's, so it is not claimed for it.

@@ -373,6 +373,16 @@ class Journal:
         """Return the URN that an id was created or claimed for, if this machine knows it."""
         return self._read(self._claim_file(base_url, integration_id), _urn)
 
+    def claim_file(self, base_url: str, integration_id: str) -> Path | None:
+        """Return the file that says for whom an id was created or claimed, for messages."""
+        return self._claim_file(base_url, integration_id)
+
+    def release_claim(self, base_url: str, integration_id: str, urn: str) -> None:
+        """Forget that an id was created or claimed for a resource, which has let it go to one that adopts it."""
+        path = self._claim_file(base_url, integration_id)
+        if path and self._read(path, _urn) == urn:
+            self._unlink(path)
+
     def move(self, intent: Intent, urn: str) -> None:
         """Let an intent, and the claim of its id, follow a resource to another name."""
         former, path = self.path_of(intent), self.path_of(replace(intent, urn=urn))
@@ -430,6 +440,11 @@ class Journal:
         if known and not (known.is_held and known.command == self.command):
             self._write_adoption(base_url, integration_id, Adoption(urn, self.command, is_held=False))
 
+    def has_adopted(self, base_url: str, integration_id: str, urn: str) -> bool:
+        """Return whether a resource has adopted an id, and this machine knows of no end of that."""
+        known = self._read(self.adoption_file(base_url, integration_id, urn), _adoption)
+        return known is not None and known.is_held
+
     def adopters(self, base_url: str, integration_id: str, beside: str | None = None) -> list[str]:
         """Return the URNs of the resources that adopt an id, or have adopted it and own it now.
 
@@ -457,8 +472,17 @@ class Journal:
         return next((each.urn for each in others if abs(self.now() - (each.begun_at or 0)) < _LONGEST_ADOPTION), None)
 
     def unusable_adoption(self, base_url: str, integration_id: str, beside: str) -> str | None:
-        """Return why an adoption of an id can't be read, where there is such a file; *beside* doesn't count."""
+        """Return why an adoption of an id can't be read, where there may be such a file; *beside* doesn't count."""
         own = self.adoption_file(base_url, integration_id, beside)
+        if own is None:
+            return None
+        try:
+            os.listdir(own.parent)
+        except FileNotFoundError:
+            # No resource adopts it, or this machine has no journal.
+            return None
+        except OSError as error:
+            return f"{own.parent} can't be read ({error.strerror})"
         for path in self._files("adoptions", _record_name(base_url, integration_id)):
             if path != own and self._read(path, _adoption) is None and path in self.unusable:
                 return self.unusable[path]

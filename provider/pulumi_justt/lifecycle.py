@@ -150,6 +150,8 @@ class Integrations:
         self._other_environment: str | None = None
         self._clock_told = threading.Lock()
         self._seen: set[str] = set()
+        self._program: dict[str, Properties] = {}
+        """What check has made of each resource of the program."""
         self.creator = CreateCoordinator(
             self.client,
             session,
@@ -189,6 +191,7 @@ class Integrations:
         if isinstance(codes, list) and all(isinstance(code, str) for code in codes):
             # A set for Justt. Not before the problems are found, which name an item by its place in the program.
             inputs["merchantAccountCodes"] = sorted({*codes})
+        self._program[urn] = inputs
         moves = self._moves(olds, inputs, is_account_explicit=is_account_explicit)
         failures = [f"{name}: {text}" for name, text in (*told.items(), *moves)]
         self._replacements.note_check(urn, inputs, is_accepted=not failures)
@@ -227,8 +230,12 @@ class Integrations:
         self._ownership.note_diff(urn, own, is_replaced=bool(replaces), is_adopted=is_adopted(olds))
         has_unknowns = bool(known_part(news)[1])
         self._replacements.note_diff(urn, own, is_replaced=bool(replaces), has_unknowns=has_unknowns)
+        if not replaces:
+            self._ownership.require_no_other_process(urn, own, named(olds))
         if all(_as_sent(olds.get(name)) == _as_sent(news.get(name)) for name in _ARGUMENTS):
             self._note_kept(urn, own)
+        elif not replaces and self.resource() is not None:
+            self._ownership.note_changing(urn, own)
         if replaces and _policy(olds) != _policy(news):
             self.tell(
                 f"warning: {named(olds)} is replaced and its deactivation changes in the same update: the old "
@@ -356,10 +363,13 @@ class Integrations:
                 )
             creator = self._journal.claimant(base_url, integration_id)
             if creator not in (None, urn):
+                # The owner may leave in this update, which ends its claim; two that stay are refused by their diffs.
                 self.tell(
                     f"warning: {named(olds, integration_id)}: it is this stack's own now, but this machine's journal "
-                    f"says that it was created for {creator!r}. If that one is not a former name of this resource and "
-                    "still in its stack's state, both own it: run `pulumi state delete` with that URN there, now."
+                    f"says that it was created for {creator!r}, and while it says so, this stack doesn't deactivate "
+                    "it. If that one is still in a state, run `pulumi state delete` with its URN there. If it is in "
+                    "none, or is a former name of this resource, remove the file "
+                    f"{self._journal.claim_file(base_url, integration_id)}."
                 )
         return {**{name: value for name, value in olds.items() if name not in _ARGUMENTS}, **news}
 
@@ -374,6 +384,7 @@ class Integrations:
             StateConflict: With --continue-on-error, the wait for what replaces it has failed.
             StateConflict: The journal has an adoption of it that can't be read.
             StateConflict: Another command is adopting it at this moment.
+            StateConflict: It cannot be told whether a resource of the program keeps it or replaces it.
         """
         urn, base_url = self._urn(olds), self.settings.base_url
         self._meet(integration_id, olds)
@@ -388,9 +399,12 @@ class Integrations:
             # The delete of its owner may come next, and the journal of another machine may say that it is adopted.
             self._ownership.note_state(urn, integration_id, olds)
         if reason:
+            self._require_sent(urn, integration_id, olds)
             self.tell(f"note: {named(olds, integration_id)}: {reason}, so it is released and stays as it is at Justt.")
             if not self._ownership.keeps(urn, integration_id):
                 self._journal.end_adoption(base_url, integration_id, urn)
+            if self._ownership.adopter_beside(urn, integration_id):
+                self._journal.release_claim(base_url, integration_id, urn)
             self._settle_deleted(urn, integration_id, olds)
             return
         tried = f"deactivating {named(olds, integration_id)}"
@@ -404,8 +418,9 @@ class Integrations:
         if unusable := self._journal.unusable_adoption(base_url, integration_id, beside=urn):
             raise StateConflict(
                 f"{tried}: {unusable}, and it may say that another resource has adopted the integration. Nothing was "
-                "sent, and it stays in the state. Update pulumi-justt if the file is of a newer version. Otherwise, if "
-                "no other resource has adopted the integration, remove the file and run the command again; if one has, "
+                "sent, and it stays in the state. Update pulumi-justt if a file is of a newer version. If a folder can't "
+                "be read, make it readable, or set JUSTT_STATE_DIR to another one for the journal. Otherwise, if no "
+                "other resource has adopted the integration, remove the file and run the command again; if one has, "
                 "run `pulumi state delete` with the URN of this one: it keeps running at Justt."
             )
         if adopter := self._journal.adopter_under_way(base_url, integration_id):
@@ -413,6 +428,12 @@ class Integrations:
                 f"{tried}: another command is adopting it for {adopter!r}, as this machine's journal says. Nothing was "
                 "sent, and it stays in the state. Run the command again when the other one has ended; if that was "
                 "killed, ten minutes after it."
+            )
+        if other := self._ownership.changing_holder(urn, integration_id):
+            raise StateConflict(
+                f"{tried}: {other!r} may be this resource under a new name, which an option such as replace_on_changes "
+                "makes Pulumi replace, or another resource that goes on having the integration. Nothing was sent, and "
+                "it stays in the state. Rename the resource in an update of its own, and make the change after that."
             )
         self._tell_override(tried)
         self._require_replacement(urn, integration_id, tried)
@@ -482,6 +503,38 @@ class Integrations:
                 f"{self.settings.provider!r}, too."
             )
 
+    def _require_sent(self, urn: str, integration_id: str, olds: Properties) -> None:
+        """Refuse to forget what was sent of a record that its own resource has by `adopt_id` now, if that says else.
+
+        With --replace and after a taint the engine asks for no diff, and creates before it deletes. Then this is the
+        only call that gets both, in this update and in each later one until the two agree.
+
+        Tells:
+            warning: Likewise, of a record that was adopted before: nobody knows what was sent.
+
+        Raises:
+            StateConflict: The program says something else than what was sent.
+        """
+        news, ownership = self._program.get(urn), self._ownership
+        if news is None or not (news.get("adoptId") == integration_id or ownership.keeps(urn, integration_id)):
+            return
+        changed = ", ".join(self._replacing(olds, news))
+        if not changed or (is_adopted(olds) and ownership.keeps(urn, integration_id)):
+            return
+        called = named(olds, integration_id)
+        if is_adopted(olds) and ownership.has(urn, integration_id):
+            self.tell(
+                f"warning: {called}: Pulumi has replaced the resource by the same integration, and {changed} changed. "
+                "That is in the state now, and nothing was sent: Justt has what it had."
+            )
+            return
+        raise StateConflict(
+            f"{called}: the program adopts it with another {changed} than was sent to Justt, which cannot update it, "
+            "and Pulumi was told to replace the resource without a comparison (--replace, or a taint). Nothing was "
+            "sent. Set that back and run `pulumi up --replace` with its URN, which puts the state right; to change it, "
+            "take adopt_id out after that, run `pulumi up`, and then make the change."
+        )
+
     @staticmethod
     def _refuse_forced(called: str) -> NoReturn:
         """Refuse to replace an adopted integration where only an update in place was asked for.
@@ -517,7 +570,9 @@ class Integrations:
                 f"{tried} If this update has replaced it under a new name, run `pulumi up` again, which deactivates "
                 "it; `pulumi state delete` would leave it running beside the new one. If another resource or stack is "
                 "to have it, run `pulumi state delete` with its URN: it keeps running at Justt. To delete it, put it "
-                "back into the program with deletion_protection=False and run `pulumi up`, then remove it."
+                "back into the program with deletion_protection=False and run `pulumi up`, then remove it. If it is in "
+                "the program, and depends on a resource that is replaced with delete_before_replace, set "
+                "deletion_protection=False, run `pulumi up` with --target and its URN, and then `pulumi up`."
             )
         raise StateConflict(
             f"{tried} To delete it, set deletion_protection=False in the program and run `pulumi up`, then delete "

@@ -19,10 +19,12 @@ It rests on what the engine calls, and on the journal (`journal.py`):
     a resource of the new program adopts, the resource itself included        check                   released
     a resource of the old program adopts                                      read, diff              released
     another resource of the program holds, and does not replace               diff, create            released
+    another resource of the program holds, and changes in place or replaces   diff                    refused
     the resource itself keeps: this is the end of an earlier replacement      diff, update            released
     a resource of another process or an earlier command adopts                adoption record         released
     a resource may adopt, but the adoption record can't be read               adoption record         refused
     another command is adopting at this moment                                adoption record         refused
+    was created for another resource, and adopted by this one                 claim, adoption record  released
     a create of this process returned (unless that create is being undone)    create                  released
     an IntegrationReady still waits for, at a record that replaces it         diff, create, waits     refused
     is any other one                                                                                  deactivated
@@ -44,8 +46,9 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
+from pulumi_justt.command_log import CommandLog
 from pulumi_justt.errors import StateConflict
 from pulumi_justt.journal import Journal
 
@@ -78,6 +81,7 @@ class Ownership:
     def __init__(self, journal: Journal, base_url: str) -> None:
         self._journal = journal
         self._base_url = base_url
+        self._log = CommandLog(journal, base_url)
         self._lock = threading.Lock()
         self._program: dict[str, _Member] = {}
         """The resources that check has seen."""
@@ -92,6 +96,10 @@ class Ownership:
         """
         self._kept: set[tuple[str, str]] = set()
         """The resources of the program that nothing replaces in this update, with their ids."""
+        self._replacing: defaultdict[str, set[str]] = defaultdict(set)
+        """The resources whose diff in the program says that they replace an id."""
+        self._changing: set[tuple[str, str]] = set()
+        """The resources that a diff would update in place, with their ids: the engine may replace them all the same."""
         self._compared: set[str] = set()
         """The ids of owned records that a diff of the program was about."""
         self._adopted_in_place: dict[str, str] = {}
@@ -129,6 +137,9 @@ class Ownership:
                 elif not is_replaced:
                     self._adopted_in_place[urn] = integration_id
                 self._current[urn] = None if is_replaced else integration_id
+                if is_replaced:
+                    self._replacing[integration_id].add(urn)
+                self._log.note_holder(urn, self._current[urn])
 
     def note_kept(self, urn: str, integration_id: str) -> None:
         """Take a record as one that its resource keeps in this update: nothing of it changes, or it was updated.
@@ -138,6 +149,21 @@ class Ownership:
         with self._lock:
             if urn in self._program:
                 self._kept.add((urn, integration_id))
+            self._changing.discard((urn, integration_id))
+
+    def note_changing(self, urn: str, integration_id: str) -> None:
+        """Take a record as one that its resource keeps unless an option makes the engine replace it."""
+        with self._lock:
+            self._changing.add((urn, integration_id))
+
+    def changing_holder(self, urn: str, integration_id: str) -> str | None:
+        """Return another resource of the program that has the record, unless the engine is about to replace that.
+
+        It may be the same resource: the `delete` of one that was renamed by an alias has the former name.
+        """
+        with self._lock:
+            holders = self._other_holders(urn, integration_id) if urn not in self._program else []
+        return next((each for each in holders if (each, integration_id) in self._changing), None)
 
     def becoming_own(self, urn: str) -> str | None:
         """Return the adopted record that an update is about to make a resource's own, as the program says."""
@@ -150,13 +176,23 @@ class Ownership:
         with self._lock:
             return (urn, integration_id) in self._kept
 
+    def has(self, urn: str, integration_id: str) -> bool:
+        """Return whether a resource of the program has the record now, as far as diff and create have come."""
+        with self._lock:
+            return self._current.get(urn) == integration_id
+
     def is_replaced(self, urn: str, integration_id: str) -> bool:
         """Return whether a delete can only be the end of a replacement: the program still has the resource.
 
-        Under the URN that the delete names, or, after a rename, under the URN of the diff.
+        Under the URN that the delete names, or, after a rename, under the URN of the diff; in this process, or in
+        another one of this command, which has said that the resource has another record now.
         """
         with self._lock:
-            return urn in self._program or integration_id in self._compared
+            if urn in self._program or integration_id in self._compared:
+                return True
+        # The resource may have moved to another provider resource, whose process has checked it.
+        holders = self._log.holders()
+        return urn in holders and holders[urn] != integration_id
 
     def declares(self, urn: str, account: str | None, external_identifier: str) -> bool:
         """Return whether a resource is in the program, and for this integration, as far as check has come."""
@@ -205,6 +241,19 @@ class Ownership:
         with self._lock:
             self._require_sole_holder(urn, integration_id, operation)
 
+    def require_no_other_process(self, urn: str, integration_id: str, operation: str) -> None:
+        """Refuse the same where another provider process of this command serves the other resource.
+
+        Raises:
+            StateConflict: Another resource of the program has the record.
+        """
+        if urn not in self._program:
+            return
+        for other, held in self._log.holders().items():
+            # Of what this process serves it knows more than it has told the others.
+            if held == integration_id and other != urn and other not in self._program:
+                self._refuse_second(other, integration_id, operation)
+
     def adopt(self, urn: str, integration_id: str, operation: str) -> None:
         """Let a resource hold a record that it does not own.
 
@@ -214,6 +263,19 @@ class Ownership:
         with self._lock:
             self._require_sole_holder(urn, integration_id, operation)
             self._hold(urn, integration_id)
+        try:
+            self.require_no_other_process(urn, integration_id, operation)
+        except StateConflict:
+            with self._lock:
+                self._holders[integration_id].discard(urn)
+                del self._current[urn]
+            self._log.note_holder(urn, None)
+            raise
+
+    def note_returned(self, integration_id: str) -> None:
+        """Take a record as one that Justt answered a create of this process with, whether a resource gets it or not."""
+        with self._lock:
+            self._created.add(integration_id)
 
     def note_created(self, urn: str, integration_id: str) -> None:
         """Take a record as the result of a create of this process."""
@@ -228,7 +290,11 @@ class Ownership:
         with self._lock:
             adopters = [other for other, member in self._program.items() if member.adopts == integration_id]
             adopters += sorted(self._former_adopters.get(integration_id, set()) - {urn})
-            holders = self._other_holders(urn, integration_id)
+            holders = [
+                each
+                for each in self._other_holders(urn, integration_id)
+                if (each, integration_id) not in self._changing
+            ]
             is_created_here = integration_id in self._created
         if adopters:
             return "the program adopts it" if adopters[0] == urn else f"{adopters[0]!r} adopts it"
@@ -237,9 +303,20 @@ class Ownership:
         if recorded := self._journal.adopters(self._base_url, integration_id, beside=urn):
             file = self._journal.adoption_file(self._base_url, integration_id, recorded[0])
             return f"{recorded[0]!r} has adopted it ({file}), as this machine's journal says"
+        creator = self._journal.claimant(self._base_url, integration_id)
+        if creator not in (None, urn) and self._journal.has_adopted(self._base_url, integration_id, urn):
+            file = self._journal.claim_file(self._base_url, integration_id)
+            return f"it was created for {creator!r} ({file}) and only adopted here, as this machine's journal says"
         if is_created_here:
             return "Justt answered a create of this update with it"
         return None
+
+    def adopter_beside(self, urn: str, integration_id: str) -> str | None:
+        """Return another resource that adopts a record in the program, or has adopted it."""
+        with self._lock:
+            others = {other for other, member in self._program.items() if member.adopts == integration_id}
+        others |= {*self._journal.adopters(self._base_url, integration_id, beside=urn)}
+        return min(others - {urn}, default=None)
 
     def hold_until_ready(self, integration_id: str, successor: str) -> None:
         """Keep a record running until the one that replaces it is ready."""
@@ -250,27 +327,37 @@ class Ownership:
         """Keep what a record replaces running, until the wait for that record has ended well."""
         with self._lock:
             self._awaited.add(integration_id)
+        self._log.note_wait(integration_id, is_over=False)
 
     def end_wait(self, integration_id: str) -> None:
         """Let go of what a record replaces: it is ready."""
         with self._lock:
             self._awaited.discard(integration_id)
             self._held_until_ready.pop(integration_id, None)
+        self._log.note_wait(integration_id, is_over=True)
 
     def is_awaited_by(self, urn: str, integration_id: str) -> bool:
         """Return whether a record must go on running, since a wait for what replaces it has not ended well.
 
-        With `--continue-on-error` the engine deletes what was replaced, although the wait has failed.
+        With `--continue-on-error` the engine deletes what was replaced, although the wait has failed. The wait and the
+        new record may be another process's, and the delete has the former name of a resource that was renamed.
         """
         with self._lock:
-            return any(integration_id in held for held in self._held_until_ready.values()) or any(
-                urn in self._holders.get(awaited, ()) for awaited in self._awaited if awaited != integration_id
-            )
+            names = {urn} | self._replacing[integration_id]
+            awaited = self._awaited - {integration_id}
+            if any(integration_id in held for held in self._held_until_ready.values()) or any(
+                names & self._holders.get(each, set()) for each in awaited
+            ):
+                return True
+        awaited = self._log.awaited() - {integration_id}
+        return bool(awaited) and any(held in awaited for name, held in self._log.holders().items() if name in names)
 
     def _hold(self, urn: str, integration_id: str) -> None:
         self._holders[integration_id].add(urn)
         self._current[urn] = integration_id
+        self._log.note_holder(urn, integration_id)
         self._kept = {each for each in self._kept if each[0] != urn}
+        self._changing = {each for each in self._changing if each[0] != urn}
 
     def _require_sole_holder(self, urn: str, integration_id: str, operation: str) -> None:
         # What is only in the state may be the rest of a replacement. Whoever holds it now has its own diff, which meets
@@ -278,12 +365,21 @@ class Ownership:
         others = [each for each in self._other_holders(urn, integration_id) if self._current.get(each)]
         # A refresh knows the state, and not yet the program.
         if others and urn in self._program:
-            raise StateConflict(
-                f"{operation}: integration {integration_id} belongs to {others[0]!r} in this program already, and an "
-                "integration can be in one resource only. Remove the resource with adopt_id from the program; or, if "
-                "that one is to have it, run `pulumi state delete` with the URN of the other one, and then remove the "
-                "other one from the program. Neither deactivates anything."
-            )
+            self._refuse_second(others[0], integration_id, operation)
+
+    @staticmethod
+    def _refuse_second(holder: str, integration_id: str, operation: str) -> NoReturn:
+        """Refuse a second resource of the program for one record.
+
+        Raises:
+            StateConflict: Another resource of the program has the record.
+        """
+        raise StateConflict(
+            f"{operation}: integration {integration_id} belongs to {holder!r} in this program already, and an "
+            "integration can be in one resource only. Remove the resource with adopt_id from the program; or, if that "
+            "one is to have it, run `pulumi state delete` with the URN of the other one, and then remove the other one "
+            "from the program. Neither deactivates anything."
+        )
 
     def _other_holders(self, urn: str, integration_id: str) -> list[str]:
         held = self._holders.get(integration_id, set())
