@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -273,23 +273,20 @@ def test_owning_what_another_resource_created_is_told(tmp_path: Path, creator: s
     later, last = command_of(mine, tmp_path, httpx.Response(204))
 
     assert core.update("id-1", ADOPTED, CHECKED) == RECORDED
-    assert (
-        scripted.told
-        == [
-            f"warning: {NAMED}: it is this stack's own now, but this machine's journal says that it was created for "
-            f"{creator!r}, and while it says so, this stack doesn't deactivate it. If that one is still in a state, run "
-            "`pulumi state delete` with its URN there. If it is in none, or is a former name of this resource, remove "
-            f"the file {file}."
-        ]
-        * is_told
+    words = (
+        f"warning: {NAMED}: it is this stack's own now, but this machine's journal says that it was created for "
+        f"{creator!r}, and while it says so, this stack doesn't deactivate it. If that one is still in a state, run "
+        "`pulumi state delete` with its URN there. If it is in none, or is a former name of this resource, remove the "
+        f"file {file}."
     )
+    assert scripted.told == [words] * is_told
     last.delete("id-1", RECORDED)
     assert later.methods == ["DELETE"] * (not is_told)
-    if is_told:
-        assert later.told == [
-            f"note: {NAMED}: it was created for {creator!r} ({file}) and only adopted here, as this machine's journal "
-            "says, so it is released and stays as it is at Justt."
-        ]
+    words = (
+        f"note: {NAMED}: it was created for {creator!r} ({file}) and only adopted here, as this machine's journal "
+        "says, so it is released and stays as it is at Justt."
+    )
+    assert later.told == [words] * is_told
 
 
 @pytest.mark.parametrize("removes", ["owner", "file"])
@@ -318,7 +315,7 @@ def test_two_processes_of_one_command_do_not_share_a_record(tmp_path: Path, firs
     owner.resource, adopter.resource = (lambda: OWNER), (lambda: MINE)
     owner.check(CHECKED, MINIMAL)
     adopter.check({}, {**MINIMAL, "adoptId": "id-1"})
-    calls = [lambda: owner.diff(RECORDED, CHECKED), lambda: adopter.create(ADOPTING)]
+    calls: list[Callable[[], object]] = [lambda: owner.diff(RECORDED, CHECKED), lambda: adopter.create(ADOPTING)]
     before, after = calls if first == "owner" else calls[::-1]
     before()
     with pytest.raises(StateConflict, match="integration id-1 belongs to 'urn:pulumi:dev::shop::type::"):
@@ -478,7 +475,7 @@ def test_a_folder_of_adoptions_that_cannot_be_read_counts(tmp_path: Path, what: 
     with pytest.raises(StateConflict) as conflict:
         core.delete("id-1", RECORDED)
     assert "can't be read (Not a directory), and it may say that another resource has adopted" in str(conflict.value)
-    assert "make it readable, or set JUSTT_STATE_DIR to another one" in str(conflict.value)
+    assert "make it readable, or name another one by JUSTT_STATE_DIR" in str(conflict.value)
     assert owner.methods == []
     in_the_way.unlink()
     later, core = command_of("owner", folder, httpx.Response(204))
@@ -538,9 +535,7 @@ def test_a_renamed_resource_that_changes_is_not_released(tmp_path: Path, ends: s
     core.resource = lambda: OWNER
     if ends == "updated":
         core.delete("id-1", RECORDED)
-        assert scripted.told == [
-            f"note: {NAMED}: {MINE!r} has it too, so it is released and stays as it is at Justt."
-        ]
+        assert scripted.told == [f"note: {NAMED}: {MINE!r} has it too, so it is released and stays as it is at Justt."]
     else:
         with pytest.raises(StateConflict, match="may be this resource under a new name"):
             core.delete("id-1", RECORDED)

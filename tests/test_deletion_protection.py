@@ -35,7 +35,7 @@ LEAVING = (
     "delete` would leave it running beside the new one. "
     "If another resource or stack is to have it, run `pulumi state delete` with its URN: it keeps running at Justt. To "
     "delete it, put it back into the program with deletion_protection=False and run `pulumi up`, then remove it. "
-    "If it is in the program, and depends on a resource that is replaced with delete_before_replace, set "
+    "If it is in the program, and depends on a resource that is replaced with delete_before_replace, give it "
     "deletion_protection=False, run `pulumi up` with --target and its URN, and then `pulumi up`."
 )
 HANDED_OVER = "Run `pulumi state delete` with its URN: {}, so it keeps running at Justt."

@@ -209,19 +209,26 @@ def test_a_dependency_that_is_deleted_first_refuses_its_dependents(logged: Logge
     assert live(simulator).isdisjoint(before)
 
 
-def test_a_new_provider_and_a_rotation_need_two_updates(logged: Logged, simulator: SimulatorServer) -> None:
-    """The former provider's process deletes, and has checked nothing; with it in the program once more, it does."""
+def test_a_new_provider_and_a_rotation_in_one_update(logged: Logged, simulator: SimulatorServer) -> None:
+    """The former provider's process deletes, and has checked nothing; the other one tells it what the program has."""
     stack = logged.stack
     provider = 'other = justt.Provider("other", api_key=secret("stripeKey"))\n'
     stack.program(provider + shop(more=option("provider=other")))
     logged.run(*UP)
     rotated = ["check shop", "diff shop", "check shop as new", "create shop", "delete shop"]
+    simulator.add_fault(Fault.parse("DELETE /integrations/{id} status=400 times=1"))
     stack.program(provider + shop("New"))
     assert logged.run(*UP, fails=True) == [*rotated[:-1], "delete shop!"]
+    assert REFUSED not in logged.last.text
     assert len(live(simulator)) == 2
-
-    stack.program(provider + shop("New", option("provider=other")))
+    # The rest of it, too, and in a destroy both are refused.
+    assert {*logged.run(*DESTROY, fails=True)} == {"delete shop!"}
+    assert REFUSED in logged.last.text
+    assert len(live(simulator)) == 2
     assert logged.run(*UP) == ["check shop", "diff shop", "delete shop"]
+    assert len(live(simulator)) == 1
+    stack.program(provider + shop("Back", option("provider=other")))
+    assert logged.run(*UP) == rotated
     assert len(live(simulator)) == 1
     # The key of a provider may change with the rotation: its process stays the same.
     stack.provide({"rotatedKey": canary("rotated")})

@@ -22,6 +22,7 @@ from pulumi_justt.commands.asking import ImportRefused
 from pulumi_justt.commands.importing import Candidate, picked
 from pulumi_justt.commands.stacks import Stack, StackError, program_folder
 from pulumi_justt.credentials import SHAPES
+from pulumi_justt.journal import Journal
 from pulumi_justt.models import RemoteRecord
 from pulumi_justt.prompts import Terminal
 from pulumi_justt.simulator import Fault, SimulatorServer
@@ -258,6 +259,28 @@ def test_from_answers(project: FakePulumi, theirs: Theirs, answers: Answers) -> 
     assert changing(project) == [f"import {options} --stack dev --non-interactive"]
     (resource,) = project.imported
     assert (resource["inputs"]["deletionProtection"], resource["outputs"]["deletionProtection"]) == (True, True)
+
+
+@pytest.mark.parametrize("how", ["created", "adopted"])
+def test_what_the_journal_knows_as_another_resources(  # noqa: PLR0913, PLR0917 - fixtures
+    project: FakePulumi,
+    simulator: SimulatorServer,
+    theirs: Theirs,
+    answers: Answers,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    how: str,
+) -> None:
+    """Two stacks that own one integration stop it for each other, so a warning names the other one."""
+    monkeypatch.setenv("JUSTT_STATE_DIR", str(tmp_path / "journal"))
+    stripe, journal = theirs(), Journal(tmp_path / "journal")
+    note = journal.claim if how == "created" else journal.hold_adoption
+    note(simulator.base_url, stripe, "urn:pulumi:prod::shop::type::theirs")
+    result = project.run("import", "-s", "dev", "--answers", answers({stripe: STRIPE}), "--yes")
+    assert result.exit_code == 0, result.stderr
+    assert f"warning: {stripe}: the journal on this machine says that 'urn:pulumi:prod::shop::type::theirs' has it" in (
+        " ".join(result.stderr.split())
+    )
 
 
 def test_an_unprotected_one(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:

@@ -146,6 +146,39 @@ def adopted_by_an_earlier_command(stack: Stack, simulator: SimulatorServer, call
     assert live(simulator) == [mine]
 
 
+def held_by_a_resource_that_changes(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
+    """A rename with a change that `replace_on_changes` makes a replacement: the delete has the former name."""
+    options = 'replace_on_changes=["deactivation"], delete_before_replace=True'
+
+    def program(name: str, days: int, more: str = "") -> str:
+        policy = f", deactivation=justt.Deactivation(after_days={days})"
+        return integration(None, name=name, more=f"{policy}, opts=pulumi.ResourceOptions({options}{more})")
+
+    stack.program(program("owner", 0))
+    stack.up()
+    mine = str(stack.resources()["owner"]["id"])
+    stack.program(program("renamed", 1, ', aliases=[pulumi.Alias(name="owner")]'))
+    calls.clear()
+    assert "may be this resource under a new name" in stack.up(fails=True).text
+    assert calls.seen()[:2] == [("check", "renamed"), ("diff", "renamed")]
+    assert calls.seen()[-1] == ("delete", "owner")
+    assert [each["id"] for each in stack.recorded()] == live(simulator) == [mine]
+
+
+def created_for_another_resource(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
+    """What the adopter made its own, without a claim of its creator's being known to have ended, stays that one's."""
+    mine = owner(stack)
+    for adopt_id in (mine, None):
+        stack.program(integration(None, name="owner") + adopter(adopt_id))
+        stack.up("--target", urn(stack, "adopter"))
+    calls.clear()
+    assert RELEASED in stack.destroy("--target", urn(stack, "adopter")).text
+    assert calls.seen() == [("delete", "adopter")]
+    assert live(simulator) == [mine]
+    stack.destroy()
+    assert live(simulator) == []
+
+
 def kept_by_the_resource(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
     """A replacement by the own id that failed halfway: the state has the id twice, and deletes one of the two."""
     mine = owner(stack)
@@ -231,10 +264,12 @@ ROWS: dict[str, Callable[[Stack, SimulatorServer, Calls], None]] = {
     "a resource of the new program adopts, the resource itself included": adopted_by_the_new_program,
     "a resource of the old program adopts": adopted_by_the_old_program,
     "another resource of the program holds, and does not replace": held_by_another_resource,
+    "another resource of the program holds, and changes in place or replaces": held_by_a_resource_that_changes,
     "the resource itself keeps: this is the end of an earlier replacement": kept_by_the_resource,
     "a resource of another process or an earlier command adopts": adopted_by_an_earlier_command,
     "a resource may adopt, but the adoption record can't be read": adopted_in_a_file_that_cannot_be_read,
     "another command is adopting at this moment": adopted_at_this_moment,
+    "was created for another resource, and adopted by this one": created_for_another_resource,
     "a create of this process returned (unless that create is being undone)": returned_by_a_create_of_this_process,
     "an IntegrationReady still waits for, at a record that replaces it": awaited,
     "is any other one": any_other_one,
@@ -377,8 +412,28 @@ def test_own_id_beside_a_change_is_refused(stack: Stack, simulator: SimulatorSer
         stack.program(integration(mine, name="owner", more=more))
         stack.up("--replace", urn(stack, "owner"))
         assert stack.resources()["owner"]["id"] == mine
+
+    # A change is refused before anything is recorded, or, if Pulumi creates first, until the state is right again.
+    changed = integration(mine, name="owner", label="Renamed", more=more)
+    stack.program(changed)
+    assert "the program adopts it with another integrationName" in stack.up(*forced(stack), fails=True).text
+    assert [each["outputs"]["integrationName"] for each in stack.recorded()] == ["Shop"]
+    stack.program(integration(None, name="owner"))
+    stack.up()
+    stack.program(integration(mine, name="owner", label="Renamed"))
+    for flags in (forced(stack), ()):
+        assert "the program adopts it with another integrationName" in stack.up(*flags, fails=True).text
+    stack.program(integration(mine, name="owner"))
+    stack.up(*forced(stack))
+    stack.up("--expect-no-changes")
+    assert [each["outputs"]["integrationName"] for each in stack.recorded()] == ["Shop"]
     assert changes(simulator) == ["POST"]
     assert live(simulator) == [mine]
+
+
+def forced(stack: Stack) -> tuple[str, str]:
+    """Return the arguments that replace the owner without a diff."""
+    return "--replace", urn(stack, "owner")
 
 
 def test_the_only_candidate_is_claimed_by_one_of_two_processes(stack: Stack, simulator: SimulatorServer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NoReturn
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 
 from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import WITHHELD, Abandoned, Misunderstood, NotReady, Refused, StateConflict
+from pulumi_justt.journal import Journal
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.models import UNKNOWN
 from pulumi_justt.readiness import Readiness
@@ -258,6 +260,39 @@ def test_all_that_one_integration_replaces_runs_until_it_is_ready() -> None:
 
     assert not vendor.session.ownership.is_awaited_by("urn", "id-0")
     assert not vendor.session.ownership.is_awaited_by("urn", "id-9")
+
+
+@pytest.mark.parametrize("command", ["this command", "another"])
+def test_a_wait_in_another_process_holds_what_its_integration_replaces(tmp_path: Path, command: str) -> None:
+    """Either of the two may have another provider resource than the delete of what is replaced."""
+    vendor = Vendor({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
+    base_url = vendor.session.base_url
+    vendor.session = Session(base_url, Journal(tmp_path, command="this command"))
+    creating, deleting = (Session(base_url, Journal(tmp_path, command=name)) for name in ("this command", command))
+    creating.ownership.note_created("urn:new", "id-1")
+    with pytest.raises(NotReady):
+        vendor.core.create(INPUTS)
+
+    assert deleting.ownership.is_awaited_by("urn:new", "id-0") == (command == "this command")
+    assert not deleting.ownership.is_awaited_by("urn:new", "id-1")
+    assert not deleting.ownership.is_awaited_by("urn:another", "id-0")
+    vendor.now = 10.0
+    vendor.core.create(INPUTS)
+    assert not deleting.ownership.is_awaited_by("urn:new", "id-0")
+
+
+def test_a_wait_holds_what_a_renamed_resource_replaces() -> None:
+    """The delete has the former name; the diff under the new one was about the same integration."""
+    vendor = Vendor({0.0: record("FAILED")})
+    ownership = vendor.session.ownership
+    ownership.note_check("urn:new", {})
+    ownership.note_diff("urn:new", "id-0", is_replaced=True)
+    ownership.note_created("urn:new", "id-1")
+    with pytest.raises(NotReady):
+        vendor.core.create(INPUTS)
+
+    assert ownership.is_awaited_by("urn:former", "id-0")
+    assert not ownership.is_awaited_by("urn:former", "id-9")
 
 
 def test_a_new_wait_keeps_what_its_integration_replaces() -> None:

@@ -15,11 +15,14 @@ identifiers, and a keyed digest of what was sent, never a credential; folders ha
                                 created anything: most likely the
                                 engine has stored what it was given,
                                 so other stacks are not warned
-    claims/<id>.json            with O_EXCL, for each id that a         the integration is deactivated
-                                create returns: one id, one resource
+    claims/<id>.json            with O_EXCL, for each id that a         the integration is deactivated, or
+                                create returns: one id, one resource    released to a resource that adopts it
     adoptions/<id>/<urn>.json   by `check` and `create` with            two days after the adopter was deleted, or
                                 `adopt_id`; by read and diff of what    failed to adopt it; the id is INACTIVE
                                 the state has as adopted
+    commands/<command>.jsonl    by check, diff and create: what the     two days after its last line
+                                processes of one command tell each
+                                other, see `command_log`
     parts/<name>.json           for each file above, until it is        a process that was killed meanwhile left it, two
                                 whole and gets its name                 days ago
 
@@ -477,7 +480,7 @@ class Journal:
         if own is None:
             return None
         try:
-            os.listdir(own.parent)
+            next(own.parent.iterdir(), None)
         except FileNotFoundError:
             # No resource adopts it, or this machine has no journal.
             return None

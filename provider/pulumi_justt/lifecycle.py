@@ -379,12 +379,6 @@ class Integrations:
         Tells:
             note: An integration is released: it is adopted, or another resource has it.
             warning: The journal knows another resource that the integration was created for.
-
-        Raises:
-            StateConflict: With --continue-on-error, the wait for what replaces it has failed.
-            StateConflict: The journal has an adoption of it that can't be read.
-            StateConflict: Another command is adopting it at this moment.
-            StateConflict: It cannot be told whether a resource of the program keeps it or replaces it.
         """
         urn, base_url = self._urn(olds), self.settings.base_url
         self._meet(integration_id, olds)
@@ -409,21 +403,42 @@ class Integrations:
             return
         tried = f"deactivating {named(olds, integration_id)}"
         require_same_environment(self.settings, tried, olds)
+        self._require_not_needed(urn, integration_id, tried)
+        self._tell_override(tried)
+        self._require_replacement(urn, integration_id, tried)
+        claimant = self._journal.claimant(base_url, integration_id)
+        has_stopped = self._deactivate(integration_id, olds, tried)
+        if claimant not in (None, urn):
+            self.tell(
+                f"warning: {tried}: this machine's journal says that it was created for {claimant!r}. If that is not a "
+                "former name of this resource, the state is a copy, and the other stack's integration stops too."
+            )
+        self._settle_deleted(urn, integration_id, olds, has_stopped=has_stopped)
+
+    def _require_not_needed(self, urn: str, integration_id: str, tried: str) -> None:
+        """Refuse to deactivate an integration that another resource has or may have a use for.
+
+        Raises:
+            StateConflict: With --continue-on-error, the wait for what replaces it has failed.
+            StateConflict: The journal has an adoption of it that can't be read.
+            StateConflict: Another command is adopting it at this moment.
+            StateConflict: It cannot be told whether a resource of the program keeps it or replaces it.
+        """
         if self._ownership.is_awaited_by(urn, integration_id):
             raise StateConflict(
                 f"{tried}: what replaces it is not ready, so it stays active, and in the state. The next `pulumi up` "
                 "that finds the new one ready deactivates it; if it is to stop now, take the IntegrationReady out of "
                 "the program."
             )
-        if unusable := self._journal.unusable_adoption(base_url, integration_id, beside=urn):
+        if unusable := self._journal.unusable_adoption(self.settings.base_url, integration_id, beside=urn):
             raise StateConflict(
                 f"{tried}: {unusable}, and it may say that another resource has adopted the integration. Nothing was "
-                "sent, and it stays in the state. Update pulumi-justt if a file is of a newer version. If a folder can't "
-                "be read, make it readable, or set JUSTT_STATE_DIR to another one for the journal. Otherwise, if no "
-                "other resource has adopted the integration, remove the file and run the command again; if one has, "
-                "run `pulumi state delete` with the URN of this one: it keeps running at Justt."
+                "sent, and it stays in the state. Update pulumi-justt if a file is of a newer version. If a folder is "
+                "in the way, make it readable, or name another one by JUSTT_STATE_DIR. Otherwise, if no other resource "
+                "has adopted the integration, remove the file and run the command again; if one has, run `pulumi state "
+                "delete` with the URN of this one: it keeps running at Justt."
             )
-        if adopter := self._journal.adopter_under_way(base_url, integration_id):
+        if adopter := self._journal.adopter_under_way(self.settings.base_url, integration_id):
             raise StateConflict(
                 f"{tried}: another command is adopting it for {adopter!r}, as this machine's journal says. Nothing was "
                 "sent, and it stays in the state. Run the command again when the other one has ended; if that was "
@@ -435,16 +450,6 @@ class Integrations:
                 "makes Pulumi replace, or another resource that goes on having the integration. Nothing was sent, and "
                 "it stays in the state. Rename the resource in an update of its own, and make the change after that."
             )
-        self._tell_override(tried)
-        self._require_replacement(urn, integration_id, tried)
-        claimant = self._journal.claimant(base_url, integration_id)
-        has_stopped = self._deactivate(integration_id, olds, tried)
-        if claimant not in (None, urn):
-            self.tell(
-                f"warning: {tried}: this machine's journal says that it was created for {claimant!r}. If that is not a "
-                "former name of this resource, the state is a copy, and the other stack's integration stops too."
-            )
-        self._settle_deleted(urn, integration_id, olds, has_stopped=has_stopped)
 
     def _require_replacement(self, urn: str, integration_id: str, tried: str) -> None:
         """Verify that what is created only after a delete can be sent.
@@ -529,7 +534,7 @@ class Integrations:
             )
             return
         raise StateConflict(
-            f"{called}: the program adopts it with another {changed} than was sent to Justt, which cannot update it, "
+            f"{called}: the program adopts it with another {changed} than was sent to Justt, which cannot change it, "
             "and Pulumi was told to replace the resource without a comparison (--replace, or a taint). Nothing was "
             "sent. Set that back and run `pulumi up --replace` with its URN, which puts the state right; to change it, "
             "take adopt_id out after that, run `pulumi up`, and then make the change."
@@ -571,7 +576,7 @@ class Integrations:
                 "it; `pulumi state delete` would leave it running beside the new one. If another resource or stack is "
                 "to have it, run `pulumi state delete` with its URN: it keeps running at Justt. To delete it, put it "
                 "back into the program with deletion_protection=False and run `pulumi up`, then remove it. If it is in "
-                "the program, and depends on a resource that is replaced with delete_before_replace, set "
+                "the program, and depends on a resource that is replaced with delete_before_replace, give it "
                 "deletion_protection=False, run `pulumi up` with --target and its URN, and then `pulumi up`."
             )
         raise StateConflict(

@@ -303,13 +303,17 @@ class Ownership:
         if recorded := self._journal.adopters(self._base_url, integration_id, beside=urn):
             file = self._journal.adoption_file(self._base_url, integration_id, recorded[0])
             return f"{recorded[0]!r} has adopted it ({file}), as this machine's journal says"
-        creator = self._journal.claimant(self._base_url, integration_id)
-        if creator not in (None, urn) and self._journal.has_adopted(self._base_url, integration_id, urn):
-            file = self._journal.claim_file(self._base_url, integration_id)
-            return f"it was created for {creator!r} ({file}) and only adopted here, as this machine's journal says"
         if is_created_here:
             return "Justt answered a create of this update with it"
-        return None
+        return self._creator_reason(urn, integration_id)
+
+    def _creator_reason(self, urn: str, integration_id: str) -> str | None:
+        """Return why a record is not this resource's to deactivate, if that adopted it and its creator may have it."""
+        creator = self._journal.claimant(self._base_url, integration_id)
+        if creator in (None, urn) or not self._journal.has_adopted(self._base_url, integration_id, urn):
+            return None
+        file = self._journal.claim_file(self._base_url, integration_id)
+        return f"it was created for {creator!r} ({file}) and only adopted here, as this machine's journal says"
 
     def adopter_beside(self, urn: str, integration_id: str) -> str | None:
         """Return another resource that adopts a record in the program, or has adopted it."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pulumi_justt.client import JusttClient, shared_client
-from pulumi_justt.commands import asking, survey
+from pulumi_justt.commands import asking, intents, survey
 from pulumi_justt.commands.asking import Answer, Asker, ImportRefused
 from pulumi_justt.commands.engine import INTEGRATION_TYPE, SECRET, SIGNATURE
 from pulumi_justt.commands.program_text import Items, call, quoted, rendered
@@ -27,6 +27,7 @@ from pulumi_justt.commands.stacks import Stack, StackError, program_folder
 from pulumi_justt.commands.survey import Account, Managed, View
 from pulumi_justt.credentials import SHAPES
 from pulumi_justt.errors import Refused
+from pulumi_justt.journal import Journal
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.models import SOURCES, RemoteRecord
 from pulumi_justt.redaction import shared_redactor
@@ -313,6 +314,10 @@ class Importer:
     def _view(self) -> View:
         return survey.view(self.stack)
 
+    @functools.cached_property
+    def _journal(self) -> Journal:
+        return intents.opened(self.tell)
+
     @property
     def settings(self) -> Settings:
         """The configuration of the stack."""
@@ -432,8 +437,25 @@ class Importer:
             if record.is_inactive:
                 problems.append(f"{integration_id} is INACTIVE, which is final: leave it out.")
             else:
+                self._tell_of_others(integration_id)
                 found.append(Candidate(record, account))
         return found, problems
+
+    def _tell_of_others(self, integration_id: str) -> None:
+        """Tell who has an integration, as far as the journal knows: two stacks that own it stop it for each other.
+
+        Tells:
+            warning: The journal knows a resource that the integration to import was created for, or that adopts it.
+        """
+        journal, base_url = self._journal, self.settings.base_url
+        creator = journal.claimant(base_url, integration_id)
+        owners = [*([creator] if creator else []), *journal.adopters(base_url, integration_id)]
+        if owners:
+            self.tell(
+                f"warning: {integration_id}: the journal on this machine says that {owners[0]!r} has it. If that is in "
+                "a state, two resources will own the integration, and deleting either stops it: name its stack with "
+                "--other-stack, to be sure, or run `pulumi state delete` with that URN first."
+            )
 
     def _planned(
         self,
