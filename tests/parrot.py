@@ -20,6 +20,7 @@ class Parrot(ThreadingHTTPServer):
     Attributes:
         reading: How a read and a deactivation are answered; `record` is a record whose source is the first credential.
         listing: How a list is answered; 200 with an empty one, `record` with one whose id is the first credential.
+        new_id: The id of what is created next; by default a new one each time.
         form: How it writes what it repeats.
         secrets: What it was sent last: the API key, and the credential `apiKey`.
         given: Each credential that it was ever sent.
@@ -28,6 +29,7 @@ class Parrot(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.reading = self.listing = "200"
+        self.new_id: str | None = None
         self.form: Callable[[str], str] = str
         self.secrets = ["", ""]
         self.given: list[str] = []
@@ -93,7 +95,8 @@ class _Handler(BaseHTTPRequestHandler):
         message = f"{payload} in {key}, {forms}" if self.server.form is str else "no"
         said = {"message": f"{message} {repeated}", "errorId": f"e-{payload}", key: payload, "status": key}
         if fate == "201":
-            self._send(201, json.dumps({"integrationId": f"int-{len(self.server.given)}", "message": key}).encode())
+            new_id = self.server.new_id or f"int-{len(self.server.given)}"
+            self._send(201, json.dumps({"integrationId": new_id, "message": key}).encode())
         elif fate == "shape":
             self._send(201, json.dumps({"result": [said], payload: {key: payload}}).encode())
         elif fate == "html":

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 import leaks
 from conftest import ROOT
-from pulumi_justt.errors import WITHHELD
+from pulumi_justt.errors import NOT_SHOWN, WITHHELD
 from pulumi_justt.redaction import Redactor, shared_redactor
 
 CANARY = "canary-5e81d27f0c94+/a3b6-long"
@@ -356,7 +356,7 @@ ID = "V1StGXR8_Z5jdHi6B-myT"
 
 @pytest.mark.parametrize("missing", ["a reference", "an integration", "a short one"])
 @pytest.mark.parametrize(
-    ("field", "is_taken"),
+    ("field", "is_shown"),
     [
         *dict.fromkeys(
             ["446655440000", "3fa85f64-5717-4562-b3fc-2c963f66afa6", "stripe_integration_123", "int-7"], True
@@ -376,8 +376,8 @@ ID = "V1StGXR8_Z5jdHi6B-myT"
         ).items(),
     ],
 )
-def test_records_while_a_credential_is_not_at_hand(field: str, missing: str, *, is_taken: bool) -> None:
-    """A field must be none by its form then, or stand in plain in the state, or be like an id that does."""
+def test_records_while_a_credential_is_not_at_hand(field: str, missing: str, *, is_shown: bool) -> None:
+    """A field that is shown must be none by its form then, or stand in plain in the state, or be like an id there."""
     redactor = knowing("abc") if missing == "a short one" else Redactor()
     if missing == "a reference":
         redactor.miss()
@@ -385,10 +385,11 @@ def test_records_while_a_credential_is_not_at_hand(field: str, missing: str, *, 
         redactor.expect("id-not-met")
     redactor.meet(ID)
 
-    assert Redactor().is_clean_record([field])
-    assert redactor.is_clean_record(["id-1", field]) is is_taken
-    redactor.note_plain(field)
     assert redactor.is_clean_record(["id-1", field])
+    assert Redactor().shown(field) == field
+    assert redactor.shown(field) == (field if is_shown else NOT_SHOWN)
+    redactor.note_plain(field)
+    assert redactor.shown(field) == field
 
 
 def test_the_environment_s_credentials_are_known(monkeypatch: pytest.MonkeyPatch) -> None:

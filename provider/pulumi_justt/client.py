@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ssl import PROTOCOL_TLS_CLIENT, SSLContext
@@ -40,7 +40,7 @@ from pulumi_justt.errors import (
     Unreachable,
 )
 from pulumi_justt.limiter import RateLimiter
-from pulumi_justt.models import Inputs, RemoteRecord
+from pulumi_justt.models import STATUSES, Inputs, RemoteRecord
 from pulumi_justt.reads import SharedReads
 from pulumi_justt.redaction import Redactor, shared_redactor
 from pulumi_justt.retry import Action, Method, Outcome, RetryPolicy
@@ -370,15 +370,29 @@ class JusttClient:
                     shape = self.redactor.redact(str(unreadable))
                 else:
                     if self._is_clean(result):
-                        return result
-                    shape = "a record that repeats a credential, or that may repeat one that is not at hand"
+                        return self._with_shown_statuses(result)
+                    shape = "a record that repeats a credential"
             self._after(request, answer, shape)
 
     def _is_clean(self, result: object) -> bool:
-        """Return whether no record in *result* can hold a credential in what is shown and stored in plain."""
+        """Return whether no record in *result* has a credential that is at hand in what is stored in plain.
+
+        One that is not at hand must not make a record unusable: an id of Justt may look like any credential.
+        """
         records = result.records if isinstance(result, answers.Page) else (result,)
         texts = [text for record in records if isinstance(record, RemoteRecord) for text in record.free_texts()]
         return self.redactor.is_clean_record(texts)
+
+    def _with_shown_statuses(self, result: _T) -> _T:
+        """Return *result* without statuses that no list of the vendor has and that may be a credential.
+
+        Nothing but the vendor's own statuses is decided by, and a status is shown and stored wherever there is one.
+        """
+        if isinstance(result, answers.Page):
+            return replace(result, records=tuple(map(self._with_shown_statuses, result.records)))
+        if isinstance(result, RemoteRecord) and result.status not in STATUSES:
+            return result.model_copy(update={"status": self.redactor.shown(result.status)})
+        return result
 
     @staticmethod
     def _parsed(method: Method, answer: _Answer) -> object:

@@ -268,6 +268,9 @@ def unlisted_cure(error: str) -> str:
     )
 
 
+NOT_SHOWN = "[not shown, as it may be a credential]"
+"""Stands for a field of a record."""
+
 WITHHELD = "its words are not shown, because they may repeat a credential"
 
 MISUNDERSTOOD_CURE = "Nothing was changed in the state. Check justt:baseUrl for a proxy in between, then tell us."

@@ -325,7 +325,7 @@ class Integrations:
             self.tell(f"note: {named(olds, integration_id)} is {record.status} now, was {olds['status']}.")
         remembered = {name: value for name, value in olds.items() if name not in ("status", "goLiveDate")}
         if not is_managed:
-            remembered |= {"source": record.source, "environment": self.settings.environment}
+            remembered |= {"source": self._redactor.shown(record.source), "environment": self.settings.environment}
             if account is not None:
                 remembered["referenceAccountId"] = account
         return {**remembered, "integrationId": integration_id, **observed(record)}

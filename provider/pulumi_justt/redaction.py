@@ -19,11 +19,10 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from pulumi_justt.errors import WITHHELD
+from pulumi_justt.errors import NOT_SHOWN, WITHHELD
 from pulumi_justt.secrecy import SecretHolder
 
 __all__ = ["Redactor", "shared_redactor"]
-
 _SHOWN = 300
 """The most characters of foreign text in an error."""
 _SHOWN_FROM = 2_000
@@ -203,16 +202,21 @@ class Redactor(SecretHolder):
 
         Ids are short, so a short credential or a part of a long one stands there by chance. Found are a credential
         that is the whole of a field, seven eighths of one, and twelve characters in a row with a digit among them.
-        While a credential is not at hand, a field must be none by its form, or known in plain.
         """
         fields = list(fields)
-        if not self.is_complete and not all(map(self._is_harmless, fields)):
-            return False
         text = _BOUNDARY.join(fields)
         if len(text) > _MOST_OF_RECORDS:
             return False
         is_one = not self._words.isdisjoint(map(_letters, fields))
         return not is_one and not self._finds(text, self._holds_most, most=max(_MOST_DECODED, 10 * len(text)))
+
+    def shown(self, field: str) -> str:
+        """Return *field* of a record as it may be shown.
+
+        While a credential is not at hand, that is the field only if it is none by its form, or known in plain. What is
+        decided rests on the field itself: Justt's ids may have any form.
+        """
+        return field if self.is_complete or self._is_harmless(field) else NOT_SHOWN
 
     def _is_harmless(self, field: str) -> bool:
         if field in self._plain_texts or _is_short(field):

@@ -408,6 +408,7 @@ def _unmanaged(patients: Sequence[Patient], views: Sequence[View], found: _Accou
             if its in told:
                 continue
             told.add(its)
+            shown = survey.shown(record)
             first = (
                 "It may be what an interrupted create left: run `pulumi-justt recover` first. "
                 if record.source in waiting
@@ -416,11 +417,11 @@ def _unmanaged(patients: Sequence[Patient], views: Sequence[View], found: _Accou
             yield Check(
                 "unmanaged",
                 "finding",
-                f"{record.source} integration {record.integration_id} ({record.status}) is in no given stack.",
-                f'{first}Add adopt_id="{record.integration_id}" to a resource to take it over, or have it deactivated '
+                f"{shown.source} integration {shown.integration_id} ({record.status}) is in no given stack.",
+                f'{first}Add adopt_id="{shown.integration_id}" to a resource to take it over, or have it deactivated '
                 "at Justt if it is nobody's.",
                 account=account.reference,
-                integration_id=record.integration_id,
+                integration_id=shown.integration_id,
             )
         if not strangers:
             yield Check(

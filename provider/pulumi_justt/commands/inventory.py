@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pulumi_justt.commands import survey
 from pulumi_justt.commands.stacks import Stack
@@ -96,7 +96,7 @@ def take(
     wanted = {status.upper() for status in statuses}
     return Inventory(
         tuple(
-            each
+            replace(each, record=survey.shown(each.record))
             for each in found.values()
             if (not wanted or each.record.status.upper() in wanted)
             and (not sources or each.record.source in sources)

@@ -9,10 +9,23 @@ from dataclasses import dataclass
 from pulumi_justt.client import shared_client
 from pulumi_justt.commands.stacks import Pending, Recorded, Stack, State
 from pulumi_justt.listing import MOST_SECONDS, Listing, one_pass
+from pulumi_justt.models import RemoteRecord
+from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.secrecy import SecretHolder
 from pulumi_justt.settings import Settings
 
-__all__ = ["Account", "Managed", "View", "accounts", "cut_short", "default_settings", "listed", "managed", "view"]
+__all__ = [
+    "Account",
+    "Managed",
+    "View",
+    "accounts",
+    "cut_short",
+    "default_settings",
+    "listed",
+    "managed",
+    "shown",
+    "view",
+]
 
 
 @dataclass(frozen=True, repr=False)
@@ -148,6 +161,12 @@ def listed(account: Account) -> Listing:
         account=account.reference,
         end=client.clock() + MOST_SECONDS,
     )
+
+
+def shown(record: RemoteRecord) -> RemoteRecord:
+    """Return *record* without what may be a credential that is not at hand."""
+    redact = shared_redactor().shown
+    return record.model_copy(update={"integration_id": redact(record.integration_id), "source": redact(record.source)})
 
 
 def cut_short(account: Account, number: int) -> str:
