@@ -234,6 +234,17 @@ def test_creation_in_each_envelope(answer: object) -> None:
     assert remote(status="PENDING", source="adyen") == created(answer, "adyen")
 
 
+def test_id_that_pulumi_would_color_is_none() -> None:
+    """An id can't be changed, and Pulumi would break off the update that shows it; a source is only shown."""
+    text = "a<{%b"
+    for answer in ({"integrationId": text}, {"id": text}):
+        with pytest.raises(Unreadable):
+            created(answer, "stripe")
+    with pytest.raises(Unreadable):
+        page([{**RECORD, "integrationId": text}], 100)
+    assert record({**RECORD, "source": text}, ID).source == "a< {%b"
+
+
 def test_openapi_name_of_the_new_id_wins() -> None:
     """Where both names stand, `integrationId` is the id, and the outer envelope comes before the inner."""
     answer = {"integrationId": ID, "id": "other", "data": {"integrationId": "another"}}

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from harness import Stack
+from parrot import Parrot
 from pulumi_justt.simulator import SimulatorServer
 
 PROGRAM = """
@@ -86,3 +87,54 @@ def test_base_url_without_its_path_is_named(stack: Stack, simulator: SimulatorSe
         assert f"There seems to be no Justt API at {root}: check justt:baseUrl, which usually ends in /v1." in shown
         assert "The key from" not in shown
     assert list(stack.resources()) == ["first"]
+
+
+MARKUP = "<{%bogus%}> <{%fg 1%}> <{%"
+
+
+def test_markup_of_the_vendor_is_shown_as_it_is(stack: Stack) -> None:
+    """Pulumi colors what it shows, and where it does not know a color, its CLI would end and leave the stack locked."""
+    program = """
+        justt.PaymentIntegration("made", external_identifier="%s", integration_name="x", source="stripe",
+            credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
+    """
+    with Parrot() as parrot:
+        stack.config({"justt:baseUrl": parrot.url})
+        parrot.form, parrot.reading, parrot.new_id = lambda _: MARKUP, "400", f"id{MARKUP}"
+        stack.program('justt.PaymentIntegration.get("theirs", "id-1")')
+        assert "< {%bogus%}>" in words(stack.preview("--color", "always", fails=True).text)
+        stack.program(program % "400")
+        refused = stack.up("--color", "always", fails=True)
+        assert "Justt answered 400: no < {%bogus%}> < {%fg 1%}> < {%" in words(refused.text)
+        stack.program(program % "201")
+        assert "Justt may have created it" in words(stack.up("--color", "always", fails=True).text)
+
+
+@pytest.mark.parametrize(
+    ("argument", "text"),
+    [
+        ("external_identifier", "external_identifier: must not have <, { and % in a row"),
+        ("integration_name", "integration_name: must not have <, { and % in a row"),
+        ("merchant_account_codes", "merchant_account_codes: must not have <, { and % in a row"),
+        ("reference_account_id", "reference_account_id: must not have <, { and % in a row"),
+        ("credentials", "credentials.merchant_code: must not have <, { and % in a row"),
+    ],
+)
+def test_markup_in_an_argument_is_refused(stack: Stack, simulator: SimulatorServer, argument: str, text: str) -> None:
+    """Pulumi shows each argument that is no secret, in a preview as in an update."""
+    stack.program(f"""
+        arguments = dict(external_identifier="made", integration_name="x", source="adyen",
+            credentials=justt.credentials.Hmac(hmac=secret("stripeKey"), api_key="a-key-of-<{{%", merchant_code="M"))
+        value = "100 <{{% off".replace(" ", "")
+        arguments["{argument}"] = {{
+            "merchant_account_codes": [value],
+            "credentials": justt.credentials.Hmac(hmac="h", api_key="k", merchant_code=value),
+        }}.get("{argument}", value)
+        justt.PaymentIntegration("made", **arguments)
+    """)
+
+    shown = words(stack.preview("--color", "always", fails=True).text)
+
+    assert text in shown
+    assert shown.count("in a row") == 1
+    assert simulator.requests == []

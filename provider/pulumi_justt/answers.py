@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from pulumi_justt.errors import shape_of
 from pulumi_justt.models import STATUSES, RemoteRecord
 from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.values import is_colored
 
 __all__ = [
     "Fault",
@@ -191,8 +192,13 @@ def _record(found: object, answer: object) -> RemoteRecord:
 
 
 def _text(value: object) -> str | None:
-    """Return *value* if it is one line of text that can be stored; JSON can carry lone surrogates, which cannot."""
-    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_TEXT and value.isprintable() else None
+    """Return *value* if it is one line of text that can be stored and shown.
+
+    JSON can carry lone surrogates, which can't be stored, and Pulumi breaks off an update that shows markup.
+    """
+    if not isinstance(value, str) or is_colored(value):
+        return None
+    return value if 0 < len(value) <= _LONGEST_TEXT and value.isprintable() else None
 
 
 def http_date(value: str | None) -> datetime | None:

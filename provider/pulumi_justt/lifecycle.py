@@ -61,6 +61,7 @@ from pulumi_justt.recorded import (
 from pulumi_justt.replacements import Replacements
 from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
+from pulumi_justt.values import COLORED, is_colored
 
 if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
@@ -862,6 +863,9 @@ def _problems(inputs: Properties) -> Iterator[tuple[str, str]]:
         yield f"deactivation.{name}", f"is not an argument{nearest(name, ('type', 'after_days', 'date'))}"
     for path, text in invalid(Inputs, known, unknown):
         yield _argument(path), text
+    for name in known.keys() & _ARGUMENTS.keys() - {"secretPayload"}:
+        if is_colored(known[name]):
+            yield _ARGUMENTS[name], COLORED
     may_be_unlisted = inputs.get("allowUnlisted") in (True, UNKNOWN)
     yield from _unlisted("source", known.get("source"), SOURCES, may_be_unlisted=may_be_unlisted)
     yield from _unlisted("credentials", known.get("secretType"), credentials.SHAPES, may_be_unlisted=may_be_unlisted)

@@ -18,7 +18,16 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from pulumi_justt.secrecy import SecretHolder, reveal
-from pulumi_justt.values import LONGEST_ID, NOT_A_HEADER, id_problem, is_visible_ascii, label_problem
+from pulumi_justt.values import (
+    COLORED,
+    LONGEST_ID,
+    NOT_A_HEADER,
+    id_problem,
+    is_colored,
+    is_visible_ascii,
+    label_problem,
+    without_markup,
+)
 
 __all__ = [
     "UNKNOWN",
@@ -84,6 +93,12 @@ def _header_text(text: str) -> str:
 def _one_line(text: str) -> str:
     if not text.isprintable():
         raise PydanticCustomError("one_line", "must be one line of printable text")
+    return text
+
+
+def _uncolored(text: str) -> str:
+    if is_colored(text):
+        raise PydanticCustomError("colored", COLORED)
     return text
 
 
@@ -178,8 +193,11 @@ class RemoteRecord(_Model):
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
-    integration_id: Annotated[str, Field(min_length=1, max_length=LONGEST_ID), AfterValidator(_one_line)]
-    source: Annotated[str, Field(max_length=255), AfterValidator(_one_line)]
+    # Pulumi shows them, and an id can't be changed.
+    integration_id: Annotated[
+        str, Field(min_length=1, max_length=LONGEST_ID), AfterValidator(_one_line), AfterValidator(_uncolored)
+    ]
+    source: Annotated[str, Field(max_length=255), AfterValidator(_one_line), AfterValidator(without_markup)]
     status: Annotated[str, Field(pattern=r"^[A-Za-z_-]{1,40}$")]
     go_live_date: Annotated[str | None, AfterValidator(_or_none)] = None
     message: Annotated[str | None, Field(exclude=True)] = None

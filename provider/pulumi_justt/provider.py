@@ -39,6 +39,7 @@ from pulumi.output import Unknown as EngineUnknown
 from pulumi_justt import errors, host
 from pulumi_justt.errors import AMBIGUOUS_CURE, Abandoned, InvalidSettings, JusttError
 from pulumi_justt.imports import own_imports
+from pulumi_justt.values import without_markup
 
 if TYPE_CHECKING:
     from pulumi_justt.client import JusttClient
@@ -58,6 +59,9 @@ _FRAMES = 50
 
 class _TerminalError(Exception):
     """What the engine prints: `error: JusttError: <text>`, without the module that a traceback would name."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(without_markup(text))
 
 
 _TerminalError.__name__ = _TerminalError.__qualname__ = "JusttError"
@@ -265,13 +269,13 @@ def _client(settings: Settings) -> JusttClient:
 
 def _failure(text: str) -> CheckFailure:
     # With a property's name the engine would print its value, secrets included.
-    return CheckFailure("", text)
+    return CheckFailure("", without_markup(text))
 
 
 def _tell(text: str) -> None:
     # The engine reads this until it leaves, and what is told after that must not keep a call from ending.
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{without_markup(text)}\n")
 
 
 def _decode(props: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from pulumi_justt.recorded import (
 )
 from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
+from pulumi_justt.values import COLORED, is_colored
 
 if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
@@ -303,3 +304,6 @@ def _problems(inputs: Properties) -> Iterator[tuple[str, str]]:
         yield name, f"is not an argument{nearest(name, _ARGUMENTS.values())}"
     for path, text in invalid(ReadinessInputs, known, unknown):
         yield _ARGUMENTS.get(path, path), text
+    for name in known.keys() & _ARGUMENTS.keys():
+        if is_colored(known[name]):
+            yield _ARGUMENTS[name], COLORED

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Literal, TypeAlias
 
 __all__ = [
+    "COLORED",
     "IS_NULL",
     "LONGEST_ID",
     "MOST_EXACT",
@@ -18,11 +19,13 @@ __all__ = [
     "TOO_LARGE",
     "Kind",
     "id_problem",
+    "is_colored",
     "is_like_a_secret",
     "is_visible_ascii",
     "label_problem",
     "text_problem",
     "unsendable",
+    "without_markup",
 ]
 
 Kind: TypeAlias = Literal["secret", "identifier", "key", "unlisted"]
@@ -36,6 +39,9 @@ IS_NULL = "is null, which Justt does not take: leave it out"
 NOT_A_HEADER = "must be visible ASCII without spaces: it is sent as a header"
 LONGEST_ID = 255
 """More characters than any id of Justt has; what is longer cannot stand in a URL."""
+_MARKUP = "<{%"
+"""Begins what Pulumi takes for a color. Where the color is unknown, its CLI ends in the middle of an update."""
+COLORED = "must not have <, { and % in a row, which Pulumi takes for a color"
 _WHITE_SPACE_AROUND = "must not begin or end with white space or a line break"
 _NOT_ONE_LINE = "must be one line without control characters"
 
@@ -79,7 +85,19 @@ def id_problem(text: str) -> str | None:
     """Return what is wrong with an id of an integration, which stands in the path of a URL, or None."""
     if len(text) > LONGEST_ID:
         return f"has more than {LONGEST_ID} characters"
-    return label_problem(text)
+    return COLORED if is_colored(text) else label_problem(text)
+
+
+def is_colored(value: object) -> bool:
+    """Return whether a text within *value* has what Pulumi takes for a color wherever it shows it."""
+    if isinstance(value, Mapping):
+        return any(map(is_colored, value.values()))
+    return any(map(is_colored, value)) if isinstance(value, list) else isinstance(value, str) and _MARKUP in value
+
+
+def without_markup(text: str) -> str:
+    """Return *text* so that Pulumi shows it as it is."""
+    return text.replace(_MARKUP, "< {%")
 
 
 def text_problem(value: str, kind: Kind) -> str | None:
@@ -107,6 +125,7 @@ def text_problem(value: str, kind: Kind) -> str | None:
             kind == "identifier" and is_like_a_secret(value),
             "looks like a secret key, and this field is an identifier, which is not kept secret",
         ),
+        (kind == "identifier" and is_colored(value), COLORED),
         (is_private_key_due and _CERTIFICATE.search(value) is not None, "is a certificate, which is not secret"),
         (
             is_private_key_due and _PUBLIC_KEY.match(value) is not None,
