@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ import pytest
 
 from conftest import canary
 from fake_pulumi import STACK, TYPE, US, FakePulumi, creating, integration, own_provider, provider
+from parrot import Parrot
 from pulumi_justt import listing
 from pulumi_justt.commands import survey
-from pulumi_justt.errors import Unreachable
+from pulumi_justt.errors import WITHHELD, Unreachable
+from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.simulator import Fault, SimulatorServer
 
 Theirs = Callable[..., str]
@@ -325,3 +327,72 @@ def test_a_secret_account(project: FakePulumi, theirs: Theirs) -> None:
     listed = project.run("list")
     assert (listed.exit_code, hidden in listed.stdout) == (3, False)
     assert "the accounts of far are secrets: name them by --account." in listed.stderr
+
+
+@pytest.mark.parametrize("name", ["default", "default_eu"])
+def test_a_provider_that_is_named_like_the_engine_s(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, name: str
+) -> None:
+    """A `justt.Provider` has a parent, and the engine's own has none."""
+    urn = f"{STACK}::pulumi:providers:pulumi-python::{name}"
+    own = {"urn": urn, "parent": f"{STACK}::pulumi:pulumi:Stack::shop-dev"}
+    project.config({"justt:baseUrl": simulator.base_url})
+    us = {**integration("us", theirs()), "provider": f"{urn}::p"}
+    project.state([{**own_provider({"ciphertext": "v1:abc"}), **own}, us])
+    project.shown([{**own_provider({"plaintext": '"us-key"'}), **own}, us])
+    simulator.options = replace(simulator.options, api_keys=frozenset({"us-key"}))
+
+    assert examined(project, code=0) == {}
+
+
+@pytest.fixture
+def parrot(monkeypatch: pytest.MonkeyPatch, project: FakePulumi) -> Iterator[Parrot]:
+    """Give a vendor that refuses each list with words that repeat a short password, to a process that knows nothing."""
+    shared_redactor.cache_clear()
+    with Parrot() as running:
+        running.listing, running.form = "400", lambda _: "login of bobby77 with hunt7er failed"
+        monkeypatch.setenv("JUSTT_API_KEY", KEY)
+        project.config({"justt:baseUrl": running.url})
+        yield running
+    shared_redactor.cache_clear()
+
+
+COMMANDS = (["list"], ["doctor"], ["import", "--all"], ["import", "--all", "--other-stack", "other"])
+
+
+@pytest.mark.usefixtures("parrot")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_words_beside_a_secret_object_of_the_configuration(project: FakePulumi, command: list[str]) -> None:
+    """`pulumi config set --secret --path` makes an object, whose parts are credentials each."""
+    assert "hunt7er" in project.run(*command).output
+    file = project.folder / "config.json"
+    secret = {"password": "hunt7er"}
+    item = {"value": json.dumps(secret), "objectValue": secret, "secret": True}
+    file.write_text(json.dumps({**json.loads(file.read_text()), "shop:psp": item}))
+
+    shown = project.run(*command).output
+
+    assert "hunt7er" not in shown
+    assert WITHHELD in " ".join(shown.split())
+
+
+@pytest.mark.usefixtures("parrot")
+def test_words_beside_a_state_that_cannot_be_read(project: FakePulumi) -> None:
+    """What it has is not at hand, so Justt's words about the account may repeat a credential of it."""
+    project.fails({"stack export": "error: no decrypter"})
+
+    shown = project.run("doctor", "--stack", "dev").output
+
+    assert "hunt7er" not in shown
+    assert WITHHELD in " ".join(shown.split())
+
+
+@pytest.mark.usefixtures("parrot")
+def test_words_beside_the_state_of_another_stack(project: FakePulumi) -> None:
+    """`import` looks at the stacks that may have what it finds before it asks Justt for anything."""
+    project.state([integration("theirs", "id-1", secretReferences={"apiKey": {"fromEnv": "X"}})], stack="other")
+
+    shown = project.run("import", "--all", "--stack", "dev", "--other-stack", "other").output
+
+    assert "hunt7er" not in shown
+    assert WITHHELD in " ".join(shown.split())

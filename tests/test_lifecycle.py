@@ -278,7 +278,7 @@ FAILURES: list[tuple[dict[str, Any], list[str]]] = [
     ({"externalIdentifier": "x" * 256}, ["external_identifier: must have 1 to 255 characters, has 256"]),
     ({"externalIdentifier": 7}, ["external_identifier: must be text, got number"]),
     ({"integrationName": ""}, ["integration_name: must not be empty"]),
-    ({"integrationName": ["x"]}, ["integration_name: must be text, got [1 of text]"]),
+    ({"integrationName": ["x"]}, ["integration_name: must be text, got [1 of item]"]),
     ({"source": ""}, ["source: must not be empty"]),
     ({"source": 3}, ["source: must be text, got number"]),
     ({"secretPayload": {}}, ["credentials.api_key: is required by ApiKeyOnly"]),
@@ -1446,7 +1446,7 @@ def test_reference_of_an_older_state_is_the_same_credential(offline: Offline) ->
         ),
         ({"apiKey": "STRIPE_KEY"}, "credentials.api_key: is not a reference that from_env or from_file makes"),
         ({"apiKey": {"fromEnv": "JUSTT_API_KEY", "version": 1}}, "credentials.api_key: is not a reference that"),
-        ([1], "credentials: must be an object, got [1 of number]"),
+        ([1], "credentials: must be an object, got [1 of item]"),
     ],
 )
 def test_references_that_a_program_cannot_make(offline: Offline, referred: object, text: str) -> None:

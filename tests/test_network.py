@@ -138,6 +138,16 @@ def test_certificates_of_variables_are_trusted_for_this_machine_too(simulator: S
     assert "set SSL_CERT_FILE to that authority's PEM file (or SSL_CERT_DIR" in words(refused.stderr)
 
 
+def test_no_file_gets_the_keys_of_connections(simulator: SimulatorServer, tmp_path: Path) -> None:
+    """SSLKEYLOGFILE is not followed: with that file, whoever records the traffic could read every credential."""
+    file = tmp_path / "keys.log"
+    with tls_front(port_of(simulator), "here") as front:
+        done = listed(tmp_path, f"https://127.0.0.1:{front.port}/v1", SSL_CERT_FILE=AUTHORITY, SSLKEYLOGFILE=str(file))
+
+    assert done.code == 0
+    assert not file.exists()
+
+
 def test_every_command_of_the_engine_stops_at_an_untrusted_certificate(
     stack: Stack, simulator: SimulatorServer
 ) -> None:

@@ -21,11 +21,13 @@ from pulumi.output import Unknown as EngineUnknown
 
 import pulumi_justt.client
 import pulumi_justt.session
-from pulumi_justt.errors import AMBIGUOUS_CURE, JusttError
+from pulumi_justt import provider as provider_module
+from pulumi_justt.errors import AMBIGUOUS_CURE, WITHHELD, JusttError
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.models import UNKNOWN
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.readiness import Readiness
+from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.resources import _PROVIDER
 from pulumi_justt.settings import Settings
 from pulumi_justt.simulator import SimulatorServer, payload_digest
@@ -209,6 +211,28 @@ def test_a_wait_is_built_from_the_same_process_as_its_integration() -> None:
     assert type(second) is Readiness
     assert first.client() is second.client() is not other.client()
     assert first.session is second.session is not other.session
+
+
+def test_the_configured_key_is_known_beside_an_override(
+    simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Justt may repeat it too: it is the same account's."""
+    shared_redactor.cache_clear()
+    monkeypatch.setenv("JUSTT_API_KEY_OVERRIDE", "the-key-of-the-override")
+    provider = configured({"justt:baseUrl": simulator.base_url, "justt:apiKey": "the-configured-one-4455"})
+    provider.check({}, {})
+
+    assert shared_redactor().redact("use THE-CONFIGURED-ONE-4455") == WITHHELD
+
+
+def test_no_text_is_a_color(capsys: pytest.CaptureFixture[str]) -> None:
+    """Pulumi's CLI ends where a text names a color that it does not know; so no door lets one out."""
+    core = Core(error=JusttError("no <{%bogus%}>"))
+    with pytest.raises(Exception, match=r"no < \{%bogus%\}>"):
+        over(core).delete("id-1", {})
+    provider_module._tell("no <{%bogus%}>")
+    assert provider_module._failure("no <{%bogus%}>").reason == "no < {%bogus%}>"
+    assert capsys.readouterr().err == "no < {%bogus%}>\n"
 
 
 @pytest.mark.parametrize("error", [JusttError("plain text"), ValueError(CANARY), SystemExit(CANARY)])

@@ -859,6 +859,29 @@ def test_no_secret_is_kept_or_logged(tmp_path: Path, caplog: pytest.LogCaptureFi
     assert CANARY not in caplog.text
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        f"Authorization: Bearer {CANARY}\x01abc",
+        f"Authorization: Bearer {CANARY}{'x' * 9_000}",
+        f"Content-Length: {CANARY}\r\nAuthorization: Bearer {CANARY}",
+        f"Transfer-Encoding: chunked\r\nAuthorization: Bearer {CANARY}",
+    ],
+)
+def test_a_malformed_request_is_not_logged(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], head: str
+) -> None:
+    """The server library would log it with a traceback, which quotes the header or the body that it choked on."""
+    with SimulatorServer() as simulator:
+        url = httpx.URL(simulator.base_url)
+        with socket.create_connection((url.host, url.port or 0), timeout=HANG_SECONDS) as connection:
+            text = f"POST /v1/integrations HTTP/1.1\r\nHost: localhost\r\n{head}\r\n\r\n{CANARY}\r\n"
+            connection.sendall(text.encode())
+            assert connection.recv(10_000).startswith(b"HTTP/1.")
+    logged = "".join(map(logging.Formatter().format, caplog.records)) + "".join(capfd.readouterr())
+    assert CANARY not in logged
+
+
 # Running
 
 

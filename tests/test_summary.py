@@ -432,6 +432,34 @@ def test_diagnostics() -> None:
     assert "**The preview failed**" in summary.markdown(found)
 
 
+def test_nothing_is_a_command_of_a_ci_runner() -> None:
+    """GitHub reads `::` at the begin of a line of a log, after its blanks, and `##[` anywhere."""
+    message = "x\n::error::pwn\n  ::add-mask::a\nb ##[error]x ##vso[task.x]"
+    name = "##[add-path]x"
+    told = summary.markdown(
+        read(
+            step("create", name=name),
+            diagnostics=[{"severity": "error", "message": message, "urn": f"a::b::c::{name}"}],
+        ),
+        title="##[group]x",
+    )
+    assert not re.search(r"^\s*::|##\[|##vso\[", told, re.MULTILINE)
+    assert "    : :error::pwn" in told
+
+
+def test_counts_that_no_engine_gives() -> None:
+    """Thousands of unknown operations are named as far as a comment has room, and a negative number is none."""
+    told = summary.markdown(read(changeSummary={f"op{number}" * 100: 1 for number in range(5_000)}))
+    assert len(told.encode()) < summary.LIMIT
+    assert "4980 more kinds of operations" in told
+    assert "**nothing changes**" in summary.markdown(read(changeSummary={"update": -4}))
+
+
+def test_a_severity_that_is_not_known_is_an_error() -> None:
+    """What a later engine says must not pass unseen."""
+    assert read(diagnostics=[{"severity": "fatal", "message": "boom"}]).has_failed
+
+
 def test_the_marker_and_the_title() -> None:
     """The first line is the same for the same title, and holds nothing that could end it."""
     for title, marker in {None: "shop/dev", "Production": "Production", "--> @x <!--": "x", "": ""}.items():

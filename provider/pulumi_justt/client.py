@@ -177,7 +177,7 @@ class JusttClient:
             # Reading the certificates takes longer than everything else here, so it is done once for both clients, and
             # only where one can come: a context without any trusts nobody.
             is_https = self.settings.base_url.startswith("https:") and self.transport is None
-            certificates = httpx.create_ssl_context() if is_https else SSLContext(PROTOCOL_TLS_CLIENT)
+            certificates = network.certificates() if is_https else SSLContext(PROTOCOL_TLS_CLIENT)
             variables = "HTTPS_PROXY, ALL_PROXY"
             # A proxy from the environment can't reach an address of this machine.
             url = None if self.settings.environment == "simulator" else network.proxy_for(self.settings.base_url)

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Callable
 from http import HTTPStatus
-from ssl import SSLCertVerificationError
+from ssl import PROTOCOL_TLS_CLIENT, VERIFY_X509_PARTIAL_CHAIN, VERIFY_X509_STRICT, SSLCertVerificationError, SSLContext
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from pulumi_justt.errors import PROXY_CURE, untrusted_cure
 
-__all__ = ["UnusableProxy", "proxy_for", "reason_and_cure", "refused_by_proxy"]
+__all__ = ["UnusableProxy", "certificates", "proxy_for", "reason_and_cure", "refused_by_proxy"]
+
+
+def certificates() -> SSLContext:
+    """Return a context that trusts what `SSL_CERT_FILE` or `SSL_CERT_DIR` names, else what comes with the HTTP library.
+
+    It is the HTTP library's own, except that SSLKEYLOGFILE is not followed: the keys of the connections in that file
+    would open each request to whoever records it.
+
+    Raises:
+        OSError: A variable names what can't be read, or is no certificate.
+    """
+    import certifi  # noqa: PLC0415 - only where a certificate can come
+
+    context = SSLContext(PROTOCOL_TLS_CLIENT)
+    if sys.version_info >= (3, 13):
+        context.verify_flags |= VERIFY_X509_PARTIAL_CHAIN | VERIFY_X509_STRICT
+    file, folder = (os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+    if not file and folder:
+        context.load_verify_locations(capath=folder)
+    else:
+        context.load_verify_locations(cafile=file or certifi.where())
+    return context
 
 
 class UnusableProxy(ValueError):

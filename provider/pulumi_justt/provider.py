@@ -135,7 +135,8 @@ class _Provider(ResourceProvider):
 
     @functools.cached_property
     def _core(self) -> Integrations | Readiness:
-        from pulumi_justt.settings import NAMESPACE, Settings  # noqa: PLC0415 - see the module docstring
+        from pulumi_justt.redaction import shared_redactor  # noqa: PLC0415 - see the module docstring
+        from pulumi_justt.settings import API_KEY, NAMESPACE, Settings  # noqa: PLC0415 - see the module docstring
         from pulumi_justt.thread_pool import set_max_workers  # noqa: PLC0415 - likewise
 
         # Since Python 3.12 `cached_property` takes no lock, and two cores would each think that they create alone.
@@ -148,6 +149,8 @@ class _Provider(ResourceProvider):
                     {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)},
                     os.environ,
                 )
+                # It may be another one than the key of the requests.
+                shared_redactor().learn(config.get(f"{prefix}{API_KEY}"))
                 set_max_workers(settings.workers)
                 host.calls.request_timeout_seconds = settings.timeout_seconds
                 built = vars(self)["_core"] = self._make_core(settings, functools.partial(_client, settings))

@@ -187,4 +187,5 @@ def _reason(kind: str, context: Mapping[str, Any], value: object, message: str) 
     if kind not in _REASONS:
         # Our own texts, which models.py raises: they state a rule and hold no input.
         return message
-    return _REASONS[kind].format(**context, shape=shape_of(value), length=len(str(value)))
+    # Keys may be secrets as well.
+    return _REASONS[kind].format(**context, shape=shape_of(value, depth=0), length=len(str(value)))

@@ -20,6 +20,7 @@ import click
 
 from pulumi_justt.errors import JusttError
 from pulumi_justt.models import RemoteRecord
+from pulumi_justt.values import without_commands
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -132,7 +133,7 @@ class _Stream:
 
 def clean(text: object) -> str:
     """Return *text* on one line without control characters, as far as stdout can write it."""
-    return _writable("".join(c if c.isprintable() else " " for c in str(text)))
+    return _writable(without_commands("".join(c if c.isprintable() else " " for c in str(text))))
 
 
 def _writable(text: str) -> str:

@@ -46,9 +46,10 @@ from pulumi_justt.models import Environment
 from pulumi_justt.secrecy import SecretHolder, reveal
 from pulumi_justt.values import NOT_A_HEADER, is_visible_ascii
 
-__all__ = ["NAMESPACE", "Settings"]
+__all__ = ["API_KEY", "NAMESPACE", "Settings"]
 
 NAMESPACE = "justt"
+API_KEY = "apiKey"
 
 VENDOR_URLS: dict[str, str] = {
     "production": "https://api.justt.ai/v1",

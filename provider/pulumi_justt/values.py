@@ -25,6 +25,7 @@ __all__ = [
     "label_problem",
     "text_problem",
     "unsendable",
+    "without_commands",
     "without_markup",
 ]
 
@@ -98,6 +99,11 @@ def is_colored(value: object) -> bool:
 def without_markup(text: str) -> str:
     """Return *text* so that Pulumi shows it as it is."""
     return text.replace(_MARKUP, "< {%")
+
+
+def without_commands(line: str) -> str:
+    """Return *line* so that a CI runner that reads it in a log takes it for no command (`::error::`, `##[error]`)."""
+    return re.sub(r"^(\s*):(?=:)", r"\1: ", re.sub(r"##(?=\[|vso\[)", "## ", line))
 
 
 def text_problem(value: str, kind: Kind) -> str | None:

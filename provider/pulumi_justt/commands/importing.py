@@ -352,6 +352,8 @@ class Importer:
             RequestError: The account could not be listed.
         """
         where = Account(self.settings, account or self.settings.reference_account_id)
+        # First what the stacks have, so that no words of Justt are shown that may repeat a credential of theirs.
+        owners = self._owners
         listing = survey.listed(where)
         if not listing.is_complete:
             doubt = f"{survey.cut_short(where, len(listing.records))} Name what is missing by --id."
@@ -360,7 +362,7 @@ class Importer:
         return [
             Candidate(record, where.reference)
             for record in listing.records.values()
-            if not record.is_inactive and record.integration_id not in self._owners
+            if not record.is_inactive and record.integration_id not in owners
         ]
 
     def run(self, wishes: Wishes, picker: Picker) -> Outcome | None:

@@ -202,7 +202,7 @@ def _counts(told: object, steps: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     for operation, number in by_operation.items():
         name = "unchanged" if operation in _SILENT else shortened(operation, _MOST_OF_A_VALUE)
         # Its parts are counted with a replacement; what this version does not know is counted as the engine calls it.
-        if name not in _PARTS_OF_REPLACEMENT and isinstance(number, int):
+        if name not in _PARTS_OF_REPLACEMENT and isinstance(number, int) and number > 0:
             counts[name] = counts.get(name, 0) + number
     return counts
 
@@ -446,8 +446,10 @@ def _diagnostic(told: object) -> Diagnostic | None:
     if severity == "info#err" and message.startswith(("warning: ", "note: ")):
         # The provider's own lines, which the engine takes from its standard error.
         severity = message.partition(": ")[0]
-    if severity not in ("error", "warning", "note"):
+    if severity in ("", "debug", "info", "info#err"):
         return None
+    # What this version does not know may be grave.
+    severity = severity if severity in ("warning", "note") else "error"
     lines = [shortened(line.expandtabs().rstrip(), _MOST_OF_A_LINE) for line in message.splitlines() if line.strip()]
     surplus = len(lines) - _FIRST_LINES - _LAST_LINES
     if surplus > 0:

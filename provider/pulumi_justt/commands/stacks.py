@@ -172,17 +172,17 @@ class State(SecretHolder):
 
     def recorded_keys(self) -> Iterator[object]:
         """Yield the API keys of the engine's default providers: copies of the configuration's."""
-        yield from (key for urn, key in self._keys() if _is_default(urn))
+        yield from (key for resource, key in self._keys() if _is_default(resource))
 
     def own_keys(self) -> dict[str, object]:
         """Return the API key of each `justt.Provider`, by its URN."""
-        return {urn: key for urn, key in self._keys() if not _is_default(urn)}
+        return {resource["urn"]: key for resource, key in self._keys() if not _is_default(resource)}
 
-    def _keys(self) -> Iterator[tuple[str, object]]:
+    def _keys(self) -> Iterator[tuple[Mapping[str, Any], object]]:
         for resource in self.resources():
             inputs = resource.get("inputs") or {}
             if resource["type"] == _PROVIDER_TYPE and _KEY in inputs:
-                yield resource["urn"], inputs[_KEY]
+                yield resource, inputs[_KEY]
 
     def pending(self) -> list[Pending]:
         """Return the operations whose end the engine never saw."""
@@ -231,7 +231,9 @@ class Stack(SecretHolder):
             StackError: The configuration could not be read.
         """
         shown = self._json("reading the configuration", "config", "--show-secrets", "--json")
-        shared_redactor().learn([item.get("value") for item in shown.values() if item.get("secret")])
+        # An object has its parts beside its text, where a short one can't be told from the rest.
+        secrets = [[item.get("value"), item.get("objectValue")] for item in shown.values() if item.get("secret")]
+        shared_redactor().learn(secrets)
         prefix = f"{NAMESPACE}:"
         ours = {key.removeprefix(prefix): item for key, item in shown.items() if key.startswith(prefix)}
         key = ours.get("apiKey")
@@ -379,10 +381,14 @@ class Stack(SecretHolder):
         return self._run("asking for the version", "version", of_stack=False).strip().removeprefix("v")
 
     def _json(self, tried: str, *arguments: str) -> dict[str, Any]:
-        text = self._run(tried, *arguments)
         try:
+            text = self._run(tried, *arguments)
             shown: dict[str, Any] = json.loads(text)
-        except ValueError:
+        except (StackError, ValueError) as error:
+            # What could not be read may have credentials, which Justt may repeat.
+            shared_redactor().miss()
+            if isinstance(error, StackError):
+                raise
             # Its text may hold what was asked for with --show-secrets.
             raise StackError(
                 f"{tried} of {self.called}: `{self.command} {' '.join(arguments)}` printed no JSON. Run it by hand, "
@@ -451,9 +457,9 @@ def _provider(resource: Mapping[str, Any]) -> str:
     return str(resource.get("provider") or "").rpartition("::")[0]
 
 
-def _is_default(urn: str) -> bool:
-    """Tell whether a provider is the engine's own: `default`, or that and the version of its plugin."""
-    return name_of(urn).partition("_")[0] == "default"
+def _is_default(provider: Mapping[str, Any]) -> bool:
+    """Tell whether a provider is the engine's own: a program may name its own likewise, but that has a parent."""
+    return not provider.get("parent") and name_of(provider["urn"]).partition("_")[0] == "default"
 
 
 def _errors_in(printed: str) -> str:

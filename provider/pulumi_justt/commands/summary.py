@@ -13,6 +13,7 @@ from datetime import datetime
 
 from pulumi_justt.commands import preview
 from pulumi_justt.commands.preview import Change, Diagnostic, Preview, Resource, shortened
+from pulumi_justt.values import without_commands
 
 __all__ = ["LIMIT", "markdown", "render"]
 
@@ -21,6 +22,7 @@ LIMIT = 60_000
 
 _MOST_DIAGNOSTICS = 15_000
 _MOST_OF_A_MARKER = 100
+_MOST_COUNTS = 20
 
 
 def render(json_text: str | bytes, *, title: str | None = None, now: datetime | None = None) -> str:
@@ -48,7 +50,7 @@ def markdown(found: Preview, *, title: str | None = None) -> str:
     while size > room and detailed:
         detailed -= 1
         size -= _size(full[detailed]) - _size(short[detailed])
-    while size > room:
+    while size > room and number:
         number -= 1
         size -= _size(short[number])
     bare = sum(map(str.__ne__, full[detailed:number], short[detailed:number]))
@@ -61,6 +63,8 @@ def _head(found: Preview, title: str) -> str:
     counts = [
         f"**{number} to {_word(name)}**" for name, number in found.counts.items() if number and name != "unchanged"
     ]
+    if len(counts) > _MOST_COUNTS:
+        counts[_MOST_COUNTS:] = [f"{len(counts) - _MOST_COUNTS} more kinds of operations"]
     if not counts and not found.resources and not found.has_failed:
         counts = ["**nothing changes**"]
     if found.counts["unchanged"]:
@@ -80,7 +84,7 @@ def _diagnostics(diagnostics: Sequence[Diagnostic]) -> str:
     for number, each in enumerate(diagnostics):
         about = f" of {_code(each.resource)}" if each.resource else ""
         # Lines that are all indented can't end their block, whatever they say.
-        message = "".join(f"    {line}\n" for line in each.message.splitlines())
+        message = "".join(f"    {without_commands(line)}\n" for line in each.message.splitlines())
         block = f"{each.severity.capitalize()}{about}:\n\n{message}\n"
         if _size(text) + _size(block) > _MOST_DIAGNOSTICS:
             return f"{text}{len(diagnostics) - number} more messages are left out.\n\n"
@@ -121,6 +125,7 @@ def _left_out(resources: int, details: int) -> str:
 
 def _code(text: str) -> str:
     """Write a code span that *text* cannot end: its fence is longer than any in the text."""
+    text = without_commands(text)
     longest = max(map(len, re.findall(r"`+", text)), default=0)
     fence = "`" * (longest + 1)
     # Markdown takes one space off each end, but of nothing else than spaces.

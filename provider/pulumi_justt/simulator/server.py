@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import re
 import signal
 import threading
@@ -37,6 +38,18 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 # Requests that are being answered when the end comes get this long.
 _SHUTDOWN_SECONDS = 1.0
+
+
+def _without_words(record: logging.LogRecord) -> bool:
+    """Leave nothing of what the server library logs but the class of an error: the rest may quote a request."""
+    kind = record.exc_info[0] if record.exc_info else None
+    record.msg = f"the simulator could not serve a request{f': {kind.__name__}' if kind else ''}"
+    record.args, record.exc_info = (), None
+    return True
+
+
+_LOGGER = logging.getLogger(__name__)
+_LOGGER.addFilter(_without_words)
 
 
 def run(options: Options, *, on_ready: Callable[[str], None], host: str = LOOPBACK, port: int = 0) -> None:
@@ -196,7 +209,7 @@ async def _serving(simulator: api.Simulator, host: str, port: int) -> AsyncItera
         simulator.stop_waiting()
 
     app.on_shutdown.append(stop_waiting)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+    runner = web.AppRunner(app, access_log=None, logger=_LOGGER, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
