@@ -125,6 +125,7 @@ Every error, warning and note of pulumi-justt, to be searched for what the termi
 _ELSEWHERE = {
     "journal.state_folder": "the name of a folder",
     "simulator.journal": "the simulator's log, a line for each request",
+    "simulator.server._LOGGER": "the name of a logger",
     "simulator.rules": "answers of the simulator, which stand for the vendor's own words",
     "cli._stacks_option": "the help of an option",
     "cli._accounts_option": "likewise",
