@@ -27,11 +27,12 @@ ROOT = Path(__file__).resolve().parents[1] / "provider" / "pulumi_justt"
 
 SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "In your program": (
-        "Raised where the program makes a resource, its credentials or its options. Nothing was sent.",
+        "Raised by what a program calls: a TypeError or ValueError whose text Pulumi shows alone. Nothing was sent.",
         (
             "resources",
             "arguments",
             "property_paths",
+            "program_errors",
             "references.from_env",
             "references.from_file",
             "references._require",

@@ -56,7 +56,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("retry", "limiter", "deadline", "network", "models", "credentials", "simulator", "command_log", "read_write_lock"),
     ("references", "redaction"),
     ("errors", "secrecy", "journal"),
-    ("imports", "values"),
+    ("imports", "program_errors", "values"),
 )
 PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(path.stem for path in SOURCE.glob("*.py"))
@@ -133,13 +133,13 @@ def test_a_command_knows_no_command_line(name: str) -> None:
 
 @pytest.mark.parametrize("name", CORE)
 def test_the_core_knows_no_pulumi(name: str) -> None:
-    """Another front end can take the core as it is; only the credentials look at Outputs, when asked to."""
+    """Another front end can take the core as it is; only what programs call looks for it, when called."""
     tree = parse(SOURCE / f"{name}.py")
     found = {each for each in imports(tree, at_import_only=True) if each.split(".")[0] == "pulumi"}
     anywhere = {each for each in imports(tree) if each.split(".")[0] == "pulumi"}
 
     assert found == set()
-    assert anywhere == ({"pulumi"} if name == "credentials" else set())
+    assert anywhere == ({"pulumi"} if name in ("credentials", "program_errors") else set())
 
 
 def test_only_the_client_knows_the_http_library() -> None:
@@ -244,6 +244,7 @@ def test_a_program_loads_only_what_it_needs() -> None:
         "pulumi_justt.errors",
         "pulumi_justt.host",
         "pulumi_justt.imports",
+        "pulumi_justt.program_errors",
         "pulumi_justt.property_paths",
         "pulumi_justt.provider",
         "pulumi_justt.references",

@@ -905,6 +905,17 @@ def test_read_uses_the_recorded_account_only(live: Live) -> None:
     assert live.requests == [("GET", f"/integrations/{integration_id}", None)]
 
 
+@pytest.mark.parametrize("account", ["", "ä", "a b", "a\r\nX: 1", 5])
+def test_read_refuses_an_account_that_is_no_header(live: Live, account: object) -> None:
+    """A state that was changed by hand is named, and neither sent nor taken for a defect."""
+    integration_id, remembered = live.created()
+    for olds in ({**remembered, "referenceAccountId": account}, {"referenceAccountId": account}):
+        for call in (live.core().read, live.core().delete):
+            with pytest.raises(StateConflict, match=r"its recorded reference_account_id must be visible ASCII without"):
+                call(integration_id, olds)
+    assert live.requests == []
+
+
 def test_read_tells_a_status_that_changed(live: Live) -> None:
     """A refresh shows no change of an output, and a failure must not pass unseen."""
     integration_id, remembered = live.created()

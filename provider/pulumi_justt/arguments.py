@@ -14,6 +14,7 @@ from typing import Any
 
 from pulumi import Output, RunError
 
+from pulumi_justt.program_errors import without_colors
 from pulumi_justt.values import IS_NULL, MOST_EXACT, NOT_OF_JSON, TOO_LARGE
 
 __all__ = ["EmptyArgument", "InvalidArgument", "given", "sendable"]
@@ -21,6 +22,9 @@ __all__ = ["EmptyArgument", "InvalidArgument", "given", "sendable"]
 
 class InvalidArgument(RunError, TypeError):
     """An argument cannot be used. Pulumi shows the text alone, with no traceback."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(without_colors(text))
 
 
 class EmptyArgument(InvalidArgument, ValueError):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi_justt import references
 from pulumi_justt.errors import nearest, quoted, shape_of
+from pulumi_justt.program_errors import one_sentence
 from pulumi_justt.secrecy import SecretHolder
 from pulumi_justt.values import text_problem, unsendable
 
@@ -99,6 +100,7 @@ class Shape(Credentials):
         return {wire_name(f.name): f for f in fields(cls)}
 
     @classmethod
+    @one_sentence
     def from_output(cls, output: pulumi.Output[Any]) -> Self:
         """Take the whole set from one Output of an object that has the API's field names.
 
@@ -141,6 +143,7 @@ class Shape(Credentials):
         return cls(**{f.name: part(name) for name, f in known.items()})
 
 
+@one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class ApiKeyOnly(Shape):
     """One API key, as Stripe's restricted keys (`APIKEY_ONLY`).
@@ -153,6 +156,7 @@ class ApiKeyOnly(Shape):
     api_key: Value
 
 
+@one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class PublicSecretKey(Shape):
     """A key pair (`PUBLIC_SECRET_KEY`).
@@ -167,6 +171,7 @@ class PublicSecretKey(Shape):
     public_key: Value | None = field(default=None, metadata=_IDENTIFIER)
 
 
+@one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class BasicAuth(Shape):
     """A client id and its secret (`BASIC_AUTH`).
@@ -181,6 +186,7 @@ class BasicAuth(Shape):
     client_secret: Value
 
 
+@one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class UsernamePassword(Shape):
     """A user of the PSP's own site (`USERNAME_PASSWORD`).
@@ -195,6 +201,7 @@ class UsernamePassword(Shape):
     password: Value
 
 
+@one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Hmac(Shape):
     """A signing key beside an API key, as Adyen's (`HMAC`).
@@ -213,6 +220,7 @@ class Hmac(Shape):
     account_code: Value | None = field(default=None, metadata=_IDENTIFIER)
 
 
+@one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class ApiKey(Shape):
     """An API key of a shop (`APIKEY`).
@@ -229,6 +237,7 @@ class ApiKey(Shape):
     shop_name: Value | None = field(default=None, metadata=_IDENTIFIER)
 
 
+@one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Sftp(Shape):
     """An SFTP account, by password or by private key (`sftp`).
@@ -248,6 +257,7 @@ class Sftp(Shape):
     passphrase: Value | None = None
 
 
+@one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Unlisted(Credentials):
     """A shape that this release does not know; needs `allow_unlisted=True` on the resource.

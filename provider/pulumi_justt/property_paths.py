@@ -18,7 +18,15 @@ from pulumi_justt.credentials import SHAPES, wire_name
 from pulumi_justt.errors import nearest
 from pulumi_justt.references import Reference
 
-__all__ = ["INPUTS", "OUTPUTS", "READY_INPUTS", "READY_OUTPUTS", "with_checked_paths", "with_checked_ready_paths"]
+__all__ = [
+    "INPUTS",
+    "OUTPUTS",
+    "READY_INPUTS",
+    "READY_OUTPUTS",
+    "refuse_reading",
+    "with_checked_paths",
+    "with_checked_ready_paths",
+]
 
 INPUTS = (
     "external_identifier",
@@ -38,6 +46,7 @@ OUTPUTS = ("integration_id", "status", "go_live_date", "environment")
 READY_INPUTS = ("integration_id", "external_identifier", "source", "reference_account_id", "timeout_seconds")
 READY_OUTPUTS = ("status", "go_live_date", "environment")
 
+_GET = "PaymentIntegration.get(name, id) reads an integration, and adopt_id takes it over"
 _POLICY = {"type": "deactivationType", "after_days": "afterDays", "date": "deactivationDate"}
 _BRACKETS = r"""\[(\d+|\*)\]|\["([^"]*)"\]"""
 _FIRST_PART = re.compile(rf"""([^.\[\]"]+)|{_BRACKETS}""")
@@ -69,6 +78,24 @@ def with_checked_ready_paths(opts: ResourceOptions | None) -> ResourceOptions | 
     return _checked(opts, _Resource(READY_INPUTS, READY_OUTPUTS))
 
 
+def refuse_reading(opts: object, instead: str) -> None:
+    """Refuse options by which the engine would read a resource, and use none of its arguments.
+
+    Args:
+        opts: What was given as the options.
+        instead: What the text says to do.
+
+    Raises:
+        TypeError: They are no options.
+        ValueError: They have an id or a URN.
+    """
+    if opts is not None and not isinstance(opts, ResourceOptions):
+        raise TypeError(f"opts must be pulumi.ResourceOptions(...); got {type(opts).__name__}")
+    for option in ("id", "urn"):
+        if getattr(opts, option, None) is not None:
+            raise ValueError(f"{option}: the engine would read the resource, and use none of its arguments; {instead}")
+
+
 class _Resource(NamedTuple):
     """The names of a resource's properties, as programs say them, and its credentials if it has any."""
 
@@ -81,6 +108,7 @@ class _Resource(NamedTuple):
 def _checked(opts: ResourceOptions | None, resource: _Resource) -> ResourceOptions | None:
     if opts is None:
         return None
+    refuse_reading(opts, _GET if resource.inputs is INPUTS else "it owns nothing at Justt")
     if opts.version is not None or opts.plugin_download_url is not None:
         raise ValueError(
             "version, plugin_download_url: there is no plugin whose version could be chosen; pin pulumi-justt where "

@@ -17,6 +17,7 @@ from pulumi_justt.errors import Refused, StateConflict, shape_of
 from pulumi_justt.models import RemoteRecord
 from pulumi_justt.secrecy import SecretHolder
 from pulumi_justt.settings import Settings
+from pulumi_justt.values import NOT_A_HEADER, is_visible_ascii
 
 __all__ = [
     "Checked",
@@ -122,16 +123,22 @@ def other_environment(settings: Settings, olds: Properties) -> Iterator[tuple[st
 
 
 def require_same_environment(settings: Settings, tried: str, olds: Properties) -> None:
-    """Keep a stray setting from reaching another environment.
+    """Keep a stray setting from reaching another environment, and a recorded account from being another header.
 
     Raises:
         StateConflict: The integration lives in another environment than the configuration points at.
+        StateConflict: The state was changed by hand.
     """
     recorded = olds.get("environment", settings.environment)
     if recorded != settings.environment:
         raise StateConflict(
             f"{tried}: it was recorded in {recorded}, and the configuration says {settings.environment}. "
             "Nothing was sent. Set justt:environment and justt:baseUrl (or their variables) back for this stack."
+        )
+    account = olds.get("referenceAccountId")
+    if account is not None and not (isinstance(account, str) and account and is_visible_ascii(account)):
+        raise StateConflict(
+            f"{tried}: its recorded reference_account_id {NOT_A_HEADER}. Nothing was sent. Correct it in the state."
         )
 
 

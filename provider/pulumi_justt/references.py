@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_justt.errors import Unresolved
+from pulumi_justt.program_errors import one_sentence
 from pulumi_justt.values import MOST_EXACT, is_like_a_secret
 
 __all__ = ["FileReference", "Reference", "VariableReference", "from_env", "from_file"]
@@ -165,6 +166,7 @@ _RESERVED = ("PULUMI_", "JUSTT_")
 _KINDS: dict[str, type[Reference]] = {"fromEnv": VariableReference, "fromFile": FileReference}
 
 
+@one_sentence
 def from_env(name: str, *, version: int = 1) -> VariableReference:
     """Take a credential from a variable of the environment in which `pulumi up` runs.
 
@@ -188,6 +190,7 @@ def from_env(name: str, *, version: int = 1) -> VariableReference:
     return VariableReference(name, _version(version))
 
 
+@one_sentence
 def from_file(path: str | os.PathLike[str], *, version: int = 1) -> FileReference:
     """Take a credential from a file on the machine on which `pulumi up` runs.
 

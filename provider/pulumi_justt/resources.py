@@ -22,11 +22,13 @@ from pulumi.runtime.settings import get_monitor
 from pulumi_justt import references
 from pulumi_justt.arguments import InvalidArgument, given, sendable
 from pulumi_justt.credentials import Credentials, Shape, Unlisted, from_wire, python_names, wire_name
+from pulumi_justt.program_errors import one_sentence
 from pulumi_justt.property_paths import (
     INPUTS,
     OUTPUTS,
     READY_INPUTS,
     READY_OUTPUTS,
+    refuse_reading,
     with_checked_paths,
     with_checked_ready_paths,
 )
@@ -51,6 +53,7 @@ _PROVIDER = b64encode(pickle.dumps(IntegrationProvider(), protocol=4)).decode()
 _READINESS_PROVIDER = b64encode(pickle.dumps(ReadinessProvider(), protocol=4)).decode()
 
 
+@one_sentence
 @dataclass(frozen=True, kw_only=True)
 class Deactivation:
     """When an integration stops, once it is deleted or replaced: at once, some days later, or at a date.
@@ -129,6 +132,7 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
     _credential_properties: Collection[str] = ()
     """The properties that hold the credentials which the program gave."""
 
+    @one_sentence
     def __init__(  # noqa: PLR0913 - the API's fields
         self,
         resource_name: str,
@@ -171,6 +175,7 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         )
 
     @classmethod
+    @one_sentence
     def get(
         cls,
         resource_name: str,
@@ -190,14 +195,14 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
             opts: Options of the resource.
 
         Raises:
-            InvalidArgument: *id* is None, empty or no text that is an id; also if that turns out only when an Output is
-                known.
+            InvalidArgument: *id* is None, empty or no text that is an id, or *reference_account_id* is none that can be
+                sent; also if that turns out only when an Output is known.
         """
         resource = f"PaymentIntegration.get({resource_name!r})"
         looked_up = cls.__new__(cls)
         looked_up._register(  # noqa: SLF001 - an alternative constructor
             resource_name,
-            {"referenceAccountId": _account(resource, reference_account_id)},
+            {"referenceAccountId": _verified_account(resource, reference_account_id)},
             ResourceOptions.merge(
                 with_checked_paths(opts, None, {}),
                 ResourceOptions(id=given(resource, "id", id, cure=_ID_CURE, problem=id_problem)),
@@ -317,6 +322,7 @@ class IntegrationReady(_JusttResource, module="justt", name="IntegrationReady"):
     _blob = _READINESS_PROVIDER
     _names = _READY_PROPERTIES
 
+    @one_sentence
     def __init__(
         self,
         resource_name: str,
@@ -413,6 +419,7 @@ class Provider(ProviderResource):
             character that no key or account has; also if that turns out only when an Output is known.
     """
 
+    @one_sentence
     def __init__(
         self,
         resource_name: str,
@@ -421,6 +428,7 @@ class Provider(ProviderResource):
         reference_account_id: Input[str] | None = None,
         opts: ResourceOptions | None = None,
     ) -> None:
+        refuse_reading(opts, "a provider has nothing to read")
         shared = {key: get_config(key) for key in _SHARED_SETTINGS}
         resource = f"provider {resource_name!r}"
         settings = {
@@ -429,9 +437,7 @@ class Provider(ProviderResource):
             "justt:provider": resource_name,
             # The settings would look for JUSTT_API_KEY instead, which is the key of another account.
             "justt:apiKey": Output.secret(given(resource, "api_key", api_key, problem=_problem_of_key)),
-            "justt:referenceAccountId": None
-            if reference_account_id is None
-            else given(resource, "reference_account_id", reference_account_id, problem=_problem_of_account),
+            "justt:referenceAccountId": _verified_account(resource, reference_account_id),
         }
         super().__init__("pulumi-python", resource_name, settings, opts)
 
@@ -511,6 +517,11 @@ def _account(resource: str, value: Input[str] | None) -> Any:  # noqa: ANN401 - 
     # What is known only later must not turn out to be nothing: the configuration's account would be taken instead.
     verify = given if isinstance(value, Output) else sendable
     return verify(resource, "reference_account_id", value)
+
+
+def _verified_account(resource: str, value: Input[str] | None) -> Any:  # noqa: ANN401 - likewise
+    # Of a provider, and of what is only read, there is no check.
+    return None if value is None else given(resource, "reference_account_id", value, problem=_problem_of_account)
 
 
 def _deactivation_properties(resource: str, value: object) -> dict[str, Any] | None:
