@@ -26,6 +26,7 @@ DATE: Any = date(2031, 1, 1)
 ID: Any = UUID(int=1)
 BYTES: Any = b"p"
 FIVE: Any = 5
+VARIABLE: Any = justt.from_env("A")
 
 
 MARKERS = (
@@ -109,8 +110,21 @@ def test_what_is_as_good_as_that() -> None:
         ({1: "a"}, "name has a key that is not text"),
         (
             [justt.from_env("A")],
-            "name[0] is a reference: give the same from_env or from_file to this resource, not in an Output",
+            "name[0] takes no reference (from_env, from_file), as only the fields of credentials do: give the value",
         ),
+        (
+            "shop-Calling __str__ on an Output[T] is not supported.\n",
+            "name has the text that an Output becomes in an f-string or str(...), and",
+        ),
+        (
+            [{"a": "<pulumi.output.Output object at 0x7f>"}],
+            "name[0].a has the text that an Output becomes in an f-string",
+        ),
+        (
+            {"Calling __str__ on an Output[T] is not supported.": 1},
+            "name has a key that has the text that an Output becomes in an f-string",
+        ),
+        ({"<{%": 1}, "name has a key that has the signs <, { and % in a row, which Pulumi"),
         (2**53 + 1, "name is a number beyond 2^53, which would be rounded on its way: give it as text"),
         ([{"a": -(2**64)}], "name[0].a is a number beyond 2^53"),
         (float(2**53), "name is a number beyond 2^53"),
@@ -200,6 +214,12 @@ def test_what_json_lacks(value: object, text: str) -> None:
         (
             lambda: justt.Provider("x", api_key="k", reference_account_id=Output.from_input(FIVE)),
             "the reference_account_id of the provider 'x' must be text; got int",
+        ),
+        (lambda: justt.Provider("x", api_key=VARIABLE), "api_key takes no reference"),
+        (lambda: minimal(external_identifier=VARIABLE), "external_identifier takes no reference"),
+        (
+            lambda: minimal(credentials=justt.credentials.Unlisted(secret_type=VARIABLE, payload={})),
+            "credentials.secret_type takes no reference",
         ),
         (lambda: justt.Provider("x", api_key=FIVE), "the api_key of the provider 'x' must be text; got int"),
         (lambda: justt.Provider("x", api_key=Output.secret(" ")), "api_key of the provider 'x' is empty"),

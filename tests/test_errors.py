@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
+import random
 import re
 
 import pytest
@@ -267,6 +269,18 @@ def test_shape_never_holds_a_value(value: object) -> None:
 def test_nearest(word: str, hint: str) -> None:
     """A word near a known one gets a hint, any other none."""
     assert hint == nearest(word, ("production", "sandbox"))
+
+
+def test_nearest_is_what_difflib_finds() -> None:
+    """Without difflib, as a program may have a module of that name."""
+    of = random.Random(1)  # noqa: S311 - no secret
+    for _ in range(3_000):
+        known = ["a" + "".join(of.choices("abcdeA_", k=of.randint(0, 8))) for _ in range(5)]
+        word = "".join(of.choices("abcdeA_", k=of.randint(0, 12)))
+        folded = {item.lower().replace("_", ""): item for item in known if item != word}
+        best = difflib.get_close_matches(word.lower().replace("_", ""), folded, n=1, cutoff=0.55)
+        assert nearest(word, known) == (f" (did you mean {folded[best[0]]!r}?)" if best else "")
+    assert nearest("production" * 100_000, ["production"]) == ""
 
 
 def test_nearest_of_nothing_is_no_hint() -> None:

@@ -848,6 +848,11 @@ def test_answers_stay_as_they_are_written(
     assert {*inputs["merchantAccountCodes"]} == codes
 
 
+BILLIONS = "".join(
+    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}' if level else 'x'] * 9)}]\n" for level in range(12)
+)
+
+
 @pytest.mark.parametrize(
     ("answers", "expected"),
     [
@@ -860,6 +865,8 @@ def test_answers_stay_as_they_are_written(
         ('{"one": {"resource_name": "a", "resource_name": "b"}}', "the answers have 'resource_name' twice"),
         ("[" * 5_000, "the answers are nested too deeply"),
         ('{"a": ' * 5_000, "the answers are nested too deeply"),
+        (BILLIONS, "the answers stand for more than 1,000,000 values by their aliases (*)"),
+        ("one: &a\n  fields: *a", "the answers stand for more than 1,000,000 values by their aliases"),
         ("one: [", "the answers are neither YAML nor JSON at line 1"),
     ],
 )

@@ -166,6 +166,34 @@ def test_number_that_would_be_rounded(stack: Stack, simulator: SimulatorServer, 
     refused(stack, simulator, program, f"credentials.{path} is a number beyond 2^53, which would be rounded")
 
 
+def test_output_in_an_f_string(stack: Stack, simulator: SimulatorServer) -> None:
+    """The SDK warns, and gives a text that says how to do it: Justt would get that text."""
+    text = "has the text that an Output becomes in an f-string or str(...), and not its value: use Output.concat"
+    head = "PaymentIntegration 'shop': "
+    program = of("merchant_account_codes=[f'{secret(\"stripeKey\")}-1']")
+    refused(stack, simulator, program, f"{head}merchant_account_codes[0] {text}")
+    program = of("allow_unlisted=True", "Unlisted(secret_type='OAUTH', payload={'a': [f'{secret(\"stripeKey\")}']})")
+    refused(stack, simulator, program, f"{head}credentials.a[0] {text}")
+    program = of("", "ApiKeyOnly(api_key=Output.from_input('').apply(lambda _: repr(secret('stripeKey'))))")
+    refused(stack, simulator, program, f"{head}credentials.api_key {text}")
+
+
+def test_name_that_pulumi_takes_for_a_color(stack: Stack, simulator: SimulatorServer) -> None:
+    """With colors, the CLI would end with a Go stack trace and leave the stack locked."""
+    stack.program(of().replace('integration_name="Shop"', 'integration_name="100 <{% off"'))
+    shown = stack.preview("--color", "always", fails=True).text
+    assert "integration_name: has the signs <, { and % in a row" in shown
+    assert "goroutine" not in shown
+    assert simulator.requests == []
+
+
+def test_module_of_the_program_with_the_name_of_one_of_python_s(stack: Stack, simulator: SimulatorServer) -> None:
+    """The text of an error needs no module that the program may have, such as difflib."""
+    (stack.project / "difflib.py").write_text("raise ImportError('the program has this module')\n")
+    program = of("opts=pulumi.ResourceOptions(ignore_changes=['integration_nam'])")
+    refused(stack, simulator, program, "'integration_nam' is not a property (did you mean 'integrationName'?)")
+
+
 def test_largest_exact_number_is_sent(stack: Stack, simulator: SimulatorServer) -> None:
     """What arrives as it is, is not refused."""
     simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))

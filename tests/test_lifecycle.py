@@ -581,6 +581,18 @@ def test_check_shows_no_value_of_a_credential(payload: dict[str, Any], secret_ty
     assert CANARY not in " ".join(failures)
 
 
+def test_check_refuses_what_is_nested_too_deeply(offline: Offline) -> None:
+    """By the rule of the program, at any depth, and whatever the property is."""
+    for depth, holds in ((31, False), (32, True), (3_000, True)):
+        value: object = "x"
+        for _ in range(depth):
+            value = [value]
+        news = {**MINIMAL, "secretType": "OAUTH", "secretPayload": {"a": value}, "allowUnlisted": True}
+        text = "credentials: has more than 32 levels of lists and objects, or holds itself"
+        assert offline.failures(news) == [text] * holds
+    assert offline.failures({**MINIMAL, "merchantAccountCodes": value}) == [f"merchant_account_codes{text[11:]}"]
+
+
 def test_check_refuses_a_stack_of_another_environment(offline: Offline) -> None:
     """An integration that was created in one environment can't be carried to another by a setting."""
     assert offline.failures(MINIMAL, {**MINIMAL, "environment": "production"}) == [

@@ -131,6 +131,10 @@ def test_variable_that_cannot_be(make: Callable[[Any], object], error: type[Exce
         (lambda make: make(True), TypeError, "from_file takes a path; got bool"),
         (lambda make: make(""), ValueError, "the path of a file, and not its content"),
         (lambda make: make(PEM), ValueError, "the path of a file, and not its content"),
+        (lambda make: make(PEM.replace("\n", " ")), ValueError, "the path of a file, and not its content"),
+        (lambda make: make("sk_live_51Habc"), ValueError, "this looks like a credential: a file is ./NAME too"),
+        (lambda make: make("4eC39HqLyjWDarjtT1zdp7dc"), ValueError, "this looks like a credential"),
+        (lambda make: make("keys/<{%bogus%}>"), ValueError, "the path of from_file has the signs <, { and %"),
         (lambda make: make("a.pem", version=1.0), TypeError, "version takes a whole number; got float"),
         (lambda make: make("a.pem", version=2**60), ValueError, "version must not be beyond 2.53"),
         (lambda make: make("a.pem", version=-1), ValueError, "version starts at 1; got -1"),
@@ -143,6 +147,12 @@ def test_file_that_cannot_be(make: Callable[[Any], object], error: type[Exceptio
     assert "AAAA" not in str(raised.value)
 
 
+@pytest.mark.parametrize("path", ["./sk_live_51Habc", "sk_live_key.txt", "keys/4eC39HqLyjWDarjtT1zdp7dc", "stripe-key"])
+def test_file_of_an_unusual_name(path: str) -> None:
+    """What has a folder or an ending, or is made of words, can only be a path."""
+    assert from_file(path).place == path.removeprefix("./")
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -151,6 +161,8 @@ def test_file_that_cannot_be(make: Callable[[Any], object], error: type[Exceptio
         "OAUTH2CLIENTSECRETKEY",
         "stripeSecretKeyForProduction",
         "SFTP_V2_KEY_EU_1",
+        "ADYEN_796A4D83_HMAC",
+        "STRIPE_5A1B2C3D_API_KEY",
         "npm_config_token",
         "sk_KEY",
         "A",

@@ -89,7 +89,7 @@ def test_no_module_of_the_program_runs_in_place_of_ours(
     traces = tmp_path / "traces"
     traces.write_text("")
     needed = names()
-    assert {"httpx", "pydantic", "pydantic_core", "secrets", "html", "mimetypes", "difflib", "certifi"} <= {*needed}
+    assert {"httpx", "pydantic", "pydantic_core", "secrets", "html", "mimetypes", "certifi"} <= {*needed}
     for name in {*needed, *OPTIONAL, "click"} - THEIR_OWN:
         shadow(stack.project, name, traces)
 

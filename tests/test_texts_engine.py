@@ -113,11 +113,11 @@ def test_markup_of_the_vendor_is_shown_as_it_is(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("argument", "text"),
     [
-        ("external_identifier", "external_identifier: must not have <, { and % in a row"),
-        ("integration_name", "integration_name: must not have <, { and % in a row"),
-        ("merchant_account_codes", "merchant_account_codes: must not have <, { and % in a row"),
-        ("reference_account_id", "reference_account_id: must not have <, { and % in a row"),
-        ("credentials", "credentials.merchant_code: must not have <, { and % in a row"),
+        ("external_identifier", "external_identifier: has the signs <, { and % in a row"),
+        ("integration_name", "integration_name: has the signs <, { and % in a row"),
+        ("merchant_account_codes", "merchant_account_codes: has the signs <, { and % in a row"),
+        ("reference_account_id", "reference_account_id: has the signs <, { and % in a row"),
+        ("credentials", "credentials.merchant_code: has the signs <, { and % in a row"),
     ],
 )
 def test_markup_in_an_argument_is_refused(stack: Stack, simulator: SimulatorServer, argument: str, text: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from pulumi import FileAsset
 
 from pulumi_justt.models import UNKNOWN
-from pulumi_justt.values import Kind, label_problem, text_problem, unsendable
+from pulumi_justt.values import Kind, account_problem, label_problem, text_problem, unsendable
 
 PEM = "-----BEGIN PRIVATE KEY-----\nAAAA\nBBBB\n-----END PRIVATE KEY-----\n"
 KINDS: tuple[Kind, ...] = ("secret", "identifier", "key", "unlisted")
@@ -92,7 +92,18 @@ def test_white_space_around_a_value_is_refused(kind: Kind, value: str) -> None:
 def test_verdict_on_a_large_value_takes_no_time() -> None:
     """What a variable or a file has by mistake may be a megabyte of anything."""
     begun = time.process_time()
-    for part in ("-----BEGIN PRIVATE KEY-----\n", "\n ", "-----BEGIN A ", "A ", "AAAA\n", "\\n"):
+    for part in (
+        "-----BEGIN PRIVATE KEY-----\n",
+        "\n ",
+        "-----BEGIN A ",
+        "A ",
+        "AAAA\n",
+        "\\n",
+        ":",
+        "://",
+        "?",
+        "&key",
+    ):
         for kind in KINDS:
             text_problem("-----BEGIN PRIVATE KEY-----\n" + part * (1_000_000 // len(part)) + "x", kind)
     assert time.process_time() - begun < 20
@@ -121,8 +132,60 @@ def test_lines_within_a_value() -> None:
             assert text_problem(value, kind) == "must be one line without control characters"
         assert label_problem(value) == "must be one line without control characters"
     assert text_problem("a\nb", "unlisted") is None
+    for value in ("a\0b", "a\x0bb", "a\x1bb", PEM.replace("BBBB", "BB\x07B")):
+        problem = str(text_problem(value, "unlisted"))
+        assert problem == "must have no control characters but tabs and line breaks"
     assert text_problem('{"private_key": "-----BEGIN PRIVATE KEY-----\\nAAAA"}', "unlisted") is None
     assert text_problem("correct horse", "secret") is None
+
+
+@pytest.mark.parametrize("kind", ["secret", "identifier", "unlisted"])
+def test_invisible_characters_within_a_value(kind: Kind) -> None:
+    """They are in what is copied from a web page or a chat. Within emoji and some scripts they are text."""
+    for sign in "\u00ad\u200b\u200c\u200d\u200e\u202e\u2060\u2066\ufeff":
+        problem = "has an invisible character within, as what is copied from a web page"
+        assert text_problem(f"key{sign}1", kind) == problem, hex(ord(sign))
+    for value in ("pw\N{WOMAN}\u200d\N{WOMAN}1", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"):
+        assert text_problem(value, kind) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://user:hunt7er@shop.example/",
+        "https://token@shop.example",
+        "user:hunt7er@shop.example",
+        "//user:hunt7er@shop.example",
+        "https://shop.example/?token=hunt7er",
+        "https://shop.example/?a=1&ApiKey=hunt7er#b",
+        "shop.example?access_token=hunt7er",
+    ],
+)
+def test_secrets_in_a_url_that_is_shown(value: str) -> None:
+    """An identifier is in previews and in the state as it is; a credential may be such a URL."""
+    problem = "has a user, a password or a key in a URL, and this field is an identifier, which is not kept secret"
+    assert text_problem(value, "identifier") == problem
+    assert text_problem(value, "secret") is None
+
+
+@pytest.mark.parametrize(
+    "value", ["https://shop.example:8443/a@b?page=1", "shop@example", "M:1", "Key & Lock = 1", "a=b&c=d", "EU:shop#1"]
+)
+def test_identifiers_that_look_like_it(value: str) -> None:
+    """An address without secrets, and a code with such signs, pass."""
+    assert text_problem(value, "identifier") is None
+
+
+def test_signs_that_pulumi_takes_for_a_color() -> None:
+    """The CLI ends with a Go stack trace where it shows them; what it does not show may have them."""
+    for value in ("100 <{% off", "<{%fg 1%}>"):
+        assert (
+            label_problem(value)
+            == "has the signs <, { and % in a row, which Pulumi takes for a color"
+        )
+        assert text_problem(value, "identifier") == label_problem(value)
+        assert account_problem(value.replace(" ", "")) == label_problem(value)
+        assert text_problem(value, "secret") is None
 
 
 @pytest.mark.parametrize(

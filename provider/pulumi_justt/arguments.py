@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from pulumi import Output, RunError
 
 from pulumi_justt.program_errors import without_colors
-from pulumi_justt.values import IS_NULL, MOST_EXACT, NOT_OF_JSON, TOO_LARGE
+from pulumi_justt.values import DEEPEST, IS_NULL, MOST_EXACT, NOT_OF_JSON, TOO_DEEP, TOO_LARGE, color_problem
 
 __all__ = ["EmptyArgument", "InvalidArgument", "given", "sendable"]
 
@@ -52,10 +53,15 @@ _HINTS = {
 Types are known by name, since a module of the program may have the name of the one that would be imported for them.
 """
 
-_DEEPEST = 32
-"""More levels than any credential has. The SDK has no limit, and a list that holds itself has no end."""
 _LONGEST_PATH = 60
 
+_FOR_ANOTHER = "is a reference: give the same from_env or from_file to this resource, not in an Output or an object"
+_TAKES_NONE = "takes no reference (from_env, from_file), as only the fields of credentials do: give the value"
+_OUTPUT = re.compile(r"Calling __str__ on an Output\[|<pulumi\.output\.Output object at ")
+_IS_OUTPUT = (
+    "has the text that an Output becomes in an f-string or str(...), and not its value: use Output.concat, "
+    "Output.format or .apply"
+)
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 """The key by which Pulumi's protocol marks an object as a secret, a file or a resource."""
 _UNKNOWN = frozenset(
@@ -92,8 +98,11 @@ def sendable(resource: str, name: str, value: object, *, depth: int = 0) -> Any:
     problem = _problem_of_keys(value) if isinstance(value, Mapping) else _problem(value)
     if value is None and depth > 0:
         problem = IS_NULL
-    if depth > _DEEPEST:
-        problem = f"has more than {_DEEPEST} levels of lists and objects, or holds itself"
+    if depth > DEEPEST:
+        problem = TOO_DEEP
+    if "Reference" in {each.__name__ for each in type(value).__mro__}:
+        is_field = name.startswith("credentials.") and (name != "credentials.secret_type" or depth > 0)
+        problem = _FOR_ANOTHER if is_field else _TAKES_NONE
     if problem is not None:
         path = name if len(name) <= _LONGEST_PATH else f"{name[:_LONGEST_PATH]}…"
         raise InvalidArgument(f"{resource}: {path} {problem}")
@@ -147,6 +156,9 @@ def _problem_of_keys(value: Mapping[Any, object]) -> str | None:
     """Return why the keys of an object cannot be sent."""
     if not all(isinstance(key, str) and _is_utf8(key) for key in value):
         return "has a key that is not text in UTF-8"
+    for key in value:
+        if (problem := (_IS_OUTPUT if _OUTPUT.search(key) else color_problem(key))) is not None:
+            return f"has a key that {problem}"
     if _SIGNATURE in value:
         return f"has the key {_SIGNATURE}, by which Pulumi marks secrets and files: give what they stand for"
     return None
@@ -160,7 +172,9 @@ def _is_utf8(text: str) -> bool:
 def _problem_of_text(value: str) -> str | None:
     if value in _UNKNOWN:
         return "is the text by which Pulumi marks a value that is not known yet, and cannot be sent"
-    return None if _is_utf8(value) else "is not text in UTF-8"
+    if not _is_utf8(value):
+        return "is not text in UTF-8"
+    return _IS_OUTPUT if _OUTPUT.search(value) else None
 
 
 def _problem(value: object) -> str | None:
@@ -176,8 +190,6 @@ def _problem(value: object) -> str | None:
     if value is None or isinstance(value, (list, tuple)):
         return None
     names = {each.__name__ for each in type(value).__mro__}
-    if "Reference" in names:
-        return "is a reference: give the same from_env or from_file to this resource, not in an Output or an object"
     names |= {kind.__name__ for kind in (AbstractSet, Sequence) if isinstance(value, kind)}
     hint = next(hint for name, hint in _HINTS.items() if name in names)
     return f"cannot be of type {type(value).__name__}: {hint}"

@@ -47,6 +47,8 @@ _KEY = re.compile(r"[\w.-]{1,40}")
 """What a key of an API looks like; anything else may be a value in the wrong place."""
 _SLACK = 3
 """Characters by which a misspelt word may be longer than any of its list."""
+_LONGEST_PAIR = 200
+"""Characters of a word and of an item of its list, together, beyond which they are not compared."""
 _MANY = 20
 """More candidates than anybody creates beside us within a minute."""
 
@@ -394,12 +396,9 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.55) -> str:
         known: What could have been meant; *word* itself is no hint.
         cutoff: How alike they have to be, from 0 to 1.
     """
-    # Not above: programs load this module too, and a `difflib.py` beside them would be found in its place.
-    from difflib import get_close_matches  # noqa: PLC0415 - see above
-
     by_folded = {_folded(item): item for item in known if item != word}
-    matches = get_close_matches(_folded(word), by_folded, n=1, cutoff=cutoff)
-    return f" (did you mean {by_folded[matches[0]]!r}?)" if matches else ""
+    likeness, best = max(((_likeness(item, _folded(word)), item) for item in by_folded), default=(0.0, ""))
+    return f" (did you mean {by_folded[best]!r}?)" if likeness >= cutoff else ""
 
 
 def quoted(word: object, known: Collection[str]) -> str:
@@ -409,6 +408,24 @@ def quoted(word: object, known: Collection[str]) -> str:
     # A word that is much longer than any that could have been meant is something else.
     hint = nearest(word, known) if len(word) <= max(map(len, known)) + _SLACK else ""
     return f"{word!r}{hint}" if hint else f"a text of {len(word)} characters"
+
+
+def _likeness(one: str, other: str) -> float:
+    """Return what difflib would, in place of which a program's own `difflib.py` would be imported."""
+    longest = len(one) + len(other)
+    # A text that is much longer is none of them, and would take long.
+    return 2 * _in_common(one, other) / longest if 0 < longest <= _LONGEST_PAIR else 0.0
+
+
+def _in_common(one: str, other: str) -> int:
+    """Return how many characters are in the longest part that both have, and in those before and after it."""
+    for size in range(min(len(one), len(other)), 0, -1):
+        for begin in range(len(one) - size + 1):
+            place = other.find(one[begin : begin + size])
+            if place >= 0:
+                before = _in_common(one[:begin], other[:place])
+                return size + before + _in_common(one[begin + size :], other[place + size :])
+    return 0
 
 
 def _folded(word: str) -> str:

@@ -61,7 +61,7 @@ from pulumi_justt.recorded import (
 from pulumi_justt.replacements import Replacements
 from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
-from pulumi_justt.values import COLORED, is_colored
+from pulumi_justt.values import COLORED, TOO_DEEP, is_colored, is_too_deep
 
 if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
@@ -164,7 +164,8 @@ class Integrations:
 
     def check(self, olds: Properties, news: Properties) -> Checked:
         """Validate *news* and fill in the defaults, the same way every time and without requests."""
-        inputs = without_nulls(news)
+        too_deep = {name for name, value in news.items() if is_too_deep(value)}
+        inputs = without_nulls({name: value for name, value in news.items() if name not in too_deep})
         for name, empty in _EMPTY.items():
             if inputs.get(name) == empty:
                 del inputs[name]
@@ -186,8 +187,8 @@ class Integrations:
         if isinstance(adopt_id, str):
             # The owner's delete may come in another process, and this create not at all, if what it depends on fails.
             self._journal.begin_adoption(self.settings.base_url, adopt_id, urn)
-        told: dict[str, str] = {}
-        for name, text in _problems(inputs):
+        told = {_ARGUMENTS.get(name, name): TOO_DEEP for name in sorted(too_deep)}
+        for name, text in () if too_deep else _problems(inputs):
             told.setdefault(name, text)
         if isinstance(codes, list) and all(isinstance(code, str) for code in codes):
             # A set for Justt. Not before the problems are found, which name an item by its place in the program.

@@ -18,16 +18,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from pulumi_justt.secrecy import SecretHolder, reveal
-from pulumi_justt.values import (
-    COLORED,
-    LONGEST_ID,
-    NOT_A_HEADER,
-    id_problem,
-    is_colored,
-    is_visible_ascii,
-    label_problem,
-    without_markup,
-)
+from pulumi_justt.values import LONGEST_ID, account_problem, color_problem, id_problem, label_problem, without_markup
 
 __all__ = [
     "UNKNOWN",
@@ -85,8 +76,8 @@ def _vendor_time(text: str) -> str:
 
 
 def _header_text(text: str) -> str:
-    if not is_visible_ascii(text):
-        raise PydanticCustomError("header_text", NOT_A_HEADER)
+    if (problem := account_problem(text)) is not None:
+        raise PydanticCustomError("header_text", "{problem}", {"problem": problem})
     return text
 
 
@@ -97,8 +88,8 @@ def _one_line(text: str) -> str:
 
 
 def _uncolored(text: str) -> str:
-    if is_colored(text):
-        raise PydanticCustomError("colored", COLORED)
+    if (problem := color_problem(text)) is not None:
+        raise PydanticCustomError("color", "{problem}", {"problem": problem})
     return text
 
 
@@ -156,7 +147,7 @@ class Inputs(SecretHolder, _Model):
 
     external_identifier: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_label)]
     integration_name: Annotated[str, Field(min_length=1), AfterValidator(_label)]
-    source: Annotated[str, Field(min_length=1), AfterValidator(_one_line)]
+    source: Annotated[str, Field(min_length=1), AfterValidator(_one_line), AfterValidator(_uncolored)]
     secret_type: Annotated[str, Field(min_length=1), AfterValidator(_label)]
     secret_payload: dict[str, Secret[Any]] = Field(default_factory=dict)
     secret_references: dict[str, Any] = Field(default_factory=dict)

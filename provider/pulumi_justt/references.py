@@ -27,7 +27,7 @@ from typing import Any
 
 from pulumi_justt.errors import Unresolved
 from pulumi_justt.program_errors import one_sentence
-from pulumi_justt.values import MOST_EXACT, is_like_a_secret
+from pulumi_justt.values import MOST_EXACT, color_problem, is_like_a_secret
 
 __all__ = ["FileReference", "Reference", "VariableReference", "from_env", "from_file"]
 
@@ -156,6 +156,8 @@ class FileReference(Reference):
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _PUBLIC_KEY = re.compile(r"pk_(live|test)_")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_PART_OF_AN_ID = re.compile(r"_[0-9A-Fa-f]{8}_")
+"""What stands in the names that `pulumi-justt import` suggests."""
 _FEWEST_RANDOM = 16
 """Characters below which a text is too short to tell words from random letters and digits."""
 _SHORTEST_WORD = 3
@@ -202,12 +204,16 @@ def from_file(path: str | os.PathLike[str], *, version: int = 1) -> FileReferenc
 
     Raises:
         TypeError: An argument has another type.
-        ValueError: *path* can be no path, or *version* is out of range.
+        ValueError: *path* can be no path, or looks like a credential, or *version* is out of range.
     """
     _require(path, "from_file", "a path", str, os.PathLike)
     place: object = os.fspath(path)
-    if not isinstance(place, str) or not place or not place.isprintable():
+    if not isinstance(place, str) or not place or not place.isprintable() or "-----BEGIN " in place:
         raise ValueError("from_file takes the path of a file, and not its content")
+    if not {".", "/", "\\"} & {*place} and _is_like_a_credential(place):
+        raise ValueError("from_file takes the path of a file, and this looks like a credential: a file is ./NAME too")
+    if (problem := color_problem(place)) is not None:
+        raise ValueError(f"the path of from_file {problem}")
     # The same on every operating system.
     reference = FileReference(_below_home(place.replace("\\", "/")), _version(version))
     if reference.place.startswith("~"):
@@ -258,7 +264,7 @@ def _program_folder() -> str | None:
 
 def _is_like_a_credential(name: str) -> bool:
     """Tell whether a credential was pasted instead of the name of its variable, which states and previews show."""
-    words = _WORD.findall(name)
+    words = _WORD.findall(_PART_OF_AN_ID.sub("_", name, count=1))
     length = sum(map(len, words))
     # A name of one case with underscores is none: `ADYEN_110B99FD_HMAC` has the id of an integration.
     is_usual = "_" in name and name in (name.upper(), name.lower())

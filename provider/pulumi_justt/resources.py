@@ -33,7 +33,7 @@ from pulumi_justt.property_paths import (
     with_checked_ready_paths,
 )
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
-from pulumi_justt.values import NOT_A_HEADER, id_problem, is_visible_ascii
+from pulumi_justt.values import account_problem, id_problem, is_visible_ascii
 
 __all__ = ["Deactivation", "DeactivationType", "IntegrationReady", "PaymentIntegration", "Provider", "Source"]
 
@@ -460,10 +460,6 @@ def _problem_of_key(key: str) -> str | None:
     )
 
 
-def _problem_of_account(account: str) -> str | None:
-    return None if is_visible_ascii(account) else NOT_A_HEADER
-
-
 def _require_credentials(value: object) -> None:
     if isinstance(value, (Shape, Unlisted)):
         return
@@ -521,7 +517,7 @@ def _account(resource: str, value: Input[str] | None) -> Any:  # noqa: ANN401 - 
 
 def _verified_account(resource: str, value: Input[str] | None) -> Any:  # noqa: ANN401 - likewise
     # Of a provider, and of what is only read, there is no check.
-    return None if value is None else given(resource, "reference_account_id", value, problem=_problem_of_account)
+    return None if value is None else given(resource, "reference_account_id", value, problem=account_problem)
 
 
 def _deactivation_properties(resource: str, value: object) -> dict[str, Any] | None:

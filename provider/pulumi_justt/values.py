@@ -11,16 +11,21 @@ from typing import Literal, TypeAlias
 
 __all__ = [
     "COLORED",
+    "DEEPEST",
     "IS_NULL",
     "LONGEST_ID",
     "MOST_EXACT",
     "NOT_A_HEADER",
     "NOT_OF_JSON",
+    "TOO_DEEP",
     "TOO_LARGE",
     "Kind",
+    "account_problem",
+    "color_problem",
     "id_problem",
     "is_colored",
     "is_like_a_secret",
+    "is_too_deep",
     "is_visible_ascii",
     "label_problem",
     "text_problem",
@@ -38,11 +43,14 @@ TOO_LARGE = "is a number beyond 2^53, which would be rounded on its way: give it
 NOT_OF_JSON = "is not a value that JSON has"
 IS_NULL = "is null, which Justt does not take: leave it out"
 NOT_A_HEADER = "must be visible ASCII without spaces: it is sent as a header"
+DEEPEST = 32
+"""More levels than any credential has. The SDK has no limit, and a list that holds itself has no end."""
+TOO_DEEP = f"has more than {DEEPEST} levels of lists and objects, or holds itself"
 LONGEST_ID = 255
 """More characters than any id of Justt has; what is longer cannot stand in a URL."""
 _MARKUP = "<{%"
 """Begins what Pulumi takes for a color. Where the color is unknown, its CLI ends in the middle of an update."""
-COLORED = "must not have <, { and % in a row, which Pulumi takes for a color"
+COLORED = "has the signs <, { and % in a row, which Pulumi takes for a color"
 _WHITE_SPACE_AROUND = "must not begin or end with white space or a line break"
 _NOT_ONE_LINE = "must be one line without control characters"
 
@@ -57,6 +65,15 @@ _PUBLIC_KEY = re.compile(
 _SECRET_KEY = re.compile(r"[sr]k_(live|test|org)_|whsec_|shp[a-z]{2}_|gh[a-z]_\w{16}|(AKIA|ASIA)[A-Z0-9]{12}")
 """How secret keys begin, of payment service providers and of what merchants use beside them."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+    # Joiners make one emoji of several, and are spelling in some scripts.
+    "|(?<=[\x01-\x7f])[\u200c\u200d]|[\u200c\u200d](?=[\x01-\x7f])"
+)
+_USER_IN_URL = re.compile(r"(?:^|//)[^/?#@\s:]*:[^/?#@\s]*@|://[^/?#]*@")
+_NAME_IN_URL = re.compile(r"[?&;#]([^?=&;#]*)=")
+_SECRET_NAME = re.compile("key|token|secret|pass|pwd|sig", re.IGNORECASE)
 _WRITTEN_LINE_BREAK = re.compile(r"\\[rn]")
 """A line break as source code writes it: two characters of a text."""
 _NO_PRIVATE_KEY = (
@@ -79,14 +96,24 @@ def label_problem(text: str) -> str | None:
     """Return what is wrong with a name, an identifier or a code that is not a credential, or None."""
     if any(map(_is_blank, (text[:1], text[-1:]))):
         return _WHITE_SPACE_AROUND
-    return _NOT_ONE_LINE if _CONTROL.search(text) else None
+    return _NOT_ONE_LINE if _CONTROL.search(text) else color_problem(text)
+
+
+def color_problem(text: str) -> str | None:
+    """Return that a preview cannot show *text*, or None: the CLI ends with a Go stack trace for an unknown color."""
+    return COLORED if is_colored(text) else None
+
+
+def account_problem(text: str) -> str | None:
+    """Return what is wrong with an account, or None."""
+    return color_problem(text) if is_visible_ascii(text) else NOT_A_HEADER
 
 
 def id_problem(text: str) -> str | None:
     """Return what is wrong with an id of an integration, which stands in the path of a URL, or None."""
     if len(text) > LONGEST_ID:
         return f"has more than {LONGEST_ID} characters"
-    return COLORED if is_colored(text) else label_problem(text)
+    return label_problem(text)
 
 
 def is_colored(value: object) -> bool:
@@ -111,6 +138,7 @@ def text_problem(value: str, kind: Kind) -> str | None:
     is_private_key = _has_private_key(value)
     is_private_key_due = kind in ("secret", "key") and not is_private_key
     is_pem = _PEM_BEGIN in value
+    has_lines = is_pem or kind == "unlisted"
     # A document of an unlisted payload may hold a key in JSON, where line breaks are written so.
     is_written = (value.lstrip().startswith(_PEM_BEGIN) if kind == "unlisted" else is_pem) and (
         # Attributes before a key may have any text.
@@ -131,7 +159,10 @@ def text_problem(value: str, kind: Kind) -> str | None:
             kind == "identifier" and is_like_a_secret(value),
             "looks like a secret key, and this field is an identifier, which is not kept secret",
         ),
-        (kind == "identifier" and is_colored(value), COLORED),
+        (
+            kind == "identifier" and _has_secret_in_url(value),
+            "has a user, a password or a key in a URL, and this field is an identifier, which is not kept secret",
+        ),
         (is_private_key_due and _CERTIFICATE.search(value) is not None, "is a certificate, which is not secret"),
         (
             is_private_key_due and _PUBLIC_KEY.match(value) is not None,
@@ -145,9 +176,12 @@ def text_problem(value: str, kind: Kind) -> str | None:
             not is_pem and any(map(_is_blank, value[:1] + value[-1:])),
             _WHITE_SPACE_AROUND,
         ),
-        (not is_pem and kind != "unlisted" and _CONTROL.search(value) is not None, _NOT_ONE_LINE),
+        (not has_lines and _CONTROL.search(value) is not None, _NOT_ONE_LINE),
+        (_CONTROL_IN_LINES.search(value) is not None, "must have no control characters but tabs and line breaks"),
+        (_INVISIBLE.search(value) is not None, "has an invisible character within, as what is copied from a web page"),
     )
-    return next((text for holds, text in rules if holds), None)
+    problem = next((text for holds, text in rules if holds), None)
+    return color_problem(value) if problem is None and kind == "identifier" else problem
 
 
 def _has_private_key(text: str) -> bool:
@@ -165,6 +199,23 @@ def _has_private_key(text: str) -> bool:
             has_lines = _LINE_OF_KEY.fullmatch(line) is not None
             label = label if has_lines else ""
     return False
+
+
+def _has_secret_in_url(text: str) -> bool:
+    return _USER_IN_URL.search(text) is not None or any(map(_SECRET_NAME.search, _NAME_IN_URL.findall(text)))
+
+
+def is_too_deep(value: object) -> bool:
+    """Return whether *value* has more levels than `DEEPEST`."""
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [
+            item
+            for each in level
+            if isinstance(each, (Mapping, list))
+            for item in (each.values() if isinstance(each, Mapping) else each)
+        ]
+    return bool(level)
 
 
 def unsendable(value: object) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,8 @@ import yaml
 
 __all__ = ["InvalidDocument", "read"]
 
+_MOST_NODES = 1_000_000
+"""Values that a document with aliases stands for at most: each is looked at, and a kilobyte can have billions."""
 _NULLS = ("", "~", "null", "Null", "NULL")
 """What YAML takes for null where it stands without quotes."""
 
@@ -22,7 +24,8 @@ def read(text: str) -> Any:  # noqa: ANN401 - whatever the text holds
     """Return the mappings, lists, texts, nulls and (of JSON) truth values of *text*.
 
     Raises:
-        InvalidDocument: It is neither YAML nor JSON, is nested too deeply, or has a key twice in one mapping.
+        InvalidDocument: It is neither YAML nor JSON, is nested too deeply, has a key twice in one mapping, or stands
+            for millions of values by YAML's aliases.
     """
     try:
         try:
@@ -50,6 +53,24 @@ def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 class _TextLoader(yaml.BaseLoader):
     """A loader for which every scalar is text, so that account codes keep their zeros, but for null."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._count = 0
+        self._sizes: dict[int, int] = {}
+
+    def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - the library is not typed here
+        is_alias, before = self.check_event(yaml.AliasEvent), self._count
+        node = super().compose_node(parent, index)
+        if is_alias:
+            # Without a size, it is a part of what it stands for.
+            self._count += self._sizes.get(id(node), _MOST_NODES)
+            if self._count > _MOST_NODES:
+                raise InvalidDocument(f"stand for more than {_MOST_NODES:,} values by their aliases (*)")
+        else:
+            self._count += 1
+            self._sizes[id(node)] = self._count - before
+        return node
 
     def construct_scalar(self, node: Any) -> Any:  # noqa: ANN401 - the library is not typed here
         return None if node.style is None and node.value in _NULLS else super().construct_scalar(node)
