@@ -179,10 +179,7 @@ def test_identifiers_that_look_like_it(value: str) -> None:
 def test_signs_that_pulumi_takes_for_a_color() -> None:
     """The CLI ends with a Go stack trace where it shows them; what it does not show may have them."""
     for value in ("100 <{% off", "<{%fg 1%}>"):
-        assert (
-            label_problem(value)
-            == "has the signs <, { and % in a row, which Pulumi takes for a color"
-        )
+        assert label_problem(value) == "has the signs <, { and % in a row, which Pulumi takes for a color"
         assert text_problem(value, "identifier") == label_problem(value)
         assert account_problem(value.replace(" ", "")) == label_problem(value)
         assert text_problem(value, "secret") is None
