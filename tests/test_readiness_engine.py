@@ -6,6 +6,8 @@ import dataclasses
 import re
 from collections.abc import Mapping
 
+import pytest
+
 from conftest import canary
 from harness import HANG_SECONDS, Stack, eventually
 from pulumi_justt.errors import WITHHELD
@@ -305,3 +307,38 @@ def test_those_that_were_there_before(stack: Stack, simulator: SimulatorServer) 
     stack.destroy()
     assert [each.method for each in simulator.requests if each.method != "GET"] == ["POST", "DELETE"]
     assert statuses(simulator)[mine] == "SUCCESSFUL"
+
+
+@pytest.mark.parametrize("how", ["renamed", "wait elsewhere", "moved"])
+def test_a_new_wait_holds_what_is_replaced_elsewhere(stack: Stack, simulator: SimulatorServer, how: str) -> None:
+    """The delete of what is replaced has a former name, or comes in another process than the wait or the create."""
+    stack.provide({"otherKey": canary("other")})
+    provider = 'other = justt.Provider("other", api_key=secret("otherKey"))\n'
+
+    def shop(label: str, name: str = "shop", more: str = "") -> str:
+        return (
+            f'shop = justt.PaymentIntegration("{name}", external_identifier="shop-1", integration_name="{label}", '
+            f'source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")), '
+            f"opts=pulumi.ResourceOptions({more}))\n"
+        )
+
+    stack.program(provider + shop("Shop"))
+    stack.up()
+    (old,) = statuses(simulator)
+    elsewhere = "provider=other"
+    rotated = {
+        "renamed": shop("Rotated", "renamed", 'aliases=[pulumi.Alias(name="shop")]'),
+        "wait elsewhere": shop("Rotated"),
+        "moved": shop("Rotated", more=elsewhere),
+    }[how]
+    options = f", opts=pulumi.ResourceOptions({elsewhere})" if how == "wait elsewhere" else ""
+    stack.program(f'{provider}{rotated}justt.IntegrationReady("ready", integration=shop, timeout_seconds=1{options})\n')
+
+    text = stack.up("--continue-on-error", fails=True).text
+
+    assert "what replaces it is not ready, so it stays active" in text
+    assert statuses(simulator)[old] != "INACTIVE"
+    answer_well(simulator)
+    stack.program(provider + rotated)
+    stack.up()
+    assert statuses(simulator)[old] == "INACTIVE"

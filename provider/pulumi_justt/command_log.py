@@ -21,7 +21,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pulumi_justt.journal import Journal, _make_folder
@@ -49,6 +50,7 @@ class CommandLog:
         self._end = 0
         self._is_open = False
         self._holders: dict[str, str | None] = {}
+        self._by_id: defaultdict[str | None, set[str]] = defaultdict(set)
         self._awaited: set[str] = set()
 
     def note_holder(self, urn: str, integration_id: str | None) -> None:
@@ -61,17 +63,23 @@ class CommandLog:
         """Tell that a wait for an integration begins, or has ended well."""
         self._append({"is_ready" if is_over else "waits_for": integration_id})
 
-    def holders(self) -> Mapping[str, str | None]:
-        """Return what each resource of the program has, as far as the processes of this command know it."""
+    def holders_of(self, integration_id: str) -> list[str]:
+        """Return the resources of the program that have an integration, as far as the command's processes know it."""
         with self._lock:
             self._read()
-            return dict(self._holders)
+            return sorted(self._by_id[integration_id])
 
-    def awaited(self) -> set[str]:
-        """Return the integrations that an `IntegrationReady` of this command waits for, or has not got ready."""
+    def has_another(self, urn: str, integration_id: str) -> bool:
+        """Return whether a resource is in the program, and has another integration, or is about to."""
         with self._lock:
             self._read()
-            return set(self._awaited)
+            return urn in self._holders and self._holders[urn] != integration_id
+
+    def awaited_of(self, urns: Iterable[str]) -> set[str]:
+        """Return the integrations that these resources have and that an `IntegrationReady` has not got ready."""
+        with self._lock:
+            self._read()
+            return {held for held in map(self._holders.get, urns) if held in self._awaited}
 
     def _append(self, line: Mapping[str, str | None]) -> None:
         if self._path is None:
@@ -105,7 +113,10 @@ class CommandLog:
             if told["at"] != self._base_url:
                 return
             if "urn" in told:
-                self._holders[told["urn"]] = told["id"]
+                urn, integration_id = told["urn"], told["id"]
+                self._by_id[self._holders.get(urn)].discard(urn)
+                self._holders[urn] = integration_id
+                self._by_id[integration_id].add(urn)
             elif "waits_for" in told:
                 self._awaited.add(told["waits_for"])
             else:

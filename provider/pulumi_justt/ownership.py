@@ -12,7 +12,7 @@ It rests on what the engine calls, and on the journal (`journal.py`):
     with `--replace`      `diff` is not called, and `check` gets no old inputs
     in a `destroy`,       `delete` is all that comes
     and untargeted
-    another provider      another process: only the journal knows of it
+    another provider      another process: only the journal knows of it, and within a command `command_log`
 
     delete of a record that ...                                               known from              what happens
     is adopted by the resource itself                                         recorded outputs        released
@@ -29,12 +29,13 @@ It rests on what the engine calls, and on the journal (`journal.py`):
     an IntegrationReady still waits for, at a record that replaces it         diff, create, waits     refused
     is any other one                                                                                  deactivated
 
-An adoption record lasts until its resource is deleted, also after `adopt_id` was taken out.
+An adoption record lasts until its resource is deleted, also after `adopt_id` was taken out. The claim of the resource
+that created the record ends when that is released to an adopter, which is its only owner then.
 
 *Released* means that nothing is sent: the state forgets the record, Justt keeps it, and a note says so.
 
 A record has one resource. A second resource of the program that would hold it is refused, whether it adopts the record
-or a create returns it. Both must be in the program, and hold it now: a resource that was renamed by an alias, or that
+or a create returns it, also if the two are of two processes of one command. Both must be in the program, and hold it now: a resource that was renamed by an alias, or that
 leaves the program in favor of an adopter, is in the state only, and a refresh also reads what an earlier update has
 replaced and not deleted yet. An adopted record is not replaced: not while the old inputs adopt it, and not while the
 new ones do. Where the engine replaces one that `diff` leaves in place, as `replace_on_changes` has it, `create` refuses
@@ -191,8 +192,7 @@ class Ownership:
             if urn in self._program or integration_id in self._compared:
                 return True
         # The resource may have moved to another provider resource, whose process has checked it.
-        holders = self._log.holders()
-        return urn in holders and holders[urn] != integration_id
+        return self._log.has_another(urn, integration_id)
 
     def declares(self, urn: str, account: str | None, external_identifier: str) -> bool:
         """Return whether a resource is in the program, and for this integration, as far as check has come."""
@@ -249,9 +249,9 @@ class Ownership:
         """
         if urn not in self._program:
             return
-        for other, held in self._log.holders().items():
+        for other in self._log.holders_of(integration_id):
             # Of what this process serves it knows more than it has told the others.
-            if held == integration_id and other != urn and other not in self._program:
+            if other != urn and other not in self._program:
                 self._refuse_second(other, integration_id, operation)
 
     def adopt(self, urn: str, integration_id: str, operation: str) -> None:
@@ -353,8 +353,7 @@ class Ownership:
                 names & self._holders.get(each, set()) for each in awaited
             ):
                 return True
-        awaited = self._log.awaited() - {integration_id}
-        return bool(awaited) and any(held in awaited for name, held in self._log.holders().items() if name in names)
+        return bool(self._log.awaited_of(names) - {integration_id})
 
     def _hold(self, urn: str, integration_id: str) -> None:
         self._holders[integration_id].add(urn)
