@@ -35,11 +35,12 @@ that created the record ends when that is released to an adopter, which is its o
 *Released* means that nothing is sent: the state forgets the record, Justt keeps it, and a note says so.
 
 A record has one resource. A second resource of the program that would hold it is refused, whether it adopts the record
-or a create returns it, also if the two are of two processes of one command. Both must be in the program, and hold it now: a resource that was renamed by an alias, or that
-leaves the program in favor of an adopter, is in the state only, and a refresh also reads what an earlier update has
-replaced and not deleted yet. An adopted record is not replaced: not while the old inputs adopt it, and not while the
-new ones do. Where the engine replaces one that `diff` leaves in place, as `replace_on_changes` has it, `create` refuses
-the update that takes `adopt_id` out, and so does `delete` if that comes first.
+or a create returns it, also if the two are of two processes of one command. Both must be in the program, and hold it
+now: a resource that was renamed by an alias, or that leaves the program in favor of an adopter, is in the state only,
+and a refresh also reads what an earlier update has replaced and not deleted yet. An adopted record is not replaced: not
+while the old inputs adopt it, and not while the new ones do. Where the engine replaces one that `diff` leaves in place,
+as `replace_on_changes` has it, `create` refuses the update that takes `adopt_id` out, and so does `delete` if that
+comes first.
 """
 
 from __future__ import annotations
