@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import re
 from collections import Counter
 
 from conftest import canary
@@ -231,6 +232,9 @@ Shop("shop", lambda shop: make("child", opts=O(parent=shop)), O(providers=[us]))
         simulator.clear_requests()
         stack.refresh(*(text for name in own for text in ("--target", urn[name])))
         assert [each.status for each in simulator.requests] == [200, 200]
+    targets = (text for name in ("none", "us") for text in ("--target", urn[name]))
+    warned = stack.refresh(*targets, JUSTT_API_KEY_OVERRIDE=second_key).text
+    assert {*re.findall(r"'(\w+)' \([^)]+\): JUSTT_API_KEY_OVERRIDE replaces the API key of the", warned)} == {"us"}
 
     rotated = [canary("us-rotated"), canary("us-rotated-again"), canary("rotated")]
     simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset(rotated[1:]))
