@@ -391,7 +391,7 @@ class Intents:
                 f"warning: {describe(inputs)}: an earlier run of stack {stack!r} {made} (journal: "
                 f"{self._journal.path_of(earlier)}). If this stack had that name then, this create may make a second "
                 "one: run `pulumi-justt recover` and `pulumi-justt doctor`, and remove that file when all is settled. "
-                f"If it is another stack, run `pulumi-justt recover` for that one, in its project's folder."
+                "If it is another stack, run `pulumi-justt recover` for that one, in its project's folder."
             )
             return
 
