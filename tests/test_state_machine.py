@@ -305,7 +305,8 @@ class Core:
         with ExitStack() as opened:
             processes = CoreProcesses(self, opened, f"command {self._commands}", environ)
             yield processes
-            for journal in processes.journals:
+            for core, journal in processes.ending:
+                core.end()
                 journal.end_in_order()
 
     def now(self) -> float:
@@ -344,7 +345,7 @@ class CoreProcesses:
     name: str
     environ: dict[str, str]
     running: dict[str, Called] = field(default_factory=dict)
-    journals: list[Journal] = field(default_factory=list)
+    ending: list[tuple[Integrations, Journal]] = field(default_factory=list)
 
     def of(self, provider: str) -> Called:
         """Start the process of a provider resource, or return it."""
@@ -354,7 +355,7 @@ class CoreProcesses:
 
     def kill(self) -> None:
         """Let none of them end in order; what is in memory is not used again."""
-        self.journals.clear()
+        self.ending.clear()
 
     def _start(self) -> Called:
         core = self.core
@@ -370,9 +371,8 @@ class CoreProcesses:
         )
         self.opened.callback(client.close)
         journal = Journal(core.folder, warn=core.told.append, now=core.now, command=self.name)
-        self.journals.append(journal)
         called = Called()
-        called.core = Integrations(
+        called.core = made = Integrations(
             settings,
             client=lambda: client,
             tell=core.told.append,
@@ -380,6 +380,7 @@ class CoreProcesses:
             session=Session(settings.base_url, journal),
             resource=lambda: called.urn,
         )
+        self.ending.append((made, journal))
         return called
 
 
