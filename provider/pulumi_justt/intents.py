@@ -193,7 +193,12 @@ class Intents:
             intent
             for stack in {tuple(stack_of(urn)) for urn in seen}
             for intent in self._journal.intents(stack)
-            if intent.is_at(base_url) and intent.urn not in seen and intent.command != self._journal.command
+            if intent.is_at(base_url)
+            and intent.urn not in seen
+            and intent.command != self._journal.command
+            # The engine stores nearly all that it is given, and would be doubted by each preview that takes a resource
+            # out. Of the rest, `doctor` tells.
+            and not (intent.integration_id and self._journal.has_ended_in_order(intent))
         ]
         if not left:
             return
