@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from harness import Stack
-from pulumi_justt.simulator import SimulatorServer
+from pulumi_justt.simulator import SimulatorServer, payload_digest
 
 SCRIPT = """
     import json, os, sys
@@ -70,3 +70,32 @@ def test_inline_and_local_programs(stack: Stack, simulator: SimulatorServer) -> 
     methods = [exchange.method for exchange in simulator.requests]
     assert methods == ["GET", "POST", "GET", "DELETE", "GET", "POST"]
     assert [each.status for each in simulator.records.integrations()] == ["INACTIVE", "PENDING"]
+
+
+def test_files_of_an_inline_program(stack: Stack, simulator: SimulatorServer) -> None:
+    """A path is recorded as it is given, relative to where the script runs, also without a `work_dir`."""
+    (stack.project / "key").write_text("key-1\n")
+    script = """
+        import os, sys
+        import pulumi_justt as justt
+        from pulumi import automation
+
+        def program():
+            justt.PaymentIntegration("shop", external_identifier="shop", integration_name="Shop", source="stripe",
+                credentials=justt.credentials.UsernamePassword(
+                    username=justt.from_file("./key"), password=justt.from_file(os.path.abspath("key"))))
+
+        inline = automation.create_stack(stack_name="inline", project_name="tool", program=program)
+        inline.set_config("justt:apiKey", automation.ConfigValue("any-key", secret=True))
+        inline.set_config("justt:baseUrl", automation.ConfigValue(sys.argv[1]))
+        inline.up()
+        print(inline.export_stack().deployment["resources"][-1]["inputs"]["secretReferences"])
+    """
+    assert stack.script(script, simulator.base_url).stdout.splitlines()[-1] == str(
+        {
+            "password": {"fromFile": str(stack.project / "key"), "version": 1},
+            "username": {"fromFile": "key", "version": 1},
+        }
+    )
+    (record,) = simulator.records.integrations()
+    assert record.payload_digest == payload_digest({"username": "key-1", "password": "key-1"})

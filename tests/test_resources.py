@@ -559,6 +559,19 @@ def test_a_provider_has_its_own_key_and_the_stacks_settings() -> None:
     }
 
 
+def test_what_a_provider_shares_stays_secret() -> None:
+    """A setting that is secret in the configuration is a secret of the provider, too."""
+    program = run_program(
+        lambda: justt.Provider("us", api_key="k"),
+        config={"justt:baseUrl": CANARY, "justt:environment": "sandbox"},
+        secret_keys=["justt:baseUrl"],
+    )
+
+    (registered,) = program.registered
+    sent: Any = revealed(MessageToDict(registered.object))
+    assert (sent["justt:baseUrl"], sent["justt:environment"]) == (Hidden(CANARY), "sandbox")
+
+
 @pytest.mark.parametrize("key", ["", None])
 def test_a_provider_without_a_key_is_refused(key: Any) -> None:  # noqa: ANN401 - None is what is wrong
     """It would fall back to the key of the environment, and create in another account."""

@@ -429,7 +429,7 @@ class Provider(ProviderResource):
         opts: ResourceOptions | None = None,
     ) -> None:
         refuse_reading(opts, "a provider has nothing to read")
-        shared = {key: get_config(key) for key in _SHARED_SETTINGS}
+        shared = {key: _setting(key) for key in _SHARED_SETTINGS}
         resource = f"provider {resource_name!r}"
         settings = {
             **shared,
@@ -446,6 +446,11 @@ _SHARED_SETTINGS = tuple(
     f"justt:{key}" for key in ("environment", "baseUrl", "requestsPerMinute", "timeoutSeconds", "onAmbiguousCreate")
 )
 """What a provider takes from the configuration: the engine hands it to the default one only."""
+
+
+def _setting(key: str) -> Input[str] | None:
+    value = get_config(key)
+    return Output.secret(value) if value is not None and is_config_secret(key) else value
 
 
 _ID_CURE = "`pulumi-justt list` shows the ids at Justt"
