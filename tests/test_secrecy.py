@@ -274,7 +274,7 @@ HARMLESS |= {
     "Session",
     "_Finding",
 }
-HARMLESS |= {"OutputLostError", "_TerminalError", "InvalidArgument", "_TextLoader"}
+HARMLESS |= {"OutputLostError", "_TerminalError", "_TextLoader"}
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_Look"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}
 HARMLESS |= {"Journal", "CommandLog", "Intent", "Snapshot", "Lookup", "Candidates"}

@@ -15,7 +15,6 @@ from typing import Any
 
 from pulumi import Output, RunError
 
-from pulumi_justt.program_errors import without_colors
 from pulumi_justt.values import DEEPEST, IS_NULL, MOST_EXACT, NOT_OF_JSON, TOO_DEEP, TOO_LARGE, color_problem
 
 __all__ = ["EmptyArgument", "InvalidArgument", "given", "sendable"]
@@ -23,9 +22,6 @@ __all__ = ["EmptyArgument", "InvalidArgument", "given", "sendable"]
 
 class InvalidArgument(RunError, TypeError):
     """An argument cannot be used. Pulumi shows the text alone, with no traceback."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(without_colors(text))
 
 
 class EmptyArgument(InvalidArgument, ValueError):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-__all__ = ["one_sentence", "without_colors"]
+__all__ = ["one_sentence"]
 
 _Called = TypeVar("_Called", bound=Callable[..., Any])
 
@@ -38,11 +38,6 @@ def one_sentence(called: _Called) -> _Called:
     return call  # type: ignore[return-value]
 
 
-def without_colors(text: str) -> str:
-    """Return *text* without the beginning of a color, on which the engine would act, or end with a Go stack trace."""
-    return text.replace("<{%", "< {%")
-
-
 def _shown(error: Exception) -> Exception:
     # Only programs call this: the core, which reads their modules too, has no Pulumi.
     import pulumi  # noqa: PLC0415 - see above
@@ -51,8 +46,10 @@ def _shown(error: Exception) -> Exception:
         return error
     for kind in (TypeError, ValueError):
         if isinstance(error, kind):
-            # Outside of an Output, where the SDK adds a traceback to a ValueError.
-            shown: Exception = type("InvalidArgument", (pulumi.RunError, kind), {})(without_colors(str(error)))
+            # The text may quote the program, and the CLI ends with a Go stack trace for an unknown color.
+            text = str(error).replace("<{%", "< {%")
+            # Not in an Output, where the SDK adds a traceback to a ValueError.
+            shown: Exception = type("InvalidArgument", (pulumi.RunError, kind), {})(text)
             return shown
     # Not its text, which may quote a value.
     where = traceback.extract_tb(error.__traceback__)[-1]
