@@ -6,6 +6,7 @@ import ast
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from pulumi_justt.commands.asking import ImportRefused
 from pulumi_justt.commands.importing import Candidate, picked
 from pulumi_justt.commands.stacks import Stack, StackError, program_folder
 from pulumi_justt.credentials import SHAPES
-from pulumi_justt.journal import Journal
+from pulumi_justt.journal import Decision, Intent, Journal
 from pulumi_justt.models import RemoteRecord
 from pulumi_justt.prompts import Terminal
 from pulumi_justt.simulator import Fault, SimulatorServer
@@ -281,6 +282,22 @@ def test_what_the_journal_knows_as_another_resources(  # noqa: PLR0913, PLR0917 
     assert f"warning: {stripe}: the journal on this machine says that 'urn:pulumi:prod::shop::type::theirs' has it" in (
         " ".join(result.stderr.split())
     )
+
+
+def test_what_recover_has_decided_about(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers, tmp_path: Path
+) -> None:
+    """What the next update deactivates or claims for another resource is not imported before."""
+    stripe, journal, now = theirs(), Journal(tmp_path / "journal"), time.time()
+    lost = Intent("urn:pulumi:dev::shop::type::lost", simulator.base_url, None, "shop", "stripe", now, now)
+    assert journal.write_intent(lost)
+    assert journal.decide(lost, Decision("deactivate", stripe))
+    environ = {"JUSTT_STATE_DIR": str(tmp_path / "journal")}
+
+    result = project.run("import", "-s", "dev", "--answers", answers({stripe: STRIPE}), "--yes", environ=environ)
+
+    assert (result.exit_code, changing(project)) == (3, [])
+    assert "`pulumi-justt recover` was told to deactivate it for 'urn:pulumi:dev::shop::type::lost'" in result.stderr
 
 
 def test_an_unprotected_one(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:

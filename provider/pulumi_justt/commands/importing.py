@@ -438,10 +438,23 @@ class Importer:
                 continue
             if record.is_inactive:
                 problems.append(f"{integration_id} is INACTIVE, which is final: leave it out.")
+            elif decided := self._decided(integration_id):
+                problems.append(decided)
             else:
                 self._tell_of_others(integration_id)
                 found.append(Candidate(record, account))
         return found, problems
+
+    def _decided(self, integration_id: str) -> str | None:
+        """Return what the next update is to do with an integration, if `recover` has left it that."""
+        for intent in self._journal.intents():
+            decision = intent.decision
+            if decision and decision.integration_id == integration_id and intent.is_at(self.settings.base_url):
+                return (
+                    f"{integration_id}: `pulumi-justt recover` was told to {decision.action} it for {intent.urn!r}. "
+                    "Run `pulumi up` with that resource, which does it, or `pulumi-justt recover --forget` first."
+                )
+        return None
 
     def _tell_of_others(self, integration_id: str) -> None:
         """Tell who has an integration, as far as the journal knows: two stacks that own it stop it for each other.
