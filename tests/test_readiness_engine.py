@@ -287,6 +287,8 @@ def test_those_that_were_there_before(stack: Stack, simulator: SimulatorServer) 
     assert simulator.requests == []
     stack.up()
     mine = stack.resources()["stripe"]["id"]
+    # What no command has seen in the state is looked for before it is created again.
+    stack.refresh()
     stack.run("state", "delete", stack.resources()["after"]["urn"], "--yes", "--stack", "dev")
     stack.run("state", "delete", stack.resources()["stripe-ready"]["urn"], "--yes", "--stack", "dev")
     stack.run("state", "delete", stack.resources()["stripe"]["urn"], "--yes", "--stack", "dev")
