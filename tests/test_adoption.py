@@ -483,6 +483,16 @@ def test_a_folder_of_adoptions_that_cannot_be_read_counts(tmp_path: Path, what: 
     assert later.methods == ["DELETE"]
 
 
+def test_a_journal_that_cannot_be_there_has_no_adoptions(tmp_path: Path) -> None:
+    """Below a file (HOME=/dev/null) or in a folder of another user there is no journal, as on a machine without one."""
+    (tmp_path / "home").write_text("")
+    owner, core = command_of("owner", tmp_path / "home" / "journal", httpx.Response(204))
+
+    core.delete("id-1", RECORDED)
+
+    assert owner.methods == ["DELETE"]
+
+
 @pytest.mark.parametrize("order", ["create first", "delete first"])
 @pytest.mark.parametrize("changes", [{"secretPayload": {"apiKey": "other"}}, {"integrationName": "Other"}])
 def test_the_own_id_never_records_unnoticed_what_was_not_sent(

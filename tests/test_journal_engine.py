@@ -202,6 +202,16 @@ def test_replace_right_after_the_create(stack: Stack, simulator: SimulatorServer
     assert live(simulator) == [stack.resources()["stripe-eu"]["id"]] != [first]
 
 
+def test_replacement_that_the_engine_does_not_compare(stack: Stack, simulator: SimulatorServer) -> None:
+    """With `replacement_trigger` no diff shows that the state holds the id; what it has recorded does."""
+    for trigger in (1, 2, 3):
+        options = f"opts=pulumi.ResourceOptions(replacement_trigger={trigger}),\n)"
+        stack.program(PROGRAM.strip().removesuffix(")") + options)
+        text = stack.up("--skip-preview").text
+        assert live(simulator) == [stack.resources()["stripe-eu"]["id"]]
+        assert ("If Pulumi does not deactivate it in this update, no state has it" in text) == (trigger > 1)
+
+
 def test_create_that_the_backend_did_not_save(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
     """The provider returned the id and ended in order, and the state lacks it: no second one is created."""
     stack.environ["JUSTT_TIMEOUT_SECONDS"] = "20"

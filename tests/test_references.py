@@ -107,7 +107,6 @@ def test_nothing_else_is_taken_for_a_reference(value: object) -> None:
                 "shpat_abc123",
                 "sk_org_live_x",
                 "pk_live_x",
-                "a1B2_c3D4_e5F6_g7H8",
             )
         ),
         (lambda make: make("1A"), ValueError, "the name of a variable, and not its value"),
@@ -164,6 +163,8 @@ def test_file_of_an_unusual_name(path: str) -> None:
         "ADYEN_796A4D83_HMAC",
         "STRIPE_5A1B2C3D_API_KEY",
         "npm_config_token",
+        "stripeApiKeyEuV2",
+        "TF_VAR_eu_de_at_ch_key",
         "sk_KEY",
         "A",
     ],

@@ -114,6 +114,8 @@ class CommandLog:
                 return
             if "urn" in told:
                 urn, integration_id = told["urn"], told["id"]
+                if not isinstance(urn, str) or not isinstance(integration_id, str | None):
+                    return
                 self._by_id[self._holders.get(urn)].discard(urn)
                 self._holders[urn] = integration_id
                 self._by_id[integration_id].add(urn)

@@ -7,13 +7,15 @@ with another id                              an error that names it. That the co
                                              engine may have failed to save the id. If it did save it, and `--replace`
                                              or a taint follows, for which the engine calls neither `read` nor `diff`,
                                              a refresh settles the intent
+the same, the command ended in order, and    a warning that names it: the engine replaces without `diff`, for
+`check` gets what the state has              replacement_trigger or replace_with
 without an id                                once the killed run's POST has settled, it is resolved as a lost answer
 of another account                           one that is not INACTIVE, or not known, is an error that names it.
                                              A decision is carried out there; one to claim is an error
 of a name that the program has no more,      an error that names it. With a decision it becomes this resource's
 for the same integration
-of another stack or project, and of a        a warning: the stack may have been renamed
-process that did not end in order
+of another stack or project, without an id   a warning: the stack may have been renamed
+or of a process that did not end in order
 """
 
 from __future__ import annotations
@@ -21,10 +23,10 @@ from __future__ import annotations
 import hmac
 import math
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pulumi_justt import errors
 from pulumi_justt.errors import AmbiguousCreate, Refused, StateConflict
@@ -70,6 +72,7 @@ class Intents:
         self._lock = threading.Lock()
         self._earlier: list[Intent] | None = None
         """What earlier processes left."""
+        self._stored: set[str] = set()
         self._told_left: set[str] = set()
         """The resources of which it was told that an earlier run left a create."""
         self._left: dict[str, tuple[str, Intent]] = {}
@@ -93,12 +96,19 @@ class Intents:
             digest=self._client().digest(inputs),
         )
 
+    def note_stored(self, urn: str, olds: Mapping[str, Any]) -> None:
+        """Take a resource as one that the state has, if the engine gives what was recorded of it."""
+        with self._lock:
+            if olds:
+                self._stored.add(urn)
+
     def is_changed(self, intent: Intent, inputs: Inputs) -> bool:
         """Return whether an intent is not known to be of a create of *inputs*.
 
         What came of it may have other credentials, and no answer of Justt's would tell.
         """
-        return intent.digest is None or not hmac.compare_digest(intent.digest, self._client().digest(inputs))
+        digest = self._client().digest(inputs)
+        return intent.digest is None or not hmac.compare_digest(intent.digest.encode(), digest.encode())
 
     def write_sent(self, intent: Intent) -> None:
         """Write that a POST begins now: its answer has a time-out, and then Justt has a grace period of that length."""
@@ -431,6 +441,10 @@ class Intents:
         Raises:
             StateConflict: It is live, or Justt does not show it.
             RequestError: It could not be read.
+
+        Tells:
+            warning: The state has an integration of the resource, which is surely this one but after an update whose
+                state could not be saved.
         """
         where = self._journal.path_of(intent)
         which = f"for {former!r}" if former else "for this resource"
@@ -448,14 +462,22 @@ class Intents:
             status = "not found with this key and account"
         if status == "INACTIVE":
             return
+        if former is None and intent.urn in self._stored and self._journal.has_ended_in_order(intent):
+            # The engine has the resource, and replaces it without a comparison: replacement_trigger, replace_with.
+            self._tell(
+                f"warning: {tried}. If Pulumi does not deactivate it in this update, no state has it: then "
+                "`pulumi-justt doctor` names it as unmanaged."
+            )
+            return
         raise StateConflict(
             f"{tried}, and no command since then has shown that the state holds it (journal: {where}). At Justt it is "
-            f"{status}. Nothing was sent. If the stack has it (`pulumi stack --show-ids`), run `pulumi refresh` and "
-            "repeat the command. If another stack has it, one that was renamed or that has this name in another "
-            "backend or checkout, run `pulumi refresh` there: deactivating it would stop that stack's integration. If "
-            f"none has it, run `pulumi-justt recover --claim {integration_id}` to make it this resource's integration, "
-            f"or `pulumi-justt recover --deactivate {integration_id}` or `pulumi-justt recover --forget` to create "
-            f'another one; then run `pulumi up`. A new resource can also take it over with adopt_id="{integration_id}".'
+            f"{status}. Nothing was sent. If the stack has it (`pulumi stack --show-ids`), repeat the command with "
+            "--refresh, or after `pulumi refresh`. If another stack has it, one that was renamed or has this name in "
+            "another backend or checkout, run `pulumi refresh` there: deactivating it would stop that "
+            f"one's integration. If none has it, run `pulumi-justt recover --claim {integration_id}` to make it this "
+            f"resource's, or `pulumi-justt recover --deactivate {integration_id}` or `pulumi-justt recover --forget` to "
+            "create another one; then run `pulumi up`. A new resource can also take it over with "
+            f'adopt_id="{integration_id}".'
         )
 
     def _carry_out(self, urn: str, inputs: Inputs, intent: Intent, decision: Decision) -> RemoteRecord | None:

@@ -485,7 +485,9 @@ class Journal:
             # No resource adopts it, or this machine has no journal.
             return None
         except OSError as error:
-            return f"{own.parent} can't be read ({error.strerror})"
+            # A folder in a place that cannot be is as one that is missing.
+            is_there = self.folder is not None and os.path.lexists(self.folder)
+            return f"{own.parent} can't be read ({error.strerror})" if is_there else None
         for path in self._files("adoptions", _record_name(base_url, integration_id)):
             if path != own and self._read(path, _adoption) is None and path in self.unusable:
                 return self.unusable[path]

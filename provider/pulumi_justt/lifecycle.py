@@ -180,8 +180,9 @@ class Integrations:
         if not is_account_explicit and self.settings.reference_account_id is not None:
             inputs["referenceAccountId"] = self.settings.reference_account_id
         inputs["environment"] = self.settings.environment
-        self._note_environment(olds)
         urn, adopt_id = self._urn(inputs), inputs.get("adoptId")
+        self._note_environment(olds)
+        self.creator.intents.note_stored(urn, olds)
         self._ownership.note_check(urn, inputs)
         self._learn(inputs)
         if isinstance(adopt_id, str):
@@ -864,9 +865,8 @@ def _problems(inputs: Properties) -> Iterator[tuple[str, str]]:
         yield f"deactivation.{name}", f"is not an argument{nearest(name, ('type', 'after_days', 'date'))}"
     for path, text in invalid(Inputs, known, unknown):
         yield _argument(path), text
-    for name in known.keys() & _ARGUMENTS.keys() - {"secretPayload"}:
-        if is_colored(known[name]):
-            yield _ARGUMENTS[name], COLORED
+    if is_colored(known.get("secretReferences")):
+        yield "credentials", COLORED
     may_be_unlisted = inputs.get("allowUnlisted") in (True, UNKNOWN)
     yield from _unlisted("source", known.get("source"), SOURCES, may_be_unlisted=may_be_unlisted)
     yield from _unlisted("credentials", known.get("secretType"), credentials.SHAPES, may_be_unlisted=may_be_unlisted)

@@ -147,7 +147,7 @@ class Inputs(SecretHolder, _Model):
 
     external_identifier: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_label)]
     integration_name: Annotated[str, Field(min_length=1), AfterValidator(_label)]
-    source: Annotated[str, Field(min_length=1), AfterValidator(_one_line), AfterValidator(_uncolored)]
+    source: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_one_line), AfterValidator(_uncolored)]
     secret_type: Annotated[str, Field(min_length=1), AfterValidator(_label)]
     secret_payload: dict[str, Secret[Any]] = Field(default_factory=dict)
     secret_references: dict[str, Any] = Field(default_factory=dict)

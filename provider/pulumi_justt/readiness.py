@@ -304,6 +304,6 @@ def _problems(inputs: Properties) -> Iterator[tuple[str, str]]:
         yield name, f"is not an argument{nearest(name, _ARGUMENTS.values())}"
     for path, text in invalid(ReadinessInputs, known, unknown):
         yield _ARGUMENTS.get(path, path), text
-    for name in known.keys() & _ARGUMENTS.keys():
-        if is_colored(known[name]):
+    for name in ("externalIdentifier", "source"):
+        if is_colored(known.get(name)):
             yield _ARGUMENTS[name], COLORED

@@ -156,11 +156,9 @@ class FileReference(Reference):
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _PUBLIC_KEY = re.compile(r"pk_(live|test)_")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
-_PART_OF_AN_ID = re.compile(r"_[0-9A-Fa-f]{8}_")
-"""What stands in the names that `pulumi-justt import` suggests."""
 _FEWEST_RANDOM = 16
 """Characters below which a text is too short to tell words from random letters and digits."""
-_SHORTEST_WORD = 3
+_SHORTEST_WORD = 2.5
 """Characters of the words of a name, on average. Those of random letters and digits have two."""
 _RESERVED = ("PULUMI_", "JUSTT_")
 """How variables begin that configure Pulumi and this provider, keys and passphrases among them."""
@@ -264,11 +262,9 @@ def _program_folder() -> str | None:
 
 def _is_like_a_credential(name: str) -> bool:
     """Tell whether a credential was pasted instead of the name of its variable, which states and previews show."""
-    words = _WORD.findall(_PART_OF_AN_ID.sub("_", name, count=1))
-    length = sum(map(len, words))
-    # A name of one case with underscores is none: `ADYEN_110B99FD_HMAC` has the id of an integration.
-    is_usual = "_" in name and name in (name.upper(), name.lower())
-    is_random = not is_usual and length >= _FEWEST_RANDOM and length < _SHORTEST_WORD * len(words)
+    # Names of many short words, and those with the id of an integration (`ADYEN_110B99FD_HMAC`), have underscores.
+    part = max(name.split("_"), key=len)
+    is_random = _FEWEST_RANDOM <= len(part) < _SHORTEST_WORD * len(_WORD.findall(part))
     return is_random or is_like_a_secret(name) or _PUBLIC_KEY.match(name) is not None
 
 

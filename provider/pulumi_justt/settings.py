@@ -143,10 +143,12 @@ class Settings(SecretHolder):
         elif provider is not None and config.get("apiKey") is None:
             raise InvalidSettings(
                 f"the provider {provider!r} has no API key any more: a transformation or a change of the state took "
-                f"{NAMESPACE}:apiKey out. Give it back; the stack's own key is not used instead"
+                f"{NAMESPACE}:apiKey out, or the configuration has {NAMESPACE}:provider, which is no setting. Put that "
+                "right; the stack's own key is not used instead"
             )
         else:
             api_key, origin = look_up("apiKey")
+            origin = origin if provider is None else f"the provider {provider!r}"
         if api_key is not None and not is_visible_ascii(api_key):
             raise InvalidSettings(
                 f"{origin} holds a character that no API key has (white space, a line break or not ASCII): set it "

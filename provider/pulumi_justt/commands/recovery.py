@@ -242,7 +242,8 @@ def _of_intent(view: View, lookup: Lookup, intent: Intent) -> Case:
         found = lookup.look(account, intent.source, intent.urn, intent)
     else:
         found = Candidates(
-            "There is no API key for it here, so Justt was not asked. The next `pulumi up` verifies your decision.",
+            "It is not known here which API key it was sent with, so Justt was not asked. `pulumi-justt doctor` "
+            "names what may be it. The next `pulumi up` verifies your decision.",
             (RemoteRecord(integration_id=intent.integration_id, source=intent.source, status="unknown"),)
             if intent.integration_id
             else (),

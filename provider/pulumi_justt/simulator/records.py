@@ -120,12 +120,13 @@ class Records:
             # SQLite would make the file readable for all, and gives its journals the same mode. It also says best why a
             # file can't be used.
             with suppress(OSError):
-                file = os.open(database, os.O_CREAT | os.O_RDWR | os.O_NONBLOCK, 0o600)
+                file = os.open(database, os.O_CREAT | os.O_RDWR | getattr(os, "O_NONBLOCK", 0), 0o600)
                 try:
                     # As root, the mode of /dev/null could be changed for the whole machine.
                     if not stat.S_ISREG(os.fstat(file).st_mode):
                         raise ValueError(f"the database {database} is not a regular file: name another one")
-                    os.fchmod(file, 0o600)
+                    if hasattr(os, "fchmod"):
+                        os.fchmod(file, 0o600)
                 finally:
                     os.close(file)
         # Autocommit: every write below is one statement.
