@@ -473,11 +473,10 @@ class Intents:
             f"{tried}, and no command since then has shown that the state holds it (journal: {where}). At Justt it is "
             f"{status}. Nothing was sent. If the stack has it (`pulumi stack --show-ids`), repeat the command with "
             "--refresh, or after `pulumi refresh`. If another stack has it, one that was renamed or has this name in "
-            "another backend or checkout, run `pulumi refresh` there: deactivating it would stop that "
-            f"one's integration. If none has it, run `pulumi-justt recover --claim {integration_id}` to make it this "
-            f"resource's, or `pulumi-justt recover --deactivate {integration_id}` or `pulumi-justt recover --forget` to "
-            "create another one; then run `pulumi up`. A new resource can also take it over with "
-            f'adopt_id="{integration_id}".'
+            "another backend or checkout, run `pulumi refresh` there: deactivating it would stop that one's integration. "
+            f"If none has it, run `pulumi-justt recover --claim {integration_id}` to make it this resource's, or "
+            f"`pulumi-justt recover --deactivate {integration_id}` or `pulumi-justt recover --forget` to create another "
+            f'one; then run `pulumi up`. A new resource can also take it over with adopt_id="{integration_id}".'
         )
 
     def _carry_out(self, urn: str, inputs: Inputs, intent: Intent, decision: Decision) -> RemoteRecord | None:
