@@ -473,9 +473,9 @@ class Intents:
             f"{tried}, and no command since then has shown that the state holds it (journal: {where}). At Justt it is "
             f"{status}. Nothing was sent. If the stack has it (`pulumi stack --show-ids`), repeat the command with "
             "--refresh, or after `pulumi refresh`. If another stack has it, one that was renamed or has this name in "
-            "another backend or checkout, run `pulumi refresh` there: deactivating it would stop that one's integration. "
+            "another backend, run `pulumi refresh` there: deactivating it would stop that one's integration. "
             f"If none has it, run `pulumi-justt recover --claim {integration_id}` to make it this resource's, or "
-            f"`pulumi-justt recover --deactivate {integration_id}` or `pulumi-justt recover --forget` to create another "
+            f"`pulumi-justt recover --deactivate {integration_id}` or `pulumi-justt recover --forget` to create a new "
             f'one; then run `pulumi up`. A new resource can also take it over with adopt_id="{integration_id}".'
         )
 
