@@ -115,7 +115,7 @@ def test_markup_of_the_vendor_is_shown_as_it_is(stack: Stack) -> None:
     [
         ("external_identifier", "external_identifier: has the signs <, { and % in a row"),
         ("integration_name", "integration_name: has the signs <, { and % in a row"),
-        ("merchant_account_codes", "merchant_account_codes: has the signs <, { and % in a row"),
+        ("merchant_account_codes", "merchant_account_codes[0]: has the signs <, { and % in a row"),
         ("reference_account_id", "reference_account_id: has the signs <, { and % in a row"),
         ("credentials", "credentials.merchant_code: has the signs <, { and % in a row"),
     ],
