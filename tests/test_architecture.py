@@ -56,7 +56,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("retry", "limiter", "deadline", "network", "models", "credentials", "simulator", "command_log", "read_write_lock"),
     ("references", "redaction"),
     ("errors", "secrecy", "journal"),
-    ("imports", "program_errors", "values"),
+    ("imports", "program_errors"),
+    ("values",),
 )
 PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(path.stem for path in SOURCE.glob("*.py"))

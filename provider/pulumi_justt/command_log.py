@@ -25,7 +25,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pulumi_justt.journal import Journal, _make_folder
+from pulumi_justt.journal import Journal, make_folder
 
 __all__ = ["CommandLog"]
 
@@ -126,7 +126,7 @@ class CommandLog:
 
     @staticmethod
     def _prune(folder: Path) -> None:
-        _make_folder(folder)
+        make_folder(folder)
         for path in folder.glob("*.jsonl"):
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime > _MAX_AGE:

@@ -56,7 +56,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-__all__ = ["Decision", "Intent", "Journal", "address", "stack_name", "stack_of", "state_folder", "within_stack"]
+__all__ = [
+    "Decision",
+    "Intent",
+    "Journal",
+    "address",
+    "make_folder",
+    "stack_name",
+    "stack_of",
+    "state_folder",
+    "within_stack",
+]
 
 _MAX_AGE = 30 * 86_400.0
 """Seconds after which a decision that no create has carried out is dropped, and so is an intent without an id."""
@@ -600,8 +610,8 @@ class Journal:
             try:
                 return _put(part, path, written, is_exclusive=is_exclusive)
             except FileNotFoundError:
-                _make_folder(part.parent)
-                _make_folder(path.parent)
+                make_folder(part.parent)
+                make_folder(path.parent)
                 return _put(part, path, written, is_exclusive=is_exclusive)
         except OSError as error:
             self._warn_once(f"{path.parent} can't be written ({error.strerror})")
@@ -731,7 +741,7 @@ def _bytes_of(path: Path) -> bytes:
         return file.read()
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """Make a folder that only its owner can open, and those above it that are missing.
 
     `Path.mkdir(parents=True)` would give those above the mode that the umask allows. A file in its place is left for
@@ -744,7 +754,7 @@ def _make_folder(folder: Path) -> None:
         try:
             folder.mkdir(mode=0o700)
         except FileNotFoundError:
-            _make_folder(folder.parent)
+            make_folder(folder.parent)
             folder.mkdir(mode=0o700)
 
 

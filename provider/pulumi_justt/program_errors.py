@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pulumi_justt.values import without_markup
+
 __all__ = ["one_sentence"]
 
 _Called = TypeVar("_Called", bound=Callable[..., Any])
@@ -47,7 +49,7 @@ def _shown(error: Exception) -> Exception:
     for kind in (TypeError, ValueError):
         if isinstance(error, kind):
             # The text may quote the program, and the CLI ends with a Go stack trace for an unknown color.
-            text = str(error).replace("<{%", "< {%")
+            text = without_markup(str(error))
             # Not in an Output, where the SDK adds a traceback to a ValueError.
             shown: Exception = type("InvalidArgument", (pulumi.RunError, kind), {})(text)
             return shown
