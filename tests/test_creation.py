@@ -959,7 +959,7 @@ def test_a_decision_is_carried_out_for_one_of_two_resources(tmp_path: Path) -> N
     with pytest.raises(AmbiguousCreate):
         Process(vendor, state=tmp_path).creator.create(f"{stack}a", inputs)
     first, second = rerun(vendor, tmp_path, Decision("claim", "int-0")), rerun(vendor, tmp_path)
-    assert second.creator.intents._left_earlier() != []
+    assert second.creator.intents._left_earlier("a") != []
     answer = second.client.get_integration
     made: list[str] = []
 

@@ -203,6 +203,7 @@ def state_folder(environ: Mapping[str, str]) -> Path | None:
     return None
 
 
+@functools.lru_cache(maxsize=64)
 def address(base_url: str) -> str:
     """Return the spelling of a base URL that files are named by; the settings have normalized the rest of it.
 
@@ -544,7 +545,7 @@ class Journal:
         return self._path("claims", _record_name(base_url, integration_id))
 
     def _path(self, *parts: str) -> Path | None:
-        return self.folder.joinpath(*parts).with_suffix(".json") if self.folder else None
+        return self.folder.joinpath(*parts[:-1], f"{parts[-1]}.json") if self.folder else None
 
     def _files(self, *parts: str, pattern: str = "*.json") -> Iterator[Path]:
         if self.folder:
@@ -808,6 +809,7 @@ def _record_name(base_url: str, integration_id: str) -> str:
 
 def _name(*parts: str | None) -> str:
     """Return a file name for what *parts* name together; URNs and ids hold characters that file names can't."""
+    # The text is what is kept: a state may hold anything in place of an account.
     return _digest(json.dumps(parts))
 
 

@@ -96,11 +96,11 @@ class Ownership:
 
         A refresh adds holders that it has read in the state, where an earlier update may have left replaced ones.
         """
-        self._kept: set[tuple[str, str]] = set()
+        self._kept: dict[str, str] = {}
         """The resources of the program that nothing replaces in this update, with their ids."""
         self._replacing: defaultdict[str, set[str]] = defaultdict(set)
         """The resources whose diff in the program says that they replace an id."""
-        self._changing: set[tuple[str, str]] = set()
+        self._changing: dict[str, str] = {}
         """The resources that a diff would update in place, with their ids: the engine may replace them all the same."""
         self._compared: set[str] = set()
         """The ids of owned records that a diff of the program was about."""
@@ -150,13 +150,14 @@ class Ownership:
         """
         with self._lock:
             if urn in self._program:
-                self._kept.add((urn, integration_id))
-            self._changing.discard((urn, integration_id))
+                self._kept[urn] = integration_id
+            if self._changing.get(urn) == integration_id:
+                del self._changing[urn]
 
     def note_changing(self, urn: str, integration_id: str) -> None:
         """Take a record as one that its resource keeps unless an option makes the engine replace it."""
         with self._lock:
-            self._changing.add((urn, integration_id))
+            self._changing[urn] = integration_id
 
     def changing_holder(self, urn: str, integration_id: str) -> str | None:
         """Return another resource of the program that has the record, unless the engine is about to replace that.
@@ -165,7 +166,7 @@ class Ownership:
         """
         with self._lock:
             holders = self._other_holders(urn, integration_id) if urn not in self._program else []
-        return next((each for each in holders if (each, integration_id) in self._changing), None)
+        return next((each for each in holders if self._changing.get(each) == integration_id), None)
 
     def becoming_own(self, urn: str) -> str | None:
         """Return the adopted record that an update is about to make a resource's own, as the program says."""
@@ -176,7 +177,7 @@ class Ownership:
     def keeps(self, urn: str, integration_id: str) -> bool:
         """Return whether a resource of the program keeps the record: a delete is the rest of an earlier update."""
         with self._lock:
-            return (urn, integration_id) in self._kept
+            return self._kept.get(urn) == integration_id
 
     def has(self, urn: str, integration_id: str) -> bool:
         """Return whether a resource of the program has the record now, as far as diff and create have come."""
@@ -292,9 +293,7 @@ class Ownership:
             adopters = [other for other, member in self._program.items() if member.adopts == integration_id]
             adopters += sorted(self._former_adopters.get(integration_id, set()) - {urn})
             holders = [
-                each
-                for each in self._other_holders(urn, integration_id)
-                if (each, integration_id) not in self._changing
+                each for each in self._other_holders(urn, integration_id) if self._changing.get(each) != integration_id
             ]
             is_created_here = integration_id in self._created
         if adopters:
@@ -360,8 +359,8 @@ class Ownership:
         self._holders[integration_id].add(urn)
         self._current[urn] = integration_id
         self._log.note_holder(urn, integration_id)
-        self._kept = {each for each in self._kept if each[0] != urn}
-        self._changing = {each for each in self._changing if each[0] != urn}
+        self._kept.pop(urn, None)
+        self._changing.pop(urn, None)
 
     def _require_sole_holder(self, urn: str, integration_id: str, operation: str) -> None:
         # What is only in the state may be the rest of a replacement. Whoever holds it now has its own diff, which meets
