@@ -40,13 +40,6 @@ PAYLOADS: dict[str, dict[str, str]] = {
     "APIKEY": {"apiKey": CANARY},
     "sftp": {"username": "name", "password": CANARY},
 }
-MERCHANT = {
-    "merchantName": "Shop",
-    "websiteUrl": "https://shop.example",
-    "email": "a@shop.example",
-    "firstName": "A",
-    "lastName": "B",
-}
 
 
 def new_body(**changes: object) -> dict[str, object]:
@@ -196,7 +189,7 @@ def test_two_integrations_may_share_an_external_identifier(api: Api) -> None:
 
 
 def test_records_survive_a_restart(tmp_path: Path, clock: Clock) -> None:
-    """A database file holds all that a later simulator needs, its deactivations and merchants included."""
+    """A database file holds all that a later simulator needs, its deactivations included."""
     options = Options(database=str(tmp_path / "records.db"))
     with (
         SimulatorServer(options, clock=clock) as first,
@@ -205,7 +198,6 @@ def test_records_survive_a_restart(tmp_path: Path, clock: Clock) -> None:
         kept = http.post("/integrations", json=new_body(), headers=account_header("acc_1")).json()["integrationId"]
         ended = http.post("/integrations", json=new_body()).json()["integrationId"]
         assert http.request("DELETE", f"/integrations/{ended}", json=end_body(ended)).status_code == 200
-        merchant = http.post("/merchants", json=MERCHANT).json()["merchantUuid"]
         before = first.records.integrations()
     with (
         SimulatorServer(options, clock=clock) as second,
@@ -214,7 +206,6 @@ def test_records_survive_a_restart(tmp_path: Path, clock: Clock) -> None:
         assert second.records.integrations() == before
         assert http.get(f"/integrations/{kept}", headers=account_header("acc_1")).json()["status"] == "PENDING"
         assert http.get(f"/integrations/{ended}").json()["status"] == "INACTIVE"
-        assert http.get(f"/merchants/{merchant}").status_code == 200
 
 
 def test_database_must_be_a_regular_file(tmp_path: Path) -> None:
@@ -262,7 +253,7 @@ def test_account_header_that_is_not_text_is_an_account_too(api: Api) -> None:
 @pytest.mark.parametrize("value", ["", "Bearer", "Basic a2V5", "key-1"])
 def test_missing_key_is_refused(api: Api, value: str) -> None:
     """Without a bearer key every operation answers 401."""
-    for method, path in (("GET", "/integrations"), ("POST", "/merchants"), ("GET", "/elsewhere")):
+    for method, path in (("GET", "/integrations"), ("POST", "/integrations"), ("GET", "/elsewhere")):
         message = refused(api.http.request(method, path, headers={"Authorization": value}), 401)
         assert message == "an API key is required: Authorization: Bearer <api key>"
 
@@ -542,8 +533,7 @@ def test_body_over_one_megabyte_is_refused(api: Api) -> None:
 )
 def test_bad_page_is_refused(api: Api, query: str) -> None:
     """`limit` is a whole number from 10 to 100 and `page` one from 1, given once."""
-    for path in ("/integrations", "/merchants"):
-        assert "must be a whole number" in refused(api.http.get(f"{path}?{query}"), 400)
+    assert "must be a whole number" in refused(api.http.get(f"/integrations?{query}"), 400)
 
 
 @pytest.mark.parametrize(
@@ -639,50 +629,6 @@ def test_errors_come_in_three_forms(api: Api) -> None:
     error_id = api.simulator.requests[-1].error_id
     assert error_id is not None
     assert error_id.startswith("sim-")
-
-
-# Merchants
-
-
-def test_merchant_is_created_read_and_listed(api: Api) -> None:
-    """A merchant shows its four documented fields; its own uuid stands in for a reference that was not given."""
-    named = api.http.post("/merchants", json={**MERCHANT, "referenceId": "acc_1", "mcc": "5812"}).json()["merchantUuid"]
-    other = api.http.post("/merchants", json=MERCHANT).json()["merchantUuid"]
-    expected = {"merchantName": "Shop", "referenceId": "acc_1", "status": "SetupIncomplete", "merchantUuid": named}
-    assert api.http.get(f"/merchants/{named}").json() == expected
-    listed = api.http.get("/merchants").json()
-    assert (listed["hasMore"], listed["data"][0]) == (False, expected)
-    assert listed["data"][1]["referenceId"] == other
-    api.configure(list_order="newest-first")
-    assert [item["merchantUuid"] for item in api.http.get("/merchants").json()["data"]] == [other, named]
-    refused(api.http.get("/merchants/none"), 404)
-
-
-@pytest.mark.parametrize("name", [*MERCHANT, "referenceId", "mcc", "mccDescription"])
-def test_bad_merchant_is_refused(api: Api, name: str) -> None:
-    """Required fields must be there, and all documented fields must be strings."""
-    assert refused(api.http.post("/merchants", json={**MERCHANT, name: 7}), 400) == f"{name} must be a string"
-    assert "null" in refused(api.http.post("/merchants", json={**MERCHANT, name: None}), 400)
-    if name in MERCHANT:
-        body = {key: value for key, value in MERCHANT.items() if key != name}
-        assert refused(api.http.post("/merchants", json=body), 400) == f"{name} is required"
-
-
-def test_merchant_is_deactivated_by_its_reference(api: Api) -> None:
-    """The header says which merchant ends; an unknown one is 404, one that has ended 400."""
-    created = api.http.post("/merchants", json={**MERCHANT, "referenceId": "acc_1"}).json()["merchantUuid"]
-    body = {"deactivationType": "dueDate", "deactivationDate": "2027-01-15T08:00:10Z"}
-
-    def end(account: str | None) -> httpx.Response:
-        return api.http.request("DELETE", "/merchants", json=body, headers=account_header(account))
-
-    refused(end(None), 404)
-    refused(end("acc_2"), 404)
-    assert end("acc_1").status_code == 200
-    assert api.http.get(f"/merchants/{created}").json()["status"] == "SetupIncomplete"
-    api.clock.now += 10
-    assert api.http.get(f"/merchants/{created}").json()["status"] == "Inactive"
-    refused(end("acc_1"), 400)
 
 
 # The control endpoint

@@ -273,7 +273,7 @@ def test_documented_envelopes_for_some_answers(api: Api) -> None:
         "GET /integrations envelope=enveloped times=1",
         "GET /integrations/{id} envelope=enveloped times=1",
         "POST /integrations envelope=integrationId times=1",
-        "GET /merchants/{merchantUuid} envelope=statusCode",
+        "DELETE /integrations/{id} envelope=statusCode",
     )
     enveloped = {"status": 200, "message": "OK"}
     assert api.http.get("/integrations").json() == {**enveloped, "hasMore": False, "data": [bare]}
@@ -281,7 +281,8 @@ def test_documented_envelopes_for_some_answers(api: Api) -> None:
     assert api.http.get(f"/integrations/{integration_id}").json() == {**enveloped, "data": bare}
     assert api.http.get(f"/integrations/{integration_id}").json() == bare
     assert [set(api.create().json()) for _ in range(2)] == [{"integrationId"}, {"status", "message", "id"}]
-    assert api.http.get("/merchants/none").json() == {"message": "no such merchant", "statusCode": 404}
+    refusal = api.http.request("DELETE", "/integrations/none", json=end_body("none")).json()
+    assert refusal == {"message": "no such integration", "statusCode": 404}
     api.fault("POST * envelope=id")
     assert set(api.create().json()) == {"status", "message", "id"}
 
@@ -413,7 +414,7 @@ def test_fault_counts_only_its_operation(api: Api) -> None:
     integration_id = api.created()
     body = end_body(integration_id)
     path = f"/integrations/{integration_id}"
-    assert api.statuses(1) + api.statuses(1, path=path) + api.statuses(1, path="/merchants/none") == [200, 500, 404]
+    assert api.statuses(1) + api.statuses(1, path=path) + api.statuses(1, path="/elsewhere") == [200, 500, 404]
     assert [api.http.request("DELETE", path, json=body).status_code for _ in range(2)] == [200, 502]
 
 
@@ -609,9 +610,9 @@ def test_shutdown_does_not_wait_for_those_who_hang() -> None:
     """Hanging, dripping and late requests end with the simulator, at once and without a right answer."""
     texts = (
         "POST * hang-after-commit",
-        "GET /integrations hang-before-commit",
+        "GET /integrations/{id} hang-before-commit",
         "DELETE * latency=600",
-        "GET /merchants slow-body=600",
+        "GET /integrations slow-body=600",
     )
     outcomes: list[object] = []
     with SimulatorServer(Options(faults=tuple(Fault.parse(text) for text in texts))) as simulator:
@@ -623,7 +624,8 @@ def test_shutdown_does_not_wait_for_those_who_hang() -> None:
                 except httpx.HTTPError as error:
                     outcomes.append(type(error))
 
-        calls = (("POST", "/integrations"), ("GET", "/integrations"), ("DELETE", "/merchants"), ("GET", "/merchants"))
+        one = "/integrations/none"
+        calls = (("POST", "/integrations"), ("GET", "/integrations"), ("DELETE", one), ("GET", one))
         threads = [threading.Thread(target=send, args=call) for call in calls * 2]
         for thread in threads:
             thread.start()

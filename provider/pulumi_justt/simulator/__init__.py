@@ -17,7 +17,7 @@ from .faults import Fault, Fired
 from .journal import Exchange
 from .mischief import FOREIGN_IDENTIFIER
 from .options import Options
-from .records import Integration, Merchant, Records
+from .records import Integration, Records
 from .redaction import key_fingerprint, payload_digest
 from .server import SimulatorServer, run
 
@@ -27,7 +27,6 @@ __all__ = [
     "Fault",
     "Fired",
     "Integration",
-    "Merchant",
     "Options",
     "Records",
     "SimulatorServer",

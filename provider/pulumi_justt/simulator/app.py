@@ -6,9 +6,10 @@ It must not know sockets, threads or the control endpoint. An operation is a fun
 returns what is left to do, its commit. Faults act in `Simulator.serve` and nowhere else: on arrival, before `commit()`,
 and after it, on the `web.Response` that is about to be returned.
 
+The operations of merchants are not served: no code of this package calls them.
+
 Readings of ours, where the vendor's documents say nothing:
-- A record of another account (or of none) is not found. Merchants have no account: `DELETE /merchants` means those
-  whose `referenceId` is the `reference-account-id`, and without one nothing is found.
+- A record of another account (or of none) is not found.
 - Deactivating what is INACTIVE is refused with 400; a deactivation that has not come yet may be moved.
 - A deactivation is answered without a body, as the OpenAPI document describes none.
 - An operation that is not documented is 404, also where its path has others: 405 is not among the vendor's statuses.
@@ -115,62 +116,12 @@ def read_integration(records: Records, call: Call) -> Commit:
 
 def deactivate_integration(records: Records, call: Call) -> Commit:
     """DELETE /integrations/{id}."""
-    deactivation = rules.integration_deactivation(call.body, call.name)
+    deactivation = rules.deactivation(call.body, call.name)
 
     def commit() -> Answer:
         if _integration(records, call).status == "INACTIVE":
             raise Refusal(HTTPStatus.BAD_REQUEST, "the integration is INACTIVE already")
         records.deactivate_integration(call.name, deactivation)
-        return Answer(HTTPStatus.OK, None)
-
-    return commit
-
-
-def create_merchant(records: Records, call: Call) -> Commit:
-    """POST /merchants."""
-    new = rules.new_merchant(call.body)
-
-    def commit() -> Answer:
-        merchant_uuid = records.add_merchant(new)
-        return Answer(HTTPStatus.CREATED, envelopes.created_merchant(merchant_uuid), created=merchant_uuid)
-
-    return commit
-
-
-def list_merchants(records: Records, call: Call) -> Commit:
-    """GET /merchants."""
-    page = rules.page(call.query)
-
-    def commit() -> Answer:
-        found, has_more = records.merchants_page(page, newest_first=_newest_first(call))
-        return Answer(HTTPStatus.OK, envelopes.listed_merchants(found, has_more=has_more))
-
-    return commit
-
-
-def read_merchant(records: Records, call: Call) -> Commit:
-    """GET /merchants/{merchantUuid}."""
-
-    def commit() -> Answer:
-        merchant = records.merchant(call.name)
-        if merchant is None:
-            raise Refusal(HTTPStatus.NOT_FOUND, "no such merchant")
-        return Answer(HTTPStatus.OK, envelopes.read_merchant(merchant))
-
-    return commit
-
-
-def deactivate_merchants(records: Records, call: Call) -> Commit:
-    """DELETE /merchants."""
-    deactivation = rules.deactivation(call.body)
-
-    def commit() -> Answer:
-        merchants = [] if call.account is None else records.merchants_of(call.account)
-        if call.account is None or not merchants:
-            raise Refusal(HTTPStatus.NOT_FOUND, "no merchant has this reference-account-id")
-        if all(merchant.status == "Inactive" for merchant in merchants):
-            raise Refusal(HTTPStatus.BAD_REQUEST, "the merchant is Inactive already")
-        records.deactivate_merchants(call.account, deactivation)
         return Answer(HTTPStatus.OK, None)
 
     return commit
@@ -187,12 +138,8 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/integrations", list_integrations),
     ("GET", "/integrations/{id}", read_integration),
     ("DELETE", "/integrations/{id}", deactivate_integration),
-    ("POST", "/merchants", create_merchant),
-    ("GET", "/merchants", list_merchants),
-    ("GET", "/merchants/{merchantUuid}", read_merchant),
-    ("DELETE", "/merchants", deactivate_merchants),
 )
-_WITH_BODY = frozenset({create_integration, deactivate_integration, create_merchant, deactivate_merchants})
+_WITH_BODY = frozenset({create_integration, deactivate_integration})
 
 
 class Simulator:

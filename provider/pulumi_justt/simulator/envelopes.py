@@ -1,7 +1,7 @@
 """The shapes of the vendor's answers, every one that its documents show.
 
 It must not know how an answer came about. Where the OpenAPI document and the guides differ, the option of that name
-chooses; merchants are answered as the OpenAPI document says only.
+chooses.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .records import Integration, Merchant
+    from .records import Integration
     from .rules import Json
 
 ListEnvelope = Literal["bare", "enveloped"]
@@ -40,26 +40,6 @@ def listed_integrations(form: ListEnvelope, integrations: Sequence[Integration],
     """Answer `GET /integrations`."""
     items: list[Json] = [_integration(integration) for integration in integrations]
     return items if form == "bare" else _page(items, has_more=has_more)
-
-
-def created_merchant(merchant_uuid: str) -> Json:
-    """Answer `POST /merchants`."""
-    return {"merchantUuid": merchant_uuid}
-
-
-def read_merchant(merchant: Merchant) -> Json:
-    """Answer `GET /merchants/{uuid}`."""
-    return {
-        "merchantName": merchant.name,
-        "referenceId": merchant.reference_id,
-        "status": merchant.status,
-        "merchantUuid": merchant.uuid,
-    }
-
-
-def listed_merchants(merchants: Sequence[Merchant], *, has_more: bool) -> Json:
-    """Answer `GET /merchants`."""
-    return _page([read_merchant(merchant) for merchant in merchants], has_more=has_more)
 
 
 def error(form: ErrorEnvelope, status: HTTPStatus, message: str, error_id: str) -> Json:

@@ -46,10 +46,6 @@ OPERATIONS = frozenset(
         ("POST", "/integrations"),
         ("GET", "/integrations/{id}"),
         ("DELETE", "/integrations/{id}"),
-        ("GET", "/merchants"),
-        ("POST", "/merchants"),
-        ("DELETE", "/merchants"),
-        ("GET", "/merchants/{merchantUuid}"),
     }
 )
 LONGEST_HANG_SECONDS = 300.0

@@ -151,6 +151,6 @@ def _without_ids(content: Json) -> Json:
     if isinstance(content, list):
         return [_without_ids(item) for item in content]
     if isinstance(content, dict):
-        ids = {"integrationId", "id", "merchantUuid"}
+        ids = {"integrationId", "id"}
         return {name: _without_ids(value) for name, value in content.items() if name not in ids}
     return content

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .rules import Deactivation, NewIntegration, NewMerchant, Page
+    from .rules import Deactivation, NewIntegration, Page
 
 _FORMAT = 1
 _SCHEMA = f"""
@@ -50,24 +50,12 @@ CREATE TABLE IF NOT EXISTS integrations (
     deactivated_at REAL
 );
 CREATE INDEX IF NOT EXISTS integrations_of_account ON integrations (account, number);
-CREATE TABLE IF NOT EXISTS merchants (
-    number INTEGER PRIMARY KEY,
-    uuid TEXT NOT NULL UNIQUE,
-    name TEXT NOT NULL,
-    reference_id TEXT NOT NULL,
-    deactivated_at REAL
-);
-CREATE INDEX IF NOT EXISTS merchants_of_reference ON merchants (reference_id);
 PRAGMA user_version = {_FORMAT};
 """
 # By whether the newest come first; both are walks along an index.
 _PAGE_OF_INTEGRATIONS = {
     False: "SELECT * FROM integrations WHERE account IS ? ORDER BY number LIMIT ? OFFSET ?",
     True: "SELECT * FROM integrations WHERE account IS ? ORDER BY number DESC LIMIT ? OFFSET ?",
-}
-_PAGE_OF_MERCHANTS = {
-    False: "SELECT * FROM merchants ORDER BY number LIMIT ? OFFSET ?",
-    True: "SELECT * FROM merchants ORDER BY number DESC LIMIT ? OFFSET ?",
 }
 
 
@@ -89,16 +77,6 @@ class Integration:
     created_at: str
     deactivation_type: str | None
     deactivation_date: str | None
-
-
-@dataclass(frozen=True)
-class Merchant:
-    """One merchant as it stands at the moment of reading."""
-
-    uuid: str
-    name: str
-    reference_id: str
-    status: str
 
 
 class Records:
@@ -222,36 +200,6 @@ class Records:
         """Forget all integrations of all accounts, as a sandbox that was reset."""
         self._execute("DELETE FROM integrations")
 
-    def add_merchant(self, new: NewMerchant) -> str:
-        """Keep a new merchant and give its uuid, which also serves as its reference if none was given."""
-        merchant_uuid = str(uuid.uuid4())
-        reference_id = merchant_uuid if new.reference_id is None else new.reference_id
-        self._execute(
-            "INSERT INTO merchants (uuid, name, reference_id) VALUES (?, ?, ?)", merchant_uuid, new.name, reference_id
-        )
-        return merchant_uuid
-
-    def merchant(self, merchant_uuid: str) -> Merchant | None:
-        """Give one merchant."""
-        rows = self._execute("SELECT * FROM merchants WHERE uuid = ?", merchant_uuid)
-        return self._merchant(rows[0]) if rows else None
-
-    def merchants_of(self, reference_id: str) -> list[Merchant]:
-        """Give the merchants of one reference: nothing says that it must be unique."""
-        rows = self._execute("SELECT * FROM merchants WHERE reference_id = ? ORDER BY number", reference_id)
-        return [self._merchant(row) for row in rows]
-
-    def merchants_page(self, page: Page, *, newest_first: bool) -> tuple[list[Merchant], bool]:
-        """Give one page of merchants, and whether more follow."""
-        rows = self._execute(_PAGE_OF_MERCHANTS[newest_first], page.limit + 1, page.offset)
-        return [self._merchant(row) for row in rows[: page.limit]], len(rows) > page.limit
-
-    def deactivate_merchants(self, reference_id: str, deactivation: Deactivation) -> None:
-        """Set the date of the end of all merchants of one reference."""
-        self._execute(
-            "UPDATE merchants SET deactivated_at = ? WHERE reference_id = ?", deactivation.moment, reference_id
-        )
-
     def _execute(self, statement: str, *values: str | float | None) -> list[sqlite3.Row]:
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
@@ -284,14 +232,6 @@ class Records:
             return None
         moment: float = row["created_at"] + seconds
         return moment if moment <= self._clock() else None
-
-    def _merchant(self, row: sqlite3.Row) -> Merchant:
-        return Merchant(
-            uuid=row["uuid"],
-            name=row["name"],
-            reference_id=row["reference_id"],
-            status="Inactive" if self._is_over(row) else "SetupIncomplete",
-        )
 
     def _is_over(self, row: sqlite3.Row) -> bool:
         return row["deactivated_at"] is not None and row["deactivated_at"] <= self._clock()

@@ -94,14 +94,6 @@ class NewIntegration:
 
 
 @dataclass(frozen=True)
-class NewMerchant:
-    """What is kept of a valid create body."""
-
-    name: str
-    reference_id: str | None
-
-
-@dataclass(frozen=True)
 class Deactivation:
     """A valid deactivation: the date as it was written, and the moment it names in Unix seconds."""
 
@@ -186,34 +178,15 @@ def new_integration(
     )
 
 
-def new_merchant(body: Mapping[str, Json]) -> NewMerchant:
-    """Read the body of `POST /merchants`."""
-    _refuse_nulls(body)
-    for name in ("websiteUrl", "email", "firstName", "lastName"):
-        _text(body, name)
-    for name in ("mcc", "mccDescription"):
-        if name in body:
-            _text(body, name)
-    return NewMerchant(
-        name=_text(body, "merchantName"),
-        reference_id=_text(body, "referenceId") if "referenceId" in body else None,
-    )
-
-
-def deactivation(body: Mapping[str, Json]) -> Deactivation:
-    """Read the body of `DELETE /merchants`."""
+def deactivation(body: Mapping[str, Json], integration_id: str) -> Deactivation:
+    """Read the body of `DELETE /integrations/{id}`, which repeats the id."""
     _refuse_nulls(body)
     date = _text(body, "deactivationDate")
-    return Deactivation(
+    found = Deactivation(
         type=_one_of(body, "deactivationType", DEACTIVATION_TYPES),
         date=date,
         moment=date_time(date, "deactivationDate"),
     )
-
-
-def integration_deactivation(body: Mapping[str, Json], integration_id: str) -> Deactivation:
-    """Read the body of `DELETE /integrations/{id}`, which repeats the id."""
-    found = deactivation(body)
     if _text(body, "integrationId") != integration_id:
         _refuse("integrationId must be the id in the path")
     return found
