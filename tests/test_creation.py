@@ -538,6 +538,16 @@ def test_a_create_that_waits_holds_up_no_other() -> None:
     assert ends == {"a": SECONDS, "b": 0.0, "c": 0.0}
 
 
+def test_a_create_under_the_name_of_one_in_flight() -> None:
+    """Where the host can't tell URNs, two resources may share a name; what is in flight is not in doubt."""
+    vendor = Vendor()
+    process = Process(vendor)
+    inner: list[str] = []
+    vendor.on_commit = lambda _: inner.append(process.create("a")) if len(vendor.records) == 1 else None
+
+    assert [process.create("a"), *inner] == vendor.made_by("a")
+
+
 def test_a_create_that_is_called_again_raises_the_same_error_and_sends_nothing() -> None:
     """An `onError` hook makes the engine call create again; a second POST would be a second integration."""
     vendor = Vendor(fates={"a": [AFTER]})

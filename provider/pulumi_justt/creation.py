@@ -167,8 +167,10 @@ class CreateCoordinator:
         # Of the process, not of an account: one account can be meant by its name and by no name at all.
         self._posts = ReadWriteLock()
         self._unresolved: list[_UnresolvedCreate] = []
+        self._begun: set[str] = set()
+        """The resources for which a POST was begun that has neither succeeded nor been refused."""
         self._in_doubt: dict[str, AmbiguousCreate] = {}
-        """The resources for which a POST was begun whose outcome is unknown, with the error to raise."""
+        """Those of them whose create has ended, with the error to raise."""
         self._told: set[str] = set()
         """Those of them whose error was told, too."""
 
@@ -191,6 +193,15 @@ class CreateCoordinator:
             with self._lock:
                 self._in_doubt[urn] = error
             raise error from None
+        except JusttError:
+            raise
+        except BaseException:
+            with self._lock:
+                if urn in self._begun:
+                    self._in_doubt[urn] = AmbiguousCreate(
+                        describe(inputs), "it was sent, and its answer was not processed", errors.AMBIGUOUS_CURE
+                    )
+            raise
 
     def _require_no_doubt(self, urn: str) -> None:
         """Refuse a create that is called again, as the engine does if an `onError` hook says so.
@@ -291,9 +302,7 @@ class CreateCoordinator:
                 if self._is_abandoned():
                     return True
                 with self._lock:
-                    self._in_doubt[urn] = AmbiguousCreate(
-                        describe(inputs), "it was sent, and its answer was not processed", errors.AMBIGUOUS_CURE
-                    )
+                    self._begun.add(urn)
                 self.intents.write_sent(intent)
                 return False
 
@@ -330,12 +339,12 @@ class CreateCoordinator:
                 raise
             with self._lock:
                 account.created_ids.add(record.integration_id)
-                self._in_doubt.pop(urn, None)
+                self._begun.discard(urn)
             return record
 
     def _was_not_created(self, urn: str, inputs: Inputs) -> None:
         with self._lock:
-            self._in_doubt.pop(urn, None)
+            self._begun.discard(urn)
         self.intents.drop(urn, inputs)
 
     def _take(self, urn: str, inputs: Inputs, integration_id: str, snapshot: Listing) -> None:
@@ -483,7 +492,7 @@ class CreateCoordinator:
                 self._unresolved.remove(unresolved)
                 self.intents.claimed(urn, unresolved.inputs, record.integration_id)
                 with self._lock:
-                    self._in_doubt.pop(urn, None)
+                    self._begun.discard(urn)
                 self._tell(
                     f"warning: {unresolved.lost.tried}: {unresolved.lost.came_back}; claimed {record.integration_id}, "
                     "the only new integration of the account, because justt:onAmbiguousCreate is adopt."
