@@ -338,7 +338,7 @@ class Source:
             return
         name = _last_name(node.exc.func)
         arguments = node.exc.args
-        if name == "but":
+        if name in ("but", "of_given_id"):
             self._require(node, all(self._is_traced(each.value) for each in node.exc.keywords))
         elif name in _COMPOSED:
             self._require(node, len(arguments) > 2 and all(map(self._is_traced, arguments[:3])))
@@ -461,7 +461,7 @@ class Source:
         if name == "str" and isinstance(node.args[0], ast.Name) and self._is_caught(node, node.args[0].id):
             return "<the error>"
         # What wraps a text, such as what adds the frames to it.
-        return self._read(node.args[0]) if name == "_with_debug" else None
+        return self._read(node.args[0]) if name in ("_with_debug", "_explained") else None
 
     def _variable(self, node: ast.Name) -> str | None:
         """Read what the function that *node* stands in assigns to it."""

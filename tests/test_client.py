@@ -528,9 +528,7 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
             Reply(401, ERROR),
             (
                 f"{READING}: Justt answered 401: no (errorId err-1). The key came from justt:apiKey. Set it "
-                "to a key that is valid in production. After a rotation, refresh and destroy still use the "
-                "old one from the state: run `pulumi up` first, or add --run-program, or set JUSTT_API_KEY_OVERRIDE "
-                "for this command."
+                "to a key that is valid in production."
             ),
         ),
         (
@@ -1451,7 +1449,7 @@ def test_401_after_a_rotation() -> None:
             error = failure(client, method)
             assert isinstance(error, Refused)
             assert error.status == 401
-            assert "`pulumi up` first, or add --run-program, or set JUSTT_API_KEY_OVERRIDE" in str(error)
+            assert "Set it to a key that is valid in simulator." in str(error)
             assert error.error_id
         settings = Settings.load({"apiKey": KEY, "baseUrl": simulator.base_url}, {"JUSTT_API_KEY_OVERRIDE": "new-key"})
         with contextlib.closing(JusttClient(settings)) as fresh:

@@ -150,7 +150,7 @@ def test_pending(project: FakePulumi) -> None:
     ]
     assert "if the stack is locked, then `pulumi-justt recover --stack dev`" in told[0]["cure"]
     assert "`pulumi up --stack dev` does again what was not done" in told[1]["cure"]
-    assert "none of ours: `pulumi refresh --stack dev`" in told[2]["cure"]
+    assert "It belongs to another provider: `pulumi refresh --stack dev`" in told[2]["cure"]
     project.state([], pending[:1])
     (quoted,) = examined(project, "--stack", "it's", code=1)["pending"]
     assert """`pulumi-justt recover --stack 'it'"'"'s'`""" in quoted["cure"]
@@ -178,7 +178,7 @@ def test_the_key_in_the_state(project: FakePulumi, simulator: SimulatorServer) -
     project.shown([provider(**{"justt:apiKey": {**envelope, "plaintext": json.dumps(old)}})])
     result = project.run("doctor")
     assert result.exit_code == 1
-    assert "the state's copy of the configuration has another API key" in result.stdout
+    assert "the configuration has changed since the last `pulumi up`: justt:apiKey." in result.stdout
     assert "set JUSTT_API_KEY_OVERRIDE for that command." in result.stdout
     assert old not in result.output
     assert new not in result.output
@@ -188,6 +188,29 @@ def test_the_key_in_the_state(project: FakePulumi, simulator: SimulatorServer) -
 
     project.fails({"stack export --show-secrets": "error: incorrect passphrase"})
     assert examined(project, code=3).keys() == {"recordedKey"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "names"),
+    [
+        ({"justt:environment": "sandbox"}, {"justt:environment": "production"}, "justt:environment"),
+        ({}, {"justt:referenceAccountId": "acc_1"}, "justt:referenceAccountId"),
+        ({"justt:timeoutSeconds": "5", "justt:baseUrl": "https://a/v1"}, {}, "justt:baseUrl, justt:timeoutSeconds"),
+        ({"justt:timeoutSeconds": "5", "other:key": "1"}, {"justt:timeoutSeconds": "5"}, None),
+    ],
+)
+def test_another_setting_in_the_state(
+    project: FakePulumi, before: dict[str, str], after: dict[str, str], names: str | None
+) -> None:
+    """Each setting that changed, came or went since the last update is named, with no value and without decrypting."""
+    project.config(before)
+    project.state([provider()])
+    project.config(after)
+    result = project.run("doctor", "--only", "recordedKey")
+    told = f"the configuration has changed since the last `pulumi up`: {names}." if names else "the state has the"
+    assert (result.exit_code, told in result.stdout) == (1 if names else 0, True)
+    assert ("add that option, or run `pulumi up` first (without --refresh)." in result.stdout) is (names is not None)
+    assert not any("show-secrets" in call for call in project.calls if "export" in call)
 
 
 def test_a_plain_key(project: FakePulumi, simulator: SimulatorServer) -> None:
@@ -306,6 +329,8 @@ def test_a_provider_has_its_own_key(project: FakePulumi, simulator: SimulatorSer
     assert "the key from the provider default-us is accepted." in project.run("doctor").stdout
 
     project.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": KEY})
+    assert examined(project, code=1).keys() == {"recordedKey", "apiKey"}
+    project.state([provider(), own_provider({**masked, "ciphertext": "v1:abc"}), us])
     assert examined(project, code=1).keys() == {"apiKey"}
     simulator.options = replace(simulator.options, api_keys=frozenset({"newer"}))
     assert examined(project, code=0, environ={"JUSTT_API_KEY_OVERRIDE": "newer"}) == {}

@@ -24,6 +24,7 @@ from pulumi_justt.errors import (
     StateConflict,
     Unreachable,
     nearest,
+    recorded_settings_cure,
     refusal_cure,
     shape_of,
     unreachable_cure,
@@ -168,12 +169,24 @@ def test_cure_of_each_refusal(status: int, is_create: bool, account: str | None,
     assert text == cure(status, is_create=is_create, account=account)
 
 
-@pytest.mark.parametrize("way", ["`pulumi up` first", "--run-program", "JUSTT_API_KEY_OVERRIDE"])
-def test_401_names_every_way_out_of_a_rotation(way: str) -> None:
-    """A 401 names the three cures of a key that the state still holds in its old form."""
-    assert way in cure(401, origin="justt:apiKey")
-    # A variable is never the state's copy, and the override is not cured by itself.
-    assert way not in cure(401, origin="JUSTT_API_KEY_OVERRIDE").replace("came from JUSTT_API_KEY_OVERRIDE", "")
+@pytest.mark.parametrize(
+    ("text", "ways"),
+    [
+        (cure(401, origin="justt:apiKey"), 3),
+        (cure(401, origin="the provider 'us'"), 3),
+        ("justt:environment must be production or sandbox, not a text of 3 characters", 2),
+        # A variable is never the state's copy, and the override is not cured by itself.
+        (cure(401, origin="JUSTT_API_KEY"), 0),
+        (cure(401, origin="JUSTT_API_KEY_OVERRIDE"), 0),
+        ("JUSTT_TIMEOUT_SECONDS must be a number from 0.1 to 600.0", 0),
+        ("deactivating 'urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::a': it is gone", 0),
+    ],
+)
+def test_recorded_settings_have_their_ways_out(text: str, ways: int) -> None:
+    """A setting that is the state's copy is changed by an update or by the program, and a key by a variable too."""
+    shown = recorded_settings_cure(text)
+    assert sum(way in shown for way in ("`pulumi up` first", "--run-program", "JUSTT_API_KEY_OVERRIDE")) == ways
+    assert (shown == "") is (ways == 0)
 
 
 @pytest.mark.parametrize(

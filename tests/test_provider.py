@@ -22,7 +22,7 @@ from pulumi.output import Unknown as EngineUnknown
 import pulumi_justt.client
 import pulumi_justt.session
 from pulumi_justt import provider as provider_module
-from pulumi_justt.errors import AMBIGUOUS_CURE, WITHHELD, JusttError
+from pulumi_justt.errors import AMBIGUOUS_CURE, WITHHELD, InvalidSettings, JusttError
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.models import UNKNOWN
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
@@ -461,6 +461,49 @@ def test_an_unusable_configuration_is_an_error_elsewhere(method: str) -> None:
     text = shown(lambda: CALLS[method](provider))
 
     assert text.splitlines()[-1].startswith("JusttError: justt:environment must be production or sandbox")
+
+
+@pytest.mark.parametrize("method", CALLS)
+def test_a_setting_that_the_state_may_hold_names_its_ways_out(method: str) -> None:
+    """Only refresh and destroy, which run no program, use the state's copy of a setting; a diff may be of either."""
+    provider = over(Core(error=InvalidSettings("justt:environment must be production")))
+
+    text = shown(lambda: CALLS[method](provider))
+
+    told = "the state's copy of the configuration: after a change of it, add that option, or run `pulumi up` first"
+    assert (told in text) is (method in ("diff", "delete"))
+
+
+@pytest.mark.parametrize(
+    ("recorded", "is_of_state"), [({"referenceAccountId": "acc_1"}, False), ({"integrationId": "id-1"}, True)]
+)
+def test_a_get_of_the_program_names_no_copy(recorded: dict[str, str], is_of_state: bool) -> None:
+    """What `PaymentIntegration.get` reads has nothing recorded in an update, and has in a refresh."""
+    core = Core(error=JusttError("check justt:baseUrl."))
+    core.known_properties = Integrations.known_properties
+    provider = over(core)
+
+    text = shown(lambda: provider.read("id-1", recorded))
+
+    assert "JusttError: check justt:baseUrl." in text
+    assert (
+        "check justt:baseUrl. Without --run-program, refresh and destroy use the state's copy" in text
+    ) is is_of_state
+
+
+@pytest.mark.parametrize(
+    ("before", "is_of_state"), [((), True), (("check",), False), (("check", "diff"), False), (("diff",), True)]
+)
+def test_after_a_check_the_settings_are_those_of_the_program(before: tuple[str, ...], is_of_state: bool) -> None:
+    """A delete of an update comes after the checks of that update, and one of a destroy after none."""
+    provider = configured({"justt:baseUrl": "http://127.0.0.1:9/v1"})
+    for method in before:
+        CALLS[method](provider)
+
+    text = shown(lambda: CALLS["delete"](provider))
+
+    assert "no Justt API key" in text
+    assert ("first (without --refresh), or set JUSTT_API_KEY_OVERRIDE for that command." in text) is is_of_state
 
 
 def test_a_preview_needs_no_key() -> None:

@@ -26,7 +26,7 @@ def test_no_other_page_is_there() -> None:
 def test_every_setting_is_told() -> None:
     """The tables of settings.py, which the page is made from, name each key and variable that is looked up."""
     table = {key.partition(":")[2]: variable for key, (variable, _) in reference.settings_table().items()}
-    known = {key: variable or "none, on purpose" for key, variable in settings._VARIABLES.items()}
+    known = {key: variable or "none, on purpose" for key, variable in settings.VARIABLES.items()}
     assert table == known
     assert tuple(reference.keyless()) == settings._KEYLESS
 

@@ -583,7 +583,7 @@ def test_what_a_provider_shares_are_settings_that_exist() -> None:
     """It takes every setting from the configuration but the key and the account."""
     shared = {key.removeprefix("justt:") for key in resources._SHARED_SETTINGS}
 
-    assert shared == settings._VARIABLES.keys() - {"apiKey", "referenceAccountId"}
+    assert shared == settings.VARIABLES.keys() - {"apiKey", "referenceAccountId"}
 
 
 # IntegrationReady

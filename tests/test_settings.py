@@ -545,7 +545,7 @@ def test_bounds_of_the_time_limit(text: str, number: float) -> None:
 def test_misspelt_key(misspelt: str, meant: str) -> None:
     """A known key in another spelling is refused by name, and its value is not shown."""
     assert refusal(**{misspelt: CANARY}) == (
-        f"justt:{misspelt} is not a setting (did you mean {meant!r}?); settings are {', '.join(module._VARIABLES)}"
+        f"justt:{misspelt} is not a setting (did you mean {meant!r}?); settings are {', '.join(module.VARIABLES)}"
     )
 
 
@@ -639,7 +639,7 @@ def test_docstring_table_names_every_key_and_variable() -> None:
     """The table that opens the module has the keys and variables that are looked up."""
     rows = re.findall(r"^    justt:(\w+) +(JUSTT_\w+|none, on purpose)", module.__doc__ or "", re.MULTILINE)
 
-    assert {key: None if door.startswith("none") else door for key, door in rows} == module._VARIABLES
+    assert {key: None if door.startswith("none") else door for key, door in rows} == module.VARIABLES
 
 
 def test_no_form_of_settings_shows_the_key() -> None:

@@ -63,3 +63,24 @@ def test_an_empty_key_never_falls_back_to_another(stack: Stack, simulator: Simul
     stack.program(PROGRAM)
     assert "justt:apiKey is set, and empty" in words(stack.up(fails=True).text)
     assert simulator.requests == []
+
+
+def test_a_corrected_setting_says_how_it_gets_into_the_state(stack: Stack, simulator: SimulatorServer) -> None:
+    """A refresh or destroy goes on with the state's copy, and says so; an update and `--run-program` don't."""
+    stack.program(PROGRAM)
+    stack.up()
+    stack.config({"justt:timeoutSeconds": "long"})
+    way = "add that option, or run `pulumi up` first (without --refresh)"
+    shown = words(stack.up(fails=True).text)
+    assert ("justt:timeoutSeconds must be a number" in shown, way in shown) == (True, False)
+
+    stack.config({"justt:timeoutSeconds": "20"})
+    # The update that failed has recorded it.
+    for command in (stack.refresh, stack.destroy):
+        shown = words(command(fails=True).text)
+        assert ("justt:timeoutSeconds must be a number" in shown, way in shown) == (True, True)
+    assert "justt:timeoutSeconds." in stack.justt("doctor", "--only", "recordedKey", "--stack", "dev").stdout
+    stack.refresh("--run-program")
+    stack.up()
+    stack.destroy()
+    assert [record.status for record in simulator.records.integrations()] == ["INACTIVE"]

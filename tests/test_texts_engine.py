@@ -89,6 +89,23 @@ def test_base_url_without_its_path_is_named(stack: Stack, simulator: SimulatorSe
     assert list(stack.resources()) == ["first"]
 
 
+def test_a_mistyped_id_is_doubted_first(stack: Stack, simulator: SimulatorServer) -> None:
+    """A 404 for an id that the program gives names the id before the key, and one of the state does not."""
+    doubt = "First check the id: `pulumi-justt list` shows those of the account. The key from justt:apiKey"
+    adopting = 'made("second", justt.credentials.ApiKeyOnly(api_key="k"), adopt_id="id-typo")'
+    for program in (adopting, 'justt.PaymentIntegration.get("theirs", "id-typo")'):
+        stack.program(f"{PROGRAM}    {program}\n")
+        shown = words(stack.up(fails=True).text)
+        assert doubt in shown
+        assert "--run-program" not in shown
+
+    stack.program(f'{PROGRAM}    justt.PaymentIntegration.get("theirs", first.integration_id)\n')
+    stack.up()
+    simulator.records.wipe_integrations()
+    shown = words(stack.refresh(fails=True).text)
+    assert ("does not see it" in shown, doubt in shown) == (True, False)
+
+
 MARKUP = "<{%bogus%}> <{%fg 1%}> <{%"
 
 

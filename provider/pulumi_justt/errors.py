@@ -43,6 +43,8 @@ __all__ = [
     "Unresolved",
 ]
 
+_SETTING = re.compile(r"\b(justt:[a-z]\w*|the provider ')")
+"""Names a setting, or what `justt.Provider` was given; the types of our resources begin with a capital."""
 _KEY = re.compile(r"[\w.-]{1,40}")
 """What a key of an API looks like; anything else may be a value in the wrong place."""
 _SLACK = 3
@@ -133,6 +135,12 @@ class Refused(RequestError):
     def is_not_found(self) -> bool:
         """Whether the key, in this account, knows no such id."""
         return self.status == 404 and self.is_of_api  # noqa: PLR2004 - the HTTP status
+
+    def of_given_id(self) -> Self:
+        """Return the same error for an id that a person wrote: of a 404, first the id is in doubt."""
+        if not self.is_not_found:
+            return self
+        return self.but(cure=f"First check the id: `pulumi-justt list` shows those of the account. {self.cure}")
 
     @property
     def is_of_key(self) -> bool:
@@ -313,15 +321,8 @@ def refusal_cure(status: int, *, is_create: bool, key_origin: str, account: str 
         environment: The environment that it was sent to.
     """
     where = f"with account {account}" if account else "without an account"
-    rotated = (
-        ""
-        # The state holds no copy of a variable.
-        if key_origin.startswith("JUSTT_")
-        else " After a rotation, refresh and destroy still use the old one from the state: run `pulumi up` "
-        "first, or add --run-program, or set JUSTT_API_KEY_OVERRIDE for this command."
-    )
     cures = {
-        401: f"The key came from {key_origin}. Set it to a key that is valid in {environment}.{rotated}",
+        401: f"The key came from {key_origin}. Set it to a key that is valid in {environment}.",
         403: f"The key from {key_origin} may not do this {where}: check the key and the account.",
         404: (
             f"The key from {key_origin} does not see it {where} in {environment}: check the key, the account and the "
@@ -340,6 +341,22 @@ def refusal_cure(status: int, *, is_create: bool, key_origin: str, account: str 
             "taken by the integration that is being replaced, give another one, or set delete_before_replace=True."
         )
     return "Nothing was changed: Justt's support can look it up."
+
+
+def recorded_settings_cure(text: str) -> str:
+    """Return what the error *text* of a command that runs no program has to add, if it is about a setting.
+
+    The state holds no copy of a variable.
+    """
+    named = _SETTING.findall(text)
+    if not named:
+        return ""
+    is_key = any(each == "justt:apiKey" or not each.startswith("justt:") for each in named)
+    key = ", or set JUSTT_API_KEY_OVERRIDE for that command" if is_key else ""
+    return (
+        "Without --run-program, refresh and destroy use the state's copy of the configuration: after a change of it, "
+        f"add that option, or run `pulumi up` first (without --refresh){key}."
+    )
 
 
 def not_of_the_api_cure(base_url: str) -> str:

@@ -51,6 +51,7 @@ from pulumi_justt.recorded import (
     Checked,
     Properties,
     invalid,
+    is_first_look,
     is_gone,
     named,
     observed,
@@ -314,6 +315,8 @@ class Integrations:
         try:
             record = self.client().reads.get(integration_id, tried=tried, account=account)
         except Refused as refused:
+            if not is_managed and is_first_look(olds):
+                raise refused.of_given_id() from None
             if not is_managed or not is_gone(self.settings, self.tell, refused):
                 raise
             return None
@@ -715,7 +718,10 @@ class Integrations:
         tried = (
             f"adopting integration {integration_id} as the {inputs.source} integration {inputs.external_identifier!r}"
         )
-        record = self.client().get_integration(integration_id, tried=tried, account=inputs.reference_account_id)
+        try:
+            record = self.client().get_integration(integration_id, tried=tried, account=inputs.reference_account_id)
+        except Refused as refused:
+            raise refused.of_given_id() from None
         if record.source != inputs.source:
             raise StateConflict(
                 f"{tried}: its source is {record.listed_source or 'another one'}. Correct source or adopt_id."

@@ -19,7 +19,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -75,10 +75,11 @@ def _bounded(method: _Method) -> _Method:
     def wrapper(self: _Provider, *args: object, **kwargs: object) -> object:
         try:
             with own_imports(), host.calls.serving():
+                self._runs_program = self._runs_program or _is_of_program(method.__name__, args)
                 _require_engine(tried=method.__name__)
                 return method(self, *args, **kwargs)
         except JusttError as error:
-            raise _TerminalError(_with_debug(str(error), error)) from None
+            raise _TerminalError(_with_debug(self._explained(str(error)), error)) from None
         except BaseException as error:  # noqa: BLE001 - anything that is no Exception would hang the engine
             is_in_doubt = method.__name__ == "create" and self._may_have_created(*args)
             cure = AMBIGUOUS_CURE if is_in_doubt else "The state keeps what it had."
@@ -94,6 +95,15 @@ def _bounded(method: _Method) -> _Method:
             ) from None
 
     return cast("_Method", wrapper)
+
+
+def _is_of_program(call: str, args: Sequence[object]) -> bool:
+    """Return whether the engine makes *call* only where a program runs, whose configuration is the stack's own."""
+    from pulumi_justt.recorded import is_first_look  # noqa: PLC0415 - see the module docstring
+
+    return call in ("check", "create", "update") or (
+        call == "read" and is_first_look(cast("Mapping[str, Any]", args[-1]))
+    )
 
 
 def _require_engine(*, tried: str) -> None:
@@ -115,6 +125,9 @@ def _with_debug(text: str, error: BaseException) -> str:
 class _Provider(ResourceProvider):
     """What the engine calls, for one kind of resource."""
 
+    _runs_program = False
+    """Whether the configuration is known to be the program's run's, and not the state's copy of it."""
+
     def __getstate__(self) -> None:
         """Keep nothing: what is pickled goes into every state, and the configuration holds the API key."""
 
@@ -125,6 +138,10 @@ class _Provider(ResourceProvider):
         # The SDK offers no way to list keys, and a misspelt one must not pass unseen.
         self._config = dict(req.config._props)  # noqa: SLF001 - see the line above
         host.watch_engine()
+
+    def _explained(self, text: str) -> str:
+        cure = "" if self._runs_program else errors.recorded_settings_cure(text)
+        return ". ".join([text.removesuffix("."), cure]) if cure else text
 
     def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Integrations | Readiness:
         raise NotImplementedError

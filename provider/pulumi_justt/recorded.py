@@ -23,6 +23,7 @@ __all__ = [
     "Checked",
     "Properties",
     "invalid",
+    "is_first_look",
     "is_gone",
     "named",
     "observed",
@@ -70,6 +71,11 @@ def named(properties: Properties, integration_id: str = "") -> str:
     # Recorded inputs have no id.
     its_id = f" ({integration_id})" if integration_id else ""
     return f"the {properties.get('source')} integration {properties['externalIdentifier']!r}{its_id}"
+
+
+def is_first_look(properties: Properties) -> bool:
+    """Return whether *properties* are all that the program says of an integration to be read: nothing is recorded."""
+    return "integrationId" not in properties
 
 
 def observed(record: RemoteRecord) -> dict[str, Any]:

@@ -46,7 +46,7 @@ from pulumi_justt.models import Environment
 from pulumi_justt.secrecy import SecretHolder, reveal
 from pulumi_justt.values import NOT_A_HEADER, is_visible_ascii
 
-__all__ = ["API_KEY", "NAMESPACE", "Settings"]
+__all__ = ["API_KEY", "NAMESPACE", "VARIABLES", "Settings"]
 
 NAMESPACE = "justt"
 API_KEY = "apiKey"
@@ -59,7 +59,7 @@ VENDOR_URLS: dict[str, str] = {
 _VENDOR_HOST = urlsplit(VENDOR_URLS["production"]).hostname
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
-_VARIABLES = {
+VARIABLES = {
     "apiKey": "JUSTT_API_KEY",
     "environment": "JUSTT_ENVIRONMENT",
     "baseUrl": "JUSTT_BASE_URL",
@@ -68,6 +68,7 @@ _VARIABLES = {
     "timeoutSeconds": "JUSTT_TIMEOUT_SECONDS",
     "onAmbiguousCreate": "JUSTT_ON_AMBIGUOUS_CREATE",
 }
+"""The variable of each setting."""
 
 _PROVIDER = "provider"
 """What tells a `justt.Provider` from the stack's default provider, beside the settings."""
@@ -124,7 +125,7 @@ class Settings(SecretHolder):
         provider = None if config.get(_PROVIDER) is None else str(config[_PROVIDER])
 
         def look_up(key: str) -> tuple[str | None, str]:
-            variable = _VARIABLES[key]
+            variable = VARIABLES[key]
             if config.get(key) == "":
                 raise InvalidSettings(
                     f"{NAMESPACE}:{key} is set, and empty: set it to a value, or take it out with "
@@ -201,13 +202,13 @@ class Settings(SecretHolder):
 def _refuse_misspelt(config: Mapping[str, object], environ: Mapping[str, str]) -> None:
     # A misspelt environment would mean production. A project that is itself named so has keys of its own in here.
     if environ.get("PULUMI_PROJECT") != NAMESPACE:
-        for name in sorted(config.keys() - _VARIABLES.keys() - {_PROVIDER}):
+        for name in sorted(config.keys() - VARIABLES.keys() - {_PROVIDER}):
             # No setting has a digit in its name, and few secrets have none.
             shown = name if re.fullmatch("[A-Za-z_-]{1,40}", name) else f"… (a text of {len(name)} characters)"
             raise InvalidSettings(
-                f"{NAMESPACE}:{shown} is not a setting{nearest(name, _VARIABLES)}; settings are {', '.join(_VARIABLES)}"
+                f"{NAMESPACE}:{shown} is not a setting{nearest(name, VARIABLES)}; settings are {', '.join(VARIABLES)}"
             )
-    known = {*_KEYLESS, *filter(None, _VARIABLES.values())}
+    known = {*_KEYLESS, *filter(None, VARIABLES.values())}
     for name in sorted(environ):
         # Other variables of this prefix are somebody's own; only what is nearly one of ours is a mistake.
         hint = nearest(name, known, cutoff=0.9)

@@ -3,7 +3,8 @@
     check          what it looks at
     tools          the CLI and the SDK are of versions that the provider works with
     configuration  the stack's configuration can be read and used, and its API key is encrypted
-    recordedKey    the state's copy of the API key, which refresh and destroy use, is the present one
+    recordedKey    the state's copy of the API key and the other settings, which refresh and destroy use, is the present
+                   one
     state          the state can be read
     pending        no operation was interrupted
     journal        no create of the stack that this machine began is still unfinished
@@ -31,7 +32,7 @@ from pulumi_justt.commands import journal_check, survey
 from pulumi_justt.commands.checks import Check, Patient, Verdict
 from pulumi_justt.commands.stacks import Pending, Recorded, Stack, StackError
 from pulumi_justt.commands.survey import Account, Managed, View
-from pulumi_justt.errors import InvalidSettings, JusttError, Refused, RequestError
+from pulumi_justt.errors import InvalidSettings, JusttError, Refused, RequestError, recorded_settings_cure
 from pulumi_justt.listing import Listing
 from pulumi_justt.secrecy import SecretHolder
 
@@ -179,20 +180,15 @@ def _recorded_key(patient: Patient, wanted: set[str]) -> Iterator[Check]:
     try:
         if patient.settings:
             patient.own = stack.provider_settings(patient.state, patient.settings)
-        is_same = "recordedKey" not in wanted or stack.records_key(patient.state, patient.configuration)
+        outdated = "recordedKey" in wanted and stack.outdated(patient.state, patient.configuration)
     except StackError as error:
         yield Check("recordedKey", "not checked", str(error), stack=stack.name)
         return
-    if is_same:
-        yield Check("recordedKey", "ok", "the state has no other API key than the configuration.", stack=stack.name)
+    if outdated:
+        text = f"the configuration has changed since the last `pulumi up`: {', '.join(outdated)}."
+        yield Check("recordedKey", "finding", text, recorded_settings_cure(text), stack.name)
     else:
-        yield Check(
-            "recordedKey",
-            "finding",
-            "the state's copy of the configuration has another API key, which refresh and destroy still use.",
-            "Run `pulumi up` first, or add --run-program, or set JUSTT_API_KEY_OVERRIDE for that command.",
-            stack.name,
-        )
+        yield Check("recordedKey", "ok", "the state has the settings of the configuration.", stack=stack.name)
 
 
 def _state(patient: Patient, wanted: set[str]) -> Iterator[Check]:
@@ -212,7 +208,7 @@ def _state(patient: Patient, wanted: set[str]) -> Iterator[Check]:
 def _pending(stack: Stack, operation: Pending) -> Check:
     again = f" --stack {shlex.quote(stack.name)}" if stack.name else ""
     if not operation.is_ours:
-        cure = f"It is none of ours: `pulumi refresh{again}` asks about it."
+        cure = f"It belongs to another provider: `pulumi refresh{again}` asks about it."
     elif operation.may_have_created:
         cure = (
             "Do not simply run again, which may create a second one: run `pulumi cancel` if the stack is locked, then "

@@ -434,7 +434,7 @@ class Importer:
             except Refused as refused:
                 if not refused.is_not_found:
                     raise
-                problems.append(str(refused))
+                problems.append(str(refused.of_given_id()))
                 continue
             if record.is_inactive:
                 problems.append(f"{integration_id} is INACTIVE, which is final: leave it out.")

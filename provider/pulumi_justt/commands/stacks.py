@@ -25,7 +25,7 @@ from pulumi_justt.errors import JusttError
 from pulumi_justt.ownership import is_adopted
 from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.secrecy import SecretHolder
-from pulumi_justt.settings import NAMESPACE, Settings
+from pulumi_justt.settings import NAMESPACE, VARIABLES, Settings
 
 __all__ = ["Configuration", "Pending", "Recorded", "Stack", "StackError", "State", "chosen"]
 
@@ -43,7 +43,8 @@ _CURES = {
 }
 """What to do, by a part of the CLI's own words."""
 
-_KEY = f"{NAMESPACE}:apiKey"
+_PREFIX = f"{NAMESPACE}:"
+_KEY = f"{_PREFIX}apiKey"
 """What a provider's inputs call the API key."""
 
 _SECONDS = 300
@@ -170,19 +171,28 @@ class State(SecretHolder):
         names = {"secretPayload", "secretReferences"}
         return any(names & (each.get("inputs") or {}).keys() for each in (*self.resources(), *pending))
 
-    def recorded_keys(self) -> Iterator[object]:
-        """Yield the API keys of the engine's default providers: copies of the configuration's."""
-        yield from (key for resource, key in self._keys() if _is_default(resource))
+    def recorded_settings(self) -> Iterator[Mapping[str, object]]:
+        """Yield the settings of each of the engine's default providers: copies of the configuration."""
+        for resource, inputs in self._providers():
+            if _is_default(resource):
+                yield {
+                    key.removeprefix(_PREFIX): _plaintext(value)
+                    for key, value in inputs.items()
+                    if key.startswith(_PREFIX)
+                }
 
     def own_keys(self) -> dict[str, object]:
         """Return the API key of each `justt.Provider`, by its URN."""
-        return {resource["urn"]: key for resource, key in self._keys() if not _is_default(resource)}
+        return {
+            resource["urn"]: inputs[_KEY]
+            for resource, inputs in self._providers()
+            if _KEY in inputs and not _is_default(resource)
+        }
 
-    def _keys(self) -> Iterator[tuple[Mapping[str, Any], object]]:
+    def _providers(self) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
         for resource in self.resources():
-            inputs = resource.get("inputs") or {}
-            if resource["type"] == _PROVIDER_TYPE and _KEY in inputs:
-                yield resource, inputs[_KEY]
+            if resource["type"] == _PROVIDER_TYPE:
+                yield resource, resource.get("inputs") or {}
 
     def pending(self) -> list[Pending]:
         """Return the operations whose end the engine never saw."""
@@ -234,8 +244,7 @@ class Stack(SecretHolder):
         # An object has its parts beside its text, where a short one can't be told from the rest.
         secrets = [[item.get("value"), item.get("objectValue")] for item in shown.values() if item.get("secret")]
         shared_redactor().learn(secrets)
-        prefix = f"{NAMESPACE}:"
-        ours = {key.removeprefix(prefix): item for key, item in shown.items() if key.startswith(prefix)}
+        ours = {key.removeprefix(_PREFIX): item for key, item in shown.items() if key.startswith(_PREFIX)}
         key = ours.get("apiKey")
         return Configuration(
             {name: item.get("value") for name, item in ours.items()},
@@ -281,19 +290,20 @@ class Stack(SecretHolder):
         name = self.name or self._run("asking for the name", "stack", "--show-name").strip()
         return f"urn:pulumi:{name.rpartition('/')[2]}::{_project_name(self.folder)}::"
 
-    def records_key(self, state: State, configuration: Configuration) -> bool:
-        """Tell whether the copies of the API key in *state* are those of *configuration*; neither is kept or shown.
+    def outdated(self, state: State, configuration: Configuration) -> list[str]:
+        """Return the settings whose copies in *state* are not those of *configuration*; no value is kept or shown.
 
         Raises:
             StackError: The state could not be exported, or its secrets not be decrypted.
         """
-        # Only where there is a copy are all secrets of the state decrypted, for it.
-        if not any(True for _ in state.recorded_keys()):
-            return True
-        shown = State(self._json("reading the recorded configuration", "stack", "export", "--show-secrets"))
-        copies = [_plaintext(copy) for copy in shown.recorded_keys()]
-        shared_redactor().learn(copies)
-        return all(copy == configuration.values.get("apiKey") for copy in copies)
+        copies = list(state.recorded_settings())
+        # Only where a copy is a secret are all secrets of the state decrypted, for it.
+        if any(isinstance(value, Mapping) for copy in copies for value in copy.values()):
+            shown = State(self._json("reading the recorded configuration", "stack", "export", "--show-secrets"))
+            copies = list(shown.recorded_settings())
+            shared_redactor().learn([copy.get("apiKey") for copy in copies])
+        present = configuration.values
+        return [f"{_PREFIX}{name}" for name in VARIABLES if any(copy.get(name) != present.get(name) for copy in copies)]
 
     def provider_settings(self, state: State, settings: Settings) -> dict[str, Settings]:
         """Return the settings of each `justt.Provider` in *state*, by its URN: *settings* with a key of its own.
