@@ -185,6 +185,7 @@ _WORDS_OF_A_LABEL = 3
 _CALLS = {
     "nearest": _HINT,
     "quoted": "<what was given>",
+    "shown_key": "<name>",
     "shape_of": "<shape>",
     "named": "<the integration>",
     "describe": "<what was tried>",

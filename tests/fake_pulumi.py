@@ -125,7 +125,7 @@ class FakePulumi:
     ) -> None:
         """Set the state of all stacks, or of one."""
         deployment = {
-            "resources": self._after_up(resources, stack),
+            "resources": resources,
             **({"pending_operations": pending} if pending else {}),
         }
         self._file("state.json", stack).write_text(json.dumps({"version": 3, "deployment": deployment}))
@@ -137,17 +137,14 @@ class FakePulumi:
 
     def shown(self, resources: list[dict[str, Any]]) -> None:
         """Set the state with its secrets in clear."""
-        text = json.dumps({"version": 3, "deployment": {"resources": self._after_up(resources)}})
+        text = json.dumps({"version": 3, "deployment": {"resources": resources}})
         (self.folder / "shown.json").write_text(text)
 
-    def _after_up(self, resources: list[dict[str, Any]], stack: str = "") -> list[dict[str, Any]]:
-        """Give the engine's provider the settings of the present configuration that it lacks, as an update does."""
-        file = self._file("config.json", stack)
-        shown = json.loads((file if file.exists() else self._file("config.json", "")).read_text())
+    def provider(self, **inputs: object) -> dict[str, Any]:
+        """Return the engine's provider as an update records it: with the settings of the present configuration."""
+        shown = json.loads(self._file("config.json", "").read_text())
         present = {name: item["value"] for name, item in shown.items() if name.startswith("justt:")}
-        return [
-            {**each, "inputs": {**present, **each["inputs"]}} if each["urn"] == PROVIDER else each for each in resources
-        ]
+        return provider(**{**present, **inputs})
 
     def _file(self, kind: str, stack: str) -> Path:
         return self.folder / (f"{stack}.{kind}" if stack else kind)

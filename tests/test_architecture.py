@@ -55,8 +55,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("settings",),
     ("retry", "limiter", "deadline", "network", "models", "credentials", "simulator", "command_log", "read_write_lock"),
     ("references", "redaction"),
-    ("errors", "secrecy", "journal"),
+    ("secrecy", "journal"),
     ("imports", "program_errors"),
+    ("errors",),
     ("values",),
 )
 PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}

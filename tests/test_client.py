@@ -501,7 +501,9 @@ AMBIGUOUS = (
     "that could create a duplicate: look it up at Justt, and settle it with `pulumi-justt recover`."
 )
 KEPT = "The state keeps what it had: run the command again later."
-MISUNDERSTOOD = "Nothing was changed in the state. Check justt:baseUrl for a proxy in between, then tell us."
+MISUNDERSTOOD = (
+    "Nothing was changed in the state. Check justt:baseUrl for a proxy in between; if there is none, please report it."
+)
 NOTHING_CREATED = (
     "Nothing was created: correct what Justt names and run again. If it says that the external identifier is taken by "
     "the integration that is being replaced, give another one, or set delete_before_replace=True."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from typing import Any
@@ -250,7 +251,7 @@ def test_a_field_that_is_known_later_counts_as_given(secret_type: str) -> None:
     [
         ("apikey", "is not a field of ApiKeyOnly (did you mean 'apiKey'?)"),
         ("api_key", "is not a field of ApiKeyOnly (did you mean 'apiKey'?)"),
-        ("zzz", "is not a field of ApiKeyOnly"),
+        ("merchantCode", "is not a field of ApiKeyOnly"),
     ],
 )
 def test_a_surplus_field_is_named_with_the_nearest_one(given: str, text: str) -> None:
@@ -261,9 +262,19 @@ def test_a_surplus_field_is_named_with_the_nearest_one(given: str, text: str) ->
 
 def test_surplus_fields_are_told_in_order() -> None:
     """The same payload gives the same texts, whatever the order of its keys."""
-    found = list(problems("APIKEY_ONLY", {"apiKey": "k", "yyy": "1", "xxx": "2"}, unknown={"zzz"}))
+    found = list(problems("APIKEY_ONLY", {"apiKey": "k", "shopName": "1", "hmac": "2"}, unknown={"storeUrl"}))
 
-    assert [name for name, _ in found] == ["xxx", "yyy", "zzz"]
+    assert [name for name, _ in found] == ["hmac", "shopName", "storeUrl"]
+
+
+@pytest.mark.parametrize("value", ["k", "", None, 2**60])
+@pytest.mark.parametrize("key", ["sk_live_canary", "correct-horse-battery", "canary-1"])
+def test_a_key_that_is_no_name_may_be_a_credential(key: str, value: object) -> None:
+    """What is like no field is not shown, neither as a surplus field nor in the path of a value."""
+    told = list(problems("APIKEY_ONLY", {"apiKey": "k", key: value}))
+    assert told == [("", f"a text of {len(key)} characters is not a field of ApiKeyOnly, which has apiKey")]
+    secret = "sk_live_canary_0"
+    assert secret not in repr(list(problems("NEW", {secret: {secret: value}, "a": {secret: None}}, {secret: {}})))
 
 
 def test_a_surplus_field_may_be_meant() -> None:
@@ -364,7 +375,8 @@ def test_from_output_takes_an_output_only(given: Any) -> None:  # noqa: ANN401 -
     with pytest.raises(TypeError) as refused:
         credentials.ApiKeyOnly.from_output(given)
 
-    assert str(refused.value) == f"ApiKeyOnly.from_output takes an Output of an object; got {type(given).__name__}"
+    text = f"ApiKeyOnly.from_output takes an Output of an object; got {type(given).__name__}"
+    assert re.fullmatch(rf"{text} \(.*test_credentials\.py:\d+\)", str(refused.value))
 
 
 def test_a_set_from_one_output_is_sent_with_each_field_secret() -> None:

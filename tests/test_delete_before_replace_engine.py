@@ -10,7 +10,7 @@ from pulumi_justt.simulator import Fault, SimulatorServer
 
 FIRST = ", opts=pulumi.ResourceOptions(delete_before_replace=True)"
 URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::"
-KEPT = "so nothing was deactivated"
+KEPT = "nothing was deactivated, because its replacement, "
 
 
 def shop(version: int = 1, label: str = "'Shop'", more: str = FIRST, name: str = "shop", codes: str = "[]") -> str:

@@ -23,20 +23,17 @@ INPUTS = {**CHECKED, "deletionProtection": True}
 PROTECTED = {**RECORDED, "deletionProtection": True}
 ADOPTED = {**PROTECTED, "adoptId": "id-1"}
 REFUSED = (
-    f"deleting {NAMED}: it has deletion_protection=True, so only a replacement may deactivate it. Nothing was sent, "
-    "and it stays in the state. "
+    f"deleting {NAMED}: refused, because it has deletion_protection=True. Nothing was sent, and it stays in the state. "
 )
 DESTROYED = (
     "To delete it, set deletion_protection=False in the program and run `pulumi up`, then delete it. To only forget "
     "it, run `pulumi state delete` with its URN: it keeps running at Justt."
 )
 LEAVING = (
-    "If this update has replaced it under a new name, run `pulumi up` again, which deactivates it; `pulumi state "
-    "delete` would leave it running beside the new one. "
-    "If another resource or stack is to have it, run `pulumi state delete` with its URN: it keeps running at Justt. To "
-    "delete it, put it back into the program with deletion_protection=False and run `pulumi up`, then remove it. "
-    "If it is in the program, and depends on a resource that is replaced with delete_before_replace, give it "
-    "deletion_protection=False, run `pulumi up` with --target and its URN, and then `pulumi up`."
+    "If this command has replaced it under a new name, run `pulumi up` again, which deactivates it. Otherwise, to "
+    "delete it, put it back into the program with deletion_protection=False, run `pulumi up`, and then remove it. To "
+    "only forget it, run `pulumi state delete` with its URN: it keeps running at Justt. If the program still has it, "
+    "set deletion_protection=False there, and run `pulumi up` with --target and its URN first."
 )
 HANDED_OVER = "Run `pulumi state delete` with its URN: {}, so it keeps running at Justt."
 

@@ -19,7 +19,7 @@ from pulumi_justt.simulator import Fault, SimulatorServer
 URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::"
 UP = ("up", "--yes", "--skip-preview")
 DESTROY = ("destroy", "--yes", "--skip-preview")
-REFUSED = "it has deletion_protection=True, so only a replacement may deactivate it. Nothing was sent"
+REFUSED = "refused, because it has deletion_protection=True. Nothing was sent"
 REMOVED = "pulumi.export('nothing', 0)"
 CALLS = ("Check", "Diff", "Create", "Read", "Update", "Delete")
 

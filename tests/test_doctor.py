@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from conftest import canary
-from fake_pulumi import STACK, TYPE, US, FakePulumi, creating, integration, own_provider, provider
+from fake_pulumi import STACK, TYPE, US, FakePulumi, creating, integration, own_provider
 from parrot import Parrot
 from pulumi_justt import listing
 from pulumi_justt.commands import survey
@@ -51,7 +51,7 @@ def test_all_is_well(project: FakePulumi, simulator: SimulatorServer, theirs: Th
     theirs(status="INACTIVE")
     project.state(
         [
-            provider(**{"justt:apiKey": KEY}),
+            project.provider(**{"justt:apiKey": KEY}),
             integration("mine", mine),
             integration("other", other, referenceAccountId="acc_1"),
             {**integration("looked-at", mine), "external": True},
@@ -174,8 +174,8 @@ def test_the_key_in_the_state(project: FakePulumi, simulator: SimulatorServer) -
     old, new = canary("old-key"), canary("new-key")
     envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
     project.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": new})
-    project.state([provider(**{"justt:apiKey": {**envelope, "ciphertext": "v1:x"}})])
-    project.shown([provider(**{"justt:apiKey": {**envelope, "plaintext": json.dumps(old)}})])
+    project.state([project.provider(**{"justt:apiKey": {**envelope, "ciphertext": "v1:x"}})])
+    project.shown([project.provider(**{"justt:apiKey": {**envelope, "plaintext": json.dumps(old)}})])
     result = project.run("doctor")
     assert result.exit_code == 1
     assert "the configuration has changed since the last `pulumi up`: justt:apiKey." in result.stdout
@@ -183,7 +183,7 @@ def test_the_key_in_the_state(project: FakePulumi, simulator: SimulatorServer) -
     assert old not in result.output
     assert new not in result.output
 
-    project.shown([provider(**{"justt:apiKey": {**envelope, "plaintext": json.dumps(new)}})])
+    project.shown([project.provider(**{"justt:apiKey": {**envelope, "plaintext": json.dumps(new)}})])
     examined(project, code=0)
 
     project.fails({"stack export --show-secrets": "error: incorrect passphrase"})
@@ -204,7 +204,7 @@ def test_another_setting_in_the_state(
 ) -> None:
     """Each setting that changed, came or went since the last update is named, with no value and without decrypting."""
     project.config(before)
-    project.state([provider()])
+    project.state([project.provider()])
     project.config(after)
     result = project.run("doctor", "--only", "recordedKey")
     told = f"the configuration has changed since the last `pulumi up`: {names}." if names else "the state has the"
@@ -322,15 +322,15 @@ def test_a_provider_has_its_own_key(project: FakePulumi, simulator: SimulatorSer
     us = {**integration("us", theirs()), "provider": f"{US}::p"}
     masked = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
     project.config({"justt:baseUrl": simulator.base_url})
-    project.state([provider(), own_provider({**masked, "ciphertext": "v1:abc"}), us])
-    project.shown([provider(), own_provider({**masked, "plaintext": '"us-key"'}), us])
+    project.state([project.provider(), own_provider({**masked, "ciphertext": "v1:abc"}), us])
+    project.shown([project.provider(), own_provider({**masked, "plaintext": '"us-key"'}), us])
     simulator.options = replace(simulator.options, api_keys=frozenset({"us-key"}))
     assert examined(project, code=0) == {}
     assert "the key from the provider default-us is accepted." in project.run("doctor").stdout
 
     project.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": KEY})
     assert examined(project, code=1).keys() == {"recordedKey", "apiKey"}
-    project.state([provider(), own_provider({**masked, "ciphertext": "v1:abc"}), us])
+    project.state([project.provider(), own_provider({**masked, "ciphertext": "v1:abc"}), us])
     assert examined(project, code=1).keys() == {"apiKey"}
     simulator.options = replace(simulator.options, api_keys=frozenset({"newer"}))
     assert examined(project, code=0, environ={"JUSTT_API_KEY_OVERRIDE": "newer"}) == {}
@@ -343,7 +343,9 @@ def test_a_secret_account(project: FakePulumi, theirs: Theirs) -> None:
     """It is not opened, so that its integrations are not looked up, and `list` has to be told."""
     envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
     hidden = theirs(account="acc_1")
-    project.state([provider(), integration("mine", theirs()), integration("far", hidden, referenceAccountId=envelope)])
+    project.state(
+        [project.provider(), integration("mine", theirs()), integration("far", hidden, referenceAccountId=envelope)]
+    )
     bad = examined(project, code=3)
     assert [(check["integrationId"], check["verdict"]) for check in bad["integration"]] == [(hidden, "not checked")]
     assert bad.keys() == {"integration"}

@@ -128,8 +128,8 @@ def test_other_stacks(project: FakePulumi, begun: Begun) -> None:
     own, others = of_journal(project, "-s", "dev", code=0)
     assert own["text"] == "the journal on this machine has no unfinished create of this stack."
     assert (others["verdict"], others["stack"]) == ("ok", None)
-    assert "lost-0 of shop/prod at http://127.0.0.1:" in others["text"]
-    assert others["text"].count("shop/prod") + others["text"].count("shop/dev") == 5
+    assert "lost-0 of prod (project shop) at http://127.0.0.1:" in others["text"]
+    assert others["text"].count("prod (project shop)") + others["text"].count("dev (project shop)") == 5
     assert others["text"].endswith(" and 2 more.")
     project.state([{**provider(), "urn": provider()["urn"].replace(":dev::", ":prod::")}], stack="prod")
     found = of_journal(project, "-s", "dev", "-s", "prod", code=1)
@@ -147,11 +147,11 @@ def test_a_stack_that_was_renamed(project: FakePulumi, begun: Begun) -> None:
     project.state([provider(), integration("mine", "i-0")])
     ok, finding, others = of_journal(project, code=1)
     assert (finding["urn"], finding["integrationId"]) == (left.urn, "i-1")
-    assert "mine of stack shop/former: a create of the stripe integration" in finding["text"]
+    assert "mine of stack former (project shop): a create of the stripe integration" in finding["text"]
     assert "If this stack had that name" in finding["cure"]
     assert (ok["verdict"], others["verdict"]) == ("ok", "ok")
-    assert "unknown-here of shop/former" in others["text"]
-    assert "mine of shop/former" not in others["text"]
+    assert "unknown-here of former (project shop)" in others["text"]
+    assert "mine of former (project shop)" not in others["text"]
     for identifier in ("another", "mine"):
         elsewhere = begun(
             "i-1", urn=left.urn.replace("::shop::", "::before::"), external_identifier=identifier, account=None
@@ -283,7 +283,7 @@ def test_an_intent_of_no_real_resource(tmp_path: Path, project: FakePulumi, begu
     """A file that was edited by hand is shown as it is."""
     project.state([provider()])
     begun("i-1", urn="edited")
-    assert "edited of /edited at http" in of_journal(project, code=0)[1]["text"]
+    assert "edited of edited (project ) at http" in of_journal(project, code=0)[1]["text"]
     assert "edited: a create" in of_journal(project, "--cwd", str(tmp_path), code=1)[0]["text"]
 
 

@@ -225,7 +225,8 @@ def test_standing_cures_say_what_not_to_do() -> None:
     )
     assert (
         MISUNDERSTOOD_CURE
-        == "Nothing was changed in the state. Check justt:baseUrl for a proxy in between, then tell us."
+        == "Nothing was changed in the state. Check justt:baseUrl for a proxy in between; if there is none, please "
+        "report it."
     )
 
 

@@ -597,8 +597,8 @@ def test_check_refuses_a_stack_of_another_environment(offline: Offline) -> None:
     """An integration that was created in one environment can't be carried to another by a setting."""
     assert offline.failures(MINIMAL, {**MINIMAL, "environment": "production"}) == [
         (
-            "environment: this integration was created in production, and the configuration says simulator: use "
-            "another stack for each environment"
+            "environment: this integration was created in production, and the configuration says simulator: set "
+            "justt:environment and justt:baseUrl (or their variables) back, or use another stack for each environment"
         )
     ]
 

@@ -44,8 +44,18 @@ STATEMENTS = [
     (f'shop(ApiKeyOnly(api_key="{LITERAL}"), opts=ResourceOptions(id="x"))', "id: the engine would read the resource"),
     (f'shop(ApiKeyOnly(api_key="{LITERAL}"), opts={{}})', r"opts must be pulumi.ResourceOptions\(\.\.\.\); got dict"),
     (f'shop(ApiKeyOnly(api_key="{LITERAL}"), opts=ResourceOptions(ignore_changes=["a"]))', "'a' is not a property"),
-    (f'shop(ApiKeyOnly(api_key="{LITERAL}"), adopt=1)', "got an unexpected keyword argument 'adopt'"),
-    (f'ApiKeyOnly(key="{LITERAL}")', r"ApiKeyOnly.__init__\(\) got an unexpected keyword argument 'key'"),
+    (
+        f'shop(ApiKeyOnly(api_key="{LITERAL}"), adopt=1)',
+        r"PaymentIntegration 'shop': .* unexpected keyword argument 'adopt' \(did you mean 'adopt_id'\?\)",
+    ),
+    (
+        f'ApiKeyOnly(key="{LITERAL}")',
+        r"ApiKeyOnly\(\) got an unexpected keyword argument 'key' \(did you mean 'api_key'\?\)",
+    ),
+    (f'ApiKeyOnly(**{{"{LITERAL}_1": "k"}})', "got an unexpected keyword argument '… .a text of"),
+    (f'shop("{LITERAL}")', "PaymentIntegration 'shop': credentials must be an instance"),
+    ('Provider("a<" + "{%b", api_key="k")', "the resource's name has the signs <, { and % in a row"),
+    ('PaymentIntegration.get("a<" + "{%b", "id")', "the resource's name has the signs <, { and % in a row"),
     (f'BasicAuth(client_secret="{LITERAL}")', "missing 1 required keyword-only argument: 'client_id'"),
     (f'PublicSecretKey("{LITERAL}")', "takes 1 positional argument but 2 were given"),
     (f'UsernamePassword("{LITERAL}")', "takes 1 positional argument but 2 were given"),
@@ -91,6 +101,7 @@ def test_line_of_the_program_is_not_printed(stack: Stack, simulator: SimulatorSe
     shown = stack.preview(fails=True).text
     assert "Traceback" not in shown
     assert "Program failed" not in shown
+    assert re.search(r"\(__main__\.py:\d+\)", shown)
     assert simulator.requests == []
 
 
@@ -99,6 +110,10 @@ def test_no_text_of_the_program_is_taken_for_a_color(stack: Stack) -> None:
     stack.program(HEAD + 'shop(ApiKeyOnly(api_key="k"), opts=ResourceOptions(ignore_changes=["<{%bogus%}>"]))')
     shown = stack.preview("--color", "always", fails=True).text
     assert "'< {%bogus%}>' is not a property" in shown
+    assert "goroutine" not in shown
+    stack.program(HEAD + 'PaymentIntegration.get("theirs<" + "{%bogus%}>", "id")')
+    shown = stack.preview("--color", "always", fails=True).text
+    assert "the resource's name has the signs <, { and % in a row" in shown
     assert "goroutine" not in shown
 
 

@@ -177,8 +177,8 @@ def test_check_refuses_another_environment() -> None:
     """A stack is of one environment."""
     assert offline().check({**INPUTS, "environment": "production"}, INPUTS).failures == [
         (
-            "environment: this integration was created in production, and the configuration says simulator: use "
-            "another stack for each environment"
+            "environment: this integration was created in production, and the configuration says simulator: set "
+            "justt:environment and justt:baseUrl (or their variables) back, or use another stack for each environment"
         )
     ]
 

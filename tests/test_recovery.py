@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ import click
 import pytest
 
 from fake_pulumi import PROVIDER, STACK, TYPE, US, FakePulumi, creating, integration, own_provider, provider
-from pulumi_justt import listing
+from pulumi_justt import listing, recover_dialog
 from pulumi_justt.commands import recovery, state_repair
+from pulumi_justt.commands.recovery import Diagnosis
 from pulumi_justt.commands.stacks import Stack, State
 from pulumi_justt.commands.state_repair import RecoveryError
+from pulumi_justt.journal import Decision
 from pulumi_justt.simulator import SimulatorServer
 
 Theirs = Callable[..., str]
@@ -119,7 +121,7 @@ def test_an_operation_is_forgotten(project: FakePulumi, theirs: Theirs) -> None:
     assert (again.exit_code, again.stdout, again.stderr) == (
         0,
         "",
-        "No create and no other operation of ours is unfinished.\n",
+        "No create and no other operation of this provider is unfinished.\n",
     )
     assert pending(project, code=0) == []
 
@@ -171,7 +173,7 @@ def test_ctrl_c_changes_nothing(
     ("arguments", "code", "words"),
     [
         ([], 3, f"what is to become of {LOST} was not said. Nothing was changed. Say --claim NAME=ID, --deactivate"),
-        (["--claim", "lost=no-such-id"], 3, "Justt answered 404"),
+        (["--claim", "lost=no-such-id"], 3, "First check the id: `pulumi-justt list` shows those of the account."),
         (["--claim", "lost={adyen}"], 3, "its source is adyen. Nothing was changed."),
         (["--claim", "lost={inactive}"], 3, "it is INACTIVE, which is final. Nothing was changed. Forget it."),
         (["--claim", "lost={mine}"], 3, "a given stack has it already. Nothing was changed."),
@@ -270,7 +272,7 @@ def test_other_providers(project: FakePulumi) -> None:
     assert pending(project, code=0)[0]["needsDecision"]
     assert (
         project.run("recover", answers="forget\ny\n").stderr
-        == "No create and no other operation of ours is unfinished.\n"
+        == "No create and no other operation of this provider is unfinished.\n"
     )
     project.state([provider()], [creating("lost"), BUCKET])
     result = project.run("recover", "--yes", "--forget", "lost")
@@ -306,6 +308,26 @@ def test_a_list_that_is_not_whole(project: FakePulumi, theirs: Theirs, monkeypat
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
     assert "was listed as far as 0 integrations, and more may follow" in pending(project)[0]["text"]
     assert project.run("recover", "--yes", "--claim", f"lost={lost}").exit_code == 0
+
+
+def test_an_id_that_no_list_showed(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came to be after the list was read was not made by this create, unless the next list has it."""
+    project.state([provider()], [creating("lost")])
+    later: list[str] = []
+    said = recover_dialog.decisions
+
+    def meanwhile(diagnosis: Diagnosis, *_: Sequence[str]) -> dict[str, Decision]:
+        later.append(theirs())
+        return said(diagnosis, [f"lost={later[-1]}"], [], [])
+
+    monkeypatch.setattr(recover_dialog, "decisions", meanwhile)
+    result = project.run("recover", answers="y\n")
+    words = " ".join(result.stderr.split())
+    assert f"creating lost: claim {later[-1]}, which is not shown above" in words
+    assert "it was not in the account when this command looked" in words
+    assert (result.exit_code, backups(project)) == (3, [])
+    monkeypatch.setattr(recover_dialog, "decisions", said)
+    assert project.run("recover", "--yes", "--claim", f"lost={later[-1]}").exit_code == 0
 
 
 def test_a_state_that_changes_meanwhile(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:

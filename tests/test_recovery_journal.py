@@ -82,7 +82,7 @@ def test_an_intent_that_knows_its_id(
     assert project.journal.intents() == [replace(intent, decision=Decision("claim", lost))]
     assert not any("import" in call for call in project.calls)
     assert [*project.project.glob("pulumi-justt-recover-*")] == []
-    assert "Your earlier decision is: claim." in shown(project)[0]["text"]
+    assert f"Your earlier decision is: claim {lost}." in shown(project)[0]["text"]
     assert deletes(simulator) == 0
 
 
@@ -220,7 +220,7 @@ def test_what_the_state_holds_is_settled(project: FakePulumi, theirs: Theirs, be
     assert result.exit_code == 0
     assert f"mine: the state has integration {mine}, so its entry in the journal was removed." in result.stderr
     assert project.journal.intents() == []
-    assert project.run("recover").stderr == "No create and no other operation of ours is unfinished.\n"
+    assert project.run("recover").stderr == "No create and no other operation of this provider is unfinished.\n"
 
 
 def test_other_stacks_and_addresses_are_left_alone(project: FakePulumi, begun: Begun) -> None:
@@ -280,6 +280,11 @@ def test_without_a_key(project: FakePulumi, simulator: SimulatorServer, theirs: 
     assert simulator.requests == []
     assert project.run("recover", "--yes", "--forget").exit_code == 0
     assert project.journal.intents() == []
+    begun()
+    result = project.run("recover", "--claim", "id-typo", answers="y\n")
+    assert "creating lost: claim id-typo, which is not shown above\n" in result.stderr
+    assert "claim integration id-typo, if Justt has it there: it was not looked up here." in result.stderr
+    assert result.exit_code == 0
 
 
 def test_the_key_is_that_of_the_resources_provider(

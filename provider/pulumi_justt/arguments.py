@@ -15,7 +15,16 @@ from typing import Any
 
 from pulumi import Output, RunError
 
-from pulumi_justt.values import DEEPEST, IS_NULL, MOST_EXACT, NOT_OF_JSON, TOO_DEEP, TOO_LARGE, color_problem
+from pulumi_justt.values import (
+    DEEPEST,
+    IS_NULL,
+    MOST_EXACT,
+    NOT_OF_JSON,
+    TOO_DEEP,
+    TOO_LARGE,
+    color_problem,
+    shown_key,
+)
 
 __all__ = ["EmptyArgument", "InvalidArgument", "given", "sendable"]
 
@@ -103,7 +112,9 @@ def sendable(resource: str, name: str, value: object, *, depth: int = 0) -> Any:
         path = name if len(name) <= _LONGEST_PATH else f"{name[:_LONGEST_PATH]}…"
         raise InvalidArgument(f"{resource}: {path} {problem}")
     if isinstance(value, Mapping):
-        return {key: sendable(resource, f"{name}.{key}", item, depth=depth + 1) for key, item in value.items()}
+        return {
+            key: sendable(resource, f"{name}.{shown_key(key)}", item, depth=depth + 1) for key, item in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return [sendable(resource, f"{name}[{place}]", item, depth=depth + 1) for place, item in enumerate(value)]
     return value

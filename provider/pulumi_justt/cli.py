@@ -390,7 +390,7 @@ def _recover(  # noqa: PLR0913, PLR0917 - one argument for each option of the co
         for line in recovery.clear_settled(diagnosis):
             rendering.note(line)
         if not diagnosis.concerns_us:
-            rendering.note("No create and no other operation of ours is unfinished.")
+            rendering.note("No create and no other operation of this provider is unfinished.")
         else:
             if not is_json:
                 recover_dialog.show(diagnosis)

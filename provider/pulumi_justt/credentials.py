@@ -15,10 +15,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi_justt import references
-from pulumi_justt.errors import nearest, quoted, shape_of
+from pulumi_justt.errors import is_like, nearest, quoted, shape_of
 from pulumi_justt.program_errors import one_sentence
 from pulumi_justt.secrecy import SecretHolder
-from pulumi_justt.values import text_problem, unsendable
+from pulumi_justt.values import shown_key, text_problem, unsendable
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -289,6 +289,8 @@ SHAPES: dict[str, type[Shape]] = {
 }
 """The vendor's list of secret types."""
 
+_FIELDS = frozenset(name for shape in SHAPES.values() for name in shape.wire_fields())
+
 
 def python_names(secret_type: str) -> dict[str, str]:
     """Return the Python name of each field of *secret_type* by the API's; none where that is unlisted."""
@@ -335,6 +337,8 @@ def problems(
 ) -> Iterator[tuple[str, str]]:
     """Compare credentials with the vendor's list, and yield each field's Python name with what is wrong with it.
 
+    The name is empty where it may be a credential in the wrong place.
+
     Args:
         secret_type: The API's `secretType`; of an unlisted one only the values are verified.
         payload: The fields whose values are known.
@@ -347,11 +351,12 @@ def problems(
     given = {*payload, *referred, *unknown}
     for name, value in sorted(referred.items()):
         if references.from_wire(value) is None:
-            yield names.get(name, name), "is not a reference that from_env or from_file makes"
+            yield names.get(name, shown_key(name)), "is not a reference that from_env or from_file makes"
         elif name in {*payload, *unknown}:
-            yield names.get(name, name), "is given as a value and as a reference: give one of them"
-    for name in sorted(payload.keys() - names.keys()):
-        yield from _value_problems(secret_type, name, payload[name])
+            yield names.get(name, shown_key(name)), "is given as a value and as a reference: give one of them"
+    for name in sorted(payload.keys() - names.keys()) if shape is None or allow_surplus else ():
+        for path, text in _value_problems(secret_type, name, payload[name]):
+            yield f"{shown_key(name)}{path.removeprefix(name)}", text
     if shape is not None:
         yield from _listed_problems(shape, payload, given, allow_surplus=allow_surplus)
 
@@ -361,7 +366,13 @@ def _listed_problems(
 ) -> Iterator[tuple[str, str]]:
     known = shape.wire_fields()
     for name in () if allow_surplus else sorted({*given} - known.keys()):
-        yield name, f"is not a field of {shape.__name__}{nearest(name, known)}"
+        if is_like(name, _FIELDS):
+            yield name, f"is not a field of {shape.__name__}{nearest(name, known)}"
+        else:
+            yield (
+                "",
+                f"a text of {len(name)} characters is not a field of {shape.__name__}, which has {', '.join(known)}",
+            )
     for name, f in known.items():
         if name in payload:
             for _, text in _value_problems(shape.secret_type, name, payload[name]):

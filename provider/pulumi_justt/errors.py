@@ -283,7 +283,9 @@ NOT_SHOWN = "[not shown, as it may be a credential]"
 
 WITHHELD = "its words are not shown, because they may repeat a credential"
 
-MISUNDERSTOOD_CURE = "Nothing was changed in the state. Check justt:baseUrl for a proxy in between, then tell us."
+MISUNDERSTOOD_CURE = (
+    "Nothing was changed in the state. Check justt:baseUrl for a proxy in between; if there is none, please report it."
+)
 
 
 def untrusted_cure(base_url: str) -> str:
@@ -422,9 +424,13 @@ def quoted(word: object, known: Collection[str]) -> str:
     """Name what was given instead of an item of *known*; what is not like one may be a secret in the wrong place."""
     if not isinstance(word, str):
         return f"a value of type {type(word).__name__}"
+    return f"{word!r}{nearest(word, known)}" if is_like(word, known) else f"a text of {len(word)} characters"
+
+
+def is_like(word: str, known: Collection[str]) -> bool:
+    """Return whether *word* is one of *known* or nearly so; what is not may be a secret in the wrong place."""
     # A word that is much longer than any that could have been meant is something else.
-    hint = nearest(word, known) if len(word) <= max(map(len, known)) + _SLACK else ""
-    return f"{word!r}{hint}" if hint else f"a text of {len(word)} characters"
+    return word in known or (len(word) <= max(map(len, known)) + _SLACK and nearest(word, known) != "")
 
 
 def _likeness(one: str, other: str) -> float:

@@ -51,7 +51,6 @@ from pulumi_justt.recorded import (
     Checked,
     Properties,
     invalid,
-    is_first_look,
     is_gone,
     named,
     observed,
@@ -62,7 +61,7 @@ from pulumi_justt.recorded import (
 from pulumi_justt.replacements import Replacements
 from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
-from pulumi_justt.values import COLORED, TOO_DEEP, is_colored, is_too_deep
+from pulumi_justt.values import COLORED, TOO_DEEP, is_colored, is_first_look, is_too_deep
 
 if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
@@ -470,8 +469,8 @@ class Integrations:
                 self._prepare(inputs)
         except JusttError as error:
             raise StateConflict(
-                f"{tried}: it is deleted before its replacement is created, which would fail now, so nothing was "
-                f"deactivated. {error}"
+                f"{tried}: nothing was deactivated, because its replacement, which delete_before_replace lets Pulumi "
+                f"create after that, would fail: {error}"
             ) from None
 
     def _prepare(self, inputs: Properties) -> Inputs:
@@ -569,8 +568,8 @@ class Integrations:
             StateConflict: It is, in a `pulumi destroy`.
         """
         tried = (
-            f"deleting {called}: it has deletion_protection=True, so only a replacement may deactivate it. Nothing was "
-            "sent, and it stays in the state."
+            f"deleting {called}: refused, because it has deletion_protection=True. Nothing was sent, and it stays in "
+            "the state."
         )
         if reason:
             raise StateConflict(
@@ -578,12 +577,11 @@ class Integrations:
             )
         if self._ownership.has_program:
             raise StateConflict(
-                f"{tried} If this update has replaced it under a new name, run `pulumi up` again, which deactivates "
-                "it; `pulumi state delete` would leave it running beside the new one. If another resource or stack is "
-                "to have it, run `pulumi state delete` with its URN: it keeps running at Justt. To delete it, put it "
-                "back into the program with deletion_protection=False and run `pulumi up`, then remove it. If it is in "
-                "the program, and depends on a resource that is replaced with delete_before_replace, give it "
-                "deletion_protection=False, run `pulumi up` with --target and its URN, and then `pulumi up`."
+                f"{tried} If this command has replaced it under a new name, run `pulumi up` again, which deactivates "
+                "it. Otherwise, to delete it, put it back into the program with deletion_protection=False, run `pulumi "
+                "up`, and then remove it. To only forget it, run `pulumi state delete` with its URN: it keeps running "
+                "at Justt. If the program still has it, set deletion_protection=False there, and run `pulumi up` with "
+                "--target and its URN first."
             )
         raise StateConflict(
             f"{tried} To delete it, set deletion_protection=False in the program and run `pulumi up`, then delete "
@@ -887,7 +885,7 @@ def _problems(inputs: Properties) -> Iterator[tuple[str, str]]:
         for name, text in credentials.problems(
             secret_type, payload or {}, referred or {}, unknown=later, allow_surplus=may_be_unlisted
         ):
-            yield f"credentials.{name}", text
+            yield f"credentials.{name}" if name else "credentials", text
 
 
 def _argument(path: str) -> str:

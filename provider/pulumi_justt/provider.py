@@ -39,7 +39,7 @@ from pulumi.output import Unknown as EngineUnknown
 from pulumi_justt import errors, host
 from pulumi_justt.errors import AMBIGUOUS_CURE, Abandoned, InvalidSettings, JusttError
 from pulumi_justt.imports import own_imports
-from pulumi_justt.values import without_markup
+from pulumi_justt.values import is_first_look, without_markup
 
 if TYPE_CHECKING:
     from pulumi_justt.client import JusttClient
@@ -99,11 +99,8 @@ def _bounded(method: _Method) -> _Method:
 
 def _is_of_program(call: str, args: Sequence[object]) -> bool:
     """Return whether the engine makes *call* only where a program runs, whose configuration is the stack's own."""
-    from pulumi_justt.recorded import is_first_look  # noqa: PLC0415 - see the module docstring
-
-    return call in ("check", "create", "update") or (
-        call == "read" and is_first_look(cast("Mapping[str, Any]", args[-1]))
-    )
+    is_get = call == "read" and is_first_look(cast("Mapping[str, Any]", args[-1]))
+    return is_get or call in ("check", "create", "update")
 
 
 def _require_engine(*, tried: str) -> None:

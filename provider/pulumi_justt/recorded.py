@@ -23,7 +23,6 @@ __all__ = [
     "Checked",
     "Properties",
     "invalid",
-    "is_first_look",
     "is_gone",
     "named",
     "observed",
@@ -73,11 +72,6 @@ def named(properties: Properties, integration_id: str = "") -> str:
     return f"the {properties.get('source')} integration {properties['externalIdentifier']!r}{its_id}"
 
 
-def is_first_look(properties: Properties) -> bool:
-    """Return whether *properties* are all that the program says of an integration to be read: nothing is recorded."""
-    return "integrationId" not in properties
-
-
 def observed(record: RemoteRecord) -> dict[str, Any]:
     """Return what is remembered of *record*, beside what was known before it was read."""
     remembered = {"status": record.status}
@@ -122,8 +116,9 @@ def other_environment(settings: Settings, olds: Properties) -> Iterator[tuple[st
         yield (
             "environment",
             (
-                f"this integration was created in {recorded}, and the configuration says {settings.environment}: use "
-                "another stack for each environment"
+                f"this integration was created in {recorded}, and the configuration says {settings.environment}: set "
+                "justt:environment and justt:baseUrl (or their variables) back, or use another stack for each "
+                "environment"
             ),
         )
 

@@ -105,7 +105,8 @@ def is_agreed(diagnosis: Diagnosis, decided: dict[str, Decision]) -> bool:
         for case in diagnosis.cases:
             decision = decided.get(case.urn, FORGET)
             what = f"{decision.action} {decision.integration_id or ''}".strip()
-            rendering.note(f"{case.operation} {case.name}: {what}")
+            is_shown = decision.integration_id is None or case.has_shown(decision.integration_id)
+            rendering.note(f"{case.operation} {case.name}: {what}{'' if is_shown else ', which is not shown above'}")
         return click.confirm("Do this?", err=True)
     except (click.Abort, KeyboardInterrupt):
         rendering.note(

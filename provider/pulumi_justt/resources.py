@@ -33,7 +33,7 @@ from pulumi_justt.property_paths import (
     with_checked_ready_paths,
 )
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
-from pulumi_justt.values import account_problem, id_problem, is_visible_ascii
+from pulumi_justt.values import COLORED, account_problem, id_problem, is_colored, is_visible_ascii
 
 __all__ = ["Deactivation", "DeactivationType", "IntegrationReady", "PaymentIntegration", "Provider", "Source"]
 
@@ -82,6 +82,7 @@ class _JusttResource(Resource):
     """All properties, given or not: the SDK makes an attribute of each that it is told of."""
 
     def _register(self, resource_name: str, properties: dict[str, Any], opts: ResourceOptions | None) -> None:
+        _refuse_colored_name(resource_name)
         _refuse_plain_api_key()
         # Not dynamic.Resource.__init__: it does what follows, but with a blob made anew for each resource.
         CustomResource.__init__(
@@ -428,6 +429,7 @@ class Provider(ProviderResource):
         reference_account_id: Input[str] | None = None,
         opts: ResourceOptions | None = None,
     ) -> None:
+        _refuse_colored_name(resource_name)
         refuse_reading(opts, "a provider has nothing to read")
         shared = {key: _setting(key) for key in _SHARED_SETTINGS}
         resource = f"provider {resource_name!r}"
@@ -561,6 +563,16 @@ def _refuse_other_key(resource_name: str, integration: PaymentIntegration, opts:
             f"the parent of the IntegrationReady {resource_name!r} has a provider, whose key would be used, and its "
             "integration has the stack's default one: give it another parent, or provider= if that key is meant"
         )
+
+
+def _refuse_colored_name(resource_name: object) -> None:
+    """Keep a name from the engine with which its CLI ends wherever it shows a URN.
+
+    Raises:
+        ValueError: The name has what Pulumi takes for a color.
+    """
+    if is_colored(resource_name):
+        raise ValueError(f"the resource's name {COLORED}: give it another name")
 
 
 def _refuse_plain_api_key() -> None:

@@ -44,7 +44,7 @@ from pydantic import SecretStr
 from pulumi_justt.errors import InvalidSettings, nearest, quoted
 from pulumi_justt.models import Environment
 from pulumi_justt.secrecy import SecretHolder, reveal
-from pulumi_justt.values import NOT_A_HEADER, is_visible_ascii
+from pulumi_justt.values import NOT_A_HEADER, is_visible_ascii, shown_key
 
 __all__ = ["API_KEY", "NAMESPACE", "VARIABLES", "Settings"]
 
@@ -203,8 +203,7 @@ def _refuse_misspelt(config: Mapping[str, object], environ: Mapping[str, str]) -
     # A misspelt environment would mean production. A project that is itself named so has keys of its own in here.
     if environ.get("PULUMI_PROJECT") != NAMESPACE:
         for name in sorted(config.keys() - VARIABLES.keys() - {_PROVIDER}):
-            # No setting has a digit in its name, and few secrets have none.
-            shown = name if re.fullmatch("[A-Za-z_-]{1,40}", name) else f"… (a text of {len(name)} characters)"
+            shown = shown_key(name)
             raise InvalidSettings(
                 f"{NAMESPACE}:{shown} is not a setting{nearest(name, VARIABLES)}; settings are {', '.join(VARIABLES)}"
             )
@@ -218,7 +217,7 @@ def _refuse_misspelt(config: Mapping[str, object], environ: Mapping[str, str]) -
 
 def _on_missing(value: str) -> bool:
     if value not in ("", "gone"):
-        raise InvalidSettings("JUSTT_ON_MISSING knows only the value 'gone'")
+        raise InvalidSettings("JUSTT_ON_MISSING must be gone, or unset")
     return value == "gone"
 
 

@@ -24,10 +24,12 @@ __all__ = [
     "color_problem",
     "id_problem",
     "is_colored",
+    "is_first_look",
     "is_like_a_secret",
     "is_too_deep",
     "is_visible_ascii",
     "label_problem",
+    "shown_key",
     "text_problem",
     "unsendable",
     "without_commands",
@@ -87,9 +89,21 @@ def is_visible_ascii(text: str) -> bool:
     return all("!" <= character <= "~" for character in text)
 
 
+def is_first_look(properties: Mapping[str, object]) -> bool:
+    """Return whether *properties* are all that the program says of an integration to be read: nothing is recorded."""
+    return "integrationId" not in properties
+
+
 def is_like_a_secret(text: str) -> bool:
     """Return whether *text* begins as secret keys do."""
     return _SECRET_KEY.match(text) is not None
+
+
+def shown_key(key: object) -> str:
+    """Return *key* if it looks like a name; anything else may be a secret in the wrong place."""
+    text = str(key)
+    # No name of a setting or an argument has a digit, and few secrets have none.
+    return text if re.fullmatch("[A-Za-z_-]{1,40}", text) else f"… (a text of {len(text)} characters)"
 
 
 def label_problem(text: str) -> str | None:
@@ -221,7 +235,9 @@ def is_too_deep(value: object) -> bool:
 def unsendable(value: object) -> Iterator[tuple[str, str]]:
     """Yield the path of each part of *value* that JSON lacks, that the engine may have rounded, or that is null."""
     if isinstance(value, Mapping):
-        yield from ((f".{name}{path}", text) for name, item in value.items() for path, text in unsendable(item))
+        yield from (
+            (f".{shown_key(name)}{path}", text) for name, item in value.items() for path, text in unsendable(item)
+        )
     elif isinstance(value, list):
         yield from ((f"[{place}]{path}", text) for place, item in enumerate(value) for path, text in unsendable(item))
     elif value is None:

@@ -15,9 +15,10 @@ from typing import Any, Protocol
 from pulumi_justt import references
 from pulumi_justt.commands import documents
 from pulumi_justt.credentials import SHAPES, Shape, wire_name
-from pulumi_justt.errors import JusttError, nearest
+from pulumi_justt.errors import JusttError, nearest, quoted
 from pulumi_justt.references import FileReference, Reference
 from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.values import shown_key
 
 __all__ = ["Answer", "Asker", "ImportRefused", "ask", "read_answers"]
 
@@ -39,6 +40,13 @@ _KEYS = (
     "merchant_account_codes",
     "reference_account_id",
 )
+
+_PLACE_KEYS = ("variable", "fromEnv", "fromFile", "version")
+_PLACES = (
+    "{variable: NAME}, which is read now, or {fromEnv: NAME} or {fromFile: PATH}, which the program refers to and "
+    "which may have a version"
+)
+"""What an answers file says of a credential."""
 
 NO_ACCOUNT = "must be visible ASCII without spaces, as it is sent as a header"
 
@@ -180,7 +188,9 @@ class _Entry(SecretHolder):
 
     def answer(self) -> Answer:
         for name in sorted(self.given.keys() - set(_KEYS)):
-            self.problems.append(f"{name} is not an answer{nearest(name, _KEYS)}; answers are {', '.join(_KEYS)}")
+            self.problems.append(
+                f"{shown_key(name)} is not an answer{nearest(name, _KEYS)}; answers are {', '.join(_KEYS)}"
+            )
         properties: dict[str, Any] = {
             wire_name(name): self.given[name]
             for name in ("external_identifier", "integration_name", "merchant_account_codes")
@@ -217,7 +227,10 @@ class _Entry(SecretHolder):
     def _fields(self, shape: type[Shape] | None) -> tuple[dict[str, str | Reference], dict[str, str]]:
         places = self.given.get("fields", {})
         if not isinstance(places, dict):
-            self.problems.append("fields: must say of each credential where it is found")
+            names = ", ".join(f.name for f in shape.wire_fields().values()) if shape else "as the API names them"
+            self.problems.append(
+                f"fields: must be a mapping from the credentials ({names}) to where each is found: {_PLACES}"
+            )
             return {}, {}
         known = shape.wire_fields() if shape else {}
         # As a program names them; those of an unlisted shape are the API's own.
@@ -227,12 +240,13 @@ class _Entry(SecretHolder):
         for name, place in places.items():
             wire = wire_names.get(name)
             if wire is None:
-                self.problems.append(f"credentials.{name}: is not one of {', '.join(wire_names)}")
+                given = quoted(name, wire_names)
+                self.problems.append(f"fields: {given} is no field of these credentials: {', '.join(wire_names)}")
                 continue
             try:
                 fields[wire] = _found(place, is_identifier=wire in known and _is_identifier(known[wire]))
             except (LookupError, ValueError) as error:
-                self.problems.append(f"credentials.{name}: {error.args[0]}")
+                self.problems.append(f"fields.{shown_key(name)}: {error.args[0]}")
             if isinstance(place, dict) and isinstance(place.get("variable"), str):
                 variables[wire] = place["variable"]
         return fields, variables
@@ -254,10 +268,10 @@ def _found(place: object, *, is_identifier: bool) -> str | Reference:
             return references.from_env(name, version=_version(rest))
         case {"fromFile": str(path), **rest} if rest.keys() <= {"version"}:
             return references.from_file(path, version=_version(rest))
-    raise ValueError(
-        "say where it is found, as no credential belongs into this file: {variable: NAME}, which is read now, or "
-        "{fromEnv: NAME} or {fromFile: PATH}, which the program refers to"
-    )
+    surplus = [key for key in place if key not in _PLACE_KEYS] if isinstance(place, dict) else []
+    if surplus:
+        raise ValueError(f"{quoted(surplus[0], _PLACE_KEYS)} is not expected here: write {_PLACES}")
+    raise ValueError(f"say where it is found, as no credential belongs into this file: {_PLACES}")
 
 
 def _value(reference: Reference) -> str:

@@ -22,11 +22,13 @@ class Candidates:
         text: What is known, as sentences.
         live: What it may have made.
         inactive: What it may have made, and what was deactivated since.
+        is_whole: Whether it made nothing else, as far as Justt and the journal say.
     """
 
     text: str
     live: tuple[RemoteRecord, ...] = ()
     inactive: tuple[RemoteRecord, ...] = ()
+    is_whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class Lookup:
                 "No integration of this source can be it: Justt created nothing, or the integration was deactivated "
                 "or adopted since."
             )
-        return Candidates(f"{text}{doubt}", live, tuple(record for record in fitting if record.is_inactive))
+        inactive = tuple(record for record in fitting if record.is_inactive)
+        return Candidates(f"{text}{doubt}", live, inactive, is_whole=listing.is_complete)
 
 
 def adopted_by(journal: Journal, base_url: str, integration_id: str, urn: str) -> str:

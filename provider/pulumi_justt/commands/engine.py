@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["INTEGRATION_TYPE", "OUR_TYPES", "READY_TYPE", "SECRET", "SIGNATURE", "name_of"]
+__all__ = ["INTEGRATION_TYPE", "OUR_TYPES", "READY_TYPE", "SECRET", "SIGNATURE", "name_of", "stack_of"]
 
 OUR_TYPES = "pulumi-python:dynamic/justt:"
 """How the types of all of our resources begin; none of them ever changes."""
@@ -12,6 +12,12 @@ READY_TYPE = f"{OUR_TYPES}IntegrationReady"
 
 SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 """The key by which the engine knows an envelope in a state, and what it has there for a secret."""
+
+
+def stack_of(urn: str) -> str:
+    """Return the stack's name, as `--stack` takes it, and its project's."""
+    head, _, rest = urn.partition("::")
+    return f"{head.rpartition(':')[2]} (project {rest.partition('::')[0]})"
 
 
 def name_of(urn: str) -> str:

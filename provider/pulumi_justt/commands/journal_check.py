@@ -27,11 +27,11 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pulumi_justt.commands import intents
+from pulumi_justt.commands import engine, intents
 from pulumi_justt.commands.checks import Check, Patient
 from pulumi_justt.commands.engine import name_of
 from pulumi_justt.commands.stacks import StackError
-from pulumi_justt.journal import Intent, Journal, stack_name, stack_of, within_stack
+from pulumi_justt.journal import Intent, Journal, stack_of, within_stack
 
 __all__ = ["examine"]
 
@@ -132,7 +132,7 @@ def _of_former_name(
         ):
             continue
         own.append(intent)
-        former = stack_name(intent.urn)
+        former = engine.stack_of(intent.urn)
         yield Check(
             "journal",
             "finding",
@@ -206,7 +206,7 @@ def _unusable(journal: Journal, warnings: Sequence[str]) -> Iterator[Check]:
 
 def _place(intent: Intent) -> str:
     # A file that was edited by hand may hold any text.
-    return f"{name_of(intent.urn)} of {stack_name(intent.urn)} at {intent.base_url}"
+    return f"{name_of(intent.urn)} of {engine.stack_of(intent.urn)} at {intent.base_url}"
 
 
 def _adopted_elsewhere(patient: Patient, patients: Sequence[Patient], journal: Journal) -> Iterator[Check]:

@@ -44,6 +44,7 @@ from pulumi_justt.commands.engine import INTEGRATION_TYPE, name_of
 from pulumi_justt.commands.stacks import Pending, Stack, StackError, State
 from pulumi_justt.commands.state_repair import NOTHING, RecoveryError, insert, is_superseded, resource_of
 from pulumi_justt.commands.survey import Account, View
+from pulumi_justt.errors import Refused
 from pulumi_justt.journal import Decision, Intent, Journal
 from pulumi_justt.models import RemoteRecord, to_vendor_time
 from pulumi_justt.secrecy import SecretHolder
@@ -68,6 +69,7 @@ class Case(SecretHolder):
         can_claim: Whether an integration can become its resource.
         candidates: What it may have created.
         deactivated: What it may have created, and what was deactivated since.
+        is_whole: Whether it has created nothing else, as far as Justt and the journal say.
     """
 
     urn: str
@@ -80,6 +82,7 @@ class Case(SecretHolder):
     can_claim: bool = False
     candidates: tuple[RemoteRecord, ...] = ()
     deactivated: tuple[RemoteRecord, ...] = ()
+    is_whole: bool = False
 
     @property
     def name(self) -> str:
@@ -95,6 +98,10 @@ class Case(SecretHolder):
     def is_ours(self) -> bool:
         """Whether the resource is one of this provider's."""
         return self.pending is None or self.pending.is_ours
+
+    def has_shown(self, integration_id: str) -> bool:
+        """Return whether an integration is among what it may have created."""
+        return any(each.integration_id == integration_id for each in (*self.candidates, *self.deactivated))
 
     @property
     def can_deactivate(self) -> bool:
@@ -233,6 +240,7 @@ def _of_operation(view: View, lookup: Lookup, pending: Pending, intent: Intent |
         can_claim=not is_later,
         candidates=found.live,
         deactivated=found.inactive,
+        is_whole=found.is_whole,
     )
 
 
@@ -247,13 +255,15 @@ def _of_intent(view: View, lookup: Lookup, intent: Intent) -> Case:
             (RemoteRecord(integration_id=intent.integration_id, source=intent.source, status="unknown"),)
             if intent.integration_id
             else (),
+            is_whole=False,
         )
     text = found.text
     for recorded in view.state.integrations():
         if recorded.urn == intent.urn and not recorded.is_replaced:
             text += f" The stack has {recorded.integration_id} for this resource; the one that you claim replaces it."
     if intent.decision:
-        text += f" Your earlier decision is: {intent.decision.action}."
+        what = " ".join(filter(None, (intent.decision.action, intent.decision.integration_id)))
+        text += f" Your earlier decision is: {what}."
     return Case(
         intent.urn,
         f"{intents.describe(intent)} {text}",
@@ -264,6 +274,7 @@ def _of_intent(view: View, lookup: Lookup, intent: Intent) -> Case:
         can_claim=True,
         candidates=found.live,
         deactivated=found.inactive,
+        is_whole=found.is_whole,
     )
 
 
@@ -358,9 +369,20 @@ def _verified(diagnosis: Diagnosis, case: Case, decision: Decision) -> RemoteRec
             "forget it; adopt_id takes over what was there before."
         )
     _require_nobody_elses(diagnosis, case.urn, integration_id, tried)
-    if case.account is None:
-        return None
-    record = read(case.account, integration_id, tried)
+    return _existing(case, case.account, decision, tried) if case.account else None
+
+
+def _existing(case: Case, account: Account, decision: Decision, tried: str) -> RemoteRecord:
+    """Read the integration, and compare it with what the create may have made.
+
+    Raises:
+        RecoveryError: It cannot be what the create has made.
+    """
+    integration_id = str(decision.integration_id)
+    try:
+        record = read(account, integration_id, tried)
+    except Refused as refused:
+        raise refused.of_given_id() from None
     if record.source != case.source:
         raise RecoveryError(
             f"{tried}: its source is {record.listed_source or 'another one'}. {NOTHING} Choose another one, or forget "
@@ -368,6 +390,11 @@ def _verified(diagnosis: Diagnosis, case: Case, decision: Decision) -> RemoteRec
         )
     if record.is_inactive and decision.action == "claim":
         raise RecoveryError(f"{tried}: it is INACTIVE, which is final. {NOTHING} Forget it.")
+    if case.is_whole and not case.has_shown(integration_id):
+        raise RecoveryError(
+            f"{tried}: it was not in the account when this command looked for what this create may have made. "
+            f"{NOTHING} Run the command again, which shows what there is now."
+        )
     return record
 
 
@@ -449,7 +476,12 @@ def _remember(diagnosis: Diagnosis, case: Case, decision: Decision) -> Iterator[
     if not is_for_later:
         journal.remove_intent(case.intent)
     elif journal.decide(case.intent, decision):
-        yield f"{case.name}: the next `pulumi up` that creates it will {decision.action} integration {integration_id}."
+        is_known = case.account or case.has_shown(str(integration_id))
+        doubt = "" if is_known else ", if Justt has it there: it was not looked up here"
+        yield (
+            f"{case.name}: the next `pulumi up` that creates it will {decision.action} integration "
+            f"{integration_id}{doubt}."
+        )
     else:
         raise RecoveryError(
             f"recovering {case.urn}: the decision could not be written to {journal.path_of(case.intent)}. Make the "
