@@ -264,6 +264,7 @@ _NAMES = {
     "tries": "number",
     "limit": "number",
     "wait": "number",
+    "self._property.python_name": "name",
 }
 """What stands for the value of another expression, where its own last word would not tell a user."""
 

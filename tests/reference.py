@@ -22,7 +22,7 @@ from typing import get_args
 import click
 
 import pulumi_justt
-from pulumi_justt import cli, credentials, resources, settings
+from pulumi_justt import cli, credentials, resources, schema, settings
 
 __all__ = ["FOLDER", "commands", "pages", "settings_table"]
 
@@ -122,11 +122,18 @@ class Documented:
         """The names of the decorators."""
         return {ast.unparse(each) for each in self.node.decorator_list}
 
-    @property
-    def returns(self) -> str:
-        """The type of what it returns."""
-        assert isinstance(self.node, ast.FunctionDef)
-        return ast.unparse(self.node.returns) if self.node.returns else ""
+    def outputs(self) -> Iterator[tuple[str, str, str]]:
+        """Yield each attribute of a resource with its type and what is said of it."""
+        for each, after in zip(self.node.body, [*self.node.body[1:], None], strict=True):
+            if isinstance(each, ast.FunctionDef) and "property" in Documented(each).decorators:
+                assert each.returns
+                yield each.name, ast.unparse(each.returns), Documented(each).prose
+            elif isinstance(each, ast.Assign) and (
+                kind := re.fullmatch(r"_Attribute\[(.*)\]\(\)", ast.unparse(each.value))
+            ):
+                assert isinstance(after, ast.Expr)
+                assert isinstance(after.value, ast.Constant)
+                yield ast.unparse(each.targets[0]), f"Output[{kind[1]}]", str(after.value.value)
 
     def arguments(self) -> Iterator[tuple[str, str, str | None]]:
         """Yield each argument with its type and its default, which is None where it is required."""
@@ -136,7 +143,7 @@ class Documented:
             defaults = [*([None] * len(given.args)), *given.kw_defaults]
             for each, default in zip([*given.args, *given.kwonlyargs], defaults, strict=True):
                 if each.annotation:
-                    yield each.arg, ast.unparse(each.annotation), ast.unparse(default) if default else None
+                    yield each.arg, ast.unparse(each.annotation), _default(default) if default else None
             return
         for field in self.node.body:
             if isinstance(field, ast.AnnAssign) and not ast.unparse(field.annotation).startswith("ClassVar"):
@@ -155,6 +162,13 @@ class Documented:
     def _sections(self) -> list[tuple[str, str]]:
         parts = self._parts
         return list(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def _default(value: ast.expr) -> str:
+    """Write a default as a program would give it."""
+    if isinstance(value, ast.Attribute) and ast.unparse(value.value) == "schema":
+        return repr(getattr(schema, value.attr))
+    return ast.unparse(value)
 
 
 def _public() -> Iterator[str]:
@@ -184,10 +198,9 @@ def _described(heading: str, documented: Documented) -> Iterator[str]:
     if raised := documented.entries("Raises"):
         yield _table(("raises", "when"), [(f"`{name}`", when) for name, when in raised.items()])
     if isinstance(documented.node, ast.ClassDef):
-        outputs = [each for each in documented.functions() if "property" in each.decorators]
+        outputs = [(f"`{name}`", f"`{kind}`", meaning) for name, kind, meaning in documented.outputs()]
         if outputs:
-            typed = [(f"`{each.node.name}`", f"`{each.returns}`", each.prose) for each in outputs]
-            yield _table(("output", "type", "meaning"), typed)
+            yield _table(("output", "type", "meaning"), outputs)
         for each in documented.functions():
             if "classmethod" in each.decorators:
                 yield from _described(f"### {documented.node.name}.{each.node.name}", each)

@@ -16,16 +16,15 @@ import httpx
 import pytest
 from google.protobuf.json_format import MessageToDict
 from pulumi.dynamic import dynamic
-from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
 import pulumi_justt
 import pulumi_justt as justt
 from harness import HANG_SECONDS
-from pulumi_justt import credentials, property_paths, provider, resources
+from pulumi_justt import credentials, provider, resources
 from pulumi_justt.client import JusttClient
 from pulumi_justt.lifecycle import Integrations
-from pulumi_justt.models import Deactivation, Inputs, ReadinessInputs, RemoteRecord
+from pulumi_justt.models import Deactivation, Inputs, RemoteRecord
 from pulumi_justt.readiness import Readiness
 from pulumi_justt.settings import Settings
 from test_resources import SECRET, SIGNATURE, TOKEN, Hidden, Program, full, minimal, run_program
@@ -58,7 +57,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("secrecy", "journal"),
     ("imports", "program_errors"),
     ("errors",),
-    ("values",),
+    ("values", "schema"),
 )
 PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(path.stem for path in SOURCE.glob("*.py"))
@@ -251,6 +250,7 @@ def test_a_program_loads_only_what_it_needs() -> None:
         "pulumi_justt.provider",
         "pulumi_justt.references",
         "pulumi_justt.resources",
+        "pulumi_justt.schema",
         "pulumi_justt.secrecy",
         "pulumi_justt.values",
     }
@@ -438,26 +438,3 @@ def test_the_type_and_the_blob_of_a_resource_are_pinned() -> None:
 
     assert request.type == "pulumi-python:dynamic/justt:IntegrationReady"
     assert MessageToDict(request.object)["__provider"] == {SIGNATURE: SECRET, "value": READINESS_BLOB}
-
-
-def test_every_property_is_known_everywhere() -> None:
-    """The core's models, the resource and the paths of options list the same properties."""
-    inputs = {field.alias for field in Inputs.model_fields.values()}
-    # The vendor's words are shown, and never kept.
-    told = {to_camel(name) for name in RemoteRecord.model_fields} - {"message"}
-
-    assert inputs == {credentials.wire_name(name) for name in (*property_paths.INPUTS, "environment")}
-    assert inputs | told == set(resources._PROPERTIES)
-    assert told - {"source"} | {"environment"} == {credentials.wire_name(name) for name in property_paths.OUTPUTS}
-    assert len(set(resources._PROPERTIES)) == len(resources._PROPERTIES)
-
-
-def test_every_property_of_a_wait_is_known_everywhere() -> None:
-    """So do those of `IntegrationReady`; it has no credential."""
-    inputs = {field.alias for field in ReadinessInputs.model_fields.values()}
-    given = {credentials.wire_name(name) for name in property_paths.READY_INPUTS}
-
-    assert inputs == given | {"environment"}
-    assert set(resources._READY_PROPERTIES) == inputs | {"status", "goLiveDate"}
-    assert len(set(resources._READY_PROPERTIES)) == len(resources._READY_PROPERTIES)
-    assert set(resources._READY_PROPERTIES) & {"secretType", "secretPayload"} == set()

@@ -274,6 +274,7 @@ HARMLESS |= {
     "Session",
     "_Finding",
 }
+HARMLESS |= {"Property", "_Attribute"}
 HARMLESS |= {"OutputLostError", "_TerminalError", "_TextLoader"}
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_Look"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}

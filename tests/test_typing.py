@@ -86,7 +86,10 @@ REJECTED: dict[str, tuple[str, str]] = {
         "import pulumi_justt; source: pulumi_justt.Source = 'shopify'",
         "assignment",
     ),
-    "an output that is assigned": ("PaymentIntegration.get('x', 'id').status = pulumi.Output.from_input('x')", "misc"),
+    "an output that is assigned": (
+        "PaymentIntegration.get('x', 'id').status = pulumi.Output.from_input('x')",
+        "assignment",
+    ),
     "a name that is not public": ("import pulumi_justt; pulumi_justt.IntegrationProvider", "attr-defined"),
 }
 

@@ -44,6 +44,7 @@ from pulumi_justt.models import STATUSES, Inputs, RemoteRecord
 from pulumi_justt.reads import SharedReads
 from pulumi_justt.redaction import Redactor, shared_redactor
 from pulumi_justt.retry import Action, Method, Outcome, RetryPolicy
+from pulumi_justt.schema import INTEGRATION
 from pulumi_justt.secrecy import SecretHolder
 from pulumi_justt.settings import Settings
 
@@ -635,13 +636,9 @@ def _debug_line(line: str) -> None:
 
 def _body(inputs: Inputs) -> dict[str, Any]:
     """Return what a create sends, the credentials in clear."""
-    body: dict[str, Any] = {
-        "externalIdentifier": inputs.external_identifier,
-        "integrationName": inputs.integration_name,
-        "source": inputs.source,
-        "secretType": inputs.secret_type,
-        "secretPayload": inputs.reveal_payload(),
+    values = {**inputs.model_dump(by_alias=True), "secretPayload": inputs.reveal_payload()}
+    return {
+        each.name: values[each.name]
+        for each in INTEGRATION
+        if each.sent_in == "body" and (each.is_required or not each.is_absent(values[each.name]))
     }
-    if inputs.merchant_account_codes:
-        body["merchantAccountCodes"] = inputs.merchant_account_codes
-    return body

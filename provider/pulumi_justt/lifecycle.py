@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from pulumi_justt import credentials, errors, references
+from pulumi_justt import credentials, errors, references, schema
 from pulumi_justt.creation import CreateCoordinator
 from pulumi_justt.errors import (
     AmbiguousCreate,
@@ -69,22 +69,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Integrations"]
 
-_SENT = (
-    "externalIdentifier",
-    "integrationName",
-    "source",
-    "secretType",
-    "secretPayload",
-    "secretReferences",
-    "merchantAccountCodes",
-    "referenceAccountId",
-)
-"""What the API was told, with the account it was told for: none of it can be changed there."""
+_ARGUMENTS = schema.arguments(schema.INTEGRATION)
+"""The user's own name of each input, by its path in the state."""
 
-_EMPTY: Mapping[str, Any] = {"secretPayload": {}, "secretReferences": {}, "merchantAccountCodes": []}
-"""What equals an absent property."""
-
-_POLICY = {"deactivationType", "afterDays", "deactivationDate"}
+_SETS = frozenset(each.name for each in schema.INTEGRATION if each.kind is set)
 
 _DONE_BEFORE = (400, 409, 410, 422)
 """Statuses by which the API may say that a deactivation has been asked for already."""
@@ -94,26 +82,6 @@ _CLOCK_SLACK = 60.0
 
 _SLACK = 3
 """Characters by which a misspelt word may be longer than any of its list; what is longer is something else."""
-
-_ARGUMENTS = {
-    "externalIdentifier": "external_identifier",
-    "integrationName": "integration_name",
-    "source": "source",
-    "secretType": "credentials",
-    "secretPayload": "credentials",
-    "secretReferences": "credentials",
-    "merchantAccountCodes": "merchant_account_codes",
-    "referenceAccountId": "reference_account_id",
-    "environment": "environment",
-    "deactivation": "deactivation",
-    "deactivation.deactivationType": "deactivation.type",
-    "deactivation.afterDays": "deactivation.after_days",
-    "deactivation.deactivationDate": "deactivation.date",
-    "allowUnlisted": "allow_unlisted",
-    "adoptId": "adopt_id",
-    "deletionProtection": "deletion_protection",
-}
-"""The user's own name of each property."""
 
 
 @dataclass
@@ -140,7 +108,7 @@ class Integrations:
     resource: Callable[[], str | None] = lambda: None
     waiting: Callable[[], AbstractContextManager[None]] = nullcontext
     creator: CreateCoordinator = field(init=False)
-    known_properties: ClassVar = frozenset({*_ARGUMENTS, "integrationId", "status", "goLiveDate"})
+    known_properties: ClassVar = frozenset({*_ARGUMENTS, *(each.name for each in schema.INTEGRATION)})
     """The paths of all that a state may hold of an integration."""
 
     def __post_init__(self) -> None:
@@ -166,16 +134,12 @@ class Integrations:
         """Validate *news* and fill in the defaults, the same way every time and without requests."""
         too_deep = {name for name, value in news.items() if is_too_deep(value)}
         inputs = without_nulls({name: value for name, value in news.items() if name not in too_deep})
-        for name, empty in _EMPTY.items():
-            if inputs.get(name) == empty:
-                del inputs[name]
-        codes = inputs.get("merchantAccountCodes")
-        if isinstance(codes, list) and UNKNOWN in codes:
-            # A preview compares place by place, and where each code will stand is not known before all are.
-            inputs["merchantAccountCodes"] = UNKNOWN
-        for flag in ("allowUnlisted", "deletionProtection"):
-            if inputs.get(flag) is False:
-                del inputs[flag]
+        for each in schema.INTEGRATION:
+            if each.is_absent(inputs.get(each.name)):
+                inputs.pop(each.name, None)
+        sets = {name: inputs[name] for name in _SETS if isinstance(inputs.get(name), list)}
+        # A preview compares place by place, and where each item will stand is not known before all are.
+        inputs |= {name: UNKNOWN for name, items in sets.items() if UNKNOWN in items}
         is_account_explicit = "referenceAccountId" in inputs
         if not is_account_explicit and self.settings.reference_account_id is not None:
             inputs["referenceAccountId"] = self.settings.reference_account_id
@@ -191,9 +155,10 @@ class Integrations:
         told = {_ARGUMENTS.get(name, name): TOO_DEEP for name in sorted(too_deep)}
         for name, text in () if too_deep else _problems(inputs):
             told.setdefault(name, text)
-        if isinstance(codes, list) and all(isinstance(code, str) for code in codes):
-            # A set for Justt. Not before the problems are found, which name an item by its place in the program.
-            inputs["merchantAccountCodes"] = sorted({*codes})
+        for name, items in sets.items():
+            if all(isinstance(item, str) for item in items):
+                # Not before the problems are found, which name an item by its place in the program.
+                inputs[name] = sorted({*items})
         self._program[urn] = inputs
         moves = self._moves(olds, inputs, is_account_explicit=is_account_explicit)
         failures = [f"{name}: {text}" for name, text in (*told.items(), *moves)]
@@ -328,7 +293,7 @@ class Integrations:
         if record.status != olds.get("status", record.status):
             # The engine shows a change of outputs in no refresh, and a FAILED integration must not pass unseen.
             self.tell(f"note: {named(olds, integration_id)} is {record.status} now, was {olds['status']}.")
-        remembered = {name: value for name, value in olds.items() if name not in ("status", "goLiveDate")}
+        remembered = {name: value for name, value in olds.items() if name in _ARGUMENTS}
         if not is_managed:
             remembered |= {"source": self._redactor.shown(record.source), "environment": self.settings.environment}
             if account is not None:
@@ -701,8 +666,9 @@ class Integrations:
             olds = {**olds, "secretPayload": payload, "secretReferences": moved}
         return [
             path
-            for name in _SENT
-            for path in _changed(name, olds.get(name, _EMPTY.get(name)), news.get(name, _EMPTY.get(name)))
+            for each in schema.INTEGRATION
+            if each.sent_in
+            for path in _changed(each.name, olds.get(each.name, each.default), news.get(each.name, each.default))
         ]
 
     def _adopt(self, urn: str, inputs: Inputs, integration_id: str) -> RemoteRecord:
@@ -838,7 +804,7 @@ def _with_values(inputs: Properties) -> Inputs:
 
 def _policy(properties: Properties) -> dict[str, object]:
     """Return the deactivation policy with its defaults, which equal an absent one."""
-    return {"deactivationType": "postingDate", "afterDays": 0, **properties.get("deactivation", {})}
+    return {**{part.name: part.default for part in schema.DEACTIVATION}, **properties.get("deactivation", {})}
 
 
 def _changed(path: str, old: object, new: object) -> Iterator[str]:
@@ -846,8 +812,8 @@ def _changed(path: str, old: object, new: object) -> Iterator[str]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in sorted({*old, *new}):
             yield from _changed(f"{path}.{name}", old.get(name), new.get(name))
-    elif path == "merchantAccountCodes" and isinstance(old, list) and isinstance(new, list):
-        # Account codes are a set; the order of any other list may mean something.
+    elif path in _SETS and isinstance(old, list) and isinstance(new, list):
+        # The order of any other list may mean something.
         if {*map(_as_sent, old)} != {*map(_as_sent, new)}:
             yield path
     elif _as_sent(old) != _as_sent(new):
@@ -865,8 +831,9 @@ def _problems(inputs: Properties) -> Iterator[tuple[str, str]]:
     for name in sorted(known.keys() - _ARGUMENTS.keys()):
         yield name, f"is not an argument{nearest(name, _ARGUMENTS.values())}"
     policy = known.get("deactivation")
-    for name in sorted(policy.keys() - _POLICY) if isinstance(policy, Mapping) else ():
-        yield f"deactivation.{name}", f"is not an argument{nearest(name, ('type', 'after_days', 'date'))}"
+    parts = {part.name: part.argument for part in schema.DEACTIVATION}
+    for name in sorted(policy.keys() - parts.keys()) if isinstance(policy, Mapping) else ():
+        yield f"deactivation.{name}", f"is not an argument{nearest(name, parts.values())}"
     for path, text in invalid(Inputs, known, unknown):
         yield _argument(path), text
     if is_colored(known.get("secretReferences")):

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Secret, model
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from pulumi_justt.schema import READY_TIMEOUT_SECONDS
 from pulumi_justt.secrecy import SecretHolder, reveal
 from pulumi_justt.values import LONGEST_ID, account_problem, color_problem, id_problem, label_problem, without_markup
 
@@ -172,7 +173,7 @@ class ReadinessInputs(_Model):
     source: str | None = None
     reference_account_id: Annotated[str, Field(min_length=1), AfterValidator(_header_text)] | None = None
     environment: Environment
-    timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
+    timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = READY_TIMEOUT_SECONDS
 
 
 class RemoteRecord(_Model):

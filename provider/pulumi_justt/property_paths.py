@@ -17,37 +17,11 @@ from pulumi import ResourceOptions
 from pulumi_justt.credentials import SHAPES, wire_name
 from pulumi_justt.errors import nearest
 from pulumi_justt.references import Reference
+from pulumi_justt.schema import INTEGRATION, READY, Property
 
-__all__ = [
-    "INPUTS",
-    "OUTPUTS",
-    "READY_INPUTS",
-    "READY_OUTPUTS",
-    "refuse_reading",
-    "with_checked_paths",
-    "with_checked_ready_paths",
-]
-
-INPUTS = (
-    "external_identifier",
-    "integration_name",
-    "source",
-    "secret_type",
-    "secret_payload",
-    "secret_references",
-    "merchant_account_codes",
-    "reference_account_id",
-    "deactivation",
-    "adopt_id",
-    "deletion_protection",
-    "allow_unlisted",
-)
-OUTPUTS = ("integration_id", "status", "go_live_date", "environment")
-READY_INPUTS = ("integration_id", "external_identifier", "source", "reference_account_id", "timeout_seconds")
-READY_OUTPUTS = ("status", "go_live_date", "environment")
+__all__ = ["refuse_reading", "with_checked_paths", "with_checked_ready_paths"]
 
 _GET = "PaymentIntegration.get(name, id) reads an integration, and adopt_id takes it over"
-_POLICY = {"type": "deactivationType", "after_days": "afterDays", "date": "deactivationDate"}
 _BRACKETS = r"""\[(\d+|\*)\]|\["([^"]*)"\]"""
 _FIRST_PART = re.compile(rf"""([^.\[\]"]+)|{_BRACKETS}""")
 _PART = re.compile(rf"""\.([^.\[\]"]+)|{_BRACKETS}""")
@@ -66,7 +40,7 @@ def with_checked_paths(
     Raises:
         ValueError: An option cannot work, as an import, or a path that the engine would ignore silently.
     """
-    return _checked(opts, _Resource(INPUTS, OUTPUTS, secret_type, payload))
+    return _checked(opts, _Resource(INTEGRATION, secret_type, payload))
 
 
 def with_checked_ready_paths(opts: ResourceOptions | None) -> ResourceOptions | None:
@@ -75,7 +49,7 @@ def with_checked_ready_paths(opts: ResourceOptions | None) -> ResourceOptions | 
     Raises:
         ValueError: An option cannot work, as an import, or a path that the engine would ignore silently.
     """
-    return _checked(opts, _Resource(READY_INPUTS, READY_OUTPUTS))
+    return _checked(opts, _Resource(READY))
 
 
 def refuse_reading(opts: object, instead: str) -> None:
@@ -97,10 +71,9 @@ def refuse_reading(opts: object, instead: str) -> None:
 
 
 class _Resource(NamedTuple):
-    """The names of a resource's properties, as programs say them, and its credentials if it has any."""
+    """The properties of a resource, and its credentials if it has any."""
 
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+    properties: tuple[Property, ...]
     secret_type: object = None
     payload: Mapping[str, object] = MappingProxyType({})
 
@@ -108,7 +81,7 @@ class _Resource(NamedTuple):
 def _checked(opts: ResourceOptions | None, resource: _Resource) -> ResourceOptions | None:
     if opts is None:
         return None
-    refuse_reading(opts, _GET if resource.inputs is INPUTS else "it owns nothing at Justt")
+    refuse_reading(opts, _GET if resource.properties is INTEGRATION else "it owns nothing at Justt")
     if opts.version is not None or opts.plugin_download_url is not None:
         raise ValueError(
             "version, plugin_download_url: there is no plugin whose version could be chosen; pin pulumi-justt where "
@@ -118,7 +91,7 @@ def _checked(opts: ResourceOptions | None, resource: _Resource) -> ResourceOptio
         cure = (
             "say adopt_id on the resource instead, which takes the integration over, or run `pulumi-justt import` for "
             "many"
-            if resource.inputs is INPUTS
+            if resource.properties is INTEGRATION
             else "it owns nothing, so let `pulumi up` create it"
         )
         raise ValueError(f"import_: the engine cannot import into a dynamic provider; {cure}")
@@ -128,7 +101,7 @@ def _checked(opts: ResourceOptions | None, resource: _Resource) -> ResourceOptio
         if paths:
             setattr(checked, option, [_input_path(path, option, resource) for path in paths])
     if opts.additional_secret_outputs:
-        wire_names = {name: wire_name(name) for name in (*resource.inputs, *resource.outputs)}
+        wire_names = {each.python_name: each.name for each in resource.properties}
         if {"secretReferences", "secret_references"} & {*opts.additional_secret_outputs}:
             raise ValueError("additional_secret_outputs: references are not secrets, and reviewers are to see them")
         checked.additional_secret_outputs = [
@@ -147,15 +120,17 @@ def _input_path(path: str, option: str, resource: _Resource) -> str:
     if path == "*":
         return path
     head, rest, below = _parsed(path, option)
-    if head in ("credentials", "secret_payload") and "secret_payload" in resource.inputs:
+    if head in ("credentials", "secret_payload") and resource.properties is INTEGRATION:
         parts = [*map(wire_name, rest[:1]), *rest[1:]]
         name = min(_places(parts[0] if parts else "*", resource))
         _require_existing(name, parts, option, resource)
         right = ".".join([name, *parts])
         raise ValueError(f"{option}: the state has no {path!r}, so the engine would ignore it; say {right!r}")
-    if head in resource.outputs or head in map(wire_name, resource.outputs):
+    if any(head in (each.name, each.python_name) and each.origin != "program" for each in resource.properties):
         raise ValueError(f"{option}: {path!r} is an output; only inputs are compared")
-    name = _named(head, {item: wire_name(item) for item in resource.inputs}, option)
+    name = _named(
+        head, {each.python_name: each.name for each in resource.properties if each.origin == "program"}, option
+    )
     _require_existing(name, rest, option, resource)
     return name + below
 
@@ -182,16 +157,15 @@ def _require_existing(name: str, rest: list[str], option: str, resource: _Resour
         return
     if not rest:
         return
+    found = next(each for each in resource.properties if each.name == name)
+    parts = {part.argument: part.name for part in found.parts}
     hint = ""
-    if name == "merchantAccountCodes":
-        exists = rest[0] == "*"
+    if found.kind is set:
         hint = "; their order means nothing, so name the whole list"
-    elif name == "deactivation":
-        exists = rest[0] == "*" or rest[0] in _POLICY.values()
-        right = _POLICY.get(rest[0]) or wire_name(rest[0])
-        hint = f"; say {f'{name}.{right}'!r}" if right in _POLICY.values() else nearest(rest[0], _POLICY.values())
-    else:
-        exists = False
+    elif parts:
+        right = parts.get(rest[0]) or wire_name(rest[0])
+        hint = f"; say {f'{name}.{right}'!r}" if right in parts.values() else nearest(rest[0], parts.values())
+    exists = rest[0] in parts.values() or (rest[0] == "*" and found.kind in (set, dict))
     if not exists or len(rest) > 1:
         _refuse_ignored(name, rest, option, hint)
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pulumi_justt import errors
+from pulumi_justt import errors, schema
 from pulumi_justt.errors import Abandoned, NotReady, Refused, Unreachable, nearest
 from pulumi_justt.models import UNKNOWN, ReadinessInputs, RemoteRecord, known_part
 from pulumi_justt.recorded import (
@@ -46,17 +46,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Readiness"]
 
-_ARGUMENTS = {
-    "integrationId": "integration",
-    "externalIdentifier": "integration.external_identifier",
-    "source": "integration.source",
-    "referenceAccountId": "integration.reference_account_id",
-    "environment": "environment",
-    "timeoutSeconds": "timeout_seconds",
-}
-"""The user's own name of each property."""
+_ARGUMENTS = schema.arguments(schema.READY)
+"""The user's own name of each input."""
 
-_OF_INTEGRATION = ("externalIdentifier", "source", "referenceAccountId")
+_OF_INTEGRATION = [name for name, argument in _ARGUMENTS.items() if argument.startswith("integration.")]
 """What never changes of an integration, and so not while the id is the same."""
 
 _SHORTEST_PAUSE = 1.0
@@ -96,7 +89,7 @@ class Readiness:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     uniform: Callable[[], float] = random.random
-    known_properties: ClassVar = frozenset({*_ARGUMENTS, "status", "goLiveDate"})
+    known_properties: ClassVar = frozenset(each.name for each in schema.READY)
     """The paths of all that a state may hold of a wait."""
 
     def __post_init__(self) -> None:
@@ -170,7 +163,7 @@ class Readiness:
             return None
         if record.status != olds.get("status", record.status):
             self.tell(f"note: {called}, which was waited for, is {record.status} now, was {olds['status']}.")
-        remembered = {name: value for name, value in olds.items() if name not in ("status", "goLiveDate")}
+        remembered = {name: value for name, value in olds.items() if name in _ARGUMENTS}
         return {**remembered, **observed(record)}
 
     def update(self, integration_id: str, olds: Properties, news: Properties) -> dict[str, Any]:

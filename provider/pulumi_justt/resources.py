@@ -9,8 +9,7 @@ import pickle
 from base64 import b64encode
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, TypeVar, overload
 
 import pulumi
 from pulumi import CustomResource, Input, Output, ProviderResource, ResourceOptions
@@ -19,21 +18,16 @@ from pulumi.runtime.config import get_config, is_config_secret
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import get_monitor
 
-from pulumi_justt import references
+from pulumi_justt import references, schema
 from pulumi_justt.arguments import InvalidArgument, given, sendable
-from pulumi_justt.credentials import Credentials, Shape, Unlisted, from_wire, python_names, wire_name
+from pulumi_justt.credentials import Credentials, Shape, Unlisted, from_wire, python_names
 from pulumi_justt.program_errors import one_sentence
-from pulumi_justt.property_paths import (
-    INPUTS,
-    OUTPUTS,
-    READY_INPUTS,
-    READY_OUTPUTS,
-    refuse_reading,
-    with_checked_paths,
-    with_checked_ready_paths,
-)
+from pulumi_justt.property_paths import refuse_reading, with_checked_paths, with_checked_ready_paths
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.values import COLORED, account_problem, id_problem, is_colored, is_visible_ascii
+
+if TYPE_CHECKING:
+    from typing_extensions import Never, Self
 
 __all__ = ["Deactivation", "DeactivationType", "IntegrationReady", "PaymentIntegration", "Provider", "Source"]
 
@@ -43,7 +37,7 @@ Source = Literal["stripe", "braintree", "paypal", "adyen", "justt_sandbox"]
 DeactivationType = Literal["postingDate", "dueDate"]
 """Which date of a chargeback is compared with the moment of deactivation."""
 
-_TIMEOUT_SECONDS = 300
+_T = TypeVar("_T")
 
 _READY_TYPE = "pulumi-python:dynamic/justt:IntegrationReady"
 
@@ -69,8 +63,33 @@ class Deactivation:
     date: Input[str] | None = None
 
 
-_PROPERTIES = tuple(map(wire_name, (*INPUTS, *OUTPUTS)))
-_READY_PROPERTIES = tuple(map(wire_name, (*READY_INPUTS, *READY_OUTPUTS)))
+class _Attribute(Generic[_T]):
+    """An output of a resource under its Python name. The SDK stores it under the API's name."""
+
+    def __set_name__(self, kind: type[_JusttResource], name: str) -> None:
+        self._property = next(each for each in kind._properties if each.python_name == name)  # noqa: SLF001 - see above
+
+    @overload
+    def __get__(self, resource: None, kind: type) -> Self: ...
+
+    @overload
+    def __get__(self, resource: Resource, kind: type) -> Output[_T]: ...
+
+    def __get__(self, resource: Resource | None, kind: type) -> Self | Output[_T]:
+        """Return the output of *resource*, or this descriptor if it is read from the class."""
+        if resource is None:
+            return self
+        output: Output[Any] = resource.__dict__[self._property.name]
+        return output.apply(self._read) if self._property.kind in (bool, int) else output
+
+    def __set__(self, resource: Resource, value: Never) -> NoReturn:
+        """Refuse the assignment, which would have no effect."""
+        raise AttributeError(f"{self._property.python_name} is an output and cannot be assigned")
+
+    def _read(self, value: Any) -> Any:  # noqa: ANN401 - of the property's type
+        """Convert a flag or a number: the engine gives floats, and None for an absent value."""
+        known = self._property.default if value is None else value
+        return None if known is None else self._property.kind(known)
 
 
 class _JusttResource(Resource):
@@ -78,24 +97,21 @@ class _JusttResource(Resource):
 
     _blob: ClassVar[str]
     """The provider, as the state stores it."""
-    _names: ClassVar[tuple[str, ...]]
-    """All properties, given or not: the SDK makes an attribute of each that it is told of."""
+    _properties: ClassVar[tuple[schema.Property, ...]]
 
     def _register(self, resource_name: str, properties: dict[str, Any], opts: ResourceOptions | None) -> None:
         _refuse_colored_name(resource_name)
         _refuse_plain_api_key()
+        # Also those that the program does not give: the SDK makes an output only of a property that it is told of.
+        names = [each.name for each in self._properties]
         # Not dynamic.Resource.__init__: it does what follows, but with a blob made anew for each resource.
         CustomResource.__init__(
             self,
             f"pulumi-python:{self._resource_type_name}",
             resource_name,
-            {**dict.fromkeys(self._names), **properties, "__provider": Output.secret(self._blob)},
+            {**dict.fromkeys(names), **properties, "__provider": Output.secret(self._blob)},
             opts,
         )
-
-    def _output(self, name: str) -> Output[Any]:
-        output: Output[Any] = self.__dict__[name]
-        return output
 
 
 class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegration"):
@@ -129,7 +145,7 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
     """
 
     _blob = _PROVIDER
-    _names = _PROPERTIES
+    _properties = schema.INTEGRATION
     _credential_properties: Collection[str] = ()
     """The properties that hold the credentials which the program gave."""
 
@@ -150,27 +166,24 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         allow_unlisted: Input[bool] = False,
         opts: ResourceOptions | None = None,
     ) -> None:
+        # Taken first, so that it holds the arguments alone: the schema says what becomes of each.
+        arguments = dict(locals())
         _require_credentials(credentials)
         secret_type, payload = credentials.wire()
         resource = f"PaymentIntegration {resource_name!r}"
-        verified = partial(sendable, resource)
         given_credentials = _credentials(resource, credentials, secret_type, payload)
         self._credential_properties = given_credentials.keys()
 
         self._register(
             resource_name,
             {
-                "externalIdentifier": verified("external_identifier", external_identifier),
-                "integrationName": verified("integration_name", integration_name),
-                "source": verified("source", source),
-                "secretType": verified("credentials.secret_type", secret_type),
+                **{
+                    each.name: _property(resource, each, arguments[each.argument])
+                    for each in schema.INTEGRATION
+                    if each.origin == "program" and each.argument != "credentials"
+                },
+                "secretType": sendable(resource, "credentials.secret_type", secret_type),
                 **given_credentials,
-                "merchantAccountCodes": verified("merchant_account_codes", merchant_account_codes),
-                "referenceAccountId": _account(resource, reference_account_id),
-                "deactivation": _deactivation_properties(resource, deactivation),
-                "adoptId": verified("adopt_id", adopt_id),
-                "deletionProtection": verified("deletion_protection", _unless_false(deletion_protection)),
-                "allowUnlisted": verified("allow_unlisted", _unless_false(allow_unlisted)),
             },
             with_checked_paths(opts, secret_type, payload),
         )
@@ -212,53 +225,34 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         return looked_up
 
     @property
-    @pulumi.getter(name="integrationId")
     def integration_id(self) -> Output[str]:
         """The id at Justt; also the resource's id."""
         # The preview of an update knows no other output, and would show whatever depends on this one as changed.
         return self.id
 
-    @property
-    @pulumi.getter
-    def status(self) -> Output[str]:
-        """PENDING, SUCCESSFUL, FAILED or INACTIVE, as of the last create or refresh."""
-        return self._output("status")
+    status = _Attribute[str]()
+    """PENDING, SUCCESSFUL, FAILED or INACTIVE, as of the last create or refresh."""
 
-    @property
-    @pulumi.getter(name="goLiveDate")
-    def go_live_date(self) -> Output[str | None]:
-        """The moment from which the integration works; None until it is known."""
-        return self._output("goLiveDate")
+    go_live_date = _Attribute[str | None]()
+    """The moment from which the integration works; None until it is known."""
 
-    @property
-    @pulumi.getter
-    def environment(self) -> Output[str]:
-        """The vendor's environment that the integration lives in."""
-        return self._output("environment")
+    environment = _Attribute[str]()
+    """The vendor's environment that the integration lives in."""
 
-    @property
-    @pulumi.getter(name="externalIdentifier")
-    def external_identifier(self) -> Output[str]:
-        """As given."""
-        return self._output("externalIdentifier")
+    external_identifier = _Attribute[str]()
+    """As given."""
 
-    @property
-    @pulumi.getter(name="integrationName")
-    def integration_name(self) -> Output[str]:
-        """As given."""
-        return self._output("integrationName")
+    integration_name = _Attribute[str]()
+    """As given."""
 
-    @property
-    @pulumi.getter
-    def source(self) -> Output[str]:
-        """As given."""
-        return self._output("source")
+    source = _Attribute[str]()
+    """As given."""
 
     @property
     def credentials(self) -> Output[Credentials | None]:
         """As given, as one secret; `.apply(lambda c: c.api_key)` takes a field out of it."""
         # The preview of a create knows nothing of a property that was not given.
-        parts = {name: self._output(name) for name in ("secretType", *sorted(self._credential_properties))}
+        parts = {name: self.__dict__[name] for name in ("secretType", *sorted(self._credential_properties))}
         return Output.all(**parts).apply(
             lambda each: (
                 each["secretType"]
@@ -266,38 +260,26 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
             )
         )
 
-    @property
-    @pulumi.getter(name="merchantAccountCodes")
-    def merchant_account_codes(self) -> Output[Sequence[str] | None]:
-        """As given, sorted."""
-        return self._output("merchantAccountCodes")
+    merchant_account_codes = _Attribute[Sequence[str] | None]()
+    """As given, sorted."""
 
-    @property
-    @pulumi.getter(name="referenceAccountId")
-    def reference_account_id(self) -> Output[str | None]:
-        """As given, or the configuration's default."""
-        return self._output("referenceAccountId")
+    reference_account_id = _Attribute[str | None]()
+    """As given, or the configuration's default."""
 
     @property
     def deactivation(self) -> Output[Deactivation | None]:
         """As given."""
-        return self._output("deactivation").apply(lambda recorded: recorded and _deactivation(recorded))
+        recorded: Output[Any] = self.__dict__["deactivation"]
+        return recorded.apply(lambda policy: policy and _deactivation(policy))
 
-    @property
-    @pulumi.getter(name="adoptId")
-    def adopt_id(self) -> Output[str | None]:
-        """As given."""
-        return self._output("adoptId")
+    adopt_id = _Attribute[str | None]()
+    """As given."""
 
-    @property
-    def deletion_protection(self) -> Output[bool]:
-        """As given."""
-        return self._output("deletionProtection").apply(bool)
+    deletion_protection = _Attribute[bool]()
+    """As given."""
 
-    @property
-    def allow_unlisted(self) -> Output[bool]:
-        """As given."""
-        return self._output("allowUnlisted").apply(bool)
+    allow_unlisted = _Attribute[bool]()
+    """As given."""
 
 
 class IntegrationReady(_JusttResource, module="justt", name="IntegrationReady"):
@@ -321,7 +303,7 @@ class IntegrationReady(_JusttResource, module="justt", name="IntegrationReady"):
     """
 
     _blob = _READINESS_PROVIDER
-    _names = _READY_PROPERTIES
+    _properties = schema.READY
 
     @one_sentence
     def __init__(
@@ -329,9 +311,11 @@ class IntegrationReady(_JusttResource, module="justt", name="IntegrationReady"):
         resource_name: str,
         *,
         integration: PaymentIntegration,
-        timeout_seconds: Input[int] = _TIMEOUT_SECONDS,
+        timeout_seconds: Input[int] = schema.READY_TIMEOUT_SECONDS,
         opts: ResourceOptions | None = None,
     ) -> None:
+        # Taken first, so that it holds the arguments alone: the schema says what becomes of each.
+        arguments = dict(locals())
         if not isinstance(integration, PaymentIntegration):
             raise TypeError(
                 "integration must be a PaymentIntegration; for one that is not this program's, give "
@@ -341,11 +325,11 @@ class IntegrationReady(_JusttResource, module="justt", name="IntegrationReady"):
         self._register(
             resource_name,
             {
-                "integrationId": integration.integration_id,
-                "externalIdentifier": integration.external_identifier,
-                "source": integration.source,
-                "referenceAccountId": integration.reference_account_id,
-                "timeoutSeconds": sendable(f"IntegrationReady {resource_name!r}", "timeout_seconds", timeout_seconds),
+                each.name: getattr(integration, each.python_name)
+                if each.argument.partition(".")[0] == "integration"
+                else sendable(f"IntegrationReady {resource_name!r}", each.argument, arguments[each.argument])
+                for each in schema.READY
+                if each.origin == "program"
             },
             # Another key would not see the integration.
             ResourceOptions.merge(
@@ -354,54 +338,29 @@ class IntegrationReady(_JusttResource, module="justt", name="IntegrationReady"):
             ),
         )
 
-    @property
-    @pulumi.getter(name="integrationId")
-    def integration_id(self) -> Output[str]:
-        """The integration's id at Justt; what takes it from here is created after the wait."""
-        return self._output("integrationId")
+    integration_id = _Attribute[str]()
+    """The integration's id at Justt; what takes it from here is created after the wait."""
 
-    @property
-    @pulumi.getter
-    def status(self) -> Output[str]:
-        """SUCCESSFUL after the wait; a refresh may find another one."""
-        return self._output("status")
+    status = _Attribute[str]()
+    """SUCCESSFUL after the wait; a refresh may find another one."""
 
-    @property
-    @pulumi.getter(name="goLiveDate")
-    def go_live_date(self) -> Output[str | None]:
-        """The moment from which the integration works; None where Justt gives none."""
-        return self._output("goLiveDate")
+    go_live_date = _Attribute[str | None]()
+    """The moment from which the integration works; None where Justt gives none."""
 
-    @property
-    @pulumi.getter
-    def environment(self) -> Output[str]:
-        """The vendor's environment that the integration lives in."""
-        return self._output("environment")
+    environment = _Attribute[str]()
+    """The vendor's environment that the integration lives in."""
 
-    @property
-    @pulumi.getter(name="referenceAccountId")
-    def reference_account_id(self) -> Output[str | None]:
-        """The integration's."""
-        return self._output("referenceAccountId")
+    reference_account_id = _Attribute[str | None]()
+    """The integration's."""
 
-    @property
-    @pulumi.getter(name="externalIdentifier")
-    def external_identifier(self) -> Output[str | None]:
-        """The integration's; None if it is someone else's."""
-        return self._output("externalIdentifier")
+    external_identifier = _Attribute[str | None]()
+    """The integration's; None if it is someone else's."""
 
-    @property
-    @pulumi.getter
-    def source(self) -> Output[str]:
-        """The integration's."""
-        return self._output("source")
+    source = _Attribute[str]()
+    """The integration's."""
 
-    @property
-    def timeout_seconds(self) -> Output[int]:
-        """As given."""
-        return self._output("timeoutSeconds").apply(
-            lambda seconds: _TIMEOUT_SECONDS if seconds is None else int(seconds)
-        )
+    timeout_seconds = _Attribute[int]()
+    """As given."""
 
 
 class Provider(ProviderResource):
@@ -512,8 +471,14 @@ def _credentials(
     return {name: fields for name, fields in properties.items() if fields}
 
 
-def _unless_false(flag: Input[bool]) -> Input[bool] | None:
-    return None if flag is False else flag
+def _property(resource: str, known: schema.Property, value: Any) -> Any:  # noqa: ANN401 - what the argument takes
+    """Return what the engine gets for an argument of a `PaymentIntegration`."""
+    if known.name == "referenceAccountId":
+        return _account(resource, value)
+    if known.name == "deactivation":
+        return _deactivation_properties(resource, value)
+    # A flag that is off equals an absent one, and is not stored.
+    return None if known.kind is bool and value is False else sendable(resource, known.argument, value)
 
 
 def _account(resource: str, value: Input[str] | None) -> Any:  # noqa: ANN401 - text, or an Output of it
@@ -533,19 +498,19 @@ def _deactivation_properties(resource: str, value: object) -> dict[str, Any] | N
     if not isinstance(value, Deactivation):
         raise TypeError(f"deactivation must be a Deactivation(...); got {type(value).__name__}")
     properties = {
-        "deactivationType": sendable(resource, "deactivation.type", value.type),
-        "afterDays": sendable(resource, "deactivation.after_days", value.after_days),
-        "deactivationDate": sendable(resource, "deactivation.date", value.date),
+        part.name: sendable(resource, f"deactivation.{part.argument}", getattr(value, part.argument))
+        for part in schema.DEACTIVATION
     }
     return {name: item for name, item in properties.items() if item is not None}
 
 
 def _deactivation(recorded: Mapping[str, Any]) -> Deactivation:
-    days = recorded.get("afterDays")
     return Deactivation(
-        type=recorded["deactivationType"],
-        after_days=None if days is None else int(days),
-        date=recorded.get("deactivationDate"),
+        **{
+            part.argument: part.kind(recorded[part.name])
+            for part in schema.DEACTIVATION
+            if recorded.get(part.name) is not None
+        }
     )
 
 

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 
 from pulumi_justt import references
 from pulumi_justt.commands import documents
-from pulumi_justt.credentials import SHAPES, Shape, wire_name
+from pulumi_justt.credentials import SHAPES, Shape
 from pulumi_justt.errors import JusttError, nearest, quoted
 from pulumi_justt.references import FileReference, Reference
+from pulumi_justt.schema import INTEGRATION, Property
 from pulumi_justt.secrecy import SecretHolder
 from pulumi_justt.values import shown_key
 
@@ -30,14 +31,16 @@ _USUAL = {"stripe": "ApiKeyOnly", "adyen": "Hmac"}
 _OF_MANY_LINES = "privateKey"
 """What nobody types."""
 
+_ASKED = [each for each in INTEGRATION if each.sent_in == "body" and each.argument not in ("source", "credentials")]
+"""The properties that Justt does not return, apart from the credentials."""
+
 _KEYS = (
     "resource_name",
-    "external_identifier",
-    "integration_name",
+    *(each.argument for each in _ASKED if each.is_required),
     "credentials",
     "secret_type",
     "fields",
-    "merchant_account_codes",
+    *(each.argument for each in _ASKED if not each.is_required),
     "reference_account_id",
 )
 
@@ -131,17 +134,14 @@ def ask(source: str, suggested_name: str, asker: Asker, *, is_by_reference: bool
         is_by_reference: Whether credentials are given as names of variables, so that no secret is asked for.
     """
     name = asker.text("Resource name", suggested_name)
-    properties: dict[str, Any] = {
-        "externalIdentifier": asker.text("External identifier"),
-        "integrationName": asker.text("Integration name"),
-    }
+    properties = {each.name: _property(asker, each) for each in _ASKED if each.is_required}
     shape = _SHAPES[asker.choice("Credentials", list(_SHAPES), _USUAL.get(source))]
     fields = {
         wire: _asked(asker, wire, f, name if is_by_reference else None) for wire, f in shape.wire_fields().items()
     }
-    codes = asker.text("Merchant account codes, separated by commas (Enter for none)", "")
-    if codes:
-        properties["merchantAccountCodes"] = [code.strip() for code in codes.split(",")]
+    for each in _ASKED:
+        if not each.is_required and (given := _property(asker, each)):
+            properties[each.name] = given
     return Answer(name, properties, shape.secret_type, {wire: value for wire, value in fields.items() if value})
 
 
@@ -191,11 +191,7 @@ class _Entry(SecretHolder):
             self.problems.append(
                 f"{shown_key(name)} is not an answer{nearest(name, _KEYS)}; answers are {', '.join(_KEYS)}"
             )
-        properties: dict[str, Any] = {
-            wire_name(name): self.given[name]
-            for name in ("external_identifier", "integration_name", "merchant_account_codes")
-            if name in self.given
-        }
+        properties = {each.name: self.given[each.argument] for each in _ASKED if each.argument in self.given}
         secret_type, shape = self._shape()
         fields, variables = self._fields(shape) if secret_type else ({}, {})
         account = self._text("reference_account_id") or None
@@ -291,6 +287,16 @@ def _version(rest: Mapping[object, object]) -> int:
     if not (isinstance(text, str) and re.fullmatch(r"[0-9]{1,9}", text)):
         raise ValueError("version must be a whole number")
     return int(text)
+
+
+def _property(asker: Asker, asked: Property) -> str | list[str]:
+    """Ask for one property. The result is empty if an optional one is not given."""
+    label = asked.argument.replace("_", " ").capitalize()
+    if asked.is_required:
+        return asker.text(label)
+    is_set = asked.kind is set
+    text = asker.text(f"{label}{', separated by commas' if is_set else ''} (Enter for none)", "")
+    return [item.strip() for item in text.split(",")] if is_set and text else text
 
 
 def _asked(asker: Asker, wire: str, f: Field[Any], resource_name: str | None) -> str | Reference:

@@ -33,6 +33,7 @@ from pulumi_justt.models import SOURCES, RemoteRecord
 from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.references import FileReference, Reference
 from pulumi_justt.resources import _PROVIDER
+from pulumi_justt.schema import INTEGRATION
 from pulumi_justt.secrecy import SecretHolder
 from pulumi_justt.settings import Settings
 
@@ -206,21 +207,14 @@ class Plan(SecretHolder):
         return "\n".join(parts)
 
     def _resource(self, each: Import) -> Iterator[str]:
-        inputs = each.inputs
-        arguments: dict[str, str | Items] = {
-            "external_identifier": quoted(inputs["externalIdentifier"]),
-            "integration_name": quoted(inputs["integrationName"]),
-            "source": quoted(inputs["source"]),
-            "credentials": _credentials(each),
-        }
-        if codes := inputs.get("merchantAccountCodes"):
-            arguments["merchant_account_codes"] = Items("[", "]", [("", quoted(code)) for code in codes])
-        if each.candidate.account != self.default_account:
-            arguments["reference_account_id"] = quoted(inputs["referenceAccountId"])
-        if inputs.get("allowUnlisted"):
-            arguments["allow_unlisted"] = "True"
-        if inputs.get("deletionProtection"):
-            arguments["deletion_protection"] = "True"
+        arguments: dict[str, str | Items] = {}
+        for known in INTEGRATION:
+            if known.argument == "credentials":
+                arguments["credentials"] = _credentials(each)
+            elif known.name in each.inputs and known.origin == "program":
+                arguments[known.argument] = _literal(each.inputs[known.name])
+        if each.candidate.account == self.default_account:
+            arguments.pop("reference_account_id", None)
         resource = call("justt.PaymentIntegration", quoted(each.resource_name), **arguments)
         return rendered(replace(resource, is_long=True), f"{each.variable} = ")
 
@@ -638,6 +632,13 @@ def _properties(candidate: Candidate, answer: Answer) -> dict[str, Any]:
     if source not in SOURCES or answer.secret_type not in SHAPES:
         properties["allowUnlisted"] = True
     return properties
+
+
+def _literal(value: object) -> str | Items:
+    """Write a property as a program does."""
+    if isinstance(value, list):
+        return Items("[", "]", [("", _literal(item)) for item in value])
+    return quoted(value) if isinstance(value, str) else repr(value)
 
 
 def _credentials(each: Import) -> Items:

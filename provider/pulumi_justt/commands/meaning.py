@@ -10,11 +10,9 @@ from typing import Any
 from pulumi_justt import references
 from pulumi_justt.models import from_vendor_time
 from pulumi_justt.ownership import is_adopted
+from pulumi_justt.schema import READY_TIMEOUT_SECONDS
 
 __all__ = ["Event", "of_integration", "of_ready"]
-
-_DEFAULT_TIMEOUT = 300
-"""Seconds that an IntegrationReady waits where nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def of_integration(event: Event) -> Iterator[str]:
 def of_ready(event: Event) -> Iterator[str]:
     """Yield what *event* means for an IntegrationReady."""
     if event.operation in ("create", "replace"):
-        seconds = event.wanted.get("timeoutSeconds", _DEFAULT_TIMEOUT)
+        seconds = event.wanted.get("timeoutSeconds", READY_TIMEOUT_SECONDS)
         how_long = f"up to {seconds:g} s " if _is_number(seconds) else ""
         yield f"waits {how_long}until the integration is SUCCESSFUL, and fails if it is FAILED or INACTIVE"
     elif event.operation == "update":

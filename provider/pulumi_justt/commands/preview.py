@@ -25,6 +25,7 @@ from pulumi_justt.commands import meaning
 from pulumi_justt.commands.engine import INTEGRATION_TYPE, OUR_TYPES, READY_TYPE, SIGNATURE, name_of
 from pulumi_justt.credentials import SHAPES, python_names
 from pulumi_justt.errors import JusttError
+from pulumi_justt.schema import DEACTIVATION, INTEGRATION, snake_case
 
 __all__ = ["Change", "Diagnostic", "NoPreview", "Preview", "Resource", "read", "shortened"]
 
@@ -50,13 +51,8 @@ _PART = re.compile(r"""\.?([^.\[\]"]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]""")
 _PLAIN = re.compile(r"[\w$-]+")
 _PAYLOAD = "secretPayload"
 _CREDENTIALS = (_PAYLOAD, "secretReferences")
-_NAMES = {
-    "secretType": "credentials",
-    _PAYLOAD: "credentials",
-    "deactivationType": "type",
-    "deactivationDate": "date",
-}
-"""The user's own name of each property that is not just spelt another way."""
+_NAMES = {each.name: each.argument for each in (*INTEGRATION, *DEACTIVATION)}
+"""The user's own name of each property."""
 
 
 class NoPreview(JusttError):
@@ -327,7 +323,7 @@ class _Step:
         """Write the path of a property of ours as a program has it."""
         head, *rest = keys
         if head != _PAYLOAD:
-            return _dotted([key if isinstance(key, int) else _NAMES.get(key) or _snake(key) for key in keys])
+            return _dotted([key if isinstance(key, int) else _NAMES.get(key) or snake_case(key) for key in keys])
         types = [_text(properties.get("secretType")) for properties in self._properties.values()]
         names = {name: told for secret_type in types for name, told in python_names(secret_type).items()}
         return _dotted(["credentials", *(names.get(str(key), key) for key in rest)])
@@ -435,10 +431,6 @@ def _dotted(keys: Sequence[str | int]) -> str:
 
 def _order(change: Change) -> list[str | int]:
     return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"([0-9]+)", change.path))]
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z])[A-Z]", lambda found: f"_{found[0].lower()}", name)
 
 
 def _diagnostic(told: object) -> Diagnostic | None:
