@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+import environment
 import pulumi_justt
 from harness import HANG_SECONDS
 from pulumi_justt import IntegrationReady, PaymentIntegration, resources
@@ -189,7 +189,7 @@ def with_one_more(folder: Path) -> None:
 def test_one_more_property_takes_four_lines(tmp_path: Path) -> None:
     """With its entry, argument, attribute and field, it is checked, compared, sent, shown and stored."""
     with_one_more(tmp_path)
-    environ = {**os.environ, "PYTHONPATH": str(tmp_path), "JUSTT_STATE_DIR": str(tmp_path / "state")}
+    environ = environment.build({"PYTHONPATH": str(tmp_path), "JUSTT_STATE_DIR": str(tmp_path / "state")})
 
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, env=environ, timeout=HANG_SECONDS, check=False
