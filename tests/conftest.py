@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,14 +16,14 @@ environment.enter()  # first of all: what is imported below may read variables
 from hypothesis import HealthCheck
 
 import engine
+from checkout import ROOT
 from fake_pulumi import FakePulumi
 from harness import Stack
+from leaks import canary
 from pulumi_justt import client
 from pulumi_justt.redaction import Redactor, shared_redactor
 from pulumi_justt.simulator import SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
-
-ROOT = Path(__file__).resolve().parents[1]
 
 # A busy machine is no fault of what is tested.
 settings.register_profile("at any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -100,8 +99,3 @@ def theirs(simulator: SimulatorServer) -> Callable[..., str]:
         return made
 
     return add
-
-
-def canary(name: str) -> str:
-    """Make up a secret that cannot stand anywhere by chance."""
-    return f"canary-{name}-{secrets.token_hex(12)}"

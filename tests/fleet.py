@@ -24,7 +24,7 @@ from pulumi_justt.readiness import Readiness
 from pulumi_justt.reads import Crowd
 from pulumi_justt.settings import Settings
 from stepping import Condition, Lock
-from test_quota import LATENCY, QUOTA, SHARE, THREADS, Clock
+from virtual_quota import LATENCY, QUOTA, SHARE, THREADS, Clock
 
 __all__ = ["COMMANDS", "Cost", "cost"]
 

@@ -17,6 +17,7 @@ from typing_extensions import Self
 
 import environment
 from harness import HANG_SECONDS
+from leaks import canary
 from pulumi_justt import resources
 
 __all__ = ["UNKNOWN", "Host", "HostError"]
@@ -151,3 +152,14 @@ def _plain(struct: struct_pb2.Struct) -> dict[str, Any]:
     if values.get("__provider") == resources._PROVIDER:
         del values["__provider"]
     return values
+
+
+INPUTS: dict[str, Any] = {
+    "externalIdentifier": "shop-1",
+    "integrationName": "Shop",
+    "source": "adyen",
+    "secretType": "HMAC",
+    "secretPayload": {"hmac": canary("hmac"), "apiKey": canary("adyen"), "merchantCode": "Shop"},
+    "merchantAccountCodes": ["b", "a"],
+    "deactivation": {"deactivationType": "postingDate", "afterDays": 7},
+}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
@@ -49,3 +50,8 @@ def _forms(secret: str) -> Iterator[tuple[str, bytes]]:
                 # The first and the last group hold bits of the neighbours, so only what is between them is searched.
                 encoded = alphabet(b"\0" * alignment + raw)
                 yield f"{part}, base64 at {alignment}", encoded[4 if alignment else 0 : len(encoded) // 4 * 4 - 4]
+
+
+def canary(name: str) -> str:
+    """Make up a secret that cannot stand anywhere by chance."""
+    return f"canary-{name}-{secrets.token_hex(12)}"

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import httpx
 
-from conftest import canary
 from harness import HANG_SECONDS, Stack, nobody
+from leaks import canary
 
 __all__ = [
     "PORT",

@@ -14,7 +14,7 @@ from pulumi_justt.journal import Journal
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.models import UNKNOWN
 from pulumi_justt.session import Session
-from test_lifecycle import CHECKED, MINIMAL, NAMED, RECORDED, Offline, Scripted, listing, record, refusal, without
+from scripted_client import CHECKED, MINIMAL, NAMED, RECORDED, Offline, Scripted, listing, record, refusal, without
 
 ADOPTING = {**CHECKED, "adoptId": "id-1"}
 ADOPTED = {**RECORDED, "adoptId": "id-1"}

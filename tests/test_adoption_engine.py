@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from adoption_programs import changes, integration
 from harness import Stack
 from pulumi_justt.simulator import SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
@@ -14,22 +15,6 @@ def theirs(simulator: SimulatorServer) -> list[str]:
     """Give the ids of two integrations that exist already."""
     new = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
     return [simulator.records.add_integration(new, None) for _ in range(2)]
-
-
-def integration(
-    adopt_id: str | None, name: str = "shop", more: str = "", label: str = "Shop", identifier: str = "shop-1"
-) -> str:
-    """Give a program's resource."""
-    adopts = f', adopt_id="{adopt_id}"' if adopt_id else ""
-    return (
-        f'justt.PaymentIntegration("{name}", external_identifier="{identifier}", integration_name="{label}", '
-        f'source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")){adopts}{more})\n'
-    )
-
-
-def changes(simulator: SimulatorServer) -> list[str]:
-    """Give the methods of the requests so far that change anything."""
-    return [exchange.method for exchange in simulator.requests if exchange.method != "GET"]
 
 
 def test_every_trap(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from conftest import canary
+from adoption_programs import RELEASED, adopter, integration, live, owner, urn
 from harness import Stack
+from leaks import canary
 from pulumi_justt.simulator import Fault, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
-from test_adoption_engine import integration
-from test_ownership_engine import RELEASED, adopter, live, owner, urn
 
 OTHER = 'other = justt.Provider("other", api_key=secret("otherKey"))\n'
 

@@ -21,13 +21,14 @@ from pydantic.fields import FieldInfo
 import pulumi_justt
 import pulumi_justt as justt
 from harness import HANG_SECONDS
+from mocked_program import SECRET, SIGNATURE, TOKEN, Hidden, Program, full, minimal, run_program
 from pulumi_justt import credentials, provider, resources
 from pulumi_justt.client import JusttClient
 from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.models import Deactivation, Inputs, RemoteRecord
 from pulumi_justt.readiness import Readiness
 from pulumi_justt.settings import Settings
-from test_resources import SECRET, SIGNATURE, TOKEN, Hidden, Program, full, minimal, run_program
+from state_blobs import BLOB, READINESS_BLOB
 
 assert pulumi_justt.__file__ is not None
 SOURCE = Path(pulumi_justt.__file__).parent
@@ -63,10 +64,6 @@ PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(path.stem for path in SOURCE.glob("*.py"))
 COMMANDS = sorted(path.stem for path in (SOURCE / "commands").glob("*.py"))
 CORE = [name for name in MODULES if PLACE.get(name, 0) >= PLACE["lifecycle"]]
-
-# Every state that was ever written names the class by this text. Python's pickle of another version reads it, too.
-BLOB = "gASVNAAAAAAAAACMFXB1bHVtaV9qdXN0dC5wcm92aWRlcpSME0ludGVncmF0aW9uUHJvdmlkZXKUk5QpgZQu"
-READINESS_BLOB = "gASVMgAAAAAAAACMFXB1bHVtaV9qdXN0dC5wcm92aWRlcpSMEVJlYWRpbmVzc1Byb3ZpZGVylJOUKYGULg=="
 
 
 def imports(tree: ast.AST, *, at_import_only: bool = False) -> Iterator[str]:

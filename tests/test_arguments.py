@@ -17,10 +17,10 @@ import pytest
 from pulumi import AssetArchive, FileAsset, Output
 
 import pulumi_justt as justt
+from mocked_program import SECRET, SIGNATURE, minimal, run_program
 from pulumi_justt.arguments import EmptyArgument, InvalidArgument, given, sendable
 from pulumi_justt.credentials import ApiKeyOnly
 from pulumi_justt.references import VariableReference
-from test_resources import SECRET, SIGNATURE, minimal, run_program
 
 DATE: Any = date(2031, 1, 1)
 ID: Any = UUID(int=1)

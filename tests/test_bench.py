@@ -18,7 +18,7 @@ import bench_report
 import environment
 from bench_contenders import Contender, LeftOut, Name, PulumiContender, Step
 from bench_measure import Cell, Figure, Plan, measure, run
-from conftest import ROOT
+from checkout import ROOT
 from harness import HANG_SECONDS
 from pulumi_justt.simulator import Options
 

@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 import environment
-from conftest import canary
 from fake_pulumi import FakePulumi
+from leaks import canary
 from pulumi_justt.cli import main
 from pulumi_justt.commands import doctor
 

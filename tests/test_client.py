@@ -29,6 +29,7 @@ import httpx
 import pytest
 from typing_extensions import Self
 
+from clients import CANARY, KEY, URL, Time, client_of, inputs_of, settings_of
 from harness import HANG_SECONDS
 from pulumi_justt import client as module
 from pulumi_justt.answers import Page
@@ -52,33 +53,13 @@ from pulumi_justt.retry import TABLE, Action, Method, Outcome, RetryPolicy
 from pulumi_justt.settings import Settings
 from pulumi_justt.simulator import Options, SimulatorServer, payload_digest
 
-KEY = "justt-key-canary-7f3b9c"
-CANARY = "psp-canary-7f3b9c"
 ID = "int-1"
-URL = "https://proxy.example/v1"
 RECORD = {"integrationId": ID, "source": "stripe", "status": "SUCCESSFUL"}
 DATE = "2027-01-31T00:00:00Z"
 
 CREATING = "creating the stripe integration 'stripe-eu-main'"
 READING = "reading the integration 'stripe-eu-main' (int-1)"
 DEACTIVATING = "deactivating the integration 'stripe-eu-main' (int-1)"
-
-
-class Time:
-    """A clock that only sleeping and the test move."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        """Give the present moment."""
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        """Let the time pass."""
-        self.slept.append(seconds)
-        self.now += seconds
 
 
 @dataclasses.dataclass
@@ -125,32 +106,6 @@ class App:
 UNSENT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
-def settings_of(base_url: str = URL, /, **config: object) -> Settings:
-    """Load settings with a key."""
-    return Settings.load({"apiKey": KEY, "baseUrl": base_url, **config}, {})
-
-
-def client_of(
-    app: Callable[[httpx.Request], httpx.Response],
-    *,
-    moment: Time | None = None,
-    policy: RetryPolicy | None = None,
-    debug: Callable[[str], None] | None = None,
-    **config: object,
-) -> JusttClient:
-    """Give a client whose network is *app* and whose time is injected."""
-    moment = moment or Time()
-    return JusttClient(
-        settings_of(**config),
-        transport=httpx.MockTransport(app),
-        policy=policy or RetryPolicy(),
-        clock=moment,
-        sleep=moment.sleep,
-        uniform=lambda: 0.5,
-        debug=debug,
-    )
-
-
 @contextlib.contextmanager
 def real_client(base_url: str, *, policy: RetryPolicy | None = None, **config: object) -> Iterator[JusttClient]:
     """Give a client on the real network and clock, which only sleeps by injection."""
@@ -159,21 +114,6 @@ def real_client(base_url: str, *, policy: RetryPolicy | None = None, **config: o
     )
     with contextlib.closing(client):
         yield client
-
-
-def inputs_of(payload: dict[str, object] | None = None, /, **changes: object) -> Inputs:
-    """Give the inputs of an integration."""
-    return Inputs.model_validate(
-        {
-            "externalIdentifier": "stripe-eu-main",
-            "integrationName": "Stripe EU",
-            "source": "stripe",
-            "secretType": "APIKEY_ONLY",
-            "secretPayload": {"apiKey": CANARY} if payload is None else payload,
-            "environment": "production",
-            **changes,
-        }
-    )
 
 
 def read(client: JusttClient, *, account: str | None = "acc_42", integration_id: str = ID) -> RemoteRecord:

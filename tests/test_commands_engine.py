@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from conftest import canary
 from harness import Stack
+from leaks import canary
 from pulumi_justt.simulator import SimulatorServer
 
 SHOPS = """

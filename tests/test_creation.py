@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 import httpx
 import pytest
 
+from clients import inputs_of
 from harness import HANG_SECONDS
 from pulumi_justt.client import JusttClient
 from pulumi_justt.creation import CreateCoordinator, _Account
@@ -39,8 +40,7 @@ from pulumi_justt.retry import RetryPolicy
 from pulumi_justt.session import Session
 from pulumi_justt.settings import Settings
 from stepping import Condition, Lock, Stage, Worker
-from test_client import inputs_of
-from test_limiter import Time
+from virtual_limiter import Time
 
 SECONDS = 30.0
 """The time-out of a request, and so the least settle delay."""

@@ -12,9 +12,9 @@ import pytest
 from pulumi import Output
 from pulumi.output import UNKNOWN as ENGINE_UNKNOWN
 
+from mocked_program import Hidden, Seen, minimal, run_program
 from pulumi_justt import credentials
 from pulumi_justt.credentials import SHAPES, Shape, Unlisted, from_wire, problems
-from test_resources import Hidden, Seen, minimal, run_program
 
 CANARY = "canary-58ac07"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from conftest import canary
 from harness import Stack
+from leaks import canary
 from pulumi_justt.simulator import Fault, SimulatorServer
 
 FIRST = ", opts=pulumi.ResourceOptions(delete_before_replace=True)"

@@ -15,7 +15,7 @@ from pulumi_justt.lifecycle import Integrations
 from pulumi_justt.ownership import Ownership
 from pulumi_justt.provider import IntegrationProvider
 from pulumi_justt.session import Session
-from test_lifecycle import CHECKED, MINIMAL, NAMED, RECORDED, Offline, Scripted, listing
+from scripted_client import CHECKED, MINIMAL, NAMED, RECORDED, Offline, Scripted, listing
 
 URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::"
 BASE_URL = Offline().core.settings.base_url

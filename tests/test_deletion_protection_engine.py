@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from conftest import canary
 from harness import Result, Stack
+from leaks import canary
 from pulumi_justt.simulator import Fault, SimulatorServer
 
 URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::"

@@ -47,9 +47,10 @@ import pytest
 
 import engine
 import environment
-from conftest import ROOT, canary
+from checkout import ROOT
 from fault_table import SCENARIOS
 from harness import Stack
+from leaks import canary
 from pages import SERVES, Ids, NotRunnable, Session, comparable, matches, read, without_ids
 from pulumi_justt.simulator import Options, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from conftest import canary
 from fake_pulumi import STACK, TYPE, US, FakePulumi, creating, integration, own_provider
+from leaks import canary
 from parrot import Parrot
 from pulumi_justt import listing
 from pulumi_justt.commands import survey

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import canary
 from harness import HANG_SECONDS, Stack, eventually, has_fired, nobody
+from leaks import canary
 from paragraphs import assert_told
 from pulumi_justt.simulator import Fault, SimulatorServer, payload_digest
 

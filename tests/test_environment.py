@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import environment
-from conftest import ROOT
+from checkout import ROOT
 from harness import HANG_SECONDS
 
 BUILT = {"PATH", "HOME", "TMPDIR", "XDG_STATE_HOME", "LANG", "PYTHONPATH"}

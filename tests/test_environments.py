@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 import environments
-from conftest import ROOT
+from checkout import ROOT
 
 INNER = "tests/test_environment.py::test_variables_for_the_tests_are_kept"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import error_table
-from conftest import ROOT
+from checkout import ROOT
 from error_table import Source
 
 PACKAGE = error_table.package()

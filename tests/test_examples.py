@@ -15,8 +15,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from conftest import ROOT, canary
+from checkout import ROOT
 from harness import Stack
+from leaks import canary
 from pulumi_justt.commands import summary
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 from pulumi_justt.simulator.faults import Fault

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 import fleet
-from conftest import ROOT
+from checkout import ROOT
 from fleet import COMMANDS, cost, cost_of_creation_and_refresh, cost_of_waits
-from test_quota import QUOTA
+from virtual_quota import QUOTA
 
 FIRST_UP, UNCHANGED, REFRESH, ROTATION, DESTROY = COMMANDS
 SIZE = 2_000

@@ -13,22 +13,13 @@ from typing import Any
 import pytest
 
 import leaks
-from conftest import canary
 from harness import HANG_SECONDS, eventually, has_fired
-from host import UNKNOWN, Host, HostError
+from host import INPUTS, UNKNOWN, Host, HostError
+from leaks import canary
 from pulumi_justt import resources
 from pulumi_justt.simulator import Fault, SimulatorServer, payload_digest
 from pulumi_justt.simulator.rules import NewIntegration
 
-INPUTS: dict[str, Any] = {
-    "externalIdentifier": "shop-1",
-    "integrationName": "Shop",
-    "source": "adyen",
-    "secretType": "HMAC",
-    "secretPayload": {"hmac": canary("hmac"), "apiKey": canary("adyen"), "merchantCode": "Shop"},
-    "merchantAccountCodes": ["b", "a"],
-    "deactivation": {"deactivationType": "postingDate", "afterDays": 7},
-}
 SECRETS = [INPUTS["secretPayload"]["hmac"], INPUTS["secretPayload"]["apiKey"]]
 
 

@@ -15,12 +15,11 @@ from types import SimpleNamespace
 import pytest
 
 from harness import eventually
-from host import Host
+from host import INPUTS, Host
 from pulumi_justt.errors import ABANDONED_CURE
 from pulumi_justt.host import Calls, engine_address, engine_identity, wait_until_gone
 from pulumi_justt.provider import IntegrationProvider
 from pulumi_justt.simulator import SimulatorServer
-from test_host import INPUTS
 
 # The rule that tells an engine that is gone
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from conftest import canary
 from fake_pulumi import FakePulumi, integration
+from leaks import canary
 from pulumi_justt import listing
 from pulumi_justt.commands import survey
 from pulumi_justt.commands.asking import ImportRefused

@@ -11,8 +11,8 @@ import sys
 import time
 from typing import Any
 
-from conftest import canary
 from harness import HANG_SECONDS, Stack
+from leaks import canary
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 from pulumi_justt.simulator.rules import NewIntegration
 

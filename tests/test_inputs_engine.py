@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import canary
 from harness import Stack
+from leaks import canary
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 
 PEM = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"

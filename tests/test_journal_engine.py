@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from harness import Result, Stack, eventually
+from killed_runs import kill_after_commit
 from pulumi_justt.journal import Decision, Intent, Journal
 from pulumi_justt.simulator import Fault, SimulatorServer
-from test_recovery_engine import kill_after_commit
 
 PROGRAM = """
 justt.PaymentIntegration(

@@ -13,29 +13,10 @@ from hypothesis import strategies as st
 
 from harness import HANG_SECONDS
 from pulumi_justt.limiter import WINDOW_SECONDS, RateLimiter
+from virtual_limiter import Time
 
 TICK = 1 / 64
 """Times are multiples of this, so that sums and differences of them are exact."""
-
-
-class Time:
-    """A clock that only sleeping and the test move; safe for threads."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.slept: list[float] = []
-        self._lock = threading.Lock()
-
-    def __call__(self) -> float:
-        """Give the present moment."""
-        with self._lock:
-            return self.now
-
-    def sleep(self, seconds: float) -> None:
-        """Let the time pass."""
-        with self._lock:
-            self.slept.append(seconds)
-            self.now += seconds
 
 
 def limiter_of(per_minute: int) -> tuple[RateLimiter, Time]:

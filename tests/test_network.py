@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import pytest
 
 import environment
-from conftest import canary
 from harness import HANG_SECONDS, Result, Stack
+from leaks import canary
 from pulumi_justt.client import JusttClient
 from pulumi_justt.errors import AmbiguousCreate, Barred, Unreachable
 from pulumi_justt.models import Inputs

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import environment
-from conftest import ROOT
+from checkout import ROOT
 from harness import Stack
 from host import Host, HostError
 from pulumi_justt.resources import _READINESS_PROVIDER

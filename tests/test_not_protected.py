@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from conftest import canary
 from harness import Stack
 from host import Host, HostError
+from leaks import canary
 from pulumi_justt.simulator import SimulatorServer
 
 SHOP = """

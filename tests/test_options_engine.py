@@ -8,8 +8,8 @@ import json
 import re
 from collections import Counter
 
-from conftest import canary
 from harness import Stack
+from leaks import canary
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 
 HEAD = """

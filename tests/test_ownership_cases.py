@@ -12,10 +12,10 @@ import pytest
 
 from machine import Clock, Trouble
 from model_choices import Wish
+from model_core import Core, Vendor
 from model_engine import Flags, Resource, urn_of
 from model_user import PLAIN, Project
 from pulumi_justt.journal import Decision
-from test_state_machine import Core, Vendor
 
 
 class Walk(Project):

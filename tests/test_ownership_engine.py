@@ -12,14 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from conftest import canary
+from adoption_programs import RELEASED, adopter, changes, integration, live, owner, urn
 from harness import Stack
+from leaks import canary
 from pulumi_justt import ownership
 from pulumi_justt.journal import Journal
 from pulumi_justt.simulator import Fault, SimulatorServer
-from test_adoption_engine import changes, integration
-
-RELEASED = "so it is released and stays as it is at Justt"
 
 
 class Calls:
@@ -49,23 +47,6 @@ class Calls:
 def calls(stack: Stack) -> Calls:
     """Log the calls of the stack's provider."""
     return Calls(stack)
-
-
-def live(simulator: SimulatorServer) -> list[str]:
-    """Return the ids of what still runs at Justt."""
-    return [record.id for record in simulator.records.integrations() if record.status != "INACTIVE"]
-
-
-def owner(stack: Stack) -> str:
-    """Create an integration that the resource `owner` owns, and return its id."""
-    stack.program(integration(None, name="owner"))
-    stack.up()
-    return str(stack.resources()["owner"]["id"])
-
-
-def adopter(adopt_id: str | None, more: str = "") -> str:
-    """Give a resource that adopts."""
-    return integration(adopt_id, name="adopter", identifier="shop-1", more=more)
 
 
 def journal(stack: Stack) -> Journal:
@@ -287,11 +268,6 @@ def test_each_row_of_the_table_is_tried() -> None:
 def test_row_of_the_table(row: str, stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
     """The engine calls what the table rests on, and the record is released, kept or deactivated as it says."""
     ROWS[row](stack, simulator, calls)
-
-
-def urn(stack: Stack, name: str) -> str:
-    """Return the URN of an integration."""
-    return f"urn:pulumi:{stack.name}::shop::pulumi-python:dynamic/justt:PaymentIntegration::{name}"
 
 
 @contextmanager

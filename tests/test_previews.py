@@ -19,13 +19,14 @@ from typing import Any
 
 import pytest
 
-from conftest import ROOT, canary
+from checkout import ROOT
+from golden_previews import UPDATE, masked
 from harness import Stack
+from leaks import canary
 from pulumi_justt.simulator import SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
 
 GOLDEN = ROOT / "tests" / "data" / "previews"
-UPDATE = "UPDATE_GOLDEN"
 
 PROGRAM = """
 from pulumi import Output
@@ -438,13 +439,6 @@ def described(case: Case, block: str | None, step: Mapping[str, Any] | None) -> 
         parts = {"op": step["op"], **reasons, "detailedDiff": step["detailedDiff"]}
         told += ["", *(f"{name}: {json.dumps(part, sort_keys=True)}" for name, part in parts.items() if part)]
     return "\n".join([*case.change, *told])
-
-
-def masked(text: str, ids: Mapping[str, str]) -> str:
-    """Put the name of a resource in the place of its id, which is another one in each run; all else stays."""
-    for id_, name in ids.items():
-        text = text.replace(id_, f"<id of {name}>")
-    return text
 
 
 def assert_golden(found: Mapping[str, str]) -> None:

@@ -8,12 +8,12 @@ import pulumi
 import pytest
 
 import pulumi_justt as justt
-from conftest import canary
 from harness import Stack
+from leaks import canary
+from mocked_program import run_program
 from pulumi_justt.arguments import InvalidArgument
 from pulumi_justt.program_errors import one_sentence
 from pulumi_justt.simulator import SimulatorServer
-from test_resources import run_program
 
 HEAD = """
 import pulumi

@@ -17,7 +17,7 @@ import pytest
 
 import environment
 import leaks
-from conftest import ROOT
+from checkout import ROOT
 from environments import USERS_OWN
 from harness import HANG_SECONDS
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from conftest import canary
 from harness import HANG_SECONDS, Stack, eventually
+from leaks import canary
 from pulumi_justt.errors import WITHHELD
 from pulumi_justt.simulator import Fault, SimulatorServer
 

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clients import Time, client_of, settings_of
 from harness import eventually
 from pulumi_justt.answers import Page
 from pulumi_justt.client import JusttClient
@@ -23,7 +24,6 @@ from pulumi_justt.reads import FRESH_SECONDS, Crowd, SharedReads
 from pulumi_justt.retry import RetryPolicy
 from pulumi_justt.simulator import Options, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
-from test_client import Time, client_of, settings_of
 
 PAGE = 100
 SECRET = "psp-canary-1c9d0e"

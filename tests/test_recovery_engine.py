@@ -7,8 +7,9 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from harness import HANG_SECONDS, Stack, eventually
-from pulumi_justt.simulator import Fault, SimulatorServer
+from harness import Stack
+from killed_runs import kill_after_commit
+from pulumi_justt.simulator import SimulatorServer
 
 SHOPS = """
 def shop(name, label, **options):
@@ -36,18 +37,6 @@ def shape(value: object) -> object:
     if isinstance(value, dict):
         return {name: shape(item) for name, item in value.items()}
     return [shape(item) for item in value] if isinstance(value, list) else type(value)
-
-
-def kill_after_commit(stack: Stack, simulator: SimulatorServer, number: int) -> str:
-    """Kill an update, its provider too, once the *number*th integration is there and nobody was told; return its id."""
-    before = len(simulator.records.integrations())
-    simulator.faults = [Fault.parse(f"POST /integrations hang-after-commit=600 skip={number - before - 1} times=1")]
-    process = stack.start("up", "--yes", "--skip-preview")
-    eventually(lambda: len(simulator.records.integrations()) == number)
-    stack.end_processes()
-    stack.keep(process.communicate(timeout=HANG_SECONDS)[0])
-    simulator.faults = []
-    return simulator.records.integrations()[-1].id
 
 
 def backups(stack: Stack) -> list[Path]:

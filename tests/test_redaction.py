@@ -22,7 +22,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import leaks
-from conftest import ROOT
+from checkout import ROOT
 from pulumi_justt.errors import NOT_SHOWN, WITHHELD
 from pulumi_justt.redaction import Redactor, shared_redactor
 

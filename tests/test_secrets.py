@@ -19,8 +19,9 @@ import httpx
 import pytest
 
 import leaks
-from conftest import ROOT, canary
+from checkout import ROOT
 from harness import HANG_SECONDS, Stack
+from leaks import canary
 from parrot import Parrot
 from pulumi_justt.credentials import SHAPES
 from pulumi_justt.errors import NOT_SHOWN, WITHHELD

@@ -7,8 +7,8 @@ import textwrap
 
 import pytest
 
-from conftest import canary
 from harness import Stack
+from leaks import canary
 from pulumi_justt.simulator import SimulatorServer
 
 PROGRAM = """

@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import sqlite3
-import ssl
 import subprocess
 import sys
 import threading
@@ -22,14 +21,12 @@ import pytest
 
 from harness import HANG_SECONDS
 from pulumi_justt.simulator import Exchange, Options, SimulatorServer, key_fingerprint, payload_digest, run
+from simulator_requests import CANARY, NO_TLS, account_header, end_body, new_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CANARY = "canary-7f3b9c"
-# Nothing here is encrypted, and loading the system's certificates would take longer than most tests.
-NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 PAYLOADS: dict[str, dict[str, str]] = {
     "APIKEY_ONLY": {"apiKey": CANARY},
@@ -40,29 +37,6 @@ PAYLOADS: dict[str, dict[str, str]] = {
     "APIKEY": {"apiKey": CANARY},
     "sftp": {"username": "name", "password": CANARY},
 }
-
-
-def new_body(**changes: object) -> dict[str, object]:
-    """Give a valid create body, with some fields changed or, by an Ellipsis, left out."""
-    body: dict[str, object] = {
-        "externalIdentifier": "stripe-eu",
-        "integrationName": "Stripe EU",
-        "source": "stripe",
-        "secretType": "APIKEY_ONLY",
-        "secretPayload": {"apiKey": CANARY},
-        **changes,
-    }
-    return {name: value for name, value in body.items() if value is not ...}
-
-
-def end_body(integration_id: str, **changes: object) -> dict[str, object]:
-    """Give a valid body of a deactivation, some days before now."""
-    return {
-        "integrationId": integration_id,
-        "deactivationType": "postingDate",
-        "deactivationDate": "2027-01-01T00:00:00Z",
-        **changes,
-    }
 
 
 class Clock:
@@ -119,11 +93,6 @@ def client(base_url: str, api_key: str | None = None) -> httpx.Client:
     """Give a client of one of the simulator's two faces."""
     headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
     return httpx.Client(base_url=base_url, headers=headers, verify=NO_TLS)
-
-
-def account_header(account: str | None) -> dict[str, str]:
-    """Select an account, or none."""
-    return {} if account is None else {"reference-account-id": account}
 
 
 def refused(answer: httpx.Response, status: int) -> str:

@@ -15,7 +15,7 @@ from pulumi_justt.simulator import FOREIGN_IDENTIFIER, Fault, Options, Simulator
 from pulumi_justt.simulator.app import OPERATIONS
 from pulumi_justt.simulator.faults import KINDS
 from pulumi_justt.simulator.faults import OPERATIONS as KNOWN_OPERATIONS
-from test_simulator import NO_TLS, account_header, end_body, new_body
+from simulator_requests import NO_TLS, account_header, end_body, new_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

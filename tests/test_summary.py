@@ -15,13 +15,14 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import ROOT, canary
+from checkout import ROOT
+from golden_previews import UPDATE, masked
 from harness import Stack
+from leaks import canary
 from pulumi_justt.cli import main
 from pulumi_justt.commands import preview, summary
 from pulumi_justt.simulator import SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
-from test_previews import UPDATE, masked
 
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
 INTEGRATION = "pulumi-python:dynamic/justt:PaymentIntegration"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from checkout import ROOT
 from harness import Stack
 from pulumi_justt.simulator import SimulatorServer
 from recorded_state import FOLDERS, INTEGRATION, Recorded

@@ -19,11 +19,12 @@ from typing import Any
 import pytest
 import yaml
 
-from conftest import ROOT, canary
+from checkout import ROOT
 from harness import HANG_SECONDS, Result, Stack
+from killed_runs import kill_after_commit
+from leaks import canary
 from pulumi_justt.simulator import SimulatorServer
-from test_architecture import BLOB
-from test_recovery_engine import kill_after_commit
+from state_blobs import BLOB
 
 WORKFLOWS = ROOT / "examples" / "workflows"
 TEXTS = {path.stem: path.read_text() for path in sorted(WORKFLOWS.glob("*.yml"))}

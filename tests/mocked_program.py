@@ -1,0 +1,184 @@
+"""Programs that run against the SDK's mocks, and what they register."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from pulumi.runtime import config as pulumi_config
+from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks, set_mocks
+from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.settings import SETTINGS
+from pulumi.runtime.stack import run_pulumi_func
+
+import pulumi_justt as justt
+
+TOKEN = "pulumi-python:dynamic/justt:PaymentIntegration"
+CANARY = "canary-3e91d2"
+# How the SDK marks a secret on its way to the engine.
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
+Answer = Callable[[MockResourceArgs], tuple[str, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A value that the engine is told to keep secret."""
+
+    value: object
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An Output once it is resolved."""
+
+    value: Any
+    is_secret: bool
+    is_known: bool = True
+
+
+@dataclass
+class Program:
+    """What became of a program."""
+
+    registered: list[resource_pb2.RegisterResourceRequest] = field(default_factory=list)
+    looked_up: list[resource_pb2.ReadResourceRequest] = field(default_factory=list)
+    outputs: dict[str, Seen] = field(default_factory=dict)
+
+    def sent(self, number: int = 0) -> dict[str, Any]:
+        """Return the properties of a registered resource, without the blob."""
+        properties = revealed(MessageToDict(self.registered[number].object))
+        assert isinstance(properties, dict)
+        del properties["__provider"]
+        return properties
+
+
+def revealed(value: object) -> object:
+    """Read what goes over the wire, with each secret as `Hidden`."""
+    if isinstance(value, dict):
+        if value.get(SIGNATURE) == SECRET:
+            return Hidden(revealed(value["value"]))
+        return {name: revealed(item) for name, item in value.items()}
+    return [revealed(item) for item in value] if isinstance(value, list) else value
+
+
+def as_created(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+    """Answer as the engine does after a create."""
+    remembered = {name: value for name, value in args.inputs.items() if name != "__provider"}
+    return "id-1", {**remembered, "integrationId": "id-1", "status": "PENDING", "environment": "production"}
+
+
+class _Monitor(MockMonitor):
+    def __init__(self, mocks: Mocks, program: Program) -> None:
+        super().__init__(mocks)
+        self.program = program
+
+    def RegisterResource(  # noqa: N802 - the name of the call
+        self, request: resource_pb2.RegisterResourceRequest
+    ) -> resource_pb2.RegisterResourceResponse:
+        """Keep the request."""
+        if request.type != "pulumi:pulumi:Stack":
+            self.program.registered.append(request)
+        register: Callable[[object], resource_pb2.RegisterResourceResponse] = super().RegisterResource
+        return register(request)
+
+    def ReadResource(  # noqa: N802 - the name of the call
+        self, request: resource_pb2.ReadResourceRequest
+    ) -> resource_pb2.ReadResourceResponse:
+        """Keep the request."""
+        self.program.looked_up.append(request)
+        read: Callable[[object], resource_pb2.ReadResourceResponse] = super().ReadResource
+        return read(request)
+
+
+class _Mocks(Mocks):
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        """Answer for the engine."""
+        return self.answer(args)
+
+    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+        """Refuse: this package has no functions."""
+        raise AssertionError(args.token)
+
+
+def run_program(
+    body: Callable[[], object],
+    *,
+    answer: Answer = as_created,
+    preview: bool = False,
+    config: Mapping[str, str] | None = None,
+    secret_keys: Sequence[str] = (),
+) -> Program:
+    """Run *body* as a Pulumi program under mocks, resolve the Outputs that it returns, and leave nothing of it behind.
+
+    The SDK keeps its settings in context variables, and makes event loops for whichever thread asks: so the program
+    gets a context of its own, and the loops are made here, where they can be closed.
+    """
+    program = Program()
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def give_loop() -> None:
+        loops.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(loops[-1])
+
+    async def resolve() -> None:
+        returned = body()
+        for name, output in returned.items() if isinstance(returned, Mapping) else ():
+            value = await output.future(with_unknowns=True)
+            program.outputs[name] = Seen(value, await output.is_secret(), await output.is_known())
+
+    def run() -> None:
+        give_loop()
+        loop = loops[0]
+        loop.set_default_executor(ThreadPoolExecutor(max_workers=2, initializer=give_loop))
+        try:
+            pulumi_config.set_all_config(dict(config or {}), list(secret_keys))
+            mocks = _Mocks(answer)
+            set_mocks(mocks, preview=preview, monitor=_Monitor(mocks, program))
+            loop.run_until_complete(run_pulumi_func(resolve))
+        finally:
+            # What a program that failed leaves behind must not be waited for by the next one.
+            SETTINGS.outputs.clear()
+            for task in asyncio.all_tasks(loop):
+                task.cancel()
+            loop.run_until_complete(loop.shutdown_default_executor())
+            asyncio.set_event_loop(None)
+            for each in loops:
+                each.close()
+
+    contextvars.copy_context().run(run)
+    return program
+
+
+def minimal(name: str = "stripe", **changes: Any) -> justt.PaymentIntegration:  # noqa: ANN401 - any argument
+    """Construct an integration with only what is required."""
+    arguments: dict[str, Any] = {
+        "external_identifier": "stripe-eu",
+        "integration_name": "Stripe EU",
+        "source": "stripe",
+        "credentials": justt.credentials.ApiKeyOnly(api_key=CANARY),
+        **changes,
+    }
+    return justt.PaymentIntegration(name, **arguments)
+
+
+def full() -> justt.PaymentIntegration:
+    """Construct an integration with every argument."""
+    return minimal(
+        credentials=justt.credentials.Hmac(
+            hmac=CANARY, api_key=CANARY + "2", merchant_code="merchant", account_code="account"
+        ),
+        merchant_account_codes=["b", "a"],
+        reference_account_id="acc_42",
+        deactivation=justt.Deactivation(type="dueDate", after_days=7),
+        deletion_protection=True,
+        allow_unlisted=True,
+    )

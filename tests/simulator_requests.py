@@ -1,0 +1,37 @@
+"""Requests to the simulator, made without our client."""
+
+from __future__ import annotations
+
+import ssl
+
+CANARY = "canary-7f3b9c"
+# Nothing here is encrypted, and loading the system's certificates would take longer than most tests.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def new_body(**changes: object) -> dict[str, object]:
+    """Give a valid create body, with some fields changed or, by an Ellipsis, left out."""
+    body: dict[str, object] = {
+        "externalIdentifier": "stripe-eu",
+        "integrationName": "Stripe EU",
+        "source": "stripe",
+        "secretType": "APIKEY_ONLY",
+        "secretPayload": {"apiKey": CANARY},
+        **changes,
+    }
+    return {name: value for name, value in body.items() if value is not ...}
+
+
+def end_body(integration_id: str, **changes: object) -> dict[str, object]:
+    """Give a valid body of a deactivation, some days before now."""
+    return {
+        "integrationId": integration_id,
+        "deactivationType": "postingDate",
+        "deactivationDate": "2027-01-01T00:00:00Z",
+        **changes,
+    }
+
+
+def account_header(account: str | None) -> dict[str, str]:
+    """Select an account, or none."""
+    return {} if account is None else {"reference-account-id": account}
