@@ -6,51 +6,54 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 SOURCES := $(shell find provider/pulumi_justt -type f -not -name '*.pyc')
 
+# Where the scripts of tools/ find one another, what they share with the tests, and the package.
+SCRIPTS := provider:tests:tools/engine:tools/benchmarks:tools/docs
+
 .PHONY: up preview refresh destroy stop env test test-environments faults errors docs lint fleet bench audit dist lock clean help
 
 help: ## show the targets
 	@sed -n 's/^\([a-z][a-z -]*\):.*## /\1: /p' Makefile
 
 up: $(VENV)/.package ## a real `pulumi up` of examples/quickstart, against a simulator; all that it needs is made first
-	@$(RUN) provider/engine/project.py $@
+	@$(RUN) tools/engine/project.py $@
 
 preview refresh destroy stop env: $(VENV)/.package ## that command on the same stack
-	@$(RUN) provider/engine/project.py $@
+	@$(RUN) tools/engine/project.py $@
 
 test: $(VENV)/.dev ## run all tests, on the real engine
-	@$(RUN) provider/engine/test.py
+	@$(RUN) tools/engine/test.py
 
 test-environments: $(VENV)/.dev ## run a part of the tests in a dozen environments (ARGS="umask proxy" for some of them)
-	@$(RUN) .ci/environments.py $(ARGS)
+	@$(RUN) tools/release/environments.py $(ARGS)
 
 faults: $(VENV)/.dev ## print what each fault leaves behind, here and with a plain dynamic provider
-	@PYTHONPATH=tests:provider/engine:provider $(RUN) tests/fault_table.py
+	@PYTHONPATH=$(SCRIPTS) $(RUN) tools/benchmarks/fault_table.py
 
 errors: $(VENV)/.dev ## write docs/errors.md, the table of all errors, from the source
-	@PYTHONPATH=tests:provider $(RUN) tests/error_table.py > docs/errors.md.new && mv docs/errors.md.new docs/errors.md
+	@PYTHONPATH=$(SCRIPTS) $(RUN) tools/docs/error_table.py > docs/errors.md.new && mv docs/errors.md.new docs/errors.md
 
 docs: errors ## write all pages that are made from the source: docs/errors.md and docs/reference
-	@PYTHONPATH=tests:provider $(RUN) tests/reference.py
+	@PYTHONPATH=$(SCRIPTS) $(RUN) tools/docs/reference.py
 
 lint: $(VENV)/.dev ## check style, formatting and types
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
 	! git ls-files --cached --ignored --exclude-standard | grep .  # what git is to ignore is not committed
-	set -e; for program in examples/*/__main__.py; do $(RUN) -m mypy $$(dirname $$program); done
+	set -e; for program in examples/*/__main__.py; do $(RUN) -m mypy --no-explicit-package-bases $$(dirname $$program); done
 
 fleet: $(VENV)/.dev ## print what fleets of 10 to 10,000 integrations cost under the vendor's quota
-	@PYTHONPATH=tests:provider $(RUN) tests/fleet.py
+	@PYTHONPATH=$(SCRIPTS) $(RUN) tools/benchmarks/fleet.py
 
 bench: $(VENV)/.dev ## measure this beside a no-op resource, a plain provider and Terraform (ARGS=--quick, ARGS=--help)
-	@PYTHONPATH=tests:provider/engine:provider $(RUN) tests/bench.py $(ARGS)
+	@PYTHONPATH=$(SCRIPTS) $(RUN) tools/benchmarks/bench.py $(ARGS)
 
 audit: $(VENV)/.dev ## look up known vulnerabilities of what is locked (REQUIRED=--required: fail where that can't be done)
-	@$(RUN) .ci/audit.py $(REQUIRED)
+	@$(RUN) tools/release/audit.py $(REQUIRED)
 
 dist: $(VENV)/.dev ## build wheel, sdist and the wheel's bill of materials (CycloneDX) into dist/
 	@rm -rf dist
-	@$(RUN) .ci/dist.py dist
+	@$(RUN) tools/release/dist.py dist
 
 lock: $(VENV)/.dev ## resolve the dependencies anew; needs uv on PATH
 	uv pip compile $(LOCK) pyproject.toml -o requirements.lock
@@ -60,7 +63,7 @@ LOCK := --universal --python-version 3.10 --generate-hashes --no-header --no-emi
 	--extra cli --extra simulator --group build --quiet --upgrade
 
 clean: ## remove what the targets made, the engine and the stack's state included
-	-$(RUN) provider/engine/project.py stop
+	-$(RUN) tools/engine/project.py stop
 	rm -rf $(VENV) .dev Pulumi.dev.yaml dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/.made:

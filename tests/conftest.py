@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-import environment
+from support import environment
 
 environment.enter()  # first of all: what is imported below may read variables
 
@@ -16,14 +16,14 @@ environment.enter()  # first of all: what is imported below may read variables
 from hypothesis import HealthCheck
 
 import engine
-from checkout import ROOT
-from fake_pulumi import FakePulumi
-from harness import Stack
-from leaks import canary
-from pulumi_justt import client
+from pulumi_justt.api import client
 from pulumi_justt.redaction import Redactor, shared_redactor
 from pulumi_justt.simulator import SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
+from support.checkout import ROOT
+from support.fake_pulumi import FakePulumi
+from support.harness import Stack
+from support.leaks import canary
 
 # A busy machine is no fault of what is tested.
 settings.register_profile("at any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -42,11 +42,11 @@ from pulumi_justt.imports import own_imports
 from pulumi_justt.values import is_first_look, without_markup
 
 if TYPE_CHECKING:
-    from pulumi_justt.client import JusttClient
-    from pulumi_justt.lifecycle import Integrations
-    from pulumi_justt.readiness import Readiness
-    from pulumi_justt.session import Session
-    from pulumi_justt.settings import Settings
+    from pulumi_justt.api.client import JusttClient
+    from pulumi_justt.core.config import Settings
+    from pulumi_justt.core.integration import Integrations
+    from pulumi_justt.core.readiness import Readiness
+    from pulumi_justt.core.session import Session
 
 __all__ = ["IntegrationProvider", "ReadinessProvider"]
 
@@ -149,8 +149,8 @@ class _Provider(ResourceProvider):
 
     @functools.cached_property
     def _core(self) -> Integrations | Readiness:
+        from pulumi_justt.core.config import API_KEY, NAMESPACE, Settings  # noqa: PLC0415 - see the module docstring
         from pulumi_justt.redaction import shared_redactor  # noqa: PLC0415 - see the module docstring
-        from pulumi_justt.settings import API_KEY, NAMESPACE, Settings  # noqa: PLC0415 - see the module docstring
         from pulumi_justt.thread_pool import set_max_workers  # noqa: PLC0415 - likewise
 
         # Since Python 3.12 `cached_property` takes no lock, and two cores would each think that they create alone.
@@ -216,7 +216,7 @@ class _Provider(ResourceProvider):
         Raises:
             StateConflict: A newer version of this package has written it.
         """
-        from pulumi_justt.recorded import require_known  # noqa: PLC0415 - see the module docstring
+        from pulumi_justt.core.state import require_known  # noqa: PLC0415 - see the module docstring
 
         recorded = _decode(props)
         require_known(recorded, self._core.known_properties, id_)
@@ -231,7 +231,7 @@ class IntegrationProvider(_Provider):
         return core is not None and core.may_have_created(*props)
 
     def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Integrations:
-        from pulumi_justt.lifecycle import Integrations  # noqa: PLC0415 - see the module docstring
+        from pulumi_justt.core.integration import Integrations  # noqa: PLC0415 - see the module docstring
         from pulumi_justt.thread_pool import additional_worker  # noqa: PLC0415 - likewise
 
         core = Integrations(
@@ -252,7 +252,7 @@ class ReadinessProvider(_Provider):
     """The provider of `IntegrationReady`."""
 
     def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Readiness:
-        from pulumi_justt.readiness import Readiness  # noqa: PLC0415 - see the module docstring
+        from pulumi_justt.core.readiness import Readiness  # noqa: PLC0415 - see the module docstring
 
         return Readiness(
             settings,
@@ -271,7 +271,7 @@ class ReadinessProvider(_Provider):
 
 
 def _session(settings: Settings) -> Session:
-    from pulumi_justt.session import shared_session  # noqa: PLC0415 - see the module docstring
+    from pulumi_justt.core.session import shared_session  # noqa: PLC0415 - see the module docstring
 
     # Each command has an engine of its own.
     return shared_session(settings, _tell, lambda: host.calls.was_cut_off, host.engine_identity())
@@ -279,7 +279,7 @@ def _session(settings: Settings) -> Session:
 
 def _client(settings: Settings) -> JusttClient:
     # The HTTP library takes longer to load than everything that a preview does.
-    from pulumi_justt.client import shared_client  # noqa: PLC0415 - see above
+    from pulumi_justt.api.client import shared_client  # noqa: PLC0415 - see above
 
     return shared_client(settings, _tell)
 
@@ -296,7 +296,7 @@ def _tell(text: str) -> None:
 
 
 def _decode(props: Mapping[str, Any]) -> dict[str, Any]:
-    from pulumi_justt.models import UNKNOWN  # noqa: PLC0415 - see the module docstring
+    from pulumi_justt.api.models import UNKNOWN  # noqa: PLC0415 - see the module docstring
 
     def decoded(value: object) -> object:
         if isinstance(value, EngineUnknown):
@@ -311,7 +311,7 @@ def _decode(props: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _encode(props: Mapping[str, Any]) -> dict[str, Any]:
-    from pulumi_justt.models import UNKNOWN  # noqa: PLC0415 - see the module docstring
+    from pulumi_justt.api.models import UNKNOWN  # noqa: PLC0415 - see the module docstring
 
     def encoded(value: object) -> object:
         if value is UNKNOWN:

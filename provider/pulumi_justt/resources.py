@@ -22,8 +22,8 @@ from pulumi_justt import references, schema
 from pulumi_justt.arguments import InvalidArgument, given, sendable
 from pulumi_justt.credentials import Credentials, Shape, Unlisted, from_wire, python_names
 from pulumi_justt.program_errors import one_sentence
-from pulumi_justt.property_paths import refuse_reading, with_checked_paths, with_checked_ready_paths
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
+from pulumi_justt.resource_options import refuse_reading, with_checked_paths, with_checked_ready_paths
 from pulumi_justt.values import COLORED, account_problem, id_problem, is_colored, is_visible_ascii
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ A new optional property of `PaymentIntegration` takes four additions:
     schema.py      its entry in `INTEGRATION`
     resources.py   an argument of the constructor
                    a line for the attribute, which type checkers and editors read
-    models.py      a field of `Inputs`, which says which values are valid
+    api/models.py  a field of `Inputs`, which says which values are valid
 
 The rest follows from the entry: whether a change of it replaces the resource, what a create sends, and its name in the
 state, in resource options, in errors, in previews and in an answers file. Only a property with a rule of its own, such
-as `adoptId`, has more code. tests/test_schema.py adds a property this way.
+as `adoptId`, has more code. tests/unit/test_schema.py adds a property this way.
 
 Programs import this module, so it must stay cheap: no HTTP library, no validation library.
 """

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from . import envelopes, mischief, rules
+from .call import Call
 from .faults import KINDS, Fired, Plan
 from .journal import Exchange, Journal
 from .options import with_envelope
@@ -38,26 +39,15 @@ from .redaction import redacted
 from .rules import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Mapping
+    from collections.abc import Awaitable, Iterable
     from typing import TypeAlias
 
     from .faults import Fault, Stage
+    from .json_value import Json
     from .options import Options
     from .records import Integration
-    from .rules import Json
 
 BASE_PATH = "/v1"
-
-
-@dataclass(frozen=True)
-class Call:
-    """One authenticated request, and the options under which all of it is answered."""
-
-    name: str
-    query: tuple[tuple[str, str], ...]
-    account: str | None
-    body: Mapping[str, Json]
-    options: Options
 
 
 @dataclass(frozen=True)

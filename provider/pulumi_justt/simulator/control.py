@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from .app import Simulator
     from .faults import Fired, Progress
     from .journal import Exchange
+    from .json_value import Json
     from .records import Integration
-    from .rules import Json
 
 BASE_PATH = "/_simulator"
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .json_value import Json
     from .records import Integration
-    from .rules import Json
 
 ListEnvelope = Literal["bare", "enveloped"]
 ReadEnvelope = Literal["bare", "enveloped"]

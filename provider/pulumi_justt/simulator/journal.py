@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from .faults import Fired
-    from .rules import Json
+    from .json_value import Json
 
 logger = logging.getLogger("pulumi_justt.simulator")
 

@@ -20,11 +20,11 @@ from .rules import NewIntegration, Page
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .app import Call
+    from .call import Call
     from .envelopes import ErrorEnvelope
     from .faults import Fault
+    from .json_value import Json
     from .records import Records
-    from .rules import Json
 
 # How the integrations of somebody else are told from those of the client.
 FOREIGN_IDENTIFIER = "somebody-else"

@@ -16,7 +16,7 @@ from .faults import Fault
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .rules import Json
+    from .json_value import Json
 
 __all__ = [
     "CreateEnvelope",

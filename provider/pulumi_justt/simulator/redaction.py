@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .rules import Json
+    from .json_value import Json
 
 # A list of what is safe, not of what is secret: a credential under a misspelt name must not be kept either.
 _PLAIN_FIELDS = frozenset(

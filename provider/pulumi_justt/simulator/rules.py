@@ -31,13 +31,11 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NoReturn
 
+from .json_value import Json
 from .redaction import payload_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import TypeAlias
-
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 SOURCES = frozenset({"stripe", "braintree", "paypal", "adyen", "justt_sandbox"})
 STATUSES = frozenset({"PENDING", "SUCCESSFUL", "FAILED", "INACTIVE"})

@@ -1,0 +1,1 @@
+"""A client of Justt's REST API."""

@@ -1,0 +1,336 @@
+"""What the API does not return and the user has to say: typed, or read from an answers file that holds no credential.
+
+A credential is a value, typed without echo or read from a variable now; or it is a reference, which the program keeps
+and the provider resolves when it creates, so that nothing secret is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from pulumi_justt import references
+from pulumi_justt.cli import documents
+from pulumi_justt.credentials import SHAPES, Shape
+from pulumi_justt.errors import JusttError, nearest, quoted
+from pulumi_justt.references import FileReference, Reference
+from pulumi_justt.schema import INTEGRATION, Property
+from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.values import shown_key
+
+__all__ = ["Answer", "Asker", "ImportRefused", "ask", "read_answers"]
+
+_SHAPES = {shape.__name__: shape for shape in SHAPES.values()}
+_UNLISTED = "Unlisted"
+_USUAL = {"stripe": "ApiKeyOnly", "adyen": "Hmac"}
+"""The shape that the vendor's guide pages name for a source."""
+
+_OF_MANY_LINES = "privateKey"
+"""What nobody types."""
+
+_ASKED = [each for each in INTEGRATION if each.sent_in == "body" and each.argument not in ("source", "credentials")]
+"""The properties that Justt does not return, apart from the credentials."""
+
+_KEYS = (
+    "resource_name",
+    *(each.argument for each in _ASKED if each.is_required),
+    "credentials",
+    "secret_type",
+    "fields",
+    *(each.argument for each in _ASKED if not each.is_required),
+    "reference_account_id",
+)
+
+_PLACE_KEYS = ("variable", "fromEnv", "fromFile", "version")
+_PLACES = (
+    "{variable: NAME}, which is read now, or {fromEnv: NAME} or {fromFile: PATH}, which the program refers to and "
+    "which may have a version"
+)
+"""What an answers file says of a credential."""
+
+NO_ACCOUNT = "must be visible ASCII without spaces, as it is sent as a header"
+
+
+class ImportRefused(JusttError):
+    """What was asked for cannot be imported, and nothing was changed.
+
+    Args:
+        problems: All that is in the way, each as a sentence or half of one.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        super().__init__(f"nothing was imported: {'; '.join(problems)}")
+
+
+class Asker(Protocol):
+    """Asks whoever sits at the terminal."""
+
+    def tell(self, text: str) -> None:
+        """Show *text*."""
+
+    def text(self, label: str, default: str | None = None) -> str:
+        """Return a line that is typed; without a *default*, one that is not empty."""
+
+    def secret(self, label: str, *, is_required: bool) -> str:
+        """Return what is typed without echo."""
+
+    def choice(self, label: str, options: Sequence[str], default: str | None = None) -> str:
+        """Return one of *options*."""
+
+
+@dataclass(frozen=True, repr=False)
+class Answer(SecretHolder):
+    """What the user says of one integration.
+
+    Args:
+        resource_name: The resource's name in the stack; empty where it is left to us.
+        properties: What else the API does not return, under the API's names and without the credentials.
+        secret_type: The API's name of the credentials' shape.
+        fields: The credentials under the API's names: values, or references.
+        variables: The variable that a value was read from, under the API's name of the field.
+        account: The account that it belongs to, where that is said.
+    """
+
+    resource_name: str
+    properties: Mapping[str, Any]
+    secret_type: str
+    fields: Mapping[str, str | Reference]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    account: str | None = None
+
+    def relative_to(self, folder: Path) -> Answer:
+        """Return the same, with files as a program in *folder* names them."""
+        fields = {
+            name: value.relative_to(folder) if isinstance(value, FileReference) else value
+            for name, value in self.fields.items()
+        }
+        return replace(self, fields=fields)
+
+    def secrets(self) -> dict[str, str]:
+        """Return the values that are kept secret, under the API's names."""
+        shape = SHAPES.get(self.secret_type)
+        open_fields = [name for name, f in shape.wire_fields().items() if _is_identifier(f)] if shape else []
+        return {
+            name: value for name, value in self.fields.items() if isinstance(value, str) and name not in open_fields
+        }
+
+
+def is_account(text: str) -> bool:
+    """Tell whether *text* can be an account."""
+    return all("!" <= character <= "~" for character in text)
+
+
+def ask(source: str, suggested_name: str, asker: Asker, *, is_by_reference: bool) -> Answer:
+    """Ask for all that the API does not return of an integration.
+
+    Args:
+        source: Its payment service provider.
+        suggested_name: The resource name that Enter takes.
+        asker: Asks.
+        is_by_reference: Whether credentials are given as names of variables, so that no secret is asked for.
+    """
+    name = asker.text("Resource name", suggested_name)
+    properties = {each.name: _property(asker, each) for each in _ASKED if each.is_required}
+    shape = _SHAPES[asker.choice("Credentials", list(_SHAPES), _USUAL.get(source))]
+    fields = {
+        wire: _asked(asker, wire, f, name if is_by_reference else None) for wire, f in shape.wire_fields().items()
+    }
+    for each in _ASKED:
+        if not each.is_required and (given := _property(asker, each)):
+            properties[each.name] = given
+    return Answer(name, properties, shape.secret_type, {wire: value for wire, value in fields.items() if value})
+
+
+def read_answers(text: str) -> dict[str, Answer]:
+    """Read an answers file, in YAML or JSON: what is said of each integration, by its id.
+
+    Raises:
+        ImportRefused: It is no such file, or something in it cannot be used; all of it is named at once.
+    """
+    try:
+        content = documents.read(text)
+    except documents.InvalidDocument as error:
+        raise ImportRefused(f"the answers {error}") from None
+    if not isinstance(content, dict) or not all(isinstance(entry, dict) for entry in content.values()):
+        raise ImportRefused("the answers must be a mapping from the ids of integrations to what is said of each")
+    problems: list[str] = []
+    answers: dict[str, Answer] = {}
+    for integration_id, entry in content.items():
+        reader = _Entry(entry)
+        # "Left out" and the word "null" are both possible.
+        reader.problems += [f"{place}: is null; leave it out, or put it into quotes" for place in _nulls(entry)]
+        answers[integration_id] = reader.answer()
+        problems += [f"{integration_id}: {problem}" for problem in reader.problems]
+    if problems:
+        raise ImportRefused(*problems)
+    return answers
+
+
+def _nulls(value: object, place: str = "") -> Iterator[str]:
+    """Yield the place of each null within *value*."""
+    if value is None:
+        yield place
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield from _nulls(part, f"{place}.{key}" if place else f"{key}")
+
+
+@dataclass(repr=False)
+class _Entry(SecretHolder):
+    """What an answers file says of one integration, and what is wrong with it."""
+
+    given: Mapping[str, Any]
+    problems: list[str] = field(default_factory=list)
+
+    def answer(self) -> Answer:
+        for name in sorted(self.given.keys() - set(_KEYS)):
+            self.problems.append(
+                f"{shown_key(name)} is not an answer{nearest(name, _KEYS)}; answers are {', '.join(_KEYS)}"
+            )
+        properties = {each.name: self.given[each.argument] for each in _ASKED if each.argument in self.given}
+        secret_type, shape = self._shape()
+        fields, variables = self._fields(shape) if secret_type else ({}, {})
+        account = self._text("reference_account_id") or None
+        if account is not None and not is_account(account):
+            self.problems.append(f"reference_account_id: {NO_ACCOUNT}")
+        return Answer(self._text("resource_name"), properties, secret_type, fields, variables, account)
+
+    def _text(self, name: str) -> str:
+        value = self.given.get(name, "")
+        if isinstance(value, str):
+            return value
+        self.problems.append(f"{name}: must be text")
+        return ""
+
+    def _shape(self) -> tuple[str, type[Shape] | None]:
+        called, secret_type = self._text("credentials"), self._text("secret_type")
+        if called == _UNLISTED and not secret_type:
+            self.problems.append("secret_type: is required beside credentials Unlisted")
+        if called == _UNLISTED:
+            return secret_type, None
+        if secret_type:
+            self.problems.append("secret_type: goes with credentials Unlisted only")
+        if called in _SHAPES:
+            return _SHAPES[called].secret_type, _SHAPES[called]
+        known = (*_SHAPES, _UNLISTED)
+        self.problems.append(f"credentials: must be one of {', '.join(known)}{nearest(called, known)}")
+        return "", None
+
+    def _fields(self, shape: type[Shape] | None) -> tuple[dict[str, str | Reference], dict[str, str]]:
+        places = self.given.get("fields", {})
+        if not isinstance(places, dict):
+            names = ", ".join(f.name for f in shape.wire_fields().values()) if shape else "as the API names them"
+            self.problems.append(
+                f"fields: must be a mapping from the credentials ({names}) to where each is found: {_PLACES}"
+            )
+            return {}, {}
+        known = shape.wire_fields() if shape else {}
+        # As a program names them; those of an unlisted shape are the API's own.
+        wire_names = {f.name: wire for wire, f in known.items()} if shape else {name: name for name in places}
+        fields: dict[str, str | Reference] = {}
+        variables: dict[str, str] = {}
+        for name, place in places.items():
+            wire = wire_names.get(name)
+            if wire is None:
+                given = quoted(name, wire_names)
+                self.problems.append(f"fields: {given} is no field of these credentials: {', '.join(wire_names)}")
+                continue
+            try:
+                fields[wire] = _found(place, is_identifier=wire in known and _is_identifier(known[wire]))
+            except (LookupError, ValueError) as error:
+                self.problems.append(f"fields.{shown_key(name)}: {error.args[0]}")
+            if isinstance(place, dict) and isinstance(place.get("variable"), str):
+                variables[wire] = place["variable"]
+        return fields, variables
+
+
+def _found(place: object, *, is_identifier: bool) -> str | Reference:
+    """Return what an answers file says of one field.
+
+    Raises:
+        LookupError: It is not where it is said to be.
+        ValueError: *place* says nothing, or is a credential itself.
+    """
+    if isinstance(place, str) and is_identifier:
+        return place
+    match place:
+        case {"variable": str(name), **rest} if not rest:
+            return _value(references.from_env(name))
+        case {"fromEnv": str(name), **rest} if rest.keys() <= {"version"}:
+            return references.from_env(name, version=_version(rest))
+        case {"fromFile": str(path), **rest} if rest.keys() <= {"version"}:
+            return references.from_file(path, version=_version(rest))
+    surplus = [key for key in place if key not in _PLACE_KEYS] if isinstance(place, dict) else []
+    if surplus:
+        raise ValueError(f"{quoted(surplus[0], _PLACE_KEYS)} is not expected here: write {_PLACES}")
+    raise ValueError(f"say where it is found, as no credential belongs into this file: {_PLACES}")
+
+
+def _value(reference: Reference) -> str:
+    """Return what is there now.
+
+    Raises:
+        LookupError: Nothing is.
+    """
+    try:
+        return reference.value()
+    except LookupError as error:
+        raise LookupError(f"comes from {error.args[0]}") from None
+
+
+def _version(rest: Mapping[object, object]) -> int:
+    text = rest.get("version", "1")
+    if not (isinstance(text, str) and re.fullmatch(r"[0-9]{1,9}", text)):
+        raise ValueError("version must be a whole number")
+    return int(text)
+
+
+def _property(asker: Asker, asked: Property) -> str | list[str]:
+    """Ask for one property. The result is empty if an optional one is not given."""
+    label = asked.argument.replace("_", " ").capitalize()
+    if asked.is_required:
+        return asker.text(label)
+    is_set = asked.kind is set
+    text = asker.text(f"{label}{', separated by commas' if is_set else ''} (Enter for none)", "")
+    return [item.strip() for item in text.split(",")] if is_set and text else text
+
+
+def _asked(asker: Asker, wire: str, f: Field[Any], resource_name: str | None) -> str | Reference:
+    """Ask for one field until the answer can be used; by the name of a variable if a *resource_name* is given."""
+    is_required = f.default is MISSING
+    optional = "" if is_required else ", Enter for none"
+    default = None if is_required else ""
+    if _is_identifier(f):
+        return asker.text(f"{f.name} (an identifier, not secret{optional})", default)
+    if resource_name is None and wire != _OF_MANY_LINES:
+        return asker.secret(f"{f.name} (not shown{optional})", is_required=is_required)
+    found = None
+    while found is None:
+        found = _asked_by_place(asker, f, resource_name, default, optional)
+    return found
+
+
+def _asked_by_place(
+    asker: Asker, f: Field[Any], resource_name: str | None, default: str | None, optional: str
+) -> str | Reference | None:
+    """Ask for the file or the variable that holds a field; None where there can be no such place."""
+    try:
+        if resource_name is None:
+            path = asker.text(f"{f.name} (the file that holds it{optional})", default)
+            return _value(references.from_file(path)) if path else ""
+        suggested = re.sub(r"\W", "_", f"{resource_name}_{f.name}", flags=re.ASCII).upper()
+        variable = asker.text(
+            f"{f.name} (the variable that holds it when pulumi runs{optional})", suggested if default is None else ""
+        )
+        return references.from_env(variable) if variable else ""
+    except (LookupError, ValueError) as error:
+        asker.tell(f"{f.name}: {error.args[0]}")
+        return None
+
+
+def _is_identifier(f: Field[Any]) -> bool:
+    return bool(f.metadata.get("identifier"))

@@ -1,0 +1,113 @@
+"""Which integrations a create that never ended may have made: what `pulumi-justt recover` offers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pulumi_justt.api.client import shared_client
+from pulumi_justt.api.models import RemoteRecord
+from pulumi_justt.cli import survey
+from pulumi_justt.cli.survey import Account
+from pulumi_justt.core.journal import Intent, Journal
+from pulumi_justt.errors import Refused
+
+__all__ = ["Candidates", "Lookup", "adopted_by", "read"]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a create may have made.
+
+    Args:
+        text: What is known, as sentences.
+        live: What it may have made.
+        inactive: What it may have made, and what was deactivated since.
+        is_whole: Whether it made nothing else, as far as Justt and the journal say.
+    """
+
+    text: str
+    live: tuple[RemoteRecord, ...] = ()
+    inactive: tuple[RemoteRecord, ...] = ()
+    is_whole: bool = True
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Looks for what creates have made.
+
+    Args:
+        known: The ids that given stacks have.
+        journal: What this machine remembers.
+    """
+
+    known: frozenset[str]
+    journal: Journal
+
+    def look(self, account: Account, source: object, urn: str, intent: Intent | None) -> Candidates:
+        """Return what the create of a resource may have made in an account.
+
+        Raises:
+            InvalidSettings: There is no API key.
+            RequestError: The account or the integration could not be read.
+        """
+        base_url = account.settings.base_url
+        if intent and intent.integration_id:
+            adopted = adopted_by(self.journal, base_url, intent.integration_id, urn)
+            return _answered(account, intent.integration_id, adopted)
+        listing = survey.listed(account)
+        before = self.journal.snapshot(intent.snapshot) if intent else None
+        fitting = [
+            record
+            for record in listing.records.values()
+            if record.source == source
+            and record.integration_id not in self.known
+            and not (before and record.integration_id in before.ids)
+            and self.journal.claimant(base_url, record.integration_id) in (None, urn)
+            and not adopted_by(self.journal, base_url, record.integration_id, urn)
+        ]
+        live = tuple(record for record in fitting if not record.is_inactive)
+        doubt = "" if listing.is_complete else f" {survey.cut_short(account, len(listing.records))}"
+        if live:
+            text = f"Integrations of this source that it may be, and that no given stack has: {len(live)}."
+        else:
+            text = (
+                "No integration of this source can be it: Justt created nothing, or the integration was deactivated "
+                "or adopted since."
+            )
+        inactive = tuple(record for record in fitting if record.is_inactive)
+        return Candidates(f"{text}{doubt}", live, inactive, is_whole=listing.is_complete)
+
+
+def adopted_by(journal: Journal, base_url: str, integration_id: str, urn: str) -> str:
+    """Return, as a sentence, that a resource other than *urn* adopts an integration; an empty text if none does."""
+    adopters = journal.adopters(base_url, integration_id, beside=urn)
+    if not adopters:
+        return ""
+    file = journal.adoption_file(base_url, integration_id, adopters[0])
+    return f"The journal on this machine says that {adopters[0]} adopts it. If that resource is gone, remove {file}."
+
+
+def _answered(account: Account, integration_id: str, adopted: str) -> Candidates:
+    text = f"The journal on this machine says that Justt answered with integration {integration_id}"
+    try:
+        record = read(account, integration_id, f"looking up integration {integration_id}")
+    except Refused as refused:
+        if not refused.is_not_found:
+            raise
+        return Candidates(f"{text}, but the key from {account.settings.api_key_origin} does not see it.")
+    if record.is_inactive:
+        return Candidates(f"{text}, which is INACTIVE now: forget it.", inactive=(record,))
+    if adopted:
+        return Candidates(f"{text}. {adopted} Otherwise forget it.")
+    return Candidates(f"{text}: that is the one.", (record,))
+
+
+def read(account: Account, integration_id: str, tried: str) -> RemoteRecord:
+    """Read an integration.
+
+    Raises:
+        InvalidSettings: There is no API key.
+        RequestError: It could not be read.
+    """
+    client = shared_client(account.settings)
+    return client.get_integration(integration_id, tried=tried, account=account.reference)

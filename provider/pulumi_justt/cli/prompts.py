@@ -1,0 +1,101 @@
+"""The questions of commands. They go to stderr, so that stdout holds nothing but results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import click
+
+from pulumi_justt.cli import rendering
+from pulumi_justt.cli.importing import Candidate, ImportRefused, Plan, Wishes, picked
+
+__all__ = ["Terminal"]
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """Asks whoever sits there.
+
+    Args:
+        is_sure: Whether consent was given beforehand.
+    """
+
+    is_sure: bool = False
+
+    def tell(self, text: str) -> None:
+        """Show *text*."""
+        rendering.note(text)
+
+    def text(self, label: str, default: str | None = None) -> str:
+        """Return a line that is typed; without a *default*, one that is not empty."""
+        answer: str = click.prompt(label, default=default, show_default=bool(default), err=True)
+        return answer
+
+    def secret(self, label: str, *, is_required: bool) -> str:
+        """Return what is typed without echo."""
+        default = None if is_required else ""
+        answer: str = click.prompt(label, default=default, hide_input=True, show_default=False, err=True)
+        return answer
+
+    def choice(self, label: str, options: Sequence[str], default: str | None = None) -> str:
+        """Return one of *options*."""
+        answer: str = click.prompt(label, type=click.Choice(options), default=default, err=True)
+        return answer
+
+    def pick(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        """Show *candidates*, and return those that are to be imported."""
+        if not candidates:
+            return []
+        rendering.print_table(
+            ("NUMBER", "ID", "SOURCE", "STATUS", "GO-LIVE", "ACCOUNT"),
+            [
+                (
+                    number,
+                    each.id,
+                    each.record.source,
+                    each.record.status,
+                    each.record.go_live_date,
+                    each.account,
+                )
+                for number, each in enumerate(candidates, start=1)
+            ],
+            is_question=True,
+            spare=("GO-LIVE", "ACCOUNT"),
+        )
+        chosen = None
+        while chosen is None:
+            chosen = self._picked(candidates)
+        return chosen
+
+    def _picked(self, candidates: Sequence[Candidate]) -> Sequence[Candidate] | None:
+        try:
+            return picked(self.text("Which (numbers, ranges such as 2-4, ids, all)"), candidates)
+        except ImportRefused as refused:
+            for problem in refused.problems:
+                self.tell(problem)
+            return None
+
+    def agree(self, plan: Plan, wishes: Wishes) -> None:
+        """Show what is going to happen, and come back only if that is meant.
+
+        Raises:
+            click.Abort: It is not.
+        """
+        for each in plan.imports:
+            self.tell(f"{each.candidate.id} becomes {each.resource_name!r}.")
+        self.tell(
+            "Justt returns none of what you said of them, so it is taken as it is: a wrong credential stays unseen."
+        )
+        if wishes.file is not None:
+            return
+        self.tell(
+            "The stack will own them: unlike with adopt_id, what destroys or replaces them deactivates them at Justt."
+        )
+        if wishes.is_protected:
+            self.tell(
+                "They are protected: until deletion_protection is set to False, the provider refuses to delete them. "
+                "It does not refuse to replace them."
+            )
+        if not self.is_sure:
+            click.confirm("Import them?", abort=True, err=True)

@@ -1,0 +1,169 @@
+"""What `pulumi-justt recover` shows and asks, and how its options and its answers become decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from pulumi_justt.cli import rendering
+from pulumi_justt.cli.recovery import FORGET, Case, Diagnosis
+from pulumi_justt.core.journal import Decision
+
+__all__ = ["decisions", "document", "is_agreed", "show"]
+
+_FEW = 5
+"""As many as are named of what may be very many."""
+
+
+def decisions(
+    diagnosis: Diagnosis, claims: Sequence[str], deactivations: Sequence[str], forgotten: Sequence[str]
+) -> dict[str, Decision]:
+    """Return what the options of the command say, by URN.
+
+    Raises:
+        click.UsageError: An option fits no case, or more than one.
+    """
+    decided: dict[str, Decision] = {}
+    for option, name, decision in _options(claims, deactivations, forgotten):
+        if name is None:
+            fitting = [case.urn for case in diagnosis.to_decide]
+        else:
+            fitting = [case.urn for case in diagnosis.cases if name in (case.urn, case.name)]
+        if not fitting:
+            whose = f" of {name!r}" if name else ""
+            raise click.UsageError(f"{option}: nothing{whose} is unfinished")
+        if len({*fitting}) > 1:
+            raise click.UsageError(f"{option} could mean more than one: give the name or URN, of {', '.join(fitting)}")
+        if fitting[0] in decided:
+            raise click.UsageError(f"{option}: something else was said of {fitting[0]} already")
+        decided[fitting[0]] = decision
+    return decided
+
+
+def _options(
+    claims: Sequence[str], deactivations: Sequence[str], forgotten: Sequence[str]
+) -> Iterator[tuple[str, str | None, Decision]]:
+    """Yield each option with the name of the resource, if it has one, and the decision.
+
+    Raises:
+        click.UsageError: One has no id.
+    """
+    for given in claims:
+        name, integration_id = _split("--claim", given)
+        yield f"--claim {given}", name, Decision("claim", integration_id)
+    for given in deactivations:
+        name, integration_id = _split("--deactivate", given)
+        yield f"--deactivate {given}", name, Decision("deactivate", integration_id)
+    for given in forgotten:
+        yield f"--forget {given}".strip(), given or None, FORGET
+
+
+def _split(option: str, given: str) -> tuple[str | None, str]:
+    name, separator, integration_id = given.rpartition("=")
+    if not integration_id or (separator and not name):
+        raise click.UsageError(f"{option} takes NAME=ID or ID, not {given!r}")
+    return name or None, integration_id
+
+
+def show(diagnosis: Diagnosis) -> None:
+    """Print what is unfinished, and what it may have created."""
+    for case in diagnosis.cases:
+        rendering.note(f"{case.operation} {case.name}: {case.text}")
+        if case.candidates:
+            rendering.print_table(
+                ("NUMBER", "ID", "SOURCE", "STATUS", "GO-LIVE"),
+                [
+                    (number, each.integration_id, each.source, each.status, each.go_live_date)
+                    for number, each in enumerate(case.candidates, 1)
+                ],
+                spare=("GO-LIVE",),
+            )
+        if case.deactivated:
+            shown = [each.integration_id for each in case.deactivated[-_FEW:]]
+            rest = f" and {len(case.deactivated) - _FEW} more" if len(case.deactivated) > _FEW else ""
+            rendering.note(
+                f"INACTIVE of that source: {', '.join(shown)}{rest}. If one of these is what it created, it was "
+                "deactivated again: forget."
+            )
+
+
+def is_agreed(diagnosis: Diagnosis, decided: dict[str, Decision]) -> bool:
+    """Ask what the options did not say, add it to *decided*, and ask whether to go on.
+
+    Raises:
+        click.Abort: Nobody answers.
+    """
+    try:
+        for case in diagnosis.to_decide:
+            if case.urn not in decided:
+                decision = _asked(case)
+                if decision is None:
+                    return False
+                decided[case.urn] = decision
+        for case in diagnosis.cases:
+            decision = decided.get(case.urn, FORGET)
+            what = f"{decision.action} {decision.integration_id or ''}".strip()
+            is_shown = decision.integration_id is None or case.has_shown(decision.integration_id)
+            rendering.note(f"{case.operation} {case.name}: {what}{'' if is_shown else ', which is not shown above'}")
+        return click.confirm("Do this?", err=True)
+    except (click.Abort, KeyboardInterrupt):
+        rendering.note(
+            "Nothing was changed. Where nobody can answer, give --yes with --claim, --deactivate or --forget."
+        )
+        raise
+
+
+def _asked(case: Case) -> Decision | None:
+    """Return what becomes of a case; None to change nothing at all."""
+    numbers = {str(number): each.integration_id for number, each in enumerate(case.candidates, 1)}
+    one = "1" if len(numbers) == 1 else f"1 to {len(numbers)}"
+    claims = {number: Decision("claim", its) for number, its in numbers.items() if case.can_claim}
+    stops = {
+        f"deactivate {number}": Decision("deactivate", its) for number, its in numbers.items() if case.can_deactivate
+    }
+    shown = [*([one] if claims else []), *([f"deactivate {one}"] if stops else []), "forget", "quit"]
+    choices: dict[str, Decision | None] = {**claims, **stops, "forget": FORGET, "quit": None}
+
+    def known(answer: str) -> str:
+        answer = " ".join(answer.split())
+        if answer not in choices:
+            raise click.UsageError(f"{answer!r} is none of {', '.join(shown)}.")
+        return answer
+
+    ask = "a number claims it, forget if none, quit to change nothing" if claims else "quit changes nothing"
+    answer: str = click.prompt(
+        rendering.clean(f"{case.name}: which is it? {ask} ({', '.join(shown)})"), value_proc=known, err=True
+    )
+    return choices[answer]
+
+
+def document(
+    diagnosis: Diagnosis, decided: Mapping[str, Decision], *, is_done: bool, backup: Path | None
+) -> Mapping[str, object]:
+    """Return the JSON of the command."""
+    return {
+        "stack": diagnosis.view.stack.name,
+        "unfinished": [_case_document(diagnosis, case, decided) for case in diagnosis.cases],
+        "isDone": is_done,
+        "backup": backup and str(backup),
+    }
+
+
+def _case_document(diagnosis: Diagnosis, case: Case, decided: Mapping[str, Decision]) -> Mapping[str, object]:
+    decision = decided.get(case.urn, None if case.needs_decision else FORGET)
+    return {
+        "urn": case.urn,
+        "operation": case.operation,
+        "isPending": case.pending is not None,
+        "journalFile": str(diagnosis.journal.path_of(case.intent)) if case.intent else None,
+        "text": case.text,
+        "needsDecision": case.needs_decision,
+        "canClaim": case.can_claim,
+        "canDeactivate": case.can_deactivate,
+        "candidates": [*map(rendering.record_document, case.candidates)],
+        "deactivated": [*map(rendering.record_document, case.deactivated)],
+        "decision": decision and decision.action,
+        "integrationId": decision and decision.integration_id,
+    }

@@ -1,0 +1,357 @@
+"""The configuration: which keys there are, where each is looked up, and which combinations are refused.
+
+    key                        variable                     meaning
+    justt:apiKey               JUSTT_API_KEY                The bearer key, always with `--secret`; previews need none.
+    justt:environment          JUSTT_ENVIRONMENT            `production` (default) or `sandbox`; one stack for each.
+    justt:baseUrl              JUSTT_BASE_URL               Another address of that environment: https, or any on this
+                                                            machine, which makes it a simulator.
+    justt:referenceAccountId   none, on purpose             The account of resources that name none.
+    justt:requestsPerMinute    JUSTT_REQUESTS_PER_MINUTE    This stack's share of Justt's 1,000 requests a minute;
+                                                            default 950.
+    justt:timeoutSeconds       JUSTT_TIMEOUT_SECONDS        For one request; default 30.
+    justt:onAmbiguousCreate    JUSTT_ON_AMBIGUOUS_CREATE    `refuse` (default) or `adopt`, where the answer to a create
+                                                            was lost.
+
+The variable serves where the configuration has no value. An empty variable is one that is not set, as CI systems set
+what they lack. An empty value in the configuration is an error, since falling back could mean another key, account or
+environment. `justt:provider` is no setting: a `justt.Provider` gives it, with its own name. Five variables have no key,
+because they are meant for one command or one machine:
+
+    JUSTT_API_KEY_OVERRIDE     Wins over every other key: after a rotation, `refresh` and `destroy` use the old one.
+    JUSTT_ON_MISSING           `gone` lets that command take a 404 as proof that an integration is gone.
+    JUSTT_WORKERS              How many calls the provider serves at a time, 4 to 64; default 16. With 4, the SDK's host
+                               is left as it is. Beyond `--parallel` none come.
+    JUSTT_STATE_DIR            The folder of the journal of creates, as an absolute path; default
+                               `$XDG_STATE_HOME/pulumi-justt`, else `~/.local/state/pulumi-justt` (on macOS
+                               `~/Library/Application Support/pulumi-justt`).
+    JUSTT_DEBUG                `1` shows frames of an error without values, and one line for each request.
+
+The engine hands over all values as text. tools/docs/reference.py makes a page of the two tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import SecretStr
+
+from pulumi_justt.api.models import Environment
+from pulumi_justt.errors import InvalidSettings, nearest, quoted
+from pulumi_justt.secrecy import SecretHolder, reveal
+from pulumi_justt.values import NOT_A_HEADER, is_visible_ascii, shown_key
+
+__all__ = ["API_KEY", "NAMESPACE", "VARIABLES", "Settings"]
+
+NAMESPACE = "justt"
+API_KEY = "apiKey"
+
+VENDOR_URLS: dict[str, str] = {
+    "production": "https://api.justt.ai/v1",
+    "sandbox": "https://api.justt.ai/v1/sandbox",
+}
+
+_VENDOR_HOST = urlsplit(VENDOR_URLS["production"]).hostname
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+VARIABLES = {
+    "apiKey": "JUSTT_API_KEY",
+    "environment": "JUSTT_ENVIRONMENT",
+    "baseUrl": "JUSTT_BASE_URL",
+    "referenceAccountId": None,
+    "requestsPerMinute": "JUSTT_REQUESTS_PER_MINUTE",
+    "timeoutSeconds": "JUSTT_TIMEOUT_SECONDS",
+    "onAmbiguousCreate": "JUSTT_ON_AMBIGUOUS_CREATE",
+}
+"""The variable of each setting."""
+
+_PROVIDER = "provider"
+"""What tells a `justt.Provider` from the stack's default provider, beside the settings."""
+
+_KEYLESS = ("JUSTT_API_KEY_OVERRIDE", "JUSTT_ON_MISSING", "JUSTT_WORKERS", "JUSTT_STATE_DIR", "JUSTT_DEBUG")
+
+_T = TypeVar("_T", int, float)
+
+
+@dataclass(frozen=True)
+class Settings(SecretHolder):
+    """The configuration of one run, verified.
+
+    Args:
+        environment: Which of the vendor's environments is meant; `simulator` for any loopback address.
+        base_url: Where it is reached, without a trailing slash.
+        reference_account_id: Default account of resources that name none.
+        requests_per_minute: Requests this process may send in any 60 seconds.
+        timeout_seconds: How long one request may take.
+        api_key: The bearer key, if there is one.
+        api_key_origin: The setting that it came from.
+        adopts_ambiguous: Whether the only integration that a lost create can have left behind is taken over.
+        missing_is_gone: Whether a 404 proves that an integration is gone, for this one command.
+        workers: How many calls the provider's process serves at a time.
+        debug: Whether each request is told on stderr.
+        provider: The name of the `justt.Provider` that this is; None for the stack's own settings.
+    """
+
+    environment: Environment
+    base_url: str
+    reference_account_id: str | None
+    requests_per_minute: int
+    timeout_seconds: float
+    api_key: SecretStr | None
+    api_key_origin: str
+    adopts_ambiguous: bool
+    missing_is_gone: bool
+    workers: int
+    debug: bool
+    provider: str | None = None
+
+    @classmethod
+    def load(cls, config: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
+        """Read the settings from stack configuration and environment variables.
+
+        Args:
+            config: The values of this namespace, without its prefix.
+            environ: The environment of the process.
+
+        Raises:
+            InvalidSettings: A value is unusable or contradicts another; the text names the setting, no secret.
+        """
+        _refuse_misspelt(config, environ)
+        provider = None if config.get(_PROVIDER) is None else str(config[_PROVIDER])
+
+        def look_up(key: str) -> tuple[str | None, str]:
+            variable = VARIABLES[key]
+            if config.get(key) == "":
+                raise InvalidSettings(
+                    f"{NAMESPACE}:{key} is set, and empty: set it to a value, or take it out with "
+                    f"`pulumi config rm {NAMESPACE}:{key}`"
+                )
+            if config.get(key) is not None:
+                return str(config[key]), f"{NAMESPACE}:{key}"
+            if variable and environ.get(variable):
+                return environ[variable], variable
+            return None, f"{NAMESPACE}:{key}"
+
+        environment, base_url = _target(look_up("environment"), look_up("baseUrl"))
+        api_key: str | None
+        if environ.get("JUSTT_API_KEY_OVERRIDE"):
+            api_key, origin = environ["JUSTT_API_KEY_OVERRIDE"], "JUSTT_API_KEY_OVERRIDE"
+        elif provider is not None and config.get("apiKey") is None:
+            raise InvalidSettings(
+                f"the provider {provider!r} has no API key any more: a transformation or a change of the state took "
+                f"{NAMESPACE}:apiKey out, or the configuration has {NAMESPACE}:provider, which is no setting. Put that "
+                "right; the stack's own key is not used instead"
+            )
+        else:
+            api_key, origin = look_up("apiKey")
+            origin = origin if provider is None else f"the provider {provider!r}"
+        if api_key is not None and not is_visible_ascii(api_key):
+            raise InvalidSettings(
+                f"{origin} holds a character that no API key has (white space, a line break or not ASCII): set it "
+                "again, without what was copied beside it"
+            )
+        account, account_origin = look_up("referenceAccountId")
+        if account is not None and not is_visible_ascii(account):
+            raise InvalidSettings(f"{account_origin} {NOT_A_HEADER}")
+        if not Path(environ.get("JUSTT_STATE_DIR") or "/").is_absolute():
+            raise InvalidSettings(
+                "JUSTT_STATE_DIR must be an absolute path: Pulumi may run the provider in another folder than yours"
+            )
+        return cls(
+            environment=environment,
+            base_url=base_url,
+            reference_account_id=account,
+            requests_per_minute=_number(look_up("requestsPerMinute"), int, 950, 1, 1000),
+            timeout_seconds=_number(look_up("timeoutSeconds"), float, 30.0, 0.1, 600.0),
+            api_key=None if api_key is None else SecretStr(api_key),
+            api_key_origin=origin,
+            adopts_ambiguous=_adopts(look_up("onAmbiguousCreate")),
+            missing_is_gone=_on_missing(environ.get("JUSTT_ON_MISSING", "")),
+            workers=_number((environ.get("JUSTT_WORKERS") or None, "JUSTT_WORKERS"), int, 16, 4, 64),
+            debug=environ.get("JUSTT_DEBUG") == "1",
+            provider=provider,
+        )
+
+    @property
+    def is_overridden(self) -> bool:
+        """Whether one API key stands for all others, for this one command."""
+        return self.api_key_origin == "JUSTT_API_KEY_OVERRIDE"
+
+    def with_api_key(self, api_key: str, origin: str) -> Settings:
+        """Return these settings with another API key, and no default account, which belongs to the key."""
+        return replace(self, api_key=SecretStr(api_key), api_key_origin=origin, reference_account_id=None)
+
+    def require_api_key(self) -> str:
+        """Return the bearer key in clear, for the client that sends it.
+
+        Raises:
+            InvalidSettings: There is none, and something is to be sent.
+        """
+        if self.api_key is None:
+            raise InvalidSettings(
+                f"no Justt API key: run `pulumi config set --secret {NAMESPACE}:apiKey`, or set JUSTT_API_KEY"
+            )
+        return reveal(self.api_key)
+
+
+def _refuse_misspelt(config: Mapping[str, object], environ: Mapping[str, str]) -> None:
+    # A misspelt environment would mean production. A project that is itself named so has keys of its own in here.
+    if environ.get("PULUMI_PROJECT") != NAMESPACE:
+        for name in sorted(config.keys() - VARIABLES.keys() - {_PROVIDER}):
+            shown = shown_key(name)
+            raise InvalidSettings(
+                f"{NAMESPACE}:{shown} is not a setting{nearest(name, VARIABLES)}; settings are {', '.join(VARIABLES)}"
+            )
+    known = {*_KEYLESS, *filter(None, VARIABLES.values())}
+    for name in sorted(environ):
+        # Other variables of this prefix are somebody's own; only what is nearly one of ours is a mistake.
+        hint = nearest(name, known, cutoff=0.9)
+        if name.startswith("JUSTT_") and name not in known and hint:
+            raise InvalidSettings(f"{name} is not a variable of this provider{hint}")
+
+
+def _on_missing(value: str) -> bool:
+    if value not in ("", "gone"):
+        raise InvalidSettings("JUSTT_ON_MISSING must be gone, or unset")
+    return value == "gone"
+
+
+def _adopts(found: tuple[str | None, str]) -> bool:
+    value, origin = found
+    if value not in (None, "refuse", "adopt"):
+        raise InvalidSettings(f"{origin} must be refuse or adopt, not {quoted(value, ('refuse', 'adopt'))}")
+    return value == "adopt"
+
+
+def _number(found: tuple[str | None, str], kind: Callable[[str], _T], default: _T, least: _T, most: _T) -> _T:
+    text, origin = found
+    if text is None:
+        return default
+    try:
+        # Python reads digits of every script, underscores and white space as well.
+        value = kind(text) if re.fullmatch(r"[0-9.]{1,20}", text) else None
+    except ValueError:
+        value = None
+    if value is None or not least <= value <= most:
+        raise InvalidSettings(f"{origin} must be a number from {least} to {most}")
+    return value
+
+
+def _target(environment: tuple[str | None, str], base_url: tuple[str | None, str]) -> tuple[Environment, str]:
+    name, name_origin = environment
+    url, url_origin = base_url
+    if name not in (None, "production", "sandbox", "simulator"):
+        meant = quoted(name, ("production", "sandbox"))
+        raise InvalidSettings(f"{name_origin} must be production or sandbox, not {meant}")
+    if url is None:
+        if name == "simulator":
+            raise InvalidSettings(
+                f"{name_origin} simulator needs {url_origin}, the address of a simulator on this machine"
+            )
+        chosen: Literal["production", "sandbox"] = "sandbox" if name == "sandbox" else "production"
+        return chosen, VENDOR_URLS[chosen]
+    parts = _parsed(url, url_origin)
+    host = (parts.hostname or "").removesuffix(".")
+    if _is_loopback(host):
+        if name not in (None, "simulator"):
+            raise InvalidSettings(
+                f"{url_origin} is an address of this machine, so the environment is a simulator, but "
+                f"{name_origin} says {name}: unset one of them"
+            )
+        return "simulator", _normalized(parts, host)
+    if parts.scheme != "https":
+        raise InvalidSettings(f"{url_origin} must start with https:// (http is for addresses of this machine only)")
+    if name == "simulator":
+        raise InvalidSettings(f"{name_origin} simulator needs a {url_origin} on this machine")
+    chosen = "sandbox" if name == "sandbox" else "production"
+    if host != _VENDOR_HOST:
+        return chosen, _normalized(parts, parts.hostname or "")
+    return chosen, _vendor_url(_normalized(parts, host), url_origin, chosen)
+
+
+def _vendor_url(url: str, origin: str, chosen: str) -> str:
+    """Return *url* on Justt's host as it is sent: its server decides by the path which environment is reached."""
+    url = re.sub("(?<!:)/+", "/", url)
+    owner = next((each for each in VENDOR_URLS if urlsplit(url).path == urlsplit(VENDOR_URLS[each]).path), None)
+    if owner is None:
+        raise InvalidSettings(f"{origin} is no address of Justt's API: it is {VENDOR_URLS[chosen]} in {chosen}")
+    if owner != chosen:
+        raise InvalidSettings(
+            f"{origin} is the vendor's {owner} address, but the environment is {chosen}: "
+            f"run `pulumi config set {NAMESPACE}:environment {owner}`, or unset {origin}"
+        )
+    return url
+
+
+def _parsed(url: str, origin: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        usable = (
+            _is_host(parts.hostname or "", is_address="[" in parts.netloc)
+            and not re.search(r"\][^:]", parts.netloc)
+            and parts.scheme in ("http", "https")
+            and parts.port != 0
+            and "\\" not in url
+            and not re.search("%(?![0-9A-Fa-f]{2})", parts.path)
+        )
+    except ValueError:
+        usable = False
+    if not usable or not is_visible_ascii(url):
+        raise InvalidSettings(f"{origin} must be a URL such as {VENDOR_URLS['production']}")
+    if parts.username is not None or "?" in url or "#" in url:
+        raise InvalidSettings(f"{origin} must be a plain URL, without user, query or fragment")
+    return parts
+
+
+def _is_host(name: str, *, is_address: bool) -> bool:
+    """Tell whether *name* is an IP address or, unless it *is_address*, a name that can be looked up."""
+    try:
+        ip_address(name)
+    except ValueError:
+        if is_address:
+            return False
+        labels = name.removesuffix(".").split(".")
+        return not labels[-1].isdigit() and all(map(_is_label, labels))
+    return True
+
+
+def _is_label(label: str) -> bool:
+    if not re.fullmatch(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", label):
+        return False
+    try:
+        label.encode().decode("idna")
+    except UnicodeError:
+        return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def _normalized(parts: SplitResult, host: str) -> str:
+    """Write a URL as RFC 3986 normalizes it, without slashes at its end, so that one address has one spelling."""
+    host = f"[{host}]" if ":" in host else host
+    port = "" if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
+    path = re.sub("%[0-9A-Fa-f]{2}", _without_needless_escape, parts.path)
+    segments: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del segments[max(1, len(segments) - 1) :]
+        elif segment != ".":
+            segments.append(segment)
+    return f"{parts.scheme}://{host}{port}{'/'.join(segments)}".rstrip("/")
+
+
+def _without_needless_escape(escape: re.Match[str]) -> str:
+    character = chr(int(escape[0][1:], 16))
+    return character if re.fullmatch("[A-Za-z0-9._~-]", character) else escape[0].upper()

@@ -1,0 +1,875 @@
+"""The core: what check, diff, create, read, update and delete mean for an integration. It knows no Pulumi.
+
+    call    what happens                                                                          requests
+    check   everything is validated at once; environment and account are filled in                0
+    diff    whatever was sent to the API: replace; the deactivation policy: update in place       0
+    create  POST; the id is returned at once, with status PENDING unless the answer says more     1, and a list before
+                                                                                                  the process's first
+            with adoptId: GET; the integration that exists is taken over as it is                 1
+    read    status and go-live date over the remembered rest; INACTIVE: gone                      1, or a share in
+                                                                                                  pages of the list
+    update  only what is remembered                                                               0
+    delete  DELETE with the remembered deactivation policy; already INACTIVE: success             1
+            with deletionProtection, unless it is replaced: refused                               0
+            what `ownership` does not let it deactivate: nothing is sent, it is released          0
+            before its replacement is created, which could not be sent: refused (`replacements`)  0
+            answered with a page of a proxy: success if a GET says INACTIVE, else an error        2
+
+The API never returns what it was given, so everything but status and go-live date is remembered in the state, and
+nothing leaves the state without proof: a 404 is none, because this API keeps every record that it ever had.
+
+Properties are mappings with the API's keys, as the state holds them; `UNKNOWN` stands for what a preview lacks.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from pulumi_justt import credentials, errors, references, schema
+from pulumi_justt.api.models import SOURCES, UNKNOWN, Deactivation, Inputs, RemoteRecord, known_part, to_vendor_time
+from pulumi_justt.core.config import Settings
+from pulumi_justt.core.creation import CreateCoordinator
+from pulumi_justt.core.journal import Intent
+from pulumi_justt.core.ownership import is_adopted
+from pulumi_justt.core.replacements import Replacements
+from pulumi_justt.core.session import Session
+from pulumi_justt.core.state import (
+    Checked,
+    Properties,
+    invalid,
+    is_gone,
+    named,
+    observed,
+    other_environment,
+    require_same_environment,
+    without_nulls,
+)
+from pulumi_justt.errors import (
+    AmbiguousCreate,
+    JusttError,
+    Misunderstood,
+    Refused,
+    RequestError,
+    StateConflict,
+    nearest,
+)
+from pulumi_justt.values import COLORED, TOO_DEEP, is_colored, is_first_look, is_too_deep
+
+if TYPE_CHECKING:
+    # Only a type here, so that a preview loads no HTTP library.
+    from pulumi_justt.api.client import JusttClient
+
+__all__ = ["Integrations"]
+
+_ARGUMENTS = schema.arguments(schema.INTEGRATION)
+"""The user's own name of each input, by its path in the state."""
+
+_SETS = frozenset(each.name for each in schema.INTEGRATION if each.kind is set)
+
+_DONE_BEFORE = (400, 409, 410, 422)
+"""Statuses by which the API may say that a deactivation has been asked for already."""
+
+_CLOCK_SLACK = 60.0
+"""Seconds by which this machine's clock may differ from Justt's without a word."""
+
+_SLACK = 3
+"""Characters by which a misspelt word may be longer than any of its list; what is longer is something else."""
+
+
+@dataclass
+class Integrations:
+    """The lifecycle of integrations under one configuration.
+
+    Args:
+        settings: The configuration.
+        client: Gives the client when a request is needed, so that previews need no key.
+        tell: Shows one line to the user.
+        now: The present moment.
+        is_abandoned: Whether nobody is there any more to take what the call of this thread returns.
+        session: What all resources of the process share; by default nothing is known, and nothing outlives the process.
+        resource: Gives the URN of the resource that the call of this thread is for, where the host can tell it.
+        waiting: Lets the process serve another call while this thread only waits, within its `with` statement.
+    """
+
+    settings: Settings
+    client: Callable[[], JusttClient]
+    tell: Callable[[str], None]
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+    is_abandoned: Callable[[], bool] = lambda: False
+    session: Session | None = None
+    resource: Callable[[], str | None] = lambda: None
+    waiting: Callable[[], AbstractContextManager[None]] = nullcontext
+    creator: CreateCoordinator = field(init=False)
+    known_properties: ClassVar = frozenset({*_ARGUMENTS, *(each.name for each in schema.INTEGRATION)})
+    """The paths of all that a state may hold of an integration."""
+
+    def __post_init__(self) -> None:
+        """Start with nothing created."""
+        session = self.session or Session(self.settings.base_url)
+        self._journal, self._ownership, self._redactor = session.journal, session.ownership, session.redactor
+        self._replacements = Replacements()
+        self._other_environment: str | None = None
+        self._clock_told = threading.Lock()
+        self._seen: set[str] = set()
+        self._program: dict[str, Properties] = {}
+        """What check has made of each resource of the program."""
+        self.creator = CreateCoordinator(
+            self.client,
+            session,
+            claims=self.settings.adopts_ambiguous,
+            tell=self.tell,
+            is_abandoned=self.is_abandoned,
+            waiting=self.waiting,
+        )
+
+    def check(self, olds: Properties, news: Properties) -> Checked:
+        """Validate *news* and fill in the defaults, the same way every time and without requests."""
+        too_deep = {name for name, value in news.items() if is_too_deep(value)}
+        inputs = without_nulls({name: value for name, value in news.items() if name not in too_deep})
+        for each in schema.INTEGRATION:
+            if each.is_absent(inputs.get(each.name)):
+                inputs.pop(each.name, None)
+        sets = {name: inputs[name] for name in _SETS if isinstance(inputs.get(name), list)}
+        # A preview compares place by place, and where each item will stand is not known before all are.
+        inputs |= {name: UNKNOWN for name, items in sets.items() if UNKNOWN in items}
+        is_account_explicit = "referenceAccountId" in inputs
+        if not is_account_explicit and self.settings.reference_account_id is not None:
+            inputs["referenceAccountId"] = self.settings.reference_account_id
+        inputs["environment"] = self.settings.environment
+        urn, adopt_id = self._urn(inputs), inputs.get("adoptId")
+        self._note_environment(olds)
+        self.creator.intents.note_stored(urn, olds)
+        self._ownership.note_check(urn, inputs)
+        self._learn(inputs)
+        if isinstance(adopt_id, str):
+            # The owner's delete may come in another process, and this create not at all, if what it depends on fails.
+            self._journal.begin_adoption(self.settings.base_url, adopt_id, urn)
+        told = {_ARGUMENTS.get(name, name): TOO_DEEP for name in sorted(too_deep)}
+        for name, text in () if too_deep else _problems(inputs):
+            told.setdefault(name, text)
+        for name, items in sets.items():
+            if all(isinstance(item, str) for item in items):
+                # Not before the problems are found, which name an item by its place in the program.
+                inputs[name] = sorted({*items})
+        self._program[urn] = inputs
+        moves = self._moves(olds, inputs, is_account_explicit=is_account_explicit)
+        failures = [f"{name}: {text}" for name, text in (*told.items(), *moves)]
+        self._replacements.note_check(urn, inputs, is_accepted=not failures)
+        return Checked(inputs, failures)
+
+    def diff(self, olds: Properties, news: Properties) -> list[str]:
+        """Return the paths in which *news* asks for another integration than the one recorded as *olds*.
+
+        Tells:
+            warning: A preview or an update has both changes.
+
+        Raises:
+            StateConflict: The resource is to adopt another integration than it has.
+            StateConflict: An adopted integration would be replaced.
+        """
+        self._note_environment(olds)
+        own, wanted, urn = str(olds.get("integrationId")), news.get("adoptId"), self._urn(news)
+        self._meet(own, olds)
+        left = self._note_state(urn, own, olds)
+        if wanted not in (None, UNKNOWN, own):
+            raise StateConflict(
+                f"{named(olds)} cannot become integration {wanted}: another integration is another resource. Set "
+                "adopt_id back, and give the other integration a resource of its own."
+            )
+        replaces = self._replacing(olds, news)
+        if not replaces:
+            # What is replaced gives the record up, and another resource may have adopted it first.
+            self._ownership.require_sole_holder(urn, own, named(olds))
+            self.creator.intents.tell_left(named(olds), left)
+        if replaces and (is_adopted(olds) or wanted == own):
+            raise StateConflict(
+                f"{named(olds)} is adopted, and what changed ({', '.join(replaces)}) would replace it, which "
+                "deactivates it. Set that back; or, if it is to be replaced, take adopt_id out of the program first, "
+                "run `pulumi up` once, which makes it this stack's own, and then make the change."
+            )
+        self._ownership.note_diff(urn, own, is_replaced=bool(replaces), is_adopted=is_adopted(olds))
+        has_unknowns = bool(known_part(news)[1])
+        self._replacements.note_diff(urn, own, is_replaced=bool(replaces), has_unknowns=has_unknowns)
+        if not replaces:
+            self._ownership.require_no_other_process(urn, own, named(olds))
+        if all(_as_sent(olds.get(name)) == _as_sent(news.get(name)) for name in _ARGUMENTS):
+            self._note_kept(urn, own)
+        elif not replaces and self.resource() is not None:
+            self._ownership.note_changing(urn, own)
+        if replaces and _policy(olds) != _policy(news):
+            self.tell(
+                f"warning: {named(olds)} is replaced and its deactivation changes in the same update: the old "
+                "integration still follows the recorded deactivation. Apply the new one first, in an update of its "
+                "own, if it is meant for the old integration."
+            )
+        return replaces
+
+    def create(self, inputs: Properties) -> tuple[str, dict[str, Any]]:
+        """Create the integration, or take over the one to adopt, and return its id and what to remember."""
+        wanted, urn = Inputs.model_validate(inputs), self._urn(inputs)
+        tried = errors.creating(wanted.source, wanted.external_identifier)
+        self._require_one_environment(tried)
+        self._tell_override(tried)
+        try:
+            if wanted.adopt_id is None:
+                if own := self._ownership.becoming_own(urn):
+                    self._refuse_forced(named(inputs, own))
+                resolved = self._prepare(inputs)
+                if self._journal.intent(urn, self.settings.base_url, wanted.reference_account_id):
+                    # An earlier run sent it, perhaps with what a reference gave then.
+                    self._miss_references(inputs)
+                record = self.creator.create(urn, resolved)
+            else:
+                self._meet(wanted.adopt_id, inputs)
+                self._journal.begin_adoption(self.settings.base_url, wanted.adopt_id, urn, is_under_way=True)
+                try:
+                    record = self._adopt(urn, wanted, wanted.adopt_id)
+                except JusttError:
+                    self._journal.fail_adoption(self.settings.base_url, wanted.adopt_id, urn)
+                    raise
+        except AmbiguousCreate as lost:
+            if self.is_abandoned():
+                # What is raised now reaches nobody.
+                self.tell(f"warning: the engine left: {lost}")
+            raise
+        self._redactor.meet(record.integration_id)
+        self._replacements.note_created(urn)
+        outs = {**inputs, "integrationId": record.integration_id, **observed(record)}
+        if self.is_abandoned() and self.creator.has_posted(record.integration_id):
+            # The engine takes no result any more, and the next `up` would create another one.
+            self._undo(urn, wanted, record.integration_id, outs)
+        return record.integration_id, outs
+
+    def end(self) -> None:
+        """Tell what no call of this process was about, after all of them."""
+        self.creator.intents.tell_unseen(self._seen, self.settings.base_url)
+
+    def may_have_created(self, inputs: Properties) -> bool:
+        """Return whether the create of *inputs*, which has failed, has begun a POST whose outcome is unknown."""
+        return self.creator.may_have_created(self._urn(inputs))
+
+    def read(self, integration_id: str, olds: Properties) -> dict[str, Any] | None:
+        """Return what is remembered with the present status, or None if the integration is gone for good.
+
+        Without a remembered external identifier the record belongs to someone else and is only looked at: then the
+        status INACTIVE is a status like any other.
+
+        Tells:
+            warning: A refresh finds that somebody else deactivated it.
+            note: A refresh finds another status than the recorded one.
+        """
+        is_managed = "externalIdentifier" in olds
+        self._note_environment(olds)
+        tried = f"reading {named(olds, integration_id)}"
+        require_same_environment(self.settings, tried, olds)
+        self._tell_override(tried)
+        account = olds.get("referenceAccountId", None if is_managed else self.settings.reference_account_id)
+        self._meet(integration_id, olds)
+        if is_managed:
+            left = self._note_state(self._urn(olds), integration_id, olds)
+            self.creator.intents.note_left(named(olds, integration_id), left)
+        try:
+            record = self.client().reads.get(integration_id, tried=tried, account=account)
+        except Refused as refused:
+            if not is_managed and is_first_look(olds):
+                raise refused.of_given_id() from None
+            if not is_managed or not is_gone(self.settings, self.tell, refused):
+                raise
+            return None
+        if record.is_inactive and is_managed:
+            self.tell(
+                f"warning: {named(olds, integration_id)} is INACTIVE at Justt, which is final: it leaves the state, "
+                "and the next `pulumi up` creates a new one if the program still has it."
+            )
+            return None
+        if record.status != olds.get("status", record.status):
+            # The engine shows a change of outputs in no refresh, and a FAILED integration must not pass unseen.
+            self.tell(f"note: {named(olds, integration_id)} is {record.status} now, was {olds['status']}.")
+        remembered = {name: value for name, value in olds.items() if name in _ARGUMENTS}
+        if not is_managed:
+            remembered |= {"source": self._redactor.shown(record.source), "environment": self.settings.environment}
+            if account is not None:
+                remembered["referenceAccountId"] = account
+        return {**remembered, "integrationId": integration_id, **observed(record)}
+
+    def update(self, integration_id: str, olds: Properties, news: Properties) -> dict[str, Any]:
+        """Remember *news*.
+
+        Tells:
+            note: `adopt_id` was taken out, and the journal knows another adopter.
+            warning: `adopt_id` was taken out, and the journal knows another resource that created the integration.
+
+        Raises:
+            StateConflict: An update was asked for where only a replacement can do it.
+        """
+        tried = f"updating {named(olds, integration_id)}"
+        require_same_environment(self.settings, tried, olds)
+        if told := self._replacing(olds, news):
+            raise StateConflict(
+                f"{tried}: {', '.join(told)} changed, which Justt cannot update, so that the state would not be true "
+                "any more. Nothing was changed; run `pulumi up` with --replace and its URN."
+            )
+        base_url, urn = self.settings.base_url, self._urn(olds)
+        self._note_kept(urn, integration_id)
+        if news.get("adoptId") == integration_id:
+            self._journal.hold_adoption(base_url, integration_id, urn)
+        elif is_adopted(olds):
+            # The adoption stays in the journal until this resource is deleted: another one may still own the record,
+            # here, in another process or in another stack, and its delete must go on being a release.
+            if others := [other for other in self._journal.adopters(base_url, integration_id) if other != urn]:
+                self.tell(
+                    f"note: {named(olds, integration_id)}: it is this stack's own now, but this machine's journal says "
+                    f"that {others[0]!r} has adopted it too, and while it says so, this stack doesn't deactivate it. "
+                    "If that is a former name of this resource, or is gone, remove the file "
+                    f"{self._journal.adoption_file(base_url, integration_id, others[0])}."
+                )
+            creator = self._journal.claimant(base_url, integration_id)
+            if creator not in (None, urn):
+                # The owner may leave in this update, which ends its claim; two that stay are refused by their diffs.
+                self.tell(
+                    f"warning: {named(olds, integration_id)}: it is this stack's own now, but this machine's journal "
+                    f"says that it was created for {creator!r}, and while it says so, this stack doesn't deactivate "
+                    "it. If that one is still in a state, run `pulumi state delete` with its URN there. If it is in "
+                    "none, or is a former name of this resource, remove the file "
+                    f"{self._journal.claim_file(base_url, integration_id)}."
+                )
+        return {**{name: value for name, value in olds.items() if name not in _ARGUMENTS}, **news}
+
+    def delete(self, integration_id: str, olds: Properties) -> None:
+        """Deactivate the integration as its recorded policy says, or release it, as `ownership` says.
+
+        Tells:
+            note: An integration is released: it is adopted, or another resource has it.
+            warning: The journal knows another resource that the integration was created for.
+        """
+        urn, base_url = self._urn(olds), self.settings.base_url
+        self._meet(integration_id, olds)
+        # Without a URN, a replacement cannot be told from a removal.
+        is_replaced = self.resource() is not None and self._ownership.is_replaced(urn, integration_id)
+        reason = self._ownership.release_reason(urn, integration_id, olds)
+        if olds.get("deletionProtection") and not is_replaced:
+            self._refuse_protected(named(olds, integration_id), reason)
+        if is_adopted(olds):
+            if self._ownership.becoming_own(urn) == integration_id and not self._ownership.keeps(urn, integration_id):
+                self._refuse_forced(named(olds, integration_id))
+            # The delete of its owner may come next, and the journal of another machine may say that it is adopted.
+            self._ownership.note_state(urn, integration_id, olds)
+        if reason:
+            self._require_sent(urn, integration_id, olds)
+            self.tell(f"note: {named(olds, integration_id)}: {reason}, so it is released and stays as it is at Justt.")
+            if not self._ownership.keeps(urn, integration_id):
+                self._journal.end_adoption(base_url, integration_id, urn)
+            if self._ownership.adopter_beside(urn, integration_id):
+                self._journal.release_claim(base_url, integration_id, urn)
+            self._settle_deleted(urn, integration_id, olds)
+            return
+        tried = f"deactivating {named(olds, integration_id)}"
+        require_same_environment(self.settings, tried, olds)
+        self._require_not_needed(urn, integration_id, tried)
+        self._tell_override(tried)
+        self._require_replacement(urn, integration_id, tried)
+        claimant = self._journal.claimant(base_url, integration_id)
+        has_stopped = self._deactivate(integration_id, olds, tried)
+        if claimant not in (None, urn):
+            self.tell(
+                f"warning: {tried}: this machine's journal says that it was created for {claimant!r}. If that is not a "
+                "former name of this resource, the state is a copy, and the other stack's integration stops too."
+            )
+        self._settle_deleted(urn, integration_id, olds, has_stopped=has_stopped)
+
+    def _require_not_needed(self, urn: str, integration_id: str, tried: str) -> None:
+        """Refuse to deactivate an integration that another resource has or may have a use for.
+
+        Raises:
+            StateConflict: With --continue-on-error, the wait for what replaces it has failed.
+            StateConflict: The journal has an adoption of it that can't be read.
+            StateConflict: Another command is adopting it at this moment.
+            StateConflict: It cannot be told whether a resource of the program keeps it or replaces it.
+        """
+        if self._ownership.is_awaited_by(urn, integration_id):
+            raise StateConflict(
+                f"{tried}: what replaces it is not ready, so it stays active, and in the state. The next `pulumi up` "
+                "that finds the new one ready deactivates it; if it is to stop now, take the IntegrationReady out of "
+                "the program."
+            )
+        if unusable := self._journal.unusable_adoption(self.settings.base_url, integration_id, beside=urn):
+            raise StateConflict(
+                f"{tried}: {unusable}, and it may say that another resource has adopted the integration. Nothing was "
+                "sent, and it stays in the state. Update pulumi-justt if a file is of a newer version. If a folder is "
+                "in the way, make it readable, or name another one by JUSTT_STATE_DIR. Otherwise, if no other resource "
+                "has adopted the integration, remove the file and run the command again; if one has, run `pulumi state "
+                "delete` with the URN of this one: it keeps running at Justt."
+            )
+        if adopter := self._journal.adopter_under_way(self.settings.base_url, integration_id):
+            raise StateConflict(
+                f"{tried}: another command is adopting it for {adopter!r}, as this machine's journal says. Nothing was "
+                "sent, and it stays in the state. Run the command again when the other one has ended; if that was "
+                "killed, ten minutes after it."
+            )
+        if other := self._ownership.changing_holder(urn, integration_id):
+            raise StateConflict(
+                f"{tried}: {other!r} may be this resource under a new name, which an option such as replace_on_changes "
+                "makes Pulumi replace, or another resource that goes on having the integration. Nothing was sent, and "
+                "it stays in the state. Rename the resource in an update of its own, and make the change after that."
+            )
+
+    def _require_replacement(self, urn: str, integration_id: str, tried: str) -> None:
+        """Verify that what is created only after a delete can be sent.
+
+        Raises:
+            StateConflict: With `delete_before_replace`, the create that follows would fail, as its own error says.
+        """
+        # Without a URN, a replacement cannot be told from a removal.
+        awaited = self._replacements.awaited_by_delete(urn, integration_id) if self.resource() is not None else []
+        try:
+            for inputs in awaited:
+                self._prepare(inputs)
+        except JusttError as error:
+            raise StateConflict(
+                f"{tried}: nothing was deactivated, because its replacement, which delete_before_replace lets Pulumi "
+                f"create after that, would fail: {error}"
+            ) from None
+
+    def _prepare(self, inputs: Properties) -> Inputs:
+        """Return what a create sends, with the values of its references.
+
+        Raises:
+            JusttError: It cannot be sent.
+        """
+        resolved = _with_values(inputs)
+        self._learn({**inputs, "secretPayload": resolved.reveal_payload()})
+        self.client().require_sendable(resolved)
+        return resolved
+
+    def _require_one_environment(self, tried: str) -> None:
+        """Keep a new resource out of an environment that the stack is not in, as far as this process has seen.
+
+        Raises:
+            StateConflict: Another resource of the stack is recorded in another environment.
+        """
+        if self._other_environment is not None:
+            raise StateConflict(
+                f"{tried}: other resources of this stack are recorded in {self._other_environment}, and the "
+                f"configuration says {self.settings.environment}. Nothing was sent. Set justt:environment and "
+                "justt:baseUrl (or their variables) back, or use another stack for each environment."
+            )
+
+    def _note_environment(self, olds: Properties) -> None:
+        if olds.get("environment", self.settings.environment) != self.settings.environment:
+            self._other_environment = str(olds["environment"])
+
+    def _tell_override(self, tried: str) -> None:
+        """Say that a request is sent with another key than the program names.
+
+        Tells:
+            warning: `JUSTT_API_KEY_OVERRIDE` is set, and the resource has a `justt.Provider` with a key of its own.
+        """
+        if self.settings.is_overridden and self.settings.provider is not None:
+            self.tell(
+                f"warning: {tried}: JUSTT_API_KEY_OVERRIDE replaces the API key of the provider "
+                f"{self.settings.provider!r}, too."
+            )
+
+    def _require_sent(self, urn: str, integration_id: str, olds: Properties) -> None:
+        """Refuse to forget what was sent of a record that its own resource has by `adopt_id` now, if that says else.
+
+        With --replace and after a taint the engine asks for no diff, and creates before it deletes. Then this is the
+        only call that gets both, in this update and in each later one until the two agree.
+
+        Tells:
+            warning: Likewise, of a record that was adopted before: nobody knows what was sent.
+
+        Raises:
+            StateConflict: The program says something else than what was sent.
+        """
+        news, ownership = self._program.get(urn), self._ownership
+        if news is None or not (news.get("adoptId") == integration_id or ownership.keeps(urn, integration_id)):
+            return
+        changed = ", ".join(self._replacing(olds, news))
+        if not changed or (is_adopted(olds) and ownership.keeps(urn, integration_id)):
+            return
+        called = named(olds, integration_id)
+        if is_adopted(olds) and ownership.has(urn, integration_id):
+            self.tell(
+                f"warning: {called}: Pulumi has replaced the resource by the same integration, and {changed} changed. "
+                "That is in the state now, and nothing was sent: Justt has what it had."
+            )
+            return
+        raise StateConflict(
+            f"{called}: the program adopts it with another {changed} than was sent to Justt, which cannot change it, "
+            "and Pulumi was told to replace the resource without a comparison (--replace, or a taint). Nothing was "
+            "sent. Set that back and run `pulumi up --replace` with its URN, which puts the state right; to change it, "
+            "take adopt_id out after that, run `pulumi up`, and then make the change."
+        )
+
+    @staticmethod
+    def _refuse_forced(called: str) -> NoReturn:
+        """Refuse to replace an adopted integration where only an update in place was asked for.
+
+        Raises:
+            StateConflict: `adopt_id` was taken out, and an option such as `replace_on_changes` makes it a replacement.
+        """
+        raise StateConflict(
+            f"{called} is adopted, and an option of the resource, such as replace_on_changes, makes Pulumi replace it "
+            "because adopt_id was taken out. That would create a second integration and leave this one running. "
+            "Nothing was sent, and it stays in the state. Take the option out and run `pulumi up` once, which makes "
+            "the integration this stack's own; then put the option back."
+        )
+
+    def _refuse_protected(self, called: str, reason: str | None) -> NoReturn:
+        """Refuse to delete an integration that has deletion_protection and is not replaced.
+
+        Raises:
+            StateConflict: It is, and without the protection it would be released.
+            StateConflict: It is, and it has left the program.
+            StateConflict: It is, in a `pulumi destroy`.
+        """
+        tried = (
+            f"deleting {called}: refused, because it has deletion_protection=True. Nothing was sent, and it stays in "
+            "the state."
+        )
+        if reason:
+            raise StateConflict(
+                f"{tried} Run `pulumi state delete` with its URN: {reason}, so it keeps running at Justt."
+            )
+        if self._ownership.has_program:
+            raise StateConflict(
+                f"{tried} If this command has replaced it under a new name, run `pulumi up` again, which deactivates "
+                "it. Otherwise, to delete it, put it back into the program with deletion_protection=False, run `pulumi "
+                "up`, and then remove it. To only forget it, run `pulumi state delete` with its URN: it keeps running "
+                "at Justt. If the program still has it, set deletion_protection=False there, and run `pulumi up` with "
+                "--target and its URN first."
+            )
+        raise StateConflict(
+            f"{tried} To delete it, set deletion_protection=False in the program and run `pulumi up`, then delete "
+            "it. To only forget it, run `pulumi state delete` with its URN: it keeps running at Justt."
+        )
+
+    def _deactivate(self, integration_id: str, olds: Properties, tried: str) -> bool:
+        """Send the deactivation that the recorded policy asks for, and return whether the integration has stopped.
+
+        Tells:
+            warning: A recorded date lies in the past when it is to be used.
+            note: A deactivation was scheduled for later.
+            warning: A deactivation for later was sent twice, because the first answer was lost.
+
+        Raises:
+            Misunderstood: A proxy answered the deactivation with a page of its own, and Justt does not show it as done.
+        """
+        account = olds.get("referenceAccountId")
+        policy = Deactivation.model_validate(olds.get("deactivation", {}))
+        now = self.now()
+        moment = policy.moment(now)
+        if moment < now:
+            self.tell(f"warning: {tried}: its deactivation date {to_vendor_time(moment)} has passed, so it stops now.")
+            moment = now
+        client = self.client()
+        try:
+            client.deactivate_integration(
+                integration_id,
+                tried=tried,
+                account=account,
+                deactivation_type=policy.deactivation_type,
+                deactivation_date=to_vendor_time(moment),
+            )
+            if moment > now:
+                self.tell(f"note: {tried}: it runs until {to_vendor_time(moment)}; the state no longer knows it.")
+        except Misunderstood as unclear:
+            if not self._has_stopped(integration_id, account, unclear):
+                # A deactivation for a later date cannot be seen in a record, so it stays unconfirmed too.
+                raise unclear.but(cure=errors.UNCONFIRMED_CURE) from None
+        except Refused as refused:
+            if refused.is_of_key:
+                raise
+            if is_gone(self.settings, self.tell, refused) or self._has_stopped(integration_id, account, refused):
+                return True
+            if refused.after_unanswered and moment > now and refused.status in _DONE_BEFORE:
+                self.tell(
+                    f"warning: {tried}: an earlier try was never answered, and this one was refused "
+                    f"({refused.came_back}); taken as scheduled for {to_vendor_time(moment)}. "
+                    "Look it up at Justt after that date."
+                )
+                return False
+            raise
+        finally:
+            if moment == now:
+                self._compare_clocks(tried, client.clock_ahead, to_vendor_time(now))
+        return moment == now
+
+    def _compare_clocks(self, tried: str, ahead: float, sent: str) -> None:
+        """Say once that the date that means "now" is another moment for Justt.
+
+        The date is not corrected: the first request of a command would still have this machine's time, and the `Date`
+        of an answer may be a proxy's, while a deactivation cannot be taken back.
+
+        Tells:
+            warning: This machine's clock is wrong by more than a minute when an integration is deactivated at once.
+        """
+        # The lock is taken once and for all: the first thread tells.
+        if abs(ahead) <= _CLOCK_SLACK or not self._clock_told.acquire(blocking=False):
+            return
+        order = "ahead of" if ahead > 0 else "behind"
+        effect = (
+            "is in the future for Justt, and the integration runs until then" if ahead > 0 else "is in Justt's past"
+        )
+        self.tell(
+            f"warning: {tried}: the clock of this machine is {abs(ahead):,.0f} s {order} Justt's, so the date that was "
+            f"sent for now, {sent}, {effect}. Set the clock; it is the same for all other integrations of this command."
+        )
+
+    def _undo(self, urn: str, inputs: Inputs, integration_id: str, outputs: Properties) -> None:
+        """Deactivate at once what was created after the engine had left, which no state will ever hold.
+
+        Tells:
+            warning: The command was interrupted twice or killed during a create, and what came of it remains.
+            note: The command was interrupted twice or killed during a create.
+        """
+        called = named(outputs, integration_id)
+        if not self.creator.has_posted(integration_id, is_surely_new=True):
+            self.tell(
+                f"warning: the engine left while {called} was created. It was not deactivated again, because the "
+                "account's list is too long to show that it is new. Run `pulumi-justt recover` before the next "
+                "`pulumi up`."
+            )
+            return
+        try:
+            self._deactivate(integration_id, {**outputs, "deactivation": {}}, f"deactivating {called}")
+        except JusttError as error:
+            self.tell(
+                f"warning: the engine left while {called} was created, so no state knows of it, and it could not be "
+                f"deactivated again: {error} Run `pulumi-justt recover` before the next `pulumi up`."
+            )
+            return
+        self.creator.intents.drop(urn, inputs)
+        self._journal.forget_integration(self.settings.base_url, integration_id)
+        self.tell(
+            f"note: the engine left while {called} was created, so it was deactivated again. Pulumi keeps a "
+            "pending operation: run `pulumi cancel` if the stack is locked, and then "
+            "`pulumi refresh --clear-pending-creates`."
+        )
+
+    @staticmethod
+    def _replacing(olds: Properties, news: Properties) -> list[str]:
+        payload, referred = olds.get("secretPayload"), news.get("secretReferences")
+        if isinstance(payload, Mapping) and isinstance(referred, Mapping) and "secretReferences" not in olds:
+            # States of before this property have references among the values: what only moves is no other credential.
+            moved = {name: value for name, value in referred.items() if payload.get(name) == value}
+            payload = {name: value for name, value in payload.items() if name not in moved}
+            olds = {**olds, "secretPayload": payload, "secretReferences": moved}
+        return [
+            path
+            for each in schema.INTEGRATION
+            if each.sent_in
+            for path in _changed(each.name, olds.get(each.name, each.default), news.get(each.name, each.default))
+        ]
+
+    def _adopt(self, urn: str, inputs: Inputs, integration_id: str) -> RemoteRecord:
+        """Take over the integration that the program names.
+
+        Raises:
+            StateConflict: The integration to adopt is another PSP's.
+            StateConflict: The integration to adopt was deactivated.
+            RequestError: It could not be read.
+        """
+        tried = (
+            f"adopting integration {integration_id} as the {inputs.source} integration {inputs.external_identifier!r}"
+        )
+        try:
+            record = self.client().get_integration(integration_id, tried=tried, account=inputs.reference_account_id)
+        except Refused as refused:
+            raise refused.of_given_id() from None
+        if record.source != inputs.source:
+            raise StateConflict(
+                f"{tried}: its source is {record.listed_source or 'another one'}. Correct source or adopt_id."
+            )
+        if record.is_inactive:
+            self._journal.forget_integration(self.settings.base_url, integration_id)
+            raise StateConflict(f"{tried}: it is INACTIVE, which is final. Take adopt_id out to create a new one.")
+        self._ownership.adopt(urn, integration_id, tried)
+        self._journal.hold_adoption(self.settings.base_url, integration_id, urn)
+        self.creator.intents.adopted(urn, inputs, integration_id)
+        return record
+
+    def _urn(self, properties: Properties) -> str:
+        """Return the URN of the call of this thread, or the external identifier where the host cannot tell it."""
+        urn = self.resource() or f"the resource of {properties.get('externalIdentifier')!r}"
+        self._seen.add(urn)
+        return urn
+
+    def _learn(self, properties: Properties) -> None:
+        """Tell the redactor each credential that is given as a value."""
+        payload, secret_type = properties.get("secretPayload"), properties.get("secretType")
+        if isinstance(payload, Mapping):
+            self._redactor.learn(
+                credentials.secret_values(
+                    secret_type,
+                    payload,
+                    properties.get("source"),
+                    allow_unlisted=properties.get("allowUnlisted") not in (None, False),
+                )
+            )
+
+    def _meet(self, integration_id: str, recorded: Properties) -> None:
+        """Tell the redactor the credentials of an integration that exists.
+
+        What a reference gave at the create is not at hand: the variable or the file may hold another value by now.
+        """
+        self._learn(recorded)
+        self._miss_references(recorded)
+        self._redactor.meet(integration_id)
+        if isinstance(source := recorded.get("source"), str):
+            self._redactor.note_plain(source)
+
+    def _miss_references(self, properties: Properties) -> None:
+        # States of before `secretReferences` have them among the values.
+        if properties.get("secretReferences") or references.are_in(properties.get("secretPayload")):
+            self._redactor.miss()
+
+    def _note_state(self, urn: str, integration_id: str, outputs: Properties) -> Intent | None:
+        """Take a record as the state's, and return what the journal has of another create of the resource."""
+        self._ownership.note_state(urn, integration_id, outputs)
+        if is_adopted(outputs):
+            self._journal.keep_adoption(self.settings.base_url, integration_id, urn)
+        return self._settle(urn, integration_id, outputs)
+
+    def _note_kept(self, urn: str, integration_id: str) -> None:
+        # Without a URN, two resources with one external identifier cannot be told apart.
+        if self.resource() is not None:
+            self._ownership.note_kept(urn, integration_id)
+
+    def _settle(self, urn: str, integration_id: str, outputs: Properties) -> Intent | None:
+        """Drop the intent of a create whose result the state is seen to hold, and return another one's."""
+        account = outputs.get("referenceAccountId")
+        return self._journal.settle(urn, self.settings.base_url, account, integration_id)
+
+    def _settle_deleted(self, urn: str, integration_id: str, outputs: Properties, *, has_stopped: bool = False) -> None:
+        left = self._settle(urn, integration_id, outputs)
+        self.creator.intents.note_left(named(outputs, integration_id), left)
+        # What runs until its date is nobody else's, and no candidate of a lost create.
+        if has_stopped:
+            self._journal.forget_integration(self.settings.base_url, integration_id)
+
+    def _moves(self, olds: Properties, inputs: Properties, *, is_account_explicit: bool) -> Iterator[tuple[str, str]]:
+        """Yield why *inputs* may not follow *olds*: a stray setting must not replace a fleet."""
+        yield from other_environment(self.settings, olds)
+        if not olds or is_account_explicit:
+            return
+        before, after = olds.get("referenceAccountId"), inputs.get("referenceAccountId")
+        if before == after:
+            return
+        if after is None:
+            what = f"the account {before} is no longer given, neither by the resource nor by justt:referenceAccountId"
+        else:
+            what = (
+                f"justt:referenceAccountId is {after} now, and this integration was created in {before or 'no account'}"
+            )
+        yield (
+            "reference_account_id",
+            (
+                f"{what}. Set that back, or give the account to the resource itself if a move is meant, which replaces "
+                f"it (`pulumi up --replace` with its URN moves it to {after or 'no account'})"
+            ),
+        )
+
+    def _has_stopped(self, integration_id: str, account: str | None, error: RequestError) -> bool:
+        """Return whether the integration is INACTIVE, whatever the answer to its deactivation was."""
+        try:
+            record = self.client().get_integration(integration_id, tried=error.tried, account=account)
+        except JusttError:
+            # The first error is what the user has to know; that this look failed as well adds nothing.
+            return False
+        return record.is_inactive
+
+
+def _with_values(inputs: Properties) -> Inputs:
+    """Return *inputs* with the credentials that they refer to; what is remembered stays a reference."""
+    secret_type = inputs["secretType"]
+    values = references.resolved(
+        inputs.get("secretReferences", {}),
+        tried=errors.creating(inputs["source"], inputs["externalIdentifier"]),
+        names=credentials.python_names(secret_type),
+        problem=functools.partial(credentials.value_problem, secret_type),
+    )
+    payload = {**inputs.get("secretPayload", {}), **values}
+    return Inputs.model_validate({**inputs, "secretPayload": payload, "secretReferences": {}})
+
+
+def _policy(properties: Properties) -> dict[str, object]:
+    """Return the deactivation policy with its defaults, which equal an absent one."""
+    return {**{part.name: part.default for part in schema.DEACTIVATION}, **properties.get("deactivation", {})}
+
+
+def _changed(path: str, old: object, new: object) -> Iterator[str]:
+    """Yield the paths at or below *path* that differ; what is unknown may differ."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in sorted({*old, *new}):
+            yield from _changed(f"{path}.{name}", old.get(name), new.get(name))
+    elif path in _SETS and isinstance(old, list) and isinstance(new, list):
+        # The order of any other list may mean something.
+        if {*map(_as_sent, old)} != {*map(_as_sent, new)}:
+            yield path
+    elif _as_sent(old) != _as_sent(new):
+        yield path
+
+
+def _as_sent(value: object) -> str:
+    """Return what the API would see of *value*: true is not 1 there. What is unknown equals nothing that is known."""
+    return json.dumps(value, sort_keys=True, default=repr)
+
+
+def _problems(inputs: Properties) -> Iterator[tuple[str, str]]:
+    """Yield the user's name of each property that cannot be used, with the reason."""
+    known, unknown = known_part(inputs)
+    for name in sorted(known.keys() - _ARGUMENTS.keys()):
+        yield name, f"is not an argument{nearest(name, _ARGUMENTS.values())}"
+    policy = known.get("deactivation")
+    parts = {part.name: part.argument for part in schema.DEACTIVATION}
+    for name in sorted(policy.keys() - parts.keys()) if isinstance(policy, Mapping) else ():
+        yield f"deactivation.{name}", f"is not an argument{nearest(name, parts.values())}"
+    for path, text in invalid(Inputs, known, unknown):
+        yield _argument(path), text
+    if is_colored(known.get("secretReferences")):
+        yield "credentials", COLORED
+    may_be_unlisted = inputs.get("allowUnlisted") in (True, UNKNOWN)
+    yield from _unlisted("source", known.get("source"), SOURCES, may_be_unlisted=may_be_unlisted)
+    yield from _unlisted("credentials", known.get("secretType"), credentials.SHAPES, may_be_unlisted=may_be_unlisted)
+    secret_type, payload, referred = (known.get(name) for name in ("secretType", "secretPayload", "secretReferences"))
+    if any(path.partition(".")[0] == "secretReferences" for path in unknown):
+        yield "credentials", "a reference must be known when the program runs, not only after the update"
+        return
+    if not isinstance(secret_type, str) or "secretPayload" in unknown:
+        return
+    if all(isinstance(each, Mapping | None) for each in (payload, referred)):
+        later = {path.split(".")[1] for path in unknown if path.startswith("secretPayload.")}
+        for name, text in credentials.problems(
+            secret_type, payload or {}, referred or {}, unknown=later, allow_surplus=may_be_unlisted
+        ):
+            yield f"credentials.{name}" if name else "credentials", text
+
+
+def _argument(path: str) -> str:
+    found = re.fullmatch(r"([^.\[]+)(.*)", path, re.DOTALL)
+    return _ARGUMENTS.get(path) or (f"{_ARGUMENTS.get(found[1], found[1])}{found[2]}" if found else path)
+
+
+def _unlisted(name: str, value: object, listed: Collection[str], *, may_be_unlisted: bool) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str) and value and value not in listed and not may_be_unlisted:
+        what = "the secret type " if name == "credentials" else ""
+        # Only what looks like one of the list is quoted: anything else may be a secret in the wrong place.
+        hint = nearest(value, listed) if len(value) <= max(map(len, listed)) + _SLACK else ""
+        quoted = repr(value) if hint else f"a text of {len(value)} characters"
+        yield (
+            name,
+            (
+                f"{what}{quoted} is not in Justt's list ({', '.join(listed)}){hint}. "
+                "If Justt takes it by now, say allow_unlisted=True"
+            ),
+        )

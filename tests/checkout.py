@@ -1,7 +1,0 @@
-"""The checkout that the tests run in."""
-
-from __future__ import annotations
-
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[1]

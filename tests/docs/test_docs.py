@@ -1,0 +1,379 @@
+"""The documentation: each page is a session that runs, each screen is what came, and each link leads somewhere.
+
+A page is read from its top to its end, in a project named `shop` with a stack `dev` that points at a simulator of its
+own; `pulumi` and `pulumi-justt` are on PATH. What stands in a fence is
+
+    python    a program: it replaces `__main__.py` if it begins with an import (comments and a docstring may stand
+              before it), and is appended to it otherwise. A program that no `pulumi up` or `preview` of the page runs
+              is run by a `pulumi preview` of the test.
+    yaml      a file. Its first line is a comment with the file's name: `# merchants.yaml`. A python block that begins
+              so is a file too (`# test_shop.py`), and another block of the page has to name it.
+    console   a line `$ ...` is a command, run by bash in the project's folder; it has to end with 0 (write
+              `|| echo "exit $?"` where another code is meant). One that ends in a backslash goes on in the next line.
+              Lines below it are its screen; without any, it may print what it likes.
+
+and nothing else: a fence of another language, or of none, is refused, since nobody would run it.
+
+Screens. A line `...` stands for any lines. Not compared are durations, dates, versions, ports, error ids, runs of
+blanks, lines of progress, and the order of the rows of resources. An id of an integration stands for one integration
+throughout the page: the first screen that shows it says which, and from then on a command or a program may name it
+(`adopt_id="..."`). `UPDATE_DOCS=1 pytest tests/docs/test_docs.py` writes screens anew that differ; to have one written
+at first, put any line below the command.
+
+Commands. What they export or assign, later ones find. Variables whose name ends in _KEY, _SECRET, _PASSWORD or
+_PASSPHRASE hold a secret of the test's, and so does the line that a command may read from its standard input; at the
+end, all that left is searched for them. `curl` fails where it is answered with an error.
+
+The simulator's address is http://127.0.0.1:8790 in pages, whatever it is in a run, and also `$JUSTT_SIMULATOR`; `/v1`
+below it is Justt's API, and `/_simulator` what docs/simulator.md describes. It makes each new integration SUCCESSFUL at
+once, which a stack sees at its next look. An id that a command or a program names and that no screen has shown stands
+for an integration of Stripe that somebody made by hand. A page that has `pulumi-justt simulator --port 8790` starts its
+own, and sets `justt:baseUrl` and `justt:apiKey` itself; a page that has `pulumi stack init` starts without a stack, and
+sets `justt:apiKey` itself. Beyond this machine nothing is reached.
+
+The commands of ELSEWHERE are run by other tests, and the pages of the examples by tests/engine/test_examples.py.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+import engine
+from fault_table import SCENARIOS
+from pulumi_justt.simulator import Options, SimulatorServer
+from pulumi_justt.simulator.rules import NewIntegration
+from support import environment
+from support.checkout import ROOT
+from support.harness import Stack
+from support.leaks import canary
+from support.pages import SERVES, Ids, NotRunnable, Session, comparable, matches, read, without_ids
+
+PAGES = sorted(
+    str(path.relative_to(ROOT))
+    for pattern in ("README.md", "SECURITY.md", "docs/**/*.md", "examples/*/README.md")
+    for path in ROOT.glob(pattern)
+)
+ELSEWHERE = {
+    "make up": ("tests/tools/test_project.py", 'run("up")'),
+    "make preview": ("tests/tools/test_project.py", 'run("preview")'),
+    "make test": (".ci/run", "make test"),
+    "pip install pulumi-justt": ("tools/release/wheel.py", '_run(*pip, "--no-deps", str(wheel))'),
+    "pip install 'pulumi-justt[simulator]'": ("tools/release/wheel.py", '_run(*pip, "--no-deps", str(wheel))'),
+}
+"""Commands that need a machine or an environment of their own, with the file that runs them, and the words that do."""
+
+
+MAKEFILE = (ROOT / "Makefile").read_text()
+BY_HAND = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
+
+
+def blocks_of(page: str) -> str:
+    """Return what the fenced blocks of a page hold."""
+    return "".join(block.text for block in read((ROOT / page).read_text()))
+
+
+@pytest.fixture
+def session(request: pytest.FixtureRequest, tmp_path: Path, engine_bin: Path) -> Iterator[Session]:
+    """Give a page, ready to be run; at the end, nothing secret may have left it."""
+    page: str = request.param
+    text = blocks_of(page)
+    is_bare = "$ pulumi stack init" in text
+    serves = f"$ {SERVES}" in text
+    if "curl " in text and not shutil.which("curl"):
+        pytest.skip("the page needs curl")
+    with ExitStack() as open_ones:
+        made = Stack(tmp_path, engine_bin, has_stack=not is_bare)
+        (tmp_path / "project" / "__main__.py").write_text("")
+        is_pinned = engine.load(ROOT).version == engine.reported(engine_bin / "pulumi", environment.build())
+        running = Session(ROOT / page, made, ELSEWHERE, is_pinned)
+        if not serves:
+            simulator = open_ones.enter_context(SimulatorServer(Options(successful_after=0)))
+            running.serve(simulator.base_url)
+            running.by_hand = lambda: simulator.records.add_integration(BY_HAND, None)
+        if is_bare and not serves:
+            made.environ["JUSTT_BASE_URL"] = simulator.base_url
+        elif not serves:
+            made.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": canary("api-key")})
+        if not is_bare:
+            made.run("stack", "select", "dev")
+        yield running
+        running.close()
+        made.end_processes()
+        made.assert_no_leak(b"" if serves else repr(simulator.requests).encode())
+    if not is_pinned:
+        pytest.skip("the page ran, and its screens were not compared: they are of another CLI")
+
+
+SESSIONS = [page for page in PAGES if not page.startswith("examples/")]
+
+
+@pytest.mark.parametrize("page", SESSIONS)
+def test_all_blocks_are_run(page: str) -> None:
+    """No block is there that the tests would not run, and a file that a page writes is used by another block."""
+    blocks = read((ROOT / page).read_text())
+    files = [block for block in blocks if block.language == "python" and block.file]
+    unused = [
+        block.file
+        for block in files
+        if not any(Path(str(block.file)).stem in other.text for other in blocks if other is not block)
+    ]
+    assert unused == []
+
+
+@pytest.mark.parametrize("session", [page for page in SESSIONS if "```" in (ROOT / page).read_text()], indirect=True)
+def test_page(session: Session) -> None:
+    """Each block of the page does what the page says that it does."""
+    session.run()
+
+
+def test_examples_are_run() -> None:
+    """Each example that has a page is run by tests/engine/test_examples.py, which takes its commands and screens."""
+    names = [Path(page).parent.name for page in PAGES if page not in SESSIONS]
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_examples.py"))
+    assert [name for name in names if f'copied("{name}"' not in tests] == []
+
+
+@pytest.mark.parametrize("command", ELSEWHERE)
+def test_what_is_run_elsewhere(command: str) -> None:
+    """Each command that no page runs is run by another test, and stands in a page."""
+    file, words = ELSEWHERE[command]
+    assert words in (ROOT / file).read_text()
+    assert any(f"$ {command}" in (ROOT / page).read_text() for page in PAGES)
+    program, _, target = command.partition(" ")
+    assert program != "make" or re.search(rf"^[\w ]*\b{target}\b.*:.*\n\t@\$\(RUN\)", MAKEFILE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("```sh\nmake up\n```\n", "line 1: a block of sh is not run"),
+        ("```\nmake up\n```\n", "line 1: a block of no language is not run"),
+        ("- like so\n\n  ```json\n  {}\n  ```\n", "line 3: a block of json is not run"),
+        ("~~~text\nx\n~~~\n", "line 1: a block of text is not run"),
+        ("```yaml\nkey: 1\n```\n", "line 1: the first line of a yaml block names its file"),
+        ("```console\nmake up\n```\n", "line 1: a console block starts with a command"),
+        ("````python\nimport x\n```\n", "the last block has no end"),
+    ],
+)
+def test_what_nobody_runs_is_refused(text: str, reason: str) -> None:
+    """A block that would not be run fails the tests, however it is fenced."""
+    with pytest.raises(NotRunnable) as raised:
+        read(text)
+    assert reason in str(raised.value)
+
+
+def test_blocks_are_read() -> None:
+    """Programs, parts, files, commands and screens are told apart, and an indented block loses its indentation."""
+    page = """
+        # A page
+
+        ```python
+        # Why.
+        import pulumi
+        ```
+
+        ```python
+        pulumi.export("a", 1)
+        ```
+
+        - In a list:
+
+          ```yaml
+          # data/merchants.yaml
+          - a
+          ```
+
+        ```console
+        $ pulumi up \\
+            --diff
+
+        $ pulumi stack output
+        a  1
+
+        b  2
+
+        ```
+    """
+    whole, part, file, console = read(textwrap.dedent(page))
+    assert (whole.is_whole, whole.file) == (True, None)
+    assert (part.is_whole, part.file) == (False, None)
+    assert (file.text, file.file) == ("# data/merchants.yaml\n- a\n", "data/merchants.yaml")
+    assert [(command.text, command.screen) for command in console.commands()] == [
+        ("pulumi up \\\n    --diff", []),
+        ("pulumi stack output", ["a  1", "", "b  2"]),
+    ]
+
+
+PRINTED = """\
+Updating (dev):
+
+ +  pulumi:pulumi:Stack shop-dev creating (0s)
+ +  pulumi-python:dynamic/justt:PaymentIntegration two created (0.31s)
+ +  pulumi-python:dynamic/justt:PaymentIntegration one **creating failed**
+    pulumi:pulumi:Stack shop-dev
+ +  pulumi:pulumi:Stack shop-dev created (0.52s)
+Outputs:
+    id: "0c1f0f4e-6a0e-4f0d-9b8f-1f0a5b6c7d8e"
+
+Duration: 2s
+"""
+
+
+@pytest.mark.parametrize(
+    ("screen", "is_same"),
+    [
+        (PRINTED, True),
+        (PRINTED.replace("0.31s", "1.1s").replace("2s", "9s").replace("0c1f0f4e", "11111111"), True),
+        (re.sub(r"(.*) two (.*)\n(.*) one (.*)\n", r"\3 one \4\n\1 two \2\n", PRINTED), True),
+        ("Updating (dev):\n...\nOutputs:\n...\n", True),
+        ("...\nDuration: 1s\n", True),
+        ("Updating (dev):\n", False),
+        ("...\nOutputs:\n", False),
+        (PRINTED.replace("**creating failed**", "created (1s)"), False),
+        (PRINTED.replace("id:", "name:"), False),
+        (PRINTED.replace('"0c', '"x0c'), False),
+        (PRINTED + "more\n", False),
+    ],
+)
+def test_screens_are_compared(screen: str, is_same: bool) -> None:
+    """What differs from run to run makes no difference, and everything else does."""
+    shown, real = comparable(screen.splitlines()), comparable(PRINTED.splitlines())
+    assert matches([*map(without_ids, shown)], [*map(without_ids, real)]) == is_same
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Callable[..., Session]:
+    """Give a function that makes a session of a page which needs no engine."""
+
+    def made(*lines: str) -> Session:
+        page = tmp_path / "page.md"
+        page.write_text("\n".join(["```console", *lines, "```", ""]))
+        return Session(page, Stack(tmp_path / "stack", tmp_path, has_stack=False), {"make up": None}, compares=False)
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        (["$ true", "$ exit 3"], "`exit 3` ended with 3"),
+        (["$ echo one | false | cat"], "ended with 1"),
+        (["$ echo one", "two"], "-two\n+one"),
+        (["$ make up", "made"], "it has no screen"),
+    ],
+)
+def test_a_page_that_says_what_is_not_so_fails(shell: Callable[..., Session], lines: list[str], reason: str) -> None:
+    """A command that fails, and a screen that is another one, fail with the page, the line and what came."""
+    with pytest.raises(AssertionError) as raised:
+        shell(*lines).run()
+    assert reason in str(raised.value)
+    assert str(raised.value).startswith("page.md:")
+
+
+def test_a_page_that_shows_a_secret_fails(shell: Callable[..., Session]) -> None:
+    """Secrets that a page was given are not to be seen in what it prints, also not those that were typed."""
+    for command in ('echo "$STRIPE_KEY"', "cat"):
+        leaky = shell(f"$ {command}")
+        leaky.run()
+        with pytest.raises(AssertionError):
+            leaky.stack.assert_no_leak()
+        shutil.rmtree(leaky.stack.folder)
+
+
+def test_screens_are_rewritten(shell: Callable[..., Session], monkeypatch: pytest.MonkeyPatch) -> None:
+    """UPDATE_DOCS writes what came, leaves alone what is right, and keeps the ids that the page has."""
+    shown, ours = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "ab")
+    before = [
+        "$ make up # elsewhere",
+        f"$ ID={ours}",
+        "$ echo $ID; sleep 0",
+        shown,
+        "$ echo took 3s at 127.0.0.1:8790; echo",
+        "...",
+        "",
+        f"$ echo {shown}; echo more",
+        "x",
+        "y",
+        "z",
+    ]
+    monkeypatch.setenv("UPDATE_DOCS", "1")
+    session = shell(*before)
+    session.run()
+    written = session.page.read_text().splitlines()[1:-1]
+    assert written == [*before[:-3], shown, "more"]
+    monkeypatch.delenv("UPDATE_DOCS")
+    shutil.rmtree(session.stack.folder)
+    shell(*written).run()
+
+
+def test_an_id_stands_for_one_integration() -> None:
+    """What a screen shows once means the same ever after, and two ids are never one."""
+    ids, (a, b, here, there) = Ids(), [f"{digit * 8}-0000-4000-8000-000000000000" for digit in "abcd"]
+    assert ids.learn([f"id: {a}", "other"], ["more", f"id: {here}"])
+    assert ids.to_real(f"adopt {a}, not {b}") == f"adopt {here}, not {b}"
+    assert ids.to_page(f"{here} {there}") == f"{a} {there}"
+    assert ids.learn([f"id: {b}", f"id: {a}"], [f"id: {here}", f"id: {there}"])
+    assert not ids.learn([f"id: {a}"], [f"id: {there}"])
+    assert not Ids({a: here}).learn([f"id: {b}"], [f"id: {here}"])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links(page: str) -> None:
+    """Each link within the repository leads to a file that is there, and to a heading that it has."""
+    text = _without_blocks((ROOT / page).read_text())
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?://", link):
+            continue
+        name, _, anchor = link.partition("#")
+        path = ((ROOT / page).parent / name).resolve() if name else ROOT / page
+        if not path.is_relative_to(ROOT) or not path.exists() or (anchor and anchor not in _anchors(path)):
+            broken.append(link)
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_named_tests_exist(page: str) -> None:
+    """A test that a page names beside a link to its file is in that file."""
+    text = (ROOT / page).read_text()
+    missing = [
+        name
+        for names, file in re.findall(r"\[((?:`\w+`(?:, )?)+)\]\(([^)]*test_\w+\.py)\)", text)
+        for name in re.findall(r"`(\w+)`", names)
+        if not re.search(rf"(def|class) {name}\b", ((ROOT / page).parent / file).read_text())
+    ]
+    assert missing == []
+
+
+def test_the_fault_table_is_whole() -> None:
+    """The table of failures has the rows of each scenario in their order, as `make faults` prints them."""
+    page = (ROOT / "docs" / "explanation" / "failures.md").read_text()
+    table = page.partition("<!-- make faults -->\n")[2].partition("<!-- end -->")[0]
+    rows = re.findall(r"^\| (.+?) \| (ours|plain)", table, re.MULTILINE)
+    assert list(dict.fromkeys(name for name, _ in rows)) == [scenario.name for scenario in SCENARIOS]
+    assert {name for name, whose in rows if whose == "plain"} == {scenario.name for scenario in SCENARIOS}
+    assert f"in {len(SCENARIOS)} ways" in page
+
+
+def test_every_page_is_in_the_index() -> None:
+    """Each page of docs/ is one link away from docs/README.md."""
+    index = (ROOT / "docs" / "README.md").read_text()
+    pages = [path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob("*.md")]
+    assert [str(page) for page in pages if page != Path("README.md") and f"]({page})" not in index] == []
+
+
+def _without_blocks(text: str) -> str:
+    return re.sub(r"^( *)```.*?^\1```$", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def _anchors(path: Path) -> set[str]:
+    """Return what GitHub makes of the headings."""
+    headings = re.findall(r"^#+ (.*)$", _without_blocks(path.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.replace("`", "")).lower().replace(" ", "-") for heading in headings}

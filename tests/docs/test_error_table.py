@@ -1,0 +1,128 @@
+"""The page of all errors: it is what the source says now, and nothing that a user can meet escapes its generator."""
+
+from __future__ import annotations
+
+import pytest
+
+import error_table
+from error_table import Source
+from support.checkout import ROOT
+
+PACKAGE = error_table.package()
+
+
+def test_the_page_is_what_the_source_says() -> None:
+    """docs/errors.md has every text as it is now, and none that is gone."""
+    kept = (ROOT / "docs" / "errors.md").read_text().splitlines()
+    made = error_table.page(PACKAGE).splitlines()
+    missing, stale = [line for line in made if line not in kept], [line for line in kept if line not in made]
+    assert (missing, stale) == ([], []), "run `make errors`"
+    assert made == kept, "run `make errors`"
+
+
+def test_every_text_of_the_package_is_read() -> None:
+    """Nothing is raised, told or yielded whose text the generator can't read or has no place for."""
+    assert error_table.unread(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "raise JusttError(text)",
+        "raise JusttError(made(text))",
+        "raise JusttError",
+        "raise JusttError('new: ' + text)",
+        "raise JusttError(text if tried else 'none at all')",
+        "raise text",
+        "raise ValueError(text) from None",
+        "raise Refused(tried, text, cure, None)",
+        "raise Unreachable(tried, 'no answer', made(text))",
+        "raise lost.but(cure=made(text))",
+        "self.tell(text)",
+        "tell(made(text))",
+        "print(text)",
+        "pulumi.log.error(text)",
+        "sys.exit(text)",
+        "sys.stderr.write(text)",
+        "yield 'source', text",
+        "yield text",
+        "yield text, made(text)",
+    ],
+)
+def test_what_cannot_be_read_is_found(statement: str) -> None:
+    """A text that comes from somewhere else is listed with its line, not left out in silence."""
+    code = f"def check(tried, cure, lost, text) -> Iterator[tuple[str, str]]:\n    {statement}\n"
+    assert [
+        line
+        for line in error_table.unread([Source("core.integration", code)])
+        if line.startswith("core.integration:2: ")
+    ] != []
+
+
+@pytest.mark.parametrize(
+    ("statement", "text"),
+    [
+        ("raise JusttError('a new error')", "a new error"),
+        ("raise JusttError(f'{tried}: {count:,} are too many')", "<what was tried>: <count> are too many"),
+        ("raise JusttError(f'no {word!r}{nearest(word, known)}')", "no '<word>'[ (did you mean <another>?)]"),
+        ("where = 'here' if word else 'there'\n    raise JusttError(f'it is {where}')", "it is [here | there]"),
+        ("raise pydantic_core.PydanticCustomError('kind', 'must be new')", "<argument>: must be new"),
+        ("self._tell(f'note: {word} is new')", "note: <word> is new"),
+        ("print('a new line')", "a new line"),
+        ("yield f'credentials.{word}', 'is new too'", "credentials.<word>: is new too"),
+        ("return f'a new part of {word}'", "a new part of <word>"),
+        ("failure = Answer(failure='a new part')", "a new part"),
+    ],
+)
+def test_what_is_new_is_found(statement: str, text: str) -> None:
+    """A text that is added anywhere comes into the page by itself, or is listed where no section is its own."""
+    code = f"def check(tried, count, word, known) -> Iterator[tuple[str, str]]:\n    {statement}\n"
+    assert text in [each.text for each in Source("api.client", code).texts]
+    assert any(text in line for line in error_table.page([Source("api.client", code)]).replace("\\", "").splitlines())
+    assert any(line.endswith(text) for line in error_table.unread([Source("new_module", code)])) or "note: " in text
+
+
+def test_when_is_what_the_docstrings_say() -> None:
+    """The entry of a function wins over that of its caller, and entries of one class are for its texts in order."""
+    code = '''
+def outer():
+    """Do it.
+
+    Raises:
+        ValueError: The outer
+            reason.
+    """
+    inner()
+    raise ValueError("text of outer")
+
+def inner():
+    """Do it.
+
+    Raises:
+        TypeError: First.
+        TypeError: Second.
+    """
+    raise ValueError("text of inner")
+    raise TypeError("one text")
+    raise TypeError("another text")
+'''
+    found = Source("core.config", code)
+    assert {text.text: text.when for text in found.texts} == {
+        "text of outer": "The outer reason.",
+        "text of inner": "The outer reason.",
+        "one text": "First.",
+        "another text": "Second.",
+    }
+    assert found.unread == []
+    assert Source("core.config", code.replace('    raise TypeError("one text")\n', "")).unread != []
+
+
+def test_no_entry_of_the_generator_is_stale() -> None:
+    """Each section part, placeholder and exception of the generator still stands for something in the package."""
+    named = set().union(*(source.named for source in PACKAGE))
+    assert {name for name in {*error_table._NAMES, *error_table._CALLS} if name not in named} == set()
+    places = {f"{text.place}." for source in PACKAGE for text in source.texts} | {"told.", "tried."}
+    parts = {part for _, parts in error_table.SECTIONS.values() for part in parts} | error_table._ELSEWHERE.keys()
+    assert {part for part in parts if not any(place.startswith(f"{part}.") for place in places)} == set()
+    code = "".join(source.code for source in PACKAGE)
+    assert {name for name in error_table._NEVER_SHOWN if f"raise {name}" not in code.replace("httpcore.", "")} == set()

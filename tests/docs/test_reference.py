@@ -1,0 +1,52 @@
+"""The reference pages: they are what the code says now, and they leave nothing out."""
+
+from __future__ import annotations
+
+import inspect
+import types
+
+import pytest
+
+import pulumi_justt
+import reference
+from pulumi_justt import credentials
+from pulumi_justt.core import config
+
+
+@pytest.mark.parametrize("name", reference.pages())
+def test_the_page_is_what_the_code_says(name: str) -> None:
+    """Each page of docs/reference is as it would be made now."""
+    assert (reference.FOLDER / name).read_text() == reference.pages()[name], "run `make docs`"
+
+
+def test_no_other_page_is_there() -> None:
+    """A page of the reference that nothing makes would go stale."""
+    assert {path.name for path in reference.FOLDER.iterdir()} == reference.pages().keys()
+
+
+def test_every_setting_is_told() -> None:
+    """The tables of config.py, which the page is made from, name each key and variable that is looked up."""
+    table = {key.partition(":")[2]: variable for key, (variable, _) in reference.settings_table().items()}
+    known = {key: variable or "none, on purpose" for key, variable in config.VARIABLES.items()}
+    assert table == known
+    assert tuple(reference.keyless()) == config._KEYLESS
+
+
+def test_every_public_name_is_told() -> None:
+    """Each name that a program may use has a heading, and each argument what is said of it."""
+    page = reference.pages()["resources.md"]
+    assert [name for name in pulumi_justt.__all__ if f"\n## {name}\n" not in page] == []
+    assert [name for name in credentials.__all__ if f"\n### {name}\n" not in page] == ["Credentials"]
+    for name in pulumi_justt.__all__:
+        thing = getattr(pulumi_justt, name)
+        if isinstance(thing, (type, types.FunctionType)):
+            section = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+            assert [each for each in inspect.signature(thing).parameters if f"| `{each}` |" not in section] == []
+
+
+def test_every_command_is_told() -> None:
+    """The page has the help of each command, at any depth."""
+    page = reference.pages()["command-line.md"]
+    lines = [f"$ {context.command_path} --help" for context in reference.commands()]
+    assert [line for line in lines if f"{line}\nUsage: " not in page] == []
+    assert "$ pulumi-justt simulator --help" in lines

@@ -1,0 +1,135 @@
+"""`adopt_id` on the real engine: whatever a user does, what is adopted is not deactivated while the program says so."""
+
+from __future__ import annotations
+
+import pytest
+
+from pulumi_justt.simulator import SimulatorServer
+from pulumi_justt.simulator.rules import NewIntegration
+from support.adoption_programs import changes, integration
+from support.harness import Stack
+
+
+@pytest.fixture
+def theirs(simulator: SimulatorServer) -> list[str]:
+    """Give the ids of two integrations that exist already."""
+    new = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
+    return [simulator.records.add_integration(new, None) for _ in range(2)]
+
+
+def test_every_trap(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:
+    """Forced replacements, renames and refused changes leave it alone, and each refusal says what to do."""
+    mine, other = theirs
+    stack.program(integration(mine))
+    stack.up()
+    assert stack.resources()["shop"]["id"] == mine
+    assert "2 unchanged" in stack.up("--expect-no-changes").text
+
+    stack.program(integration(mine, label="Renamed"))
+    refused = (
+        f"the stripe integration 'shop-1' ({mine}) is adopted, and what changed (integrationName) would replace it"
+    )
+    assert refused in stack.preview(fails=True).text
+    text = stack.up(fails=True).text
+    assert refused in text
+    assert "take adopt_id out of the program first, run `pulumi up` once" in text
+
+    stack.program(integration(other))
+    text = stack.up(fails=True).text
+    assert f"cannot become integration {other}: another integration is another resource. Set adopt_id back" in text
+
+    stack.program(integration(mine))
+    urn = stack.resources()["shop"]["urn"]
+    assert "so it is released and stays as it is at Justt" in stack.up("--replace", urn).text
+    assert stack.resources()["shop"]["id"] == mine
+
+    stack.program(integration(mine, name="renamed"))
+    assert "so it is released and stays as it is at Justt" in stack.up().text
+    assert {name: each["id"] for name, each in stack.resources().items()} == {"renamed": mine}
+
+    forced = ', deactivation=justt.Deactivation(after_days=1), opts=pulumi.ResourceOptions(replace_on_changes=["*"], '
+    stack.program(integration(mine, name="renamed", more=forced + "delete_before_replace=True)"))
+    assert "so it is released and stays as it is at Justt" in stack.up().text
+    assert stack.resources()["renamed"]["id"] == mine
+
+    assert changes(simulator) == []
+    assert {record.status for record in simulator.records.integrations()} == {"PENDING"}
+
+
+def test_two_at_once(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:
+    """One id is taken over by one resource of a run; the other one is told."""
+    mine, _ = theirs
+    stack.program(integration(mine, name="first") + integration(mine, name="second"))
+    text = stack.up("--continue-on-error", fails=True).text
+
+    assert f"integration {mine} belongs to 'urn:pulumi:dev::shop::" in text
+    assert "Remove the resource with adopt_id" in text
+    assert [each["id"] for each in stack.resources().values()] == [mine]
+    assert changes(simulator) == []
+
+
+def test_two_in_different_runs(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:
+    """What a resource of an earlier run has is taken over by no other, and what is adopted outlives its owner."""
+    mine, _ = theirs
+    stack.program(integration(mine, name="first"))
+    stack.up()
+    for identifier in ("shop-1", "shop-2"):
+        stack.program(integration(mine, name="first") + integration(mine, name="second", identifier=identifier))
+        text = stack.up(fails=True).text
+        assert f"integration {mine} belongs to 'urn:pulumi:dev::shop::" in text
+    assert "Remove the resource with adopt_id from the program" in text
+    stack.program(integration(mine, name="first"))
+    stack.up()
+    assert {name: each["id"] for name, each in stack.resources().items()} == {"first": mine}
+
+    stack.program(integration(None, name="first"))
+    stack.up()
+    stack.program(integration(mine, name="renamed"))
+    assert "so it is released and stays as it is at Justt" in stack.up().text
+    assert {name: each["id"] for name, each in stack.resources().items()} == {"renamed": mine}
+
+    assert changes(simulator) == []
+
+
+def test_destroy_releases_and_taking_it_out_owns(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:
+    """Destroy leaves what is adopted; without `adopt_id` it is the stack's own, after an update that sends nothing."""
+    mine, _ = theirs
+    stack.program(integration(mine))
+    stack.up()
+    assert "so it is released and stays as it is at Justt" in stack.destroy().text
+    assert changes(simulator) == []
+
+    stack.up()
+    stack.program(integration(None))
+    assert "1 updated" in stack.up().text
+    assert changes(simulator) == []
+
+    stack.program(integration(None, label="Renamed"))
+    stack.up()
+    assert changes(simulator) == ["POST", "DELETE"]
+    kept = simulator.records.integration(mine)
+    assert kept is not None
+    assert kept.status == "INACTIVE"
+
+
+@pytest.mark.parametrize("path", ["adoptId", "*"])
+@pytest.mark.parametrize("more", ["", ", delete_before_replace=True"])
+def test_replacement_forced_by_taking_adopt_id_out_is_refused(
+    stack: Stack, simulator: SimulatorServer, theirs: list[str], path: str, more: str
+) -> None:
+    """With `replace_on_changes`, a second integration would be created beside the one that was adopted."""
+    mine, _ = theirs
+    option = f', opts=pulumi.ResourceOptions(replace_on_changes=["{path}"]{more})'
+    stack.program(integration(mine, more=option))
+    stack.up()
+    stack.program(integration(None, more=option))
+    refused = stack.up(fails=True).text
+    assert "an option of the resource, such as replace_on_changes, makes Pulumi replace it" in " ".join(refused.split())
+    assert stack.resources()["shop"]["id"] == mine
+
+    stack.program(integration(None))
+    stack.up()
+    stack.program(integration(None, more=option))
+    stack.up("--expect-no-changes")
+    assert stack.resources()["shop"]["id"] == mine
+    assert changes(simulator) == []

@@ -1,0 +1,229 @@
+"""Adoption records on the real engine: when one begins and ends, and that none outlives its reason unnoticed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pulumi_justt.simulator import Fault, SimulatorServer
+from pulumi_justt.simulator.rules import NewIntegration
+from support.adoption_programs import RELEASED, adopter, integration, live, owner, urn
+from support.harness import Stack
+from support.leaks import canary
+
+OTHER = 'other = justt.Provider("other", api_key=secret("otherKey"))\n'
+
+
+@pytest.fixture(autouse=True)
+def other_key(stack: Stack) -> None:
+    """Give the programs the key of a second provider."""
+    stack.provide({"otherKey": canary("other")})
+
+
+def option(text: str) -> str:
+    """Give an argument with resource options."""
+    return f", opts=pulumi.ResourceOptions({text})"
+
+
+def test_an_adoption_that_is_refused_leaves_no_record(stack: Stack, simulator: SimulatorServer) -> None:
+    """A program that adopts its own integration is refused; later, a rotation of the owner deactivates as ever."""
+    mine = owner(stack)
+    second = adopter(None).replace("source=", "adopt_id=owner.integration_id, source=")
+    stack.program(f"owner = {integration(None, name='owner')}{second}")
+    assert f"integration {mine} belongs to" in stack.up(fails=True).text
+    stack.program(integration(None, name="owner", label="Rotated"))
+    stack.up()
+    assert mine not in live(simulator)
+
+
+def test_a_hand_over_that_failed_and_was_taken_back(stack: Stack, simulator: SimulatorServer) -> None:
+    """The owner that came back into the program is deactivated by a destroy."""
+    mine = owner(stack)
+    stack.program(adopter(mine))
+    simulator.add_fault(Fault.parse("GET /integrations/{id} status=403 times=1"))
+    stack.up(fails=True)
+    stack.program(integration(None, name="owner"))
+    stack.up()
+    stack.destroy()
+    assert live(simulator) == []
+
+
+def test_a_former_name_of_the_adopter_is_named(stack: Stack, simulator: SimulatorServer) -> None:
+    """A rename tells the provider nothing, so the update that takes `adopt_id` out says which file is in the way."""
+    mine = owner(stack)
+    stack.program(adopter(mine))
+    stack.up()
+    renamed = option('aliases=[pulumi.Alias(name="adopter")]')
+    stack.program(integration(mine, name="renamed", more=renamed))
+    stack.up()
+    stack.program(integration(None, name="renamed", more=renamed))
+    text = stack.up().text
+    assert f"{urn(stack, 'adopter')!r} has adopted it too, and while it says so, this stack doesn't deactivate" in text
+    found = re.search(r"remove the file (\S+)\.\s", text)
+    assert found
+    Path(found[1]).unlink()
+    stack.destroy()
+    assert live(simulator) == []
+
+
+def test_a_replaced_adopter_still_adopts(stack: Stack, simulator: SimulatorServer) -> None:
+    """The delete of a replaced adopter does not end what its own update has adopted anew."""
+    mine = owner(stack)
+    stack.program(integration(None, name="owner") + adopter(mine))
+    target = ("--target", urn(stack, "adopter"))
+    stack.up(*target)
+    stack.up(*target, "--replace", urn(stack, "adopter"))
+    assert RELEASED in stack.destroy("--target", urn(stack, "owner")).text
+    assert live(simulator) == [mine]
+
+
+def test_the_own_id_under_a_new_provider(stack: Stack, simulator: SimulatorServer) -> None:
+    """The former provider's process deletes the same URN whose new inputs adopt, and has checked nothing."""
+    mine = owner(stack)
+    stack.program(OTHER + integration(mine, name="owner", more=option("provider=other")))
+    assert RELEASED in stack.up("--replace", urn(stack, "owner")).text
+    assert live(simulator) == [mine]
+
+
+def test_an_adopter_that_comes_before_the_owners_replacement(stack: Stack, simulator: SimulatorServer) -> None:
+    """A resource that is replaced gives its record up, in whatever order the program has the two."""
+    mine = owner(stack)
+    first = adopter(mine).replace("justt.Pay", "first = justt.Pay", 1)
+    stack.program(first + integration(None, name="owner", label="Rotated", more=option("depends_on=[first]")))
+    assert RELEASED in stack.up().text
+    assert mine in live(simulator)
+
+
+@pytest.mark.parametrize("is_taken_over", [False, True], ids=["on another machine", "taken over meanwhile"])
+def test_a_hand_over_that_failed_halfway(
+    stack: Stack, simulator: SimulatorServer, tmp_path: Path, is_taken_over: bool
+) -> None:
+    """Two providers: the next `up` finds the owner still in the state, and an adopter that the state has already."""
+    mine = owner(stack)
+
+    def program(adopt_id: str | None) -> str:
+        first = adopter(adopt_id, more=option("provider=other")).replace("justt.Pay", "first = justt.Pay", 1)
+        return OTHER + first + integration(None, name="third", identifier="third", more=option("depends_on=[first]"))
+
+    stack.program(program(mine))
+    simulator.add_fault(Fault.parse("POST /integrations status=400 times=1"))
+    stack.up(fails=True)
+    if is_taken_over:
+        stack.program(program(None))
+    else:
+        stack.environ["JUSTT_STATE_DIR"] = str(tmp_path / "another machine")
+    assert RELEASED in stack.up().text
+    assert mine in live(simulator)
+
+
+def test_an_adopter_that_is_not_created(stack: Stack, simulator: SimulatorServer) -> None:
+    """Two providers, and what the adopter depends on fails: its check alone makes the owner's delete a release."""
+    mine = owner(stack)
+    simulator.add_fault(Fault.parse("POST /integrations status=400 times=1"))
+    first = integration(None, name="first", identifier="first").replace("justt.Pay", "first = justt.Pay", 1)
+    stack.program(OTHER + first + adopter(mine, more=option("provider=other, depends_on=[first]")))
+    assert RELEASED in stack.up("--continue-on-error", fails=True).text
+    assert live(simulator) == [mine]
+
+
+def test_an_adoption_that_ended_on_another_machine(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
+    """This machine's record of a resource does not keep that very resource from deactivating what it owns now."""
+    mine = owner(stack)
+    stack.program(adopter(mine))
+    stack.up()
+    stack.program(adopter(None))
+    stack.up(JUSTT_STATE_DIR=str(tmp_path / "another machine"))
+    stack.destroy()
+    assert live(simulator) == []
+
+
+def test_a_renamed_stack_and_a_new_one_of_its_name(stack: Stack, simulator: SimulatorServer) -> None:
+    """The new stack names the other one, and creates its own once that has shown that it has what it had created."""
+    mine = owner(stack)
+    stack.run("stack", "rename", "prod", "--stack", "dev")
+    shutil.copy(stack.project / "Pulumi.prod.yaml", stack.project / "Pulumi.dev.yaml")
+    stack.run("stack", "init", "dev")
+    text = " ".join(stack.up(fails=True).text.split())
+    assert f"an earlier run created integration {mine} for this resource" in text
+    assert "If another stack has it" in text
+    stack.run("refresh", "--yes", "--stack", "prod")
+    stack.up()
+    assert mine in live(simulator)
+    assert len(live(simulator)) == 2
+
+
+def test_adopt_id_settles_the_create_whose_answer_was_lost(stack: Stack, simulator: SimulatorServer) -> None:
+    """A rotation after that looks for nothing, and names nobody else's integration as its own."""
+    stack.config({"justt:timeoutSeconds": "2"})
+    simulator.add_fault(Fault.parse("POST /integrations drop-after-commit times=1"))
+    stack.program(integration(None))
+    stack.up(fails=True)
+    (lost,) = live(simulator)
+    for adopt_id in (lost, None):
+        stack.program(integration(adopt_id))
+        stack.up()
+    new = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
+    theirs = simulator.records.add_integration(new, None)
+    stack.program(integration(None, label="Rotated"))
+    stack.up()
+    assert lost not in live(simulator)
+    assert theirs in live(simulator)
+
+
+@pytest.mark.parametrize("how", ["destroy of the owner alone", "owner leaves in another process"])
+def test_what_was_taken_over_is_not_the_former_owners(stack: Stack, simulator: SimulatorServer, how: str) -> None:
+    """After `adopt_id` was taken out, the owner's delete is a release, and then the taker is the only owner."""
+    mine = owner(stack)
+    elsewhere = "leaves" in how
+    provider, more = (OTHER, option("provider=other")) if elsewhere else ("", "")
+    for adopt_id in (mine, None):
+        stack.program(provider + integration(None, name="owner") + adopter(adopt_id, more=more))
+        text = stack.up("--target", urn(stack, "adopter")).text
+    assert f"it was created for {urn(stack, 'owner')!r}" in text
+    if elsewhere:
+        stack.program(OTHER + adopter(None, more=more))
+        text = stack.up().text
+    else:
+        text = stack.destroy("--target", urn(stack, "owner")).text
+    assert f"{urn(stack, 'adopter')!r} has adopted it" in text
+    assert live(simulator) == [mine]
+    stack.destroy()
+    assert live(simulator) == []
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_an_adopter_beside_the_owner_in_another_process(
+    stack: Stack, simulator: SimulatorServer, is_first: bool
+) -> None:
+    """The owner's process tells the adopter's what the program keeps, in whatever order the two are declared."""
+    mine = owner(stack)
+    both = [integration(None, name="owner"), adopter(mine, more=option("provider=other"))]
+    stack.program(OTHER + "".join(both[::-1] if is_first else both))
+    assert f"integration {mine} belongs to 'urn:pulumi:dev::shop::" in stack.up(fails=True).text
+    # A state that has it twice is of another machine, or of an update of the adopter alone.
+    for adopt_id in (mine, None):
+        stack.program(OTHER + both[0] + adopter(adopt_id, more=option("provider=other")))
+        stack.up("--target", urn(stack, "adopter"))
+    assert f"integration {mine} belongs to 'urn:pulumi:dev::shop::" in stack.up(fails=True).text
+    stack.program(OTHER + both[0])
+    text = stack.up().text
+    assert f"it was created for {urn(stack, 'owner')!r}" in text
+    assert RELEASED in text
+    assert {name: each["id"] for name, each in stack.resources().items()} == {"owner": mine}
+    assert live(simulator) == [mine]
+
+
+def test_the_rest_of_a_rotation_may_be_adopted(stack: Stack, simulator: SimulatorServer) -> None:
+    """A refresh reads what an update that failed has not deactivated yet; that is not the rotated resource's now."""
+    mine = owner(stack)
+    rotated = integration(None, name="owner", label="Rotated").replace("justt.Pay", "new = justt.Pay", 1)
+    stack.program(rotated + integration(None, name="third", identifier="third", more=option("depends_on=[new]")))
+    simulator.add_fault(Fault.parse("POST /integrations status=400 skip=1 times=1"))
+    stack.up(fails=True)
+    (new,) = (each["id"] for each in stack.recorded() if each["urn"] == urn(stack, "owner") and not each.get("delete"))
+    stack.program(rotated + adopter(mine))
+    assert RELEASED in stack.up("--refresh").text
+    assert live(simulator) == [mine, new]

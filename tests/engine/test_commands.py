@@ -1,0 +1,77 @@
+"""`pulumi-justt doctor` and `list` beside the real CLI: what its configuration and its states really look like."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pulumi_justt.simulator import SimulatorServer
+from support.harness import Stack
+from support.leaks import canary
+
+SHOPS = """
+for name, more in (("a", {}), ("b", {"reference_account_id": "acc_1"})):
+    justt.PaymentIntegration(
+        name,
+        external_identifier=name,
+        integration_name=name,
+        source="stripe",
+        credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")),
+        **more,
+    )
+us = justt.Provider("default-us", api_key=secret("usKey"))
+justt.PaymentIntegration(
+    "c",
+    external_identifier="c",
+    integration_name="c",
+    source="stripe",
+    credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")),
+    opts=pulumi.ResourceOptions(provider=us),
+)
+"""
+
+
+def checks(stack: Stack, *, code: int, **variables: str) -> dict[str, list[dict[str, Any]]]:
+    """Run doctor, and return the checks that are not ok, by name."""
+    result = stack.justt("doctor", "--json", "--stack", "dev", **variables)
+    assert result.code == code, result.text
+    bad: dict[str, list[dict[str, Any]]] = {}
+    for check in json.loads(result.stdout)["checks"]:
+        if check["verdict"] != "ok":
+            bad.setdefault(check["check"], []).append(check)
+    return bad
+
+
+def test_well_then_unwell(stack: Stack, simulator: SimulatorServer) -> None:
+    """A stack after its first update has nothing to see to; then each trap is told, and no secret."""
+    stack.provide({"usKey": canary("us-key")})
+    stack.program(SHOPS)
+    stack.up()
+    assert checks(stack, code=0) == {}
+    assert {exchange.method for exchange in simulator.requests[-2:]} == {"GET"}
+
+    ids = {name: each["id"] for name, each in stack.resources().items()}
+    simulator.records.tell_status(ids["a"], "FAILED")
+    stack.config(secret={"justt:apiKey": canary("rotated")})
+    bad = checks(stack, code=1)
+    assert bad.keys() == {"recordedKey", "integration"}
+    assert bad["integration"][0]["integrationId"] == ids["a"]
+
+    bad = checks(stack, code=1, PULUMI_CONFIG_PASSPHRASE="another one")
+    assert bad.keys() == {"configuration", "journal", "unmanaged"}
+    assert {each["verdict"] for each in bad["journal"]} == {"not checked"}
+    assert "incorrect passphrase. Set PULUMI_CONFIG_PASSPHRASE" in bad["configuration"][0]["text"]
+
+    listed = stack.justt("list", "--json", "--stack", "dev")
+    assert listed.code == 0, listed.text
+    found = {each["integrationId"]: each for each in json.loads(listed.stdout)["integrations"]}
+    assert found.keys() == {*ids.values()}
+    assert found[ids["a"]]["status"] == "FAILED"
+    assert found[ids["b"]]["referenceAccountId"] == "acc_1"
+    assert found[ids["b"]]["managedBy"][0]["urn"].endswith("::b")
+
+    stack.run("stack", "unselect", fails=None)
+    nothing = stack.justt("list")
+    assert nothing.code == 3
+    assert "no stack selected" in nothing.stderr
+    assert "Name the stack with --stack, or run `pulumi stack select`." in nothing.stderr

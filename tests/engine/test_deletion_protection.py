@@ -1,0 +1,240 @@
+"""`deletion_protection` on the real engine: the calls that come with each command, and which of them are refused.
+
+The rule rests on the calls: a replacement's `delete` comes in a process whose `check` has seen the resource, and any
+other `delete` does not. Each case here states the calls as the engine's own log has them, so that an engine that calls
+something else is noticed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+import pytest
+
+from pulumi_justt.simulator import Fault, SimulatorServer
+from support.harness import Result, Stack
+from support.leaks import canary
+
+URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::"
+UP = ("up", "--yes", "--skip-preview")
+DESTROY = ("destroy", "--yes", "--skip-preview")
+REFUSED = "refused, because it has deletion_protection=True. Nothing was sent"
+REMOVED = "pulumi.export('nothing', 0)"
+CALLS = ("Check", "Diff", "Create", "Read", "Update", "Delete")
+
+
+def shop(label: str = "Shop", more: str = "", name: str = "shop", protected: str = "True") -> str:
+    """Give a program's protected integration."""
+    return (
+        f'{name.replace("-", "_")} = justt.PaymentIntegration("{name}", external_identifier="{name}", '
+        f'integration_name="{label}", source="stripe", credentials=justt.credentials.ApiKeyOnly('
+        f'api_key=secret("stripeKey")), deletion_protection={protected}{more})\n'
+    )
+
+
+def option(text: str) -> str:
+    """Give an argument with resource options."""
+    return f", opts=pulumi.ResourceOptions({text})"
+
+
+PARENT = """
+class Shops(pulumi.ComponentResource):
+    def __init__(self):
+        super().__init__("acme:index:Shops", "shops")
+
+"""
+DEPENDENT = (
+    'justt.PaymentIntegration("dependent", external_identifier="dependent", integration_name=shop.integration_id, '
+    'source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")), '
+    "deletion_protection={protected})\n"
+)
+FIRST = option("delete_before_replace=True")
+
+
+@dataclass
+class Logged:
+    """A stack whose engine logs what it calls."""
+
+    stack: Stack
+    runs: int = 0
+    last: Result = field(default_factory=lambda: Result(0, "", ""))
+
+    def run(self, *arguments: str, fails: bool = False) -> list[str]:
+        """Run a command, and return the calls for integrations in their order; `!` marks one that failed."""
+        self.runs += 1
+        # It holds secrets in clear, on purpose, and so is not where the fixture searches for them.
+        log = self.stack.folder / f"grpc-{self.runs}.json"
+        self.last = self.stack.run(*arguments, "--stack", "dev", fails=fails, PULUMI_DEBUG_GRPC=str(log))
+        calls = []
+        for line in log.read_text().splitlines():
+            entry = json.loads(line)
+            method, request = entry["method"].rpartition("/")[2], entry.get("request") or {}
+            if entry.get("progress") == "request_started" or method not in CALLS:
+                continue
+            if "justt:PaymentIntegration" not in request.get("urn", ""):
+                continue
+            call = f"{method.lower()} {request['urn'].rpartition('::')[2]}"
+            if method == "Check" and not request.get("olds"):
+                call += " as new"
+            calls.append(call + ("!" if entry.get("errors") else ""))
+        return calls
+
+
+@pytest.fixture
+def logged(stack: Stack) -> Logged:
+    """Give a stack whose engine logs what it calls."""
+    return Logged(stack)
+
+
+def live(simulator: SimulatorServer) -> set[str]:
+    """Give the ids that are active."""
+    return {each.id for each in simulator.records.integrations() if each.status != "INACTIVE"}
+
+
+def test_deletes_are_refused_until_the_program_says_false(logged: Logged, simulator: SimulatorServer) -> None:
+    """Each way to delete it gets `delete` and no `check`; nothing is sent, and the state stays."""
+    stack = logged.stack
+    stack.program(shop())
+    assert logged.run(*UP) == ["check shop as new", "create shop"]
+    (kept,) = live(simulator)
+    simulator.clear_requests()
+    target = ("--target", f"{URN}shop")
+    refreshed = ["read shop", "diff shop", "delete shop!"]
+    for program, command, expected in (
+        (shop(), DESTROY, ["delete shop!"]),
+        # It runs the program for its hooks and providers, and checks nothing.
+        (shop(), (*DESTROY, "--run-program"), ["delete shop!"]),
+        (shop("Changed"), (*DESTROY, "--run-program", "--refresh"), refreshed),
+        (shop(), (*DESTROY, *target), ["delete shop!"]),
+        (shop(protected="False"), DESTROY, ["delete shop!"]),
+        (REMOVED, UP, ["delete shop!"]),
+        (REMOVED, (*UP, *target), ["delete shop!"]),
+        (REMOVED, (*UP, "--refresh"), refreshed),
+        (REMOVED, (*UP, "--refresh", "--continue-on-error"), refreshed),
+    ):
+        stack.program(program)
+        assert logged.run(*command, fails=True) == expected, command
+        assert REFUSED in logged.last.text
+        assert stack.resources()["shop"]["id"] == kept
+    # A preview calls no delete, and so cannot refuse.
+    assert logged.run("destroy", "--preview-only") == []
+    assert {each.method for each in simulator.requests} <= {"GET"}
+
+    stack.program(shop(protected="False"))
+    assert logged.run(*UP) == ["check shop", "diff shop", "update shop"]
+    assert logged.run(*DESTROY) == ["delete shop"]
+    assert live(simulator) == set()
+
+
+def test_replacements_pass(logged: Logged, simulator: SimulatorServer) -> None:
+    """Each kind of replacement checks the resource before it deletes; the old integration stops, and one is live."""
+    stack = logged.stack
+    stack.program(shop())
+    logged.run(*UP)
+    replaced = ["check shop", "diff shop", "check shop as new", "create shop", "delete shop"]
+    forced = ["check shop as new", "create shop", "delete shop"]
+    stopped_first = ["check shop", "diff shop", "check shop as new", "delete shop", "create shop"]
+    days = ", deactivation=justt.Deactivation(after_days=0)"
+    for program, command, expected in (
+        (shop("B"), UP, replaced),
+        (shop("C", protected="False"), UP, replaced),
+        (shop("D"), UP, replaced),
+        (shop("E"), (*UP, "--target", f"{URN}shop"), replaced),
+        (shop("F"), (*UP, "--continue-on-error"), replaced),
+        (shop("G"), (*UP, "--refresh"), ["read shop", "diff shop", *replaced]),
+        (shop("H", FIRST), UP, stopped_first),
+        (shop("H"), (*UP, "--replace", f"{URN}shop"), forced),
+        (shop("H"), (*UP, "--target-replace", f"{URN}shop"), forced),
+        (shop("H", days + option('replace_on_changes=["deactivation"]')), UP, replaced),
+        (
+            PARENT + shop("I", option("parent=Shops(), aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)]")),
+            UP,
+            replaced,
+        ),
+        # Its delete comes under the former name.
+        (
+            PARENT + shop("J", option('aliases=[pulumi.Alias(name="shop", parent=Shops())]'), name="new"),
+            UP,
+            ["check new", "diff new", "check new as new", "create new", "delete shop"],
+        ),
+    ):
+        before = live(simulator)
+        if forced is expected:
+            # No call of such a replacement shows that the state has what the update before it created.
+            stack.refresh()
+        stack.program(program)
+        assert logged.run(*command) == expected, (program, command)
+        (now,) = live(simulator)
+        assert {now} != before
+
+    stack.refresh()
+    stack.run("state", "taint", f"{URN}new", "--yes", "--stack", "dev")
+    assert logged.run(*UP) == ["check new as new", "create new", "delete new"]
+    assert len(live(simulator)) == 1
+
+
+def test_a_deactivation_that_failed_is_tried_again(logged: Logged, simulator: SimulatorServer) -> None:
+    """The next `up` retries it, since it belongs to a replacement; a `destroy` or a removal refuses both."""
+    stack = logged.stack
+    stack.program(shop())
+    logged.run(*UP)
+    simulator.add_fault(Fault.parse("DELETE /integrations/{id} status=400 times=1"))
+    stack.program(shop("New"))
+    logged.run(*UP, fails=True)
+    assert [each.get("delete", False) for each in stack.recorded()] == [False, True]
+
+    assert logged.run(*DESTROY, fails=True) == ["delete shop!", "delete shop!"]
+    stack.program(REMOVED)
+    assert logged.run(*UP, fails=True) == ["delete shop!", "delete shop!"]
+    assert len(live(simulator)) == 2
+
+    stack.program(shop("New"))
+    assert logged.run(*UP) == ["check shop", "diff shop", "delete shop"]
+    assert len(live(simulator)) == 1
+
+
+def test_a_dependency_that_is_deleted_first_refuses_its_dependents(logged: Logged, simulator: SimulatorServer) -> None:
+    """Their delete comes before their check, as that of one that left the program does; an update before it lets go."""
+    stack = logged.stack
+    stack.program(shop(more=FIRST, protected="False") + DEPENDENT.format(protected="True"))
+    logged.run(*UP)
+    before = live(simulator)
+    shop_first = ["check shop", "diff shop", "check shop as new", "diff dependent"]
+    for changed in (shop("New", FIRST, protected="False"), shop("New", FIRST, protected="False") + DEPENDENT):
+        stack.program(changed.format(protected="True"))
+        assert logged.run(*UP, fails=True) == [*shop_first, "delete dependent!"]
+        assert live(simulator) == before
+
+    stack.program(shop("New", FIRST, protected="False") + DEPENDENT.format(protected="False"))
+    assert logged.run(*UP, "--target", f"{URN}dependent") == ["check dependent", "diff dependent", "update dependent"]
+    last = ["delete dependent", "delete shop", "create shop", "check dependent as new", "create dependent"]
+    assert logged.run(*UP) == [*shop_first, *last]
+    assert live(simulator).isdisjoint(before)
+
+
+def test_a_new_provider_and_a_rotation_in_one_update(logged: Logged, simulator: SimulatorServer) -> None:
+    """The former provider's process deletes, and has checked nothing; the other one tells it what the program has."""
+    stack = logged.stack
+    provider = 'other = justt.Provider("other", api_key=secret("stripeKey"))\n'
+    stack.program(provider + shop(more=option("provider=other")))
+    logged.run(*UP)
+    rotated = ["check shop", "diff shop", "check shop as new", "create shop", "delete shop"]
+    simulator.add_fault(Fault.parse("DELETE /integrations/{id} status=400 times=1"))
+    stack.program(provider + shop("New"))
+    assert logged.run(*UP, fails=True) == [*rotated[:-1], "delete shop!"]
+    assert REFUSED not in logged.last.text
+    assert len(live(simulator)) == 2
+    # The rest of it, too, and in a destroy both are refused.
+    assert {*logged.run(*DESTROY, fails=True)} == {"delete shop!"}
+    assert REFUSED in logged.last.text
+    assert len(live(simulator)) == 2
+    assert logged.run(*UP) == ["check shop", "diff shop", "delete shop"]
+    assert len(live(simulator)) == 1
+    stack.program(provider + shop("Back", option("provider=other")))
+    assert logged.run(*UP) == rotated
+    assert len(live(simulator)) == 1
+    # The key of a provider may change with the rotation: its process stays the same.
+    stack.provide({"rotatedKey": canary("rotated")})
+    stack.program(provider.replace("stripeKey", "rotatedKey") + shop("Newer", option("provider=other")))
+    assert logged.run(*UP) == rotated

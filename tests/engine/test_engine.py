@@ -1,0 +1,721 @@
+"""The whole product on the real engine: what a user types, and what terminal, state and vendor then show."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import signal
+import textwrap
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from pulumi_justt.simulator import Fault, SimulatorServer, payload_digest
+from support.harness import HANG_SECONDS, Stack, eventually, has_fired, nobody
+from support.leaks import canary
+from support.paragraphs import assert_told
+
+STRIPE = """
+    stripe = justt.PaymentIntegration(
+        "stripe-eu",
+        external_identifier="stripe-eu-main",
+        integration_name="Stripe EU",
+        source="stripe",
+        credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")),
+        {more}
+    )
+    pulumi.export("id", stripe.integration_id)
+    pulumi.export("status", stripe.status)
+"""
+
+
+def stripe(more: str = "", name: str = "Stripe EU") -> str:
+    """Give a program with one integration."""
+    return textwrap.dedent(STRIPE).replace("Stripe EU", name).replace("{more}", more)
+
+
+def methods_so_far(simulator: SimulatorServer) -> list[str]:
+    """Give the methods of the requests so far."""
+    return [exchange.method for exchange in simulator.requests]
+
+
+def methods(simulator: SimulatorServer) -> list[str]:
+    """Give the methods of the requests so far, and forget them."""
+    seen = methods_so_far(simulator)
+    simulator.clear_requests()
+    return seen
+
+
+class TestLife:
+    """One integration, from nothing to nothing."""
+
+    def test_create_then_nothing_to_do(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """The first up sends one POST and stores the id; the second sends nothing and changes nothing."""
+        stack.program(stripe('merchant_account_codes=["b", "a"],'))
+        stack.up()
+        assert methods(simulator) == ["GET", "POST"]
+        record = simulator.records.integrations()[0]
+        assert stack.outputs() == {"id": record.id, "status": "PENDING"}
+        assert (record.external_identifier, record.integration_name, record.source) == (
+            "stripe-eu-main",
+            "Stripe EU",
+            "stripe",
+        )
+        assert record.merchant_account_codes == ("a", "b")
+        assert record.payload_digest == payload_digest({"apiKey": stack.secrets[1]})
+        stack.program(stripe('merchant_account_codes=["a", "b"],'))
+        assert "2 unchanged" in stack.up("--expect-no-changes").text
+        assert methods(simulator) == []
+
+    def test_rotated_secret_is_named_in_the_preview_and_replaces(
+        self, stack: Stack, simulator: SimulatorServer
+    ) -> None:
+        """A preview names the secret field without a value; up creates the new integration, then stops the old."""
+        stack.program(stripe())
+        stack.up()
+        old = stack.outputs()["id"]
+        methods(simulator)
+        stack.provide({"stripeKey": canary("rotated")})
+        shown = stack.preview().text
+        assert "+-pulumi-python:dynamic/justt:PaymentIntegration: (replace)" in shown
+        assert re.search(r"~ secretPayload: \{\n +~ apiKey: \[secret\] => \[secret\]\n +\}\n", shown)
+        assert len(re.findall(r"^ +[~+-] \w+", shown, re.MULTILINE)) == 2
+        assert "__provider" not in shown
+        assert methods(simulator) == []
+        steps = json.loads(stack.run("preview", "--json", "--stack", "dev").stdout)["steps"]
+        replaced = next(step for step in steps if step["op"] == "replace")
+        assert list(replaced["detailedDiff"]) == ["secretPayload.apiKey"]
+        stack.up()
+        assert methods(simulator) == ["GET", "POST", "DELETE"]
+        by_status = {record.status: record for record in simulator.records.integrations()}
+        assert by_status["INACTIVE"].id == old
+        assert by_status["PENDING"].id == stack.outputs()["id"] != old
+        assert by_status["PENDING"].payload_digest == payload_digest({"apiKey": stack.secrets[-1]})
+
+    def test_policy_changes_in_place_without_a_request(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """A changed deactivation is an update that sends nothing, and the destroy after it follows it."""
+        stack.program(stripe())
+        stack.up()
+        stack.program(stripe('deactivation=justt.Deactivation(type="dueDate", after_days=7),'))
+        methods(simulator)
+        assert "~ pulumi-python:dynamic/justt:PaymentIntegration: (update)" in stack.preview().text
+        stack.up()
+        assert methods(simulator) == []
+        assert stack.resources()["stripe-eu"]["outputs"]["deactivation"] == {
+            "afterDays": 7,
+            "deactivationType": "dueDate",
+        }
+        stack.destroy()
+        body = simulator.requests[-1].body
+        assert body["deactivationType"] == "dueDate"
+        asked = datetime.strptime(str(body["deactivationDate"]), "%Y-%m-%dT%H:%M:%S%z")
+        assert abs(asked - datetime.now(timezone.utc) - timedelta(days=7)) < timedelta(minutes=5)
+        assert simulator.records.integrations()[0].status == "PENDING"
+        assert stack.resources() == {}
+
+    def test_replacement_and_policy_in_one_update_warns(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """A replacement follows the recorded deactivation, and says so when the program changes both."""
+        stack.program(stripe())
+        stack.up()
+        stack.program(stripe("deactivation=justt.Deactivation(after_days=7),", name="New name"))
+        assert "the old integration still follows the recorded deactivation" in stack.preview().text
+        stack.up()
+        assert [record.status for record in simulator.records.integrations()] == ["INACTIVE", "PENDING"]
+
+    def test_refresh_notices_status_and_inactive(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """Refresh tells of a changed status, and drops what is INACTIVE, which the next up creates anew."""
+        stack.program(stripe())
+        stack.up()
+        first = stack.outputs()["id"]
+        simulator.records.tell_status(first, "FAILED")
+        methods(simulator)
+        assert f"({first}) is FAILED now, was PENDING." in stack.refresh().text
+        assert methods(simulator) == ["GET"]
+        assert stack.resources()["stripe-eu"]["outputs"]["status"] == "FAILED"
+        assert "2 unchanged" in stack.preview().text
+        simulator.records.tell_status(first, "INACTIVE")
+        assert f"({first}) is INACTIVE at Justt, which is final" in stack.refresh().text
+        assert stack.resources() == {}
+        stack.up()
+        assert stack.outputs()["id"] != first
+
+    def test_destroy_of_what_is_inactive_already(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """Destroy takes an integration that was deactivated by someone else as done."""
+        stack.program(stripe())
+        stack.up()
+        simulator.records.tell_status(stack.outputs()["id"], "INACTIVE")
+        methods(simulator)
+        stack.destroy()
+        assert methods(simulator) == ["DELETE", "GET"]
+        assert stack.resources() == {}
+
+    def test_past_deactivation_date_becomes_now(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """A recorded date that has passed stops the integration now, with a warning."""
+        stack.program(stripe('deactivation=justt.Deactivation(date="2020-01-31T00:00:00Z"),'))
+        stack.up()
+        assert "its deactivation date 2020-01-31T00:00:00Z has passed, so it stops now" in stack.destroy().text
+        assert simulator.records.integrations()[0].status == "INACTIVE"
+
+    def test_clock_that_is_ahead_is_named(self, stack: Stack) -> None:
+        """A date that means now is in Justt's future: one warning says so for both, and what runs until when."""
+        two = stripe() + stripe().replace("stripe-eu", "stripe-us").replace("stripe = ", "other = ")
+        with SimulatorServer(clock=lambda: time.time() - 3600) as behind:
+            stack.config({"justt:baseUrl": behind.base_url})
+            stack.program(two.replace('pulumi.export("id"', 'pulumi.export("other"', 1))
+            stack.up()
+            text = stack.destroy().text
+            statuses = [record.status for record in behind.records.integrations()]
+        told = re.findall(r"the clock of this machine is 3,[56]\d\d s ahead of Justt's, so the date .* is in the", text)
+        assert told != []
+        assert len(set(re.findall(r"warning: deactivating .* \((.*?)\): the clock", text))) == 1
+        assert statuses == ["PENDING", "PENDING"]
+
+
+class TestMissing:
+    """A known id that answers 404, which is no proof of absence."""
+
+    def test_refresh_and_destroy_keep_the_state(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """Both refuse, keep the state and name the ways out; with JUSTT_ON_MISSING=gone both take it as gone."""
+        stack.program(stripe())
+        stack.up()
+        known = stack.outputs()["id"]
+        simulator.records.wipe_integrations()
+        for command in (stack.refresh, stack.destroy):
+            assert_told(f"{command.__name__}-404", stack, command(fails=True))
+            assert stack.resources()["stripe-eu"]["id"] == known
+        assert "taken as gone because JUSTT_ON_MISSING=gone" in stack.refresh(JUSTT_ON_MISSING="gone").text
+        assert stack.resources() == {}
+
+    def test_destroy_with_the_way_out(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """Destroy with JUSTT_ON_MISSING=gone leaves an empty stack."""
+        stack.program(stripe())
+        stack.up()
+        simulator.records.wipe_integrations()
+        stack.destroy(JUSTT_ON_MISSING="gone")
+        assert stack.resources() == {}
+
+
+class TestPreview:
+    """What a pull request shows."""
+
+    def test_without_any_key(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """A preview needs no API key and sends nothing, for a new stack and for an existing one."""
+        stack.program(stripe())
+        stack.run("config", "rm", "justt:apiKey", "--stack", "dev")
+        assert "+ 2 to create" in stack.preview().text
+        text = stack.up(fails=True).text
+        assert "no Justt API key: run `pulumi config set --secret justt:apiKey`, or set JUSTT_API_KEY" in text
+        assert methods(simulator) == []
+        stack.up(JUSTT_API_KEY=stack.secrets[0])
+        methods(simulator)
+        stack.program(stripe(name="Other"))
+        assert '~ integrationName: "Stripe EU" => "Other"' in stack.preview().text
+        assert methods(simulator) == []
+
+    def test_unknown_values(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """Values that another resource has yet to give are unknown in a preview, anywhere, and right in the up."""
+        program = stripe() + textwrap.dedent(
+            """
+            later = stripe.integration_id
+            justt.PaymentIntegration(
+                "follower",
+                external_identifier=later,
+                integration_name=later.apply(lambda known: f"after {known}"),
+                source=later.apply(lambda _: "adyen"),
+                credentials=justt.credentials.Hmac(
+                    hmac=pulumi.Output.secret(later), api_key=secret("stripeKey"), merchant_code=later
+                ),
+                merchant_account_codes=[later, "z"],
+                reference_account_id=later.apply(lambda known: "acc-" + known[:4]),
+                deactivation=justt.Deactivation(after_days=later.apply(lambda _: 3)),
+            )
+            whole = later.apply(lambda known: {"username": "canary-user-name", "password": "canary-" + known})
+            justt.PaymentIntegration(
+                "split",
+                external_identifier="split",
+                integration_name="split",
+                source="paypal",
+                credentials=justt.credentials.UsernamePassword.from_output(pulumi.Output.secret(whole)),
+            )
+            """
+        )
+        stack.program(program)
+        assert "+ 4 to create" in stack.preview().text
+        assert methods(simulator) == []
+        stack.up()
+        first = stack.outputs()["id"]
+        follower = next(r for r in simulator.records.integrations() if r.source == "adyen")
+        assert (follower.external_identifier, follower.account) == (first, f"acc-{first[:4]}")
+        assert follower.merchant_account_codes == tuple(sorted([first, "z"]))
+        assert follower.payload_digest == payload_digest(
+            {"hmac": first, "apiKey": stack.secrets[1], "merchantCode": first}
+        )
+        assert "4 unchanged" in stack.preview().text
+        # A replaced source makes the follower's fields unknown again, which may or may not be changes.
+        stack.program(program.replace("Stripe EU", "Renamed"))
+        assert "+-3 to replace" in stack.preview().text
+
+    def test_option_paths(self, stack: Stack) -> None:
+        """A checked ignore_changes path holds a changed secret back; one that the engine would ignore is an error."""
+        stack.program(stripe())
+        stack.up()
+        stack.provide({"stripeKey": canary("ignored")})
+        held = "opts=pulumi.ResourceOptions(ignore_changes=['{}']),"
+        for path in ("secretPayload.apiKey", "secretPayload"):
+            stack.program(stripe(held.format(path)))
+            assert "2 unchanged" in stack.preview().text
+        stack.program(stripe(held.format("integration_name"), name="Ignored"))
+        assert "integrationName" not in stack.preview().text
+        for path in ("secret_payload.apiKey", "credentials.api_key"):
+            stack.program(stripe(held.format(path)))
+            text = stack.preview(fails=True).text
+            assert f"has no '{path}', so the engine would ignore it; say 'secretPayload.apiKey'" in text
+
+
+VALID = {
+    "external_identifier": '"x"',
+    "integration_name": '"X"',
+    "source": '"stripe"',
+    "credentials": 'justt.credentials.ApiKeyOnly(api_key=secret("stripeKey"))',
+}
+UNLISTED_SOURCE = (
+    "source: '{}' is not in Justt's list (stripe, braintree, paypal, adyen, justt_sandbox) (did you mean 'stripe'?). "
+    "If Justt takes it by now, say allow_unlisted=True"
+)
+REFUSED: dict[str, tuple[dict[str, str], list[str]]] = {
+    "wrong type": (
+        {"external_identifier": "5", "merchant_account_codes": '["a", 7]', "integration_name": '["n"]'},
+        [
+            "external_identifier: must be text, got number",
+            "integration_name: must be text, got [1 of item]",
+            "merchant_account_codes[1]: must be text, got number",
+        ],
+    ),
+    "missing credential field": (
+        {"credentials": 'justt.credentials.Hmac.from_output(pulumi.Output.secret({"hmac": secret("stripeKey")}))'},
+        ["credentials.api_key: is required by Hmac"],
+    ),
+    "surplus credential field": (
+        {
+            "credentials": (
+                "justt.credentials.Unlisted(secret_type='APIKEY', "
+                "payload={'apiKey': secret('stripeKey'), 'shop_name': 'canary-shop'})"
+            )
+        },
+        ["credentials.shop_name: is not a field of ApiKey (did you mean 'shopName'?)"],
+    ),
+    "date and after_days": (
+        {"deactivation": 'justt.Deactivation(after_days=3, date="2027-01-31T00:00:00Z")'},
+        ["deactivation: takes date or after_days, not both"],
+    ),
+    "deactivation in the user's names": (
+        {"deactivation": 'justt.Deactivation(type="dueDay", date="31.1.2027")'},
+        [
+            "deactivation.type: must be 'postingDate' or 'dueDate'",
+            "deactivation.date: must be a moment in UTC such as 2027-01-31T00:00:00Z",
+        ],
+    ),
+    "identifier of 0 characters": (
+        {"external_identifier": '""'},
+        ["external_identifier: must not be empty"],
+    ),
+    "identifier of 256 characters": (
+        {"external_identifier": '"x" * 256'},
+        ["external_identifier: must have 1 to 255 characters, has 256"],
+    ),
+    "unknown source": (
+        {"source": '"strpe"'},
+        [UNLISTED_SOURCE.format("strpe")],
+    ),
+    "everything at once": (
+        {
+            "external_identifier": '""',
+            "source": '"stripes"',
+            "credentials": 'justt.credentials.Sftp(username="", passphrase=secret("stripeKey"))',
+            "reference_account_id": '"two words"',
+            "deactivation": "justt.Deactivation(after_days=-1)",
+        },
+        [
+            "external_identifier: must not be empty",
+            "reference_account_id: must be visible ASCII without spaces: it is sent as a header",
+            "deactivation.after_days: must be greater than or equal to 0",
+            UNLISTED_SOURCE.format("stripes"),
+            "credentials.username: must not be empty",
+            "credentials.password: is missing: Sftp needs password or private_key",
+        ],
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, engine_bin: Path) -> Iterator[Stack]:
+    """Give one stack for all refusals: nothing is ever created in it, and any request would fail."""
+    made = Stack(tmp_path_factory.mktemp("refused"), engine_bin)
+    made.config(
+        {"justt:baseUrl": "http://127.0.0.1:9/v1"},
+        {"justt:apiKey": canary("api-key"), "stripeKey": canary("stripe")},
+    )
+    yield made
+    made.assert_no_leak()
+
+
+class TestRefused:
+    """Bad input, which is told before any request."""
+
+    @pytest.mark.parametrize("case", REFUSED)
+    def test_arguments(self, shared: Stack, case: str) -> None:
+        """Every argument that cannot be used is told at once, in the user's names, without a secret."""
+        given, expected = REFUSED[case]
+        arguments = ", ".join(f"{name}={value}" for name, value in {**VALID, **given}.items())
+        shared.program(f'justt.PaymentIntegration("bad", {arguments})\n')
+        text = shared.preview(fails=True).text
+        told = re.findall(r"resource 'bad' has a problem: (.*)", text)
+        assert sorted(set(told)) == sorted(expected)
+        assert "canary" not in text
+        assert "Traceback" not in text
+
+    def test_surplus_field_of_an_object(self, shared: Stack) -> None:
+        """An object with a field that its shape lacks is refused by name."""
+        shared.program(
+            'whole = pulumi.Output.all(apikey=secret("stripeKey"))\n'
+            'justt.PaymentIntegration("bad", external_identifier="x", integration_name="X", source="stripe",\n'
+            "    credentials=justt.credentials.ApiKeyOnly.from_output(whole))\n"
+        )
+        text = shared.preview(fails=True).text
+        assert "ApiKeyOnly.from_output: among its keys is 'apikey' (did you mean 'apiKey'?). It takes apiKey" in text
+        assert "Traceback" not in text
+
+    @pytest.mark.parametrize(
+        ("name", "plain"),
+        [
+            ("http", {"justt:baseUrl": "http://justt.example/v1"}),
+            ("loopback", {"justt:baseUrl": "http://127.0.0.1:9/v1", "justt:environment": "production"}),
+            ("sandbox-url", {"justt:baseUrl": "https://api.justt.ai/v1/sandbox"}),
+            ("value", {"justt:environment": "sandbx"}),
+            ("snake-case", {"justt:api_key": "x"}),
+            ("misspelt", {"justt:enviroment": "sandbox"}),
+            ("number", {"justt:requestsPerMinute": "many"}),
+        ],
+    )
+    def test_settings(self, tmp_path: Path, engine_bin: Path, name: str, plain: dict[str, str]) -> None:
+        """A setting that is unusable or contradicts another is told by name, in a preview."""
+        stack = Stack(tmp_path, engine_bin)
+        stack.config(plain, {"justt:apiKey": canary("api-key"), "stripeKey": canary("stripe")})
+        stack.program(stripe())
+        assert_told(f"preview-setting-{name}", stack, stack.preview(fails=True))
+        stack.assert_no_leak()
+
+    def test_plain_api_key(self, shared: Stack) -> None:
+        """An API key in plain configuration is refused, with the command that mends it."""
+        kept = shared.secrets[0]
+        shared.config({"justt:apiKey": "not-so-secret"})
+        shared.program(stripe())
+        result = shared.preview(fails=True)
+        assert_told("preview-plain-api-key", shared, result)
+        assert "not-so-secret" not in result.text
+        shared.config(secret={"justt:apiKey": kept})
+
+
+class TestAccounts:
+    """The account that a call acts on."""
+
+    def test_default_explicit_and_moved(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """The default account is recorded; a default that changes or vanishes is refused, an explicit move replaces."""
+        stack.config({"justt:referenceAccountId": "acc_1"})
+        stack.program(stripe())
+        stack.up()
+        assert simulator.records.integrations()[0].account == "acc_1"
+        stack.config({"justt:referenceAccountId": "acc_2"})
+        text = stack.preview(fails=True).text
+        assert (
+            "reference_account_id: justt:referenceAccountId is acc_2 now, and this integration was created in acc_1"
+            in text
+        )
+        stack.run("config", "rm", "justt:referenceAccountId", "--stack", "dev")
+        assert "the account acc_1 is no longer given" in stack.preview(fails=True).text
+        stack.program(stripe('reference_account_id="acc_1",'))
+        assert "2 unchanged" in stack.preview().text
+        stack.program(stripe('reference_account_id="acc_2",'))
+        assert '~ referenceAccountId: "acc_1" => "acc_2"' in stack.preview().text
+        stack.up()
+        assert [(r.account, r.status) for r in simulator.records.integrations()] == [
+            ("acc_1", "INACTIVE"),
+            ("acc_2", "PENDING"),
+        ]
+        changes = [exchange for exchange in simulator.requests if exchange.method != "GET"]
+        assert [(exchange.method, exchange.account) for exchange in changes] == [
+            ("POST", "acc_1"),
+            ("POST", "acc_2"),
+            ("DELETE", "acc_1"),
+        ]
+
+    def test_other_environment(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """Neither preview nor refresh nor destroy touch an integration of another environment."""
+        stack.program(stripe())
+        stack.up()
+        methods(simulator)
+        # The state's copy of the configuration is what refresh and destroy use, until the program runs.
+        stack.run("config", "rm", "justt:baseUrl", "--stack", "dev")
+        assert_told("preview-other-environment", stack, stack.preview(fails=True))
+        for command in (stack.refresh, stack.destroy):
+            assert_told(f"{command.__name__}-other-environment", stack, command("--run-program", fails=True))
+        assert methods(simulator) == []
+        assert "stripe-eu" in stack.resources()
+
+
+class TestRotation:
+    """The API key itself is replaced at the vendor."""
+
+    def test_destroy_after_a_rotation(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """Destroy still uses the state's old key, and its 401 names each cure; the override works at once."""
+        stack.program(stripe())
+        stack.up()
+        rotated = canary("rotated-key")
+        simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset({rotated}))
+        stack.config(secret={"justt:apiKey": rotated})
+        for command in (stack.destroy, stack.refresh):
+            assert_told(f"{command.__name__}-401", stack, command(fails=True))
+        assert "stripe-eu" in stack.resources()
+        stack.refresh(JUSTT_API_KEY_OVERRIDE=rotated)
+        stack.refresh("--run-program")
+        stack.destroy(JUSTT_API_KEY_OVERRIDE=rotated)
+        assert [record.status for record in simulator.records.integrations()] == ["INACTIVE"]
+
+    def test_up_first_cures_it(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """After one up with the new key, destroy works by itself."""
+        stack.program(stripe())
+        stack.up()
+        rotated = canary("rotated-key")
+        simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset({rotated}))
+        stack.config(secret={"justt:apiKey": rotated})
+        stack.up()
+        stack.destroy()
+        assert stack.resources() == {}
+
+
+SHAPES = """
+    c = justt.credentials
+    shapes = {
+        "ApiKeyOnly": c.ApiKeyOnly(api_key=secret("stripeKey")),
+        "PublicSecretKey": c.PublicSecretKey(secret_key=secret("stripeKey"), public_key="pub"),
+        "BasicAuth": c.BasicAuth(client_id="an-id", client_secret=secret("stripeKey")),
+        "UsernamePassword": c.UsernamePassword(username="user", password=secret("stripeKey")),
+        "Hmac": c.Hmac.from_output(config.require_secret_object("adyen")),
+        "ApiKey": c.ApiKey(api_key=secret("stripeKey"), store_url="https://shop.example", shop_name="shop"),
+        "Sftp": c.Sftp(username="user", private_key=secret("pem"), passphrase=secret("stripeKey")),
+        "Unlisted": c.Unlisted(
+            secret_type="OAUTH",
+            payload={"client_id": "kept_as_is", "scopes": ["a", 5], "nested": {"api_key": secret("pem")}},
+        ),
+    }
+    made = {
+        name: justt.PaymentIntegration(
+            name,
+            external_identifier=name,
+            integration_name=name,
+            source="shopify" if name == "Unlisted" else "adyen",
+            credentials=credentials,
+            allow_unlisted=name == "Unlisted",
+        )
+        for name, credentials in shapes.items()
+    }
+    pulumi.export("same", pulumi.Output.all(made["Hmac"].credentials, config.require_secret_object("adyen")).apply(
+        lambda both: both[0].wire()[1] == both[1]
+    ))
+    pulumi.export("key", made["ApiKeyOnly"].credentials.apply(lambda c: c.api_key))
+    looked_up = justt.PaymentIntegration.get("looked-up", made["Sftp"].id)
+    pulumi.export("seen", looked_up.status)
+    pulumi.export("unseen", looked_up.integration_name)
+"""
+
+
+class TestShapes:
+    """Each shape of credentials, as sent and as stored."""
+
+    def test_all_shapes(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """Each shape arrives with the API's names; secrets are secret in the state one by one, identifiers are not."""
+        simulator.options = dataclasses.replace(
+            simulator.options, extra_sources=frozenset({"shopify"}), extra_secret_types=frozenset({"OAUTH"})
+        )
+        pem = f"-----BEGIN PRIVATE KEY-----\n{canary('pem')}\n-----END PRIVATE KEY-----\n"
+        adyen = {"hmac": canary("hmac"), "apiKey": canary("adyen"), "merchantCode": "Shop"}
+        stack.config(secret={"pem": pem})
+        stack.run("config", "set", "--secret", "adyen", json.dumps(adyen), "--stack", "dev")
+        stack.secrets += [adyen["hmac"], adyen["apiKey"]]
+        stack.program(SHAPES)
+        stack.up()
+        key = stack.secrets[1]
+        sent: dict[str, dict[str, object]] = {
+            "ApiKeyOnly": {"apiKey": key},
+            "PublicSecretKey": {"secretKey": key, "publicKey": "pub"},
+            "BasicAuth": {"clientId": "an-id", "clientSecret": key},
+            "UsernamePassword": {"username": "user", "password": key},
+            "Hmac": {**adyen},
+            "ApiKey": {"apiKey": key, "storeUrl": "https://shop.example", "shopName": "shop"},
+            "Sftp": {"username": "user", "privateKey": pem, "passphrase": key},
+            "Unlisted": {"client_id": "kept_as_is", "scopes": ["a", 5], "nested": {"api_key": pem}},
+        }
+        assert {record.external_identifier: record.payload_digest for record in simulator.records.integrations()} == {
+            name: payload_digest(payload) for name, payload in sent.items()
+        }
+        plain: dict[str, dict[str, str]] = {
+            "PublicSecretKey": {"publicKey": "pub"},
+            "ApiKey": {"storeUrl": "https://shop.example", "shopName": "shop"},
+        }
+        state = stack.resources()
+        for name, payload in sent.items():
+            for side in ("inputs", "outputs"):
+                stored = state[name][side]["secretPayload"]
+                assert stored.keys() == payload.keys()
+                assert {k: v for k, v in stored.items() if isinstance(v, str)} == plain.get(name, {})
+        outputs = stack.outputs()
+        assert outputs == {"same": "[secret]", "key": "[secret]", "seen": "PENDING"}
+        shown = stack.run("stack", "output", "same", "--show-secrets", "--stack", "dev").stdout
+        assert shown.strip() == "true"
+        assert "unchanged" in stack.up("--expect-no-changes").text
+        stack.destroy()
+        assert {record.status for record in simulator.records.integrations()} == {"INACTIVE"}
+
+    def test_a_list_in_a_payload(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """The order and the types within a payload are the API's business: any change of them is a replacement."""
+        simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
+        program = """
+            justt.PaymentIntegration("listed", external_identifier="x", integration_name="X", source="stripe",
+                credentials=justt.credentials.Unlisted(secret_type="OAUTH", payload=PAYLOAD), allow_unlisted=True)
+        """
+        sent = []
+        for payload in (
+            {"hosts": ["a", "b"], "n": [1]},
+            {"hosts": ["b", "a"], "n": [1]},
+            {"hosts": ["b", "a"], "n": ["1"]},
+        ):
+            stack.program(textwrap.dedent(program).replace("PAYLOAD", repr(payload)))
+            stack.up()
+            sent.append(payload_digest(payload))
+        assert [record.payload_digest for record in simulator.records.integrations()] == sent
+        assert [record.status for record in simulator.records.integrations()] == ["INACTIVE", "INACTIVE", "PENDING"]
+
+
+class TestLookUp:
+    """`PaymentIntegration.get`."""
+
+    def test_it_stays_someone_elses(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """A looked-up integration is read on every run, shows its status, and is not deactivated by destroy."""
+        stack.program(stripe())
+        stack.up()
+        theirs = stack.outputs()["id"]
+        other = Stack(stack.folder / "other", stack.engine_bin, name="other")
+        other.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": stack.secrets[0]})
+        program = f'pulumi.export("status", justt.PaymentIntegration.get("theirs", "{theirs}").status)\n'
+        other.program(program)
+        other.up()
+        assert other.outputs() == {"status": "PENDING"}
+        simulator.records.tell_status(theirs, "INACTIVE")
+        other.up()
+        assert other.outputs() == {"status": "INACTIVE"}
+        other.refresh()
+        other.destroy()
+        assert "DELETE" not in methods(simulator)
+        other.program(program.replace(theirs, "no-such-id"))
+        text = other.up(fails=True).text
+        assert "JusttError: reading integration no-such-id: Justt answered 404" in text
+        assert "JUSTT_ON_MISSING" not in text
+        other.assert_no_leak()
+
+
+class TestTwoStacks:
+    """Stacks that run at the same time."""
+
+    def test_each_gets_its_own(self, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> None:
+        """Two stacks that are updated and destroyed at once, for two accounts, do not touch each other."""
+
+        def life(account: str) -> set[str]:
+            stack = Stack(tmp_path / account, engine_bin, name=account)
+            stack.config(
+                {"justt:baseUrl": simulator.base_url, "justt:referenceAccountId": account},
+                {"justt:apiKey": canary("api-key"), "stripeKey": canary("stripe")},
+            )
+            stack.program(
+                "for number in range(5):\n"
+                '    justt.PaymentIntegration(f"n{number}", external_identifier=f"n{number}", integration_name="N",\n'
+                '        source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))\n'
+            )
+            stack.up()
+            ids = {resource["id"] for resource in stack.resources().values()}
+            stack.refresh()
+            stack.destroy()
+            stack.assert_no_leak()
+            return ids
+
+        with ThreadPoolExecutor() as pool:
+            first, second = pool.map(life, ("acc_1", "acc_2"))
+        records = simulator.records.integrations()
+        assert {record.id for record in records if record.account == "acc_1"} == first
+        assert {record.id for record in records if record.account == "acc_2"} == second
+        assert len(first) == len(second) == 5
+        assert {record.status for record in records} == {"INACTIVE"}
+
+
+class TestInterrupted:
+    """A CLI that leaves while a create is under way."""
+
+    @pytest.mark.parametrize("how", ["twice Ctrl-C", "kill -9"])
+    def test_what_was_created_for_nobody_is_undone(self, stack: Stack, simulator: SimulatorServer, how: str) -> None:
+        """The provider deactivates what the CLI can no longer store; the next up makes exactly one."""
+        stack.program(stripe())
+        # The CLI has to leave meanwhile, and waits for five seconds until it kills the provider.
+        simulator.add_fault(Fault.parse("POST /integrations latency=2.5 times=1"))
+        process = stack.start("up", "--yes", "--skip-preview")
+        eventually(lambda: has_fired(simulator))
+        if how == "kill -9":
+            process.kill()
+        else:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+        output = process.communicate(timeout=HANG_SECONDS)[0]
+        stack.keep(output)
+        eventually(lambda: methods_so_far(simulator) == ["GET", "POST", "DELETE"])
+        (undone,) = simulator.records.integrations()
+        assert undone.status == "INACTIVE"
+        if how != "kill -9":
+            assert (
+                f"note: the engine left while the stripe integration 'stripe-eu-main' ({undone.id}) was created, so it "
+                "was deactivated again."
+            ) in output.decode()
+        stack.run("cancel", "--yes", "--stack", "dev")
+        text = stack.up().text
+        assert "1 pending operations from previous deployment" in text
+        assert [record.status for record in simulator.records.integrations()] == ["INACTIVE", "PENDING"]
+
+    def test_once_ctrl_c_waits(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """After one Ctrl-C the create ends, its id is stored, and the next up has nothing to create."""
+        stack.program(stripe())
+        simulator.add_fault(Fault.parse("POST /integrations latency=1 times=1"))
+        process = stack.start("up", "--yes", "--skip-preview")
+        eventually(lambda: has_fired(simulator))
+        process.send_signal(signal.SIGINT)
+        stack.keep(process.communicate(timeout=HANG_SECONDS)[0])
+        assert methods(simulator) == ["GET", "POST"]
+        stack.up()
+        assert len(simulator.records.integrations()) == 1
+
+
+class TestUnreachable:
+    """No vendor."""
+
+    def test_nothing_is_lost(self, stack: Stack, tmp_path: Path) -> None:
+        """Where nothing answers, create and destroy fail with one paragraph, and the state keeps what it had."""
+        stack.program(stripe())
+        stack.up()
+        known = stack.outputs()["id"]
+        stack.config({"justt:baseUrl": nobody()})
+        stack.program(stripe(name="Other"))
+        assert_told("create-unreachable", stack, stack.up(fails=True))
+        assert stack.resources()["stripe-eu"]["id"] == known
+        assert (tmp_path / "state").is_dir()

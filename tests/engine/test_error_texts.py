@@ -1,0 +1,72 @@
+"""What a user reads when a create fails, word for word; other commands' texts are compared in test_engine.py."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+
+import error_table
+from pulumi_justt.simulator import Fault, SimulatorServer
+from support import paragraphs
+from support.harness import Stack
+from support.paragraphs import assert_told
+
+PROGRAM = """
+def add(name, identifier, key=secret("stripeKey"), **more):
+    justt.PaymentIntegration(name, external_identifier=identifier, integration_name=name, source="stripe",
+        credentials=justt.credentials.ApiKeyOnly(api_key=key), **more)
+
+"""
+
+
+def existing(simulator: SimulatorServer, source: str) -> str:
+    """Have somebody else create an integration, and give its id."""
+    body = {"externalIdentifier": source, "integrationName": source, "source": source, "secretType": "APIKEY_ONLY"}
+    with httpx.Client(base_url=simulator.base_url, headers={"authorization": "Bearer any"}, trust_env=False) as client:
+        answer = client.post("/integrations", json={**body, "secretPayload": {"apiKey": "made-up"}})
+    return str(answer.json()["integrationId"])
+
+
+def test_creates_that_fail(stack: Stack, simulator: SimulatorServer) -> None:
+    """Each create that is refused, or that needs what is not there, says in one paragraph what to do."""
+    inactive, of_adyen = existing(simulator, "stripe"), existing(simulator, "adyen")
+    simulator.records.tell_status(inactive, "INACTIVE")
+    refusals = ("status=400", "status=401", "status=403", "status=413", "redirect=307")
+    for refusal in refusals:
+        simulator.add_fault(Fault.parse(f"POST /integrations {refusal} times=1"))
+    # Which of the equal creates meets which fault is left to the engine.
+    lines = [f'add("refused-{number}", "refused")' for number in range(len(refusals))]
+    lines += [
+        f'add("inactive", "inactive", adopt_id="{inactive}")',
+        f'add("other-source", "other-source", adopt_id="{of_adyen}")',
+        'add("unknown", "unknown", adopt_id="no-such-id")',
+        'add("no-id", "no-id", adopt_id="..")',
+        'add("no-variable", "no-variable", key=justt.from_env("NO_SUCH_VARIABLE"))',
+        'add("no-file", "no-file", key=justt.from_file("keys/none.pem"))',
+    ]
+    stack.program(PROGRAM + "\n".join(lines) + "\n")
+    assert_told("create-refused", stack, stack.up("--continue-on-error", fails=True))
+
+
+def test_a_create_in_doubt(stack: Stack, simulator: SimulatorServer) -> None:
+    """A success of an undocumented shape shows that shape, the candidate, and the line to add."""
+    stack.config({"justt:timeoutSeconds": "10"})
+    simulator.add_fault(Fault.parse("POST /integrations undocumented-shape times=1"))
+    stack.program(PROGRAM + 'add("lost", "lost")\n')
+    assert_told("create-in-doubt", stack, stack.up(fails=True))
+
+
+def test_the_page_has_what_the_terminal_shows() -> None:
+    """Whoever searches docs/errors.md for a sentence of a terminal finds it."""
+    texts = [_pattern(text.text) for source in error_table.package() for text in source.texts]
+    long = [text for text in texts if len(re.findall(r"[a-z]{2,}", text)) > 4]
+    told = [line for path in sorted(paragraphs.KEPT.glob("*.txt")) for line in path.read_text().splitlines() if line]
+    assert len(told) > 20
+    assert [line for line in told if not any(re.search(text, line) for text in long)] == []
+
+
+def _pattern(text: str) -> str:
+    """Return what a text of the page matches: anything for a placeholder, and an alternative or nothing in brackets."""
+    escaped = re.sub(r"<[^>]*>", ".+", re.escape(text).replace("\\ ", " "))
+    return escaped.replace(r"\[", "(?:").replace(r" \| ", "|").replace(r"\]", ")?")

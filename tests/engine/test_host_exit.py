@@ -1,0 +1,113 @@
+"""A CLI that is killed leaves no provider process behind, with the real engine."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from pulumi_justt.simulator import Fault, SimulatorServer
+from support.harness import Stack, eventually
+
+TIMEOUT_SECONDS = 3
+LONGEST_SECONDS = 15
+"""Far above the time-out with the seconds in which the engine is missed, far below a request that hangs."""
+
+PROGRAM = """
+import asyncio
+import pathlib
+
+made = justt.PaymentIntegration(
+    "stripe-eu",
+    external_identifier="stripe-eu-main",
+    integration_name="Stripe EU",
+    source="stripe",
+    credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")),
+)
+"""
+IDLE = """
+async def linger(_):
+    pathlib.Path("registered").touch()
+    await asyncio.sleep(30)
+
+made.urn.apply(linger)
+"""
+READY = """
+justt.IntegrationReady("ready", integration=made, timeout_seconds=300)
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command that is killed at a certain moment.
+
+    Attributes:
+        command: the command of the CLI.
+        statuses: those of all integrations afterwards.
+        fault: what the simulator does; the CLI is killed when that has begun.
+        more: what follows in the program; without a fault, the CLI is killed when `is_reached` says so.
+        is_made: whether an update before made the integration.
+    """
+
+    command: str
+    statuses: tuple[str, ...] = ()
+    fault: str = ""
+    more: str = ""
+    is_made: bool = False
+
+    def is_reached(self, stack: Stack, simulator: SimulatorServer) -> bool:
+        """Tell whether the moment has come."""
+        if self.fault:
+            faults = httpx.get(f"{simulator.control_url}/faults", trust_env=False).json()["faults"]
+            return bool(faults[0]["fired"])
+        if self.more == IDLE:
+            return (stack.project / "registered").exists()
+        return any("/integrations/" in each.path for each in simulator.requests)
+
+
+CASES = {
+    "POST is answered later": Case("up", ("INACTIVE",), "POST /integrations latency=2"),
+    "POST hangs after its commit": Case("up", ("PENDING",), "POST /integrations hang-after-commit=60"),
+    "POST hangs before its commit": Case("up", (), "POST /integrations hang-before-commit=60"),
+    "list before the POST hangs": Case("up", (), "GET /integrations latency=60"),
+    "refresh hangs": Case("refresh", ("PENDING",), "GET * latency=60", is_made=True),
+    "destroy hangs": Case("destroy", ("PENDING",), "DELETE * latency=60", is_made=True),
+    "IntegrationReady waits": Case("up", ("PENDING",), more=READY),
+    "update between two calls": Case("up", ("PENDING",), more=IDLE),
+    "preview": Case("preview", (), more=IDLE),
+}
+
+
+def providers(stack: Stack) -> list[int]:
+    """Return the provider processes of a stack, the shells included that started them."""
+    names = ("-m pulumi.dynamic", "pulumi-resource-pulumi-python")
+    return [each.number for each in stack.processes() if any(name in each.command for name in names)]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
+@pytest.mark.parametrize("name", CASES)
+def test_no_provider_process_outlives_a_killed_cli(stack: Stack, simulator: SimulatorServer, name: str) -> None:
+    """It ends within the time-out of a request in flight, and the undo of a create whose answer comes."""
+    case = CASES[name]
+    stack.config({"justt:timeoutSeconds": str(TIMEOUT_SECONDS)})
+    stack.program(PROGRAM + case.more)
+    if case.is_made:
+        stack.up()
+    if case.fault:
+        simulator.add_fault(Fault.parse(case.fault))
+    options = () if case.command == "preview" else ("--yes", "--skip-preview")
+    process = stack.start(case.command, *options)
+    eventually(lambda: case.is_reached(stack, simulator))
+    assert len(providers(stack)) == 2
+
+    process.kill()
+    killed_at = time.monotonic()
+    eventually(lambda: providers(stack) == [])
+
+    assert time.monotonic() - killed_at < LONGEST_SECONDS
+    assert tuple(each.status for each in simulator.records.integrations()) == case.statuses
+    stack.end_processes()
+    stack.keep(process.communicate(timeout=60)[0])

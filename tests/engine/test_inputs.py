@@ -1,0 +1,387 @@
+"""Inputs that must not be sent, on the real engine: each is one sentence in the user's names, before any request."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pulumi_justt.simulator import SimulatorServer, payload_digest
+from support.harness import Stack
+from support.leaks import canary
+
+PEM = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
+ASSET = "c44067f5952c0a294b673a41bacd8c17"
+"""How Pulumi's protocol marks an object of its own, a secret and a file."""
+PUBLIC = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
+
+
+def of(arguments: str = "", credentials: str = 'ApiKeyOnly(api_key=secret("stripeKey"))', name: str = "shop") -> str:
+    """Give a program with one integration."""
+    return f"""
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from enum import Enum
+from uuid import UUID
+from pulumi import Output
+from pulumi_justt import from_env, from_file
+from pulumi_justt.credentials import *
+
+class Code(Enum):
+    A = "acct_1"
+
+justt.PaymentIntegration({name!r}, external_identifier={name!r}, integration_name="Shop", source="stripe",
+    credentials={credentials}, {arguments})
+"""
+
+
+def refused(stack: Stack, simulator: SimulatorServer, program: str, text: str, **variables: str) -> str:
+    """Assert that a program is refused with *text*, with no traceback and no request, and return what was shown."""
+    stack.program(program)
+    shown = stack.up(fails=True, **variables).text
+    assert text in shown, shown
+    assert "Traceback" not in shown, shown
+    assert simulator.requests == []
+    stack.assert_no_leak()
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            "merchant_account_codes=['a', UUID(int=7)]",
+            "merchant_account_codes[1] cannot be of type UUID: give it as text",
+        ),
+        ("merchant_account_codes={'a', 'b'}", "merchant_account_codes cannot be of type set: give a list"),
+        ("merchant_account_codes=['a', Output.from_input(Code.A)]", "merchant_account_codes[1] cannot be of type Code"),
+        (
+            "deactivation=justt.Deactivation(date=datetime(2031, 1, 1, tzinfo=timezone.utc))",
+            "deactivation.date cannot be of type datetime: give it as text, moment.astimezone(timezone.utc)",
+        ),
+        (
+            "deactivation=justt.Deactivation(after_days=timedelta(7))",
+            "deactivation.after_days cannot be of type timedelta",
+        ),
+        ("external_identifier=b'x'", "external_identifier cannot be of type bytes: give it as text, .decode()"),
+    ],
+)
+def test_value_of_a_type_that_json_lacks(stack: Stack, simulator: SimulatorServer, arguments: str, text: str) -> None:
+    """The SDK would show a traceback with the API's name; which item of a list is wrong is said, too."""
+    program = of(arguments)
+    if arguments.startswith("external_identifier"):
+        program = program.replace("external_identifier='shop', ", "")
+    refused(stack, simulator, program, f"error: PaymentIntegration 'shop': {text}")
+
+
+@pytest.mark.parametrize(
+    ("payload", "text"),
+    [
+        ("{1: 'a'}", "credentials has a key that is not text in UTF-8"),
+        (r"{'a': [{'\ud800': 'b'}]}", "credentials.a[0] has a key that is not text in UTF-8"),
+        (f"{{'a': {{{SIGNATURE!r}: {SECRET!r}, 'value': 'b'}}}}", f"credentials.a has the key {SIGNATURE}"),
+        (f"{{'a': {{{SIGNATURE!r}: {ASSET!r}, 'path': '__main__.py'}}}}", f"credentials.a has the key {SIGNATURE}"),
+        ("{'a': pulumi.FileAsset('__main__.py')}", "credentials.a cannot be of type FileAsset"),
+        ("{'a': '04da6b54-80e4-46f7-96ec-b56ff0331ba9'}", "credentials.a is the text by which Pulumi marks"),
+        ("{'a': Output.secret('').apply(lambda _: ENDLESS)}", "credentials.a[0][0]"),
+        ("{'a': {'b': None}}", "credentials.a.b is null, which Justt does not take: leave it out"),
+    ],
+)
+def test_value_that_pulumi_would_change(stack: Stack, simulator: SimulatorServer, payload: str, text: str) -> None:
+    """What the SDK cannot send, would read as a file or a secret of its own, or would drop, is one sentence."""
+    program = of("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})")
+    program = program.replace(
+        "justt.PaymentIntegration", "ENDLESS = []\nENDLESS.append(ENDLESS)\njustt.PaymentIntegration"
+    )
+    refused(stack, simulator, program, f"error: PaymentIntegration 'shop': {text}")
+
+
+def test_each_payload_of_json_is_sent(stack: Stack, simulator: SimulatorServer) -> None:
+    """What is not refused arrives as it is, at every depth that is allowed."""
+    simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
+    payload = f"{{'': 'x', '__a': 'x', 'b': {'[' * 30}{{'__c': [], 'd.e': {{}}, '': False}}{']' * 30}}}"
+    stack.program(of("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})"))
+    stack.up()
+    (record,) = simulator.records.integrations()
+    assert record.payload_digest == payload_digest(ast.literal_eval(payload))
+    stack.preview("--expect-no-changes")
+
+
+@pytest.mark.parametrize(
+    ("statement", "text"),
+    [
+        (
+            "justt.PaymentIntegration.get('other', 5)",
+            "the id of the PaymentIntegration.get('other') must be text; got int",
+        ),
+        (
+            "justt.Provider('other', api_key='k', reference_account_id='a b')",
+            "the reference_account_id of the provider 'other' must be visible ASCII without spaces",
+        ),
+        (
+            "justt.Provider('other', api_key='k', reference_account_id=Output.from_input('a\\n'))",
+            "the reference_account_id of the provider 'other' must be visible ASCII without spaces",
+        ),
+    ],
+)
+def test_argument_is_blamed_for_what_is_wrong_with_it(
+    stack: Stack, simulator: SimulatorServer, statement: str, text: str
+) -> None:
+    """Neither the SDK's traceback nor the stack's configuration is named for it."""
+    shown = refused(stack, simulator, f"from pulumi import Output\n{statement}\n", f"error: {text}")
+    assert "justt:referenceAccountId" not in shown
+
+
+def test_credentials_of_another_resource_by_reference(stack: Stack, simulator: SimulatorServer) -> None:
+    """A reference is no value that could be taken from a resource; the error says what to write."""
+    program = f"""{of("", "ApiKeyOnly(api_key=from_env('KEY'))").replace("justt.Pay", "other = justt.Pay")}
+justt.PaymentIntegration('copy', external_identifier='copy', integration_name='Copy', source='stripe',
+    credentials=ApiKeyOnly.from_output(other.credentials))
+"""
+    stack.program(program)
+    shown = stack.preview(fails=True, KEY="k").text
+    assert "PaymentIntegration 'copy': credentials.api_key is a reference: give the same from_env or from_file" in shown
+    assert "Traceback" not in shown
+    assert simulator.requests == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "path"),
+    [
+        ("{'account': 2**53 + 1}", "account"),
+        ("{'deep': [{'id': Output.from_input(-(2**60))}]}", "deep[0].id"),
+        ("{'ids': Output.secret([1, 1e17])}", "ids[1]"),
+    ],
+)
+def test_number_that_would_be_rounded(stack: Stack, simulator: SimulatorServer, payload: str, path: str) -> None:
+    """The engine's numbers are floats: beyond 2^53 another number would be sent, at any depth."""
+    program = of("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})")
+    refused(stack, simulator, program, f"credentials.{path} is a number beyond 2^53, which would be rounded")
+
+
+def test_output_in_an_f_string(stack: Stack, simulator: SimulatorServer) -> None:
+    """The SDK warns, and gives a text that says how to do it: Justt would get that text."""
+    text = "has the text that an Output becomes in an f-string or str(...), and not its value: use Output.concat"
+    head = "PaymentIntegration 'shop': "
+    program = of("merchant_account_codes=[f'{secret(\"stripeKey\")}-1']")
+    refused(stack, simulator, program, f"{head}merchant_account_codes[0] {text}")
+    program = of("allow_unlisted=True", "Unlisted(secret_type='OAUTH', payload={'a': [f'{secret(\"stripeKey\")}']})")
+    refused(stack, simulator, program, f"{head}credentials.a[0] {text}")
+    program = of("", "ApiKeyOnly(api_key=Output.from_input('').apply(lambda _: repr(secret('stripeKey'))))")
+    refused(stack, simulator, program, f"{head}credentials.api_key {text}")
+
+
+def test_name_that_pulumi_takes_for_a_color(stack: Stack, simulator: SimulatorServer) -> None:
+    """With colors, the CLI would end with a Go stack trace and leave the stack locked."""
+    stack.program(of().replace('integration_name="Shop"', 'integration_name="100 <{% off"'))
+    shown = stack.preview("--color", "always", fails=True).text
+    assert "integration_name: has the signs <, { and % in a row" in shown
+    assert "goroutine" not in shown
+    assert simulator.requests == []
+
+
+def test_module_of_the_program_with_the_name_of_one_of_python_s(stack: Stack, simulator: SimulatorServer) -> None:
+    """The text of an error needs no module that the program may have, such as difflib."""
+    (stack.project / "difflib.py").write_text("raise ImportError('the program has this module')\n")
+    program = of("opts=pulumi.ResourceOptions(ignore_changes=['integration_nam'])")
+    refused(stack, simulator, program, "'integration_nam' is not a property (did you mean 'integrationName'?)")
+
+
+def test_largest_exact_number_is_sent(stack: Stack, simulator: SimulatorServer) -> None:
+    """What arrives as it is, is not refused."""
+    simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
+    stack.program(
+        of("allow_unlisted=True", "Unlisted(secret_type='OAUTH', payload={'a': 2**53, 'b': [-(2**53), 0.5]})")
+    )
+    stack.up()
+    (record,) = simulator.records.integrations()
+    assert record.payload_digest == payload_digest({"a": 2**53, "b": [-(2**53), 0.5]})
+
+
+def test_data_is_never_a_reference(stack: Stack, simulator: SimulatorServer) -> None:
+    """What looks like a reference is a value: sent as it is where any payload is taken, and refused elsewhere."""
+    simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
+    stack.provide({"other": canary("other")})
+    shaped = {"fromEnv": "SECRET_other", "version": 1}
+    for given in (f"{shaped}", f"Output.secret({shaped})"):
+        text = "credentials.api_key: must be text, got an object; a reference is from_env"
+        refused(stack, simulator, of("", f"ApiKeyOnly(api_key={given})"), text)
+    moved = "is a reference: give the same from_env or from_file to this resource, not in an Output or an object"
+    refused(
+        stack, simulator, of("", "ApiKeyOnly(api_key=Output.from_input('x').apply(lambda _: from_env('A')))"), moved
+    )
+
+    payload = f"{{'a': {shaped}, 'b': Output.secret({shaped}), 'c': from_env('SECRET_other')}}"
+    stack.program(of("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})"))
+    stack.up()
+    (record,) = simulator.records.integrations()
+    assert record.payload_digest == payload_digest({"a": shaped, "b": shaped, "c": stack.environ["SECRET_other"]})
+    outputs = stack.resources()["shop"]["outputs"]
+    assert outputs["secretReferences"] == {"c": {"fromEnv": "SECRET_other", "version": 1}}
+    assert outputs["secretPayload"].keys() == {"a", "b"}
+    stack.assert_no_leak()
+
+
+@pytest.mark.parametrize("value", ["None", "''", "'  '"])
+@pytest.mark.parametrize("name", ["api_key", "reference_account_id"])
+def test_provider_without_a_value_takes_no_other(
+    stack: Stack, simulator: SimulatorServer, name: str, value: str
+) -> None:
+    """A key that turns out to be empty must not become JUSTT_API_KEY, which is another merchant's."""
+    stack.run("config", "rm", "justt:apiKey", "--stack", "dev")
+    given = {"api_key": "'key-1'", name: f"Output.secret('x').apply(lambda _: {value})"}
+    arguments = ", ".join(f"{key}={text}" for key, text in given.items())
+    program = of(f"opts=pulumi.ResourceOptions(provider=justt.Provider('other', {arguments}))")
+    stack.environ["JUSTT_API_KEY"] = "a-key-of-another-account"
+    refused(stack, simulator, program, f"error: the {name} of the provider 'other' is empty")
+
+
+def test_account_that_is_nothing_is_not_the_default(stack: Stack, simulator: SimulatorServer) -> None:
+    """A resource whose account turns out to be missing is not created in the account of the configuration."""
+    stack.config({"justt:referenceAccountId": "acc_of_the_others"})
+    program = of("reference_account_id=Output.from_input(None)")
+    refused(stack, simulator, program, "the reference_account_id of the PaymentIntegration 'shop' is empty")
+
+
+def test_credentials_that_cannot_be(stack: Stack, simulator: SimulatorServer) -> None:
+    """Each field is named with what is wrong, all at once, without a character of its value."""
+    stack.provide({"blank": f" {canary('b')}", "public": PUBLIC.replace("AAAA", canary("public"))})
+    stack.provide({"literal": PEM.replace("AAAA", canary("literal")).replace("\n", "\\n")})
+    shown = refused(
+        stack,
+        simulator,
+        of("", """Hmac(hmac="  ", api_key=secret("blank"), merchant_code="M-1\\n", account_code="")"""),
+        "credentials.hmac: must not be blank",
+    )
+    assert "credentials.api_key: must not begin or end with white space or a line break" in shown
+    assert "credentials.merchant_code: must not begin or end with white space" in shown
+    assert "credentials.account_code: must not be empty" in shown
+    for name, text in {
+        "public": "is a public key, and the private one belongs here",
+        "literal": "has line breaks that are written as \\n, two characters",
+    }.items():
+        program = of("", f'Sftp(username="u", private_key=secret("{name}"))')
+        refused(stack, simulator, program, f"credentials.private_key: {text}")
+
+
+def test_referred_credentials_that_cannot_be(stack: Stack, simulator: SimulatorServer) -> None:
+    """What a variable or file has is verified in the same way, by the create, before it is sent."""
+    (stack.project / "key.pem").write_text(PUBLIC)
+    (stack.project / "key").write_text("key-1 \n")
+    credentials = "Sftp(username=from_env('SFTP_USER'), password=from_file('key'), private_key=from_file('key.pem'))"
+    shown = refused(
+        stack,
+        simulator,
+        of("", credentials),
+        "credentials.private_key comes from the file 'key.pem', which is a public key, and the private one belongs",
+        SFTP_USER="user\n",
+    )
+    assert "credentials.password comes from the file 'key', which must not begin or end with white space" in shown
+    assert "credentials.username comes from the variable 'SFTP_USER', which must not begin or end with white" in shown
+
+    (stack.project / "key.pem").write_text(PEM)
+    (stack.project / "key").write_text("key-1\n")
+    stack.up(SFTP_USER="user")
+    (record,) = simulator.records.integrations()
+    assert record.payload_digest == payload_digest({"username": "user", "password": "key-1", "privateKey": PEM})
+
+
+def test_merchant_account_codes_are_a_set(stack: Stack, simulator: SimulatorServer) -> None:
+    """A code that is named twice is one code: no change of order or number replaces."""
+    stack.program(of("merchant_account_codes=['b', 'a', 'b']"))
+    stack.up()
+    assert stack.resources()["shop"]["outputs"]["merchantAccountCodes"] == ["a", "b"]
+    for codes in (["a", "b"], ["b", "a", "a", "a"]):
+        stack.program(of(f"merchant_account_codes={codes}"))
+        stack.preview("--expect-no-changes")
+    assert [each.method for each in simulator.requests if each.method != "GET"] == ["POST"]
+
+
+@pytest.mark.parametrize("main", ["infra", "infra/app.py"])
+def test_file_is_the_same_for_every_checkout(
+    stack: Stack, simulator: SimulatorServer, tmp_path: Path, main: str
+) -> None:
+    """A path out of the program's folder is stored as a relative one, whatever the working directory; `up` finds it."""
+    (stack.project / "Pulumi.yaml").write_text(f"name: shop\nruntime: python\nmain: {main}\n")
+    (stack.project / "keys").mkdir()
+    (stack.project / "infra").mkdir()
+    (stack.project / "keys" / "sftp.pem").write_text(PEM)
+    away = """
+import os
+os.chdir("/")
+"""
+    absolute = "__import__('pathlib').Path(__file__).resolve().parents[2] / 'keys' / 'sftp.pem'"
+    (stack.project / "__main__.py").unlink()
+    (program,) = [stack.project / main] if main.endswith(".py") else [stack.project / main / "__main__.py"]
+    head = "import pulumi_justt as justt\n"
+    if main.endswith(".py"):
+        # Such a program has no absolute __file__ after a change of the working directory.
+        absolute = "KEYS / 'sftp.pem'"
+        away = f"from pathlib import Path\nKEYS = Path('../keys').resolve()\n{away}"
+    program.write_text(away + head + of("", f"Sftp(username='u', private_key=from_file({absolute}))"))
+    stack.up()
+    assert stack.resources()["shop"]["outputs"]["secretReferences"] == {
+        "privateKey": {"fromFile": "../keys/sftp.pem", "version": 1}
+    }
+    (record,) = simulator.records.integrations()
+    assert record.payload_digest == payload_digest({"username": "u", "privateKey": PEM})
+
+    other = Stack(
+        tmp_path / "of" / "a" / "colleague",
+        stack.engine_bin,
+        environ={**stack.environ, "PULUMI_BACKEND_URL": f"file://{stack.folder / 'state'}"},
+        has_stack=False,
+    )
+    shutil.rmtree(other.project)
+    shutil.copytree(stack.project, other.project)
+    other.preview("--expect-no-changes")
+    program.write_text(head + of("", r"Sftp(username='u', private_key=from_file('..\\infra\\..\\keys\\sftp.pem'))"))
+    stack.preview("--expect-no-changes")
+
+
+def test_import_of_answers_keeps_to_the_same_rules(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
+    """Codes are a set there too, files are those of the program, and what cannot be a credential is refused."""
+    stack.program("")
+    (stack.project / "key").write_text("key-1\n")
+    stack.program(of())
+    stack.up()
+    (made,) = simulator.records.integrations()
+    stack.program("")
+    stack.run("state", "delete", stack.resources()["shop"]["urn"], "--yes", "--stack", "dev")
+    answers = {
+        "resource_name": "shop",
+        "external_identifier": "shop",
+        "integration_name": "Shop",
+        "credentials": "ApiKeyOnly",
+        "merchant_account_codes": ["b", "a", "b"],
+        "fields": {"api_key": {"variable": "GIVEN"}},
+    }
+    file = tmp_path / "answers.json"
+
+    file.write_text(json.dumps({made.id: answers}))
+    done = stack.justt("import", "--stack", "dev", "--answers", str(file), "--yes", GIVEN="key-1\n")
+    assert done.code != 0
+    assert "credentials.api_key: must not begin or end with white space or a line break" in done.stderr
+    file.write_text(json.dumps({made.id: {**answers, "fields": {"api_key": {"variable": "JUSTT_API_KEY"}}}}))
+    done = stack.justt("import", "--stack", "dev", "--answers", str(file), "--yes")
+    assert "from_env does not take JUSTT_API_KEY" in done.stderr
+
+    place = str(stack.project / "key")
+    file.write_text(json.dumps({made.id: {**answers, "fields": {"api_key": {"fromFile": place}}}}))
+    done = stack.justt("import", "--stack", "dev", "--answers", str(file), "--yes", "--json")
+    assert done.code == 0, done.stderr
+    program = json.loads(done.stdout)["program"]
+    assert 'justt.from_file("key")' in program
+    assert re.search(r'merchant_account_codes=\["a", "b"\]', program)
+    outputs = stack.resources()["shop"]["outputs"]
+    assert outputs["secretReferences"] == {"apiKey": {"fromFile": "key", "version": 1}}
+    assert "secretPayload" not in outputs
+    (stack.project / "__main__.py").write_text(program)
+    stack.preview("--expect-no-changes")

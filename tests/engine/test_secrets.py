@@ -1,0 +1,618 @@
+"""Where secrets are and where they are not: every byte that leaves is searched, through the real engine."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from pulumi_justt.credentials import SHAPES
+from pulumi_justt.errors import NOT_SHOWN, WITHHELD
+from pulumi_justt.simulator import SimulatorServer, payload_digest
+from support import leaks
+from support.checkout import ROOT
+from support.harness import HANG_SECONDS, Stack
+from support.leaks import canary
+from support.parrot import Parrot
+
+REFERENCES = """
+    justt.PaymentIntegration(
+        "mixed",
+        external_identifier="mixed",
+        integration_name="Mixed",
+        source="adyen",
+        credentials=justt.credentials.Hmac(
+            hmac={hmac},
+            api_key=secret("stripeKey"),
+            merchant_code="M-1",
+        ),
+    )
+    justt.PaymentIntegration(
+        "sftp",
+        external_identifier="sftp",
+        integration_name="SFTP",
+        source="braintree",
+        credentials=justt.credentials.Sftp(
+            username=justt.from_env("SFTP_USER"), private_key=justt.from_file("keys/sftp.pem", version={version})
+        ),
+    )
+"""
+FROM_ENV = 'justt.from_env("ADYEN_HMAC")'
+
+FORMS: list[Callable[[str], str]] = [
+    str.upper,
+    lambda secret: b64encode(f"user:{secret}".encode()).decode().rstrip("="),
+    lambda secret: secret.encode().hex(":"),
+    lambda secret: quote("".join(f"&#x{ord(character):x};" for character in secret)),
+]
+"""How a vendor may write what it repeats."""
+
+UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
+"""Lets the search see every text that a program prints.
+
+Without it Python holds the text back until the program ends. That is only late if the update succeeds or the program
+raises. If a resource fails, the language host kills the program, which loses the text: a leak would be hidden here, and
+shown on a user's machine that sets this variable, as many images do.
+"""
+
+
+@pytest.fixture
+def stack(stack: Stack) -> Stack:
+    """Give a stack whose program loses no text."""
+    stack.environ |= UNBUFFERED
+    return stack
+
+
+def pem_of(line: str) -> str:
+    """Give a private key, as far as one can see."""
+    return f"-----BEGIN PRIVATE KEY-----\n{line}\n-----END PRIVATE KEY-----\n"
+
+
+def program(hmac: str = FROM_ENV, version: int = 1) -> str:
+    """Give a program with values and references, of variables and of a file, in one payload."""
+    return REFERENCES.replace("{hmac}", hmac).replace("{version}", str(version))
+
+
+def live_digests(simulator: SimulatorServer) -> dict[str, str]:
+    """Give the digest of the payload that each integration that is not over was created with."""
+    return {
+        each.external_identifier: each.payload_digest
+        for each in simulator.records.integrations()
+        if each.status != "INACTIVE"
+    }
+
+
+class TestReferences:
+    """Credentials that the program only refers to."""
+
+    def test_life(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """The value is sent, and is in no state, not even encrypted; only create needs it; `version` rotates it."""
+        hmac, user, pem = canary("hmac"), canary("user"), pem_of(canary("pem"))
+        key = stack.secrets[-1]
+        file = stack.folder / "project" / "keys" / "sftp.pem"
+        file.parent.mkdir()
+        file.write_text(pem)
+        referred = [hmac, user, pem.splitlines()[1]]
+        stack.program(program())
+
+        # Nothing is needed to preview.
+        shown = stack.preview().stdout
+        assert re.search(r"apiKey +: \[secret\]\n", shown), shown
+        assert re.search(r'hmac: \{\n +fromEnv: "ADYEN_HMAC"\n +version: 1', shown), shown
+        assert simulator.requests == []
+
+        # All that is missing is one error, before any request.
+        file.unlink()
+        text = stack.up("--continue-on-error", fails=True).text
+        assert "credentials.hmac comes from the variable 'ADYEN_HMAC', which is not set where pulumi runs. Noth" in text
+        assert (
+            "creating the braintree integration 'sftp': credentials.private_key comes from the file 'keys/sftp.pem' in "
+            f"{stack.folder / 'project'}, which cannot be read: No such file or directory; credentials.username comes "
+            "from the variable 'SFTP_USER', which is not set where pulumi runs. Nothing was sent."
+        ) in text
+        assert simulator.requests == []
+
+        file.write_text(pem)
+        stack.secrets += referred
+        stack.up(ADYEN_HMAC=hmac, SFTP_USER=user)
+        assert live_digests(simulator) == {
+            "mixed": payload_digest({"hmac": hmac, "apiKey": key, "merchantCode": "M-1"}),
+            "sftp": payload_digest({"username": user, "privateKey": pem}),
+        }
+        for recorded in (stack.resources()["sftp"][kind] for kind in ("inputs", "outputs")):
+            assert recorded["secretReferences"] == {
+                "username": {"fromEnv": "SFTP_USER", "version": 1},
+                "privateKey": {"fromFile": "keys/sftp.pem", "version": 1},
+            }
+            assert "secretPayload" not in recorded
+        assert leaks.find(stack.decrypted(), referred) == []
+
+        # Neither is it needed for anything but create, and another value is nobody's business until `version` says so.
+        file.unlink()
+        assert "3 unchanged" in stack.up().text
+        stack.refresh()
+        rotated = pem_of(canary("rotated"))
+        stack.secrets.append(rotated.splitlines()[1])
+        file.write_text(rotated)
+        stack.program(program(version=2))
+        shown = stack.preview().stdout
+        assert re.search(r"~ privateKey: \{\n +~ version: 1 => 2\n", shown), shown
+        stack.up(SFTP_USER=user)
+        assert live_digests(simulator)["sftp"] == payload_digest({"username": user, "privateKey": rotated})
+        stack.destroy()
+        assert live_digests(simulator) == {}
+
+    def test_from_value_to_reference_and_back(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """The preview names the field and shows the reference; the present state has the value only while it is one."""
+        value, other = canary("value"), canary("other")
+        stack.config(secret={"hmac": value})
+        stack.secrets.append(other)
+        stack.environ |= {"ADYEN_HMAC": other, "SFTP_USER": canary("user")}
+        (stack.folder / "project" / "keys").mkdir()
+        (stack.folder / "project" / "keys" / "sftp.pem").write_text(pem_of(canary("pem")))
+        stack.program(program('secret("hmac")'))
+        stack.up()
+        assert leaks.find(stack.decrypted(), [value]) != []
+
+        stack.program(program())
+        shown = stack.preview().stdout
+        assert re.search(r"~ secretPayload *: +\{\n +- hmac: \[secret\]\n", shown), shown
+        assert re.search(r'\+ secretReferences: \{\n +\+ hmac: \{\n +\+ fromEnv: "ADYEN_HMAC"\n', shown), shown
+        stack.up()
+        stack.run("config", "rm", "hmac", "--stack", "dev")
+        stack.up("--refresh")
+        assert leaks.find(stack.decrypted(), [value, other]) == []
+        assert live_digests(simulator)["mixed"] == payload_digest(
+            {"hmac": other, "apiKey": stack.secrets[1], "merchantCode": "M-1"}
+        )
+
+        stack.config(secret={"hmac": value})
+        stack.program(program('secret("hmac")'))
+        shown = stack.preview().stdout
+        assert re.search(r'- hmac: \{\n +- fromEnv: "ADYEN_HMAC"\n +- version: 1\n', shown), shown
+        assert re.search(r"~ secretPayload *: +\{\n +\+ hmac: \[secret\]\n", shown), shown
+        stack.up()
+        assert live_digests(simulator)["mixed"] == payload_digest(
+            {"hmac": value, "apiKey": stack.secrets[1], "merchantCode": "M-1"}
+        )
+
+
+# The gate
+
+FIELDS = {
+    shape.__name__: [f.name for f in shape.wire_fields().values() if not f.metadata.get("identifier")]
+    for shape in SHAPES.values()
+}
+ALL = """
+    import json
+    shapes = json.loads(config.require("shapes"))
+    for shape, fields in shapes.items():
+        given = {field: secret(f"{shape}-{field}") for field in fields}
+        if "private_key" in given:
+            given["private_key"] = given["private_key"].apply(
+                lambda line: f"-----BEGIN PRIVATE KEY-----\\n{line}\\n-----END PRIVATE KEY-----\\n")
+        made = getattr(justt.credentials, shape)(**given)
+        justt.PaymentIntegration(shape, external_identifier=shape, integration_name=shape, source="adyen",
+            credentials=made)
+    justt.PaymentIntegration("Unlisted", external_identifier="Unlisted", integration_name="Unlisted", source="adyen",
+        credentials=justt.credentials.Unlisted(
+            secret_type="OAUTH", payload={"token": secret("other"), "more": {"deep": [secret("deep")]}}),
+        allow_unlisted=True)
+    justt.PaymentIntegration("Whole", external_identifier="Whole", integration_name="Whole", source="adyen",
+        credentials=justt.credentials.Hmac.from_output(config.require_secret_object("whole")))
+    justt.PaymentIntegration("Referred", external_identifier="Referred", integration_name="Referred", source="adyen",
+        credentials=justt.credentials.BasicAuth(
+            client_id=justt.from_env("CLIENT_ID"), client_secret=justt.from_file("client_secret")))
+    pulumi.export("key", secret("other"))
+"""
+
+
+@contextmanager
+def simulator_process(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
+    """Run `pulumi-justt simulator`; what it printed and wrote is in the list when it has ended."""
+    left: list[bytes] = []
+    database = folder / "records.sqlite"
+    command = [sys.executable, "-m", "pulumi_justt.cli", "simulator", "--database", str(database)]
+    command += ["--extra-secret-type", "OAUTH"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        url = first.decode().strip().rpartition(" ")[2]
+        try:
+            yield url, left
+            for route in ("integrations", "requests", "faults", "options"):
+                answer = httpx.get(f"{url.removesuffix('/v1')}/_simulator/{route}", trust_env=False)
+                assert answer.status_code == 200
+                left.append(answer.content)
+        finally:
+            process.send_signal(signal.SIGINT)
+            left += [first, *process.communicate(timeout=HANG_SECONDS)]
+        left += [each.read_bytes() for each in folder.glob("records.sqlite*")]
+
+
+def fill(stack: Stack) -> None:
+    """Give each secret field of each shape a new canary of its own."""
+    names = [f"{shape}-{field}" for shape, fields in FIELDS.items() for field in fields]
+    stack.config({"shapes": json.dumps(FIELDS)})
+    stack.provide({name: canary(name) for name in [*names, "other", "deep"]})
+    whole = {"hmac": canary("whole-hmac"), "apiKey": canary("whole-key"), "merchantCode": "M-1"}
+    stack.run("config", "set", "--secret", "whole", json.dumps(whole), "--stack", stack.name)
+    stack.secrets += [whole["hmac"], whole["apiKey"]]
+
+
+def unmask(stack: Stack) -> str:
+    """Move the API key from the configuration, whose secrets the engine masks, to the environment, and return it."""
+    key = stack.secrets[0]
+    stack.run("config", "rm", "justt:apiKey", "--stack", stack.name)
+    stack.environ |= {"JUSTT_API_KEY": key, "JUSTT_DEBUG": "1"}
+    return key
+
+
+class TestGate:
+    """Every command, every shape, every failure: nothing that leaves holds a secret in any form."""
+
+    def test_every_command_with_every_shape(self, stack: Stack, tmp_path: Path) -> None:
+        """Debug output on, plain, `--diff`, `--json` and engine logs up to -v=8: the search finds nothing."""
+        client_id, client_secret = canary("client-id"), canary("client-secret")
+        (tmp_path / "project" / "client_secret").write_text(client_secret)
+        key = unmask(stack)
+        stack.environ["CLIENT_ID"] = client_id
+        logs = ("-v=8", "--logtostderr", "--logflow")
+        on = ("--stack", stack.name)
+        with simulator_process(tmp_path) as (url, left):
+            stack.config({"justt:baseUrl": url})
+            fill(stack)
+            stack.program(ALL)
+            stack.run("preview", *on)
+            stack.run("preview", "--json", *on)
+            up = stack.run("up", "--yes", "--skip-preview", "--json", *on)
+            assert '"result":"succeeded"' in up.stdout
+            assert "justt: POST /integrations 201" in up.text
+            held = stack.decrypted()
+            given = set(stack.secrets) - {key, stack.environ["SECRET_stripeKey"]}
+            assert all(leaks.find(held, [each]) for each in given), "they are in the state, encrypted"
+            assert leaks.find(held, [key, client_id, client_secret]) == []
+            stack.secrets += [client_id, client_secret]
+            fill(stack)
+            stack.preview()
+            stack.run("preview", "--json", "--save-plan", str(tmp_path / "home" / "plan.json"), *on)
+            stack.run("up", "--yes", "--diff", *logs, *on)
+            stack.run("refresh", "--yes", "--diff", *on)
+            stack.run("refresh", "--preview-only", "--json", *on)
+            for command in ("export", "output", "history"):
+                stack.run("stack", command, *on, *(["--json"] if command != "export" else []))
+            stack.run("stack", "--show-urns", "--show-ids", *on)
+            stack.run("config", "--json", *on)
+            stack.run("about", "--json", *on)
+            stack.run("destroy", "--yes", "--skip-preview", "--json", *on)
+        assert sum(map(len, left)) > 20_000
+        stack.assert_no_leak(*left)
+
+    def test_vendor_that_repeats_everything(self, stack: Stack) -> None:
+        """A vendor repeats what it was sent in messages, errorIds, headers, shapes and pages: none of it is shown."""
+        unmask(stack)
+        fates = ["400", "401", "403", "409", "413", "422", "307", "500", "shape", "html", "cut", "201"]
+        with Parrot() as parrot:
+            stack.config({"justt:baseUrl": parrot.url, "justt:timeoutSeconds": "10"})
+            stack.program(f"""
+                for fate in {fates}:
+                    justt.PaymentIntegration(fate, external_identifier=fate, integration_name="x", source="stripe",
+                        credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
+            """)
+            text = stack.up("--continue-on-error", fails=True).text
+            assert text.count(WITHHELD) >= 6, text
+            assert list(stack.resources()) == ["201"]
+            for status in ("400", "404", "307"):
+                parrot.reading = status
+                assert WITHHELD in stack.refresh(fails=True).text
+                assert WITHHELD in stack.destroy(fails=True).text
+            assert len(parrot.secrets) == 2
+
+    @pytest.mark.parametrize("where", ["environment", "file"])
+    def test_vendor_that_repeats_a_value_from_before_a_rotation(self, stack: Stack, where: str) -> None:
+        """After a rotation by reference nobody here knows the old value, and no words of the vendor's are shown."""
+        unmask(stack)
+        old, new, other = canary("old"), canary("new"), canary("other")
+        stack.provide({"other": other})
+        stack.secrets += [old, new]
+        file = stack.folder / "project" / "key"
+        with Parrot() as parrot:
+            stack.config({"justt:baseUrl": parrot.url, "justt:timeoutSeconds": "10"})
+
+            def give(value: str, version: int) -> None:
+                file.write_text(value)
+                stack.environ["ROTATED_VALUE"] = value
+                call = (
+                    f'justt.from_env("ROTATED_VALUE", version={version})'
+                    if where == "environment"
+                    else (f'justt.from_file("key", version={version})')
+                )
+                stack.program(f"""
+                    def made(name, key, **options):
+                        return justt.PaymentIntegration(name, external_identifier="201", integration_name=name,
+                            source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=key), **options)
+
+                    made("referring", {call})
+                    made("beside", secret("other"))
+                """)
+
+            give(old, 1)
+            stack.up()
+            give(new, 2)
+            parrot.reading = "400"
+            text = stack.up(fails=True).text
+            assert parrot.given.count(old) == parrot.given.count(new) == 1
+            assert f"Justt answered 400: {WITHHELD}" in text
+            for told in (stack.refresh(fails=True), stack.destroy("--continue-on-error", fails=True)):
+                assert f"Justt answered 400: {WITHHELD}" in told.text, told.text
+
+    def test_records_that_repeat_a_credential_that_is_not_at_hand(self, stack: Stack) -> None:
+        """A record's id or source that may be what a reference gave is not shown, nor does it make anything fail."""
+        unmask(stack)
+        given = canary("given")
+        stack.secrets.append(given)
+        stack.environ["GIVEN_VALUE"] = given
+        with Parrot() as parrot:
+            stack.config({"justt:baseUrl": parrot.url, "justt:timeoutSeconds": "10"})
+            stack.program("""
+                justt.PaymentIntegration("referring", external_identifier="201", integration_name="x",
+                    source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=justt.from_env("GIVEN_VALUE")))
+            """)
+            stack.up()
+            stack.environ["GIVEN_VALUE"] = canary("another")
+            parrot.reading = parrot.listing = "record"
+            for form in (str, lambda secret: secret[:-4]):
+                parrot.form = form
+                told = [stack.refresh(), *(stack.justt(name, "--stack", stack.name) for name in ("list", "doctor"))]
+                assert not any(given[:-4] in each.text for each in told)
+                assert all(NOT_SHOWN in " ".join(each.text.split()) for each in told[1:])
+            parrot.form = lambda _: "stripe"
+            assert "stripe" in stack.justt("list", "--stack", stack.name).stdout
+
+    def test_ids_of_any_form_beside_a_credential_that_is_not_at_hand(self, stack: Stack) -> None:
+        """Justt promises no form of its ids: what is created, read, listed and looked at goes on."""
+        stack.environ["GIVEN_VALUE"] = canary("given")
+        with Parrot() as parrot:
+            parrot.new_id = "A7-x9_qqZZ81-lorem"
+            stack.config({"justt:baseUrl": parrot.url, "justt:timeoutSeconds": "10"})
+            program = """
+                def made(name):
+                    key = justt.credentials.ApiKeyOnly(api_key=justt.from_env("GIVEN_VALUE"))
+                    justt.PaymentIntegration(name, external_identifier="201", integration_name=name, source="stripe",
+                        credentials=key)
+
+                made("first")
+            """
+            stack.program(program)
+            stack.up()
+            parrot.new_id, parrot.reading, parrot.listing = "Zq81~another.Form+7x", "record", "record"
+            parrot.form = lambda _: "stripe"
+            stack.program(f"{program}    made('second')\n")
+            stack.up("--refresh")
+            told = stack.justt("list", "--stack", stack.name)
+            assert told.code == 0
+            assert [each["id"] for each in stack.recorded() if each["type"].endswith("PaymentIntegration")] == [
+                "A7-x9_qqZZ81-lorem",
+                "Zq81~another.Form+7x",
+            ]
+
+    def test_words_about_one_resource_and_the_credential_of_another(self, stack: Stack) -> None:
+        """What all resources have in the state is known when the vendor answers one of them, in whatever form."""
+        unmask(stack)
+        stack.provide({"other": canary("other")})
+        program = """
+            for name, key in {"first": "stripeKey", "second": "other"}.items():
+                justt.PaymentIntegration(name, external_identifier="201", integration_name=name, source="stripe",
+                    credentials=justt.credentials.ApiKeyOnly(api_key=secret(key)))
+        """
+        with Parrot() as parrot:
+            stack.config({"justt:baseUrl": parrot.url, "justt:timeoutSeconds": "10"})
+            stack.program(program)
+            stack.up()
+            stack.program(
+                program
+                + """
+            justt.PaymentIntegration("third", external_identifier="400", integration_name="third", source="stripe",
+                credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
+            justt.PaymentIntegration.get("theirs", "int-7")
+            """
+            )
+            for form in FORMS:
+                parrot.form, parrot.reading = form, "400"
+                assert WITHHELD in stack.up("--continue-on-error", fails=True).text
+
+    def test_commands_beside_a_vendor_that_repeats_everything(self, stack: Stack) -> None:
+        """`list`, `doctor`, `recover` and `import` show no words that may repeat what a state or an answer has."""
+        unmask(stack)
+        with Parrot() as parrot:
+            stack.config({"justt:baseUrl": parrot.url, "justt:timeoutSeconds": "10"})
+            stack.program("""
+                justt.PaymentIntegration("a", external_identifier="201", integration_name="a", source="stripe",
+                    credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
+            """)
+            stack.up()
+            parrot.reading = parrot.listing = "400"
+            answers = stack.folder / "project" / "answers.yaml"
+            answers.write_text(
+                "int-7: {external_identifier: a, integration_name: A, credentials: ApiKeyOnly, "
+                "fields: {api_key: {variable: SECRET_stripeKey}}}\n"
+            )
+            stack.environ["JUSTT_STATE_DIR"] = str(stack.folder / "journal")
+            for form in FORMS:
+                parrot.form = form
+                for command in (["list"], ["doctor"], ["import", "--all"], ["import", "--answers", str(answers)]):
+                    told = stack.justt(*command, "--stack", stack.name)
+                    assert f"Justt answered 400: {WITHHELD}" in " ".join(told.text.split()), told.text
+
+    def test_secrets_in_the_wrong_place(self, stack: Stack) -> None:
+        """A secret of a wrong type, or in another argument, is in no failure of check and no pydantic error."""
+        unmask(stack)
+        stack.program("""
+            key = secret("stripeKey")
+            justt.PaymentIntegration("x", external_identifier=key.apply(lambda k: k * 20),
+                integration_name=key.apply(lambda k: [k]), source=key, allow_unlisted=key,
+                credentials=justt.credentials.Unlisted(secret_type=key, payload={"a": key}),
+                reference_account_id=key.apply(lambda k: k + " "), merchant_account_codes=key.apply(lambda k: {"a": k}),
+                deactivation=justt.Deactivation(type=key, after_days=key, date=key))
+        """)
+        told = stack.preview(fails=True).text
+        wrong = ["external_identifier", "integration_name", "allow_unlisted", "reference_account_id", "source"]
+        wrong += ["merchant_account_codes", "deactivation.type", "deactivation.after_days", "deactivation.date"]
+        assert [name for name in wrong if f"{name}: " not in told] == [], told
+        stack.program("""
+            key = secret("stripeKey")
+            justt.PaymentIntegration("x", external_identifier="x", integration_name="x", source="stripe",
+                credentials=justt.credentials.Hmac(
+                    hmac=key.apply(lambda k: [k]), api_key=key.apply(lambda k: {"k": [k]}), account_code=7))
+        """)
+        told = stack.preview(fails=True).text
+        assert [
+            name for name in ("hmac", "api_key", "account_code") if f"credentials.{name}: must be text" not in told
+        ] == []
+
+    def test_defect_with_debug_output(self, stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
+        """An exception whose text and locals hold the credentials is told by its place, with frames, without them."""
+        sabotage(stack, tmp_path, "raise ValueError(f'{self} {inputs.reveal_payload()} {self._key}')")
+        unmask(stack)
+        stack.program("""
+            justt.PaymentIntegration("x", external_identifier="x", integration_name="x", source="stripe",
+                credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
+        """)
+        text = stack.up(fails=True).text
+        assert "an error inside pulumi-justt, ValueError at sitecustomize.py:" in text
+        assert 'File "' in text
+        assert [each.method for each in simulator.requests] == ["GET"] or simulator.requests == []
+
+    def test_processes(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """No argument of a process holds a secret, and of all environments only that of the program, by the engine."""
+        if not Path("/proc/self/environ").exists():
+            pytest.skip("needs /proc")
+        simulator.options = type(simulator.options)(latency=1.5)
+        del stack.environ["SECRET_stripeKey"]
+        stack.config(secret={"stripeKey": canary("configured")})
+        stack.program("""
+            justt.PaymentIntegration("x", external_identifier="x", integration_name="x", source="stripe",
+                credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
+        """)
+        process = stack.start("up", "--yes", "--skip-preview")
+        seen: dict[str, bytes] = {}
+        while process.poll() is None:
+            seen |= {each.command: each.environ for each in stack.processes()}
+            time.sleep(0.05)
+        stack.keep(process.communicate()[0])
+        assert any("pulumi.dynamic" in command for command in seen)
+        arguments = {command: leaks.find(command.encode(), stack.secrets) for command in seen}
+        assert [command for command, found in arguments.items() if found] == []
+        holders = [command for command, environ in seen.items() if leaks.find(environ, stack.secrets)]
+        assert holders
+        assert all("pulumi-language-python-exec" in command for command in holders), holders
+
+
+class TestOnPurpose:
+    """What Pulumi itself shows when it is asked to, and what a program may do: SECURITY.md lists it."""
+
+    def test_each_entry_of_the_list_is_true(self, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> None:
+        """Each of these does show a secret, so that the list holds nothing that is no longer so."""
+        stack = Stack(tmp_path, engine_bin, environ={**UNBUFFERED})
+        stack.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": canary("key"), "stripeKey": canary("old")})
+        stack.program("""
+            justt.PaymentIntegration("x", external_identifier="x", integration_name="x", source="stripe",
+                credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
+            pulumi.export("key", secret("stripeKey"))
+        """)
+        on, grpc, trace, plan = ("--stack", "dev"), tmp_path / "grpc", tmp_path / "trace", tmp_path / "plan"
+        stack.up()
+        stack.config(secret={"stripeKey": canary("planned")})
+        stack.preview("--save-plan", str(plan))
+        stack.config(secret={"stripeKey": canary("new")})
+        shown = {
+            "`pulumi stack export --show-secrets`": stack.run("stack", "export", "--show-secrets", *on).text.encode(),
+            "`pulumi stack output --show-secrets`": stack.run("stack", "output", "--show-secrets", *on).text.encode(),
+            "`pulumi config --show-secrets`": stack.run("config", "--show-secrets", *on).text.encode(),
+            "`pulumi config get`": stack.run("config", "get", "stripeKey", *on).text.encode(),
+            "`--show-secrets` of `preview` and `up`": stack.preview("--show-secrets").text.encode(),
+            "`-v=9` and above": stack.preview("-v=9", "--logtostderr").text.encode(),
+            "an `up --plan` that the plan does not allow": stack.up("--plan", str(plan), fails=True).text.encode(),
+        }
+        stack.run("preview", "--tracing", f"file:{trace}", *on, PULUMI_DEBUG_GRPC=str(grpc))
+        shown |= {"`--tracing`": trace.read_bytes(), "`PULUMI_DEBUG_GRPC`": grpc.read_bytes()}
+        assert [name for name, content in shown.items() if not leaks.find(content, stack.secrets)] == []
+        security = (ROOT / "SECURITY.md").read_text()
+        section = security.partition("<!-- on purpose -->")[2].partition("\n\n")[0]
+        assert set(shown) == set(re.findall(r"^- (.+?)(?:: .*)?$", section, re.MULTILINE))
+
+    def test_the_search_finds_each_kind_of_leak(
+        self, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer
+    ) -> None:
+        """A leak that is planted in any place, in any form, is found there; so the gate can fail."""
+        kinds = ["print", "log", "export", "base64", "url", "state", "half", "stderr", "error", "file", "config"]
+        stack = Stack(tmp_path, engine_bin, environ={**UNBUFFERED})
+        key = canary("key")
+        stack.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": key})
+        values = {kind: canary(kind) + ("+/=" if kind == "url" else "") for kind in kinds}
+        stack.provide(values)
+        sabotage(
+            stack,
+            tmp_path,
+            "from pulumi_justt.errors import JusttError; value = inputs.reveal_payload()['apiKey']; "
+            "exec('raise JusttError(value)' if inputs.integration_name == 'error' else 'sys.stderr.write(value)')",
+            calls=True,
+        )
+        stack.program("""
+            import base64, urllib.parse
+            plain = pulumi.Output.unsecret
+            secret("print").apply(print)
+            secret("log").apply(pulumi.log.info)
+            pulumi.export("export", plain(secret("export")))
+            packed = secret("base64").apply(lambda s: base64.b64encode(b"x" + s.encode()).decode())
+            pulumi.export("base64", plain(packed))
+            pulumi.export("url", plain(secret("url").apply(lambda s: urllib.parse.quote(s[10:], safe=""))))
+            pulumi.export("half", plain(secret("half").apply(lambda s: s[len(s) // 2:].encode().hex())))
+            for kind in ("stderr", "error"):
+                justt.PaymentIntegration(kind, external_identifier=plain(secret("state")), integration_name=kind,
+                    source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=secret(kind)))
+        """)
+        stack.up("--continue-on-error", fails=True)
+        (tmp_path / "user" / "tmp" / "x.log").write_text(f"log {values['file']!r}")
+        stack.run("config", "set", "--plaintext", "copied", values["config"], "--stack", "dev")
+        with pytest.raises(AssertionError):
+            stack.assert_no_leak()
+        everything = [*stack.everything()]
+        found = [kind for kind in kinds if any(leaks.find(content, [values[kind]]) for content in everything)]
+        assert found == kinds
+        assert leaks.find(repr(simulator.requests).encode(), [values["state"]]), "the journal is searched as well"
+        assert not any(leaks.find(content, [key]) for content in everything)
+
+
+def sabotage(stack: Stack, folder: Path, statement: str, *, calls: bool = False) -> None:
+    """Let each create of the client begin with a *statement*, and then go on if it *calls* on."""
+    (folder / "sabotage").mkdir()
+    (folder / "sabotage" / "sitecustomize.py").write_text(
+        textwrap.dedent(f"""
+            import sys
+
+            if "pulumi.dynamic" in " ".join(sys.orig_argv):
+                from pulumi_justt.api.client import JusttClient
+
+                create = JusttClient.create_integration
+
+                def bad(self, inputs, **arguments):
+                    {statement}
+                    {"return create(self, inputs, **arguments)" if calls else ""}
+
+                JusttClient.create_integration = bad
+        """)
+    )
+    stack.environ["PYTHONPATH"] = f"{folder / 'sabotage'}:{ROOT / 'provider'}"

@@ -1,0 +1,86 @@
+"""Settings that would reach the wrong place, on the real engine: refused by the preview, before anything is sent."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+import pytest
+
+from pulumi_justt.simulator import SimulatorServer
+from support.harness import Stack
+from support.leaks import canary
+
+PROGRAM = """
+    justt.PaymentIntegration(
+        "stripe-eu",
+        external_identifier="stripe-eu",
+        integration_name="Stripe EU",
+        source="stripe",
+        credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")),
+    )
+"""
+
+
+def words(text: str) -> str:
+    """Return *text* in one line."""
+    return re.sub(r"\s+", " ", text)
+
+
+@pytest.mark.parametrize(
+    ("environment", "base_url", "text"),
+    [
+        ("sandbox", "https://api.justt.ai/v1/sandbox/%2e.", "the vendor's production address, but the environment is"),
+        ("production", "https://API.justt.ai.:443/v1//%73andbox/", "the vendor's sandbox address, but the environment"),
+        ("production", "https://api.justt.ai", "it is https://api.justt.ai/v1 in production"),
+    ],
+)
+def test_preview_refuses_a_url_of_the_other_environment(
+    stack: Stack, environment: str, base_url: str, text: str
+) -> None:
+    """No spelling of a base URL reaches another environment than the configured one."""
+    stack.program(PROGRAM)
+    stack.config({"justt:environment": environment, "justt:baseUrl": base_url})
+
+    shown = words(stack.preview(fails=True).text)
+
+    assert "justt:baseUrl" in shown
+    assert text in shown
+
+
+def test_an_empty_key_never_falls_back_to_another(stack: Stack, simulator: SimulatorServer) -> None:
+    """Neither one of the configuration, as of an unset variable in CI, nor one that a provider has lost."""
+    stack.environ["JUSTT_API_KEY"] = canary("another-key")
+    own = "opts=pulumi.ResourceOptions(provider=justt.Provider('own', api_key=secret('stripeKey'), opts=O)))"
+    lost = "lambda each: pulumi.ResourceTransformationResult({**each.props, 'justt:apiKey': None}, each.opts)"
+    stack.program(
+        f"O = pulumi.ResourceOptions(transformations=[{lost}])\n"
+        + re.sub(r"\)$", own, textwrap.dedent(PROGRAM).strip())
+    )
+    assert "the provider 'own' has no API key any more" in words(stack.up(fails=True).text)
+
+    stack.run("config", "set", "--secret", "justt:apiKey", "", "--stack", stack.name)
+    stack.program(PROGRAM)
+    assert "justt:apiKey is set, and empty" in words(stack.up(fails=True).text)
+    assert simulator.requests == []
+
+
+def test_a_corrected_setting_says_how_it_gets_into_the_state(stack: Stack, simulator: SimulatorServer) -> None:
+    """A refresh or destroy goes on with the state's copy, and says so; an update and `--run-program` don't."""
+    stack.program(PROGRAM)
+    stack.up()
+    stack.config({"justt:timeoutSeconds": "long"})
+    way = "add that option, or run `pulumi up` first (without --refresh)"
+    shown = words(stack.up(fails=True).text)
+    assert ("justt:timeoutSeconds must be a number" in shown, way in shown) == (True, False)
+
+    stack.config({"justt:timeoutSeconds": "20"})
+    # The update that failed has recorded it.
+    for command in (stack.refresh, stack.destroy):
+        shown = words(command(fails=True).text)
+        assert ("justt:timeoutSeconds must be a number" in shown, way in shown) == (True, True)
+    assert "justt:timeoutSeconds." in stack.justt("doctor", "--only", "recordedKey", "--stack", "dev").stdout
+    stack.refresh("--run-program")
+    stack.up()
+    stack.destroy()
+    assert [record.status for record in simulator.records.integrations()] == ["INACTIVE"]

@@ -1,0 +1,112 @@
+"""What has to keep working: renames and moves of stacks, and unusual surroundings of a command, on the real engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pulumi_justt.simulator import SimulatorServer
+from support.harness import Stack
+
+PROGRAM = """
+    justt.PaymentIntegration(
+        "stripe-eu",
+        external_identifier="Händler-№1",
+        integration_name="Stripe EU",
+        source="stripe",
+        credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")),
+    )
+"""
+
+
+def assert_nothing_changes(stack: Stack, simulator: SimulatorServer) -> None:
+    """Assert that an update and a refresh leave the one integration alone, and that a destroy deactivates it."""
+    stack.up("--expect-no-changes")
+    stack.refresh()
+    assert [record.status for record in simulator.records.integrations()] == ["PENDING"]
+    stack.destroy()
+    assert [record.status for record in simulator.records.integrations()] == ["INACTIVE"]
+
+
+def test_stack_is_renamed(stack: Stack, simulator: SimulatorServer) -> None:
+    """The integration is the new name's, and nothing is sent for it."""
+    stack.program(PROGRAM)
+    stack.up()
+    stack.run("stack", "rename", "prod", "--stack", stack.name)
+    stack.name = "prod"
+
+    assert_nothing_changes(stack, simulator)
+
+
+def test_project_is_renamed(stack: Stack, simulator: SimulatorServer) -> None:
+    """A project's name is in the URNs, and in nothing that Justt is sent."""
+    stack.program(PROGRAM)
+    stack.up()
+    stack.run("stack", "rename", "organization/store/dev", "--stack", stack.name)
+    (stack.project / "Pulumi.yaml").write_text("name: store\nruntime: python\n")
+
+    assert_nothing_changes(stack, simulator)
+
+
+def test_resource_is_moved_to_another_stack(stack: Stack, simulator: SimulatorServer) -> None:
+    """`pulumi state move` takes the integration along: the stack that had it lets it go, the other one has it."""
+    stack.program(PROGRAM)
+    stack.up()
+    (moved,) = (resource["urn"] for resource in stack.recorded())
+    stack.run("stack", "init", "other")
+    (stack.project / "Pulumi.other.yaml").write_bytes((stack.project / "Pulumi.dev.yaml").read_bytes())
+    stack.run("state", "move", "--source", "dev", "--dest", "other", "--yes", moved)
+    stack.program("")
+    stack.up()
+    stack.program(PROGRAM)
+    stack.name = "other"
+
+    stack.up()
+    assert_nothing_changes(stack, simulator)
+
+
+def test_default_providers_are_disabled(stack: Stack, simulator: SimulatorServer) -> None:
+    """A `justt.Provider` serves where `pulumi:disable-default-providers` allows no other."""
+    stack.run("config", "set", "--path", "pulumi:disable-default-providers[0]", "*", "--stack", stack.name)
+    own = 'opts=pulumi.ResourceOptions(provider=justt.Provider("own", api_key=secret("stripeKey")))'
+    stack.program(PROGRAM.replace("    )\n", f"        {own},\n    )\n"))
+    stack.up()
+
+    assert_nothing_changes(stack, simulator)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"HOME": "", "XDG_STATE_HOME": ""},
+        {"PYTHONOPTIMIZE": "2"},
+    ],
+    ids="-".join,
+)
+def test_unusual_variables(stack: Stack, simulator: SimulatorServer, variables: dict[str, str]) -> None:
+    """Without a locale, a home, or asserts and docstrings, a command does the same."""
+    stack.environ |= variables
+    stack.program(PROGRAM)
+    stack.preview()
+    stack.up()
+
+    assert stack.justt("list", "--stack", stack.name).code == 0
+    assert_nothing_changes(stack, simulator)
+    assert [record.external_identifier for record in simulator.records.integrations()] == ["Händler-№1"]
+
+
+def test_project_folder_is_read_only_and_reached_by_a_link(stack: Stack, simulator: SimulatorServer) -> None:
+    """A checkout behind a symbolic link, and one that nobody may write to, hold the same integration."""
+    (stack.project / "key").write_text("rk_test_from_a_file")
+    stack.program(PROGRAM.replace('secret("stripeKey")', 'justt.from_file(os.path.abspath("key"))'))
+    stack.up()
+    checkout = stack.folder / "checkout"
+    stack.project.rename(checkout)
+    Path(stack.project).symlink_to(checkout, target_is_directory=True)
+    checkout.chmod(0o555)
+    try:
+        assert_nothing_changes(stack, simulator)
+    finally:
+        checkout.chmod(0o755)

@@ -1,0 +1,157 @@
+"""Errors that name what is wrong, and where, on the real engine."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pulumi_justt.simulator import SimulatorServer
+from support.harness import Stack
+from support.parrot import Parrot
+
+PROGRAM = """
+    def made(name, credentials, **more):
+        return justt.PaymentIntegration(
+            name,
+            external_identifier=name,
+            integration_name="Stripe EU",
+            source="stripe",
+            credentials=credentials,
+            **more,
+        )
+
+    first = made("first", justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
+"""
+
+
+def words(text: str) -> str:
+    """Return *text* in one line."""
+    return re.sub(r"\s+", " ", text)
+
+
+def test_credentials_of_another_resource_are_taken(stack: Stack, simulator: SimulatorServer) -> None:
+    """`from_output(other.credentials)` gives the second resource the same secret fields, also in the first update."""
+    stack.program(PROGRAM + '    made("second", justt.credentials.ApiKeyOnly.from_output(first.credentials))\n')
+    stack.preview()
+    stack.up()
+
+    digests = {str(record.payload_digest) for record in simulator.records.integrations()}
+    assert (len(simulator.records.integrations()), len(digests)) == (2, 1)
+    assert "[diff" not in stack.preview().text
+
+
+@pytest.mark.parametrize(
+    ("program", "text"),
+    [
+        ('justt.PaymentIntegration.get("theirs", None)', "the id of the PaymentIntegration.get('theirs') is empty"),
+        ('justt.PaymentIntegration.get("theirs", "")', "the id of the PaymentIntegration.get('theirs') is empty"),
+        (
+            'justt.PaymentIntegration.get("theirs", pulumi.Output.from_input(None))',
+            "the id of the PaymentIntegration.get('theirs') is empty",
+        ),
+        (
+            'justt.Provider("b", api_key="k\\n")',
+            "the api_key of the provider 'b' holds a character that no API key has",
+        ),
+        (
+            'justt.Provider("b", api_key=pulumi.Output.secret("k k"))',
+            "the api_key of the provider 'b' holds a character that no API key has",
+        ),
+        (
+            'made("second", justt.credentials.Hmac.from_output(first.credentials))',
+            "Hmac.from_output: expected its own credentials, got those of ApiKeyOnly",
+        ),
+    ],
+)
+def test_text_names_what_the_program_says(stack: Stack, program: str, text: str) -> None:
+    """The text names the call in the program, and no setting or argument that has nothing to do with it."""
+    stack.program(f"{PROGRAM}    {program}\n")
+
+    shown = words(stack.up(fails=True).text)
+
+    assert text in shown
+    assert "justt:apiKey" not in shown
+    assert "is required" not in shown
+
+
+def test_base_url_without_its_path_is_named(stack: Stack, simulator: SimulatorServer) -> None:
+    """A 404 that is not about an integration blames the address, and never counts as proof that one is gone."""
+    stack.program(PROGRAM)
+    stack.up()
+    root = simulator.base_url.removesuffix("/v1")
+    stack.config({"justt:baseUrl": root})
+    for command in (stack.up, stack.refresh, stack.destroy):
+        arguments = ("--run-program",) if command != stack.up else ("--replace", stack.recorded()[0]["urn"])
+        shown = words(command(*arguments, fails=True, JUSTT_ON_MISSING="gone").text)
+        assert f"There seems to be no Justt API at {root}: check justt:baseUrl, which usually ends in /v1." in shown
+        assert "The key from" not in shown
+    assert list(stack.resources()) == ["first"]
+
+
+def test_a_mistyped_id_is_doubted_first(stack: Stack, simulator: SimulatorServer) -> None:
+    """A 404 for an id that the program gives names the id before the key, and one of the state does not."""
+    doubt = "First check the id: `pulumi-justt list` shows those of the account. The key from justt:apiKey"
+    adopting = 'made("second", justt.credentials.ApiKeyOnly(api_key="k"), adopt_id="id-typo")'
+    for program in (adopting, 'justt.PaymentIntegration.get("theirs", "id-typo")'):
+        stack.program(f"{PROGRAM}    {program}\n")
+        shown = words(stack.up(fails=True).text)
+        assert doubt in shown
+        assert "--run-program" not in shown
+
+    stack.program(f'{PROGRAM}    justt.PaymentIntegration.get("theirs", first.integration_id)\n')
+    stack.up()
+    simulator.records.wipe_integrations()
+    shown = words(stack.refresh(fails=True).text)
+    assert ("does not see it" in shown, doubt in shown) == (True, False)
+
+
+MARKUP = "<{%bogus%}> <{%fg 1%}> <{%"
+
+
+def test_markup_of_the_vendor_is_shown_as_it_is(stack: Stack) -> None:
+    """Pulumi colors what it shows, and where it does not know a color, its CLI would end and leave the stack locked."""
+    program = """
+        justt.PaymentIntegration("made", external_identifier="%s", integration_name="x", source="stripe",
+            credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
+    """
+    with Parrot() as parrot:
+        stack.config({"justt:baseUrl": parrot.url})
+        parrot.form, parrot.reading, parrot.new_id = lambda _: MARKUP, "400", f"id{MARKUP}"
+        stack.program('justt.PaymentIntegration.get("theirs", "id-1")')
+        assert "< {%bogus%}>" in words(stack.preview("--color", "always", fails=True).text)
+        stack.program(program % "400")
+        refused = stack.up("--color", "always", fails=True)
+        assert "Justt answered 400: no < {%bogus%}> < {%fg 1%}> < {%" in words(refused.text)
+        stack.program(program % "201")
+        assert "Justt may have created it" in words(stack.up("--color", "always", fails=True).text)
+
+
+@pytest.mark.parametrize(
+    ("argument", "text"),
+    [
+        ("external_identifier", "external_identifier: has the signs <, { and % in a row"),
+        ("integration_name", "integration_name: has the signs <, { and % in a row"),
+        ("merchant_account_codes", "merchant_account_codes[0]: has the signs <, { and % in a row"),
+        ("reference_account_id", "reference_account_id: has the signs <, { and % in a row"),
+        ("credentials", "credentials.merchant_code: has the signs <, { and % in a row"),
+    ],
+)
+def test_markup_in_an_argument_is_refused(stack: Stack, simulator: SimulatorServer, argument: str, text: str) -> None:
+    """Pulumi shows each argument that is no secret, in a preview as in an update."""
+    stack.program(f"""
+        arguments = dict(external_identifier="made", integration_name="x", source="adyen",
+            credentials=justt.credentials.Hmac(hmac=secret("stripeKey"), api_key="a-key-of-<{{%", merchant_code="M"))
+        value = "100 <{{% off".replace(" ", "")
+        arguments["{argument}"] = {{
+            "merchant_account_codes": [value],
+            "credentials": justt.credentials.Hmac(hmac="h", api_key="k", merchant_code=value),
+        }}.get("{argument}", value)
+        justt.PaymentIntegration("made", **arguments)
+    """)
+
+    shown = words(stack.preview("--color", "always", fails=True).text)
+
+    assert text in shown
+    assert shown.count("in a row") == 1
+    assert simulator.requests == []

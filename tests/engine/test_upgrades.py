@@ -1,0 +1,53 @@
+"""What an earlier release wrote into a state: the present code changes nothing of it, and serves it to its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pulumi_justt.simulator import SimulatorServer
+from support.checkout import ROOT
+from support.harness import Stack
+from support.recorded_state import FOLDERS, INTEGRATION, Recorded
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=[folder.name for folder in FOLDERS])
+def test_recorded_state_is_served(folder: Path, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> None:
+    """An update sends nothing, and then there is no change; destroy deactivates what is the stack's."""
+    stack = Stack(tmp_path, engine_bin)
+    resources = Recorded(folder, stack, simulator).restore()
+    integrations = [each for each in resources if each["type"] == INTEGRATION]
+    mine = [each for each in integrations if "adoptId" not in each["inputs"] and not each.get("external")]
+
+    shown = stack.up().text
+    assert "replace" not in shown, shown
+    stack.preview("--expect-no-changes")
+    looked_up = [each for each in resources if each.get("external")]
+    assert [each.method for each in simulator.requests] == ["GET"] * len(looked_up) * 2
+    stack.refresh("--expect-no-changes")
+    stack.preview("--expect-no-changes")
+    assert {each.method for each in simulator.requests} == {"GET"}
+    stack.destroy()
+
+    assert stack.recorded() == []
+    deactivated = sorted(str(each.body["integrationId"]) for each in simulator.requests if each.method == "DELETE")
+    assert deactivated == sorted(each["id"] for each in mine)
+    by_id = {each.id: each for each in simulator.records.integrations()}
+    for each in mine:
+        policy = each["inputs"].get("deactivation", {})
+        kept = by_id[each["id"]]
+        assert kept.deactivation_type == policy.get("deactivationType", "postingDate")
+        assert kept.deactivation_date == policy.get("deactivationDate", kept.deactivation_date)
+        assert kept.status == ("PENDING" if policy.get("afterDays") or policy.get("deactivationDate") else "INACTIVE")
+    stack.assert_no_leak(repr(simulator.requests).encode())
+
+
+def test_each_release_has_its_state() -> None:
+    """Whoever releases a version records its states first; the changelog tells which there are."""
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    released = {line[4:].partition("]")[0] for line in changelog.splitlines() if line.startswith("## [")}
+    lines = (ROOT / "pyproject.toml").read_text().splitlines()
+    version = next(line.split('"')[1] for line in lines if line.startswith("version = "))
+
+    assert {folder.name for folder in FOLDERS} >= (released - {"Unreleased"}) | {version}

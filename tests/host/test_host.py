@@ -1,0 +1,357 @@
+"""The provider in its real host process: what the engine sends and gets, without the engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from pulumi_justt import resources
+from pulumi_justt.simulator import Fault, SimulatorServer, payload_digest
+from pulumi_justt.simulator.rules import NewIntegration
+from support import leaks
+from support.harness import HANG_SECONDS, eventually, has_fired
+from support.host import INPUTS, UNKNOWN, Host, HostError
+from support.leaks import canary
+
+SECRETS = [INPUTS["secretPayload"]["hmac"], INPUTS["secretPayload"]["apiKey"]]
+
+
+@pytest.fixture
+def host(simulator: SimulatorServer) -> Iterator[Host]:
+    """Give a host that points at the simulator; nothing that it printed may hold a secret."""
+    key = canary("api-key")
+    with Host({"justt:baseUrl": simulator.base_url, "justt:apiKey": key}) as running:
+        yield running
+    assert leaks.find((running.stdout + running.stderr).encode(), [*SECRETS, key]) == []
+
+
+def test_a_whole_life(host: Host, simulator: SimulatorServer) -> None:
+    """Check, create, diff, read, update and delete pass each other's answers on, and nothing is lost on the way."""
+    inputs, failures = host.check({}, INPUTS)
+    assert failures == []
+    assert inputs == {**INPUTS, "merchantAccountCodes": ["a", "b"], "environment": "simulator"}
+    made, outputs = host.create(inputs)
+    assert outputs == {**inputs, "integrationId": made, "status": "PENDING"}
+    assert host.check(inputs, inputs) == (inputs, [])
+    assert host.diff(made, outputs, inputs) == []
+    simulator.records.tell_status(made, "SUCCESSFUL")
+    simulator.records.tell_go_live_date(made, "2027-01-01T00:00:00Z")
+    refreshed = host.read(made, outputs)
+    assert refreshed == {**outputs, "status": "SUCCESSFUL", "goLiveDate": "2027-01-01T00:00:00Z"}
+    changed = {**inputs, "deactivation": {"deactivationType": "dueDate"}}
+    assert host.diff(made, refreshed, changed) == []
+    updated = host.update(made, refreshed, changed)
+    assert updated == {**refreshed, **changed}
+    # A destroy has a process of its own.
+    with Host({"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}) as second:
+        second.delete(made, updated)
+        assert [exchange.method for exchange in simulator.requests] == ["GET", "POST", "GET", "DELETE"]
+        assert second.read(made, updated) is None
+
+
+def test_numbers_come_back_whole(host: Host, simulator: SimulatorServer) -> None:
+    """A number that travelled as a float is sent to the vendor as the whole number that the program said."""
+    simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"NEW"}))
+    payload = {"port": 22, "ratio": 0.5, "deep": [{"port": 2200}]}
+    inputs, failures = host.check({}, {**INPUTS, "secretType": "NEW", "secretPayload": payload, "allowUnlisted": True})
+    assert failures == []
+    host.create(inputs)
+    assert simulator.records.integrations()[0].payload_digest == payload_digest(payload)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ["externalIdentifier"],
+        ["source"],
+        ["secretType"],
+        ["secretPayload"],
+        ["secretPayload", "apiKey"],
+        ["merchantAccountCodes"],
+        ["merchantAccountCodes", 0],
+        ["referenceAccountId"],
+        ["deactivation"],
+        ["deactivation", "afterDays"],
+        ["allowUnlisted"],
+        ["deletionProtection"],
+    ],
+)
+def test_unknowns_anywhere(host: Host, path: list[str | int]) -> None:
+    """An unknown value passes check, and in what was sent to the API it counts as a change."""
+    known, _ = host.check({}, {**INPUTS, "referenceAccountId": "acc"})
+    news: dict[str, Any] = json.loads(json.dumps(known))
+    target: Any = news
+    for step in path[:-1]:
+        target = target[step]
+    target[path[-1]] = UNKNOWN
+    inputs, failures = host.check(known, news)
+    # The codes are sorted, so that with one of them the whole list is unknown.
+    expected_inputs = {**news, "merchantAccountCodes": UNKNOWN} if path[0] == "merchantAccountCodes" else news
+    assert (inputs, failures) == (expected_inputs, [])
+    in_place = ("deactivation", "allowUnlisted", "deletionProtection")
+    expected = [] if path[0] in in_place else [".".join(p for p in path if isinstance(p, str))]
+    assert host.diff("id", {**known, "integrationId": "id", "status": "PENDING"}, inputs) == expected
+
+
+def test_failures_name_no_value(host: Host) -> None:
+    """A failure is told under no property, so that the engine prints no value beside it."""
+    _, failures = host.check({}, {**INPUTS, "secretPayload": {"hmac": SECRETS[0], "api_key": SECRETS[1]}, "source": 5})
+    assert sorted(failures) == [
+        "credentials.api_key: is not a field of Hmac (did you mean 'apiKey'?)",
+        "source: must be text, got number",
+    ]
+
+
+def test_an_error_is_one_paragraph(host: Host, simulator: SimulatorServer) -> None:
+    """A refusal ends in one line that the engine prints as `JusttError: ...`, after the SDK's frameless header."""
+    inputs, _ = host.check({}, INPUTS)
+    simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset({"another"}))
+    with pytest.raises(HostError) as caught:
+        host.create(inputs)
+    assert re.fullmatch(
+        r"JusttError: creating the adyen integration 'shop-1', listing the account before it: Justt answered 401: .* "
+        r"\(errorId sim-\w+\)\. The key came from justt:apiKey\. .*\n",
+        str(caught.value),
+    )
+
+
+def test_debug_shows_frames_and_requests(simulator: SimulatorServer) -> None:
+    """With JUSTT_DEBUG=1 there are frames and one line for each request, and still no secret."""
+    key = canary("api-key")
+    with Host({"justt:baseUrl": simulator.base_url, "justt:apiKey": key}, JUSTT_DEBUG="1") as host:
+        inputs, _ = host.check({}, INPUTS)
+        host.create(inputs)
+        with pytest.raises(HostError, match=r"(?s)Justt answered 404.*integration\.py") as caught:
+            host.read("no-such-id", {**inputs, "integrationId": "no-such-id"})
+    assert re.search(r"justt: POST /integrations 201 \d\.\d{3}s\n", host.stderr)
+    assert re.search(r"justt: GET /integrations/no-such-id 404 \d\.\d{3}s errorId=sim-\w+\n", host.stderr)
+    assert leaks.find((host.stderr + str(caught.value)).encode(), [*SECRETS, key]) == []
+
+
+def test_calls_at_once(host: Host, simulator: SimulatorServer) -> None:
+    """Calls in all of the host's threads share one client, and each gets its own answer."""
+    inputs, _ = host.check({}, INPUTS)
+
+    def create(number: int) -> tuple[str, dict[str, Any]]:
+        return host.create({**inputs, "externalIdentifier": f"shop-{number}"})
+
+    with ThreadPoolExecutor(16) as pool:
+        made = list(pool.map(create, range(40)))
+    by_id = {record.id: record.external_identifier for record in simulator.records.integrations()}
+    assert by_id == {each: outputs["externalIdentifier"] for each, outputs in made}
+    assert len(by_id) == 40
+
+
+# Waits
+
+WAIT: dict[str, Any] = {"source": "adyen", "timeoutSeconds": 300, "__provider": resources._READINESS_PROVIDER}
+
+
+def asked(simulator: SimulatorServer) -> set[str]:
+    """Give the ids of the records that were read."""
+    return {each.path.rpartition("/")[2] for each in simulator.requests if each.method == "GET"} - {"integrations"}
+
+
+def test_a_whole_life_of_a_wait(host: Host, simulator: SimulatorServer) -> None:
+    """Numbers come back whole, a wait for nothing is over at once, and only create and read send anything."""
+    integration, _ = host.create(host.check({}, INPUTS)[0])
+    simulator.records.tell_status(integration, "SUCCESSFUL")
+    simulator.clear_requests()
+    news = {**WAIT, "integrationId": integration, "externalIdentifier": "shop-1"}
+
+    inputs, failures = host.check({}, news)
+    assert (inputs, failures) == ({**news, "environment": "simulator"}, [])
+    made, outputs = host.create(inputs)
+    assert (made, outputs) == (integration, {**inputs, "status": "SUCCESSFUL"})
+    assert host.check(inputs, {**news, "timeoutSeconds": 0})[1] == [
+        "timeout_seconds: must be greater than or equal to 1"
+    ]
+    assert host.diff(made, outputs, {**inputs, "timeoutSeconds": 5}) == []
+    assert host.diff(made, outputs, {**inputs, "integrationId": UNKNOWN}) == ["integrationId"]
+    updated = host.update(made, outputs, {**inputs, "timeoutSeconds": 5})
+    assert updated == {**outputs, "timeoutSeconds": 5}
+    assert host.read(made, updated) == updated
+    host.delete(made, updated)
+    assert methods(simulator) == ["GET", "GET"]
+
+
+def test_fifty_waits_starve_no_create(host: Host, simulator: SimulatorServer) -> None:
+    """The host serves sixteen calls at a time, and a create that comes after fifty waits is done while they wait."""
+    new = NewIntegration("theirs", "Theirs", "adyen", "HMAC", "", (), None)
+    # Each in an account of its own: in one account they would share their looks, and not be seen here.
+    ids = {f"acc_{n}": simulator.records.add_integration(new, f"acc_{n}") for n in range(50)}
+    waits = [
+        host.begin_create({**WAIT, "integrationId": each, "referenceAccountId": account, "environment": "simulator"})
+        for account, each in ids.items()
+    ]
+    eventually(lambda: asked(simulator) == set(ids.values()))
+
+    made, _ = host.create({**INPUTS, "environment": "simulator"})
+
+    assert simulator.records.integration(made) is not None
+    assert not any(wait.done() for wait in waits)
+    for each in ids.values():
+        simulator.records.tell_status(each, "SUCCESSFUL")
+    assert [wait.result(timeout=HANG_SECONDS).id for wait in waits] == list(ids.values())
+
+
+def test_waits_never_starve_creates_after_a_queue(simulator: SimulatorServer) -> None:
+    """In each of 50 new hosts, creates are sent while more waits than workers wait.
+
+    The checks before them fill the host's queue, as those of a program's resources do, and its executor then takes busy
+    threads for idle ones.
+    """
+    new = NewIntegration("theirs", "Theirs", "adyen", "HMAC", "", (), None)
+    # The fifty have one key, and send more requests than the vendor takes from a key in a minute.
+    simulator.options = dataclasses.replace(simulator.options, requests_per_minute=1_000_000)
+    config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
+
+    def run(workers: str, wait_count: int, create_count: int) -> None:
+        theirs = [simulator.records.add_integration(new, None) for _ in range(wait_count)]
+        with Host(config, JUSTT_WORKERS=workers) as host:
+            for check in [host.begin_check(INPUTS) for _ in range(100)]:
+                assert list(check.result(timeout=HANG_SECONDS).failures) == []
+            waits = [host.begin_create({**WAIT, "integrationId": each, "environment": "simulator"}) for each in theirs]
+            creates = [host.begin_create({**INPUTS, "environment": "simulator"}) for _ in range(create_count)]
+
+            made = {create.result(timeout=HANG_SECONDS).id for create in creates}
+
+            assert len(made) == create_count
+            assert not any(wait.done() for wait in waits)
+            host.process.kill()
+
+    pool = ThreadPoolExecutor(2)
+    try:
+        for done in [pool.submit(run, *sizes) for sizes in [("", 24, 8), ("4", 6, 2)] * 25]:
+            done.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize(("workers", "at_once"), [("", 16), ("4", 4), ("20", 20)])
+def test_as_many_calls_as_asked_for_are_served_at_a_time(
+    simulator: SimulatorServer, workers: str, at_once: int
+) -> None:
+    """JUSTT_WORKERS says how many creates are under way together; with 4 the host is as the SDK made it."""
+    config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
+    with Host(config, JUSTT_WORKERS=workers) as host:
+        simulator.add_fault(Fault.parse("POST /integrations hang-after-commit=600"))
+        calls = [host.begin_create({**INPUTS, "environment": "simulator"}) for _ in range(at_once + 4)]
+        eventually(lambda: len(simulator.records.integrations()) >= at_once)
+        time.sleep(0.5)  # in which more would come
+        assert len(simulator.records.integrations()) == at_once
+        assert not any(call.done() for call in calls)
+        host.process.kill()
+
+
+def test_many_creates_of_one_outage_wait_together_with_few_workers(simulator: SimulatorServer) -> None:
+    """Sixteen creates that lose both answers take at most two grace periods more than a single one, which takes two."""
+    seconds = 3
+    config = {
+        "justt:baseUrl": simulator.base_url,
+        "justt:apiKey": canary("api-key"),
+        "justt:timeoutSeconds": str(seconds),
+    }
+    simulator.add_fault(Fault.parse("POST /integrations status=503"))
+    with Host(config, JUSTT_WORKERS="4") as host:
+        begun = time.monotonic()
+        calls = [
+            host.begin_create({**INPUTS, "externalIdentifier": f"shop-{n}", "environment": "simulator"})
+            for n in range(16)
+        ]
+        texts = [str(call.exception(timeout=HANG_SECONDS)) for call in calls]
+        took = time.monotonic() - begun
+
+    assert [f"'shop-{n}'" in text and "sent once more" not in text for n, text in enumerate(texts)] == [True] * 16
+    assert methods(simulator).count("POST") == 32
+    assert took < (2 + 2) * seconds
+
+
+def test_both_kinds_share_one_client(simulator: SimulatorServer) -> None:
+    """The vendor counts by key, so what waits takes from the share of what creates."""
+    config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key"), "justt:requestsPerMinute": "2"}
+    with Host(config) as host:
+        made, _ = host.create({**INPUTS, "environment": "simulator"})
+        wait = host.begin_create({**WAIT, "integrationId": made, "environment": "simulator"})
+        eventually(lambda: methods(simulator) == ["GET", "POST"])
+        time.sleep(0.5)  # in which a third request would come
+        assert methods(simulator) == ["GET", "POST"]
+        assert wait.cancel()
+        host.process.kill()
+
+
+def test_a_wait_of_an_engine_that_left_is_given_up(host: Host, simulator: SimulatorServer) -> None:
+    """Nobody looks at the integration any more, and nothing is deactivated."""
+    made, _ = host.create({**INPUTS, "environment": "simulator"})
+    wait = host.begin_create({**WAIT, "integrationId": made, "environment": "simulator"})
+    eventually(lambda: asked(simulator) == {made})
+    assert wait.cancel()
+    time.sleep(4.0)  # in which it is noticed, at most a second later
+    simulator.clear_requests()
+    time.sleep(3.0)  # in which the next look would come
+
+    assert methods(simulator) == []
+
+
+# The engine leaves
+
+
+def leave(simulator: SimulatorServer, host: Host, fault: str) -> None:
+    """Begin a create that runs into *fault*, and leave it when that has begun."""
+    simulator.add_fault(Fault.parse(fault))
+    create = host.begin_create({**INPUTS, "environment": "simulator"})
+    eventually(lambda: has_fired(simulator))
+    assert create.cancel()
+
+
+def methods(simulator: SimulatorServer) -> list[str]:
+    """Give the methods of the requests so far."""
+    return [exchange.method for exchange in simulator.requests]
+
+
+def test_nothing_is_posted_for_an_engine_that_left(host: Host, simulator: SimulatorServer) -> None:
+    """A create that waits for the list before it is not sent once nobody is there to store its id."""
+    leave(simulator, host, "GET /integrations latency=3 times=1")
+    eventually(lambda: methods(simulator) == ["GET"])
+    time.sleep(0.5)  # in which a POST would come
+
+    assert methods(simulator) == ["GET"]
+    assert simulator.records.integrations() == []
+
+
+@pytest.mark.parametrize("policy", ["refuse", "adopt"])
+def test_lost_create_of_an_engine_that_left(simulator: SimulatorServer, policy: str) -> None:
+    """It is told at once that it may exist; and what the next run creates meanwhile is left alone."""
+    config = {
+        "justt:baseUrl": simulator.base_url,
+        "justt:apiKey": canary("api-key"),
+        "justt:onAmbiguousCreate": policy,
+        "justt:timeoutSeconds": "5",
+    }
+    with Host(config) as host:
+        leave(simulator, host, "POST /integrations drop-before-commit times=1")
+        with Host(config) as rerun:
+            made, _ = rerun.create({**INPUTS, "environment": "simulator"})
+
+    assert "warning: the engine left: creating the adyen integration 'shop-1': the connection broke" in host.stderr
+    assert "Do not run `pulumi up` again before you have checked" in host.stderr
+    assert [(record.id, record.status) for record in simulator.records.integrations()] == [(made, "PENDING")]
+
+
+@pytest.mark.parametrize("debug", ["0", "1"])
+def test_create_of_an_engine_that_left_and_reads_nothing_more(simulator: SimulatorServer, debug: str) -> None:
+    """A CLI that was killed has closed the other end of stderr, which keeps nothing from being taken back."""
+    config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
+    with Host(config, JUSTT_DEBUG=debug) as host:
+        assert host.process.stderr is not None
+        host.process.stderr.close()
+        leave(simulator, host, "POST /integrations latency=3 times=1")
+        eventually(lambda: [each.status for each in simulator.records.integrations()] == ["INACTIVE"])
+        host.process.kill()

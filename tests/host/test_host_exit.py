@@ -1,0 +1,265 @@
+"""The provider process exits when its engine is gone, and only then: the rules, and the real host without an engine."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import pytest
+
+from pulumi_justt.errors import ABANDONED_CURE
+from pulumi_justt.host import Calls, engine_address, engine_identity, wait_until_gone
+from pulumi_justt.provider import IntegrationProvider
+from pulumi_justt.simulator import SimulatorServer
+from support.harness import eventually
+from support.host import INPUTS, Host
+
+# The rule that tells an engine that is gone
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        [],
+        [True] * 5,
+        [False, False, True],
+        [False, False, None],
+        [None] * 5,
+        [False, True] * 5,
+        [False, None, False, True],
+    ],
+)
+def test_only_refusals_in_a_row_mean_that_the_engine_is_gone(before: list[bool | None]) -> None:
+    """A busy machine may refuse one connection, or let one time out: neither ends a process."""
+    connections = [*before, False, False, False]
+    left = iter(connections)
+    naps: list[float] = []
+
+    wait_until_gone(lambda: next(left), naps.append)
+
+    assert list(left) == []
+    assert naps == [1.0] * len(connections)
+
+
+@pytest.mark.parametrize(
+    ("module", "argument", "address"),
+    [
+        ("pulumi.dynamic.__main__", "127.0.0.1:4711", ("127.0.0.1", 4711)),
+        ("pulumi.dynamic.__main__", "[::1]:4711", ("::1", 4711)),
+        ("pulumi.dynamic.__main__", "/site-packages/pulumi/dynamic/__main__.py", None),
+        ("pulumi.dynamic.__main__", "unix:/run/engine", None),
+        ("pulumi.dynamic.__main__", ":4711", None),
+        ("pulumi.dynamic.__main__", "", None),
+        ("pytest.__main__", "127.0.0.1:4711", None),
+        (None, "127.0.0.1:4711", None),
+    ],
+)
+def test_only_the_host_has_an_engine(
+    module: str | None, argument: str, address: tuple[str, int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is not the SDK's host, such as a user's tests, or a host without an address, is not watched."""
+    main = SimpleNamespace(__spec__=module and SimpleNamespace(name=module))
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    monkeypatch.setattr(sys, "argv", ["-m", argument])
+
+    assert engine_address() == address
+    assert (engine_identity() is None) == (address is None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux numbers its sockets where a process can read it")
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_later_engine_with_the_same_port_is_another_one(
+    family: socket.AddressFamily, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All processes of one command agree on its identity, and no process of a later command has it."""
+    monkeypatch.setitem(
+        sys.modules, "__main__", SimpleNamespace(__spec__=SimpleNamespace(name="pulumi.dynamic.__main__"))
+    )
+
+    def identities(port: int) -> tuple[int, list[str | None]]:
+        with socket.socket(family) as engine:
+            engine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            engine.bind((host, port))
+            engine.listen()
+            port = engine.getsockname()[1]
+            monkeypatch.setattr(sys, "argv", ["-m", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"])
+            return port, [engine_identity() for _ in range(2)]
+
+    port, first = identities(0)
+    _, second = identities(port)
+    assert first[0] == first[1] != second[0] == second[1]
+    assert all(str(each).startswith(f"{host}:{port}/") for each in (*first, *second))
+
+
+# What finishes before the process exits
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        """Return the present moment."""
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Give a clock that stands at 0."""
+    return Clock()
+
+
+@pytest.fixture
+def calls(clock: Clock) -> Calls:
+    """Give the calls of a process whose requests time out after 30 seconds."""
+    return Calls(clock)
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    """Give threads for calls, and for what waits for them."""
+    with ThreadPoolExecutor(4) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def call(calls: Calls, pool: ThreadPoolExecutor) -> Iterator[Callable[[], bool]]:
+    """Serve a call in a thread of its own; what is given asks there whether it is cancelled."""
+    asked, answered, end = threading.Semaphore(0), threading.Semaphore(0), threading.Event()
+    answers: list[bool] = []
+
+    def serve() -> None:
+        with calls.serving():
+            answered.release()
+            while asked.acquire(timeout=30) and not end.is_set():
+                answers.append(calls.is_cancelled())
+                answered.release()
+
+    def ask() -> bool:
+        asked.release()
+        assert answered.acquire(timeout=30)
+        return answers[-1]
+
+    served = pool.submit(serve)
+    assert answered.acquire(timeout=30)
+    try:
+        yield ask
+    finally:
+        end.set()
+        asked.release()
+        served.result(30)
+
+
+def test_a_process_without_calls_exits_at_once(calls: Calls, pool: ThreadPoolExecutor) -> None:
+    """Between two calls there is nothing to wait for."""
+    with call(calls, pool) as is_cancelled:
+        assert not is_cancelled()
+
+    pool.submit(calls.finish).result(5)
+
+
+def test_a_request_in_flight_has_its_time_out(calls: Calls, clock: Clock, pool: ThreadPoolExecutor) -> None:
+    """The answer to a POST that was allowed may come until the request's time-out, and a call that goes on is cut."""
+    with call(calls, pool) as is_cancelled:
+        clock.now = 100.0
+        assert not is_cancelled()
+        clock.now = 110.0
+        finished = pool.submit(calls.finish)
+        clock.now = 131.0
+        time.sleep(1.5)  # in which it would return
+        assert not finished.done()
+        clock.now = 136.0
+        finished.result(5)
+
+
+def test_an_undo_has_all_the_time_that_it_takes(calls: Calls, clock: Clock, pool: ThreadPoolExecutor) -> None:
+    """A call that learns that it is cancelled ends, or undoes what it created: that is waited for."""
+    with call(calls, pool) as is_cancelled:
+        assert not is_cancelled()
+        finished = pool.submit(calls.finish)
+        eventually(is_cancelled)
+        clock.now = 1000.0
+        time.sleep(1.5)  # in which it would return
+        assert not finished.done()
+    finished.result(5)
+
+
+def test_a_call_that_began_nothing_lately_is_cut(calls: Calls, clock: Clock, pool: ThreadPoolExecutor) -> None:
+    """Retries of a read, or a wait for the rate limit, would keep the process for minutes."""
+    with call(calls, pool) as is_cancelled:
+        assert not is_cancelled()
+        clock.now = 36.0
+        pool.submit(calls.finish).result(5)
+        assert is_cancelled()
+
+
+def test_nothing_begins_for_an_engine_that_left() -> None:
+    """A call that was queued when the engine left sends nothing."""
+    provider = IntegrationProvider()
+
+    def serve(context: object) -> None:
+        """Stand for the host's method, which holds the call's context and calls the provider."""
+        assert context
+        provider.delete("id", {})
+
+    with pytest.raises(Exception, match=f"^delete: the engine left before it began. {ABANDONED_CURE}$"):
+        serve(SimpleNamespace(is_active=lambda: False))
+    assert "_core" not in vars(provider)
+
+
+# The real host
+
+
+@pytest.fixture
+def engine() -> Iterator[socket.socket]:
+    """Give a socket that listens, as an engine does."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+def start(engine: socket.socket, simulator: SimulatorServer) -> Host:
+    """Return a host of *engine*, to be started."""
+    name, port = engine.getsockname()
+    return Host({"justt:baseUrl": simulator.base_url}, f"{name}:{port}")
+
+
+def test_an_idle_host_exits_when_its_engine_is_gone(engine: socket.socket, simulator: SimulatorServer) -> None:
+    """It stays as long as its engine listens, although nothing is called, and exits soon afterwards."""
+    with start(engine, simulator) as host:
+        host.check({}, INPUTS)
+        with pytest.raises(subprocess.TimeoutExpired):
+            host.process.wait(4.0)
+
+        engine.close()
+
+        assert host.process.wait(10.0) == 1
+
+
+def test_a_busy_engine_is_not_taken_for_gone(engine: socket.socket, simulator: SimulatorServer) -> None:
+    """An engine that accepts no connection for a while, because its machine is overloaded, still listens."""
+    with contextlib.ExitStack() as waiting, start(engine, simulator) as host:
+        host.check({}, INPUTS)
+        engine.listen(0)
+        with contextlib.suppress(TimeoutError):
+            for _ in range(200):
+                waiting.enter_context(socket.create_connection(engine.getsockname(), timeout=0.5))
+        with pytest.raises(subprocess.TimeoutExpired):
+            host.process.wait(6.0)
+        assert host.check({}, INPUTS)[1] == []
+
+
+def test_an_engine_that_was_never_reachable_is_not_watched(simulator: SimulatorServer) -> None:
+    """Where connections to the engine are refused from the beginning, they say nothing of it."""
+    with Host({"justt:baseUrl": simulator.base_url}) as host:
+        host.check({}, INPUTS)
+        with pytest.raises(subprocess.TimeoutExpired):
+            host.process.wait(5.0)
+        assert host.check({}, INPUTS)[1] == []

@@ -1,0 +1,74 @@
+"""Clients, settings and inputs for tests that need no engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+
+from pulumi_justt.api.client import JusttClient
+from pulumi_justt.api.models import Inputs
+from pulumi_justt.api.retry import RetryPolicy
+from pulumi_justt.core.config import Settings
+
+KEY = "justt-key-canary-7f3b9c"
+CANARY = "psp-canary-7f3b9c"
+URL = "https://proxy.example/v1"
+
+
+class Time:
+    """A clock that only sleeping and the test move."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        """Give the present moment."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass."""
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def settings_of(base_url: str = URL, /, **config: object) -> Settings:
+    """Load settings with a key."""
+    return Settings.load({"apiKey": KEY, "baseUrl": base_url, **config}, {})
+
+
+def client_of(
+    app: Callable[[httpx.Request], httpx.Response],
+    *,
+    moment: Time | None = None,
+    policy: RetryPolicy | None = None,
+    debug: Callable[[str], None] | None = None,
+    **config: object,
+) -> JusttClient:
+    """Give a client whose network is *app* and whose time is injected."""
+    moment = moment or Time()
+    return JusttClient(
+        settings_of(**config),
+        transport=httpx.MockTransport(app),
+        policy=policy or RetryPolicy(),
+        clock=moment,
+        sleep=moment.sleep,
+        uniform=lambda: 0.5,
+        debug=debug,
+    )
+
+
+def inputs_of(payload: dict[str, object] | None = None, /, **changes: object) -> Inputs:
+    """Give the inputs of an integration."""
+    return Inputs.model_validate(
+        {
+            "externalIdentifier": "stripe-eu-main",
+            "integrationName": "Stripe EU",
+            "source": "stripe",
+            "secretType": "APIKEY_ONLY",
+            "secretPayload": {"apiKey": CANARY} if payload is None else payload,
+            "environment": "production",
+            **changes,
+        }
+    )

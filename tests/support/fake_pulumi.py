@@ -1,0 +1,184 @@
+"""A stand-in for the CLI that answers from files, so that what is above it can be tried in any number of cases.
+
+config.json   what `pulumi config --show-secrets --json` prints
+state.json    what `pulumi stack export` prints, and what `pulumi stack import` replaces
+shown.json    what `pulumi stack export --show-secrets` prints; default is state.json
+fails.json    what to say and to end with instead, by the beginning of the arguments
+calls         the arguments of each call
+imported.json what the last `pulumi import` was given
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from pulumi_justt.cli.app import main
+from pulumi_justt.core.journal import Journal
+from support import environment
+
+__all__ = ["PROVIDER", "STACK", "TYPE", "US", "FakePulumi", "creating", "integration", "own_provider", "provider"]
+
+STACK = "urn:pulumi:dev::shop"
+TYPE = "pulumi-python:dynamic/justt:PaymentIntegration"
+PROVIDER = f"{STACK}::pulumi:providers:pulumi-python::default"
+US = f"{STACK}::pulumi:providers:pulumi-python::default-us"
+
+_SCRIPT = """#!{python} -S
+import json, sys
+from pathlib import Path
+folder = Path({folder!r})
+line = " ".join(sys.argv[1:])
+with (folder / "calls").open("a") as calls:
+    calls.write(line + "\\n")
+name = line.partition("--stack ")[2].partition(" ")[0]
+for begin, words in json.loads((folder / "fails.json").read_text()).items():
+    if line.startswith(begin):
+        sys.exit(words)
+def file(kind):
+    own = folder / f"{{name}}.{{kind}}"
+    return own if own.exists() else folder / kind
+if line.startswith("version"):
+    print((folder / "version").read_text())
+elif line.startswith("config"):
+    print(file("config.json").read_text())
+elif line.startswith("stack --show-name"):
+    print("dev")
+elif line.startswith("import"):
+    (folder / "imported.json").write_text(sys.stdin.read())
+elif line.startswith("stack import"):
+    file("state.json").write_text(sys.stdin.read())
+elif "--show-secrets" in line and file("shown.json").exists():
+    print(file("shown.json").read_text())
+else:
+    print(file("state.json").read_text())
+"""
+
+
+class FakePulumi:
+    """One project whose `pulumi` is made up.
+
+    Args:
+        folder: An empty folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.project = folder / "project"
+        self.project.mkdir()
+        (self.project / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+        (folder / "bin").mkdir()
+        command = folder / "bin" / "pulumi"
+        command.write_text(_SCRIPT.format(python=sys.executable, folder=str(folder)))
+        command.chmod(0o755)
+        (folder / "version").write_text("v3.259.0")
+        self.fails({})
+        self.config({})
+        self.state([])
+
+    def run(self, *arguments: str, answers: str = "", environ: Mapping[str, str] | None = None) -> Result:
+        """Run `pulumi-justt` in the project, with *answers* to what it asks."""
+        folder = ["--cwd", str(self.project)] if "--cwd" not in arguments else []
+        variables = {"PATH": self.path, "JUSTT_STATE_DIR": str(self.folder / "journal"), **(environ or {})}
+        return CliRunner().invoke(main, [*arguments, *folder], input=answers, env=variables)
+
+    @property
+    def path(self) -> str:
+        """The value of PATH by which it is found."""
+        return f"{self.folder / 'bin'}{os.pathsep}{environment.PATH}"
+
+    @property
+    def journal(self) -> Journal:
+        """The journal that the commands see."""
+        return Journal(self.folder / "journal")
+
+    @property
+    def calls(self) -> list[str]:
+        """The arguments of each call so far."""
+        file = self.folder / "calls"
+        return file.read_text().splitlines() if file.exists() else []
+
+    @property
+    def imported(self) -> list[dict[str, Any]]:
+        """The resources that the last `pulumi import` was given."""
+        given: dict[str, list[dict[str, Any]]] = json.loads((self.folder / "imported.json").read_text())
+        return given["resources"]
+
+    def fails(self, words: dict[str, str]) -> None:
+        """Let calls that begin with a key fail with a text."""
+        (self.folder / "fails.json").write_text(json.dumps(words))
+
+    def config(self, plain: dict[str, str], secret: dict[str, str] | None = None, *, stack: str = "") -> None:
+        """Set the configuration of all stacks, or of one."""
+        shown = {name: {"value": value, "secret": False} for name, value in plain.items()}
+        shown |= {name: {"value": value, "secret": True} for name, value in (secret or {}).items()}
+        self._file("config.json", stack).write_text(json.dumps(shown))
+
+    def state(
+        self, resources: list[dict[str, Any]], pending: list[dict[str, Any]] | None = None, *, stack: str = ""
+    ) -> None:
+        """Set the state of all stacks, or of one."""
+        deployment = {
+            "resources": resources,
+            **({"pending_operations": pending} if pending else {}),
+        }
+        self._file("state.json", stack).write_text(json.dumps({"version": 3, "deployment": deployment}))
+
+    def exported(self, *, stack: str = "") -> dict[str, Any]:
+        """Return the present state."""
+        found: dict[str, Any] = json.loads(self._file("state.json", stack).read_text())
+        return found
+
+    def shown(self, resources: list[dict[str, Any]]) -> None:
+        """Set the state with its secrets in clear."""
+        text = json.dumps({"version": 3, "deployment": {"resources": resources}})
+        (self.folder / "shown.json").write_text(text)
+
+    def provider(self, **inputs: object) -> dict[str, Any]:
+        """Return the engine's provider as an update records it: with the settings of the present configuration."""
+        shown = json.loads(self._file("config.json", "").read_text())
+        present = {name: item["value"] for name, item in shown.items() if name.startswith("justt:")}
+        return provider(**{**present, **inputs})
+
+    def _file(self, kind: str, stack: str) -> Path:
+        return self.folder / (f"{stack}.{kind}" if stack else kind)
+
+
+def integration(name: str, integration_id: str, **outputs: object) -> dict[str, Any]:
+    """Return an integration as a state has it."""
+    given = {"source": "stripe", "externalIdentifier": name, "environment": "simulator"} | outputs
+    inputs = {key: value for key, value in given.items() if key not in ("integrationId", "status")}
+    return {
+        "urn": f"{STACK}::{TYPE}::{name}",
+        "custom": True,
+        "type": TYPE,
+        "id": integration_id,
+        "inputs": inputs,
+        "outputs": {**given, "integrationId": integration_id, "status": "PENDING"},
+        "provider": f"{PROVIDER}::id-of-the-provider",
+        "created": "2026-01-01T00:00:00Z",
+    }
+
+
+def creating(name: str, **inputs: object) -> dict[str, Any]:
+    """Return a create whose end the engine never saw."""
+    resource = integration(name, "", **inputs)
+    for key in ("id", "outputs", "created"):
+        del resource[key]
+    return {"type": "creating", "resource": resource}
+
+
+def provider(**inputs: object) -> dict[str, Any]:
+    """Return the engine's provider as a state has it."""
+    return {"urn": PROVIDER, "custom": True, "type": "pulumi:providers:pulumi-python", "inputs": inputs, "id": "p"}
+
+
+def own_provider(key: object) -> dict[str, Any]:
+    """Return a `justt.Provider` named `default-us` as a state has it."""
+    return {**provider(**{"justt:apiKey": key}), "urn": US}

@@ -1,0 +1,320 @@
+"""The real CLI on a project and a backend of its own, with every byte kept that it lets out."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from pulumi_justt.simulator import SimulatorServer
+from support import environment, leaks
+
+__all__ = ["HANG_SECONDS", "Result", "Stack", "eventually", "has_fired", "nobody"]
+
+HANG_SECONDS = 600
+"""Ends a test that hangs. A loaded machine may take many times as long as a free one, and no test depends on that."""
+
+_INITIAL: dict[tuple[Path, str], dict[Path, bytes]] = {}
+"""The files of a new stack, by the CLI that made it and its name."""
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until something that another process does has happened."""
+    deadline = time.monotonic() + HANG_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def has_fired(simulator: SimulatorServer) -> bool:
+    """Tell whether the first fault of the simulator has met a request, which may not have been answered yet."""
+    shown = httpx.get(f"{simulator.control_url}/faults", trust_env=False).json()
+    return bool(shown["faults"][0]["fired"])
+
+
+def nobody() -> str:
+    """Return a base URL on this machine where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command printed, and its exit code."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def text(self) -> str:
+        """Both streams, one after the other."""
+        return self.stdout + self.stderr
+
+
+@dataclass(frozen=True)
+class Process:
+    """A running process: its arguments in one line, and its environment as it is."""
+
+    number: int
+    command: str
+    environ: bytes
+
+
+@dataclass
+class Stack:
+    """One stack of one project on a file backend.
+
+    Args:
+        folder: An empty folder.
+        engine_bin: The folder of the CLI.
+        name: The stack's name.
+        environ: Further variables of each command.
+        has_stack: Whether the stack is made at once, and not by a command of the test.
+        source: A project to copy; default is an empty one, named `shop`.
+    """
+
+    folder: Path
+    engine_bin: Path
+    name: str = "dev"
+    environ: dict[str, str] = field(default_factory=dict)
+    has_stack: bool = True
+    source: Path | None = None
+    secrets: list[str] = field(default_factory=list)
+    _printed: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Make the project and the stack."""
+        for name in ("home", "state", "user"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        if self.source:
+            shutil.copytree(self.source, self.project, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            self.run("stack", "init", self.name)
+            return
+        self.project.mkdir(exist_ok=True)
+        (self.project / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+        self.program("")
+        if self.has_stack:
+            self._initialise()
+
+    def _initialise(self) -> None:
+        # The CLI makes the same stack each time, and takes a second for it.
+        initial = _INITIAL.get((self.engine_bin, self.name))
+        if initial is None:
+            self.run("stack", "init", self.name)
+            initial = _INITIAL[self.engine_bin, self.name] = {
+                path.relative_to(self.folder): path.read_bytes()
+                for path in (*(self.folder / "state").rglob("*"), self.project / f"Pulumi.{self.name}.yaml")
+                if path.is_file()
+            }
+        for path, content in initial.items():
+            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / path).write_bytes(content)
+
+    @property
+    def project(self) -> Path:
+        """The folder of the program."""
+        return self.folder / "project"
+
+    def program(self, text: str) -> None:
+        """Replace the program; *text* finds `pulumi`, `justt`, `config` and `secret` (of a name) defined."""
+        head = textwrap.dedent("""
+            import os
+            import pulumi
+            import pulumi_justt as justt
+
+            config = pulumi.Config()
+
+            def secret(name):
+                given = os.environ.get(f"SECRET_{name}")
+                return pulumi.Output.secret(given) if given else config.require_secret(name)
+
+        """)
+        (self.project / "__main__.py").write_text(head + textwrap.dedent(text))
+
+    def provide(self, secrets: Mapping[str, str]) -> None:
+        """Set what the program's `secret` finds in its environment, and must not be seen again in anything that leaves.
+
+        The engine masks whole secrets of the configuration in whatever is printed, so those would hide a leak of ours.
+        """
+        self.secrets += secrets.values()
+        self.environ |= {f"SECRET_{name}": value for name, value in secrets.items()}
+
+    def config(
+        self, plain: Mapping[str, str] | None = None, secret: Mapping[str, str] | None = None, *options: str
+    ) -> None:
+        """Set configuration; the values of *secret* must not be seen again in anything that leaves."""
+        self.secrets += (secret or {}).values()
+        arguments = [text for name, value in (plain or {}).items() for text in ("--plaintext", f"{name}={value}")]
+        arguments += [text for name, value in (secret or {}).items() for text in ("--secret", f"{name}={value}")]
+        self.run("config", "set-all", "--stack", self.name, *options, *arguments)
+
+    def run(self, *arguments: str, fails: bool | None = False, **variables: str) -> Result:
+        """Run the CLI, and assert that it succeeds, or that it *fails*; None takes either."""
+        done = subprocess.run(
+            [str(self.engine_bin / "pulumi"), *arguments, "--non-interactive"],
+            cwd=self.project,
+            env=self._variables(variables),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=HANG_SECONDS,
+            check=False,
+        )
+        self._printed += [done.stdout, done.stderr]
+        result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+        assert fails is None or (result.code != 0) == fails, result.text
+        return result
+
+    def script(self, text: str, *arguments: str) -> Result:
+        """Run a Python script in the project's folder, where the CLI is on PATH, and assert that it succeeds."""
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(text), *arguments],
+            cwd=self.folder / "project",
+            env=self._variables({}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=HANG_SECONDS,
+            check=False,
+        )
+        self._printed += [done.stdout, done.stderr]
+        result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+        assert result.code == 0, result.text
+        return result
+
+    def justt(self, *arguments: str, answers: str = "", **variables: str) -> Result:
+        """Run `pulumi-justt` in the project's folder, with *answers* to what it asks."""
+        done = subprocess.run(
+            [sys.executable, "-m", "pulumi_justt.cli", *arguments],
+            cwd=self.folder / "project",
+            env=self._variables(variables),
+            input=answers.encode(),
+            capture_output=True,
+            timeout=HANG_SECONDS,
+            check=False,
+        )
+        self._printed += [done.stdout, done.stderr]
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start the CLI without waiting; hand its output to `keep` when it has ended."""
+        return subprocess.Popen(
+            [str(self.engine_bin / "pulumi"), *arguments, "--stack", self.name, "--non-interactive"],
+            cwd=self.project,
+            env=self._variables({}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def keep(self, output: bytes) -> None:
+        """Keep *output* of a started command for the search."""
+        self._printed.append(output)
+
+    def up(self, *arguments: str, fails: bool | None = False, **variables: str) -> Result:
+        """`pulumi up` without a preview before it."""
+        return self.run(
+            "up", "--yes", "--skip-preview", "--diff", *arguments, "--stack", self.name, fails=fails, **variables
+        )
+
+    def preview(self, *arguments: str, fails: bool | None = False, **variables: str) -> Result:
+        """`pulumi preview --diff`."""
+        return self.run("preview", "--diff", *arguments, "--stack", self.name, fails=fails, **variables)
+
+    def refresh(self, *arguments: str, fails: bool | None = False, **variables: str) -> Result:
+        """`pulumi refresh` without a preview before it."""
+        return self.run(
+            "refresh", "--yes", "--skip-preview", *arguments, "--stack", self.name, fails=fails, **variables
+        )
+
+    def destroy(self, *arguments: str, fails: bool | None = False, **variables: str) -> Result:
+        """`pulumi destroy` without a preview before it."""
+        return self.run(
+            "destroy", "--yes", "--skip-preview", *arguments, "--stack", self.name, fails=fails, **variables
+        )
+
+    @property
+    def printed(self) -> str:
+        """What all commands so far have printed."""
+        return b"".join(self._printed).decode()
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, secrets not shown."""
+        found: dict[str, Any] = json.loads(self.run("stack", "output", "--json", "--stack", self.name).stdout)
+        return found
+
+    def recorded(self) -> list[dict[str, Any]]:
+        """The dynamic resources in the state, those included that wait to be deleted after a replacement."""
+        exported = json.loads(self.run("stack", "export", "--stack", self.name).stdout)
+        resources = exported["deployment"].get("resources", [])
+        return [resource for resource in resources if resource["type"].startswith("pulumi-python:dynamic")]
+
+    def decrypted(self) -> bytes:
+        """The present state with its secrets in clear: what this command prints on purpose, and so is not searched."""
+        kept = [*self._printed]
+        shown = self.run("stack", "export", "--show-secrets", "--stack", self.name).stdout.encode()
+        self._printed[:] = kept
+        return shown
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """The dynamic resources in the state, by resource name."""
+        return {resource["urn"].rpartition("::")[2]: resource for resource in self.recorded()}
+
+    def everything(self) -> Iterator[bytes]:
+        """Yield all that left: output, state with history and backups, configuration, logs, temporary files."""
+        yield from self._printed
+        files = [
+            path for part in ("state", "home", "user") for path in (self.folder / part).rglob("*") if path.is_file()
+        ]
+        files += self.project.glob("Pulumi.*.yaml")
+        yield from (path.read_bytes() for path in files)
+
+    def processes(self) -> Iterator[Process]:
+        """Yield what runs for this stack; nothing where the system has no /proc."""
+        mark = f"PULUMI_HOME={self.folder / 'home'}".encode()
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                command, environ = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
+            except OSError:
+                continue
+            if mark in environ.split(b"\0"):
+                yield Process(int(folder.name), command.replace(b"\0", b" ").decode(errors="replace"), environ)
+
+    def end_processes(self) -> None:
+        """End what a CLI that was killed has left behind: Pulumi's language host stays for five minutes."""
+        for process in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(process.number, signal.SIGKILL)
+
+    def assert_no_leak(self, *others: bytes) -> None:
+        """Search all that left, and *others*, for the secrets."""
+        for content in [*others, *self.everything()]:
+            assert leaks.find(content, self.secrets) == []
+
+    def _variables(self, more: Mapping[str, str]) -> dict[str, str]:
+        pulumi = {
+            "PULUMI_HOME": str(self.folder / "home"),
+            "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": "not a secret",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        }
+        return environment.build(
+            {"PATH": f"{self.engine_bin}{os.pathsep}{environment.PATH}", **pulumi, **self.environ, **more},
+            home=self.folder / "user",
+            # Unit tests and the host process are measured: each process of each command as well would cost minutes.
+            is_measured=False,
+        )

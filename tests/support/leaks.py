@@ -1,0 +1,57 @@
+"""Finds a secret in bytes, in any form in which software is known to let one out.
+
+A form is the secret as it is, escaped for JSON (also by a writer that escapes all that is not ASCII), for a URL or as
+`repr` does, in hex, in base64 at any of the three alignments, and either half of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote, quote_plus
+
+__all__ = ["canary", "find"]
+
+_SHORTEST = 16
+"""Characters of a canary: what is left of its halves in base64 must not stand anywhere by chance."""
+
+
+def find(content: bytes, secrets: Iterable[str]) -> list[str]:
+    """Return, for each form of each of *secrets* that stands in *content*, its description without the secret.
+
+    Raises:
+        ValueError: A secret is too short for its halves to mean anything.
+    """
+    return [
+        f"secret {number} {form}"
+        for number, secret in enumerate(secrets)
+        for form, pattern in _forms(secret)
+        if pattern in content
+    ]
+
+
+def _forms(secret: str) -> Iterator[tuple[str, bytes]]:
+    if len(secret) < _SHORTEST:
+        raise ValueError(f"a canary must have at least {_SHORTEST} characters")
+    half = len(secret) // 2
+    for part, text in (("whole", secret), ("first half", secret[:half]), ("second half", secret[half:])):
+        raw = text.encode()
+        yield f"{part}, raw", raw
+        yield f"{part}, JSON", json.dumps(text)[1:-1].encode()
+        yield f"{part}, repr", repr(text)[1:-1].encode()
+        yield f"{part}, URL", quote(text, safe="").encode()
+        yield f"{part}, form", quote_plus(text).encode()
+        yield f"{part}, hex", raw.hex().encode()
+        yield f"{part}, HEX", raw.hex().upper().encode()
+        for alphabet in (base64.b64encode, base64.urlsafe_b64encode):
+            for alignment in range(3):
+                # The first and the last group hold bits of the neighbours, so only what is between them is searched.
+                encoded = alphabet(b"\0" * alignment + raw)
+                yield f"{part}, base64 at {alignment}", encoded[4 if alignment else 0 : len(encoded) // 4 * 4 - 4]
+
+
+def canary(name: str) -> str:
+    """Make up a secret that cannot stand anywhere by chance."""
+    return f"canary-{name}-{secrets.token_hex(12)}"

@@ -1,0 +1,269 @@
+"""What both state machines share: how they are run, what can go wrong, and where they have to have been.
+
+`model_engine` is Pulumi's engine in miniature, `model_user` its user, with what must hold of both, and `model_choices`
+what is drawn for each step.
+
+Programs come from the same seeds every time; `TEST_EFFORT=20 pytest tests/unit/core/test_state_machine.py` runs 20
+times as many, the further ones from other seeds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import TypeVar
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+__all__ = [
+    "ACCOUNTS",
+    "KEY",
+    "NAMES",
+    "PHRASES",
+    "SECRETS",
+    "Clock",
+    "Known",
+    "Trouble",
+    "effort",
+    "fuzz",
+    "missed",
+    "run_machine",
+    "secret",
+    "troubles",
+]
+
+KEY = "5b1d7e0c93a84f26"
+NAMES = ("shop-1", "shop-2", "shop-3")
+"""The external identifiers of the integrations."""
+ACCOUNTS = {"shop-3": "acct_3"}
+"""Where the third one lives; the other two name no account."""
+
+PHRASES = {
+    "a create was ambiguous": "Do not run `pulumi up` again before you have checked",
+    "candidates were named": "New integrations with this source",
+    "nothing new was found": "although it lists no new integration with this source",
+    "a list was not to be relied on": "to be sure of it",
+    "the account could not be listed": "could not be found out",
+    "the policy adopted": "because justt:onAmbiguousCreate is adopt",
+    "a 404 was refused": "does not prove that it is gone",
+    "a 404 was taken on the user's word": "taken as gone because JUSTT_ON_MISSING=gone",
+    "what became INACTIVE left the state": "which is final: it leaves the state",
+    "what was adopted was released": "so it is released",
+    "adopting another one was refused": "another integration is another resource",
+    "replacing what is adopted was refused": "is adopted, and what changed",
+    "adopting what is INACTIVE was refused": "it is INACTIVE, which is final",
+    "the quota was used up": "quota is used up",
+    "nothing could be sent": "Nothing was sent: check the network",
+    "the key was refused": "Justt answered 401",
+    "a redirect was refused": "A redirect is never followed",
+    "a deactivation was scheduled": "it runs until",
+    "a deactivation was taken as scheduled": "taken as scheduled",
+    "an answer was misunderstood": "undocumented shape",
+    "what another resource adopts was released": "adopts it, so it is released",
+    "what another command adopted was released": "as this machine's journal says, so it is released",
+    "a second resource for one record was refused": "an integration can be in one resource only",
+    "a killed run's integration was named": "an earlier run created integration",
+    "a killed run's create was looked for": "and was ended",
+    "an earlier run's request was waited for": "an earlier run was ended while it created it",
+    "a create under another name was named": "an earlier run began to create it for",
+    "an intent was dropped for its age": "a create that was begun more than",
+    "a decision was carried out": "as `pulumi-justt recover` was told",
+}
+EVENTS = (
+    "created",
+    "updated in place",
+    "replaced",
+    "deleted",
+    "deleted what had stopped already",
+    "a delete failed and kept its record",
+    "a lost create was posted again",
+    "adopted by hand",
+    "deactivated by hand",
+    "owned after an adoption",
+    "handed over",
+    "renamed",
+    "targeted",
+    "went on after an error",
+    "a hook had a create repeated",
+    "killed",
+    "killed before the id was stored",
+    "decided to claim",
+    "decided to deactivate",
+    "decided to forget",
+)
+"""Where the machines have been: by what happened, and by words that errors and warnings say there."""
+
+RARE = {"a create under another name was named", "what another command adopted was released"}
+"""Where only some thousand random programs are sure to come; `test_ownership_cases` goes there."""
+
+_Test = TypeVar("_Test", bound=Callable[..., None])
+
+
+def effort(examples: int, *, steps: int = 1, shrinks: bool = True) -> settings:
+    """Return the settings of a test with *examples*, for each of `seeds`."""
+    return settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        derandomize=True,
+        database=None,
+        phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if shrinks else [])],
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+    )
+
+
+def fuzz(examples: int) -> Callable[[_Test], _Test]:
+    """Return the decorator of a test with *examples*, times `TEST_EFFORT`."""
+    return effort(examples * _times())
+
+
+def run_machine(
+    make: Callable[[], RuleBasedStateMachine],
+    rounds: int,
+    chosen: settings,
+    *,
+    is_complete: Callable[[], bool] = lambda: True,
+) -> None:
+    """Run a machine in *rounds* from different seeds, which go to more places than one long one.
+
+    Args:
+        make: Makes a new machine.
+        rounds: How often at least; the variable `TEST_EFFORT` multiplies it.
+        chosen: The settings of one round.
+        is_complete: Whether it has been everywhere; while it has not, up to five times as many rounds follow. What
+            Hypothesis draws depends on the modules that the test process has loaded, so no number of rounds is sure.
+    """
+    least = rounds * _times()
+    for number in range(5 * least):
+        if number >= least and is_complete():
+            return
+
+        def factory() -> RuleBasedStateMachine:
+            return make()
+
+        # Hypothesis calls it without arguments, and takes any function that makes a machine.
+        run_state_machine_as_test(seed(number)(factory), settings=chosen)  # type: ignore[arg-type]
+
+
+def _times() -> int:
+    return int(os.environ.get("TEST_EFFORT", "1"))
+
+
+def missed(seen: Counter[str], *, refuses: bool) -> set[str]:
+    """Return where a machine should have been and has not, or the other way round."""
+    never = {"the policy adopted"} if refuses else set()
+    return {place for place in {*PHRASES, *EVENTS} - RARE if bool(seen[place]) is (place in never)}
+
+
+def secret(number: int) -> str:
+    """Return the credential number *number* of the programs."""
+    return f"{number}c0f9e2d4b81a6d3{number}"
+
+
+SECRETS = (KEY, *map(secret, range(3)))
+
+
+@dataclass
+class Clock:
+    """Virtual time: whoever sleeps moves it."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        """Return the seconds so far."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Move on."""
+        self.now += seconds
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What happens to the next request of an operation, in the words of the simulator's faults; empty: nothing."""
+
+    operation: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """What can happen at a vendor, by the sort of it.
+
+    Args:
+        unsent: What keeps a request from being sent.
+        refusals: Statuses that mean no.
+        outages: What leaves a request without an answer.
+        quota: What says that there were too many requests.
+        unreadable: What spoils the answer to what was carried out.
+        intrusions: What others do about a create.
+        shifts: What others do about a list.
+        changes: What the vendor does about an integration that is read.
+        kills: What kills the run while a request is on its way.
+    """
+
+    unsent: Sequence[str]
+    refusals: Sequence[str]
+    outages: Sequence[str]
+    quota: Sequence[str]
+    unreadable: Sequence[str]
+    intrusions: Sequence[str]
+    shifts: Sequence[str]
+    changes: Sequence[str]
+    kills: Sequence[str]
+
+
+def troubles(known: Known, *, storm: int, least: int = 0) -> st.SearchStrategy[list[Trouble]]:
+    """Draw the trouble of one command: for each operation what its requests meet, one after the other.
+
+    Args:
+        known: What can happen.
+        storm: How often one thing happens in a row, at most.
+        least: How many things happen at least; three at most.
+    """
+    # Hypothesis shrinks what it draws itself, and varies what comes from a seed.
+    sources = st.randoms(use_true_random=False) | st.randoms(use_true_random=True)
+    return sources.map(lambda random: _trouble(random, known, storm, least))
+
+
+def _trouble(random: Random, known: Known, storm: int, least: int) -> list[Trouble]:
+    lost = [*known.outages, *known.unreadable]
+    sorts = [sort for sort in (known.unsent, known.refusals, known.outages, known.quota, known.unreadable) if sort]
+
+    def of(operation: str, what: str) -> list[Trouble]:
+        return [Trouble(operation, what)] * random.choice([1, 1, 2, storm])
+
+    def any_of(operation: str) -> list[Trouble]:
+        return of(operation, random.choice(random.choice(sorts)))
+
+    def lost_create(times: int) -> list[Trouble]:
+        intruder = [Trouble("create", random.choice(known.intrusions))] * random.choice([0, 0, 1])
+        return intruder + [Trouble("create", random.choice(lost)) for _ in range(times)]
+
+    def list_later(trouble: list[Trouble]) -> list[Trouble]:
+        # The snapshot before the create is left alone, so that there is something to compare with.
+        return [Trouble("list", "")] * random.choice([1, 2]) + trouble
+
+    scenes: list[Callable[[], list[Trouble]]] = [
+        lambda: any_of("create"),
+        lambda: any_of("list"),
+        lambda: any_of("get"),
+        lambda: any_of("delete"),
+        lambda: [Trouble("create", ""), Trouble("create", random.choice(known.kills))][random.choice([0, 1, 1]) :],
+        lambda: [*lost_create(1), Trouble("create", random.choice(known.kills))],
+        lambda: [Trouble("delete", random.choice(known.kills))],
+        lambda: lost_create(1),
+        lambda: lost_create(1),
+        lambda: lost_create(2),
+        lambda: lost_create(1) + list_later(any_of("list")),
+        lambda: lost_create(1) + list_later([Trouble("list", random.choice(known.shifts))] * random.choice([1, storm])),
+        lambda: [Trouble("get", random.choice(known.changes))],
+        lambda: of(random.choice(["get", "delete"]), "status=404"),
+        lambda: of("delete", random.choice(known.outages)) + of("delete", random.choice(known.refusals)),
+        lambda: [Trouble("delete", random.choice(known.outages)), Trouble("delete", "status=400")],
+    ]
+    return [trouble for _ in range(random.randint(least, 3)) for trouble in random.choice(scenes)()]

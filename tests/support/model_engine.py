@@ -1,0 +1,438 @@
+"""Pulumi's engine in miniature: the state that the real one would keep, and the calls that it would make.
+
+check, diff     come for each resource of the program that is targeted, under its URN of now; with `--refresh`, read
+and diff come before that, under the URN of the state; an error ends the update without deletes
+create, update  an error stores nothing; with `--continue-on-error` the deletes come all the same
+delete          comes last, for what left the program and for what was replaced; an error keeps the record
+a hook          makes the engine call create again in the same process
+a provider      has a process of its own; a resource may change its provider without being replaced
+a killed run    ends with what was stored so far: neither the id nor the error of a call in progress is known
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from support.machine import NAMES, Trouble
+
+__all__ = [
+    "Backend",
+    "Engine",
+    "Entry",
+    "Flags",
+    "Killed",
+    "Processes",
+    "Provider",
+    "Remote",
+    "Resource",
+    "Run",
+    "urn_of",
+]
+
+_T = TypeVar("_T")
+
+
+class Killed(BaseException):
+    """The run was killed, with all its processes."""
+
+
+def urn_of(name: str) -> str:
+    """Return the URN of a resource."""
+    return f"urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::{name}"
+
+
+@dataclass(frozen=True)
+class Remote:
+    """An integration at the vendor, as its hub shows it."""
+
+    id: str
+    name: str
+    label: str
+    status: str
+    is_scheduled: bool
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it was created for this project."""
+        return self.name in NAMES
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it works and goes on working."""
+        return self.status != "INACTIVE" and not self.is_scheduled
+
+
+class Provider(Protocol):
+    """What the engine calls."""
+
+    def check(self, olds: dict[str, Any], news: dict[str, Any], *, urn: str) -> tuple[dict[str, Any], list[str]]:
+        """Return the checked inputs, and the failures."""
+
+    def diff(self, resource_id: str, olds: dict[str, Any], news: dict[str, Any], *, urn: str) -> list[str]:
+        """Return the paths that need a replacement."""
+
+    def create(self, inputs: dict[str, Any], *, urn: str) -> tuple[str, dict[str, Any]]:
+        """Return the id and the outputs."""
+
+    def read(self, resource_id: str, outputs: dict[str, Any], *, urn: str) -> dict[str, Any] | None:
+        """Return the outputs, or None where it is gone."""
+
+    def update(self, resource_id: str, olds: dict[str, Any], news: dict[str, Any], *, urn: str) -> dict[str, Any]:
+        """Return the outputs."""
+
+    def delete(self, resource_id: str, outputs: dict[str, Any], *, urn: str) -> None:
+        """Delete it."""
+
+
+class Processes(Protocol):
+    """The provider processes of one command. All their methods raise `Killed` once the run was killed."""
+
+    def of(self, provider: str) -> Provider:
+        """Return the process of a provider resource."""
+
+    def kill(self) -> None:
+        """End all of them at once, as they are."""
+
+
+class Backend(Protocol):
+    """A provider and its vendor.
+
+    Attributes:
+        failure: What the provider's methods raise, and nothing else but `Killed`.
+        width: How many calls the engine makes at once.
+        told: The lines that were shown by the commands that have ended, until somebody clears them.
+        folder: Where the journal is.
+        posts: External identifier and trouble of each POST that arrived.
+        ended: What the vendor made INACTIVE by itself, when it was read.
+    """
+
+    failure: type[Exception]
+    width: int
+    told: list[str]
+    folder: Path
+
+    @property
+    def posts(self) -> list[tuple[str, str]]:
+        """See above."""
+
+    @property
+    def ended(self) -> set[str]:
+        """See above."""
+
+    def command(self, *, gone: bool) -> AbstractContextManager[Processes]:
+        """Start one command, with or without JUSTT_ON_MISSING=gone."""
+
+    def now(self) -> float:
+        """Return the seconds since the epoch."""
+
+    def trouble(self, planned: Sequence[Trouble]) -> None:
+        """Let this trouble happen, and no other."""
+
+    def records(self) -> list[Remote]:
+        """Return all integrations."""
+
+    def tell(self, integration_id: str, status: str) -> None:
+        """Set a status behind the provider's back."""
+
+    def intrude(self, source: str) -> None:
+        """Create an integration of somebody else."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of the program.
+
+    Args:
+        inputs: What it declares.
+        provider: The provider resource that serves it.
+        alias: Its former name.
+    """
+
+    inputs: dict[str, Any]
+    provider: str = ""
+    alias: str | None = None
+
+    @property
+    def identifier(self) -> str:
+        """Its external identifier."""
+        return str(self.inputs["externalIdentifier"])
+
+    def but(self, **inputs: object) -> Resource:
+        """Return it with other inputs; None takes one out."""
+        changed = {name: value for name, value in {**self.inputs, **inputs}.items() if value is not None}
+        return replace(self, inputs=changed)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A resource in the state, with what its program declared."""
+
+    name: str
+    id: str
+    declared: Resource
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether the recorded program adopts the integration."""
+        return self.inputs.get("adoptId") == self.id
+
+
+@dataclass(frozen=True)
+class Flags:
+    """How a command is run.
+
+    Args:
+        gone: With JUSTT_ON_MISSING=gone.
+        refreshes: With `--refresh`.
+        continues: With `--continue-on-error`.
+        targets: With `--target` for each of these; None is all.
+        retries: How often an `onError` hook has a failed create repeated.
+        dies_unstored: Whether the run is killed when the first create has returned, before the engine stores it.
+    """
+
+    gone: bool = False
+    refreshes: bool = False
+    continues: bool = False
+    targets: frozenset[str] | None = None
+    retries: int = 0
+    dies_unstored: bool = False
+
+    def has_target(self, name: str) -> bool:
+        """Return whether a resource takes part."""
+        return self.targets is None or name in self.targets
+
+
+@dataclass
+class Run:
+    """One command.
+
+    Args:
+        flags: How it is run.
+        processes: What serves it.
+        errors: Resource and text of each error.
+        unproved: The ids that left the state, although they are not INACTIVE at the vendor.
+        is_killed: Whether it was killed.
+        is_refused: Whether a check or a diff failed.
+    """
+
+    flags: Flags
+    processes: Processes
+    errors: list[tuple[str, str]] = field(default_factory=list)
+    unproved: list[str] = field(default_factory=list)
+    is_killed: bool = False
+    is_refused: bool = False
+
+    def provider_of(self, declared: Resource) -> Provider:
+        """Return the process that serves a resource."""
+        return self.processes.of(declared.provider)
+
+
+@dataclass
+class Engine:
+    """The engine with its state.
+
+    Args:
+        backend: What serves it.
+        seen: Counts where it has been.
+        state: The resources by their names.
+        condemned: What was replaced, and waits to be deleted.
+        stopped: What may have been stopped by a delete that did not end well.
+    """
+
+    backend: Backend
+    seen: Counter[str]
+    state: dict[str, Entry] = field(default_factory=dict)
+    condemned: list[Entry] = field(default_factory=list)
+    stopped: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def entries(self) -> list[Entry]:
+        """Return all that the state holds."""
+        return [*self.state.values(), *self.condemned]
+
+    def entry_of(self, name: str, program: Mapping[str, Resource]) -> Entry | None:
+        """Return what the state holds for a resource of the program, perhaps under its former name."""
+        alias = program[name].alias
+        return self.state.get(name) or (self.state.get(alias) if alias and alias not in program else None)
+
+    def up(self, program: Mapping[str, Resource], flags: Flags) -> Run:
+        """`pulumi up`."""
+        with self._command(flags) as run:
+            if flags.refreshes and not self._refresh(run):
+                return run
+            aliases = {each.alias for name, each in program.items() if name not in self.state}
+            worked = self._each(
+                run, lambda name: self._apply(run, name, program), [n for n in sorted(program) if flags.has_target(n)]
+            )
+            if worked or (flags.continues and not run.is_refused):
+                self.seen["went on after an error"] += not worked
+                left = [self.state[name] for name in sorted(self.state.keys() - program.keys() - aliases)]
+                self._delete_all(run, [*left, *self.condemned])
+        return run
+
+    def refresh(self, flags: Flags) -> Run:
+        """`pulumi refresh`."""
+        with self._command(flags) as run:
+            self._refresh(run)
+        return run
+
+    def destroy(self, flags: Flags) -> Run:
+        """`pulumi destroy`."""
+        with self._command(flags) as run:
+            self._delete_all(run, [*self.condemned, *(self.state[name] for name in sorted(self.state))])
+        return run
+
+    @contextmanager
+    def _command(self, flags: Flags) -> Iterator[Run]:
+        self.seen["targeted"] += flags.targets is not None
+        with self.backend.command(gone=flags.gone) as processes:
+            run = Run(flags, processes)
+            try:
+                yield run
+            except Killed:
+                processes.kill()
+                self.seen["killed"] += 1
+
+    def _refresh(self, run: Run) -> bool:
+        targets = [entry for entry in self.entries() if run.flags.has_target(entry.name)]
+        return self._each(run, lambda entry: self._read(run, entry), targets)
+
+    def _read(self, run: Run, entry: Entry) -> None:
+        provider, urn = run.provider_of(entry.declared), urn_of(entry.name)
+        outputs = provider.read(entry.id, entry.outputs, urn=urn)
+        if outputs is None:
+            self._left(run, entry, is_stopped=self._remote(entry.id).status == "INACTIVE")
+            self._put(run, entry, None)
+        else:
+            provider.diff(entry.id, outputs, entry.inputs, urn=urn)
+            self._put(run, entry, replace(entry, outputs=outputs))
+
+    def _apply(self, run: Run, name: str, program: Mapping[str, Resource]) -> None:
+        declared = program[name]
+        provider, urn = run.provider_of(declared), urn_of(name)
+        old = self.entry_of(name, program)
+        try:
+            inputs, failures = provider.check(old.inputs if old else {}, dict(declared.inputs), urn=urn)
+            assert failures == []
+            is_replaced = old is not None and provider.diff(old.id, old.outputs, inputs, urn=urn) != []
+            if is_replaced:
+                inputs, failures = provider.check({}, dict(declared.inputs), urn=urn)
+                assert failures == []
+        except self.backend.failure:
+            run.is_refused = True
+            raise
+        if old is None or is_replaced:
+            made, outputs = self._create(run, provider, urn, inputs)
+            new = Entry(name, made, declared, inputs, outputs)
+            self.seen["replaced"] += is_replaced
+            self.seen["adopted by hand"] += new.is_adopted
+        elif inputs != old.inputs:
+            new = Entry(name, old.id, declared, inputs, provider.update(old.id, old.outputs, inputs, urn=urn))
+            self.seen["updated in place"] += 1
+            self.seen["owned after an adoption"] += "adoptId" in old.inputs and "adoptId" not in inputs
+        else:
+            new = replace(old, name=name, declared=declared)
+        self._put(run, old, new, keeps_old=is_replaced)
+        self.seen["renamed"] += old is not None and old.name != name
+
+    def _create(self, run: Run, provider: Provider, urn: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        before = len(self.backend.posts)
+        for retry in range(run.flags.retries, -1, -1):
+            try:
+                made, outputs = provider.create(inputs, urn=urn)
+                break
+            except self.backend.failure:
+                if not retry:
+                    raise
+                self.seen["a hook had a create repeated"] += 1
+        assert outputs["integrationId"] == made
+        if run.flags.dies_unstored:
+            self.seen["killed before the id was stored"] += 1
+            raise Killed
+        tries = [trouble for each, trouble in self.backend.posts[before:] if each == inputs["externalIdentifier"]]
+        self.seen["created"] += 1
+        # Nothing but a resolved doubt repeats a POST after any of these.
+        doubtful = ("drop", "hang", "status=5", "status-after", "truncated", "empty", "not-json", "no-id", "undoc")
+        self.seen["a lost create was posted again"] += len(tries) > 1 and any(
+            each.startswith(doubtful) for each in tries[:-1]
+        )
+        return made, outputs
+
+    def _delete_all(self, run: Run, entries: Sequence[Entry]) -> None:
+        self._each(run, lambda entry: self._delete(run, entry), [e for e in entries if run.flags.has_target(e.name)])
+
+    def _delete(self, run: Run, entry: Entry) -> None:
+        was_live = self._remote(entry.id).is_live
+        try:
+            run.provider_of(entry.declared).delete(entry.id, entry.outputs, urn=urn_of(entry.name))
+        except (self.backend.failure, Killed) as error:
+            # It may have stopped all the same, and whoever deletes it is told so.
+            assert isinstance(error, Killed) or entry.id in str(error)  # noqa: PT017 - whether it fails is drawn
+            self.stopped.add(entry.id)
+            self.seen["a delete failed and kept its record"] += 1
+            raise
+        self._left(run, entry, is_stopped=not self._remote(entry.id).is_live)
+        self._put(run, entry, None)
+        self.seen["deleted"] += 1
+        self.seen["deleted what had stopped already"] += not was_live
+
+    def _put(self, run: Run, old: Entry | None, new: Entry | None, *, keeps_old: bool = False) -> None:
+        """Store *new* in the place of *old*; *keeps_old* has that wait for its delete."""
+        with self._lock:
+            if run.is_killed:
+                raise Killed
+            if old in self.condemned:
+                self.condemned.remove(old)
+                self.condemned += [new] if new else []
+                return
+            if old:
+                self.state.pop(old.name)
+                self.condemned += [old] if keeps_old else []
+            if new:
+                self.state[new.name] = new
+
+    def _left(self, run: Run, entry: Entry, *, is_stopped: bool) -> None:
+        """Note what leaves the state without the vendor's proof: a warning has to name it."""
+        if not is_stopped:
+            run.unproved.append(entry.id)
+
+    def _each(self, run: Run, act: Callable[[_T], None], items: Sequence[_T]) -> bool:
+        """Do *act* for all, as many at once as the real engine does, and return whether none failed.
+
+        Raises:
+            Killed: The run was killed.
+        """
+
+        def done(item: _T) -> str:
+            try:
+                if not run.is_killed:
+                    act(item)
+            except self.backend.failure as error:
+                return str(error).strip()
+            except Killed:
+                run.is_killed = True
+            return ""
+
+        if self.backend.width == 1:
+            failed = [done(item) for item in items]
+        else:
+            with ThreadPoolExecutor(self.backend.width) as pool:
+                failed = list(pool.map(done, items))
+        for item, text in zip(items, failed, strict=True):
+            if text:
+                run.errors.append((item.name if isinstance(item, Entry) else str(item), text))
+        if run.is_killed:
+            raise Killed
+        return not any(failed)
+
+    def _remote(self, integration_id: str) -> Remote:
+        return next(record for record in self.backend.records() if record.id == integration_id)

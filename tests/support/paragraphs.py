@@ -1,0 +1,56 @@
+"""What the real CLI shows of errors, warnings and notes, compared exactly with what is kept in tests/data/errors.
+
+UPDATE_GOLDEN=1 python -m pytest tests/engine/test_engine.py tests/engine/test_error_texts.py     writes them anew
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from support.harness import Result, Stack
+
+__all__ = ["assert_told"]
+
+KEPT = Path(__file__).parents[1] / "data" / "errors"
+
+_MASKS = (
+    (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>"),
+    (r"sim-[0-9a-f]{16}", "<errorId>"),
+    (r"\[Errno \d+\]", "[Errno <number>]"),
+    (r"127\.0\.0\.1:\d{1,5}", "127.0.0.1:<port>"),
+    (r"/intents/[0-9a-f]{8}-[0-9a-f]{32}\.json", "/intents/<name>.json"),
+)
+"""What differs from run to run."""
+
+
+def assert_told(name: str, stack: Stack, result: Result) -> None:
+    """Assert that a command told what is kept as *name*: these paragraphs, in any order and number, and no other."""
+    told = "".join(f"{paragraph}\n\n" for paragraph in paragraphs(stack, result)).strip("\n") + "\n"
+    kept = KEPT / f"{name}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        kept.write_text(told)
+    assert told == kept.read_text(), "UPDATE_GOLDEN=1 writes it anew"
+    assert "Traceback" not in result.text
+
+
+def paragraphs(stack: Stack, result: Result) -> list[str]:
+    """Return what was told, sorted and each once: the engine repeats itself, and takes resources in any order."""
+    lines = [line.strip() for line in result.text.splitlines()]
+    found = {line for line in lines if re.match(r"(error|warning|note|info): ", line)}
+    return sorted({_masked(line.replace(str(stack.folder), "<folder>")) for line in found} - _SUMMARIES)
+
+
+def _masked(line: str) -> str:
+    for pattern, name in _MASKS:
+        line = re.sub(pattern, name, line)
+    return line
+
+
+_SUMMARIES = {
+    "error: update failed",
+    "error: preview failed",
+    "error: an unhandled error occurred: program exited with non-zero exit code: 1",
+}
+"""How the engine ends, whatever it was; a refresh and a destroy are updates."""

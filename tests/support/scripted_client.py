@@ -1,0 +1,126 @@
+"""Integrations against a client that gives scripted responses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, NoReturn
+
+import httpx
+
+from pulumi_justt.api.client import JusttClient
+from pulumi_justt.api.retry import RetryPolicy
+from pulumi_justt.core.config import Settings
+from pulumi_justt.core.integration import Integrations
+from pulumi_justt.core.session import Session
+
+CANARY = "canary-b84f10"
+NOW = datetime(2027, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
+PATIENCE = RetryPolicy(tries=2, throttled_tries=2)
+MINIMAL: dict[str, Any] = {
+    "externalIdentifier": "stripe-eu",
+    "integrationName": "Stripe EU",
+    "source": "stripe",
+    "secretType": "APIKEY_ONLY",
+    "secretPayload": {"apiKey": CANARY},
+}
+CHECKED = {**MINIMAL, "environment": "simulator"}
+RECORDED = {**CHECKED, "integrationId": "id-1", "status": "PENDING"}
+NAMED = "the stripe integration 'stripe-eu' (id-1)"
+
+
+def without(properties: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Return *properties* without some."""
+    return {name: value for name, value in properties.items() if name not in names}
+
+
+def load(config: Mapping[str, str] | None = None, **environ: str) -> Settings:
+    """Return a configuration that reaches nothing but this machine."""
+    return Settings.load({"baseUrl": "http://127.0.0.1:9", "apiKey": "bearer-key", **(config or {})}, environ)
+
+
+def no_client() -> NoReturn:
+    """Stand for the client where no request may be sent."""
+    raise AssertionError("a request was about to be sent")
+
+
+@dataclass
+class Offline:
+    """The core without a client, and what it told."""
+
+    config: dict[str, str] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def core(self) -> Integrations:
+        """The lifecycle."""
+        return Integrations(load(self.config), client=no_client, tell=self.told.append, now=lambda: NOW)
+
+    def failures(self, news: Mapping[str, Any], olds: Mapping[str, Any] | None = None) -> list[str]:
+        """Return what check says of *news*."""
+        return self.core.check(olds or {}, news).failures
+
+
+@dataclass
+class Scripted:
+    """The core before an API that gives prepared answers."""
+
+    answers: Sequence[httpx.Response | httpx.TransportError]
+    environ: dict[str, str] = field(default_factory=dict)
+    requests: list[httpx.Request] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    leaves_after: int | None = None
+    session: Session | None = None
+    now: datetime = NOW
+
+    @property
+    def core(self) -> Integrations:
+        """The lifecycle; its engine leaves after as many requests as it is told."""
+        remaining = iter(self.answers)
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            self.requests.append(request)
+            given = next(remaining)
+            if isinstance(given, httpx.TransportError):
+                raise given
+            return given
+
+        chosen = load(None, **self.environ)
+        client = JusttClient(
+            chosen,
+            transport=httpx.MockTransport(answer),
+            policy=PATIENCE,
+            sleep=lambda _: None,
+            uniform=lambda: 0.0,
+            now=lambda: self.now,
+        )
+        return Integrations(
+            chosen,
+            client=lambda: client,
+            tell=self.told.append,
+            now=lambda: self.now,
+            is_abandoned=lambda: self.leaves_after is not None and len(self.requests) >= self.leaves_after,
+            session=self.session,
+        )
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods of the requests so far."""
+        return [request.method for request in self.requests]
+
+
+def refusal(status: int, message: str = "no") -> httpx.Response:
+    """Return an error in the vendor's envelope."""
+    return httpx.Response(status, json={"status": status, "message": message, "errorId": "e-1"})
+
+
+def record(status: str, **more: str) -> httpx.Response:
+    """Return the record of id-1."""
+    return httpx.Response(200, json={"integrationId": "id-1", "source": "stripe", "status": status, **more})
+
+
+def listing(*ids: str) -> httpx.Response:
+    """Return the list of an account."""
+    records = [{"integrationId": each, "source": "stripe", "status": "PENDING"} for each in ids]
+    return httpx.Response(200, json=records)

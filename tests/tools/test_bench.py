@@ -1,0 +1,347 @@
+"""The benchmark runs, counts what was sent, and writes what it says it does; how fast anything is, no test asserts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bench
+import bench_contenders
+import bench_report
+from bench_contenders import Contender, LeftOut, Name, PulumiContender, Step
+from bench_measure import Cell, Figure, Plan, measure, run
+from pulumi_justt.simulator import Options
+from support import environment
+from support.checkout import ROOT
+from support.harness import HANG_SECONDS
+
+ONE_REQUEST = """
+import http.client, sys
+connection = http.client.HTTPConnection(sys.argv[1])
+connection.request("GET", "/v1/integrations", headers={"Authorization": "Bearer any"})
+connection.getresponse()
+if sys.argv[2] == sys.argv[3]:
+    raise SystemExit("error: no more")
+"""
+HUNGRY = """
+import subprocess, sys, time
+kept = bytearray({mebibytes} << 20)
+if {child!r}:
+    subprocess.run([sys.executable, {child!r}], check=True)
+else:
+    time.sleep(5)
+"""
+
+
+class Fake(Contender):
+    """Sends one request for each step."""
+
+    provider_mark = "nobody"
+
+    def __init__(self, name: Name, folder: Path, base_url: str, failing: Step | None = None) -> None:
+        folder.mkdir(parents=True)
+        self.name, self.folder, self.state = name, folder, folder / "state"
+        self._address, self._failing = base_url.split("/")[2], failing
+        self.secrets: list[str] = []
+
+    def command(self, step: Step, parallel: int | None) -> list[str]:
+        """Say all that was asked for."""
+        assert parallel == 7
+        failing = str(self._failing if len(self.secrets) > len(bench_contenders.STEPS) else None)
+        return [sys.executable, "-I", "-S", "-c", ONE_REQUEST, self._address, step, failing]
+
+    def environ(self, integrations: int, secret: str) -> dict[str, str]:
+        """Keep the secret for the test."""
+        assert integrations == 5
+        self.secrets.append(secret)
+        return {}
+
+
+def figure(name: Name, step: Step, seconds: float, **others: Any) -> Figure:  # noqa: ANN401 - any of its fields
+    """Give a figure of 100 integrations at 100 ms."""
+    given: dict[str, Any] = {
+        "cell": Cell(100, 100),
+        "round": 0,
+        "requests": 0,
+        "throttled": 0,
+        "waited": False,
+        "state_bytes": 1000,
+        "provider_kib": None,
+        "cli_kib": None,
+        "failure": "",
+        **others,
+    }
+    return Figure(contender=name, step=step, seconds=seconds, **given)
+
+
+def rows(table: str, begin: str) -> list[list[str]]:
+    """Give the cells of each row of a table that begins so."""
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith(begin)]
+
+
+def met(figures: list[Figure]) -> dict[str, tuple[str, bool | None]]:
+    """Give what became of each goal."""
+    return {goal.text: (goal.measured, goal.is_met) for goal in bench_report.goals(figures)}
+
+
+def test_each_contender_takes_each_step(tmp_path: Path, engine_bin: Path) -> None:
+    """On the real engine nothing fails, each sends what it has to, and the floor's state has the keys of ours."""
+    made: dict[Name, Contender] = {}
+    recorded: dict[Name, list[Any]] = {}
+
+    def make(name: Name, folder: Path, base_url: str) -> Contender:
+        assert name != "restapi"
+        made[name] = PulumiContender(name, folder, engine_bin, base_url)
+        return made[name]
+
+    figures = []
+    for each in measure(Plan(bench.QUICK_CELLS, 1, bench.QUICK_NAMES), make, tmp_path):
+        assert each.failure == ""
+        figures.append(each)
+        if each.step == "create":
+            checkpoint = json.loads(made[each.contender].state.read_text())["checkpoint"]["latest"]
+            recorded[each.contender] = [found["outputs"] for found in checkpoint["resources"][2:]]
+    assert {name: [each.requests for each in figures if each.contender == name] for name in made} == {
+        "floor": [0, 0, 0, 0, 0, 0],
+        "plain": [2, 0, 0, 2, 4, 2],
+        "ours": [3, 0, 0, 2, 5, 2],
+    }
+    assert not any(each.throttled or each.waited for each in figures)
+    assert all(each.seconds > 0 and 0 < each.state_bytes < 20_000 for each in figures)
+    if Path("/proc").exists():
+        assert all(20_000 < (peak or 0) < 1_000_000 for each in figures for peak in (each.provider_kib, each.cli_kib))
+    assert [len(found) for found in recorded.values()] == [2, 2, 2]
+    assert [shape(found) for found in recorded["floor"]] == [shape(found) for found in recorded["ours"]]
+    assert "apiKey" in recorded["floor"][0]["secretPayload"]
+
+
+def shape(value: object) -> object:
+    """Give the keys of an object, and of a secret that it is one."""
+    if not isinstance(value, dict):
+        return type(value)
+    return sorted(value) if "ciphertext" in value else {name: shape(item) for name, item in value.items()}
+
+
+def test_contenders_take_turns(tmp_path: Path) -> None:
+    """Each round begins with another one, rotates to another secret, and meets a whole quota; who fails sits out."""
+    made: dict[Name, Fake] = {}
+
+    def make(name: Name, folder: Path, base_url: str) -> Contender:
+        made[name] = Fake(name, folder, base_url, "preview" if name == "plain" else None)
+        return made[name]
+
+    plan = Plan([Cell(5, 0, 7)], 2, ["floor", "plain"])
+    figures = list(measure(plan, make, tmp_path, Options(requests_per_minute=1)))
+    assert [(each.contender, each.round, each.step) for each in figures[12:]] == [
+        ("plain", 1, "create"),
+        ("floor", 1, "create"),
+        ("plain", 1, "preview"),
+        *(("floor", 1, step) for step in bench_contenders.STEPS[1:]),
+    ]
+    assert [each.contender for each in figures[:12]] == ["floor", "plain"] * 6
+    assert [each.failure for each in figures if each.failure] == ["error: no more"]
+    assert {(each.requests, each.throttled) for each in figures} == {(1, 0)}
+    first, rotated = made["floor"].secrets[0], made["floor"].secrets[4]
+    assert made["floor"].secrets[:6] == [first] * 4 + [rotated] * 2
+    assert len({first, rotated, *made["floor"].secrets[6:]}) == 4
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="the memory of other processes is read from /proc")
+def test_the_peak_of_each_process_is_found(tmp_path: Path) -> None:
+    """The memory is that of the command itself, and of the provider, which other programs may stand between."""
+    for name, mebibytes, child in (("cli", 40, "shell.py"), ("shell", 150, "provider.py"), ("provider", 80, "")):
+        (tmp_path / f"{name}.py").write_text(HUNGRY.format(mebibytes=mebibytes, child=child))
+    peaks = run([sys.executable, "cli.py"], tmp_path, environment.build(), "provider.py").peaks
+    assert peaks.cli_kib is not None
+    assert peaks.provider_kib is not None
+    assert 40 << 10 < peaks.cli_kib < 80 << 10 < peaks.provider_kib < 120 << 10
+
+
+def test_tables() -> None:
+    """A time is a median, a ratio the median of the rounds' own, and 429, waits and failures are told."""
+    figures = [
+        figure("floor", "create", 1.0),
+        figure("floor", "create", 2.0, round=1),
+        figure("floor", "create", 4.0, round=2),
+        figure("ours", "create", 4.0, requests=101, waited=True),
+        figure("ours", "create", 8.0, round=1, requests=101),
+        figure("ours", "create", 4.0, round=2, requests=103, throttled=2),
+        figure("plain", "create", 1.0, requests=7, failure="an error:\n│ Error: `Conflict`\n│ more\n╵"),
+        figure("plain", "create", 1.0, round=1),
+    ]
+    text = bench_report.tables(figures)
+    assert rows(text, "| API") == [
+        [
+            "API",
+            "command",
+            *("floor, s", "plain, s", "ours, s"),
+            *("ours/floor", "ours/plain"),
+            *("requests of plain", "requests of ours"),
+        ]
+    ]
+    assert rows(text, "| 100 ms | create") == [
+        ["100 ms", "create", "2.00", "failed", "4.00*", "4.00", "-", "0 to 7", "101 to 103, 0 to 2 of them 429"]
+    ]
+    assert rows(text, "| 100 ms | destroy") == [["100 ms", "destroy", "-", "-", "-", "-", "-", "-", "-"]]
+    assert "- plain, create of 100, 100 ms: `Error: 'Conflict'`\n" in text
+
+
+def test_sizes() -> None:
+    """The table of sizes has the state after the creation, and the largest processes of all commands."""
+    figures = [
+        figure("ours", "create", 1.0, state_bytes=123456, provider_kib=50_000, cli_kib=100_000),
+        figure("ours", "refresh", 1.0, state_bytes=300),
+        figure("ours", "destroy", 1.0, state_bytes=300, provider_kib=60_000, cli_kib=None),
+    ]
+    assert rows(bench_report.tables(figures), "| 100 | ours") == [["100", "ours", "123,456", "61", "102"]]
+
+
+def test_goals() -> None:
+    """A goal is met or not by the figures of its own cell, and says what was measured; without them, neither."""
+    wide, many = Cell(100, 100, 32), Cell(500, 0)
+    found = met(
+        [
+            figure("floor", "preview", 1.0),
+            figure("ours", "preview", 1.1),
+            figure("floor", "up", 1.0),
+            figure("ours", "up", 1.0, requests=1),
+            figure("floor", "create", 2.0),
+            figure("ours", "create", 3.1),
+            figure("plain", "create", 3.0),
+            figure("floor", "refresh", 1.0),
+            figure("ours", "refresh", 1.6, requests=6),
+            figure("floor", "create", 2.0, cell=wide),
+            figure("ours", "create", 2.7, cell=wide),
+            figure("ours", "create", 9.0, cell=many, provider_kib=120_000),
+        ]
+    )
+    assert found["preview, nothing to do, of 100: at most 1.10 of the floor, without a request"] == (
+        "1.10, 0 requests",
+        True,
+    )
+    assert found["up, nothing to do, of 100: at most 1.10 of the floor, without a request"] == (
+        "1.00, 1 requests",
+        False,
+    )
+    assert found["create of 100, 100 ms: at most floor + 1.2 s"] == ("floor +1.10 s", True)
+    assert found["create of 100, 100 ms: ahead of plain"] == ("1.03 of plain", False)
+    assert found["refresh of 100, 100 ms: at most floor + 0.5 s"] == ("floor +0.60 s", False)
+    assert found["refresh of 100, 100 ms in at most 5 requests"] == ("6 requests", False)
+    assert found["create of 100, 100 ms, `--parallel 32`: at most floor + 0.8 s"] == ("floor +0.70 s", True)
+    assert found["provider process of 500 under 120 MB"] == ("123 MB", False)
+    assert found["destroy of 100, 100 ms: ahead of plain"] == ("-", None)
+    table = bench_report.goals_table(bench_report.goals([]))
+    assert len(rows(table, "| ")) == len(found) + 2
+    assert table.count("not measured") == len(found)
+
+
+def test_plot() -> None:
+    """The bars of a panel are as long as the times, and one that failed has none."""
+    figures = [figure("floor", "create", 2.0), figure("ours", "create", 4.0), figure("plain", "up", 1.0, failure="no")]
+    drawn = ET.fromstring(bench_report.plot([*figures, figure("ours", "create", 9.0, cell=Cell(100, 300))]))  # noqa: S314 - our own
+    space = "{http://www.w3.org/2000/svg}"
+    texts = [text.text for text in drawn.iter(f"{space}text")]
+    assert "100 integrations, 100 ms, seconds" in texts
+    assert not any("300 ms" in (text or "") for text in texts)
+    floor, plain, ours = [float(bar.attrib["width"]) for bar in drawn.iter(f"{space}rect")][3:6]
+    assert (plain, ours) == (0, 2 * floor)
+    assert texts[texts.index("create") + 1 :][:3] == ["2.0", "none", "4.0"]
+
+
+def test_what_was_kept_is_reported_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--from` prints what a run has kept, and its exit code tells whether ours or the floor failed."""
+    kept = tmp_path / "kept.jsonl"
+
+    def keep(*figures: Figure) -> None:
+        kept.write_text("\n".join(map(json.dumps, [{"facts": "two cores"}, *(each.to_json() for each in figures)])))
+
+    keep(figure("ours", "create", 1.25), figure("plain", "create", 1.0, failure="no"))
+    assert bench.main(["--from", str(kept)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("two cores\n")
+    assert "| 100 ms | create | failed | 1.25 |" in printed
+    keep(figure("ours", "create", 1.25, failure="no"))
+    assert bench.main(["--from", str(kept)]) == 1
+
+
+def test_two_files_are_one_report_if_they_have_other_cells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Figures of one cell from two runs did not take turns, so no ratio is made of them."""
+    one, two, three = (tmp_path / name for name in ("one", "two", "three"))
+    for path, cell in ((one, Cell(1, 0)), (two, Cell(2, 0)), (three, Cell(1, 0))):
+        lines = [{"facts": f"of {path.name}"}, figure("ours", "create", 1.25, cell=cell).to_json()]
+        path.write_text("\n".join(map(json.dumps, lines)))
+    assert bench.main(["--from", str(one), str(two)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("of one\nof two\n")
+    assert "### 2 integrations" in printed
+    with pytest.raises(SystemExit, match=r"three measured 1/0 too"):
+        bench.main(["--from", str(one), str(three)])
+
+
+def test_the_quick_form_works(engine_bin: Path) -> None:
+    """The command itself, as a user would give it, measures, keeps and reports, beside an earlier package too."""
+    words = ["--quick", "--contenders", "ours", "--before", "HEAD"]
+    paths = os.pathsep.join(str(ROOT / name) for name in ("tests", "tools/benchmarks", "tools/engine", "provider"))
+    path = f"{engine_bin}{os.pathsep}{environment.PATH}"
+    # The coverage of an earlier package is nobody's concern.
+    environ = environment.build({"PYTHONPATH": paths, "PATH": path}, is_measured=False)
+    command = [sys.executable, str(ROOT / "tools" / "benchmarks" / "bench.py"), *words]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "The provider's first check takes" in done.stdout
+    assert "\nBefore: `import pulumi` takes" in done.stdout
+    created = rows(done.stdout, "| 0 ms | create")[0]
+    assert [float(cell) > 0 for cell in created[2:5]] == [True] * 3
+    assert created[5:] == ["3", "3"]
+    figures = Path(done.stderr.partition("kept in ")[2].strip())
+    assert len(figures.read_text().splitlines()) == 1 + 2 * len(bench_contenders.STEPS)
+    figures.unlink()
+
+
+def test_the_page_has_a_place_for_it() -> None:
+    """The page of the docs keeps its words when the figures change, and a page without the marks is refused."""
+    page = (ROOT / "docs" / "benchmarks.md").read_text()
+    once = bench_report.with_section(page, "figures\n")
+    assert bench_report.with_section(once, "others") == once.replace("\nfigures\n", "\nothers\n")
+    assert once.startswith(page.partition(bench_report.BEGIN)[0])
+    with pytest.raises(ValueError, match="the page has no"):
+        bench_report.with_section("no marks", "figures")
+
+
+@pytest.mark.parametrize("text", ["100", "0/0", "1/-1", "1/2/3/4", "a/b"])
+def test_what_is_no_cell(text: str) -> None:
+    """A cell that says nothing that can be measured is refused, and one that does is written as it was given."""
+    with pytest.raises((TypeError, ValueError)):
+        Cell.parse(text)
+    assert [str(Cell.parse(each)) for each in ("1/0", "100/100/32")] == ["1/0", "100/100/32"]
+
+
+def test_without_terraform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no Terraform, the contender that needs it is left out, and the reason told."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LeftOut, match="no terraform on PATH"):
+        bench_contenders.restapi(tmp_path)
+
+
+def test_an_earlier_package_is_taken_out_of_the_repository(tmp_path: Path) -> None:
+    """The sources of a commit lie in a folder of their own, and a commit that is not there leaves the contender out."""
+    package = bench_contenders.sources("HEAD", tmp_path)
+    assert (package / "pulumi_justt" / "provider.py").is_file()
+    assert package == bench_contenders.sources("HEAD", tmp_path)
+    assert ROOT not in package.parents
+    with pytest.raises(LeftOut, match="git knows no commit no-such-commit"):
+        bench_contenders.sources("no-such-commit", tmp_path)
+
+
+def test_an_estimate_comes_first() -> None:
+    """The whole matrix is guessed to take longer than a part of it, and each round as long as the first."""
+    part = bench.estimate(Plan([Cell(100, 100)], 1, bench.QUICK_NAMES))
+    assert 10 < part < bench.estimate(Plan(bench.CELLS, 1, bench.QUICK_NAMES))
+    assert bench.estimate(Plan([Cell(100, 100)], 3, bench.QUICK_NAMES)) == pytest.approx(3 * part)

@@ -1,0 +1,600 @@
+"""What `tools/engine/engine.py` takes, in which order, and what it never trusts.
+
+Every program is a shell script on a PATH of its own; the rest of the suite runs the real engine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import http.server
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import environment
+from support.harness import HANG_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import engine
+else:
+    # A script and no package: the tests load it from where it lies.
+    _spec = importlib.util.spec_from_file_location("engine", Path(__file__).parents[2] / "tools/engine/engine.py")
+    engine = importlib.util.module_from_spec(_spec)
+    sys.modules["engine"] = engine
+    _spec.loader.exec_module(engine)
+
+PINNED = engine.load(engine.ROOT).version
+FILES = (*engine.BINARIES, *engine.SCRIPTS)
+SCRIPT = "#!/bin/sh\n"
+PULUMI = SCRIPT + '[ "$1" = version ] && [ "$PULUMI_SKIP_UPDATE_CHECK" = true ] && [ -d "$PULUMI_HOME" ] && echo v{}\n'
+GO = """#!/bin/sh
+PATH=/usr/bin:/bin
+echo "$*" >> '{log}'
+case $1 in
+env) echo go{version} ;;
+list) echo '{sdk}' ;;
+build)
+    while [ "$1" != -o ]; do shift; done
+    echo "go: downloading one" >&2
+    echo "first/package" >&2
+    {meanwhile}
+    mkdir -p "${{2%/*}}"
+    printf '#!/bin/sh\\necho v{stamp}\\n' > "$2"
+    chmod 755 "$2" ;;
+esac
+"""
+INSTALLER = """#!/bin/sh
+PATH=/usr/bin:/bin
+echo "$*" > '{log}'
+{meanwhile}
+while [ "$1" != --install-root ]; do shift; done
+mkdir "$2/bin"
+for name in {files}; do
+    printf '#!/bin/sh\\necho v{version}\\n' > "$2/bin/$name"
+    chmod 755 "$2/bin/$name"
+done
+"""
+
+
+def program(file: Path, text: str) -> Path:
+    """Write something that can be run."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # One of the module cache is read-only, which stops everybody but root from writing to it again.
+    file.unlink(missing_ok=True)
+    file.write_text(text)
+    file.chmod(0o755)
+    return file
+
+
+def whole_engine(folder: Path, version: object = PINNED) -> Path:
+    """Lay out an engine as a build or the vendor's archive does."""
+    for name in FILES:
+        program(folder / name, PULUMI.format(version))
+    return folder
+
+
+@dataclass
+class Machine:
+    """A checkout of the repository on a machine that has only what a test puts there."""
+
+    home: Path
+    said: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Copy what the script reads."""
+        shutil.copytree(engine.ROOT / "tools/engine", self.root / "tools/engine")
+        self.env = {"PATH": str(self.path), "HOME": str(self.home), "JUSTT_ENGINE_INSTALLER": "off"}
+
+    @property
+    def root(self) -> Path:
+        """The checkout."""
+        return self.home / "repository"
+
+    @property
+    def path(self) -> Path:
+        """The only folder on PATH."""
+        return self.home / "bin"
+
+    @property
+    def log(self) -> Path:
+        """What the fake Go was asked for, one call a line."""
+        return self.home / "log"
+
+    @property
+    def cache(self) -> Path:
+        """Where the engine is kept."""
+        return engine.load(self.root).cache
+
+    @property
+    def story(self) -> str:
+        """All that was said."""
+        return "\n".join(self.said)
+
+    def has_go(self, version: str = "1.99.0", *, stamp: object = PINNED, meanwhile: str = ":") -> None:
+        """Put a Go on PATH that builds in no time."""
+        sdk = self.home / "sdk"
+        for source in engine.SCRIPTS.values():
+            program(sdk / source, SCRIPT).chmod(0o444)
+        text = GO.format(version=version, log=self.log, sdk=sdk, stamp=stamp, meanwhile=meanwhile)
+        program(self.path / "go", text)
+
+    def ensure(self) -> Path:
+        """Set the engine up in this process."""
+        return engine.ensure(self.root, self.env, self.said.append)
+
+    def start(self) -> subprocess.Popen[str]:
+        """Set the engine up in a process of its own."""
+        script = self.root / "tools/engine/engine.py"
+        return subprocess.Popen(
+            [sys.executable, str(script)],
+            env=self.env,
+            cwd=self.home,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Give an empty machine without a proxy."""
+    monkeypatch.setenv("no_proxy", "*")
+    return Machine(tmp_path)
+
+
+@contextlib.contextmanager
+def site(body: str, status: int = 200) -> Iterator[str]:
+    """Serve one answer on the loopback."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def wait_for(file: Path) -> None:
+    """Wait until another process has got as far as writing a file."""
+    deadline = time.monotonic() + HANG_SECONDS
+    while not file.exists():
+        assert time.monotonic() < deadline, f"{file} never came"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("v3.259.0", (3, 259, 0)),
+        ("3.254.0-alpha.1+dirty", (3, 254, 0)),
+        ("go1.26", (1, 26, 0)),
+        ("go1.25rc1", (1, 25, 0)),
+        ("warning: an old configuration\nv3.260.1\n", (3, 260, 1)),
+        ("dev", None),
+        ("", None),
+    ],
+)
+def test_version_is_read_from_what_programs_print(text: str, expected: tuple[int, int, int] | None) -> None:
+    """The version is the first line that starts with one, whoever prints it."""
+    assert expected == engine.parse_version(text)
+
+
+def test_the_pinned_version_satisfies_the_minimum() -> None:
+    """What we build ourselves is at least what we ask of others."""
+    assert engine.MINIMUM <= PINNED
+
+
+def test_go_needed_is_the_highest_of_the_modules() -> None:
+    """Both modules have to build, so the more demanding one decides."""
+    assert engine.Version(1, 25, 11) == engine.stated("go", ["go 1.25\n", "module x\n\ngo 1.25.11\n"])
+
+
+def test_cache_name_changes_with_the_module_files(machine: Machine) -> None:
+    """An engine of other sources is never taken for this one's."""
+    before = machine.cache
+    with (machine.root / "tools/engine/cli/go.sum").open("a") as file:
+        file.write("x v1.0.0 h1:x=\n")
+    assert before != machine.cache
+    assert machine.cache.name.startswith(f"{PINNED}-")
+
+
+def test_pulumi_on_path_comes_first(machine: Machine) -> None:
+    """A recent command line of the user's own is taken even where the cache holds an engine."""
+    whole_engine(machine.cache / "bin")
+    program(machine.path / "pulumi", PULUMI.format(engine.MINIMUM))
+    program(machine.path / engine.HOST, SCRIPT)
+    assert machine.path == machine.ensure()
+    assert [f"1. pulumi on PATH: taking {machine.path}, as v3.254.0 is at least v3.254.0"] == machine.said
+
+
+def test_language_host_may_lie_beside_the_linked_pulumi(machine: Machine) -> None:
+    """A link on PATH is enough, as the command line looks beside its real place too."""
+    real = whole_engine(machine.home / "opt")
+    machine.path.mkdir()
+    (machine.path / "pulumi").symlink_to(real / "pulumi")
+    assert machine.path == machine.ensure()
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "reason"),
+    [
+        (PULUMI.format("3.253.9"), True, "pulumi is v3.253.9, older than v3.254.0"),
+        (PULUMI.format("3.254.0"), False, "has no pulumi-language-python beside it or on PATH"),
+        (SCRIPT + "echo boom >&2; exit 3", True, "version` does not work (boom)"),
+        (SCRIPT + "exit 3", True, "version` does not work (exit code 3, no output)"),
+        (PULUMI.format(""), True, "version` does not work (v)"),
+        ("#!/nonexistent/sh\n", True, "No such file or directory"),
+    ],
+)
+def test_unfit_pulumi_on_path_is_named_and_passed_over(machine: Machine, text: str, host: bool, reason: str) -> None:
+    """A command line that is too old, alone or broken is named, and the cache is taken."""
+    program(machine.path / "pulumi", text)
+    if host:
+        program(machine.path / engine.HOST, SCRIPT)
+    whole_engine(machine.cache / "bin")
+    assert machine.cache / "bin" == machine.ensure()
+    assert str(machine.path / "pulumi") in machine.said[0]
+    assert reason in machine.said[0]
+    assert f"2. made before: taking {machine.cache}/bin, as v{PINNED} runs" == machine.said[1]
+
+
+def test_path_may_be_unset(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a PATH the system's own default is searched."""
+    monkeypatch.setattr(os, "defpath", str(whole_engine(machine.path)))
+    del machine.env["PATH"]
+    assert machine.path == machine.ensure()
+
+
+def test_version_is_asked_away_from_the_users_home(machine: Machine) -> None:
+    """`pulumi version` gets a home of its own, which is gone afterwards, and no update check."""
+    program(machine.path / "pulumi", PULUMI.format(PINNED) + f"echo $PULUMI_HOME > {machine.log}\n")
+    program(machine.path / engine.HOST, SCRIPT)
+    machine.env["PULUMI_HOME"] = str(machine.home)
+    machine.ensure()
+    used = Path(machine.log.read_text().strip())
+    assert used != machine.home
+    assert not used.exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda folder: (folder / "pulumi-language-python-exec").unlink(), "pulumi-language-python-exec missing"),
+        (lambda folder: (folder / engine.HOST).chmod(0o644), "pulumi-language-python missing or not executable"),
+        (lambda folder: whole_engine(folder, "3.258.0"), f"it holds v3.258.0 in place of v{PINNED}"),
+        (lambda folder: program(folder / "pulumi", SCRIPT + "exit 139"), "does not work"),
+        (shutil.rmtree, "missing"),
+    ],
+)
+def test_broken_cache_is_rebuilt(machine: Machine, damage: Callable[[Path], object], reason: str) -> None:
+    """A cache that is not a whole engine of the pinned version is named, replaced and then trusted."""
+    damage(whole_engine(machine.cache / "bin"))
+    machine.has_go()
+    assert machine.cache / "bin" == machine.ensure()
+    assert reason in machine.said[1]
+    engine.verify(machine.cache / "bin", PINNED, machine.env)
+
+
+def test_build_lays_out_a_whole_engine(machine: Machine) -> None:
+    """A build leaves the two stamped binaries and the two scripts, all executable, and nothing half-made."""
+    machine.has_go()
+    (machine.cache.parent / f"{machine.cache.name}.part-dead" / "bin").mkdir(parents=True)
+    assert machine.cache / "bin" == machine.ensure()
+    assert sorted(FILES) == sorted(file.name for file in (machine.cache / "bin").iterdir())
+    assert {0o755} == {file.stat().st_mode & 0o777 for file in (machine.cache / "bin").iterdir()}
+    assert ["lock", machine.cache.name] == sorted((p.name for p in machine.cache.parent.iterdir()), reverse=True)
+    builds = [line for line in machine.log.read_text().splitlines() if line.startswith("build")]
+    assert [f"version.Version=v{PINNED} -o" in line and "-trimpath" in line for line in builds] == [True, True]
+    assert [line.split(":")[0] for line in machine.said] == [
+        "1. pulumi on PATH",
+        "2. made before",
+        "3. official installer",
+        "  building with Go 1.99.0",
+        "4. build with Go",
+    ]
+
+
+def test_second_run_takes_the_cache(machine: Machine) -> None:
+    """What was built once is not built again."""
+    machine.has_go()
+    machine.ensure()
+    machine.log.unlink()
+    machine.ensure()
+    assert not machine.log.exists()
+
+
+def test_long_build_shows_progress(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long build says how long it has taken and how many packages it has compiled."""
+    monkeypatch.setattr(engine, "TICK_SECONDS", 0.2)
+    machine.has_go(meanwhile="sleep 1")
+    machine.ensure()
+    assert re.search(r"^  pulumi: \d+ s, 1 packages compiled, 1 modules fetched$", machine.story, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [("1.25.10", "is not Go 1.25.11 or newer (go1.25.10)"), ("?", "is not Go 1.25.11 or newer (go?)")],
+)
+def test_old_go_is_not_used(machine: Machine, version: str, reason: str) -> None:
+    """A Go older than the modules ask for is named with the version they ask for."""
+    machine.has_go(version)
+    with pytest.raises(engine.EngineError, match="no Pulumi engine"):
+        machine.ensure()
+    assert reason in machine.said[-1]
+    assert "build" not in machine.log.read_text()
+
+
+def test_failed_build_shows_the_end_of_its_output(machine: Machine) -> None:
+    """The compiler's own words reach the human, and nothing of the build is trusted."""
+    machine.has_go(
+        meanwhile="i=0; while [ $i -lt 50 ]; do i=$((i+1)); echo noise-$i; done; echo 'no space left'; exit 1"
+    )
+    with pytest.raises(engine.EngineError, match=r"go build of pulumi-language-python failed \(no space left\)"):
+        machine.ensure()
+    assert "noise-50" in machine.story
+    assert "noise-30\n" not in machine.story
+    assert not machine.cache.exists()
+
+
+def test_unstamped_build_is_refused(machine: Machine) -> None:
+    """A build that does not know its version is not put into the cache."""
+    machine.has_go(stamp="")
+    with pytest.raises(engine.EngineError, match="does not work"):
+        machine.ensure()
+    assert not machine.cache.exists()
+
+
+def test_sdk_module_without_the_scripts_is_refused(machine: Machine) -> None:
+    """A module that lost the start scripts makes no engine."""
+    machine.has_go()
+    shutil.rmtree(machine.home / "sdk")
+    with pytest.raises(engine.EngineError, match="the sdk module has no python/cmd/pulumi-language-python-exec"):
+        machine.ensure()
+    assert not machine.cache.exists()
+
+
+@pytest.mark.parametrize("home", [None, ""])
+def test_go_gets_caches_where_there_is_no_home(machine: Machine, home: str | None) -> None:
+    """Without HOME Go's caches live in the project's own, and stay removable."""
+    machine.env.pop("HOME")
+    machine.env |= {} if home is None else {"HOME": home}
+    machine.env["GOFLAGS"] = "-buildvcs=false"
+    machine.has_go(meanwhile=f'echo "$GOCACHE $GOPATH $GOFLAGS" > {machine.home}/seen')
+    machine.ensure()
+    store = machine.cache.parent / "go"
+    seen = (machine.home / "seen").read_text().strip()
+    assert f"{store}/build {store}/path -buildvcs=false -modcacherw" == seen
+
+
+def test_go_keeps_the_users_settings(machine: Machine) -> None:
+    """With a HOME nothing of Go's settings is changed but what makes the build reproducible."""
+    env = {"HOME": "x", "GOFLAGS": "-p=1"}
+    assert {**env, "CGO_ENABLED": "0", "GOWORK": "off"} == engine.go_environment(env, machine.home)
+
+
+def test_installer_comes_before_the_build(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the site answers, its script installs the pinned version into the cache and edits no profile."""
+    machine.has_go()
+    script = INSTALLER.format(log=machine.home / "options", meanwhile="sleep 1", files=" ".join(FILES), version=PINNED)
+    monkeypatch.setattr(engine, "TICK_SECONDS", 0.1)
+    del machine.env["JUSTT_ENGINE_INSTALLER"]
+    with site(script) as address:
+        monkeypatch.setattr(engine, "INSTALLER", address)
+        assert machine.cache / "bin" == machine.ensure()
+    options = (machine.home / "options").read_text().split()
+    assert ["--version", str(PINNED), "--install-root"] == options[:3]
+    assert options[4] == "--no-edit-path"
+    assert re.search(r"^  installing for \d+ s$", machine.story, re.MULTILINE)
+    assert not machine.log.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        ("", 404, "is out of reach (HTTP Error 404: Not Found)"),
+        ("<html>sign in</html>", 200, "answers with something that is no script"),
+        (SCRIPT + "echo 'no such version'; exit 1", 200, "failed (no such version)"),
+        (SCRIPT, 200, "is broken: "),
+    ],
+)
+def test_failing_installer_leads_to_the_build(machine: Machine, body: str, status: int, reason: str) -> None:
+    """Whatever the site answers but an engine costs one line, and Go builds."""
+    machine.has_go()
+    with site(body, status) as machine.env["JUSTT_ENGINE_INSTALLER"]:
+        machine.ensure()
+    assert "3. official installer: " in machine.said[2]
+    assert reason in machine.said[2]
+    assert f"4. build with Go: taking {machine.cache}/bin, as built v{PINNED}" == machine.said[-1]
+
+
+def test_unreachable_installer_leads_to_the_build(machine: Machine) -> None:
+    """A site nobody answers at costs one line, and Go builds."""
+    machine.has_go()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    machine.env["JUSTT_ENGINE_INSTALLER"] = f"http://127.0.0.1:{port}"
+    machine.ensure()
+    assert f"3. official installer: http://127.0.0.1:{port} is out of reach" in machine.said[2]
+
+
+@pytest.mark.parametrize("address", ["no address", "file:///nonexistent"])
+def test_senseless_installer_address_leads_to_the_build(machine: Machine, address: str) -> None:
+    """A wrong address costs one line, and Go builds."""
+    machine.has_go()
+    machine.env["JUSTT_ENGINE_INSTALLER"] = address
+    machine.ensure()
+    assert f"{address} is out of reach" in machine.said[2]
+
+
+def test_silent_installer_site_is_given_up(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site that accepts and says nothing is left after the connect limit."""
+    monkeypatch.setattr(engine, "CONNECT_SECONDS", 0.1)
+    machine.has_go()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        machine.env["JUSTT_ENGINE_INSTALLER"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        machine.ensure()
+    assert "is out of reach (timed out)" in machine.said[2]
+
+
+def test_hanging_program_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program past its limit is ended with its children, and its words are kept."""
+    monkeypatch.setattr(engine, "TICK_SECONDS", 0.01)
+    program_text = f"echo here; : > {tmp_path}/ready; /bin/sleep 60"
+    outcome = engine.run(
+        ["/bin/sh", "-c", program_text], {}, limit=0.02, tick=lambda _elapsed, _lines: wait_for(tmp_path / "ready")
+    )
+    assert outcome.lines == ["here", "stopped after 0 s"]
+    assert outcome.code
+
+
+@pytest.mark.parametrize(
+    ("heeds", "printed"), [("pass", "Handlers.SIG_IGN"), ("engine.heed_interrupt()", "default_int_handler")]
+)
+def test_children_heed_an_interrupt_again(heeds: str, printed: str) -> None:
+    """Where a script's `&` has Ctrl-C ignored, the programs that are started can be ended by it all the same."""
+    child = "import signal; print(repr(signal.getsignal(signal.SIGINT)))"
+    parent = f"import engine, subprocess, sys; {heeds}; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+    script = f"trap '' INT; exec {shlex.quote(sys.executable)} -c {shlex.quote(parent)}"
+    env = environment.build({"PYTHONPATH": str(Path(engine.__file__).parent)})
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], env=env, capture_output=True, text=True, check=True, timeout=HANG_SECONDS
+    )
+    assert printed in done.stdout
+
+
+@contextlib.contextmanager
+def heeded(number: signal.Signals) -> Iterator[None]:
+    """Start programs that heed a signal, even where the tests run in the background and ignore it."""
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.parametrize("number", engine.INTERRUPTIONS)
+def test_interrupted_build_leaves_nothing_to_trust(machine: Machine, number: signal.Signals) -> None:
+    """Ctrl-C, a cancelled job or a closed terminal ends Go too, and the next run builds."""
+    machine.has_go(
+        meanwhile=f"echo $$ > {machine.home}/pid.part; mv {machine.home}/pid.part {machine.home}/pid; sleep 60"
+    )
+    with heeded(number):
+        process = machine.start()
+    wait_for(machine.home / "pid")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=HANG_SECONDS)
+    assert (process.returncode, out) == (130, "")
+    assert err.endswith("engine: interrupted; nothing half-made is kept\n")
+    assert [file.name for file in machine.cache.parent.iterdir()] == ["lock"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((machine.home / "pid").read_text()), 0)
+    machine.has_go()
+    assert machine.cache / "bin" == machine.ensure()
+
+
+def test_two_processes_build_once(machine: Machine) -> None:
+    """The second process says that it waits, and takes what the first one made."""
+    machine.has_go(meanwhile=f"while [ ! -e {machine.home}/go-on ]; do sleep 0.05; done")
+    first = machine.start()
+    wait_for(machine.log)
+    second = machine.start()
+    assert second.stderr
+    assert any("another process is making the engine: waiting for it" in line for line in second.stderr)
+    (machine.home / "go-on").touch()
+    outputs = [process.communicate(timeout=HANG_SECONDS)[0] for process in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0]
+    assert outputs == [f"{machine.cache}/bin\n"] * 2
+    assert len(engine.BINARIES) == machine.log.read_text().count("build ")
+
+
+def test_waiting_process_looks_at_the_cache_again(machine: Machine) -> None:
+    """Once the lock is free the cache is asked first, with neither installer nor Go."""
+    lock = machine.cache.parent / "lock"
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+
+        def say(line: str) -> None:
+            if "another process" in line:
+                whole_engine(machine.cache / "bin")
+                fcntl.flock(held, fcntl.LOCK_UN)
+
+        assert machine.cache / "bin" == engine.ensure(machine.root, machine.env, say)
+
+
+def test_nothing_available_says_what_to_install(machine: Machine) -> None:
+    """Without any way the message has what was tried and the two things that would help."""
+    with pytest.raises(engine.EngineError) as caught:
+        machine.ensure()
+    assert str(caught.value).splitlines() == [
+        "no Pulumi engine. Tried:",
+        "  1. pulumi on PATH: none there",
+        f"  2. made before: no {machine.cache}",
+        "  3. official installer: switched off by JUSTT_ENGINE_INSTALLER",
+        "  4. build with Go: no go on PATH",
+        "Install one of these and run this again:",
+        "  the Pulumi CLI 3.254.0 or newer: https://www.pulumi.com/docs/install/",
+        "  Go 1.25.11 or newer, to build the CLI: https://go.dev/doc/install",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        (None, (0, "/somewhere/bin\n", "")),
+        (engine.EngineError("no Pulumi engine"), (1, "", "engine: no Pulumi engine\n")),
+        (PermissionError(13, "Permission denied", "/x"), (1, "", "engine: [Errno 13] Permission denied: '/x'\n")),
+        (KeyboardInterrupt(), (130, "", "engine: interrupted; nothing half-made is kept\n")),
+    ],
+)
+def test_only_success_is_written_to_stdout(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    result: BaseException | None,
+    expected: tuple[int, str, str],
+) -> None:
+    """Stdout has the folder in one line, or nothing."""
+
+    def ensure() -> Path:
+        if result:
+            raise result
+        return Path("/somewhere/bin")
+
+    monkeypatch.setattr(engine, "ensure", ensure)
+    assert expected == (engine.main(), *capsys.readouterr())
+
+
+def test_script_prints_one_line_from_anywhere(machine: Machine) -> None:
+    """Run by its path from another folder, the script prints the folder and nothing else, noisy programs or not."""
+    machine.has_go(meanwhile="echo noise")
+    process = machine.start()
+    out, err = process.communicate(timeout=HANG_SECONDS)
+    assert f"{machine.cache}/bin\n" == out
+    assert all(line.startswith("engine: ") for line in err.splitlines())

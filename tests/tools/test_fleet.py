@@ -1,0 +1,90 @@
+"""Large fleets under the vendor's quota, in virtual time: no storm of 429s, and no slower than the quota."""
+
+from __future__ import annotations
+
+import pytest
+
+import fleet
+from fleet import COMMANDS, cost, cost_of_creation_and_refresh, cost_of_waits
+from support.checkout import ROOT
+from support.virtual_quota import QUOTA
+
+FIRST_UP, UNCHANGED, REFRESH, ROTATION, DESTROY = COMMANDS
+SIZE = 2_000
+
+
+@pytest.mark.parametrize(("command", "requests"), [(FIRST_UP, SIZE + 1), (ROTATION, 2 * SIZE + 21), (DESTROY, SIZE)])
+def test_writes_are_as_fast_as_the_quota(command: str, requests: int) -> None:
+    """Each integration costs one request, none is refused, and the quota is what takes the time."""
+    found = cost(command, SIZE)
+
+    assert found.requests == requests
+    assert found.refused == 0
+    assert found.least_seconds() >= 120
+    assert found.seconds <= 1.03 * found.least_seconds()
+
+
+def test_a_fleet_is_created_and_refreshed_at_once() -> None:
+    """Also measured by the whole quota of the vendor, who still counts the creation when the refresh begins."""
+    created, refreshed = cost_of_creation_and_refresh(SIZE)
+
+    assert created.refused == refreshed.refused == 0
+    assert created.seconds <= 1.03 * created.least_seconds(QUOTA)
+    assert refreshed.requests <= SIZE / 100 + 30
+    assert refreshed.seconds <= 5
+
+
+def test_a_refresh_is_a_list() -> None:
+    """Two thousand integrations are read in twenty pages and a few single reads, within one minute's quota."""
+    found = cost(REFRESH, SIZE)
+
+    assert SIZE / 100 <= found.requests <= SIZE / 100 + 30
+    assert found.refused == 0
+    assert found.least_seconds() == 0
+
+
+def test_integrations_of_others_do_not_make_it_dear() -> None:
+    """Ours are found behind a hundred pages of others or of the dead, for half of what single reads cost."""
+    found = cost(REFRESH, 1_000, foreign=10_000)
+
+    assert 110 < found.requests <= 500
+
+
+def test_waits_know_where_to_look() -> None:
+    """What waits is the newest: once it was found behind a thousand others, each look begins there."""
+    found, beside = cost_of_waits(50, 120), cost_of_waits(50, 120, foreign=1_000)
+
+    assert beside.requests <= found.requests + 60
+
+
+def test_two_waits_are_no_crowd() -> None:
+    """Each asks for its own record: a list of others would be read in vain for each look."""
+    two = cost_of_waits(2, 120, foreign=10_000)
+
+    assert two.requests <= 2 * cost_of_waits(1, 120).requests + 4
+
+
+@pytest.mark.parametrize("size", [3, 50])
+def test_waits_share_their_looks(size: int) -> None:
+    """However many wait, two minutes of it cost about what a single wait costs twice."""
+    alone, together = cost_of_waits(1, 120), cost_of_waits(size, 120)
+
+    assert together.requests <= 3 * alone.requests + size
+    assert together.refused == 0
+    assert 120 <= together.seconds <= 120 + 16
+
+
+def test_nothing_to_do_costs_nothing() -> None:
+    """A preview or an update without changes sends nothing, however large the fleet is."""
+    assert cost(UNCHANGED, SIZE).requests == 0
+
+
+def test_the_documentation_shows_these_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table in docs/ is that of `make fleet`, looked at without its largest fleet, which takes a while."""
+    page = (ROOT / "docs" / "explanation" / "limits.md").read_text()
+    shown = page.partition("<!-- make fleet -->\n")[2].partition("<!-- end of make fleet -->")[0]
+    monkeypatch.setattr(fleet, "SIZES", fleet.SIZES[:-1])
+
+    assert [row.rpartition(" | ")[0] for row in shown.splitlines()] == [
+        row.removesuffix(" |") for row in fleet.table().splitlines()
+    ]

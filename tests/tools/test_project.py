@@ -1,0 +1,177 @@
+"""The commands of the Makefile on the root project, in a copy of the repository, with the real engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from environments import USERS_OWN
+from support import environment, leaks
+from support.checkout import ROOT
+from support.harness import HANG_SECONDS
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def project(tmp_path: Path, engine_bin: Path) -> Iterator[tuple[Path, Run]]:
+    """Give a copy of what the commands use, and a function that runs one of them."""
+    copy = tmp_path / "repository"
+    for name in ("tools/engine", "examples"):
+        shutil.copytree(ROOT / name, copy / name)
+    shutil.copy(ROOT / "Pulumi.yaml", copy)
+    printed = []
+
+    def run(command: str, *, fails: bool = False, **variables: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "tools/engine/project.py", command],
+            cwd=copy,
+            env=environment.build({"PATH": f"{engine_bin}{os.pathsep}{environment.PATH}", **variables}),
+            capture_output=True,
+            text=True,
+            timeout=HANG_SECONDS,
+            check=False,
+        )
+        printed.append(done.stdout + done.stderr)
+        assert (done.returncode != 0) == fails, printed[-1]
+        return printed[-1]
+
+    yield copy, run
+    run("stop")
+    kept = [path for path in (copy / ".dev").iterdir() if path.name in ("api-key", "passphrase")]
+    secrets = [path.read_text() for path in kept]
+    secrets += _configured(copy, engine_bin)
+    everything = [path for path in (copy / ".dev").rglob("*") if path.is_file() and path not in kept]
+    everything += copy.glob("Pulumi.*.yaml")
+    for content in ["".join(printed).encode(), *(path.read_bytes() for path in everything)]:
+        assert leaks.find(content, secrets) == []
+
+
+def _lines(printed: str) -> str:
+    """Return what `env` wrote for a shell, without its progress on stderr."""
+    return "\n".join(line for line in printed.splitlines() if line.startswith(("export ", "unset ")))
+
+
+def _configured(copy: Path, engine_bin: Path) -> list[str]:
+    """Return the secret values that the commands made up for the stack."""
+    if not (copy / "Pulumi.dev.yaml").exists():
+        return []
+    done = subprocess.run(
+        [str(engine_bin / "pulumi"), "config", "--json", "--show-secrets", "--stack", "dev", "--non-interactive"],
+        cwd=copy,
+        env=environment.build(
+            {
+                "PULUMI_HOME": str(copy / ".dev" / "pulumi"),
+                "PULUMI_BACKEND_URL": f"file://{copy / '.dev' / 'state'}",
+                "PULUMI_CONFIG_PASSPHRASE_FILE": str(copy / ".dev" / "passphrase"),
+            }
+        ),
+        capture_output=True,
+        check=True,
+    )
+    values = [each for each in json.loads(done.stdout).values() if each["secret"]]
+    plain = [each["value"] for each in values if "objectValue" not in each]
+    parts = [part for each in values for part in each.get("objectValue", {}).values()]
+    assert len(plain + parts) == 6
+    # Adyen's merchant code is an identifier, and the account of nobody: it may be read.
+    return [value for value in plain + parts if value != "ExampleMerchantEU"]
+
+
+def test_what_the_readme_promises(project: tuple[Path, Run]) -> None:
+    """Up, up again, an edit, preview, up, refresh and destroy do what a new user is told that they do."""
+    copy, run = project
+    first = run("up")
+    ids = dict(re.findall(r'(stripe|adyen|braintree)Id +: "([0-9a-f-]{36})"', first))
+    assert ids.keys() == {"stripe", "adyen", "braintree"}
+    assert "+ 4 created" in first
+    assert "4 unchanged" in run("up")
+    program = copy / "examples" / "quickstart" / "__main__.py"
+    program.write_text(program.read_text().replace('"Stripe EU"', '"Stripe Europe"'))
+    shown = run("preview")
+    assert '~ integrationName: "Stripe EU" => "Stripe Europe"' in shown
+    assert "+-1 to replace" in shown
+    assert "+-1 replaced" in run("up")
+    simulator = json.loads((copy / ".dev" / "simulator.json").read_text())
+    control = simulator["url"].replace("/v1", "/_simulator")
+    changes = {ids["adyen"]: "FAILED", ids["braintree"]: "INACTIVE"}
+    with httpx.Client(trust_env=False) as client:
+        for each, status in changes.items():
+            assert client.patch(f"{control}/integrations/{each}", json={"status": status}).status_code == 200
+    refreshed = run("refresh")
+    assert f"({ids['adyen']}) is FAILED now" in refreshed
+    assert f"({ids['braintree']}) is INACTIVE at Justt, which is final" in refreshed
+    assert "+ 1 created" in run("up")
+    # The simulator may end at any time, as with the machine; its records and its address stay.
+    os.kill(simulator["pid"], signal.SIGTERM)
+    assert "- 4 deleted" in run("destroy")
+    assert json.loads((copy / ".dev" / "simulator.json").read_text())["url"] == simulator["url"]
+    with httpx.Client(trust_env=False) as client:
+        records = client.get(f"{control}/integrations").json()
+    by_identifier = {record["externalIdentifier"]: record["status"] for record in records}
+    # The program gives Adyen's integration seven more days.
+    assert by_identifier.pop("adyen-eu-main") == "FAILED"
+    assert set(by_identifier.values()) == {"INACTIVE"}
+    assert len(records) == 5
+
+
+def test_a_wrong_key(project: tuple[Path, Run]) -> None:
+    """With a wrong key the terminal shows one paragraph for each integration, and how to go on."""
+    copy, run = project
+    run("preview")
+    subprocess.run(
+        [
+            *("sh", "-c", 'eval "$0" && pulumi config set --secret justt:apiKey canary-a-wrong-one --stack dev'),
+            _lines(run("env")),
+        ],
+        cwd=copy,
+        check=True,
+        capture_output=True,
+    )
+    text = run("up", fails=True)
+    assert re.search(
+        r"error: JusttError: creating the stripe integration 'stripe-eu-main', listing the account before it: Justt "
+        r"answered 401: .* \(errorId sim-\w+\)\. The key came from justt:apiKey\. Set it to a key that is valid in "
+        r"simulator\.",
+        text,
+    )
+    assert "Traceback" not in text
+
+
+def test_other_variables_of_the_user_do_not_count(project: tuple[Path, Run]) -> None:
+    """Whatever backend, environment or key the user's shell names, these commands stay with their own stack."""
+    copy, run = project
+    foreign = {**USERS_OWN, "PULUMI_CONFIG_PASSPHRASE": "another"}
+    assert "+ 4 to create" in run("preview", **foreign)
+    exported = _lines(run("env", **foreign))
+    done = subprocess.run(
+        [*("sh", "-c", 'eval "$0" && pulumi stack ls --json && env'), exported],
+        cwd=copy,
+        env=environment.build(foreign),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert '"name": "dev"' in done.stdout
+    assert not {f"{name}={value}" for name, value in foreign.items()} & {*done.stdout.splitlines()}
+    assert "refresh   look at what became of it" in run("no-such-command", fails=True)
+
+
+def test_a_removed_folder_is_explained(project: tuple[Path, Run]) -> None:
+    """Where the passphrase is gone and the configuration that it locked is not, the error says what to remove."""
+    copy, run = project
+    run("preview")
+    run("stop")
+    shutil.rmtree(copy / ".dev")
+    assert "Pulumi.dev.yaml is of an earlier .dev folder" in run("preview", fails=True)
+    (copy / "Pulumi.dev.yaml").unlink()
+    assert "+ 4 to create" in run("preview")

@@ -1,0 +1,343 @@
+"""What a release is made of, and by what: locks, licences, known vulnerabilities, bill of materials, workflow."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterable
+from email.message import Message
+from importlib.metadata import PackageMetadata, distribution
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+from packaging.metadata import Metadata
+from packaging.utils import canonicalize_name
+
+import audit
+import dist
+import locks
+import sbom
+import wheel
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCK = ROOT / "requirements.lock"
+DEV_LOCK = ROOT / "requirements-dev.lock"
+
+PERMISSIVE = {"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT", "PSF-2.0"}
+EXCEPTIONS = {
+    "certifi": {"MPL-2.0"},  # the list of certificate authorities, used as it is; the licence binds who changes it
+    "pathspec": {"MPL-2.0"},  # a part of the build backend; no user of the wheel gets it
+}
+OLD_NAMES = {
+    "3-Clause BSD License": "BSD-3-Clause",
+    "Apache 2": "Apache-2.0",
+    "Apache 2.0": "Apache-2.0",
+    "License :: OSI Approved :: Apache Software License": "Apache-2.0",
+    "License :: OSI Approved :: MIT License": "MIT",
+    "License :: OSI Approved :: Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+}
+"""What metadata from before SPDX expressions says, where a locked package still has it."""
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with a built release."""
+    folder = tmp_path_factory.mktemp("release")
+    dist.build(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(release: Path) -> Path:
+    """Give its wheel."""
+    (found,) = release.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="session")
+def described(built: Path) -> Metadata:
+    """Give what the wheel says of itself."""
+    return dist.metadata(built)
+
+
+@pytest.fixture(scope="session")
+def bill(release: Path) -> dict[str, Any]:
+    """Give the bill of materials that stands beside it."""
+    (file,) = release.glob("*.cdx.json")
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
+
+
+class TestLocks:
+    """What may be installed."""
+
+    @pytest.mark.parametrize("lock", [LOCK, DEV_LOCK], ids=lambda path: path.name)
+    def test_every_line_is_one_version_with_hashes(self, lock: Path) -> None:
+        """Nothing gets in under another version, or as another file."""
+        pinned = locks.read(lock)
+        assert all(entry.version for entry in pinned)
+        assert [str(entry.requirement) for entry in pinned if not entry.hashes] == []
+        assert all(re.fullmatch("sha256:[0-9a-f]{64}", digest) for entry in pinned for digest in entry.hashes)
+
+    @pytest.mark.parametrize(
+        "line",
+        ["pulumi>=3", "pulumi", "pulumi==3.*", "pulumi==3,!=4", "--index-url https://example.com", "x==1 \\\n    -e ."],
+    )
+    def test_other_lines_are_refused(self, line: str, tmp_path: Path) -> None:
+        """A range, a wildcard, an option: the reader of the locks takes none of them."""
+        (tmp_path / "a.lock").write_text(line)
+        with pytest.raises(ValueError, match=r"is no exact pin|another form|Expected"):
+            _ = [entry.version for entry in locks.read(tmp_path / "a.lock")]
+
+    def test_tests_run_on_what_users_get(self) -> None:
+        """The lock of the developers has each pin of the run time's, with the same hashes."""
+        developers = {(entry.name, entry.version): entry.hashes for entry in locks.read(DEV_LOCK)}
+        assert {(entry.name, entry.version): entry.hashes for entry in locks.read(LOCK)}.items() <= developers.items()
+
+    def test_run_time_dependencies(self, described: Metadata) -> None:
+        """The package needs three others, its extras four more, and each is locked within the bounds declared."""
+        needs = described.requires_dist or []
+        assert {need.name for need in needs if need.marker is None} == {"pulumi", "httpx", "pydantic"}
+        assert {(need.name, str(need.marker)) for need in needs if need.marker} == {
+            ("aiohttp", 'extra == "simulator"'),
+            ("click", 'extra == "cli"'),
+            ("click", 'extra == "simulator"'),
+            ("pyyaml", 'extra == "cli"'),
+            ("rich", 'extra == "cli"'),
+        }
+        for need in needs:
+            versions = [entry.version for entry in locks.read(LOCK) if entry.name == canonicalize_name(need.name)]
+            assert versions, f"{need} is not locked"
+            assert [version for version in versions if version not in need.specifier] == [], str(need)
+
+
+class TestLicences:
+    """What users of the package have to agree to."""
+
+    def test_locked_packages_are_permissive(self) -> None:
+        """What is installed here and locked has a permissive licence, or is a named exception that is still needed."""
+        pinned = [entry for entry in locks.read(LOCK) if (it := entry.requirement.marker) is None or it.evaluate()]
+        installed = {entry.name: distribution(entry.name) for entry in pinned}
+        assert {name: found.version for name, found in installed.items()} == {it.name: it.version for it in pinned}
+        licences = {name: licences_of(found.metadata) for name, found in installed.items()}
+        assert {name: found for name, found in licences.items() if not found or found - PERMISSIVE} == EXCEPTIONS
+
+    @pytest.mark.parametrize(
+        ("fields", "found"),
+        [
+            ([("License-Expression", "Apache-2.0 OR (MIT AND BSD-3-Clause)")], {"Apache-2.0", "MIT", "BSD-3-Clause"}),
+            ([("License-Expression", "GPL-3.0-or-later WITH a-b"), ("License", "MIT")], {"GPL-3.0-or-later", "a-b"}),
+            ([("License", "Apache 2.0"), ("Classifier", "License :: Other/Proprietary License")], {"Apache-2.0"}),
+            ([("License", "All rights reserved.")], {"All rights reserved."}),
+            ([("Classifier", "License :: OSI Approved :: MIT License"), ("Classifier", "Typing :: Typed")], {"MIT"}),
+            ([("Classifier", "License :: Public Domain")], {"License :: Public Domain"}),
+            ([("License", ""), ("Classifier", "Typing :: Typed")], set()),
+        ],
+    )
+    def test_each_way_to_name_a_licence_is_read(self, fields: list[tuple[str, str]], found: set[str]) -> None:
+        """An expression, else a text, else classifiers; what is not known stays as it is, and so is not permissive."""
+        metadata = Message()
+        for name, value in fields:
+            metadata[name] = value
+        assert licences_of(metadata) == found
+
+
+def licences_of(metadata: PackageMetadata | Message) -> set[str]:
+    """Return the licences that a package names; of a choice, all of them."""
+    for expression in metadata.get_all("License-Expression") or []:
+        return set(re.findall(r"[\w.+-]+", expression)) - {"AND", "OR", "WITH"}
+    texts = [text for text in metadata.get_all("License") or [] if text]
+    classifiers = [text for text in metadata.get_all("Classifier") or [] if text.startswith("License :: ")]
+    return {OLD_NAMES.get(text, text) for text in texts or classifiers}
+
+
+class TestAudit:
+    """The look-up of known vulnerabilities, with the answers of pip-audit made up."""
+
+    def test_every_pin_of_both_locks_is_looked_up(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Also those for other systems and Pythons, which pip-audit itself would leave out."""
+        service = Service()
+        assert audit.main(["--required"], service) == 0
+        every = {f"{entry.name}=={entry.version}" for path in (LOCK, DEV_LOCK) for entry in locks.read(path)}
+        assert set(service.asked) == {audit.VULNERABLE, *every}
+        assert len(service.asked) == len(every) + 1
+        assert capsys.readouterr().out == f"vulnerabilities: none known in {len(every)} locked releases\n"
+
+    def test_no_package_is_twice_in_one_question(self) -> None:
+        """As pip-audit refuses two versions of one package."""
+        service = Service()
+        audit.main([], service)
+        assert all(len({pin.partition("==")[0] for pin in pins}) == len(pins) for pins in service.batches)
+
+    def test_a_known_vulnerability_fails(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """It is named with its package, its other names and its cure."""
+        found = {"id": "PYSEC-1", "aliases": ["CVE-1"], "fix_versions": []}
+        assert audit.main([], Service(httpx={"vulns": [found]})) == 1
+        printed = capsys.readouterr().out
+        assert re.fullmatch(r"vulnerabilities: httpx \S+ has PYSEC-1, CVE-1; fixed in no release\n", printed)
+
+    def test_a_package_without_data_fails(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Where there is data at all, one package without any is not passed over."""
+        assert audit.main([], Service(httpx={"skip_reason": "not found"})) == 1
+        assert capsys.readouterr().out == "vulnerabilities: httpx could not be looked up: not found\n"
+
+    @pytest.mark.parametrize("arguments", [[], ["--required"]])
+    @pytest.mark.parametrize(
+        "service",
+        [
+            pytest.param(lambda: Service(requests={"skip_reason": "not found"}), id="no data"),
+            pytest.param(lambda: Service(requests={"vulns": []}), id="empty data"),
+            pytest.param(lambda: Service(requests=audit.OutOfReachError("no network")), id="no network"),
+            pytest.param(lambda: Service(httpx=audit.OutOfReachError("no network")), id="network lost"),
+        ],
+    )
+    def test_out_of_reach_is_said(
+        self, service: Callable[[], Service], arguments: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A check that could not be made says so in one line, and is a failure only where it is required."""
+        assert audit.main(arguments, service()) == len(arguments)
+        assert re.fullmatch(
+            r"vulnerabilities: SKIPPED, as their data can't be had here \(.+\)\n", capsys.readouterr().out
+        )
+
+    @pytest.mark.parametrize(
+        "stderr",
+        [
+            "Traceback (most recent call last):\n  ...\nrequests.exceptions.ConnectionError: HTTPSConnectionPool(...)",
+            "requests.exceptions.HTTPError: 503\n\nThe above ...\n\npip_audit._service.interface.ServiceError",
+            "ERROR:pip_audit._cli:Tip: your network may be blocking this service. Try another service with `-s ...`",
+        ],
+    )
+    def test_trouble_with_the_network_is_told_apart(self, stderr: str) -> None:
+        """An exception of its HTTP library, or its own word, means that the service was not reached."""
+        with pytest.raises(audit.OutOfReachError):
+            audit.audited("", stderr)
+
+    @pytest.mark.parametrize(
+        "stderr", ["", "ERROR:pip_audit._cli:invalid requirements input", "No module named pip_audit"]
+    )
+    def test_other_trouble_is_no_skip(self, stderr: str) -> None:
+        """Nothing printed for any other reason is an error."""
+        with pytest.raises(RuntimeError):
+            audit.audited("", stderr)
+
+
+class Service:
+    """Answers as `audit.ask` does, without a vulnerability but for those given by package."""
+
+    def __init__(self, **answers: dict[str, Any] | Exception) -> None:
+        self.answers = {"requests": {"vulns": [{"id": "1", "aliases": [], "fix_versions": []}]}, **answers}
+        self.batches: list[list[str]] = []
+
+    @property
+    def asked(self) -> list[str]:
+        """All pins that were asked for."""
+        return [pin for pins in self.batches for pin in pins]
+
+    def __call__(self, pins: Iterable[str]) -> list[audit.Audited]:
+        """Answer for each of *pins*; what is given of requests is about the release that is known to be vulnerable."""
+        self.batches.append(list(pins))
+        found: list[audit.Audited] = []
+        for pin in self.batches[-1]:
+            name, _, version = pin.partition("==")
+            answer = {} if name == "requests" and pin != audit.VULNERABLE else self.answers.get(name, {})
+            if isinstance(answer, Exception):
+                raise answer
+            found.append(cast("audit.Audited", {"name": name, "version": version, "vulns": [], **answer}))
+        return found
+
+
+class TestBill:
+    """The software bill of materials."""
+
+    def test_lists_exactly_what_is_locked(self, bill: dict[str, Any]) -> None:
+        """Each pin is there once, with all its hashes and nothing beside it."""
+        listed = [(it["purl"], sorted(digest["content"] for digest in it["hashes"])) for it in bill["components"]]
+        pinned = [
+            (f"pkg:pypi/{it.name}@{it.version}", sorted(digest.removeprefix("sha256:") for digest in it.hashes))
+            for it in locks.read(LOCK)
+        ]
+        assert sorted(listed) == sorted(pinned)
+
+    def test_describes_the_wheel(self, bill: dict[str, Any], built: Path, described: Metadata) -> None:
+        """The package stands for itself: by name, version, licence and the hash of the file beside the bill."""
+        about = bill["metadata"]["component"]
+        assert (about["name"], about["version"]) == (described.name, str(described.version))
+        assert about["purl"] == f"pkg:pypi/{described.name}@{described.version}"
+        assert about["licenses"] == [{"acknowledgement": "declared", "expression": "Apache-2.0"}]
+        assert about["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(built.read_bytes()).hexdigest()}]
+
+    def test_tells_what_users_get_from_what_builds(self, bill: dict[str, Any]) -> None:
+        """The package's needs are required, those of its extra optional, and the build backend is excluded."""
+        scopes = {it["name"]: it["scope"] for it in bill["components"]}
+        assert {scopes[name] for name in ("pulumi", "grpcio", "httpx", "certifi", "pydantic-core")} == {"required"}
+        assert {scopes[name] for name in ("aiohttp", "yarl", "click", "rich")} == {"optional"}
+        assert {scopes[name] for name in ("hatchling", "pathspec", "trove-classifiers")} == {"excluded"}
+
+    def test_says_who_needs_whom(self, bill: dict[str, Any]) -> None:
+        """From the package, a way leads to everything that is listed."""
+        edges = {it["ref"]: it.get("dependsOn", []) for it in bill["dependencies"]}
+        root = bill["metadata"]["component"]["bom-ref"]
+        names = {ref.rpartition("/")[2].partition("@")[0] for ref in edges[root]}
+        assert names == {"aiohttp", "click", "hatchling", "httpx", "pulumi", "pydantic", "pyyaml", "rich"}
+        found: set[str] = set()
+        more = {root}
+        while more:
+            found |= more
+            more = {ref for parent in more for ref in edges[parent]} - found
+        assert found == {root, *(it["bom-ref"] for it in bill["components"])}
+
+    def test_has_neither_time_nor_chance(self, bill: dict[str, Any], built: Path, described: Metadata) -> None:
+        """The same wheel and lock have the same bill, to the byte; another lock has another serial number."""
+        assert "timestamp" not in bill["metadata"]
+        again = sbom.bill(built, described, LOCK)
+        assert again == sbom.bill(built, described, LOCK)
+        assert json.loads(again) == bill
+        assert json.loads(sbom.bill(built, described, DEV_LOCK))["serialNumber"] != bill["serialNumber"]
+
+    def test_keeps_to_the_schema(self, built: Path, described: Metadata, tmp_path: Path) -> None:
+        """What CycloneDX does not allow, such as a hash of another length, is not written."""
+        (tmp_path / "a.lock").write_text("httpx==1 \\\n    --hash=sha256:00\n    # via pulumi-justt (pyproject.toml)\n")
+        with pytest.raises(ValueError, match="00"):
+            sbom.bill(built, described, tmp_path / "a.lock")
+
+
+class TestWheel:
+    """The choice of the interpreters that the wheel is tried with."""
+
+    def test_supported_is_what_the_wheel_says(self, built: Path) -> None:
+        """Each version between the oldest and the newest one is named."""
+        assert wheel.supported(built) == [(3, minor) for minor in range(10, 15)]
+
+    def test_other_versions_are_not_chosen(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A Python newer or older than those named is passed over, under whatever name it is found."""
+        for name, version in (
+            ("python3", "3 99"),
+            ("python3.13", "3 13"),
+            ("python3.14", "3 9"),
+            ("python3.15", "3 15"),
+        ):
+            (tmp_path / name).write_text(f"#!/bin/sh\necho {version}\n")
+            (tmp_path / name).chmod(0o755)
+        monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), "/usr/bin", "/bin"]))
+        named = [(3, 13), (3, 14)]
+        assert [it for it in wheel.interpreters(named) if str(tmp_path) in it[1]] == [
+            ((3, 13), f"{tmp_path}/python3.13")
+        ]
+
+
+class TestWorkflow:
+    """What runs on the hosted machines."""
+
+    def test_actions_are_pinned_and_may_only_read(self) -> None:
+        """No tag can be moved under us, and no job gets more than the right to read the repository."""
+        text = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+        used = re.findall(r"uses: *(.*)", text)
+        assert [it for it in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", it)] == []
+        workflow = yaml.safe_load(text)
+        assert workflow["permissions"] == {}
+        assert all(job.get("permissions", {}) in ({}, {"contents": "read"}) for job in workflow["jobs"].values())

@@ -1,0 +1,93 @@
+"""Each cell of the retry table, by the real client on a real socket: what is sent again, and what it ends with."""
+
+from __future__ import annotations
+
+import pytest
+
+from pulumi_justt.api.client import JusttClient
+from pulumi_justt.api.models import Inputs
+from pulumi_justt.api.retry import TABLE, Action, Method, Outcome
+from pulumi_justt.core.config import Settings
+from pulumi_justt.errors import AmbiguousCreate, JusttError, Misunderstood, Refused, Unreachable
+from pulumi_justt.simulator import Fault, SimulatorServer
+from support.harness import nobody
+
+FAULTS = {
+    Outcome.THROTTLED: "status=429",
+    Outcome.UNANSWERED: "drop-before-commit",
+    Outcome.REJECTED: "status=400",
+    Outcome.UNREADABLE: "not-json=html",
+}
+ROUTES: dict[Method, str] = {"GET": "/integrations/{id}", "DELETE": "/integrations/{id}", "POST": "/integrations"}
+INPUTS = Inputs.model_validate(
+    {
+        "externalIdentifier": "cell",
+        "integrationName": "Cell",
+        "source": "stripe",
+        "secretType": "APIKEY_ONLY",
+        "secretPayload": {"apiKey": "made-up"},
+        "environment": "simulator",
+    }
+)
+
+
+def client_of(url: str) -> JusttClient:
+    """Give a client that waits for nothing."""
+    settings = Settings.load({"baseUrl": url, "apiKey": "made-up"}, {})
+    return JusttClient(settings, sleep=lambda _: None, uniform=lambda: 0.0)
+
+
+def send(client: JusttClient, method: Method, known: str) -> None:
+    """Make the call that uses *method*."""
+    if method == "GET":
+        client.get_integration(known, tried="reading", account=None)
+    elif method == "POST":
+        client.create_integration(INPUTS)
+    else:
+        client.deactivate_integration(
+            known,
+            tried="deactivating",
+            account=None,
+            deactivation_type="dueDate",
+            deactivation_date="2040-01-01T00:00:00Z",
+        )
+
+
+@pytest.mark.parametrize("method", ROUTES)
+@pytest.mark.parametrize("outcome", FAULTS)
+def test_a_fault_that_happens_once(simulator: SimulatorServer, outcome: Outcome, method: Method) -> None:
+    """After one bad try, a retry succeeds; a refusal, an ambiguity, and a DELETE to be confirmed end it."""
+    client = client_of(simulator.base_url)
+    known = client.create_integration(INPUTS).integration_id
+    simulator.clear_requests()
+    simulator.add_fault(Fault.parse(f"{method} {ROUTES[method]} {FAULTS[outcome]} times=1"))
+    action = TABLE[outcome][method]
+    expected: dict[Action, tuple[type[JusttError] | None, int]] = {
+        Action.RETRY: (None, 2),
+        Action.CONFIRM: (Misunderstood, 1),
+        Action.FAIL: (Refused, 1),
+        Action.AMBIGUOUS: (AmbiguousCreate, 1),
+    }
+    error, tries = expected[action]
+    try:
+        send(client, method, known)
+        raised = None
+    except JusttError as caught:
+        raised = type(caught)
+    client.close()
+    assert raised is error
+    assert [exchange.method for exchange in simulator.requests] == [method] * tries
+    assert len(simulator.fired) == 1
+
+
+@pytest.mark.parametrize("method", ROUTES)
+def test_nothing_listens(method: Method) -> None:
+    """A refused connection is tried again up to the policy's tries, for a POST too, and nothing has been sent."""
+    waits: list[float] = []
+    settings = Settings.load({"baseUrl": nobody(), "apiKey": "made-up"}, {})
+    client = JusttClient(settings, sleep=waits.append, uniform=lambda: 0.5)
+    with pytest.raises(Unreachable, match="Nothing was sent"):
+        send(client, method, "known")
+    client.close()
+    assert TABLE[Outcome.UNSENT][method] is Action.RETRY
+    assert waits == [0.25, 0.5, 1.0, 2.0, 4.0]

@@ -1,0 +1,188 @@
+"""The sockets below the client: whatever they do, one exchange takes no longer than it may. Time is virtual."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from ssl import SSLContext, create_default_context
+from types import SimpleNamespace
+from typing import Any
+
+import httpcore
+import pytest
+
+from pulumi_justt.api import deadline
+from pulumi_justt.api.deadline import ExchangeLimit
+
+
+class Network:
+    """Connections that take as long as they may, in a time that only they move.
+
+    Args:
+        takes: Seconds of each operation on a connection; it times out where it may not take so long.
+        living: The addresses that take a connection; the others say nothing.
+    """
+
+    def __init__(self, *, takes: float = 0.0, living: tuple[str, ...] = ("10.0.0.1",)) -> None:
+        self.now = 1000.0
+        self.takes = takes
+        self.living = living
+        self.operations: list[tuple[str, float | None]] = []
+        self.written: list[bytes] = []
+
+    def pass_time(self, name: str, timeout: float | None, error: type[Exception]) -> None:
+        """Let an operation take its time, or end with its time-out."""
+        assert timeout is not None
+        self.operations.append((name, round(timeout, 3)))
+        self.now += min(self.takes, timeout)
+        if self.takes > timeout:
+            raise error
+
+    def connect(self, host: str, _: int, timeout: float | None, *__: object) -> httpcore.NetworkStream:
+        """Open a connection, or wait in vain."""
+        assert timeout is not None
+        self.operations.append((host, round(timeout, 3)))
+        if host in self.living:
+            return Stream(self)
+        self.now += timeout
+        raise httpcore.ConnectTimeout(f"{host} says nothing")
+
+
+class Stream(httpcore.NetworkStream):
+    """One connection."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    def read(self, _: int, timeout: float | None = None) -> bytes:
+        """Give one byte."""
+        self.network.pass_time("read", timeout, httpcore.ReadTimeout)
+        return b"x"
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Take everything."""
+        self.network.pass_time("write", timeout, httpcore.WriteTimeout)
+        self.network.written.append(buffer)
+
+    def start_tls(self, _: SSLContext, __: str | None = None, timeout: float | None = None) -> httpcore.NetworkStream:
+        """Take the handshake."""
+        self.network.pass_time("tls", timeout, httpcore.ConnectTimeout)
+        return self
+
+
+def connect(
+    monkeypatch: pytest.MonkeyPatch, network: Network, *addresses: str
+) -> tuple[ExchangeLimit, Callable[[float], httpcore.NetworkStream]]:
+    """Put *network* below the sockets under test, and give what opens a connection within some seconds."""
+    infos = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in addresses]
+    monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: network.now))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: infos)
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", network.connect)
+    limit = ExchangeLimit()
+    return limit, lambda timeout: limit.connect_tcp("justt.example", 443, timeout)
+
+
+def test_addresses_of_a_name_share_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each gets as much as the others, and all together no more than one would."""
+    network = Network(living=())
+    limit, open_within = connect(monkeypatch, network, "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")
+
+    with limit.of(30.0), pytest.raises(httpcore.ConnectTimeout, match=r"10\.0\.0\.4 says nothing"):
+        open_within(10.0)
+
+    assert network.operations == [(f"10.0.0.{number}", 2.5) for number in range(1, 5)]
+    assert network.now == pytest.approx(1010.0)
+
+
+def test_address_that_lives_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes before it takes its share of the time only."""
+    network = Network(living=("10.0.0.2",))
+    limit, open_within = connect(monkeypatch, network, "10.0.0.1", "10.0.0.2", "10.0.0.3")
+
+    with limit.of(3.0):
+        open_within(10.0)
+
+    assert network.operations == [("10.0.0.1", 1.0), ("10.0.0.2", 1.0)]
+
+
+def test_one_address_that_is_named_twice_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver may name an address for each kind of socket."""
+    network = Network(living=())
+    limit, open_within = connect(monkeypatch, network, "10.0.0.1", "10.0.0.1")
+
+    with limit.of(3.0), pytest.raises(httpcore.ConnectTimeout):
+        open_within(10.0)
+
+    assert network.operations == [("10.0.0.1", 3.0)]
+
+
+@pytest.mark.parametrize("takes", [0.5, 1.0])
+def test_request_that_is_taken_in_drips(monkeypatch: pytest.MonkeyPatch, takes: float) -> None:
+    """A body is written in pieces, each within what is left, and no piece is written when nothing is."""
+    network = Network(takes=takes)
+    limit, open_within = connect(monkeypatch, network, "10.0.0.1")
+
+    with limit.of(2.0):
+        stream = open_within(2.0)
+        with pytest.raises(httpcore.TimeoutException):
+            stream.write(b"x" * 1_000_000, 2.0)
+
+    assert network.now == pytest.approx(1002.0)
+    assert [timeout for _, timeout in network.operations[1:3]] == [2.0, 2.0 - takes]
+    assert {len(piece) for piece in network.written} == {4096}
+
+
+def test_request_is_written_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pieces are the body, and nothing is none."""
+    network = Network()
+    limit, open_within = connect(monkeypatch, network, "10.0.0.1")
+    body = bytes(range(256)) * 40
+
+    with limit.of(2.0):
+        stream = open_within(2.0)
+        stream.write(body, 2.0)
+        stream.write(b"", 2.0)
+
+    assert b"".join(network.written) == body
+    assert [len(piece) for piece in network.written] == [4096, 4096, 2048]
+
+
+@pytest.mark.parametrize(
+    ("operation", "error"),
+    [
+        (lambda stream: stream.read(1, 9.0), httpcore.ReadTimeout),
+        (lambda stream: stream.write(b"x", 9.0), httpcore.WriteTimeout),
+        (lambda stream: stream.start_tls(create_default_context(), "justt.example", 9.0), httpcore.ConnectTimeout),
+    ],
+    ids=["read", "write", "tls"],
+)
+def test_operation_gets_what_is_left(
+    monkeypatch: pytest.MonkeyPatch, operation: Callable[[httpcore.NetworkStream], Any], error: type[Exception]
+) -> None:
+    """After that there is none; a handshake that has no time is a connection that was never made."""
+    network = Network(takes=2.0)
+    limit, open_within = connect(monkeypatch, network, "10.0.0.1")
+
+    with limit.of(5.0):
+        stream = open_within(5.0)
+        operation(stream)
+        operation(stream)
+        with pytest.raises(error):
+            operation(stream)
+        with pytest.raises(httpcore.ReadTimeout if error is httpcore.WriteTimeout else error):
+            operation(stream)
+
+    assert [timeout for _, timeout in network.operations[1:]] == [5.0, 3.0, 1.0]
+
+
+def test_nothing_is_opened_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting for a place in the pool may have taken it all."""
+    network = Network()
+    limit, open_within = connect(monkeypatch, network, "10.0.0.1")
+
+    with limit.of(5.0):
+        network.now += 5.0
+        with pytest.raises(httpcore.ConnectTimeout):
+            open_within(10.0)
+
+    assert network.operations == []

@@ -1,0 +1,787 @@
+"""What the network and the vendor may send: any bytes, any status, any shape, any header.
+
+Whatever comes, a call ends with a result that the answer bears out or with a documented error of one line, in time, and
+no value of a secret gets out, wherever the server puts it. What is found here is kept below as a test of its own.
+
+`TEST_EFFORT=20 pytest tests/unit/api/test_fuzz_responses.py` tries 20 times as much.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import chain, cycle, repeat
+from typing import Any, Literal
+
+import httpx
+import pytest
+from hypothesis import event, example, given
+from hypothesis import strategies as st
+
+from pulumi_justt.api.client import JusttClient
+from pulumi_justt.api.models import Inputs, RemoteRecord
+from pulumi_justt.api.retry import RetryPolicy
+from pulumi_justt.core.config import Settings
+from pulumi_justt.core.integration import Integrations
+from pulumi_justt.errors import JusttError, Refused
+from pulumi_justt.provider import IntegrationProvider
+from support import leaks
+from support.harness import HANG_SECONDS
+from support.machine import Clock, fuzz
+
+KEY, SECRET = "9d2c7be4a1f05836", "e61b08d35f7a92c4"
+SECRETS = (KEY, SECRET)
+ID = "int-00001"
+INPUTS: dict[str, Any] = {
+    "externalIdentifier": "shop-1",
+    "integrationName": "Shop",
+    "source": "stripe",
+    "secretType": "APIKEY_ONLY",
+    "secretPayload": {"apiKey": SECRET},
+    "environment": "simulator",
+}
+RECORDED = {**INPUTS, "integrationId": ID, "status": "PENDING"}
+POLICY = RetryPolicy()
+TIMEOUT = 30.0
+Operation = Literal["create", "get", "list", "delete"]
+OPERATIONS: tuple[Operation, ...] = ("create", "get", "list", "delete")
+
+
+# what may be sent
+
+NAMES = ("integrationId", "id", "source", "status", "goLiveDate", "data", "hasMore", "message", "error", "errorId")
+VALUES = (
+    ID,
+    "int-00002",
+    "stripe",
+    "PENDING",
+    "INACTIVE",
+    "2027-01-31T00:00:00Z",
+    "",
+    "a\nb",
+    "\x1b[31m",
+    "\ud800",
+    "\u202e",
+)
+ECHOES = (KEY, SECRET, f"Bearer {KEY}", f"apiKey {SECRET} is wrong", json.dumps(SECRET))
+TEXTS = st.sampled_from(VALUES) | st.sampled_from(ECHOES) | st.text(max_size=8)
+LEAVES = TEXTS | st.none() | st.booleans() | st.integers() | st.floats()
+KEYS = st.sampled_from(NAMES) | TEXTS
+SHAPES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=5), max_leaves=12
+)
+RECORDS = st.fixed_dictionaries(
+    {
+        "integrationId": st.sampled_from([ID] * 6 + ["int-00002", "int-00003"]) | TEXTS,
+        "source": st.sampled_from(["stripe"] * 5 + ["adyen", "", KEY]),
+        "status": st.sampled_from(["PENDING", "INACTIVE", "FAILED", "INACTIVE", "PENDING"]) | TEXTS,
+    },
+    optional={"goLiveDate": st.none() | TEXTS, "extra": SHAPES},
+)
+BODIES = st.one_of(
+    SHAPES,
+    RECORDS,
+    st.fixed_dictionaries({"data": RECORDS, "status": LEAVES}),
+    st.lists(RECORDS, max_size=4),
+    st.fixed_dictionaries({"data": st.lists(RECORDS, max_size=4), "hasMore": LEAVES}),
+    st.fixed_dictionaries({}, optional=dict.fromkeys(("integrationId", "id", "status"), LEAVES)),
+    st.fixed_dictionaries({"message": TEXTS | st.lists(TEXTS), "errorId": LEAVES}),
+    st.dictionaries(KEYS, SHAPES, max_size=4),
+)
+PLAUSIBLE: dict[str, st.SearchStrategy[object]] = {
+    "POST": st.fixed_dictionaries(
+        {"integrationId": st.sampled_from([ID, "int-00002"]) | TEXTS}, optional={"status": TEXTS}
+    )
+    | st.fixed_dictionaries({"id": st.sampled_from([ID, "int-00002"]) | TEXTS, "status": LEAVES}),
+    "GET": RECORDS | st.fixed_dictionaries({"data": RECORDS}),
+    "LIST": st.lists(RECORDS, max_size=3)
+    | st.fixed_dictionaries({"data": st.lists(RECORDS, max_size=3), "hasMore": st.sampled_from([False, False, True])}),
+    "DELETE": st.just({}),
+}
+"""What each request may be answered with where all is well, but for a value here and there."""
+
+STATUSES = st.sampled_from([200, 201, 204, 307, 400, 401, 404, 429, 500, 503]) | st.integers(100, 999)
+NUMBERS = ("0", "1", "7", "601", "9" * 400, "-1", "1.5", "1e3", "nan", "inf", "٣", "")
+DATES = ("Mon, 01 Jan 2035 00:00:00 GMT", "Mon, 01 Jan 99999 00:00:00 +9999", "0", "Jan", "1 2 3 4 5 6", ",", "a b c d")
+NONSENSE = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=12)
+HEADERS = st.lists(
+    st.one_of(
+        st.tuples(st.just("retry-after"), st.sampled_from(NUMBERS + DATES) | NONSENSE),
+        st.tuples(
+            st.just("content-encoding"),
+            st.sampled_from(["gzip", "x-gzip", "deflate", "br", "identity, gzip", "gzip, gzip", "identity"]),
+        ),
+        st.tuples(st.just("transfer-encoding"), st.sampled_from(["chunked", "gzip, chunked", "x"]) | NONSENSE),
+        st.tuples(st.just("content-length"), st.sampled_from(["0", "5", "-1", "x", "9" * 30])),
+        st.tuples(st.just("content-type"), st.sampled_from(["text/html", "application/json; charset=x"]) | NONSENSE),
+        st.tuples(
+            st.just("location"), st.sampled_from(["//", "http://[", "x:y", "/ok", "http://127.0.0.1:1/"]) | NONSENSE
+        ),
+        st.tuples(st.just("set-cookie"), st.sampled_from(["a=b", "a=b; expires=x; domain=..", "=;=", KEY]) | NONSENSE),
+        st.tuples(st.sampled_from(["date", "connection", "x-request-id"]), NONSENSE),
+    ),
+    max_size=3,
+)
+FAILURES: tuple[type[httpx.RequestError], ...] = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.ReadError,
+    httpx.ReadTimeout,
+    httpx.WriteError,
+    httpx.WriteTimeout,
+    httpx.CloseError,
+    httpx.RemoteProtocolError,
+    httpx.LocalProtocolError,
+    httpx.UnsupportedProtocol,
+    httpx.TooManyRedirects,
+)
+
+
+METHODS = ("POST", "GET", "LIST", "DELETE")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer of a server.
+
+    Attributes:
+        status: Of it.
+        body: What it says, before anything is done to it.
+        sent: What travels.
+        headers: Beside it.
+        seconds: How long it takes.
+        failure: What happens instead of it, or after its head where it has one.
+    """
+
+    status: int
+    body: bytes
+    sent: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    seconds: float = 0.0
+    failure: type[httpx.RequestError] | None = None
+    after_head: bool = False
+
+    @property
+    def said(self) -> object:
+        """What a client may understand; nothing where the body did not come, or is none."""
+        is_compressed = any(name == "content-encoding" and value != "identity" for name, value in self.headers)
+        if (self.failure and not self.after_head) or is_compressed:
+            return None
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    def response(self) -> httpx.Response:
+        """Let it happen."""
+        if self.failure and not self.after_head:
+            raise self.failure(f"failed with {KEY}")
+        headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in self.headers]
+        return httpx.Response(self.status, headers=headers, stream=_Stream(self.sent, self.failure))
+
+
+class _Stream(httpx.SyncByteStream):
+    def __init__(self, content: bytes, failure: type[httpx.RequestError] | None) -> None:
+        self._content = content
+        self._failure = failure
+
+    def __iter__(self) -> Iterator[bytes]:
+        half = len(self._content) // 2
+        yield self._content[:half]
+        yield self._content[half:]
+        if self._failure:
+            raise self._failure("broken")
+
+
+@st.composite
+def answers(draw: st.DrawFn, method: str) -> Answer:
+    """Draw an answer to a request: one that is nearly right, or anything."""
+    if draw(st.booleans()):
+        body = json.dumps(draw(PLAUSIBLE[method])).encode()
+        return Answer(200, body, body)
+    seconds = draw(st.sampled_from([0.0, 0.0, 0.1, TIMEOUT]))
+    if draw(st.integers(0, 7)) == 7:
+        failure, after_head = draw(st.sampled_from(FAILURES)), draw(st.booleans())
+        return Answer(200, b"{}", b"{}", (), seconds, failure, after_head)
+    if draw(st.integers(0, 7)) == 7:
+        body = draw(st.binary(max_size=40) | st.sampled_from([b"[" * 100_000, b"9" * 5000, b"\xef\xbb\xbf{}", b"NaN"]))
+    else:
+        text = json.dumps(draw(BODIES), ensure_ascii=draw(st.booleans()))
+        body = text.encode("utf-8", "surrogatepass")
+    sent, headers = body, draw(HEADERS)
+    change = draw(st.integers(0, 9))
+    if change == 8:
+        sent = body[: draw(st.integers(0, len(body)))]
+        body = sent
+    if change == 9 and not any(name == "content-encoding" for name, _ in headers):
+        coding = draw(st.sampled_from(["gzip", "deflate"]))
+        sent = gzip.compress(body, mtime=0) if coding == "gzip" else zlib.compress(body)
+        headers = [*headers, ("content-encoding", coding)]
+    return Answer(draw(STATUSES), body, sent, tuple(headers), seconds)
+
+
+PLANS = st.fixed_dictionaries({method: st.lists(answers(method), min_size=1, max_size=3) for method in METHODS})
+
+
+def answering(status: int, said: object, *headers: tuple[str, str]) -> Answer:
+    """Return a plain answer."""
+    body = json.dumps(said).encode()
+    return Answer(status, body, body, headers)
+
+
+RECORD = {"integrationId": ID, "source": "stripe"}
+
+
+# what it is sent to
+
+
+@dataclass
+class Server:
+    """Gives prepared answers to each method, over and over, and keeps which request got which."""
+
+    prepared: Mapping[str, Sequence[Answer]]
+    clock: Clock = field(default_factory=Clock)
+    given: list[tuple[str, Answer]] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    next: dict[str, Iterator[Answer]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start with the first."""
+        self.next = {method: cycle(prepared) for method, prepared in self.prepared.items()}
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """Give the next answer."""
+        is_list = request.method == "GET" and request.url.path == "/integrations"
+        method = "LIST" if is_list else request.method
+        answer = self.next[method].__next__()
+        self.clock.sleep(answer.seconds)
+        self.given.append((method, answer))
+        return answer.response()
+
+    @contextmanager
+    def client(self, policy: str = "refuse") -> Iterator[JusttClient]:
+        """Give a client of it, whose time is virtual."""
+        settings = Settings.load(
+            {
+                "baseUrl": "http://127.0.0.1:9",
+                "apiKey": KEY,
+                "timeoutSeconds": f"{TIMEOUT:g}",
+                "onAmbiguousCreate": policy,
+            },
+            {},
+        )
+        client = JusttClient(
+            settings,
+            transport=httpx.MockTransport(self.answer),
+            clock=self.clock,
+            sleep=self.clock.sleep,
+            uniform=lambda: 0.5,
+        )
+        try:
+            yield client
+        finally:
+            client.close()
+
+    @contextmanager
+    def provider(self, policy: str) -> Iterator[IntegrationProvider]:
+        """Give the provider as the engine calls it."""
+        with self.client(policy) as client:
+            provider = IntegrationProvider()
+            provider.__dict__["_core"] = Integrations(client.settings, client=lambda: client, tell=self.told.append)
+            yield provider
+
+    def answers_to(self, *methods: str) -> list[Answer]:
+        """Return what requests of *methods* were given."""
+        return [answer for method, answer in self.given if method in methods]
+
+
+def call(client: JusttClient, operation: Operation) -> RemoteRecord | Sequence[RemoteRecord] | None:
+    """Make one call of the client."""
+    if operation == "create":
+        return client.create_integration(Inputs.model_validate(INPUTS))
+    if operation == "get":
+        return client.get_integration(ID, tried="reading", account=None)
+    if operation == "list":
+        return client.list_integrations(1, tried="listing", account=None).records
+    client.deactivate_integration(
+        ID,
+        tried="deactivating",
+        account=None,
+        deactivation_type="dueDate",
+        deactivation_date="2027-01-31T00:00:00Z",
+    )
+    return None
+
+
+def texts(value: object) -> set[str]:
+    """Return every text within *value*."""
+    if isinstance(value, str):
+        return {value}
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {text for child in children for text in texts(child)}
+
+
+def is_record(said: object, **wanted: str) -> bool:
+    """Tell whether a record with these values stands in what was said, bare or under `data`."""
+    holders = [said, said.get("data")] if isinstance(said, dict) else []
+    return any(isinstance(each, dict) and wanted.items() <= each.items() for each in holders)
+
+
+def assert_presentable(text: str, secrets: Sequence[str] = SECRETS) -> None:
+    """Assert that *text* is one line, without anything that a terminal obeys, and without a secret."""
+    assert text.isprintable(), repr(text)
+    assert "Traceback" not in text
+    assert "inside pulumi-justt" not in text
+    assert leaks.find(text.encode(), secrets) == []
+
+
+def assert_holds_no_secret(outs: object) -> None:
+    """Assert that what the state is to hold can be written, in plain text but for the credentials themselves."""
+    assert isinstance(outs, dict)
+    plain = {name: value for name, value in outs.items() if name != "secretPayload"}
+    json.dumps(outs, ensure_ascii=False).encode()
+    assert all(text.isprintable() for text in texts(plain))
+    assert leaks.find(json.dumps(plain).encode(), SECRETS) == []
+
+
+def known_to(operation: Operation) -> Sequence[str]:
+    """Return the secrets that the client is told for an operation; those of the state are the core's to keep."""
+    return SECRETS if operation == "create" else (KEY,)
+
+
+def is_success(answer: Answer) -> bool:
+    """Tell whether it has a 2xx that came, be it with a body that is compressed."""
+    return 200 <= answer.status < 300 and answer.failure is None
+
+
+def assert_call_ends_well(client: JusttClient, operation: Operation, given: Callable[[], Sequence[Answer]]) -> None:
+    """Make a call, and compare what became of it with what was answered."""
+    try:
+        result = call(client, operation)
+    except JusttError as error:
+        event(f"{operation}: {type(error).__name__}")
+        assert_presentable(str(error), known_to(operation))
+        return
+    event(f"{operation}: a result")
+    last = given()[-1]
+    assert is_success(last)
+    if isinstance(result, RemoteRecord):
+        assert result.integration_id in texts(last.said)
+        assert operation == "create" or is_record(last.said, integrationId=ID, status=result.status)
+    elif result is not None:
+        assert {record.integration_id for record in result} <= texts(last.said)
+    else:
+        assert operation == "delete"
+
+
+# over a transport in memory
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@fuzz(300)
+@given(prepared=PLANS)
+def test_a_call_ends_well_and_in_time(operation: Operation, prepared: dict[str, list[Answer]]) -> None:
+    """Each call of the client ends as documented, within its tries and its deadline."""
+    server = Server(prepared)
+
+    with server.client() as client:
+        assert_call_ends_well(client, operation, lambda: server.answers_to("POST", "GET", "DELETE", "LIST"))
+
+    assert len(server.given) <= POLICY.tries + POLICY.throttled_tries
+    assert server.clock.now <= POLICY.deadline + TIMEOUT + POLICY.longest_pause
+    if operation == "create":
+        unsent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+        earlier = [answer for _, answer in server.given[:-1]]
+        assert all((each.failure in unsent) if each.failure else each.status == 429 for each in earlier), (
+            "a POST that may have been carried out was repeated"
+        )
+
+
+@pytest.mark.parametrize("policy", ["refuse", "adopt"])
+@fuzz(300)
+@given(prepared=PLANS)
+def test_create_through_the_boundary(policy: str, prepared: dict[str, list[Answer]]) -> None:
+    """A create returns an id that stood in an answer, or raises one line."""
+    server = Server(prepared)
+
+    with server.provider(policy) as provider:
+        try:
+            made = provider.create({**INPUTS})
+        except Exception as error:  # noqa: BLE001 - what else it could be is the question
+            assert type(error).__name__ == "JusttError"  # noqa: PT017 - whether it fails depends on the answers
+            assert_presentable(str(error))
+        else:
+            event("created")
+            told_by = server.answers_to("POST") if policy == "refuse" else server.answers_to("POST", "LIST")
+            assert any(is_success(each) and made.id in texts(each.said) for each in told_by)
+            assert made.outs is not None
+            assert made.outs["integrationId"] == made.id
+            assert made.id.isprintable(), "no later request could name it"
+            assert_holds_no_secret(made.outs)
+
+    for line in server.told:
+        assert_presentable(line)
+
+
+@fuzz(300)
+@given(prepared=PLANS)
+def test_read_through_the_boundary(prepared: dict[str, list[Answer]]) -> None:
+    """Only the right integration's INACTIVE drops a record; all else keeps it, or raises one line."""
+    server = Server(prepared)
+
+    with server.provider("refuse") as provider:
+        try:
+            read = provider.read(ID, {**RECORDED})
+        except Exception as error:  # noqa: BLE001 - what else it could be is the question
+            assert type(error).__name__ == "JusttError"  # noqa: PT017 - whether it fails depends on the answers
+            assert_presentable(str(error))
+        else:
+            last = server.given[-1][1]
+            assert is_success(last)
+            if read.id is None:
+                event("gone")
+                assert is_record(last.said, integrationId=ID, status="INACTIVE")
+            else:
+                event("kept")
+                assert read.id == ID
+                assert read.outs is not None
+                assert is_record(last.said, integrationId=ID, status=read.outs["status"])
+                assert_holds_no_secret(read.outs)
+
+    for line in server.told:
+        assert_presentable(line)
+
+
+@pytest.mark.parametrize("operation", ["adopt", "look up"])
+@fuzz(300)
+@given(prepared=PLANS)
+def test_adoption_and_look_up_through_the_boundary(operation: str, prepared: dict[str, list[Answer]]) -> None:
+    """What exists already is taken over, or looked at, only as its own record says, or one line is raised."""
+    server = Server(prepared)
+
+    with server.provider("refuse") as provider:
+        try:
+            result = provider.create({**INPUTS, "adoptId": ID}) if operation == "adopt" else provider.read(ID, {})
+        except Exception as error:  # noqa: BLE001 - what else it could be is the question
+            assert type(error).__name__ == "JusttError"  # noqa: PT017 - whether it fails depends on the answers
+            # Who only looks knows no credential that could be kept out, but the key.
+            assert_presentable(str(error), SECRETS if operation == "adopt" else (KEY,))
+        else:
+            event("done")
+            assert result.id == ID
+            assert is_record(server.given[-1][1].said, integrationId=ID)
+            assert result.outs is not None
+            assert leaks.find(json.dumps({**result.outs, "secretPayload": {}}).encode(), (KEY,)) == []
+            if operation == "adopt":
+                assert_holds_no_secret(result.outs)
+
+    assert not server.answers_to("POST", "DELETE", "LIST")
+
+
+@fuzz(300)
+@given(prepared=PLANS)
+def test_delete_through_the_boundary(prepared: dict[str, list[Answer]]) -> None:
+    """A delete succeeds on a 2xx, or where INACTIVE was read; all else raises one line."""
+    server = Server(prepared)
+
+    with server.provider("refuse") as provider:
+        try:
+            provider.delete(ID, {**RECORDED})
+        except Exception as error:  # noqa: BLE001 - what else it could be is the question
+            assert type(error).__name__ == "JusttError"  # noqa: PT017 - whether it fails depends on the answers
+            assert_presentable(str(error))
+        else:
+            method, last = server.given[-1]
+            event(f"proved by {method}")
+            assert is_success(last)
+            assert method == "DELETE" or is_record(last.said, integrationId=ID, status="INACTIVE")
+
+    for line in server.told:
+        assert_presentable(line)
+
+
+# what was found: each the smallest answer that did harm
+
+
+def plan(**prepared: Answer) -> dict[str, list[Answer]]:
+    """Return the answers to each method, empty where none is given."""
+    return {method: [prepared.get(method, answering(200, []))] for method in METHODS}
+
+
+@pytest.mark.parametrize("operation", ["create", "read", "delete"])
+@pytest.mark.parametrize(
+    "said", [{"message": SECRET}, {"message": "no", "errorId": SECRET}, {SECRET: 1}], ids=["message", "errorId", "key"]
+)
+def test_no_error_repeats_what_the_vendor_knows(operation: str, said: dict[str, object]) -> None:
+    """The vendor has the credentials since the create, and may name them in any later answer."""
+    refused = answering(400, said)
+    server = Server(plan(GET=refused, LIST=refused, DELETE=refused))
+    calls: dict[str, Callable[[IntegrationProvider], object]] = {
+        "create": lambda provider: provider.create({**INPUTS}),
+        "read": lambda provider: provider.read(ID, {**RECORDED}),
+        "delete": lambda provider: provider.delete(ID, {**RECORDED}),
+    }
+
+    with server.provider("refuse") as provider, pytest.raises(Exception, match="Justt answered 400") as caught:
+        calls[operation](provider)
+
+    assert leaks.find(str(caught.value).encode(), SECRETS) == []
+
+
+def test_no_cookie_is_kept() -> None:
+    """A cookie that cannot be written back, such as one of a proxy, must not break every later request."""
+    server = Server(plan(GET=answering(200, {**RECORD, "status": "PENDING"}, ("set-cookie", "a=\x80"))))
+
+    with server.provider("refuse") as provider:
+        provider.read(ID, {**RECORDED})
+        provider.read(ID, {**RECORDED})
+
+    assert [method for method, _ in server.given] == ["GET", "GET"]
+
+
+@pytest.mark.parametrize("location", ["x:y", "//", "http://[", "http://a:b"])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_redirect_to_nowhere_is_a_redirect(operation: Operation, location: str) -> None:
+    """An address that is none does not matter, as no redirect is followed."""
+    server = Server({method: [answering(307, {}, ("location", location))] for method in METHODS})
+
+    with server.client() as client, pytest.raises(Refused, match="A redirect is never followed"):
+        call(client, operation)
+
+    assert len(server.given) == 1
+
+
+FOREIGN = pytest.mark.parametrize(
+    "text",
+    ["a\nb", "\x1b[31m", KEY, SECRET, f"Bearer {KEY}", f"x-{SECRET}", "x" * 100_000],
+    ids=["lines", "escape", "key", "credential", "key within", "credential within", "length"],
+)
+
+
+@FOREIGN
+@pytest.mark.parametrize("name", ["integrationId", "status", "source", "goLiveDate"])
+def test_a_state_and_an_adoption_hold_no_foreign_text(name: str, text: str) -> None:
+    """What the vendor calls things stands in states and errors only where it can be shown to anyone."""
+    said = answering(200, {**RECORD, "status": "PENDING", name: text})
+    for operation in ("create", "read"):
+        server = Server(plan(GET=said))
+        with server.provider("refuse") as provider, suppress(Exception):
+            result = (
+                provider.create({**INPUTS, "source": "adyen", "adoptId": ID})
+                if operation == "create"
+                else provider.read(ID, {**RECORDED})
+            )
+            assert_holds_no_secret(result.outs)
+            assert len(json.dumps(result.outs)) < 2_000
+    server = Server(plan(GET=said))
+    with server.provider("refuse") as provider, pytest.raises(Exception, match="adopting integration") as caught:
+        provider.create({**INPUTS, "source": "adyen", "adoptId": ID})
+    assert_presentable(str(caught.value))
+    assert len(str(caught.value)) < 2_000
+
+
+@FOREIGN
+@pytest.mark.parametrize("name", ["integrationId", "status", "source"])
+def test_a_candidate_is_named_in_one_line(name: str, text: str) -> None:
+    """What a list calls its records is as foreign as any message."""
+    found = answering(200, [{**RECORD, "status": "PENDING", name: text}])
+    server = Server(plan(POST=answering(500, {})))
+    server.next["LIST"] = chain([answering(200, [])], repeat(found))
+
+    with server.provider("refuse") as provider, pytest.raises(Exception, match="Justt may have") as caught:
+        provider.create({**INPUTS})
+
+    assert_presentable(str(caught.value))
+
+
+@FOREIGN
+def test_a_status_is_told_in_one_line(text: str) -> None:
+    """A status is shown to the user, so that it can be none of these."""
+    server = Server(plan(GET=answering(200, {**RECORD, "status": text})))
+
+    with server.provider("refuse") as provider, suppress(Exception):
+        provider.read(ID, {**RECORDED})
+
+    assert server.given
+    for line in server.told:
+        assert_presentable(line)
+
+
+def test_an_id_that_no_request_can_name_is_none() -> None:
+    """An id that read and delete refuse would leave an integration that nobody can get rid of."""
+    server = Server(plan(POST=answering(201, {"integrationId": "a\nb"})))
+
+    with (
+        server.provider("refuse") as provider,
+        pytest.raises(Exception, match="Do not run `pulumi up` again before you have checked"),
+    ):
+        provider.create({**INPUTS})
+
+
+def test_an_empty_page_before_the_last_proves_nothing() -> None:
+    """Where more is said to follow, what is not listed may exist all the same, and a second POST would double it."""
+    server = Server(plan(LIST=answering(200, {"hasMore": True, "data": []}), POST=answering(500, {})))
+
+    with (
+        server.provider("refuse") as provider,
+        pytest.raises(Exception, match="Do not run `pulumi up` again before you have checked"),
+    ):
+        provider.create({**INPUTS})
+
+    assert len(server.answers_to("POST")) == 1
+
+
+def test_an_id_that_was_listed_before_is_not_new() -> None:
+    """A create that is answered with what existed already made nothing: it would be deactivated as the old one.
+
+    The vendor may take the same external identifier for the same integration, or a proxy may repeat an answer.
+    """
+    old = answering(200, [{**RECORD, "status": "SUCCESSFUL"}])
+    server = Server(plan(LIST=old, POST=answering(201, {"integrationId": ID})))
+
+    with server.provider("refuse") as provider, pytest.raises(Exception, match=ID):
+        provider.create({**INPUTS})
+
+
+# over a socket
+
+HASTY = RetryPolicy(
+    tries=2, throttled_tries=2, base=0.01, cap=0.02, throttled_cap=0.02, longest_pause=0.05, deadline=1.0
+)
+HASTY_TIMEOUT = 0.1
+
+
+class Loopback:
+    """A server on a socket that sends prepared bytes to each request, and then closes or says nothing more."""
+
+    def __init__(self) -> None:
+        self.prepared = b""
+        self.then = "close"
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._threads: list[threading.Thread] = []
+        self._thread = threading.Thread(target=self._accept)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End all threads."""
+        # Only this wakes a thread that waits in accept.
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        for thread in [self._thread, *self._threads]:
+            thread.join()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._serve, args=(connection, self.prepared, self.then))
+            thread.start()
+            self._threads = [each for each in self._threads if each.is_alive()] + [thread]
+
+    @staticmethod
+    def _serve(connection: socket.socket, prepared: bytes, then: str) -> None:
+        connection.settimeout(HANG_SECONDS)
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            if then == "drip":
+                for byte in prepared:
+                    connection.sendall(bytes([byte]))
+                    time.sleep(0.02)
+            else:
+                connection.sendall(prepared)
+            if then == "hang":
+                while connection.recv(65536):
+                    pass
+
+
+@pytest.fixture(scope="module")
+def loopback() -> Iterator[Loopback]:
+    """Yield the server."""
+    server = Loopback()
+    yield server
+    server.close()
+
+
+LINES = st.sampled_from(
+    [
+        b"HTTP/1.1 200 OK",
+        b"HTTP/1.1 201 Created",
+        b"HTTP/1.1 204 No Content",
+        b"HTTP/1.1 307 Elsewhere",
+        b"HTTP/1.1 429 Slow",
+        b"HTTP/1.1 503 No",
+        b"HTTP/1.1 100 Continue",
+        b"HTTP/1.1 101 Switching",
+        b"HTTP/1.0 200",
+        b"HTTP/2 200",
+        b"HTTP/1.1 999 ?",
+        b"HTTP/1.1 20",
+        b"ICY 200 OK",
+        b"<html>",
+    ]
+)
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> bytes:
+    """Draw what travels over a connection."""
+    if draw(st.integers(0, 5)) == 5:
+        return draw(st.binary(max_size=60))
+    answer = draw(st.sampled_from(METHODS).flatmap(answers))
+    head = [draw(LINES)]
+    head += [f"{name}: {value}".encode("latin-1", "replace") for name, value in answer.headers]
+    if draw(st.booleans()):
+        head.append(b"content-length: %d" % (len(answer.sent) + draw(st.sampled_from([0, 0, 0, 1, -1]))))
+    if draw(st.integers(0, 9)) == 9:
+        head.append(draw(st.binary(max_size=20)))
+    return draw(st.sampled_from([b"\r\n", b"\r\n", b"\n"])).join([*head, b"", b""]) + answer.sent
+
+
+@fuzz(200)
+@given(
+    operation=st.sampled_from(OPERATIONS),
+    sent=streams(),
+    then=st.sampled_from(["close"] * 8 + ["hang", "drip"]),
+)
+@example(operation="get", sent=b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, then="hang")
+@example(
+    operation="create", sent=b"HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\nffffffff\r\n{", then="hang"
+)
+@example(operation="delete", sent=b"HTTP/1.1 200 OK\r\nx: " + b"y" * 300_000, then="close")
+def test_a_call_ends_well_on_a_socket(loopback: Loopback, operation: Operation, sent: bytes, then: str) -> None:
+    """Any bytes on a connection that closes, stalls or drips end as documented, in real time."""
+    loopback.prepared, loopback.then = sent, then
+    settings = Settings.load(
+        {"baseUrl": loopback.url, "apiKey": KEY, "timeoutSeconds": f"{HASTY_TIMEOUT:g}"},
+        {},
+    )
+    client = JusttClient(settings, policy=HASTY)
+    started = time.monotonic()
+
+    try:
+        result = call(client, operation)
+    except JusttError as error:
+        event(f"{operation}: {type(error).__name__}")
+        assert_presentable(str(error), known_to(operation))
+    else:
+        event(f"{operation}: a result")
+        assert operation != "get" or isinstance(result, RemoteRecord)
+        assert b" 20" in sent
+    finally:
+        client.close()
+
+    # A connection that stalls does so for longer.
+    assert time.monotonic() - started < HANG_SECONDS / 2

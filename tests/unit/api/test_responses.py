@@ -1,0 +1,482 @@
+"""Reading the vendor's answers: every documented shape, and nothing of any other but its keys and types."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pulumi_justt.api.models import RemoteRecord
+from pulumi_justt.api.responses import (
+    Fault,
+    Page,
+    Unreadable,
+    compressions,
+    created,
+    fault,
+    page,
+    parsed,
+    record,
+    retry_after,
+)
+
+CANARY = "canary-7f3b9c"
+ID = "int-1"
+RECORD: dict[str, object] = {"integrationId": ID, "source": "stripe", "status": "SUCCESSFUL"}
+LIVE = "2027-01-31T00:00:00Z"
+NOW = datetime(2027, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
+
+
+def remote(*, status: str = "SUCCESSFUL", source: str = "stripe", go_live_date: str | None = None) -> RemoteRecord:
+    """Give the record that is expected."""
+    return RemoteRecord(integration_id=ID, source=source, status=status, go_live_date=go_live_date)
+
+
+def unread(read: Callable[[], object]) -> str:
+    """Give the text with which a callable finds an answer unreadable."""
+    with pytest.raises(Unreadable) as unreadable:
+        read()
+    return str(unreadable.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        ("", ""),
+        ("identity", ""),
+        (" Identity , ", ""),
+        ("gzip", "gzip"),
+        (" GZIP ", "GZIP"),
+        ("x-gzip", "x-gzip"),
+        ("identity, gzip", "gzip"),
+        ("gzip, gzip", "gzip, gzip"),
+        ("deflate,br", "deflate, br"),
+    ],
+)
+def test_compression_is_whatever_is_not_identity(header: str, names: str) -> None:
+    """A `Content-Encoding` header is read as the names of compressions, of which `identity` is none."""
+    assert compressions(header) == names
+
+
+@pytest.mark.parametrize(
+    ("content", "value"),
+    [
+        (b'{"a": [1, null]}', {"a": [1, None]}),
+        (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
+        (b"[]", []),
+        (b'"text"', "text"),
+        ('{"ä": "ö"}'.encode(), {"ä": "ö"}),
+    ],
+)
+def test_json_is_parsed(content: bytes, value: object) -> None:
+    """Any JSON document is read, with or without a byte order mark."""
+    assert value == parsed(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"", "0 bytes that are not JSON"),
+        (b"<html>canary-7f3b9c</html>", "26 bytes that are not JSON"),
+        (b'{"integrationId": "canary-7f3b9c', "32 bytes that are not JSON"),
+        (b"\xff\xfe\x00", "3 bytes that are not JSON"),
+        (b'"\xc3\x28"', "4 bytes that are not JSON"),
+        (b"[" * 200_000, "200000 bytes that are not JSON"),
+        (b"1" * 5000, "5000 bytes that are not JSON"),
+    ],
+)
+def test_what_is_not_json_is_measured_only(content: bytes, text: str) -> None:
+    """Of what is no JSON, too deep or cut off, only the length is told."""
+    assert text == unread(lambda: parsed(content))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        RECORD,
+        {"status": 200, "message": "OK", "data": RECORD},
+        {**RECORD, "goLiveDate": None, "createdAt": 5, "data": {"status": "FAILED"}},
+    ],
+    ids=["bare", "enveloped", "with fields that nobody documents"],
+)
+def test_record_in_each_envelope(answer: object) -> None:
+    """A record is read bare (OpenAPI) or below `data` (guide), whatever else stands beside it."""
+    assert remote().model_copy(update={"message": ""}) == record(answer, ID)
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_go_live_date_of_a_record(wrap: bool) -> None:
+    """The go-live date is taken where it is given."""
+    answer = {**RECORD, "goLiveDate": LIVE}
+
+    expected = remote(go_live_date=LIVE).model_copy(update={"message": ""})
+    assert expected == record({"data": answer} if wrap else answer, ID)
+
+
+@pytest.mark.parametrize("status", ["PENDING", "SUCCESSFUL", "FAILED", "INACTIVE", "PAUSED"])
+def test_status_of_a_record(status: str) -> None:
+    """Each status is kept as it came, those of a later version of the API included."""
+    found = record({**RECORD, "status": status}, ID)
+
+    assert status == found.status
+    assert (status == "INACTIVE") is found.is_inactive
+
+
+UNDOCUMENTED_RECORDS: list[tuple[object, str]] = [
+    ([RECORD], "[1 of {integrationId: text, source: text, status: text}]"),
+    (CANARY, "text"),
+    (None, "null"),
+    (7, "number"),
+    ({}, "{}"),
+    ({"data": None}, "{data: null}"),
+    ({"data": [RECORD]}, "{data: [1 of an object]}"),
+    ({"data": {"data": RECORD}}, "{data: {data: an object}}"),
+    ({"integration": RECORD}, "{integration: {integrationId: text, source: text, status: text}}"),
+    ({**RECORD, "integrationId": 7}, "{integrationId: number, source: text, status: text}"),
+    ({**RECORD, "integrationId": ""}, "{integrationId: text, source: text, status: text}"),
+    ({**RECORD, "integrationId": None}, "{integrationId: null, source: text, status: text}"),
+    ({**RECORD, "status": 200}, "{integrationId: text, source: text, status: number}"),
+    ({**RECORD, "status": ""}, "{integrationId: text, source: text, status: text}"),
+    ({**RECORD, "goLiveDate": 1_800_000_000}, "{integrationId: text, source: text, status: text, goLiveDate: number}"),
+    ({"integrationId": ID, "status": "PENDING"}, "{integrationId: text, status: text}"),
+    ({"status": 200, "message": CANARY, "id": ID}, "{status: number, message: text, id: text}"),
+]
+
+
+@pytest.mark.parametrize(("answer", "shape"), UNDOCUMENTED_RECORDS)
+def test_record_in_an_undocumented_shape(answer: object, shape: str) -> None:
+    """A record in any other shape is described by keys and types."""
+    assert shape == unread(lambda: record(answer, ID))
+
+
+def test_record_by_python_s_names_is_undocumented() -> None:
+    """The API writes camelCase only: a record in snake_case is none."""
+    answer = {"integration_id": ID, "source": "stripe", "status": "PENDING"}
+
+    assert unread(lambda: record(answer, ID)) == "{integration_id: text, source: text, status: text}"
+
+
+def test_record_of_another_integration() -> None:
+    """A record that answers for another id is not taken, and neither id is repeated."""
+    assert unread(lambda: record({**RECORD, "integrationId": CANARY}, ID)) == "the record of another integration"
+    assert unread(lambda: record({"data": RECORD}, CANARY)) == "the record of another integration"
+
+
+@pytest.mark.parametrize(
+    ("answer", "records", "is_last"),
+    [
+        ([], 0, True),
+        ([RECORD], 1, True),
+        ([RECORD, RECORD], 2, False),
+        ([RECORD, RECORD, RECORD], 3, False),
+        ({"data": []}, 0, True),
+        ({"data": [RECORD]}, 1, True),
+        ({"data": [RECORD, RECORD], "hasMore": None}, 2, False),
+        ({"status": 200, "message": "OK", "hasMore": True, "data": [RECORD]}, 1, False),
+        ({"status": 200, "message": "OK", "hasMore": True, "data": [RECORD, RECORD]}, 2, False),
+        ({"status": 200, "message": "OK", "hasMore": False, "data": [RECORD, RECORD]}, 2, True),
+        ({"status": 200, "message": "OK", "hasMore": True, "data": []}, 0, False),
+    ],
+)
+def test_page_in_each_envelope(answer: object, records: int, is_last: bool) -> None:
+    """`hasMore` ends a list where there is one, a short page where there is none, and an empty page always."""
+    assert page(answer, 2) == Page((remote(),) * records, is_last)
+
+
+def test_page_keeps_the_order_and_drops_what_nobody_documents() -> None:
+    """Each record of a page is read as a single one is."""
+    records = [{**RECORD, "integrationId": name, "goLiveDate": None, "createdAt": 5} for name in ("b", "a")]
+
+    assert [each.integration_id for each in page(records, 100).records] == ["b", "a"]
+    assert page(records, 100).records[0].go_live_date is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "shape"),
+    [
+        (None, "null"),
+        ("canary-7f3b9c", "text"),
+        ({}, "{}"),
+        (RECORD, "{integrationId: text, source: text, status: text}"),
+        ({"data": RECORD}, "{data: {integrationId: text, source: text, status: text}}"),
+        ({"data": None, "hasMore": False}, "{data: null, hasMore: true/false}"),
+        ([5], "[1 of number]"),
+        ([RECORD, {"integrationId": "canary-7f3b9c"}], "[2 of {integrationId: text, source: text, status: text}]"),
+        ([{**RECORD, "integrationId": ""}], "[1 of {integrationId: text, source: text, status: text}]"),
+        ({"data": ["canary-7f3b9c"]}, "{data: [1 of text]}"),
+    ],
+)
+def test_page_in_an_undocumented_shape(answer: object, shape: str) -> None:
+    """A page with anything that is no record is unreadable as a whole: half a list would prove things that are not."""
+    assert shape == unread(lambda: page(answer, 100))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"integrationId": ID},
+        {"status": 201, "message": "Created", "id": ID},
+        {"id": ID},
+        {"status": 201, "message": "Created", "data": {"integrationId": ID}},
+        {"data": {"id": ID}},
+        {"integrationId": "", "id": ID},
+        {"integrationId": None, "data": {"integrationId": ID}},
+    ],
+)
+def test_creation_in_each_envelope(answer: object) -> None:
+    """The new id is found in either documented form, also wrapped like a read, and the status starts as PENDING."""
+    assert remote(status="PENDING", source="adyen") == created(answer, "adyen")
+
+
+def test_id_that_pulumi_would_color_is_none() -> None:
+    """An id can't be changed, and Pulumi would break off the update that shows it; a source is only shown."""
+    text = "a<{%b"
+    for answer in ({"integrationId": text}, {"id": text}):
+        with pytest.raises(Unreadable):
+            created(answer, "stripe")
+    with pytest.raises(Unreadable):
+        page([{**RECORD, "integrationId": text}], 100)
+    assert record({**RECORD, "source": text}, ID).source == "a< {%b"
+
+
+def test_openapi_name_of_the_new_id_wins() -> None:
+    """Where both names stand, `integrationId` is the id, and the outer envelope comes before the inner."""
+    answer = {"integrationId": ID, "id": "other", "data": {"integrationId": "another"}}
+
+    assert created(answer, "stripe").integration_id == ID
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [("SUCCESSFUL", "SUCCESSFUL"), ("FAILED", "FAILED"), (201, "PENDING"), ("success", "PENDING"), ("", "PENDING")],
+)
+def test_creation_that_says_more(said: object, status: str) -> None:
+    """A status of the integration is taken; one of the HTTP answer is not mistaken for it."""
+    answer = {"integrationId": ID, "status": said, "goLiveDate": LIVE}
+
+    assert remote(status=status, go_live_date=LIVE) == created(answer, "stripe")
+    assert remote(status=status, go_live_date=LIVE) == created({"status": 201, "data": answer}, "stripe")
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [{"goLiveDate": 5}, {"goLiveDate": None}, {"goLiveDate": {}}, {"status": None}, {"status": []}, {"source": 5}],
+)
+def test_nothing_beside_the_new_id_makes_it_unreadable(extra: dict[str, object]) -> None:
+    """With an id the integration exists, so an oddity beside it never raises."""
+    assert remote(status="PENDING") == created({"integrationId": ID, **extra}, "stripe")
+
+
+@pytest.mark.parametrize("extra", [{"status": "A\ud800"}, {"goLiveDate": "\ud800"}])
+def test_broken_letters_beside_the_new_id_are_dropped(extra: dict[str, object]) -> None:
+    """A lone surrogate, which JSON can carry and UTF-8 can't, neither raises nor reaches the state."""
+    answer = parsed(json.dumps({"integrationId": ID, **extra}).encode())
+
+    assert remote(status="PENDING") == created(answer, "stripe")
+
+
+def test_broken_letters_in_the_new_id_are_unreadable() -> None:
+    """An id that cannot be written is no id: the create is ambiguous, not a crash."""
+    assert unread(lambda: created(parsed(b'{"integrationId": "\\ud800"}'), "stripe")) == "{integrationId: text}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "shape"),
+    [
+        ({}, "{}"),
+        ([ID], "[1 of text]"),
+        (CANARY, "text"),
+        (None, "null"),
+        ({"integrationId": 7}, "{integrationId: number}"),
+        ({"integrationId": ""}, "{integrationId: text}"),
+        ({"status": 201, "message": CANARY}, "{status: number, message: text}"),
+        ({"data": [{"integrationId": ID}]}, "{data: [1 of an object]}"),
+        ({"integration": {"id": CANARY}}, "{integration: {id: text}}"),
+        ({"merchantUuid": CANARY}, "{merchantUuid: text}"),
+    ],
+)
+def test_creation_without_an_id(answer: object, shape: str) -> None:
+    """A creation whose id is not found is described by keys and types."""
+    assert shape == unread(lambda: created(answer, "stripe"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"status": 400, "message": "no", "errorId": "err-1"}, Fault("no", "err-1")),
+        ({"error": "Bad Request", "message": "no", "errorId": "err-1"}, Fault("no", "err-1")),
+        ({"message": "no", "statusCode": 404}, Fault("no", None)),
+        ({"error": "Bad Request", "errorId": "err-1"}, Fault("Bad Request", "err-1")),
+        ({"error": "Bad Request", "message": "", "errorId": ""}, Fault("Bad Request", None)),
+        ({"message": ["one", "two"], "error": "Bad Request"}, Fault("one; two", None)),
+        ({"message": "no", "errorId": 77}, Fault("no", "77")),
+        ({"message": "no", "errorId": None}, Fault("no", None)),
+        ({"message": "no", "errorId": {"echo": CANARY}}, Fault("no", None)),
+        ([{"message": CANARY}], Fault("[1 of {message: text}]", None)),
+        (CANARY, Fault("text", None)),
+        (None, Fault("null", None)),
+    ],
+)
+def test_fault_in_each_envelope(answer: object, expected: Fault) -> None:
+    """The vendor's words and errorId are found in every documented envelope; another document is a shape."""
+    assert expected == fault(json.dumps(answer).encode())
+
+
+@pytest.mark.parametrize("answer", [{"detail": CANARY}, {"errors": [{"field": CANARY}]}, {"message": None, "code": 7}])
+def test_fault_in_an_undocumented_envelope_shows_its_shape(answer: dict[str, object]) -> None:
+    """A refusal in an object that nobody documents shows its keys, or the user is left with a bare number."""
+    message = fault(json.dumps(answer).encode()).message
+
+    assert CANARY not in message
+    assert all(key in message for key in answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"message": {"target": CANARY}},
+        {"message": [{"target": {"apiKey": CANARY}}]},
+        {"error": {"code": 7, "echo": CANARY}},
+    ],
+)
+def test_fault_that_is_no_text_never_shows_values(answer: dict[str, object]) -> None:
+    """Where the message is an object, it is shown by keys and types: it may echo what was sent."""
+    assert CANARY not in fault(json.dumps(answer).encode()).message
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", ""), (b"<html>canary-7f3b9c</html>", "an answer that is not JSON, so perhaps a proxy's")],
+)
+def test_fault_that_is_no_json(content: bytes, message: str) -> None:
+    """An empty refusal says nothing, and a page of HTML is suspected to be a proxy's."""
+    assert Fault(message) == fault(content)
+
+
+NAMES = st.sampled_from(
+    ["integrationId", "id", "data", "status", "source", "goLiveDate", "message", "error", "errorId"]
+)
+LETTERS = st.text(st.characters(exclude_categories=[]), max_size=5)
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers(10**12, 10**13)
+    | st.floats(allow_nan=True)
+    | LETTERS.map(lambda text: CANARY + text)
+    | st.just("")
+)
+JSON = st.recursive(
+    VALUES, lambda deeper: st.lists(deeper, max_size=4) | st.dictionaries(NAMES, deeper, max_size=9), max_leaves=25
+)
+
+
+def numbers_of(value: object) -> set[str]:
+    """Give the large numbers within *value*, as they would be written."""
+    if isinstance(value, dict):
+        return {text for item in value.values() for text in numbers_of(item)}
+    if isinstance(value, list):
+        return {text for item in value for text in numbers_of(item)}
+    return {str(value)} if isinstance(value, int) and not isinstance(value, bool) else set()
+
+
+def complaint(read: Callable[[], object]) -> str:
+    """Give the text with which a callable finds an answer unreadable, or nothing where it can read it."""
+    try:
+        read()
+    except Unreadable as unreadable:
+        return str(unreadable)
+    return ""
+
+
+@given(JSON)
+@example({"integrationId": CANARY + "\ud800"})
+def test_any_json_is_read_or_unreadable(answer: object) -> None:
+    """Whatever JSON comes, nothing but Unreadable is raised, and its text has no value of the answer."""
+    for text in (complaint(lambda: record(answer, ID)), complaint(lambda: created(answer, "stripe"))):
+        assert CANARY not in text
+        assert not any(number in text for number in numbers_of(answer))
+
+
+@given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()[:-1]))
+def test_any_bytes_are_read_or_unreadable(content: bytes) -> None:
+    """Whatever bytes come, nothing but Unreadable is raised, and its text has nothing of them."""
+    assert complaint(lambda: parsed(content)) in ("", f"{len(content)} bytes that are not JSON")
+
+
+@given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_fault_never_raises(content: bytes) -> None:
+    """A refusal is told as well as can be, whatever it says: raising would hide that it was one."""
+    found = fault(content)
+
+    assert isinstance(found.message, str)
+    assert found.error_id is None or isinstance(found.error_id, str)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("0", 0.0),
+        ("7", 7.0),
+        (" 120 ", 120.0),
+        ("86400", 86400.0),
+        ("86401", 86400.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86400.0),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("Thu, 01 Jan 1970 00:00:00 -0000", 0.0),
+        ("Thu, 99 Jan 1970 00:00:00 GMT", None),
+    ],
+)
+def test_retry_after(value: str | None, seconds: float | None) -> None:
+    """Seconds and HTTP dates are understood, from now to a day ahead; anything else is as good as absent."""
+    assert seconds == retry_after(value, NOW)
+
+
+@pytest.mark.parametrize("zone", [timezone.utc, timezone(timedelta(hours=5))])
+def test_retry_after_a_date(zone: timezone) -> None:
+    """A date is the seconds from the moment of the answer until then, in whatever zone it is written."""
+    header = format_datetime((NOW + timedelta(seconds=90)).astimezone(zone))
+
+    assert retry_after(header, NOW) == 90.0
+
+
+def test_retry_after_a_date_without_a_zone() -> None:
+    """A date that names no zone is UTC, like every date of the vendor."""
+    header = (NOW + timedelta(seconds=90)).strftime("%a, %d %b %Y %H:%M:%S -0000")
+
+    assert retry_after(header, NOW) == 90.0
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\xb2",
+        "9" * 400,
+        "Wed, 21 Oct 2015 07:28:00 +99999999999999",
+        "1 Jan 10000000000000000000000 00:00:00",
+    ],
+    ids=["superscript", "beyond any float", "zone beyond any clock", "year beyond any calendar"],
+)
+def test_retry_after_that_nobody_can_wait_for(value: str) -> None:
+    """A header that is no usable number or date never raises, and never asks for an endless wait."""
+    seconds = retry_after(value, NOW)
+
+    assert seconds is None or math.isfinite(seconds)
+
+
+@given(LETTERS | st.integers().map(str) | st.datetimes().map(format_datetime))
+def test_retry_after_is_a_wait_or_absent(value: str) -> None:
+    """Any header is a number of seconds that is not negative, or as good as absent."""
+    seconds = retry_after(value, NOW)
+
+    assert seconds is None or seconds >= 0.0

@@ -1,0 +1,249 @@
+"""The command line: arguments, what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from pulumi_justt.cli import doctor
+from pulumi_justt.cli.app import main
+from support import environment
+from support.fake_pulumi import FakePulumi
+from support.leaks import canary
+
+
+def test_simulator_serves_until_interrupted(tmp_path: Path) -> None:
+    """`pulumi-justt simulator` prints its address, obeys its options, keeps its records and ends on a signal."""
+    command = [sys.executable, "-m", "pulumi_justt.cli", "simulator", "--database", str(tmp_path / "records.sqlite")]
+    command += ["--extra-source", "shopify", "--extra-secret-type", "OAUTH", "--successful-after", "0"]
+    seen = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            label, url = process.stdout.readline().strip().split(": ")
+            assert label == "Justt API simulator"
+            with httpx.Client(base_url=url, headers={"authorization": "Bearer any"}, trust_env=False) as client:
+                body = {"externalIdentifier": "x", "integrationName": "X", "source": "shopify", "secretType": "OAUTH"}
+                assert client.post("/integrations", json={**body, "secretPayload": {"a": 1}}).status_code == 201
+                seen.append([record["status"] for record in client.get("/integrations").json()])
+            process.send_signal(number)
+            assert process.wait(timeout=600) == 0
+    assert seen == [["SUCCESSFUL"], ["SUCCESSFUL", "SUCCESSFUL"]]
+
+
+def test_simulator_lets_things_go_wrong() -> None:
+    """Each `--fault` is one fault, in their order, and `--seed` is the seed of all."""
+    command = [sys.executable, "-m", "pulumi_justt.cli", "simulator", "--seed", "7"]
+    command += ["--fault", "GET * status=503 times=1", "--fault", "* * status=429 retry-after=2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip().partition(": ")[2]
+        with httpx.Client(base_url=url, headers={"authorization": "Bearer any"}, trust_env=False) as client:
+            answers = [client.get("/integrations") for _ in range(2)]
+            seed = client.get(f"{url.removesuffix('/v1')}/_simulator/options").json()["seed"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=600) == 0
+    assert [(answer.status_code, answer.headers.get("retry-after")) for answer in answers] == [(503, None), (429, "2")]
+    assert seed == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--latency", "-1"], "latency must be a number of seconds"),
+        (["--requests-per-minute", "0"], "requests_per_minute must be a whole number, 1 or more"),
+        (["--database", "/no/such/folder/records.sqlite"], "unable to open database file"),
+        (["--port", "99999"], "port must be 0-65535"),
+        (["--fault", "GET * explode"], "no fault is called 'explode'; known are latency, "),
+        (["--fault", "GET"], "a fault is written METHOD ROUTE FAULT[=VALUE]"),
+        (["--seed", "-1"], "seed must be a whole number"),
+    ],
+)
+def test_simulator_refuses(arguments: list[str], expected: str) -> None:
+    """Options that cannot be used end in one line and exit code 3."""
+    result = CliRunner().invoke(main, ["simulator", *arguments])
+    assert result.exit_code == 3
+    assert expected in result.output
+    assert result.output.startswith("error: ")
+    assert result.output.count("\n") == 1
+
+
+def test_version() -> None:
+    """`--version` names the package's version."""
+    assert CliRunner().invoke(main, ["--version"]).output.startswith("pulumi-justt, version ")
+
+
+@pytest.mark.parametrize(
+    ("missing", "arguments", "code", "expected"),
+    [
+        ("click", ["--version"], 1, "pulumi-justt: click is missing: run `pip install 'pulumi-justt[cli]'`\n"),
+        ("aiohttp", ["simulator"], 3, "error: aiohttp is missing: run `pip install 'pulumi-justt[simulator]'`\n"),
+        ("rich", ["--version"], 0, ""),
+        ("aiohttp", ["--version"], 0, ""),
+    ],
+)
+def test_without_an_extra(missing: str, arguments: list[str], code: int, expected: str) -> None:
+    """Each command says how to install what it needs, and needs nothing else."""
+    program = f"import sys; sys.modules[{missing!r}] = None; from pulumi_justt.cli.app import main; main({arguments!r})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, expected)
+
+
+@pytest.mark.parametrize("is_debugging", [False, True])
+def test_a_defect_of_ours(project: FakePulumi, monkeypatch: pytest.MonkeyPatch, is_debugging: bool) -> None:
+    """It does not end as a finding does, and its own text, which may quote a value, is shown nowhere."""
+    value = canary("value")
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError(value)
+
+    monkeypatch.setattr(doctor, "examine", fail)
+    result = project.run("doctor", environ={"JUSTT_DEBUG": "1"} if is_debugging else {})
+    first, *others = result.stderr.splitlines()
+    assert (result.exit_code, result.stdout, type(result.exception)) == (3, "", SystemExit)
+    assert first.startswith("error: an error inside pulumi-justt, ValueError at test_cli.py:")
+    assert first.endswith("Please report it with what JUSTT_DEBUG=1 prints.")
+    assert any("in _doctor" in line for line in others) == is_debugging
+    assert bool(others) == is_debugging
+    assert value not in result.output
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "words"),
+    [
+        (click.UsageError("no such thing"), 2, "Error: no such thing"),
+        (click.exceptions.Exit(7), 7, ""),
+        (click.Abort(), 3, "Stopped."),
+        (KeyboardInterrupt(), 3, "Stopped."),
+    ],
+)
+def test_what_is_no_defect(
+    project: FakePulumi, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int, words: str
+) -> None:
+    """A wrong command line, an exit that is meant and Ctrl-C end as they are documented."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(doctor, "examine", fail)
+    result = project.run("doctor")
+    assert result.exit_code == code
+    assert words in result.stderr
+    assert "an error inside" not in result.stderr
+
+
+COMMANDS = {
+    "--help": 0,
+    "list --help": 0,
+    "list --json": 0,
+    "doctor": 1,
+    "recover --json": 0,
+    "import --json": 0,
+    "summary preview.json": 0,
+    "simulator": 0,
+    "list --no-such-option": 2,
+    "simulator --latency=-1": 3,
+}
+"""Every command, with its exit code where both streams are read."""
+LOST = ["gone", "closed", *(["full"] if Path("/dev/full").exists() else [])]
+"""How a stream is lost: its reader has ended, it was closed, or its disk is full."""
+UNBUFFERED, ASCII = {"PYTHONUNBUFFERED": "1"}, {"PYTHONIOENCODING": "ascii"}
+
+
+def start(project: FakePulumi, line: str, lost: str = "", how: str = "", **environ: str) -> subprocess.Popen[bytes]:
+    """Start a command whose output is buffered, as it is by default, with one stream that is *lost*."""
+    (project.project / "preview.json").write_text('{"steps": []}')
+    redirection = {"": "", "stdout": ">", "stderr": "2>"}[lost]
+    shell = {"": "", "gone": "", "closed": f"{redirection}&-", "full": f"{redirection}/dev/full"}[how]
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        return subprocess.Popen(
+            ["/bin/sh", "-c", f'exec "$@" {shell}', "sh", sys.executable, "-m", "pulumi_justt.cli", *line.split()],
+            cwd=project.project,
+            env=environment.build({"PATH": project.path, **environ}),
+            stdin=subprocess.DEVNULL,
+            stdout=writing if (lost, how) == ("stdout", "gone") else subprocess.PIPE,
+            stderr=writing if (lost, how) == ("stderr", "gone") else subprocess.PIPE,
+        )
+    finally:
+        os.close(writing)
+
+
+def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
+    """Wait for a command, and return its exit code and what it printed."""
+    out, err = process.communicate(timeout=600)
+    return process.returncode, (out or b"").decode(), (err or b"").decode()
+
+
+@pytest.mark.parametrize(
+    ("how", "line", "environ"),
+    [
+        *((how, line, {}) for how in LOST for line, code in COMMANDS.items() if code < 2),
+        *(("gone", "doctor", environ) for environ in (UNBUFFERED, ASCII)),
+    ],
+)
+def test_a_command_ends_with_3_where_stdout_accepts_no_more(
+    project: FakePulumi, how: str, line: str, environ: dict[str, str]
+) -> None:
+    """Nothing but the reason is on stderr, and not even that if the reader ended, as that of `| head -1` does."""
+    reason = {
+        "gone": "",
+        "closed": "error: writing to standard output: Bad file descriptor. What was done until then stays done.\n",
+        "full": "error: writing to standard output: No space left on device. What was done until then stays done.\n",
+    }[how]
+    assert ended(start(project, line, "stdout", how, **environ)) == (3, "", reason)
+
+
+@pytest.mark.parametrize("line", [line for line, code in COMMANDS.items() if code > 1])
+def test_a_command_without_a_result_needs_no_stdout(project: FakePulumi, line: str) -> None:
+    """What is wrong with the command line is said, and decides the exit code."""
+    code, out, err = ended(start(project, line, "stdout", "gone"))
+    assert (code, out) == (COMMANDS[line], "")
+    assert "rror: " in err
+
+
+@pytest.mark.parametrize(
+    ("how", "line", "environ"),
+    [
+        *((how, line, {}) for how in LOST for line, code in COMMANDS.items() if code),
+        *(("gone", "doctor", environ) for environ in (UNBUFFERED, ASCII)),
+    ],
+)
+def test_a_command_does_the_same_where_stderr_accepts_no_more(
+    project: FakePulumi, theirs: Callable[..., str], how: str, line: str, environ: dict[str, str]
+) -> None:
+    """The exit code is that of a run whose notes are read, and no note goes to stdout."""
+    theirs()  # which no stack manages: a finding
+    code, out, _ = ended(start(project, line, "stderr", how, **environ))
+    assert (code, bool(out)) == (COMMANDS[line], COMMANDS[line] < 2)
+    assert "rror: " not in out
+
+
+@pytest.mark.parametrize("line", ["list", "list --json"])
+def test_a_reader_that_ends_in_the_middle(project: FakePulumi, theirs: Callable[..., str], line: str) -> None:
+    """The command ends with 3 and without a word, after more than a pipe can hold."""
+    for _ in range(1500):
+        theirs()
+    with start(project, line) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait(timeout=600)) == (b"", 3)
+
+
+def test_questions_that_nobody_sees_are_not_taken_for_answered(project: FakePulumi, theirs: Callable[..., str]) -> None:
+    """Without stderr and without an answer the command stops, and imports nothing."""
+    theirs()
+    assert ended(start(project, "import --all", "stderr", "closed")) == (3, "", "")
+    assert not any("import" in call for call in project.calls)

@@ -1,0 +1,425 @@
+"""`pulumi-justt doctor`: each check, well and unwell, what it says to do, and how the command ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulumi_justt.api import listing
+from pulumi_justt.cli import survey
+from pulumi_justt.errors import WITHHELD, Unreachable
+from pulumi_justt.redaction import shared_redactor
+from pulumi_justt.simulator import Fault, SimulatorServer
+from support.fake_pulumi import STACK, TYPE, US, FakePulumi, creating, integration, own_provider
+from support.leaks import canary
+from support.parrot import Parrot
+
+Theirs = Callable[..., str]
+KEY = "a-key-of-the-simulator"
+READY = "pulumi-python:dynamic/justt:IntegrationReady"
+
+
+def examined(
+    project: FakePulumi, *arguments: str, code: int, environ: Mapping[str, str] | None = None
+) -> dict[str, list[dict[str, Any]]]:
+    """Run it, and return the checks that are not ok, by name."""
+    result = project.run("doctor", "--json", *arguments, environ=environ)
+    assert result.exit_code == code, result.output
+    document = json.loads(result.stdout)
+    bad: dict[str, list[dict[str, Any]]] = {}
+    for check in document["checks"]:
+        assert check["verdict"] in ("ok", "finding", "not checked")
+        assert check["text"].endswith(".")
+        if check["verdict"] != "ok":
+            bad.setdefault(check["check"], []).append(check)
+    counts = {"finding": 0, "not checked": 0}
+    for check in document["checks"]:
+        if check["verdict"] in counts:
+            counts[check["verdict"]] += 1
+    assert counts == {"finding": document["findings"], "not checked": document["notChecked"]}
+    return bad
+
+
+def test_all_is_well(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """Each check says what it saw, nothing but GETs is sent, and nothing is written."""
+    mine, other = theirs(), theirs(account="acc_1")
+    theirs(status="INACTIVE")
+    project.state(
+        [
+            project.provider(**{"justt:apiKey": KEY}),
+            integration("mine", mine),
+            integration("other", other, referenceAccountId="acc_1"),
+            {**integration("looked-at", mine), "external": True},
+        ]
+    )
+    result = project.run("doctor", "--stack", "dev")
+    lines = [line.split(":")[:2] for line in result.stdout.splitlines()]
+    assert (result.exit_code, result.stderr) == (0, "0 findings, 0 not checked\n")
+    assert {verdict for verdict, _ in lines} == {"ok"}
+    assert [subject.removesuffix(" of dev").strip() for _, subject in lines] == [
+        *["tools", "configuration", "pending", "recordedKey", "duplicate", "journal"],
+        *["account", "account", "integration", "unmanaged", "unmanaged"],
+    ]
+    assert "ok: configuration of dev: simulator at " in result.stdout
+    assert "pulumi CLI 3.259.0, SDK " in result.stdout
+    assert f"simulator at {simulator.base_url}, no default account." in result.stdout
+    assert "Integrations of the default account in simulator: 1, and INACTIVE: 1." in result.stdout
+    assert "integrations as they should be: 3." in result.stdout
+    assert {exchange.method for exchange in simulator.requests} == {"GET"}
+    assert not any("import" in call for call in project.calls)
+
+
+def test_integrations(project: FakePulumi, theirs: Theirs) -> None:
+    """FAILED, INACTIVE, unknown, of another environment, waiting to be deactivated: each is told with its cure."""
+    failed, inactive, waiting = theirs(status="FAILED"), theirs(status="INACTIVE"), theirs()
+    adopted = theirs(status="INACTIVE")
+    seen = theirs(status="INACTIVE")
+    project.state(
+        [
+            integration("failed", failed),
+            integration("inactive", inactive),
+            integration("adopted", adopted, adoptId=adopted),
+            integration("unknown", "no-such-id"),
+            integration("elsewhere", "id-in-production", environment="production"),
+            {**integration("replaced", waiting), "delete": True},
+            {**integration("looked-at", seen), "external": True},
+            {**integration("misspelt", "no-such-id-either"), "external": True},
+        ]
+    )
+    bad = examined(project, code=1)
+    assert bad.keys() == {"integration"}
+    told = {check["integrationId"]: check for check in bad["integration"]}
+    assert {check["verdict"] for check in told.values()} == {"finding"}
+    assert "failed (" in told[failed]["text"]
+    assert "is FAILED" in told[failed]["text"]
+    assert "is INACTIVE at Justt, which is final." in told[inactive]["text"]
+    assert told[inactive]["cure"].startswith("Run `pulumi refresh`")
+    assert told[adopted]["cure"].startswith("Take adopt_id out of the program, which names it. Run `pulumi refresh`")
+    assert "is not known at Justt" in told["no-such-id"]["text"]
+    assert "JUSTT_ON_MISSING=gone" in told["no-such-id"]["cure"]
+    assert "was recorded in production, and the configuration says simulator." in told["id-in-production"]["text"]
+    assert "still waits to be deactivated (PENDING)" in told[waiting]["text"]
+    assert "looked-at (" in told[seen]["text"]
+    assert told[seen]["cure"].startswith("It is only looked at here")
+    assert told["no-such-id-either"]["cure"].startswith("Correct the id in the program")
+
+
+def test_unmanaged(project: FakePulumi, theirs: Theirs) -> None:
+    """What no given stack manages is named with the line that takes it over; what is INACTIVE is not."""
+    stranger, seen, others = theirs(), theirs("adyen"), theirs()
+    theirs(status="INACTIVE")
+    project.state([{**integration("seen", seen), "external": True}], [creating("lost")], stack="dev")
+    project.state([integration("others", others)], stack="prod")
+    told = {check["integrationId"]: check for check in examined(project, "-s", "dev", code=1)["unmanaged"]}
+    assert told.keys() == {stranger, seen, others}
+    assert f'Add adopt_id="{stranger}" to a resource' in told[stranger]["cure"]
+    assert "run `pulumi-justt recover` first" in told[stranger]["cure"]
+    assert "recover" not in told[seen]["cure"]
+    both = examined(project, "-s", "dev", "-s", "prod", code=1)["unmanaged"]
+    assert {check["integrationId"] for check in both} == {stranger, seen}
+
+
+def test_pending(project: FakePulumi) -> None:
+    """Each interrupted operation is named, ours with `recover`, and others with Pulumi's own way."""
+    bucket = {"urn": f"{STACK}::aws:s3:Bucket::b", "type": "aws:s3:Bucket"}
+    waiting = {"urn": f"{STACK}::{READY}::ready", "type": READY}
+    pending = [
+        *(creating("new"), {**creating("old"), "type": "deleting"}, {"type": "creating", "resource": bucket}),
+        *({"type": "creating", "resource": waiting}, creating("adopted", adoptId="i")),
+    ]
+    project.state([], pending)
+    told = examined(project, "--stack", "dev", code=1)["pending"]
+    assert [check["text"] for check in told] == [
+        "creating new was interrupted.",
+        "deleting old was interrupted.",
+        "creating b was interrupted.",
+        "creating ready was interrupted.",
+        "creating adopted was interrupted.",
+    ]
+    assert [check["urn"] for check in told] == [
+        f"{STACK}::{TYPE}::new",
+        f"{STACK}::{TYPE}::old",
+        f"{STACK}::aws:s3:Bucket::b",
+        f"{STACK}::{READY}::ready",
+        f"{STACK}::{TYPE}::adopted",
+    ]
+    assert "if the stack is locked, then `pulumi-justt recover --stack dev`" in told[0]["cure"]
+    assert "`pulumi up --stack dev` does again what was not done" in told[1]["cure"]
+    assert "It belongs to another provider: `pulumi refresh --stack dev`" in told[2]["cure"]
+    project.state([], pending[:1])
+    (quoted,) = examined(project, "--stack", "it's", code=1)["pending"]
+    assert """`pulumi-justt recover --stack 'it'"'"'s'`""" in quoted["cure"]
+    # Neither creates anything at Justt.
+    assert told[3]["cure"] == told[4]["cure"] == told[1]["cure"]
+
+
+def test_duplicate(project: FakePulumi, theirs: Theirs) -> None:
+    """One id in two resources is found across stacks; a replaced one and one that is looked at don't count."""
+    twice, once = theirs(), theirs()
+    replaced, seen = {**integration("b", once), "delete": True}, {**integration("c", once), "external": True}
+    project.state([integration("a", twice), integration("d", once), replaced, seen], stack="dev")
+    project.state([integration("z", twice)], stack="prod")
+    (check,) = examined(project, "-s", "dev", "-s", "prod", code=1)["duplicate"]
+    assert check["integrationId"] == twice
+    assert f"is in 2 resources: {STACK}::{TYPE}::a, {STACK}::{TYPE}::z." in check["text"]
+
+
+def test_the_key_in_the_state(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """Another key in the state's copy of the configuration is told, and neither is shown."""
+    old, new = canary("old-key"), canary("new-key")
+    envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+    project.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": new})
+    project.state([project.provider(**{"justt:apiKey": {**envelope, "ciphertext": "v1:x"}})])
+    project.shown([project.provider(**{"justt:apiKey": {**envelope, "plaintext": json.dumps(old)}})])
+    result = project.run("doctor")
+    assert result.exit_code == 1
+    assert "the configuration has changed since the last `pulumi up`: justt:apiKey." in result.stdout
+    assert "set JUSTT_API_KEY_OVERRIDE for that command." in result.stdout
+    assert old not in result.output
+    assert new not in result.output
+
+    project.shown([project.provider(**{"justt:apiKey": {**envelope, "plaintext": json.dumps(new)}})])
+    examined(project, code=0)
+
+    project.fails({"stack export --show-secrets": "error: incorrect passphrase"})
+    assert examined(project, code=3).keys() == {"recordedKey"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "names"),
+    [
+        ({"justt:environment": "sandbox"}, {"justt:environment": "production"}, "justt:environment"),
+        ({}, {"justt:referenceAccountId": "acc_1"}, "justt:referenceAccountId"),
+        ({"justt:timeoutSeconds": "5", "justt:baseUrl": "https://a/v1"}, {}, "justt:baseUrl, justt:timeoutSeconds"),
+        ({"justt:timeoutSeconds": "5", "other:key": "1"}, {"justt:timeoutSeconds": "5"}, None),
+    ],
+)
+def test_another_setting_in_the_state(
+    project: FakePulumi, before: dict[str, str], after: dict[str, str], names: str | None
+) -> None:
+    """Each setting that changed, came or went since the last update is named, with no value and without decrypting."""
+    project.config(before)
+    project.state([project.provider()])
+    project.config(after)
+    result = project.run("doctor", "--only", "recordedKey")
+    told = f"the configuration has changed since the last `pulumi up`: {names}." if names else "the state has the"
+    assert (result.exit_code, told in result.stdout) == (1 if names else 0, True)
+    assert ("add that option, or run `pulumi up` first (without --refresh)." in result.stdout) is (names is not None)
+    assert not any("show-secrets" in call for call in project.calls if "export" in call)
+
+
+def test_a_plain_key(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """A key that is not encrypted is a finding with the command that encrypts it, and is not shown."""
+    key = canary("plain-key")
+    project.config({"justt:baseUrl": simulator.base_url, "justt:apiKey": key})
+    result = project.run("doctor")
+    assert result.exit_code == 1
+    assert "Run `pulumi config set --secret justt:apiKey`" in result.stdout
+    assert key not in result.output
+
+
+def test_a_refused_key(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """A 401 is told with where the key came from; the state's checks are made all the same."""
+    project.state([integration("mine", theirs())], [creating("lost")])
+    simulator.add_fault(Fault.parse("GET * status=401"))
+    bad = examined(project, code=1)
+    assert bad.keys() == {"pending", "apiKey", "integration"}
+    assert "Justt answered 401" in bad["apiKey"][0]["text"]
+    assert "The key came from justt:apiKey." in bad["apiKey"][0]["text"]
+    assert bad["integration"][0]["verdict"] == "not checked"
+
+
+def test_no_answer(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody answers, nothing is found, and the command ends as not done."""
+    project.state([integration("mine", theirs())])
+
+    def fail(*_: object, tried: str, **__: object) -> None:
+        raise Unreachable(tried, "no connection", "Check the network.")
+
+    monkeypatch.setattr(survey, "one_pass", fail)
+    bad = examined(project, code=3)
+    assert bad.keys() == {"account", "integration"}
+
+
+def test_a_list_that_is_not_whole(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is called nobody's unless all was listed; what a stack has is looked up by its id."""
+    theirs()
+    project.state([integration("mine", theirs(status="FAILED")), integration("unknown", "no-such-id")])
+    monkeypatch.setattr(listing, "MOST_PAGES", 0)
+    bad = examined(project, code=1)
+    assert {name: {check["verdict"] for check in checks} for name, checks in bad.items()} == {
+        "account": {"not checked"},
+        "integration": {"finding"},
+        "unmanaged": {"not checked"},
+    }
+    assert len(bad["integration"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "words", "check", "cure"),
+    [
+        ("config", "error: incorrect passphrase", "configuration", "Set PULUMI_CONFIG_PASSPHRASE or"),
+        ("config", "error: no stack selected; please use `pulumi stack select`", "configuration", "with --stack"),
+        ("stack export", "error: no stack named 'dev' found", "state", "`pulumi stack ls` shows"),
+        ("stack export", "error: PULUMI_ACCESS_TOKEN must be set for login", "state", "Run `pulumi login`."),
+        ("stack export", "error: the stack is currently locked by 1 lock(s)", "state", "run `pulumi cancel` first."),
+    ],
+)
+def test_a_stack_that_cannot_be_looked_at(project: FakePulumi, call: str, words: str, check: str, cure: str) -> None:
+    """What the CLI says is a finding with what to do, and nothing is called nobody's."""
+    project.fails({call: words})
+    bad = examined(project, code=1)
+    assert words.removeprefix("error: ") in bad[check][0]["text"]
+    assert cure in bad[check][0]["text"]
+    assert "could not be looked at" in bad["unmanaged"][0]["text"]
+
+
+def test_settings_that_cannot_be_used(project: FakePulumi) -> None:
+    """A configuration that contradicts itself, and a missing key, are findings."""
+    project.config({"justt:environment": "staging"})
+    assert "justt:environment must be production or sandbox" in examined(project, code=1)["configuration"][0]["text"]
+    project.config({"justt:baseUrl": "http://127.0.0.1:1/v1"})
+    assert "no Justt API key" in examined(project, code=1)["apiKey"][0]["text"]
+
+
+def test_a_project_of_our_namespace(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """A project that is named justt has settings of its own there; in any other such a setting is misspelt."""
+    project.config({"justt:baseUrl": simulator.base_url, "justt:color": "red"}, {"justt:apiKey": KEY})
+    assert "justt:color is not a setting" in examined(project, code=1)["configuration"][0]["text"]
+    (project.project / "Pulumi.yaml").write_text('runtime: python\nname: "justt"\n')
+    examined(project, code=0)
+
+
+def test_versions(project: FakePulumi) -> None:
+    """A CLI that is too old, or that is not there, is a finding; the other checks go on."""
+    (project.folder / "version").write_text("v3.99.0")
+    (check,) = examined(project, code=1)["tools"]
+    assert "pulumi CLI 3.99.0 is too old for SDK " in check["text"]
+    assert check["cure"] == "Update the CLI to 3.254 or later."
+    bad = examined(project, code=1, environ={"PATH": str(project.project)})
+    assert "there is no `pulumi` on PATH" in bad["tools"][0]["text"]
+    assert bad.keys() == {"tools", "configuration", "state", "journal", "unmanaged"}
+
+
+def test_without_a_project(tmp_path: Path, project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """The variables say where to look; who manages what is not known then."""
+    theirs()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    given = {"JUSTT_BASE_URL": simulator.base_url, "JUSTT_API_KEY": KEY}
+    assert examined(project, "--cwd", str(elsewhere), code=3, environ=given).keys() == {"unmanaged"}
+    bad = examined(project, "--cwd", str(elsewhere), code=1, environ={"JUSTT_BASE_URL": "ftp://x"})
+    assert "JUSTT_BASE_URL must be a URL" in bad["configuration"][0]["text"]
+
+
+def test_a_provider_has_its_own_key(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """It is not the configuration's, so its integrations are looked up with it; the override stands for both."""
+    us = {**integration("us", theirs()), "provider": f"{US}::p"}
+    masked = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+    project.config({"justt:baseUrl": simulator.base_url})
+    project.state([project.provider(), own_provider({**masked, "ciphertext": "v1:abc"}), us])
+    project.shown([project.provider(), own_provider({**masked, "plaintext": '"us-key"'}), us])
+    simulator.options = replace(simulator.options, api_keys=frozenset({"us-key"}))
+    assert examined(project, code=0) == {}
+    assert "the key from the provider default-us is accepted." in project.run("doctor").stdout
+
+    project.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": KEY})
+    assert examined(project, code=1).keys() == {"recordedKey", "apiKey"}
+    project.state([project.provider(), own_provider({**masked, "ciphertext": "v1:abc"}), us])
+    assert examined(project, code=1).keys() == {"apiKey"}
+    simulator.options = replace(simulator.options, api_keys=frozenset({"newer"}))
+    assert examined(project, code=0, environ={"JUSTT_API_KEY_OVERRIDE": "newer"}) == {}
+
+    project.fails({"stack export --show-secrets": "error: no decrypter"})
+    assert examined(project, code=1).keys() == {"recordedKey", "apiKey", "unmanaged"}
+
+
+def test_a_secret_account(project: FakePulumi, theirs: Theirs) -> None:
+    """It is not opened, so that its integrations are not looked up, and `list` has to be told."""
+    envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
+    hidden = theirs(account="acc_1")
+    project.state(
+        [project.provider(), integration("mine", theirs()), integration("far", hidden, referenceAccountId=envelope)]
+    )
+    bad = examined(project, code=3)
+    assert [(check["integrationId"], check["verdict"]) for check in bad["integration"]] == [(hidden, "not checked")]
+    assert bad.keys() == {"integration"}
+    listed = project.run("list", "--account", "acc_1")
+    assert (listed.exit_code, hidden in listed.stdout) == (0, True)
+    listed = project.run("list")
+    assert (listed.exit_code, hidden in listed.stdout) == (3, False)
+    assert "the accounts of far are secrets: name them by --account." in listed.stderr
+
+
+@pytest.mark.parametrize("name", ["default", "default_eu"])
+def test_a_provider_that_is_named_like_the_engine_s(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, name: str
+) -> None:
+    """A `justt.Provider` has a parent, and the engine's own has none."""
+    urn = f"{STACK}::pulumi:providers:pulumi-python::{name}"
+    own = {"urn": urn, "parent": f"{STACK}::pulumi:pulumi:Stack::shop-dev"}
+    project.config({"justt:baseUrl": simulator.base_url})
+    us = {**integration("us", theirs()), "provider": f"{urn}::p"}
+    project.state([{**own_provider({"ciphertext": "v1:abc"}), **own}, us])
+    project.shown([{**own_provider({"plaintext": '"us-key"'}), **own}, us])
+    simulator.options = replace(simulator.options, api_keys=frozenset({"us-key"}))
+
+    assert examined(project, code=0) == {}
+
+
+@pytest.fixture
+def parrot(monkeypatch: pytest.MonkeyPatch, project: FakePulumi) -> Iterator[Parrot]:
+    """Give a vendor that refuses each list with words that repeat a short password, to a process that knows nothing."""
+    shared_redactor.cache_clear()
+    with Parrot() as running:
+        running.listing, running.form = "400", lambda _: "login of bobby77 with hunt7er failed"
+        monkeypatch.setenv("JUSTT_API_KEY", KEY)
+        project.config({"justt:baseUrl": running.url})
+        yield running
+    shared_redactor.cache_clear()
+
+
+COMMANDS = (["list"], ["doctor"], ["import", "--all"], ["import", "--all", "--other-stack", "other"])
+
+
+@pytest.mark.usefixtures("parrot")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_words_beside_a_secret_object_of_the_configuration(project: FakePulumi, command: list[str]) -> None:
+    """`pulumi config set --secret --path` makes an object, whose parts are credentials each."""
+    assert "hunt7er" in project.run(*command).output
+    file = project.folder / "config.json"
+    secret = {"password": "hunt7er"}
+    item = {"value": json.dumps(secret), "objectValue": secret, "secret": True}
+    file.write_text(json.dumps({**json.loads(file.read_text()), "shop:psp": item}))
+
+    shown = project.run(*command).output
+
+    assert "hunt7er" not in shown
+    assert WITHHELD in " ".join(shown.split())
+
+
+@pytest.mark.usefixtures("parrot")
+def test_words_beside_a_state_that_cannot_be_read(project: FakePulumi) -> None:
+    """What it has is not at hand, so Justt's words about the account may repeat a credential of it."""
+    project.fails({"stack export": "error: no decrypter"})
+
+    shown = project.run("doctor", "--stack", "dev").output
+
+    assert "hunt7er" not in shown
+    assert WITHHELD in " ".join(shown.split())
+
+
+@pytest.mark.usefixtures("parrot")
+def test_words_beside_the_state_of_another_stack(project: FakePulumi) -> None:
+    """`import` looks at the stacks that may have what it finds before it asks Justt for anything."""
+    project.state([integration("theirs", "id-1", secretReferences={"apiKey": {"fromEnv": "X"}})], stack="other")
+
+    shown = project.run("import", "--all", "--stack", "dev", "--other-stack", "other").output
+
+    assert "hunt7er" not in shown
+    assert WITHHELD in " ".join(shown.split())

@@ -1,0 +1,67 @@
+"""Where a project is found, and that no command looks elsewhere although a stack says where to look."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pulumi_justt.simulator import SimulatorServer
+from support.fake_pulumi import FakePulumi
+from support.harness import Stack
+
+PROJECTS = {
+    "Pulumi.yaml": "name: shop\nruntime: python\n",
+    "Pulumi.yml": "\ufeff'name' : \"shop\"\nruntime: python\n",
+    "Pulumi.json": '{\n\t"runtime": "python",\n\t"name": "shop"\n}\n',
+}
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+@pytest.mark.parametrize("place", ["here", "above", "by a link"])
+@pytest.mark.parametrize("command", [["list"], ["doctor"], ["recover", "--json"], ["import", "--json", "--id", "x"]])
+def test_project_of_any_format_is_found(project: FakePulumi, name: str, place: str, command: list[str]) -> None:
+    """Each command asks the stack of a project whose file is YAML or JSON, in the folder or above it."""
+    (project.project / "Pulumi.yaml").unlink()
+    (project.project / name).write_text(PROJECTS[name], encoding="utf-8")
+    below = project.project / "a" / "b"
+    below.mkdir(parents=True)
+    link = project.folder / "link"
+    link.symlink_to(below, target_is_directory=True)
+    folder = {"here": project.project, "above": below, "by a link": link}[place]
+
+    done = project.run(*command, "--cwd", str(folder))
+
+    assert "there is no Pulumi project" not in done.output
+    assert any(call.startswith("config --show-secrets") for call in project.calls)
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+@pytest.mark.parametrize("command", ["doctor", "list"])
+def test_production_is_left_alone_if_the_stack_says_sandbox(project: FakePulumi, name: str, command: str) -> None:
+    """A key of the environment is used where the stack points, whatever the format of the project's file."""
+    (project.project / "Pulumi.yaml").unlink()
+    (project.project / name).write_text(PROJECTS[name], encoding="utf-8")
+    project.config({"justt:environment": "sandbox"})
+    proxy = {"HTTPS_PROXY": "http://127.0.0.1:1", "JUSTT_API_KEY": "a-key"}
+
+    done = project.run(command, "--json", environ={**proxy, "JUSTT_TIMEOUT_SECONDS": "1"})
+
+    shown = json.dumps(json.loads(done.stdout))
+    assert "https://api.justt.ai/v1/sandbox" in shown
+    assert "production" not in shown
+
+
+@pytest.mark.parametrize("name", ["Pulumi.yml", "Pulumi.json"])
+def test_real_cli_finds_the_same_projects(stack: Stack, simulator: SimulatorServer, name: str) -> None:
+    """What the CLI takes for a project, doctor does too: it tells the simulator that the stack is configured for."""
+    (stack.project / "Pulumi.yaml").unlink()
+    (stack.project / name).write_text(PROJECTS[name].removeprefix("\ufeff"))
+    (stack.project / "below").mkdir()
+    stack.run("stack", "select", stack.name)
+    # The CLI wants the stack's file in the format of the project's.
+    stack.config({"justt:baseUrl": simulator.base_url})
+
+    done = stack.justt("doctor", "--cwd", "below", "--only", "configuration")
+
+    assert (done.code, "simulator at " in done.stdout) == (0, True), done.text

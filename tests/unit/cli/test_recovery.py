@@ -1,0 +1,430 @@
+"""`pulumi-justt recover`: what it shows of each pending operation, what it writes, and when it writes nothing."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from pulumi_justt.api import listing
+from pulumi_justt.cli import recover_dialog, recovery, state_repair
+from pulumi_justt.cli.recovery import Diagnosis
+from pulumi_justt.cli.stacks import Stack, State
+from pulumi_justt.cli.state_repair import RecoveryError
+from pulumi_justt.core.journal import Decision
+from pulumi_justt.simulator import SimulatorServer
+from support.fake_pulumi import PROVIDER, STACK, TYPE, US, FakePulumi, creating, integration, own_provider, provider
+
+Theirs = Callable[..., str]
+LOST = f"{STACK}::{TYPE}::lost"
+BUCKET = {"type": "creating", "resource": {"urn": f"{STACK}::aws:s3:Bucket::b", "type": "aws:s3:Bucket"}}
+
+
+def pending(project: FakePulumi, *arguments: str, code: int = 1) -> list[dict[str, Any]]:
+    """Return what `--json` shows without changing anything."""
+    result = project.run("recover", "--json", *arguments)
+    assert result.exit_code == code, result.output
+    document = json.loads(result.stdout)
+    assert document["isDone"] is False
+    assert document["backup"] is None
+    found: list[dict[str, Any]] = document["unfinished"]
+    return found
+
+
+def backups(project: FakePulumi) -> list[Path]:
+    """Return the files that were written."""
+    return [*project.project.glob("pulumi-justt-recover-*.json")]
+
+
+def test_candidates_are_the_set_difference(project: FakePulumi, theirs: Theirs) -> None:
+    """Of the operation's account and source, not INACTIVE, and in none of the given stacks."""
+    mine, siblings, lost, other = (theirs(account="acc_1") for _ in range(4))
+    theirs()
+    theirs("adyen", account="acc_1")
+    undone = theirs(account="acc_1", status="INACTIVE")
+    account = {"referenceAccountId": "acc_1"}
+    project.state([provider(), integration("mine", mine, **account)], [creating("lost", **account)], stack="dev")
+    project.state([integration("siblings", siblings, **account)], stack="prod")
+
+    (case,) = pending(project, "-s", "dev", "-s", "prod")
+    assert [each["integrationId"] for each in case["candidates"]] == [lost, other]
+    assert [each["integrationId"] for each in case["deactivated"]] == [undone]
+    assert {name: case[name] for name in ("urn", "operation", "needsDecision", "canClaim", "decision")} == {
+        "urn": LOST,
+        "operation": "creating",
+        "needsDecision": True,
+        "canClaim": True,
+        "decision": None,
+    }
+    (alone,) = pending(project, "-s", "dev")
+    assert [each["integrationId"] for each in alone["candidates"]] == [siblings, lost, other]
+    assert not any("import" in call for call in project.calls)
+    assert backups(project) == []
+
+
+def test_the_chosen_one_becomes_the_resource(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """It has the engine's keys, the secrets as they were, and its place behind what it needs and before the rest."""
+    first, lost = theirs(), theirs()
+    simulator.records.tell_go_live_date(lost, "2027-01-01T00:00:00Z")
+    envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
+    operation = creating("lost", secretPayload={"apiKey": envelope})
+    operation["resource"] |= {"dependencies": [f"{STACK}::{TYPE}::first"], "propertyDependencies": {"source": []}}
+    project.state([provider(), integration("first", first), integration("last", "x")], [operation])
+    before = project.exported()
+
+    result = project.run("recover", answers="2\n1\ny\n")
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.split()[:8] == ["NUMBER", "ID", "SOURCE", "STATUS", "GO-LIVE", "1", lost, "stripe"]
+    assert f"creating lost: claim {lost}" in result.stderr
+    deployment = project.exported()["deployment"]
+    assert "pending_operations" not in deployment
+    assert [each["urn"].rpartition("::")[2] for each in deployment["resources"]] == [
+        *["default", "first", "lost", "last"],
+    ]
+    added = deployment["resources"].pop(2)
+    assert deployment["resources"] == before["deployment"]["resources"]
+    assert added.keys() == {*integration("first", "x"), "dependencies", "propertyDependencies"} | {"modified"}
+    assert added["created"] == added["modified"]
+    assert added["id"] == lost
+    assert added["outputs"] == {
+        **operation["resource"]["inputs"],
+        "integrationId": lost,
+        "status": "PENDING",
+        "goLiveDate": "2027-01-01T00:00:00Z",
+    }
+    (backup,) = backups(project)
+    assert json.loads(backup.read_text()) == before
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    assert backup.name in result.stderr
+
+
+def test_an_operation_is_forgotten(project: FakePulumi, theirs: Theirs) -> None:
+    """Nothing but the pending operation leaves the state; one whose integration was undone is forgotten so."""
+    undone = theirs(status="INACTIVE")
+    project.state([provider()], [creating("lost")])
+    result = project.run("recover", answers="forget\ny\n")
+    assert result.exit_code == 0, result.output
+    assert f"INACTIVE of that source: {undone}. If one of these is what it created, it was deactivated" in result.stderr
+    assert project.exported()["deployment"] == {"resources": [provider()]}
+    for _ in range(7):
+        theirs(status="INACTIVE")
+    project.state([provider()], [creating("lost")])
+    assert " and 3 more. If one of these" in project.run("recover", "--yes", "--forget", "lost").stderr
+    again = project.run("recover")
+    assert (again.exit_code, again.stdout, again.stderr) == (
+        0,
+        "",
+        "No create and no other operation of this provider is unfinished.\n",
+    )
+    assert pending(project, code=0) == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "code", "words"),
+    [
+        ("", 3, "Nothing was changed. Where nobody can answer, give --yes with --claim, --deactivate or --forget."),
+        ("1\n", 3, "Nothing was changed. Where nobody can answer, give --yes with --claim, --deactivate or --forget."),
+        ("7\nquit\n", 1, "Nothing was changed."),
+        ("1\nn\n", 1, "Nothing was changed."),
+    ],
+)
+def test_without_a_yes_nothing_changes(
+    project: FakePulumi, theirs: Theirs, answers: str, code: int, words: str
+) -> None:
+    """Neither the end of the input nor quit nor no writes a file or a state; one candidate alone is asked for too."""
+    theirs()
+    project.state([provider()], [creating("lost")])
+    before = project.exported()
+    result = project.run("recover", answers=answers)
+    assert result.exit_code == code, result.output
+    assert words in result.stderr
+    assert project.exported() == before
+    assert backups(project) == []
+
+
+@pytest.mark.parametrize("question", ["prompt", "confirm"])
+def test_ctrl_c_changes_nothing(
+    project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    """Who is asked may leave, at either question."""
+    theirs()
+    project.state([provider()], [creating("lost")])
+    before = project.exported()
+
+    def leave(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(click, question, leave)
+    result = project.run("recover", answers="1\n")
+    assert result.exit_code == 3
+    assert "Nothing was changed." in result.stderr
+    assert project.exported() == before
+    assert backups(project) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 3, f"what is to become of {LOST} was not said. Nothing was changed. Say --claim NAME=ID, --deactivate"),
+        (["--claim", "lost=no-such-id"], 3, "First check the id: `pulumi-justt list` shows those of the account."),
+        (["--claim", "lost={adyen}"], 3, "its source is adyen. Nothing was changed."),
+        (["--claim", "lost={inactive}"], 3, "it is INACTIVE, which is final. Nothing was changed. Forget it."),
+        (["--claim", "lost={mine}"], 3, "a given stack has it already. Nothing was changed."),
+        (["--claim", "lost"], 3, "to claim integration lost: Justt answered 404"),
+        (["--claim", "lost="], 2, "--claim takes NAME=ID or ID, not 'lost='"),
+        (["--deactivate", "=x"], 2, "--deactivate takes NAME=ID or ID, not '=x'"),
+        (["--deactivate", "{adyen}"], 3, "its source is adyen. Nothing was changed."),
+        (["--deactivate", "lost={mine}"], 3, "a given stack has it already. Nothing was changed."),
+        (["--forget", "found"], 2, "--forget found: nothing of 'found' is unfinished"),
+        (["--forget", "lost", "--claim", "lost=x"], 2, f"something else was said of {LOST} already"),
+        (["--forget", "--claim", "x"], 2, f"--forget: something else was said of {LOST} already"),
+    ],
+)
+def test_what_is_said_must_fit(
+    project: FakePulumi, theirs: Theirs, arguments: list[str], code: int, words: str
+) -> None:
+    """With --yes nothing is guessed, and what can't be what the create has made is refused."""
+    ids = {"adyen": theirs("adyen"), "inactive": theirs(status="INACTIVE"), "mine": theirs()}
+    project.state([provider(), integration("mine", ids["mine"])], [creating("lost")])
+    before = project.exported()
+    result = project.run("recover", "--yes", *(each.format(**ids) for each in arguments))
+    assert result.exit_code == code, result.output
+    assert words in " ".join(result.stderr.split())
+    assert project.exported() == before
+    assert backups(project) == []
+
+
+def test_one_integration_for_one_resource(project: FakePulumi, theirs: Theirs) -> None:
+    """Two creates can't have made the same one; a name that stands for two resources is refused."""
+    lost = theirs()
+    other = creating("lost")
+    other["resource"]["urn"] = f"{STACK}::my:Component${TYPE}::lost"
+    project.state([provider()], [creating("lost"), other])
+    result = project.run("recover", "--yes", "--forget", "lost")
+    assert (result.exit_code, "--forget lost could mean more than one" in result.stderr) == (2, True)
+    both = [f"--claim={each}={lost}" for each in (LOST, other["resource"]["urn"])]
+    result = project.run("recover", "--yes", *both)
+    assert (result.exit_code, "one integration was chosen for two resources" in result.stderr) == (3, True)
+    assert project.run("recover", "--yes", both[0], "--forget", other["resource"]["urn"]).exit_code == 0
+    assert project.exported()["deployment"]["resources"][1]["id"] == lost
+
+
+def test_a_replacement(project: FakePulumi, theirs: Theirs) -> None:
+    """The old one waits to be deleted, behind the new one; one that was deleted before leaves the state."""
+    old, new = theirs(), theirs()
+    operation = creating("lost")
+    operation["resource"]["created"] = integration("lost", old)["created"]
+    project.state([provider(), integration("lost", old)], [operation])
+    assert project.run("recover", "--yes", "--claim", f"lost={new}").exit_code == 0
+    assert [(each["id"], each.get("delete")) for each in project.exported()["deployment"]["resources"][1:]] == [
+        (new, None),
+        (old, True),
+    ]
+    project.state([provider(), {**integration("lost", old), "pendingReplacement": True}], [operation])
+    assert project.run("recover", "--yes", "--claim", f"lost={new}").exit_code == 0
+    assert [each["id"] for each in project.exported()["deployment"]["resources"][1:]] == [new]
+
+
+def test_a_later_update_has_created_another(project: FakePulumi, theirs: Theirs) -> None:
+    """Then the resource has its integration, and what the killed one left can be deactivated or forgotten."""
+    kept, lost = theirs(), theirs()
+    project.state([provider(), integration("lost", kept)], [creating("lost")])
+    (case,) = pending(project)
+    assert not case["canClaim"]
+    assert "A later update has created another one" in case["text"]
+    refused = project.run("recover", "--yes", "--claim", f"lost={lost}")
+    assert (refused.exit_code, "that can't be done here. It was to create" in refused.stderr) == (3, True)
+    assert "'1' is none of deactivate 1, forget, quit." in project.run("recover", answers="1\n").stderr
+    assert project.run("recover", "--yes", "--forget", "lost").exit_code == 0
+    assert project.exported()["deployment"] == {"resources": [provider(), integration("lost", kept)]}
+
+
+def test_what_needs_no_decision(project: FakePulumi, theirs: Theirs) -> None:
+    """A create that adopts, one that only waits, and what is no create are forgotten: the next update redoes them."""
+    theirs()
+    waits = {**creating("ready")["resource"], "type": TYPE.replace("PaymentIntegration", "IntegrationReady")}
+    deleting = {"type": "deleting", "resource": integration("old", "x")}
+    project.state(
+        [provider(), integration("old", "x")],
+        [creating("adopts", adoptId="id-1"), {"type": "creating", "resource": waits}, deleting],
+    )
+    cases = pending(project)
+    assert [(case["needsDecision"], case["decision"], case["candidates"]) for case in cases] == [
+        (False, "forget", [])
+    ] * 3
+    assert "It was to take over id-1, so that nothing was created" in cases[0]["text"]
+    result = project.run("recover", answers="y\n")
+    assert result.exit_code == 0
+    assert "deleting old: forget" in result.stderr
+    assert project.exported()["deployment"] == {"resources": [provider(), integration("old", "x")]}
+
+
+def test_other_providers(project: FakePulumi) -> None:
+    """An import forgets all pending operations, so that those of others have to be said too; alone they are left."""
+    project.state([provider()], [BUCKET])
+    assert pending(project, code=0)[0]["needsDecision"]
+    assert (
+        project.run("recover", answers="forget\ny\n").stderr
+        == "No create and no other operation of this provider is unfinished.\n"
+    )
+    project.state([provider()], [creating("lost"), BUCKET])
+    result = project.run("recover", "--yes", "--forget", "lost")
+    assert result.exit_code == 3
+    assert f"what is to become of {STACK}::aws:s3:Bucket::b was not said" in result.stderr
+    assert "run `pulumi refresh` first, which asks about it" in project.run("recover").stderr
+    assert project.run("recover", "--yes", "--claim", "b=x", "--forget", "lost").exit_code == 3
+    assert project.run("recover", "--yes", "--forget", "b", "--forget", "lost").exit_code == 0
+    assert project.exported()["deployment"] == {"resources": [provider()]}
+
+
+def test_what_it_needs_must_be_there(project: FakePulumi, theirs: Theirs) -> None:
+    """A resource whose parent or provider is not in the state is not put into it."""
+    lost = theirs()
+    project.state([], [creating("lost")])
+    result = project.run("recover", "--yes", "--claim", f"lost={lost}")
+    assert result.exit_code == 3
+    assert f"recovering {LOST}: {PROVIDER}, which it needs, is not in the state. Nothing was changed." in result.stderr
+
+
+def test_another_environment(project: FakePulumi) -> None:
+    """What was begun elsewhere is not looked for here."""
+    project.state([provider()], [creating("lost", environment="production")])
+    result = project.run("recover")
+    assert result.exit_code == 3
+    assert "it was begun in production, and the configuration says simulator. Nothing was changed." in result.stderr
+
+
+def test_a_list_that_is_not_whole(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said, and an id that is known otherwise can be given all the same."""
+    lost = theirs()
+    project.state([provider()], [creating("lost")])
+    monkeypatch.setattr(listing, "MOST_PAGES", 0)
+    assert "was listed as far as 0 integrations, and more may follow" in pending(project)[0]["text"]
+    assert project.run("recover", "--yes", "--claim", f"lost={lost}").exit_code == 0
+
+
+def test_an_id_that_no_list_showed(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came to be after the list was read was not made by this create, unless the next list has it."""
+    project.state([provider()], [creating("lost")])
+    later: list[str] = []
+    said = recover_dialog.decisions
+
+    def meanwhile(diagnosis: Diagnosis, *_: Sequence[str]) -> dict[str, Decision]:
+        later.append(theirs())
+        return said(diagnosis, [f"lost={later[-1]}"], [], [])
+
+    monkeypatch.setattr(recover_dialog, "decisions", meanwhile)
+    result = project.run("recover", answers="y\n")
+    words = " ".join(result.stderr.split())
+    assert f"creating lost: claim {later[-1]}, which is not shown above" in words
+    assert "it was not in the account when this command looked" in words
+    assert (result.exit_code, backups(project)) == (3, [])
+    monkeypatch.setattr(recover_dialog, "decisions", said)
+    assert project.run("recover", "--yes", "--claim", f"lost={later[-1]}").exit_code == 0
+
+
+def test_a_state_that_changes_meanwhile(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another update wrote since is not overwritten."""
+    project.state([provider()], [creating("lost")])
+    back_up = state_repair.back_up
+
+    def meanwhile(state: State, path: Path) -> None:
+        back_up(state, path)
+        project.state([provider(), integration("new", "x")])
+
+    monkeypatch.setattr(state_repair, "back_up", meanwhile)
+    result = project.run("recover", "--yes", "--forget", "lost")
+    assert result.exit_code == 3
+    assert "the state of the selected stack has changed meanwhile" in result.stderr
+    assert project.exported()["deployment"] == {"resources": [provider(), integration("new", "x")]}
+
+
+def test_what_the_cli_refuses(project: FakePulumi) -> None:
+    """Its words, what to do, and where the backup is."""
+    project.state([provider()], [creating("lost")])
+    project.fails({"stack import": "error: the stack is currently locked by 1 lock(s)."})
+    result = project.run("recover", "--yes", "--forget", "lost")
+    assert result.exit_code == 3
+    assert "said: the stack is currently locked by 1 lock(s). Wait for the other update" in result.stderr
+    assert f"The state before is in {backups(project)[0]}." in result.stderr
+
+
+def test_a_backup_that_cannot_be_written(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a backup nothing is imported, and a file that exists is not overwritten."""
+    project.state([provider()], [creating("lost")])
+    diagnosis = recovery.diagnose(_stack(project, monkeypatch), (), project.journal)
+    taken = project.folder / "taken.json"
+    taken.write_text("something else")
+    with pytest.raises(RecoveryError, match=r"taken\.json: File exists\. Nothing was changed\."):
+        recovery.repair(diagnosis, {LOST: recovery.FORGET}, taken)
+    assert taken.read_text() == "something else"
+    assert "pending_operations" in project.exported()["deployment"]
+
+
+def _stack(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    monkeypatch.setenv("PATH", project.path)
+    return Stack(None, project.project)
+
+
+def test_without_a_project(tmp_path: Path, project: FakePulumi) -> None:
+    """There is nothing to repair, which is a mistake of the command line."""
+    (tmp_path / "elsewhere").mkdir()
+    result = project.run("recover", "--cwd", str(tmp_path / "elsewhere"))
+    assert (result.exit_code, "there is no Pulumi project in" in result.stderr) == (2, True)
+
+
+def test_a_create_of_another_provider(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """Its candidates are what the key of its provider reaches, and so is what is claimed."""
+    lost, operation = theirs(), creating("us::lost")
+    operation["resource"]["provider"] = f"{US}::p"
+    project.state([provider(), own_provider("us-key")], [operation])
+    simulator.options = replace(simulator.options, api_keys=frozenset({"us-key"}))
+    (case,) = pending(project)
+    assert [each["integrationId"] for each in case["candidates"]] == [lost]
+    result = project.run("recover", "--yes", "--claim", f"us::lost={lost}")
+    assert result.exit_code == 0, result.output
+    assert [each.get("id") for each in project.exported()["deployment"]["resources"]][-1] == lost
+
+
+def test_what_the_program_gives_as_a_secret(project: FakePulumi, theirs: Theirs) -> None:
+    """Without its account or source nothing says what it created, which is not taken for nothing; no text shows one."""
+    theirs()
+    envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
+    for name in ("referenceAccountId", "source"):
+        project.state([provider()], [creating("lost", **{name: envelope})])
+        (case,) = pending(project)
+        assert (case["canClaim"], case["needsDecision"], case["candidates"]) == (False, True, [])
+        assert f"Its {name} is a secret in the state" in case["text"]
+    for name in ("externalIdentifier", "adoptId"):
+        project.state([provider()], [creating("lost", **{name: envelope})])
+        (case,) = pending(project)
+        assert "[secret]" in case["text"]
+        assert "v1:abc" not in case["text"]
+
+
+def test_ctrl_c_does_not_kill_what_writes(tmp_path: Path) -> None:
+    """The CLI, which has it too, ends in order, and only then do we."""
+    command = tmp_path / "pulumi"
+    command.write_text("#!/bin/sh\nkill -INT $PPID\nsleep 0.5\ncat\ntouch ended\n")
+    command.chmod(0o755)
+    stack = Stack(folder=tmp_path, command=str(command))
+    stack.replace_state(State({}))
+    assert (tmp_path / "ended").exists()
+
+
+def test_the_question_is_short(project: FakePulumi, theirs: Theirs) -> None:
+    """However many candidates there are, it does not list their numbers again."""
+    for _ in range(12):
+        theirs()
+    project.state([provider()], [creating("lost")])
+    result = project.run("recover", answers="13\n12\nn\n")
+    assert "quit to change nothing (1 to 12, deactivate 1 to 12, forget, quit): " in result.stderr
+    assert "'13' is none of 1 to 12, deactivate 1 to 12, forget, quit." in result.stderr
+    assert "creating lost: claim " in result.stderr

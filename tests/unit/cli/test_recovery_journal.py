@@ -1,0 +1,400 @@
+"""`pulumi-justt recover` on the journal's intents: alone, of a replacement, and beside a pending operation."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulumi_justt.core.journal import Decision, Intent, Journal
+from pulumi_justt.simulator import Fault, SimulatorServer
+from support.fake_pulumi import PROVIDER, STACK, TYPE, US, FakePulumi, creating, integration, own_provider, provider
+
+Theirs = Callable[..., str]
+LOST = f"{STACK}::{TYPE}::lost"
+
+
+@pytest.fixture
+def begun(project: FakePulumi, simulator: SimulatorServer) -> Callable[..., Intent]:
+    """Give what writes an intent of this stack into the journal."""
+
+    def write(integration_id: str | None = None, name: str = "lost", **fields: object) -> Intent:
+        urn = f"{STACK}::{TYPE}::{name}"
+        made = Intent(urn, simulator.base_url, None, name, "stripe", time.time() - 60, time.time() - 30)
+        made = replace(made, integration_id=integration_id, **fields)  # type: ignore[arg-type]
+        assert project.journal.write_intent(made)
+        return made
+
+    return write
+
+
+Begun = Callable[..., Intent]
+
+
+def shown(project: FakePulumi, *arguments: str, code: int = 1) -> list[dict[str, Any]]:
+    """Return what `--json` shows without changing anything."""
+    before = project.exported(), project.journal.intents()
+    result = project.run("recover", "--json", *arguments)
+    assert result.exit_code == code, result.output
+    document = json.loads(result.stdout)
+    assert (document["isDone"], document["backup"]) == (False, None)
+    assert (project.exported(), project.journal.intents()) == before
+    found: list[dict[str, Any]] = document["unfinished"]
+    return found
+
+
+def deletes(simulator: SimulatorServer) -> int:
+    """Return how many DELETEs were sent."""
+    return sum(exchange.method == "DELETE" for exchange in simulator.requests)
+
+
+def test_an_intent_that_knows_its_id(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
+) -> None:
+    """Exactly that integration is offered, without a list; what is decided is for the next update, and kept."""
+    lost = theirs()
+    theirs()
+    intent = begun(lost)
+    (case,) = shown(project)
+    assert [each["integrationId"] for each in case["candidates"]] == [lost]
+    assert {key: case[key] for key in ("urn", "operation", "isPending", "needsDecision", "canClaim")} == {
+        "urn": LOST,
+        "operation": "creating",
+        "isPending": False,
+        "needsDecision": True,
+        "canClaim": True,
+    }
+    assert case["canDeactivate"]
+    assert case["journalFile"] == str(project.journal.path_of(intent))
+    assert "a create of the stripe integration 'lost' in the default account was sent on 20" in case["text"]
+    assert f"Justt answered with integration {lost}: that is the one." in case["text"]
+    assert not any(exchange.path.endswith("/integrations") for exchange in simulator.requests)
+
+    result = project.run("recover", answers="1\ny\n")
+    assert result.exit_code == 0, result.output
+    assert f"creating lost: claim {lost}\n" in result.stderr
+    assert f"lost: the next `pulumi up` that creates it will claim integration {lost}." in result.stderr
+    assert project.journal.intents() == [replace(intent, decision=Decision("claim", lost))]
+    assert not any("import" in call for call in project.calls)
+    assert [*project.project.glob("pulumi-justt-recover-*")] == []
+    assert f"Your earlier decision is: claim {lost}." in shown(project)[0]["text"]
+    assert deletes(simulator) == 0
+
+
+def test_without_an_id_the_candidates_are_what_is_new(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
+    """Neither what was there before, nor what this machine created for others, nor what given stacks have."""
+    before, mine, others, new = (theirs() for _ in range(4))
+    theirs("adyen")
+    undone = theirs(status="INACTIVE")
+    project.state([provider(), integration("mine", mine)])
+    project.journal.claim(begun().base_url, others, f"{LOST}-of-another-stack")
+    begun(snapshot=project.journal.write_snapshot([before], is_complete=True))
+    (case,) = shown(project)
+    assert [each["integrationId"] for each in case["candidates"]] == [new]
+    assert [each["integrationId"] for each in case["deactivated"]] == [undone]
+    assert "Its answer is not known." in case["text"]
+
+    refused = project.run("recover", "--yes", "--claim", others)
+    assert (refused.exit_code, "says that it was created for" in refused.stderr) == (3, True)
+    assert project.journal.intents()[0].decision is None
+    done = project.run("recover", "--yes", "--json", "--claim", new)
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert (document["isDone"], document["backup"]) == (True, None)
+    assert (document["unfinished"][0]["decision"], document["unfinished"][0]["integrationId"]) == ("claim", new)
+    assert project.journal.intents()[0].decision == Decision("claim", new)
+
+
+def test_deactivate(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun) -> None:
+    """It is deactivated at once, and nothing is left that stops the next create; also where it was done before."""
+    for answers in ("deactivate 1\ny\n", None):
+        lost = theirs()
+        begun(lost)
+        project.journal.claim(simulator.base_url, lost, LOST)
+        options = () if answers else ("--yes", "--deactivate", lost)
+        result = project.run("recover", *options, answers=answers or "")
+        assert result.exit_code == 0, result.output
+        assert f"lost: integration {lost} was deactivated." in result.stderr
+        assert {each.id: each.status for each in simulator.records.integrations()}[lost] == "INACTIVE"
+        assert project.journal.intents() == []
+        assert project.journal.claimant(simulator.base_url, lost) is None
+    sent = deletes(simulator)
+    begun(lost)
+    (case,) = shown(project)
+    assert (case["candidates"], [each["integrationId"] for each in case["deactivated"]]) == ([], [lost])
+    assert "which is INACTIVE now: forget it." in case["text"]
+    assert project.run("recover", "--yes", "--claim", lost).exit_code == 3
+    assert project.run("recover", "--yes", "--deactivate", f"lost={lost}").exit_code == 0
+    assert (project.journal.intents(), deletes(simulator)) == ([], sent)
+
+
+def test_a_deactivation_that_fails_changes_nothing(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
+) -> None:
+    """Neither the state nor the journal forgets what Justt did not deactivate."""
+    lost = theirs()
+    project.state([provider()], [creating("lost")])
+    intent = begun(lost)
+    simulator.add_fault(Fault.parse("DELETE * status=403"))
+    result = project.run("recover", "--yes", "--deactivate", lost)
+    assert (result.exit_code, "Justt answered 403" in result.stderr) == (3, True)
+    assert project.journal.intents() == [intent]
+    assert "pending_operations" in project.exported()["deployment"]
+
+
+def test_forget(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun) -> None:
+    """The record goes at once, the integration stays, and the name may be left out."""
+    for options, answers in ((("--yes", "--forget"), ""), (("--yes", "--forget", LOST), ""), ((), "forget\ny\n")):
+        begun(theirs())
+        result = project.run("recover", *options, answers=answers)
+        assert result.exit_code == 0, result.output
+        assert project.journal.intents() == []
+    assert deletes(simulator) == 0
+
+
+def test_a_pending_operation_with_its_intent(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
+) -> None:
+    """It is one case; the state is repaired as ever, the record goes, and the id is the resource's from then on."""
+    lost, other = theirs(), theirs()
+    begun(lost)
+    project.state([provider()], [creating("lost")])
+    (case,) = shown(project)
+    assert case["isPending"]
+    assert [each["integrationId"] for each in case["candidates"]] == [lost]
+    assert f"The journal on this machine says that Justt answered with integration {lost}" in case["text"]
+    result = project.run("recover", answers="1\ny\n")
+    assert result.exit_code == 0, result.output
+    assert [each["id"] for each in project.exported()["deployment"]["resources"]] == ["p", lost]
+    assert project.journal.intents() == []
+    assert project.journal.claimant(simulator.base_url, lost) == LOST
+
+    for option in ("--deactivate", "--forget"):
+        begun(other)
+        project.state([provider()], [creating("lost")])
+        result = project.run("recover", "--yes", option, f"lost={other}" if option == "--deactivate" else "lost")
+        assert result.exit_code == 0, result.output
+        assert project.exported()["deployment"] == {"resources": [provider()]}
+        assert project.journal.intents() == []
+    assert {each.id: each.status for each in simulator.records.integrations()} == {lost: "PENDING", other: "INACTIVE"}
+
+
+def test_operations_without_an_intent_can_be_deactivated(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
+) -> None:
+    """So can what a later update left behind, which can't be claimed any longer."""
+    kept, lost = theirs(), theirs()
+    project.state([provider(), integration("lost", kept)], [creating("lost")])
+    result = project.run("recover", answers="deactivate 1\ny\n")
+    assert result.exit_code == 0, result.output
+    assert {each.id: each.status for each in simulator.records.integrations()} == {kept: "PENDING", lost: "INACTIVE"}
+    assert project.exported()["deployment"] == {"resources": [provider(), integration("lost", kept)]}
+
+
+def test_a_replacement_whose_answer_was_lost(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
+    """The one that is replaced is named, stays in the state, and is no candidate."""
+    old, new = theirs(), theirs()
+    project.state([provider(), integration("lost", old)])
+    begun()
+    (case,) = shown(project)
+    assert [each["integrationId"] for each in case["candidates"]] == [new]
+    assert f"The stack has {old} for this resource; the one that you claim replaces it." in case["text"]
+    assert project.run("recover", "--yes", "--claim", f"lost={old}").exit_code == 3
+    assert project.run("recover", "--yes", "--claim", f"lost={new}").exit_code == 0
+    assert project.journal.intents()[0].decision == Decision("claim", new)
+    assert project.exported()["deployment"]["resources"][1]["id"] == old
+
+
+def test_what_the_state_holds_is_settled(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
+    """Such a record is removed without a question, and is nothing that needs anybody."""
+    mine = theirs()
+    begun(mine, name="mine")
+    project.state([provider(), integration("mine", mine)])
+    assert shown(project, code=0) == []
+    result = project.run("recover")
+    assert result.exit_code == 0
+    assert f"mine: the state has integration {mine}, so its entry in the journal was removed." in result.stderr
+    assert project.journal.intents() == []
+    assert project.run("recover").stderr == "No create and no other operation of this provider is unfinished.\n"
+
+
+def test_other_stacks_and_addresses_are_left_alone(project: FakePulumi, begun: Begun) -> None:
+    """Only the intents of the first given stack, begun at its address, are its own."""
+    others = [
+        begun("i-1", urn=LOST.replace(":dev::", ":prod::")),
+        begun("i-2", urn=LOST.replace("::shop::", "::shops::")),
+        begun("i-3", base_url="https://api.justt.ai/v1"),
+    ]
+    assert shown(project, code=0) == []
+    assert project.run("recover").exit_code == 0
+    assert len(project.journal.intents()) == len(others)
+    # An empty state does not tell the stack's name; the option or the CLI does.
+    project.state([])
+    assert shown(project, "--stack", "org/shop/prod")[0]["urn"] == others[0].urn
+    project.state([provider()])
+    assert shown(project, code=0) == []
+
+
+def test_several_need_their_names(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
+    """Each gets a decision of its own; one integration is for one resource."""
+    first, second = theirs(), theirs()
+    begun(first)
+    begun(second, name="more")
+    refused = project.run("recover", "--yes", "--claim", first)
+    assert refused.exit_code == 2
+    assert f"could mean more than one: give the name or URN, of {LOST}, {STACK}::{TYPE}::more" in " ".join(
+        refused.stderr.split()
+    )
+    refused = project.run("recover", "--yes", "--claim", f"lost={first}")
+    assert (refused.exit_code, f"what is to become of {STACK}::{TYPE}::more was not said" in refused.stderr) == (
+        3,
+        True,
+    )
+    refused = project.run("recover", "--yes", "--claim", f"lost={first}", "--deactivate", f"more={first}")
+    assert (refused.exit_code, "one integration was chosen for two resources" in refused.stderr) == (3, True)
+    assert [intent.decision for intent in project.journal.intents()] == [None, None]
+    done = project.run("recover", "--yes", "--claim", f"lost={first}", "--forget", "more")
+    assert done.exit_code == 0, done.output
+    assert [intent.decision for intent in project.journal.intents()] == [Decision("claim", first)]
+
+
+def test_without_a_key(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun) -> None:
+    """The decision is written all the same, and the next update, which has the key, verifies it."""
+    lost = theirs()
+    project.config({"justt:baseUrl": simulator.base_url})
+    for action in ("claim", "deactivate"):
+        begun(lost)
+        (case,) = shown(project)
+        assert [each["status"] for each in case["candidates"]] == ["unknown"]
+        assert "The next `pulumi up` verifies your decision." in case["text"]
+        result = project.run("recover", "--yes", f"--{action}", lost)
+        assert result.exit_code == 0, result.output
+        assert f"lost: the next `pulumi up` that creates it will {action} integration {lost}." in result.stderr
+        (intent,) = project.journal.intents()
+        assert intent.decision == Decision(action, lost)
+    assert simulator.requests == []
+    assert project.run("recover", "--yes", "--forget").exit_code == 0
+    assert project.journal.intents() == []
+    begun()
+    result = project.run("recover", "--claim", "id-typo", answers="y\n")
+    assert "creating lost: claim id-typo, which is not shown above\n" in result.stderr
+    assert "claim integration id-typo, if Justt has it there: it was not looked up here." in result.stderr
+    assert result.exit_code == 0
+
+
+def test_the_key_is_that_of_the_resources_provider(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
+) -> None:
+    """Where the state does not tell which provider the resource has, none of the keys is tried."""
+    old, lost = theirs(), theirs()
+    begun(lost)
+    us = {**integration("lost", old), "provider": f"{US}::p"}
+    simulator.options = replace(simulator.options, api_keys=frozenset({"us-key"}))
+    project.state([provider(), own_provider("us-key"), us])
+    assert [each["status"] for each in shown(project)[0]["candidates"]] == ["PENDING"]
+    project.state([provider(), own_provider("us-key"), {**us, "urn": f"{LOST}-2", "provider": f"{PROVIDER}::p"}])
+    assert [each["status"] for each in shown(project)[0]["candidates"]] == ["unknown"]
+
+
+def test_an_id_that_justt_does_not_know(project: FakePulumi, begun: Begun) -> None:
+    """It is said, and only forgotten; a claim of it is refused."""
+    begun("no-such-id")
+    (case,) = shown(project)
+    assert "integration no-such-id, but the key from justt:apiKey does not see it." in case["text"]
+    assert project.run("recover", "--yes", "--claim", "no-such-id").exit_code == 3
+    assert "'1' is none of forget, quit." in project.run("recover", answers="1\nquit\n").stderr
+
+
+def test_a_decision_that_cannot_be_kept(
+    project: FakePulumi, theirs: Theirs, begun: Begun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is an error with the file's path, not a warning: nothing would carry it out."""
+    lost = theirs()
+    intent = begun(lost)
+    monkeypatch.setattr(Journal, "_write", lambda *_, **__: False)
+    result = project.run("recover", "--yes", "--claim", lost)
+    assert result.exit_code == 3
+    assert f"the decision could not be written to {project.journal.path_of(intent)}." in result.stderr
+
+
+def test_operations_of_others_stay_where_only_the_journal_is_concerned(
+    project: FakePulumi, theirs: Theirs, begun: Begun
+) -> None:
+    """The state is not imported for it, so that nothing has to be said of them."""
+    bucket = {"type": "creating", "resource": {"urn": f"{STACK}::aws:s3:Bucket::b", "type": "aws:s3:Bucket"}}
+    begun(theirs())
+    project.state([provider()], [bucket])
+    before = project.exported()
+    assert project.run("recover", "--yes", "--forget").exit_code == 0
+    assert project.exported() == before
+    assert project.journal.intents() == []
+
+
+def test_an_intent_of_another_account_waits(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
+    """A resource that moved has two creates: the operation goes first, and the other one shows afterwards."""
+    lost = theirs()
+    earlier = begun("i-1", account="acc_1")
+    project.state([provider()], [creating("lost")])
+    (case,) = shown(project)
+    assert case["journalFile"] is None
+    assert project.run("recover", "--yes", "--claim", lost).exit_code == 0
+    assert project.journal.intents() == [earlier]
+
+
+def test_a_damaged_journal_is_said(project: FakePulumi, begun: Begun) -> None:
+    """It is a note, and the rest goes on."""
+    path = project.journal.path_of(begun())
+    assert isinstance(path, Path)
+    path.write_text("{")
+    result = project.run("recover")
+    assert result.exit_code == 0
+    assert f"{path} is damaged" in result.stderr
+
+
+def test_a_create_that_may_still_be_under_way_is_waited_for(project: FakePulumi, begun: Begun) -> None:
+    """Before its request has settled, nobody can say that it made nothing; then the journal is read again."""
+    sent = time.time()
+    intent = begun(sent_at=sent, settled_at=sent + 1)
+    (case,) = shown(project)
+    assert time.time() >= intent.settled_at
+    assert "may still be running" not in case["text"]
+    begun("i-1", sent_at=time.time(), settled_at=time.time() + 3_600)
+    assert "looked up in" not in project.run("recover", "--json").stderr
+
+
+@pytest.mark.parametrize("action", ["claim", "deactivate"])
+def test_what_the_create_cannot_have_made_is_refused(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun, action: str
+) -> None:
+    """Neither another one than the journal knows, nor one that was there before: the create's own would be lost."""
+    before, lost = theirs(), theirs()
+    for intent, words in (
+        (begun(lost), f"Justt answered this create with {lost}"),
+        (begun(snapshot=project.journal.write_snapshot([before], is_complete=True)), "it was there before this create"),
+    ):
+        project.journal.write_intent(intent)
+        refused = project.run("recover", "--yes", f"--{action}", before)
+        assert (refused.exit_code, words in " ".join(refused.stderr.split())) == (3, True), refused.output
+        assert project.journal.intents() == [intent]
+    assert deletes(simulator) == 0
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_what_another_resource_adopts_is_refused(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun, is_known: bool
+) -> None:
+    """It is no candidate, and goes on running: the adopter may be in a stack that was not given."""
+    lost, adopter = theirs(), f"{LOST}-adopter".replace(":dev::", ":prod::")
+    intent = begun(lost if is_known else None)
+    project.journal.hold_adoption(simulator.base_url, lost, adopter)
+    assert shown(project)[0]["candidates"] == []
+    for action in ("claim", "deactivate"):
+        refused = project.run("recover", "--yes", f"--{action}", lost)
+        assert (refused.exit_code, f"says that {adopter} adopts it" in " ".join(refused.stderr.split())) == (3, True)
+        assert (project.journal.intents(), deletes(simulator)) == ([intent], 0)
+    assert project.run("recover", "--yes", "--forget").exit_code == 0

@@ -1,0 +1,72 @@
+"""What the provider processes of one command tell each other, and that no folder and no line of it fails a call."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from pulumi_justt.core.command_log import CommandLog
+from pulumi_justt.core.journal import Journal
+
+BASE_URL = "http://127.0.0.1:9/v1"
+URN = "urn:pulumi:dev::shop::type::shop"
+
+
+def log(folder: Path | None, command: str = "a command", base_url: str = BASE_URL) -> CommandLog:
+    """Return the log as a new process of a command has it."""
+    return CommandLog(Journal(folder, command=command), base_url)
+
+
+def test_the_last_line_counts(tmp_path: Path) -> None:
+    """Each process sees what the others of its command have told, at the same address."""
+    first, second = log(tmp_path), log(tmp_path)
+    first.note_holder(URN, "id-1")
+    assert second.holders_of("id-1") == [URN]
+    assert second.has_another(URN, "id-2")
+    assert not second.has_another(URN, "id-1")
+    second.note_wait("id-1", is_over=False)
+    assert first.awaited_of([URN, "another"]) == {"id-1"}
+    second.note_wait("id-1", is_over=True)
+    assert first.awaited_of([URN]) == set()
+    first.note_holder(URN, None)
+    assert second.holders_of("id-1") == []
+    for other in (log(tmp_path, "another"), log(tmp_path, base_url="http://127.0.0.1:8/v1")):
+        assert not other.has_another(URN, "id-1")
+    assert {each.stat().st_mode & 0o777 for each in (tmp_path / "commands").iterdir()} == {0o600}
+
+
+def test_what_stands_in_for_a_urn_is_not_told(tmp_path: Path) -> None:
+    """It may be another resource's, too."""
+    log(tmp_path).note_holder("the resource of 'shop'", "id-1")
+    assert log(tmp_path).holders_of("id-1") == []
+
+
+def test_a_line_that_is_damaged_or_not_whole(tmp_path: Path) -> None:
+    """It is left out, or taken once its end is there."""
+    first, second = log(tmp_path), log(tmp_path)
+    first.note_holder(URN, "id-1")
+    (file,) = (tmp_path / "commands").iterdir()
+    written = file.read_bytes()
+    file.write_bytes(b'null\n{"at": 1}\n\xff\n' + written[:-9])
+    assert second.holders_of("id-1") == []
+    file.write_bytes(b'null\n{"at": 1}\n\xff\n' + written)
+    assert second.holders_of("id-1") == [URN]
+
+
+def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
+    """Nothing is told, and nothing fails."""
+    (tmp_path / "file").write_text("")
+    for folder in (None, tmp_path / "file"):
+        log(folder).note_holder(URN, "id-1")
+        assert log(folder).holders_of("id-1") == []
+
+
+def test_old_files_are_removed(tmp_path: Path) -> None:
+    """A command that began later removes them, after two days."""
+    log(tmp_path, "old").note_holder(URN, "id-1")
+    (file,) = (tmp_path / "commands").iterdir()
+    os.utime(file, (time.time() - 2 * 86_400 - 60,) * 2)
+    log(tmp_path).note_holder(URN, "id-1")
+    assert not file.exists()
+    assert len([*(tmp_path / "commands").iterdir()]) == 1

@@ -1,0 +1,678 @@
+"""The configuration: both doors of every key, what is refused, and that no refusal shows a secret."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pulumi_justt.core import config as module
+from pulumi_justt.core.config import NAMESPACE, Settings
+from pulumi_justt.errors import InvalidSettings
+
+CANARY = "canary-7f3b9c"
+PRODUCTION = "https://api.justt.ai/v1"
+SANDBOX = "https://api.justt.ai/v1/sandbox"
+SIMULATOR = "http://127.0.0.1:8080/v1"
+
+
+def load(environ: Mapping[str, str] | None = None, /, **config: object) -> Settings:
+    """Load settings of the given stack configuration and variables."""
+    return Settings.load(config, environ or {})
+
+
+def refusal(environ: Mapping[str, str] | None = None, /, **config: object) -> str:
+    """Give the text with which a configuration is refused."""
+    with pytest.raises(InvalidSettings) as refused:
+        load(environ, **config)
+    return str(refused.value)
+
+
+def test_namespace() -> None:
+    """The keys are typed as `justt:...`."""
+    assert NAMESPACE == "justt"
+
+
+def test_defaults() -> None:
+    """Nothing configured is production, without a key or an account, at 950 requests a minute and 30 s each."""
+    assert load() == Settings(
+        environment="production",
+        base_url=PRODUCTION,
+        reference_account_id=None,
+        requests_per_minute=950,
+        timeout_seconds=30.0,
+        api_key=None,
+        api_key_origin="justt:apiKey",
+        adopts_ambiguous=False,
+        missing_is_gone=False,
+        workers=16,
+        debug=False,
+    )
+
+
+DOORS = [
+    ("apiKey", "JUSTT_API_KEY", CANARY, "another-key"),
+    ("environment", "JUSTT_ENVIRONMENT", "sandbox", "production"),
+    ("baseUrl", "JUSTT_BASE_URL", "https://a.example/v1", "https://b.example/v1"),
+    ("requestsPerMinute", "JUSTT_REQUESTS_PER_MINUTE", "17", "18"),
+    ("timeoutSeconds", "JUSTT_TIMEOUT_SECONDS", "2.5", "3.5"),
+    ("onAmbiguousCreate", "JUSTT_ON_AMBIGUOUS_CREATE", "adopt", "refuse"),
+]
+
+
+def value_of(settings: Settings, key: str) -> str:
+    """Give what was understood under *key*, as text."""
+    values: dict[str, object] = {
+        "apiKey": settings.api_key and settings.require_api_key(),
+        "environment": settings.environment,
+        "baseUrl": settings.base_url,
+        "requestsPerMinute": settings.requests_per_minute,
+        "timeoutSeconds": settings.timeout_seconds,
+        "onAmbiguousCreate": "adopt" if settings.adopts_ambiguous else "refuse",
+    }
+    return str(values[key])
+
+
+@pytest.mark.parametrize(("key", "variable", "value", "other"), DOORS)
+def test_both_doors(key: str, variable: str, value: str, other: str) -> None:
+    """Each key is read from the configuration, and from its variable where the configuration has no value."""
+    assert value == value_of(load(**{key: value}), key)
+    assert value == value_of(load({variable: value}), key)
+    assert value == value_of(load({variable: other}, **{key: value}), key)
+    assert value == value_of(load({variable: value}, **{key: None}), key)
+
+
+@pytest.mark.parametrize(("key", "variable"), [(door[0], door[1]) for door in DOORS])
+def test_an_empty_variable_is_not_set(key: str, variable: str) -> None:
+    """CI systems set what they lack to nothing, so it is the default."""
+    assert value_of(load(), key) == value_of(load({variable: ""}), key)
+
+
+@pytest.mark.parametrize("key", [*(door[0] for door in DOORS), "referenceAccountId"])
+def test_an_empty_value_in_the_configuration_is_refused(key: str) -> None:
+    """It never falls back to the variable, which may mean another key, account or environment."""
+    variables = {door[1]: door[3] for door in DOORS if door[0] == key}
+    with pytest.raises(InvalidSettings) as refused:
+        load(variables, **{key: ""})
+
+    assert str(refused.value) == (
+        f"justt:{key} is set, and empty: set it to a value, or take it out with `pulumi config rm justt:{key}`"
+    )
+
+
+def test_a_provider_without_its_key_does_not_take_another() -> None:
+    """A `justt.Provider` names itself, and so is never taken for the stack's default provider."""
+    assert "the provider 'us' has no API key any more" in refusal(provider="us")
+    with pytest.raises(InvalidSettings, match="the stack's own key is not used instead"):
+        load({"JUSTT_API_KEY": CANARY}, provider="us")
+    with pytest.raises(InvalidSettings, match="justt:apiKey is set, and empty"):
+        load({"JUSTT_API_KEY": CANARY}, provider="us", apiKey="")
+
+    assert load({"JUSTT_API_KEY_OVERRIDE": CANARY}, provider="us").require_api_key() == CANARY
+    assert load(provider="us", apiKey=CANARY).provider == "us"
+
+
+def test_account_has_one_door() -> None:
+    """The default account comes from the configuration only: a variable must not move a stack to another merchant."""
+    environ = {"JUSTT_REFERENCE_ACCOUNT_ID": "acc_1", "JUSTT_REFERENCEACCOUNTID": "acc_1"}
+
+    assert load(environ).reference_account_id is None
+    assert load(environ, referenceAccountId="acc_42").reference_account_id == "acc_42"
+
+
+@pytest.mark.parametrize(
+    ("config", "environ", "key", "origin"),
+    [
+        ({}, {"JUSTT_API_KEY": "from-variable"}, "from-variable", "JUSTT_API_KEY"),
+        ({"apiKey": "from-config"}, {}, "from-config", "justt:apiKey"),
+        ({"apiKey": "from-config"}, {"JUSTT_API_KEY": "from-variable"}, "from-config", "justt:apiKey"),
+        ({"apiKey": "from-config"}, {"JUSTT_API_KEY_OVERRIDE": "override"}, "override", "JUSTT_API_KEY_OVERRIDE"),
+        (
+            {"apiKey": "from-config"},
+            {"JUSTT_API_KEY": "from-variable", "JUSTT_API_KEY_OVERRIDE": "override"},
+            "override",
+            "JUSTT_API_KEY_OVERRIDE",
+        ),
+        ({}, {"JUSTT_API_KEY_OVERRIDE": "override"}, "override", "JUSTT_API_KEY_OVERRIDE"),
+        ({"apiKey": "not usable"}, {"JUSTT_API_KEY_OVERRIDE": "override"}, "override", "JUSTT_API_KEY_OVERRIDE"),
+        ({"apiKey": "from-config"}, {"JUSTT_API_KEY_OVERRIDE": ""}, "from-config", "justt:apiKey"),
+    ],
+)
+def test_precedence_of_api_keys(config: dict[str, str], environ: dict[str, str], key: str, origin: str) -> None:
+    """The override wins over everything, the configuration over the variable, and the origin is remembered."""
+    settings = Settings.load(config, environ)
+
+    assert (key, origin) == (settings.require_api_key(), settings.api_key_origin)
+
+
+def test_no_key_is_fine_until_it_is_needed() -> None:
+    """Previews work without a key; who needs one is told how to set it."""
+    with pytest.raises(InvalidSettings) as refused:
+        load().require_api_key()
+
+    assert str(refused.value) == (
+        "no Justt API key: run `pulumi config set --secret justt:apiKey`, or set JUSTT_API_KEY"
+    )
+
+
+@pytest.mark.parametrize(
+    "damage", [" {}", "{} ", "{}\n", "{}\r\n", "two {}", "\t{}", "{}\x00", "{}ü", "\ufeff{}", "{}\x7f"]
+)
+@pytest.mark.parametrize(
+    ("key", "variable", "origin"),
+    [
+        ("apiKey", None, "justt:apiKey"),
+        (None, "JUSTT_API_KEY", "JUSTT_API_KEY"),
+        (None, "JUSTT_API_KEY_OVERRIDE", "JUSTT_API_KEY_OVERRIDE"),
+    ],
+)
+def test_damaged_key_is_refused_and_not_shown(damage: str, key: str | None, variable: str | None, origin: str) -> None:
+    """A key with white space, a line break or letters beyond ASCII is refused by its origin, without being shown."""
+    value = damage.format(CANARY)
+    config = {key: value} if key else {}
+
+    text = refusal({variable: value} if variable else {}, **config)
+
+    assert text == (
+        f"{origin} holds a character that no API key has (white space, a line break or not ASCII): set it again, "
+        "without what was copied beside it"
+    )
+
+
+@pytest.mark.parametrize("account", ["acc 42", "acc\n42", "acc\r\nx-evil: 1", "ácc", " "])
+def test_account_that_is_no_header_is_refused(account: str) -> None:
+    """The account is sent as a header, so it must fit into one."""
+    assert (
+        refusal(referenceAccountId=account)
+        == "justt:referenceAccountId must be visible ASCII without spaces: it is sent as a header"
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "base_url"), [(None, PRODUCTION), ("production", PRODUCTION), ("sandbox", SANDBOX)]
+)
+def test_environments_of_the_vendor(environment: str | None, base_url: str) -> None:
+    """Production is the default, and each environment has its documented address."""
+    settings = load(environment=environment)
+
+    assert (environment or "production", base_url) == (settings.environment, settings.base_url)
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ("sandbx", " (did you mean 'sandbox'?)"),
+        ("Production", " (did you mean 'production'?)"),
+        ("SANDBOX", " (did you mean 'sandbox'?)"),
+        (" sandbox", " (did you mean 'sandbox'?)"),
+    ],
+)
+def test_unknown_environment(value: str, hint: str) -> None:
+    """An environment outside the list is refused with the nearest match, by the door it came through."""
+    text = f"must be production or sandbox, not {value!r}{hint}"
+
+    assert f"justt:environment {text}" == refusal(environment=value)
+    assert f"JUSTT_ENVIRONMENT {text}" == refusal({"JUSTT_ENVIRONMENT": value})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:8080/v1",
+        "http://127.8.9.1/v1",
+        "http://localhost:8080/v1",
+        "http://[::1]:8080/v1",
+        "https://127.0.0.1/v1",
+        "https://localhost/v1",
+    ],
+)
+def test_address_of_this_machine_is_a_simulator(url: str) -> None:
+    """A loopback address, by either scheme, makes the environment a simulator, said or unsaid."""
+    for environment in (None, "simulator"):
+        settings = load(baseUrl=url, environment=environment)
+
+        assert ("simulator", url) == (settings.environment, settings.base_url)
+
+
+@pytest.mark.parametrize("environment", ["production", "sandbox"])
+def test_environment_beside_an_address_of_this_machine(environment: str) -> None:
+    """Another environment beside a loopback address is refused, by the names of both doors."""
+    assert refusal(baseUrl=SIMULATOR, environment=environment) == (
+        "justt:baseUrl is an address of this machine, so the environment is a simulator, but justt:environment says "
+        f"{environment}: unset one of them"
+    )
+    assert refusal({"JUSTT_BASE_URL": SIMULATOR, "JUSTT_ENVIRONMENT": environment}) == (
+        "JUSTT_BASE_URL is an address of this machine, so the environment is a simulator, but JUSTT_ENVIRONMENT says "
+        f"{environment}: unset one of them"
+    )
+
+
+def test_simulator_needs_an_address_of_this_machine() -> None:
+    """The environment `simulator` has no address of its own, and none beyond this machine."""
+    assert (
+        refusal(environment="simulator")
+        == "justt:environment simulator needs justt:baseUrl, the address of a simulator on this machine"
+    )
+    assert (
+        refusal(environment="simulator", baseUrl="https://proxy.example/v1")
+        == "justt:environment simulator needs a justt:baseUrl on this machine"
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.justt.ai/v1",
+        "http://proxy.example/v1",
+        "http://10.0.0.1/v1",
+        "http://0.0.0.0/v1",
+        "http://127.0.0.1.evil.example/v1",
+        "http://localhost.evil.example/v1",
+        "http://[::2]/v1",
+    ],
+)
+def test_plain_http_beyond_this_machine(url: str) -> None:
+    """A key never travels unencrypted: http is for loopback addresses only."""
+    assert refusal(baseUrl=url) == "justt:baseUrl must start with https:// (http is for addresses of this machine only)"
+
+
+@pytest.mark.parametrize("environment", [None, "production", "sandbox"])
+@pytest.mark.parametrize("url", ["https://proxy.example/justt", "https://proxy.example:8443", "https://10.0.0.1/v1"])
+def test_another_url_of_an_environment(environment: str | None, url: str) -> None:
+    """A proxy's URL serves whichever environment is configured."""
+    settings = load(baseUrl=url, environment=environment)
+
+    assert (environment or "production", url) == (settings.environment, settings.base_url)
+
+
+@pytest.mark.parametrize("slashes", ["", "/", "//"])
+def test_trailing_slashes_go(slashes: str) -> None:
+    """A URL with and without a trailing slash is the same."""
+    assert load(baseUrl=f"https://proxy.example/v1{slashes}").base_url == "https://proxy.example/v1"
+    assert load(baseUrl=f"{SIMULATOR}{slashes}") == load(baseUrl=SIMULATOR)
+
+
+@pytest.mark.parametrize(
+    ("url", "environment"),
+    [(PRODUCTION, None), (PRODUCTION, "production"), (SANDBOX, "sandbox")],
+)
+def test_vendor_url_of_the_configured_environment(url: str, environment: str | None) -> None:
+    """The vendor's own URL may be spelt out beside its environment."""
+    assert load(baseUrl=url, environment=environment).base_url == url
+
+
+SPELLINGS = {
+    PRODUCTION: [
+        "https://API.justt.ai/v1",
+        "HTTPS://api.justt.ai:443/v1/",
+        "https://api.justt.ai./v1",
+        "https://api.justt.ai/%76%31",
+        "https://api.justt.ai//v1//",
+        "https://api.justt.ai/v1/.",
+        "https://api.justt.ai/v1/sandbox/..",
+        "https://api.justt.ai/v1/sandbox/../",
+        "https://api.justt.ai/v1/sandbox/%2e%2E",
+        "https://api.justt.ai/v1/sandbox/.%2e/",
+        "https://api.justt.ai/v1/sandbox/./..//",
+        "https://api.justt.ai/../v1",
+    ],
+    SANDBOX: [
+        "https://Api.Justt.ai:/v1/sandbox//",
+        "https://api.justt.ai/v1/%73andbox",
+        "https://api.justt.ai/v1/%73%61%6E%64%62%6f%78",
+        "https://api.justt.ai/v1//sandbox",
+        "https://api.justt.ai/v1/./sandbox/.",
+        "https://api.justt.ai/x/../v1/sandbox",
+        "https://api.justt.ai/v1/sandbox//..",
+    ],
+}
+
+
+@pytest.mark.parametrize(("url", "spelling"), [(url, each) for url in SPELLINGS for each in SPELLINGS[url]])
+def test_vendor_url_is_sent_in_one_spelling(url: str, spelling: str) -> None:
+    """Whatever the spelling, it belongs to one environment, and requests go to that environment's documented URL."""
+    assert load(baseUrl=spelling, environment="sandbox" if url == SANDBOX else "production").base_url == url
+
+
+@pytest.mark.parametrize("environment", [None, "production", "sandbox"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", "/", "/v2", "/V1", "/v1/Sandbox", "/v1/sandboxes", "/v1/sandbox/v1", "/v1/sandbox;x", "/v1%2Fsandbox"),
+        *("/v1/%2573andbox", "/v1/sandbox/%252e%252e", "/v1/sandbox%5c..", "/sandbox", "/v1/integrations"),
+    ],
+)
+def test_another_path_of_the_vendor_is_refused(path: str, environment: str | None) -> None:
+    """Which environment another path of the vendor reaches is not known, so it is refused for all of them."""
+    assert refusal(baseUrl=f"https://api.justt.ai{path}", environment=environment) == (
+        "justt:baseUrl is no address of Justt's API: it is "
+        + (f"{SANDBOX} in sandbox" if environment == "sandbox" else f"{PRODUCTION} in production")
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("http://LOCALHOST:80/v1", "http://localhost/v1"),
+        ("https://localhost./v1/", "https://localhost/v1"),
+        ("http://127.0.0.1:8080/a/../v1", "http://127.0.0.1:8080/v1"),
+        ("http://[::FFFF:127.0.0.1]/v1", "http://[::ffff:127.0.0.1]/v1"),
+        ("HTTPS://Proxy.Example:443/%6Austt/%2fa//b", "https://proxy.example/justt/%2Fa//b"),
+        ("https://proxy.example:8443/../v1/.", "https://proxy.example:8443/v1"),
+    ],
+)
+def test_url_is_normalized(url: str, sent: str) -> None:
+    """One address has one spelling, so that one limiter and one journal serve it; what a path means is kept."""
+    assert load(baseUrl=url).base_url == sent
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "owner", "chosen"),
+    [
+        (SANDBOX, None, "sandbox", "production"),
+        (SANDBOX, "production", "sandbox", "production"),
+        (SANDBOX + "/", None, "sandbox", "production"),
+        ("https://API.JUSTT.AI/v1/sandbox", None, "sandbox", "production"),
+        ("https://api.justt.ai:443/v1/sandbox", None, "sandbox", "production"),
+        ("https://api.justt.ai./v1/sandbox", None, "sandbox", "production"),
+        (PRODUCTION, "sandbox", "production", "sandbox"),
+        *((url, "sandbox", "production", "sandbox") for url in SPELLINGS[PRODUCTION]),
+        *((url, None, "sandbox", "production") for url in SPELLINGS[SANDBOX]),
+    ],
+)
+def test_vendor_url_of_the_other_environment(url: str, environment: str | None, owner: str, chosen: str) -> None:
+    """The vendor's URL of the other environment is refused in both directions, with the command that fixes it."""
+    assert refusal(baseUrl=url, environment=environment) == (
+        f"justt:baseUrl is the vendor's {owner} address, but the environment is {chosen}: run `pulumi config set "
+        f"justt:environment {owner}`, or unset justt:baseUrl"
+    )
+
+
+def test_refused_url_names_its_door() -> None:
+    """A URL from the variable is refused by the variable's name."""
+    assert refusal({"JUSTT_BASE_URL": SANDBOX}) == (
+        "JUSTT_BASE_URL is the vendor's sandbox address, but the environment is production: run `pulumi config set "
+        "justt:environment sandbox`, or unset JUSTT_BASE_URL"
+    )
+    assert refusal({"JUSTT_BASE_URL": "api.justt.ai"}) == "JUSTT_BASE_URL must be a URL such as https://api.justt.ai/v1"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "api.justt.ai/v1",
+        "//api.justt.ai/v1",
+        "ftp://api.justt.ai/v1",
+        "https://",
+        "https:///v1",
+        "https://[::1",
+        "https://[::1]x/v1",
+        "http://[::1]x:80/v1",
+        "https://proxy.example:99999",
+        "https://proxy.example:port",
+        "https://proxy example/v1",
+        " https://proxy.example/v1",
+        "https://proxy.example/v1\n",
+        "https://proxy.example/v 1",
+        "https://proxy.example/v1\\sandbox",
+        "https://proxy.example\\v1",
+        "https://api.justt.ai/v1\\..\\sandbox",
+        "https://proxy.example/v1%",
+        "https://proxy.example/%zz",
+    ],
+)
+def test_unusable_url(url: str) -> None:
+    """What is no URL is refused with an example of one."""
+    assert refusal(baseUrl=url) == "justt:baseUrl must be a URL such as https://api.justt.ai/v1"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://user:{CANARY}@proxy.example/v1",
+        f"https://{CANARY}@proxy.example/v1",
+        f"https://:{CANARY}@proxy.example/v1",
+        f"https://user:{CANARY}@api.justt.ai/v1/sandbox",
+        f"http://user:{CANARY}@127.0.0.1:8080/v1",
+        "https://@proxy.example/v1",
+        f"https://proxy.example/v1?key={CANARY}",
+        f"https://proxy.example/v1#{CANARY}",
+    ],
+)
+def test_url_with_more_than_an_address(url: str) -> None:
+    """User, query and fragment are refused, and none of them is repeated."""
+    assert refusal(baseUrl=url) == "justt:baseUrl must be a plain URL, without user, query or fragment"
+
+
+@pytest.mark.parametrize("url", ["https://proxy.example/v1?", "https://proxy.example/v1#"])
+def test_url_with_an_empty_query_or_fragment(url: str) -> None:
+    """A question mark or hash at the end is refused too, or every path would become part of the query."""
+    assert refusal(baseUrl=url) == "justt:baseUrl must be a plain URL, without user, query or fragment"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://proxy\x00.example/v1",
+        "https://proxy.example/v1\x7f",
+        "https://xn--a/v1",
+        "https://256.1.1.1/v1",
+        "https://a..b/v1",
+        "https://-a.example/v1",
+        "https://[v1.a]/v1",
+    ],
+)
+def test_url_that_the_client_cannot_use(url: str) -> None:
+    """A URL with control characters or a host that is none is refused here, by the name of its setting."""
+    assert refusal(baseUrl=url) == "justt:baseUrl must be a URL such as https://api.justt.ai/v1"
+
+
+SCHEMES = st.sampled_from(["https://", "http://", "HTTPS://", "ftp://", ""])
+
+
+@given(scheme=SCHEMES, rest=st.text(st.characters(codec="utf-8") | st.sampled_from("@:/?#[].%\\"), max_size=40))
+@example(scheme="https://", rest=f"{CANARY}:{CANARY}@[")
+@example(scheme="https://", rest=f"proxy.example\\@{CANARY}")
+def test_any_text_as_url_is_an_address_or_refused(scheme: str, rest: str) -> None:
+    """Whatever the URL, it is refused by InvalidSettings or names a host and no user; nothing else is raised."""
+    text = ""
+    try:
+        base_url = load(baseUrl=f"{scheme}{rest}").base_url
+    except InvalidSettings as refused:
+        base_url, text = "https://refused.example", str(refused)
+
+    assert CANARY not in text
+    assert urlsplit(base_url).hostname
+    assert urlsplit(base_url).username is None
+
+
+@pytest.mark.parametrize(
+    ("key", "variable", "bounds", "bad"),
+    [
+        (
+            "requestsPerMinute",
+            "JUSTT_REQUESTS_PER_MINUTE",
+            "1 to 1000",
+            ["0", "-1", "1001", "9.5", "1e2", "many", "nan", " "],
+        ),
+        (
+            "timeoutSeconds",
+            "JUSTT_TIMEOUT_SECONDS",
+            "0.1 to 600.0",
+            ["0", "-1", "0.09", "600.1", "inf", "-inf", "nan", "1e999", "30s", " ", "\uff13\uff10", "3_0", " 30"],
+        ),
+    ],
+)
+def test_bad_numbers(key: str, variable: str, bounds: str, bad: list[str]) -> None:
+    """A number that is none or out of bounds is refused with its bounds, by the door it came through."""
+    for value in bad:
+        assert f"justt:{key} must be a number from {bounds}" == refusal(**{key: value})
+        assert f"{variable} must be a number from {bounds}" == refusal({variable: value})
+
+
+@pytest.mark.parametrize(("text", "number"), [("1", 1), ("1000", 1000), ("950", 950)])
+def test_bounds_of_requests_per_minute(text: str, number: int) -> None:
+    """Both ends of the share are allowed: one request, and the vendor's whole quota."""
+    assert number == load(requestsPerMinute=text).requests_per_minute
+
+
+@pytest.mark.parametrize(("text", "number"), [("0.1", 0.1), ("600", 600.0), ("2.5", 2.5)])
+def test_bounds_of_the_time_limit(text: str, number: float) -> None:
+    """Both ends of the time limit are allowed, and fractions of seconds."""
+    assert number == load(timeoutSeconds=text).timeout_seconds
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [
+        ("api_key", "apiKey"),
+        ("apikey", "apiKey"),
+        ("API-KEY", "apiKey"),
+        ("baseURL", "baseUrl"),
+        ("base-url", "baseUrl"),
+        ("Environment", "environment"),
+        ("reference_account_id", "referenceAccountId"),
+        ("requestsperminute", "requestsPerMinute"),
+        ("timeout_seconds", "timeoutSeconds"),
+        ("on_ambiguous_create", "onAmbiguousCreate"),
+    ],
+)
+def test_misspelt_key(misspelt: str, meant: str) -> None:
+    """A known key in another spelling is refused by name, and its value is not shown."""
+    assert refusal(**{misspelt: CANARY}) == (
+        f"justt:{misspelt} is not a setting (did you mean {meant!r}?); settings are {', '.join(module.VARIABLES)}"
+    )
+
+
+@pytest.mark.parametrize("name", ["enviroment", "timeout", "requestPerMinute", "somethingElse"])
+def test_unknown_key(name: str) -> None:
+    """Any key that is none of the settings is refused: a misspelt environment would mean production."""
+    assert refusal(**{name: CANARY}).startswith(f"justt:{name} is not a setting")
+
+
+@pytest.mark.parametrize("name", ["sk_live_51Hxyz", "apiKey" * 7, f"key {CANARY}"])
+def test_unknown_key_that_may_be_a_secret(name: str) -> None:
+    """A value that was given as a key is not shown."""
+    text = refusal(**{name: "x"})
+    assert text.startswith(f"justt:… (a text of {len(name)} characters) is not a setting")
+    assert name not in text
+
+
+@pytest.mark.parametrize("key", ["environment", "onAmbiguousCreate"])
+@pytest.mark.parametrize("value", ["staging", "sandbox" * 4, CANARY, " "])
+def test_value_that_may_be_a_secret(key: str, value: str) -> None:
+    """Only what is nearly one of the values is shown."""
+    text = refusal(**{key: value})
+    assert text.endswith(f"not a text of {len(value)} characters")
+    assert repr(value) not in text
+
+
+@pytest.mark.parametrize("name", ["JUSTT_ENVIROMENT", "JUSTT_API_KEYS", "JUSTT_BASEURL"])
+def test_misspelt_variable(name: str) -> None:
+    """A variable that is nearly one of ours is refused by name, without its value."""
+    text = refusal({name: CANARY})
+    assert text.startswith(f"{name} is not a variable of this provider (did you mean 'JUSTT_")
+    assert CANARY not in text
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    """A variable of the same prefix that resembles none of ours is somebody's own."""
+    assert load({"JUSTT_ENGINE_INSTALLER": "off", "JUSTT_TEAM": "payments"}) == load()
+
+
+@pytest.mark.parametrize(("value", "expected"), [("", False), ("refuse", False), ("adopt", True)])
+def test_on_ambiguous_create(value: str, expected: bool) -> None:
+    """Only `adopt` takes the candidate of a lost create over; nothing configured is `refuse`."""
+    assert expected is load(onAmbiguousCreate=value or None).adopts_ambiguous
+    assert expected is load({"JUSTT_ON_AMBIGUOUS_CREATE": value}).adopts_ambiguous
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [("Adopt", " (did you mean 'adopt'?)"), ("refused", " (did you mean 'refuse'?)")],
+)
+def test_on_ambiguous_create_knows_two_values(value: str, hint: str) -> None:
+    """Any other value is refused by the door that it came through, with the nearest of the two."""
+    text = f"must be refuse or adopt, not {value!r}{hint}"
+
+    assert refusal(onAmbiguousCreate=value) == f"justt:onAmbiguousCreate {text}"
+    assert refusal({"JUSTT_ON_AMBIGUOUS_CREATE": value}) == f"JUSTT_ON_AMBIGUOUS_CREATE {text}"
+
+
+def test_keys_of_others_are_left_alone() -> None:
+    """A project that is itself named justt has keys of its own in this namespace."""
+    assert load({"PULUMI_PROJECT": "justt"}, stripeRestrictedKey="x", replicas="3") == load()
+
+
+@pytest.mark.parametrize(("value", "expected"), [(None, False), ("", False), ("gone", True)])
+def test_on_missing(value: str | None, expected: bool) -> None:
+    """For one command, `gone` lets a 404 stand for a vanished integration."""
+    assert expected is load({} if value is None else {"JUSTT_ON_MISSING": value}).missing_is_gone
+
+
+@pytest.mark.parametrize("value", ["GONE", "true", "1", "keep", " gone"])
+def test_on_missing_knows_one_value(value: str) -> None:
+    """Any other value is refused: who sets it expects something of it."""
+    assert refusal({"JUSTT_ON_MISSING": value}) == "JUSTT_ON_MISSING must be gone, or unset"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(None, False), ("", False), ("0", False), ("1", True), ("true", False)]
+)
+def test_debug(value: str | None, expected: bool) -> None:
+    """Only `JUSTT_DEBUG=1` turns the debug lines on."""
+    assert expected is load({} if value is None else {"JUSTT_DEBUG": value}).debug
+
+
+@pytest.mark.parametrize("name", ["apiKeyOverride", "onMissing", "debug"])
+def test_variables_of_one_command_have_no_key(name: str) -> None:
+    """The override, the answer to a 404 and debugging cannot be left in a stack's configuration."""
+    assert refusal(**{name: CANARY}).startswith(f"justt:{name} is not a setting")
+
+
+def test_docstring_table_names_every_key_and_variable() -> None:
+    """The table that opens the module has the keys and variables that are looked up."""
+    rows = re.findall(r"^    justt:(\w+) +(JUSTT_\w+|none, on purpose)", module.__doc__ or "", re.MULTILINE)
+
+    assert {key: None if door.startswith("none") else door for key, door in rows} == module.VARIABLES
+
+
+def test_no_form_of_settings_shows_the_key() -> None:
+    """Printing, formatting and comparing settings leaves the key hidden."""
+    settings = load(apiKey=CANARY)
+
+    assert CANARY not in f"{settings!r} {settings!s} {dataclasses.asdict(settings)} {vars(settings)}"
+    assert settings.require_api_key() == CANARY
+
+
+def test_settings_are_equal_by_value_and_immutable() -> None:
+    """Equal settings are one key of a dictionary, which is how threads find the client that they share."""
+    assert len({load(apiKey=CANARY), load(apiKey=CANARY), load(apiKey="another")}) == 2
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load().debug = True  # type: ignore[misc] # what the type checker forbids is what is tested
+
+
+@pytest.mark.parametrize("value", ["3", "65", "many", "4.5"])
+def test_workers_out_of_range(value: str) -> None:
+    """A number that the host could not have, or that no machine wants, is refused."""
+    assert refusal({"JUSTT_WORKERS": value}) == "JUSTT_WORKERS must be a number from 4 to 64"
+
+
+@pytest.mark.parametrize(("value", "workers"), [("", 16), ("4", 4), ("64", 64)])
+def test_workers(value: str, workers: int) -> None:
+    """Sixteen calls at a time, unless a variable says otherwise."""
+    assert load({"JUSTT_WORKERS": value}).workers == workers
+
+
+@pytest.mark.parametrize("value", ["state", "./state", "~/state", "state/../state"])
+def test_a_relative_folder_of_the_journal(value: str) -> None:
+    """Pulumi runs the provider in the program's folder, and a person runs the commands elsewhere."""
+    assert refusal({"JUSTT_STATE_DIR": value}) == (
+        "JUSTT_STATE_DIR must be an absolute path: Pulumi may run the provider in another folder than yours"
+    )
+    assert load({"JUSTT_STATE_DIR": ""}) == load({"JUSTT_STATE_DIR": "/state"}) == load({})

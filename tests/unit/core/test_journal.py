@@ -1,0 +1,688 @@
+"""The journal: what its files hold, how they survive a kill and a race, and that no folder makes a create fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pulumi_justt.core import journal as journal_module
+from pulumi_justt.core.config import Settings
+from pulumi_justt.core.journal import Decision, Intent, Journal, stack_of, state_folder
+from support.harness import eventually
+
+URL = "https://api.justt.ai/v1"
+URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::stripe-eu"
+DAY = 86_400.0
+
+
+def begun(number: int = 0, **fields: object) -> Intent:
+    """Return the intent of a create that has just begun."""
+    made = Intent(f"{URN}{number or ''}", URL, "acc_1", f"stripe-eu-{number}", "stripe", 1_000_000.0, 1_000_030.0)
+    return replace(made, **fields)  # type: ignore[arg-type]
+
+
+class Kept(Journal):
+    """A journal whose clock the test sets, and whose warnings are kept."""
+
+    def __init__(self, folder: Path | None, command: str | None = None) -> None:
+        self.clock = 1_000_000.0
+        self.warnings: list[str] = []
+        super().__init__(folder, self.warnings.append, lambda: self.clock, command)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Kept:
+    """Give a journal in a folder that does not exist yet."""
+    return Kept(tmp_path / "a" / "state")
+
+
+def filled(journal: Journal) -> Intent:
+    """Let each kind of file be written once, and return the intent."""
+    name = journal.write_snapshot(["i-1", "i-0"], is_complete=True)
+    intent = begun(snapshot=name, decision=Decision("claim", "i-2"))
+    assert journal.write_intent(intent)
+    assert journal.claim(URL, "i-2", URN) == URN
+    journal.hold_adoption(URL, "i-3", URN)
+    return intent
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the files below *folder*."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def child(code: str, *arguments: object) -> subprocess.Popen[str]:
+    """Start a Python process that has the journal of the folder in its first argument."""
+    head = """
+        import os, sys, time
+        from pathlib import Path
+        from pulumi_justt.core.journal import Intent, Journal
+        warnings = []
+        journal = Journal(Path(sys.argv[1]), warnings.append)
+    """
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(head) + textwrap.dedent(code), *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_what_is_written_is_read(journal: Kept) -> None:
+    """Each kind of file is found again, by this object and by another one; what is removed is gone."""
+    intent = filled(journal)
+    for each in (journal, Kept(journal.folder)):
+        assert each.intent(URN, URL, "acc_1") == intent
+        assert each.intents() == [intent]
+        snapshot = each.snapshot(intent.snapshot)
+        assert snapshot is not None
+        assert (sorted(snapshot.ids), snapshot.is_complete) == (["i-0", "i-1"], True)
+        assert each.claimant(URL, "i-2") == URN
+        assert each.claimed_ids(URL) == {"i-2"}
+        assert each.adopters(URL, "i-3") == [URN]
+        assert each.intent(URN, URL, None) is None
+        assert each.intent(URN, f"{URL}/sandbox", "acc_1") is None
+        assert each.claimed_ids(f"{URL}/sandbox") == set()
+        assert each.claimant(URL, "i-3") is None
+        assert each.adopters(URL, "i-2") == []
+        assert each.snapshot("none") is None
+        assert each.snapshot(None) is None
+    journal.remove_intent(intent)
+    journal.remove_intent(intent)
+    journal.forget_integration(URL, "i-2")
+    journal.forget_integration(URL, "i-3")
+    assert [*journal.intents(), *journal.claimed_ids(URL), *journal.adopters(URL, "i-3")] == []
+    assert journal.warnings == []
+
+
+def test_an_intent_is_settled_by_its_id(journal: Kept) -> None:
+    """A state that holds another id for the URN, such as that of the one to be replaced, settles nothing."""
+    made = begun(integration_id="i-1")
+    assert journal.settle(URN, URL, "acc_1", "i-1") is None
+    journal.write_intent(begun())
+    assert journal.settle(URN, URL, "acc_1", "i-1") == begun()
+    assert journal.intents() == [begun()]
+    journal.write_intent(made)
+    assert journal.settle(URN, URL, "acc_1", "i-0") == made
+    assert journal.settle(URN, URL, None, "i-1") is None
+    assert journal.intents() == [made]
+    assert journal.settle(URN, URL, "acc_1", "i-1") is None
+    assert journal.intents() == []
+
+
+def test_a_call_reads_no_intent_of_another_resource(journal: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fleet of N would otherwise read N times N files."""
+    for number in range(5):
+        journal.write_intent(begun(number, integration_id=f"i-{number}"))
+    read: list[Path] = []
+    bytes_of = journal_module._bytes_of
+
+    def noted(path: Path) -> bytes:
+        read.append(path)
+        return bytes_of(path)
+
+    monkeypatch.setattr(journal_module, "_bytes_of", noted)
+    journal.settle(f"{URN}1", URL, "acc_1", "i-1")
+    assert {path for path in read if path.parent.name == "intents"} == {journal.path_of(begun(1))}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("http://localhost:8700/v1", "http://127.0.0.1:8700/v1"),
+        ("http://LocalHost:8700/v1/", "http://127.0.0.1:8700/v1"),
+        ("http://[::1]:8700/v1", "http://localhost.:8700/v1"),
+        ("http://127.0.0.1:80/v1", "http://localhost/v1"),
+        ("https://proxy.example/justt", "https://PROXY.example.:443/justt/"),
+        ("https://api.justt.ai:443/v1/", "https://API.justt.ai/v1"),
+    ],
+)
+def test_spellings_of_a_base_url_are_one_key(journal: Kept, one: str, other: str) -> None:
+    """An intent, a claim and an adoption are found whichever spelling the next command is given."""
+    written, asked = (Settings.load({"baseUrl": url}, {}).base_url for url in (one, other))
+    assert journal.write_intent(begun(base_url=written))
+    assert journal.claim(written, "i-1", URN) == URN
+    journal.hold_adoption(written, "i-2", URN)
+    found = journal.intent(URN, asked, "acc_1")
+    assert found is not None
+    assert found.is_at(asked)
+    assert journal.claim(asked, "i-1", "another") == URN
+    assert journal.claimed_ids(asked) == {"i-1"}
+    assert journal.adopters(asked, "i-2") == [URN]
+    assert journal.adopted_ids(asked, besides="another") == {"i-2"}
+    assert journal.intent(URN, "http://127.0.0.2:8700/v1", "acc_1") is None
+
+
+def test_intents_of_a_stack_are_told_from_all_others(journal: Kept) -> None:
+    """The end of a command asks for those of its own stack only."""
+    journal.write_intent(begun())
+    journal.write_intent(begun(urn=URN.replace(":dev:", ":prod:")))
+    assert journal.intents(stack_of(URN)) == [begun()]
+    assert len(journal.intents()) == 2
+
+
+def test_a_process_removes_no_intent_of_another_one(tmp_path: Path) -> None:
+    """What a second process has written for the resource since is about another create."""
+    journal = Kept(tmp_path)
+    first, second = begun(process="first"), begun(process="second", external_identifier="changed")
+    journal.write_intent(first)
+    journal.write_intent(second)
+    journal.remove_intent(first)
+    assert journal.intents() == [second]
+    journal.remove_intent(second)
+    assert journal.intents() == []
+
+
+def test_a_claim_is_settled_by_its_id(journal: Kept) -> None:
+    """A state that holds what a person has claimed for the create leaves nothing to decide, and no other id does."""
+    journal.decide(begun(), Decision("claim", "i-1"))
+    journal.settle(URN, URL, "acc_1", "i-0")
+    assert len(journal.intents()) == 1
+    journal.settle(URN, URL, "acc_1", "i-1")
+    assert journal.intents() == []
+    journal.decide(begun(), Decision("deactivate", "i-1"))
+    journal.settle(URN, URL, "acc_1", "i-1")
+    assert len(journal.intents()) == 1
+
+
+@pytest.mark.parametrize("integration_id", [None, "i-1"])
+def test_a_decision_ends_after_30_days(journal: Kept, integration_id: str | None) -> None:
+    """It surprises nobody later: the create is undecided again. Until then the intent is kept, however old it is."""
+    journal.clock += 29 * DAY
+    intent = begun(integration_id=integration_id)
+    decided = replace(intent, decision=Decision("claim", "i-1"))
+    assert journal.decide(intent, Decision("claim", "i-1"))
+    journal.clock += 30 * DAY
+    assert journal.intent(URN, URL, "acc_1") == decided
+    assert journal.intents() == [decided]
+    journal.clock += 1
+    assert journal.intents() == ([intent] if integration_id else [])
+    assert journal.intent(URN, URL, "acc_1") == (intent if integration_id else None)
+    # The record of a create whose outcome nobody knows ends with a warning, as it does without a decision.
+    assert [line[:64] for line in journal.warnings] == (
+        [] if integration_id else ["warning: creating the stripe integration 'stripe-eu-0': a create"]
+    )
+
+
+def test_a_decision_is_kept_with_its_intent(journal: Kept) -> None:
+    """It replaces an earlier one, and the rest of the intent stays as it is."""
+    for decision in (Decision("deactivate", "i-1"), Decision("forget")):
+        assert journal.decide(begun(), decision)
+        assert journal.intent(URN, URL, "acc_1") == begun(decision=decision)
+
+
+def test_one_id_belongs_to_one_resource(journal: Kept) -> None:
+    """The first one keeps it until the integration is INACTIVE; several may adopt it."""
+    assert journal.claim(URL, "i-1", "first") == "first"
+    assert journal.claim(URL, "i-1", "second") == "first"
+    assert journal.claim(URL, "i-1", "first") == "first"
+    assert journal.claim(f"{URL}/sandbox", "i-1", "second") == "second"
+    for urn in ("b", "a", "b"):
+        journal.hold_adoption(URL, "i-1", urn)
+    assert journal.adopters(URL, "i-1") == ["a", "b"]
+    journal.end_adoption(URL, "i-1", "none")
+    later = Kept(journal.folder)
+    later.end_adoption(URL, "i-1", "b")
+    assert Kept(journal.folder).adopters(URL, "i-1") == ["a"]
+    journal.forget_integration(URL, "i-1")
+    assert journal.adopters(URL, "i-1") == []
+    assert journal.claim(URL, "i-1", "second") == "second"
+    assert journal.warnings == []
+
+
+def test_an_adoption_counts_in_its_command_and_after_it_has_succeeded(tmp_path: Path) -> None:
+    """A failed one, and one that has ended, count in that command only; files of commands long past are removed."""
+    same, fellow, later = Kept(tmp_path, "1"), Kept(tmp_path, "1"), Kept(tmp_path, "2")
+    same.begin_adoption(URL, "i-1", URN)
+    assert (fellow.adopters(URL, "i-1"), later.adopters(URL, "i-1")) == ([URN], [])
+    same.hold_adoption(URL, "i-1", URN)
+    # The end of the adopter that was replaced is not the end of the adoption.
+    fellow.end_adoption(URL, "i-1", URN)
+    assert (fellow.adopters(URL, "i-1"), later.adopters(URL, "i-1")) == ([URN], [URN])
+    # As the owner itself, a resource is replaced in this command, or ended its adoption on another machine.
+    assert (fellow.adopters(URL, "i-1", beside=URN), later.adopters(URL, "i-1", beside=URN)) == ([URN], [])
+    later.end_adoption(URL, "i-1", URN)
+    assert (later.adopters(URL, "i-1"), same.adopters(URL, "i-1")) == ([URN], [])
+
+    same.keep_adoption(URL, "i-1", URN)
+    assert same.adopters(URL, "i-1") == [URN]
+    (kept,) = files(tmp_path)
+    os.utime(kept, (1, 1))
+    Kept(tmp_path).hold_adoption(URL, "i-2", URN)
+    assert kept.exists()
+    later.end_adoption(URL, "i-1", URN)
+    os.utime(kept, (1, 1))
+    Kept(tmp_path).hold_adoption(URL, "i-2", URN)
+    assert not kept.exists()
+
+
+def test_a_former_name_is_settled_too(journal: Kept) -> None:
+    """After a rename, or a move to another stack, the state has the id under another URN than the create had."""
+    assert journal.write_intent(begun(integration_id="i-1"))
+    journal.claim(URL, "i-1", URN)
+    journal.settle("another stack's", URL, "acc_1", "i-2")
+    assert journal.intents() != []
+    journal.settle("another stack's", URL, "acc_1", "i-1")
+    assert journal.intents() == []
+
+
+def test_only_the_owner_can_read(journal: Kept) -> None:
+    """Under any umask, files have mode 0600, and each folder that was made has 0700."""
+    before = os.umask(0)
+    try:
+        filled(journal)
+    finally:
+        os.umask(before)
+    assert journal.folder is not None
+    folders = [journal.folder.parent, journal.folder, *(path for path in journal.folder.rglob("*") if path.is_dir())]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files(journal.folder)} == {0o600}
+    assert len(files(journal.folder)) == 4
+
+
+def test_what_the_files_say(journal: Kept) -> None:
+    """They hold these keys and no other, so that there is no place for a credential; names show nothing."""
+    filled(journal)
+    assert journal.folder is not None
+    keys = {path.parent.name: set(json.loads(path.read_bytes())) for path in files(journal.folder)}
+    place = {"version", "base_url", "integration_id", "urn"}
+    (adopted,) = (journal.folder / "adoptions").iterdir()
+    assert keys == {
+        "intents": place
+        | {"account", "external_identifier", "source", "sent_at", "settled_at", "snapshot", "process", "command"}
+        | {"decision", "digest"},
+        "snapshots": {"version", "ids", "is_complete"},
+        "claims": place,
+        adopted.name: place | {"command", "is_held", "begun_at"},
+    }
+    assert not any("stripe" in str(path.relative_to(journal.folder)) for path in files(journal.folder))
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.011, 0.023, 0.041, 0.067, 0.101, 0.149, 0.211])
+def test_a_kill_leaves_nothing_half_written(tmp_path: Path, wait: float) -> None:
+    """After `kill -9` at any moment each file is whole, and what was not finished is removed two days later."""
+    code = """
+        print("ready", flush=True)
+        for number in range(10**6):
+            place = f"urn-{number % 7}", "url", None
+            snapshot = journal.write_snapshot([f"i-{n}" for n in range(2000)], is_complete=True)
+            begun = Intent(*place, "identifier" * 20, "stripe", time.time(), 0.0, snapshot)
+            journal.write_intent(begun)
+            journal.write_intent(Intent(**{**vars(begun), "integration_id": f"i-{number}"}))
+            journal.claim("url", f"i-{number}", f"urn-{number % 7}")
+            journal.hold_adoption("url", f"i-{number}", f"urn-{number % 7}")
+            journal.settle(*place, f"i-{number - number % 2}")
+    """
+    process = child(code, tmp_path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    eventually((tmp_path / "adoptions").exists)
+    time.sleep(wait)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+
+    after = Kept(tmp_path)
+    after.clock = time.time()
+    for intent in after.intents():
+        assert after.snapshot(intent.snapshot) is not None
+        assert intent.integration_id is None or after.claimant("url", intent.integration_id) in (intent.urn, None)
+    held = after.claimed_ids("url")
+    assert held
+    in_order = sorted(held, key=lambda each: int(each.removeprefix("i-")))
+    assert all(after.adopters("url", each) for each in in_order[:-1])
+    parts = files(tmp_path / "parts")
+    assert len(parts) <= 1
+    for path in parts:
+        os.utime(path, (after.clock - 2 * DAY - 1, after.clock - 2 * DAY - 1))
+    after.write_intent(begun())
+    assert files(tmp_path / "parts") == []
+    assert after.warnings == []
+
+
+@pytest.mark.parametrize("has_links", [True, False], ids=["with hard links", "without"])
+def test_several_processes_claim_one_id(tmp_path: Path, has_links: bool) -> None:
+    """Of several processes at once, exactly one gets each id, and the others are told which resource has it.
+
+    A file system without hard links may show them a file that is not whole yet: then they are told of nobody.
+    """
+    code = """
+        if sys.argv[3] == "False":
+            def link(*_):
+                raise PermissionError(1, "Operation not permitted")
+            os.link = link
+        for number in sys.stdin:
+            print(journal.claim("url", f"i-{int(number)}", sys.argv[2]), flush=True)
+        assert warnings == [] or (sys.argv[3] == "False" and all("is damaged" in each for each in warnings))
+    """
+    names = [f"urn-{number}" for number in range(4)]
+    processes = [child(code, tmp_path, name, has_links) for name in names]
+    winners: list[str] = []
+    for number in range(300):
+        # Whoever is told first is another one each time.
+        turned = processes[number % 4 :] + processes[: number % 4]
+        for process in turned:
+            assert process.stdin is not None
+            process.stdin.write(f"{number}\n")
+            process.stdin.flush()
+        told = set()
+        for process in turned:
+            assert process.stdout is not None
+            told.add(process.stdout.readline().strip())
+        if not has_links:
+            told.discard("None")
+        assert len(told) == 1
+        winners += told
+    assert {process.communicate(timeout=60)[0] for process in processes} == {""}
+    assert [process.returncode for process in processes] == [0] * 4
+    assert set(winners) <= set(names)
+    assert len(set(winners)) > 1
+    assert Journal(tmp_path).claimed_ids("url") == {f"i-{number}" for number in range(300)}
+
+
+def _use(journal: Journal) -> None:
+    """Call everything, and assert that it goes on with nothing kept."""
+    intent = begun(integration_id="i-1")
+    assert not journal.write_intent(intent)
+    assert not journal.decide(intent, Decision("forget"))
+    assert journal.intent(URN, URL, "acc_1") is None
+    assert journal.intents() == []
+    journal.remove_intent(intent)
+    journal.settle(URN, URL, "acc_1", "i-1")
+    assert journal.write_snapshot(["i-1"], is_complete=True) is None
+    assert journal.claim(URL, "i-1", URN) is None
+    assert journal.claimant(URL, "i-1") is None
+    assert journal.claimed_ids(URL) == set()
+    journal.hold_adoption(URL, "i-1", URN)
+    assert journal.adopters(URL, "i-1") == []
+    journal.end_adoption(URL, "i-1", URN)
+    journal.forget_integration(URL, "i-1")
+
+
+def test_a_missing_folder_is_made(tmp_path: Path) -> None:
+    """Looking makes none; the first write does, and again where it was removed meanwhile."""
+    journal = Kept(tmp_path / "x" / "y")
+    assert [*journal.intents(), *journal.claimed_ids(URL), *journal.adopters(URL, "i-1")] == []
+    assert not (tmp_path / "x").exists()
+    for _ in range(2):
+        journal.write_intent(begun())
+        assert journal.intents() == [begun()]
+        for path in sorted((tmp_path / "x").rglob("*"), reverse=True):
+            path.unlink() if path.is_file() else path.rmdir()
+        (tmp_path / "x").rmdir()
+    assert journal.warnings == []
+
+
+@pytest.mark.parametrize("reason", ["Read-only file system", "No space left on device", "Permission denied"])
+def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+    """It is one warning with the reason and what to do, and no call fails; nothing is left in it."""
+    really = os.open
+
+    def fail(path: str, flags: int, mode: int = 0o777) -> int:
+        if not flags & os.O_CREAT:
+            return really(path, flags, mode)
+        number = next(number for number in range(1, 134) if os.strerror(number) == reason)
+        raise OSError(number, reason)
+
+    monkeypatch.setattr(os, "open", fail)
+    journal = Kept(tmp_path)
+    _use(journal)
+    (warning,) = journal.warnings
+    assert warning.startswith("warning: the journal of creates can't be relied on: ")
+    assert f"can't be written ({reason})" in warning
+    assert str(tmp_path) in warning
+    assert "set JUSTT_STATE_DIR" in warning
+    assert "keep the owner: its deletion may deactivate the integration" in warning
+    assert files(tmp_path) == []
+
+
+def test_a_disk_that_is_full(tmp_path: Path) -> None:
+    """A file that could only be written in part is not there at all, and an earlier one stays as it was."""
+    code = """
+        import resource
+        earlier = Intent("urn", "url", None, "identifier", "stripe", time.time(), 0.0)
+        assert journal.write_intent(earlier)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+        assert not journal.write_intent(Intent(**{**vars(earlier), "integration_id": "i-1"}))
+        assert journal.claim("url", "i-1", "urn") is None
+        assert journal.write_snapshot(["i-1" * 100], is_complete=True) is None
+        assert journal.intents() == [earlier], journal.intents()
+        print(warnings)
+    """
+    printed, _ = child(code, tmp_path).communicate(timeout=60)
+    assert printed.count("warning: ") == 1
+    assert "can't be written (File too large)" in printed
+    assert [path.parent.name for path in files(tmp_path)] == ["intents"]
+
+
+@pytest.mark.parametrize("place", ["", "intents", "parts"])
+def test_a_file_in_the_place_of_a_folder(tmp_path: Path, place: str) -> None:
+    """It is one warning, and the file stays as it is."""
+    taken = tmp_path / "state" / place
+    taken.parent.mkdir(exist_ok=True)
+    taken.write_text("somebody's own")
+    journal = Kept(tmp_path / "state")
+    assert not journal.write_intent(begun())
+    assert journal.intents() == []
+    assert taken.read_text() == "somebody's own"
+    assert len(journal.warnings) == 1
+
+
+def test_no_place_at_all() -> None:
+    """Without HOME, as in some containers, it is one warning that names the variables."""
+    journal = Kept(state_folder({}))
+    _use(journal)
+    assert journal.path_of(begun()) is None
+    (warning,) = journal.warnings
+    assert "neither JUSTT_STATE_DIR nor HOME is set to an absolute path" in warning
+
+
+@pytest.mark.parametrize("reason", ["Operation not permitted", "Operation not supported", "Function not implemented"])
+def test_a_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+    """An id still belongs to one resource, and there is nothing to warn of."""
+
+    def fail(*_: object) -> None:
+        number = next(number for number in range(1, 134) if os.strerror(number) == reason)
+        raise OSError(number, reason)
+
+    monkeypatch.setattr(os, "link", fail)
+    journal = Kept(tmp_path)
+    assert [journal.claim(URL, "i-1", urn) for urn in ("first", "second", "first")] == ["first"] * 3
+    assert journal.claimed_ids(URL) == {"i-1"}
+    assert [path.parent.name for path in files(tmp_path)] == ["claims"]
+    assert stat.S_IMODE(files(tmp_path)[0].stat().st_mode) == 0o600
+    assert journal.warnings == []
+
+
+@pytest.mark.parametrize(
+    "environ", [{"JUSTT_STATE_DIR": "state", "HOME": "/h"}, {"HOME": "h"}, {"JUSTT_STATE_DIR": "~/state"}]
+)
+def test_a_relative_folder_is_none(environ: dict[str, str]) -> None:
+    """Each process would have another one."""
+    assert state_folder(environ) is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "platform", "folder"),
+    [
+        ({"JUSTT_STATE_DIR": "/j", "XDG_STATE_HOME": "/x", "HOME": "/h"}, "linux", "/j"),
+        ({"XDG_STATE_HOME": "/x", "HOME": "/h"}, "linux", "/x/pulumi-justt"),
+        ({"XDG_STATE_HOME": "/x", "HOME": "/h"}, "darwin", "/x/pulumi-justt"),
+        ({"XDG_STATE_HOME": "relative", "HOME": "/h"}, "linux", "/h/.local/state/pulumi-justt"),
+        ({"JUSTT_STATE_DIR": "", "XDG_STATE_HOME": "", "HOME": "/h"}, "linux", "/h/.local/state/pulumi-justt"),
+        ({"HOME": "/h"}, "darwin", "/h/Library/Application Support/pulumi-justt"),
+    ],
+)
+def test_where_it_is(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], platform: str, folder: str) -> None:
+    """The variables win over the platform's place, in this order; an empty one counts as none."""
+    monkeypatch.setattr(sys, "platform", platform)
+    assert state_folder(environ) == Path(folder)
+
+
+WHOLE = json.dumps({"version": 1, "urn": URN, "base_url": URL, "integration_id": "i-1"})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "{", "[]", "7", "null", '"text"', "{}", '{"version": 1}', '{"version": 2}', "[" * 100_000),
+        *(WHOLE[:-5], '{"version": 1, "ids": 7, "is_complete": true, "urn": 7, "decision": 7}', "\udc80"),
+        '{"version": 1, "decision": null, "later": 1}',
+    ],
+)
+def test_a_file_that_cannot_be_used(journal: Kept, content: str) -> None:
+    """Damaged, or of another version: one warning that names a file, and the journal goes on without its content."""
+    intent = filled(journal)
+    assert journal.folder is not None
+    for path in files(journal.folder):
+        path.write_bytes(content.encode(errors="surrogateescape"))
+    assert journal.intent(URN, URL, "acc_1") is None
+    assert journal.intents() == []
+    assert journal.snapshot(intent.snapshot) is None
+    assert journal.claim(URL, "i-2", "another") in (None, "7")
+    journal.claimed_ids(URL)
+    journal.adopters(URL, "i-3")
+    journal.settle(URN, URL, "acc_1", "i-2")
+    (warning,) = journal.warnings
+    assert str(journal.folder / "intents") in warning
+    assert {path.parent.name for path in journal.unusable} >= {"intents", "snapshots"}
+    assert journal.unusable[files(journal.folder / "intents")[0]] in warning
+    assert ("has the format 2 of another version" if "2}" in content else "is damaged") in warning
+
+    # It may be all that is known of a create.
+    (path,) = files(journal.folder / "intents")
+    assert journal.unusable_intent(URN, URL, "acc_1") == journal.unusable[path]
+    assert not journal.write_intent(intent)
+    assert path.read_bytes() == content.encode(errors="surrogateescape")
+    path.unlink()
+    assert journal.unusable_intent(URN, URL, "acc_1") is None
+    assert journal.write_intent(intent)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({name: 7} for name in ("urn", "base_url", "external_identifier", "source", "integration_id", "account")),
+        *({name: None} for name in ("urn", "base_url", "external_identifier", "source", "sent_at")),
+        *({name: []} for name in ("snapshot", "process", "command")),
+        {"decision": {"action": "adopt", "integration_id": "i-1", "decided_at": 0.0}},
+        {"decision": {"action": "claim", "integration_id": None, "decided_at": 0.0}},
+    ],
+)
+def test_intent_of_another_shape_is_damaged(journal: Kept, change: dict[str, object]) -> None:
+    """No call meets a value that it can't work with, whichever resource it is for."""
+    intent = begun()
+    assert journal.write_intent(intent)
+    (path,) = files(journal.folder or Path())
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    other = begun(1)
+    assert journal.write_intent(other)
+    assert journal.intents() == [other]
+    assert f"{path} is damaged" in journal.warnings[0]
+
+
+def test_a_pipe_among_the_files(journal: Kept) -> None:
+    """It is no file of the journal; nobody waits for whoever writes into it."""
+    filled(journal)
+    assert journal.folder is not None
+    for path in files(journal.folder):
+        path.unlink()
+        os.mkfifo(path)
+    assert journal.intents() == []
+    assert journal.claim(URL, "i-2", "another") in (None, "another")
+    journal.claimed_ids(URL)
+    journal.adopters(URL, "i-3")
+    assert "is damaged" in (journal.unusable_intent(URN, URL, "acc_1") or "")
+
+
+def test_an_intent_follows_one_of_two_resources(journal: Kept) -> None:
+    """Two processes have read it; only one can take it, and the claim with it."""
+    made = replace(begun(integration_id="i-1"), decision=Decision("claim", "i-1"))
+    journal.write_intent(made)
+    assert journal.claim(URL, "i-1", made.urn) == made.urn
+    for urn in ("first", "second"):
+        journal.move(made, urn)
+    (moved,) = journal.intents()
+    assert (moved.urn, journal.claimant(URL, "i-1")) == ("first", "first")
+
+
+@pytest.mark.parametrize(
+    "times",
+    [(1e400, 1e400), (float("nan"), 0.0), (1e18, 1e18), (-1.0, 0.0), (0.0, float("nan")), (0.0, 1e9), (10**400, 0.0)],
+)
+def test_a_time_that_no_clock_shows(journal: Kept, times: tuple[float, float]) -> None:
+    """It is damage, too: nobody waits for it, and it is in no text."""
+    journal.write_intent(begun(sent_at=times[0], settled_at=times[1]))
+    assert journal.intents() == []
+    assert "is damaged" in journal.warnings[0]
+
+
+def test_a_create_that_was_lost_long_ago(journal: Kept) -> None:
+    """After 30 days an intent without an id is dropped, with a warning; whoever only looks drops nothing."""
+    journal.write_intent(begun(1))
+    journal.write_intent(begun(2))
+    journal.clock += 30 * DAY
+    assert len(journal.intents()) == 2
+    journal.clock += 1
+    assert journal.intents() == []
+    assert journal.folder is not None
+    assert len(files(journal.folder)) == 2
+    assert journal.warnings == []
+    assert journal.intent(f"{URN}1", URL, "acc_1") is None
+    assert [each[:64] for each in journal.warnings] == [
+        "warning: creating the stripe integration 'stripe-eu-1': a create"
+    ]
+    assert "more than 30 days ago" in journal.warnings[0]
+    # Any create on this machine drops the others.
+    later = Kept(journal.folder)
+    later.clock = journal.clock
+    later.write_intent(begun(3, sent_at=journal.clock))
+    assert ["stripe-eu-2" in each for each in later.warnings] == [True]
+    assert len(files(journal.folder)) == 1
+
+
+def test_a_create_that_no_later_command_looked_at(journal: Kept) -> None:
+    """The intent of a stack that was created and left alone is no alarm: it is kept for a year."""
+    kept = begun(1, integration_id="i-1")
+    journal.write_intent(kept)
+    journal.clock += 365 * DAY
+    assert journal.intent(kept.urn, URL, "acc_1") == kept
+    assert journal.intents() == [kept]
+    journal.clock += 1
+    later = Kept(journal.folder)
+    later.clock = journal.clock
+    later.write_intent(begun(2, sent_at=journal.clock))
+    assert [each.urn for each in later.intents()] == [f"{URN}2"]
+    assert journal.folder is not None
+    assert len(files(journal.folder)) == 1
+    assert (journal.warnings, later.warnings) == ([], [])
+
+
+def test_snapshots_are_pruned(tmp_path: Path) -> None:
+    """One that no intent names is removed after two days, by the next process that creates.
+
+    Until then the process that took it may still be at work, and name it in the intent of a create that is lost.
+    """
+    first = Kept(tmp_path)
+    first.clock = time.time()
+    named, unnamed, fresh = (first.write_snapshot([], is_complete=True) for _ in range(3))
+    first.write_intent(begun(snapshot=named, sent_at=first.clock))
+    for name, age in ((named, 2 * DAY + 1), (unnamed, 2 * DAY + 1), (fresh, 2 * DAY - 60)):
+        os.utime(tmp_path / "snapshots" / f"{name}.json", (first.clock - age, first.clock - age))
+    first.write_intent(begun(1, sent_at=first.clock))
+    assert len(files(tmp_path / "snapshots")) == 3
+    second = Kept(tmp_path)
+    second.clock = first.clock
+    assert len(second.intents()) == 2
+    second.write_intent(begun(2, sent_at=first.clock))
+    assert {path.stem for path in files(tmp_path / "snapshots")} == {named, fresh}
+    assert second.warnings == []

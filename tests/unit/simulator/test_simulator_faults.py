@@ -1,0 +1,652 @@
+"""The simulator's faults, over a real socket: what the client sees, what the records say, and when they happen."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from pulumi_justt.simulator import FOREIGN_IDENTIFIER, Fault, Options, SimulatorServer
+from pulumi_justt.simulator.app import OPERATIONS
+from pulumi_justt.simulator.faults import KINDS
+from pulumi_justt.simulator.faults import OPERATIONS as KNOWN_OPERATIONS
+from support.harness import HANG_SECONDS
+from support.simulator_requests import NO_TLS, account_header, end_body, new_body
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CLOSED = "Server disconnected without sending a response"
+
+
+class Api:
+    """A simulator and a client of its API that does not wait long."""
+
+    def __init__(self, simulator: SimulatorServer, http: httpx.Client) -> None:
+        self.simulator = simulator
+        self.http = http
+
+    def fault(self, *texts: str) -> None:
+        """Put these faults in place of all others."""
+        self.simulator.faults = [Fault.parse(text) for text in texts]
+
+    def create(self, account: str | None = None, **changes: object) -> httpx.Response:
+        """Create an integration."""
+        return self.http.post("/integrations", json=new_body(**changes), headers=account_header(account))
+
+    def created(self, account: str | None = None, **changes: object) -> str:
+        """Create an integration that nothing happens to, and give its id."""
+        answer = self.create(account, **changes)
+        assert answer.status_code == 201, answer.text
+        integration_id: str = answer.json()["integrationId"]
+        return integration_id
+
+    def statuses(self, count: int, method: str = "GET", path: str = "/integrations") -> list[int]:
+        """Send some requests and give the statuses of their answers."""
+        return [self.http.request(method, path).status_code for _ in range(count)]
+
+    def listed(self, **query: int) -> list[str]:
+        """Give the ids that one page shows."""
+        return [item["integrationId"] for item in self.http.get("/integrations", params=query).json()]
+
+    def ids(self) -> list[str]:
+        """Give the ids of all records."""
+        return [record.id for record in self.simulator.records.integrations()]
+
+    def fired(self) -> list[tuple[str, str, str, str | None]]:
+        """Give what happened: method, path, name and id."""
+        return [(each.method, each.path, each.fault.what, each.id) for each in self.simulator.fired]
+
+    def journal(self) -> list[tuple[int, tuple[str, ...]]]:
+        """Give the status and the faults of each request."""
+        return [(exchange.status, exchange.faults) for exchange in self.simulator.requests]
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    """Run a simulator without faults."""
+    with (
+        SimulatorServer() as simulator,
+        httpx.Client(
+            base_url=simulator.base_url, headers={"Authorization": "Bearer key-1"}, verify=NO_TLS, timeout=600
+        ) as http,
+    ):
+        yield Api(simulator, http)
+
+
+# Before the commit
+
+
+def test_latency_passes_before_a_request_is_looked_at(api: Api) -> None:
+    """It adds to the option, and reaches what is refused, too."""
+    api.simulator.options = Options(latency=0.03)
+    api.fault("GET * latency=0.03", "GET /integrations latency=0.04")
+    begun = time.monotonic()
+    assert api.http.get("/integrations", headers={"Authorization": ""}).status_code == 401
+    assert time.monotonic() - begun >= 0.1
+    assert api.journal() == [(401, ("latency", "latency"))]
+
+
+def test_status_before_the_commit_does_nothing(api: Api) -> None:
+    """The error has the envelope of the option, its errorId is in the journal, and no record is made."""
+    api.fault("POST /integrations status=503")
+    answer = api.create()
+    exchange = api.simulator.requests[0]
+    assert (answer.status_code, "retry-after" in answer.headers) == (503, False)
+    assert answer.json() == {"status": 503, "message": "a fault that was asked for", "errorId": exchange.error_id}
+    assert (exchange.status, exchange.faults) == (503, ("status",))
+    assert exchange.body["externalIdentifier"] == "stripe-eu"
+    assert api.ids() == []
+    assert api.fired() == [("POST", "/v1/integrations", "status", None)]
+
+
+@pytest.mark.parametrize("what", ["status", "status-after-commit"])
+def test_error_status_has_any_envelope_and_retry_after(api: Api, what: str) -> None:
+    """All documented envelopes, a page as of a proxy, and the header with seconds or a date."""
+    api.fault(
+        f"POST * {what}=429 body=status retry-after=2 times=1",
+        f"POST * {what}=500 body=error times=1",
+        f"POST * {what}=500 body=statusCode times=1",
+        f"POST * {what}=502 body=html retry-after='Fri, 31 Dec 2027 23:59:59 GMT'",
+    )
+    answers = [api.create() for _ in range(4)]
+    assert [answer.headers.get("retry-after") for answer in answers] == [
+        "2",
+        None,
+        None,
+        "Fri, 31 Dec 2027 23:59:59 GMT",
+    ]
+    assert [set(answer.json()) for answer in answers[:3]] == [
+        {"status", "message", "errorId"},
+        {"error", "message", "errorId"},
+        {"message", "statusCode"},
+    ]
+    assert answers[3].headers["content-type"].startswith("text/html")
+    assert "<h1>502 Bad Gateway</h1>" in answers[3].text
+    assert len(api.ids()) == (0 if what == "status" else 4)
+
+
+def test_drop_before_the_commit(api: Api) -> None:
+    """The connection is closed without an answer and nothing is done; the journal has 0 for the status."""
+    api.fault("POST * drop-before-commit times=1")
+    with pytest.raises(httpx.RemoteProtocolError, match=CLOSED):
+        api.create()
+    assert (api.ids(), api.journal()) == ([], [(0, ("drop-before-commit",))])
+    api.created()
+
+
+def test_hang_before_the_commit(api: Api) -> None:
+    """No answer comes until the client gives up, and nothing is done."""
+    api.fault("POST * hang-before-commit times=1")
+    with pytest.raises(httpx.ReadTimeout):
+        api.http.post("/integrations", json=new_body(), timeout=2)
+    assert (api.ids(), api.journal()) == ([], [(0, ("hang-before-commit",))])
+    api.created()
+
+
+def test_hang_is_bounded(api: Api) -> None:
+    """After its seconds the connection is closed without an answer."""
+    api.fault("* * hang-before-commit=0.05")
+    begun = time.monotonic()
+    with pytest.raises(httpx.RemoteProtocolError, match=CLOSED):
+        api.http.get("/integrations")
+    assert time.monotonic() - begun >= 0.05
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirect(api: Api, status: int) -> None:
+    """It points where it is told, or where the journal shows who followed; nothing is done."""
+    api.fault(f"POST * redirect={status} times=1", f"POST * redirect={status} location=https://other.example/x")
+    assert [api.create().headers["location"] for _ in range(2)] == ["/v1/redirected", "https://other.example/x"]
+    api.fault(f"POST * redirect={status}")
+    api.http.post("/integrations", json=new_body(), follow_redirects=True)
+    assert (api.simulator.requests[-1].path, api.simulator.requests[-1].status) == ("/v1/redirected", 404)
+    assert api.ids() == []
+
+
+def test_login_page(api: Api) -> None:
+    """A proxy that wants a login answers 200 with a page, and nothing is done."""
+    api.fault("* * login-page")
+    answers = [api.create(), api.http.get("/integrations/x")]
+    assert [(answer.status_code, answer.headers["content-type"]) for answer in answers] == [
+        (200, "text/html; charset=utf-8")
+    ] * 2
+    assert "<h1>Sign in</h1>" in answers[0].text
+    assert api.ids() == []
+
+
+# After the commit
+
+
+def test_status_after_the_commit(api: Api) -> None:
+    """The record is there although the answer is an error."""
+    api.fault("POST * status-after-commit=500")
+    assert api.create().status_code == 500
+    (integration_id,) = api.ids()
+    assert api.journal() == [(500, ("status-after-commit",))]
+    assert api.fired() == [("POST", "/v1/integrations", "status-after-commit", integration_id)]
+
+
+def test_drop_after_the_commit(api: Api) -> None:
+    """The record is there although no answer came; the journal has the status that it would have had."""
+    api.fault("POST * drop-after-commit", "DELETE * drop-after-commit")
+    with pytest.raises(httpx.RemoteProtocolError, match=CLOSED):
+        api.create()
+    (integration_id,) = api.ids()
+    path = f"/integrations/{integration_id}"
+    with pytest.raises(httpx.RemoteProtocolError, match=CLOSED):
+        api.http.request("DELETE", path, json=end_body(integration_id, deactivationDate="2020-01-01T00:00:00Z"))
+    assert api.http.get(path).json()["status"] == "INACTIVE"
+    assert api.journal() == [(201, ("drop-after-commit",)), (200, ("drop-after-commit",)), (200, ())]
+    assert [each.id for each in api.simulator.fired] == [integration_id] * 2
+
+
+def test_hang_after_the_commit(api: Api) -> None:
+    """The record is there, and known to be, while the client still waits."""
+    api.fault("POST * hang-after-commit")
+    with pytest.raises(httpx.ReadTimeout):
+        api.http.post("/integrations", json=new_body(), timeout=2)
+    assert len(api.ids()) == 1
+    assert api.journal() == [(201, ("hang-after-commit",))]
+
+
+def test_truncated_body(api: Api) -> None:
+    """Less arrives than was announced, also where there is no body to cut."""
+    api.fault("* * truncated-body")
+    with pytest.raises(httpx.RemoteProtocolError, match="received 28 bytes, expected 57"):
+        api.create()
+    (integration_id,) = api.ids()
+    with pytest.raises(httpx.RemoteProtocolError, match="received 1 bytes, expected 2"):
+        api.http.request("DELETE", f"/integrations/{integration_id}", json=end_body(integration_id))
+
+
+def test_empty_body(api: Api) -> None:
+    """The status is right and nothing follows."""
+    api.fault("POST * empty-body")
+    answer = api.create()
+    assert (answer.status_code, answer.content, len(api.ids())) == (201, b"", 1)
+
+
+def test_body_that_is_not_json(api: Api) -> None:
+    """A page, or bytes that are not even text but say that they are JSON."""
+    api.fault("POST * not-json times=1", "POST * not-json=bytes")
+    page, raw = api.create(), api.create()
+    assert (page.status_code, page.headers["content-type"]) == (201, "text/html")
+    assert page.text.startswith("<html>")
+    assert (raw.status_code, raw.headers["content-type"]) == (201, "application/json")
+    with pytest.raises(UnicodeDecodeError):
+        raw.json()
+    assert len(api.ids()) == 2
+
+
+def test_slow_body(api: Api) -> None:
+    """The answer drips so that no single wait is long, and is whole in the end."""
+    api.fault("POST * slow-body=3")
+    begun = time.monotonic()
+    answer = api.http.post("/integrations", json=new_body(), timeout=2)
+    assert time.monotonic() - begun >= 3
+    assert answer.json() == {"integrationId": api.ids()[0]}
+
+
+def test_client_that_leaves_a_slow_body(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    """A connection that ends within the body is no error of the simulator."""
+    api.fault("GET * slow-body=0.1")
+    with httpx.Client(verify=NO_TLS, headers=api.http.headers) as http:
+        request = http.build_request("GET", f"{api.simulator.base_url}/integrations")
+        http.send(request, stream=True).close()
+    time.sleep(0.2)
+    api.simulator.clear_faults()
+    assert api.statuses(1) == [200]
+    assert "Error handling request" not in caplog.text
+
+
+def test_documented_envelopes_for_some_answers(api: Api) -> None:
+    """Every form that an option can choose for all answers, a fault can choose for one."""
+    integration_id = api.created()
+    bare = api.http.get(f"/integrations/{integration_id}").json()
+    api.simulator.options = dataclasses.replace(api.simulator.options, create_envelope="id")
+    api.fault(
+        "GET /integrations envelope=enveloped times=1",
+        "GET /integrations/{id} envelope=enveloped times=1",
+        "POST /integrations envelope=integrationId times=1",
+        "DELETE /integrations/{id} envelope=statusCode",
+    )
+    enveloped = {"status": 200, "message": "OK"}
+    assert api.http.get("/integrations").json() == {**enveloped, "hasMore": False, "data": [bare]}
+    assert api.http.get("/integrations").json() == [bare]
+    assert api.http.get(f"/integrations/{integration_id}").json() == {**enveloped, "data": bare}
+    assert api.http.get(f"/integrations/{integration_id}").json() == bare
+    assert [set(api.create().json()) for _ in range(2)] == [{"integrationId"}, {"status", "message", "id"}]
+    refusal = api.http.request("DELETE", "/integrations/none", json=end_body("none")).json()
+    assert refusal == {"message": "no such integration", "statusCode": 404}
+    api.fault("POST * envelope=id")
+    assert set(api.create().json()) == {"status", "message", "id"}
+
+
+@pytest.mark.parametrize("form", ["bare", "enveloped"])
+def test_answer_without_the_id(api: Api, form: str) -> None:
+    """The id is missing wherever the answer has one, and nothing else is."""
+    integration_id = api.created()
+    api.fault("* * no-id", f"GET * envelope={form}")
+    assert api.create().json() == {}
+    record = {"source": "stripe", "status": "PENDING"}
+    listed, read = (api.http.get(path).json() for path in ("/integrations", f"/integrations/{integration_id}"))
+    assert (listed if form == "bare" else listed["data"]) == [record, record]
+    assert (read if form == "bare" else read["data"]) == record
+    ended = api.http.request("DELETE", f"/integrations/{integration_id}", json=end_body(integration_id))
+    assert ended.json() is None
+
+
+def test_undocumented_shape(api: Api) -> None:
+    """The right answer is in a place where nobody looks."""
+    api.fault("* * undocumented-shape")
+    assert api.create().json() == {"result": [{"integrationId": api.ids()[0]}]}
+
+
+# Behind the client's back
+
+
+@pytest.mark.parametrize("status", ["INACTIVE", "FAILED"])
+def test_record_changes_before_it_is_read(api: Api, status: str) -> None:
+    """The record that a request is about has another status from then on."""
+    integration_id, other = api.created(), api.created()
+    api.fault(f"GET /integrations/{{id}} becomes={status} times=1")
+    assert [api.http.get(f"/integrations/{integration_id}").json()["status"] for _ in range(2)] == [status] * 2
+    assert api.http.get(f"/integrations/{other}").json()["status"] == "PENDING"
+    assert api.fired() == [("GET", f"/v1/integrations/{integration_id}", "becomes", integration_id)]
+
+
+def test_named_record_changes(api: Api) -> None:
+    """Any request can be the moment at which a record changes; one that nobody has does nothing."""
+    integration_id = api.created()
+    api.fault(f"GET /integrations becomes=INACTIVE id={integration_id}", "* * becomes=FAILED id=none")
+    assert [item["status"] for item in api.http.get("/integrations").json()] == ["INACTIVE"]
+
+
+def test_deactivation_comes_too_late(api: Api) -> None:
+    """What became INACTIVE a moment before is refused as ever."""
+    integration_id = api.created()
+    api.fault("DELETE /integrations/{id} becomes=INACTIVE")
+    answer = api.http.request("DELETE", f"/integrations/{integration_id}", json=end_body(integration_id))
+    assert (answer.status_code, answer.json()["message"]) == (400, "the integration is INACTIVE already")
+    assert api.journal()[-1] == (400, ("becomes",))
+
+
+@pytest.mark.parametrize("order", ["oldest-first", "newest-first"])
+def test_insertion_shifts_the_pages(api: Api, order: str) -> None:
+    """Between two pages somebody's record comes to the front: the last of page 1 is the first of page 2."""
+    ids = [api.created() for _ in range(20)]
+    api.simulator.options = Options(list_order="newest-first" if order == "newest-first" else "oldest-first")
+    expected = ids if order == "oldest-first" else ids[::-1]
+    api.fault("GET /integrations shift=insert source=adyen skip=1 times=1")
+    assert api.listed(page=1) == expected[:10]
+    assert api.listed(page=2) == expected[9:19]
+    (fired,) = api.simulator.fired
+    assert api.listed(page=1)[0] == fired.id
+    foreign = api.simulator.records.integration(str(fired.id))
+    assert foreign is not None
+    assert (foreign.external_identifier, foreign.source, foreign.status) == (FOREIGN_IDENTIFIER, "adyen", "PENDING")
+
+
+@pytest.mark.parametrize("order", ["oldest-first", "newest-first"])
+def test_move_shifts_the_pages(api: Api, order: str) -> None:
+    """Between two pages the first record becomes the last: the first of page 2 is in neither."""
+    ids = [api.created("acc_1") for _ in range(20)]
+    other = api.created()
+    api.simulator.options = Options(list_order="newest-first" if order == "newest-first" else "oldest-first")
+    api.http.headers["reference-account-id"] = "acc_1"
+    expected = ids if order == "oldest-first" else ids[::-1]
+    api.fault("GET /integrations shift=move skip=1 times=1")
+    assert api.listed(page=1) == expected[:10]
+    assert api.listed(page=2) == [*expected[11:], expected[0]]
+    assert [each.id for each in api.simulator.fired] == [expected[0]]
+    assert set(api.ids()) == {*ids, other}
+
+
+def test_shift_of_nothing(api: Api) -> None:
+    """An empty list has nothing to move; somebody's record is its first."""
+    api.fault("GET /integrations shift=move")
+    assert api.listed() == []
+    api.fault("GET /integrations shift=insert times=1")
+    assert api.listed() == [api.simulator.fired[-1].id]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_second_writer(api: Api, when: str) -> None:
+    """Somebody else creates one in the same account, of the same source or another."""
+    api.fault(
+        f"POST /integrations foreign-{when}-commit times=1", f"POST /integrations foreign-{when}-commit source=x skip=1"
+    )
+    mine = [api.created("acc_1", source="adyen") for _ in range(2)]
+    records = api.simulator.records.integrations()
+    foreign = [record for record in records if record.id not in mine]
+    assert [(record.source, record.account) for record in foreign] == [("adyen", "acc_1"), ("x", "acc_1")]
+    assert {record.external_identifier for record in foreign} == {FOREIGN_IDENTIFIER}
+    assert [each.id for each in api.simulator.fired] == [record.id for record in foreign]
+    assert (api.ids().index(mine[0]) == 0) == (when == "after")
+
+
+def test_lost_create_with_a_second_writer(api: Api) -> None:
+    """A fault of the records and one of the answer meet the same request."""
+    api.fault("POST /integrations foreign-before-commit", "POST /integrations drop-before-commit")
+    with pytest.raises(httpx.RemoteProtocolError):
+        api.create()
+    assert [record.external_identifier for record in api.simulator.records.integrations()] == [FOREIGN_IDENTIFIER]
+    assert api.journal() == [(0, ("foreign-before-commit", "drop-before-commit"))]
+
+
+# When they happen
+
+
+def test_fault_skips_and_counts(api: Api) -> None:
+    """So many pass, so many are hit, and the rest passes again."""
+    api.fault("GET * status=503 skip=2 times=3")
+    assert api.statuses(7) == [200, 200, 503, 503, 503, 200, 200]
+
+
+def test_fault_counts_only_its_operation(api: Api) -> None:
+    """Method and route both have to fit."""
+    api.fault("GET /integrations/{id} status=500", "DELETE * status=502 skip=1")
+    integration_id = api.created()
+    body = end_body(integration_id)
+    path = f"/integrations/{integration_id}"
+    assert api.statuses(1) + api.statuses(1, path=path) + api.statuses(1, path="/elsewhere") == [200, 500, 404]
+    assert [api.http.request("DELETE", path, json=body).status_code for _ in range(2)] == [200, 502]
+
+
+def test_refused_requests_are_not_counted(api: Api) -> None:
+    """What the vendor refuses anyway uses no fault up, nor does an operation that does not exist."""
+    api.simulator.options = Options(api_keys=frozenset({"key-1"}))
+    api.fault("* * status=503 times=1", "GET * drop-after-commit times=1")
+    assert api.create(source=...).status_code == 400
+    assert api.http.get("/integrations", headers={"Authorization": "Bearer key-2"}).status_code == 401
+    assert api.http.get("/elsewhere").status_code == 404
+    assert api.statuses(1) == [503]
+    assert api.http.get("/integrations/none").status_code == 404
+    with pytest.raises(httpx.RemoteProtocolError):
+        api.http.get("/integrations")
+
+
+def test_first_of_several_decides(api: Api) -> None:
+    """Those that come after it are left for later requests."""
+    api.fault("GET * status=500 times=1", "GET * status=502 times=2", "GET * no-id times=1", "GET * empty-body")
+    api.created()
+    assert api.statuses(3) == [500, 502, 502]
+    assert api.http.get("/integrations").json() == [{"source": "stripe", "status": "PENDING"}]
+    assert api.http.get("/integrations").content == b""
+
+
+def test_probability_is_decided_by_the_seed() -> None:
+    """The same seed and the same requests give the same faults, another seed others; other faults change nothing."""
+
+    def statuses(seed: int, *more: Fault) -> list[int]:
+        faults = (Fault("GET", "*", "status", 503, probability=0.5, times=20), *more)
+        with (
+            SimulatorServer(Options(faults=faults, seed=seed)) as simulator,
+            httpx.Client(base_url=simulator.base_url, headers={"Authorization": "Bearer x"}, verify=NO_TLS) as http,
+        ):
+            return [http.get("/integrations").status_code for _ in range(60)]
+
+    first = statuses(1)
+    assert first == statuses(1, Fault("GET", "*", "latency", 0.0, probability=0.5))
+    assert first != statuses(2)
+    assert first.count(503) == 20
+    assert 200 in first[:20]
+
+
+# The doors
+
+
+def test_faults_begin_with_the_simulator_or_later() -> None:
+    """Python code names them at the start, replaces, adds and removes them; what happened stays until it is cleared."""
+    first = Fault("GET", "*", "status", 503, times=1)
+    with (
+        SimulatorServer(Options(faults=(first,))) as simulator,
+        httpx.Client(base_url=simulator.base_url, headers={"Authorization": "Bearer x"}, verify=NO_TLS) as http,
+    ):
+        api = Api(simulator, http)
+        assert (simulator.faults, api.statuses(2)) == ((first,), [503, 200])
+        simulator.add_fault(Fault("GET", "/integrations", "status", 500, times=1))
+        assert (len(simulator.faults), api.statuses(2)) == (2, [500, 200])
+        simulator.faults = [first]
+        assert api.statuses(2) == [503, 200]
+        simulator.options = dataclasses.replace(simulator.options, list_envelope="enveloped")
+        assert api.statuses(1) == [200]
+        simulator.options = dataclasses.replace(simulator.options, seed=1)
+        assert api.statuses(1) == [503]
+        simulator.options = dataclasses.replace(simulator.options, faults=(first, first))
+        assert api.statuses(3) == [503, 503, 200]
+        simulator.faults = [Fault("GET", "*", "no-id")]
+        simulator.clear_faults()
+        assert (simulator.faults, len(simulator.fired)) == ((), 6)
+        simulator.clear_requests()
+        assert simulator.fired == []
+
+
+def test_control_endpoint_adds_shows_and_removes(api: Api) -> None:
+    """Other processes write faults as text and see how far they have come."""
+    url = f"{api.simulator.control_url}/faults"
+    texts = ["GET * status=503 times=1", "GET /integrations no-id skip=1"]
+    with httpx.Client(verify=NO_TLS) as control:
+        answer = control.post(url, json={"faults": texts})
+        assert answer.json() == {"faults": [{"fault": text, "matched": 0, "fired": 0} for text in texts], "fired": []}
+        api.statuses(3)
+        shown = control.get(url).json()
+        assert shown["faults"] == [
+            {"fault": texts[0], "matched": 3, "fired": 1},
+            {"fault": texts[1], "matched": 2, "fired": 1},
+        ]
+        assert shown["fired"] == [
+            {"fault": text, "method": "GET", "path": "/v1/integrations", "id": None} for text in texts
+        ]
+        requests = control.get(f"{api.simulator.control_url}/requests").json()["requests"]
+        assert [request["faults"] for request in requests] == [["status"], [], ["no-id"]]
+        assert control.delete(url).json() == {"faults": [], "fired": shown["fired"]}
+        assert api.simulator.faults == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"faults": "GET * no-id"}, {"faults": [1]}, {"faults": ["GET * no-id", "GET * nothing"]}, {"fault": []}],
+)
+def test_control_endpoint_refuses(api: Api, body: object) -> None:
+    """All faults of one call are taken, or none."""
+    answer = httpx.post(f"{api.simulator.control_url}/faults", json=body, verify=NO_TLS)
+    assert answer.status_code == 400
+    assert answer.json()["message"]
+    assert api.simulator.faults == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("* * no-id", Fault("*", "*", "no-id")),
+        (
+            "POST /integrations drop-after-commit skip=2 times=1",
+            Fault("POST", "/integrations", "drop-after-commit", skip=2, times=1),
+        ),
+        (
+            "GET * status=503 times=3 probability=0.5 body=html retry-after='in a while'",
+            Fault("GET", "*", "status", 503, times=3, probability=0.5, body="html", retry_after="in a while"),
+        ),
+        ("* * latency=0.5", Fault("*", "*", "latency", 0.5)),
+        ("GET * hang-before-commit=300.0", Fault("GET", "*", "hang-before-commit")),
+        ("GET * redirect=307 location=https://x.example", Fault("GET", "*", "redirect", location="https://x.example")),
+        ("* * becomes=FAILED id=7", Fault("*", "*", "becomes", "FAILED", id="7")),
+    ],
+)
+def test_text_and_fault_are_the_same(text: str, fault: Fault) -> None:
+    """What is read is what is written."""
+    assert Fault.parse(text) == fault
+    assert str(fault) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "a fault is written METHOD ROUTE FAULT[=VALUE] [NAME=VALUE ...]; faults are latency, "),
+        ("GET * 'no-id", "a fault is written METHOD ROUTE"),
+        ("GET * explode", f"no fault is called 'explode'; known are {', '.join(KINDS)}"),
+        ("GET /charges no-id", "GET /charges is no operation; known are DELETE /integrations/{id}, "),
+        ("PUT * no-id", "PUT * is no operation; "),
+        ("POST /integrations/{id} no-id", "POST /integrations/{id} is no operation; "),
+        ("* * shift=insert", "shift is for GET /integrations"),
+        ("* * foreign-after-commit", "foreign-after-commit is for POST /integrations"),
+        ("GET * status", "status takes an HTTP status from 400 to 511"),
+        ("GET * status=200", "status takes an HTTP status from 400 to 511"),
+        ("GET * no-id=1", "no-id takes no value"),
+        ("GET * latency=soon", "latency takes a number of seconds, not negative"),
+        ("GET * latency=-1", "latency takes a number of seconds, not negative"),
+        ("GET * slow-body", "slow-body takes a number of seconds, not negative"),
+        ("GET * redirect=200", "redirect takes one of 301, 302, 303, 307, 308"),
+        ("* * becomes=DONE", "becomes takes one of FAILED, INACTIVE, PENDING, SUCCESSFUL"),
+        ("* * becomes=FAILED", "becomes needs id=ID where the route is not /integrations/{id}"),
+        ("GET * no-id often", "'often' is no NAME=VALUE, each name given once; names are skip, times, probability, "),
+        ("GET * no-id skip=1 skip=1", "'skip=1' is no NAME=VALUE, each name given once; "),
+        ("GET * no-id skip=-1", "skip must be a whole number, 0 or more, and times one of 1 or more"),
+        ("GET * no-id times=0", "skip must be a whole number, 0 or more, and times one of 1 or more"),
+        ("GET * no-id probability=0", "probability must be a number above 0, 1 or less"),
+        ("GET * no-id retry-after=1", "no-id takes no details, not retry-after"),
+        ("GET * status=503 id=1", "status takes body, retry-after, not id"),
+        ("GET * status=503 body=xml", "body must be one of status, error, statusCode, html"),
+        ("GET * status=503 retry-after='1\r\nx: y'", "retry-after must be text of one line"),
+    ],
+)
+def test_bad_fault_is_refused_in_one_line(text: str, message: str) -> None:
+    """The message says what is wrong and what is known."""
+    with pytest.raises(ValueError, match=r".") as caught:
+        Fault.parse(text)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [True, "503", [], float("nan")])
+def test_bad_value_is_refused_in_python_too(value: object) -> None:
+    """Nobody needs a type checker to find out."""
+    for what in ("status", "latency"):
+        with pytest.raises(ValueError, match="takes"):
+            Fault("GET", "*", what, value)  # type: ignore[arg-type]  # that is the point
+
+
+def test_bad_options_are_refused_in_python_too() -> None:
+    """Faults are no text where code names them."""
+    with pytest.raises(ValueError, match="faults must be a tuple of Fault"):
+        Options(faults=("GET * no-id",))  # type: ignore[arg-type]  # that is the point
+
+
+def test_faults_know_all_operations() -> None:
+    """What can fail is what is served."""
+    assert {(method, route) for method, route, _ in OPERATIONS} == KNOWN_OPERATIONS
+
+
+# Running
+
+
+def test_shutdown_does_not_wait_for_those_who_hang() -> None:
+    """Hanging, dripping and late requests end with the simulator, at once and without a right answer."""
+    texts = (
+        "POST * hang-after-commit",
+        "GET /integrations/{id} hang-before-commit",
+        "DELETE * latency=600",
+        "GET /integrations slow-body=600",
+    )
+    outcomes: list[object] = []
+    with SimulatorServer(Options(faults=tuple(Fault.parse(text) for text in texts))) as simulator:
+
+        def send(method: str, path: str) -> None:
+            with httpx.Client(verify=NO_TLS, timeout=HANG_SECONDS, headers={"Authorization": "Bearer x"}) as http:
+                try:
+                    outcomes.append(http.request(method, simulator.base_url + path, json=new_body()).status_code)
+                except httpx.HTTPError as error:
+                    outcomes.append(type(error))
+
+        one = "/integrations/none"
+        calls = (("POST", "/integrations"), ("GET", "/integrations"), ("DELETE", one), ("GET", one))
+        threads = [threading.Thread(target=send, args=call) for call in calls * 2]
+        for thread in threads:
+            thread.start()
+        while len(simulator.requests) < 6:  # the late ones are not looked at yet
+            time.sleep(0.005)
+        assert outcomes == []
+    for thread in threads:
+        thread.join()
+    assert outcomes.count(httpx.RemoteProtocolError) >= 4
+    assert 201 not in outcomes
+
+
+def test_faults_leave_no_warning(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    """Connections that were closed on purpose are no errors in any log, and each request has its line."""
+    caplog.set_level("INFO")
+    api.fault("* * drop-after-commit times=1", "* * truncated-body times=1", "* * hang-after-commit=0.01 times=1")
+    for _ in range(3):
+        with pytest.raises(httpx.RemoteProtocolError):
+            api.http.get("/integrations")
+    assert {record.levelname for record in caplog.records} == {"INFO"}
+    lines = [record.getMessage() for record in caplog.records if record.name == "pulumi_justt.simulator"]
+    assert lines == [
+        f"GET /v1/integrations 200 - {what}" for what in ("drop-after-commit", "truncated-body", "hang-after-commit")
+    ]

@@ -1,0 +1,461 @@
+"""What must not change by accident: who imports whom, the public names, and everything that is written into a state."""
+
+from __future__ import annotations
+
+import ast
+import json
+import pickle
+import subprocess
+import sys
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from google.protobuf.json_format import MessageToDict
+from pulumi.dynamic import dynamic
+from pydantic.fields import FieldInfo
+
+import pulumi_justt
+import pulumi_justt as justt
+from pulumi_justt import credentials, provider, resources
+from pulumi_justt.api.client import JusttClient
+from pulumi_justt.api.models import Deactivation, Inputs, RemoteRecord
+from pulumi_justt.core.config import Settings
+from pulumi_justt.core.integration import Integrations
+from pulumi_justt.core.readiness import Readiness
+from support.checkout import ROOT
+from support.harness import HANG_SECONDS
+from support.mocked_program import SECRET, SIGNATURE, TOKEN, Hidden, Program, full, minimal, run_program
+from support.state_blobs import BLOB, READINESS_BLOB
+
+assert pulumi_justt.__file__ is not None
+SOURCE = Path(pulumi_justt.__file__).parent
+SIMULATOR = SOURCE / "simulator"
+
+# What each room may import besides itself.
+ROOMS: dict[str, set[str]] = {
+    "cli": {"simulator", "front end", "core", "api", "base"},
+    "front end": {"core", "api", "base"},
+    "core": {"api", "base"},
+    "api": {"base"},
+    "base": set(),
+    "simulator": set(),
+}
+EXCEPTIONS = {"api.client": {"core.config"}}  # the client takes the settings, until it takes a URL and a key
+FRONT_END = {"", "arguments", "host", "provider", "resource_options", "resources", "thread_pool"}
+MODULES = {
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix("__init__").strip("."): path
+    for path in SOURCE.rglob("*.py")
+}
+
+
+def imports(tree: ast.AST, *, at_import_only: bool = False, with_types: bool = False) -> Iterator[str]:
+    """Yield the names that a module imports.
+
+    Args:
+        tree: The module.
+        at_import_only: Whether imports within functions are left out, which run only when the function is called.
+        with_types: Whether imports that only a type checker does are yielded too.
+    """
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = f"{'.' * node.level}{node.module}." if node.module else "." * node.level
+            yield from (f"{module}{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) and not with_types:
+            continue
+        elif not (at_import_only and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))):
+            yield from imports(node, at_import_only=at_import_only, with_types=with_types)
+
+
+def parse(path: Path) -> ast.Module:
+    """Read a module."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def room_of(module: str) -> str:
+    """Return the room of a module, by its name below the package."""
+    folder, dot, _ = module.partition(".")
+    if dot or folder in ROOMS:
+        return folder
+    return "front end" if module in FRONT_END else "base"
+
+
+def own_imports(module: str, *, with_types: bool = False) -> set[str]:
+    """Return the modules of this package that a module imports, by their names below the package.
+
+    Args:
+        module: The name of the module.
+        with_types: Whether imports that only a type checker does count too.
+    """
+    path, found = MODULES[module], set()
+    for full_name in imports(parse(path), with_types=with_types):
+        dots = len(full_name) - len(full_name.lstrip("."))
+        name = full_name.lstrip(".")
+        if dots:
+            name = ".".join(["pulumi_justt", *path.relative_to(SOURCE).parts[:-dots], name])
+        package, _, name = name.partition(".")
+        if package == "pulumi_justt":
+            while name not in MODULES:
+                name = name.rpartition(".")[0]
+            found.add(name)
+    return found
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Return the modules that a fresh interpreter has loaded after *statement*."""
+    code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True, timeout=HANG_SECONDS
+    )
+    return set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_room_imports_only_what_it_may(module: str) -> None:
+    """Imports between rooms point one way."""
+    allowed = {room_of(module), *ROOMS[room_of(module)]}
+
+    assert {each for each in own_imports(module) if room_of(each) not in allowed} == EXCEPTIONS.get(module, set())
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """Each module can be read after those that it imports, also for its types."""
+    TopologicalSorter({module: own_imports(module, with_types=True) - {module} for module in MODULES}).prepare()
+
+
+def test_no_test_imports_another_test() -> None:
+    """What tests share stands in tests/support, so that each test module can be read, moved and run alone."""
+    importing = {
+        f"{path.name}: {name}"
+        for path in ROOT.glob("tests/**/*.py")
+        if "data" not in path.parts
+        for name in imports(parse(path), with_types=True)
+        if name.startswith("test_") or ".test_" in name.rpartition(".")[0]
+    }
+
+    assert importing == set()
+
+
+def test_commands_need_no_command_line() -> None:
+    """What a command does can be called without click: click only takes arguments, asks and prints."""
+    knowing = {
+        module
+        for module, path in MODULES.items()
+        if room_of(module) == "cli" and any(each.split(".")[0] == "click" for each in imports(parse(path)))
+    }
+
+    assert knowing == {"cli.app", "cli.prompts", "cli.recover_dialog", "cli.rendering"}
+
+
+@pytest.mark.parametrize("module", sorted(each for each in MODULES if room_of(each) in ("core", "api", "base")))
+def test_the_core_knows_no_pulumi(module: str) -> None:
+    """Another front end can take the core as it is; only what programs call looks for it, when called."""
+    tree = parse(MODULES[module])
+    found = {each for each in imports(tree, at_import_only=True) if each.split(".")[0] == "pulumi"}
+    anywhere = {each for each in imports(tree) if each.split(".")[0] == "pulumi"}
+
+    assert found == set()
+    assert anywhere == ({"pulumi"} if module in ("credentials", "program_errors") else set())
+
+
+def test_only_the_client_knows_the_http_library() -> None:
+    """There is a single door to the wire, and the sockets behind it; the host's module only connects to the engine."""
+    libraries = {"httpx", "requests", "urllib3", "http", "socket"}
+    knowing = {
+        (path.relative_to(SOURCE).as_posix(), name)
+        for path in MODULES.values()
+        for name in imports(parse(path))
+        if name.split(".")[0] in libraries and name != "http.HTTPStatus"
+    }
+
+    assert {path for path, name in knowing if name != "socket"} == {"api/client.py"}
+    assert {path for path, name in knowing if name == "socket"} == {"host.py", "api/deadline.py"}
+
+
+def test_the_simulator_imports_nothing_of_ours() -> None:
+    """A stand-in that shared code with the client would share its mistakes."""
+    found = set()
+    for path in SIMULATOR.rglob("*.py"):
+        depth = len(path.relative_to(SIMULATOR).parts)
+        for node in ast.walk(parse(path)):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names if alias.name.startswith("pulumi")}
+            elif isinstance(node, ast.ImportFrom) and (
+                node.level > depth or (node.level == 0 and (node.module or "").startswith("pulumi"))
+            ):
+                found.add(f"{path.name}: {ast.unparse(node)}")
+
+    assert found == set()
+
+
+def test_only_the_command_line_imports_the_simulator() -> None:
+    """Who installs the package without its extra misses nothing else."""
+    knowing = {
+        name
+        for name, path in MODULES.items()
+        for each in imports(parse(path))
+        if each.startswith("pulumi_justt.simulator")
+    }
+
+    assert knowing <= {"cli.app"}
+
+
+def test_the_dynamic_provider_decides_nothing_about_justt() -> None:
+    """It names no property of an integration, so that a second front end has nothing to copy."""
+    known: set[str] = {"gone", "INACTIVE", "PENDING"}
+    models: tuple[dict[str, FieldInfo], ...] = (
+        Inputs.model_fields,
+        RemoteRecord.model_fields,
+        Deactivation.model_fields,
+    )
+    for fields in models:
+        known |= fields.keys() | {field.alias for field in fields.values() if field.alias}
+    for shape in credentials.SHAPES.values():
+        known |= {shape.secret_type, *shape.wire_fields()}
+    tree = parse(SOURCE / "provider.py")
+
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+    assert (texts | attributes) & known == set()
+
+
+def test_the_public_names() -> None:
+    """What programs may import is listed here, and a change of it is a change of the interface."""
+    assert pulumi_justt.__all__ == [
+        "Deactivation",
+        "DeactivationType",
+        "IntegrationReady",
+        "PaymentIntegration",
+        "Provider",
+        "Source",
+        "credentials",
+        "from_env",
+        "from_file",
+    ]
+    assert credentials.__all__ == [
+        "ApiKey",
+        "ApiKeyOnly",
+        "BasicAuth",
+        "Credentials",
+        "Hmac",
+        "PublicSecretKey",
+        "Sftp",
+        "Unlisted",
+        "UsernamePassword",
+    ]
+    assert all(hasattr(pulumi_justt, name) for name in pulumi_justt.__all__)
+    assert all(hasattr(credentials, name) for name in credentials.__all__)
+
+
+def test_a_program_loads_only_what_it_needs() -> None:
+    """Importing the package costs a program neither the HTTP client nor the validation library nor the core."""
+    loaded = loaded_by("import pulumi_justt")
+
+    assert "pulumi_justt.resources" in loaded
+    assert loaded & {"httpx", "pydantic", "aiohttp", "click"} == set()
+    assert {each for each in loaded if each.startswith("pulumi_justt.")} == {
+        "pulumi_justt.arguments",
+        "pulumi_justt.credentials",
+        "pulumi_justt.errors",
+        "pulumi_justt.host",
+        "pulumi_justt.imports",
+        "pulumi_justt.program_errors",
+        "pulumi_justt.resource_options",
+        "pulumi_justt.provider",
+        "pulumi_justt.references",
+        "pulumi_justt.resources",
+        "pulumi_justt.schema",
+        "pulumi_justt.secrecy",
+        "pulumi_justt.values",
+    }
+
+
+def test_a_preview_loads_no_http_library() -> None:
+    """What sends nothing need not wait for it: check and diff of a provider in the host's process."""
+    loaded = loaded_by(
+        "from pulumi_justt.provider import IntegrationProvider\n"
+        "provider = IntegrationProvider()\n"
+        "provider.check({}, {})\n"
+        "provider.diff('id', {'source': 'stripe'}, {'source': 'adyen'})\n"
+    )
+
+    assert {"pydantic", "pulumi_justt.core.integration"} <= loaded
+    assert loaded & {"httpx", "pulumi_justt.api.client"} == set()
+
+
+def test_the_provider_process_need_not_be_tidied_before_it_goes() -> None:
+    """What it has loaded is out of the garbage collector's sight, which the CLI would wait for at the end."""
+    program = (
+        "import gc\n"
+        "from pulumi_justt.provider import IntegrationProvider\n"
+        "IntegrationProvider().check({}, {})\n"
+        "print(gc.get_freeze_count(), len(gc.get_objects()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=HANG_SECONDS
+    )
+
+    frozen, seen = map(int, done.stdout.split())
+    assert seen < frozen / 10
+
+
+def test_the_client_needs_no_extra() -> None:
+    """The provider process loads neither the simulator nor its server library."""
+    loaded = loaded_by("import pulumi_justt.core.integration, pulumi_justt.api.client")
+
+    assert "httpx" in loaded
+    assert loaded & {"aiohttp", "pulumi_justt.simulator", "pulumi_justt.cli"} == set()
+
+
+def test_the_cli_does_not_look_for_a_plugin() -> None:
+    """A package of this name without the file makes the CLI download a plugin that does not exist."""
+    assert json.loads((SOURCE / "pulumi-plugin.json").read_text())["resource"] is False
+
+
+# The golden blob
+
+
+def test_the_stored_providers_are_pinned() -> None:
+    """Another text would show up as a change of every resource of every stack."""
+    assert (resources._PROVIDER, resources._READINESS_PROVIDER) == (BLOB, READINESS_BLOB)
+    assert len(BLOB) < 100
+    assert len(READINESS_BLOB) < 100
+
+
+BLOBS = [(BLOB, provider.IntegrationProvider), (READINESS_BLOB, provider.ReadinessProvider)]
+
+
+@pytest.mark.parametrize(("blob", "kind"), BLOBS)
+def test_a_stored_provider_is_what_the_sdk_would_store(
+    blob: str, kind: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It equals what `pulumi.dynamic` makes with the default protocol of Python before 3.14."""
+    serialize: Callable[[object], str] = dynamic.serialize_provider
+    monkeypatch.setattr(pickle, "DEFAULT_PROTOCOL", 4)
+
+    assert serialize(kind()) == blob
+
+
+@pytest.mark.parametrize(("blob", "kind"), BLOBS)
+def test_a_stored_provider_loads(blob: str, kind: type) -> None:
+    """State that was written by any version gets the class that is installed now, without attributes."""
+    loaded = pickle.loads(b64decode(blob))  # noqa: S301 - our own literal
+
+    assert type(loaded) is kind
+    assert vars(loaded) == {}
+
+
+@pytest.mark.parametrize("name", ["IntegrationProvider", "ReadinessProvider"])
+def test_the_dotted_paths_are_pinned(name: str) -> None:
+    """The state names module and class, so both are for ever."""
+    kind = getattr(provider, name)
+
+    assert (kind.__module__, kind.__qualname__) == ("pulumi_justt.provider", name)
+
+
+# The golden state
+
+
+def stored(program: Program) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the inputs and the outputs that a state holds after the first create of a program's resource."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, Hidden):
+            return plain(value.value)
+        if isinstance(value, dict):
+            return {name: plain(item) for name, item in value.items()}
+        # The engine hands out numbers as floats, and provider.py reads them.
+        return int(value) if isinstance(value, float) else value
+
+    news = plain(program.sent())
+    assert isinstance(news, dict)
+    settings = Settings.load({"baseUrl": "http://127.0.0.1:9", "apiKey": "bearer-key"}, {})
+    record = {"integrationId": "id-1", "status": "PENDING", "goLiveDate": "2027-01-01T00:00:00Z"}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(201, json=record) if request.method == "POST" else httpx.Response(200, json=[])
+
+    client = JusttClient(settings, transport=httpx.MockTransport(answer))
+    core = Integrations(settings, client=lambda: client, tell=print)
+    checked = core.check({}, news)
+    assert checked.failures == []
+    return checked.inputs, core.create(checked.inputs)[1]
+
+
+def test_the_state_of_a_minimal_resource() -> None:
+    """These keys and no others are stored, under the API's names."""
+    inputs, outputs = stored(run_program(minimal))
+
+    assert inputs.keys() == {
+        "externalIdentifier",
+        "integrationName",
+        "source",
+        "secretType",
+        "secretPayload",
+        "environment",
+    }
+    assert inputs["secretPayload"].keys() == {"apiKey"}
+    assert outputs.keys() == inputs.keys() | {"integrationId", "status", "goLiveDate"}
+    assert {name: outputs[name] for name in inputs} == inputs
+
+
+def test_the_state_of_a_full_resource() -> None:
+    """Every argument has its key, and what lies below a key is pinned too."""
+    inputs, outputs = stored(run_program(full))
+
+    assert inputs.keys() == {
+        "externalIdentifier",
+        "integrationName",
+        "source",
+        "secretType",
+        "secretPayload",
+        "merchantAccountCodes",
+        "referenceAccountId",
+        "deactivation",
+        "deletionProtection",
+        "allowUnlisted",
+        "environment",
+    }
+    assert inputs["secretPayload"].keys() == {"hmac", "apiKey", "merchantCode", "accountCode"}
+    assert inputs["deactivation"] == {"deactivationType": "dueDate", "afterDays": 7}
+    assert inputs["merchantAccountCodes"] == ["a", "b"]
+    assert outputs.keys() == inputs.keys() | {"integrationId", "status", "goLiveDate"}
+    assert {name: outputs[name] for name in inputs} == inputs
+
+
+def test_the_state_of_a_wait() -> None:
+    """An `IntegrationReady` stores these keys and no others, absent where the integration has none."""
+    request = run_program(lambda: justt.IntegrationReady("ready", integration=minimal())).registered[1]
+    news = {name: value for name, value in MessageToDict(request.object).items() if name != "__provider"}
+    settings = Settings.load({"baseUrl": "http://127.0.0.1:9", "apiKey": "bearer-key"}, {})
+    record = {"integrationId": "id-1", "source": "stripe", "status": "SUCCESSFUL", "goLiveDate": "2027-01-01T00:00:00Z"}
+    client = JusttClient(settings, transport=httpx.MockTransport(lambda _: httpx.Response(200, json=record)))
+    core = Readiness(settings, client=lambda: client, tell=print)
+
+    checked = core.check({}, {**news, "timeoutSeconds": int(news["timeoutSeconds"])})
+    outputs = core.create(checked.inputs)[1]
+
+    assert checked.failures == []
+    assert checked.inputs.keys() == {"integrationId", "externalIdentifier", "source", "timeoutSeconds", "environment"}
+    assert outputs.keys() == checked.inputs.keys() | {"status", "goLiveDate"}
+    assert {name: outputs[name] for name in checked.inputs} == checked.inputs
+
+
+def test_the_type_and_the_blob_of_a_resource_are_pinned() -> None:
+    """The type is part of each resource's URN, and the blob is a secret beside the properties."""
+    request = run_program(minimal).registered[0]
+
+    assert request.type == TOKEN == "pulumi-python:dynamic/justt:PaymentIntegration"
+    assert MessageToDict(request.object)["__provider"] == {SIGNATURE: SECRET, "value": BLOB}
+
+    request = run_program(lambda: justt.IntegrationReady("ready", integration=minimal())).registered[1]
+
+    assert request.type == "pulumi-python:dynamic/justt:IntegrationReady"
+    assert MessageToDict(request.object)["__provider"] == {SIGNATURE: SECRET, "value": READINESS_BLOB}

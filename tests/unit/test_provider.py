@@ -1,0 +1,602 @@
+"""The dynamic provider, called directly: what it translates for the engine, and what of an error reaches a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import sys
+import threading
+import traceback
+from base64 import b64decode
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pulumi.dynamic import CheckResult, ConfigureRequest, CreateResult, DiffResult, ReadResult, UpdateResult
+from pulumi.dynamic.config import Config
+from pulumi.output import UNKNOWN as ENGINE_UNKNOWN
+from pulumi.output import Unknown as EngineUnknown
+
+import pulumi_justt.api.client
+import pulumi_justt.core.session
+from pulumi_justt import provider as provider_module
+from pulumi_justt.api.models import UNKNOWN
+from pulumi_justt.core.config import Settings
+from pulumi_justt.core.integration import Integrations
+from pulumi_justt.core.readiness import Readiness
+from pulumi_justt.errors import AMBIGUOUS_CURE, WITHHELD, InvalidSettings, JusttError
+from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
+from pulumi_justt.redaction import shared_redactor
+from pulumi_justt.resources import _PROVIDER
+from pulumi_justt.simulator import SimulatorServer, payload_digest
+
+CANARY = "canary-6d02be"
+
+NEWS: dict[str, Any] = {
+    "externalIdentifier": "stripe-eu",
+    "integrationName": "Stripe EU",
+    "source": "stripe",
+    "secretType": "APIKEY_ONLY",
+    "secretPayload": {"apiKey": CANARY},
+    "__provider": "blob",
+}
+
+CALLS: dict[str, Callable[[IntegrationProvider], object]] = {
+    "check": lambda provider: provider.check({}, NEWS),
+    "diff": lambda provider: provider.diff("id-1", NEWS, NEWS),
+    "create": lambda provider: provider.create(NEWS),
+    "read": lambda provider: provider.read("id-1", NEWS),
+    "update": lambda provider: provider.update("id-1", NEWS, NEWS),
+    "delete": lambda provider: provider.delete("id-1", NEWS),
+}
+
+
+class Core:
+    """Stands for the lifecycle: keeps what it is called with, and answers or fails as told."""
+
+    def __init__(self, answer: object = None, error: BaseException | None = None, *, is_in_doubt: bool = False) -> None:
+        self.answer = answer
+        self.error = error
+        self.is_in_doubt = is_in_doubt
+        self.calls: list[tuple[object, ...]] = []
+
+    def _called(self, *arguments: object) -> object:
+        self.calls.append(arguments)
+        if self.error is not None:
+            raise self.error
+        return self.answer
+
+    known_properties: Collection[str] = frozenset({*NEWS, *"abcdefgh"})
+
+    check = diff = create = read = update = delete = _called
+
+    def may_have_created(self, _inputs: object) -> bool:
+        """Say what the test says."""
+        return self.is_in_doubt
+
+
+@pytest.fixture(autouse=True)
+def clean_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Take back what the provider changes in it."""
+    monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
+    clients: dict[object, pulumi_justt.api.client.JusttClient] = {}
+    monkeypatch.setattr(pulumi_justt.api.client, "_clients", clients)
+    monkeypatch.setattr(pulumi_justt.core.session, "_sessions", {})
+    yield
+    for client in clients.values():
+        client.close()
+
+
+def configured(config: Mapping[str, str] | None = None) -> IntegrationProvider:
+    """Return a provider as the host makes one from the stored blob."""
+    provider = IntegrationProvider()
+    provider.configure(ConfigureRequest(Config(dict(config or {}), "project")))
+    return provider
+
+
+def over(core: Core) -> IntegrationProvider:
+    """Return a configured provider over a stand-in for the lifecycle."""
+    provider = configured()
+    provider.__dict__["_core"] = core
+    return provider
+
+
+def at(simulator: SimulatorServer) -> IntegrationProvider:
+    """Return a provider that is configured for the simulator."""
+    return configured({"justt:baseUrl": simulator.base_url, "justt:apiKey": "bearer-key"})
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[SimulatorServer]:
+    """Yield a simulator."""
+    with SimulatorServer() as running:
+        yield running
+
+
+def remembered(result: CreateResult | ReadResult | UpdateResult) -> dict[str, Any]:
+    """Return the outputs of a call."""
+    assert result.outs is not None
+    return result.outs
+
+
+def shown(call: Callable[[], object]) -> str:
+    """Return what the host would send to the terminal about the exception of *call*."""
+    try:
+        call()
+    except Exception:  # noqa: BLE001 - as the host does it
+        return traceback.format_exc()
+    raise AssertionError("no exception")
+
+
+# The error boundary
+
+
+@pytest.mark.parametrize("method", CALLS)
+def test_an_error_of_ours_is_one_paragraph(method: str) -> None:
+    """The terminal shows the class without its module and the text, and no frame of anyone's code."""
+    provider = over(Core(error=JusttError("what we tried: what came back. What to do.")))
+
+    text = shown(lambda: CALLS[method](provider))
+
+    assert text == "JusttError: what we tried: what came back. What to do.\n"
+
+
+@pytest.mark.parametrize("method", CALLS)
+@pytest.mark.parametrize(
+    "kind", [ValueError, KeyError, SystemExit, KeyboardInterrupt, GeneratorExit, BaseException, RecursionError]
+)
+def test_another_error_is_told_by_type_and_place_only(method: str, kind: type[BaseException]) -> None:
+    """A library's message may quote the value that it choked on, so only where it happened is told."""
+    provider = over(Core(error=kind(CANARY)))
+
+    text = shown(lambda: CALLS[method](provider))
+
+    assert CANARY not in text
+    assert text.count("\n") == 1
+    assert text.startswith(f"JusttError: {method}: an error inside pulumi-justt, {kind.__name__} at test_provider.py:")
+    assert text.endswith("Please report it with what JUSTT_DEBUG=1 prints.\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_in_doubt", "cure"),
+    [
+        (IntegrationProvider, True, AMBIGUOUS_CURE),
+        (IntegrationProvider, False, "The state keeps what it had."),
+        (ReadinessProvider, True, "The state keeps what it had."),
+    ],
+)
+def test_only_a_create_that_sent_a_post_says_that_something_may_exist(
+    kind: type[IntegrationProvider | ReadinessProvider], is_in_doubt: bool, cure: str
+) -> None:
+    """A defect after the POST of an integration may leave one behind; before it, and in a wait, nothing was sent."""
+    provider = kind()
+    provider.__dict__["_core"] = Core(error=ValueError(CANARY), is_in_doubt=is_in_doubt)
+
+    assert f". {cure} Please report it" in shown(lambda: provider.create(NEWS))
+
+
+@pytest.mark.parametrize(
+    ("breaks", "cure"),
+    [
+        ("pulumi_justt.core.creation.one_pass", "The state keeps what it had."),
+        ("pulumi_justt.api.client.json.dumps", "The state keeps what it had."),
+        ("pulumi_justt.core.ownership.Ownership.note_created", AMBIGUOUS_CURE),
+    ],
+)
+def test_a_defect_during_a_create(
+    simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch, breaks: str, cure: str
+) -> None:
+    """Before the POST a defect says that nothing was sent; after it, that the integration may exist."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError(CANARY)
+
+    provider = at(simulator)
+    inputs = provider.check({}, NEWS).inputs
+    monkeypatch.setattr(breaks, fail)
+
+    assert f". {cure} Please report it" in shown(lambda: provider.create(inputs))
+
+
+def test_a_wait_is_built_from_the_same_process_as_its_integration() -> None:
+    """They share the client and what is known; and another configuration has its own."""
+    config = {"justt:baseUrl": "http://127.0.0.1:9", "justt:apiKey": "bearer-key"}
+    made = [IntegrationProvider(), ReadinessProvider(), ReadinessProvider()]
+    for provider, more in zip(made, ({}, {}, {"justt:timeoutSeconds": "7"}), strict=True):
+        provider.configure(ConfigureRequest(Config({**config, **more}, "project")))
+    first, second, other = (provider._core for provider in made)
+
+    assert type(second) is Readiness
+    assert first.client() is second.client() is not other.client()
+    assert first.session is second.session is not other.session
+
+
+def test_the_configured_key_is_known_beside_an_override(
+    simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Justt may repeat it too: it is the same account's."""
+    shared_redactor.cache_clear()
+    monkeypatch.setenv("JUSTT_API_KEY_OVERRIDE", "the-key-of-the-override")
+    provider = configured({"justt:baseUrl": simulator.base_url, "justt:apiKey": "the-configured-one-4455"})
+    provider.check({}, {})
+
+    assert shared_redactor().redact("use THE-CONFIGURED-ONE-4455") == WITHHELD
+
+
+def test_no_text_is_a_color(capsys: pytest.CaptureFixture[str]) -> None:
+    """Pulumi's CLI ends where a text names a color that it does not know; so no door lets one out."""
+    core = Core(error=JusttError("no <{%bogus%}>"))
+    with pytest.raises(Exception, match=r"no < \{%bogus%\}>"):
+        over(core).delete("id-1", {})
+    provider_module._tell("no <{%bogus%}>")
+    assert provider_module._failure("no <{%bogus%}>").reason == "no < {%bogus%}>"
+    assert capsys.readouterr().err == "no < {%bogus%}>\n"
+
+
+@pytest.mark.parametrize("error", [JusttError("plain text"), ValueError(CANARY), SystemExit(CANARY)])
+def test_debug_adds_the_frames_and_no_value(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JUSTT_DEBUG=1 shows where an error came from, and still not what it says."""
+    monkeypatch.setenv("JUSTT_DEBUG", "1")
+    provider = over(Core(error=error))
+
+    text = shown(lambda: provider.create(NEWS))
+
+    assert "JusttError: " in text
+    assert "in create" in text
+    assert "in _called" in text
+    assert "test_provider.py" in text
+    assert CANARY not in text
+
+
+def test_debug_is_off_unless_it_is_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any other value of JUSTT_DEBUG is no wish for frames."""
+    monkeypatch.setenv("JUSTT_DEBUG", "0")
+    provider = over(Core(error=JusttError("plain text")))
+
+    assert "in create" not in shown(lambda: provider.create(NEWS))
+
+
+def test_a_misread_input_is_told_without_its_value() -> None:
+    """What the validation library says of a state that it can't read stays inside."""
+    provider = configured({"justt:baseUrl": "http://127.0.0.1:9", "justt:apiKey": "bearer-key"})
+
+    text = shown(lambda: provider.create({**NEWS, "environment": CANARY}))
+
+    assert "create: an error inside pulumi-justt, ValidationError at " in text
+    assert CANARY not in text
+
+
+# Translation
+
+
+def test_numbers_become_whole_again() -> None:
+    """The engine sends every number as a float; the core gets ints where they are whole, at every depth."""
+    core = Core()
+    over(core).delete("id-1", {"a": 5.0, "b": {"c": [7.0, {"d": -3.0}]}, "e": 1.5, "f": True, "g": "5.0", "h": None})
+
+    assert repr(core.calls[0][1]) == repr(
+        {"a": 5, "b": {"c": [7, {"d": -3}]}, "e": 1.5, "f": True, "g": "5.0", "h": None}
+    )
+
+
+def test_numbers_that_are_none_stay_as_they_are() -> None:
+    """Infinity is no whole number and breaks nothing."""
+    core = Core()
+    over(core).delete("id-1", {"a": float("inf")})
+
+    assert core.calls == [("id-1", {"a": float("inf")})]
+
+
+def test_unknown_values_are_translated_both_ways() -> None:
+    """What a preview lacks is the core's own marker inside, and the engine's outside, at every depth."""
+    marked = {"a": UNKNOWN, "b": {"c": [1, UNKNOWN]}}
+    core = Core(SimpleNamespace(inputs=marked, failures=[]))
+
+    # The host makes a new object for each.
+    unknown: Callable[[], object] = EngineUnknown
+
+    result = over(core).check({}, {"a": unknown(), "b": {"c": [1.0, unknown()]}})
+
+    assert core.calls == [({}, marked)]
+    assert result.inputs == {"a": ENGINE_UNKNOWN, "b": {"c": [1, ENGINE_UNKNOWN]}}
+
+
+@pytest.mark.parametrize("method", CALLS)
+def test_the_stored_provider_is_kept_from_the_core(method: str) -> None:
+    """The blob is the host's business, so the core never sees it."""
+    core = Core(("id-1", {}) if method == "create" else {})
+    if method == "check":
+        core.answer = SimpleNamespace(inputs={}, failures=[])
+    CALLS[method](over(core))
+
+    properties = [argument for argument in core.calls[0] if isinstance(argument, dict)]
+    assert properties
+    assert all("__provider" not in each for each in properties)
+
+
+def test_the_callers_properties_are_left_alone() -> None:
+    """The host goes on using what it handed in."""
+    over(Core(SimpleNamespace(inputs={}, failures=[]))).check({}, NEWS)
+
+    assert NEWS["__provider"] == "blob"
+
+
+def test_check_names_no_property() -> None:
+    """With a property the engine would print its value, so each failure has none."""
+    core = Core(SimpleNamespace(inputs={"a": 1}, failures=["a: wrong", "b: wrong"]))
+
+    result = over(core).check({}, NEWS)
+
+    assert result.inputs == {"a": 1}
+    assert [(each.property, each.reason) for each in result.failures] == [("", "a: wrong"), ("", "b: wrong")]
+
+
+def test_diff_leaves_the_changes_to_the_engine() -> None:
+    """Only with no verdict of its own does the engine show which secret changed."""
+    result = over(Core(["secretPayload.apiKey"])).diff("id-1", NEWS, NEWS)
+
+    assert isinstance(result, DiffResult)
+    assert (result.changes, result.replaces, result.stables, result.delete_before_replace) == (
+        None,
+        ["secretPayload.apiKey"],
+        None,
+        None,
+    )
+
+
+def test_diff_hands_over_old_and_new() -> None:
+    """The recorded properties come first."""
+    core = Core([])
+    over(core).diff("id-1", {"a": 1.0}, {"a": 2.0})
+
+    assert core.calls == [({"a": 1}, {"a": 2})]
+
+
+def test_create_returns_the_id_and_what_to_remember() -> None:
+    """Both come from the core as they are."""
+    result = over(Core(("id-1", {"a": 1}))).create(NEWS)
+
+    assert (result.id, result.outs) == ("id-1", {"a": 1})
+
+
+@pytest.mark.parametrize("is_active", [True, False])
+def test_core_is_told_whether_the_engine_has_left(is_active: bool) -> None:
+    """Where the host's call has been given up, nobody stores what it returns, and the core can ask for that."""
+    core = configured()._core
+
+    def serve(context: object) -> bool:
+        """Stand for the host's method, which holds the call's context and calls the provider."""
+        assert context
+        return core.is_abandoned()
+
+    assert serve(SimpleNamespace(is_active=lambda: is_active)) is not is_active
+    assert not core.is_abandoned()
+
+
+def test_core_is_told_for_which_resource_a_call_is() -> None:
+    """The host knows the resource and tells no method; without a host there is no name."""
+    core = configured()._core
+    assert isinstance(core, Integrations)
+
+    def serve(request: object) -> str | None:
+        """Stand for the host's method, which holds the request and calls the provider."""
+        assert request
+        return core.resource()
+
+    assert serve(SimpleNamespace(urn="urn:pulumi:dev::shop::type::name")) == "urn:pulumi:dev::shop::type::name"
+    assert serve(SimpleNamespace(urn="")) is None
+    assert core.resource() is None
+
+
+def test_threads_share_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that come first come together, and two cores would not know of each other's creates and claims."""
+    provider = configured()
+    both = threading.Barrier(2)
+    load = Settings.load
+
+    def meet(config: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
+        # Broken where only one thread may be here, as it should be.
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.2)
+        return load(config, environ)
+
+    monkeypatch.setattr(Settings, "load", meet)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: provider._core, range(2))
+
+    assert first is second
+
+
+def test_read_leaves_the_inputs_as_they_are() -> None:
+    """What the API was given can't be read back, so nothing is said about it."""
+    result = over(Core({"status": "PENDING"})).read("id-1", NEWS)
+
+    assert (result.id, result.outs, result.inputs) == ("id-1", {"status": "PENDING"}, None)
+
+
+def test_read_of_what_is_gone_drops_it() -> None:
+    """No id, and no outputs but an empty object, is what the host understands."""
+    result = over(Core(None)).read("id-1", NEWS)
+
+    assert (result.id, result.outs) == (None, {})
+
+
+def test_update_returns_what_to_remember() -> None:
+    """The outputs come from the core as they are."""
+    core = Core({"a": 1})
+
+    assert over(core).update("id-1", {"a": 1.0}, {"a": 2.0}).outs == {"a": 1}
+    assert core.calls == [("id-1", {"a": 1}, {"a": 2})]
+
+
+# Configuration
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        ({"justt:environment": "prod"}, "justt:environment must be production or sandbox"),
+        ({"justt:apikey": CANARY}, "justt:apikey is not a setting (did you mean 'apiKey'?)"),
+        ({"justt:apiKey": f"{CANARY}\n"}, "justt:apiKey holds a character"),
+    ],
+)
+def test_an_unusable_configuration_is_a_failure_of_check(config: dict[str, str], text: str) -> None:
+    """A preview says what is wrong with the settings, at each resource, without a property or a secret."""
+    result = configured(config).check({}, NEWS)
+
+    assert isinstance(result, CheckResult)
+    assert result.inputs == NEWS
+    assert [each.property for each in result.failures] == [""]
+    assert text in result.failures[0].reason
+    assert CANARY not in result.failures[0].reason
+
+
+@pytest.mark.parametrize("method", [name for name in CALLS if name != "check"])
+def test_an_unusable_configuration_is_an_error_elsewhere(method: str) -> None:
+    """Where there is no check, as in refresh and destroy, the same text is an error."""
+    provider = configured({"justt:environment": "prod"})
+
+    text = shown(lambda: CALLS[method](provider))
+
+    assert text.splitlines()[-1].startswith("JusttError: justt:environment must be production or sandbox")
+
+
+@pytest.mark.parametrize("method", CALLS)
+def test_a_setting_that_the_state_may_hold_names_its_ways_out(method: str) -> None:
+    """Only refresh and destroy, which run no program, use the state's copy of a setting; a diff may be of either."""
+    provider = over(Core(error=InvalidSettings("justt:environment must be production")))
+
+    text = shown(lambda: CALLS[method](provider))
+
+    told = "the state's copy of the configuration: after a change of it, add that option, or run `pulumi up` first"
+    assert (told in text) is (method in ("diff", "delete"))
+
+
+@pytest.mark.parametrize(
+    ("recorded", "is_of_state"), [({"referenceAccountId": "acc_1"}, False), ({"integrationId": "id-1"}, True)]
+)
+def test_a_get_of_the_program_names_no_copy(recorded: dict[str, str], is_of_state: bool) -> None:
+    """What `PaymentIntegration.get` reads has nothing recorded in an update, and has in a refresh."""
+    core = Core(error=JusttError("check justt:baseUrl."))
+    core.known_properties = Integrations.known_properties
+    provider = over(core)
+
+    text = shown(lambda: provider.read("id-1", recorded))
+
+    assert "JusttError: check justt:baseUrl." in text
+    assert (
+        "check justt:baseUrl. Without --run-program, refresh and destroy use the state's copy" in text
+    ) is is_of_state
+
+
+@pytest.mark.parametrize(
+    ("before", "is_of_state"), [((), True), (("check",), False), (("check", "diff"), False), (("diff",), True)]
+)
+def test_after_a_check_the_settings_are_those_of_the_program(before: tuple[str, ...], is_of_state: bool) -> None:
+    """A delete of an update comes after the checks of that update, and one of a destroy after none."""
+    provider = configured({"justt:baseUrl": "http://127.0.0.1:9/v1"})
+    for method in before:
+        CALLS[method](provider)
+
+    text = shown(lambda: CALLS["delete"](provider))
+
+    assert "no Justt API key" in text
+    assert ("first (without --refresh), or set JUSTT_API_KEY_OVERRIDE for that command." in text) is is_of_state
+
+
+def test_a_preview_needs_no_key() -> None:
+    """Without any configuration, what needs no request works."""
+    provider = configured()
+    checked = provider.check({}, NEWS)
+
+    assert checked.failures == []
+    assert checked.inputs["environment"] == "production"
+    assert provider.diff("id-1", checked.inputs, checked.inputs).replaces == []
+    assert provider.update("id-1", checked.inputs, checked.inputs).outs == checked.inputs
+
+
+def test_a_missing_key_is_told_when_it_is_needed() -> None:
+    """The first request without a key says how to set one."""
+    provider = configured()
+
+    text = shown(lambda: provider.create(provider.check({}, NEWS).inputs))
+
+    assert "no Justt API key: run `pulumi config set --secret justt:apiKey`, or set JUSTT_API_KEY" in text
+
+
+def test_a_provider_that_was_never_configured_has_the_defaults() -> None:
+    """Without a call of configure, the environment variables serve alone."""
+    assert IntegrationProvider().check({}, NEWS).inputs["environment"] == "production"
+
+
+def test_keys_of_other_namespaces_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine hands over the whole stack's configuration, of which only ours counts."""
+    monkeypatch.setenv("JUSTT_ENVIRONMENT", "sandbox")
+    provider = configured({"aws:environment": "x", "environment": "y", "project:apikey": "z"})
+
+    checked = provider.check({}, NEWS)
+
+    assert checked.failures == []
+    assert checked.inputs["environment"] == "sandbox"
+
+
+def test_the_stacks_configuration_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable serves where the configuration has no value."""
+    monkeypatch.setenv("JUSTT_ENVIRONMENT", "sandbox")
+
+    checked = configured({"justt:environment": "production"}).check({}, NEWS)
+
+    assert checked.inputs["environment"] == "production"
+
+
+# The whole way
+
+
+def test_a_life_before_the_simulator(
+    simulator: SimulatorServer, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Check, create, read, update and delete work together, and what is to be told goes to stderr."""
+    provider = at(simulator)
+    inputs = provider.check({}, {**NEWS, "deactivation": {"deactivationType": "dueDate", "afterDays": 0.0}}).inputs
+
+    created = provider.create(inputs)
+    outs = remembered(created)
+    kept = simulator.records.integration(created.id)
+    assert kept is not None
+    assert kept.payload_digest == payload_digest({"apiKey": CANARY})
+    assert outs == {**inputs, "integrationId": created.id, "status": "PENDING"}
+
+    simulator.records.tell_status(created.id, "SUCCESSFUL")
+    outs = remembered(provider.read(created.id, outs))
+    assert outs["status"] == "SUCCESSFUL"
+
+    outs = remembered(provider.update(created.id, outs, provider.check(inputs, NEWS).inputs))
+    assert "deactivation" not in outs
+
+    # A destroy is a process of its own.
+    monkeypatch.setattr(pulumi_justt.core.session, "_sessions", {})
+    provider = at(simulator)
+    provider.delete(created.id, outs)
+    assert provider.read(created.id, outs).id is None
+
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert [line.split(": ")[0] for line in err.splitlines()] == ["note", "warning"]
+    assert "is SUCCESSFUL now, was PENDING." in err
+    assert CANARY not in err
+
+
+def test_one_client_serves_all_providers_of_a_process(simulator: SimulatorServer) -> None:
+    """Connections and the rate limit belong to the process, however many blobs the host has loaded."""
+    for _ in range(2):
+        provider = at(simulator)
+        provider.create(provider.check({}, NEWS).inputs)
+
+    assert len(pulumi_justt.api.client._clients) == 1
+
+
+def test_a_configured_provider_is_not_what_is_stored() -> None:
+    """The stored form has no attributes, whatever an instance has picked up since."""
+    assert pickle.loads(b64decode(_PROVIDER)).__dict__ == {}  # noqa: S301 - our own literal

@@ -1,0 +1,563 @@
+"""A credential is found in every form that SECURITY.md lists, and harmless words are shown."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import html
+import json
+import quopri
+import re
+import string
+import threading
+import time
+import unicodedata
+import zlib
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pulumi_justt.errors import NOT_SHOWN, WITHHELD
+from pulumi_justt.redaction import Redactor, shared_redactor
+from support import leaks
+from support.checkout import ROOT
+
+CANARY = "canary-5e81d27f0c94+/a3b6-long"
+
+
+def knowing(*secrets: object) -> Redactor:
+    """Make a redactor that has met some credentials."""
+    made = Redactor()
+    made.learn(secrets)
+    return made
+
+
+def each(form: Callable[[int], str]) -> Callable[[str], str]:
+    """Write each character, by its code point, in a form of its own."""
+    return lambda secret: "".join(form(ord(character)) for character in secret)
+
+
+def sparse(form: Callable[[int], str]) -> Callable[[str], str]:
+    """Write each ASCII character that is no letter or digit in a form of its own."""
+    return lambda secret: re.sub(r"[!-/:-@\[-`{-~]", lambda found: form(ord(found.group())), secret)
+
+
+def octets(form: str, between: str = "") -> Callable[[str], str]:
+    """Write each byte in a form of its own."""
+    return lambda secret: between.join(form.format(octet) for octet in secret.encode())
+
+
+def packed(
+    before: bytes = b"", after: bytes = b"", alphabet: Callable[[bytes], bytes] = base64.b64encode
+) -> Callable[[str], str]:
+    """Write a text that holds the credential in base64."""
+    return lambda secret: alphabet(before + secret.encode() + after).decode()
+
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "upper case": str.upper,
+    "lower case": str.lower,
+    "swapped case": str.swapcase,
+    "full width": each(lambda code: chr(code + 0xFEE0) if 0x21 <= code <= 0x7E else chr(code)),
+    "on several lines": "\r\n  ".join,
+    "HTML": html.escape,
+    "HTML, decimal": each("&#{};".format),
+    "HTML, hex": each("&#x{:X};".format),
+    "HTML, padded": each("&#{:07};".format),
+    "HTML, twice": lambda secret: html.escape(html.escape(secret)),
+    "URL": lambda secret: quote(secret, safe=""),
+    "URL, each byte": octets("%{:02x}"),
+    "URL, twice": lambda secret: quote(quote(secret, safe=""), safe=""),
+    "form": quote_plus,
+    "JSON": json.dumps,
+    "JSON in JSON": lambda secret: json.dumps(json.dumps(secret)),
+    "JSON, each character": lambda secret: "".join(f"\\u{unit:04x}" for unit in units(secret)),
+    "JSON, escaped twice": lambda secret: "".join(f"\\\\u{unit:04X}" for unit in units(secret)),
+    "JavaScript": each("\\u{{{:x}}}".format),
+    "Python": each("\\U{:08x}".format),
+    "repr": repr,
+    "repr of bytes": lambda secret: repr(secret.encode()),
+    "%u": lambda secret: "".join(f"%u{unit:04x}" for unit in units(secret)),
+    "octal": octets("\\{:03o}"),
+    # Set off, since a backslash in front of a digit would be an escape too.
+    "octal, short": lambda secret: (
+        " " + re.sub(r"[!-/:-@\[-`{-~](?![0-7])", lambda found: f"\\{ord(found.group()):o}", secret)
+    ),
+    "octal, braces": each("\\o{{{:o}}}".format),
+    "decimal, backslash": octets("\\{:03d}"),
+    "hex, braces": each("\\x{{{:x}}}".format),
+    "U+ in braces": each("\\N{{U+{:X}}}".format),
+    "percent and braces": each("%{{{:x}}}".format),
+    "names": lambda secret: re.sub(r"\W", lambda found: f"\\N{{{unicodedata.name(found.group())}}}", secret),
+    "quoted-printable": octets("={:02X}"),
+    "quoted-printable, mail": lambda secret: quopri.encodestring(
+        f"{'x' * 70}{secret}".encode(), quotetabs=True
+    ).decode(),
+    "RTF": octets("\\'{:02x}"),
+    "RTF, Unicode": each("\\u{}?".format),
+    "CSS": each("\\{:x} ".format),
+    "CSS, six digits": each("\\{:06x}".format),
+    "XML names": each("_x{:04X}_".format),
+    "0x within text": sparse(lambda code: f"0x{code:02x}"),
+    "#x within text": sparse(lambda code: f"#x{code:02x};"),
+    "hex": octets("{:02x}"),
+    "hex, upper case": octets("{:02X}"),
+    "hex, colons": octets("{:02x}", ":"),
+    "hex, blanks": octets("{:02X}", " "),
+    "hex, \\x": octets("\\x{:02x}"),
+    "hex, 0x": octets("0x{:02x}", ", "),
+    "hex, one dump": lambda secret: f"0x{secret.encode().hex()}",
+    "$ within text": sparse("${:02x}".format),
+    "~ within text": sparse("~{:02x}".format),
+    "-x within text": sparse("-x{:02x}".format),
+    "SQL": each("\\+{:06x}".format),
+    "XML names, eight digits": each("_x{:08X}_".format),
+    "Basic": lambda secret: " & ".join(f"Chr(&H{octet:02X})" for octet in secret.encode()),
+    "byte values, one behind the other": octets("{:03}"),
+    "octal values, one behind the other": octets("{:03o}"),
+    "byte values, underscores": octets("{}", "_"),
+    "octal list": octets("{:03o}", " "),
+    "octal list, Python": octets("0o{:o}", ", "),
+    "octal list, C": octets("0{:o}", ", "),
+    "binary": octets("{:08b}"),
+    "binary list": octets("{:08b}", " "),
+    "binary list, Python": octets("0b{:b}", ", "),
+    "byte values": lambda secret: json.dumps({"type": "Buffer", "data": list(secret.encode())}),
+    **{f"base64 at {n}": packed(b"xyz"[:n], b":rest") for n in range(3)},
+    **{f"base64 at {n}, URL alphabet": packed(b"xyz"[:n], b"", base64.urlsafe_b64encode) for n in range(3)},
+    "base64 without padding": lambda secret: packed()(secret).rstrip("="),
+    "base64, in lines": packed(b"x" * 50, b"y" * 60, base64.encodebytes),
+    "base64 of base64": lambda secret: packed()(packed(b"user:")(secret)),
+    "base64 of hex": lambda secret: packed()(secret.encode().hex()),
+    "base64 of Latin-1": lambda secret: base64.b64encode(
+        f"user:{secret}".encode("latin-1", "backslashreplace")
+    ).decode(),
+    "hex of base64": lambda secret: packed(b"user:")(secret).encode().hex(),
+    "Basic in JSON": lambda secret: json.dumps({"authorization": f"Basic {packed(b'user:')(secret)}"}),
+    "base64 in URL": lambda secret: quote(packed()(secret), safe=""),
+    "JSON in URL in HTML": lambda secret: html.escape(quote(json.dumps({"a": secret}))),
+    "URL in base64": lambda secret: packed()(quote(f"a={quote(secret, safe='')}")),
+}
+
+
+def units(text: str) -> list[int]:
+    """Return the UTF-16 units of a text, as JSON escapes have them."""
+    raw = text.encode("utf-16-be")
+    return [int.from_bytes(raw[n : n + 2], "big") for n in range(0, len(raw), 2)]
+
+
+SECRETS = [
+    "pass",
+    "a1-b2",
+    "p@ss&w<rd>",
+    "hunter2pass!",
+    'quo"te\\slash',
+    "pässwörd",
+    "пароль7",  # noqa: RUF001 - letters that look like Latin ones
+    "密码密码",
+    "100%41&amp;\\u0042z",
+    "a+b/c==",
+    "rk_live_51H8xQ2eZvKYlo2C0Yh3",
+    CANARY,
+]
+SURROUNDINGS = [
+    ("", ""),
+    ("the key ", " is no key"),
+    ("apiKey=", "&shop=1"),
+    ('{"got":"', '"}'),
+    ("C:\\", "."),
+    ("x", "\n"),
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("secret", SECRETS)
+def test_each_form_of_each_secret_is_found(secret: str, form: str) -> None:
+    """A credential is found in each form, however short it is and wherever it stands."""
+    redactor = knowing(secret)
+
+    assert redactor.is_complete
+    for before, after in SURROUNDINGS:
+        assert redactor.redact(f"{before}{FORMS[form](secret)}{after}") == WITHHELD
+
+
+PRINTABLE = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=40)
+VALUES = st.text(string.ascii_letters + string.digits + string.punctuation + " éß密", min_size=4, max_size=40)
+
+
+@example(secret="000 :", form="form", before="", after="")
+@example(secret="00ß密", form="base64 of Latin-1", before="", after="")
+@given(
+    secret=VALUES.filter(lambda text: len("".join(text.split())) >= 4),
+    form=st.sampled_from([name for name in FORMS if "case" not in name]),
+    before=PRINTABLE,
+    after=PRINTABLE,
+)
+def test_no_surrounding_hides_a_secret(secret: str, form: str, before: str, after: str) -> None:
+    """Whatever stands before and behind a credential, in each form, set off by a blank or a line's end."""
+    redactor = knowing(secret)
+
+    assert not redactor.is_complete or redactor.redact(f"{before} {FORMS[form](secret)}\n{after}") == WITHHELD
+
+
+@pytest.mark.parametrize(
+    "part",
+    [CANARY[:15], CANARY[15:], CANARY[3:15], CANARY[:-4], CANARY[4:], CANARY[:15].upper(), CANARY[8:20].encode().hex()],
+)
+def test_a_part_of_a_long_secret_is_found(part: str) -> None:
+    """Half of a key is still too much: eight letters or digits in a row are found, as they are or encoded."""
+    assert knowing(CANARY).redact(f"before {part} after") == WITHHELD
+    assert knowing(CANARY).redact(base64.b64encode(f"before {part} after".encode()).decode()) == WITHHELD
+
+
+@pytest.mark.parametrize("secret", [CANARY, "hunter2", "密码密码密码"])
+def test_a_secret_at_the_cut_is_found(secret: str) -> None:
+    """Neither what is not shown nor what is not searched hides the end of a credential whose begin would be shown."""
+    redactor = knowing(secret)
+    for blanks in ("x", " ", "&nbsp;", "\\n"):
+        for length in (*range(280, 301), *range(1_960, 2_000)):
+            shown = redactor.redact(blanks * (length // len(blanks)) + secret + "y" * 10_000)
+            assert shown == WITHHELD or secret[:3] not in shown
+
+
+def test_harmless_words_are_shown() -> None:
+    """Words that only resemble a credential, and its own common parts, are no reason to withhold anything."""
+    pem = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n"
+    redactor = knowing(CANARY, pem, "stripe-user", {"deep": [70_370_370, True, None]}, "", " ")
+
+    for words in (
+        "canary- is no identifier of an account; see errors/400 (stripe-eu-main)",
+        "the private key cannot be read: expected -----BEGIN PRIVATE KEY-----",
+        "unknown user of stripe",
+        "caf\u00e9 &amp; bar: 100% of \\u0041 dGVzdA== deadbeef 0x1234",
+    ):
+        assert redactor.redact(words) == words
+    assert redactor.redact("pin 70 370-370") == WITHHELD
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("plain words", "plain words"),
+        ("two\r\n lines\tand\x1b[31mcolour\u2028", "two lines and [31mcolour"),
+        ("\x00  \n", ""),
+        ("", ""),
+        ("x" * 300, "x" * 300),
+        ("x" * 301, "x" * 300 + "…"),
+    ],
+)
+def test_foreign_text_becomes_one_line(text: str, line: str) -> None:
+    """What is shown fits in one line of an error."""
+    assert Redactor().redact(text) == line
+
+
+# What escapes are made of, put together in ways that no standard knows.
+PIECES = (*"\\xuUN{}+079fFhH&#;$%~=3c_'- no,bé۳\n", "\r\n", "0x", "0h", "&H", "x003C_", "d83d", "de00", "0b101")
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=60).map("".join))
+@example("0H08")
+@example("\\777")
+def test_no_mixture_of_escapes_breaks_the_search(text: str) -> None:
+    """A text that looks like an escape and is none is searched as any other: an error here would lose a create."""
+    redactor = knowing(CANARY)
+
+    assert redactor.is_clean(text)
+    assert redactor.is_clean_record([text])
+    assert redactor.redact(text) != WITHHELD
+
+
+@given(st.text(st.characters(), max_size=1000))
+def test_any_text_becomes_one_short_printable_line(text: str) -> None:
+    """Whatever a server says, also what is no Unicode, the line can be printed."""
+    line = knowing(CANARY, "!?!?").redact(text)
+
+    assert line.isprintable()
+    assert len(line) <= 301
+
+
+def test_without_every_credential_nothing_foreign_is_shown() -> None:
+    """A value that is not at hand, an integration that was not met and three characters can't be searched for."""
+    missing, unmet, short = Redactor(), Redactor(), knowing("abc")
+    missing.miss()
+    unmet.expect("id-1")
+
+    for redactor in (missing, unmet, short):
+        assert redactor.redact("plain words") == WITHHELD
+        assert redactor.redact("no such name", is_own=True) == "no such name"
+        assert redactor.redact("") == ""
+    unmet.meet("id-1")
+    assert unmet.redact("plain words") == "plain words"
+
+
+UUID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+
+
+@pytest.mark.parametrize("text", ["err-1", "77", "sim-619947e7891ec7ed", UUID])
+def test_error_id_is_shown(text: str) -> None:
+    """Support asks for it, also where the words are withheld."""
+    incomplete = Redactor()
+    incomplete.miss()
+
+    assert knowing(CANARY).error_id(text) == text
+    assert incomplete.error_id(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", [CANARY, f"e-{CANARY}", CANARY[:12], CANARY.encode().hex(), "two words", "e\n1", "e" * 65, "", None]
+)
+def test_error_id_that_may_be_something_else_is_not_shown(text: str | None) -> None:
+    """A vendor can put anything there."""
+    assert knowing(CANARY).error_id(text) is None
+
+
+@pytest.mark.parametrize("text", ["e-hunter2pass", "rk_live_51H8xQ2e", "0123456789abcdef0123456789abcdef", "Zm9vYmFy"])
+def test_error_id_is_more_strict_while_a_credential_is_not_at_hand(text: str) -> None:
+    """Then it can't be searched for that credential, so it must be none by its form."""
+    incomplete = Redactor()
+    incomplete.miss()
+
+    assert Redactor().error_id(text) == text
+    assert incomplete.error_id(text) is None
+
+
+def test_records_are_searched_for_whole_credentials() -> None:
+    """A short user name stands in an id by chance, and a part of a longer one too; neither makes a list unreadable."""
+    redactor = knowing("int1", "integration-user", "12345678", CANARY)
+
+    assert redactor.is_clean_record(["stripe_integration_123", "int1-x", "1", "2", "345678", "2027-01-31T00:00:00Z"])
+    assert knowing("integration9", "stripe-integration-user").is_clean_record(
+        ["stripe_integration_123", "integration-2"]
+    )
+    assert redactor.is_clean_record(["canary", "5e81d27f", "integration-use", "a3b6-long"])
+    for field in ("int1", "x-integration-user", CANARY, CANARY.upper(), packed(b"id:")(CANARY), CANARY.encode().hex()):
+        assert not redactor.is_clean_record(["id-1", field])
+
+
+@pytest.mark.parametrize(
+    "secret", [CANARY, "correct-horse-battery-staple", "x" * 40 + "1", "sk_live_51HxyzAbCd9876qqWWeeRR", "Tr0ub4dor&3x"]
+)
+def test_records_are_searched_for_most_of_a_long_credential(secret: str) -> None:
+    """Most of a credential, and twelve characters with a digit, are no id, as they are or encoded."""
+    tenth = len(secret) // 10
+    for part in (secret[:-tenth], secret[tenth:], secret[tenth // 2 : -(tenth // 2) or None]):
+        for field in (part, f"id-{part}", part.upper(), part.encode().hex(), packed(b"x")(part), quote(quote(part))):
+            assert not knowing(secret).is_clean_record(["id-1", field]), field
+    assert not knowing(CANARY).is_clean_record(["id-1", CANARY[7:19]])
+
+
+ID = "V1StGXR8_Z5jdHi6B-myT"
+
+
+@pytest.mark.parametrize("missing", ["a reference", "an integration", "a short one"])
+@pytest.mark.parametrize(
+    ("field", "is_shown"),
+    [
+        *dict.fromkeys(
+            ["446655440000", "3fa85f64-5717-4562-b3fc-2c963f66afa6", "stripe_integration_123", "int-7"], True
+        ).items(),
+        *dict.fromkeys(
+            ["65f1c0de8a7b6c5d4e3f2a1b", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "2027-01-31T00:00:00.123Z"], True
+        ).items(),
+        *dict.fromkeys(
+            ["2027-01-31", "elavon_payment_insider", "worldpay_cb911", "VALIDATION_FAILED", ID], True
+        ).items(),
+        ("V1StGXR8_Z5jdHi6B-abc", True),
+        *dict.fromkeys(
+            [CANARY, "rk_live_51H8xQ2eZvKYlo2C0Yh3", "correct-horse-battery-staple", "hunter2pass"], False
+        ).items(),
+        *dict.fromkeys(
+            ["0123456789abcdef0123456789abcdef", "Zm9vYmFy", "p@ss", "sk_3fa85f64-5717-4562-b3fc-2c963f66afa6"], False
+        ).items(),
+    ],
+)
+def test_records_while_a_credential_is_not_at_hand(field: str, missing: str, *, is_shown: bool) -> None:
+    """A field that is shown must be none by its form then, or stand in plain in the state, or be like an id there."""
+    redactor = knowing("abc") if missing == "a short one" else Redactor()
+    if missing == "a reference":
+        redactor.miss()
+    elif missing == "an integration":
+        redactor.expect("id-not-met")
+    redactor.meet(ID)
+
+    assert redactor.is_clean_record(["id-1", field])
+    assert Redactor().shown(field) == field
+    assert redactor.shown(field) == (field if is_shown else NOT_SHOWN)
+    redactor.note_plain(field)
+    assert redactor.shown(field) == field
+
+
+def test_the_environment_s_credentials_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords of proxies and the passphrase, but not a passphrase that is too short, which nobody was sent."""
+    for name, value in {
+        "HTTPS_PROXY": "http://user:first%40pass@proxy.example:1",
+        "all_proxy": "token-of-a-proxy@proxy.example",
+        "NO_PROXY": "localhost",
+        "PULUMI_CONFIG_PASSPHRASE": "correct horse",
+        "PULUMI_ACCESS_TOKEN": "x",
+        "JUSTT_API_KEY_OVERRIDE": "another-key-7",
+    }.items():
+        monkeypatch.setenv(name, value)
+    shared_redactor.cache_clear()
+
+    for secret in ("first@pass", "token-of-a-proxy", "correct horse", "another-key-7"):
+        assert shared_redactor().redact(f"no {secret}") == WITHHELD
+    assert shared_redactor().redact("no user of proxy.example") == "no user of proxy.example"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "&amp;" * 10**6,
+        "&amp;" + "amp;" * 10**6,
+        "%25" * 10**6,
+        "QUFB" * 10**6,
+        "\\" * 10**6,
+        "\ufdfa" * 10**6,
+        "41 " * 10**6,
+    ],
+    ids=["html", "nested html", "url", "base64", "backslashes", "expanding", "hex"],
+)
+def test_no_text_takes_long(text: str) -> None:
+    """Text is cut before it is decoded, and what decodes to too much is withheld unseen."""
+    redactor = knowing(*(f"{CANARY}-{n:020}" for n in range(1_000)), "m" * 10**6)
+    started = time.process_time()
+
+    redactor.redact(text)
+
+    assert time.process_time() - started < 1.0
+
+
+def test_a_very_long_credential_is_found_by_its_parts() -> None:
+    """A file of a megabyte is not remembered at each of its characters."""
+    secret = "".join(f"{n:x}" for n in range(200_000))
+
+    assert knowing(secret).redact(f"got {secret[5_000:5_290]}") == WITHHELD
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "%" + "25" * 3_000,
+        "&" + "amp;" * 250_000,
+        "a" + "\u0301\u0323" * 100_000,
+        "m1" * 7_500_000,
+        "\\n1" * 300_000,
+        "\\N{" * 300_000,
+        "\ufdfa" * 200_000,
+    ],
+    ids=["nested URL", "nested html", "accents", "15 MB", "backslashes", "names", "expanding"],
+)
+def test_no_credential_takes_long(secret: str) -> None:
+    """The time that a credential takes grows with its length, up to what Justt takes, and not with the square of it."""
+    started = time.process_time()
+
+    assert knowing(secret).redact(secret[:100]) == WITHHELD
+
+    assert time.process_time() - started < 3.0
+
+
+@pytest.mark.parametrize(
+    "field", ["&amp;" * 51, "%25" * 85, "\\3c " * 51, "QUFB" * 63, "%2525&amp;amp;\\u0026=3D\\74" * 9]
+)
+def test_no_page_of_records_takes_long(field: str) -> None:
+    """A page of a hundred records, with three fields of the greatest length each."""
+    started = time.process_time()
+
+    knowing(CANARY).is_clean_record([field] * 300)
+
+    assert time.process_time() - started < 4.0
+
+
+def test_a_page_of_any_size_takes_little_time() -> None:
+    """A page of thousands of records is searched, and one that no account has is not taken."""
+    redactor = knowing(CANARY)
+    started = time.process_time()
+
+    assert redactor.is_clean_record([UUID, "2027-01-31T00:00:00Z"] * 3_000)
+    assert not redactor.is_clean_record(["&amp;" * 51] * 60_000)
+
+    assert time.process_time() - started < 4.0
+
+
+def test_learning_while_another_thread_searches() -> None:
+    """Calls of several resources teach and search at the same time."""
+    redactor, failures = Redactor(), []
+
+    def search() -> None:
+        try:
+            for _ in range(200):
+                redactor.redact("plain words of a vendor")
+        except RuntimeError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=search) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for n in range(5_000):
+        redactor.learn(f"!{n}?" if n % 2 else f"short-{n}")
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+
+
+def test_nothing_is_left_that_a_search_of_all_output_would_find() -> None:
+    """The search that guards each scenario finds nothing in what is shown."""
+    text = f"{CANARY} {CANARY.encode().hex()} {packed(b'x')(CANARY)} {CANARY[:15]} {CANARY[15:]}"
+
+    assert leaks.find(knowing(CANARY).redact(text).encode(), [CANARY]) == []
+
+
+def base58(text: str) -> str:
+    """Write a text in base58."""
+    number, digits = int.from_bytes(text.encode(), "big"), ""
+    while number:
+        number, digit = divmod(number, 58)
+        digits = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"[digit] + digits
+    return digits
+
+
+@pytest.mark.parametrize(
+    ("form", "secret"),
+    [
+        (lambda text: text[::-1], CANARY),
+        (lambda text: base64.b32encode(text.encode()).decode(), CANARY),
+        (base58, CANARY),
+        (lambda text: base64.a85encode(text.encode()).decode(), CANARY),
+        (lambda text: base64.b85encode(text.encode()).decode(), CANARY),
+        (lambda text: binascii.b2a_uu(text.encode()).decode().strip(), CANARY),
+        (lambda text: text.encode("utf-7").decode(), "pässwörd"),
+        (lambda text: text.encode("punycode").decode(), "pässwörd"),
+        (lambda text: base64.b64encode(zlib.compress(text.encode())).decode(), CANARY),
+        (lambda text: codecs.encode(text, "rot13"), CANARY),
+        (lambda text: text.replace("@", "(at)"), "hunter@2pass"),
+        (lambda text: text.translate({ord("a"): 0x430, ord("e"): 0x435}), "hunter@2pass"),
+        ("x".join, CANARY),
+    ],
+    ids=[
+        *("reversed", "base32", "base58", "ascii85", "base85", "uuencode", "UTF-7", "Punycode", "compressed", "ROT13"),
+        *("words for characters", "look-alikes", "grouped with letters"),
+    ],
+)
+def test_forms_that_are_not_recognized(form: Callable[[str], str], secret: str) -> None:
+    """SECURITY.md says so."""
+    assert knowing(secret).redact(form(secret)) == form(secret)
+
+
+def test_each_test_that_the_page_names_exists() -> None:
+    """SECURITY.md names a test for each of its claims."""
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "SECURITY.md").read_text(encoding="utf-8")))
+    found = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"def (test_\w+)\(", path.read_text(encoding="utf-8"))
+    }
+
+    assert named
+    assert named - found == set()

@@ -1,0 +1,349 @@
+"""The paths that resource options may speak of: what is translated, what is refused, and what a refusal names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pulumi import ResourceOptions
+
+from pulumi_justt import from_env, from_file
+from pulumi_justt.credentials import wire_name
+from pulumi_justt.resource_options import with_checked_paths, with_checked_ready_paths
+
+INPUT_OPTIONS = ("ignore_changes", "replace_on_changes", "hide_diffs")
+
+
+def checked(
+    path: str, *, option: str = "ignore_changes", shape: object = "APIKEY_ONLY", **payload: object
+) -> list[str]:
+    """Return what an option with this path becomes."""
+    opts = ResourceOptions()
+    setattr(opts, option, [path])
+    result = with_checked_paths(opts, shape, payload)
+    assert result is not None
+    paths = getattr(result, option)
+    assert isinstance(paths, list)
+    return paths
+
+
+@pytest.mark.parametrize("option", INPUT_OPTIONS)
+@pytest.mark.parametrize(
+    ("given", "becomes"),
+    [
+        ("*", "*"),
+        ("external_identifier", "externalIdentifier"),
+        ("integration_name", "integrationName"),
+        ("source", "source"),
+        ("secret_type", "secretType"),
+        ("merchant_account_codes", "merchantAccountCodes"),
+        ("reference_account_id", "referenceAccountId"),
+        ("deactivation", "deactivation"),
+        ("allow_unlisted", "allowUnlisted"),
+        ("deletion_protection", "deletionProtection"),
+        ("externalIdentifier", "externalIdentifier"),
+        ("secretPayload", "secretPayload"),
+        ("secretPayload.apiKey", "secretPayload.apiKey"),
+        ('secretPayload["apiKey"]', 'secretPayload["apiKey"]'),
+        ("secretPayload.*", "secretPayload.*"),
+        ("secretPayload[*]", "secretPayload[*]"),
+        ("merchant_account_codes[*]", "merchantAccountCodes[*]"),
+        ("merchantAccountCodes[*]", "merchantAccountCodes[*]"),
+        ("deactivation.afterDays", "deactivation.afterDays"),
+        ('deactivation["deactivationDate"]', 'deactivation["deactivationDate"]'),
+    ],
+)
+def test_a_path_is_brought_to_the_states_spelling(option: str, given: str, becomes: str) -> None:
+    """Top-level names may be Python's or the API's; what follows is kept as it was written."""
+    assert checked(given, option=option) == [becomes]
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ('["source"]', ("source",)),
+        ('["secretPayload"].apiKey', ("secretPayload", "apiKey")),
+        ('["secretPayload"]["apiKey"]', ("secretPayload", "apiKey")),
+        ('["merchant_account_codes"][*]', ("merchantAccountCodes", "*")),
+    ],
+)
+def test_a_path_may_begin_with_a_quoted_bracket(given: str, meant: tuple[str, ...]) -> None:
+    """The engine reads `["a"].b` as `a.b`, so that form too ends up as a path that the engine finds."""
+    (path,) = checked(given)
+
+    assert tuple(
+        path.replace('["', ".").replace('"]', "").replace("[", ".").replace("]", "").strip(".").split(".")
+    ) == (meant)
+
+
+@pytest.mark.parametrize("option", INPUT_OPTIONS)
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("credentials", "the state has no 'credentials', so the engine would ignore it; say 'secretPayload'"),
+        (
+            "credentials.api_key",
+            "the state has no 'credentials.api_key', so the engine would ignore it; say 'secretPayload.apiKey'",
+        ),
+        ("secret_payload", "the state has no 'secret_payload', so the engine would ignore it; say 'secretPayload'"),
+        (
+            "secret_payload.apiKey",
+            "the state has no 'secret_payload.apiKey', so the engine would ignore it; say 'secretPayload.apiKey'",
+        ),
+        (
+            'secret_payload["api_key"]',
+            "the state has no 'secret_payload[\"api_key\"]', so the engine would ignore it; say 'secretPayload.apiKey'",
+        ),
+        (
+            "secretPayload.api_key",
+            "'secretPayload' has no 'api_key', so the engine would ignore it; say 'secretPayload.apiKey'",
+        ),
+        (
+            "secretPayload.apiKy",
+            "'secretPayload' has no 'apiKy', so the engine would ignore it (did you mean 'apiKey'?)",
+        ),
+        ("secretPayload.shopName", "'secretPayload' has no 'shopName', so the engine would ignore it"),
+        (
+            "deactivation.after_days",
+            "'deactivation' has no 'after_days', so the engine would ignore it; say 'deactivation.afterDays'",
+        ),
+        ("sourc", "'sourc' is not a property (did you mean 'source'?)"),
+        ("integration-name", "'integration-name' is not a property (did you mean 'integrationName'?)"),
+        ("zzz", "'zzz' is not a property"),
+        ("status", "'status' is an output; only inputs are compared"),
+        ("go_live_date", "'go_live_date' is an output; only inputs are compared"),
+        ("integrationId", "'integrationId' is an output; only inputs are compared"),
+        ("environment", "'environment' is an output; only inputs are compared"),
+        ("", "'' is not a property path"),
+        ("...", "'...' is not a property path"),
+    ],
+)
+def test_a_path_that_the_engine_would_ignore_is_refused(option: str, given: str, text: str) -> None:
+    """The error names the option, what was written and, where there is one, the right path."""
+    with pytest.raises(ValueError, match=f"^{option}: ") as refused:
+        checked(given, option=option)
+
+    assert str(refused.value) == f"{option}: {text}"
+
+
+@pytest.mark.parametrize(
+    ("given", "right"),
+    [("deactivation.type", "deactivation.deactivationType"), ("deactivation.date", "deactivation.deactivationDate")],
+)
+def test_an_argument_of_deactivation_is_refused_by_the_right_name(given: str, right: str) -> None:
+    """Programs say `type` and `date`, the state does not, and the error tells what the state says."""
+    with pytest.raises(ValueError, match=right):
+        checked(given)
+
+
+@pytest.mark.parametrize(
+    "given", ["secretPayload[apiKey]", 'secretPayload["apiKey"', "source.name", "secretPayload.apiKey.first"]
+)
+def test_a_path_that_can_match_nothing_is_refused(given: str) -> None:
+    """A malformed path, and one below a text, are silently ignored by the engine as well."""
+    with pytest.raises(ValueError, match="ignore_changes"):
+        checked(given)
+
+
+@pytest.mark.parametrize("secret_type", ["OAUTH2", object()])
+def test_the_fields_of_a_payload_are_free_where_the_shape_is_not_known(secret_type: object) -> None:
+    """An unlisted type, and one that is known later, may have any field."""
+    assert checked("secretPayload.whatever", shape=secret_type) == ["secretPayload.whatever"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "secretReferences",
+        "secretReferences.apiKey",
+        "secretReferences.apiKey.version",
+        'secretReferences["apiKey"].fromEnv',
+        "secretReferences.hmac.fromFile",
+        "secretReferences.*.version",
+        "secretPayload",
+        "secretPayload.merchantCode",
+    ],
+)
+def test_the_parts_of_a_reference_are_taken(given: str) -> None:
+    """A credential that is a reference is an object in the state, and each part of it can be named."""
+    payload: dict[str, Any] = {"apiKey": from_env("KEY"), "hmac": from_file("key.pem"), "merchantCode": "M-1"}
+    assert checked(given, shape="HMAC", **payload) == [given]
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("secretReferences.apiKey.from_env", "; say 'secretReferences.apiKey.fromEnv'"),
+        ("secretReferences.apiKey.versio", " (did you mean 'version'?)"),
+        ("secretReferences.apiKey.fromFile", " (did you mean"),
+        ("secretReferences.apiKey.version.major", ""),
+        ("secretReferences.api_key.version", "; say 'secretReferences.apiKey.version'"),
+        ("secretPayload.apiKey", "; say 'secretReferences.apiKey'"),
+        ("secretPayload.apiKey.version", "; say 'secretReferences.apiKey.version'"),
+        ("secretPayload.*.version", "; say 'secretReferences.*.version'"),
+        ("secretPayload.hmac.version", "; say 'secretPayload.hmac'"),
+        (
+            "secretReferences.hmac.version",
+            "; 'hmac' is no reference here (from_env, from_file), so say 'secretPayload.hmac'",
+        ),
+        (
+            "secretReferences.accountCode.version",
+            "; 'accountCode' is no reference here (from_env, from_file), so say 'secretPayload.accountCode'",
+        ),
+    ],
+)
+def test_a_part_that_a_credential_lacks_is_refused(given: str, hint: str) -> None:
+    """The error names the part that the reference has, or says that a value has none."""
+    with pytest.raises(ValueError, match="so the engine would ignore it") as refused:
+        checked(given, shape="HMAC", apiKey=from_env("KEY"), hmac="a value")
+    name, _, missing = given.partition(".")
+    assert str(refused.value).startswith(
+        f"ignore_changes: {name!r} has no {missing!r}, so the engine would ignore it{hint}"
+    )
+
+
+@pytest.mark.parametrize("shape", ["APIKEY_ONLY", "OAUTH2"])
+def test_a_property_of_no_field_is_refused(shape: str) -> None:
+    """Values and references are two properties, and the one without a field is not in the state."""
+    for given, payload, right in (
+        ("secretPayload", {"apiKey": from_env("KEY")}, "secretReferences"),
+        ("secretPayload.*", {"apiKey": from_env("KEY")}, "secretReferences"),
+        ("secretReferences", {"apiKey": "value"}, "secretPayload"),
+    ):
+        with pytest.raises(ValueError, match=f"; say '{right}'"):
+            checked(given, shape=shape, **payload)
+
+
+def test_references_cannot_become_secrets() -> None:
+    """A reviewer is to see which variable or file is sent."""
+    with pytest.raises(ValueError, match="references are not secrets"):
+        checked("secretReferences", option="additional_secret_outputs", apiKey=from_env("KEY"))
+
+
+def test_a_part_of_a_reference_by_pythons_name_is_refused_by_the_right_one() -> None:
+    """The whole path is proposed, in the state's spelling."""
+    with pytest.raises(ValueError, match=r"say 'secretReferences\.apiKey\.version'"):
+        checked("credentials.api_key.version", apiKey=from_env("KEY"))
+
+
+@pytest.mark.parametrize(
+    "opts", [ResourceOptions(version="1.2.3"), ResourceOptions(plugin_download_url="https://example.com")]
+)
+def test_the_version_of_a_plugin_is_refused(opts: ResourceOptions) -> None:
+    """Nothing is downloaded, and the engine would run such a resource in a process and with a quota of its own."""
+    with pytest.raises(ValueError, match=r"there is no plugin whose version could be chosen; pin pulumi-justt"):
+        with_checked_paths(opts, "APIKEY_ONLY", {})
+
+
+@pytest.mark.parametrize(
+    ("given", "becomes"),
+    [
+        ("status", "status"),
+        ("go_live_date", "goLiveDate"),
+        ("goLiveDate", "goLiveDate"),
+        ("integration_id", "integrationId"),
+        ("environment", "environment"),
+        ("secret_payload", "secretPayload"),
+        ("merchant_account_codes", "merchantAccountCodes"),
+    ],
+)
+def test_a_secret_output_is_brought_to_the_states_spelling(given: str, becomes: str) -> None:
+    """Outputs and inputs alike may be made secret, by either name."""
+    assert checked(given, option="additional_secret_outputs") == [becomes]
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("statu", "'statu' is not a property (did you mean 'status'?)"),
+        ("secretPayload.apiKey", "'secretPayload.apiKey' is not a property (did you mean 'secretPayload'?)"),
+    ],
+)
+def test_a_secret_output_that_does_not_exist_is_refused(given: str, text: str) -> None:
+    """Only whole properties can be made secret, and a name that matches none would stay readable."""
+    with pytest.raises(ValueError, match="additional_secret_outputs") as refused:
+        checked(given, option="additional_secret_outputs")
+
+    assert str(refused.value) == f"additional_secret_outputs: {text}"
+
+
+def test_no_options_stay_none() -> None:
+    """A resource without options has nothing to check."""
+    assert with_checked_paths(None, "APIKEY_ONLY", {}) is None
+
+
+def test_the_callers_options_are_left_as_they_were() -> None:
+    """One options object serves many resources, of different shapes, so only a copy is changed."""
+    opts = ResourceOptions(
+        protect=True, ignore_changes=["integration_name"], additional_secret_outputs=["go_live_date"]
+    )
+
+    result = with_checked_paths(opts, "APIKEY_ONLY", {})
+
+    assert result is not None
+    assert result.protect is True
+    assert result.ignore_changes == ["integrationName"]
+    assert opts.ignore_changes == ["integration_name"]
+    assert opts.additional_secret_outputs == ["go_live_date"]
+
+
+def test_every_path_of_an_option_is_checked() -> None:
+    """A wrong path is found behind right ones."""
+    with pytest.raises(ValueError, match="zzz"):
+        with_checked_paths(ResourceOptions(ignore_changes=["source", "integrationName", "zzz"]), "APIKEY_ONLY", {})
+
+
+def test_a_credential_field_that_does_not_exist_is_not_proposed() -> None:
+    """The name that an error proposes is one that works."""
+    with pytest.raises(ValueError, match="no 'nosuch'") as refused:
+        checked("credentials.nosuch")
+    assert "say" not in str(refused.value)
+
+
+def test_one_account_code_cannot_be_named() -> None:
+    """The state's list is sorted and the program's is not, so that an index names another code in each."""
+    with pytest.raises(ValueError, match="their order means nothing, so name the whole list"):
+        checked("merchantAccountCodes[0]")
+
+
+def test_import_is_refused_in_words() -> None:
+    """The engine cannot import into a dynamic provider, and would say so with a traceback of the SDK."""
+    with pytest.raises(ValueError, match=r"say adopt_id on the resource instead.* or run `pulumi-justt import`"):
+        with_checked_paths(ResourceOptions(import_="an-id"), "APIKEY_ONLY", {})
+
+
+@pytest.mark.parametrize("path", ["timeoutSeconds", "timeout_seconds", "integration_id", "*"])
+def test_the_paths_of_a_wait_are_brought_to_the_state_s_spelling(path: str) -> None:
+    """A program's name for an input works, too."""
+    checked = with_checked_ready_paths(ResourceOptions(ignore_changes=[path]))
+
+    assert checked is not None
+    assert checked.ignore_changes == [path if path == "*" else wire_name(path)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ignore_changes": ["timeout"]}, r"'timeout' is not a property \(did you mean 'timeoutSeconds'\?\)"),
+        ({"ignore_changes": ["integration"]}, r"'integration' is not a property \(did you mean 'integrationId'\?\)"),
+        ({"replace_on_changes": ["status"]}, "'status' is an output; only inputs are compared"),
+        ({"ignore_changes": ["timeoutSeconds.a"]}, "'timeoutSeconds' has no 'a'"),
+        ({"ignore_changes": ["secretPayload"]}, "'secretPayload' is not a property"),
+        ({"ignore_changes": ["credentials.api_key"]}, "'credentials' is not a property"),
+        ({"additional_secret_outputs": ["secretPayload"]}, "'secretPayload' is not a property"),
+        ({"import_": "an-id"}, "it owns nothing, so let `pulumi up` create it"),
+    ],
+)
+def test_the_paths_of_a_wait_that_match_nothing_are_refused(options: dict[str, Any], message: str) -> None:
+    """It has neither credentials nor anything below a property."""
+    with pytest.raises(ValueError, match=message):
+        with_checked_ready_paths(ResourceOptions(**options))
+
+
+def test_the_secret_outputs_of_a_wait() -> None:
+    """Outputs may be named as in the program."""
+    checked = with_checked_ready_paths(ResourceOptions(additional_secret_outputs=["go_live_date"]))
+
+    assert checked is not None
+    assert checked.additional_secret_outputs == ["goLiveDate"]
+    assert with_checked_ready_paths(None) is None

@@ -1,0 +1,552 @@
+"""What a program constructs, as the engine receives it: under Pulumi's mocks, and down to the request's bytes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import pulumi
+import pytest
+from google.protobuf.json_format import MessageToDict
+from pulumi import Output, ResourceOptions
+from pulumi.runtime.mocks import MockResourceArgs
+
+import pulumi_justt as justt
+from pulumi_justt import resources
+from pulumi_justt.core import config
+from support.mocked_program import (
+    CANARY,
+    SECRET,
+    SIGNATURE,
+    TOKEN,
+    Hidden,
+    Seen,
+    as_created,
+    full,
+    minimal,
+    revealed,
+    run_program,
+)
+
+
+def test_a_minimal_resource_is_registered_under_the_apis_names_and_nothing_else() -> None:
+    """Absent means absent: only what was given goes out, in the API's spelling, the credential as a secret."""
+    program = run_program(minimal)
+
+    assert [each.type for each in program.registered] == [TOKEN]
+    assert program.sent() == {
+        "externalIdentifier": "stripe-eu",
+        "integrationName": "Stripe EU",
+        "source": "stripe",
+        "secretType": "APIKEY_ONLY",
+        "secretPayload": {"apiKey": Hidden(CANARY)},
+    }
+
+
+def test_a_full_resource_is_registered_with_each_secret_marked_on_its_own() -> None:
+    """Identifiers stay readable and every other credential field is a secret, so that a preview names what changed."""
+    program = run_program(full)
+
+    assert program.sent() == {
+        "externalIdentifier": "stripe-eu",
+        "integrationName": "Stripe EU",
+        "source": "stripe",
+        "secretType": "HMAC",
+        "secretPayload": {
+            "hmac": Hidden(CANARY),
+            "apiKey": Hidden(CANARY + "2"),
+            "merchantCode": "merchant",
+            "accountCode": "account",
+        },
+        "merchantAccountCodes": ["b", "a"],
+        "referenceAccountId": "acc_42",
+        "deactivation": {"deactivationType": "dueDate", "afterDays": 7.0},
+        "deletionProtection": True,
+        "allowUnlisted": True,
+    }
+
+
+def test_a_secret_identifier_stays_secret() -> None:
+    """Who gives an identifier as a secret Output gets it kept as one."""
+    shop = justt.credentials.ApiKey
+
+    program = run_program(
+        lambda: minimal(credentials=shop(api_key=CANARY, shop_name=Output.secret("shop"), store_url="url"))
+    )
+
+    assert program.sent()["secretPayload"] == {"apiKey": Hidden(CANARY), "shopName": Hidden("shop"), "storeUrl": "url"}
+
+
+def test_unlisted_credentials_are_sent_as_they_are() -> None:
+    """The payload's own keys are kept, all values are secret, and the caller's dict stays as it was."""
+    payload = {"tokenId": "t", "nested": {"pem": CANARY}}
+    before = copy.deepcopy(payload)
+
+    program = run_program(
+        lambda: minimal(
+            credentials=justt.credentials.Unlisted(secret_type="OAUTH2", payload=payload), allow_unlisted=True
+        )
+    )
+
+    assert payload == before
+    assert program.sent()["secretType"] == "OAUTH2"
+    assert program.sent()["secretPayload"] == {"tokenId": Hidden("t"), "nested": Hidden({"pem": CANARY})}
+
+
+def test_one_set_of_arguments_serves_two_resources() -> None:
+    """Nothing that a caller hands in is changed, so it can be handed in again."""
+    codes, given = ["b", "a"], justt.credentials.ApiKeyOnly(api_key=CANARY)
+
+    def body() -> None:
+        for name in ("one", "two"):
+            minimal(name, credentials=given, merchant_account_codes=codes)
+
+    program = run_program(body)
+
+    assert codes == ["b", "a"]
+    assert program.sent(0) == program.sent(1)
+
+
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize(
+    ("name", "key"), [("allow_unlisted", "allowUnlisted"), ("deletion_protection", "deletionProtection")]
+)
+def test_a_flag_takes_an_output(name: str, key: str, given: bool) -> None:
+    """A flag that is known later is handed on as it turns out; a plain False is the same as not given."""
+
+    def flagged(value: object) -> justt.PaymentIntegration:
+        arguments: dict[str, Any] = {name: value}
+        return minimal(**arguments)
+
+    assert run_program(lambda: flagged(Output.from_input(given))).sent()[key] is given
+    assert key not in run_program(lambda: flagged(value=False)).sent()
+
+
+def test_outputs_of_a_created_resource_are_typed_and_named_in_python() -> None:
+    """Every property is an attribute in snake_case, and only the credentials are secret."""
+
+    def body() -> dict[str, Output[Any]]:
+        stripe = full()
+        return {
+            "id": stripe.id,
+            "integration_id": stripe.integration_id,
+            "status": stripe.status,
+            "go_live_date": stripe.go_live_date,
+            "environment": stripe.environment,
+            "external_identifier": stripe.external_identifier,
+            "integration_name": stripe.integration_name,
+            "source": stripe.source,
+            "merchant_account_codes": stripe.merchant_account_codes,
+            "reference_account_id": stripe.reference_account_id,
+            "deactivation": stripe.deactivation,
+            "deletion_protection": stripe.deletion_protection,
+            "allow_unlisted": stripe.allow_unlisted,
+            "hmac": stripe.credentials.apply(lambda c: c.hmac if isinstance(c, justt.credentials.Hmac) else None),
+            "merchant_code": stripe.credentials.apply(
+                lambda c: c.merchant_code if isinstance(c, justt.credentials.Hmac) else None
+            ),
+        }
+
+    assert run_program(body).outputs == {
+        "id": Seen("id-1", is_secret=False),
+        "integration_id": Seen("id-1", is_secret=False),
+        "status": Seen("PENDING", is_secret=False),
+        "go_live_date": Seen(None, is_secret=False),
+        "environment": Seen("production", is_secret=False),
+        "external_identifier": Seen("stripe-eu", is_secret=False),
+        "integration_name": Seen("Stripe EU", is_secret=False),
+        "source": Seen("stripe", is_secret=False),
+        "merchant_account_codes": Seen(["b", "a"], is_secret=False),
+        "reference_account_id": Seen("acc_42", is_secret=False),
+        "deactivation": Seen(justt.Deactivation(type="dueDate", after_days=7), is_secret=False),
+        "deletion_protection": Seen(value=True, is_secret=False),
+        "allow_unlisted": Seen(value=True, is_secret=False),
+        "hmac": Seen(CANARY, is_secret=True),
+        "merchant_code": Seen("merchant", is_secret=True),
+    }
+
+
+def test_after_days_comes_back_as_a_whole_number() -> None:
+    """The engine's numbers are floats, but what the program reads is the int that it wrote."""
+    program = run_program(
+        lambda: {
+            "days": minimal(deactivation=justt.Deactivation(after_days=7)).deactivation.apply(
+                lambda d: repr(d.after_days if d else None)
+            )
+        }
+    )
+
+    assert program.outputs["days"].value == "7"
+
+
+def test_a_deactivation_date_comes_back() -> None:
+    """A policy by date has no days, going out and coming back."""
+    date = "2027-01-31T00:00:00Z"
+
+    program = run_program(lambda: {"it": minimal(deactivation=justt.Deactivation(date=date)).deactivation})
+
+    assert program.sent()["deactivation"] == {"deactivationType": "postingDate", "deactivationDate": date}
+    assert program.outputs["it"].value == justt.Deactivation(date=date)
+
+
+def test_outputs_that_are_absent_are_none() -> None:
+    """What was not given and is not known yet reads as None, and a flag as False."""
+
+    def body() -> dict[str, Output[Any]]:
+        stripe = minimal()
+        return {
+            "go_live_date": stripe.go_live_date,
+            "merchant_account_codes": stripe.merchant_account_codes,
+            "reference_account_id": stripe.reference_account_id,
+            "deactivation": stripe.deactivation,
+            "deletion_protection": stripe.deletion_protection,
+            "allow_unlisted": stripe.allow_unlisted,
+        }
+
+    assert run_program(body).outputs == {
+        "go_live_date": Seen(None, is_secret=False),
+        "merchant_account_codes": Seen(None, is_secret=False),
+        "reference_account_id": Seen(None, is_secret=False),
+        "deactivation": Seen(None, is_secret=False),
+        "deletion_protection": Seen(value=False, is_secret=False),
+        "allow_unlisted": Seen(value=False, is_secret=False),
+    }
+
+
+def test_a_preview_knows_the_inputs_and_not_the_status() -> None:
+    """Before anything is created, what the program said can be read back and what Justt will say can not."""
+
+    def body() -> dict[str, Output[Any]]:
+        stripe = minimal()
+        return {"source": stripe.source, "status": stripe.status, "credentials": stripe.credentials}
+
+    def unchanged(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        return "", {name: value for name, value in args.inputs.items() if name != "__provider"}
+
+    outputs = run_program(body, preview=True, answer=unchanged).outputs
+
+    assert outputs["source"] == Seen("stripe", is_secret=False)
+    assert not outputs["status"].is_known
+    assert outputs["credentials"].is_known
+    assert outputs["credentials"].is_secret
+
+
+def test_get_looks_at_an_integration_and_declares_nothing() -> None:
+    """A lookup reads by id with nothing but the account, and what the API never returns is None."""
+
+    def body() -> dict[str, Output[Any]]:
+        theirs = justt.PaymentIntegration.get("theirs", "id-9", reference_account_id="acc_1")
+        return {
+            "id": theirs.id,
+            "status": theirs.status,
+            "source": theirs.source,
+            "integration_name": theirs.integration_name,
+            "credentials": theirs.credentials,
+        }
+
+    def found(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        return args.resource_id or "", {"integrationId": args.resource_id, "status": "FAILED", "source": "adyen"}
+
+    program = run_program(body, answer=found)
+
+    assert not program.registered
+    assert [(each.type, each.name, each.id) for each in program.looked_up] == [(TOKEN, "theirs", "id-9")]
+    properties = MessageToDict(program.looked_up[0].properties)
+    assert properties.keys() == {"referenceAccountId", "__provider"}
+    assert program.outputs == {
+        "id": Seen("id-9", is_secret=False),
+        "status": Seen("FAILED", is_secret=False),
+        "source": Seen("adyen", is_secret=False),
+        "integration_name": Seen(None, is_secret=False),
+        "credentials": Seen(None, is_secret=False),
+    }
+
+
+def test_get_keeps_the_options_that_it_is_given() -> None:
+    """A lookup under another resource is listed under it."""
+
+    def body() -> None:
+        parent = pulumi.ComponentResource("test:index:Group", "group")
+        justt.PaymentIntegration.get("theirs", "id-9", opts=ResourceOptions(parent=parent))
+
+    program = run_program(body, answer=lambda args: (args.resource_id or "", {}))
+
+    assert program.looked_up[0].parent.endswith("test:index:Group::group")
+
+
+def test_the_option_paths_reach_the_engine_in_the_states_spelling() -> None:
+    """Paths in options are translated, and the caller's options object is left as it was."""
+    opts = ResourceOptions(
+        ignore_changes=["merchant_account_codes", "secretPayload.apiKey"],
+        replace_on_changes=["deactivation"],
+        additional_secret_outputs=["go_live_date"],
+        hide_diffs=["integration_name"],
+    )
+
+    program = run_program(lambda: minimal(opts=opts))
+
+    request = program.registered[0]
+    assert list(request.ignoreChanges) == ["merchantAccountCodes", "secretPayload.apiKey"]
+    assert list(request.replaceOnChanges) == ["deactivation"]
+    assert list(request.additionalSecretOutputs) == ["goLiveDate"]
+    assert list(request.hideDiffs) == ["integrationName"]
+    assert opts.ignore_changes == ["merchant_account_codes", "secretPayload.apiKey"]
+
+
+def test_a_path_that_matches_nothing_is_refused_by_the_constructor() -> None:
+    """The engine would ignore it silently, so the constructor names the path that works."""
+    with pytest.raises(ValueError, match=r"say 'secretPayload\.apiKey'"):
+        run_program(lambda: minimal(opts=ResourceOptions(ignore_changes=["secret_payload.apiKey"])))
+
+
+def test_a_plain_api_key_is_accepted_in_a_unit_test() -> None:
+    """With mocks there is no configuration file to commit, and `set_all_config` need not name its secrets."""
+    assert run_program(minimal, config={"justt:apiKey": CANARY}).registered
+
+
+def test_a_secret_api_key_is_accepted() -> None:
+    """The key that was set with --secret is no obstacle, and no part of what is sent."""
+    program = run_program(minimal, config={"justt:apiKey": "the-bearer-key"}, secret_keys=["justt:apiKey"])
+
+    assert "the-bearer-key" not in str(program.registered)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"api_key": CANARY}, r"credentials\.ApiKeyOnly\(api_key=\.\.\.\); got dict"),
+        (CANARY, r"got str"),
+        (None, r"got NoneType"),
+        (justt.credentials.ApiKeyOnly, r"got type"),
+        (justt.credentials.Credentials(), r"got Credentials"),
+    ],
+)
+def test_credentials_of_another_class_are_refused(given: object, named: str) -> None:
+    """The text names the classes to use and shows nothing of what was given."""
+    with pytest.raises(TypeError, match=named) as refused:
+        run_program(lambda: minimal(credentials=given))
+
+    assert CANARY not in str(refused.value)
+
+
+def test_a_bare_output_as_credentials_is_refused_by_the_name_of_the_cure() -> None:
+    """Who has the whole set in one Output is told of from_output."""
+    with pytest.raises(TypeError, match=r"ApiKeyOnly\.from_output\(output\)"):
+        run_program(lambda: minimal(credentials=Output.secret({"apiKey": CANARY})))
+
+
+@pytest.mark.parametrize("given", [{"type": "postingDate"}, "postingDate", 7])
+def test_a_deactivation_of_another_class_is_refused(given: object) -> None:
+    """The policy is a Deactivation, and the text says so."""
+    with pytest.raises(TypeError, match=rf"must be a Deactivation\(\.\.\.\); got {type(given).__name__}"):
+        run_program(lambda: minimal(deactivation=given))
+
+
+def test_arguments_are_keywords() -> None:
+    """Only the resource's name may be given by position."""
+    constructor: Callable[..., object] = justt.PaymentIntegration
+    with pytest.raises(TypeError, match="positional"):
+        constructor("stripe", "stripe-eu")
+
+
+def test_a_deactivation_is_a_value() -> None:
+    """Two policies that say the same are equal, none can be changed, and the default is by posting date, at once."""
+    policy: Any = justt.Deactivation()
+
+    assert policy == justt.Deactivation(type="postingDate", after_days=None, date=None)
+    with pytest.raises(FrozenInstanceError):
+        policy.after_days = 3
+
+
+def test_every_resource_carries_the_same_blob_as_a_secret() -> None:
+    """The stored provider is made once and does not depend on the resource."""
+
+    def body() -> None:
+        minimal("one")
+        justt.PaymentIntegration.get("two", "id-9")
+
+    program = run_program(body)
+
+    blobs = [
+        MessageToDict(each)["__provider"] for each in (program.registered[0].object, program.looked_up[0].properties)
+    ]
+    assert blobs[0] == blobs[1]
+    assert blobs[0][SIGNATURE] == SECRET
+
+
+def test_a_provider_has_its_own_key_and_the_stacks_settings() -> None:
+    """Its key is a secret however it was given, the environment is the stack's, and an account only its own."""
+    program = run_program(
+        lambda: justt.Provider("us", api_key=CANARY),
+        config={
+            "justt:environment": "sandbox",
+            "justt:timeoutSeconds": "5",
+            "justt:referenceAccountId": "acc_of_the_other_key",
+            "justt:apiKey": "the-other-key",
+        },
+        secret_keys=["justt:apiKey"],
+    )
+
+    (registered,) = program.registered
+    assert registered.type == "pulumi:providers:pulumi-python"
+    assert revealed(MessageToDict(registered.object)) == {
+        "justt:environment": "sandbox",
+        "justt:timeoutSeconds": "5",
+        "justt:provider": "us",
+        "justt:apiKey": Hidden(CANARY),
+    }
+
+
+def test_what_a_provider_shares_stays_secret() -> None:
+    """A setting that is secret in the configuration is a secret of the provider, too."""
+    program = run_program(
+        lambda: justt.Provider("us", api_key="k"),
+        config={"justt:baseUrl": CANARY, "justt:environment": "sandbox"},
+        secret_keys=["justt:baseUrl"],
+    )
+
+    (registered,) = program.registered
+    sent: Any = revealed(MessageToDict(registered.object))
+    assert (sent["justt:baseUrl"], sent["justt:environment"]) == (Hidden(CANARY), "sandbox")
+
+
+@pytest.mark.parametrize("key", ["", None])
+def test_a_provider_without_a_key_is_refused(key: Any) -> None:  # noqa: ANN401 - None is what is wrong
+    """It would fall back to the key of the environment, and create in another account."""
+    with pytest.raises(ValueError, match="the api_key of the provider 'us' is empty"):
+        run_program(lambda: justt.Provider("us", api_key=key))
+
+
+def test_what_a_provider_shares_are_settings_that_exist() -> None:
+    """It takes every setting from the configuration but the key and the account."""
+    shared = {key.removeprefix("justt:") for key in resources._SHARED_SETTINGS}
+
+    assert shared == config.VARIABLES.keys() - {"apiKey", "referenceAccountId"}
+
+
+# IntegrationReady
+
+
+def seen(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+    """Answer as the engine does after a wait, or a create."""
+    made, state = as_created(args)
+    return made, {**state, "status": "SUCCESSFUL"} if "timeoutSeconds" in args.inputs else state
+
+
+def test_a_wait_is_registered_with_what_its_integration_says() -> None:
+    """Its account for the header, its names for the messages, and none of its credentials."""
+    program = run_program(lambda: justt.IntegrationReady("ready", integration=full(), timeout_seconds=60))
+
+    assert program.registered[1].type == "pulumi-python:dynamic/justt:IntegrationReady"
+    assert program.sent(1) == {
+        "integrationId": "id-1",
+        "externalIdentifier": "stripe-eu",
+        "source": "stripe",
+        "referenceAccountId": "acc_42",
+        "timeoutSeconds": 60.0,
+    }
+    assert [urn.rpartition("::")[2] for urn in program.registered[1].dependencies] == ["stripe"]
+
+
+def test_a_wait_takes_five_minutes_at_most_unless_it_says_otherwise() -> None:
+    """What an integration has not is absent."""
+    program = run_program(lambda: justt.IntegrationReady("ready", integration=minimal()))
+
+    assert program.sent(1) == {
+        "integrationId": "id-1",
+        "externalIdentifier": "stripe-eu",
+        "source": "stripe",
+        "timeoutSeconds": 300.0,
+    }
+
+
+def test_a_wait_for_someone_else_s_integration() -> None:
+    """What is looked at may be waited for, with the account that it is looked at in."""
+    program = run_program(
+        lambda: justt.IntegrationReady(
+            "ready", integration=justt.PaymentIntegration.get("theirs", "id-9", reference_account_id="acc_9")
+        )
+    )
+
+    assert program.sent() == {"integrationId": "id-9", "referenceAccountId": "acc_9", "timeoutSeconds": 300.0}
+
+
+def test_the_outputs_of_a_wait() -> None:
+    """Each has the integration's name for it, and the deadline is a whole number again."""
+
+    def body() -> dict[str, Output[Any]]:
+        ready = justt.IntegrationReady("ready", integration=minimal(reference_account_id="acc_1"), timeout_seconds=5)
+        names = ("integration_id", "status", "go_live_date", "environment", "reference_account_id")
+        return {name: getattr(ready, name) for name in (*names, "external_identifier", "source", "timeout_seconds")}
+
+    outputs = {name: each.value for name, each in run_program(body, answer=seen).outputs.items()}
+
+    assert outputs == {
+        "integration_id": "id-1",
+        "status": "SUCCESSFUL",
+        "go_live_date": None,
+        "environment": "production",
+        "reference_account_id": "acc_1",
+        "external_identifier": "stripe-eu",
+        "source": "stripe",
+        "timeout_seconds": 5,
+    }
+    assert type(outputs["timeout_seconds"]) is int
+
+
+def test_a_preview_of_a_wait_does_not_know_how_it_ends() -> None:
+    """What depends on it is not shown with a status that nobody knows yet."""
+
+    def answer(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        return "", dict(args.inputs)
+
+    def body() -> dict[str, Output[Any]]:
+        return {"status": justt.IntegrationReady("ready", integration=minimal()).status}
+
+    assert not run_program(body, answer=answer, preview=True).outputs["status"].is_known
+
+
+@pytest.mark.parametrize("given", ["id-1", None, {"integrationId": "id-1"}])
+def test_only_an_integration_is_waited_for(given: Any) -> None:  # noqa: ANN401 - what no type checker saw
+    """An id lacks the account, and the credentials that no message may show."""
+    with pytest.raises(
+        TypeError, match=r"integration must be a PaymentIntegration; .*PaymentIntegration\.get\(name, id"
+    ):
+        justt.IntegrationReady("ready", integration=given)
+
+
+def test_a_wait_asks_with_the_key_of_its_integration() -> None:
+    """The provider of the integration is that of the wait, unless another one is named."""
+
+    def build() -> None:
+        us = justt.Provider("us", api_key=CANARY)
+        other = justt.Provider("other", api_key=CANARY)
+        integration = minimal(opts=pulumi.ResourceOptions(provider=us))
+        justt.IntegrationReady("ready", integration=integration)
+        justt.IntegrationReady("told", integration=integration, opts=pulumi.ResourceOptions(provider=other))
+
+    registered = {each.name: each.provider for each in run_program(build).registered}
+
+    assert registered["stripe"]
+    assert registered["ready"] == registered["stripe"]
+    assert registered["told"] not in ("", registered["stripe"])
+
+
+def test_a_wait_takes_no_key_from_its_parent() -> None:
+    """Where the parent has a provider and the integration has none, the wait would ask with another key."""
+
+    def build() -> None:
+        us = justt.Provider("us", api_key=CANARY)
+        parent = pulumi.ComponentResource("company:Shop", "shop", None, pulumi.ResourceOptions(providers=[us]))
+        below = pulumi.ResourceOptions(parent=parent)
+        with pytest.raises(ValueError, match=r"^the parent of the IntegrationReady 'ready' has a provider, whose key"):
+            justt.IntegrationReady("ready", integration=minimal(), opts=below)
+        justt.IntegrationReady("both", integration=minimal("inner", opts=below), opts=below)
+        told = pulumi.ResourceOptions.merge(below, pulumi.ResourceOptions(provider=us))
+        justt.IntegrationReady("told", integration=minimal("outer"), opts=told)
+        plain = pulumi.ComponentResource("company:Shop", "plain")
+        justt.IntegrationReady("plain", integration=minimal("alone"), opts=pulumi.ResourceOptions(parent=plain))
+
+    assert {each.name for each in run_program(build).registered} >= {"both", "told", "plain"}

@@ -1,0 +1,387 @@
+"""No text form and no pickle of any of our objects shows a secret, and secrets are unwrapped in one function."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import functools
+import io
+import logging
+import pickle
+import pprint
+import reprlib
+import string
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+from pulumi.dynamic import Config, ConfigureRequest
+from pydantic import BaseModel
+
+import pulumi_justt
+from pulumi_justt import credentials
+from pulumi_justt.api.client import JusttClient, _Answer, _Request
+from pulumi_justt.api.listing import Listing
+from pulumi_justt.api.models import Inputs, RemoteRecord
+from pulumi_justt.api.rate_limit import RateLimiter
+from pulumi_justt.api.responses import Fault
+from pulumi_justt.cli import survey
+from pulumi_justt.cli.asking import Answer, _Entry
+from pulumi_justt.cli.checks import Patient
+from pulumi_justt.cli.doctor import _Accounts
+from pulumi_justt.cli.engine import INTEGRATION_TYPE
+from pulumi_justt.cli.importing import Candidate, Import, Importer, Plan, Wishes
+from pulumi_justt.cli.inventory import Found, Inventory
+from pulumi_justt.cli.recovery import Case, Diagnosis
+from pulumi_justt.cli.stacks import Configuration, Stack, State
+from pulumi_justt.core.config import Settings
+from pulumi_justt.core.creation import _UnresolvedCreate
+from pulumi_justt.core.integration import Integrations
+from pulumi_justt.core.journal import Journal
+from pulumi_justt.core.readiness import Readiness
+from pulumi_justt.core.replacements import Replacements
+from pulumi_justt.core.session import Session
+from pulumi_justt.core.state import Checked
+from pulumi_justt.errors import AmbiguousCreate
+from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
+from pulumi_justt.redaction import Redactor
+from support import leaks
+
+KEY = "canary-key-81c7f25e0b9d"
+PAYLOAD = "canary-payload-7d3350fe1a44"
+SECRETS = (KEY, PAYLOAD)
+
+assert pulumi_justt.__file__ is not None
+SOURCE = Path(pulumi_justt.__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def traces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take back what a configured provider changes for its process."""
+    monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
+
+
+def settings() -> Settings:
+    """Load settings with the key."""
+    return Settings.load({"apiKey": KEY, "baseUrl": "http://127.0.0.1:9"}, {})
+
+
+def inputs() -> Inputs:
+    """Make inputs with a payload of values at every depth."""
+    return Inputs.model_validate(
+        {
+            "externalIdentifier": "a",
+            "integrationName": "A",
+            "source": "stripe",
+            "secretType": "X",
+            "secretPayload": {"apiKey": PAYLOAD, "more": {"a": [PAYLOAD]}},
+            "environment": "simulator",
+        }
+    )
+
+
+def client() -> JusttClient:
+    """Make a client that has sent both secrets."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=[] if request.method == "GET" else {"integrationId": "i"})
+
+    made = JusttClient(settings(), transport=httpx.MockTransport(answer))
+    made.create_integration(inputs())
+    return made
+
+
+def core() -> Integrations:
+    """Make a core that has created an integration."""
+    made = Integrations(settings(), client=client, tell=lambda _: None)
+    made.creator.create("urn", inputs())
+    return made
+
+
+def redactor() -> Redactor:
+    """Make what knows an integration's credentials."""
+    made = Redactor()
+    made.learn({"apiKey": PAYLOAD, "more": [KEY]})
+    return made
+
+
+def replacements() -> Replacements:
+    """Give the inputs of a resource that is not created yet."""
+    made = Replacements()
+    made.note_check("urn", {"secretPayload": {"apiKey": PAYLOAD}}, is_accepted=True)
+    return made
+
+
+def session() -> Session:
+    """Make what the resources of a process share."""
+    return Session("http://127.0.0.1:9/v1", redactor=redactor())
+
+
+_Provider = TypeVar("_Provider", IntegrationProvider, ReadinessProvider)
+
+
+def provider(kind: Callable[[], _Provider]) -> _Provider:
+    """Make a provider that knows its configuration."""
+    made = kind()
+    made.configure(ConfigureRequest(Config({"justt:apiKey": KEY}, "shop")))
+    return made
+
+
+def stack() -> Stack:
+    """Make a stack whose variables hold the key."""
+    return Stack("dev", environ={"JUSTT_API_KEY": KEY})
+
+
+def state() -> State:
+    """Make a state with its secrets in clear."""
+    resource = {
+        "urn": "urn:pulumi:dev::shop::t::n",
+        "type": INTEGRATION_TYPE,
+        "id": "i",
+        "inputs": {"secretPayload": {"apiKey": PAYLOAD}},
+        "outputs": {"secretPayload": {"apiKey": PAYLOAD}},
+    }
+    pending = {"type": "creating", "resource": resource}
+    return State({"deployment": {"resources": [resource], "pending_operations": [pending]}})
+
+
+def view() -> survey.View:
+    """Make a stack with its settings and its state."""
+    return survey.View(stack(), settings(), state(), {"urn": settings()})
+
+
+def case() -> Case:
+    """Make a create that never ended."""
+    pending = state().pending()[0]
+    return Case(pending.urn, "", needs_decision=True, pending=pending)
+
+
+def found() -> Found:
+    """Make an integration that is managed."""
+    record = RemoteRecord(integration_id="i", source="stripe", status="PENDING")
+    return Found(record, survey.Account(settings(), None), tuple(survey.managed([view()])["simulator", "i"]))
+
+
+def answer() -> Answer:
+    """Make what a user said of an integration."""
+    return Answer("r", {}, "APIKEY_ONLY", {"apiKey": PAYLOAD})
+
+
+def plan() -> Plan:
+    """Make what is imported in one run."""
+    candidate = Candidate(RemoteRecord(integration_id="i", source="stripe", status="PENDING"), None)
+    one = Import(candidate, answer(), "r", "r", {"secretPayload": {"apiKey": PAYLOAD}}, {"apiKey": "rApiKey"})
+    return Plan([one], None)
+
+
+def importer() -> Importer:
+    """Make what has looked at its stack."""
+    made = Importer(stack(), [], print)
+    vars(made)["_view"] = view()
+    return made
+
+
+def shapes() -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield a way to make each shape with the secret in all of its fields."""
+    for secret_type, shape in credentials.SHAPES.items():
+        payload = dict.fromkeys(shape.wire_fields(), PAYLOAD)
+        yield shape.__name__, functools.partial(credentials.from_wire, secret_type, payload)
+
+
+HOLDERS: dict[str, Callable[[], object]] = {
+    **dict(shapes()),
+    "Unlisted": lambda: credentials.Unlisted(secret_type="X", payload={"token": PAYLOAD}),
+    "Settings": settings,
+    "Inputs": inputs,
+    "JusttClient": client,
+    "SharedReads": lambda: client().reads,
+    "Integrations": core,
+    "Replacements": replacements,
+    "Creator": lambda: core().creator,
+    "Readiness": lambda: Readiness(settings(), client=client, tell=lambda _: None, session=session()),
+    "IntegrationProvider": lambda: provider(IntegrationProvider),
+    "ReadinessProvider": lambda: provider(ReadinessProvider),
+    "RateLimiter": lambda: RateLimiter(10),
+    "Redactor": redactor,
+    "Checked": lambda: Checked({"secretPayload": {"apiKey": PAYLOAD}}, []),
+    "Fault": lambda: Fault(PAYLOAD, PAYLOAD),
+    "_Answer": lambda: _Answer(400, PAYLOAD.encode(), failure=PAYLOAD),
+    "_Request": lambda: _Request("x", "POST", "/", None, {"apiKey": PAYLOAD}),
+    "_UnresolvedCreate": lambda: _UnresolvedCreate(
+        "x", inputs(), "y", AmbiguousCreate("x", "y", "z"), 0.0, frozenset(), is_before_complete=True
+    ),
+}
+HOLDERS |= {
+    "Configuration": lambda: Configuration({"apiKey": KEY}, has_plain_key=True),
+    "Stack": stack,
+    "State": state,
+    "Recorded": lambda: next(state().integrations()),
+    "Pending": lambda: state().pending()[0],
+    "View": view,
+    "Account": lambda: survey.Account(settings(), None),
+    "Managed": lambda: survey.managed([view()])["simulator", "i"][0],
+    "Found": found,
+    "Inventory": lambda: Inventory((found(),), ()),
+    "Patient": lambda: Patient(stack(), Configuration({"apiKey": KEY}, has_plain_key=True), settings(), state()),
+    "_Accounts": lambda: _Accounts({survey.Account(settings(), None): Listing({}, is_complete=True)}),
+    "Case": case,
+    "Diagnosis": lambda: Diagnosis(view(), frozenset(), Journal(None), (case(),), ()),
+    "Answer": answer,
+    "_Entry": lambda: _Entry({"fields": {"api_key": PAYLOAD}}),
+    "Wishes": lambda: Wishes(answers=PAYLOAD),
+    "Plan": plan,
+    "Import": lambda: plan().imports[0],
+    "Importer": importer,
+}
+HARMLESS = {
+    "_OwnFinder",
+    "Check",
+    "Adoption",
+    "Decision",
+    "_Account",
+    "Listing",
+    "ReadWriteLock",
+    "RetryPolicy",
+    "Page",
+    "RemoteRecord",
+    "Deactivation",
+}
+HARMLESS |= {"Reference", "VariableReference", "FileReference", "Shape", "Credentials", "ExchangeLimit", "_Stream"}
+HARMLESS |= {
+    "PaymentIntegration",
+    "IntegrationReady",
+    "Provider",
+    "RequestError",
+    "Refused",
+    "Unreachable",
+    "_Wait",
+    "Terminal",
+    "_JusttResource",
+    "Crowd",
+}
+HARMLESS |= {
+    "Calls",
+    "_Call",
+    "CreateCoordinator",
+    "Intents",
+    "Intent",
+    "Journal",
+    "Snapshot",
+    "Ownership",
+    "Session",
+    "_Finding",
+}
+HARMLESS |= {"Property", "_Attribute"}
+HARMLESS |= {"OutputLostError", "_TerminalError", "_TextLoader"}
+HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_Look"}
+HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}
+HARMLESS |= {"Journal", "CommandLog", "Intent", "Snapshot", "Lookup", "Candidates"}
+"""Classes whose objects hold what anybody may see, or of which there are no objects."""
+
+
+def forms(holder: object) -> Iterator[str]:
+    """Yield each text that software makes of an object by itself."""
+    yield from (repr(holder), str(holder), f"{holder}", f"{holder!a:>9}", string.Template("$it").substitute(it=holder))
+    yield from (pprint.pformat({"holder": [holder]}), reprlib.repr(holder), repr(ValueError(holder)))
+    log = io.StringIO()
+    handler = logging.StreamHandler(log)
+    handler.emit(logging.LogRecord("x", logging.ERROR, __file__, 1, "%s %r", (holder, {"holder": holder}), None))
+    yield log.getvalue()
+    if isinstance(holder, BaseModel):
+        yield repr(holder.model_dump())
+        yield repr(holder.model_dump(mode="json"))
+        yield holder.model_dump_json()
+        yield repr(holder.__repr_args__())
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_no_text_form_shows_a_value(name: str) -> None:
+    """Whatever prints, formats, logs or dumps an object gets no value from it."""
+    holder = HOLDERS[name]()
+
+    for form in forms(holder):
+        assert form
+        assert leaks.find(form.encode(), SECRETS) == []
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("name", HOLDERS)
+def test_no_pickle_holds_a_value(name: str, protocol: int) -> None:
+    """An object is pickled without its secrets, or not at all, and then the error does not show them either."""
+    try:
+        result = pickle.dumps(HOLDERS[name](), protocol)
+    except (TypeError, AttributeError, pickle.PicklingError) as error:
+        result = f"{error!r}".encode()
+
+    assert leaks.find(result, SECRETS) == []
+
+
+@pytest.mark.parametrize("name", ["ApiKeyOnly", "Unlisted", "Settings", "Inputs"])
+def test_what_a_program_hands_around_may_be_copied(name: str) -> None:
+    """A copy is the object itself, which nobody can change, and is not made by way of a pickle."""
+    holder = HOLDERS[name]()
+
+    assert copy.copy(holder) is holder
+    assert copy.deepcopy([holder])[0] is holder
+
+
+@pytest.mark.parametrize("name", ["ApiKeyOnly", "Unlisted", "Settings", "Inputs"])
+def test_a_refused_pickle_says_why(name: str) -> None:
+    """The error names the class and the reason."""
+    with pytest.raises(TypeError, match="holds secrets, which a pickle would show"):
+        pickle.dumps(HOLDERS[name]())
+
+
+def test_the_search_would_find_them() -> None:
+    """The objects do hold the secrets: whoever takes their fields apart finds them."""
+    held: dict[str, Any] = {name: HOLDERS[name]() for name in HOLDERS}
+
+    assert held["ApiKeyOnly"].api_key == PAYLOAD
+    assert held["Settings"].require_api_key() == KEY
+    assert held["Inputs"].reveal_payload() == {"apiKey": PAYLOAD, "more": {"a": [PAYLOAD]}}
+    assert held["IntegrationProvider"]._config == {"justt:apiKey": KEY}
+    assert KEY in repr(vars(held["JusttClient"]))
+
+
+def test_each_class_is_looked_at() -> None:
+    """A new class with fields is either tried here, or said to be harmless by somebody who has thought about it."""
+    found: set[str] = set()
+    for path in SOURCE.rglob("*.py"):
+        if "simulator" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and any(word in ast.unparse(node) for word in ("@dataclass", "__init__")):
+                found.add(node.name)
+
+    assert found - HOLDERS.keys() == HARMLESS & found
+
+
+def calls() -> Iterator[tuple[str, str]]:
+    """Yield the name of each function or method that the package calls, with the function that calls it."""
+    for path in SOURCE.rglob("*.py"):
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                for node in ast.walk(function):
+                    if isinstance(node, ast.Call):
+                        called = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+                        yield called, f"{path.stem}.{function.name}"
+
+
+def test_secrets_are_unwrapped_in_one_function() -> None:
+    """One function unwraps, two call it, and who calls those is listed here for a reviewer."""
+    callers: dict[str, set[str]] = {}
+    for called, caller in calls():
+        callers.setdefault(called, set()).add(caller)
+
+    assert callers["get_secret_value"] == {"secrecy.reveal"}
+    assert callers["reveal"] == {"models.reveal_payload", "config.require_api_key"}
+    assert callers["reveal_payload"] == {
+        "client._body",
+        "client._creation",
+        "integration._prepare",
+    }
+    assert callers["require_api_key"] == {"client.__post_init__", "client.digest", "client.shared_client"}
+    assert callers["resolved"] == {"integration._with_values"}

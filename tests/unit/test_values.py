@@ -1,0 +1,228 @@
+"""What a credential's value has to be: which texts pass for which kind of field, and which numbers."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import pytest
+from pulumi import FileAsset
+
+from pulumi_justt.api.models import UNKNOWN
+from pulumi_justt.values import Kind, account_problem, label_problem, text_problem, unsendable
+
+PEM = "-----BEGIN PRIVATE KEY-----\nAAAA\nBBBB\n-----END PRIVATE KEY-----\n"
+KINDS: tuple[Kind, ...] = ("secret", "identifier", "key", "unlisted")
+
+
+def of(label: str) -> str:
+    """Give PEM text with another label."""
+    return PEM.replace("PRIVATE KEY", label)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        PEM,
+        PEM.rstrip(),
+        PEM.replace("\n", "\r\n"),
+        f"Bag Attributes\n{PEM}",
+        PEM + of("CERTIFICATE"),
+        *map(of, ("RSA PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "ENCRYPTED PRIVATE KEY")),
+        of("RSA PRIVATE KEY").replace("AAAA", "Proc-Type: 4,ENCRYPTED\n\nAAAA"),
+    ],
+)
+def test_private_keys_pass(value: str) -> None:
+    """Every form of PEM that has a private key, with its line breaks; never in a field that stays readable."""
+    assert text_problem(value, "key") is None
+    assert text_problem(value, "secret") is None
+    assert text_problem(value, "unlisted") is None
+    assert "is a private key, and this field is an identifier" in str(text_problem(value, "identifier"))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (of("PUBLIC KEY"), "is a public key"),
+        (of("RSA PUBLIC KEY"), "is a public key"),
+        ("---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END SSH2 PUBLIC KEY ----\n", "is a public key"),
+        ("ssh-ed25519 AAAAC3NzaC1l me@host", "is a public key"),
+        ("ecdsa-sha2-nistp256 AAAAE2Vj", "is a public key"),
+        (of("CERTIFICATE"), "is a certificate"),
+        (of("TRUSTED CERTIFICATE"), "is a certificate"),
+        (of("CERTIFICATE REQUEST"), "is a certificate"),
+        (PEM.replace("\n", "\\n"), "has line breaks that are written as \\n"),
+        (PEM.replace("\n", "\\r\\n"), "has line breaks that are written as \\n"),
+        (f"{PEM.replace(chr(10), chr(92) + 'n')}\n", "has line breaks that are written as \\n"),
+        (PEM.replace("AAAA\n", "AAAA\\n"), "has line breaks that are written as \\n"),
+        (PEM.replace("AAAA", "AAAA\\r\\n"), "has line breaks that are written as \\n"),
+        (f"Bag Attributes\n{PEM.replace('BBBB', 'BBBB' + chr(92) + 'n')}", "has line breaks that are written as \\n"),
+        (f'"{PEM.strip()}"'.replace("\n", "\\n"), "has line breaks that are written as \\n"),
+        (PEM.replace("\n", " "), "must be a private key in PEM"),
+        (PEM.replace("AAAA", "${SFTP_KEY}"), "must be a private key in PEM"),
+        (PEM.replace("AAAA", "<the key>"), "must be a private key in PEM"),
+        (f'"{PEM.strip()}"', "must be a private key in PEM"),
+        (PEM[:40], "must be a private key in PEM"),
+        ("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n", "must be a private key in PEM"),
+        ("PuTTY-User-Key-File-3: ssh-ed25519\n", "must be a private key in PEM"),
+        ("/home/you/keys/sftp.pem", "must be a private key in PEM"),
+    ],
+)
+def test_what_is_no_private_key(value: str, text: str) -> None:
+    """Each common slip is named, without a character of the value."""
+    assert str(text_problem(value, "key")).startswith(text)
+    assert "AAAA" not in str(text_problem(value, "key"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("value", [" ", "\n", "\t \r\n", "\u00a0", "\ufeff", "\u200b"])
+def test_blanks_are_no_credential(kind: Kind, value: str) -> None:
+    """White space of any kind, and what is not printable, is what a variable or file has by mistake."""
+    assert text_problem(value, kind) == "must not be blank"
+    assert text_problem("", kind) == "must not be empty"
+
+
+@pytest.mark.parametrize("kind", ["secret", "identifier", "unlisted"])
+@pytest.mark.parametrize("value", ["k\n", "k\r\n", " k", "k\t", "k\u00a0", "\ufeffk", "k\u200b", "k\0"])
+def test_white_space_around_a_value_is_refused(kind: Kind, value: str) -> None:
+    """It comes from `echo`, an editor or a web page, and Justt would sign in with it."""
+    assert text_problem(value, kind) == "must not begin or end with white space or a line break"
+
+
+def test_verdict_on_a_large_value_takes_no_time() -> None:
+    """What a variable or a file has by mistake may be a megabyte of anything."""
+    begun = time.process_time()
+    for part in (
+        "-----BEGIN PRIVATE KEY-----\n",
+        "\n ",
+        "-----BEGIN A ",
+        "A ",
+        "AAAA\n",
+        "\\n",
+        ":",
+        "://",
+        "?",
+        "&key",
+    ):
+        for kind in KINDS:
+            text_problem("-----BEGIN PRIVATE KEY-----\n" + part * (1_000_000 // len(part)) + "x", kind)
+    assert time.process_time() - begun < 20
+
+
+@pytest.mark.parametrize("kind", ["secret", "identifier", "unlisted"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "pw\u2764\ufe0f",
+        "pw\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
+        "\U0001fae0pw\U0001faea",
+        "pw\ue000",
+    ],
+    ids=["heart", "flag of Scotland", "newer than Python knows", "private use"],
+)
+def test_emoji_at_the_end_are_text(kind: Kind, value: str) -> None:
+    """An emoji can end with a format character that belongs to it, or be one that Python has no category for."""
+    assert text_problem(value, kind) is None
+
+
+def test_lines_within_a_value() -> None:
+    """A field of a listed type is one line; what an unlisted one takes is not known. White space within is text."""
+    for value in ("a\nb", "a\rb", "a\0b", "a\x0bb", "a\u2028b", "a\x85b"):
+        for kind in ("secret", "identifier"):
+            assert text_problem(value, kind) == "must be one line without control characters"
+        assert label_problem(value) == "must be one line without control characters"
+    assert text_problem("a\nb", "unlisted") is None
+    for value in ("a\0b", "a\x0bb", "a\x1bb", PEM.replace("BBBB", "BB\x07B")):
+        problem = str(text_problem(value, "unlisted"))
+        assert problem == "must have no control characters but tabs and line breaks"
+    assert text_problem('{"private_key": "-----BEGIN PRIVATE KEY-----\\nAAAA"}', "unlisted") is None
+    assert text_problem("correct horse", "secret") is None
+
+
+@pytest.mark.parametrize("kind", ["secret", "identifier", "unlisted"])
+def test_invisible_characters_within_a_value(kind: Kind) -> None:
+    """They are in what is copied from a web page or a chat. Within emoji and some scripts they are text."""
+    for sign in "\u00ad\u200b\u200c\u200d\u200e\u202e\u2060\u2066\ufeff":
+        problem = "has an invisible character within, as what is copied from a web page"
+        assert text_problem(f"key{sign}1", kind) == problem, hex(ord(sign))
+    for value in ("pw\N{WOMAN}\u200d\N{WOMAN}1", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"):
+        assert text_problem(value, kind) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://user:hunt7er@shop.example/",
+        "https://token@shop.example",
+        "user:hunt7er@shop.example",
+        "//user:hunt7er@shop.example",
+        "https://shop.example/?token=hunt7er",
+        "https://shop.example/?a=1&ApiKey=hunt7er#b",
+        "shop.example?access_token=hunt7er",
+    ],
+)
+def test_secrets_in_a_url_that_is_shown(value: str) -> None:
+    """An identifier is in previews and in the state as it is; a credential may be such a URL."""
+    problem = "has a user, a password or a key in a URL, and this field is an identifier, which is not kept secret"
+    assert text_problem(value, "identifier") == problem
+    assert text_problem(value, "secret") is None
+
+
+@pytest.mark.parametrize(
+    "value", ["https://shop.example:8443/a@b?page=1", "shop@example", "M:1", "Key & Lock = 1", "a=b&c=d", "EU:shop#1"]
+)
+def test_identifiers_that_look_like_it(value: str) -> None:
+    """An address without secrets, and a code with such signs, pass."""
+    assert text_problem(value, "identifier") is None
+
+
+def test_signs_that_pulumi_takes_for_a_color() -> None:
+    """The CLI ends with a Go stack trace where it shows them; what it does not show may have them."""
+    for value in ("100 <{% off", "<{%fg 1%}>"):
+        assert label_problem(value) == "has the signs <, { and % in a row, which Pulumi takes for a color"
+        assert text_problem(value, "identifier") == label_problem(value)
+        assert account_problem(value.replace(" ", "")) == label_problem(value)
+        assert text_problem(value, "secret") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "paths"),
+    [
+        (2**53, {}),
+        (-(2**53), {}),
+        (2**53 + 1, {"": "is a number beyond 2^53"}),
+        (
+            {"a": [1, {"b": -(2**60)}], "c": 1e300, "d": 0.5, "e": "9" * 30, "f": True},
+            {".a[1].b": "is a number beyond 2^53", ".c": "is a number beyond 2^53"},
+        ),
+        ({"a": [None, {"b": None}]}, {".a[0]": "is null", ".a[1].b": "is null"}),
+        ([FileAsset("a"), math.inf, math.nan], dict.fromkeys(("[0]", "[1]", "[2]"), "is not a value that JSON has")),
+        ([{"a": UNKNOWN}], {}),
+    ],
+)
+def test_values_that_cannot_be_sent(value: object, paths: dict[str, str]) -> None:
+    """Each is named by its path, at any depth; what is not known yet is not judged."""
+    found = dict(unsendable(value))
+    assert found.keys() == paths.keys()
+    assert all(found[path].startswith(text) for path, text in paths.items())
+
+
+@pytest.mark.parametrize("value", [" a", "a\n", "a\u00a0", "\ufeffa", "a\u200b", " "])
+def test_white_space_around_a_label_is_refused(value: str) -> None:
+    """It is seen nowhere, and another identifier is another integration."""
+    assert label_problem(value) == "must not begin or end with white space or a line break"
+
+
+@pytest.mark.parametrize("value", ["a", "a b", "\u00c9tienne & S\u00f6hne", "a\u200cb", "\U0001f4b3"])
+def test_any_other_text_is_a_label(value: str) -> None:
+    """Names are in every language."""
+    assert label_problem(value) is None
+
+
+@pytest.mark.parametrize("value", ["sk_live_51H", "rk_test_51H", "sk_org_1", "whsec_1", "AKIAIOSFODNN7EXAMPLE"])
+def test_secret_key_is_no_identifier(value: str) -> None:
+    """An identifier stands in the state in plain text. The halves of a key pair are easily swapped."""
+    assert str(text_problem(value, "identifier")).startswith("looks like a secret key")
+    assert text_problem(value, "secret") is None
+    assert text_problem("pk_live_51H", "identifier") is None
+    assert text_problem("pk_live_51H", "secret") == "is a public key, and the private one belongs here"

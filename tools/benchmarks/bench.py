@@ -1,0 +1,217 @@
+"""Measure this package beside others, on the real engine with the file backend, against one simulator.
+
+Cells are written `INTEGRATIONS/MILLISECONDS` or `INTEGRATIONS/MILLISECONDS/PARALLEL`: how many there are, what the API
+adds to each answer, and what `--parallel` says where that is not the tool's default. Every figure goes to a file as
+soon as it is there, and `--from` reports on such a file without measuring again.
+
+    make bench                                              the cells of the docs, about two hours
+    make bench ARGS='--cells 100/100 500/0 --rounds 3'      these cells
+    make bench ARGS='--cells 1/0 --before e018e38'          beside the package of that commit as well
+    make bench ARGS=--quick                                 a minute, to see that it works
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+import bench_import
+import bench_report
+import engine
+from bench_contenders import (
+    NAMES,
+    STEPS,
+    Contender,
+    LeftOut,
+    Name,
+    PulumiContender,
+    RestapiContender,
+    Step,
+    restapi,
+    sources,
+)
+from bench_measure import Cell, Figure, Plan, measure
+from support import environment
+
+__all__ = ["estimate", "main"]
+
+ROOT = Path(__file__).resolve().parents[2]
+CELLS = (*(Cell(count, latency) for count in (1, 100, 500) for latency in (0, 100, 300)), Cell(100, 100, 32))
+QUICK_CELLS = (Cell(2, 0),)
+QUICK_NAMES: tuple[Name, ...] = ("floor", "plain", "ours")
+_USUAL = tuple(name for name in NAMES if name != "before")
+_KEPT = ROOT / ".dev" / "bench"
+
+_EACH_MS: dict[Step, tuple[float, float]] = {
+    "create": (8, 0.055),
+    "preview": (6, 0),
+    "up": (8, 0),
+    "refresh": (11, 0),
+    "rotate": (16, 0.12),
+    "destroy": (6, 0.033),
+}
+"""What the engine takes for each resource on two cores, and what it takes more for each that is beside it.
+
+It writes its state after each change. For the estimate only.
+"""
+
+_WORKERS: dict[Name, int] = {"plain": 4, "ours": 8, "before": 4, "restapi": 10}
+"""Requests at a time, likewise."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure, report and, where asked, write the page; return the exit code: 1 if ours or the floor failed."""
+    engine.heed_interrupt()
+    arguments = _arguments(argv)
+    if arguments.sources:
+        facts, figures = _kept(arguments.sources)
+    else:
+        facts, figures = _measured(arguments)
+    goals = bench_report.goals(figures)
+    plot = [_PLOT] if arguments.write else []
+    parts = [facts, bench_report.goals_table(goals), *plot, bench_report.tables(figures), _LEGEND]
+    section = "\n".join(parts)
+    sys.stdout.write(section)
+    if arguments.write:
+        page = ROOT / "docs" / "benchmarks.md"
+        page.write_text(bench_report.with_section(page.read_text(), section))
+        (ROOT / "docs" / "benchmarks.svg").write_text(bench_report.plot(figures))
+    return int(any(figure.failure and figure.contender in ("floor", "ours") for figure in figures))
+
+
+_PLOT = "![The times as bars](benchmarks.svg)\n"
+_LEGEND = """\
+Times are medians over the rounds, ratios medians of the ratios of each round. `*`: the quota of 1,000 requests a minute
+made it wait. `failed`: see the end.
+"""
+
+
+def estimate(plan: Plan) -> float:
+    """Guess how many seconds a run takes on two quiet cores."""
+    return plan.rounds * sum(_guess(cell, name, step) for cell in plan.cells for name in plan.names for step in STEPS)
+
+
+def _guess(cell: Cell, name: Name, step: Step) -> float:
+    alone, beside = _EACH_MS[step]
+    each = 2.0 if name == "restapi" else alone + beside * cell.integrations
+    sent = {"create": 1, "refresh": 1, "rotate": 2, "destroy": 1}.get(step, 0) * (name != "floor")
+    if name == "restapi":
+        sent += 2 * (step != "create")
+    elif name == "ours" and step == "refresh":
+        sent = 0
+    answered = sent * (cell.latency_ms + 5) / (cell.parallel or _WORKERS.get(name, 1))
+    seconds = 1.3 + cell.integrations * (each + answered) / 1000
+    return max(seconds, 65.0) if name == "ours" and sent * cell.integrations >= 950 else seconds
+
+
+def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description="Measure this package beside others.")
+    parser.add_argument("--cells", nargs="+", type=Cell.parse, help="INTEGRATIONS/MILLISECONDS[/PARALLEL]")
+    parser.add_argument("--rounds", type=int, help="how often each step is taken in a cell; default 3")
+    parser.add_argument("--contenders", nargs="+", choices=_USUAL, help="default all that this machine has")
+    parser.add_argument("--before", metavar="COMMIT", help="measure the package of this commit as well")
+    parser.add_argument("--quick", action="store_true", help="two integrations, one round: to see that it works")
+    parser.add_argument("--from", dest="sources", type=Path, nargs="+", metavar="FILE", help="report on kept figures")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and docs/benchmarks.svg")
+    found = parser.parse_args(argv)
+    found.cells = found.cells or (QUICK_CELLS if found.quick else CELLS)
+    found.rounds = found.rounds or (1 if found.quick else 3)
+    found.contenders = found.contenders or (QUICK_NAMES if found.quick else _USUAL)
+    if found.before:
+        found.contenders = [*found.contenders, "before"]
+    found.command = f"make bench{f' ARGS={shlex.quote(shlex.join(argv))}' if argv else ''}"
+    return found
+
+
+def _measured(arguments: argparse.Namespace) -> tuple[str, list[Figure]]:
+    engine_bin = engine.ensure(ROOT)
+    _KEPT.mkdir(parents=True, exist_ok=True)
+    names, make = _contenders(arguments.contenders, arguments.before, engine_bin)
+    plan = Plan(arguments.cells, arguments.rounds, names)
+    total = estimate(plan)
+    _say(f"{len(plan.cells)} cells, {plan.rounds} rounds, {', '.join(names)}: about {total / 60:.0f} minutes")
+    pairs = 1 if arguments.quick else 25
+    facts = f"{_facts(arguments.command, engine_bin)}\n\n{bench_import.sentence(ROOT / 'provider', pairs)}\n"
+    facts += f"\n{bench_import.journal(ROOT / 'provider', pairs)}\n"
+    if "before" in names:
+        facts += f"\nBefore: {bench_import.sentence(sources(arguments.before, _KEPT), pairs)}\n"
+    kept = _KEPT / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}.jsonl"
+    figures = []
+    started = time.monotonic()
+    guessed = 0.0
+    with tempfile.TemporaryDirectory() as folder, kept.open("w") as lines:
+        lines.write(json.dumps({"facts": facts}) + "\n")
+        for figure in measure(plan, make, Path(folder)):
+            figures.append(figure)
+            lines.write(json.dumps(figure.to_json()) + "\n")
+            lines.flush()
+            guessed += _guess(figure.cell, figure.contender, figure.step)
+            so_far = time.monotonic() - started
+            _say(
+                f"{so_far / 60:4.0f} min, {max(0.0, total - guessed) * so_far / guessed / 60:4.0f} to go: "
+                f"{figure.cell} round {figure.round + 1} {figure.step:8}{figure.contender:8}"
+                f"{'failed' if figure.failure else f'{figure.seconds:7.2f} s'}"
+            )
+    _say(f"kept in {kept}")
+    return facts, figures
+
+
+def _contenders(
+    asked: Sequence[Name], before: str | None, engine_bin: Path
+) -> tuple[list[Name], Callable[[Name, Path, str], Contender]]:
+    """Return those who can take part, and what makes one of them."""
+    made: dict[Name, Callable[[Path, str], Contender]] = {}
+    for name in asked:
+        try:
+            made[name] = _maker(name, before or "", engine_bin)
+        except LeftOut as reason:  # noqa: PERF203 - there are five
+            _say(f"{name} is left out: {reason}")
+    return list(made), lambda name, folder, base_url: made[name](folder, base_url)
+
+
+def _maker(name: Name, before: str, engine_bin: Path) -> Callable[[Path, str], Contender]:
+    if name == "restapi":
+        terraform, provider = restapi(_KEPT)
+        return lambda folder, base_url: RestapiContender(folder, terraform, provider, base_url)
+    package = sources(before, _KEPT) if name == "before" else ROOT / "provider"
+    return lambda folder, base_url: PulumiContender(name, folder, engine_bin, base_url, package)
+
+
+def _kept(sources: Sequence[Path]) -> tuple[str, list[Figure]]:
+    facts: list[str] = []
+    figures: list[Figure] = []
+    for source in sources:
+        first, *rest = map(json.loads, source.read_text().splitlines())
+        found = list(map(Figure.from_json, rest))
+        if again := {figure.cell for figure in figures} & {figure.cell for figure in found}:
+            # Ratios are of commands that ran one after the other.
+            raise SystemExit(f"bench: {source} measured {', '.join(map(str, sorted(again)))} too")
+        facts.append(first["facts"])
+        figures += found
+    return "\n".join(facts), figures
+
+
+def _facts(command: str, engine_bin: Path) -> str:
+    versions = (
+        f"Python {platform.python_version()}, Pulumi {engine.reported(engine_bin / 'pulumi', environment.build())}"
+    )
+    load = f"load {os.getloadavg()[0]:.1f} before the start"
+    today = f"{datetime.now(timezone.utc):%Y-%m-%d}"
+    return f"`{command}`, {today}: {os.cpu_count()} cores, {platform.system()}, {versions}, {load}."
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"bench: {text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,143 @@
+"""What the package costs by itself: to import, to start its provider, for each resource, and in a state."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from support import environment
+
+__all__ = ["journal", "sentence"]
+
+_PROGRAM = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
+
+_STORED = "from pulumi_justt import resources; print(len(resources._PROVIDER))"
+
+_PROVIDER = """
+import importlib, os, pulumi.dynamic, time
+os.environ["JUSTT_BASE_URL"] = "http://127.0.0.1:9"
+start = time.perf_counter()
+for module in ("pydantic.main", "pydantic.fields"):
+    importlib.import_module(module)
+library = time.perf_counter()
+from pulumi_justt.provider import IntegrationProvider
+provider = IntegrationProvider()
+news = {"externalIdentifier": "stripe-eu", "integrationName": "Stripe EU", "source": "stripe",
+        "secretType": "APIKEY_ONLY", "secretPayload": {"apiKey": "rk_" + "x" * 40}}
+inputs = provider.check({}, news).inputs
+first = time.perf_counter()
+olds = {**inputs, "integrationId": "id", "status": "PENDING"}
+for _ in range(1000):
+    provider.check(inputs, news)
+    provider.diff("id", olds, inputs)
+print(library - start, first - start, time.perf_counter() - first)
+"""
+
+_JOURNAL = """
+import itertools, sys, time
+from pathlib import Path
+import httpx
+from pulumi_justt.api.client import JusttClient
+from pulumi_justt.core.journal import Intent, Journal
+from pulumi_justt.core.integration import Integrations
+from pulumi_justt.core.session import Session
+from pulumi_justt.core.config import Settings
+folder, kept, count = Path(sys.argv[1]), int(sys.argv[2]), 50
+settings = Settings.load({"apiKey": "bearer-key", "baseUrl": "http://127.0.0.1:9"}, {})
+ids = itertools.count()
+def answer(request):
+    created = {"integrationId": f"id-{next(ids)}"}
+    return httpx.Response(200, json=created if request.method == "POST" else {"data": [], "hasMore": False})
+def urn(number):
+    return f"urn:pulumi:dev::shop::justt:index:PaymentIntegration::stripe-{number}"
+def taken(journal):
+    client = JusttClient(settings, transport=httpx.MockTransport(answer))
+    called = []
+    core = Integrations(settings, lambda: client, print, session=Session(settings.base_url, journal),
+                        resource=lambda: called[-1])
+    def create(number):
+        called.append(urn(number))
+        news = {"externalIdentifier": f"stripe-{number}", "integrationName": "Stripe EU", "source": "stripe",
+                "secretType": "APIKEY_ONLY", "secretPayload": {"apiKey": "rk_" + "x" * 40}}
+        inputs = core.check({}, news).inputs
+        _, outputs = core.create(inputs)
+        core.diff(outputs, inputs)
+    begin = time.process_time()
+    create(-1)
+    first = time.process_time()
+    for number in range(count):
+        create(number)
+    return first - begin, (time.process_time() - first) / count
+earlier = Journal(folder)
+for number in range(kept):
+    now = time.time()
+    earlier.write_intent(Intent(urn(f"other-{number}"), settings.base_url, None, "other", "stripe", now, now))
+taken(Journal(None))
+without, with_it = zip(*[(taken(Journal(None)), taken(Journal(folder))) for _ in range(5)])
+middle = lambda rows: [sorted(column)[len(column) // 2] for column in zip(*rows)]
+(first, each), (first_with, each_with) = middle(without), middle(with_it)
+print(each, each_with - each, first_with - first - (each_with - each))
+"""
+
+
+def journal(package: Path, pairs: int) -> str:
+    """Measure what the journal adds to each create and the diff that follows it, in CPU time.
+
+    Each is made in one process with and without a journal, in turn. No folder is removed before the end: ext4 gives no
+    file the place of one that was removed in the last minutes, and its search for another one would be measured.
+
+    Args:
+        package: The folder of the sources of `pulumi_justt`.
+        pairs: How often; medians are shown.
+    """
+    environ = environment.build({"PYTHONPATH": str(package)})
+
+    def taken(folder: Path, kept: int) -> list[float]:
+        command = [sys.executable, "-c", _JOURNAL]
+        rows = []
+        for number in range(pairs):
+            place = str(folder / f"{kept}-{number}")
+            done = subprocess.run([*command, place, str(kept)], env=environ, capture_output=True, text=True, check=True)
+            rows.append([float(text) * 1000 for text in done.stdout.split()])
+        return [statistics.median(column) for column in zip(*rows, strict=True)]
+
+    with tempfile.TemporaryDirectory() as folder:
+        without, added, _ = taken(Path(folder), 0)
+        _, among, first = taken(Path(folder), 1000)
+    return (
+        f"A create, with its check and a diff, takes {without:.2f} ms of CPU beside the network. The journal adds "
+        f"{added:.2f} ms, and {among:.2f} ms where it holds 1,000 intents already; the first create of a process then "
+        f"takes {first:.0f} ms more, for the look through them (median of {pairs})."
+    )
+
+
+def sentence(package: Path, pairs: int) -> str:
+    """Measure in fresh interpreters, in turn, so that a busy machine slows both sides alike; medians are compared.
+
+    Args:
+        package: The folder of the sources of `pulumi_justt`.
+        pairs: How often.
+    """
+    environ = environment.build({"PYTHONPATH": str(package)}, is_measured=False)
+
+    def printed(program: str) -> list[float]:
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+        return [float(text) * 1000 for text in done.stdout.split()]
+
+    taken = [
+        [*printed(_PROGRAM.format("pulumi")), *printed(_PROGRAM.format("pulumi_justt")), *printed(_PROVIDER)]
+        for _ in range(pairs)
+    ]
+    floor, ours, library, first, thousand = (statistics.median(column) for column in zip(*taken, strict=True))
+    added = statistics.median(row[1] - row[0] for row in taken)
+    stored = subprocess.run([sys.executable, "-c", _STORED], env=environ, capture_output=True, text=True, check=True)
+    return (
+        f"`import pulumi` takes {floor:.0f} ms and `import pulumi_justt` {ours:.0f} ms, which is {added:+.0f} ms "
+        f"(median of {pairs}). The provider's first check takes {first:.0f} ms, of which pydantic's own modules are "
+        f"{library:.0f} ms, and each further check and diff {thousand / 1000:.2f} ms. A state stores "
+        f"{stored.stdout.strip()} bytes of the provider for each resource."
+    )

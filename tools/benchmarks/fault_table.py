@@ -1,0 +1,402 @@
+"""What each fault of the network, the vendor or the terminal leaves behind, with the real engine.
+
+A scenario is run by a contender: this package under either policy for lost creates, or `plain_provider`, a dynamic
+provider as tutorials write it. First it runs into a fault, then its user does what the error said, then it runs again
+without faults.
+
+    python tools/benchmarks/fault_table.py     prints the table of all scenarios and contenders, as Markdown
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import engine
+from pulumi_justt.simulator import Fault, Integration, SimulatorServer
+from pulumi_justt.simulator.rules import NewIntegration
+from support import leaks
+from support.harness import HANG_SECONDS, Stack, eventually, has_fired, nobody
+
+__all__ = ["SCENARIOS", "Contender", "Outcome", "Scenario", "run"]
+
+Contender = Literal["refuse", "adopt", "plain"]
+KEY, SECRET = "canary-api-key-5c1f0a9b7e", "canary-stripe-key-3e8d2b6f10"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One way in which things go wrong.
+
+    Attributes:
+        name: As the table has it.
+        faults: What the simulator does, in the notation of `pulumi-justt simulator --fault`.
+        resources: How many integrations the program has.
+        before: Whether they exist already.
+        command: What is run into the faults; `replace` is an `up` after a changed name.
+        interrupt: What happens to the CLI while the POST is under way; `kill all` kills the provider, too.
+        is_destroyed: Whether `destroy` comes next, before anybody has looked at what was left.
+        is_refused: Whether nothing listens at the API's address.
+        others: How many integrations of others the account has.
+    """
+
+    name: str
+    faults: tuple[str, ...] = ()
+    resources: int = 1
+    before: bool = False
+    command: Literal["up", "replace", "refresh", "destroy"] = "up"
+    interrupt: Literal["", "once", "twice", "kill", "kill all"] = ""
+    is_destroyed: bool = False
+    is_refused: bool = False
+    others: int = 0
+
+
+def _create(name: str, *faults: str, resources: int = 1) -> Scenario:
+    return Scenario(f"create: {name}", faults, resources)
+
+
+def _later(command: Literal["replace", "refresh", "destroy"], name: str, *faults: str) -> Scenario:
+    return Scenario(f"{command}: {name}", faults, before=True, command=command)
+
+
+SLOW_SECONDS = 2.5
+SLOW_POST = f"POST /integrations latency={SLOW_SECONDS} times=1"
+SCENARIOS = (
+    _create("dropped before the commit", "POST /integrations drop-before-commit times=1"),
+    _create("dropped after the commit", "POST /integrations drop-after-commit times=1"),
+    _create("500 before the commit", "POST /integrations status=500 times=1"),
+    _create("500 after the commit", "POST /integrations status-after-commit=500 times=1"),
+    _create("time-out before the commit", "POST /integrations hang-before-commit=9 times=1"),
+    _create("time-out after the commit", "POST /integrations hang-after-commit=9 times=1"),
+    _create("truncated 201", "POST /integrations truncated-body times=1"),
+    _create("empty 201", "POST /integrations empty-body times=1"),
+    _create("HTML instead of the 201", "POST /integrations not-json=html times=1"),
+    _create("201 without an id", "POST /integrations no-id times=1"),
+    _create("201 of an undocumented shape", "POST /integrations undocumented-shape times=1"),
+    _create("body that drips", "POST /integrations slow-body=9 times=1"),
+    _create("502 of a proxy, HTML", "POST /integrations status=502 body=html times=1"),
+    _create("408 after the commit", "POST /integrations status-after-commit=408 times=1"),
+    _create("400", "POST /integrations status=400 times=1"),
+    _create("redirect", "POST /integrations redirect=307 times=1"),
+    _create("429 three times, Retry-After: 1", "* * status=429 retry-after=1 times=3"),
+    _create("429 four times, no Retry-After", "* * status=429 times=4"),
+    Scenario("create: connection refused", is_refused=True),
+    _create("401 in the middle of three", "POST /integrations status=401 skip=1", resources=3),
+    _create(
+        "two lost at once, one of them committed",
+        "POST /integrations drop-after-commit times=1",
+        "POST /integrations drop-before-commit times=1",
+        resources=2,
+    ),
+    _create(
+        "lost, and a second writer",
+        "POST /integrations foreign-after-commit times=1",
+        "POST /integrations drop-after-commit times=1",
+    ),
+    _create(
+        "lost before the commit, and a second writer",
+        "POST /integrations foreign-before-commit times=1",
+        "POST /integrations drop-before-commit times=1",
+    ),
+    Scenario(
+        "create: lost, and pages that shift",
+        ("POST /integrations drop-after-commit times=1", "GET /integrations shift=move skip=@PAGES times=1"),
+        others=150,
+    ),
+    Scenario("create: Ctrl-C once", (SLOW_POST,), interrupt="once"),
+    Scenario("create: Ctrl-C twice", (SLOW_POST,), interrupt="twice"),
+    Scenario("create: kill -9", (SLOW_POST,), interrupt="kill"),
+    Scenario(
+        "create: kill -9 of Pulumi and the provider, after the commit",
+        ("POST /integrations hang-after-commit=60 times=1",),
+        interrupt="kill all",
+    ),
+    Scenario(
+        "create: kill -9 of Pulumi and the provider, before the commit",
+        ("POST /integrations hang-before-commit=60 times=1",),
+        interrupt="kill all",
+    ),
+    Scenario(
+        "create: kill -9 of Pulumi and the provider, after the commit, then destroy",
+        ("POST /integrations hang-after-commit=60 times=1",),
+        interrupt="kill all",
+        is_destroyed=True,
+    ),
+    _create(
+        "sixteen in an outage: POST answers 503, half of them committed, GET works",
+        "POST /integrations status-after-commit=503 times=8",
+        "POST /integrations status=503 skip=8 times=24",
+        resources=16,
+    ),
+    Scenario(
+        "create: dropped after the commit, and Ctrl-C twice",
+        (SLOW_POST, "POST /integrations drop-after-commit times=1"),
+        interrupt="twice",
+    ),
+    _later("replace", "answer to the POST lost", "POST /integrations drop-after-commit times=1"),
+    _later("replace", "answer to the DELETE lost", "DELETE /integrations/{id} drop-after-commit times=1"),
+    _later("replace", "DELETE answered with 500", "DELETE /integrations/{id} status=500 times=2"),
+    _later("refresh", "404 for a known id", "GET /integrations/{id} status=404"),
+    _later("refresh", "401", "GET /integrations/{id} status=401"),
+    _later("refresh", "500 twice", "GET /integrations/{id} status=500 times=2"),
+    _later("refresh", "HTML of a proxy with 200", "GET /integrations/{id} not-json=html times=1"),
+    _later("refresh", "INACTIVE behind our back", "GET /integrations/{id} becomes=INACTIVE times=1"),
+    _later("refresh", "FAILED behind our back", "GET /integrations/{id} becomes=FAILED times=1"),
+    _later("destroy", "answer to the DELETE lost", "DELETE /integrations/{id} drop-after-commit times=1"),
+    _later("destroy", "500 after the commit", "DELETE /integrations/{id} status-after-commit=500 times=1"),
+    _later("destroy", "404 for a known id", "DELETE /integrations/{id} status=404"),
+    _later("destroy", "login page of a proxy with 200", "DELETE /integrations/{id} login-page"),
+    _later("destroy", "already INACTIVE", "DELETE /integrations/{id} becomes=INACTIVE times=1"),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one contender made of one scenario.
+
+    Attributes:
+        duplicates: Live integrations beyond those that the program asks for, after the second run.
+        unnamed: Live integrations that are in no state and were named to nobody, after the first run.
+        lost: Live integrations that left the state in the first run.
+        converges: Whether the second run ends with what the program asks for and an empty preview.
+        leaked: Forms of a secret found in anything that left.
+        error_id: Whether the vendor's errorId was shown; None where it sent none, or the command succeeded.
+        foreign: Integrations of somebody else that are in the state, after either run.
+        text: What the faulty run printed.
+    """
+
+    duplicates: int
+    unnamed: int
+    lost: int
+    converges: bool
+    leaked: int
+    error_id: bool | None
+    foreign: int
+    text: str
+
+    @property
+    def cells(self) -> list[str]:
+        """The columns of the table."""
+        shown = {None: "-", True: "yes", False: "**no**"}
+        numbers = (self.duplicates, self.unnamed, self.lost, self.leaked)
+        counted = [str(number) if number == 0 else f"**{number}**" for number in numbers]
+        return [*counted[:3], shown[self.converges], counted[3], shown[self.error_id]]
+
+
+def run(scenario: Scenario, contender: Contender, folder: Path, engine_bin: Path) -> Outcome:
+    """Run one scenario with one contender, in an empty folder."""
+    stack = Stack(folder, engine_bin)
+    with SimulatorServer() as simulator:
+        try:
+            return _Run(scenario, contender, simulator, stack).outcome()
+        finally:
+            stack.end_processes()
+
+
+class _Run:
+    """One scenario, one contender, one stack."""
+
+    def __init__(self, scenario: Scenario, contender: Contender, simulator: SimulatorServer, stack: Stack) -> None:
+        self.scenario = scenario
+        self.contender = contender
+        self.simulator = simulator
+        self.stack = stack
+        self.names = [f"ours-{number}" for number in range(scenario.resources)]
+        policy = {} if contender == "plain" else {"justt:onAmbiguousCreate": contender}
+        stack.config(
+            {
+                "justt:baseUrl": simulator.base_url,
+                # Shorter than what hangs; longer than what is interrupted meanwhile.
+                "justt:timeoutSeconds": "10" if scenario.interrupt else "3",
+                **policy,
+            },
+            {"justt:apiKey": KEY} if contender == "plain" else {},
+        )
+        stack.provide({"stripeKey": SECRET})
+        if contender != "plain":
+            stack.environ["JUSTT_API_KEY"] = KEY
+        if contender == "plain":
+            shutil.copy(Path(__file__).parent / "plain_provider.py", stack.folder / "project")
+
+    def outcome(self) -> Outcome:
+        """Break it, look, do as told, run again, look again."""
+        for number in range(self.scenario.others):
+            theirs = NewIntegration(f"theirs-{number}", "Theirs", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
+            self.simulator.records.add_integration(theirs, None)
+        self._write()
+        if self.scenario.before:
+            self.stack.up()
+        known = self._in_state()
+        if self.scenario.command == "replace":
+            self._write("renamed")
+        self.simulator.clear_requests()
+        # The first page of the list after: the one before is read once, and twice under `adopt`, two pages each.
+        pages = str(3 if self.contender == "refuse" else 5)
+        for fault in self.scenario.faults:
+            self.simulator.add_fault(Fault.parse(fault.replace("@PAGES", pages)))
+        if self.scenario.is_refused:
+            self.stack.config({"justt:baseUrl": nobody()})
+        code, text = self._break()
+        if self.scenario.is_destroyed:
+            text += self.stack.destroy().text
+        lost_or_made = self._live() - self._in_state()
+        named = text
+        if self.scenario.interrupt == "kill all" and self.contender != "plain":
+            # Nobody is left to say anything. This is what the pages say to run after a kill.
+            named += self.stack.justt("doctor", "--stack", self.stack.name).text
+        unnamed = {each for each in lost_or_made if each not in named}
+        if "look it up at Justt" in text:
+            unnamed -= set(self._found_at_justt(text).values())
+        first_foreign = self._in_state() - self._ours()
+        error_ids = [exchange.error_id for exchange in self.simulator.requests if exchange.error_id]
+        self.simulator.clear_faults()
+        self.stack.config({"justt:baseUrl": self.simulator.base_url})
+        self._do_as_told(text)
+        converges = self._run_again()
+        wanted = 0 if self._ends_empty else len(self.names)
+        return Outcome(
+            duplicates=max(0, len(self._live()) - wanted),
+            unnamed=len(unnamed),
+            lost=len(lost_or_made & known),
+            converges=converges and self._live() == self._in_state() and len(self._live()) == wanted,
+            leaked=self._leaked(),
+            error_id=any(each in text for each in error_ids) if error_ids and code else None,
+            foreign=len(first_foreign | (self._in_state() - self._ours())),
+            text=text,
+        )
+
+    def _write(self, label: str = "first") -> None:
+        lines = ["from plain_provider import PlainIntegration"] if self.contender == "plain" else []
+        for name in self.names:
+            if self.contender == "plain":
+                lines.append(
+                    f'PlainIntegration("{name}", {{"externalIdentifier": "{name}", "integrationName": "{label}", '
+                    '"source": "stripe", "secretType": "APIKEY_ONLY", '
+                    '"secretPayload": {"apiKey": secret("stripeKey")}})'
+                )
+            else:
+                lines.append(
+                    f'justt.PaymentIntegration("{name}", external_identifier="{name}", integration_name="{label}", '
+                    f'source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))'
+                )
+        self.stack.program("\n".join(lines) + "\n")
+
+    def _break(self) -> tuple[int, str]:
+        command = {"replace": "up"}.get(self.scenario.command, self.scenario.command)
+        arguments = (command, "--yes", "--skip-preview")
+        if not self.scenario.interrupt:
+            result = self.stack.run(*arguments, "--stack", self.stack.name, fails=None)
+            return result.code, result.text
+        process = self.stack.start(*arguments)
+        eventually(lambda: has_fired(self.simulator))
+        process.send_signal(signal.SIGKILL if self.scenario.interrupt.startswith("kill") else signal.SIGINT)
+        if self.scenario.interrupt == "kill all":
+            self.stack.end_processes()
+        if self.scenario.interrupt == "twice":
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+        printed = process.communicate(timeout=HANG_SECONDS)[0]
+        self.stack.keep(printed)
+        # What the provider does without its CLI needs the rest of the request, and one more.
+        time.sleep(SLOW_SECONDS)
+        eventually(self._is_quiet)
+        self.stack.run("cancel", "--yes", "--stack", self.stack.name, fails=None)
+        return process.returncode, printed.decode()
+
+    def _is_quiet(self) -> bool:
+        before = len(self.simulator.requests)
+        time.sleep(2.0)
+        return len(self.simulator.requests) == before
+
+    def _do_as_told(self, text: str) -> None:
+        """Do what a user would who reads the error, and sees at Justt which integration has which identifier."""
+        # After a destroy, nothing but `doctor` is left that could say so.
+        if self.contender == "plain" or ("pulumi-justt recover" not in text and not self.scenario.is_destroyed):
+            return
+        found = self._found_at_justt(text)
+        told = {name for name in self.names if f"creating the stripe integration {name!r}: " in text}
+        decisions = [f"--claim={name}={integration_id}" for name, integration_id in found.items()]
+        decisions += [f"--forget={name}" for name in sorted(told - found.keys())]
+        if self.scenario.is_destroyed:
+            decisions = [f"--deactivate={each}" for each in self._live()]
+        self.stack.justt("recover", "--stack", self.stack.name, "--yes", *decisions)
+
+    def _found_at_justt(self, text: str) -> dict[str, str]:
+        """Return the integrations that a user finds at Justt who was told to look for those of some resources."""
+        held = self._in_state()
+        return {
+            record.external_identifier: record.id
+            for record in self._live_records()
+            if record.id not in held and f"creating the stripe integration {record.external_identifier!r}: " in text
+        }
+
+    def _run_again(self) -> bool:
+        if self._ends_empty:
+            return self.stack.destroy(fails=None).code == 0
+        again = self.stack.up(fails=None)
+        if again.code:
+            # What the first run could not say, since it was killed, the next one says.
+            self._do_as_told(again.text)
+            if self.stack.up(fails=None).code:
+                return False
+        return self.stack.preview("--expect-no-changes", fails=None).code == 0
+
+    @property
+    def _ends_empty(self) -> bool:
+        return self.scenario.command == "destroy" or self.scenario.is_destroyed
+
+    def _live_records(self) -> list[Integration]:
+        return [
+            record
+            for record in self.simulator.records.integrations()
+            if record.status != "INACTIVE" and record.external_identifier in self.names
+        ]
+
+    def _live(self) -> set[str]:
+        return {record.id for record in self._live_records()}
+
+    def _ours(self) -> set[str]:
+        return {r.id for r in self.simulator.records.integrations() if r.external_identifier in self.names}
+
+    def _in_state(self) -> set[str]:
+        return {resource["id"] for resource in self.stack.recorded()}
+
+    def _leaked(self) -> int:
+        return sum(len(leaks.find(content, [KEY, SECRET])) for content in self.stack.everything())
+
+
+def main() -> None:
+    """Print the table."""
+    sys.stdout.write(
+        "| scenario | provider | duplicates | orphans not named | state lost | rerun converges | secrets out |"
+    )
+    sys.stdout.write(" errorId shown |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
+    root = Path(__file__).resolve().parents[2]
+    engine_bin = engine.ensure(root)
+    contenders: tuple[Contender, ...] = ("refuse", "adopt", "plain")
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+
+        def row(number: int, scenario: Scenario, contender: Contender) -> Outcome:
+            return run(scenario, contender, Path(folder) / f"{number}-{contender}", engine_bin)
+
+        rows = [
+            [pool.submit(row, number, scenario, contender) for contender in contenders]
+            for number, scenario in enumerate(SCENARIOS)
+        ]
+        for scenario, futures in zip(SCENARIOS, rows, strict=True):
+            refuse, adopt, plain = (future.result().cells for future in futures)
+            ours = [("ours", refuse)] if refuse == adopt else [("ours, refuse", refuse), ("ours, adopt", adopt)]
+            for name, cells in [*ours, ("plain", plain)]:
+                sys.stdout.write(f"| {' | '.join([scenario.name, name, *cells])} |\n")
+                sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,714 @@
+"""Every text that the product shows where something is wrong or worth a word, read from its source, as Markdown.
+
+    python tools/docs/error_table.py     prints docs/errors.md
+
+A text is what is raised, told, or yielded as a failure of check, and any other literal of words, since it may be put
+into one. It stands in the page as the code has it: what varies as <name>, what may be absent in [brackets], and a bar
+between alternatives. When it comes is taken from the docstrings: the entry of its class under `Raises`, or of its kind
+under `Tells`, in the function itself or in the nearest that refers to it. What is raised, told or yielded and cannot be
+read is listed by `unread`, and so is what belongs to no section.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+__all__ = ["SECTIONS", "Source", "Text", "package", "page", "unread"]
+
+ROOT = Path(__file__).resolve().parents[2] / "provider" / "pulumi_justt"
+
+SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "In your program": (
+        "Raised by what a program calls: a TypeError or ValueError whose text Pulumi shows alone. Nothing was sent.",
+        (
+            "resources",
+            "arguments",
+            "resource_options",
+            "program_errors",
+            "references.from_env",
+            "references.from_file",
+            "references._require",
+            "references._version",
+            "credentials.Shape.from_output",
+            "credentials.Unlisted",
+            "secrecy",
+        ),
+    ),
+    "Configuration": (
+        "Told of each resource by previews and updates, and by `refresh` and `destroy`. Nothing was sent.",
+        ("core.config",),
+    ),
+    "Arguments": (
+        "Told of each resource by previews and updates, all at once. Nothing was sent.",
+        (
+            "core.state._REASONS",
+            "core.readiness._problems",
+            "core.integration._problems",
+            "core.integration._unlisted",
+            "core.integration.Integrations._moves",
+            "core.state.other_environment",
+            "credentials.problems",
+            "credentials._listed_problems",
+            "credentials._value_problems",
+            "values",
+            "api.models",
+        ),
+    ),
+    "Create and replace": (
+        "",
+        (
+            "core.integration.Integrations._adopt",
+            "core.integration.Integrations.diff",
+            "core.integration.Integrations._require_one_environment",
+            "core.ownership.Ownership._refuse_second",
+            "core.creation",
+            "core.intents",
+            "references",
+        ),
+    ),
+    "Update, refresh and destroy": (
+        "",
+        (
+            "core.integration.Integrations.update",
+            "core.integration.Integrations.delete",
+            "core.integration.Integrations._refuse_protected",
+            "core.integration.Integrations._refuse_forced",
+            "core.integration.Integrations._require_replacement",
+            "core.integration.Integrations._require_sent",
+            "core.integration.Integrations._require_not_needed",
+            "core.ownership",
+            "core.state.require_known",
+            "core.state.require_same_environment",
+            "core.state.is_gone",
+        ),
+    ),
+    "A request that failed: what was tried": (
+        "Such an error reads `tried: came back (errorId ...). What to do`; its parts are in three tables.",
+        ("errors.creating", "core.state.named", "tried"),
+    ),
+    "A request that failed: what came back": (
+        "",
+        (
+            "api.client",
+            "api.network",
+            "api.deadline",
+            "api.responses",
+            "core.readiness",
+            "provider._require_engine",
+            "core.intents.outcome_unknown",
+        ),
+    ),
+    "A request that failed: what to do": ("", ("errors",)),
+    "Warnings and notes": (
+        "Lines beside a command that goes on.",
+        ("told", "api.client.JusttClient._try", "core.journal"),
+    ),
+    "Defects": ("What should not happen, in the form in which it is shown.", ("provider",)),
+    "The command line": ("", ("cli",)),
+    "The simulator": (
+        "`pulumi-justt simulator` says what is wrong with its options and ends; in Python it is a ValueError.",
+        ("simulator",),
+    ),
+}
+"""For each heading, what holds of all below it, and the parts of the package whose texts stand there."""
+
+_HEAD = r"""# What it can say
+
+Every error, warning and note of pulumi-justt, to be searched for what the terminal shows. Made from the source by
+`make errors`; `tests/docs/test_error_table.py` holds that none is missing.
+
+\<This> stands for what differs from case to case, [this] may be absent, and of [this \| that] there is one at most."""
+_ELSEWHERE = {
+    "core.journal.state_folder": "the name of a folder",
+    "simulator.journal": "the simulator's log, a line for each request",
+    "simulator.server._LOGGER": "the name of a logger",
+    "simulator.rules": "answers of the simulator, which stand for the vendor's own words",
+    "cli.app._stacks_option": "the help of an option",
+    "cli.app._accounts_option": "likewise",
+    "cli.app._common_options": "likewise",
+    "cli.importing.Plan.program": "the program that it prints",
+    "cli.importing.Plan.command": "a command that it prints",
+    "cli.app._simulator": "the address that it prints, and what is raised below it",
+    "cli.meaning": "a part of the comment that `pulumi-justt summary` prints",
+    "cli.summary": "that comment",
+    "cli.preview._diagnostic": "stands in that comment for the middle of a long message",
+    "cli.preview._shown": "stands in that comment for a value",
+    "core.integration.Integrations._urn": "stands for a URN that the host cannot tell",
+    "errors.shape_of": "stands in a text as <shape>",
+    "imports._OwnFinder.find_spec": "Python's own words for a module that is not there",
+    "errors.nearest": "stands in a text as its hint",
+}
+_NEVER_SHOWN = {
+    "NotImplementedError": "an abstract method",
+    "UnusableProxy": "becomes `the network settings of this machine cannot be used`",
+    "IndexError": "becomes `… is damaged`",
+    "error": "an error that was made before",
+    "outcome_unknown": "makes an error of which the parts are texts of their own",
+    "ReadTimeout": "becomes `no answer within …`",
+    "TimeoutError": "becomes `no time was left to send a request`",
+    "Refusal": "an answer of the simulator, which stands for the vendor's own words",
+}
+_DOORS = {"tell", "_tell", "debug", "print", "echo", "exit", "warn", "_warn"}
+_CHANNELS = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging"}
+"""Whose methods are doors too."""
+_SINKS = {
+    "provider._tell",
+    "api.client._debug_line",
+    "cli.rendering.note",
+    "cli.rendering.print_json",
+    "cli.rendering.print_table",
+}
+_SINKS |= {
+    "cli.rendering.print_text",
+    "cli.app._Commands.main",
+    "cli.app._Commands.invoke",
+    "cli.app._Commands._run",
+    "cli.prompts.Terminal.tell",
+    "cli.prompts.Terminal._picked",
+}
+_SINKS |= {"cli.app._summary", "cli.rendering.print_paragraphs"}
+"""What writes a line that its caller gives, each of whom is a door, or what a command is asked for."""
+_COMPOSED = {
+    "RequestError",
+    "Refused",
+    "Unreachable",
+    "Misunderstood",
+    "AmbiguousCreate",
+    "Abandoned",
+    "NotReady",
+    "Barred",
+}
+"""Errors that are made of what was tried, what came back and what to do, which are texts of their own."""
+_FAILURES = "Iterator[tuple[str, str]]"
+"""What a function gives that yields failures of check: the argument, and what is wrong with it."""
+_HINT = "[ (did you mean <another>?)]"
+_WORDS_OF_A_LABEL = 3
+_CALLS = {
+    "nearest": _HINT,
+    "quoted": "<what was given>",
+    "shown_key": "<name>",
+    "shape_of": "<shape>",
+    "named": "<the integration>",
+    "describe": "<what was tried>",
+    "repr": "'<value>'",
+    "to_vendor_time": "<moment>",
+}
+"""What stands for the value of a call."""
+_NAMES = {
+    "tried": "what was tried",
+    "unresolved.lost.tried": "what was tried",
+    "refused.tried": "what was tried",
+    "request.tried": "what was tried",
+    "unresolved.lost.came_back": "what came back",
+    "refused.came_back": "what came back",
+    "error.came_back": "what came back",
+    "lost": "the error",
+    "rest": "number",
+    "refused": "the error",
+    "error": "the error",
+    "key_origin": "setting",
+    "origin": "setting",
+    "name_origin": "setting",
+    "url_origin": "setting",
+    "account_origin": "setting",
+    "settings.environment": "the configuration's environment",
+    "recorded": "the recorded environment",
+    "cls.__name__": "class",
+    "shape.__name__": "class",
+    "type(error).__name__": "class",
+    "known": "all names",
+    "listed": "all names",
+    "sorted(known)": "all names",
+    "missing": "what is missing",
+    "called": "the integration",
+    "names.get(field, field)": "field",
+    "self.clock() - started": "seconds",
+    "max_length": "most",
+    "expected": "choices",
+    "ge": "least",
+    "le": "most",
+    "before": "account",
+    "after": "account",
+    "kind.takes": "what it takes",
+    "' '.join(kind.only)": "operation",
+    "_spelt(name)": "name",
+    "', '.join(choices)": "choices",
+    "properties.get('source')": "source",
+    "properties['externalIdentifier']": "identifier",
+    "type(value).__name__": "type",
+    "type(output).__name__": "type",
+    "type(self.payload).__name__": "type",
+    "told": "what changed",
+    "replaces": "what changed",
+    "missing.name": "module",
+    "where.lineno": "line",
+    "Path(where.filename).name": "file",
+    "method.__name__": "call",
+    "error.args[0]": "where it should be",
+    "self.place": "place",
+    "Path.cwd()": "folder",
+    "olds['status']": "status before",
+    "record.status": "status",
+    "likely": "id",
+    "record.integration_id": "id",
+    "integration_id": "id",
+    "wanted": "id",
+    "inputs.external_identifier": "identifier",
+    "inputs.source": "source",
+    "len(content)": "number",
+    "len(value)": "number",
+    "self.called": "the stack",
+    "_SECONDS": "number",
+    "self.command": "pulumi",
+    "' '.join(line)": "the command",
+    "words.removesuffix('.')": "its words",
+    "tries": "number",
+    "limit": "number",
+    "wait": "number",
+    "self._property.python_name": "name",
+}
+"""What stands for the value of another expression, where its own last word would not tell a user."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """One text: the part of the package that has it, what it is, and when it comes."""
+
+    place: str
+    kind: str
+    text: str
+    when: str
+    line: int
+
+    @property
+    def section(self) -> str | None:
+        """The heading under which it stands: that of the longest part that it belongs to."""
+        kind = {"note": "told", "warning": "told", "tried": "tried"}.get(self.kind)
+        parts = {part: heading for heading, (_, parts) in SECTIONS.items() for part in parts}
+        fitting = [part for part in parts if f"{kind or self.place}.".startswith(f"{part}.")]
+        return parts[max(fitting, key=len)] if fitting else None
+
+
+@dataclass
+class Source:
+    """One module of the package, read.
+
+    Args:
+        name: Its name below the package.
+        code: Its source.
+        values: What its global names stand for.
+    """
+
+    name: str
+    code: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    texts: list[Text] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    named: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Read it."""
+        tree = ast.parse(self.code)
+        self._parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+        self._used: set[ast.AST] = set()
+        self._found: list[tuple[Text, list[str]]] = []
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Raise):
+                self._raised(node)
+            elif isinstance(node, ast.Call):
+                self._told(node)
+            elif isinstance(node, ast.Yield):
+                self._yielded(node)
+        if not self.name.startswith("simulator."):
+            literals = [node for node in ast.walk(tree) if isinstance(node, (ast.Constant, ast.JoinedStr))]
+            # What is assigned may be a part of what comes later, and is read with it.
+            literals.sort(key=lambda node: (isinstance(self._statement(node), ast.Assign), -node.lineno))
+            for node in literals:
+                self._other(node)
+        self._found.sort(key=lambda found: found[0].line)
+        for text, whens in self._found:
+            alike = [other for other, _ in self._found if (other.place, other.kind) == (text.place, text.kind)]
+            if len(whens) > 1 and len(whens) != len(alike):
+                self.unread.append(f"{text.place}: {len(alike)} texts, and {len(whens)} entries of {text.kind}")
+            when = whens[alike.index(text) % len(whens)] if whens else ""
+            self.texts.append(replace(text, when=when))
+
+    # What makes a text
+
+    def _raised(self, node: ast.Raise) -> None:
+        if not isinstance(node.exc, ast.Call):
+            self._require(node, node.exc is None or _last_name(node.exc) in _NEVER_SHOWN)
+            return
+        name = _last_name(node.exc.func)
+        arguments = node.exc.args
+        if name in ("but", "of_given_id"):
+            self._require(node, all(self._is_traced(each.value) for each in node.exc.keywords))
+        elif name in _COMPOSED:
+            self._require(node, len(arguments) > 2 and all(map(self._is_traced, arguments[:3])))
+        elif arguments and isinstance(arguments[0], ast.Starred):
+            pass  # each of them is a text of its own
+        elif name not in _NEVER_SHOWN:
+            self._add(node, name, arguments[1 if name == "PydanticCustomError" else 0] if arguments else None)
+
+    def _told(self, node: ast.Call) -> None:
+        is_channel = isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) in _CHANNELS
+        if self._place(node) in _SINKS or not (is_channel or _last_name(node.func) in _DOORS):
+            return
+        text = self._read(node.args[0]) if node.args else None
+        kind = text.partition(":")[0] if text else ""
+        self._add(node, kind if kind in ("note", "warning") else "line", node.args[0] if node.args else None)
+
+    def _yielded(self, node: ast.Yield) -> None:
+        function = self._function(node)
+        if function is None or function.returns is None or ast.unparse(function.returns) != _FAILURES:
+            return
+        if not isinstance(node.value, ast.Tuple) or len(node.value.elts) != 2:
+            self._require(node, holds=False)
+            return
+        name, text = node.value.elts
+        if isinstance(text, ast.Name) and self._is_passed_on(node, text.id):
+            return
+        if isinstance(text, ast.Call) and _last_name(text.func) == "_reason":
+            return
+        read = self._read(text)
+        self._require(node, bool(read))
+        if read:
+            self._text(node, "failure", f"{self._read(name) or '<argument>'}: {read}")
+
+    def _other(self, node: ast.Constant | ast.JoinedStr) -> None:
+        """Add *node* if it is a literal of words that no other text has used."""
+        statement = self._statement(node)
+        is_tried = isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "tried"
+        if node in self._used or not self._is_outermost(node) or not (is_tried or _is_prose(node)):
+            return
+        read = self._read([node, *self._choices(node)][-1])
+        if read:
+            self._text(node, "tried" if is_tried else "part", read)
+
+    def _add(self, node: ast.AST, kind: str, argument: ast.expr | None) -> None:
+        read = None if argument is None else self._read(argument)
+        branches = [argument.body, argument.orelse] if isinstance(argument, ast.IfExp) else [argument]
+        self._require(node, all(each is not None and self._read(each) is not None for each in branches))
+        if read and re.search(r"\w", re.sub("<[^>]*>", "", read)):
+            self._text(node, kind, read)
+
+    def _require(self, node: ast.AST, holds: bool) -> None:
+        if not holds:
+            self.unread.append(f"{self.name}:{getattr(node, 'lineno', 0)}: {ast.unparse(node)}")
+
+    def _text(self, node: ast.AST, kind: str, text: str) -> None:
+        shown = re.sub(r"\{(\w+)\}", lambda name: self._placeholder(name[1]), _unbracketed(text)).strip(" ,;")
+        place = self._place(node)
+        if kind == "PydanticCustomError" or place == "core.state._REASONS":
+            shown = f"<argument>: {shown}"
+        self._found.append((Text(place, kind, shown, "", getattr(node, "lineno", 0)), self._whens(node, kind)))
+
+    # What a text says
+
+    def _read(self, node: ast.expr) -> str | None:
+        """Return the text of *node* with its placeholders, or None if it has no words that can be known."""
+        read = None
+        match node:
+            case ast.Constant(value=str(text)):
+                self._used.add(node)
+                read = text
+            case ast.JoinedStr():
+                self._used.add(node)
+                read = "".join(self._part(each) for each in node.values)
+            case ast.IfExp():
+                read = self._either([node.body, node.orelse])
+            case ast.BoolOp():
+                read = self._either(node.values)
+            case ast.Call():
+                read = self._call(node)
+            case ast.ListComp() if _holds_text(node.elt):
+                read = self._read(node.elt)
+            case ast.Name():
+                read = self._variable(node)
+        return read
+
+    def _part(self, node: ast.expr) -> str:
+        if not isinstance(node, ast.FormattedValue):
+            return self._read(node) or ""
+        value = self._value(node.value, ast.unparse(node.format_spec)[2:-1] if node.format_spec else "")
+        quotes = "'" if node.conversion == ord("r") and value != _HINT else ""
+        return f"{quotes}{value}{quotes}"
+
+    def _value(self, node: ast.expr, spec: str = "") -> str:
+        """Return what stands for the value of *node*: the value itself where it is the same always."""
+        source = ast.unparse(node)
+        names = [each.id for each in ast.walk(node) if isinstance(each, ast.Name)]
+        if source not in _NAMES and names and all(self._is_constant(node, name) for name in names):
+            return format(eval(source, dict(self.values)), spec)  # noqa: S307 - our own source
+        if source in _NAMES:
+            return self._placeholder(source)
+        read = self._read(node)
+        if read is not None:
+            return read
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("join", "upper"):
+            return self._value(node.args[0] if node.args else node.func.value)
+        if isinstance(node, (ast.GeneratorExp, ast.ListComp)):
+            return self._value(node.generators[0].iter)
+        words = re.findall(r"[A-Za-z]\w*", re.sub(r"\.__name__|\(.*", "", source))
+        return self._placeholder(words[-1])
+
+    def _placeholder(self, source: str) -> str:
+        self.named.add(source)
+        return f"<{_NAMES.get(source, source.strip('_').replace('_', ' '))}>"
+
+    def _call(self, node: ast.Call) -> str | None:
+        name = _last_name(node.func)
+        if name in _CALLS:
+            self.named.add(name)
+            return _CALLS[name]
+        if name == "str" and isinstance(node.args[0], ast.Name) and self._is_caught(node, node.args[0].id):
+            return "<the error>"
+        # What wraps a text, such as what adds the frames to it.
+        return self._read(node.args[0]) if name in ("_with_debug", "_explained") else None
+
+    def _variable(self, node: ast.Name) -> str | None:
+        """Read what the function that *node* stands in assigns to it."""
+        if node.id in _NAMES:
+            return self._placeholder(node.id) if self._assigned(node) else None
+        known = self.values.get(node.id)
+        if isinstance(known, str) and not self._assigned(node):
+            return known
+        plain = [each.value for each in self._assigned(node) if not isinstance(each, ast.AugAssign) and each.value]
+        if any(_holds_text(each) or self._is_hint(each) for each in plain):
+            return self._either(plain)
+        given = self._given(node)
+        return self._either(given) if given and all(map(_holds_text, given)) else None
+
+    def _given(self, node: ast.Name) -> list[ast.expr]:
+        """Return what this module's calls of the function that *node* stands in give for it."""
+        function = self._function(node)
+        names = [each.arg for each in function.args.args] if function else []
+        if function is None or node.id not in names:
+            return []
+        calls = [
+            each for each in self._parents if isinstance(each, ast.Call) and _last_name(each.func) == function.name
+        ]
+        return [each.args[names.index(node.id)] for each in calls if len(each.args) > names.index(node.id)]
+
+    def _either(self, nodes: Sequence[ast.expr]) -> str:
+        read = [self._read(each) for each in nodes]
+        texts = dict.fromkeys(
+            self._value(node) if text is None else text for node, text in zip(nodes, read, strict=True)
+        )
+        return next(iter(texts)) if len(texts) == 1 else f"[{' | '.join(_unbracketed(text) for text in texts if text)}]"
+
+    def _is_hint(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Call) and _last_name(node.func) == "nearest"
+
+    def _is_traced(self, node: ast.expr) -> bool:
+        """Tell whether *node* hands on what is a text of its own, here or in errors.py."""
+        if isinstance(node, ast.Name):
+            # What a caller says that it tries is a text of the caller's.
+            function = self._function(node)
+            is_given = function is not None and node.id in {each.arg for each in function.args.kwonlyargs}
+            if node.id == "tried" and is_given:
+                return True
+            return any(each.value is not None and self._is_traced(each.value) for each in self._assigned(node))
+        if isinstance(node, ast.Attribute):
+            return node.attr in ("tried", "came_back", "failure", "remediation") or node.attr.endswith("_CURE")
+        if isinstance(node, ast.Call):
+            return _last_name(node.func).endswith("_cure") or _last_name(node.func) in _CALLS
+        return isinstance(node, (ast.JoinedStr, ast.Constant))
+
+    # Where it stands, and when it comes
+
+    def _above(self, node: ast.AST) -> Iterator[ast.AST]:
+        while (above := self._parents.get(node)) is not None:
+            yield above
+            node = above
+
+    def _function(self, node: ast.AST) -> ast.FunctionDef | None:
+        return next((each for each in self._above(node) if isinstance(each, ast.FunctionDef)), None)
+
+    def _statement(self, node: ast.AST) -> ast.AST:
+        return next(each for each in [node, *self._above(node)] if isinstance(each, ast.stmt))
+
+    def _place(self, node: ast.AST) -> str:
+        names = [each.name for each in self._above(node) if isinstance(each, (ast.FunctionDef, ast.ClassDef))][::-1]
+        if not names:
+            statement = self._statement(node)
+            names = [ast.unparse(getattr(statement, "targets", [getattr(statement, "target", ast.Name("?"))])[0])]
+        return ".".join([self.name, *names])
+
+    def _is_outermost(self, node: ast.AST) -> bool:
+        """Tell whether *node* is a literal that counts: no docstring, no part of another, no help of an option."""
+        statement = self._statement(node)
+        if isinstance(statement, ast.Expr) and statement.value is node:
+            return False
+        above = list(self._above(node))
+        until = above[: above.index(statement)] if statement in above else above
+        in_decorator = isinstance(statement, ast.FunctionDef)
+        in_pattern = any(isinstance(each, ast.Call) and ast.unparse(each.func).startswith("re.") for each in until)
+        return not in_decorator and not in_pattern and not any(isinstance(each, ast.JoinedStr) for each in until)
+
+    def _choices(self, node: ast.AST) -> list[ast.expr]:
+        """Return the conditional expressions of which *node* is a branch."""
+        found: list[ast.expr] = []
+        for each in self._above(node):
+            if not isinstance(each, ast.IfExp):
+                break
+            found.append(each)
+        return found
+
+    def _assigned(self, name: ast.Name) -> list[ast.Assign | ast.AnnAssign | ast.AugAssign]:
+        function = self._function(name)
+        return [
+            each
+            for each in (ast.walk(function) if function else ())
+            if (isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == name.id)
+            or (isinstance(each, (ast.AnnAssign, ast.AugAssign)) and ast.unparse(each.target) == name.id)
+        ]
+
+    def _is_constant(self, node: ast.expr, name: str) -> bool:
+        """Tell whether *name* is a global of data that nothing near *node* hides."""
+        function = self._function(node)
+        arguments = [each.arg for each in ast.walk(function) if isinstance(each, ast.arg)] if function else []
+        is_data = name in self.values and not callable(self.values[name]) and not inspect.ismodule(self.values[name])
+        return is_data and name not in arguments and not self._assigned(ast.copy_location(ast.Name(name), node))
+
+    def _is_caught(self, node: ast.AST, name: str) -> bool:
+        return any(isinstance(each, ast.ExceptHandler) and each.name == name for each in self._above(node))
+
+    def _is_passed_on(self, node: ast.AST, name: str) -> bool:
+        loops = [each for each in self._above(node) if isinstance(each, ast.For)]
+        return any(name in ast.unparse(each.target).strip("()").split(", ") for each in loops)
+
+    def _whens(self, node: ast.AST, kind: str) -> list[str]:
+        """Return what the docstrings say of when it comes; several are for the texts of that kind in their order."""
+        above = list(self._above(node))
+        for each in above:
+            if isinstance(each, ast.Dict):
+                keys = [key for key, value in zip(each.keys, each.values, strict=True) if value in (node, *above)]
+                if keys and isinstance(keys[0], ast.Constant) and isinstance(keys[0].value, int):
+                    return [f"The answer is {keys[0].value}."]
+            if isinstance(each, ast.If) and isinstance(each.test, ast.Name):
+                said = _entries(self._function(node), "Args", each.test.id)
+                if said and said[0].startswith("Whether "):
+                    return [said[0].removeprefix("Whether ").capitalize()]
+        definitions = [each for each in above if isinstance(each, (ast.FunctionDef, ast.ClassDef))]
+        section = "Tells" if kind in ("note", "warning", "line") else "Raises"
+        seen: set[str] = set()
+        while definitions:
+            for definition in definitions:
+                if said := _entries(definition, section, kind):
+                    return said
+            seen |= {each.name for each in definitions}
+            near = self._referring({each.name for each in definitions})
+            definitions = [each for each in near if each.name not in seen]
+        return []
+
+    def _referring(self, names: set[str]) -> list[ast.FunctionDef | ast.ClassDef]:
+        found: list[ast.FunctionDef | ast.ClassDef] = []
+        for node in self._parents:
+            if isinstance(node, (ast.Name, ast.Attribute)) and _last_name(node) in names:
+                found += [each for each in self._above(node) if isinstance(each, (ast.FunctionDef, ast.ClassDef))]
+        return found
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _holds_text(node: ast.AST) -> bool:
+    if isinstance(node, ast.ListComp):
+        return _holds_text(node.elt)
+    is_text = any(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in ast.walk(node))
+    return is_text and isinstance(node, (ast.Constant, ast.JoinedStr, ast.IfExp))
+
+
+def _is_prose(node: ast.Constant | ast.JoinedStr) -> bool:
+    """Tell whether a literal has at least two words with a blank between them."""
+    values = node.values if isinstance(node, ast.JoinedStr) else [node]
+    text = "".join(
+        str(each.value) if isinstance(each, ast.Constant) and isinstance(each.value, str) else " … " for each in values
+    )
+    constant = "".join(str(each.value) for each in values if isinstance(each, ast.Constant))
+    return " " in constant and len(re.findall(r"(?<![\w%\\])[A-Za-z]{2,}\b", text)) > 1
+
+
+def _unbracketed(text: str) -> str:
+    """Return *text* without the brackets around the whole of it."""
+    return text[1:-1] if re.fullmatch(r"\[[^\[\]]*(\[[^\[\]]*\][^\[\]]*)*\]", text) else text
+
+
+def _entries(node: ast.AST | None, section: str, name: str) -> list[str]:
+    """Return what the docstring of *node* says of *name* in a section."""
+    documented = ast.get_docstring(node) if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else None
+    found = re.search(rf"^{section}:\n((?:    .*\n?)+)", documented or "", re.MULTILINE)
+    entries = re.findall(r"^    ([\w.]+): ((?:.*\n?)(?:     .*\n?)*)", found[1] if found else "", re.MULTILINE)
+    return [" ".join(said.split()) for key, said in entries if key.rpartition(".")[2] == name]
+
+
+def package() -> list[Source]:
+    """Read the whole package."""
+    read = []
+    for path in sorted(ROOT.rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("__init__").strip(".")
+        module = importlib.import_module(f"pulumi_justt.{name}".strip("."))
+        read.append(Source(name, path.read_text(), vars(module)))
+    return read
+
+
+def _shown(sources: Iterable[Source]) -> list[Text]:
+    return [
+        text
+        for source in sources
+        for text in source.texts
+        if not _is_label(text)
+        if not any(f"{text.place}.".startswith(f"{part}.") for part in _ELSEWHERE)
+    ]
+
+
+def _is_label(text: Text) -> bool:
+    """Tell whether *text* is a column, a prompt or a style of the command line, and no sentence to search for."""
+    is_command = text.place.startswith("cli.")
+    return is_command and len(text.text.split()) <= _WORDS_OF_A_LABEL
+
+
+def unread(sources: Iterable[Source]) -> list[str]:
+    """Return what is raised, told or yielded without a text that can be read, and each text without a section."""
+    sources = list(sources)
+    homeless = [f"{text.place}:{text.line}: {text.text}" for text in _shown(sources) if text.section is None]
+    return [line for source in sources for line in source.unread] + homeless
+
+
+def page(sources: Iterable[Source]) -> str:
+    """Return the page."""
+    texts = _shown(sources)
+    lines = [_HEAD]
+    for heading, (intro, _) in SECTIONS.items():
+        rows = list(dict.fromkeys((text.text, text.when) for text in texts if text.section == heading))
+        # What is said of most texts tells nothing about one of them.
+        common = {when for when, count in Counter(when for _, when in rows).items() if when and count > len(rows) / 2}
+        rows = [(text, "" if when in common else when) for text, when in rows]
+        has_when = any(when for _, when in rows)
+        above = " ".join(filter(None, [intro, *sorted(common)]))
+        lines += ["", f"## {heading}", "", *([above, ""] if above else [])]
+        lines += ["| text | when |", "| --- | --- |"] if has_when else ["| text |", "| --- |"]
+        lines += [f"| {_cell(text)} |{f' {when} |' if has_when else ''}" for text, when in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Escape what Markdown would take for its own, except in code, where it takes a bar only."""
+    parts = text.split("`")
+    outside = [re.sub(r"([|*<])", r"\\\1", part) for part in parts]
+    inside = [part.replace("|", "\\|") for part in parts]
+    return "`".join(inside[i] if i % 2 else outside[i] for i in range(len(parts)))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page(package()))

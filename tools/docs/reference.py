@@ -1,0 +1,302 @@
+"""The reference pages, made from the code: what programs construct, the settings, and the command line.
+
+    python tools/docs/reference.py     writes docs/reference
+
+A page has what the code says and no fact of its own: signatures and docstrings of the public names, the table in the
+docstring of config.py, and the help of each command as it is printed. tests/docs/test_reference.py holds the pages to
+it.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+import types
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import get_args
+
+import click
+
+import pulumi_justt
+from pulumi_justt import credentials, resources, schema
+from pulumi_justt.cli import app
+from pulumi_justt.core import config
+
+__all__ = ["FOLDER", "commands", "pages", "settings_table"]
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
+
+_MADE = "Made from the code by `make docs`."
+_RESOURCES = f"""# Reference: what programs construct
+
+Everything that `import pulumi_justt as justt` brings. {_MADE} What happens when an argument changes:
+[what happens to an integration](../explanation/lifecycle.md).
+
+`Input[...]` is a plain value or an `Output` of it. All arguments but the name of a resource are given by keyword."""
+_CREDENTIALS = """How Justt signs in at the payment service provider: one class for each of its secret types. All fields
+are given by keyword.
+
+A field takes a plain value, an `Output`, or a reference, [`from_env`](#from_env) or [`from_file`](#from_file). It is
+kept as a secret whatever it is given as, except an identifier of the merchant, which stays readable for a reviewer (a
+secret `Output` there stays one), and a reference, which holds no secret."""
+_CONFIGURATION = f"""# Reference: configuration
+
+{_MADE} The variable serves where the configuration of the stack has no value."""
+_KEYLESS = """These variables have no key, because they are meant for one command or one machine:"""
+_STATE = """An empty variable counts as one that is not set, since CI systems pass what they lack as empty. An empty
+value in the configuration is an error: falling back to the variable could mean the API key of another account.
+
+`JUSTT_API_KEY_OVERRIDE` also replaces the key of each [`justt.Provider`](resources.md#provider), which is another
+account's. Each resource of such a provider warns of it. In a stack with more than one key, limit the command to the
+resources that the key is for (`--target`), or use `--run-program` instead.
+
+The provider learns from the *state* in which environment a resource is. It refuses to touch a resource that is recorded
+in another environment than the configured one, and then also refuses to create others. A new resource has no recorded
+environment, and Pulumi may reach it before any other: `pulumi up --skip-preview` with a wrong environment can create it
+there. A preview reaches all resources before anything is created, and refuses the update, so don't skip it where
+settings may stray.
+
+`--secret` protects `justt:apiKey` in the state, but no other setting: the account and the address stand there, in
+previews and in errors as plain text ([SECURITY.md](../../SECURITY.md#where-each-secret-is)).
+
+`refresh` and `destroy` use the copy of the configuration in the *state*, so right after a rotation of the
+API key they still use the old one. Run `pulumi up` first, add `--run-program`, or set `JUSTT_API_KEY_OVERRIDE` for that
+command.
+
+Whatever is wrong with a setting is told before anything is sent: [errors](../errors.md#configuration)."""
+_COMMANDS = f"""# Reference: the command line
+
+What each command says of itself. {_MADE} `pip install 'pulumi-justt[cli]'` brings
+what it needs, and `'pulumi-justt[simulator]'` what `simulator` needs."""
+
+
+def pages() -> dict[str, str]:
+    """Return the text of each page by its name."""
+    return {
+        "resources.md": _page([_RESOURCES, *_public()]),
+        "configuration.md": _page([_CONFIGURATION, *_settings()]),
+        "command-line.md": _page([_COMMANDS, *_help()]),
+    }
+
+
+def _page(parts: Iterable[str]) -> str:
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+@dataclass(frozen=True)
+class Documented:
+    """A class, a function or a property: its node in the source, and its docstring in parts."""
+
+    node: ast.ClassDef | ast.FunctionDef
+
+    @classmethod
+    def of(cls, thing: type | types.FunctionType) -> Documented:
+        """Read the source of *thing*."""
+        node = ast.parse(textwrap.dedent(inspect.getsource(thing))).body[0]
+        assert isinstance(node, (ast.ClassDef, ast.FunctionDef))
+        return cls(node)
+
+    @property
+    def prose(self) -> str:
+        """What the docstring says before its sections."""
+        return self._parts[0].strip()
+
+    def entries(self, section: str) -> dict[str, str]:
+        """Return what a section of the docstring says of each name."""
+        text = textwrap.dedent(next((part for name, part in self._sections if name == section), ""))
+        found = re.findall(r"^([\w.]+): ((?:.*\n?)(?:[ ]+.*\n?)*)", text, re.MULTILINE)
+        return {name: " ".join(said.split()) for name, said in found}
+
+    def function(self, name: str) -> Documented | None:
+        """Return the method of that name, if there is one."""
+        return next((each for each in self.functions() if each.node.name == name), None)
+
+    def functions(self) -> Iterator[Documented]:
+        """Yield the methods."""
+        yield from (Documented(each) for each in self.node.body if isinstance(each, ast.FunctionDef))
+
+    @property
+    def decorators(self) -> set[str]:
+        """The names of the decorators."""
+        return {ast.unparse(each) for each in self.node.decorator_list}
+
+    def outputs(self) -> Iterator[tuple[str, str, str]]:
+        """Yield each attribute of a resource with its type and what is said of it."""
+        for each, after in zip(self.node.body, [*self.node.body[1:], None], strict=True):
+            if isinstance(each, ast.FunctionDef) and "property" in Documented(each).decorators:
+                assert each.returns
+                yield each.name, ast.unparse(each.returns), Documented(each).prose
+            elif isinstance(each, ast.Assign) and (
+                kind := re.fullmatch(r"_Attribute\[(.*)\]\(\)", ast.unparse(each.value))
+            ):
+                assert isinstance(after, ast.Expr)
+                assert isinstance(after.value, ast.Constant)
+                yield ast.unparse(each.targets[0]), f"Output[{kind[1]}]", str(after.value.value)
+
+    def arguments(self) -> Iterator[tuple[str, str, str | None]]:
+        """Yield each argument with its type and its default, which is None where it is required."""
+        if isinstance(self.node, ast.FunctionDef):
+            given = self.node.args
+            assert not given.defaults
+            defaults = [*([None] * len(given.args)), *given.kw_defaults]
+            for each, default in zip([*given.args, *given.kwonlyargs], defaults, strict=True):
+                if each.annotation:
+                    yield each.arg, ast.unparse(each.annotation), _default(default) if default else None
+            return
+        for field in self.node.body:
+            if isinstance(field, ast.AnnAssign) and not ast.unparse(field.annotation).startswith("ClassVar"):
+                default = field.value
+                yield (
+                    ast.unparse(field.target),
+                    ast.unparse(field.annotation),
+                    ast.unparse(default) if default else None,
+                )
+
+    @property
+    def _parts(self) -> list[str]:
+        return re.split(r"^(\w+):\n", inspect.cleandoc(ast.get_docstring(self.node) or ""), flags=re.MULTILINE)
+
+    @property
+    def _sections(self) -> list[tuple[str, str]]:
+        parts = self._parts
+        return list(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def _default(value: ast.expr) -> str:
+    """Write a default as a program would give it."""
+    if isinstance(value, ast.Attribute) and ast.unparse(value.value) == "schema":
+        return repr(getattr(schema, value.attr))
+    return ast.unparse(value)
+
+
+def _public() -> Iterator[str]:
+    for name in pulumi_justt.__all__:
+        thing = getattr(pulumi_justt, name)
+        if isinstance(thing, types.ModuleType):
+            yield f"## {name}\n\n{_CREDENTIALS}"
+            from_output = Documented.of(credentials.Shape).function("from_output")
+            assert from_output
+            yield from _described("### from_output", from_output)
+            yield from (_shape(getattr(thing, each)) for each in thing.__all__ if each != "Credentials")
+        elif isinstance(thing, (type, types.FunctionType)):
+            yield from _described(f"## {name}", Documented.of(thing))
+        else:
+            yield f"## {name}\n\n{_said_of(name)} One of {', '.join(f'`{each}`' for each in get_args(thing))}."
+
+
+def _described(heading: str, documented: Documented) -> Iterator[str]:
+    yield f"{heading}\n\n{documented.prose}"
+    said = documented.entries("Args")
+    called = documented.function("__init__") or documented
+    rows = [
+        (f"`{name}`", f"`{kind}`", "required" if default is None else f"`{default}`", said[name])
+        for name, kind, default in called.arguments()
+    ]
+    yield _table(("argument", "type", "default", "meaning"), rows)
+    if raised := documented.entries("Raises"):
+        yield _table(("raises", "when"), [(f"`{name}`", when) for name, when in raised.items()])
+    if isinstance(documented.node, ast.ClassDef):
+        outputs = [(f"`{name}`", f"`{kind}`", meaning) for name, kind, meaning in documented.outputs()]
+        if outputs:
+            yield _table(("output", "type", "meaning"), outputs)
+        for each in documented.functions():
+            if "classmethod" in each.decorators:
+                yield from _described(f"### {documented.node.name}.{each.node.name}", each)
+
+
+def _shape(shape: type[credentials.Credentials]) -> str:
+    documented = Documented.of(shape)
+    said = documented.entries("Args")
+    identifiers = (
+        {f.name for f in shape.wire_fields().values() if f.metadata.get("identifier")}
+        if issubclass(shape, credentials.Shape)
+        else {"secret_type"}
+    )
+    rows = [
+        (
+            f"`{name}`",
+            "required" if default is None else "optional",
+            "plain" if name in identifiers else "secret",
+            said[name],
+        )
+        for name, _, default in documented.arguments()
+    ]
+    return f"### {shape.__name__}\n\n{documented.prose}\n\n{_table(('field', '', 'kept', 'meaning'), rows)}"
+
+
+def _said_of(alias: str) -> str:
+    """Return the text below the definition of a type."""
+    body = ast.parse(inspect.getsource(resources)).body
+    texts = [
+        after.value.value
+        for each, after in pairwise(body)
+        if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == alias
+        if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+    ]
+    return str(texts[0])
+
+
+def settings_table() -> dict[str, tuple[str, str]]:
+    """Return the variable and the meaning of each key, in the order of the docstring of config.py."""
+    documented = inspect.getdoc(config) or ""
+    rows = re.findall(r"^    (justt:\w+) +(\w+|none, on purpose)  +(.*(?:\n {8,}.*)*)", documented, re.MULTILINE)
+    return {key: (variable, " ".join(meaning.split())) for key, variable, meaning in rows}
+
+
+def keyless() -> dict[str, str]:
+    """Return the meaning of each variable that has no key."""
+    rows = re.findall(r"^    (JUSTT_\w+) +(.*(?:\n {8,}.*)*)", inspect.getdoc(config) or "", re.MULTILINE)
+    return {variable: " ".join(meaning.split()) for variable, meaning in rows}
+
+
+def _settings() -> Iterator[str]:
+    rows = [
+        (f"`{key}`", f"`{variable}`" if variable.isupper() else variable, meaning)
+        for key, (variable, meaning) in settings_table().items()
+    ]
+    yield _table(("key", "variable", "meaning"), rows)
+    yield _KEYLESS
+    yield _table(("variable", "meaning"), [(f"`{variable}`", meaning) for variable, meaning in keyless().items()])
+    yield _STATE
+
+
+def commands() -> Iterator[click.Context]:
+    """Yield the context of each command, that of the whole first."""
+
+    def below(context: click.Context) -> Iterator[click.Context]:
+        yield context
+        if isinstance(context.command, click.Group):
+            for name in context.command.list_commands(context):
+                inner = context.command.get_command(context, name)
+                if inner and not inner.hidden:
+                    yield from below(click.Context(inner, context, name))
+
+    # As wide as click writes in a terminal of 80 columns.
+    yield from below(click.Context(app.main, info_name="pulumi-justt", terminal_width=78))
+
+
+def _help() -> Iterator[str]:
+    for context in commands():
+        line = context.command_path
+        yield f"## {line}\n\n```console\n$ {line} --help\n{context.get_help().strip()}\n```"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *escaped])
+
+
+def main() -> None:
+    """Write the pages."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""Run one Pulumi command on the project at the root of this repository, against a simulator on this machine.
+
+    up       create or update what `examples/quickstart` asks for     refresh   look at what became of it
+    preview  show what `up` would change                              destroy   deactivate all of it
+    stop     end the simulator; its records stay                      env       print the variables to export
+
+Everything it makes is below `.dev`, which git ignores: the engine, the stack's state on a file backend, the passphrase
+of its secrets, the simulator's records and key. The stack's configuration is `Pulumi.dev.yaml`. What is there already
+is used as it is, so a value that a user set is never set again. The last step becomes the `pulumi` process itself, so
+that Ctrl-C reaches it as it would by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+import engine
+
+ROOT = Path(__file__).resolve().parents[2]
+DEV = ROOT / ".dev"
+STACK = "dev"
+COMMANDS = {
+    "up": ["up", "--yes", "--diff"],
+    "preview": ["preview", "--diff"],
+    "refresh": ["refresh", "--yes", "--skip-preview", "--diff"],
+    "destroy": ["destroy", "--yes"],
+}
+_HEEDED = ("JUSTT_DEBUG", "JUSTT_ON_MISSING", "JUSTT_WORKERS")
+"""Variables of the user that mean these commands too; any other speaks of the user's own stacks and accounts."""
+_START_SECONDS = 120.0
+
+
+def main(command: str) -> None:
+    """Run *command*, one of those in the module's docstring."""
+    if command == "stop":
+        _stop_simulator()
+        return
+    DEV.mkdir(exist_ok=True)
+    environ = _environment(engine.ensure(ROOT))
+    if command == "env":
+        for name in sorted(os.environ.keys() - environ.keys()):
+            sys.stdout.write(f"unset {name}\n")
+        for name in sorted(name for name in environ if environ[name] != os.environ.get(name)):
+            sys.stdout.write(f"export {name}={shlex.quote(environ[name])}\n")
+        return
+    key = _kept_secret("api-key")
+    url = _running_simulator() or _start_simulator()
+    _control(url, "keys", {"apiKeys": [key]})
+    _configure(environ, url, key)
+    sys.stdout.flush()
+    os.chdir(ROOT)
+    os.execvpe("pulumi", ["pulumi", *COMMANDS[command], "--stack", STACK, "--non-interactive"], environ)  # noqa: S606, S607 - the program that was just set up
+
+
+def _environment(engine_bin: Path) -> dict[str, str]:
+    """Return the variables that keep a run within this folder, whatever Pulumi set-up the user has besides."""
+    (DEV / "state").mkdir(exist_ok=True)
+    _kept_secret("passphrase")
+    foreign = ("PULUMI_", "JUSTT_")
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(foreign) or name in _HEEDED},
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(engine_bin), os.environ.get("PATH", "")]),
+        "PULUMI_HOME": str(DEV / "pulumi"),
+        "PULUMI_BACKEND_URL": f"file://{DEV / 'state'}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(DEV / "passphrase"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    }
+
+
+def _kept_secret(name: str) -> str:
+    """Return the secret kept as *name*, made up at its first use."""
+    path = DEV / name
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(24))
+    return path.read_text()
+
+
+def _configure(environ: Mapping[str, str], url: str, key: str) -> None:
+    """Give the stack what it lacks: the simulator's address and key, and made-up credentials of three PSPs."""
+    _pulumi(environ, "stack", "select", "--create", STACK)
+    config: dict[str, dict[str, object]] = json.loads(_pulumi(environ, "config", "--json", "--stack", STACK))
+    project = "justt-quickstart"
+    wanted = {
+        f"{project}:stripeRestrictedKey": f"rk_test_{secrets.token_hex(12)}",
+        f"{project}:adyen.apiKey": secrets.token_hex(16),
+        f"{project}:adyen.hmac": secrets.token_hex(32),
+        f"{project}:adyen.merchantCode": "ExampleMerchantEU",
+        f"{project}:braintreeSecretKey": secrets.token_hex(16),
+        "justt:apiKey": key,
+    }
+    for name, value in wanted.items():
+        if name.partition(".")[0] not in config:
+            _pulumi(environ, "config", "set", "--secret", "--path", name, "--stack", STACK, stdin=value)
+    if f"{project}:braintreePublicKey" not in config:
+        _pulumi(environ, "config", "set", f"{project}:braintreePublicKey", "example_public_key", "--stack", STACK)
+    known = config.get("justt:baseUrl", {}).get("value")
+    if known != url:
+        if known:
+            sys.stderr.write("simulator: it moved, so `make up` comes before refresh and destroy: they use the state\n")
+        _pulumi(environ, "config", "set", "justt:baseUrl", url, "--stack", STACK)
+
+
+def _pulumi(environ: Mapping[str, str], *arguments: str, stdin: str = "") -> str:
+    done = subprocess.run(
+        ["pulumi", *arguments, "--non-interactive"],  # noqa: S607
+        cwd=ROOT,
+        env=dict(environ),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        if "incorrect passphrase" in done.stderr:
+            raise SystemExit("Pulumi.dev.yaml is of an earlier .dev folder, and cannot be read any more: remove it")
+        raise SystemExit(f"pulumi {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def _running_simulator() -> str | None:
+    """Return the address of the simulator that an earlier run left behind, if it still answers."""
+    try:
+        url = str(json.loads((DEV / "simulator.json").read_text())["url"])
+        _control(url, "options")
+    except (OSError, ValueError, KeyError):
+        return None
+    return url
+
+
+def _start_simulator() -> str:
+    """Start a simulator that outlives this run, at the address it had before if that is free."""
+    record, log = DEV / "simulator.json", DEV / "simulator.log"
+    # The state remembers the address, so that refresh and destroy need the same one again.
+    ports = ["0"]
+    if record.exists():
+        ports.insert(0, json.loads(record.read_text())["url"].rpartition(":")[2].partition("/")[0])
+    options = ["--database", str(DEV / "simulator.sqlite"), "--successful-after", "5"]
+    for port in ports:
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "pulumi_justt.cli", "simulator", "--port", port, *options],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline and process.poll() is None:
+            url = log.read_text().partition("Justt API simulator: ")[2].strip()
+            if url:
+                record.write_text(json.dumps({"url": url, "pid": process.pid}))
+                sys.stderr.write(f"simulator: {url}\n")
+                return url
+            time.sleep(0.05)
+    raise SystemExit(f"the simulator did not start: {log.read_text().strip()}")
+
+
+def _stop_simulator() -> None:
+    if _running_simulator():
+        os.kill(json.loads((DEV / "simulator.json").read_text())["pid"], signal.SIGTERM)
+
+
+def _control(url: str, what: str, body: object = None) -> None:
+    """Ask or, with *body*, tell the simulator at *url*.
+
+    Raises:
+        OSError: Nothing answers there, or no simulator.
+    """
+    request = urllib.request.Request(  # noqa: S310 - an address that a simulator of ours printed
+        url.replace("/v1", f"/_simulator/{what}"),
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"content-type": "application/json"},
+        method="GET" if body is None else "PUT",
+    )
+    # No proxy of the environment can reach this machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=30) as response:
+        response.read()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in (*COMMANDS, "stop", "env"):  # noqa: PLR2004 - the program and its command
+        raise SystemExit(__doc__)
+    try:
+        main(sys.argv[1])
+    except engine.EngineError as error:
+        raise SystemExit(str(error)) from None

@@ -1,0 +1,38 @@
+"""Run the test suite on the real engine, and report branch coverage over all processes that it starts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import engine
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main() -> int:
+    """Return the exit code of the suite, or of the coverage gate after it."""
+    engine.heed_interrupt()
+    # Pytest obeys the user's own variables; the tests get none of them: see tests/support/environment.py.
+    environ = {
+        **os.environ,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(engine.ensure(ROOT)), os.environ["PATH"]]),
+        # The sources, and not the copy that is installed beside the dependencies, in every process.
+        "PYTHONPATH": str(ROOT / "provider"),
+    }
+
+    def run(*arguments: str) -> int:
+        return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=environ, check=False).returncode
+
+    run("coverage", "erase")
+    code = run("coverage", "run", "-m", "pytest", "--numprocesses", "3", "--dist", "worksteal", *sys.argv[1:])
+    if code == 0 and len(sys.argv) == 1:
+        run("coverage", "combine", "--quiet")
+        code = run("coverage", "report")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

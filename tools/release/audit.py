@@ -1,0 +1,129 @@
+"""Look up the known vulnerabilities of all that the locks pin, for any system and Python, where their data can be had.
+
+Where its service has no data, pip-audit passes a package over and succeeds. So it is first asked for a release that is
+known to be vulnerable: if that one is not found, nothing can be. Then this check says that it was skipped, and fails
+only with --required, which is for machines that are known to reach the data.
+
+    the answer                                  exit code
+    no package has a known vulnerability        0
+    a package has one                           1
+    a package has no data, but others do        1
+    no data, or not before the limit            0, with --required 1
+    pip-audit failed on its own account         an exception
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import TypedDict
+
+import locks
+
+__all__ = ["OutOfReachError", "audited", "main"]
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+VULNERABLE = "requests==2.19.1"  # CVE-2018-18074
+LIMIT_SECONDS = 45.0
+
+
+class Vulnerability(TypedDict):
+    """What pip-audit says of a vulnerability."""
+
+    id: str
+    aliases: list[str]
+    fix_versions: list[str]
+
+
+class Audited(TypedDict, total=False):
+    """What pip-audit says of a package."""
+
+    name: str
+    version: str
+    vulns: list[Vulnerability]
+    skip_reason: str
+
+
+class OutOfReachError(Exception):
+    """The data can't be had here; the text says why."""
+
+
+def ask(pins: Iterable[str]) -> list[Audited]:
+    """Run pip-audit on exact pins, without an old answer from its cache."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "pins"
+        file.write_text("\n".join(pins))
+        options = (
+            f"--disable-pip --no-deps --format json --progress-spinner off --cache-dir {folder} --requirement {file}"
+        )
+        command = (sys.executable, "-m", "pip_audit", *options.split())
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS)
+        except subprocess.TimeoutExpired as late:
+            raise OutOfReachError(f"no answer within {late.timeout:.0f} s") from late
+    return audited(done.stdout, done.stderr)
+
+
+def audited(stdout: str, stderr: str) -> list[Audited]:
+    """Read what pip-audit printed.
+
+    Raises:
+        OutOfReachError: It did not reach its service, by its own words or by an exception of its HTTP library.
+        RuntimeError: It failed for another reason.
+    """
+    if stdout.strip():
+        found: list[Audited] = json.loads(stdout)["dependencies"]
+        return found
+    if cause := re.search(r"\brequests\.exceptions\.\w+|your network may be blocking this service", stderr):
+        raise OutOfReachError(cause[0])
+    raise RuntimeError(stderr)
+
+
+def main(arguments: Sequence[str], ask: Callable[[Iterable[str]], list[Audited]] = ask) -> int:
+    """Print the result in one line, or one for each vulnerability, and return the exit code."""
+    try:
+        answers = _look_up(ask)
+    except OutOfReachError as reason:
+        print(f"vulnerabilities: SKIPPED, as their data can't be had here ({reason})")
+        return int("--required" in arguments)
+    faults = [line for answer in answers for line in _faults(answer)]
+    print("\n".join(faults) or f"vulnerabilities: none known in {len(answers)} locked releases")
+    return int(bool(faults))
+
+
+def _look_up(ask: Callable[[Iterable[str]], list[Audited]]) -> list[Audited]:
+    (known,) = ask([VULNERABLE])
+    if not known.get("vulns"):
+        raise OutOfReachError(f"{VULNERABLE}, which is known to be vulnerable, is not known there")
+    return [answer for pins in _batches() for answer in ask(pins)]
+
+
+def _batches() -> Iterator[list[str]]:
+    """Yield all pins, each once, and in each batch no package twice: pip-audit refuses that."""
+    versions: dict[str, list[str]] = {}
+    for entry in (entry for name in LOCKS for entry in locks.read(ROOT / name)):
+        pins = versions.setdefault(entry.name, [])
+        if (pin := f"{entry.name}=={entry.version}") not in pins:
+            pins.append(pin)
+    for batch in zip_longest(*versions.values()):
+        yield [pin for pin in batch if pin]
+
+
+def _faults(answer: Audited) -> Iterator[str]:
+    if reason := answer.get("skip_reason"):
+        yield f"vulnerabilities: {answer['name']} could not be looked up: {reason}"
+    for known in answer.get("vulns", []):
+        names = ", ".join([known["id"], *known["aliases"]])
+        fixed = ", ".join(known["fix_versions"]) or "no release"
+        yield f"vulnerabilities: {answer['name']} {answer['version']} has {names}; fixed in {fixed}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

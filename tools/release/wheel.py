@@ -1,0 +1,177 @@
+"""Build the release twice, install its wheel into empty environments, and use it end to end with the real engine.
+
+The second build is made from a copy of the repository with other times, in another folder and time zone, with another
+umask and another seed of Python's hashes; wheel, sdist and bill of materials must be the same.
+
+The environments are made with the oldest and the newest supported Python of this machine, get the wheel with its locked
+run-time dependencies and nothing else, and run one program through up, an unchanged up, refresh and destroy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tools" / "engine"), str(ROOT / "tests")]
+
+import dist  # noqa: E402
+import engine  # noqa: E402 - found by the line before
+from support import environment  # noqa: E402
+
+PROGRAM = """
+import pulumi
+import pulumi_justt as justt
+
+made = justt.PaymentIntegration(
+    "wheel",
+    external_identifier="wheel",
+    integration_name="Wheel",
+    source="stripe",
+    credentials=justt.credentials.ApiKeyOnly(api_key=pulumi.Config().require_secret("key")),
+)
+pulumi.export("status", made.status)
+"""
+
+
+def main() -> None:
+    """Build, then try each interpreter."""
+    with tempfile.TemporaryDirectory() as folder:
+        wheel = _built(Path(folder))
+        found = dict(sorted(interpreters(supported(wheel))))
+        chosen = {min(found), max(found)}
+        for version in sorted(chosen):
+            _try(wheel, found[version], Path(folder) / "{}.{}".format(*version))
+        print(f"wheel: {wheel.name} passed on {', '.join('{}.{}'.format(*version) for version in sorted(chosen))}")
+
+
+def _built(folder: Path) -> Path:
+    """Build a release twice, and return its wheel if both are the same to the byte and it has what users need."""
+    _copy(folder / "copy")
+    first = _release(ROOT, folder / "first", umask=0o022, TZ="UTC0", PYTHONHASHSEED="1")
+    second = _release(folder / "copy", folder / "second", umask=0o077, TZ="FAR-13", PYTHONHASHSEED="2")
+    differing = [name for name in sorted(first.keys() | second.keys()) if first.get(name) != second.get(name)]
+    assert not differing, f"two builds differ in {', '.join(differing)}"
+    assert sorted(Path(name).suffix for name in first) == [".gz", ".json", ".whl"], sorted(first)
+    (wheel,) = (folder / "first").glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    for needed in ("pulumi_justt/py.typed", "pulumi_justt/pulumi-plugin.json", "pulumi_justt/simulator/app.py"):
+        assert needed in names, f"{needed} is not in the wheel"
+    assert all(name.startswith(("pulumi_justt/", "pulumi_justt-")) for name in names), names
+    return wheel
+
+
+def _release(root: Path, folder: Path, *, umask: int, **variables: str) -> dict[str, bytes]:
+    """Build the release of the repository at *root* into a new folder, and return its files."""
+    folder.mkdir()
+    command = (sys.executable, str(root / "tools" / "release" / "dist.py"), str(folder))
+    _run(*command, environ=environment.build(variables), umask=umask)
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def _copy(folder: Path) -> None:
+    """Copy the repository, for its owner only and with a time of long ago."""
+    for name in copy_repository(folder):
+        (folder / name).chmod((ROOT / name).stat().st_mode & 0o700)
+        os.utime(folder / name, (1_000_000_000, 1_000_000_000))
+
+
+def copy_repository(folder: Path) -> list[str]:
+    """Copy what is or will be in the repository, and return the paths of the files."""
+    listed = _run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT)
+    names = [name for name in listed.split("\0") if (ROOT / name).is_file()]
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    return names
+
+
+def supported(wheel: Path) -> list[tuple[int, int]]:
+    """Return the versions of Python that the wheel says it is for."""
+    matches = (
+        re.fullmatch(r"Programming Language :: Python :: (\d+)\.(\d+)", text)
+        for text in dist.metadata(wheel).classifiers or []
+    )
+    return [(int(match[1]), int(match[2])) for match in matches if match]
+
+
+def interpreters(versions: Sequence[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], str]]:
+    """Yield each of *versions* that is on this machine, with a program that has it."""
+    names = ["python{}.{}".format(*version) for version in versions]
+    paths = [path for name in [*names, "python3"] if (path := shutil.which(name))]
+    # Not HOME, which is temporary in `.ci/run`.
+    home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    paths += map(str, home.glob(".pyenv/versions/3.*/bin/python3"))
+    for path in paths:
+        done = subprocess.run(
+            [path, "-c", "import sys, venv, ensurepip; print(*sys.version_info[:2])"],
+            env=environment.build(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode == 0 and (version := tuple(map(int, done.stdout.split()))) in versions:
+            yield (version[0], version[1]), path
+
+
+def _try(wheel: Path, python: str, folder: Path) -> None:
+    """Run one program through its life in an empty environment."""
+    for name in ("project", "state", "home"):
+        (folder / name).mkdir(parents=True)
+    _run(python, "-m", "venv", str(folder / "venv"))
+    venv = folder / "venv" / "bin"
+    pip = (str(venv / "pip"), "--disable-pip-version-check", "--quiet", "install")
+    _run(*pip, "--require-hashes", "-r", str(ROOT / "requirements.lock"))
+    _run(*pip, "--no-deps", str(wheel))
+    (folder / "project" / "Pulumi.yaml").write_text("name: wheel\nruntime: python\n")
+    (folder / "project" / "__main__.py").write_text(PROGRAM)
+    pulumi_own = {
+        "PULUMI_HOME": str(folder / "home"),
+        "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+        "PULUMI_CONFIG_PASSPHRASE": "not a secret",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    }
+    path = os.pathsep.join([str(venv), str(engine.ensure(ROOT)), environment.PATH])
+    # What is installed is tried here, and not the sources.
+    environ = environment.build({"PATH": path, "PYTHONPATH": "", **pulumi_own}, home=folder / "home")
+
+    def pulumi(*arguments: str) -> str:
+        return _run("pulumi", *arguments, "--non-interactive", cwd=folder / "project", environ=environ)
+
+    command = [str(venv / "pulumi-justt"), "simulator", "--successful-after", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as simulator:
+        try:
+            assert simulator.stdout is not None
+            url = simulator.stdout.readline().strip().rpartition(" ")[2]
+            pulumi("stack", "init", "dev")
+            pulumi("config", "set-all", "--plaintext", f"justt:baseUrl={url}", "--secret", "justt:apiKey=made-up")
+            pulumi("config", "set", "--secret", "key", "made-up")
+            assert "+ 2 created" in pulumi("up", "--yes", "--skip-preview")
+            assert "2 unchanged" in pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
+            assert "is SUCCESSFUL now, was PENDING" in pulumi("refresh", "--yes", "--skip-preview")
+            assert json.loads(pulumi("stack", "output", "--json")) == {"status": "PENDING"}
+            assert not re.search(r"resource +justt", pulumi("about")), "the CLI takes the package for a plugin"
+            assert "- 2 deleted" in pulumi("destroy", "--yes", "--skip-preview")
+        finally:
+            simulator.terminate()
+
+
+def _run(*command: str, cwd: Path | None = None, environ: dict[str, str] | None = None, umask: int = -1) -> str:
+    environ = environ or environment.build({"PYTHONPATH": ""})
+    done = subprocess.run(command, cwd=cwd, env=environ, umask=umask, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+if __name__ == "__main__":
+    main()
