@@ -317,7 +317,7 @@ def test_file_is_the_same_for_every_checkout(
 import os
 os.chdir("/")
 """
-    absolute = "__import__('pathlib').Path(__file__).resolve().parents[2] / 'keys' / 'sftp.pem'"
+    absolute = "__import__('pathlib').Path(__file__).resolve().parents[1] / 'keys' / 'sftp.pem'"
     (stack.project / "__main__.py").unlink()
     (program,) = [stack.project / main] if main.endswith(".py") else [stack.project / main / "__main__.py"]
     head = "import pulumi_justt as justt\n"
