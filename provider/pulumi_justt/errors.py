@@ -43,8 +43,9 @@ __all__ = [
     "Unresolved",
 ]
 
-_SETTING = re.compile(r"\b(justt:[a-z]\w*|the provider ')")
-"""Names a setting, or what `justt.Provider` was given; the types of our resources begin with a capital."""
+_OF_A_PROVIDER = "provider '"
+_SETTING = re.compile(rf"\b(justt:[a-z]\w*|{_OF_A_PROVIDER}|address http|answer within)")
+"""Speaks of a setting, or of what `justt.Provider` was given; the types of our resources begin with a capital."""
 _KEY = re.compile(r"[\w.-]{1,40}")
 """What a key of an API looks like; anything else may be a value in the wrong place."""
 _SLACK = 3
@@ -353,11 +354,12 @@ def recorded_settings_cure(text: str) -> str:
     named = _SETTING.findall(text)
     if not named:
         return ""
-    is_key = any(each == "justt:apiKey" or not each.startswith("justt:") for each in named)
+    is_key = any(each in ("justt:apiKey", _OF_A_PROVIDER) for each in named)
     key = ", or set JUSTT_API_KEY_OVERRIDE for that command" if is_key else ""
     return (
-        "Without --run-program, refresh and destroy use the state's copy of the configuration: after a change of it, "
-        f"add that option, or run `pulumi up` first (without --refresh){key}."
+        "Without --run-program, refresh and destroy use the state's copy of the configuration, and so does an update "
+        "that leaves no integration in the program: after a change of it, add that option, or run `pulumi up` first, "
+        f"with an integration in the program and without --refresh{key}."
     )
 
 

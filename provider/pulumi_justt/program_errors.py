@@ -85,16 +85,20 @@ def _owner(called: Callable[..., Any]) -> str:
 
 def _resource(called: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[str, str]:
     """Return what *called* makes and the name that it was given, which is empty if that can't be told or shown."""
-    names = [*inspect.signature(called).parameters]
-    given = {**dict(zip(names, args, strict=False)), **kwargs}.get("resource_name")
-    # Whoever forgets the name may have given a credential in its place.
+    signature = inspect.signature(called)
+    known = {name: value for name, value in kwargs.items() if name in signature.parameters}
+    try:
+        given = signature.bind(*args, **known).arguments.get("resource_name")
+    except TypeError:
+        # Something is missing, or there is too much: what stands in the place of the name may be a credential.
+        given = None
     return _owner(called), given if isinstance(given, str) and not is_like_a_secret(given) else ""
 
 
 def _place(error: Exception) -> str:
     """Return the file and line of the program's call; nothing if no file has it. The line itself is not shown."""
     frame = error.__traceback__ and error.__traceback__.tb_frame.f_back
-    while frame and str(frame.f_globals.get("__name__")).startswith("pulumi_justt."):
+    while frame and str(frame.f_globals.get("__name__")).startswith(("pulumi_justt.", "pulumi.")):
         frame = frame.f_back
     # A working directory may be gone, and a shell has no file.
     with contextlib.suppress(OSError, ValueError):

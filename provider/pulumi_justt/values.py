@@ -103,7 +103,8 @@ def shown_key(key: object) -> str:
     """Return *key* if it looks like a name; anything else may be a secret in the wrong place."""
     text = str(key)
     # No name of a setting or an argument has a digit, and few secrets have none.
-    return text if re.fullmatch("[A-Za-z_-]{1,40}", text) else f"… (a text of {len(text)} characters)"
+    is_name = re.fullmatch("[A-Za-z_-]{1,40}", text) and not is_like_a_secret(text)
+    return text if is_name else f"… (a text of {len(text)} characters)"
 
 
 def label_problem(text: str) -> str | None:

@@ -91,6 +91,16 @@ def test_error_of_the_program(statement: str, text: str) -> None:
     assert LITERAL not in str(refused.value)
 
 
+@pytest.mark.parametrize("statement", ['Provider("{}")', 'PaymentIntegration("{}", source="stripe")'])
+def test_what_stands_in_the_place_of_a_forgotten_name_is_not_shown(statement: str) -> None:
+    """An API key of Justt looks like no other, and here it is the only argument that was not forgotten."""
+    key = "jk9f8e7d6c5b4a39281706f5e4d3c2b1a0"
+    with pytest.raises(pulumi.RunError, match="missing") as refused:
+        run_program(lambda: exec(HEAD + statement.format(key), {}))  # noqa: S102 - our own
+
+    assert key not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     "statement", [each for each, _ in STATEMENTS if "LITERAL" in each and re.search("from_|adopt=|key=|opts=", each)]
 )

@@ -70,7 +70,7 @@ def test_a_corrected_setting_says_how_it_gets_into_the_state(stack: Stack, simul
     stack.program(PROGRAM)
     stack.up()
     stack.config({"justt:timeoutSeconds": "long"})
-    way = "add that option, or run `pulumi up` first (without --refresh)"
+    way = "add that option, or run `pulumi up` first, with an integration in the program and without --refresh"
     shown = words(stack.up(fails=True).text)
     assert ("justt:timeoutSeconds must be a number" in shown, way in shown) == (True, False)
 
@@ -81,6 +81,13 @@ def test_a_corrected_setting_says_how_it_gets_into_the_state(stack: Stack, simul
         assert ("justt:timeoutSeconds must be a number" in shown, way in shown) == (True, True)
     assert "justt:timeoutSeconds." in stack.justt("doctor", "--only", "recordedKey", "--stack", "dev").stdout
     stack.refresh("--run-program")
+    stack.up()
+    # An address that is not the present one any more is recorded by an update that sends nothing.
+    stack.config({"justt:baseUrl": "http://127.0.0.1:9/v1"})
+    stack.up()
+    stack.config({"justt:baseUrl": simulator.base_url})
+    shown = words(stack.refresh(fails=True).text)
+    assert ("the address http://127.0.0.1:9/v1" in shown, way in shown) == (True, True)
     stack.up()
     stack.destroy()
     assert [record.status for record in simulator.records.integrations()] == ["INACTIVE"]

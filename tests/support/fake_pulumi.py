@@ -23,7 +23,7 @@ from pulumi_justt.cli.app import main
 from pulumi_justt.core.journal import Journal
 from support import environment
 
-__all__ = ["PROVIDER", "STACK", "TYPE", "US", "FakePulumi", "creating", "integration", "own_provider", "provider"]
+__all__ = ["PROVIDER", "STACK", "TYPE", "US", "FakePulumi", "creating", "integration", "provider"]
 
 STACK = "urn:pulumi:dev::shop"
 TYPE = "pulumi-python:dynamic/justt:PaymentIntegration"
@@ -146,6 +146,10 @@ class FakePulumi:
         present = {name: item["value"] for name, item in shown.items() if name.startswith("justt:")}
         return provider(**{**present, **inputs})
 
+    def own_provider(self, key: object) -> dict[str, Any]:
+        """Return a `justt.Provider` named `default-us` likewise, which has a key of its own."""
+        return {**self.provider(**{"justt:apiKey": key}), "urn": US}
+
     def _file(self, kind: str, stack: str) -> Path:
         return self.folder / (f"{stack}.{kind}" if stack else kind)
 
@@ -177,8 +181,3 @@ def creating(name: str, **inputs: object) -> dict[str, Any]:
 def provider(**inputs: object) -> dict[str, Any]:
     """Return the engine's provider as a state has it."""
     return {"urn": PROVIDER, "custom": True, "type": "pulumi:providers:pulumi-python", "inputs": inputs, "id": "p"}
-
-
-def own_provider(key: object) -> dict[str, Any]:
-    """Return a `justt.Provider` named `default-us` as a state has it."""
-    return {**provider(**{"justt:apiKey": key}), "urn": US}

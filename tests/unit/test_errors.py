@@ -179,6 +179,8 @@ def test_cure_of_each_refusal(status: int, is_create: bool, account: str | None,
         (cure(401, origin="JUSTT_API_KEY"), 0),
         (cure(401, origin="JUSTT_API_KEY_OVERRIDE"), 0),
         ("JUSTT_TIMEOUT_SECONDS must be a number from 0.1 to 600.0", 0),
+        ("reading 'x': no answer within 5 s. The state keeps what it had: run the command again later.", 2),
+        (errors.unreachable_cure("https://a/v1", is_unsent=True, is_throttled=False), 2),
         ("deactivating 'urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::a': it is gone", 0),
     ],
 )

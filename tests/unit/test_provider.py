@@ -470,7 +470,7 @@ def test_a_setting_that_the_state_may_hold_names_its_ways_out(method: str) -> No
 
     text = shown(lambda: CALLS[method](provider))
 
-    told = "the state's copy of the configuration: after a change of it, add that option, or run `pulumi up` first"
+    told = "after a change of it, add that option, or run `pulumi up` first"
     assert (told in text) is (method in ("diff", "delete"))
 
 
@@ -503,7 +503,7 @@ def test_after_a_check_the_settings_are_those_of_the_program(before: tuple[str, 
     text = shown(lambda: CALLS["delete"](provider))
 
     assert "no Justt API key" in text
-    assert ("first (without --refresh), or set JUSTT_API_KEY_OVERRIDE for that command." in text) is is_of_state
+    assert ("without --refresh, or set JUSTT_API_KEY_OVERRIDE for that command." in text) is is_of_state
 
 
 def test_a_preview_needs_no_key() -> None:

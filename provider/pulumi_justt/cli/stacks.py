@@ -172,14 +172,10 @@ class State(SecretHolder):
         return any(names & (each.get("inputs") or {}).keys() for each in (*self.resources(), *pending))
 
     def recorded_settings(self) -> Iterator[Mapping[str, object]]:
-        """Yield the settings of each of the engine's default providers: copies of the configuration."""
+        """Yield what each provider resource has of the configuration; a `justt.Provider` has a key of its own."""
         for resource, inputs in self._providers():
-            if _is_default(resource):
-                yield {
-                    key.removeprefix(_PREFIX): _plaintext(value)
-                    for key, value in inputs.items()
-                    if key.startswith(_PREFIX)
-                }
+            own = () if _is_default(resource) else ("apiKey", "referenceAccountId")
+            yield {name: _plaintext(inputs.get(f"{_PREFIX}{name}")) for name in VARIABLES if name not in own}
 
     def own_keys(self) -> dict[str, object]:
         """Return the API key of each `justt.Provider`, by its URN."""
@@ -303,7 +299,11 @@ class Stack(SecretHolder):
             copies = list(shown.recorded_settings())
             shared_redactor().learn([copy.get("apiKey") for copy in copies])
         present = configuration.values
-        return [f"{_PREFIX}{name}" for name in VARIABLES if any(copy.get(name) != present.get(name) for copy in copies)]
+        return [
+            f"{_PREFIX}{name}"
+            for name in VARIABLES
+            if any(name in copy and copy[name] != present.get(name) for copy in copies)
+        ]
 
     def provider_settings(self, state: State, settings: Settings) -> dict[str, Settings]:
         """Return the settings of each `justt.Provider` in *state*, by its URN: *settings* with a key of its own.

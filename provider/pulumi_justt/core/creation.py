@@ -189,6 +189,9 @@ class CreateCoordinator:
         try:
             return self._create(urn, inputs, self._unresolved_of(urn, begun, inputs) if begun else None)
         except AmbiguousCreate as lost:
+            with self._lock:
+                # Before anything else, which might fail.
+                self._in_doubt[urn] = lost
             error = self.intents.named_in(lost, urn, inputs)
             with self._lock:
                 self._in_doubt[urn] = error

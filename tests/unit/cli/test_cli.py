@@ -185,6 +185,7 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
     return process.returncode, (out or b"").decode(), (err or b"").decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "line", "environ"),
     [

@@ -15,7 +15,7 @@ from pulumi_justt.cli import survey
 from pulumi_justt.errors import WITHHELD, Unreachable
 from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.simulator import Fault, SimulatorServer
-from support.fake_pulumi import STACK, TYPE, US, FakePulumi, creating, integration, own_provider
+from support.fake_pulumi import STACK, TYPE, US, FakePulumi, creating, integration
 from support.leaks import canary
 from support.parrot import Parrot
 
@@ -209,8 +209,17 @@ def test_another_setting_in_the_state(
     result = project.run("doctor", "--only", "recordedKey")
     told = f"the configuration has changed since the last `pulumi up`: {names}." if names else "the state has the"
     assert (result.exit_code, told in result.stdout) == (1 if names else 0, True)
-    assert ("add that option, or run `pulumi up` first (without --refresh)." in result.stdout) is (names is not None)
+    assert ("add that option, or run `pulumi up` first, with an" in result.stdout) is (names is not None)
     assert not any("show-secrets" in call for call in project.calls if "export" in call)
+
+
+def test_a_setting_in_a_provider_of_the_program(project: FakePulumi) -> None:
+    """It has copies of all settings but the key and the account, which are its own."""
+    project.config({"justt:environment": "production"}, {"justt:apiKey": "bearer-key"})
+    own = project.own_provider("another-key")
+    project.state([{**own, "inputs": {**own["inputs"], "justt:environment": "sandbox"}}])
+    result = project.run("doctor", "--only", "recordedKey")
+    assert "the configuration has changed since the last `pulumi up`: justt:environment." in result.stdout
 
 
 def test_a_plain_key(project: FakePulumi, simulator: SimulatorServer) -> None:
@@ -322,15 +331,15 @@ def test_a_provider_has_its_own_key(project: FakePulumi, simulator: SimulatorSer
     us = {**integration("us", theirs()), "provider": f"{US}::p"}
     masked = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
     project.config({"justt:baseUrl": simulator.base_url})
-    project.state([project.provider(), own_provider({**masked, "ciphertext": "v1:abc"}), us])
-    project.shown([project.provider(), own_provider({**masked, "plaintext": '"us-key"'}), us])
+    project.state([project.provider(), project.own_provider({**masked, "ciphertext": "v1:abc"}), us])
+    project.shown([project.provider(), project.own_provider({**masked, "plaintext": '"us-key"'}), us])
     simulator.options = replace(simulator.options, api_keys=frozenset({"us-key"}))
     assert examined(project, code=0) == {}
     assert "the key from the provider default-us is accepted." in project.run("doctor").stdout
 
     project.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": KEY})
     assert examined(project, code=1).keys() == {"recordedKey", "apiKey"}
-    project.state([project.provider(), own_provider({**masked, "ciphertext": "v1:abc"}), us])
+    project.state([project.provider(), project.own_provider({**masked, "ciphertext": "v1:abc"}), us])
     assert examined(project, code=1).keys() == {"apiKey"}
     simulator.options = replace(simulator.options, api_keys=frozenset({"newer"}))
     assert examined(project, code=0, environ={"JUSTT_API_KEY_OVERRIDE": "newer"}) == {}
@@ -365,8 +374,8 @@ def test_a_provider_that_is_named_like_the_engine_s(
     own = {"urn": urn, "parent": f"{STACK}::pulumi:pulumi:Stack::shop-dev"}
     project.config({"justt:baseUrl": simulator.base_url})
     us = {**integration("us", theirs()), "provider": f"{urn}::p"}
-    project.state([{**own_provider({"ciphertext": "v1:abc"}), **own}, us])
-    project.shown([{**own_provider({"plaintext": '"us-key"'}), **own}, us])
+    project.state([{**project.own_provider({"ciphertext": "v1:abc"}), **own}, us])
+    project.shown([{**project.own_provider({"plaintext": '"us-key"'}), **own}, us])
     simulator.options = replace(simulator.options, api_keys=frozenset({"us-key"}))
 
     assert examined(project, code=0) == {}

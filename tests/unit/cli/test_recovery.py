@@ -19,7 +19,7 @@ from pulumi_justt.cli.stacks import Stack, State
 from pulumi_justt.cli.state_repair import RecoveryError
 from pulumi_justt.core.journal import Decision
 from pulumi_justt.simulator import SimulatorServer
-from support.fake_pulumi import PROVIDER, STACK, TYPE, US, FakePulumi, creating, integration, own_provider, provider
+from support.fake_pulumi import PROVIDER, STACK, TYPE, US, FakePulumi, creating, integration, provider
 
 Theirs = Callable[..., str]
 LOST = f"{STACK}::{TYPE}::lost"
@@ -384,7 +384,7 @@ def test_a_create_of_another_provider(project: FakePulumi, simulator: SimulatorS
     """Its candidates are what the key of its provider reaches, and so is what is claimed."""
     lost, operation = theirs(), creating("us::lost")
     operation["resource"]["provider"] = f"{US}::p"
-    project.state([provider(), own_provider("us-key")], [operation])
+    project.state([provider(), project.own_provider("us-key")], [operation])
     simulator.options = replace(simulator.options, api_keys=frozenset({"us-key"}))
     (case,) = pending(project)
     assert [each["integrationId"] for each in case["candidates"]] == [lost]

@@ -13,7 +13,7 @@ import pytest
 
 from pulumi_justt.core.journal import Decision, Intent, Journal
 from pulumi_justt.simulator import Fault, SimulatorServer
-from support.fake_pulumi import PROVIDER, STACK, TYPE, US, FakePulumi, creating, integration, own_provider, provider
+from support.fake_pulumi import PROVIDER, STACK, TYPE, US, FakePulumi, creating, integration, provider
 
 Theirs = Callable[..., str]
 LOST = f"{STACK}::{TYPE}::lost"
@@ -295,9 +295,11 @@ def test_the_key_is_that_of_the_resources_provider(
     begun(lost)
     us = {**integration("lost", old), "provider": f"{US}::p"}
     simulator.options = replace(simulator.options, api_keys=frozenset({"us-key"}))
-    project.state([provider(), own_provider("us-key"), us])
+    project.state([provider(), project.own_provider("us-key"), us])
     assert [each["status"] for each in shown(project)[0]["candidates"]] == ["PENDING"]
-    project.state([provider(), own_provider("us-key"), {**us, "urn": f"{LOST}-2", "provider": f"{PROVIDER}::p"}])
+    project.state(
+        [provider(), project.own_provider("us-key"), {**us, "urn": f"{LOST}-2", "provider": f"{PROVIDER}::p"}]
+    )
     assert [each["status"] for each in shown(project)[0]["candidates"]] == ["unknown"]
 
 

@@ -542,10 +542,33 @@ def test_a_create_under_the_name_of_one_in_flight() -> None:
     """Where the host can't tell URNs, two resources may share a name; what is in flight is not in doubt."""
     vendor = Vendor()
     process = Process(vendor)
-    inner: list[str] = []
-    vendor.on_commit = lambda _: inner.append(process.create("a")) if len(vendor.records) == 1 else None
+    inputs = inputs_of(externalIdentifier="a", referenceAccountId=None)
+    made: list[str] = []
 
-    assert [process.create("a"), *inner] == vendor.made_by("a")
+    def create() -> None:
+        made.append(process.creator.create("the resource of 'a'", inputs).integration_id)
+
+    def meanwhile(_: str) -> None:
+        if len(vendor.records) == 1:
+            another = threading.Thread(target=create)
+            another.start()
+            another.join()
+
+    vendor.on_commit = meanwhile
+    create()
+    assert sorted(made) == vendor.made_by("a")
+
+
+def test_a_create_whose_error_cannot_be_made_stays_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong after a lost answer, the next call sends nothing."""
+    vendor = Vendor(fates={"a": [AFTER]})
+    process = Process(vendor)
+    monkeypatch.setattr(process.creator.intents, "named_in", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        process.create("a")
+    monkeypatch.undo()
+
+    assert (process.error("a").tried, len(vendor.made_by("a"))) == ("creating the stripe integration 'a'", 1)
 
 
 def test_a_create_that_is_called_again_raises_the_same_error_and_sends_nothing() -> None:
@@ -1398,6 +1421,7 @@ def test_record_that_only_the_first_pass_shows_counts() -> None:
     assert vendor.asked == ["list", "post", "list", "list", "list"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("fate", [BEFORE, AFTER])
 @pytest.mark.parametrize("enveloped", [False, True], ids=["array", "envelope"])
@@ -1420,6 +1444,7 @@ def test_account_beyond_the_page_bound_proves_nothing(policy: Policy, fate: str,
     assert process.told == []
 
 
+@pytest.mark.slow
 def test_account_of_exactly_the_page_bound_is_whole_where_the_vendor_says_so() -> None:
     """`hasMore: false` on the 100th page ends the list; a bare array of as many full pages says nothing of its end."""
     texts = []
