@@ -57,7 +57,7 @@ from support.pages import SERVES, Ids, NotRunnable, Session, comparable, matches
 
 PAGES = sorted(
     str(path.relative_to(ROOT))
-    for pattern in ("README.md", "SECURITY.md", "docs/**/*.md", "examples/*/README.md")
+    for pattern in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/**/*.md", "examples/*/README.md")
     for path in ROOT.glob(pattern)
 )
 ELSEWHERE = {
@@ -112,6 +112,21 @@ def session(request: pytest.FixtureRequest, tmp_path: Path, engine_bin: Path) ->
 
 
 SESSIONS = [page for page in PAGES if not page.startswith("examples/")]
+MAIN = {"README.md", "docs/tutorial.md"}
+"""The pages that `make test` runs; `make test-all` runs all of them."""
+
+
+def test_the_map_names_what_is_there() -> None:
+    """Each file, folder and target that CONTRIBUTING.md names exists, and each room is on it."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    places = [ROOT, ROOT / "provider" / "pulumi_justt"]
+    named = re.findall(r"`([\w./-]+(?:/|\.py|\.md|\.yml))`", text)
+    assert named
+    assert [name for name in named if not any((place / name).exists() for place in places)] == []
+    targets = set(re.findall(r"`make ([\w-]+)`", text))
+    assert targets <= set(re.findall(r"^([\w-]+):", MAKEFILE, re.MULTILINE)) | {"preview"}
+    rooms = {path.parent.name for path in (places[1]).glob("*/__init__.py")}
+    assert [room for room in rooms if f"`{room}/`" not in text] == []
 
 
 @pytest.mark.parametrize("page", SESSIONS)
@@ -127,7 +142,15 @@ def test_all_blocks_are_run(page: str) -> None:
     assert unused == []
 
 
-@pytest.mark.parametrize("session", [page for page in SESSIONS if "```" in (ROOT / page).read_text()], indirect=True)
+@pytest.mark.parametrize(
+    "session",
+    [
+        pytest.param(page, marks=() if page in MAIN else pytest.mark.slow, id=page)
+        for page in SESSIONS
+        if "```" in (ROOT / page).read_text()
+    ],
+    indirect=True,
+)
 def test_page(session: Session) -> None:
     """Each block of the page does what the page says that it does."""
     session.run()

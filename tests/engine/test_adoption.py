@@ -17,6 +17,7 @@ def theirs(simulator: SimulatorServer) -> list[str]:
     return [simulator.records.add_integration(new, None) for _ in range(2)]
 
 
+@pytest.mark.slow
 def test_every_trap(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:
     """Forced replacements, renames and refused changes leave it alone, and each refusal says what to do."""
     mine, other = theirs
@@ -91,6 +92,7 @@ def test_two_in_different_runs(stack: Stack, simulator: SimulatorServer, theirs:
     assert changes(simulator) == []
 
 
+@pytest.mark.slow
 def test_destroy_releases_and_taking_it_out_owns(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:
     """Destroy leaves what is adopted; without `adopt_id` it is the stack's own, after an update that sends nothing."""
     mine, _ = theirs
@@ -112,6 +114,7 @@ def test_destroy_releases_and_taking_it_out_owns(stack: Stack, simulator: Simula
     assert kept.status == "INACTIVE"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["adoptId", "*"])
 @pytest.mark.parametrize("more", ["", ", delete_before_replace=True"])
 def test_replacement_forced_by_taking_adopt_id_out_is_refused(

@@ -14,6 +14,8 @@ from support.adoption_programs import RELEASED, adopter, integration, live, owne
 from support.harness import Stack
 from support.leaks import canary
 
+pytestmark = pytest.mark.slow
+
 OTHER = 'other = justt.Provider("other", api_key=secret("otherKey"))\n'
 
 

@@ -65,6 +65,7 @@ def test_a_replacement_that_cannot_be_sent_deactivates_nothing(made: Stack, simu
     assert sent(simulator) == ["DELETE", "POST"]
 
 
+@pytest.mark.slow
 def test_what_is_deleted_with_it_is_not_deactivated_either(made: Stack, simulator: SimulatorServer) -> None:
     """The engine deletes first what depends on the replaced one, after a diff with unknown values and no check."""
     child = shop(1, "shop.integration_id", "", "child")
@@ -82,6 +83,7 @@ def test_what_is_deleted_with_it_is_not_deactivated_either(made: Stack, simulato
     assert sent(simulator) == ["DELETE", "DELETE", "POST", "POST"]
 
 
+@pytest.mark.slow
 def test_what_is_not_replaced_needs_no_reference(made: Stack, simulator: SimulatorServer) -> None:
     """A removal, the rest of an earlier replacement and a destroy deactivate without it."""
     made.program(shop() + shop(name="other"))

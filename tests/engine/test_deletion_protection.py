@@ -127,6 +127,7 @@ def test_deletes_are_refused_until_the_program_says_false(logged: Logged, simula
     assert live(simulator) == set()
 
 
+@pytest.mark.slow
 def test_replacements_pass(logged: Logged, simulator: SimulatorServer) -> None:
     """Each kind of replacement checks the resource before it deletes; the old integration stops, and one is live."""
     stack = logged.stack
@@ -174,6 +175,7 @@ def test_replacements_pass(logged: Logged, simulator: SimulatorServer) -> None:
     assert len(live(simulator)) == 1
 
 
+@pytest.mark.slow
 def test_a_deactivation_that_failed_is_tried_again(logged: Logged, simulator: SimulatorServer) -> None:
     """The next `up` retries it, since it belongs to a replacement; a `destroy` or a removal refuses both."""
     stack = logged.stack
@@ -194,6 +196,7 @@ def test_a_deactivation_that_failed_is_tried_again(logged: Logged, simulator: Si
     assert len(live(simulator)) == 1
 
 
+@pytest.mark.slow
 def test_a_dependency_that_is_deleted_first_refuses_its_dependents(logged: Logged, simulator: SimulatorServer) -> None:
     """Their delete comes before their check, as that of one that left the program does; an update before it lets go."""
     stack = logged.stack
@@ -213,6 +216,7 @@ def test_a_dependency_that_is_deleted_first_refuses_its_dependents(logged: Logge
     assert live(simulator).isdisjoint(before)
 
 
+@pytest.mark.slow
 def test_a_new_provider_and_a_rotation_in_one_update(logged: Logged, simulator: SimulatorServer) -> None:
     """The former provider's process deletes, and has checked nothing; the other one tells it what the program has."""
     stack = logged.stack

@@ -97,6 +97,7 @@ class TestLife:
         assert by_status["PENDING"].id == stack.outputs()["id"] != old
         assert by_status["PENDING"].payload_digest == payload_digest({"apiKey": stack.secrets[-1]})
 
+    @pytest.mark.slow
     def test_policy_changes_in_place_without_a_request(self, stack: Stack, simulator: SimulatorServer) -> None:
         """A changed deactivation is an update that sends nothing, and the destroy after it follows it."""
         stack.program(stripe())
@@ -118,6 +119,7 @@ class TestLife:
         assert simulator.records.integrations()[0].status == "PENDING"
         assert stack.resources() == {}
 
+    @pytest.mark.slow
     def test_replacement_and_policy_in_one_update_warns(self, stack: Stack, simulator: SimulatorServer) -> None:
         """A replacement follows the recorded deactivation, and says so when the program changes both."""
         stack.program(stripe())
@@ -144,6 +146,7 @@ class TestLife:
         stack.up()
         assert stack.outputs()["id"] != first
 
+    @pytest.mark.slow
     def test_destroy_of_what_is_inactive_already(self, stack: Stack, simulator: SimulatorServer) -> None:
         """Destroy takes an integration that was deactivated by someone else as done."""
         stack.program(stripe())
@@ -217,6 +220,7 @@ class TestPreview:
         assert '~ integrationName: "Stripe EU" => "Other"' in stack.preview().text
         assert methods(simulator) == []
 
+    @pytest.mark.slow
     def test_unknown_values(self, stack: Stack, simulator: SimulatorServer) -> None:
         """Values that another resource has yet to give are unknown in a preview, anywhere, and right in the up."""
         program = stripe() + textwrap.dedent(
@@ -260,6 +264,7 @@ class TestPreview:
         stack.program(program.replace("Stripe EU", "Renamed"))
         assert "+-3 to replace" in stack.preview().text
 
+    @pytest.mark.slow
     def test_option_paths(self, stack: Stack) -> None:
         """A checked ignore_changes path holds a changed secret back; one that the engine would ignore is an error."""
         stack.program(stripe())
@@ -424,6 +429,7 @@ class TestRefused:
 class TestAccounts:
     """The account that a call acts on."""
 
+    @pytest.mark.slow
     def test_default_explicit_and_moved(self, stack: Stack, simulator: SimulatorServer) -> None:
         """The default account is recorded; a default that changes or vanishes is refused, an explicit move replaces."""
         stack.config({"justt:referenceAccountId": "acc_1"})
@@ -471,6 +477,7 @@ class TestAccounts:
 class TestRotation:
     """The API key itself is replaced at the vendor."""
 
+    @pytest.mark.slow
     def test_destroy_after_a_rotation(self, stack: Stack, simulator: SimulatorServer) -> None:
         """Destroy still uses the state's old key, and its 401 names each cure; the override works at once."""
         stack.program(stripe())
@@ -486,6 +493,7 @@ class TestRotation:
         stack.destroy(JUSTT_API_KEY_OVERRIDE=rotated)
         assert [record.status for record in simulator.records.integrations()] == ["INACTIVE"]
 
+    @pytest.mark.slow
     def test_up_first_cures_it(self, stack: Stack, simulator: SimulatorServer) -> None:
         """After one up with the new key, destroy works by itself."""
         stack.program(stripe())
@@ -581,6 +589,7 @@ class TestShapes:
         stack.destroy()
         assert {record.status for record in simulator.records.integrations()} == {"INACTIVE"}
 
+    @pytest.mark.slow
     def test_a_list_in_a_payload(self, stack: Stack, simulator: SimulatorServer) -> None:
         """The order and the types within a payload are the API's business: any change of them is a replacement."""
         simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
@@ -604,6 +613,7 @@ class TestShapes:
 class TestLookUp:
     """`PaymentIntegration.get`."""
 
+    @pytest.mark.slow
     def test_it_stays_someone_elses(self, stack: Stack, simulator: SimulatorServer) -> None:
         """A looked-up integration is read on every run, shows its status, and is not deactivated by destroy."""
         stack.program(stripe())
@@ -631,6 +641,7 @@ class TestLookUp:
 class TestTwoStacks:
     """Stacks that run at the same time."""
 
+    @pytest.mark.slow
     def test_each_gets_its_own(self, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> None:
         """Two stacks that are updated and destroyed at once, for two accounts, do not touch each other."""
 
@@ -709,6 +720,7 @@ class TestInterrupted:
 class TestUnreachable:
     """No vendor."""
 
+    @pytest.mark.slow
     def test_nothing_is_lost(self, stack: Stack, tmp_path: Path) -> None:
         """Where nothing answers, create and destroy fail with one paragraph, and the state keeps what it had."""
         stack.program(stripe())

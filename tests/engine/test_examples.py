@@ -194,6 +194,7 @@ def test_quickstart(copied: Copy, simulator: SimulatorServer) -> None:
     example.assert_seen()
 
 
+@pytest.mark.slow
 def test_stripe(copied: Copy, simulator: SimulatorServer) -> None:
     """A key that may do anything is refused by the preview; a restricted one is sent, and a rotation replaces."""
     example = copied("stripe")

@@ -87,6 +87,7 @@ def providers(stack: Stack) -> list[int]:
     return [each.number for each in stack.processes() if any(name in each.command for name in names)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
 @pytest.mark.parametrize("name", CASES)
 def test_no_provider_process_outlives_a_killed_cli(stack: Stack, simulator: SimulatorServer, name: str) -> None:

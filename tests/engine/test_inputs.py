@@ -166,6 +166,7 @@ def test_number_that_would_be_rounded(stack: Stack, simulator: SimulatorServer, 
     refused(stack, simulator, program, f"credentials.{path} is a number beyond 2^53, which would be rounded")
 
 
+@pytest.mark.slow
 def test_output_in_an_f_string(stack: Stack, simulator: SimulatorServer) -> None:
     """The SDK warns, and gives a text that says how to do it: Justt would get that text."""
     text = "has the text that an Output becomes in an f-string or str(...), and not its value: use Output.concat"
@@ -205,6 +206,7 @@ def test_largest_exact_number_is_sent(stack: Stack, simulator: SimulatorServer) 
     assert record.payload_digest == payload_digest({"a": 2**53, "b": [-(2**53), 0.5]})
 
 
+@pytest.mark.slow
 def test_data_is_never_a_reference(stack: Stack, simulator: SimulatorServer) -> None:
     """What looks like a reference is a value: sent as it is where any payload is taken, and refused elsewhere."""
     simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
@@ -250,6 +252,7 @@ def test_account_that_is_nothing_is_not_the_default(stack: Stack, simulator: Sim
     refused(stack, simulator, program, "the reference_account_id of the PaymentIntegration 'shop' is empty")
 
 
+@pytest.mark.slow
 def test_credentials_that_cannot_be(stack: Stack, simulator: SimulatorServer) -> None:
     """Each field is named with what is wrong, all at once, without a character of its value."""
     stack.provide({"blank": f" {canary('b')}", "public": PUBLIC.replace("AAAA", canary("public"))})
@@ -271,6 +274,7 @@ def test_credentials_that_cannot_be(stack: Stack, simulator: SimulatorServer) ->
         refused(stack, simulator, program, f"credentials.private_key: {text}")
 
 
+@pytest.mark.slow
 def test_referred_credentials_that_cannot_be(stack: Stack, simulator: SimulatorServer) -> None:
     """What a variable or file has is verified in the same way, by the create, before it is sent."""
     (stack.project / "key.pem").write_text(PUBLIC)
@@ -293,6 +297,7 @@ def test_referred_credentials_that_cannot_be(stack: Stack, simulator: SimulatorS
     assert record.payload_digest == payload_digest({"username": "user", "password": "key-1", "privateKey": PEM})
 
 
+@pytest.mark.slow
 def test_merchant_account_codes_are_a_set(stack: Stack, simulator: SimulatorServer) -> None:
     """A code that is named twice is one code: no change of order or number replaces."""
     stack.program(of("merchant_account_codes=['b', 'a', 'b']"))
@@ -304,6 +309,7 @@ def test_merchant_account_codes_are_a_set(stack: Stack, simulator: SimulatorServ
     assert [each.method for each in simulator.requests if each.method != "GET"] == ["POST"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("main", ["infra", "infra/app.py"])
 def test_file_is_the_same_for_every_checkout(
     stack: Stack, simulator: SimulatorServer, tmp_path: Path, main: str
@@ -346,6 +352,7 @@ os.chdir("/")
     stack.preview("--expect-no-changes")
 
 
+@pytest.mark.slow
 def test_import_of_answers_keeps_to_the_same_rules(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
     """Codes are a set there too, files are those of the program, and what cannot be a credential is refused."""
     stack.program("")

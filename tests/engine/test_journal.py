@@ -90,6 +90,7 @@ def test_a_killed_create(stack: Stack, simulator: SimulatorServer, state_dir: Pa
     ends_well(stack, simulator, action, lost)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_killed_replacement(stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str) -> None:
     """The same of a replacement, without a look at the error first; the old one is deactivated in the end."""
@@ -104,6 +105,7 @@ def test_a_killed_replacement(stack: Stack, simulator: SimulatorServer, state_di
     ends_well(stack, simulator, action, lost, old)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_replacement_whose_answer_was_lost(
     stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str
@@ -128,6 +130,7 @@ def test_a_replacement_whose_answer_was_lost(
     ends_well(stack, simulator, action, lost, old)
 
 
+@pytest.mark.slow
 def test_adopt_id_settles_a_lost_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
     """It is the other way out that the error names; nothing of the create is left to find, or to do again, after it."""
     simulator.add_fault(Fault.parse("POST /integrations status-after-commit=500 times=1"))
@@ -162,6 +165,7 @@ def begun(
     return intent
 
 
+@pytest.mark.slow
 def test_the_commands_on_a_real_stack(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
     """Before the first update and after it, by its name and without, the commands find what is the stack's."""
     existing = Journal(state_dir)
@@ -190,6 +194,7 @@ def test_the_commands_on_a_real_stack(stack: Stack, simulator: SimulatorServer, 
     assert (only.code, only.stdout) == (0, "ok: pending: no operation was interrupted.\n")
 
 
+@pytest.mark.slow
 def test_replace_right_after_the_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
     """No diff or read shows that the state holds the id, so it is named; a refresh settles that."""
     stack.up()
@@ -212,6 +217,7 @@ def test_replacement_that_the_engine_does_not_compare(stack: Stack, simulator: S
         assert ("If Pulumi does not deactivate it in this update, no state has it" in text) == (trigger > 1)
 
 
+@pytest.mark.slow
 def test_create_that_the_backend_did_not_save(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
     """The provider returned the id and ended in order, and the state lacks it: no second one is created."""
     stack.environ["JUSTT_TIMEOUT_SECONDS"] = "20"
@@ -256,6 +262,7 @@ def test_an_error_hook_that_says_retry_sends_nothing(stack: Stack, simulator: Si
     assert len(list(state_dir.glob("intents/*"))) == 1
 
 
+@pytest.mark.slow
 def test_a_relative_folder_is_refused(stack: Stack, simulator: SimulatorServer) -> None:
     """The engine runs the provider elsewhere than a person runs commands: both refuse it, before anything is sent."""
     stack.program(PROGRAM)
@@ -272,6 +279,7 @@ def test_a_relative_folder_is_refused(stack: Stack, simulator: SimulatorServer) 
 UNSEEN = "warning: an earlier run began to create"
 
 
+@pytest.mark.slow
 def test_killed_create_whose_resource_is_renamed_is_named(
     stack: Stack, simulator: SimulatorServer, state_dir: Path
 ) -> None:
@@ -294,6 +302,7 @@ def test_killed_create_whose_resource_is_renamed_is_named(
     assert live(simulator) == [stack.resources()["stripe-us"]["id"]]
 
 
+@pytest.mark.slow
 def test_destroy_after_a_killed_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
     """The intent outlives the stack's resources; the destroy says so if it calls the provider, and `doctor` always."""
     program = PROGRAM + PROGRAM.replace("stripe-eu", "stripe-us")

@@ -22,6 +22,8 @@ from support.checkout import ROOT
 from support.harness import Stack
 from support.host import Host, HostError
 
+pytestmark = pytest.mark.slow
+
 INTEGRATION: dict[str, Any] = {
     "externalIdentifier": "shop",
     "integrationName": "Shop",

@@ -8,9 +8,13 @@ import json
 import re
 from collections import Counter
 
+import pytest
+
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 from support.harness import Stack
 from support.leaks import canary
+
+pytestmark = pytest.mark.slow
 
 HEAD = """
 O = pulumi.ResourceOptions

@@ -254,6 +254,8 @@ ROWS: dict[str, Callable[[Stack, SimulatorServer, Calls], None]] = {
     "an IntegrationReady still waits for, at a record that replaces it": awaited,
     "is any other one": any_other_one,
 }
+MAIN = ("a resource of the new program adopts, the resource itself included", "is any other one")
+"""The rows that `make test` tries; `make test-all` tries all of them."""
 
 
 def test_each_row_of_the_table_is_tried() -> None:
@@ -263,7 +265,7 @@ def test_each_row_of_the_table_is_tried() -> None:
     assert re.findall(r"^    (\S.*?)  ", table, re.MULTILINE) == list(ROWS)
 
 
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("row", [row if row in MAIN else pytest.param(row, marks=pytest.mark.slow) for row in ROWS])
 def test_row_of_the_table(row: str, stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
     """The engine calls what the table rests on, and the record is released, kept or deactivated as it says."""
     ROWS[row](stack, simulator, calls)
@@ -322,6 +324,7 @@ def test_hand_over_to_a_resource_with_a_provider_of_its_own(
     assert {name: each["id"] for name, each in stack.resources().items()} == {"adopter": mine}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own_provider", [False, True], ids=["one process", "two processes"])
 @pytest.mark.parametrize("flags", [["--continue-on-error"], ["--continue-on-error", "--refresh"]])
 def test_adoption_that_fails_deactivates_nothing(
@@ -376,6 +379,7 @@ def test_rename_with_a_replacement(stack: Stack, simulator: SimulatorServer, mor
     assert live(simulator) == [str(stack.resources()["renamed"]["id"])] != [mine]
 
 
+@pytest.mark.slow
 def test_own_id_beside_a_change_is_refused(stack: Stack, simulator: SimulatorServer) -> None:
     """`adopt_id` of the own id with another change would record what was never sent."""
     mine = owner(stack)

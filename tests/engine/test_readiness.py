@@ -81,6 +81,7 @@ def newest(simulator: SimulatorServer) -> str:
     return [each.id for each in simulator.records.integrations() if each.external_identifier == "stripe-main"][-1]
 
 
+@pytest.mark.slow
 def test_a_rollout_that_fails(stack: Stack, simulator: SimulatorServer) -> None:
     """Nothing is created after a FAILED integration, which stays in the state; a corrected credential goes through."""
     stack.provide({"otherKey": canary("other")})
@@ -179,6 +180,7 @@ def test_a_rotation(stack: Stack, simulator: SimulatorServer) -> None:
     assert stack.recorded() == []
 
 
+@pytest.mark.slow
 def test_a_wait_that_comes_with_the_rotation(stack: Stack, simulator: SimulatorServer) -> None:
     """With --continue-on-error the old integration stays until the new one works, also where nobody waited before."""
     answer_well(simulator)
@@ -203,6 +205,7 @@ def test_a_wait_that_comes_with_the_rotation(stack: Stack, simulator: SimulatorS
     assert statuses(simulator) == {first: "INACTIVE", newest(simulator): "SUCCESSFUL"}
 
 
+@pytest.mark.slow
 def test_progress_deadline_and_refresh(stack: Stack, simulator: SimulatorServer) -> None:
     """Whoever waits sees it, the deadline ends it, and what becomes of an integration later is told by refresh."""
     stack.provide({"otherKey": canary("other")})
@@ -278,6 +281,7 @@ def test_deadline_bounds_requests_that_hang(stack: Stack, simulator: SimulatorSe
     assert re.search(r"its status is not known yet after 3 s \(no answer within [0-3](\.\d+)? s\)", text)
 
 
+@pytest.mark.slow
 def test_those_that_were_there_before(stack: Stack, simulator: SimulatorServer) -> None:
     """What is adopted or someone else's can be waited for, a preview needs no key, and nothing of theirs is touched."""
     answer_well(simulator)
@@ -311,6 +315,7 @@ def test_those_that_were_there_before(stack: Stack, simulator: SimulatorServer) 
     assert statuses(simulator)[mine] == "SUCCESSFUL"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["renamed", "wait elsewhere", "moved"])
 def test_a_new_wait_holds_what_is_replaced_elsewhere(stack: Stack, simulator: SimulatorServer, how: str) -> None:
     """The delete of what is replaced has a former name, or comes in another process than the wait or the create."""

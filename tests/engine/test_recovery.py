@@ -7,6 +7,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pulumi_justt.simulator import SimulatorServer
 from support.harness import Stack
 from support.killed_runs import kill_after_commit
@@ -44,6 +46,7 @@ def backups(stack: Stack) -> list[Path]:
     return sorted((stack.folder / "project").glob("pulumi-justt-recover-*.json"))
 
 
+@pytest.mark.slow
 def test_killed_create_and_killed_replacement(stack: Stack, simulator: SimulatorServer) -> None:
     """The one that was created becomes the resource, as if nothing had happened; so does the one of a replacement."""
     stack.provide({"unused": "canary-adyen-2b1f0c9d8e7a6f5b"})
@@ -102,6 +105,7 @@ justt.PaymentIntegration(
 """
 
 
+@pytest.mark.slow
 def test_killed_replacement_that_is_taken_back(stack: Stack, simulator: SimulatorServer) -> None:
     """No create repeats it, so that the update names it; `recover` leaves it to the resource that adopts it."""
     stack.environ["JUSTT_TIMEOUT_SECONDS"] = "1"

@@ -97,6 +97,7 @@ def live_digests(simulator: SimulatorServer) -> dict[str, str]:
 class TestReferences:
     """Credentials that the program only refers to."""
 
+    @pytest.mark.slow
     def test_life(self, stack: Stack, simulator: SimulatorServer) -> None:
         """The value is sent, and is in no state, not even encrypted; only create needs it; `version` rotates it."""
         hmac, user, pem = canary("hmac"), canary("user"), pem_of(canary("pem"))
@@ -154,6 +155,7 @@ class TestReferences:
         stack.destroy()
         assert live_digests(simulator) == {}
 
+    @pytest.mark.slow
     def test_from_value_to_reference_and_back(self, stack: Stack, simulator: SimulatorServer) -> None:
         """The preview names the field and shows the reference; the present state has the value only while it is one."""
         value, other = canary("value"), canary("other")
@@ -300,6 +302,7 @@ class TestGate:
         assert sum(map(len, left)) > 20_000
         stack.assert_no_leak(*left)
 
+    @pytest.mark.slow
     def test_vendor_that_repeats_everything(self, stack: Stack) -> None:
         """A vendor repeats what it was sent in messages, errorIds, headers, shapes and pages: none of it is shown."""
         unmask(stack)
@@ -320,6 +323,7 @@ class TestGate:
                 assert WITHHELD in stack.destroy(fails=True).text
             assert len(parrot.secrets) == 2
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("where", ["environment", "file"])
     def test_vendor_that_repeats_a_value_from_before_a_rotation(self, stack: Stack, where: str) -> None:
         """After a rotation by reference nobody here knows the old value, and no words of the vendor's are shown."""
@@ -408,6 +412,7 @@ class TestGate:
                 "Zq81~another.Form+7x",
             ]
 
+    @pytest.mark.slow
     def test_words_about_one_resource_and_the_credential_of_another(self, stack: Stack) -> None:
         """What all resources have in the state is known when the vendor answers one of them, in whatever form."""
         unmask(stack)
@@ -433,6 +438,7 @@ class TestGate:
                 parrot.form, parrot.reading = form, "400"
                 assert WITHHELD in stack.up("--continue-on-error", fails=True).text
 
+    @pytest.mark.slow
     def test_commands_beside_a_vendor_that_repeats_everything(self, stack: Stack) -> None:
         """`list`, `doctor`, `recover` and `import` show no words that may repeat what a state or an answer has."""
         unmask(stack)
@@ -523,6 +529,7 @@ class TestGate:
 class TestOnPurpose:
     """What Pulumi itself shows when it is asked to, and what a program may do: SECURITY.md lists it."""
 
+    @pytest.mark.slow
     def test_each_entry_of_the_list_is_true(self, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> None:
         """Each of these does show a secret, so that the list holds nothing that is no longer so."""
         stack = Stack(tmp_path, engine_bin, environ={**UNBUFFERED})

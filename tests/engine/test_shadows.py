@@ -9,9 +9,13 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from pulumi_justt.simulator import SimulatorServer
 from support import environment
 from support.harness import HANG_SECONDS, Stack
+
+pytestmark = pytest.mark.slow
 
 PROGRAM = """
     made = justt.PaymentIntegration(

@@ -109,6 +109,7 @@ def test_a_mistyped_id_is_doubted_first(stack: Stack, simulator: SimulatorServer
 MARKUP = "<{%bogus%}> <{%fg 1%}> <{%"
 
 
+@pytest.mark.slow
 def test_markup_of_the_vendor_is_shown_as_it_is(stack: Stack) -> None:
     """Pulumi colors what it shows, and where it does not know a color, its CLI would end and leave the stack locked."""
     program = """

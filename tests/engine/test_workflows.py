@@ -265,6 +265,7 @@ def runner(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Iter
     stack.assert_no_leak(repr(simulator.requests).encode())
 
 
+@pytest.mark.slow
 def test_every_step(runner: Runner, simulator: SimulatorServer) -> None:
     """Merge, pull request, drift: each job does what it is for, and a preview sends nothing and writes nothing."""
     stack = runner.stack
@@ -325,6 +326,7 @@ def test_an_update_after_a_killed_one(runner: Runner, simulator: SimulatorServer
     assert len(simulator.records.integrations()) == 1
 
 
+@pytest.mark.slow
 def test_drift(runner: Runner, simulator: SimulatorServer) -> None:
     """A status is only a note to `refresh`, and a finding to `doctor`; one that is gone ends both with their codes."""
     runner.stack.program(PROGRAM)

@@ -202,6 +202,7 @@ def test_fifty_waits_starve_no_create(host: Host, simulator: SimulatorServer) ->
     assert [wait.result(timeout=HANG_SECONDS).id for wait in waits] == list(ids.values())
 
 
+@pytest.mark.slow
 def test_waits_never_starve_creates_after_a_queue(simulator: SimulatorServer) -> None:
     """In each of 50 new hosts, creates are sent while more waits than workers wait.
 

@@ -337,6 +337,7 @@ def walk(project: Project, hosts: Hosts) -> None:
     project.assert_converges()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["refuse", "adopt"])
 def test_nothing_is_lost_or_doubled(policy: str) -> None:
     """What the core keeps true holds for the process that the engine starts, with calls at once and real time-outs."""

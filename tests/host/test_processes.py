@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from pulumi_justt.simulator import SimulatorServer
 from support.harness import HANG_SECONDS
 
@@ -24,6 +26,7 @@ with ThreadPoolExecutor(int(sys.argv[3])) as pool:
 """
 
 
+@pytest.mark.slow
 def test_they_all_finish(simulator: SimulatorServer) -> None:
     """More requests than a minute allows all succeed, and the answers of 429 on the way stay few."""
     arguments = [sys.executable, "-c", PROGRAM, simulator.base_url, str(READS), str(THREADS)]

@@ -91,6 +91,7 @@ def met(figures: list[Figure]) -> dict[str, tuple[str, bool | None]]:
     return {goal.text: (goal.measured, goal.is_met) for goal in bench_report.goals(figures)}
 
 
+@pytest.mark.slow
 def test_each_contender_takes_each_step(tmp_path: Path, engine_bin: Path) -> None:
     """On the real engine nothing fails, each sends what it has to, and the floor's state has the keys of ours."""
     made: dict[Name, Contender] = {}
@@ -285,6 +286,7 @@ def test_two_files_are_one_report_if_they_have_other_cells(tmp_path: Path, capsy
         bench.main(["--from", str(one), str(three)])
 
 
+@pytest.mark.slow
 def test_the_quick_form_works(engine_bin: Path) -> None:
     """The command itself, as a user would give it, measures, keeps and reports, beside an earlier package too."""
     words = ["--quick", "--contenders", "ours", "--before", "HEAD"]

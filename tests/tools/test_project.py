@@ -124,6 +124,7 @@ def test_what_the_readme_promises(project: tuple[Path, Run]) -> None:
     assert len(records) == 5
 
 
+@pytest.mark.slow
 def test_a_wrong_key(project: tuple[Path, Run]) -> None:
     """With a wrong key the terminal shows one paragraph for each integration, and how to go on."""
     copy, run = project
@@ -166,6 +167,7 @@ def test_other_variables_of_the_user_do_not_count(project: tuple[Path, Run]) -> 
     assert "refresh   look at what became of it" in run("no-such-command", fails=True)
 
 
+@pytest.mark.slow
 def test_a_removed_folder_is_explained(project: tuple[Path, Run]) -> None:
     """Where the passphrase is gone and the configuration that it locked is not, the error says what to remove."""
     copy, run = project

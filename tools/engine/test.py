@@ -1,4 +1,10 @@
-"""Run the test suite on the real engine, and report branch coverage over all processes that it starts."""
+"""Run the test suite on the real engine.
+
+    python tools/engine/test.py                    all tests
+    python tools/engine/test.py -m "not slow"      what these arguments of pytest select
+
+Only a run of all tests reports branch coverage, over all processes that the tests start, and fails below its limit.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +32,12 @@ def main() -> int:
     def run(*arguments: str) -> int:
         return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=environ, check=False).returncode
 
+    pytest = ("pytest", "--numprocesses", "3", "--dist", "worksteal")
+    if len(sys.argv) > 1:
+        return run(*pytest, *sys.argv[1:])
     run("coverage", "erase")
-    code = run("coverage", "run", "-m", "pytest", "--numprocesses", "3", "--dist", "worksteal", *sys.argv[1:])
-    if code == 0 and len(sys.argv) == 1:
+    code = run("coverage", "run", "-m", *pytest)
+    if code == 0:
         run("coverage", "combine", "--quiet")
         code = run("coverage", "report")
     return code

@@ -36,6 +36,8 @@ from support import leaks
 from support.harness import HANG_SECONDS
 from support.machine import Clock, fuzz
 
+pytestmark = pytest.mark.slow
+
 KEY, SECRET = "9d2c7be4a1f05836", "e61b08d35f7a92c4"
 SECRETS = (KEY, SECRET)
 ID = "int-00001"

@@ -322,6 +322,7 @@ def assert_nothing_lost_nothing_doubled(world: World) -> None:
     assert [FOREIGN in each for each in world.told].count(True) == ids.count(FOREIGN), "taken over in silence"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["refuse", "adopt"])
 @pytest.mark.parametrize(
     "sources", [("stripe", "stripe", "stripe"), ("stripe", "stripe", "adyen")], ids=["one source", "two sources"]

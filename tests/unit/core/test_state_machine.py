@@ -120,7 +120,7 @@ class CoreMachine(RuleBasedStateMachine):
                 self.project.assert_converges()
 
 
-@pytest.mark.parametrize("policy", ["refuse", "adopt"])
+@pytest.mark.parametrize("policy", ["refuse", pytest.param("adopt", marks=pytest.mark.slow)])
 def test_nothing_is_lost_or_doubled(policy: str) -> None:
     """Whatever goes wrong, the state and the vendor agree but for what was named, and the next run makes it whole."""
     seen: Counter[str] = Counter()
