@@ -128,7 +128,8 @@ Every error, warning and note of pulumi-justt, to be searched for what the termi
 \<This> stands for what differs from case to case, [this] may be absent, and of [this \| that] there is one at most."""
 _ELSEWHERE = {
     "core.journal.state_folder": "the name of a folder",
-    "simulator.journal": "the simulator's log, a line for each request",
+    "simulator.records.log": "the simulator's log, a line for each request",
+    "simulator.records.logger": "the name of a logger",
     "simulator.server._LOGGER": "the name of a logger",
     "simulator.rules": "answers of the simulator, which stand for the vendor's own words",
     "cli.app._stacks_option": "the help of an option",
@@ -154,7 +155,7 @@ _NEVER_SHOWN = {
     "outcome_unknown": "makes an error of which the parts are texts of their own",
     "ReadTimeout": "becomes `no answer within …`",
     "TimeoutError": "becomes `no time was left to send a request`",
-    "Refusal": "an answer of the simulator, which stands for the vendor's own words",
+    "ApiError": "an answer of the simulator, which stands for the vendor's own words",
 }
 _DOORS = {"tell", "_tell", "debug", "print", "echo", "exit", "warn", "_warn"}
 _CHANNELS = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging"}
@@ -239,7 +240,7 @@ _NAMES = {
     "after": "account",
     "kind.takes": "what it takes",
     "' '.join(kind.only)": "operation",
-    "_spelt(name)": "name",
+    "_spelled(name)": "name",
     "', '.join(choices)": "choices",
     "properties.get('source')": "source",
     "properties['externalIdentifier']": "identifier",

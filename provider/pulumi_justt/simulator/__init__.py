@@ -1,31 +1,32 @@
-"""A stateful stand-in for the Justt API, obeying its OpenAPI document and strict where the vendor is strict.
+"""A stateful stand-in for the Justt API, which follows its OpenAPI document and is as strict as the vendor.
 
     with SimulatorServer(Options(successful_after=2)) as simulator:
         client = httpx.Client(base_url=simulator.base_url, headers={"Authorization": "Bearer any"})
 
-It needs the `simulator` extra of this package and nothing else of it. It is no model of what happens behind the API: no
-payment provider is contacted, no credential is tried, and every account exists.
+It needs the `simulator` extra of this package and imports nothing else of it. It contacts no payment provider, tries no
+credential, and every account exists.
 
-    options      what can be chosen          rules      what is refused       records  what is kept
-    envelopes    the shapes of answers       redaction  what must not be kept journal  what is remembered and logged
-    app          the operations, and the     control    changes behind the    server   the thread, the foreground
-                 path of every request                  client's back
-    faults       what goes wrong, and when   mischief   what a fault does
+    server          the thread, the foreground, the sockets
+      pipeline      the steps of each request: faults before, the API, faults after, the journal
+        api             the operations and their responses
+        fault_effects   what each fault does
+      control       the control endpoint
+      options       the options
+    rules, faults, records: the vendor's rules, the kinds of faults and when they happen, what is kept
 """
 
-from .faults import Fault, Fired
-from .journal import Exchange
-from .mischief import FOREIGN_IDENTIFIER
+from .fault_effects import FOREIGN_IDENTIFIER
+from .faults import Fault, FaultEvent
 from .options import Options
-from .records import Integration, Records
-from .redaction import key_fingerprint, payload_digest
+from .records import Exchange, Integration, Records
+from .rules import key_fingerprint, payload_digest
 from .server import SimulatorServer, run
 
 __all__ = [
     "FOREIGN_IDENTIFIER",
     "Exchange",
     "Fault",
-    "Fired",
+    "FaultEvent",
     "Integration",
     "Options",
     "Records",

@@ -1,11 +1,11 @@
-"""The control endpoint: what people and tests in other processes may see and change behind the client's back.
+"""The control endpoint: what people, and tests in other processes, can see and change without the API.
 
-It must not know how the API answers. It asks for no key, since only this machine reaches it, and shows none: API keys
-and payloads are seen as digests. What it refuses is answered with `{message}`.
+It asks for no key, because only this machine reaches it, and shows none: API keys and payloads are shown as digests.
+What it refuses gets a `{message}`. It knows nothing of how the API answers.
 
     GET     /integrations        all records of all accounts, oldest first
     PATCH   /integrations/{id}   {"status": ..., "goLiveDate": date-time or null}, both optional
-    DELETE  /integrations        forget all records
+    DELETE  /integrations        remove all records
     GET     /keys                {"fingerprints": [...], or null where every key is accepted}
     PUT     /keys                {"apiKeys": [...] or null}
     GET     /requests            {"count": ..., "requests": [...]}
@@ -13,8 +13,8 @@ and payloads are seen as digests. What it refuses is answered with `{message}`.
     GET     /options             all options, by the names of `Options`
     PATCH   /options             any of them
     GET     /faults              {"faults": [{"fault", "matched", "fired"}, ...] in force, "fired": [...] so far}
-    POST    /faults              {"faults": ["METHOD ROUTE FAULT ...", ...]}: put these at the end
-    DELETE  /faults              let nothing go wrong any more
+    POST    /faults              {"faults": ["METHOD ROUTE FAULT ...", ...]}: add these after the others
+    DELETE  /faults              remove all faults
 """
 
 from __future__ import annotations
@@ -25,21 +25,19 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from . import options, rules
+from . import rules
 from .faults import Fault
-from .journal import log
-from .redaction import key_fingerprint
-from .rules import Refusal
+from .records import log
+from .rules import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
-    from .app import Simulator
-    from .faults import Fired, Progress
-    from .journal import Exchange
-    from .json_value import Json
-    from .records import Integration
+    from .faults import FaultEvent, FaultProgress
+    from .pipeline import Simulator
+    from .records import Exchange, Integration
+    from .rules import Json
 
 BASE_PATH = "/_simulator"
 
@@ -53,7 +51,7 @@ class Control:
         self._simulator = simulator
 
     def add_routes(self, app: web.Application) -> None:
-        """Serve every operation below `BASE_PATH`."""
+        """Serve each operation below `BASE_PATH`."""
         for method, path, operation in (
             ("GET", "/integrations", self.list_integrations),
             ("PATCH", "/integrations/{id}", self.change_integration),
@@ -75,18 +73,18 @@ class Control:
         return [_integration(integration) for integration in self._simulator.records.integrations()]
 
     async def change_integration(self, request: web.Request) -> Json:
-        """Tell a record its status, its go-live date, or both."""
+        """Set the status of a record, its go-live date, or both."""
         integration_id = request.match_info["id"]
         changes = await _json_object(request)
         if not changes.keys() <= {"status", "goLiveDate"}:
-            raise Refusal(HTTPStatus.BAD_REQUEST, "status and goLiveDate can be changed")
+            raise ApiError(HTTPStatus.BAD_REQUEST, "status and goLiveDate can be changed")
         status = changes.get("status", "")
         go_live_date = changes.get("goLiveDate")
         if not isinstance(status, str) or ("status" in changes and status not in rules.STATUSES):
-            raise Refusal(HTTPStatus.BAD_REQUEST, f"status must be one of {', '.join(sorted(rules.STATUSES))}")
+            raise ApiError(HTTPStatus.BAD_REQUEST, f"status must be one of {', '.join(sorted(rules.STATUSES))}")
         if go_live_date is not None:
             if not isinstance(go_live_date, str):
-                raise Refusal(HTTPStatus.BAD_REQUEST, "goLiveDate must be a date-time or null")
+                raise ApiError(HTTPStatus.BAD_REQUEST, "goLiveDate must be a date-time or null")
             rules.date_time(go_live_date, "goLiveDate")
         records = self._simulator.records
         if "status" in changes:
@@ -95,11 +93,11 @@ class Control:
             records.tell_go_live_date(integration_id, go_live_date)
         integration = records.integration(integration_id)
         if integration is None:
-            raise Refusal(HTTPStatus.NOT_FOUND, "no such integration")
+            raise ApiError(HTTPStatus.NOT_FOUND, "no such integration")
         return _integration(integration)
 
     async def wipe_integrations(self, _request: web.Request) -> Json:
-        """Forget all records."""
+        """Remove all records."""
         self._simulator.records.wipe_integrations()
         return []
 
@@ -108,17 +106,17 @@ class Control:
         api_keys = self._simulator.options.api_keys
         if api_keys is None:
             return {"fingerprints": None}
-        return {"fingerprints": [*sorted(key_fingerprint(key) for key in api_keys)]}
+        return {"fingerprints": [*sorted(rules.key_fingerprint(key) for key in api_keys)]}
 
     async def replace_keys(self, request: web.Request) -> Json:
-        """Accept these keys from now on and no others: a rotation."""
+        """Accept only these keys from now on, as after a rotation."""
         body = await _json_object(request)
         given = body.get("apiKeys")
         if body.keys() != {"apiKeys"} or not (given is None or isinstance(given, list)):
-            raise Refusal(HTTPStatus.BAD_REQUEST, "apiKeys must be an array of strings, or null")
+            raise ApiError(HTTPStatus.BAD_REQUEST, "apiKeys must be an array of strings, or null")
         texts = None if given is None else frozenset(key for key in given if isinstance(key, str) and key)
         if texts is not None and given is not None and len(texts) != len(given):
-            raise Refusal(HTTPStatus.BAD_REQUEST, "apiKeys must be different, non-empty strings")
+            raise ApiError(HTTPStatus.BAD_REQUEST, "apiKeys must be different, non-empty strings")
         self._simulator.options = replace(self._simulator.options, api_keys=texts)
         return await self.read_keys(request)
 
@@ -134,42 +132,42 @@ class Control:
 
     async def read_options(self, _request: web.Request) -> Json:
         """Show the options."""
-        return options.to_json(self._simulator.options)
+        return self._simulator.options.to_json()
 
     async def change_options(self, request: web.Request) -> Json:
-        """Change some options for all requests that come after."""
+        """Change some options for the requests that follow."""
         changes = await _json_object(request)
         try:
-            self._simulator.options = options.changed(self._simulator.options, changes)
+            self._simulator.options = self._simulator.options.changed(changes)
         except ValueError as error:
-            raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
+            raise ApiError(HTTPStatus.BAD_REQUEST, str(error)) from None
         return await self.read_options(request)
 
     async def list_faults(self, _request: web.Request) -> Json:
-        """Show the faults in force and how far they have come, and what happened so far."""
+        """Show the faults in force with their counts, and the faults that happened."""
         return {
             "faults": [_progress(progress) for progress in self._simulator.plan.progress()],
-            "fired": [_fired(fired) for fired in self._simulator.journal.fired()],
+            "fired": [_event(event) for event in self._simulator.journal.fired()],
         }
 
     async def add_faults(self, request: web.Request) -> Json:
-        """Put faults at the end, all of them or none."""
+        """Add faults after the others, all of them or none."""
         body = await _json_object(request)
         given = body.get("faults")
         if body.keys() != {"faults"} or not isinstance(given, list):
-            raise Refusal(HTTPStatus.BAD_REQUEST, "faults must be an array of strings")
+            raise ApiError(HTTPStatus.BAD_REQUEST, "faults must be an array of strings")
         try:
             faults = [Fault.parse(text) for text in given if isinstance(text, str)]
         except ValueError as error:
-            raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
+            raise ApiError(HTTPStatus.BAD_REQUEST, str(error)) from None
         if len(faults) != len(given):
-            raise Refusal(HTTPStatus.BAD_REQUEST, "faults must be an array of strings")
+            raise ApiError(HTTPStatus.BAD_REQUEST, "faults must be an array of strings")
         for fault in faults:
             self._simulator.add_fault(fault)
         return await self.list_faults(request)
 
     async def clear_faults(self, request: web.Request) -> Json:
-        """Let nothing go wrong any more; what happened so far is still shown."""
+        """Remove all faults; those that happened are still shown."""
         self._simulator.restart_faults(())
         return await self.list_faults(request)
 
@@ -178,8 +176,8 @@ def _handler(operation: _Operation) -> Callable[[web.Request], Awaitable[web.Res
     async def handle(request: web.Request) -> web.Response:
         try:
             status, content = HTTPStatus.OK, await operation(request)
-        except Refusal as refusal:
-            status, content = refusal.status, {"message": refusal.message}
+        except ApiError as error:
+            status, content = error.status, {"message": error.message}
         log(request.method, request.rel_url.raw_path, status.value)
         return web.json_response(content, status=status)
 
@@ -223,9 +221,9 @@ def _exchange(exchange: Exchange) -> Json:
     }
 
 
-def _progress(progress: Progress) -> Json:
+def _progress(progress: FaultProgress) -> Json:
     return {"fault": str(progress.fault), "matched": progress.matched, "fired": progress.fired}
 
 
-def _fired(fired: Fired) -> Json:
-    return {"fault": str(fired.fault), "method": fired.method, "path": fired.path, "id": fired.id}
+def _event(event: FaultEvent) -> Json:
+    return {"fault": str(event.fault), "method": event.method, "path": event.path, "id": event.id}

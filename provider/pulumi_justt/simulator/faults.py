@@ -1,7 +1,7 @@
-"""What can go wrong on demand: how it is said, what can be said, and when it happens.
+"""The faults that can be asked for: their kinds, their text, and when each happens.
 
-It must not know requests, records or sockets: `mischief` acts. Python code constructs a `Fault`; the command line and
-the control endpoint write one as text, which `Fault.parse` reads and `str` gives back:
+This module knows no requests, records or sockets: `fault_effects` has what each fault does. Python code constructs a
+`Fault`; the command line and the control endpoint write it as text, which `Fault.parse` reads and `str` returns:
 
     METHOD ROUTE FAULT[=VALUE] [skip=N] [times=N] [probability=P] [DETAIL=VALUE ...]
 
@@ -9,13 +9,13 @@ the control endpoint write one as text, which `Fault.parse` reads and `str` give
     GET * status=503 times=3
     * * status=429 retry-after=2 times=5
 
-Every request passes three stages, and each fault belongs to one. It counts only the requests that come so far:
+Each fault belongs to one of three stages of the pipeline, and counts only the requests that reach it:
 
-    arrival     all documented operations, before anything about the request is looked at
-    before      what was understood and not refused (400, 401, 413, 429), before its commit
-    after       what was carried out, after its commit
+    arrival     all requests to a documented operation, before anything is checked
+    before      the requests that were not refused (400, 401, 413, 429), before the work is done
+    after       the requests whose work was done, after it
 
-Of the faults that decide the answer only the first of its stage acts; the others are not used up by that request.
+If several faults of a stage decide the response, only the first happens; the others stay for later requests.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from . import rules
-from .envelopes import CreateEnvelope, ErrorEnvelope, ListEnvelope, ReadEnvelope
+from .rules import CreateEnvelope, ErrorEnvelope, ListEnvelope, ReadEnvelope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,17 +61,17 @@ _ENVELOPES = tuple(
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What one sort of fault takes.
+class FaultKind:
+    """The properties of one kind of fault.
 
     Attributes:
-        stage: when it acts.
-        decides: whether it decides the answer.
-        choices: the values that it takes; none where it takes no value, or seconds.
+        stage: when it happens.
+        decides: whether it decides the response.
+        choices: the values that it takes; empty where it takes no value, or seconds.
         seconds: whether its value is a number of seconds.
-        default: the value where none is given; without one it has to be given.
+        default: the value where none is given; without a default, a value is required.
         details: the further fields that it takes.
-        only: the one operation that it is for.
+        only: the only operation that it can happen to.
     """
 
     stage: Stage
@@ -84,7 +84,7 @@ class Kind:
 
     @property
     def takes(self) -> str:
-        """Say in words which values it takes."""
+        """The values that it takes, in words."""
         if self.seconds:
             return "a number of seconds, not negative"
         if self.choices == _ERRORS:
@@ -94,49 +94,50 @@ class Kind:
 
 _ERRORS = tuple(status.value for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST)
 _ERROR_DETAILS = frozenset({"body", "retry_after"})
-KINDS: Mapping[str, Kind] = {
-    "latency": Kind("arrival", decides=False, seconds=True),
-    "envelope": Kind("arrival", decides=False, choices=_ENVELOPES),
-    "becomes": Kind("before", decides=False, choices=tuple(sorted(rules.STATUSES)), details=frozenset({"id"})),
-    "shift": Kind("before", decides=False, choices=("insert", "move"), details=frozenset({"source"}), only=_LIST),
-    "foreign-before-commit": Kind("before", decides=False, details=frozenset({"source"}), only=_CREATE),
-    "status": Kind("before", choices=_ERRORS, details=_ERROR_DETAILS),
-    "redirect": Kind("before", choices=(301, 302, 303, 307, 308), default=307, details=frozenset({"location"})),
-    "login-page": Kind("before"),
-    "drop-before-commit": Kind("before"),
-    "hang-before-commit": Kind("before", seconds=True, default=LONGEST_HANG_SECONDS),
-    "foreign-after-commit": Kind("after", decides=False, details=frozenset({"source"}), only=_CREATE),
-    "status-after-commit": Kind("after", choices=_ERRORS, details=_ERROR_DETAILS),
-    "drop-after-commit": Kind("after"),
-    "hang-after-commit": Kind("after", seconds=True, default=LONGEST_HANG_SECONDS),
-    "truncated-body": Kind("after"),
-    "empty-body": Kind("after"),
-    "not-json": Kind("after", choices=("html", "bytes"), default="html"),
-    "slow-body": Kind("after", seconds=True),
-    "no-id": Kind("after"),
-    "undocumented-shape": Kind("after"),
+KINDS: Mapping[str, FaultKind] = {
+    "latency": FaultKind("arrival", decides=False, seconds=True),
+    "envelope": FaultKind("arrival", decides=False, choices=_ENVELOPES),
+    "becomes": FaultKind("before", decides=False, choices=tuple(sorted(rules.STATUSES)), details=frozenset({"id"})),
+    "shift": FaultKind("before", decides=False, choices=("insert", "move"), details=frozenset({"source"}), only=_LIST),
+    "foreign-before-commit": FaultKind("before", decides=False, details=frozenset({"source"}), only=_CREATE),
+    "status": FaultKind("before", choices=_ERRORS, details=_ERROR_DETAILS),
+    "redirect": FaultKind("before", choices=(301, 302, 303, 307, 308), default=307, details=frozenset({"location"})),
+    "login-page": FaultKind("before"),
+    "drop-before-commit": FaultKind("before"),
+    "hang-before-commit": FaultKind("before", seconds=True, default=LONGEST_HANG_SECONDS),
+    "foreign-after-commit": FaultKind("after", decides=False, details=frozenset({"source"}), only=_CREATE),
+    "status-after-commit": FaultKind("after", choices=_ERRORS, details=_ERROR_DETAILS),
+    "drop-after-commit": FaultKind("after"),
+    "hang-after-commit": FaultKind("after", seconds=True, default=LONGEST_HANG_SECONDS),
+    "truncated-body": FaultKind("after"),
+    "empty-body": FaultKind("after"),
+    "not-json": FaultKind("after", choices=("html", "bytes"), default="html"),
+    "slow-body": FaultKind("after", seconds=True),
+    "no-id": FaultKind("after"),
+    "undocumented-shape": FaultKind("after"),
 }
 _DETAILS = ("body", "retry_after", "location", "id", "source")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong, and when: `Fault("POST", "/integrations", "drop-after-commit", times=1)`.
+    """A fault, and when it happens: `Fault("POST", "/integrations", "drop-after-commit", times=1)`.
 
     Attributes:
         method: of the requests that it counts, or `"*"`.
         route: of the requests that it counts, as the OpenAPI document writes it, or `"*"`.
         what: a name among `KINDS`.
-        value: what that kind takes: seconds, a status, or one of its choices.
-        skip: so many matching requests pass first.
-        times: how often it happens after that; None is always.
-        probability: of each of those that could happen; the seed of the simulator decides.
-        body: the envelope of an error status, or `"html"` for a page as a proxy sends it; None is the option's.
+        value: seconds, a status, or one of the choices of that kind.
+        skip: the number of matching requests that pass before it can happen.
+        times: how often it happens after that; None means always.
+        probability: that it happens to a request; the seed of the simulator decides.
+        body: the envelope of an error status, or `"html"` for the page of a proxy; None means the envelope in the
+            options.
         retry_after: the text of that header, seconds or a date.
-        location: where a redirect points; by default to a path of this simulator without an operation, whose 404 shows
-            in the journal that it was followed.
-        id: the integration that `becomes` something; by default the one that the request is about.
-        source: of the integration that somebody else creates; by default that of the request, or `stripe`.
+        location: where a redirect points; by default to a path without an operation, so that the journal shows a 404 if
+            the client follows.
+        id: the integration whose status `becomes` changes; by default the one in the path of the request.
+        source: of the integration that another client creates; by default that of the request, or `stripe`.
     """
 
     method: str
@@ -153,7 +154,7 @@ class Fault:
     source: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what could never happen; most faults arrive as text."""
+        """Refuse a fault that could never happen; most faults arrive as text."""
         kind = KINDS.get(self.what)
         if kind is None:
             raise ValueError(f"no fault is called {self.what!r}; known are {', '.join(KINDS)}")
@@ -162,14 +163,14 @@ class Fault:
             object.__setattr__(self, "value", kind.default)
         self._check_value(kind)
         self._check_details(kind)
-        if not _is_count(self.skip, 0) or not (self.times is None or _is_count(self.times, 1)):
+        if not is_count(self.skip, 0) or not (self.times is None or is_count(self.times, 1)):
             raise ValueError("skip must be a whole number, 0 or more, and times one of 1 or more")
-        if not _is_number(self.probability) or not 0 < self.probability <= 1:
+        if not is_number(self.probability) or not 0 < self.probability <= 1:
             raise ValueError("probability must be a number above 0, 1 or less")
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read the text of a fault; a ValueError of one line says what is wrong with it and what is known."""
+        """Read the text of a fault; a ValueError of one line says what is wrong with it and what is allowed."""
         try:
             method, route, what, *rest = shlex.split(text)
         except ValueError:
@@ -182,7 +183,7 @@ class Fault:
             name, _, given = word.partition("=")
             field = name.replace("-", "_")
             if field not in {"skip", "times", "probability", *_DETAILS} or field in fields or not given:
-                known = ", ".join(_spelt(each) for each in ("skip", "times", "probability", *_DETAILS))
+                known = ", ".join(_spelled(each) for each in ("skip", "times", "probability", *_DETAILS))
                 raise ValueError(f"{word!r} is no NAME=VALUE, each name given once; names are {known}")
             fields[field] = given
         return cls(
@@ -197,7 +198,7 @@ class Fault:
         )
 
     def __str__(self) -> str:
-        """Give the text that `parse` reads."""
+        """Return the text that `parse` reads."""
         words = [self.method, self.route, self.what if self.value is None else f"{self.what}={self.value}"]
         if self.skip:
             words.append(f"skip={self.skip}")
@@ -206,11 +207,11 @@ class Fault:
         if self.probability < 1:
             words.append(f"probability={self.probability}")
         details = ((name, getattr(self, name)) for name in _DETAILS)
-        words += [f"{_spelt(name)}={shlex.quote(given)}" for name, given in details if given is not None]
+        words += [f"{_spelled(name)}={shlex.quote(given)}" for name, given in details if given is not None]
         return " ".join(words)
 
     def matches(self, method: str, route: str) -> bool:
-        """Tell whether a request is one of those that it counts."""
+        """Tell whether it counts requests with this method and route."""
         return self.method in (ANY, method) and self.route in (ANY, route)
 
     @property
@@ -218,31 +219,31 @@ class Fault:
         """The value, where it is a number of seconds."""
         return float(self.value or 0)
 
-    def _check_operation(self, kind: Kind) -> None:
+    def _check_operation(self, kind: FaultKind) -> None:
         if not any(self.matches(*operation) for operation in OPERATIONS):
             known = ", ".join(" ".join(operation) for operation in sorted(OPERATIONS))
             raise ValueError(f"{self.method} {self.route} is no operation; known are {known}, and * for either part")
         if kind.only and kind.only != (self.method, self.route):
             raise ValueError(f"{self.what} is for {' '.join(kind.only)}")
 
-    def _check_value(self, kind: Kind) -> None:
+    def _check_value(self, kind: FaultKind) -> None:
         if kind.seconds:
-            fits = _is_number(self.value) and isinstance(self.value, (int, float)) and self.value >= 0
+            fits = is_number(self.value) and isinstance(self.value, (int, float)) and self.value >= 0
         else:
             fits = self.value in (kind.choices or (None,))
         if not fits or isinstance(self.value, bool):
             raise ValueError(f"{self.what} takes {kind.takes}")
 
-    def _check_details(self, kind: Kind) -> None:
+    def _check_details(self, kind: FaultKind) -> None:
         for name in _DETAILS:
             given = getattr(self, name)
             if given is None:
                 continue
             if name not in kind.details:
-                known = ", ".join(_spelt(each) for each in sorted(kind.details)) or "no details"
-                raise ValueError(f"{self.what} takes {known}, not {_spelt(name)}")
+                known = ", ".join(_spelled(each) for each in sorted(kind.details)) or "no details"
+                raise ValueError(f"{self.what} takes {known}, not {_spelled(name)}")
             if not isinstance(given, str) or not given or not given.isprintable():
-                raise ValueError(f"{_spelt(name)} must be text of one line")
+                raise ValueError(f"{_spelled(name)} must be text of one line")
         if self.body is not None and self.body not in _FORMS:
             raise ValueError(f"body must be one of {', '.join(_FORMS)}")
         if self.what == "becomes" and self.id is None and not self.route.endswith("/integrations/{id}"):
@@ -250,14 +251,14 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Fired:
+class FaultEvent:
     """A fault that happened.
 
     Attributes:
-        fault: which one; its name is `fault.what`.
+        fault: its name is `fault.what`.
         method: of the request.
         path: of the request, percent-encoded, as it was sent.
-        id: the record that the fault created, moved or changed; for others the one that the request created or named.
+        id: the record that the fault created, moved or changed; otherwise the one that the request created or named.
     """
 
     fault: Fault
@@ -267,8 +268,8 @@ class Fired:
 
 
 @dataclass
-class Progress:
-    """How far a fault has come: how many requests it counted, and how often it happened."""
+class FaultProgress:
+    """How many requests a fault has counted, and how often it has happened."""
 
     fault: Fault
     random: random.Random
@@ -276,36 +277,36 @@ class Progress:
     fired: int = 0
 
 
-class Plan:
-    """The faults in force and how far each has come, safe to use from any thread.
+class FaultPlan:
+    """The faults in force and their counts, safe to use from any thread.
 
     Args:
-        faults: in the order in which they are asked.
-        seed: each fault draws from a generator of its own, seeded by this and its place: what it does depends on the
-            requests that it counts and on nothing else.
+        faults: in order: of those that decide the response, the first that is due happens.
+        seed: with its position it seeds the random generator of each fault, so that a fault depends only on the
+            requests that it counts.
     """
 
     def __init__(self, faults: Iterable[Fault], seed: int) -> None:
         self._lock = threading.Lock()
         self._seed = seed
-        self._progress: list[Progress] = []
+        self._progress: list[FaultProgress] = []
         for fault in faults:
             self.add(fault)
 
     def add(self, fault: Fault) -> None:
-        """Put one more at the end."""
+        """Add a fault after the others."""
         with self._lock:
             generator = random.Random(f"{self._seed} {len(self._progress)}")  # noqa: S311 - reproducible on purpose
-            self._progress.append(Progress(fault, generator))
+            self._progress.append(FaultProgress(fault, generator))
 
-    def progress(self) -> list[Progress]:
-        """Give a copy of how far all of them have come."""
+    def progress(self) -> list[FaultProgress]:
+        """Return a copy of the counts of all faults."""
         with self._lock:
             return [replace(each) for each in self._progress]
 
-    def firing(self, stage: Stage, method: str, route: str) -> list[Fault]:
-        """Count a request that has come to a stage, and give what happens to it: what decides the answer is last."""
-        firing: list[Fault] = []
+    def due(self, stage: Stage, method: str, route: str) -> list[Fault]:
+        """Count a request that reaches a stage, and return its faults; the one that decides the response is last."""
+        due: list[Fault] = []
         deciding: list[Fault] = []
         with self._lock:
             for each in self._progress:
@@ -313,16 +314,16 @@ class Plan:
                 if kind.stage != stage or not each.fault.matches(method, route) or not _is_due(each):
                     continue
                 if not kind.decides:
-                    firing.append(each.fault)
+                    due.append(each.fault)
                 elif not deciding:
                     deciding.append(each.fault)
                 else:
                     continue
                 each.fired += 1
-        return firing + deciding
+        return due + deciding
 
 
-def _is_due(progress: Progress) -> bool:
+def _is_due(progress: FaultProgress) -> bool:
     fault = progress.fault
     progress.matched += 1
     if progress.matched <= fault.skip or progress.fired == fault.times:
@@ -330,19 +331,19 @@ def _is_due(progress: Progress) -> bool:
     return fault.probability == 1 or progress.random.random() < fault.probability
 
 
-def _spelt(name: str) -> str:
+def _spelled(name: str) -> str:
     return name.replace("_", "-")
 
 
-def _value(kind: Kind, text: str) -> Value:
-    """Text that fits no choice stays text, which the fault refuses."""
+def _value(kind: FaultKind, text: str) -> Value:
+    """Read the value of a kind; text that is none of its choices stays text, which `Fault` refuses."""
     if kind.seconds:
         return _number(text)
     return next((choice for choice in kind.choices if str(choice) == text), text)
 
 
 def _whole(text: str) -> int:
-    """-1, which no field accepts, stands for what is no number."""
+    """Read a whole number; other text becomes -1, which `Fault` refuses."""
     return int(text) if text.isascii() and text.isdigit() else -1
 
 
@@ -353,9 +354,11 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _is_count(value: object, least: int) -> bool:
+def is_count(value: object, least: int) -> bool:
+    """Tell whether a value is a whole number of at least this size; True and False are not."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Tell whether a value is a finite number; True and False are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,32 +1,40 @@
-"""The records: what was created, told and deactivated, in one SQLite database.
+"""What the simulator keeps: the integrations, in one SQLite database, and the last requests, in memory.
 
-It must not know HTTP, envelopes or what is valid. Nothing is ever removed except by `wipe`: deactivation is a date. The
-status is derived on every read, from the first of these that applies:
+This module knows no HTTP and does not check what it is given. No integration is removed, except by `wipe_integrations`:
+a deactivation only sets a date. The status is derived on each read, from the first of these that applies:
 
-    INACTIVE    the moment of deactivation has come
-    as told     `tell` said so
-    SUCCESSFUL  `successful_after` seconds have passed since creation
-    PENDING     otherwise
+    INACTIVE                the date of the deactivation has come
+    what `tell_status` set
+    SUCCESSFUL              `successful_after` seconds have passed since the creation
+    PENDING                 otherwise
+
+The journal keeps bodies with their secrets replaced by digests, and logs no body. Of the headers it keeps the account.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sqlite3
 import stat
 import threading
 import uuid
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
-    from .rules import Deactivation, NewIntegration, Page
+    from .faults import FaultEvent
+    from .rules import Deactivation, Json, NewIntegration, Page
 
+logger = logging.getLogger("pulumi_justt.simulator")
+
+_KEPT_REQUESTS = 20_000
 _FORMAT = 1
 _SCHEMA = f"""
 PRAGMA journal_mode = WAL;
@@ -52,7 +60,7 @@ CREATE TABLE IF NOT EXISTS integrations (
 CREATE INDEX IF NOT EXISTS integrations_of_account ON integrations (account, number);
 PRAGMA user_version = {_FORMAT};
 """
-# By whether the newest come first; both are walks along an index.
+# The key says whether the newest come first; both use the index.
 _PAGE_OF_INTEGRATIONS = {
     False: "SELECT * FROM integrations WHERE account IS ? ORDER BY number LIMIT ? OFFSET ?",
     True: "SELECT * FROM integrations WHERE account IS ? ORDER BY number DESC LIMIT ? OFFSET ?",
@@ -61,7 +69,7 @@ _PAGE_OF_INTEGRATIONS = {
 
 @dataclass(frozen=True)
 class Integration:
-    """One integration as it stands at the moment of reading."""
+    """One integration, with its status at the moment of the read."""
 
     id: str
     account: str | None
@@ -84,8 +92,8 @@ class Records:
 
     Args:
         database: a path, or `":memory:"`.
-        clock: gives Unix seconds.
-        successful_after: asked on every read, since the option behind it may change.
+        clock: returns Unix seconds.
+        successful_after: returns that option; it is called on each read, because the option can change.
     """
 
     def __init__(
@@ -95,8 +103,8 @@ class Records:
         self._successful_after = successful_after
         self._lock = threading.Lock()
         if database not in ("", ":memory:"):
-            # SQLite would make the file readable for all, and gives its journals the same mode. It also says best why a
-            # file can't be used.
+            # SQLite would make the file readable for all, and gives its own files beside it the same mode. An OSError
+            # is left to SQLite, whose error says best why a file cannot be used.
             with suppress(OSError):
                 file = os.open(database, os.O_CREAT | os.O_RDWR | getattr(os, "O_NONBLOCK", 0), 0o600)
                 try:
@@ -123,12 +131,12 @@ class Records:
         self._connection.executescript(_SCHEMA)
 
     def close(self) -> None:
-        """Close the database; a file then holds everything."""
+        """Close the database, so that its file holds everything."""
         with self._lock:
             self._connection.close()
 
     def add_integration(self, new: NewIntegration, account: str | None, *, as_oldest: bool = False) -> str:
-        """Keep a new integration and give its id; lists show it as the newest, or as the oldest."""
+        """Store a new integration and return its id; lists show it as the newest, or as the oldest."""
         integration_id = str(uuid.uuid4())
         self._execute(
             "INSERT INTO integrations (number, id, account, external_identifier, integration_name, source, secret_type,"
@@ -149,23 +157,23 @@ class Records:
         return integration_id
 
     def integration(self, integration_id: str) -> Integration | None:
-        """Give one integration, of whatever account."""
+        """Return one integration of any account."""
         rows = self._execute("SELECT * FROM integrations WHERE id = ?", integration_id)
         return self._integration(rows[0]) if rows else None
 
     def integrations(self) -> list[Integration]:
-        """Give all integrations of all accounts, oldest first, in the order of lists."""
+        """Return all integrations of all accounts, oldest first, in the order of lists."""
         return [self._integration(row) for row in self._execute("SELECT * FROM integrations ORDER BY number")]
 
     def integrations_page(
         self, account: str | None, page: Page, *, newest_first: bool
     ) -> tuple[list[Integration], bool]:
-        """Give one page of an account's integrations, and whether more follow."""
+        """Return one page of an account's integrations, and whether more follow."""
         rows = self._execute(_PAGE_OF_INTEGRATIONS[newest_first], account, page.limit + 1, page.offset)
         return [self._integration(row) for row in rows[: page.limit]], len(rows) > page.limit
 
     def deactivate_integration(self, integration_id: str, deactivation: Deactivation) -> None:
-        """Set the date of an integration's end, or move one that has not come yet."""
+        """Set the date from which an integration is INACTIVE, or move it."""
         self._execute(
             "UPDATE integrations SET deactivation_type = ?, deactivation_date = ?, deactivated_at = ? WHERE id = ?",
             deactivation.type,
@@ -175,7 +183,7 @@ class Records:
         )
 
     def move_integration(self, integration_id: str, *, as_oldest: bool) -> None:
-        """Let lists show an integration as the oldest, or as the newest."""
+        """Make lists show an integration as the oldest, or as the newest."""
         self._execute(
             "UPDATE integrations SET number = (SELECT CASE WHEN ? THEN MIN(number) - 1 ELSE MAX(number) + 1 END"
             " FROM integrations) WHERE id = ?",
@@ -184,7 +192,7 @@ class Records:
         )
 
     def tell_status(self, integration_id: str, status: str) -> None:
-        """Set the status behind the client's back; a deactivation that was recorded is forgotten."""
+        """Set the status without the API, and remove the deactivation if there is one."""
         self._execute(
             "UPDATE integrations SET told_status = ?, deactivation_type = NULL, deactivation_date = NULL,"
             " deactivated_at = NULL WHERE id = ?",
@@ -193,11 +201,11 @@ class Records:
         )
 
     def tell_go_live_date(self, integration_id: str, go_live_date: str | None) -> None:
-        """Set the go-live date behind the client's back; None goes back to the derived one."""
+        """Set the go-live date without the API; None goes back to the derived one."""
         self._execute("UPDATE integrations SET told_go_live_date = ? WHERE id = ?", go_live_date, integration_id)
 
     def wipe_integrations(self) -> None:
-        """Forget all integrations of all accounts, as a sandbox that was reset."""
+        """Remove all integrations of all accounts, as the reset of a sandbox does."""
         self._execute("DELETE FROM integrations")
 
     def _execute(self, statement: str, *values: str | float | None) -> list[sqlite3.Row]:
@@ -226,7 +234,7 @@ class Records:
         )
 
     def _succeeded_at(self, row: sqlite3.Row) -> float | None:
-        """Give the moment at which the integration succeeded by itself, if it has come."""
+        """Return when the integration became SUCCESSFUL by itself, if it has."""
         seconds = self._successful_after()
         if seconds is None or row["told_status"] is not None:
             return None
@@ -235,6 +243,66 @@ class Records:
 
     def _is_over(self, row: sqlite3.Row) -> bool:
         return row["deactivated_at"] is not None and row["deactivated_at"] <= self._clock()
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request to the API and its response.
+
+    Attributes:
+        path: percent-encoded, as it was sent.
+        account: the `reference-account-id` header.
+        body: the fields that were sent; those that are not known to be plain, like `secretPayload`, as digests. Empty
+            where no body was read.
+        status: of the response, also where a fault kept the response back; 0 where a fault prevented both the work and
+            the response.
+        error_id: of an error response, also where its envelope does not show it.
+        faults: the names of the faults that happened to this request, in that order.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    account: str | None
+    body: Mapping[str, Json]
+    status: int
+    error_id: str | None
+    faults: tuple[str, ...] = ()
+
+
+class Journal:
+    """The last requests to the API and the last faults that happened, oldest first."""
+
+    def __init__(self) -> None:
+        self.count = 0  # of all requests, also of those that are no longer kept
+        self._exchanges: deque[Exchange] = deque(maxlen=_KEPT_REQUESTS)
+        self._events: deque[FaultEvent] = deque(maxlen=_KEPT_REQUESTS)
+
+    def add(self, exchange: Exchange, events: Iterable[FaultEvent]) -> None:
+        """Keep a request with the faults that happened to it, and log it."""
+        self.count += 1
+        self._events.extend(events)
+        self._exchanges.append(exchange)
+        log(exchange.method, exchange.path, exchange.status, exchange.error_id, *exchange.faults)
+
+    def exchanges(self) -> list[Exchange]:
+        """Return the requests that are kept."""
+        return list(self._exchanges)
+
+    def fired(self) -> list[FaultEvent]:
+        """Return the faults that happened, as far as they are kept."""
+        return list(self._events)
+
+    def clear(self) -> None:
+        """Forget all of them, and count from zero."""
+        self.count = 0
+        self._exchanges.clear()
+        self._events.clear()
+
+
+def log(method: str, path: str, status: int, error_id: str | None = None, *faults: str) -> None:
+    """Log a request, in one line."""
+    logger.info("%s", " ".join((method, path, str(status), error_id or "-", *faults)))
 
 
 def _iso(moment: float) -> str:

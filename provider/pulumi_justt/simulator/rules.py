@@ -1,27 +1,28 @@
-"""What the vendor refuses: pure functions from what arrived to what was meant, or a `Refusal`.
+"""The vendor's rules: what a request must be, and what may be kept of it.
 
-It must not know aiohttp, SQLite or the clock. No message repeats a value that arrived: values may be secrets, wherever
-they were put by mistake.
+This module knows no aiohttp, no SQLite and no clock. An `ApiError` never repeats a value of the request, because a
+value may be a secret that was put into the wrong field.
 
-    401  no bearer key, or not an accepted one
-    429  more requests by one key than the limit allows in 60 seconds
+    401  no bearer key, or a key that is not accepted
+    429  more requests with one key than the limit allows in 60 seconds
     413  a body over 1 MB
     400  a body that is not a JSON object; null anywhere in it; a field that is missing or of the wrong type; a value
          outside its list; a `secretPayload` without what its type requires; a bad `limit` or `page`
-    404  no such operation or record (decided where the records are)
+    404  no such operation or record (`api` decides this, where the records are)
 
-Readings of ours, where the vendor's documents say nothing or two things:
-- `deactivationDate` is a date-time string, as in the OpenAPI document; the Unix seconds of the guide are refused. The
-  past is accepted: what is to end yesterday has ended.
-- 1 MB is 1,000,000 bytes, and a body must say that it is `application/json`.
-- `limit` and `page` are whole numbers, though the OpenAPI document says number, and are given once.
-- The fields of a payload are non-empty strings where they are required, strings where they are optional; fields that
-  nobody documents are accepted, in a payload as in a body.
-- Nothing is refused for sharing an `externalIdentifier`.
+The vendor's documents leave these points open, and the simulator decides them so:
+- `deactivationDate` is a date-time string, as in the OpenAPI document; the Unix seconds of the guide are refused. A
+  date in the past is accepted: the integration is INACTIVE at once.
+- 1 MB is 1,000,000 bytes, and the Content-Type of a body must be `application/json`.
+- `limit` and `page` are whole numbers, although the OpenAPI document says number, and each is given at most once.
+- Required fields of a payload are non-empty strings and optional ones are strings. Fields that are not documented are
+  accepted, in a payload as in a body.
+- Two integrations may have the same `externalIdentifier`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -29,31 +30,58 @@ from collections import defaultdict, deque
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NoReturn
-
-from .json_value import Json
-from .redaction import payload_digest
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+# The documented forms of a response. Where the OpenAPI document and the guides differ, the option of that name chooses.
+ListEnvelope = Literal["bare", "enveloped"]
+ReadEnvelope = Literal["bare", "enveloped"]
+CreateEnvelope = Literal["integrationId", "id"]
+ErrorEnvelope = Literal["status", "error", "statusCode"]
 
 SOURCES = frozenset({"stripe", "braintree", "paypal", "adyen", "justt_sandbox"})
 STATUSES = frozenset({"PENDING", "SUCCESSFUL", "FAILED", "INACTIVE"})
 DEACTIVATION_TYPES = frozenset({"postingDate", "dueDate"})
 MAX_BODY_BYTES = 1_000_000
-RATE_WINDOW_SECONDS = 60.0
+_RATE_SECONDS = 60.0
 
 _DATE_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+# The fields that are kept as they are. This lists what is safe, not what is secret, so that a credential under a
+# misspelt name is not kept either.
+_PLAIN_FIELDS = frozenset(
+    {
+        "externalIdentifier",
+        "integrationName",
+        "source",
+        "secretType",
+        "merchantAccountCodes",
+        "integrationId",
+        "deactivationType",
+        "deactivationDate",
+    }
+)
 
 
-class Refusal(Exception):
-    """A request that the vendor answers with this status and message."""
+class ApiError(Exception):
+    """A request that the API answers with this status and message."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+
+    def to_json(self, envelope: ErrorEnvelope, error_id: str) -> Json:
+        """Return the body of the response; the form with `statusCode` is documented without an errorId."""
+        if envelope == "status":
+            return {"status": self.status.value, "message": self.message, "errorId": error_id}
+        if envelope == "error":
+            return {"error": self.status.phrase, "message": self.message, "errorId": error_id}
+        return {"message": self.message, "statusCode": self.status.value}
 
 
 @dataclass(frozen=True)
@@ -80,7 +108,7 @@ PAYLOADS: Mapping[str, PayloadFields] = {
 
 @dataclass(frozen=True)
 class NewIntegration:
-    """A valid create body, its payload already reduced to what may be kept."""
+    """A valid body of `POST /integrations`; of its payload only what may be kept."""
 
     external_identifier: str
     integration_name: str
@@ -93,7 +121,7 @@ class NewIntegration:
 
 @dataclass(frozen=True)
 class Deactivation:
-    """A valid deactivation: the date as it was written, and the moment it names in Unix seconds."""
+    """A valid body of `DELETE /integrations/{id}`: the date as it was sent, and as Unix seconds."""
 
     type: str
     date: str
@@ -102,51 +130,51 @@ class Deactivation:
 
 @dataclass(frozen=True)
 class Page:
-    """Which records of a list were asked for."""
+    """The page of a list that a request asks for."""
 
     limit: int
     number: int
 
     @property
     def offset(self) -> int:
-        """How many records come before this page, within what SQLite can count."""
+        """The number of records before this page, at most what SQLite can count."""
         return min((self.number - 1) * self.limit, 2**62)
 
 
-class RateWindow:
-    """The requests of the last 60 seconds, by key."""
+class RateLimiter:
+    """Counts the requests of the last 60 seconds by API key."""
 
     def __init__(self) -> None:
         self._admitted: defaultdict[str, deque[float]] = defaultdict(deque)
 
     def admit(self, key: str, limit: int, now: float) -> None:
-        """Count a request, or refuse it; what was refused does not count."""
+        """Count a request, or refuse it with 429; a refused request does not count."""
         admitted = self._admitted[key]
-        while admitted and admitted[0] <= now - RATE_WINDOW_SECONDS:
+        while admitted and admitted[0] <= now - _RATE_SECONDS:
             admitted.popleft()
         if len(admitted) >= limit:
-            raise Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many requests")
+            raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "too many requests")
         admitted.append(now)
 
 
 def authenticated(authorization: str | None, api_keys: frozenset[str] | None) -> str:
-    """Give the bearer key of an `Authorization` header."""
+    """Return the API key of an `Authorization` header, or refuse it with 401."""
     scheme, _, key = (authorization or "").partition(" ")
     key = key.strip()
     if scheme.lower() != "bearer" or not key:
-        raise Refusal(HTTPStatus.UNAUTHORIZED, "an API key is required: Authorization: Bearer <api key>")
+        raise ApiError(HTTPStatus.UNAUTHORIZED, "an API key is required: Authorization: Bearer <api key>")
     if api_keys is not None and key not in api_keys:
-        raise Refusal(HTTPStatus.UNAUTHORIZED, "the API key is not valid")
+        raise ApiError(HTTPStatus.UNAUTHORIZED, "the API key is not valid")
     return key
 
 
 def json_object(raw: bytes, content_type: str) -> dict[str, Json]:
-    """Decode a body; nulls and values are judged by the functions below."""
+    """Decode a body; the functions below check its fields."""
     if content_type != "application/json":
         _refuse("Content-Type must be application/json")
     try:
         body: Json = json.loads(raw.decode(), parse_constant=_refuse_constant)
-        # Lone surrogates and nesting without end are read well enough, but nothing later can write them.
+        # `loads` accepts lone surrogates and very deep nesting, but nothing later can write them.
         json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         _refuse("the body must be JSON")
@@ -177,7 +205,7 @@ def new_integration(
 
 
 def deactivation(body: Mapping[str, Json], integration_id: str) -> Deactivation:
-    """Read the body of `DELETE /integrations/{id}`, which repeats the id."""
+    """Read the body of `DELETE /integrations/{id}`, which repeats the id of the path."""
     _refuse_nulls(body)
     date = _text(body, "deactivationDate")
     found = Deactivation(
@@ -191,7 +219,7 @@ def deactivation(body: Mapping[str, Json], integration_id: str) -> Deactivation:
 
 
 def date_time(text: str, name: str) -> float:
-    """Give the Unix seconds of an RFC 3339 date-time, the form that OpenAPI calls `date-time`."""
+    """Return the Unix seconds of an RFC 3339 date-time, which is what OpenAPI calls `date-time`."""
     parts = _DATE_TIME.fullmatch(text)
     if parts is None:
         _refuse(f"{name} must be a date-time such as 2027-01-31T00:00:00Z")
@@ -204,7 +232,7 @@ def date_time(text: str, name: str) -> float:
 
 
 def page(query: Iterable[tuple[str, str]]) -> Page:
-    """Read `limit` and `page`; other parameters are nobody's."""
+    """Read `limit` and `page`; other parameters are ignored."""
     pairs = list(query)
     return Page(
         limit=_whole_number(pairs, "limit", default=10, least=10, most=100),
@@ -212,8 +240,27 @@ def page(query: Iterable[tuple[str, str]]) -> Page:
     )
 
 
+def payload_digest(payload: Mapping[str, object]) -> str:
+    """Return a digest of a `secretPayload`, whatever the order of its fields.
+
+    A test can prove with it which payload arrived, in this process or another. It has no secret key, so a short
+    password can be guessed from it: use made-up credentials only.
+    """
+    return _digest(payload)
+
+
+def key_fingerprint(api_key: str) -> str:
+    """Return a short digest, which tells API keys apart without showing them."""
+    return _digest(api_key)[:12]
+
+
+def redacted(body: Mapping[str, Json]) -> dict[str, Json]:
+    """Replace the value of each field that is not known to be plain by its digest."""
+    return {name: value if name in _PLAIN_FIELDS else _digest(value) for name, value in body.items()}
+
+
 def _refuse(message: str) -> NoReturn:
-    raise Refusal(HTTPStatus.BAD_REQUEST, message)
+    raise ApiError(HTTPStatus.BAD_REQUEST, message)
 
 
 def _refuse_constant(_: str) -> NoReturn:
@@ -221,7 +268,7 @@ def _refuse_constant(_: str) -> NoReturn:
 
 
 def _refuse_nulls(body: Mapping[str, Json]) -> None:
-    # A stack of our own: a body may be nested deeper than Python likes to recurse.
+    # Not recursive: a body may be nested deeper than Python's recursion limit.
     waiting: list[Json] = list(body.values())
     while waiting:
         value = waiting.pop()
@@ -288,3 +335,8 @@ def _whole_number(query: list[tuple[str, str]], name: str, *, default: int, leas
     if not value.is_integer() or value < least or (most is not None and value > most):
         _refuse(f"{name} must be a whole number, {least} or more{'' if most is None else f', {most} or less'}")
     return int(value)
+
+
+def _digest(value: object) -> str:
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    return hashlib.blake2b(canonical, digest_size=32, person=b"justt-simulator").hexdigest()

@@ -1,7 +1,7 @@
 """The two ways to run a simulator: in a thread of this process, or in the foreground until a signal.
 
-It must not know what is served. Only loopback addresses are bound, and only requests whose `Host` is one are answered:
-the control endpoint asks for no key, and a web page can give its own name a loopback address.
+Only loopback addresses are bound, and only requests whose `Host` is one are answered: the control endpoint asks for no
+key, and a web page can give its own name a loopback address.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from . import app as api
-from . import control
+from . import control, pipeline
 from .options import Options
 from .rules import MAX_BODY_BYTES
 
@@ -31,17 +30,16 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from .faults import Fault, Fired
-    from .journal import Exchange
-    from .records import Records
+    from .faults import Fault, FaultEvent
+    from .records import Exchange, Records
 
 LOOPBACK = "127.0.0.1"
-# Requests that are being answered when the end comes get this long.
+# Requests that are being answered at the shutdown get this long.
 _SHUTDOWN_SECONDS = 1.0
 
 
-def _without_words(record: logging.LogRecord) -> bool:
-    """Leave nothing of what the server library logs but the class of an error: the rest may quote a request."""
+def _redact_log_record(record: logging.LogRecord) -> bool:
+    """Keep only the class of an error from what aiohttp logs, because the rest may quote a request."""
     kind = record.exc_info[0] if record.exc_info else None
     record.msg = f"the simulator could not serve a request{f': {kind.__name__}' if kind else ''}"
     record.args, record.exc_info = (), None
@@ -49,15 +47,15 @@ def _without_words(record: logging.LogRecord) -> bool:
 
 
 _LOGGER = logging.getLogger(__name__)
-_LOGGER.addFilter(_without_words)
+_LOGGER.addFilter(_redact_log_record)
 
 
 def run(options: Options, *, on_ready: Callable[[str], None], host: str = LOOPBACK, port: int = 0) -> None:
     """Serve in the foreground until SIGINT or SIGTERM.
 
     Args:
-        options: what to be.
-        on_ready: called once with the base URL of the API, when requests can be served.
+        options: of the simulator.
+        on_ready: called once with the base URL of the API, when requests are served.
         host: a loopback address, or `localhost`.
         port: 0 takes a free one.
     """
@@ -69,24 +67,24 @@ def run(options: Options, *, on_ready: Callable[[str], None], host: str = LOOPBA
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         async with _serving(simulator, host, port) as root:
-            on_ready(root + api.BASE_PATH)
+            on_ready(root + pipeline.BASE_PATH)
             await stop.wait()
 
-    simulator = api.Simulator(options, time.time)
+    simulator = pipeline.Simulator(options, time.time)
     with closing(simulator.records):
         asyncio.run(serve_until_signal())
 
 
 class SimulatorServer:
-    """A simulator in a thread of its own, within a `with` statement.
+    """A simulator in its own thread, within a `with` statement.
 
-    Requests are served from the moment the statement is entered to the one it is left; the attributes exist within it.
+    It serves requests, and has its attributes, from the beginning of the statement to its end.
 
     Args:
-        options: what to be; the documented vendor by default.
+        options: of the simulator; by default those that the vendor's documents describe.
         host: a loopback address, or `localhost`.
         port: 0 takes a free one.
-        clock: gives Unix seconds, for those who do not want to wait.
+        clock: returns Unix seconds; a test can pass a clock that it moves.
 
     Attributes:
         base_url: of the API.
@@ -110,8 +108,8 @@ class SimulatorServer:
         self._clock = clock
 
     def __enter__(self) -> Self:
-        """Return once requests can be served."""
-        self._simulator = api.Simulator(self._initial_options, self._clock)
+        """Return once requests are served."""
+        self._simulator = pipeline.Simulator(self._initial_options, self._clock)
         ready: Future[str] = Future()
         self._thread = threading.Thread(target=self._run, args=(ready,), name="justt-simulator", daemon=True)
         self._thread.start()
@@ -121,7 +119,7 @@ class SimulatorServer:
             self._thread.join()
             self._simulator.records.close()
             raise
-        self.base_url = root + api.BASE_PATH
+        self.base_url = root + pipeline.BASE_PATH
         self.control_url = root + control.BASE_PATH
         return self
 
@@ -135,7 +133,7 @@ class SimulatorServer:
 
     @property
     def records(self) -> Records:
-        """The store, for assertions and for changes behind the client's back."""
+        """The store, for assertions and for changes without the API."""
         return self._simulator.records
 
     @property
@@ -145,7 +143,7 @@ class SimulatorServer:
 
     @property
     def request_count(self) -> int:
-        """How many there were, also of those too long ago to be in `requests`."""
+        """The number of requests to the API, also of those that `requests` no longer has."""
         return self._simulator.journal.count
 
     @property
@@ -159,7 +157,7 @@ class SimulatorServer:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """The faults in force; `simulator.faults = [...]` puts others in their place and counts from zero."""
+        """The faults in force; `simulator.faults = [...]` replaces them and counts from zero."""
         return self._simulator.options.faults
 
     @faults.setter
@@ -167,15 +165,15 @@ class SimulatorServer:
         self._simulator.restart_faults(faults)
 
     def add_fault(self, fault: Fault) -> None:
-        """Put one more fault at the end, without disturbing the others."""
+        """Add a fault after the others, whose counts stay."""
         self._simulator.add_fault(fault)
 
     def clear_faults(self) -> None:
-        """Let nothing go wrong any more; what happened so far stays in `fired`."""
+        """Remove all faults; those that happened stay in `fired`."""
         self._simulator.restart_faults(())
 
     @property
-    def fired(self) -> list[Fired]:
+    def fired(self) -> list[FaultEvent]:
         """The faults that happened, in the order in which their requests were answered."""
         return self._simulator.journal.fired()
 
@@ -186,7 +184,7 @@ class SimulatorServer:
     def _run(self, ready: Future[str]) -> None:
         try:
             asyncio.run(self._serve_until_stopped(ready))
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the thread that waits must get it
+        except BaseException as error:  # noqa: BLE001 - the thread that waits must get any error
             ready.set_exception(error)
 
     async def _serve_until_stopped(self, ready: Future[str]) -> None:
@@ -198,9 +196,9 @@ class SimulatorServer:
 
 
 @asynccontextmanager
-async def _serving(simulator: api.Simulator, host: str, port: int) -> AsyncIterator[str]:
-    """Bind, and give the root URL."""
-    # Some releases of aiohttp refuse a body of exactly their limit. This one bounds memory; the API decides.
+async def _serving(simulator: pipeline.Simulator, host: str, port: int) -> AsyncIterator[str]:
+    """Bind the address, and yield the root URL."""
+    # Some releases of aiohttp refuse a body of exactly their limit. This limit bounds memory; `validate` refuses.
     app = web.Application(client_max_size=MAX_BODY_BYTES + 1, middlewares=[_refuse_other_hosts])
     simulator.add_routes(app)
     control.Control(simulator).add_routes(app)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     AnyCase: TypeAlias = Case[APIOperation[Any, Any, Any, Any]]
 
-    from pulumi_justt.simulator.options import CreateEnvelope, ErrorEnvelope, ListEnvelope, ReadEnvelope
+    from pulumi_justt.simulator.rules import CreateEnvelope, ErrorEnvelope, ListEnvelope, ReadEnvelope
 
 # A parsed OpenAPI document and what is cut out of it: pyyaml, schemathesis and jsonschema_rs type it no further.
 Document = dict[str, Any]

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from pulumi_justt.simulator import FOREIGN_IDENTIFIER, Fault, Options, SimulatorServer
-from pulumi_justt.simulator.app import OPERATIONS
+from pulumi_justt.simulator.api import OPERATIONS
 from pulumi_justt.simulator.faults import KINDS
 from pulumi_justt.simulator.faults import OPERATIONS as KNOWN_OPERATIONS
 from support.harness import HANG_SECONDS
