@@ -240,6 +240,7 @@ HARMLESS = {
     "_OwnFinder",
     "Check",
     "Adoption",
+    "Claim",
     "Decision",
     "_Account",
     "Listing",
@@ -278,7 +279,7 @@ HARMLESS |= {"Property", "_Attribute"}
 HARMLESS |= {"OutputLostError", "_TerminalError", "_TextLoader"}
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_Look"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}
-HARMLESS |= {"Journal", "CommandLog", "Intent", "Snapshot", "Lookup", "Candidates"}
+HARMLESS |= {"JournalFolder", "HolderRecords", "CommandLog", "Lookup", "Candidates"}
 """Classes whose objects hold what anybody may see, or of which there are no objects."""
 
 

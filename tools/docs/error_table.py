@@ -127,7 +127,7 @@ Every error, warning and note of pulumi-justt, to be searched for what the termi
 
 \<This> stands for what differs from case to case, [this] may be absent, and of [this \| that] there is one at most."""
 _ELSEWHERE = {
-    "core.journal.state_folder": "the name of a folder",
+    "core.journal.folder.state_folder": "the name of a folder",
     "simulator.records.log": "the simulator's log, a line for each request",
     "simulator.records.logger": "the name of a logger",
     "simulator.server._LOGGER": "the name of a logger",

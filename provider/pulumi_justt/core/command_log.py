@@ -16,21 +16,16 @@ folder that can't be used tells nothing, and is no reason for a call to fail: th
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
-from pulumi_justt.core.journal import Journal, make_folder
+from pulumi_justt.core.journal import Journal
+from pulumi_justt.core.journal.folder import digest, make_folder
 
 __all__ = ["CommandLog"]
-
-_MAX_AGE = 2 * 86_400.0
-"""Seconds for which a file is kept after its last line: longer than any command takes."""
 
 
 class CommandLog:
@@ -43,9 +38,9 @@ class CommandLog:
 
     def __init__(self, journal: Journal, base_url: str) -> None:
         self._base_url = base_url
+        self._journal = journal
         folder = journal.folder
-        name = hashlib.sha256(journal.command.encode()).hexdigest()[:32]
-        self._path = folder / "commands" / f"{name}.jsonl" if folder else None
+        self._path = folder / "commands" / f"{digest(journal.command)}.jsonl" if folder else None
         self._lock = threading.Lock()
         self._end = 0
         self._is_open = False
@@ -87,7 +82,8 @@ class CommandLog:
         text = json.dumps({"at": self._base_url, **line}) + "\n"
         with contextlib.suppress(OSError), self._lock:
             if not self._is_open:
-                self._prune(self._path.parent)
+                make_folder(self._path.parent)
+                self._journal.drop_old("commands", pattern="*.jsonl")
                 self._is_open = True
             file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
@@ -123,11 +119,3 @@ class CommandLog:
                 self._awaited.add(told["waits_for"])
             else:
                 self._awaited.discard(told["is_ready"])
-
-    @staticmethod
-    def _prune(folder: Path) -> None:
-        make_folder(folder)
-        for path in folder.glob("*.jsonl"):
-            with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > _MAX_AGE:
-                    path.unlink()

@@ -1,6 +1,6 @@
 """Who may deactivate which integration, and when. One object serves all resources of a provider process.
 
-It rests on what the engine calls, and on the journal (`journal.py`):
+It rests on what the engine calls, and on the journal (`core/journal`):
 
     in an `up`            every `check` comes before every `delete`; so membership in the program is known by then.
                           The exception is a resource that is deleted before it is replaced: its `delete` comes before

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_justt.core import journal as journal_module
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.journal import Decision, Intent, Journal, stack_of, state_folder
+from pulumi_justt.core.journal import folder as journal_folder
 from support.harness import eventually
 
 URL = "https://api.justt.ai/v1"
@@ -125,13 +125,13 @@ def test_a_call_reads_no_intent_of_another_resource(journal: Kept, monkeypatch: 
     for number in range(5):
         journal.write_intent(begun(number, integration_id=f"i-{number}"))
     read: list[Path] = []
-    bytes_of = journal_module._bytes_of
+    bytes_of = journal_folder._bytes_of
 
     def noted(path: Path) -> bytes:
         read.append(path)
         return bytes_of(path)
 
-    monkeypatch.setattr(journal_module, "_bytes_of", noted)
+    monkeypatch.setattr(journal_folder, "_bytes_of", noted)
     journal.settle(f"{URN}1", URL, "acc_1", "i-1")
     assert {path for path in read if path.parent.name == "intents"} == {journal.path_of(begun(1))}
 
@@ -576,6 +576,8 @@ def test_a_file_that_cannot_be_used(journal: Kept, content: str) -> None:
         *({name: []} for name in ("snapshot", "process", "command")),
         {"decision": {"action": "adopt", "integration_id": "i-1", "decided_at": 0.0}},
         {"decision": {"action": "claim", "integration_id": None, "decided_at": 0.0}},
+        {"decision": {"action": "forget", "integration_id": None, "decided_at": -1.0}},
+        {"later": 1},
     ],
 )
 def test_intent_of_another_shape_is_damaged(journal: Kept, change: dict[str, object]) -> None:

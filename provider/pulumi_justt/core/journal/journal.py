@@ -1,0 +1,199 @@
+"""The creates that this machine has begun, and of which no state is known to hold the result."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from pulumi_justt.core.journal.folder import file_name
+from pulumi_justt.core.journal.holders import HolderRecords
+from pulumi_justt.core.journal.records import (
+    Claim,
+    Decision,
+    Intent,
+    Snapshot,
+    address,
+    as_intent,
+    as_snapshot,
+    stack_of,
+)
+
+__all__ = ["Journal"]
+
+_MAX_AGE = 30 * 86_400.0
+"""Seconds after which a decision that no create has carried out is dropped, and so is an intent without an id."""
+
+_MAX_AGE_WITH_ID = 365 * 86_400.0
+"""Likewise with an id: every create leaves one until the stack's next command, and a GET of the id leaves no doubt."""
+
+
+class Journal(HolderRecords):
+    """The journal of one folder; one object serves all threads of a process. `JournalFolder` says what it takes."""
+
+    _has_created = False
+
+    def path_of(self, intent: Intent) -> Path | None:
+        """Return the file of an intent, for error texts."""
+        return self._intent_file(intent.urn, intent.base_url, intent.account)
+
+    def intent(self, urn: str, base_url: str, account: str | None) -> Intent | None:
+        """Return the intent of a resource, if there is one."""
+        intent = self._read_intent(self._intent_file(urn, base_url, account))
+        if intent is None or not self._is_expired(intent):
+            # A process that was killed while it moved the file here has left the former name in it.
+            return intent and replace(intent, urn=urn)
+        self._drop(intent)
+        return None
+
+    def unusable_intent(self, urn: str, base_url: str, account: str | None) -> str | None:
+        """Return why the intent of a resource can't be used, where there is a file with one.
+
+        A folder that can't be used has none: that is a warning only.
+        """
+        path = self._intent_file(urn, base_url, account)
+        is_usable = path is None or self._read(path, as_intent) is not None or not os.path.lexists(path)
+        return None if is_usable or path is None else self.unusable.get(path)
+
+    def intents(self, stack: Sequence[str] | None = None) -> list[Intent]:
+        """Return all intents, or those of a stack as `stack_of` names it, the oldest first."""
+        pattern = f"{file_name(*stack)[:8]}-*.json" if stack else "*.json"
+        found = [self._read_intent(path) for path in self._files("intents", pattern=pattern)]
+        kept = [
+            intent
+            for intent in found
+            if intent and not self._is_expired(intent)
+            if stack is None or stack_of(intent.urn) == [*stack]
+        ]
+        return sorted(kept, key=lambda intent: (intent.sent_at, intent.urn))
+
+    def write_intent(self, intent: Intent) -> bool:
+        """Write *intent* in place of the resource's earlier one, and return whether it is kept.
+
+        A file that can't be used stays: it may be all that is known of another create.
+        """
+        if self.unusable_intent(intent.urn, intent.base_url, intent.account):
+            return False
+        self._has_created = self._has_created or intent.integration_id is not None
+        return self._write(self.path_of(intent), asdict(intent))
+
+    def end_in_order(self) -> None:
+        """Remember that the engine has taken all results of this process; whether it could store them is not known."""
+        if self._has_created:
+            self._write(self._path("ended", self.process), {})
+
+    def has_ended_in_order(self, intent: Intent) -> bool:
+        """Return whether the process that wrote an intent has ended in order, which proves nothing of the state."""
+        path = self._path("ended", intent.process) if intent.process else None
+        return self._read(path, lambda _: True) is not None
+
+    def remove_intent(self, intent: Intent) -> None:
+        """Remove the intent of a resource, unless another process has put its own there since."""
+        self._remove(self.path_of(intent), intent.process)
+
+    def withdraw_intent(self, urn: str, base_url: str, account: str | None) -> None:
+        """Remove the intent of a resource, if this process wrote it."""
+        self._remove(self._intent_file(urn, base_url, account), self.process)
+
+    def _remove(self, path: Path | None, process: str | None) -> None:
+        kept = self._read(path, as_intent)
+        if kept and kept.process == process:
+            self._unlink(path)
+
+    def settle(self, urn: str, base_url: str, account: str | None, integration_id: str) -> Intent | None:
+        """Remove the intent of a resource whose state is seen to hold *integration_id*, if the intent names that id.
+
+        The resource, or its whole stack, may have had another name when it was created; the claim remembers that.
+
+        Returns:
+            The intent of the resource that stays: it is of another create.
+        """
+        intent = self.intent(urn, base_url, account)
+        if self._settle_one(intent, integration_id):
+            return None
+        former = self.claimant(base_url, integration_id)
+        if former not in (None, urn):
+            self._settle_one(self.intent(former, base_url, account), integration_id)
+        return intent
+
+    def _settle_one(self, intent: Intent | None, integration_id: str) -> bool:
+        """Remove an intent that was read just now, if it names *integration_id*, and return whether it does."""
+        if intent is None or integration_id not in (intent.integration_id, intent.outcome_id):
+            return False
+        self._unlink(self.path_of(intent))
+        return True
+
+    def decide(self, intent: Intent, decision: Decision) -> bool:
+        """Write a person's decision into an intent, and return whether it is kept."""
+        return self.write_intent(replace(intent, decision=replace(decision, decided_at=self.now())))
+
+    def write_snapshot(self, ids: Collection[str], *, is_complete: bool) -> str | None:
+        """Keep the ids that an account had, and return the snapshot's name; None where nothing can be kept."""
+        name = secrets.token_hex(8)
+        is_kept = self._write(self._path("snapshots", name), {"ids": sorted(ids), "is_complete": is_complete})
+        return name if is_kept else None
+
+    def snapshot(self, name: str | None) -> Snapshot | None:
+        """Return a snapshot by its name; None where it was not kept."""
+        return self._read(self._path("snapshots", name), as_snapshot) if name else None
+
+    def move(self, intent: Intent, urn: str) -> None:
+        """Let an intent, and the claim of its id, follow a resource to another name."""
+        former, path = self.path_of(intent), self.path_of(replace(intent, urn=urn))
+        if not former or not path:
+            return
+        try:
+            # Of two processes that would, each for a resource of its own, one can.
+            former.replace(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._warn_once(f"{former} can't be renamed ({error.strerror})")
+            return
+        self.write_intent(replace(intent, urn=urn))
+        if intent.integration_id and self.claimant(intent.base_url, intent.integration_id) == intent.urn:
+            self._write_claim(Claim(address(intent.base_url), intent.integration_id, urn))
+
+    def _intent_file(self, urn: str, base_url: str, account: str | None) -> Path | None:
+        return self._path("intents", f"{file_name(*stack_of(urn))[:8]}-{file_name(urn, address(base_url), account)}")
+
+    def _read_intent(self, path: Path | None) -> Intent | None:
+        """Return the intent in a file, without a decision that is too old for whoever made it to expect it now."""
+        intent = self._read(path, as_intent)
+        if intent and intent.decision and self.now() - intent.decision.decided_at > _MAX_AGE:
+            return replace(intent, decision=None)
+        return intent
+
+    def _is_expired(self, intent: Intent) -> bool:
+        if intent.decision:
+            return False
+        age = self.now() - intent.sent_at
+        return age > (_MAX_AGE_WITH_ID if intent.integration_id else _MAX_AGE)
+
+    def _drop(self, intent: Intent) -> None:
+        """Remove an intent that has expired.
+
+        Tells:
+            warning: A create whose answer was lost was not looked into for 30 days.
+        """
+        if intent.integration_id is None:
+            self._warn(
+                f"warning: creating the {intent.source} integration {intent.external_identifier!r}: a create that was "
+                f"begun more than {_MAX_AGE / 86_400:.0f} days ago never ended, and its record is dropped now. Look at "
+                "Justt for an integration that no stack has."
+            )
+        self.remove_intent(intent)
+
+    def _prune(self) -> None:
+        super()._prune()
+        named: set[str | None] = set()
+        for path in self._files("intents"):
+            intent = self._read_intent(path)
+            if intent and self._is_expired(intent):
+                self._drop(intent)
+            elif intent:
+                named |= {intent.snapshot, intent.process}
+        self.drop_old("snapshots", kept=named)
+        self.drop_old("ended", kept=named)
