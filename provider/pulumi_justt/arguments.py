@@ -23,6 +23,7 @@ from pulumi_justt.values import (
     TOO_DEEP,
     TOO_LARGE,
     color_problem,
+    is_utf8,
     shown_key,
 )
 
@@ -161,7 +162,7 @@ def given(
 
 def _problem_of_keys(value: Mapping[Any, object]) -> str | None:
     """Return why the keys of an object cannot be sent."""
-    if not all(isinstance(key, str) and _is_utf8(key) for key in value):
+    if not all(isinstance(key, str) and is_utf8(key) for key in value):
         return "has a key that is not text in UTF-8"
     for key in value:
         if (problem := (_IS_OUTPUT if _OUTPUT.search(key) else color_problem(key))) is not None:
@@ -171,15 +172,10 @@ def _problem_of_keys(value: Mapping[Any, object]) -> str | None:
     return None
 
 
-def _is_utf8(text: str) -> bool:
-    # A lone surrogate is how Python keeps bytes that are not text.
-    return not any("\ud800" <= character <= "\udfff" for character in text)
-
-
 def _problem_of_text(value: str) -> str | None:
     if value in _UNKNOWN:
         return "is the text by which Pulumi marks a value that is not known yet, and cannot be sent"
-    if not _is_utf8(value):
+    if not is_utf8(value):
         return "is not text in UTF-8"
     return _IS_OUTPUT if _OUTPUT.search(value) else None
 

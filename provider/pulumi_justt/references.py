@@ -23,11 +23,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pulumi_justt.errors import Unresolved
 from pulumi_justt.program_errors import one_sentence
-from pulumi_justt.values import MOST_EXACT, color_problem, is_like_a_secret
+from pulumi_justt.values import MOST_EXACT, color_problem, is_like_a_secret, is_utf8
 
 __all__ = ["FileReference", "Reference", "VariableReference", "from_env", "from_file"]
 
@@ -44,12 +44,15 @@ class Reference:
         version: Any number that is raised when the value there has changed.
     """
 
+    tag: ClassVar[str]
+    """The key in the state."""
+
     place: str
     version: int
 
     def wire(self) -> dict[str, Any]:
         """Return what the state holds."""
-        raise NotImplementedError
+        return {self.tag: self.place, "version": self.version}
 
     def value(self) -> str:
         """Return the credential.
@@ -64,13 +67,11 @@ class Reference:
 class VariableReference(Reference):
     """A variable of the environment in which `pulumi up` runs."""
 
+    tag: ClassVar[str] = "fromEnv"
+
     def __str__(self) -> str:
         """Name the variable in an error."""
         return f"the variable {self.place!r}"
-
-    def wire(self) -> dict[str, Any]:
-        """Return what the state holds."""
-        return {"fromEnv": self.place, "version": self.version}
 
     def value(self) -> str:
         """Return the variable's value as it is.
@@ -82,8 +83,7 @@ class VariableReference(Reference):
         if not value or not value.strip():
             state = "is not set" if value is None else "is empty"
             raise LookupError(f"the variable {self.place!r}, which {state} where pulumi runs")
-        # Python keeps bytes that are no text as lone surrogates.
-        if any("\ud800" <= character <= "\udfff" for character in value):
+        if not is_utf8(value):
             raise LookupError(f"the variable {self.place!r}, which is no text in UTF-8")
         return value
 
@@ -92,13 +92,11 @@ class VariableReference(Reference):
 class FileReference(Reference):
     """A file on the machine on which `pulumi up` runs."""
 
+    tag: ClassVar[str] = "fromFile"
+
     def __str__(self) -> str:
         """Name the file in an error."""
         return f"the file {self.place!r}"
-
-    def wire(self) -> dict[str, Any]:
-        """Return what the state holds."""
-        return {"fromFile": self.place, "version": self.version}
 
     def relative_to(self, folder: str | os.PathLike[str]) -> FileReference:
         """Return the same reference as a program in *folder* writes it, without what differs between checkouts."""
@@ -163,7 +161,7 @@ _SHORTEST_WORD = 2.5
 _RESERVED = ("PULUMI_", "JUSTT_")
 """How variables begin that configure Pulumi and this provider, keys and passphrases among them."""
 
-_KINDS: dict[str, type[Reference]] = {"fromEnv": VariableReference, "fromFile": FileReference}
+_KINDS: tuple[type[Reference], ...] = (VariableReference, FileReference)
 
 
 @one_sentence
@@ -297,8 +295,8 @@ def from_wire(value: object) -> Reference | None:
     """Return the reference that the state holds as *value*, or None if that is none which the program can make."""
     if not isinstance(value, Mapping) or len(value) != 2:  # noqa: PLR2004 - the two keys of a reference
         return None
-    for tag, kind in _KINDS.items():
-        place, version = value.get(tag), value.get("version")
+    for kind in _KINDS:
+        place, version = value.get(kind.tag), value.get("version")
         # The engine's numbers are floats.
         if isinstance(version, float) and version.is_integer():
             version = int(version)

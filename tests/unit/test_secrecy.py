@@ -41,6 +41,7 @@ from pulumi_justt.core.config import Settings
 from pulumi_justt.core.creation import _UnresolvedCreate
 from pulumi_justt.core.integration import Integrations
 from pulumi_justt.core.journal import Journal
+from pulumi_justt.core.ownership import Ownership
 from pulumi_justt.core.readiness import Readiness
 from pulumi_justt.core.replacements import Replacements
 from pulumi_justt.core.session import Session
@@ -112,6 +113,13 @@ def replacements() -> Replacements:
     """Give the inputs of a resource that is not created yet."""
     made = Replacements()
     made.note_check("urn", {"secretPayload": {"apiKey": PAYLOAD}}, is_accepted=True)
+    return made
+
+
+def ownership() -> Ownership:
+    """Make what knows the program's resources."""
+    made = session().ownership
+    made.note_check("urn", {"secretPayload": {"apiKey": PAYLOAD}})
     return made
 
 
@@ -200,6 +208,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "SharedReads": lambda: client().reads,
     "Integrations": core,
     "Replacements": replacements,
+    "Ownership": ownership,
     "Creator": lambda: core().creator,
     "Readiness": lambda: Readiness(settings(), client=client, tell=lambda _: None, session=session()),
     "IntegrationProvider": lambda: provider(IntegrationProvider),
@@ -271,7 +280,6 @@ HARMLESS |= {
     "Intent",
     "Journal",
     "Snapshot",
-    "Ownership",
     "Session",
     "_Finding",
 }

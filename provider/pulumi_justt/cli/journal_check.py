@@ -128,7 +128,7 @@ def _of_former_name(
             )
             or intents.is_settled(intent, patient.state)
             # Another stack of the program has what its last command created.
-            or (intent.integration_id and journal.has_ended_in_order(intent))
+            or journal.is_likely_stored(intent)
         ):
             continue
         own.append(intent)

@@ -80,9 +80,6 @@ _DONE_BEFORE = (400, 409, 410, 422)
 _CLOCK_SLACK = 60.0
 """Seconds by which this machine's clock may differ from Justt's without a word."""
 
-_SLACK = 3
-"""Characters by which a misspelt word may be longer than any of its list; what is longer is something else."""
-
 
 @dataclass
 class Integrations:
@@ -119,8 +116,6 @@ class Integrations:
         self._other_environment: str | None = None
         self._clock_told = threading.Lock()
         self._seen: set[str] = set()
-        self._program: dict[str, Properties] = {}
-        """What check has made of each resource of the program."""
         self.creator = CreateCoordinator(
             self.client,
             session,
@@ -147,7 +142,6 @@ class Integrations:
         urn, adopt_id = self._urn(inputs), inputs.get("adoptId")
         self._note_environment(olds)
         self.creator.intents.note_stored(urn, olds)
-        self._ownership.note_check(urn, inputs)
         self._learn(inputs)
         if isinstance(adopt_id, str):
             # The owner's delete may come in another process, and this create not at all, if what it depends on fails.
@@ -159,7 +153,7 @@ class Integrations:
             if all(isinstance(item, str) for item in items):
                 # Not before the problems are found, which name an item by its place in the program.
                 inputs[name] = sorted({*items})
-        self._program[urn] = inputs
+        self._ownership.note_check(urn, inputs)
         moves = self._moves(olds, inputs, is_account_explicit=is_account_explicit)
         failures = [f"{name}: {text}" for name, text in (*told.items(), *moves)]
         self._replacements.note_check(urn, inputs, is_accepted=not failures)
@@ -490,7 +484,7 @@ class Integrations:
         Raises:
             StateConflict: The program says something else than what was sent.
         """
-        news, ownership = self._program.get(urn), self._ownership
+        news, ownership = self._ownership.inputs_of(urn), self._ownership
         if news is None or not (news.get("adoptId") == integration_id or ownership.keeps(urn, integration_id)):
             return
         changed = ", ".join(self._replacing(olds, news))
@@ -864,7 +858,7 @@ def _unlisted(name: str, value: object, listed: Collection[str], *, may_be_unlis
     if isinstance(value, str) and value and value not in listed and not may_be_unlisted:
         what = "the secret type " if name == "credentials" else ""
         # Only what looks like one of the list is quoted: anything else may be a secret in the wrong place.
-        hint = nearest(value, listed) if len(value) <= max(map(len, listed)) + _SLACK else ""
+        hint = nearest(value, listed) if errors.is_like(value, listed) else ""
         quoted = repr(value) if hint else f"a text of {len(value)} characters"
         yield (
             name,

@@ -211,7 +211,7 @@ class Intents:
             and intent.command != self._journal.command
             # The engine stores nearly all that it is given, and would be doubted by each preview that takes a resource
             # out. Of the rest, `doctor` tells.
-            and not (intent.integration_id and self._journal.has_ended_in_order(intent))
+            and not self._journal.is_likely_stored(intent)
         ]
         if not left:
             return
@@ -393,7 +393,7 @@ class Intents:
             if not is_namesake or not self._is_left(earlier, urn, inputs):
                 continue
             # Another stack of the program mostly has what its last command created.
-            if earlier.integration_id and self._journal.has_ended_in_order(earlier):
+            if self._journal.is_likely_stored(earlier):
                 continue
             with self._lock:
                 if self._has_told_of_stack:
@@ -473,7 +473,7 @@ class Intents:
             status = "not found with this key and account"
         if status == "INACTIVE":
             return
-        if former is None and intent.urn in self._stored and self._journal.has_ended_in_order(intent):
+        if former is None and intent.urn in self._stored and self._journal.is_likely_stored(intent):
             # The engine has the resource, and replaces it without a comparison: replacement_trigger, replace_with.
             self._tell(
                 f"warning: {tried}. If Pulumi does not deactivate it in this update, no state has it: then "

@@ -48,11 +48,12 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from pulumi_justt.core.command_log import CommandLog
 from pulumi_justt.core.journal import Journal
 from pulumi_justt.errors import StateConflict
+from pulumi_justt.secrecy import SecretHolder
 
 __all__ = ["Ownership", "is_adopted"]
 
@@ -62,15 +63,7 @@ def is_adopted(properties: Mapping[str, Any]) -> bool:
     return "adoptId" in properties and properties["adoptId"] == properties.get("integrationId")
 
 
-class _Member(NamedTuple):
-    """What the program says of a resource: the id that it adopts, its account and its external identifier."""
-
-    adopts: object
-    account: object
-    external_identifier: object
-
-
-class Ownership:
+class Ownership(SecretHolder):
     """What this process knows of resources and the records that they hold.
 
     Resources are named by their URNs, or by whatever stands in for them where the host cannot tell.
@@ -85,8 +78,8 @@ class Ownership:
         self._base_url = base_url
         self._log = CommandLog(journal, base_url)
         self._lock = threading.Lock()
-        self._program: dict[str, _Member] = {}
-        """The resources that check has seen."""
+        self._program: dict[str, Mapping[str, Any]] = {}
+        """The resources that check has seen, with what it has made of their inputs."""
         self._holders: defaultdict[str, set[str]] = defaultdict(set)
         """The resources that hold an id: in the state, or since they adopted or created it."""
         self._former_adopters: defaultdict[str, set[str]] = defaultdict(set)
@@ -116,9 +109,7 @@ class Ownership:
     def note_check(self, urn: str, inputs: Mapping[str, Any]) -> None:
         """Take a resource as a member of the program."""
         with self._lock:
-            self._program[urn] = _Member(
-                inputs.get("adoptId"), inputs.get("referenceAccountId"), inputs.get("externalIdentifier")
-            )
+            self._program[urn] = inputs
 
     def note_state(self, urn: str, integration_id: str, outputs: Mapping[str, Any]) -> None:
         """Take a record as one that the state holds for a resource."""
@@ -171,8 +162,8 @@ class Ownership:
     def becoming_own(self, urn: str) -> str | None:
         """Return the adopted record that an update is about to make a resource's own, as the program says."""
         with self._lock:
-            member = self._program.get(urn)
-            return self._adopted_in_place.get(urn) if member and member.adopts is None else None
+            is_own = urn in self._program and self._program[urn].get("adoptId") is None
+            return self._adopted_in_place.get(urn) if is_own else None
 
     def keeps(self, urn: str, integration_id: str) -> bool:
         """Return whether a resource of the program keeps the record: a delete is the rest of an earlier update."""
@@ -198,9 +189,16 @@ class Ownership:
 
     def declares(self, urn: str, account: str | None, external_identifier: str) -> bool:
         """Return whether a resource is in the program, and for this integration, as far as check has come."""
+        inputs = self.inputs_of(urn)
+        return inputs is not None and (account, external_identifier) == (
+            inputs.get("referenceAccountId"),
+            inputs.get("externalIdentifier"),
+        )
+
+    def inputs_of(self, urn: str) -> Mapping[str, Any] | None:
+        """Return what the program says of a resource, if check has seen it."""
         with self._lock:
-            member = self._program.get(urn)
-        return member is not None and member[1:] == (account, external_identifier)
+            return self._program.get(urn)
 
     @property
     def has_program(self) -> bool:
@@ -226,7 +224,7 @@ class Ownership:
         """
         with self._lock:
             held = {integration_id for integration_id, urns in self._holders.items() if urns}
-            adopted = {member.adopts for member in self._program.values() if isinstance(member.adopts, str)}
+            adopted = {inputs["adoptId"] for inputs in self._program.values() if isinstance(inputs.get("adoptId"), str)}
         return frozenset(
             held
             | adopted
@@ -290,7 +288,7 @@ class Ownership:
         if is_adopted(outputs):
             return "it was adopted"
         with self._lock:
-            adopters = [other for other, member in self._program.items() if member.adopts == integration_id]
+            adopters = self._adopters(integration_id)
             adopters += sorted(self._former_adopters.get(integration_id, set()) - {urn})
             holders = [
                 each for each in self._other_holders(urn, integration_id) if self._changing.get(each) != integration_id
@@ -318,7 +316,7 @@ class Ownership:
     def adopter_beside(self, urn: str, integration_id: str) -> str | None:
         """Return another resource that adopts a record in the program, or has adopted it."""
         with self._lock:
-            others = {other for other, member in self._program.items() if member.adopts == integration_id}
+            others = {*self._adopters(integration_id)}
         others |= {*self._journal.adopters(self._base_url, integration_id, beside=urn)}
         return min(others - {urn}, default=None)
 
@@ -354,6 +352,9 @@ class Ownership:
             ):
                 return True
         return bool(self._log.awaited_of(names) - {integration_id})
+
+    def _adopters(self, integration_id: str) -> list[str]:
+        return [urn for urn, inputs in self._program.items() if inputs.get("adoptId") == integration_id]
 
     def _hold(self, urn: str, integration_id: str) -> None:
         self._holders[integration_id].add(urn)

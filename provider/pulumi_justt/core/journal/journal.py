@@ -84,9 +84,9 @@ class Journal(HolderRecords):
         if self._has_created:
             self._write(self._path("ended", self.process), {})
 
-    def has_ended_in_order(self, intent: Intent) -> bool:
-        """Return whether the process that wrote an intent has ended in order, which proves nothing of the state."""
-        path = self._path("ended", intent.process) if intent.process else None
+    def is_likely_stored(self, intent: Intent) -> bool:
+        """Return whether an intent has an id and its process has ended in order, which proves nothing of the state."""
+        path = self._path("ended", intent.process) if intent.process and intent.integration_id else None
         return self._read(path, lambda _: True) is not None
 
     def remove_intent(self, intent: Intent) -> None:
