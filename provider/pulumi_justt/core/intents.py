@@ -231,7 +231,9 @@ class Intents:
 
     def drop(self, urn: str, inputs: Inputs) -> None:
         """Remove the intent of a create of this process that left nothing."""
-        self._journal.withdraw_intent(urn, self._base_url, inputs.reference_account_id)
+        intent = self._of(urn, inputs)
+        if intent and intent.process == self._journal.process:
+            self._journal.remove_intent(intent)
 
     def resume(self, urn: str, inputs: Inputs) -> RemoteRecord | Intent | None:
         """Continue what an earlier run began for the resource, if the journal has an intent of it.

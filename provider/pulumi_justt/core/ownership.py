@@ -77,7 +77,7 @@ class Ownership(SecretHolder):
         self._journal = journal
         self._base_url = base_url
         self._log = CommandLog(journal, base_url)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._program: dict[str, Mapping[str, Any]] = {}
         """The resources that check has seen, with what it has made of their inputs."""
         self._holders: defaultdict[str, set[str]] = defaultdict(set)
@@ -239,7 +239,12 @@ class Ownership(SecretHolder):
             StateConflict: Another resource of the program has the record.
         """
         with self._lock:
-            self._require_sole_holder(urn, integration_id, operation)
+            # What is only in the state may be the rest of a replacement. Whoever holds it now has its own diff, which
+            # meets this resource here.
+            others = [each for each in self._other_holders(urn, integration_id) if self._current.get(each)]
+            # A refresh knows the state, and not yet the program.
+            if others and urn in self._program:
+                self._refuse_second(others[0], integration_id, operation)
 
     def require_no_other_process(self, urn: str, integration_id: str, operation: str) -> None:
         """Refuse the same where another provider process of this command serves the other resource.
@@ -261,7 +266,7 @@ class Ownership(SecretHolder):
             StateConflict: Another resource of the program has the record.
         """
         with self._lock:
-            self._require_sole_holder(urn, integration_id, operation)
+            self.require_sole_holder(urn, integration_id, operation)
             self._hold(urn, integration_id)
         try:
             self.require_no_other_process(urn, integration_id, operation)
@@ -362,14 +367,6 @@ class Ownership(SecretHolder):
         self._log.note_holder(urn, integration_id)
         self._kept.pop(urn, None)
         self._changing.pop(urn, None)
-
-    def _require_sole_holder(self, urn: str, integration_id: str, operation: str) -> None:
-        # What is only in the state may be the rest of a replacement. Whoever holds it now has its own diff, which meets
-        # this resource here.
-        others = [each for each in self._other_holders(urn, integration_id) if self._current.get(each)]
-        # A refresh knows the state, and not yet the program.
-        if others and urn in self._program:
-            self._refuse_second(others[0], integration_id, operation)
 
     @staticmethod
     def _refuse_second(holder: str, integration_id: str, operation: str) -> NoReturn:

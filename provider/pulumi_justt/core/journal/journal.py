@@ -91,15 +91,9 @@ class Journal(HolderRecords):
 
     def remove_intent(self, intent: Intent) -> None:
         """Remove the intent of a resource, unless another process has put its own there since."""
-        self._remove(self.path_of(intent), intent.process)
-
-    def withdraw_intent(self, urn: str, base_url: str, account: str | None) -> None:
-        """Remove the intent of a resource, if this process wrote it."""
-        self._remove(self._intent_file(urn, base_url, account), self.process)
-
-    def _remove(self, path: Path | None, process: str | None) -> None:
+        path = self.path_of(intent)
         kept = self._read(path, as_intent)
-        if kept and kept.process == process:
+        if kept and kept.process == intent.process:
             self._unlink(path)
 
     def settle(self, urn: str, base_url: str, account: str | None, integration_id: str) -> Intent | None:
