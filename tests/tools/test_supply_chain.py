@@ -22,6 +22,7 @@ import dist
 import locks
 import sbom
 import wheel
+from this_machine import interpreters
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
@@ -325,9 +326,7 @@ class TestWheel:
             (tmp_path / name).chmod(0o755)
         monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), "/usr/bin", "/bin"]))
         named = [(3, 13), (3, 14)]
-        assert [it for it in wheel.interpreters(named) if str(tmp_path) in it[1]] == [
-            ((3, 13), f"{tmp_path}/python3.13")
-        ]
+        assert [it for it in interpreters(named) if str(tmp_path) in it[1]] == [((3, 13), f"{tmp_path}/python3.13")]
 
 
 class TestWorkflow:

@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tools" / "engine"), str(ROOT / "tests")]
 
 import engine  # noqa: E402
-import wheel  # noqa: E402
 from support import environment  # noqa: E402
+from this_machine import copy_repository  # noqa: E402
 
 __all__ = ["ENVIRONMENTS", "PART", "USERS_OWN", "main"]
 
@@ -163,7 +163,7 @@ def _copy(folder: Path) -> Path:
     folder.chmod(0o755)
     become, root = _becoming(NOBODY), folder / "repository"
     python = _python(become)
-    wheel.copy_repository(root)
+    copy_repository(root)
     made = engine.load(ROOT).cache
     if made.exists():
         shutil.copytree(made, engine.load(root).cache)

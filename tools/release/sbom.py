@@ -24,7 +24,6 @@ from cyclonedx.model.component import Component, ComponentScope, ComponentType
 from cyclonedx.model.license import LicenseAcknowledgement, LicenseExpression
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 from packaging.metadata import Metadata
 from packaging.utils import canonicalize_name
@@ -54,6 +53,8 @@ def bill(wheel: Path, metadata: Metadata, lock: Path) -> str:
     bom.components.update(component for _, component in components)
     for name, component in [(root.name, root), *((entry.name, component) for entry, component in components)]:
         bom.register_dependency(component, [its for entry, its in components if name in entry.wanted_by])
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415 - loading it takes a second
+
     text = make_outputter(bom, OutputFormat.JSON, VERSION).output_as_string(indent=2)
     if fault := JsonStrictValidator(VERSION).validate_str(text):
         raise ValueError(str(fault))

@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +24,7 @@ sys.path[:0] = [str(ROOT / "tools" / "engine"), str(ROOT / "tests")]
 import dist  # noqa: E402
 import engine  # noqa: E402 - found by the line before
 from support import environment  # noqa: E402
+from this_machine import copy_repository, interpreters  # noqa: E402
 
 PROGRAM = """
 import pulumi
@@ -85,16 +83,6 @@ def _copy(folder: Path) -> None:
         os.utime(folder / name, (1_000_000_000, 1_000_000_000))
 
 
-def copy_repository(folder: Path) -> list[str]:
-    """Copy what is or will be in the repository, and return the paths of the files."""
-    listed = _run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT)
-    names = [name for name in listed.split("\0") if (ROOT / name).is_file()]
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, folder / name)
-    return names
-
-
 def supported(wheel: Path) -> list[tuple[int, int]]:
     """Return the versions of Python that the wheel says it is for."""
     matches = (
@@ -102,25 +90,6 @@ def supported(wheel: Path) -> list[tuple[int, int]]:
         for text in dist.metadata(wheel).classifiers or []
     )
     return [(int(match[1]), int(match[2])) for match in matches if match]
-
-
-def interpreters(versions: Sequence[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], str]]:
-    """Yield each of *versions* that is on this machine, with a program that has it."""
-    names = ["python{}.{}".format(*version) for version in versions]
-    paths = [path for name in [*names, "python3"] if (path := shutil.which(name))]
-    # Not HOME, which is temporary in `.ci/run`.
-    home = Path(pwd.getpwuid(os.getuid()).pw_dir)
-    paths += map(str, home.glob(".pyenv/versions/3.*/bin/python3"))
-    for path in paths:
-        done = subprocess.run(
-            [path, "-c", "import sys, venv, ensurepip; print(*sys.version_info[:2])"],
-            env=environment.build(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode == 0 and (version := tuple(map(int, done.stdout.split()))) in versions:
-            yield (version[0], version[1]), path
 
 
 def _try(wheel: Path, python: str, folder: Path) -> None:
