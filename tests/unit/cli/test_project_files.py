@@ -9,6 +9,7 @@ import pytest
 from pulumi_justt.simulator import SimulatorServer
 from support.fake_pulumi import FakePulumi
 from support.harness import Stack
+from support.wires import connect_proxy
 
 PROJECTS = {
     "Pulumi.yaml": "name: shop\nruntime: python\n",
@@ -37,19 +38,33 @@ def test_project_of_any_format_is_found(project: FakePulumi, name: str, place: s
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-@pytest.mark.parametrize("command", ["doctor", "list"])
-def test_production_is_left_alone_if_the_stack_says_sandbox(project: FakePulumi, name: str, command: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [("doctor", "https://api.justt.ai/v1/sandbox"), ("list", "listing the default account in sandbox")],
+    ids=["doctor", "list"],
+)
+def test_production_is_left_alone_if_the_stack_says_sandbox(
+    project: FakePulumi, name: str, command: str, words: str
+) -> None:
     """A key of the environment is used where the stack points, whatever the format of the project's file."""
     (project.project / "Pulumi.yaml").unlink()
     (project.project / name).write_text(PROJECTS[name], encoding="utf-8")
     project.config({"justt:environment": "sandbox"})
-    proxy = {"HTTPS_PROXY": "http://127.0.0.1:1", "JUSTT_API_KEY": "a-key"}
+    asked: list[bytes] = []
 
-    done = project.run(command, "--json", environ={**proxy, "JUSTT_TIMEOUT_SECONDS": "1"})
+    def refuse(request: bytes) -> bytes:
+        # A request ends at the first 407, without another try, and nothing leaves this machine.
+        asked.append(request.partition(b" HTTP")[0])
+        return b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"
+
+    with connect_proxy(refuse) as proxy:
+        variables = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}", "JUSTT_API_KEY": "a-key"}
+        done = project.run(command, "--json", environ=variables)
 
     shown = json.dumps(json.loads(done.stdout))
-    assert "https://api.justt.ai/v1/sandbox" in shown
+    assert words in shown
     assert "production" not in shown
+    assert set(asked) == {b"CONNECT api.justt.ai:443"}
 
 
 @pytest.mark.parametrize("name", ["Pulumi.yml", "Pulumi.json"])
