@@ -18,6 +18,7 @@ from pulumi_justt.errors import ABANDONED_CURE
 from pulumi_justt.host import Calls, engine_address, engine_identity, wait_until_gone
 from pulumi_justt.provider import IntegrationProvider
 from pulumi_justt.simulator import SimulatorServer
+from support.clock import Clock
 from support.harness import eventually
 from support.host import INPUTS, Host
 
@@ -99,16 +100,6 @@ def test_a_later_engine_with_the_same_port_is_another_one(
 
 
 # What finishes before the process exits
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        """Return the present moment."""
-        return self.now
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ __all__ = [
     "NAMES",
     "PHRASES",
     "SECRETS",
-    "Clock",
     "Known",
     "Trouble",
     "effort",
@@ -165,21 +164,6 @@ def secret(number: int) -> str:
 
 
 SECRETS = (KEY, *map(secret, range(3)))
-
-
-@dataclass
-class Clock:
-    """Virtual time: whoever sleeps moves it."""
-
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        """Return the seconds so far."""
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        """Move on."""
-        self.now += seconds
 
 
 @dataclass(frozen=True)

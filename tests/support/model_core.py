@@ -19,7 +19,8 @@ from pulumi_justt.core.integration import Integrations
 from pulumi_justt.core.journal import Journal
 from pulumi_justt.core.session import Session
 from pulumi_justt.errors import JusttError
-from support.machine import KEY, Clock, Trouble
+from support.clock import Clock
+from support.machine import KEY, Trouble
 from support.model_engine import Killed, Remote
 
 START = datetime(2021, 1, 15, 8, 0, 0, tzinfo=timezone.utc)

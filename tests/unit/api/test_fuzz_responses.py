@@ -33,8 +33,9 @@ from pulumi_justt.core.integration import Integrations
 from pulumi_justt.errors import JusttError, Refused
 from pulumi_justt.provider import IntegrationProvider
 from support import leaks
+from support.clock import Clock
 from support.harness import HANG_SECONDS
-from support.machine import Clock, fuzz
+from support.machine import fuzz
 
 pytestmark = pytest.mark.slow
 

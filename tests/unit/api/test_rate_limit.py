@@ -12,16 +12,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pulumi_justt.api.rate_limit import WINDOW_SECONDS, RateLimiter
+from support.clock import Clock
 from support.harness import HANG_SECONDS
-from support.virtual_limiter import Time
 
 TICK = 1 / 64
 """Times are multiples of this, so that sums and differences of them are exact."""
 
 
-def limiter_of(per_minute: int) -> tuple[RateLimiter, Time]:
+def limiter_of(per_minute: int) -> tuple[RateLimiter, Clock]:
     """Give a limiter in a time of its own."""
-    moment = Time()
+    moment = Clock()
     return RateLimiter(per_minute, clock=moment, sleep=moment.sleep), moment
 
 
@@ -141,7 +141,7 @@ def test_longest_pause_counts() -> None:
 
 def test_pause_during_a_wait_is_seen() -> None:
     """Who already waits for the window also waits for a pause that begins meanwhile."""
-    moment = Time()
+    moment = Clock()
 
     def sleep(seconds: float) -> None:
         if not moment.slept:
@@ -195,7 +195,7 @@ def test_threads_share_one_window() -> None:
 
 def test_threads_never_exceed_the_window() -> None:
     """With the window still open, exactly the share is granted to all threads together."""
-    moment = Time()
+    moment = Clock()
     refused = threading.Semaphore(0)
     release = threading.Event()
 

@@ -38,9 +38,9 @@ from pulumi_justt.errors import (
     Unreachable,
 )
 from support.clients import inputs_of
+from support.clock import Clock
 from support.harness import HANG_SECONDS
 from support.stepping import Condition, Lock, Stage, Worker
-from support.virtual_limiter import Time
 
 SECONDS = 30.0
 """The time-out of a request, and so the least settle delay."""
@@ -63,7 +63,7 @@ CROWD = [f"shop-{number}" for number in range(16)]
 WARNING = "Do not run `pulumi up` again before you have checked"
 
 
-class Moment(Time):
+class Moment(Clock):
     """A clock that, for the threads of a stage, goes on only when all of them sleep or wait."""
 
     def __init__(self) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pulumi_justt.core.journal import Decision
-from support.machine import Clock, Trouble
+from support.clock import Clock
+from support.machine import Trouble
 from support.model_choices import Wish
 from support.model_core import Core, Vendor
 from support.model_engine import Flags, Resource, urn_of

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from support.machine import NAMES, Clock, Known, Trouble, effort, missed, run_machine, troubles
+from support.clock import Clock
+from support.machine import NAMES, Known, Trouble, effort, missed, run_machine, troubles
 from support.model_choices import EDIT, FLAGS, WISH, Edit, Wish
 from support.model_core import Core, Vendor
 from support.model_engine import Flags

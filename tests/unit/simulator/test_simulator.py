@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from pulumi_justt.simulator import Exchange, Options, SimulatorServer, key_fingerprint, payload_digest, run
+from support.clock import Clock
 from support.harness import HANG_SECONDS
 from support.simulator_requests import CANARY, NO_TLS, account_header, end_body, new_body
 
@@ -37,17 +38,6 @@ PAYLOADS: dict[str, dict[str, str]] = {
     "APIKEY": {"apiKey": CANARY},
     "sftp": {"username": "name", "password": CANARY},
 }
-
-
-class Clock:
-    """A clock that moves when told."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> float:
-        """Give Unix seconds."""
-        return self.now
 
 
 class Api:
@@ -108,7 +98,7 @@ def refused(answer: httpx.Response, status: int) -> str:
 @pytest.fixture
 def clock() -> Clock:
     """Give the time of the simulator under test."""
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture
