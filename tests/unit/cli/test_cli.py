@@ -216,8 +216,14 @@ def test_a_command_without_a_result_needs_no_stdout(project: FakePulumi, line: s
 @pytest.mark.parametrize(
     ("how", "line", "environ"),
     [
-        *((how, line, {}) for how in LOST for line, code in COMMANDS.items() if code),
-        *(("gone", "doctor", environ) for environ in (UNBUFFERED, ASCII)),
+        *(("gone", line, {}) for line, code in COMMANDS.items() if code),
+        *(
+            pytest.param(how, line, environ, marks=pytest.mark.slow)
+            for how, line, environ in [
+                *((how, line, {}) for how in LOST if how != "gone" for line, code in COMMANDS.items() if code),
+                *(("gone", "doctor", environ) for environ in (UNBUFFERED, ASCII)),
+            ]
+        ),
     ],
 )
 def test_a_command_does_the_same_where_stderr_accepts_no_more(
