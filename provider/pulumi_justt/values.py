@@ -156,8 +156,6 @@ def without_commands(line: str) -> str:
 
 def text_problem(value: str, kind: Kind) -> str | None:
     """Return what is wrong with a text, as it would be sent, or None."""
-    is_private_key = _has_private_key(value)
-    is_shown, is_secret = kind == "identifier", kind in ("secret", "key") and not is_private_key
     is_pem = _PEM_BEGIN in value
     has_lines = is_pem or kind == "unlisted"
     # A document of an unlisted payload may hold a key in JSON, where line breaks are written so.
@@ -169,25 +167,33 @@ def text_problem(value: str, kind: Kind) -> str | None:
         (not value, "must not be empty"),
         (all(map(_is_blank, value)), "must not be blank"),
         (is_written, "has line breaks that are written as \\n, two characters: give them as line breaks"),
-        (is_shown and is_private_key, "is a private key, and this field is an identifier, which is not kept secret"),
-        (
-            is_shown and is_like_a_secret(value),
-            "looks like a secret key, and this field is an identifier, which is not kept secret",
-        ),
-        (
-            is_shown and _has_secret_in_url(value),
-            "has a user, a password or a key in a URL, and this field is an identifier, which is not kept secret",
-        ),
-        (is_secret and _CERTIFICATE.search(value) is not None, "is a certificate, which is not secret"),
-        (is_secret and _PUBLIC_KEY.match(value) is not None, "is a public key, and the private one belongs here"),
-        (kind == "key" and not is_private_key, _NO_PRIVATE_KEY),
+        *_rules_of_kind(value, kind),
         (not is_pem and any(map(_is_blank, value[:1] + value[-1:])), _WHITE_SPACE_AROUND),
         (not has_lines and _CONTROL.search(value) is not None, _NOT_ONE_LINE),
         (_CONTROL_IN_LINES.search(value) is not None, "must have no control characters but tabs and line breaks"),
         (_INVISIBLE.search(value) is not None, "has an invisible character within, as what is copied from a web page"),
     )
     problem = next((text for holds, text in rules if holds), None)
-    return color_problem(value) if problem is None and is_shown else problem
+    return color_problem(value) if problem is None and kind == "identifier" else problem
+
+
+def _rules_of_kind(value: str, kind: Kind) -> Iterator[tuple[bool, str]]:
+    """Yield whether a text is something else than its field takes, and what to say of that."""
+    is_private_key = _has_private_key(value)
+    if kind == "identifier":
+        yield is_private_key, "is a private key, and this field is an identifier, which is not kept secret"
+        yield (
+            is_like_a_secret(value),
+            "looks like a secret key, and this field is an identifier, which is not kept secret",
+        )
+        yield (
+            _has_secret_in_url(value),
+            "has a user, a password or a key in a URL, and this field is an identifier, which is not kept secret",
+        )
+    elif kind != "unlisted" and not is_private_key:
+        yield _CERTIFICATE.search(value) is not None, "is a certificate, which is not secret"
+        yield _PUBLIC_KEY.match(value) is not None, "is a public key, and the private one belongs here"
+        yield kind == "key", _NO_PRIVATE_KEY
 
 
 def _has_private_key(text: str) -> bool:

@@ -123,39 +123,9 @@ class Settings(SecretHolder):
         """
         _refuse_misspelt(config, environ)
         provider = None if config.get(_PROVIDER) is None else str(config[_PROVIDER])
-
-        def look_up(key: str) -> tuple[str | None, str]:
-            variable = VARIABLES[key]
-            if config.get(key) == "":
-                raise InvalidSettings(
-                    f"{NAMESPACE}:{key} is set, and empty: set it to a value, or take it out with "
-                    f"`pulumi config rm {NAMESPACE}:{key}`"
-                )
-            if config.get(key) is not None:
-                return str(config[key]), f"{NAMESPACE}:{key}"
-            if variable and environ.get(variable):
-                return environ[variable], variable
-            return None, f"{NAMESPACE}:{key}"
-
-        environment, base_url = _target(look_up("environment"), look_up("baseUrl"))
-        api_key: str | None
-        if environ.get("JUSTT_API_KEY_OVERRIDE"):
-            api_key, origin = environ["JUSTT_API_KEY_OVERRIDE"], "JUSTT_API_KEY_OVERRIDE"
-        elif provider is not None and config.get("apiKey") is None:
-            raise InvalidSettings(
-                f"the provider {provider!r} has no API key any more: a transformation or a change of the state took "
-                f"{NAMESPACE}:apiKey out, or the configuration has {NAMESPACE}:provider, which is no setting. Put that "
-                "right; the stack's own key is not used instead"
-            )
-        else:
-            api_key, origin = look_up("apiKey")
-            origin = origin if provider is None else f"the provider {provider!r}"
-        if api_key is not None and not is_visible_ascii(api_key):
-            raise InvalidSettings(
-                f"{origin} holds a character that no API key has (white space, a line break or not ASCII): set it "
-                "again, without what was copied beside it"
-            )
-        account, account_origin = look_up("referenceAccountId")
+        environment, base_url = _target(_look_up(config, environ, "environment"), _look_up(config, environ, "baseUrl"))
+        api_key, origin = _api_key(config, environ, provider)
+        account, account_origin = _look_up(config, environ, "referenceAccountId")
         if account is not None and not is_visible_ascii(account):
             raise InvalidSettings(f"{account_origin} {NOT_A_HEADER}")
         if not Path(environ.get("JUSTT_STATE_DIR") or "/").is_absolute():
@@ -166,11 +136,11 @@ class Settings(SecretHolder):
             environment=environment,
             base_url=base_url,
             reference_account_id=account,
-            requests_per_minute=_number(look_up("requestsPerMinute"), int, 950, 1, 1000),
-            timeout_seconds=_number(look_up("timeoutSeconds"), float, 30.0, 0.1, 600.0),
-            api_key=None if api_key is None else SecretStr(api_key),
+            requests_per_minute=_number(_look_up(config, environ, "requestsPerMinute"), int, 950, 1, 1000),
+            timeout_seconds=_number(_look_up(config, environ, "timeoutSeconds"), float, 30.0, 0.1, 600.0),
+            api_key=api_key,
             api_key_origin=origin,
-            adopts_ambiguous=_adopts(look_up("onAmbiguousCreate")),
+            adopts_ambiguous=_adopts(_look_up(config, environ, "onAmbiguousCreate")),
             missing_is_gone=_on_missing(environ.get("JUSTT_ON_MISSING", "")),
             workers=_number((environ.get("JUSTT_WORKERS") or None, "JUSTT_WORKERS"), int, 16, 4, 64),
             debug=environ.get("JUSTT_DEBUG") == "1",
@@ -213,6 +183,45 @@ def _refuse_misspelt(config: Mapping[str, object], environ: Mapping[str, str]) -
         hint = nearest(name, known, cutoff=0.9)
         if name.startswith("JUSTT_") and name not in known and hint:
             raise InvalidSettings(f"{name} is not a variable of this provider{hint}")
+
+
+def _look_up(config: Mapping[str, object], environ: Mapping[str, str], key: str) -> tuple[str | None, str]:
+    """Return the value of a setting, or None, and the key or variable that it comes from or that would set it."""
+    variable = VARIABLES[key]
+    if config.get(key) == "":
+        raise InvalidSettings(
+            f"{NAMESPACE}:{key} is set, and empty: set it to a value, or take it out with "
+            f"`pulumi config rm {NAMESPACE}:{key}`"
+        )
+    if config.get(key) is not None:
+        return str(config[key]), f"{NAMESPACE}:{key}"
+    if variable and environ.get(variable):
+        return environ[variable], variable
+    return None, f"{NAMESPACE}:{key}"
+
+
+def _api_key(
+    config: Mapping[str, object], environ: Mapping[str, str], provider: str | None
+) -> tuple[SecretStr | None, str]:
+    """Return the API key, or None, and where it comes from."""
+    api_key: str | None
+    if environ.get("JUSTT_API_KEY_OVERRIDE"):
+        api_key, origin = environ["JUSTT_API_KEY_OVERRIDE"], "JUSTT_API_KEY_OVERRIDE"
+    elif provider is not None and config.get("apiKey") is None:
+        raise InvalidSettings(
+            f"the provider {provider!r} has no API key any more: a transformation or a change of the state took "
+            f"{NAMESPACE}:apiKey out, or the configuration has {NAMESPACE}:provider, which is no setting. Put that "
+            "right; the stack's own key is not used instead"
+        )
+    else:
+        api_key, origin = _look_up(config, environ, "apiKey")
+        origin = origin if provider is None else f"the provider {provider!r}"
+    if api_key is not None and not is_visible_ascii(api_key):
+        raise InvalidSettings(
+            f"{origin} holds a character that no API key has (white space, a line break or not ASCII): set it "
+            "again, without what was copied beside it"
+        )
+    return None if api_key is None else SecretStr(api_key), origin
 
 
 def _on_missing(value: str) -> bool:
