@@ -19,10 +19,10 @@ from pulumi_justt.errors import nearest
 from pulumi_justt.references import Reference
 from pulumi_justt.schema import INTEGRATION, READY, Property
 
-__all__ = ["refuse_reading", "with_checked_paths", "with_checked_ready_paths"]
+__all__ = ["path_parts", "refuse_reading", "with_checked_paths", "with_checked_ready_paths"]
 
 _GET = "PaymentIntegration.get(name, id) reads an integration, and adopt_id takes it over"
-_BRACKETS = r"""\[(\d+|\*)\]|\["([^"]*)"\]"""
+_BRACKETS = r"""\[(\d+|\*)\]|\["((?:[^"\\]|\\.)*)"\]"""
 _FIRST_PART = re.compile(rf"""([^.\[\]"]+)|{_BRACKETS}""")
 _PART = re.compile(rf"""\.([^.\[\]"]+)|{_BRACKETS}""")
 
@@ -137,17 +137,29 @@ def _input_path(path: str, option: str, resource: _Resource) -> str:
 
 def _parsed(path: str, option: str) -> tuple[str, list[str], str]:
     """Return the first part of *path*, the parts after it, and the text of those."""
-    parts: list[str] = []
-    ends = [0]
-    while ends[-1] < len(path):
-        match = (_PART if parts else _FIRST_PART).match(path, ends[-1])
-        if match is None:
-            raise ValueError(f"{option}: {path!r} is not a property path")
-        parts.append(next(part for part in match.groups() if part is not None))
-        ends.append(match.end())
-    if not parts:
+    (head, end), *rest = path_parts(path) or [("", 0)]
+    if not end:
         raise ValueError(f"{option}: {path!r} is not a property path")
-    return parts[0], parts[1:], path[ends[1] :]
+    return str(head), [str(part) for part, _ in rest], path[end:]
+
+
+def path_parts(path: str) -> list[tuple[str | int, int]]:
+    """Return the parts of a property path as the engine writes it, names and indexes, and where each ends.
+
+    Returns:
+        Nothing where it is no such path.
+    """
+    parts: list[tuple[str | int, int]] = []
+    end = 0
+    while end < len(path):
+        match = (_PART if parts else _FIRST_PART).match(path, end)
+        if match is None:
+            return []
+        name, index, quoted = match.groups()
+        end = match.end()
+        key = name or index or re.sub(r"\\(.)", r"\1", quoted)
+        parts.append((int(index) if index and index != "*" else key, end))
+    return parts
 
 
 def _require_existing(name: str, rest: list[str], option: str, resource: _Resource) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from pulumi_justt.cli import summary
+from pulumi_justt.cli.summary import preview
+from pulumi_justt.cli.summary.comment import markdown
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 from pulumi_justt.simulator.faults import Fault
 from pulumi_justt.simulator.rules import NewIntegration
@@ -91,7 +92,7 @@ class Example:
             for step in json.loads(shown)["steps"]
             if "pulumi-python:dynamic/justt:" in step["urn"]
         }
-        comment = summary.render(shown)
+        comment = markdown(preview.read(shown))
         self.stack.keep(comment.encode())
         assert [name for name, step in steps.items() if step["op"] != "same" and f"`{name}`" not in comment] == []
         return steps

@@ -108,7 +108,8 @@ set_mocks(Engine())
 
 import pulumi_justt as justt
 from pulumi_justt.api.client import JusttClient
-from pulumi_justt.cli import asking, preview
+from pulumi_justt.cli.importing import asking
+from pulumi_justt.cli.summary import preview
 from pulumi_justt.core.integration import Integrations
 from pulumi_justt.core.state import require_known
 from pulumi_justt.core.config import Settings

@@ -29,14 +29,17 @@ from pulumi_justt.api.models import Inputs, RemoteRecord
 from pulumi_justt.api.rate_limit import RateLimiter
 from pulumi_justt.api.responses import Fault
 from pulumi_justt.cli import survey
-from pulumi_justt.cli.asking import Answer, _Entry
-from pulumi_justt.cli.checks import Patient
-from pulumi_justt.cli.doctor import _Accounts
+from pulumi_justt.cli.doctor.account_checks import Accounts
+from pulumi_justt.cli.doctor.checks import Patient
 from pulumi_justt.cli.engine import INTEGRATION_TYPE
-from pulumi_justt.cli.importing import Candidate, Import, Importer, Plan, Wishes
-from pulumi_justt.cli.inventory import Found, Inventory
-from pulumi_justt.cli.recovery import Case, Diagnosis
-from pulumi_justt.cli.stacks import Configuration, Stack, State
+from pulumi_justt.cli.importing.asking import Answer, _Entry
+from pulumi_justt.cli.importing.candidates import Candidate
+from pulumi_justt.cli.importing.importer import Importer, Wishes
+from pulumi_justt.cli.importing.plan import Import, Plan
+from pulumi_justt.cli.list.inventory import Found, Inventory
+from pulumi_justt.cli.recover.diagnosis import Case, Diagnosis
+from pulumi_justt.cli.stacks import Configuration, Stack
+from pulumi_justt.cli.state import State
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.creation import _UnresolvedCreate
 from pulumi_justt.core.integration import Integrations
@@ -235,7 +238,7 @@ HOLDERS |= {
     "Found": found,
     "Inventory": lambda: Inventory((found(),), ()),
     "Patient": lambda: Patient(stack(), Configuration({"apiKey": KEY}, has_plain_key=True), settings(), state()),
-    "_Accounts": lambda: _Accounts({survey.Account(settings(), None): Listing({}, is_complete=True)}),
+    "Accounts": lambda: Accounts({survey.Account(settings(), None): Listing({}, is_complete=True)}),
     "Case": case,
     "Diagnosis": lambda: Diagnosis(view(), frozenset(), Journal(None), (case(),), ()),
     "Answer": answer,
@@ -287,7 +290,7 @@ HARMLESS |= {"Property", "_Attribute"}
 HARMLESS |= {"OutputLostError", "_TerminalError", "_TextLoader"}
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_Look"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}
-HARMLESS |= {"JournalFolder", "HolderRecords", "CommandLog", "Lookup", "Candidates"}
+HARMLESS |= {"JournalFolder", "HolderRecords", "CommandLog", "Lookup", "Candidates", "_Given"}
 """Classes whose objects hold what anybody may see, or of which there are no objects."""
 
 

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 
-from pulumi_justt.cli.stacks import Stack, State
-from pulumi_justt.core.journal import Intent, Journal, state_folder
+from pulumi_justt.cli.state import State
+from pulumi_justt.cli.survey import View
+from pulumi_justt.core.journal import Decision, Intent, Journal, state_folder
 
-__all__ = ["describe", "is_settled", "of_stack", "opened", "wait_until_settled"]
+__all__ = ["decided", "describe", "is_settled", "of_stack", "opened", "wait_until_settled"]
 
 
-def opened(warn: Callable[[str], None], environ: Mapping[str, str] | None = None) -> Journal:
+def opened(warn: Callable[[str], None]) -> Journal:
     """Return the journal of this machine's user, which tells its warnings to *warn*."""
-    return Journal(state_folder(os.environ if environ is None else environ), warn)
+    return Journal(state_folder(os.environ), warn)
 
 
-def of_stack(intents: Iterable[Intent], stack: Stack, state: State, base_url: str) -> list[Intent]:
-    """Return those of *intents* whose resources belong to a stack, and that were begun at *base_url*.
+def of_stack(intents: Iterable[Intent], view: View) -> list[Intent]:
+    """Return those of *intents* whose resources belong to a stack, and that were begun at its address of Justt.
 
     Raises:
         StackError: The state is empty, and the CLI doesn't tell the stack's name.
     """
-    there = [intent for intent in intents if intent.is_at(base_url)]
+    there = [intent for intent in intents if intent.is_at(view.settings.base_url)]
     # Only where it matters is the CLI asked for the name.
-    prefix = stack.urn_prefix(state) if there else ""
+    prefix = view.stack.urn_prefix(view.state) if there else ""
     return [intent for intent in there if intent.urn.startswith(prefix)]
 
 
@@ -60,14 +61,17 @@ def is_settled(intent: Intent, state: State) -> bool:
     )
 
 
+def decided(decision: Decision) -> str:
+    """Say what becomes of an intent, as the options of `recover` do."""
+    return " ".join(filter(None, (decision.action, decision.integration_id)))
+
+
 def describe(intent: Intent) -> str:
     """Say what was begun, when, and what is known of its end."""
     account = f"account {intent.account}" if intent.account else "the default account"
     begun = datetime.fromtimestamp(intent.sent_at, timezone.utc)
-    if intent.integration_id:
-        end = f"Justt answered with integration {intent.integration_id}."
-    else:
-        end = "Its answer is not known."
+    integration_id = intent.integration_id
+    end = f"Justt answered with integration {integration_id}." if integration_id else "Its answer is not known."
     still = " It may still be running." if time.time() < intent.settled_at else ""
     return (
         f"a create of the {intent.source} integration {intent.external_identifier!r} in {account} was sent on "

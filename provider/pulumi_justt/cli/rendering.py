@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 __all__ = [
     "MissingLibrary",
     "OutputLostError",
+    "cells",
     "clean",
     "note",
     "print_json",
     "print_paragraphs",
     "print_table",
     "print_text",
-    "record_document",
     "standard_streams",
 ]
 
@@ -259,11 +259,6 @@ def _console(*, is_question: bool = False) -> Console:
     return console
 
 
-def record_document(record: RemoteRecord) -> dict[str, object]:
-    """Return an integration as the JSON of all commands has it."""
-    return {
-        "integrationId": record.integration_id,
-        "source": record.source,
-        "status": record.status,
-        "goLiveDate": record.go_live_date,
-    }
+def cells(record: RemoteRecord) -> tuple[str | None, ...]:
+    """Return what tables show of an integration: its id, source, status and go-live date."""
+    return record.integration_id, record.source, record.status, record.go_live_date

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import tempfile
@@ -19,18 +20,15 @@ from typing import Any
 
 import yaml
 
-from pulumi_justt.cli import documents
-from pulumi_justt.cli.engine import INTEGRATION_TYPE, OUR_TYPES, name_of
-from pulumi_justt.core.config import NAMESPACE, VARIABLES, Settings
-from pulumi_justt.core.ownership import is_adopted
+from pulumi_justt.cli.engine import name_of
+from pulumi_justt.cli.project import project_file, project_name
+from pulumi_justt.cli.state import PREFIX, State
+from pulumi_justt.core.config import VARIABLES, Settings
 from pulumi_justt.errors import JusttError
 from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.secrecy import SecretHolder
 
-__all__ = ["Configuration", "Pending", "Recorded", "Stack", "StackError", "State", "chosen"]
-
-_PROVIDER_TYPE = "pulumi:providers:pulumi-python"
-"""The type of the engine's provider, whose inputs are the state's copy of the configuration."""
+__all__ = ["Configuration", "Stack", "StackError", "chosen"]
 
 _CURES = {
     "passphrase": "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the stack's passphrase.",
@@ -43,157 +41,12 @@ _CURES = {
 }
 """What to do, by a part of the CLI's own words."""
 
-_PREFIX = f"{NAMESPACE}:"
-_KEY = f"{_PREFIX}apiKey"
-"""What a provider's inputs call the API key."""
-
 _SECONDS = 300
 """For one call of the CLI that only reads; a backend behind a network may take its time."""
 
 
 class StackError(JusttError):
     """The `pulumi` CLI could not do what a command needs of it."""
-
-
-@dataclass(frozen=True, repr=False)
-class Recorded(SecretHolder):
-    """An integration as a state has it.
-
-    Args:
-        urn: The resource's URN.
-        integration_id: The id at Justt.
-        outputs: What is remembered; secrets are envelopes with ciphertext.
-        is_external: Whether the stack only looks at it (`PaymentIntegration.get`).
-        is_replaced: Whether another one has its place already, and it waits to be deleted.
-        provider: The URN of the engine's provider that it has.
-    """
-
-    urn: str
-    integration_id: str
-    outputs: Mapping[str, Any]
-    is_external: bool
-    is_replaced: bool = False
-    provider: str = ""
-
-    @property
-    def name(self) -> str:
-        """The resource's name."""
-        return name_of(self.urn)
-
-    @property
-    def is_adopted(self) -> bool:
-        """Whether it stays as it is when the stack lets go of it."""
-        return is_adopted(self.outputs)
-
-    @property
-    def account(self) -> str | None:
-        """The account at Justt that it was created in; None also where that is a secret."""
-        found: str | None = self.outputs.get("referenceAccountId")
-        return None if self.has_secret_account else found
-
-    @property
-    def has_secret_account(self) -> bool:
-        """Whether the program gives the account as a secret, which is not opened to be shown."""
-        return isinstance(self.outputs.get("referenceAccountId"), Mapping)
-
-
-@dataclass(frozen=True, repr=False)
-class Pending(SecretHolder):
-    """An operation that the engine began and never saw the end of.
-
-    Args:
-        kind: Such as `creating`.
-        resource: The resource as the state has it.
-    """
-
-    kind: str
-    resource: Mapping[str, Any]
-
-    @property
-    def urn(self) -> str:
-        """The resource's URN."""
-        return str(self.resource["urn"])
-
-    @property
-    def name(self) -> str:
-        """The resource's name."""
-        return name_of(self.urn)
-
-    @property
-    def is_ours(self) -> bool:
-        """Whether the resource is one of this provider's."""
-        return str(self.resource["type"]).startswith(OUR_TYPES)
-
-    @property
-    def may_have_created(self) -> bool:
-        """Whether Justt may have an integration by it that no state knows of."""
-        is_create = self.kind == "creating" and self.resource["type"] == INTEGRATION_TYPE
-        return is_create and "adoptId" not in (self.resource.get("inputs") or {})
-
-    @property
-    def provider(self) -> str:
-        """The URN of the engine's provider that the resource has."""
-        return _provider(self.resource)
-
-
-@dataclass(frozen=True, repr=False)
-class State(SecretHolder):
-    """A stack's state as `pulumi stack export` gives it, secrets encrypted."""
-
-    exported: dict[str, Any]
-
-    @property
-    def _deployment(self) -> Mapping[str, Any]:
-        return self.exported.get("deployment") or {}
-
-    def resources(self) -> list[dict[str, Any]]:
-        """Return all resources as the engine stores them."""
-        found: list[dict[str, Any]] = self._deployment.get("resources") or []
-        return found
-
-    def integrations(self) -> Iterator[Recorded]:
-        """Yield the integrations, those included that wait to be deleted after a replacement."""
-        for resource in self.resources():
-            if resource["type"] == INTEGRATION_TYPE:
-                yield Recorded(
-                    resource["urn"],
-                    resource.get("id", ""),
-                    resource.get("outputs") or {},
-                    bool(resource.get("external")),
-                    bool(resource.get("delete") or resource.get("pendingReplacement")),
-                    _provider(resource),
-                )
-
-    @property
-    def has_credentials(self) -> bool:
-        """Whether Justt was given credentials that are in it, encrypted or as references."""
-        pending = (operation.resource for operation in self.pending())
-        names = {"secretPayload", "secretReferences"}
-        return any(names & (each.get("inputs") or {}).keys() for each in (*self.resources(), *pending))
-
-    def recorded_settings(self) -> Iterator[Mapping[str, object]]:
-        """Yield what each provider resource has of the configuration; a `justt.Provider` has a key of its own."""
-        for resource, inputs in self._providers():
-            own = () if _is_default(resource) else ("apiKey", "referenceAccountId")
-            yield {name: _plaintext(inputs.get(f"{_PREFIX}{name}")) for name in VARIABLES if name not in own}
-
-    def own_keys(self) -> dict[str, object]:
-        """Return the API key of each `justt.Provider`, by its URN."""
-        return {
-            resource["urn"]: inputs[_KEY]
-            for resource, inputs in self._providers()
-            if _KEY in inputs and not _is_default(resource)
-        }
-
-    def _providers(self) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-        for resource in self.resources():
-            if resource["type"] == _PROVIDER_TYPE:
-                yield resource, resource.get("inputs") or {}
-
-    def pending(self) -> list[Pending]:
-        """Return the operations whose end the engine never saw."""
-        operations = self._deployment.get("pending_operations") or []
-        return [Pending(operation["type"], operation["resource"]) for operation in operations]
 
 
 @dataclass(frozen=True, repr=False)
@@ -230,6 +83,11 @@ class Stack(SecretHolder):
         """Name the stack in a text."""
         return self.name or "the selected stack"
 
+    @property
+    def option(self) -> str:
+        """The option that names the stack in a command that is shown, with a space before it; empty without a name."""
+        return f" --stack {shlex.quote(self.name)}" if self.name else ""
+
     def configuration(self) -> Configuration:
         """Read what the stack's configuration says to the provider; the rest of it is not kept.
 
@@ -240,7 +98,7 @@ class Stack(SecretHolder):
         # An object has its parts beside its text, where a short one can't be told from the rest.
         secrets = [[item.get("value"), item.get("objectValue")] for item in shown.values() if item.get("secret")]
         shared_redactor().learn(secrets)
-        ours = {key.removeprefix(_PREFIX): item for key, item in shown.items() if key.startswith(_PREFIX)}
+        ours = {key.removeprefix(PREFIX): item for key, item in shown.items() if key.startswith(PREFIX)}
         key = ours.get("apiKey")
         return Configuration(
             {name: item.get("value") for name, item in ours.items()},
@@ -259,7 +117,7 @@ class Stack(SecretHolder):
         """
         values = (configuration or self.configuration()).values
         # The engine tells the provider so, for a project that is named as our namespace is.
-        return Settings.load(values, {**self.environ, "PULUMI_PROJECT": _project_name(self.folder) or ""})
+        return Settings.load(values, {**self.environ, "PULUMI_PROJECT": project_name(self.folder) or ""})
 
     def state(self) -> State:
         """Export the state; secrets stay encrypted, so that Justt's words can't be searched for them.
@@ -284,7 +142,7 @@ class Stack(SecretHolder):
         if resources:
             return "::".join([*resources[0]["urn"].split("::")[:2], ""])
         name = self.name or self._run("asking for the name", "stack", "--show-name").strip()
-        return f"urn:pulumi:{name.rpartition('/')[2]}::{_project_name(self.folder)}::"
+        return f"urn:pulumi:{name.rpartition('/')[2]}::{project_name(self.folder)}::"
 
     def outdated(self, state: State, configuration: Configuration) -> list[str]:
         """Return the settings whose copies in *state* are not those of *configuration*; no value is kept or shown.
@@ -300,7 +158,7 @@ class Stack(SecretHolder):
             shared_redactor().learn([copy.get("apiKey") for copy in copies])
         present = configuration.values
         return [
-            f"{_PREFIX}{name}"
+            f"{PREFIX}{name}"
             for name in VARIABLES
             if any(name in copy and copy[name] != present.get(name) for copy in copies)
         ]
@@ -314,7 +172,7 @@ class Stack(SecretHolder):
         if not state.own_keys() or settings.is_overridden:
             return {}
         shown = State(self._json("reading the keys of its providers", "stack", "export", "--show-secrets"))
-        keys = {urn: str(_plaintext(key)) for urn, key in shown.own_keys().items()}
+        keys = {urn: str(key) for urn, key in shown.own_keys().items()}
         shared_redactor().learn(keys)
         return {urn: settings.with_api_key(key, "the provider " + name_of(urn)) for urn, key in keys.items()}
 
@@ -457,21 +315,6 @@ def _uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _plaintext(value: object) -> object:
-    """Return what `--show-secrets` shows as *value*, an envelope around JSON or a plain text."""
-    return json.loads(value["plaintext"]) if isinstance(value, Mapping) and "plaintext" in value else value
-
-
-def _provider(resource: Mapping[str, Any]) -> str:
-    """Return the URN of the provider of *resource*: a reference is that and an id."""
-    return str(resource.get("provider") or "").rpartition("::")[0]
-
-
-def _is_default(provider: Mapping[str, Any]) -> bool:
-    """Tell whether a provider is the engine's own: a program may name its own likewise, but that has a parent."""
-    return not provider.get("parent") and name_of(provider["urn"]).partition("_")[0] == "default"
-
-
 def _errors_in(printed: str) -> str:
     """Return what an update says of its errors, which it prints beside its progress."""
     lines = [line.strip() for line in printed.partition("Diagnostics:")[2].splitlines()]
@@ -487,34 +330,4 @@ def chosen(names: Sequence[str], folder: Path) -> list[Stack]:
     """
     if names:
         return [Stack(name, folder) for name in dict.fromkeys(names)]
-    return [Stack(None, folder)] if _project_file(folder) else []
-
-
-def _project_file(folder: Path) -> Path | None:
-    """Return the project's file as `pulumi` finds it: in *folder*, or in the nearest above."""
-    # The CLI goes up from where a link leads, unless the shell came there by the link.
-    places = (place for start in (folder.absolute(), folder.resolve()) for place in (start, *start.parents))
-    files = (place / f"Pulumi.{extension}" for place in places for extension in ("yaml", "yml", "json"))
-    return next((file for file in files if file.is_file()), None)
-
-
-def program_folder(folder: Path) -> Path:
-    """Return the folder of the program whose project `pulumi` finds from *folder*: the project's, or its `main`."""
-    file, project = _project(folder)
-    main = project.get("main")
-    place = (file.parent if file else folder) / (main if isinstance(main, str) else "")
-    return place if place.is_dir() else place.parent
-
-
-def _project_name(folder: Path) -> str | None:
-    name = _project(folder)[1].get("name")
-    return name if isinstance(name, str) else None
-
-
-def _project(folder: Path) -> tuple[Path | None, dict[str, Any]]:
-    """Return the project's file and what it says; nothing if it cannot be read, as the CLI says best what is wrong."""
-    file = _project_file(folder)
-    with contextlib.suppress(ValueError, OSError):
-        content = documents.read(file.read_text(encoding="utf-8-sig")) if file else None
-        return file, content if isinstance(content, dict) else {}
-    return file, {}
+    return [Stack(None, folder)] if project_file(folder) else []

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pulumi_justt.api.client import shared_client
 from pulumi_justt.api.listing import MOST_SECONDS, Listing, one_pass
 from pulumi_justt.api.models import RemoteRecord
-from pulumi_justt.cli.stacks import Pending, Recorded, Stack, State
+from pulumi_justt.cli.stacks import Stack
+from pulumi_justt.cli.state import Pending, Recorded, State
 from pulumi_justt.core.config import Settings
 from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.secrecy import SecretHolder
 
 __all__ = [
+    "NO_ACCOUNT",
     "Account",
     "Managed",
     "View",
@@ -23,9 +25,11 @@ __all__ = [
     "default_settings",
     "listed",
     "managed",
-    "shown",
-    "view",
+    "owners",
 ]
+__all__ += ["read", "shown", "view"]
+
+NO_ACCOUNT = "must be visible ASCII without spaces, as it is sent as a header"
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,13 +103,13 @@ def view(stack: Stack) -> View:
     return View(stack, settings, state, stack.provider_settings(state, settings))
 
 
-def default_settings(environ: Mapping[str, str] | None = None) -> Settings:
+def default_settings() -> Settings:
     """Return the settings that hold without a stack: those of the JUSTT_* variables.
 
     Raises:
         InvalidSettings: They cannot be used.
     """
-    return Settings.load({}, os.environ if environ is None else environ)
+    return Settings.load({}, os.environ)
 
 
 def accounts(views: Sequence[View], settings: Iterable[Settings], given: Sequence[str] = ()) -> list[Account]:
@@ -147,6 +151,27 @@ def managed(views: Iterable[View]) -> dict[tuple[str, str], list[Managed]]:
     return found
 
 
+def owners(views: Iterable[View]) -> dict[tuple[str, str], Managed]:
+    """Return the first that has an integration as its own, and does not only look at it, by environment and id."""
+    owned = (
+        (key, [each for each in having if not each.recorded.is_external]) for key, having in managed(views).items()
+    )
+    return {key: having[0] for key, having in owned if having}
+
+
+def read(
+    account: Account, integration_id: str, tried: str, tell: Callable[[str], None] = lambda _: None
+) -> RemoteRecord:
+    """Read an integration.
+
+    Raises:
+        InvalidSettings: There is no API key.
+        RequestError: It could not be read.
+    """
+    client = shared_client(account.settings, tell)
+    return client.get_integration(integration_id, tried=tried, account=account.reference)
+
+
 def listed(account: Account) -> Listing:
     """List an account once, within the bounds of `listing`.
 
@@ -155,12 +180,8 @@ def listed(account: Account) -> Listing:
         RequestError: A page could not be read.
     """
     client = shared_client(account.settings)
-    return one_pass(
-        client,
-        tried=f"listing {account.called}",
-        account=account.reference,
-        end=client.clock() + MOST_SECONDS,
-    )
+    end = client.clock() + MOST_SECONDS
+    return one_pass(client, tried=f"listing {account.called}", account=account.reference, end=end)
 
 
 def shown(record: RemoteRecord) -> RemoteRecord:

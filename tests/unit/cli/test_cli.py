@@ -14,8 +14,8 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from pulumi_justt.cli import doctor
 from pulumi_justt.cli.app import main
+from pulumi_justt.cli.doctor import examination
 from support import environment
 from support.fake_pulumi import FakePulumi
 from support.leaks import canary
@@ -106,7 +106,7 @@ def test_a_defect_of_ours(project: FakePulumi, monkeypatch: pytest.MonkeyPatch, 
     def fail(*_: object, **__: object) -> None:
         raise ValueError(value)
 
-    monkeypatch.setattr(doctor, "examine", fail)
+    monkeypatch.setattr(examination, "examine", fail)
     result = project.run("doctor", environ={"JUSTT_DEBUG": "1"} if is_debugging else {})
     first, *others = result.stderr.splitlines()
     assert (result.exit_code, result.stdout, type(result.exception)) == (3, "", SystemExit)
@@ -134,7 +134,7 @@ def test_what_is_no_defect(
     def fail(*_: object, **__: object) -> None:
         raise raised
 
-    monkeypatch.setattr(doctor, "examine", fail)
+    monkeypatch.setattr(examination, "examine", fail)
     result = project.run("doctor")
     assert result.exit_code == code
     assert words in result.stderr

@@ -15,8 +15,10 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pulumi_justt.cli import preview, summary
 from pulumi_justt.cli.app import main
+from pulumi_justt.cli.summary import preview
+from pulumi_justt.cli.summary.comment import LIMIT, markdown
+from pulumi_justt.cli.summary.steps import Resource
 from pulumi_justt.simulator import SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
 from support.checkout import ROOT
@@ -63,12 +65,17 @@ def changed(
     return step(operation, kind, oldState=state(olds, **recorded), newState=state(news), detailedDiff=detail)
 
 
+def render(text: str | bytes, *, title: str | None = None, now: datetime | None = None) -> str:
+    """Return the comment for what `pulumi preview --json` printed."""
+    return markdown(preview.read(text, now=now), title=title)
+
+
 def read(*steps: Mapping[str, Any], **more: object) -> preview.Preview:
     """Read a preview of *steps*."""
     return preview.read(json.dumps({"steps": steps, "duration": 1, **more}), now=NOW)
 
 
-def only(*steps: Mapping[str, Any]) -> preview.Resource:
+def only(*steps: Mapping[str, Any]) -> Resource:
     """Read a preview of one resource."""
     (resource,) = read(*steps).resources
     return resource
@@ -430,14 +437,14 @@ def test_diagnostics() -> None:
     assert error.message.splitlines()[:2] == ["line 0", "line 1"]
     assert error.message.splitlines()[6:8] == ["[32 lines are left out]", "line 38"]
     assert found.has_failed
-    assert "**The preview failed**" in summary.markdown(found)
+    assert "**The preview failed**" in markdown(found)
 
 
 def test_nothing_is_a_command_of_a_ci_runner() -> None:
     """GitHub reads `::` at the begin of a line of a log, after its blanks, and `##[` anywhere."""
     message = "x\n::error::pwn\n  ::add-mask::a\nb ##[error]x ##vso[task.x]"
     name = "##[add-path]x"
-    told = summary.markdown(
+    told = markdown(
         read(
             step("create", name=name),
             diagnostics=[{"severity": "error", "message": message, "urn": f"a::b::c::{name}"}],
@@ -450,10 +457,10 @@ def test_nothing_is_a_command_of_a_ci_runner() -> None:
 
 def test_counts_that_no_engine_gives() -> None:
     """Thousands of unknown operations are named as far as a comment has room, and a negative number is none."""
-    told = summary.markdown(read(changeSummary={f"op{number}" * 100: 1 for number in range(5_000)}))
-    assert len(told.encode()) < summary.LIMIT
+    told = markdown(read(changeSummary={f"op{number}" * 100: 1 for number in range(5_000)}))
+    assert len(told.encode()) < LIMIT
     assert "4980 more kinds of operations" in told
-    assert "**nothing changes**" in summary.markdown(read(changeSummary={"update": -4}))
+    assert "**nothing changes**" in markdown(read(changeSummary={"update": -4}))
 
 
 def test_a_severity_that_is_not_known_is_an_error() -> None:
@@ -464,10 +471,10 @@ def test_a_severity_that_is_not_known_is_an_error() -> None:
 def test_the_marker_and_the_title() -> None:
     """The first line is the same for the same title, and holds nothing that could end it."""
     for title, marker in {None: "shop/dev", "Production": "Production", "--> @x <!--": "x", "": ""}.items():
-        first, second, *_ = summary.markdown(read(step("same")), title=title).splitlines()
+        first, second, *_ = markdown(read(step("same")), title=title).splitlines()
         assert first == f"<!-- pulumi-justt summary {marker} -->"
         assert second == (f"### Preview of `{title or 'shop/dev'}`" if title != "" else "### Preview")
-    assert summary.markdown(read()).splitlines()[1:4] == ["### Preview", "", "**nothing changes**"]
+    assert markdown(read()).splitlines()[1:4] == ["### Preview", "", "**nothing changes**"]
 
 
 # Hostile input
@@ -528,9 +535,9 @@ def test_nothing_breaks_out(data: st.DataObject) -> None:
         for _ in range(data.draw(st.integers(0, 2)))
     ]
     text = json.dumps({"steps": steps, "diagnostics": diagnostics, "duration": 1})
-    comment = summary.render(text, title=data.draw(st.none() | hostile), now=NOW)
+    comment = render(text, title=data.draw(st.none() | hostile), now=NOW)
 
-    assert len(comment.encode()) <= summary.LIMIT
+    assert len(comment.encode()) <= LIMIT
     assert all(character == "\n" or character.isprintable() for character in comment)
     first, _, rest = comment.partition("\n")
     assert re.fullmatch(r"<!-- pulumi-justt summary [A-Za-z0-9_./-]* -->", first)
@@ -559,7 +566,7 @@ def test_no_secret_gets_through(data: st.DataObject) -> None:
     found["newState"] = {"inputs": sets[2], "outputs": sets[3]}
     found["detailedDiff"] = data.draw(st.sampled_from([found["detailedDiff"], {}]))
     text = json.dumps({"steps": [found], "config": {"shop:key": hidden}, "duration": 1})
-    assert hidden not in summary.render(text, now=NOW)
+    assert hidden not in render(text, now=NOW)
     assert hidden not in preview.read(text, now=NOW).to_json()
 
 
@@ -582,8 +589,8 @@ def test_below_the_limit(number: int, width: int, says: str | None) -> None:
         steps[-1]["urn"] = f"urn:pulumi:dev::shop::{INTEGRATION}::{name}"
     message = {"severity": "error", "message": "😀" * 10_000}
     found = read(*steps, diagnostics=[message] * (1 if number < 400 else 100))
-    comment = summary.markdown(found)
-    assert len(comment.encode()) <= summary.LIMIT
+    comment = markdown(found)
+    assert len(comment.encode()) <= LIMIT
     left_out = comment.rpartition("\n\n")[2]
     lines = re.findall(r"^- \*\*(\w+)\*\*", comment, re.MULTILINE)
     detailed = comment.count("`integration_name`")
@@ -592,7 +599,7 @@ def test_below_the_limit(number: int, width: int, says: str | None) -> None:
         assert (len(lines), detailed) == (number, number)
         assert "Left out" not in comment
         return
-    assert len(comment.encode()) > summary.LIMIT - 5000
+    assert len(comment.encode()) > LIMIT - 5000
     assert says in left_out
     assert detailed < number
     assert f"{number - len(lines)} resources altogether" in left_out or len(lines) == number
@@ -660,7 +667,7 @@ def assert_golden(name: str, found: str) -> None:
     if os.environ.get(UPDATE) == "1":
         path.write_text(found)
     assert found == path.read_text(), (
-        f"run {UPDATE}=1 pytest tests/unit/cli/test_summary.py if that is what is to be read"
+        f"run {UPDATE}=1 pytest tests/unit/cli/summary/test_summary.py if that is what is to be read"
     )
 
 
@@ -680,7 +687,7 @@ def test_the_real_json(stack: Stack, simulator: SimulatorServer) -> None:
         """Give the comment of a preview, with names in the place of ids."""
         told = stack.run(*arguments, "--json", "--stack", "dev", fails=fails).stdout
         stack.keep(preview.read(told, now=NOW).to_json().encode())
-        return masked(summary.render(told, now=NOW), {id_: name for name, id_ in {**recorded, **ids}.items()})
+        return masked(render(told, now=NOW), {id_: name for name, id_ in {**recorded, **ids}.items()})
 
     stack.program(PROGRAM + NOW_PROGRAM)
     stack.config(secret={"rotated": canary("rotated")})
@@ -696,9 +703,9 @@ def test_the_real_json(stack: Stack, simulator: SimulatorServer) -> None:
     assert "(<id of same>) is FAILED now, was PENDING." in found
 
     with pytest.raises(preview.NoPreview, match="a log of events"):
-        summary.render(log)
+        render(log)
     with pytest.raises(preview.NoPreview, match="is empty"):
-        summary.render(stack.run("preview", "--json", "--stack", "missing", fails=True).stdout)
+        render(stack.run("preview", "--json", "--stack", "missing", fails=True).stdout)
 
 
 # The command
@@ -731,7 +738,7 @@ def test_both_forms() -> None:
     text = json.dumps({"steps": [changed("replace", RECORDED, GIVEN, "integrationName")], "duration": 1})
     comment = CliRunner().invoke(main, ["summary", "--title", "Production"], input=text)
     assert comment.exit_code == 0
-    assert comment.output == summary.render(text, title="Production")
+    assert comment.output == render(text, title="Production")
     told = json.loads(CliRunner().invoke(main, ["summary", "--json", "-"], input=text).output)
     assert told["counts"]["replace"] == 1
     assert told["resources"][0]["changes"] == [{"path": "integration_name", "old": '"Shop"', "new": '"Shop"'}]
@@ -744,7 +751,7 @@ def test_both_forms() -> None:
 def test_operation_that_is_not_known_is_no_silence(operation: str) -> None:
     """An operation of a later engine is counted by its own name, and the comment never says that nothing changes."""
     for told in ({"changeSummary": {operation: 2, "same": 1}}, {}):
-        text = summary.render(json.dumps({"steps": [step(operation)], "duration": 1, **told}), now=NOW)
+        text = render(json.dumps({"steps": [step(operation)], "duration": 1, **told}), now=NOW)
         assert "nothing changes" not in text
         assert f"**{2 if told else 1} to " in text
 

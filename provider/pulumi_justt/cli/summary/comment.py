@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 
-from pulumi_justt.cli import preview
-from pulumi_justt.cli.preview import Change, Diagnostic, Preview, Resource, shortened
+from pulumi_justt.cli.summary.preview import Diagnostic, Preview
+from pulumi_justt.cli.summary.steps import Change, Resource
+from pulumi_justt.cli.summary.values import shortened
 from pulumi_justt.values import without_commands
 
-__all__ = ["LIMIT", "markdown", "render"]
+__all__ = ["LIMIT", "markdown"]
 
 LIMIT = 60_000
 """Bytes of a comment in UTF-8. GitHub takes 65,536 characters, and there is no character without a byte."""
@@ -25,22 +25,13 @@ _MOST_OF_A_MARKER = 100
 _MOST_COUNTS = 20
 
 
-def render(json_text: str | bytes, *, title: str | None = None, now: datetime | None = None) -> str:
-    """Return the comment for what `pulumi preview --json` printed.
+def markdown(found: Preview, *, title: str | None = None) -> str:
+    """Write the comment. Its first line is a marker that depends on the title alone.
 
     Args:
-        json_text: What it printed.
+        found: What the preview says.
         title: What to call the stack, instead of its project and its name.
-        now: The present moment, with which recorded dates are compared.
-
-    Raises:
-        NoPreview: `pulumi-justt summary` gets something else.
     """
-    return markdown(preview.read(json_text, now=now), title=title)
-
-
-def markdown(found: Preview, *, title: str | None = None) -> str:
-    """Write the comment; see `render`. Its first line is a marker that depends on the title alone."""
     head = _head(found, found.stack if title is None else title)
     told = _diagnostics(found.diagnostics)
     full, short = [_block(each) for each in found.resources], [_line(each) for each in found.resources]

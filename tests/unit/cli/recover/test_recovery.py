@@ -13,10 +13,12 @@ import click
 import pytest
 
 from pulumi_justt.api import listing
-from pulumi_justt.cli import recover_dialog, recovery, state_repair
-from pulumi_justt.cli.recovery import Diagnosis
-from pulumi_justt.cli.stacks import Stack, State
-from pulumi_justt.cli.state_repair import RecoveryError
+from pulumi_justt.cli.recover import dialog, state_repair
+from pulumi_justt.cli.recover.diagnosis import FORGET, Diagnosis, diagnose
+from pulumi_justt.cli.recover.repair import repair
+from pulumi_justt.cli.recover.state_repair import RecoveryError
+from pulumi_justt.cli.stacks import Stack
+from pulumi_justt.cli.state import State
 from pulumi_justt.core.journal import Decision
 from pulumi_justt.simulator import SimulatorServer
 from support.fake_pulumi import PROVIDER, STACK, TYPE, US, FakePulumi, creating, integration, provider
@@ -314,19 +316,19 @@ def test_an_id_that_no_list_showed(project: FakePulumi, theirs: Theirs, monkeypa
     """What came to be after the list was read was not made by this create, unless the next list has it."""
     project.state([provider()], [creating("lost")])
     later: list[str] = []
-    said = recover_dialog.decisions
+    said = dialog.decisions
 
     def meanwhile(diagnosis: Diagnosis, *_: Sequence[str]) -> dict[str, Decision]:
         later.append(theirs())
         return said(diagnosis, [f"lost={later[-1]}"], [], [])
 
-    monkeypatch.setattr(recover_dialog, "decisions", meanwhile)
+    monkeypatch.setattr(dialog, "decisions", meanwhile)
     result = project.run("recover", answers="y\n")
     words = " ".join(result.stderr.split())
     assert f"creating lost: claim {later[-1]}, which is not shown above" in words
     assert "it was not in the account when this command looked" in words
     assert (result.exit_code, backups(project)) == (3, [])
-    monkeypatch.setattr(recover_dialog, "decisions", said)
+    monkeypatch.setattr(dialog, "decisions", said)
     assert project.run("recover", "--yes", "--claim", f"lost={later[-1]}").exit_code == 0
 
 
@@ -359,11 +361,11 @@ def test_what_the_cli_refuses(project: FakePulumi) -> None:
 def test_a_backup_that_cannot_be_written(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a backup nothing is imported, and a file that exists is not overwritten."""
     project.state([provider()], [creating("lost")])
-    diagnosis = recovery.diagnose(_stack(project, monkeypatch), (), project.journal)
+    diagnosis = diagnose(_stack(project, monkeypatch), (), project.journal)
     taken = project.folder / "taken.json"
     taken.write_text("something else")
     with pytest.raises(RecoveryError, match=r"taken\.json: File exists\. Nothing was changed\."):
-        recovery.repair(diagnosis, {LOST: recovery.FORGET}, taken)
+        repair(diagnosis, {LOST: FORGET}, taken)
     assert taken.read_text() == "something else"
     assert "pending_operations" in project.exported()["deployment"]
 

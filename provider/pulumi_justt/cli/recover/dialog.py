@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from pulumi_justt.cli import rendering
-from pulumi_justt.cli.recovery import FORGET, Case, Diagnosis
+from pulumi_justt.cli import intents, rendering
+from pulumi_justt.cli.recover.diagnosis import FORGET, Case, Diagnosis
 from pulumi_justt.core.journal import Decision
 
 __all__ = ["decisions", "document", "is_agreed", "show"]
@@ -71,18 +71,15 @@ def show(diagnosis: Diagnosis) -> None:
     """Print what is unfinished, and what it may have created."""
     for case in diagnosis.cases:
         rendering.note(f"{case.operation} {case.name}: {case.text}")
-        if case.candidates:
+        if case.found.live:
             rendering.print_table(
                 ("NUMBER", "ID", "SOURCE", "STATUS", "GO-LIVE"),
-                [
-                    (number, each.integration_id, each.source, each.status, each.go_live_date)
-                    for number, each in enumerate(case.candidates, 1)
-                ],
+                [(number, *rendering.cells(each)) for number, each in enumerate(case.found.live, 1)],
                 spare=("GO-LIVE",),
             )
-        if case.deactivated:
-            shown = [each.integration_id for each in case.deactivated[-_FEW:]]
-            rest = f" and {len(case.deactivated) - _FEW} more" if len(case.deactivated) > _FEW else ""
+        if inactive := case.found.inactive:
+            shown = [each.integration_id for each in inactive[-_FEW:]]
+            rest = f" and {len(inactive) - _FEW} more" if len(inactive) > _FEW else ""
             rendering.note(
                 f"INACTIVE of that source: {', '.join(shown)}{rest}. If one of these is what it created, it was "
                 "deactivated again: forget."
@@ -104,9 +101,11 @@ def is_agreed(diagnosis: Diagnosis, decided: dict[str, Decision]) -> bool:
                 decided[case.urn] = decision
         for case in diagnosis.cases:
             decision = decided.get(case.urn, FORGET)
-            what = f"{decision.action} {decision.integration_id or ''}".strip()
+            decided_as = intents.decided(decision)
             is_shown = decision.integration_id is None or case.has_shown(decision.integration_id)
-            rendering.note(f"{case.operation} {case.name}: {what}{'' if is_shown else ', which is not shown above'}")
+            rendering.note(
+                f"{case.operation} {case.name}: {decided_as}{'' if is_shown else ', which is not shown above'}"
+            )
         return click.confirm("Do this?", err=True)
     except (click.Abort, KeyboardInterrupt):
         rendering.note(
@@ -117,7 +116,7 @@ def is_agreed(diagnosis: Diagnosis, decided: dict[str, Decision]) -> bool:
 
 def _asked(case: Case) -> Decision | None:
     """Return what becomes of a case; None to change nothing at all."""
-    numbers = {str(number): each.integration_id for number, each in enumerate(case.candidates, 1)}
+    numbers = {str(number): each.integration_id for number, each in enumerate(case.found.live, 1)}
     one = "1" if len(numbers) == 1 else f"1 to {len(numbers)}"
     claims = {number: Decision("claim", its) for number, its in numbers.items() if case.can_claim}
     stops = {
@@ -162,8 +161,8 @@ def _case_document(diagnosis: Diagnosis, case: Case, decided: Mapping[str, Decis
         "needsDecision": case.needs_decision,
         "canClaim": case.can_claim,
         "canDeactivate": case.can_deactivate,
-        "candidates": [*map(rendering.record_document, case.candidates)],
-        "deactivated": [*map(rendering.record_document, case.deactivated)],
+        "candidates": [each.model_dump(by_alias=True) for each in case.found.live],
+        "deactivated": [each.model_dump(by_alias=True) for each in case.found.inactive],
         "decision": decision and decision.action,
         "integrationId": decision and decision.integration_id,
     }

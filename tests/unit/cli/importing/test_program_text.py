@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pulumi_justt.cli.program_text import Items, call, quoted, rendered
+from pulumi_justt.cli.importing.program_text import Items, call, quoted, rendered
 
 TEXTS = [
     "plain",

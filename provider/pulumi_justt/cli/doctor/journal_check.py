@@ -25,12 +25,14 @@ import contextlib
 import os
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pulumi_justt.cli import engine, intents
-from pulumi_justt.cli.checks import Check, Patient
+from pulumi_justt.cli.doctor.checks import Check, Patient
 from pulumi_justt.cli.engine import name_of
-from pulumi_justt.cli.stacks import StackError
+from pulumi_justt.cli.stacks import Stack, StackError
+from pulumi_justt.cli.survey import View
 from pulumi_justt.core.journal import Intent, Journal, stack_of, within_stack
 
 __all__ = ["examine"]
@@ -55,19 +57,30 @@ def examine(patients: Sequence[Patient]) -> Iterator[Check]:
             return
     if journal.folder is None:
         warnings.append("no journal of creates is kept: neither JUSTT_STATE_DIR nor HOME is set to an absolute path.")
+    given = _Given.of(patients)
     for patient in patients:
-        own: list[Intent] = []
+        if patient.state is None or patient.settings is None:
+            yield Check("journal", "not checked", "the stack could not be looked at.", stack=patient.stack.name)
+            continue
+        view = View(patient.stack, patient.settings, patient.state, {})
         try:
-            yield from _of_stack(patient, journal, rest, own)
-            yield from _of_former_name(patient, patients, journal, rest, own)
+            own = intents.of_stack(rest, view)
         except StackError as error:
-            yield Check("journal", "not checked", str(error), stack=patient.stack.name)
-        rest = [intent for intent in rest if intent not in own]
-        yield from _adopted_elsewhere(patient, patients, journal)
+            yield Check("journal", "not checked", str(error), stack=view.stack.name)
+        else:
+            former = _former(rest, view, given, journal)
+            yield from _of_stack(view, own, former, journal)
+            rest = [intent for intent in rest if intent not in (*own, *former)]
+        yield from _adopted_elsewhere(view, given, journal)
     yield from _unusable(journal, warnings)
-    if not patients:
+    yield from _of_others(rest, journal, has_stacks=bool(patients))
+
+
+def _of_others(rest: Sequence[Intent], journal: Journal, *, has_stacks: bool) -> Iterator[Check]:
+    """Yield the creates that belong to none of the given stacks."""
+    if not has_stacks:
         for intent in rest:
-            yield _unfinished(intent, journal, None)
+            yield _unfinished(intent, journal, Stack())
         if not rest and not journal.unusable:
             yield Check("journal", "ok", f"the journal in {journal.folder} holds no create.")
     elif rest:
@@ -81,79 +94,83 @@ def examine(patients: Sequence[Patient]) -> Iterator[Check]:
         )
 
 
-def _of_stack(patient: Patient, journal: Journal, found: Sequence[Intent], own: list[Intent]) -> Iterator[Check]:
-    """Yield the checks of a stack, and add its intents to *own*.
+@dataclass(frozen=True)
+class _Given:
+    """What the given stacks have.
 
-    Raises:
-        StackError: The stack's name could not be found out.
+    Args:
+        prefixes: How the URNs of their resources begin.
+        integrations: The ids that they have, each with the URN of the resource.
     """
-    stack = patient.stack
-    if patient.state is None or patient.settings is None:
-        yield Check("journal", "not checked", "the stack could not be looked at.", stack=stack.name)
-        return
-    own += intents.of_stack(found, stack, patient.state, patient.settings.base_url)
-    unfinished = [intent for intent in own if not intents.is_settled(intent, patient.state)]
+
+    prefixes: tuple[str, ...]
+    integrations: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, patients: Sequence[Patient]) -> _Given:
+        """Return what the stacks have whose states could be read."""
+        prefixes: list[str] = []
+        having: set[tuple[str, str]] = set()
+        for patient in patients:
+            if patient.state is not None:
+                # The CLI doesn't tell the name of an empty stack: then nothing is known of its resources.
+                with contextlib.suppress(StackError):
+                    prefixes.append(patient.stack.urn_prefix(patient.state))
+                having |= {(each.integration_id, each.urn) for each in patient.state.integrations()}
+        return cls(tuple(prefixes), frozenset(having))
+
+
+def _of_stack(view: View, own: Sequence[Intent], former: Sequence[Intent], journal: Journal) -> Iterator[Check]:
+    """Yield the unfinished creates of a stack, and those that were left under a name which it may have had."""
+    stack = view.stack
+    unfinished = [intent for intent in own if not intents.is_settled(intent, view.state)]
     for intent in unfinished:
-        yield _unfinished(intent, journal, stack.name)
+        yield _unfinished(intent, journal, stack)
     if not unfinished:
-        yield Check(
-            "journal", "ok", "the journal on this machine has no unfinished create of this stack.", stack=stack.name
-        )
-
-
-def _of_former_name(
-    patient: Patient, patients: Sequence[Patient], journal: Journal, found: Sequence[Intent], own: list[Intent]
-) -> Iterator[Check]:
-    """Yield the creates that were left under another name which the stack may have had, and add them to *own*.
-
-    Raises:
-        StackError: The stack's name could not be found out.
-    """
-    if patient.state is None or patient.settings is None:
-        return
-    here = [*patient.state.resources(), *(operation.resource for operation in patient.state.pending())]
-    names = {(*stack_of(resource["urn"])[1:], within_stack(resource["urn"])) for resource in here}
-    identifiers = {
-        (within_stack(resource["urn"]), str((resource.get("inputs") or {}).get("externalIdentifier")))
-        for resource in here
-    }
-    given = tuple(_prefixes(patients))
-    for intent in found:
-        if (
-            not intent.is_at(patient.settings.base_url)
-            or intent.urn.startswith(given)
-            or (
-                (*stack_of(intent.urn)[1:], within_stack(intent.urn)) not in names
-                and (within_stack(intent.urn), intent.external_identifier) not in identifiers
-            )
-            or intents.is_settled(intent, patient.state)
-            # Another stack of the program has what its last command created.
-            or journal.is_likely_stored(intent)
-        ):
-            continue
-        own.append(intent)
-        former = engine.stack_of(intent.urn)
-        yield Check(
-            "journal",
-            "finding",
-            f"{name_of(intent.urn)} of stack {former}: {intents.describe(intent)} Its journal file is "
-            f"{journal.path_of(intent)}.",
-            f"If {former} is another stack, run `pulumi-justt recover` for it, in its project's folder. If this stack "
+        text = "the journal on this machine has no unfinished create of this stack."
+        yield Check("journal", "ok", text, stack=stack.name)
+    for intent in former:
+        other = engine.stack_of(intent.urn)
+        yield _finding(
+            intent,
+            journal,
+            f"{name_of(intent.urn)} of stack {other}",
+            f"If {other} is another stack, run `pulumi-justt recover` for it, in its project's folder. If this stack "
             "had that name, `pulumi-justt list` shows what no stack has: adopt it or have it deactivated at Justt, and "
             "then remove that file.",
-            patient.stack.name,
-            intent.account,
-            intent.integration_id,
-            intent.urn,
+            stack,
         )
 
 
-def _unfinished(intent: Intent, journal: Journal, stack: str | None) -> Check:
-    decision = intent.decision
-    again = f" --stack {shlex.quote(stack)}" if stack else ""
-    if decision:
-        what = f"{decision.action} {decision.integration_id}" if decision.integration_id else decision.action
-        cure = f"Your decision is: {what}. The next `pulumi up{again}` that creates the resource carries it out."
+def _former(found: Sequence[Intent], view: View, given: _Given, journal: Journal) -> list[Intent]:
+    """Return the creates that were left under another name which a stack, or its project, may have had."""
+    here = [*view.state.resources(), *(operation.resource for operation in view.state.pending())]
+    names = {(*stack_of(each["urn"])[1:], within_stack(each["urn"])) for each in here}
+    identifiers = {
+        (within_stack(each["urn"]), str((each.get("inputs") or {}).get("externalIdentifier"))) for each in here
+    }
+    return [
+        intent
+        for intent in found
+        if intent.is_at(view.settings.base_url)
+        and not intent.urn.startswith(given.prefixes)
+        and (
+            (*stack_of(intent.urn)[1:], within_stack(intent.urn)) in names
+            or (within_stack(intent.urn), intent.external_identifier) in identifiers
+        )
+        and not intents.is_settled(intent, view.state)
+        # Another stack of the program has what its last command created.
+        and not journal.is_likely_stored(intent)
+    ]
+
+
+def _unfinished(intent: Intent, journal: Journal, stack: Stack) -> Check:
+    again = stack.option
+    if intent.decision:
+        cure = (
+            f"Your decision is: {intents.decided(intent.decision)}. The next `pulumi up{again}` that creates the "
+            "resource carries it out."
+        )
     elif intent.integration_id:
         cure = (
             f"Run `pulumi-justt recover{again} --claim {shlex.quote(intent.integration_id)}` to keep it, or use "
@@ -164,16 +181,12 @@ def _unfinished(intent: Intent, journal: Journal, stack: str | None) -> Check:
             f"Run `pulumi-justt recover{again}`, which shows what it may have created, or `pulumi up{again}`, which "
             "looks for that before it creates another one."
         )
-    return Check(
-        "journal",
-        "finding",
-        f"{name_of(intent.urn)}: {intents.describe(intent)} Its journal file is {journal.path_of(intent)}.",
-        cure,
-        stack,
-        intent.account,
-        intent.integration_id,
-        intent.urn,
-    )
+    return _finding(intent, journal, name_of(intent.urn), cure, stack)
+
+
+def _finding(intent: Intent, journal: Journal, subject: str, cure: str, stack: Stack) -> Check:
+    text = f"{subject}: {intents.describe(intent)} Its journal file is {journal.path_of(intent)}."
+    return Check("journal", "finding", text, cure, stack.name, intent.account, intent.integration_id, intent.urn)
 
 
 def _folder_problem(folder: Path | None) -> str | None:
@@ -209,24 +222,16 @@ def _place(intent: Intent) -> str:
     return f"{name_of(intent.urn)} of {engine.stack_of(intent.urn)} at {intent.base_url}"
 
 
-def _adopted_elsewhere(patient: Patient, patients: Sequence[Patient], journal: Journal) -> Iterator[Check]:
-    if patient.state is None or patient.settings is None:
-        return
-    base_url = patient.settings.base_url
-    # Adopted still, or owned since `adopt_id` was taken out.
-    having = {
-        (recorded.integration_id, recorded.urn)
-        for each in patients
-        if each.state
-        for recorded in each.state.integrations()
-    }
-    for recorded in patient.state.integrations():
+def _adopted_elsewhere(view: View, given: _Given, journal: Journal) -> Iterator[Check]:
+    base_url = view.settings.base_url
+    for recorded in view.state.integrations():
         if recorded.is_external or recorded.is_adopted:
             continue
         for adopter in journal.adopters(base_url, recorded.integration_id, beside=recorded.urn):
-            if (recorded.integration_id, adopter) in having:
+            # Adopted still, or owned since `adopt_id` was taken out.
+            if (recorded.integration_id, adopter) in given.integrations:
                 continue
-            is_gone = adopter.startswith(tuple(_prefixes(patients)))
+            is_gone = adopter.startswith(given.prefixes)
             file = shlex.quote(str(journal.adoption_file(base_url, recorded.integration_id, adopter)))
             yield Check(
                 "journal",
@@ -237,15 +242,7 @@ def _adopted_elsewhere(patient: Patient, patients: Sequence[Patient], journal: J
                 f"If no update of that stack is under way, run `rm {file}`."
                 if is_gone
                 else "Name the other stack with --stack to see whether it still has it.",
-                stack=patient.stack.name,
+                stack=view.stack.name,
                 integration_id=recorded.integration_id,
                 urn=recorded.urn,
             )
-
-
-def _prefixes(patients: Sequence[Patient]) -> Iterator[str]:
-    for patient in patients:
-        # The CLI doesn't tell the name of an empty stack: then nothing is known of its resources.
-        with contextlib.suppress(StackError):
-            if patient.state is not None:
-                yield patient.stack.urn_prefix(patient.state)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from pulumi_justt.api.models import RemoteRecord
-from pulumi_justt.cli.stacks import Pending, State
+from pulumi_justt.cli.files import write_private
+from pulumi_justt.cli.state import Pending, State
 from pulumi_justt.core.state import observed
 from pulumi_justt.errors import JusttError
 
@@ -82,7 +82,7 @@ def is_superseded(state: State, pending: Pending) -> bool:
         resource["urn"] == pending.urn
         and not resource.get("delete")
         and resource.get("created") != pending.resource.get("created")
-        for resource in state.exported["deployment"].get("resources") or []
+        for resource in state.resources()
     )
 
 
@@ -93,7 +93,6 @@ def back_up(state: State, path: Path) -> None:
         RecoveryError: It cannot be written.
     """
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(state.exported, file, indent=4)
+        write_private(path, json.dumps(state.exported, indent=4))
     except OSError as error:
         raise RecoveryError(f"writing the backup {path}: {error.strerror}. {NOTHING}") from None

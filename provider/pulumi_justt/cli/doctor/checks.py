@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pulumi_justt.cli.stacks import Configuration, Stack, State
+from pulumi_justt.cli.stacks import Configuration, Stack
+from pulumi_justt.cli.state import State
 from pulumi_justt.cli.survey import View
 from pulumi_justt.core.config import Settings
 from pulumi_justt.secrecy import SecretHolder

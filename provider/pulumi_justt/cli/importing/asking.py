@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pulumi_justt import references
-from pulumi_justt.cli import documents
+from pulumi_justt.cli import documents, survey
 from pulumi_justt.credentials import SHAPES, Shape
 from pulumi_justt.errors import JusttError, nearest, quoted
 from pulumi_justt.references import FileReference, Reference
 from pulumi_justt.schema import INTEGRATION, Property
 from pulumi_justt.secrecy import SecretHolder
-from pulumi_justt.values import shown_key
+from pulumi_justt.values import is_visible_ascii, shown_key
 
 __all__ = ["Answer", "Asker", "ImportRefused", "ask", "read_answers"]
 
@@ -50,8 +50,6 @@ _PLACES = (
     "which may have a version"
 )
 """What an answers file says of a credential."""
-
-NO_ACCOUNT = "must be visible ASCII without spaces, as it is sent as a header"
 
 
 class ImportRefused(JusttError):
@@ -110,6 +108,12 @@ class Answer(SecretHolder):
         }
         return replace(self, fields=fields)
 
+    def python_name(self, wire: str) -> str:
+        """Return what a program calls a field of the credentials, by its name at the API."""
+        shape = SHAPES.get(self.secret_type)
+        fields = shape.wire_fields() if shape else {}
+        return fields[wire].name if wire in fields else re.sub(r"\W", "_", wire, flags=re.ASCII)
+
     def secrets(self) -> dict[str, str]:
         """Return the values that are kept secret, under the API's names."""
         shape = SHAPES.get(self.secret_type)
@@ -117,11 +121,6 @@ class Answer(SecretHolder):
         return {
             name: value for name, value in self.fields.items() if isinstance(value, str) and name not in open_fields
         }
-
-
-def is_account(text: str) -> bool:
-    """Tell whether *text* can be an account."""
-    return all("!" <= character <= "~" for character in text)
 
 
 def ask(source: str, suggested_name: str, asker: Asker, *, is_by_reference: bool) -> Answer:
@@ -195,8 +194,8 @@ class _Entry(SecretHolder):
         secret_type, shape = self._shape()
         fields, variables = self._fields(shape) if secret_type else ({}, {})
         account = self._text("reference_account_id") or None
-        if account is not None and not is_account(account):
-            self.problems.append(f"reference_account_id: {NO_ACCOUNT}")
+        if account is not None and not is_visible_ascii(account):
+            self.problems.append(f"reference_account_id: {survey.NO_ACCOUNT}")
         return Answer(self._text("resource_name"), properties, secret_type, fields, variables, account)
 
     def _text(self, name: str) -> str:

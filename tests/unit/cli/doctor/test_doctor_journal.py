@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pulumi_justt.cli import doctor
+from pulumi_justt.cli.doctor import examination
 from pulumi_justt.core.journal import Decision, Intent
 from pulumi_justt.simulator import SimulatorServer
 from support.fake_pulumi import STACK, TYPE, FakePulumi, creating, integration, provider
@@ -303,7 +303,7 @@ def test_only_pending(project: FakePulumi, simulator: SimulatorServer, begun: Be
     assert [check["check"] for check in checks(project, "--only", "pending", code=1)] == ["state"]
 
 
-@pytest.mark.parametrize("only", doctor.CHECKS)
+@pytest.mark.parametrize("only", examination.CHECKS)
 def test_each_check_can_be_made_alone(project: FakePulumi, theirs: Theirs, only: str) -> None:
     """What it says alone is what it says among all."""
     project.config({"justt:baseUrl": project_url(project), "justt:apiKey": "plain"})

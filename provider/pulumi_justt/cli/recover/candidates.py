@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pulumi_justt.api.client import shared_client
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.cli import survey
 from pulumi_justt.cli.survey import Account
 from pulumi_justt.core.journal import Intent, Journal
 from pulumi_justt.errors import Refused
 
-__all__ = ["Candidates", "Lookup", "adopted_by", "read"]
+__all__ = ["Candidates", "Lookup", "adopted_by"]
 
 
 @dataclass(frozen=True)
@@ -67,13 +66,12 @@ class Lookup:
         ]
         live = tuple(record for record in fitting if not record.is_inactive)
         doubt = "" if listing.is_complete else f" {survey.cut_short(account, len(listing.records))}"
-        if live:
-            text = f"Integrations of this source that it may be, and that no given stack has: {len(live)}."
-        else:
-            text = (
-                "No integration of this source can be it: Justt created nothing, or the integration was deactivated "
-                "or adopted since."
-            )
+        text = (
+            f"Integrations of this source that it may be, and that no given stack has: {len(live)}."
+            if live
+            else "No integration of this source can be it: Justt created nothing, or the integration was deactivated "
+            "or adopted since."
+        )
         inactive = tuple(record for record in fitting if record.is_inactive)
         return Candidates(f"{text}{doubt}", live, inactive, is_whole=listing.is_complete)
 
@@ -90,7 +88,7 @@ def adopted_by(journal: Journal, base_url: str, integration_id: str, urn: str) -
 def _answered(account: Account, integration_id: str, adopted: str) -> Candidates:
     text = f"The journal on this machine says that Justt answered with integration {integration_id}"
     try:
-        record = read(account, integration_id, f"looking up integration {integration_id}")
+        record = survey.read(account, integration_id, tried=f"looking up integration {integration_id}")
     except Refused as refused:
         if not refused.is_not_found:
             raise
@@ -100,14 +98,3 @@ def _answered(account: Account, integration_id: str, adopted: str) -> Candidates
     if adopted:
         return Candidates(f"{text}. {adopted} Otherwise forget it.")
     return Candidates(f"{text}: that is the one.", (record,))
-
-
-def read(account: Account, integration_id: str, tried: str) -> RemoteRecord:
-    """Read an integration.
-
-    Raises:
-        InvalidSettings: There is no API key.
-        RequestError: It could not be read.
-    """
-    client = shared_client(account.settings)
-    return client.get_integration(integration_id, tried=tried, account=account.reference)

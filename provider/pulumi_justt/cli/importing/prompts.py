@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import click
 
 from pulumi_justt.cli import rendering
-from pulumi_justt.cli.importing import Candidate, ImportRefused, Plan, Wishes, picked
+from pulumi_justt.cli.importing.asking import ImportRefused
+from pulumi_justt.cli.importing.candidates import Candidate, picked
+from pulumi_justt.cli.importing.importer import Wishes
+from pulumi_justt.cli.importing.plan import Plan
 
 __all__ = ["Terminal"]
 
@@ -49,17 +52,7 @@ class Terminal:
             return []
         rendering.print_table(
             ("NUMBER", "ID", "SOURCE", "STATUS", "GO-LIVE", "ACCOUNT"),
-            [
-                (
-                    number,
-                    each.id,
-                    each.record.source,
-                    each.record.status,
-                    each.record.go_live_date,
-                    each.account,
-                )
-                for number, each in enumerate(candidates, start=1)
-            ],
+            [(number, *rendering.cells(each.record), each.account) for number, each in enumerate(candidates, start=1)],
             is_question=True,
             spare=("GO-LIVE", "ACCOUNT"),
         )

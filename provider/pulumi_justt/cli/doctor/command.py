@@ -1,0 +1,80 @@
+"""The command line of `pulumi-justt doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from pulumi_justt.cli import rendering, stacks
+from pulumi_justt.cli.doctor import examination
+from pulumi_justt.cli.doctor.checks import Check
+from pulumi_justt.cli.options import ACCOUNTS, FINDINGS, FINE, NOT_DONE, STACKS, common
+
+__all__ = ["command"]
+
+
+@click.command("doctor")
+@STACKS
+@ACCOUNTS
+@click.option(
+    "--only",
+    "only",
+    multiple=True,
+    type=click.Choice(examination.CHECKS),
+    help="Make this check only, and read no more than it needs; may be given again.",
+)
+@common
+def command(
+    names: tuple[str, ...], accounts: tuple[str, ...], only: tuple[str, ...], folder: Path, is_json: bool
+) -> int:
+    """Look for whatever is wrong with the stacks and their integrations, and say what to do.
+
+    It looks at the versions, the configuration and its API key, the account, the state with its interrupted operations,
+    the creates in this machine's journal, each integration's status, and what no given stack manages, with the adopt_id
+    line that takes it over. It changes nothing. Exit code 1: something was found; 3: nothing was found, but not all
+    could be looked at.
+
+    Run `pulumi-justt doctor --only pending` before each `pulumi up` of a pipeline: it only exports the state, and ends
+    with 1 if an update was killed.
+
+    \b
+    Keys of --json:
+      checks[]: check, verdict (ok, finding, not checked), text, cure, stack,
+        referenceAccountId, integrationId, urn
+      findings, notChecked: how many
+    """
+    checks = [*examination.examine(stacks.chosen(names, folder), accounts=accounts, only=only)]
+    findings = sum(check.verdict == "finding" for check in checks)
+    unchecked = sum(check.verdict == "not checked" for check in checks)
+    if is_json:
+        rendering.print_json(
+            {
+                "checks": [_document(check) for check in checks],
+                "findings": findings,
+                "notChecked": unchecked,
+            }
+        )
+    else:
+        rendering.print_paragraphs(
+            (check.verdict, f"{check.name} of {check.stack}" if check.stack else check.name, check.text, check.cure)
+            for check in checks
+        )
+        rendering.note(f"{findings} findings, {unchecked} not checked")
+    if findings:
+        return FINDINGS
+    return NOT_DONE if unchecked else FINE
+
+
+def _document(check: Check) -> Mapping[str, object]:
+    return {
+        "check": check.name,
+        "verdict": check.verdict,
+        "text": check.text,
+        "cure": check.cure or None,
+        "stack": check.stack,
+        "referenceAccountId": check.account,
+        "integrationId": check.integration_id,
+        "urn": check.urn,
+    }

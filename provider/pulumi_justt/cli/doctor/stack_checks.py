@@ -1,0 +1,143 @@
+"""The checks of `pulumi-justt doctor` that ask only the user's `pulumi`: versions, configuration, state."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version
+
+from pulumi_justt.cli.doctor.checks import Check, Patient
+from pulumi_justt.cli.stacks import Stack, StackError
+from pulumi_justt.cli.state import Pending
+from pulumi_justt.errors import InvalidSettings, recorded_settings_cure
+
+__all__ = ["configuration", "duplicates", "recorded_key", "state", "tools"]
+
+_OLDEST_CLI = (3, 254)
+"""The first CLI that has all that the commands and the provider use."""
+
+
+def tools(stacks: Sequence[Stack]) -> Iterator[Check]:
+    """Look at the versions of the CLI and the SDK."""
+    own = f"SDK {version('pulumi')}, Python {platform.python_version()} and pulumi-justt {version('pulumi-justt')}"
+    try:
+        cli = (stacks[0] if stacks else Stack()).version()
+    except StackError as error:
+        yield Check("tools", "finding", str(error))
+        return
+    numbers = tuple(map(int, re.findall(r"\d+", cli)[:2]))
+    oldest = ".".join(map(str, _OLDEST_CLI))
+    if numbers < _OLDEST_CLI:
+        yield Check(
+            "tools", "finding", f"pulumi CLI {cli} is too old for {own}.", f"Update the CLI to {oldest} or later."
+        )
+    else:
+        yield Check("tools", "ok", f"pulumi CLI {cli}, {own} work together.")
+
+
+def configuration(patient: Patient, wanted: set[str]) -> Iterator[Check]:
+    """Read the configuration, and keep it for the other checks."""
+    stack = patient.stack
+    try:
+        patient.configuration = found = stack.configuration()
+    except StackError as error:
+        yield Check("configuration", "finding", str(error), stack=stack.name)
+        return
+    if found.has_plain_key and "configuration" in wanted:
+        yield Check(
+            "configuration",
+            "finding",
+            "justt:apiKey stands in the stack's configuration in plain text.",
+            "Run `pulumi config set --secret justt:apiKey` and give it the key again; if the file was committed, have "
+            "the key replaced at Justt.",
+            stack.name,
+        )
+    try:
+        patient.settings = stack.settings(found)
+    except InvalidSettings as error:
+        yield Check("configuration", "finding", f"{error}.", stack=stack.name)
+        return
+    where = f"{patient.settings.environment} at {patient.settings.base_url}"
+    account = patient.settings.reference_account_id
+    which = f"account {account} by default" if account else "no default account"
+    yield Check("configuration", "ok", f"{where}, {which}.", stack=stack.name)
+
+
+def recorded_key(patient: Patient, wanted: set[str]) -> Iterator[Check]:
+    """Compare the state's copy of the settings with the configuration, and keep the keys of the stack's providers."""
+    stack = patient.stack
+    if patient.state is None or patient.configuration is None:
+        return
+    try:
+        if patient.settings:
+            patient.own = stack.provider_settings(patient.state, patient.settings)
+        outdated = "recordedKey" in wanted and stack.outdated(patient.state, patient.configuration)
+    except StackError as error:
+        yield Check("recordedKey", "not checked", str(error), stack=stack.name)
+        return
+    if outdated:
+        text = f"the configuration has changed since the last `pulumi up`: {', '.join(outdated)}."
+        yield Check("recordedKey", "finding", text, recorded_settings_cure(text), stack.name)
+    else:
+        yield Check("recordedKey", "ok", "the state has the settings of the configuration.", stack=stack.name)
+
+
+def state(patient: Patient, wanted: set[str]) -> Iterator[Check]:
+    """Export the state, keep it for the other checks, and look for interrupted operations."""
+    stack = patient.stack
+    try:
+        patient.state = stack.state()
+    except StackError as error:
+        yield Check("state", "finding", str(error), stack=stack.name)
+        return
+    pending = patient.state.pending() if "pending" in wanted else []
+    for operation in pending:
+        yield _pending(stack, operation)
+    if not pending:
+        yield Check("pending", "ok", "no operation was interrupted.", stack=stack.name)
+
+
+def _pending(stack: Stack, operation: Pending) -> Check:
+    again = stack.option
+    if not operation.is_ours:
+        cure = f"It belongs to another provider: `pulumi refresh{again}` asks about it."
+    elif operation.may_have_created:
+        cure = (
+            "Do not simply run again, which may create a second one: run `pulumi cancel` if the stack is locked, then "
+            f"`pulumi-justt recover{again}`."
+        )
+    else:
+        cure = f"`pulumi up{again}` does again what was not done; `pulumi-justt recover{again}` clears the record."
+    return Check(
+        "pending",
+        "finding",
+        f"{operation.kind} {operation.name} was interrupted.",
+        cure,
+        stack.name,
+        urn=operation.urn,
+    )
+
+
+def duplicates(patients: Iterable[Patient]) -> Iterator[Check]:
+    """Look for integrations that two resources own."""
+    holders: dict[tuple[str, str], set[str]] = {}
+    is_known = False
+    for patient in patients:
+        for recorded in patient.state.integrations() if patient.state else ():
+            is_known = True
+            if not recorded.is_external and not recorded.is_replaced:
+                key = str(recorded.outputs.get("environment")), recorded.integration_id
+                holders.setdefault(key, set()).add(recorded.urn)
+    shared = {key: has for key, has in holders.items() if len(has) > 1}
+    for (_, integration_id), has in shared.items():
+        yield Check(
+            "duplicate",
+            "finding",
+            f"integration {integration_id} is in {len(has)} resources: {', '.join(sorted(has))}.",
+            "Whoever deletes it first deactivates it for all: keep one, and run `pulumi state delete` with the URN of "
+            "each other.",
+            integration_id=integration_id,
+        )
+    if is_known and not shared:
+        yield Check("duplicate", "ok", "no integration is in two resources.")

@@ -1,0 +1,1 @@
+"""`pulumi-justt import`: integrations that exist become a stack's own."""

@@ -1,0 +1,115 @@
+"""What the program and the stack call what `pulumi-justt import` brings, and what they hold of it, once verified."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from pulumi_justt.api.client import JusttClient
+from pulumi_justt.api.models import SOURCES
+from pulumi_justt.cli.importing.asking import Answer
+from pulumi_justt.cli.importing.candidates import Candidate
+from pulumi_justt.cli.importing.plan import Import
+from pulumi_justt.core.config import Settings
+from pulumi_justt.core.integration import Integrations
+from pulumi_justt.credentials import SHAPES
+from pulumi_justt.references import Reference
+
+__all__ = ["completed"]
+
+_RESOURCE_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+_RESERVED = {"config", "justt", "pulumi"}
+"""What the program calls its modules and its configuration."""
+
+
+def completed(
+    settings: Settings,
+    answered: Sequence[tuple[Candidate, Answer]],
+    taken: Collection[str],
+    configured: Collection[str],
+    protection: Mapping[str, bool],
+) -> Iterator[tuple[Import, list[str]]]:
+    """Yield each import with what is wrong with it.
+
+    Args:
+        settings: The configuration of the stack.
+        answered: What to import, and what the user says of each.
+        taken: Names of resources that the stack has.
+        configured: Keys that its configuration has.
+        protection: The property that protects each of them, if they are to be protected.
+    """
+    core = Integrations(settings, client=_no_client, tell=lambda _: None)
+    names, variables, keys = set(taken), set(_RESERVED), set(configured)
+    for candidate, answer in answered:
+        name = answer.resource_name or candidate.suggested_name
+        problems = [*_name_problems(name, names)]
+        names.add(name)
+        checked = core.check({}, {**_properties(candidate, answer), **protection})
+        problems += checked.failures
+        variable = _unique(_identifier(name), variables)
+        variables.add(variable)
+        own_keys: dict[str, str] = {}
+        for wire in answer.secrets():
+            # Fields of an unlisted type may differ in nothing that a key has: apiKey and api_key.
+            own_keys[wire] = _unique(_key(variable, answer.python_name(wire)), own_keys.values())
+        problems += [
+            f"the configuration has {key} already: give another resource_name, or remove it by `pulumi config rm {key}`"
+            for key in own_keys.values()
+            if key in keys
+        ]
+        keys |= {*own_keys.values()}
+        yield (
+            Import(candidate, answer, name, variable, checked.inputs, own_keys),
+            [f"{candidate.id}: {text}" for text in problems],
+        )
+
+
+def _properties(candidate: Candidate, answer: Answer) -> dict[str, Any]:
+    """Return what the program hands over."""
+    source = candidate.record.source
+    properties = {
+        **answer.properties,
+        "source": source,
+        "secretType": answer.secret_type,
+        "secretPayload": {name: value for name, value in answer.fields.items() if isinstance(value, str)},
+        "secretReferences": {name: each.wire() for name, each in answer.fields.items() if isinstance(each, Reference)},
+    }
+    if candidate.account is not None:
+        properties["referenceAccountId"] = candidate.account
+    if source not in SOURCES or answer.secret_type not in SHAPES:
+        properties["allowUnlisted"] = True
+    return properties
+
+
+def _name_problems(name: str, taken: Collection[str]) -> Iterator[str]:
+    if not _RESOURCE_NAME.fullmatch(name):
+        yield "resource_name: must begin with a letter or digit, and have only those and . _ -"
+    elif name in taken:
+        yield f"resource_name: there is another {name!r}"
+
+
+def _identifier(resource_name: str) -> str:
+    """Return what a program calls the resource."""
+    name = re.sub(r"\W+", "_", resource_name, flags=re.ASCII).lower().strip("_") or "integration"
+    if name[0].isdigit():
+        return f"integration_{name}"
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def _key(variable: str, field: str) -> str:
+    """Return what the configuration calls a secret."""
+    head, *tail = f"{variable}_{field}".split("_")
+    return head + "".join(part[:1].upper() + part[1:] for part in tail)
+
+
+def _unique(name: str, taken: Collection[str]) -> str:
+    number, unique = 2, name
+    while unique in taken:
+        number, unique = number + 1, f"{name}_{number}"
+    return unique
+
+
+def _no_client() -> JusttClient:
+    raise AssertionError("check sends nothing")

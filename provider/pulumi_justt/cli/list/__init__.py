@@ -1,0 +1,1 @@
+"""`pulumi-justt list`: what Justt has, and which stack manages it."""

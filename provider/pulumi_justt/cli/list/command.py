@@ -1,0 +1,97 @@
+"""The command line of `pulumi-justt list`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from pulumi_justt.api.models import SOURCES, STATUSES
+from pulumi_justt.cli import rendering, stacks
+from pulumi_justt.cli.list import inventory
+from pulumi_justt.cli.options import ACCOUNTS, FINE, NOT_DONE, STACKS, common
+from pulumi_justt.cli.survey import Managed
+from pulumi_justt.errors import nearest
+
+__all__ = ["command"]
+
+_COLUMNS = ("ID", "SOURCE", "STATUS", "GO-LIVE", "ENVIRONMENT", "ACCOUNT", "MANAGED BY")
+_SPARE = ("ENVIRONMENT", "GO-LIVE", "ACCOUNT", "STATUS", "SOURCE")
+
+
+@click.command("list")
+@STACKS
+@ACCOUNTS
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(STATUSES, case_sensitive=False),
+    help="Only these; may be given again.",
+)
+@click.option("--source", "sources", multiple=True, metavar="PSP", help=f"Only these, such as {SOURCES[0]}.")
+@click.option("--unmanaged", is_flag=True, help="Only what none of the stacks manages.")
+@common
+def command(  # noqa: PLR0913, PLR0917 - one argument for each option of the command
+    names: tuple[str, ...],
+    accounts: tuple[str, ...],
+    statuses: tuple[str, ...],
+    sources: tuple[str, ...],
+    unmanaged: bool,
+    folder: Path,
+    is_json: bool,
+) -> int:
+    """Show what Justt has, and which resource of which stack manages it.
+
+    An account is read up to 100 pages, 10,000 integrations. Where the list may not be whole, stderr says why, and the
+    exit code is 3.
+
+    \b
+    Keys of --json:
+      integrations[]: integrationId, source, status, goLiveDate, environment,
+        referenceAccountId, managedBy[]: stack, urn, isExternal, isAdopted
+      isComplete: whether these are surely all
+      notes[]: why not
+    """
+    chosen = stacks.chosen(names, folder)
+    seen = inventory.take(chosen, accounts=accounts, statuses=statuses, sources=sources, is_unmanaged_only=unmanaged)
+    if is_json:
+        listed = [_document(each) for each in seen.found]
+        rendering.print_json({"integrations": listed, "isComplete": not seen.doubts, "notes": [*seen.doubts]})
+    else:
+        rendering.print_table(_COLUMNS, [_row(each) for each in seen.found], spare=_SPARE)
+    for source in sources if not seen.found else ():
+        if source not in SOURCES:
+            rendering.note(f"--source {source}: nothing of it was found{nearest(source, SOURCES)}.")
+    for doubt in seen.doubts:
+        rendering.note(f"warning: {doubt}")
+    return NOT_DONE if seen.doubts else FINE
+
+
+def _row(found: inventory.Found) -> tuple[str | None, ...]:
+    account, managers = found.account, ", ".join(map(_manager, found.managed))
+    return (*rendering.cells(found.record), account.settings.environment, account.reference, managers)
+
+
+def _document(found: inventory.Found) -> Mapping[str, object]:
+    return {
+        **found.record.model_dump(by_alias=True),
+        "environment": found.account.settings.environment,
+        "referenceAccountId": found.account.reference,
+        "managedBy": [
+            {
+                "stack": each.stack.name,
+                "urn": each.recorded.urn,
+                "isExternal": each.recorded.is_external,
+                "isAdopted": each.recorded.is_adopted,
+            }
+            for each in found.managed
+        ],
+    }
+
+
+def _manager(managed: Managed) -> str:
+    where = f"{managed.stack.name}: " if managed.stack.name else ""
+    how = " (get)" if managed.recorded.is_external else " (replaced)" if managed.recorded.is_replaced else ""
+    return f"{where}{managed.recorded.name}{how}"

@@ -1,0 +1,210 @@
+"""How `pulumi-justt recover` carries out what was decided: at Justt, in the state and in the journal."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from pulumi_justt.api.client import shared_client
+from pulumi_justt.api.models import RemoteRecord, to_vendor_time
+from pulumi_justt.cli import survey
+from pulumi_justt.cli.recover import state_repair
+from pulumi_justt.cli.recover.candidates import adopted_by
+from pulumi_justt.cli.recover.diagnosis import FORGET, Case, Diagnosis
+from pulumi_justt.cli.recover.state_repair import NOTHING, RecoveryError, insert, resource_of
+from pulumi_justt.cli.stacks import StackError
+from pulumi_justt.cli.state import State
+from pulumi_justt.cli.survey import Account
+from pulumi_justt.core.journal import Decision
+from pulumi_justt.errors import Refused
+
+__all__ = ["repair"]
+
+
+def repair(diagnosis: Diagnosis, decisions: Mapping[str, Decision], backup: Path) -> list[str]:
+    """Carry out what was decided, and return what is to be known of it; the state is written after a backup of it.
+
+    Args:
+        diagnosis: What is unfinished.
+        decisions: What becomes of each case that needs a decision, by URN.
+        backup: Where the present state is written first, secrets encrypted; the file must not exist.
+
+    Raises:
+        RecoveryError: A decision is missing.
+        RecoveryError: Two creates are said to have made the same integration.
+        RecoveryError: The CLI refused the repaired state.
+        RequestError: An integration could not be read or deactivated.
+    """
+    undecided = [case.urn for case in diagnosis.to_decide if case.urn not in decisions]
+    if undecided:
+        raise RecoveryError(
+            f"what is to become of {', '.join(undecided)} was not said. {NOTHING} Say --claim NAME=ID, "
+            "--deactivate NAME=ID or --forget NAME of each."
+        )
+    chosen = [decision.integration_id for decision in decisions.values() if decision.integration_id]
+    if len(set(chosen)) < len(chosen):
+        raise RecoveryError(f"one integration was chosen for two resources. {NOTHING}")
+    decided = [(case, decisions.get(case.urn, FORGET)) for case in diagnosis.cases]
+    # All is looked at before anything is changed.
+    records = {case.urn: _verified(diagnosis, case, decision) for case, decision in decided}
+    if diagnosis.rewrites_state:
+        repaired = _repaired(diagnosis, decided, records)
+        state_repair.back_up(diagnosis.view.state, backup)
+        _require_unchanged(diagnosis)
+    told = [line for case, decision in decided for line in _deactivate(diagnosis, case, decision, records[case.urn])]
+    if diagnosis.rewrites_state:
+        try:
+            diagnosis.view.stack.replace_state(repaired)
+        except StackError as error:
+            raise RecoveryError(f"{error} The state before is in {backup}.") from None
+        told.append(f"The state was repaired; what it was before is in {backup}. `pulumi preview` shows what is left.")
+    return [*told, *(line for case, decision in decided for line in _remember(diagnosis, case, decision))]
+
+
+def _verified(diagnosis: Diagnosis, case: Case, decision: Decision) -> RemoteRecord | None:
+    """Read the integration that is to be claimed or deactivated; None where there is none, or no key for it.
+
+    Raises:
+        RecoveryError: It cannot be what the create has made.
+    """
+    integration_id = decision.integration_id
+    if integration_id is None:
+        return None
+    tried = f"recovering {case.urn}, to {decision.action} integration {integration_id}"
+    if not (case.can_claim if decision.action == "claim" else case.can_deactivate):
+        raise RecoveryError(f"{tried}: that can't be done here. {case.text} {NOTHING} Forget it.")
+    if integration_id in diagnosis.known:
+        raise RecoveryError(f"{tried}: a given stack has it already. {NOTHING} Choose another one, or forget it.")
+    if case.intent and case.intent.integration_id not in (None, integration_id):
+        raise RecoveryError(
+            f"{tried}: the journal on this machine says that Justt answered this create with "
+            f"{case.intent.integration_id}. {NOTHING} Choose that one, or forget it."
+        )
+    before = diagnosis.journal.snapshot(case.intent.snapshot) if case.intent else None
+    if before and integration_id in before.ids:
+        raise RecoveryError(
+            f"{tried}: it was there before this create, so that it is another one's. {NOTHING} Choose another one, or "
+            "forget it; adopt_id takes over what was there before."
+        )
+    _require_nobody_elses(diagnosis, case.urn, integration_id, tried)
+    return _existing(case, case.account, decision, tried) if case.account else None
+
+
+def _existing(case: Case, account: Account, decision: Decision, tried: str) -> RemoteRecord:
+    """Read the integration, and compare it with what the create may have made.
+
+    Raises:
+        RecoveryError: It cannot be what the create has made.
+    """
+    integration_id = str(decision.integration_id)
+    try:
+        record = survey.read(account, integration_id, tried)
+    except Refused as refused:
+        raise refused.of_given_id() from None
+    if record.source != case.source:
+        raise RecoveryError(
+            f"{tried}: its source is {record.listed_source or 'another one'}. {NOTHING} Choose another one, or forget "
+            "it."
+        )
+    if record.is_inactive and decision.action == "claim":
+        raise RecoveryError(f"{tried}: it is INACTIVE, which is final. {NOTHING} Forget it.")
+    if case.found.is_whole and not case.has_shown(integration_id):
+        raise RecoveryError(
+            f"{tried}: it was not in the account when this command looked for what this create may have made. "
+            f"{NOTHING} Run the command again, which shows what there is now."
+        )
+    return record
+
+
+def _require_nobody_elses(diagnosis: Diagnosis, urn: str, integration_id: str, tried: str) -> None:
+    """Refuse what the journal knows as another resource's, of whatever stack.
+
+    Raises:
+        RecoveryError: It was created for another resource.
+        RecoveryError: Another resource adopts it.
+    """
+    journal, base_url = diagnosis.journal, diagnosis.view.settings.base_url
+    owner = journal.claimant(base_url, integration_id)
+    if owner not in (None, urn):
+        raise RecoveryError(
+            f"{tried}: the journal on this machine says that it was created for {owner}. {NOTHING} Choose another "
+            "one, or forget it."
+        )
+    if adopted := adopted_by(journal, base_url, integration_id, urn):
+        raise RecoveryError(f"{tried}: {adopted} {NOTHING} Choose another one, or forget it.")
+
+
+def _repaired(
+    diagnosis: Diagnosis, decided: Sequence[tuple[Case, Decision]], records: Mapping[str, RemoteRecord | None]
+) -> State:
+    exported = copy.deepcopy(diagnosis.view.state.exported)
+    deployment: dict[str, Any] = exported["deployment"]
+    for case, decision in decided:
+        record = records[case.urn]
+        if case.pending and record and decision.action == "claim":
+            insert(deployment.setdefault("resources", []), resource_of(case.pending, record))
+    deployment.pop("pending_operations")
+    return State(exported)
+
+
+def _require_unchanged(diagnosis: Diagnosis) -> None:
+    """Keep what another update has written since.
+
+    Raises:
+        RecoveryError: The state has changed since it was looked at.
+    """
+    if diagnosis.view.stack.state().exported != diagnosis.view.state.exported:
+        raise RecoveryError(
+            f"the state of {diagnosis.view.stack.called} has changed meanwhile, so that another update is under way. "
+            f"{NOTHING} Run the command again when that has ended."
+        )
+
+
+def _deactivate(diagnosis: Diagnosis, case: Case, decision: Decision, record: RemoteRecord | None) -> Iterator[str]:
+    """Deactivate what was decided to be deactivated, at once, if there is a key for it."""
+    if decision.action != "deactivate" or case.account is None or record is None:
+        return
+    integration_id = record.integration_id
+    if not record.is_inactive:
+        shared_client(case.account.settings).deactivate_integration(
+            integration_id,
+            tried=f"recovering {case.urn}, to deactivate integration {integration_id}",
+            account=case.account.reference,
+            deactivation_type="postingDate",
+            deactivation_date=to_vendor_time(datetime.now(timezone.utc)),
+        )
+    diagnosis.journal.forget_integration(case.account.settings.base_url, integration_id)
+    yield f"{case.name}: integration {integration_id} was deactivated."
+
+
+def _remember(diagnosis: Diagnosis, case: Case, decision: Decision) -> Iterator[str]:
+    """Leave in the journal what the next update needs to know of a decision, and nothing else.
+
+    Raises:
+        RecoveryError: The decision could not be written.
+    """
+    journal, integration_id = diagnosis.journal, decision.integration_id
+    if case.pending and decision.action == "claim" and integration_id:
+        journal.claim(diagnosis.view.settings.base_url, integration_id, case.urn)
+    if case.intent is None:
+        return
+    is_for_later = case.pending is None and (
+        decision.action == "claim" or (decision.action == "deactivate" and case.account is None)
+    )
+    if not is_for_later:
+        journal.remove_intent(case.intent)
+    elif journal.decide(case.intent, decision):
+        is_known = case.account or case.has_shown(str(integration_id))
+        doubt = "" if is_known else ", if Justt has it there: it was not looked up here"
+        yield (
+            f"{case.name}: the next `pulumi up` that creates it will {decision.action} integration "
+            f"{integration_id}{doubt}."
+        )
+    else:
+        raise RecoveryError(
+            f"recovering {case.urn}: the decision could not be written to {journal.path_of(case.intent)}. Make the "
+            "folder writable, and run the command again."
+        )

@@ -1,0 +1,181 @@
+"""A stack's state as the engine exports it: the integrations in it, what was interrupted, what providers it has.
+
+Secrets stay encrypted, unless the state was exported with `--show-secrets`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pulumi_justt.cli.engine import INTEGRATION_TYPE, OUR_TYPES, name_of
+from pulumi_justt.core.config import NAMESPACE, VARIABLES
+from pulumi_justt.core.ownership import is_adopted
+from pulumi_justt.secrecy import SecretHolder
+
+__all__ = ["PREFIX", "Pending", "Recorded", "State"]
+
+_PROVIDER_TYPE = "pulumi:providers:pulumi-python"
+"""The type of the engine's provider, whose inputs are the state's copy of the configuration."""
+
+PREFIX = f"{NAMESPACE}:"
+_KEY = f"{PREFIX}apiKey"
+"""What a provider's inputs call the API key."""
+
+
+@dataclass(frozen=True, repr=False)
+class Recorded(SecretHolder):
+    """An integration as a state has it.
+
+    Args:
+        urn: The resource's URN.
+        integration_id: The id at Justt.
+        outputs: What is remembered; secrets are envelopes with ciphertext.
+        is_external: Whether the stack only looks at it (`PaymentIntegration.get`).
+        is_replaced: Whether another one has its place already, and it waits to be deleted.
+        provider: The URN of the engine's provider that it has.
+    """
+
+    urn: str
+    integration_id: str
+    outputs: Mapping[str, Any]
+    is_external: bool
+    is_replaced: bool = False
+    provider: str = ""
+
+    @property
+    def name(self) -> str:
+        """The resource's name."""
+        return name_of(self.urn)
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether it stays as it is when the stack lets go of it."""
+        return is_adopted(self.outputs)
+
+    @property
+    def account(self) -> str | None:
+        """The account at Justt that it was created in; None also where that is a secret."""
+        found: str | None = self.outputs.get("referenceAccountId")
+        return None if self.has_secret_account else found
+
+    @property
+    def has_secret_account(self) -> bool:
+        """Whether the program gives the account as a secret, which is not opened to be shown."""
+        return isinstance(self.outputs.get("referenceAccountId"), Mapping)
+
+
+@dataclass(frozen=True, repr=False)
+class Pending(SecretHolder):
+    """An operation that the engine began and never saw the end of.
+
+    Args:
+        kind: Such as `creating`.
+        resource: The resource as the state has it.
+    """
+
+    kind: str
+    resource: Mapping[str, Any]
+
+    @property
+    def urn(self) -> str:
+        """The resource's URN."""
+        return str(self.resource["urn"])
+
+    @property
+    def name(self) -> str:
+        """The resource's name."""
+        return name_of(self.urn)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the resource is one of this provider's."""
+        return str(self.resource["type"]).startswith(OUR_TYPES)
+
+    @property
+    def may_have_created(self) -> bool:
+        """Whether Justt may have an integration by it that no state knows of."""
+        is_create = self.kind == "creating" and self.resource["type"] == INTEGRATION_TYPE
+        return is_create and "adoptId" not in (self.resource.get("inputs") or {})
+
+    @property
+    def provider(self) -> str:
+        """The URN of the engine's provider that the resource has."""
+        return _provider(self.resource)
+
+
+@dataclass(frozen=True, repr=False)
+class State(SecretHolder):
+    """A stack's state as `pulumi stack export` gives it, secrets encrypted."""
+
+    exported: dict[str, Any]
+
+    @property
+    def _deployment(self) -> Mapping[str, Any]:
+        return self.exported.get("deployment") or {}
+
+    def resources(self) -> list[dict[str, Any]]:
+        """Return all resources as the engine stores them."""
+        found: list[dict[str, Any]] = self._deployment.get("resources") or []
+        return found
+
+    def integrations(self) -> Iterator[Recorded]:
+        """Yield the integrations, those included that wait to be deleted after a replacement."""
+        for resource in self.resources():
+            if resource["type"] == INTEGRATION_TYPE:
+                yield Recorded(
+                    resource["urn"],
+                    resource.get("id", ""),
+                    resource.get("outputs") or {},
+                    bool(resource.get("external")),
+                    bool(resource.get("delete") or resource.get("pendingReplacement")),
+                    _provider(resource),
+                )
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether Justt was given credentials that are in it, encrypted or as references."""
+        pending = (operation.resource for operation in self.pending())
+        names = {"secretPayload", "secretReferences"}
+        return any(names & (each.get("inputs") or {}).keys() for each in (*self.resources(), *pending))
+
+    def recorded_settings(self) -> Iterator[Mapping[str, object]]:
+        """Yield what each provider resource has of the configuration; a `justt.Provider` has a key of its own."""
+        for resource, inputs in self._providers():
+            own = () if _is_default(resource) else ("apiKey", "referenceAccountId")
+            yield {name: _plaintext(inputs.get(f"{PREFIX}{name}")) for name in VARIABLES if name not in own}
+
+    def own_keys(self) -> dict[str, object]:
+        """Return the API key of each `justt.Provider`, by its URN."""
+        return {
+            resource["urn"]: _plaintext(inputs[_KEY])
+            for resource, inputs in self._providers()
+            if _KEY in inputs and not _is_default(resource)
+        }
+
+    def _providers(self) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        for resource in self.resources():
+            if resource["type"] == _PROVIDER_TYPE:
+                yield resource, resource.get("inputs") or {}
+
+    def pending(self) -> list[Pending]:
+        """Return the operations whose end the engine never saw."""
+        operations = self._deployment.get("pending_operations") or []
+        return [Pending(operation["type"], operation["resource"]) for operation in operations]
+
+
+def _plaintext(value: object) -> object:
+    """Return what `--show-secrets` shows as *value*, an envelope around JSON or a plain text."""
+    return json.loads(value["plaintext"]) if isinstance(value, Mapping) and "plaintext" in value else value
+
+
+def _provider(resource: Mapping[str, Any]) -> str:
+    """Return the URN of the provider of *resource*: a reference is that and an id."""
+    return str(resource.get("provider") or "").rpartition("::")[0]
+
+
+def _is_default(provider: Mapping[str, Any]) -> bool:
+    """Tell whether a provider is the engine's own: a program may name its own likewise, but that has a parent."""
+    return not provider.get("parent") and name_of(provider["urn"]).partition("_")[0] == "default"

@@ -1,0 +1,1 @@
+"""`pulumi-justt summary`: what a preview says, as a comment for a pull request."""

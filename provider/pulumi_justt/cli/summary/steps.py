@@ -1,0 +1,208 @@
+"""What the steps of `pulumi preview --json` say of each resource: what happens to it, and which fields differ."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from pulumi_justt.cli.engine import INTEGRATION_TYPE, OUR_TYPES, READY_TYPE, SIGNATURE
+from pulumi_justt.cli.summary import meaning
+from pulumi_justt.cli.summary.values import (
+    ABSENT,
+    MOST_OF_A_VALUE,
+    at,
+    dotted,
+    leaves,
+    map_of,
+    masked,
+    masked_credentials,
+    name_in,
+    shortened,
+    shown,
+    text_of,
+)
+from pulumi_justt.credentials import python_names
+from pulumi_justt.resource_options import path_parts
+from pulumi_justt.schema import DEACTIVATION, INTEGRATION, snake_case
+
+__all__ = ["PARTS_OF_REPLACEMENT", "SILENT", "Change", "Resource", "resources"]
+
+PARTS_OF_REPLACEMENT = {"create-replacement", "delete-replaced"}
+SILENT = {"same", "refresh"}
+"""Operations of the engine that are part of another one, and those that change nothing."""
+
+_STACK = "pulumi:pulumi:Stack"
+_MEANINGS = {INTEGRATION_TYPE: meaning.of_integration, READY_TYPE: meaning.of_ready}
+_PAYLOAD = "secretPayload"
+_CREDENTIALS = (_PAYLOAD, "secretReferences")
+_NAMES = {each.name: each.argument for each in (*INTEGRATION, *DEACTIVATION)}
+"""The user's own name of each property."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field that differs, as it is shown.
+
+    Args:
+        path: The field, in the names of a program.
+        old: What it was; None where it was not given.
+        new: What it becomes; None where it is given no more.
+    """
+
+    path: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource to which something happens.
+
+    Args:
+        name: Its name in the stack.
+        type: Its type; without the package where it is ours.
+        operation: The engine's word for what happens.
+        meaning: What that means at Justt, sentence by sentence; empty where the resource is not ours.
+        changes: The fields that differ; of a new resource of ours all that are given.
+    """
+
+    name: str
+    type: str
+    operation: str
+    meaning: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+
+def resources(steps: Sequence[Mapping[str, Any]], now: datetime) -> Iterator[Resource]:
+    """Yield the resources to which something happens."""
+    read = [_Step.of(step) for step in steps]
+    replaced = {step.urn for step in read if step.operation == "replace"}
+    # Only `pulumi refresh` does nothing else with the stack itself.
+    is_refresh = {step.operation for step in read if step.type == _STACK} == {"refresh"}
+    for step in read:
+        is_told = step.operation in PARTS_OF_REPLACEMENT and step.urn in replaced
+        if step.operation not in SILENT and not is_told:
+            yield step.resource(now, is_refresh=is_refresh)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One step of the engine.
+
+    Args:
+        urn: The resource.
+        operation: The engine's word for what happens to it.
+        detail: The paths that differ, each with the engine's remarks on it.
+        old: The resource as the state has it.
+        new: The resource as the program has it.
+    """
+
+    urn: str
+    operation: str
+    detail: Mapping[str, Any]
+    old: Mapping[str, Any]
+    new: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, step: Mapping[str, Any]) -> _Step:
+        """Read one step of the JSON."""
+        old, new, detail = (map_of(step.get(name)) for name in ("oldState", "newState", "detailedDiff"))
+        return cls(text_of(step.get("urn")), text_of(step.get("op")), detail, old, new)
+
+    @property
+    def type(self) -> str:
+        """The resource's type, without those of its parents."""
+        parts = self.urn.split("::", 3)
+        return parts[2].rpartition("$")[2] if len(parts) > 2 else ""  # noqa: PLR2004 - stack, project, type, name
+
+    def resource(self, now: datetime, *, is_refresh: bool) -> Resource:
+        """Return what there is to say."""
+        means = _MEANINGS.get(self.type)
+        return Resource(
+            name=name_in(self.urn),
+            type=shortened(self.type.removeprefix(OUR_TYPES) if means else self.type),
+            operation=shortened(self.operation, MOST_OF_A_VALUE),
+            meaning=tuple(means(self._event(now, is_refresh=is_refresh))) if means else (),
+            changes=tuple(sorted({*self._changes(is_ours=means is not None)}, key=_order)),
+        )
+
+    def _event(self, now: datetime, *, is_refresh: bool) -> meaning.Event:
+        return meaning.Event(
+            operation=self.operation,
+            recorded=self._properties["old", "outputs"],
+            wanted=self._properties["new", "inputs"],
+            changed={path.partition(".")[0] for path in self.detail},
+            is_retained=self.old.get("retainOnDelete") is True,
+            is_stopped_first=self.old.get("pendingReplacement") is True,
+            is_found=is_refresh,
+            now=now,
+        )
+
+    def _changes(self, *, is_ours: bool) -> Iterator[Change]:
+        told = self.detail
+        if not told and is_ours and self.operation == "create":
+            told = {name: {"inputDiff": True} for name in map_of(self.new.get("inputs")) if name != "environment"}
+        for path, how in told.items():
+            keys = tuple(part for part, _ in path_parts(path))
+            if path.startswith("__"):
+                continue
+            if not keys:
+                yield Change(shortened(path), None, None)
+                continue
+            is_input = map_of(how).get("inputDiff") is True
+            for part in self._credential_keys(keys) if is_ours and keys[0] in _CREDENTIALS else [keys]:
+                for leaf, before, after in leaves(part, *self._sides(part, is_input=is_input)):
+                    is_class = is_ours and leaf == ("secretType",)
+                    yield Change(
+                        self._called(leaf) if is_ours else dotted(leaf),
+                        shown(before, is_class=is_class),
+                        shown(after, is_class=is_class),
+                    )
+
+    def _credential_keys(self, keys: Sequence[str | int]) -> list[tuple[str | int, ...]]:
+        """Return the keys of each credential field at or below *keys*, among which a field has only one place."""
+        if len(keys) > 1:
+            # A reference is one value to its reader, and all else there is secret as a whole.
+            return [(_PAYLOAD, keys[1])]
+        states = [map_of(state.get(kind)) for state in (self.old, self.new) for kind in ("inputs", "outputs")]
+        names = {name for state in states for name in map_of(state.get(str(keys[0]))) if name != SIGNATURE}
+        return [(_PAYLOAD, name) for name in sorted(names)] or [(_PAYLOAD,)]
+
+    def _sides(self, keys: Sequence[str | int], *, is_input: bool) -> tuple[object, object]:
+        sets = self._properties
+        if is_input:
+            return at(sets["old", "inputs"], keys), at(sets["new", "inputs"], keys)
+        new = at(sets["new", "outputs"], keys)
+        return at(sets["old", "outputs"], keys), at(sets["new", "inputs"], keys) if new is ABSENT else new
+
+    @cached_property
+    def _properties(self) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+        """The four sets of properties, with everything masked that is secret in any of them."""
+        states = {"old": self.old, "new": self.new}
+        sets = {(which, kind): map_of(states[which].get(kind)) for which in states for kind in ("inputs", "outputs")}
+        visible = {
+            key: {name: masked(each[name], [other.get(name) for other in sets.values()]) for name in each}
+            for key, each in sets.items()
+        }
+        if self.type in _MEANINGS:
+            for each in visible.values():
+                if each.keys() & {*_CREDENTIALS}:
+                    each[_PAYLOAD] = masked_credentials(*(each.pop(name, {}) for name in _CREDENTIALS))
+        return visible
+
+    def _called(self, keys: Sequence[str | int]) -> str:
+        """Write the path of a property of ours as a program has it."""
+        head, *rest = keys
+        if head != _PAYLOAD:
+            return dotted([key if isinstance(key, int) else _NAMES.get(key) or snake_case(key) for key in keys])
+        types = [text_of(properties.get("secretType")) for properties in self._properties.values()]
+        names = {name: told for secret_type in types for name, told in python_names(secret_type).items()}
+        return dotted(["credentials", *(names.get(str(key), key) for key in rest)])
+
+
+def _order(change: Change) -> list[str | int]:
+    return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"([0-9]+)", change.path))]
