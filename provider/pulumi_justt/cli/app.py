@@ -34,7 +34,10 @@ class _Commands(click.Group):
             try:
                 return super().main(*arguments, **more)
             except rendering.OutputLostError as lost:
-                _tell_lost(lost.reason)
+                if lost.reason:
+                    rendering.note(
+                        f"error: writing to standard output: {lost.reason}. What was done until then stays done."
+                    )
                 sys.exit(NOT_DONE)
 
     def invoke(self, ctx: click.Context) -> None:
@@ -53,11 +56,6 @@ class _Commands(click.Group):
         except Exception as error:  # noqa: BLE001 - Python's own exit code is that of a finding
             _tell_defect(error)
         return NOT_DONE
-
-
-def _tell_lost(reason: str) -> None:
-    if reason:
-        rendering.note(f"error: writing to standard output: {reason}. What was done until then stays done.")
 
 
 def _tell_defect(error: Exception) -> None:

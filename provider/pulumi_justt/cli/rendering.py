@@ -26,18 +26,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = [
-    "MissingLibrary",
-    "OutputLostError",
-    "cells",
-    "clean",
-    "note",
-    "print_json",
-    "print_paragraphs",
-    "print_table",
-    "print_text",
-    "standard_streams",
-]
+__all__ = ["MissingLibrary", "OutputLostError", "cells", "clean", "note", "print_json", "print_paragraphs"]
+__all__ += ["print_table", "print_text", "standard_streams"]
 
 _STYLES = {
     "ok": "green",
@@ -161,7 +151,6 @@ def print_table(
     columns: Sequence[str],
     rows: Sequence[Sequence[object]],
     *,
-    title: str = "",
     is_question: bool = False,
     spare: Sequence[str] = (),
 ) -> None:
@@ -170,7 +159,6 @@ def print_table(
     Args:
         columns: The names.
         rows: A cell for each column; None is an empty one.
-        title: A line above.
         is_question: Whether it goes to stderr, because the user is to choose from it.
         spare: Columns that are left out where the terminal is too narrow, the first one first.
 
@@ -188,8 +176,6 @@ def print_table(
         left_out.append(spare[len(left_out)])
     # What does not fit even so, the terminal continues on its next line, and it stays one word to who copies it.
     console.width = max(console.width, narrowest)
-    if title:
-        click.echo(clean(title), err=is_question)
     with console.capture() as captured:
         console.print(table)
     # A cell that ends its line is padded to the width of its column.

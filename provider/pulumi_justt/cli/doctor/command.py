@@ -50,11 +50,7 @@ def command(
     unchecked = sum(check.verdict == "not checked" for check in checks)
     if is_json:
         rendering.print_json(
-            {
-                "checks": [_document(check) for check in checks],
-                "findings": findings,
-                "notChecked": unchecked,
-            }
+            {"checks": [_document(check) for check in checks], "findings": findings, "notChecked": unchecked}
         )
     else:
         rendering.print_paragraphs(

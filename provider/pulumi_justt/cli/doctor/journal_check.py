@@ -47,12 +47,8 @@ def examine(patients: Sequence[Patient]) -> Iterator[Check]:
     journal = intents.opened(warnings.append)
     rest = journal.intents()
     if unusable := _folder_problem(journal.folder):
-        yield Check(
-            "journal",
-            "finding",
-            f"{unusable}, so no journal of creates is kept.",
-            "Make the folder usable, or set JUSTT_STATE_DIR to another one.",
-        )
+        cure = "Make the folder usable, or set JUSTT_STATE_DIR to another one."
+        yield Check("journal", "finding", f"{unusable}, so no journal of creates is kept.", cure)
         if not rest:
             return
     if journal.folder is None:
@@ -86,12 +82,8 @@ def _of_others(rest: Sequence[Intent], journal: Journal, *, has_stacks: bool) ->
     elif rest:
         named = ", ".join(_place(intent) for intent in rest[:_FEW])
         more = f" and {len(rest) - _FEW} more" if len(rest) > _FEW else ""
-        yield Check(
-            "journal",
-            "ok",
-            f"the journal on this machine has creates of other stacks or addresses: {named}{more}.",
-            "Name these stacks with --stack to see more.",
-        )
+        text = f"the journal on this machine has creates of other stacks or addresses: {named}{more}."
+        yield Check("journal", "ok", text, "Name these stacks with --stack to see more.")
 
 
 @dataclass(frozen=True)

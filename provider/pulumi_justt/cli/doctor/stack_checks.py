@@ -27,11 +27,9 @@ def tools(stacks: Sequence[Stack]) -> Iterator[Check]:
         yield Check("tools", "finding", str(error))
         return
     numbers = tuple(map(int, re.findall(r"\d+", cli)[:2]))
-    oldest = ".".join(map(str, _OLDEST_CLI))
     if numbers < _OLDEST_CLI:
-        yield Check(
-            "tools", "finding", f"pulumi CLI {cli} is too old for {own}.", f"Update the CLI to {oldest} or later."
-        )
+        cure = f"Update the CLI to {'.'.join(map(str, _OLDEST_CLI))} or later."
+        yield Check("tools", "finding", f"pulumi CLI {cli} is too old for {own}.", cure)
     else:
         yield Check("tools", "ok", f"pulumi CLI {cli}, {own} work together.")
 
@@ -109,14 +107,8 @@ def _pending(stack: Stack, operation: Pending) -> Check:
         )
     else:
         cure = f"`pulumi up{again}` does again what was not done; `pulumi-justt recover{again}` clears the record."
-    return Check(
-        "pending",
-        "finding",
-        f"{operation.kind} {operation.name} was interrupted.",
-        cure,
-        stack.name,
-        urn=operation.urn,
-    )
+    text = f"{operation.kind} {operation.name} was interrupted."
+    return Check("pending", "finding", text, cure, stack.name, urn=operation.urn)
 
 
 def duplicates(patients: Iterable[Patient]) -> Iterator[Check]:

@@ -40,10 +40,7 @@ def _text(_: click.Context, option: click.Parameter, file: IO[str] | None) -> st
     help="A stack whose integrations are left alone; may be given again.",
 )
 @click.option(
-    "--account",
-    type=account,
-    metavar="ID",
-    help="The reference account to list. Default: the configured one.",
+    "--account", type=account, metavar="ID", help="The reference account to list. Default: the configured one."
 )
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Import this one; may be given again.")
 @click.option("--all", "is_all", is_flag=True, help="Import all that none of the stacks has.")

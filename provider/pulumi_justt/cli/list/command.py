@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,16 +32,14 @@ _SPARE = ("ENVIRONMENT", "GO-LIVE", "ACCOUNT", "STATUS", "SOURCE")
     help="Only these; may be given again.",
 )
 @click.option("--source", "sources", multiple=True, metavar="PSP", help=f"Only these, such as {SOURCES[0]}.")
-@click.option("--unmanaged", is_flag=True, help="Only what none of the stacks manages.")
+@click.option("--unmanaged", "is_unmanaged_only", is_flag=True, help="Only what none of the stacks manages.")
 @common
-def command(  # noqa: PLR0913, PLR0917 - one argument for each option of the command
+def command(
     names: tuple[str, ...],
-    accounts: tuple[str, ...],
-    statuses: tuple[str, ...],
     sources: tuple[str, ...],
-    unmanaged: bool,
     folder: Path,
     is_json: bool,
+    **filters: Any,  # noqa: ANN401 - the rest are arguments of `take`
 ) -> int:
     """Show what Justt has, and which resource of which stack manages it.
 
@@ -54,8 +53,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option of the com
       isComplete: whether these are surely all
       notes[]: why not
     """
-    chosen = stacks.chosen(names, folder)
-    seen = inventory.take(chosen, accounts=accounts, statuses=statuses, sources=sources, is_unmanaged_only=unmanaged)
+    seen = inventory.take(stacks.chosen(names, folder), sources=sources, **filters)
     if is_json:
         listed = [_document(each) for each in seen.found]
         rendering.print_json({"integrations": listed, "isComplete": not seen.doubts, "notes": [*seen.doubts]})

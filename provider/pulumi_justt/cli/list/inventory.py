@@ -60,7 +60,7 @@ def take(
     Args:
         stacks: Who may manage what is found.
         accounts: References of the accounts to list; by default those that the stacks use.
-        statuses: Which statuses are wanted; all by default.
+        statuses: Which statuses are wanted, in capitals; all by default.
         sources: Which sources are wanted; all by default.
         is_unmanaged_only: Whether what a stack manages is left out.
 
@@ -73,11 +73,9 @@ def take(
     known = survey.managed(views)
     found: dict[tuple[str, str], Found] = {}
     hidden = [each.recorded.name for its in known.values() for each in its if each.recorded.has_secret_account]
-    doubts = (
-        [f"the accounts of {', '.join(sorted(hidden))} are secrets: name them by --account."]
-        if hidden and not accounts
-        else []
-    )
+    doubts: list[str] = []
+    if hidden and not accounts:
+        doubts.append(f"the accounts of {', '.join(sorted(hidden))} are secrets: name them by --account.")
     for account in survey.accounts(views, settings, accounts):
         try:
             listing = survey.listed(account)
@@ -86,19 +84,15 @@ def take(
             continue
         if not listing.is_complete:
             doubts.append(survey.cut_short(account, len(listing.records)))
-        environment = account.settings.environment
-        for record in listing.records.values():
+        for its, record in listing.records.items():
             # Two keys may reach the same.
-            found.setdefault(
-                (account.settings.base_url, record.integration_id),
-                Found(record, account, tuple(known.get((environment, record.integration_id), ()))),
-            )
-    wanted = {status.upper() for status in statuses}
+            managers = tuple(known.get((account.settings.environment, its), ()))
+            found.setdefault((account.settings.base_url, its), Found(record, account, managers))
     return Inventory(
         tuple(
             replace(each, record=survey.shown(each.record))
             for each in found.values()
-            if (not wanted or each.record.status.upper() in wanted)
+            if (not statuses or each.record.status.upper() in statuses)
             and (not sources or each.record.source in sources)
             and not (is_unmanaged_only and each.is_managed)
         ),

@@ -52,15 +52,7 @@ __all__ = ["command"]
 )
 @click.option("--yes", "is_sure", is_flag=True, help="Ask nothing; the options then say all there is to say.")
 @common
-def command(  # noqa: PLR0913, PLR0917 - one argument for each option of the command
-    names: tuple[str, ...],
-    claims: tuple[str, ...],
-    deactivations: tuple[str, ...],
-    forgotten: tuple[str, ...],
-    is_sure: bool,
-    folder: Path,
-    is_json: bool,
-) -> int:
+def command(names: tuple[str, ...], is_sure: bool, folder: Path, is_json: bool, **given: tuple[str, ...]) -> int:
     """Settle creates that never ended, so that the next update creates no second integration.
 
     It knows two kinds: operations that Pulumi never saw the end of, as after a killed update, and creates whose answer
@@ -85,7 +77,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option of the com
     if not chosen:
         raise click.UsageError(f"there is no Pulumi project in {folder.absolute()}: name its folder with --cwd")
     diagnosis = diagnose(chosen[0], chosen[1:], intents.opened(rendering.note), rendering.note)
-    decisions = dialog.decisions(diagnosis, claims, deactivations, forgotten)
+    decisions = dialog.decisions(diagnosis, **given)
     backup = folder / f"pulumi-justt-recover-{datetime.now(timezone.utc):%Y%m%dT%H%M%S.%fZ}.json"
     is_done = False
     if is_sure or not is_json:

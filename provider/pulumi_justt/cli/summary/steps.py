@@ -10,21 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from pulumi_justt.cli.engine import INTEGRATION_TYPE, OUR_TYPES, READY_TYPE, SIGNATURE
-from pulumi_justt.cli.summary import meaning
-from pulumi_justt.cli.summary.values import (
-    ABSENT,
-    MOST_OF_A_VALUE,
-    at,
-    dotted,
-    leaves,
-    map_of,
-    masked,
-    masked_credentials,
-    name_in,
-    shortened,
-    shown,
-    text_of,
-)
+from pulumi_justt.cli.summary import meaning, values
 from pulumi_justt.credentials import python_names
 from pulumi_justt.resource_options import path_parts
 from pulumi_justt.schema import DEACTIVATION, INTEGRATION, snake_case
@@ -110,8 +96,8 @@ class _Step:
     @classmethod
     def of(cls, step: Mapping[str, Any]) -> _Step:
         """Read one step of the JSON."""
-        old, new, detail = (map_of(step.get(name)) for name in ("oldState", "newState", "detailedDiff"))
-        return cls(text_of(step.get("urn")), text_of(step.get("op")), detail, old, new)
+        old, new, detail = (values.map_of(step.get(name)) for name in ("oldState", "newState", "detailedDiff"))
+        return cls(values.text_of(step.get("urn")), values.text_of(step.get("op")), detail, old, new)
 
     @property
     def type(self) -> str:
@@ -123,9 +109,9 @@ class _Step:
         """Return what there is to say."""
         means = _MEANINGS.get(self.type)
         return Resource(
-            name=name_in(self.urn),
-            type=shortened(self.type.removeprefix(OUR_TYPES) if means else self.type),
-            operation=shortened(self.operation, MOST_OF_A_VALUE),
+            name=values.name_in(self.urn),
+            type=values.shortened(self.type.removeprefix(OUR_TYPES) if means else self.type),
+            operation=values.shortened(self.operation, values.MOST_OF_A_VALUE),
             meaning=tuple(means(self._event(now, is_refresh=is_refresh))) if means else (),
             changes=tuple(sorted({*self._changes(is_ours=means is not None)}, key=_order)),
         )
@@ -145,22 +131,24 @@ class _Step:
     def _changes(self, *, is_ours: bool) -> Iterator[Change]:
         told = self.detail
         if not told and is_ours and self.operation == "create":
-            told = {name: {"inputDiff": True} for name in map_of(self.new.get("inputs")) if name != "environment"}
+            told = {
+                name: {"inputDiff": True} for name in values.map_of(self.new.get("inputs")) if name != "environment"
+            }
         for path, how in told.items():
             keys = tuple(part for part, _ in path_parts(path))
             if path.startswith("__"):
                 continue
             if not keys:
-                yield Change(shortened(path), None, None)
+                yield Change(values.shortened(path), None, None)
                 continue
-            is_input = map_of(how).get("inputDiff") is True
+            is_input = values.map_of(how).get("inputDiff") is True
             for part in self._credential_keys(keys) if is_ours and keys[0] in _CREDENTIALS else [keys]:
-                for leaf, before, after in leaves(part, *self._sides(part, is_input=is_input)):
+                for leaf, before, after in values.leaves(part, *self._sides(part, is_input=is_input)):
                     is_class = is_ours and leaf == ("secretType",)
                     yield Change(
-                        self._called(leaf) if is_ours else dotted(leaf),
-                        shown(before, is_class=is_class),
-                        shown(after, is_class=is_class),
+                        self._called(leaf) if is_ours else values.dotted(leaf),
+                        values.shown(before, is_class=is_class),
+                        values.shown(after, is_class=is_class),
                     )
 
     def _credential_keys(self, keys: Sequence[str | int]) -> list[tuple[str | int, ...]]:
@@ -168,40 +156,44 @@ class _Step:
         if len(keys) > 1:
             # A reference is one value to its reader, and all else there is secret as a whole.
             return [(_PAYLOAD, keys[1])]
-        states = [map_of(state.get(kind)) for state in (self.old, self.new) for kind in ("inputs", "outputs")]
-        names = {name for state in states for name in map_of(state.get(str(keys[0]))) if name != SIGNATURE}
+        states = [values.map_of(state.get(kind)) for state in (self.old, self.new) for kind in ("inputs", "outputs")]
+        names = {name for state in states for name in values.map_of(state.get(str(keys[0]))) if name != SIGNATURE}
         return [(_PAYLOAD, name) for name in sorted(names)] or [(_PAYLOAD,)]
 
     def _sides(self, keys: Sequence[str | int], *, is_input: bool) -> tuple[object, object]:
         sets = self._properties
         if is_input:
-            return at(sets["old", "inputs"], keys), at(sets["new", "inputs"], keys)
-        new = at(sets["new", "outputs"], keys)
-        return at(sets["old", "outputs"], keys), at(sets["new", "inputs"], keys) if new is ABSENT else new
+            return values.at(sets["old", "inputs"], keys), values.at(sets["new", "inputs"], keys)
+        new = values.at(sets["new", "outputs"], keys)
+        return values.at(sets["old", "outputs"], keys), values.at(
+            sets["new", "inputs"], keys
+        ) if new is values.ABSENT else new
 
     @cached_property
     def _properties(self) -> Mapping[tuple[str, str], Mapping[str, Any]]:
         """The four sets of properties, with everything masked that is secret in any of them."""
         states = {"old": self.old, "new": self.new}
-        sets = {(which, kind): map_of(states[which].get(kind)) for which in states for kind in ("inputs", "outputs")}
+        sets = {
+            (which, kind): values.map_of(states[which].get(kind)) for which in states for kind in ("inputs", "outputs")
+        }
         visible = {
-            key: {name: masked(each[name], [other.get(name) for other in sets.values()]) for name in each}
+            key: {name: values.masked(each[name], [other.get(name) for other in sets.values()]) for name in each}
             for key, each in sets.items()
         }
         if self.type in _MEANINGS:
             for each in visible.values():
                 if each.keys() & {*_CREDENTIALS}:
-                    each[_PAYLOAD] = masked_credentials(*(each.pop(name, {}) for name in _CREDENTIALS))
+                    each[_PAYLOAD] = values.masked_credentials(*(each.pop(name, {}) for name in _CREDENTIALS))
         return visible
 
     def _called(self, keys: Sequence[str | int]) -> str:
         """Write the path of a property of ours as a program has it."""
         head, *rest = keys
         if head != _PAYLOAD:
-            return dotted([key if isinstance(key, int) else _NAMES.get(key) or snake_case(key) for key in keys])
-        types = [text_of(properties.get("secretType")) for properties in self._properties.values()]
+            return values.dotted([key if isinstance(key, int) else _NAMES.get(key) or snake_case(key) for key in keys])
+        types = [values.text_of(properties.get("secretType")) for properties in self._properties.values()]
         names = {name: told for secret_type in types for name, told in python_names(secret_type).items()}
-        return dotted(["credentials", *(names.get(str(key), key) for key in rest)])
+        return values.dotted(["credentials", *(names.get(str(key), key) for key in rest)])
 
 
 def _order(change: Change) -> list[str | int]:

@@ -318,7 +318,7 @@ def test_an_id_that_no_list_showed(project: FakePulumi, theirs: Theirs, monkeypa
     later: list[str] = []
     said = dialog.decisions
 
-    def meanwhile(diagnosis: Diagnosis, *_: Sequence[str]) -> dict[str, Decision]:
+    def meanwhile(diagnosis: Diagnosis, **_: Sequence[str]) -> dict[str, Decision]:
         later.append(theirs())
         return said(diagnosis, [f"lost={later[-1]}"], [], [])
 
