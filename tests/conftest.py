@@ -17,7 +17,7 @@ environment.enter()  # first of all: what is imported below may read variables
 from hypothesis import HealthCheck
 
 import engine
-from pulumi_justt.api import client
+from pulumi_justt.core import client
 from pulumi_justt.redaction import Redactor, shared_redactor
 from pulumi_justt.simulator import SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration

@@ -13,6 +13,7 @@ with own_imports():
         Provider,
         Source,
     )
+    from pulumi_justt.version import __version__
 
 __all__ = [
     "Deactivation",
@@ -21,6 +22,7 @@ __all__ = [
     "PaymentIntegration",
     "Provider",
     "Source",
+    "__version__",
     "credentials",
     "from_env",
     "from_file",

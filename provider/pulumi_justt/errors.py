@@ -22,7 +22,7 @@ what Justt or a proxy says passes through `redaction` first.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,17 +43,12 @@ __all__ = [
     "Unresolved",
 ]
 
-_OF_A_PROVIDER = "provider '"
-_SETTING = re.compile(rf"\b(justt:[a-z]\w*|{_OF_A_PROVIDER}|address http|answer within)")
-"""Speaks of a setting, or of what `justt.Provider` was given; the types of our resources begin with a capital."""
 _KEY = re.compile(r"[\w.-]{1,40}")
 """What a key of an API looks like; anything else may be a value in the wrong place."""
 _SLACK = 3
 """Characters by which a misspelt word may be longer than any of its list."""
 _LONGEST_PAIR = 200
 """Characters of a word and of an item of its list, together, beyond which they are not compared."""
-_MANY = 20
-"""More candidates than anybody creates beside us within a minute."""
 
 
 class JusttError(Exception):
@@ -187,212 +182,10 @@ class AmbiguousCreate(RequestError):
     """A create was sent and its outcome is unknown: the integration may exist."""
 
 
-UNCHECKED = "Do not run `pulumi up` again before you have checked, because that could create a duplicate"
-"""What an error says that cannot tell whether a create happened."""
-
-AMBIGUOUS_CURE = (
-    f"Justt may have created it, and no state knows it. {UNCHECKED}: look it up at Justt, and settle it with "
-    "`pulumi-justt recover`."
-)
-
-
-ABANDONED_CURE = "Nothing was created: run `pulumi up` again."
-
-
-def hopeless_cure(status: str, *, is_managed: bool) -> str:
-    """Say what the user can do about an integration that was waited for in vain.
-
-    Args:
-        status: FAILED or INACTIVE.
-        is_managed: Whether this stack created it.
-    """
-    if not is_managed:
-        return "It is someone else's: have it set right there, and run `pulumi up` again, which waits again."
-    if status == "INACTIVE":
-        return (
-            "That is final. Run `pulumi refresh`, which takes it out of the state, and then `pulumi up`, which creates "
-            "a new one."
-        )
-    return (
-        "It stays in the state. Look at Justt for the reason, correct its credentials and run `pulumi up`, which "
-        "replaces it; or, if it was set right at Justt, only run `pulumi up` again."
-    )
-
-
-DEADLINE_CURE = (
-    "It stays in the state. Look at Justt for what it waits for, and run `pulumi up` again, which waits again, or give "
-    "the IntegrationReady more timeout_seconds."
-)
-
-
-def creating(source: str, external_identifier: str) -> str:
-    """Name a creation as something that was tried."""
-    return f"creating the {source} integration {external_identifier!r}"
-
-
-def ambiguous_cure(candidates: Sequence[tuple[str, str]], *, is_proof: bool) -> str:
-    """Say what a lost create may have left behind.
-
-    Args:
-        candidates: The ids and statuses of what is new and of the same source.
-        is_proof: Whether the lists that this rests on were surely whole.
-    """
-    doubt = "" if is_proof else " (the account's list was too long, or changed while it was read, to be sure of it)"
-    if not candidates:
-        return (
-            f"Justt may have created it all the same, although it lists no new integration with this source{doubt}. "
-            f"{UNCHECKED}: look at Justt after some minutes. If it is there, settle it with `pulumi-justt recover`; "
-            "if it is not, run `pulumi-justt recover --forget`. Then run `pulumi up`."
-        )
-    named = ", ".join(f"{integration_id} ({status})" for integration_id, status in candidates)
-    many = (
-        f" These are {len(candidates)}, so the list before it was probably not whole."
-        if len(candidates) > _MANY
-        else ""
-    )
-    likely = next((i for i, status in candidates if status != "INACTIVE"), candidates[0][0])
-    return (
-        f"Justt may have created it. New integrations with this source{doubt}: {named}.{many} {UNCHECKED}: find out at "
-        f"Justt which one is yours. Then run `pulumi-justt recover --claim {likely}` (its id) to make it this "
-        "resource's integration, also where an existing one is being replaced, or `pulumi-justt recover --deactivate "
-        f'{likely}` to create another one. A new resource can also take it over with adopt_id="{likely}". If none is '
-        "yours, run `pulumi-justt recover --forget`. Then run `pulumi up`."
-    )
-
-
-def changed_cure(integration_id: str) -> str:
-    """Say that what an earlier create made may have been given something else than what the program says now."""
-    return (
-        f"integration {integration_id} may have other credentials or another name than the program gives now. An input "
-        "of the resource or the Justt API key has changed since that create was sent, or an older version of "
-        "pulumi-justt sent it. Nothing was changed. Put the input back and run `pulumi up`; or run `pulumi-justt "
-        f"recover --deactivate {integration_id}` and then `pulumi up`, which creates another one."
-    )
-
-
-def unlisted_cure(error: str) -> str:
-    """Say that what a lost create left behind could not be found out."""
-    return (
-        f"Justt may have created it, and that could not be found out ({error}). {UNCHECKED}: look at Justt first. If "
-        "it is there, run `pulumi-justt recover --claim ID` with its id, also where an existing resource is being "
-        "replaced; if it is not, run `pulumi-justt recover --forget`. Then run `pulumi up`."
-    )
-
-
 NOT_SHOWN = "[not shown, as it may be a credential]"
 """Stands for a field of a record."""
 
 WITHHELD = "its words are not shown, because they may repeat a credential"
-
-MISUNDERSTOOD_CURE = (
-    "Nothing was changed in the state. Check justt:baseUrl for a proxy in between; if there is none, please report it."
-)
-
-
-def untrusted_cure(base_url: str) -> str:
-    """Say what the user can do about a certificate that this machine does not trust."""
-    return (
-        f"Nothing was sent. If your network answers for {base_url} with a certificate authority of its own, or the "
-        "proxy has one, set SSL_CERT_FILE to that authority's PEM file (or SSL_CERT_DIR to a folder of them). If the "
-        "certificate has expired or is another host's, correct the server, justt:baseUrl or this machine's clock."
-    )
-
-
-PROXY_CURE = (
-    "Nothing was sent. Give HTTPS_PROXY (or ALL_PROXY) the user and password that the proxy wants, as "
-    "http://USER:PASSWORD@HOST:PORT, or name Justt's host in NO_PROXY if it can be reached without the proxy."
-)
-
-
-_REDIRECT_CURE = "A redirect is never followed with credentials: check justt:baseUrl."
-
-
-UNCONFIRMED_CURE = (
-    "Justt does not show it as INACTIVE, so it stays in the state. A proxy or a login page may have answered instead "
-    "of Justt: check the network and justt:baseUrl, then run the command again."
-)
-
-
-def refusal_cure(status: int, *, is_create: bool, key_origin: str, account: str | None, environment: str) -> str:
-    """Say what the user can do about an answer of *status*.
-
-    Args:
-        status: The HTTP status.
-        is_create: Whether a create was refused, for a reason that the vendor's words give.
-        key_origin: The setting that the key came from.
-        account: The account that the request was for, if it named one.
-        environment: The environment that it was sent to.
-    """
-    where = f"with account {account}" if account else "without an account"
-    cures = {
-        401: f"The key came from {key_origin}. Set it to a key that is valid in {environment}.",
-        403: f"The key from {key_origin} may not do this {where}: check the key and the account.",
-        404: (
-            f"The key from {key_origin} does not see it {where} in {environment}: check the key, the account and the "
-            "environment."
-        ),
-        407: PROXY_CURE,
-        413: "Shorten the credentials or the merchant account codes.",
-    }
-    if 300 <= status < 400:  # noqa: PLR2004 - the HTTP status class
-        return _REDIRECT_CURE
-    if status in cures:
-        return cures[status]
-    if is_create:
-        return (
-            "Nothing was created: correct what Justt names and run again. If it says that the external identifier is "
-            "taken by the integration that is being replaced, give another one, or set delete_before_replace=True."
-        )
-    return "Nothing was changed: Justt's support can look it up."
-
-
-def recorded_settings_cure(text: str) -> str:
-    """Return what the error *text* of a command that runs no program has to add, if it is about a setting.
-
-    The state holds no copy of a variable.
-    """
-    named = _SETTING.findall(text)
-    if not named:
-        return ""
-    is_key = any(each in ("justt:apiKey", _OF_A_PROVIDER) for each in named)
-    key = ", or set JUSTT_API_KEY_OVERRIDE for that command" if is_key else ""
-    return (
-        "Without --run-program, refresh and destroy use the state's copy of the configuration, and so does an update "
-        "that leaves no integration in the program: after a change of it, add that option, or run `pulumi up` first, "
-        f"with an integration in the program and without --refresh{key}."
-    )
-
-
-def not_of_the_api_cure(base_url: str) -> str:
-    """Say what the user can do about a 404 that speaks of the address and not of an integration."""
-    return f"There seems to be no Justt API at {base_url}: check justt:baseUrl, which usually ends in /v1."
-
-
-INVALID_ID_CURE = "A 400 for an id means that it is no valid id, and says nothing of the account: correct the id."
-
-
-def unreachable_cure(base_url: str, *, is_unsent: bool, is_throttled: bool, is_redirect: bool = False) -> str:
-    """Say what the user can do where no usable answer came.
-
-    Args:
-        base_url: Where the API was looked for.
-        is_unsent: Whether no connection could be made, at any try.
-        is_throttled: Whether the last answer was 429.
-        is_redirect: Whether the last answer was a redirect that does not rule out that the request was carried out.
-    """
-    if is_redirect:
-        return _REDIRECT_CURE
-    if is_unsent:
-        return (
-            "Nothing was sent: check the network, the proxy (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the address "
-            f"{base_url}, then run the command again."
-        )
-    if is_throttled:
-        return (
-            "The account's quota is used up: run the command again later, or lower justt:requestsPerMinute in the "
-            "stacks that share the key."
-        )
-    return "The state keeps what it had: run the command again later."
 
 
 def shape_of(value: object, depth: int = 2) -> str:

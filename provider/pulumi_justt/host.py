@@ -23,10 +23,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pulumi_justt.imports import is_host
 
-__all__ = ["Calls", "calls", "engine_address", "engine_identity", "resource_urn", "wait_until_gone", "watch_engine"]
+if TYPE_CHECKING:
+    from pulumi_justt.api.call import Call
+
+__all__ = ["Calls", "calls", "engine_address", "engine_identity", "engine_request", "wait_until_gone", "watch_engine"]
 
 _SECONDS_BETWEEN_PROBES = 1.0
 _REFUSALS = 3
@@ -43,9 +47,16 @@ _SLACK_SECONDS = 5.0
 
 
 @dataclass(eq=False)
-class _Call:
-    """A call that a thread of this process serves."""
+class _Served:
+    """A call that a thread of this process serves.
 
+    Args:
+        call: What is known of it.
+        is_active: Whether the engine still waits for it, as far as its connection tells.
+    """
+
+    call: Call
+    is_active: Callable[[], bool]
     allowed_at: float = -math.inf
     """When it was last told that the engine waits for it, and so may have begun a request."""
     is_cancelled: bool = False
@@ -68,23 +79,33 @@ class Calls:
         self.was_cut_off = False
         self._clock = clock
         self._changed = threading.Condition()
-        self._in_progress: set[_Call] = set()
+        self._in_progress: set[_Served] = set()
         self._is_engine_gone = False
         self._thread = threading.local()
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[None]:
         """Count the calling thread's call as in progress within the `with` statement."""
-        call = self._thread.call = _Call()
+        from pulumi_justt.api.call import Call  # noqa: PLC0415 - a program loads none of it
+
+        urn, is_active = engine_request()
+        served = self._thread.served = _Served(Call(urn, is_cancelled=self.is_cancelled), is_active)
         with self._changed:
-            self._in_progress.add(call)
+            self._in_progress.add(served)
         try:
             yield
         finally:
-            del self._thread.call
+            del self._thread.served
             with self._changed:
-                self._in_progress.discard(call)
+                self._in_progress.discard(served)
                 self._changed.notify_all()
+
+    def current(self) -> Call:
+        """Return the calling thread's call."""
+        from pulumi_justt.api.call import Call  # noqa: PLC0415 - a program loads none of it
+
+        served: _Served | None = getattr(self._thread, "served", None)
+        return served.call if served else Call(is_cancelled=self.is_cancelled)
 
     def is_cancelled(self) -> bool:
         """Return whether the engine does not wait for the calling thread's call any more.
@@ -92,16 +113,15 @@ class Calls:
         A second Ctrl-C cancels the calls in progress, and a killed CLI drops them. Ask before each request that must
         not be lost: if the answer is no, the process does not exit before that request can have ended.
         """
-        is_active = _of_call("context", "is_active")
-        is_dropped = callable(is_active) and not is_active()
-        call: _Call | None = getattr(self._thread, "call", None)
+        served: _Served | None = getattr(self._thread, "served", None)
+        is_dropped = served is not None and not served.is_active()
         with self._changed:
             is_cancelled = is_dropped or self._is_engine_gone
             self.was_cut_off = self.was_cut_off or is_cancelled
-            if call is not None and is_cancelled:
-                call.is_cancelled = True
-            elif call is not None:
-                call.allowed_at = self._clock()
+            if served is not None and is_cancelled:
+                served.is_cancelled = True
+            elif served is not None:
+                served.allowed_at = self._clock()
         return is_cancelled
 
     def finish(self) -> None:
@@ -201,18 +221,16 @@ def _exit_without_engine(address: tuple[str, int]) -> None:
     os._exit(1)
 
 
-def resource_urn() -> str | None:
-    """Return the URN of the resource that the calling thread's call is for."""
-    urn = _of_call("request", "urn")
-    return urn if isinstance(urn, str) and urn else None
+def engine_request() -> tuple[str | None, Callable[[], bool]]:
+    """Return the URN of the resource that the calling thread's call is for, and what tells if the engine waits for it.
 
-
-def _of_call(argument: str, attribute: str) -> object:
-    """Return an attribute of an argument of the host's method below: the SDK passes it to no method of a provider."""
+    The SDK passes neither to the methods of a provider, so both are read from the frame of the host's own method.
+    """
     frame = inspect.currentframe()
     while frame is not None:
-        found: object = getattr(frame.f_locals.get(argument), attribute, None)
-        if found is not None:
-            return found
+        is_active = getattr(frame.f_locals.get("context"), "is_active", None)
+        if callable(is_active):
+            urn = getattr(frame.f_locals.get("request"), "urn", None)
+            return urn if isinstance(urn, str) and urn else None, is_active
         frame = frame.f_back
-    return None
+    return None, lambda: True

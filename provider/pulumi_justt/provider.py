@@ -20,7 +20,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pulumi.dynamic import (
@@ -36,13 +35,13 @@ from pulumi.dynamic import (
 from pulumi.output import UNKNOWN as ENGINE_UNKNOWN
 from pulumi.output import Unknown as EngineUnknown
 
-from pulumi_justt import errors, host
-from pulumi_justt.errors import AMBIGUOUS_CURE, Abandoned, InvalidSettings, JusttError
+from pulumi_justt import host
+from pulumi_justt.errors import Abandoned, InvalidSettings, JusttError
 from pulumi_justt.imports import own_imports
 from pulumi_justt.values import is_first_look, without_markup
 
 if TYPE_CHECKING:
-    from pulumi_justt.api.client import JusttClient
+    from pulumi_justt.core.client import JusttClient
     from pulumi_justt.core.config import Settings
     from pulumi_justt.core.integration import Integrations
     from pulumi_justt.core.readiness import Readiness
@@ -81,18 +80,10 @@ def _bounded(method: _Method) -> _Method:
         except JusttError as error:
             raise _TerminalError(_with_debug(self._explained(str(error)), error)) from None
         except BaseException as error:  # noqa: BLE001 - anything that is no Exception would hang the engine
+            from pulumi_justt.core.messages import defect  # noqa: PLC0415 - see the module docstring
+
             is_in_doubt = method.__name__ == "create" and self._may_have_created(*args)
-            cure = AMBIGUOUS_CURE if is_in_doubt else "The state keeps what it had."
-            where = traceback.extract_tb(error.__traceback__, limit=-1)[0]
-            raise _TerminalError(
-                _with_debug(
-                    # Its own text stays out: a library's message may quote the value that it choked on.
-                    f"{method.__name__}: an error inside pulumi-justt, {type(error).__name__} at "
-                    f"{Path(where.filename).name}:{where.lineno}. {cure} "
-                    "Please report it with what JUSTT_DEBUG=1 prints.",
-                    error,
-                )
-            ) from None
+            raise _TerminalError(_with_debug(defect(method.__name__, error, is_in_doubt=is_in_doubt), error)) from None
 
     return cast("_Method", wrapper)
 
@@ -110,7 +101,9 @@ def _require_engine(*, tried: str) -> None:
         Abandoned: The engine does not wait for its result.
     """
     if host.calls.is_cancelled():
-        raise Abandoned(tried, "the engine left before it began", errors.ABANDONED_CURE)
+        from pulumi_justt.core.messages import ABANDONED_CURE  # noqa: PLC0415 - see the module docstring
+
+        raise Abandoned(tried, "the engine left before it began", ABANDONED_CURE)
 
 
 def _with_debug(text: str, error: BaseException) -> str:
@@ -137,7 +130,9 @@ class _Provider(ResourceProvider):
         host.watch_engine()
 
     def _explained(self, text: str) -> str:
-        cure = "" if self._runs_program else errors.recorded_settings_cure(text)
+        from pulumi_justt.core.messages import recorded_settings_cure  # noqa: PLC0415 - see the module docstring
+
+        cure = "" if self._runs_program else recorded_settings_cure(text)
         return ". ".join([text.removesuffix("."), cure]) if cure else text
 
     def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Integrations | Readiness:
@@ -238,9 +233,8 @@ class IntegrationProvider(_Provider):
             settings,
             client=client,
             tell=_tell,
-            is_abandoned=host.calls.is_cancelled,
+            call=host.calls.current,
             session=_session(settings),
-            resource=host.resource_urn,
             waiting=additional_worker,
         )
         # The engine still shows what is told while it ends this process.
@@ -258,7 +252,7 @@ class ReadinessProvider(_Provider):
             settings,
             client=client,
             tell=_tell,
-            is_abandoned=host.calls.is_cancelled,
+            call=host.calls.current,
             session=_session(settings),
         )
 
@@ -279,7 +273,7 @@ def _session(settings: Settings) -> Session:
 
 def _client(settings: Settings) -> JusttClient:
     # The HTTP library takes longer to load than everything that a preview does.
-    from pulumi_justt.api.client import shared_client  # noqa: PLC0415 - see above
+    from pulumi_justt.core.client import shared_client  # noqa: PLC0415 - see above
 
     return shared_client(settings, _tell)
 
@@ -296,7 +290,7 @@ def _tell(text: str) -> None:
 
 
 def _decode(props: Mapping[str, Any]) -> dict[str, Any]:
-    from pulumi_justt.api.models import UNKNOWN  # noqa: PLC0415 - see the module docstring
+    from pulumi_justt.core.inputs import UNKNOWN  # noqa: PLC0415 - see the module docstring
 
     def decoded(value: object) -> object:
         if isinstance(value, EngineUnknown):
@@ -311,7 +305,7 @@ def _decode(props: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _encode(props: Mapping[str, Any]) -> dict[str, Any]:
-    from pulumi_justt.api.models import UNKNOWN  # noqa: PLC0415 - see the module docstring
+    from pulumi_justt.core.inputs import UNKNOWN  # noqa: PLC0415 - see the module docstring
 
     def encoded(value: object) -> object:
         if value is UNKNOWN:

@@ -5,7 +5,7 @@ A new optional property of `PaymentIntegration` takes four additions:
     schema.py      its entry in `INTEGRATION`
     resources.py   an argument of the constructor
                    a line for the attribute, which type checkers and editors read
-    api/models.py  a field of `Inputs`, which says which values are valid
+    api/models.py  a field of `NewIntegration`, which says which values are valid
 
 The rest follows from the entry: whether a change of it replaces the resource, what a create sends, and its name in the
 state, in resource options, in errors, in previews and in an answers file. Only a property with a rule of its own, such

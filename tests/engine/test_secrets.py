@@ -611,7 +611,7 @@ def sabotage(stack: Stack, folder: Path, statement: str, *, calls: bool = False)
             import sys
 
             if "pulumi.dynamic" in " ".join(sys.orig_argv):
-                from pulumi_justt.api.client import JusttClient
+                from pulumi_justt.core.client import JusttClient
 
                 create = JusttClient.create_integration
 

@@ -58,9 +58,8 @@ def names() -> list[str]:
         from pulumi.runtime.proto import provider_pb2_grpc
         before = {name.partition(".")[0] for name in sys.modules}
         import pulumi_justt
-        from pulumi_justt.api import client
         from pulumi_justt import errors, thread_pool
-        from pulumi_justt.core import integration, readiness, session, config
+        from pulumi_justt.core import client, integration, readiness, session, config
         errors.nearest("strip", ["stripe"])
         client.JusttClient(config.Settings.load({"apiKey": "k", "baseUrl": "https://127.0.0.1:1/v1"}, {}))
         after = {name.partition(".")[0] for name in sys.modules}

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pulumi_justt.errors import ABANDONED_CURE
+from pulumi_justt.core.messages import ABANDONED_CURE
 from pulumi_justt.host import Calls, engine_address, engine_identity, wait_until_gone
 from pulumi_justt.provider import IntegrationProvider
 from pulumi_justt.simulator import SimulatorServer

@@ -15,7 +15,7 @@ PROGRAM = """
 import functools
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pulumi_justt.api.client import JusttClient
+from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 
 client = JusttClient(Settings.load({"baseUrl": sys.argv[1], "apiKey": "shared"}, {}))

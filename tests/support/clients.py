@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import httpx
 
-from pulumi_justt.api.client import JusttClient
-from pulumi_justt.api.models import Inputs
 from pulumi_justt.api.retry import RetryPolicy
+from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
+from pulumi_justt.core.inputs import Inputs
 
 KEY = "justt-key-canary-7f3b9c"
 CANARY = "psp-canary-7f3b9c"

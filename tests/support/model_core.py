@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 import httpx
 
-from pulumi_justt.api.client import JusttClient
+from pulumi_justt.api.call import Call
+from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.integration import Integrations
 from pulumi_justt.core.journal import Journal
@@ -346,7 +347,7 @@ class CoreProcesses:
             tell=core.told.append,
             now=lambda: moment(core.clock),
             session=Session(settings.base_url, journal),
-            resource=lambda: called.urn,
+            call=lambda: Call(called.urn),
         )
         self.ending.append((made, journal))
         return called

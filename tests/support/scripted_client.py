@@ -9,8 +9,9 @@ from typing import Any, NoReturn
 
 import httpx
 
-from pulumi_justt.api.client import JusttClient
+from pulumi_justt.api.call import Call
 from pulumi_justt.api.retry import RetryPolicy
+from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.integration import Integrations
 from pulumi_justt.core.session import Session
@@ -100,9 +101,12 @@ class Scripted:
             client=lambda: client,
             tell=self.told.append,
             now=lambda: self.now,
-            is_abandoned=lambda: self.leaves_after is not None and len(self.requests) >= self.leaves_after,
+            call=lambda: Call(is_cancelled=self._has_left),
             session=self.session,
         )
+
+    def _has_left(self) -> bool:
+        return self.leaves_after is not None and len(self.requests) >= self.leaves_after
 
     @property
     def methods(self) -> list[str]:

@@ -12,9 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulumi_justt import errors
-from pulumi_justt.errors import (
+from pulumi_justt.core.messages import (
     AMBIGUOUS_CURE,
     MISUNDERSTOOD_CURE,
+    recorded_settings_cure,
+    refusal_cure,
+    unreachable_cure,
+)
+from pulumi_justt.errors import (
     AmbiguousCreate,
     InvalidSettings,
     JusttError,
@@ -24,10 +29,7 @@ from pulumi_justt.errors import (
     StateConflict,
     Unreachable,
     nearest,
-    recorded_settings_cure,
-    refusal_cure,
     shape_of,
-    unreachable_cure,
 )
 
 CANARY = "canary-7f3b9c"
@@ -180,7 +182,7 @@ def test_cure_of_each_refusal(status: int, is_create: bool, account: str | None,
         (cure(401, origin="JUSTT_API_KEY_OVERRIDE"), 0),
         ("JUSTT_TIMEOUT_SECONDS must be a number from 0.1 to 600.0", 0),
         ("reading 'x': no answer within 5 s. The state keeps what it had: run the command again later.", 2),
-        (errors.unreachable_cure("https://a/v1", is_unsent=True, is_throttled=False), 2),
+        (unreachable_cure("https://a/v1", is_unsent=True, is_throttled=False), 2),
         ("deactivating 'urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::a': it is gone", 0),
     ],
 )

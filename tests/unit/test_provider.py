@@ -19,14 +19,16 @@ from pulumi.dynamic.config import Config
 from pulumi.output import UNKNOWN as ENGINE_UNKNOWN
 from pulumi.output import Unknown as EngineUnknown
 
-import pulumi_justt.api.client
+import pulumi_justt.core.client
 import pulumi_justt.core.session
+from pulumi_justt import host
 from pulumi_justt import provider as provider_module
-from pulumi_justt.api.models import UNKNOWN
 from pulumi_justt.core.config import Settings
+from pulumi_justt.core.inputs import UNKNOWN
 from pulumi_justt.core.integration import Integrations
+from pulumi_justt.core.messages import AMBIGUOUS_CURE
 from pulumi_justt.core.readiness import Readiness
-from pulumi_justt.errors import AMBIGUOUS_CURE, WITHHELD, InvalidSettings, JusttError
+from pulumi_justt.errors import WITHHELD, InvalidSettings, JusttError
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.resources import _PROVIDER
@@ -81,8 +83,8 @@ class Core:
 def clean_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Take back what the provider changes in it."""
     monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
-    clients: dict[object, pulumi_justt.api.client.JusttClient] = {}
-    monkeypatch.setattr(pulumi_justt.api.client, "_clients", clients)
+    clients: dict[object, pulumi_justt.core.client.JusttClient] = {}
+    monkeypatch.setattr(pulumi_justt.core.client, "_clients", clients)
     monkeypatch.setattr(pulumi_justt.core.session, "_sessions", {})
     yield
     for client in clients.values():
@@ -369,10 +371,11 @@ def test_core_is_told_whether_the_engine_has_left(is_active: bool) -> None:
     def serve(context: object) -> bool:
         """Stand for the host's method, which holds the call's context and calls the provider."""
         assert context
-        return core.is_abandoned()
+        with host.calls.serving():
+            return core.call().is_cancelled()
 
     assert serve(SimpleNamespace(is_active=lambda: is_active)) is not is_active
-    assert not core.is_abandoned()
+    assert not core.call().is_cancelled()
 
 
 def test_core_is_told_for_which_resource_a_call_is() -> None:
@@ -380,14 +383,17 @@ def test_core_is_told_for_which_resource_a_call_is() -> None:
     core = configured()._core
     assert isinstance(core, Integrations)
 
-    def serve(request: object) -> str | None:
-        """Stand for the host's method, which holds the request and calls the provider."""
+    def serve(request: object, context: object) -> str | None:
+        """Stand for the host's method, which holds the request and the context, and calls the provider."""
         assert request
-        return core.resource()
+        assert context
+        with host.calls.serving():
+            return core.call().urn
 
-    assert serve(SimpleNamespace(urn="urn:pulumi:dev::shop::type::name")) == "urn:pulumi:dev::shop::type::name"
-    assert serve(SimpleNamespace(urn="")) is None
-    assert core.resource() is None
+    context = SimpleNamespace(is_active=lambda: True)
+    assert serve(SimpleNamespace(urn="urn:pulumi:dev::shop::type::name"), context) == "urn:pulumi:dev::shop::type::name"
+    assert serve(SimpleNamespace(urn=""), context) is None
+    assert core.call().urn is None
 
 
 def test_threads_share_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -594,7 +600,7 @@ def test_one_client_serves_all_providers_of_a_process(simulator: SimulatorServer
         provider = at(simulator)
         provider.create(provider.check({}, NEWS).inputs)
 
-    assert len(pulumi_justt.api.client._clients) == 1
+    assert len(pulumi_justt.core.client._clients) == 1
 
 
 def test_a_configured_provider_is_not_what_is_stored() -> None:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 import pulumi_justt
 from pulumi_justt import IntegrationReady, PaymentIntegration, resources
-from pulumi_justt.api.models import Deactivation, Inputs, ReadinessInputs
+from pulumi_justt.core.inputs import Deactivation, Inputs, ReadinessInputs
 from pulumi_justt.schema import DEACTIVATION, INTEGRATION, READY, Property
 from support import environment
 from support.harness import HANG_SECONDS
@@ -75,7 +75,7 @@ ADDITIONS = {
         '    Property("payoutCurrency", "payout_currency", str, sent_in="body"),\n',
     ),
     "api/models.py": (
-        "    environment: Environment\n    deactivation:",
+        "    reference_account_id: AccountId | None = None\n\n    def reveal",
         "    payout_currency: Annotated[str, Field(min_length=3, max_length=3)] | None = None\n",
     ),
     "resources.py": (
@@ -107,7 +107,7 @@ class Engine(Mocks):
 set_mocks(Engine())
 
 import pulumi_justt as justt
-from pulumi_justt.api.client import JusttClient
+from pulumi_justt.core.client import JusttClient
 from pulumi_justt.cli.importing import asking
 from pulumi_justt.cli.summary import preview
 from pulumi_justt.core.integration import Integrations

@@ -23,11 +23,13 @@ from pydantic import BaseModel
 
 import pulumi_justt
 from pulumi_justt import credentials
-from pulumi_justt.api.client import JusttClient, _Answer, _Request
-from pulumi_justt.api.listing import Listing
-from pulumi_justt.api.models import Inputs, RemoteRecord
+from pulumi_justt.api.call import Call
+from pulumi_justt.api.client import _Request, _Response
+from pulumi_justt.api.errors import ApiConnectionError, ApiStatusError, InvalidResponseError, OutcomeUnknown
+from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.api.rate_limit import RateLimiter
 from pulumi_justt.api.responses import Fault
+from pulumi_justt.api.retry import Outcome
 from pulumi_justt.cli import survey
 from pulumi_justt.cli.doctor.account_checks import Accounts
 from pulumi_justt.cli.doctor.checks import Patient
@@ -40,10 +42,13 @@ from pulumi_justt.cli.list.inventory import Found, Inventory
 from pulumi_justt.cli.recover.diagnosis import Case, Diagnosis
 from pulumi_justt.cli.stacks import Configuration, Stack
 from pulumi_justt.cli.state import State
+from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.creation import _UnresolvedCreate
+from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.core.integration import Integrations
 from pulumi_justt.core.journal import Journal
+from pulumi_justt.core.listing import Listing
 from pulumi_justt.core.ownership import Ownership
 from pulumi_justt.core.readiness import Readiness
 from pulumi_justt.core.replacements import Replacements
@@ -208,7 +213,14 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "Settings": settings,
     "Inputs": inputs,
     "JusttClient": client,
-    "SharedReads": lambda: client().reads,
+    "Client": lambda: client()._api,
+    "NewIntegration": inputs,
+    "ApiError": lambda: ApiStatusError(400, PAYLOAD, PAYLOAD),
+    "ApiStatusError": lambda: ApiStatusError(400, PAYLOAD, PAYLOAD),
+    "ApiConnectionError": lambda: ApiConnectionError("no connection", Outcome.UNSENT, detail=PAYLOAD),
+    "InvalidResponseError": lambda: InvalidResponseError(200, PAYLOAD),
+    "OutcomeUnknown": lambda: OutcomeUnknown(InvalidResponseError(200, PAYLOAD)),
+    "SharedReads": lambda: client()._reader,
     "Integrations": core,
     "Replacements": replacements,
     "Ownership": ownership,
@@ -220,8 +232,8 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "Redactor": redactor,
     "Checked": lambda: Checked({"secretPayload": {"apiKey": PAYLOAD}}, []),
     "Fault": lambda: Fault(PAYLOAD, PAYLOAD),
-    "_Answer": lambda: _Answer(400, PAYLOAD.encode(), failure=PAYLOAD),
-    "_Request": lambda: _Request("x", "POST", "/", None, {"apiKey": PAYLOAD}),
+    "_Response": lambda: _Response(400, PAYLOAD.encode(), "", None),
+    "_Request": lambda: _Request("POST", "/", None, Call(), {"apiKey": PAYLOAD}),
     "_UnresolvedCreate": lambda: _UnresolvedCreate(
         "x", inputs(), "y", AmbiguousCreate("x", "y", "z"), 0.0, frozenset(), is_before_complete=True
     ),
@@ -277,7 +289,14 @@ HARMLESS |= {
 }
 HARMLESS |= {
     "Calls",
-    "_Call",
+    "_Served",
+    "Call",
+    "Attempt",
+    "Messages",
+    "Purpose",
+    "InvalidRequest",
+    "Cancelled",
+    "InvalidNetworkSettings",
     "CreateCoordinator",
     "Intents",
     "Intent",
@@ -355,7 +374,7 @@ def test_the_search_would_find_them() -> None:
     assert held["Settings"].require_api_key() == KEY
     assert held["Inputs"].reveal_payload() == {"apiKey": PAYLOAD, "more": {"a": [PAYLOAD]}}
     assert held["IntegrationProvider"]._config == {"justt:apiKey": KEY}
-    assert KEY in repr(vars(held["JusttClient"]))
+    assert KEY in repr(vars(held["JusttClient"]._api))
 
 
 def test_each_class_is_looked_at() -> None:
@@ -391,9 +410,9 @@ def test_secrets_are_unwrapped_in_one_function() -> None:
     assert callers["get_secret_value"] == {"secrecy.reveal"}
     assert callers["reveal"] == {"models.reveal_payload", "config.require_api_key"}
     assert callers["reveal_payload"] == {
-        "client._body",
-        "client._creation",
+        "client._learn",
+        "models.body",
         "integration._prepare",
     }
-    assert callers["require_api_key"] == {"client.__post_init__", "client.digest", "client.shared_client"}
+    assert callers["require_api_key"] == {"client.__init__", "client.digest", "client.shared_client"}
     assert callers["resolved"] == {"integration._with_values"}

@@ -8,7 +8,7 @@ import time
 import pytest
 from pulumi import FileAsset
 
-from pulumi_justt.api.models import UNKNOWN
+from pulumi_justt.core.inputs import UNKNOWN
 from pulumi_justt.values import Kind, account_problem, label_problem, text_problem, unsendable
 
 PEM = "-----BEGIN PRIVATE KEY-----\nAAAA\nBBBB\n-----END PRIVATE KEY-----\n"

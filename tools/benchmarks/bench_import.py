@@ -40,8 +40,9 @@ _JOURNAL = """
 import itertools, sys, time
 from pathlib import Path
 import httpx
-from pulumi_justt.api.client import JusttClient
+from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.journal import Intent, Journal
+from pulumi_justt.api.call import Call
 from pulumi_justt.core.integration import Integrations
 from pulumi_justt.core.session import Session
 from pulumi_justt.core.config import Settings
@@ -57,7 +58,7 @@ def taken(journal):
     client = JusttClient(settings, transport=httpx.MockTransport(answer))
     called = []
     core = Integrations(settings, lambda: client, print, session=Session(settings.base_url, journal),
-                        resource=lambda: called[-1])
+                        call=lambda: Call(called[-1]))
     def create(number):
         called.append(urn(number))
         news = {"externalIdentifier": f"stripe-{number}", "integrationName": "Stripe EU", "source": "stripe",

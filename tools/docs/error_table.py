@@ -60,6 +60,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "credentials._value_problems",
             "values",
             "api.models",
+            "core.inputs",
         ),
     ),
     "Create and replace": (
@@ -92,12 +93,15 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "A request that failed: what was tried": (
         "Such an error reads `tried: came back (errorId ...). What to do`; its parts are in three tables.",
-        ("errors.creating", "core.state.named", "tried"),
+        ("core.messages.creating", "core.state.named", "tried"),
     ),
     "A request that failed: what came back": (
         "",
         (
             "api.client",
+            "core.client",
+            "api.errors",
+            "core.messages.Messages",
             "api.network",
             "api.deadline",
             "api.responses",
@@ -106,12 +110,12 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "core.intents.outcome_unknown",
         ),
     ),
-    "A request that failed: what to do": ("", ("errors",)),
+    "A request that failed: what to do": ("", ("core.messages", "errors")),
     "Warnings and notes": (
         "Lines beside a command that goes on.",
-        ("told", "api.client.JusttClient._try", "core.journal"),
+        ("told", "core.client.JusttClient._tell_attempt", "core.journal"),
     ),
-    "Defects": ("What should not happen, in the form in which it is shown.", ("provider",)),
+    "Defects": ("What should not happen, in the form in which it is shown.", ("core.messages.defect", "provider")),
     "The command line": ("", ("cli",)),
     "The simulator": (
         "`pulumi-justt simulator` says what is wrong with its options and ends; in Python it is a ValueError.",
@@ -144,6 +148,8 @@ _ELSEWHERE = {
     "cli.summary.preview._diagnostic": "stands in that comment for the middle of a long message",
     "cli.summary.values.shown": "stands in that comment for a value",
     "core.integration.Integrations._urn": "stands for a URN that the host cannot tell",
+    "api.client.Client._open": "a header",
+    "api.client.Client.__post_init__": "stands in a text as <variables>",
     "errors.shape_of": "stands in a text as <shape>",
     "imports._OwnFinder.find_spec": "Python's own words for a module that is not there",
     "errors.nearest": "stands in a text as its hint",
@@ -153,6 +159,12 @@ _NEVER_SHOWN = {
     "UnusableProxy": "becomes `the network settings of this machine cannot be used`",
     "IndexError": "becomes `… is damaged`",
     "error": "an error that was made before",
+    "explained": "makes an error of which the parts are texts of their own",
+    "Cancelled": "becomes `it was not sent, because the engine has left`",
+    "ApiStatusError": "becomes `Justt answered …`",
+    "InvalidResponseError": "becomes `Justt answered … with an undocumented shape`",
+    "OutcomeUnknown": "becomes what the cause becomes",
+    "failure": "becomes `no connection …`",
     "outcome_unknown": "makes an error of which the parts are texts of their own",
     "ReadTimeout": "becomes `no answer within …`",
     "TimeoutError": "becomes `no time was left to send a request`",
@@ -163,7 +175,7 @@ _CHANNELS = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging
 """Whose methods are doors too."""
 _SINKS = {
     "provider._tell",
-    "api.client._debug_line",
+    "core.client._debug_line",
     "cli.rendering.note",
     "cli.rendering.print_json",
     "cli.rendering.print_table",
@@ -201,6 +213,7 @@ _CALLS = {
     "named": "<the integration>",
     "describe": "<what was tried>",
     "decided": "<the decision>",
+    "defect": "<the defect>",
     "repr": "'<value>'",
     "to_vendor_time": "<moment>",
 }
@@ -209,7 +222,6 @@ _NAMES = {
     "tried": "what was tried",
     "unresolved.lost.tried": "what was tried",
     "refused.tried": "what was tried",
-    "request.tried": "what was tried",
     "unresolved.lost.came_back": "what came back",
     "refused.came_back": "what came back",
     "error.came_back": "what came back",
@@ -233,7 +245,9 @@ _NAMES = {
     "missing": "what is missing",
     "called": "the integration",
     "names.get(field, field)": "field",
-    "self.clock() - started": "seconds",
+    "attempt.seconds": "seconds",
+    "attempt.method": "method",
+    "attempt.path": "path",
     "max_length": "most",
     "expected": "choices",
     "ge": "least",
@@ -254,7 +268,6 @@ _NAMES = {
     "missing.name": "module",
     "where.lineno": "line",
     "Path(where.filename).name": "file",
-    "method.__name__": "call",
     "error.args[0]": "where it should be",
     "self.place": "place",
     "Path.cwd()": "folder",
@@ -274,7 +287,7 @@ _NAMES = {
     "' '.join(line)": "the command",
     "again": "the option --stack",
     "words.removesuffix('.')": "its words",
-    "tries": "number",
+    "error.attempts": "number",
     "limit": "number",
     "wait": "number",
     "self._property.python_name": "name",
@@ -518,7 +531,7 @@ class Source:
             # What a caller says that it tries is a text of the caller's.
             function = self._function(node)
             is_given = function is not None and node.id in {each.arg for each in function.args.kwonlyargs}
-            if node.id == "tried" and is_given:
+            if (node.id == "tried" and is_given) or node.id.endswith("_CURE"):
                 return True
             return any(each.value is not None and self._is_traced(each.value) for each in self._assigned(node))
         if isinstance(node, ast.Attribute):

@@ -21,11 +21,13 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pulumi_justt.api.call import UNLIMITED, Call
+from pulumi_justt.api.errors import ApiError
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.api.responses import Page
-from pulumi_justt.errors import Misunderstood, Refused, RequestError, Unreachable
+from pulumi_justt.api.retry import Outcome
 
-__all__ = ["FRESH_SECONDS", "Crowd", "SharedReads", "Wire"]
+__all__ = ["FRESH_SECONDS", "Crowd", "ReadClient", "SharedReads"]
 
 FRESH_SECONDS = 60.0
 """How old a page may be for a read that does not ask for a younger one."""
@@ -40,7 +42,11 @@ _READS_PER_FURTHER_PAGE = 4
 """Those reads."""
 
 
-class Wire(Protocol):
+_ANSWERS = (Outcome.REJECTED, Outcome.UNREADABLE)
+"""The outcomes of a request that got an answer from the API, or from what stands in its place."""
+
+
+class ReadClient(Protocol):
     """What reads are made with: requests, a clock, and a count of the requests that may have changed something."""
 
     writes: int
@@ -50,17 +56,11 @@ class Wire(Protocol):
         """Monotonic seconds."""
 
     def get_integration(
-        self,
-        integration_id: str,
-        *,
-        tried: str,
-        account: str | None,
-        patience: float = math.inf,
-        once: bool = False,
+        self, integration_id: str, *, account: str | None, call: Call, is_repeatable: bool = True
     ) -> RemoteRecord:
         """Read one record."""
 
-    def list_integrations(self, page: int, *, tried: str, account: str | None, patience: float = math.inf) -> Page:
+    def list_integrations(self, page: int, *, account: str | None, call: Call) -> Page:
         """Read one page of an account's records."""
 
 
@@ -85,7 +85,7 @@ class Crowd:
     found: int = 0
     is_useless: bool = False
     """Whether the account's list cannot be read, or not understood."""
-    outage: tuple[float, Unreachable] | None = None
+    outage: tuple[float, ApiError] | None = None
     """When the last page could not be had, and why."""
 
     def start(self, now: float, writes: int) -> None:
@@ -119,61 +119,56 @@ class Crowd:
 
 @dataclass(frozen=True)
 class _Look:
-    """One read: of what, for what, in which account, not older than when, and until when."""
+    """One read: of what, in which account, not older than when, and for which call."""
 
     integration_id: str
-    tried: str
     account: str | None
     since: float
-    end: float
+    call: Call
 
 
 class SharedReads:
     """Reads records for all threads of a process.
 
     Args:
-        wire: Reads one record, or one page.
+        client: Reads one record, or one page.
     """
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, client: ReadClient) -> None:
+        self._client = client
         self._lock = threading.Lock()
         self._accounts: dict[str | None, Crowd] = {}
 
-    def get(  # noqa: PLR0913 - what a single read is told, and how young and how soon
+    def get(
         self,
         integration_id: str,
         *,
-        tried: str,
         account: str | None,
         age: float = FRESH_SECONDS,
-        patience: float = math.inf,
+        call: Call = UNLIMITED,
         crowd: Crowd | None = None,
     ) -> RemoteRecord:
         """Read one record, on its own or in a page.
 
         Args:
             integration_id: The id at Justt.
-            tried: What this is for, as errors say it.
             account: The account that it belongs to.
             age: Seconds by which what is returned may be out of date.
-            patience: Seconds that it may take in all.
+            call: Until when it is waited for.
             crowd: What `waiting` gave to who waits already, and is not to be counted again.
 
         Raises:
-            Refused: With status 404 where the key, in this account, knows no such id.
-            RequestError: It could not be read.
+            ApiStatusError: With status 404 where the key, in this account, knows no such id.
+            ApiError: It could not be read.
         """
         with nullcontext(crowd) if crowd else self.waiting(account) as shared:
-            started = self._wire.clock()
-            since, end = started - age, started + patience
+            since = self._client.clock() - age
             if shared.waiting >= _CROWD or self._is_fresh(shared, since):
-                look = _Look(integration_id, tried, account, since, end)
+                look = _Look(integration_id, account, since, call)
                 found = self._from_pages(shared, look)
                 if found is not None:
                     return found
-            rest = end - self._wire.clock()
-            return self._wire.get_integration(integration_id, tried=tried, account=account, patience=rest)
+            return self._client.get_integration(integration_id, account=account, call=call)
 
     @contextmanager
     def waiting(self, account: str | None) -> Iterator[Crowd]:
@@ -188,21 +183,23 @@ class SharedReads:
                 shared.waiting -= 1
 
     def _is_fresh(self, shared: Crowd, since: float) -> bool:
-        return shared.since >= since and shared.writes == self._wire.writes and not shared.is_useless
+        return shared.since >= since and shared.writes == self._client.writes and not shared.is_useless
 
     def _from_pages(self, shared: Crowd, look: _Look) -> RemoteRecord | None:
         """Return the record if a page has it, reading further pages while they are due."""
-        arrived = self._wire.clock()
+        arrived = self._client.clock()
         # The thread that reads a page may have more time than this one.
-        if not shared.lock.acquire(timeout=-1 if look.end == math.inf else max(0.0, look.end - arrived)):
+        rest = look.call.deadline - arrived
+        if not shared.lock.acquire(timeout=-1 if rest == math.inf else max(0.0, rest)):
             return None
         try:
             if not self._is_fresh(shared, look.since):
-                shared.start(self._wire.clock(), self._wire.writes)
+                shared.start(self._client.clock(), self._client.writes)
             shared.sharers += 1
             if look.integration_id not in shared.records and shared.outage and shared.outage[0] >= arrived:
                 # Somebody tried while this thread waited; an outage is not waited out once for each resource.
-                raise shared.outage[1].but(tried=look.tried)
+                failure = shared.outage[1].with_traceback(None)
+                raise failure
             while look.integration_id not in shared.records and (number := shared.due_page(look.integration_id)):
                 self._read_page(shared, look, number)
             record = shared.records.get(look.integration_id)
@@ -212,39 +209,31 @@ class SharedReads:
             shared.lock.release()
 
     def _read_page(self, shared: Crowd, look: _Look, number: int) -> None:
-        rest = look.end - self._wire.clock()
         try:
-            page = self._wire.list_integrations(number, tried=look.tried, account=look.account, patience=rest)
-        except (Refused, Misunderstood):
-            # A key may be allowed to read what it may not list, and one odd record is no reason to refuse the others.
-            shared.is_useless = True
-        except Unreachable as error:
-            # Who had no time for more tries speaks for nobody else.
-            if error.is_cut_short:
+            page = self._client.list_integrations(number, account=look.account, call=look.call)
+        except ApiError as error:
+            if error.outcome in _ANSWERS:
+                # A key may be allowed to read what it may not list, and one odd record is no reason to refuse the
+                # others.
+                shared.is_useless = True
+            # Who had no time for more attempts speaks for nobody else.
+            elif error.is_cut_short or error.outcome is Outcome.BARRED:
                 raise
-            if not self._is_answered(look):
-                shared.outage = (self._wire.clock(), error)
+            elif self._is_answered(look):
+                shared.is_useless = True
+            else:
+                shared.outage = (self._client.clock(), error)
                 raise
-            shared.is_useless = True
         else:
             shared.take(number, page)
 
     def _is_answered(self, look: _Look) -> bool:
-        """Return whether one try for the record itself gets an answer: a list may be too much where that is not."""
-        rest = look.end - self._wire.clock()
+        """Return whether one attempt at the record itself gets an answer: a list may be too much where that is not."""
         try:
-            self._wire.get_integration(
-                look.integration_id,
-                tried=look.tried,
-                account=look.account,
-                patience=rest,
-                once=True,
-            )
-        except Unreachable as error:
+            self._client.get_integration(look.integration_id, account=look.account, call=look.call, is_repeatable=False)
+        except ApiError as error:
             if error.is_cut_short:
                 raise
-            return False
-        except RequestError:
             # No is an answer too.
-            return True
+            return error.outcome in (*_ANSWERS, Outcome.BARRED)
         return True

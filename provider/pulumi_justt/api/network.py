@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
 from http import HTTPStatus
 from ssl import PROTOCOL_TLS_CLIENT, VERIFY_X509_PARTIAL_CHAIN, VERIFY_X509_STRICT, SSLCertVerificationError, SSLContext
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from pulumi_justt.errors import PROXY_CURE, untrusted_cure
+from pulumi_justt.api.errors import ApiConnectionError
+from pulumi_justt.api.retry import Outcome
 
-__all__ = ["UnusableProxy", "certificates", "proxy_for", "reason_and_cure", "refused_by_proxy"]
+__all__ = ["UnusableProxy", "certificates", "connection_error", "proxy_for", "refused_by_proxy"]
 
 
 def certificates() -> SSLContext:
@@ -77,23 +77,27 @@ def _names(entry: str, target: SplitResult) -> bool:
     return entry == "*" or (bool(name) and is_port and (host == name or host.endswith(f".{name}")))
 
 
-def reason_and_cure(error: BaseException, base_url: str, redact: Callable[[str], str]) -> tuple[str, str]:
-    """Say why no connection could be made, and what to do if no other try can make one."""
+def connection_error(error: BaseException) -> ApiConnectionError:
+    """Say why no connection could be made, other than that a proxy refused it."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, SSLCertVerificationError):
         cause = cause.__cause__ or cause.__context__
     if cause is None:
-        return f"no connection ({redact(str(error) or type(error).__name__)})", ""
-    reason = redact(cause.verify_message).rstrip(".")
-    return f"no connection (certificate not trusted: {reason})", untrusted_cure(base_url)
+        return ApiConnectionError("no connection", Outcome.UNSENT, detail=str(error) or type(error).__name__)
+    reason = cause.verify_message.rstrip(".")
+    detail = f"certificate not trusted: {reason}"
+    return ApiConnectionError("no connection", Outcome.BARRED, detail=detail, barrier="certificate")
 
 
-def refused_by_proxy(words: str) -> tuple[str, str]:
-    """Say what a proxy answered to CONNECT, as `reason_and_cure` does.
+def refused_by_proxy(words: str) -> ApiConnectionError:
+    """Say what a proxy answered to CONNECT.
 
-    Only the status of its *words* is shown: the rest may repeat the password that it was sent.
+    Only the status of its *words* is taken: the rest may repeat the password that it was sent.
     """
     status = words[:3]
     known = {str(each.value): f"{each.value} {each.phrase}" for each in HTTPStatus}
     answer = known.get(status, "with something else than success")
-    return f"no connection (the proxy answered {answer})", PROXY_CURE if status == "407" else ""
+    reason = f"no connection (the proxy answered {answer})"
+    if status == str(HTTPStatus.PROXY_AUTHENTICATION_REQUIRED.value):
+        return ApiConnectionError(reason, Outcome.BARRED, barrier="proxy")
+    return ApiConnectionError(reason, Outcome.UNSENT)

@@ -13,9 +13,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-__all__ = ["WINDOW_SECONDS", "RateLimiter"]
+__all__ = ["DEFAULT_PER_MINUTE", "WINDOW_SECONDS", "RateLimiter"]
 
 WINDOW_SECONDS = 60.0
+
+DEFAULT_PER_MINUTE = 950
+"""Requests in any 60 seconds that leave some of the vendor's 1,000 to others."""
 
 _NOTICEABLE_SECONDS = 5.0
 
@@ -32,7 +35,7 @@ class RateLimiter:
 
     def __init__(
         self,
-        per_minute: int,
+        per_minute: int = DEFAULT_PER_MINUTE,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,

@@ -12,7 +12,7 @@ no HTTP library: it reads bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -90,13 +90,12 @@ def parsed(content: bytes, compression: str = "") -> object:
         raise Unreadable(f"{len(content)} bytes that are not JSON") from None
 
 
-def record(answer: object, integration_id: str, quoted: Callable[[str], str] = lambda _: "") -> RemoteRecord:
+def record(answer: object, integration_id: str) -> RemoteRecord:
     """Read the record of *integration_id*.
 
     Args:
         answer: What came.
         integration_id: Whose record it must be.
-        quoted: Makes the vendor's words fit to be shown; without it they are left out.
 
     Raises:
         Unreadable: The answer is no record, or another one's.
@@ -108,7 +107,7 @@ def record(answer: object, integration_id: str, quoted: Callable[[str], str] = l
         raise Unreadable("the record of another integration")
     message = bare.get("message")
     is_telling = isinstance(message, str) and message.strip(" .!").lower() not in _COURTESIES
-    return read.model_copy(update={"message": quoted(str(message)) if is_telling else ""})
+    return read.model_copy(update={"message": str(message) if is_telling else ""})
 
 
 def page(answer: object, size: int) -> Page:

@@ -6,7 +6,7 @@
     THROTTLED   429                                     retry        retry        retry
     UNANSWERED  408, 425, 499, 5xx, reset, time-out     retry        retry        ambiguous
     REJECTED    a status that refuses the request       fail         fail         fail
-    UNREADABLE  2xx that does not say what it should    retry        confirm      ambiguous
+    UNREADABLE  2xx that does not say what it should    retry        fail         ambiguous
 
 The API has no idempotency key, so a POST that may have been processed is never sent again by this policy. UNANSWERED
 includes 303 and every 4xx that HTTP's registry does not define, because a proxy may send one after it has passed the
@@ -48,7 +48,6 @@ class Action(Enum):
 
     RETRY = auto()
     FAIL = auto()
-    CONFIRM = auto()
     AMBIGUOUS = auto()
 
 
@@ -58,8 +57,9 @@ TABLE: dict[Outcome, dict[Method, Action]] = {
     Outcome.THROTTLED: {"GET": Action.RETRY, "DELETE": Action.RETRY, "POST": Action.RETRY},
     Outcome.UNANSWERED: {"GET": Action.RETRY, "DELETE": Action.RETRY, "POST": Action.AMBIGUOUS},
     Outcome.REJECTED: {"GET": Action.FAIL, "DELETE": Action.FAIL, "POST": Action.FAIL},
-    # A login page that answers in Justt's place answers the next DELETE too; only a GET shows what happened.
-    Outcome.UNREADABLE: {"GET": Action.RETRY, "DELETE": Action.CONFIRM, "POST": Action.AMBIGUOUS},
+    # A login page that answers in Justt's place answers the next DELETE too; only a GET shows what happened, which is
+    # up to the caller.
+    Outcome.UNREADABLE: {"GET": Action.RETRY, "DELETE": Action.FAIL, "POST": Action.AMBIGUOUS},
 }
 
 

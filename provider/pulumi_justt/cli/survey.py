@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pulumi_justt.api.client import shared_client
-from pulumi_justt.api.listing import MOST_SECONDS, Listing, one_pass
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.cli.stacks import Stack
 from pulumi_justt.cli.state import Pending, Recorded, State
+from pulumi_justt.core.client import shared_client
 from pulumi_justt.core.config import Settings
+from pulumi_justt.core.listing import MOST_SECONDS, Listing, one_pass
 from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.secrecy import SecretHolder
 

@@ -41,7 +41,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
-from pulumi_justt.api.models import Environment
+from pulumi_justt.core.inputs import Environment
 from pulumi_justt.errors import InvalidSettings, nearest, quoted
 from pulumi_justt.secrecy import SecretHolder, reveal
 from pulumi_justt.values import NOT_A_HEADER, is_visible_ascii, shown_key

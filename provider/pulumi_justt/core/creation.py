@@ -25,21 +25,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pulumi_justt import errors
-from pulumi_justt.api.listing import MOST_SECONDS, Listing, one_pass
-from pulumi_justt.api.models import Inputs, RemoteRecord
+from pulumi_justt.api.call import Call
+from pulumi_justt.api.models import RemoteRecord
+from pulumi_justt.core import messages
+from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.core.intents import Intents, describe, outcome_unknown, sleep_unless
 from pulumi_justt.core.journal import Intent
+from pulumi_justt.core.listing import MOST_SECONDS, Listing, one_pass
 from pulumi_justt.core.read_write_lock import ReadWriteLock
 from pulumi_justt.core.session import Session
 from pulumi_justt.errors import AmbiguousCreate, JusttError, RequestError, StateConflict
 
 if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
-    from pulumi_justt.api.client import JusttClient
+    from pulumi_justt.core.client import JusttClient
 
 __all__ = ["CreateCoordinator"]
 
@@ -74,9 +76,9 @@ class _Finding:
     def remediation(self) -> str:
         """What the user can do."""
         if self.failure:
-            return errors.unlisted_cure(str(self.failure))
+            return messages.unlisted_cure(str(self.failure))
         candidates = [(record.integration_id, record.status) for record in self.candidates]
-        return errors.ambiguous_cure(candidates, is_proof=self.is_proof)
+        return messages.ambiguous_cure(candidates, is_proof=self.is_proof)
 
 
 @dataclass(eq=False)
@@ -138,7 +140,7 @@ class CreateCoordinator:
         session: What the process knows of resources and records, and its journal.
         claims: Whether the only candidate of a lost create is claimed.
         tell: Shows one line to the user.
-        is_abandoned: Whether the engine has dropped the call of this thread; then nothing is sent, claimed or awaited.
+        call: Gives the call of this thread; once it is cancelled, nothing is sent, claimed or awaited.
         waiting: Lets the process serve another call instead of this thread's, within its `with` statement.
 
     Attributes:
@@ -152,16 +154,16 @@ class CreateCoordinator:
         *,
         claims: bool,
         tell: Callable[[str], None],
-        is_abandoned: Callable[[], bool] = lambda: False,
+        call: Callable[[], Call] = Call,
         waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._client = client
         self._session = session
         self._claims = claims
         self._tell = tell
-        self._is_abandoned = is_abandoned
+        self._call = call
         self._waiting = waiting
-        self.intents = Intents(client, session, tell, is_abandoned)
+        self.intents = Intents(client, session, tell, call)
         self._lock = threading.Lock()
         self._accounts: dict[str | None, _Account] = {}
         # Of the process, not of an account: one account can be meant by its name and by no name at all.
@@ -202,7 +204,7 @@ class CreateCoordinator:
             with self._lock:
                 if urn in self._begun:
                     self._in_doubt[urn] = AmbiguousCreate(
-                        describe(inputs), "it was sent, and its answer was not processed", errors.AMBIGUOUS_CURE
+                        describe(inputs), "it was sent, and its answer was not processed", messages.AMBIGUOUS_CURE
                     )
             raise
 
@@ -302,7 +304,7 @@ class CreateCoordinator:
             intent = self.intents.new(urn, inputs, account.snapshot_name)
 
             def is_not_to_be_sent() -> bool:
-                if self._is_abandoned():
+                if self._call().is_cancelled():
                     return True
                 with self._lock:
                     self._begun.add(urn)
@@ -310,7 +312,8 @@ class CreateCoordinator:
                 return False
 
             try:
-                record = self._client().create_integration(inputs, is_abandoned=is_not_to_be_sent)
+                call = replace(self._call(), is_cancelled=is_not_to_be_sent)
+                record = self._client().create_integration(inputs, call=call)
             except AmbiguousCreate as lost:
                 list_at = self._client().clock() + self._client().settings.timeout_seconds
                 before = frozenset(snapshot.records)
@@ -329,7 +332,7 @@ class CreateCoordinator:
                     raise
                 # Refused perhaps because the first one did happen; and where it was not sent, the first one was.
                 response = f"{after.lost.came_back}; sent once more: {error.came_back}"
-                remediation = errors.ambiguous_cure([], is_proof=True)
+                remediation = messages.ambiguous_cure([], is_proof=True)
                 raise AmbiguousCreate(error.tried, response, remediation, error.error_id) from None
             except JusttError:
                 self._was_not_created(urn, inputs)
@@ -388,7 +391,7 @@ class CreateCoordinator:
             self._wait_for_grace_period(unresolved)
             self._resolve(unresolved)
         if unresolved.finding is None:
-            raise unresolved.lost.but(cure=errors.AMBIGUOUS_CURE)
+            raise unresolved.lost.but(cure=messages.AMBIGUOUS_CURE)
         return unresolved.finding
 
     def _wait_for_grace_period(self, unresolved: _UnresolvedCreate) -> None:
@@ -404,7 +407,7 @@ class CreateCoordinator:
                 f"note: {unresolved.lost.tried}: {unresolved.lost.came_back}; the account is listed in {rest:.0f} s, "
                 "to find out whether it exists."
             )
-        sleep_unless(self._client(), rest, lambda: unresolved.finding is not None or self._is_abandoned())
+        sleep_unless(self._client(), rest, lambda: unresolved.finding is not None or self._call().is_cancelled())
 
     def _resolve(self, unresolved: _UnresolvedCreate) -> None:
         """Find out, alone, what all creates have done that are lost by now; nothing where that is known already."""
@@ -423,7 +426,7 @@ class CreateCoordinator:
     def _find_all(self, group: list[_UnresolvedCreate]) -> None:
         """List each account once, after the grace periods of the whole *group*; not if the engine leaves meanwhile."""
         rest = max(each.list_at for each in group) - self._client().clock()
-        if not sleep_unless(self._client(), rest, self._is_abandoned):
+        if not sleep_unless(self._client(), rest, self._call().is_cancelled):
             return
         for name in dict.fromkeys(each.inputs.reference_account_id for each in group):
             fellows = [each for each in group if each.inputs.reference_account_id == name]
@@ -485,8 +488,8 @@ class CreateCoordinator:
         Raises:
             AmbiguousCreate: What the create did cannot be found out.
         """
-        if self._is_abandoned():
-            raise unresolved.lost.but(cure=errors.AMBIGUOUS_CURE)
+        if self._call().is_cancelled():
+            raise unresolved.lost.but(cure=messages.AMBIGUOUS_CURE)
         is_fit = finding.is_only_explanation and not unresolved.is_changed and not finding.candidates[0].is_inactive
         if self._claims and is_fit:
             record = finding.candidates[0]
@@ -503,7 +506,7 @@ class CreateCoordinator:
                 return record
         changed = ""
         if unresolved.is_changed and finding.candidates:
-            changed = f" It can't be claimed now: {errors.changed_cure(finding.candidates[0].integration_id)}"
+            changed = f" It can't be claimed now: {messages.changed_cure(finding.candidates[0].integration_id)}"
         raise unresolved.lost.but(cure=f"{finding.remediation}{changed}")
 
     def _unresolved_of(self, urn: str, intent: Intent, inputs: Inputs) -> _UnresolvedCreate:

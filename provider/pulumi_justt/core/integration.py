@@ -33,10 +33,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from pulumi_justt import credentials, errors, references, schema
-from pulumi_justt.api.models import SOURCES, UNKNOWN, Deactivation, Inputs, RemoteRecord, known_part, to_vendor_time
+from pulumi_justt import credentials, references, schema
+from pulumi_justt.api.call import Call
+from pulumi_justt.api.models import SOURCES, RemoteRecord, to_vendor_time
+from pulumi_justt.core import messages
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.creation import CreateCoordinator
+from pulumi_justt.core.inputs import UNKNOWN, Deactivation, Inputs, known_part
 from pulumi_justt.core.journal import Intent
 from pulumi_justt.core.ownership import is_adopted
 from pulumi_justt.core.replacements import Replacements
@@ -59,13 +62,14 @@ from pulumi_justt.errors import (
     Refused,
     RequestError,
     StateConflict,
+    is_like,
     nearest,
 )
 from pulumi_justt.values import COLORED, TOO_DEEP, is_colored, is_first_look, is_too_deep
 
 if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
-    from pulumi_justt.api.client import JusttClient
+    from pulumi_justt.core.client import JusttClient
 
 __all__ = ["Integrations"]
 
@@ -90,9 +94,8 @@ class Integrations:
         client: Gives the client when a request is needed, so that previews need no key.
         tell: Shows one line to the user.
         now: The present moment.
-        is_abandoned: Whether nobody is there any more to take what the call of this thread returns.
+        call: Gives the call of this thread: its resource, where the host can tell it, and whether it is cancelled.
         session: What all resources of the process share; by default nothing is known, and nothing outlives the process.
-        resource: Gives the URN of the resource that the call of this thread is for, where the host can tell it.
         waiting: Lets the process serve another call while this thread only waits, within its `with` statement.
     """
 
@@ -100,9 +103,8 @@ class Integrations:
     client: Callable[[], JusttClient]
     tell: Callable[[str], None]
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
-    is_abandoned: Callable[[], bool] = lambda: False
+    call: Callable[[], Call] = Call
     session: Session | None = None
-    resource: Callable[[], str | None] = lambda: None
     waiting: Callable[[], AbstractContextManager[None]] = nullcontext
     creator: CreateCoordinator = field(init=False)
     known_properties: ClassVar = frozenset({*_ARGUMENTS, *(each.name for each in schema.INTEGRATION)})
@@ -121,7 +123,7 @@ class Integrations:
             session,
             claims=self.settings.adopts_ambiguous,
             tell=self.tell,
-            is_abandoned=self.is_abandoned,
+            call=self.call,
             waiting=self.waiting,
         )
 
@@ -196,7 +198,7 @@ class Integrations:
             self._ownership.require_no_other_process(urn, own, named(olds))
         if all(_as_sent(olds.get(name)) == _as_sent(news.get(name)) for name in _ARGUMENTS):
             self._note_kept(urn, own)
-        elif not replaces and self.resource() is not None:
+        elif not replaces and self.call().urn is not None:
             self._ownership.note_changing(urn, own)
         if replaces and _policy(olds) != _policy(news):
             self.tell(
@@ -209,7 +211,7 @@ class Integrations:
     def create(self, inputs: Properties) -> tuple[str, dict[str, Any]]:
         """Create the integration, or take over the one to adopt, and return its id and what to remember."""
         wanted, urn = Inputs.model_validate(inputs), self._urn(inputs)
-        tried = errors.creating(wanted.source, wanted.external_identifier)
+        tried = messages.creating(wanted.source, wanted.external_identifier)
         self._require_one_environment(tried)
         self._tell_override(tried)
         try:
@@ -230,14 +232,14 @@ class Integrations:
                     self._journal.fail_adoption(self.settings.base_url, wanted.adopt_id, urn)
                     raise
         except AmbiguousCreate as lost:
-            if self.is_abandoned():
+            if self.call().is_cancelled():
                 # What is raised now reaches nobody.
                 self.tell(f"warning: the engine left: {lost}")
             raise
         self._redactor.meet(record.integration_id)
         self._replacements.note_created(urn)
         outs = {**inputs, "integrationId": record.integration_id, **observed(record)}
-        if self.is_abandoned() and self.creator.has_posted(record.integration_id):
+        if self.call().is_cancelled() and self.creator.has_posted(record.integration_id):
             # The engine takes no result any more, and the next `up` would create another one.
             self._undo(urn, wanted, record.integration_id, outs)
         return record.integration_id, outs
@@ -271,7 +273,7 @@ class Integrations:
             left = self._note_state(self._urn(olds), integration_id, olds)
             self.creator.intents.note_left(named(olds, integration_id), left)
         try:
-            record = self.client().reads.get(integration_id, tried=tried, account=account)
+            record = self.client().read_integration(integration_id, tried=tried, account=account)
         except Refused as refused:
             if not is_managed and is_first_look(olds):
                 raise refused.of_given_id() from None
@@ -347,7 +349,7 @@ class Integrations:
         urn, base_url = self._urn(olds), self.settings.base_url
         self._meet(integration_id, olds)
         # Without a URN, a replacement cannot be told from a removal.
-        is_replaced = self.resource() is not None and self._ownership.is_replaced(urn, integration_id)
+        is_replaced = self.call().urn is not None and self._ownership.is_replaced(urn, integration_id)
         reason = self._ownership.release_reason(urn, integration_id, olds)
         if olds.get("deletionProtection") and not is_replaced:
             self._refuse_protected(named(olds, integration_id), reason)
@@ -422,7 +424,7 @@ class Integrations:
             StateConflict: With `delete_before_replace`, the create that follows would fail, as its own error says.
         """
         # Without a URN, a replacement cannot be told from a removal.
-        awaited = self._replacements.awaited_by_delete(urn, integration_id) if self.resource() is not None else []
+        awaited = self._replacements.awaited_by_delete(urn, integration_id) if self.call().urn is not None else []
         try:
             for inputs in awaited:
                 self._prepare(inputs)
@@ -579,7 +581,7 @@ class Integrations:
         except Misunderstood as unclear:
             if not self._has_stopped(integration_id, account, unclear):
                 # A deactivation for a later date cannot be seen in a record, so it stays unconfirmed too.
-                raise unclear.but(cure=errors.UNCONFIRMED_CURE) from None
+                raise unclear.but(cure=messages.UNCONFIRMED_CURE) from None
         except Refused as refused:
             if refused.is_of_key:
                 raise
@@ -694,7 +696,7 @@ class Integrations:
 
     def _urn(self, properties: Properties) -> str:
         """Return the URN of the call of this thread, or the external identifier where the host cannot tell it."""
-        urn = self.resource() or f"the resource of {properties.get('externalIdentifier')!r}"
+        urn = self.call().urn or f"the resource of {properties.get('externalIdentifier')!r}"
         self._seen.add(urn)
         return urn
 
@@ -736,7 +738,7 @@ class Integrations:
 
     def _note_kept(self, urn: str, integration_id: str) -> None:
         # Without a URN, two resources with one external identifier cannot be told apart.
-        if self.resource() is not None:
+        if self.call().urn is not None:
             self._ownership.note_kept(urn, integration_id)
 
     def _settle(self, urn: str, integration_id: str, outputs: Properties) -> Intent | None:
@@ -788,7 +790,7 @@ def _with_values(inputs: Properties) -> Inputs:
     secret_type = inputs["secretType"]
     values = references.resolved(
         inputs.get("secretReferences", {}),
-        tried=errors.creating(inputs["source"], inputs["externalIdentifier"]),
+        tried=messages.creating(inputs["source"], inputs["externalIdentifier"]),
         names=credentials.python_names(secret_type),
         problem=functools.partial(credentials.value_problem, secret_type),
     )
@@ -858,7 +860,7 @@ def _unlisted(name: str, value: object, listed: Collection[str], *, may_be_unlis
     if isinstance(value, str) and value and value not in listed and not may_be_unlisted:
         what = "the secret type " if name == "credentials" else ""
         # Only what looks like one of the list is quoted: anything else may be a secret in the wrong place.
-        hint = nearest(value, listed) if errors.is_like(value, listed) else ""
+        hint = nearest(value, listed) if is_like(value, listed) else ""
         quoted = repr(value) if hint else f"a text of {len(value)} characters"
         yield (
             name,

@@ -29,16 +29,18 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from pulumi_justt import errors
-from pulumi_justt.api.listing import MOST_SECONDS, one_pass
-from pulumi_justt.api.models import Inputs, RemoteRecord, to_vendor_time
+from pulumi_justt.api.call import Call
+from pulumi_justt.api.models import RemoteRecord, to_vendor_time
+from pulumi_justt.core import messages
+from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.core.journal import Decision, Intent, stack_name, stack_of, within_stack
+from pulumi_justt.core.listing import MOST_SECONDS, one_pass
 from pulumi_justt.core.session import Session
 from pulumi_justt.errors import AmbiguousCreate, Refused, StateConflict
 
 if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
-    from pulumi_justt.api.client import JusttClient
+    from pulumi_justt.core.client import JusttClient
 
 __all__ = ["Intents", "describe", "outcome_unknown", "sleep_unless"]
 
@@ -56,7 +58,7 @@ class Intents:
         client: Gives the client when a request is needed.
         session: The journal, and what the process knows of resources and records.
         tell: Shows one line to the user.
-        is_abandoned: Whether the engine has dropped the call of this thread.
+        call: Gives the call of this thread.
     """
 
     def __init__(
@@ -64,12 +66,12 @@ class Intents:
         client: Callable[[], JusttClient],
         session: Session,
         tell: Callable[[str], None],
-        is_abandoned: Callable[[], bool],
+        call: Callable[[], Call],
     ) -> None:
         self._client = client
         self._journal, self._ownership = session.journal, session.ownership
         self._tell = tell
-        self._is_abandoned = is_abandoned
+        self._call = call
         self._lock = threading.Lock()
         self._earlier: defaultdict[str, list[Intent]] | None = None
         """What earlier processes left, by resource, and by external identifier as well."""
@@ -276,7 +278,7 @@ class Intents:
                     )
             if client.clock() >= end:
                 return intent
-            if not sleep_unless(client, min(_POLL_SECONDS, end - client.clock()), self._is_abandoned):
+            if not sleep_unless(client, min(_POLL_SECONDS, end - client.clock()), self._call().is_cancelled):
                 raise outcome_unknown(intent)
         return None
 
@@ -514,7 +516,7 @@ class Intents:
                 )
             if decision.action == "claim":
                 if self.is_changed(intent, inputs):
-                    raise StateConflict(f"{tried}: {errors.changed_cure(integration_id)}")
+                    raise StateConflict(f"{tried}: {messages.changed_cure(integration_id)}")
                 if journal.claim(self._base_url, integration_id, urn) != urn:
                     # Another process has claimed it at this moment, or nothing can be kept.
                     raise StateConflict(
@@ -579,7 +581,7 @@ class Intents:
 
 def describe(inputs: Inputs) -> str:
     """Name a create in error texts."""
-    return errors.creating(inputs.source, inputs.external_identifier)
+    return messages.creating(inputs.source, inputs.external_identifier)
 
 
 def outcome_unknown(intent: Intent) -> AmbiguousCreate:
@@ -587,9 +589,9 @@ def outcome_unknown(intent: Intent) -> AmbiguousCreate:
     sent_at = to_vendor_time(datetime.fromtimestamp(intent.sent_at, timezone.utc))
     return AmbiguousCreate(
         # As it was sent: the program may have been changed since.
-        errors.creating(intent.source, intent.external_identifier),
+        messages.creating(intent.source, intent.external_identifier),
         f"an earlier run sent this create at {sent_at} and was ended",
-        errors.AMBIGUOUS_CURE,
+        messages.AMBIGUOUS_CURE,
     )
 
 

@@ -18,12 +18,15 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pulumi_justt import errors, schema
-from pulumi_justt.api.models import UNKNOWN, ReadinessInputs, RemoteRecord, known_part
+from pulumi_justt import schema
+from pulumi_justt.api.call import Call
+from pulumi_justt.api.models import RemoteRecord
+from pulumi_justt.core import messages
 from pulumi_justt.core.config import Settings
+from pulumi_justt.core.inputs import UNKNOWN, ReadinessInputs, known_part
 from pulumi_justt.core.session import Session
 from pulumi_justt.core.state import (
     Checked,
@@ -42,7 +45,7 @@ from pulumi_justt.values import COLORED, is_colored
 if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
     from pulumi_justt.api.batch_reader import Crowd
-    from pulumi_justt.api.client import JusttClient
+    from pulumi_justt.core.client import JusttClient
 
 __all__ = ["Readiness"]
 
@@ -74,7 +77,7 @@ class Readiness:
         settings: The configuration.
         client: Gives the client when a request is needed, so that previews need no key.
         tell: Shows one line to the user.
-        is_abandoned: Whether nobody is there any more to take what the call of this thread returns.
+        call: Gives the call of this thread.
         session: What all resources of the process share; by default nothing is known.
         clock: Monotonic seconds.
         sleep: Blocks the calling thread for some seconds.
@@ -84,7 +87,7 @@ class Readiness:
     settings: Settings
     client: Callable[[], JusttClient]
     tell: Callable[[str], None]
-    is_abandoned: Callable[[], bool] = lambda: False
+    call: Callable[[], Call] = Call
     session: Session | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -146,7 +149,7 @@ class Readiness:
         self._redactor.expect(integration_id)
         require_same_environment(self.settings, tried, olds)
         try:
-            record = self.client().reads.get(
+            record = self.client().read_integration(
                 integration_id,
                 tried=tried,
                 account=olds.get("referenceAccountId"),
@@ -187,7 +190,7 @@ class Readiness:
         wait = _Wait(tried, wanted.timeout_seconds, started=started, end=started + wanted.timeout_seconds)
         was_warned = False
         # Who waits with others is served by pages of the list, which one of them reads for all.
-        with self.client().reads.waiting(wanted.reference_account_id) as crowd:
+        with self.client().waiting(wanted.reference_account_id) as crowd:
             for pause in self._pauses():
                 try:
                     record = self._look(wanted, wait, crowd, age=pause / 2)
@@ -206,17 +209,18 @@ class Readiness:
                     break
                 self._sleep_until(min(now + pause, wait.end), wait)
         came_back = f"its status is {wait.status} after {wait.timeout_seconds} s{wait.failure}"
-        raise NotReady(wait.tried, came_back, errors.DEADLINE_CURE)
+        raise NotReady(wait.tried, came_back, messages.DEADLINE_CURE)
 
     def _look(self, wanted: ReadinessInputs, wait: _Wait, crowd: Crowd, *, age: float) -> RemoteRecord:
         """Read the record once; what is out of date by *age* seconds will do."""
         client = self.client()
-        record = client.reads.get(
+        call = replace(self.call(), deadline=client.clock() + max(wait.end - self.clock(), _LAST_LOOK))
+        record = client.read_integration(
             wanted.integration_id,
             tried=wait.tried,
             account=wanted.reference_account_id,
             age=age,
-            patience=max(wait.end - self.clock(), _LAST_LOOK),
+            call=call,
             crowd=crowd,
         )
         if _is_hopeless(record) and record.message is None:
@@ -225,7 +229,7 @@ class Readiness:
                 wanted.integration_id,
                 tried=wait.tried,
                 account=wanted.reference_account_id,
-                patience=max(wait.end - self.clock(), _LAST_LOOK),
+                call=call,
             )
         return record
 
@@ -246,8 +250,8 @@ class Readiness:
             Abandoned: The engine has left.
         """
         while (now := self.clock()) < moment:
-            if self.is_abandoned():
-                raise Abandoned(wait.tried, "it was given up, because the engine has left", errors.ABANDONED_CURE)
+            if self.call().is_cancelled():
+                raise Abandoned(wait.tried, "it was given up, because the engine has left", messages.ABANDONED_CURE)
             if now >= wait.next_note:
                 seconds = now - wait.started
                 self.tell(
@@ -287,7 +291,7 @@ def _require_hope(record: RemoteRecord, wait: _Wait, *, is_managed: bool) -> Non
     """
     if _is_hopeless(record):
         came_back = f"its status is {record.status}{f': {record.message}' if record.message else ''}"
-        raise NotReady(wait.tried, came_back, errors.hopeless_cure(record.status, is_managed=is_managed))
+        raise NotReady(wait.tried, came_back, messages.hopeless_cure(record.status, is_managed=is_managed))
 
 
 def _problems(inputs: Properties) -> Iterator[tuple[str, str]]:

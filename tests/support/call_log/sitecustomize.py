@@ -16,7 +16,7 @@ def _logged(method: Callable[..., Any], name: str, log: Path) -> Callable[..., A
 
     @functools.wraps(method)
     def wrapper(self: object, *arguments: object) -> object:
-        urn = host.resource_urn() or ""
+        urn = host.engine_request()[0] or ""
         with log.open("a", encoding="utf-8") as file:
             file.write(json.dumps([os.getpid(), name, urn.rpartition("::")[2]]) + "\n")
         return method(self, *arguments)

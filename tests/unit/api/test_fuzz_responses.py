@@ -25,10 +25,11 @@ import pytest
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 
-from pulumi_justt.api.client import JusttClient
-from pulumi_justt.api.models import Inputs, RemoteRecord
+from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.api.retry import RetryPolicy
+from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
+from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.core.integration import Integrations
 from pulumi_justt.errors import JusttError, Refused
 from pulumi_justt.provider import IntegrationProvider

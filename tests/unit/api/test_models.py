@@ -8,17 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pulumi_justt.api.models import (
-    SOURCES,
-    UNKNOWN,
-    Deactivation,
-    Inputs,
-    RemoteRecord,
-    Unknown,
-    from_vendor_time,
-    known_part,
-    to_vendor_time,
-)
+from pulumi_justt.api.models import SOURCES, RemoteRecord, from_vendor_time, to_vendor_time
+from pulumi_justt.core.inputs import UNKNOWN, Deactivation, Inputs, Unknown, known_part
 
 CANARY = "canary-c1f7e4"
 NOW = datetime(2027, 1, 15, 8, 0, 0, 900_000, tzinfo=timezone.utc)

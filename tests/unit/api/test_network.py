@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pulumi_justt.api.client import JusttClient
-from pulumi_justt.api.models import Inputs
 from pulumi_justt.api.network import proxy_for
 from pulumi_justt.api.retry import Method, RetryPolicy
+from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
+from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.errors import AmbiguousCreate, Barred, Unreachable
 from pulumi_justt.simulator import SimulatorServer
 from support import environment

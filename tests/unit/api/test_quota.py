@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from pulumi_justt.api.client import JusttClient
 from pulumi_justt.api.rate_limit import WINDOW_SECONDS
 from pulumi_justt.api.retry import RetryPolicy
+from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 from support.virtual_quota import LATENCY, QUOTA, SHARE, THREADS, Clock
 

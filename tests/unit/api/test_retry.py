@@ -21,7 +21,7 @@ EXPECTED: dict[Outcome, tuple[Action, Action, Action]] = {
     Outcome.THROTTLED: (Action.RETRY, Action.RETRY, Action.RETRY),
     Outcome.UNANSWERED: (Action.RETRY, Action.RETRY, Action.AMBIGUOUS),
     Outcome.REJECTED: (Action.FAIL, Action.FAIL, Action.FAIL),
-    Outcome.UNREADABLE: (Action.RETRY, Action.CONFIRM, Action.AMBIGUOUS),
+    Outcome.UNREADABLE: (Action.RETRY, Action.FAIL, Action.AMBIGUOUS),
 }
 """The table of design section 5, in the order GET, DELETE, POST."""
 

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from pulumi_justt.api.models import UNKNOWN
+from pulumi_justt.api.call import Call
+from pulumi_justt.core.inputs import UNKNOWN
 from pulumi_justt.core.integration import Integrations
 from pulumi_justt.core.journal import Journal
 from pulumi_justt.core.session import Session
@@ -323,7 +324,7 @@ def test_two_processes_of_one_command_do_not_share_a_record(tmp_path: Path, firs
     """Whichever call comes second sees that the other process's resource has it, and what is replaced is free."""
     scripted = [Scripted([record("PENDING")] * 2, session=process_of(tmp_path)) for _ in range(2)]
     owner, adopter = (each.core for each in scripted)
-    owner.resource, adopter.resource = (lambda: OWNER), (lambda: MINE)
+    owner.call, adopter.call = (lambda: Call(OWNER)), (lambda: Call(MINE))
     owner.check(CHECKED, MINIMAL)
     adopter.check({}, {**MINIMAL, "adoptId": "id-1"})
     calls: list[Callable[[], object]] = [lambda: owner.diff(RECORDED, CHECKED), lambda: adopter.create(ADOPTING)]
@@ -345,7 +346,7 @@ def command_of(urn: str | None, folder: Path, *answers: httpx.Response) -> tuple
     """Return a later command on the same machine, which is for one resource, with its core."""
     scripted = Scripted([*answers], session=Session(Offline().core.settings.base_url, Journal(folder)))
     core = scripted.core
-    core.resource = lambda: urn
+    core.call = lambda: Call(urn)
     return scripted, core
 
 
@@ -383,10 +384,10 @@ def test_the_rest_of_a_replacement_holds_nothing(tmp_path: Path) -> None:
     for integration_id, outputs in (("id-2", new), ("id-1", RECORDED)):
         core.read(integration_id, outputs)
     core.check(CHECKED, MINIMAL)
-    core.resource = lambda: "adopter"
+    core.call = lambda: Call("adopter")
     core.check({}, {**MINIMAL, "adoptId": "id-1"})
     core.create(ADOPTING)
-    core.resource = lambda: "owner"
+    core.call = lambda: Call("owner")
     assert core.diff(new, CHECKED) == []
     core.delete("id-1", RECORDED)
     assert scripted.methods == ["GET"] * 3
@@ -418,7 +419,7 @@ def test_an_adopter_that_stays_is_the_only_one(tmp_path: Path) -> None:
     _, core = command_of("first", tmp_path, record("PENDING"))
     core.check(ADOPTING, {**MINIMAL, "adoptId": "id-1"})
     core.diff(ADOPTED, ADOPTING)
-    core.resource = lambda: "second"
+    core.call = lambda: Call("second")
     core.check({}, {**MINIMAL, "adoptId": "id-1"})
     with pytest.raises(StateConflict) as conflict:
         core.create(ADOPTING)
@@ -553,7 +554,7 @@ def test_a_renamed_resource_that_changes_is_not_released(tmp_path: Path, ends: s
     assert core.diff(RECORDED, changed) == []
     if ends == "updated":
         core.update("id-1", RECORDED, changed)
-    core.resource = lambda: OWNER
+    core.call = lambda: Call(OWNER)
     if ends == "updated":
         core.delete("id-1", RECORDED)
         assert scripted.told == [f"note: {NAMED}: {MINE!r} has it too, so it is released and stays as it is at Justt."]
@@ -570,7 +571,7 @@ def test_what_a_refused_create_returned_is_not_deactivated(tmp_path: Path) -> No
     core.check({}, MINIMAL)
     with pytest.raises(StateConflict):
         core.create(CHECKED)
-    core.resource = lambda: OWNER
+    core.call = lambda: Call(OWNER)
     core.delete("id-1", RECORDED)
     assert scripted.methods == ["GET", "POST"]
 
@@ -665,11 +666,11 @@ def test_candidate_that_was_claimed_for_nobody_stays_as_it_is(tmp_path: Path) ->
         session=Session("http://127.0.0.1:9/v1", Journal(tmp_path)),
     )
     core = scripted.core
-    core.is_abandoned = lambda: any("claimed id-1" in line for line in scripted.told)
+    core.call = lambda: Call(is_cancelled=lambda: any("claimed id-1" in line for line in scripted.told))
 
     core.create(CHECKED)
 
-    assert core.is_abandoned()
+    assert core.call().is_cancelled()
     assert scripted.methods == ["GET", "GET", "POST", "GET", "GET"]
 
 

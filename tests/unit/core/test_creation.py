@@ -19,14 +19,15 @@ from typing import Any, ClassVar, Literal, TypeVar
 import httpx
 import pytest
 
-from pulumi_justt.api.client import JusttClient
-from pulumi_justt.api.listing import MOST_PAGES, MOST_SECONDS
+from pulumi_justt.api.call import Call
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.api.rate_limit import RateLimiter
 from pulumi_justt.api.retry import RetryPolicy
+from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.creation import CreateCoordinator, _Account
 from pulumi_justt.core.journal import Decision, Journal
+from pulumi_justt.core.listing import MOST_PAGES, MOST_SECONDS
 from pulumi_justt.core.session import Session
 from pulumi_justt.errors import (
     Abandoned,
@@ -219,7 +220,7 @@ class Process:
             self.session,
             claims=self.policy == "adopt",
             tell=lambda text: (self.notes if text.startswith("note: ") else self.told).append(text),
-            is_abandoned=lambda: self.is_abandoned(),  # noqa: PLW0108 - tests replace it later
+            call=lambda: Call(is_cancelled=self.is_abandoned),
         )
 
     def create(self, name: str, source: str = "stripe", account: str | None = None) -> str:
@@ -696,7 +697,7 @@ def answering_reads(vendor: Vendor, process: Process) -> None:
             return httpx.Response(200)
         return httpx.Response(200, json={name: found[0][name] for name in ("integrationId", "source", "status")})
 
-    process.client._http = process.client._fresh_http = httpx.Client(
+    process.client._api._http = process.client._api._fresh_http = httpx.Client(
         base_url="http://127.0.0.1:9/v1", transport=httpx.MockTransport(answer), trust_env=False
     )
 
@@ -1790,7 +1791,7 @@ def test_repeated_and_not_sent_still_warns(again: httpx.Response | Exception, ca
 
     vendor.on_request = go_down
     process = Process(vendor)
-    process.client._http._transport = process.client._fresh_http._transport = httpx.MockTransport(answer)
+    process.client._api._http._transport = process.client._api._fresh_http._transport = httpx.MockTransport(answer)
 
     text = str(process.error("a"))
 

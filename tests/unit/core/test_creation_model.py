@@ -15,19 +15,20 @@ and when somebody else creates where no list is asked for before the next step (
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
 
-from pulumi_justt import errors
-from pulumi_justt.api.client import JusttClient
-from pulumi_justt.api.models import Inputs, RemoteRecord
+from pulumi_justt.api.call import UNLIMITED, Call
+from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.api.responses import Page
+from pulumi_justt.core import messages
+from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.creation import CreateCoordinator
+from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.core.session import Session
 from pulumi_justt.errors import AmbiguousCreate, JusttError
 from support.claims_journal import ClaimsJournal
@@ -126,16 +127,15 @@ class Create:
         return told if kind != "made" else ""
 
 
-@dataclass
 class World(JusttClient):
     """A vendor that waits for the schedule at each request, and the creates before it."""
 
-    on_ambiguous: Policy = "refuse"
-    path: Path = field(default_factory=lambda: Path(Graph(), []))
-    sources: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
+    def __init__(self, *, on_ambiguous: Policy, path: Path, sources: tuple[str, ...]) -> None:
         """Start with an empty account; nothing is connected to anything."""
+        self.settings = SETTINGS
+        self.on_ambiguous = on_ambiguous
+        self.path = path
+        self.sources = sources
         self.clock = lambda: 0.0
         self.stage = Stage(self._choose)
         self.sleep = self._sleep
@@ -173,9 +173,9 @@ class World(JusttClient):
         self.stage.run({name: functools.partial(self._work, create) for name, create in self.creates.items()})
         self.path.end()
 
-    def create_integration(self, inputs: Inputs, *, is_abandoned: Callable[[], bool] = lambda: False) -> RemoteRecord:
+    def create_integration(self, inputs: Inputs, *, call: Call = UNLIMITED) -> RemoteRecord:
         """Commit and answer, each when the schedule says so, or lose the answer."""
-        assert not is_abandoned()
+        assert not call.is_cancelled()
         me = self.stage.current.name
         self.stage.park("POST")
         fate = self.fate
@@ -187,8 +187,8 @@ class World(JusttClient):
         self.stage.park("answer")
         if fate != "answered":
             self.in_doubt.add(me)
-            tried = errors.creating(inputs.source, inputs.external_identifier)
-            raise AmbiguousCreate(tried, "no answer within 30 s", errors.AMBIGUOUS_CURE)
+            tried = messages.creating(inputs.source, inputs.external_identifier)
+            raise AmbiguousCreate(tried, "no answer within 30 s", messages.AMBIGUOUS_CURE)
         self.given.add(made)
         return RemoteRecord(integration_id=made, source=inputs.source, status="PENDING")
 
@@ -198,7 +198,6 @@ class World(JusttClient):
         *,
         tried: str,
         account: str | None,
-        patience: float = math.inf,  # noqa: ARG002 - every request is answered
     ) -> Page:
         """List the whole account as one page, when the schedule says so."""
         assert (page, account) == (1, None)
@@ -341,7 +340,7 @@ def test_every_interleaving(
     graph = Graph()
     taken_over = 0
     while graph.to_run:
-        world = World(SETTINGS, on_ambiguous=policy, path=Path(graph, graph.to_run.pop()), sources=sources)
+        world = World(on_ambiguous=policy, path=Path(graph, graph.to_run.pop()), sources=sources)
         world.run()
         assert_nothing_lost_nothing_doubled(world)
         graph.runs += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,8 @@ class Process:
     def __post_init__(self) -> None:
         """Make one core for all calls."""
         self.core: Integrations = self.scripted.core
-        self.core.resource = lambda: None if self.name is None else URN + self.name
+        calls = self.core.call
+        self.core.call = lambda: replace(calls(), urn=None if self.name is None else URN + self.name)
 
     def delete(self, name: str | None, outputs: dict[str, Any]) -> None:
         """Delete what *outputs* are of under the URN of *name*."""

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pulumi import FileAsset
 
-from pulumi_justt.api.client import JusttClient
-from pulumi_justt.api.models import UNKNOWN, to_vendor_time
+from pulumi_justt.api.models import to_vendor_time
+from pulumi_justt.core.client import JusttClient
+from pulumi_justt.core.inputs import UNKNOWN
 from pulumi_justt.core.integration import Integrations
 from pulumi_justt.core.journal import Journal
 from pulumi_justt.core.session import Session

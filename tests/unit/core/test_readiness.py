@@ -11,10 +11,11 @@ from typing import Any, NoReturn
 import httpx
 import pytest
 
-from pulumi_justt.api.client import JusttClient
-from pulumi_justt.api.models import UNKNOWN
+from pulumi_justt.api.call import Call
 from pulumi_justt.api.retry import RetryPolicy
+from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
+from pulumi_justt.core.inputs import UNKNOWN
 from pulumi_justt.core.integration import Integrations
 from pulumi_justt.core.journal import Journal
 from pulumi_justt.core.readiness import Readiness
@@ -103,7 +104,7 @@ class Vendor:
             settings,
             client=lambda: client,
             tell=lambda text: self.told.append((self.now, text)),
-            is_abandoned=lambda: self.now >= self.leaves_at,
+            call=lambda: Call(is_cancelled=lambda: self.now >= self.leaves_at),
             session=self.session,
             clock=lambda: self.now,
             sleep=self._sleep,
@@ -575,7 +576,7 @@ def test_deadline_bounds_the_waits_for_the_quota() -> None:
     """A pause of a minute that a 429 asks of everyone does not keep a wait from ending."""
     vendor = Vendor({0.0: httpx.Response(429, headers={"retry-after": "60"})}, policy=RetryPolicy())
     core = vendor.core
-    core.client()._limiter.pause(45.0)
+    core.client()._api._limiter.pause(45.0)
 
     with pytest.raises(NotReady, match=r"its status is not known yet after 3 s \(no time was left to send a request\)"):
         core.create({**INPUTS, "timeoutSeconds": 3})
@@ -690,8 +691,8 @@ def test_who_waits_with_others_gets_the_vendor_s_words_too(status: str) -> None:
 
     core = vendor.core
     client = core.client()
-    client._http._transport = httpx.MockTransport(answer)
-    with client.reads.waiting(None), client.reads.waiting(None), pytest.raises(NotReady) as failed:
+    client._api._http._transport = httpx.MockTransport(answer)
+    with client.waiting(None), client.waiting(None), pytest.raises(NotReady) as failed:
         core.create(INPUTS)
 
     assert str(failed.value).startswith(f"waiting for {NAMED}: its status is {status}: The key has no rights.")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pulumi_justt.api.listing import Listing
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.cli import survey
 from pulumi_justt.cli.doctor.checks import Check, Patient, Verdict
 from pulumi_justt.cli.state import Recorded
 from pulumi_justt.cli.survey import Account, View
+from pulumi_justt.core.listing import Listing
 from pulumi_justt.errors import InvalidSettings, JusttError, Refused, RequestError
 from pulumi_justt.secrecy import SecretHolder
 

@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pulumi_justt.cli.doctor.checks import Check, Patient
 from pulumi_justt.cli.stacks import Stack, StackError
 from pulumi_justt.cli.state import Pending
-from pulumi_justt.errors import InvalidSettings, recorded_settings_cure
+from pulumi_justt.core.messages import recorded_settings_cure
+from pulumi_justt.errors import InvalidSettings
 
 __all__ = ["configuration", "duplicates", "recorded_key", "state", "tools"]
 

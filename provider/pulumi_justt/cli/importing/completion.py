@@ -7,11 +7,11 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from pulumi_justt.api.client import JusttClient
 from pulumi_justt.api.models import SOURCES
 from pulumi_justt.cli.importing.asking import Answer
 from pulumi_justt.cli.importing.candidates import Candidate
 from pulumi_justt.cli.importing.plan import Import
+from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.integration import Integrations
 from pulumi_justt.credentials import SHAPES

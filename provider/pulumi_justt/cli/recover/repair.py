@@ -8,7 +8,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from pulumi_justt.api.client import shared_client
 from pulumi_justt.api.models import RemoteRecord, to_vendor_time
 from pulumi_justt.cli import survey
 from pulumi_justt.cli.recover import state_repair
@@ -18,6 +17,7 @@ from pulumi_justt.cli.recover.state_repair import NOTHING, RecoveryError, insert
 from pulumi_justt.cli.stacks import StackError
 from pulumi_justt.cli.state import State
 from pulumi_justt.cli.survey import Account
+from pulumi_justt.core.client import shared_client
 from pulumi_justt.core.journal import Decision
 from pulumi_justt.errors import Refused
 

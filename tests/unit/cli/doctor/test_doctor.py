@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pulumi_justt.api import listing
 from pulumi_justt.cli import survey
+from pulumi_justt.core import listing
 from pulumi_justt.errors import WITHHELD, Unreachable
 from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.simulator import Fault, SimulatorServer

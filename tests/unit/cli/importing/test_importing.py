@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 import yaml
 
-from pulumi_justt.api import listing
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.cli import survey
 from pulumi_justt.cli.importing.asking import ImportRefused
@@ -23,6 +22,7 @@ from pulumi_justt.cli.importing.candidates import Candidate, picked
 from pulumi_justt.cli.importing.prompts import Terminal
 from pulumi_justt.cli.project import program_folder
 from pulumi_justt.cli.stacks import Stack, StackError
+from pulumi_justt.core import listing
 from pulumi_justt.core.journal import Decision, Intent, Journal
 from pulumi_justt.credentials import SHAPES
 from pulumi_justt.simulator import Fault, SimulatorServer

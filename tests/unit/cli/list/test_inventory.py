@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_justt.api import listing
+from pulumi_justt.core import listing
 from pulumi_justt.simulator import Fault, SimulatorServer
 from support.fake_pulumi import FakePulumi, integration
 

@@ -12,13 +12,13 @@ from typing import Any
 import click
 import pytest
 
-from pulumi_justt.api import listing
 from pulumi_justt.cli.recover import dialog, state_repair
 from pulumi_justt.cli.recover.diagnosis import FORGET, Diagnosis, diagnose
 from pulumi_justt.cli.recover.repair import repair
 from pulumi_justt.cli.recover.state_repair import RecoveryError
 from pulumi_justt.cli.stacks import Stack
 from pulumi_justt.cli.state import State
+from pulumi_justt.core import listing
 from pulumi_justt.core.journal import Decision
 from pulumi_justt.simulator import SimulatorServer
 from support.fake_pulumi import PROVIDER, STACK, TYPE, US, FakePulumi, creating, integration, provider

@@ -9,7 +9,7 @@ from pulumi_justt.api.models import RemoteRecord
 
 if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
-    from pulumi_justt.api.client import JusttClient
+    from pulumi_justt.core.client import JusttClient
 
 __all__ = ["MOST_PAGES", "MOST_SECONDS", "Listing", "one_pass"]
 

@@ -1,0 +1,1866 @@
+"""The client: what reaches the wire, what each outcome becomes, and what no text, line or body may hold.
+
+Where httpx can stand in for the network, an app answers in its place; where it can't, a socket on this machine does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import functools
+import gzip
+import itertools
+import json
+import os
+import socket
+import struct
+import sys
+import threading
+import time
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from typing import Literal
+
+import httpx
+import pytest
+from typing_extensions import Self
+
+from pulumi_justt.api import client as api
+from pulumi_justt.api.call import Call
+from pulumi_justt.api.models import RemoteRecord
+from pulumi_justt.api.rate_limit import RateLimiter
+from pulumi_justt.api.responses import Page
+from pulumi_justt.api.retry import TABLE, Action, Method, Outcome, RetryPolicy
+from pulumi_justt.core import client as module
+from pulumi_justt.core.client import JusttClient, shared_client
+from pulumi_justt.core.config import Settings
+from pulumi_justt.core.inputs import Inputs
+from pulumi_justt.errors import (
+    NOT_SHOWN,
+    WITHHELD,
+    AmbiguousCreate,
+    Barred,
+    InvalidSettings,
+    JusttError,
+    Misunderstood,
+    Refused,
+    RequestError,
+    Unreachable,
+)
+from pulumi_justt.redaction import shared_redactor
+from pulumi_justt.simulator import Options, SimulatorServer, payload_digest
+from support.clients import CANARY, KEY, URL, Time, client_of, inputs_of, settings_of
+from support.harness import HANG_SECONDS
+
+ID = "int-1"
+RECORD = {"integrationId": ID, "source": "stripe", "status": "SUCCESSFUL"}
+DATE = "2027-01-31T00:00:00Z"
+
+CREATING = "creating the stripe integration 'stripe-eu-main'"
+READING = "reading the integration 'stripe-eu-main' (int-1)"
+DEACTIVATING = "deactivating the integration 'stripe-eu-main' (int-1)"
+
+
+@dataclasses.dataclass
+class Reply:
+    """One answer of a scripted server: a document, or text as it is."""
+
+    status: int
+    content: object = b""
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def response(self) -> httpx.Response:
+        """Make the answer."""
+        raw = self.content if isinstance(self.content, bytes) else json.dumps(self.content).encode()
+        # A stream, which nobody has read and unpacked yet, as from a network.
+        return httpx.Response(self.status, content=iter([raw]), headers=self.headers)
+
+
+class App:
+    """A server that answers each request by the next item of a script, and goes on with the last one.
+
+    An exception that says that nothing was sent keeps its request from reaching the server.
+    """
+
+    def __init__(self, *script: Reply | Exception, moment: Time | None = None, takes: float = 0.0) -> None:
+        self.script = script
+        self.tries = 0
+        self.reached: list[httpx.Request] = []
+        self._moment = moment
+        self._takes = takes
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer one request."""
+        item = self.script[min(self.tries, len(self.script) - 1)]
+        self.tries += 1
+        if self._moment:
+            self._moment.now += self._takes
+        if not isinstance(item, UNSENT_ERRORS):
+            self.reached.append(request)
+        if isinstance(item, Exception):
+            raise item
+        return item.response()
+
+
+UNSENT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+@contextlib.contextmanager
+def real_client(base_url: str, *, policy: RetryPolicy | None = None, **config: object) -> Iterator[JusttClient]:
+    """Give a client on the real network and clock, which only sleeps by injection."""
+    client = JusttClient(
+        settings_of(base_url, **config), policy=policy or RetryPolicy(), sleep=lambda _: None, uniform=lambda: 0.0
+    )
+    with contextlib.closing(client):
+        yield client
+
+
+def read(client: JusttClient, *, account: str | None = "acc_42", integration_id: str = ID) -> RemoteRecord:
+    """Read the integration."""
+    return client.get_integration(integration_id, tried=READING, account=account)
+
+
+def deactivate(client: JusttClient, *, account: str | None = "acc_42", integration_id: str = ID) -> None:
+    """Deactivate the integration."""
+    client.deactivate_integration(
+        integration_id,
+        tried=DEACTIVATING,
+        account=account,
+        deactivation_type="postingDate",
+        deactivation_date=DATE,
+    )
+
+
+def call(client: JusttClient, method: Method) -> RemoteRecord | None:
+    """Make the one call that there is for *method*."""
+    if method == "GET":
+        return read(client)
+    if method == "POST":
+        return client.create_integration(inputs_of(referenceAccountId="acc_42"))
+    deactivate(client)
+    return None
+
+
+def failure(client: JusttClient, method: Method) -> RequestError:
+    """Give the error that a call ends with."""
+    with pytest.raises(RequestError) as raised:
+        call(client, method)
+    return raised.value
+
+
+METHODS: tuple[Method, ...] = ("GET", "DELETE", "POST")
+GOOD: dict[Method, Reply] = {"GET": Reply(200, RECORD), "DELETE": Reply(200), "POST": Reply(201, {"integrationId": ID})}
+NO_ANSWERS_TO_DELETE = [
+    Reply(200, b"<html>"),
+    Reply(200, b"OK"),
+    Reply(299, b"{"),
+    Reply(200, RECORD, {"content-encoding": "gzip"}),
+]
+"""Successes that may be of something else than Justt; to a DELETE, an empty body and any JSON are answers."""
+BAD: dict[Outcome, list[Reply | Exception]] = {
+    Outcome.UNSENT: [error("no way there") for error in UNSENT_ERRORS],
+    Outcome.BARRED: [httpx.ProxyError("407 Proxy Authentication Required")],
+    Outcome.THROTTLED: [Reply(429, {"status": 429, "message": "slow down", "errorId": "err-1"})],
+    Outcome.UNANSWERED: [
+        *(Reply(status) for status in (303, 399, 408, 418, 425, 430, 444, 460, 499, 500, 502, 503, 504, 599, 600)),
+        *(
+            error("lost")
+            for error in (
+                httpx.ReadError,
+                httpx.ReadTimeout,
+                httpx.WriteError,
+                httpx.WriteTimeout,
+                httpx.CloseError,
+                httpx.RemoteProtocolError,
+            )
+        ),
+    ],
+    Outcome.REJECTED: [
+        Reply(status)
+        for status in (300, 301, 302, 304, 307, 308, 400, 401, 403, 404, 407, 409, 413, 417, 422, 424, 428, 431, 451)
+    ],
+    Outcome.UNREADABLE: [*NO_ANSWERS_TO_DELETE, Reply(200, {}), Reply(202, [RECORD]), Reply(204)],
+}
+NEVER_SENT = (Outcome.UNSENT, Outcome.BARRED)
+CELLS = [
+    pytest.param(method, outcome, bad, id=f"{method}-{outcome.name}-{getattr(bad, 'status', type(bad).__name__)}")
+    for method in METHODS
+    for outcome, items in BAD.items()
+    for bad in items
+    if (method, outcome) != ("DELETE", Outcome.UNREADABLE) or bad in NO_ANSWERS_TO_DELETE
+]
+FAILURES: dict[Outcome, type[RequestError]] = {
+    Outcome.UNSENT: Unreachable,
+    Outcome.BARRED: Barred,
+    Outcome.THROTTLED: Unreachable,
+    Outcome.UNANSWERED: Unreachable,
+    Outcome.REJECTED: Refused,
+    Outcome.UNREADABLE: Misunderstood,
+}
+
+
+def test_cells_cover_the_table() -> None:
+    """The cases below stand for every row of the retry table."""
+    assert set(TABLE) == set(BAD) == set(FAILURES)
+
+
+@pytest.mark.parametrize(("method", "outcome", "bad"), CELLS)
+def test_one_bad_try(method: Method, outcome: Outcome, bad: Reply | Exception) -> None:
+    """After one bad try the next one follows, or none does, as the cell of the retry table says."""
+    moment = Time()
+    app = App(bad, GOOD[method])
+    client = client_of(app, moment=moment)
+    action = TABLE[outcome][method]
+
+    if action is Action.RETRY:
+        found = call(client, method)
+        assert (None if method == "DELETE" else ID) == (found and found.integration_id)
+    else:
+        expected = {Action.AMBIGUOUS: AmbiguousCreate, Action.FAIL: FAILURES[outcome]}
+        assert type(failure(client, method)) is expected[action]
+    tries = 2 if action is Action.RETRY else 1
+    assert tries == app.tries
+    assert tries - (outcome in NEVER_SENT) == len(app.reached)
+    assert ([0.25] if action is Action.RETRY else []) == moment.slept
+
+
+@pytest.mark.parametrize(("method", "outcome", "bad"), CELLS)
+def test_nothing_but_bad_tries(method: Method, outcome: Outcome, bad: Reply | Exception) -> None:
+    """Tries end with the policy's number of them, and the error says what kind of failure it was."""
+    app = App(bad)
+    client = client_of(app)
+    action = TABLE[outcome][method]
+
+    error = failure(client, method)
+    assert type(error) is (AmbiguousCreate if action is Action.AMBIGUOUS else FAILURES[outcome])
+    assert error.__cause__ is None
+    assert error.__context__ is None, "an exception of httpx holds the request, and with it the key"
+    tries = 1 if action is not Action.RETRY else 16 if outcome is Outcome.THROTTLED else 6
+    assert tries == app.tries
+    assert (0 if outcome in NEVER_SENT else tries) == len(app.reached)
+
+
+@pytest.mark.parametrize("reply", [Reply(200), Reply(204), Reply(200, b" \r\n"), Reply(202, []), Reply(200, "done")])
+def test_delete_is_done_with_an_empty_body_or_json(reply: Reply) -> None:
+    """Nothing of the answer to a deactivation has to be read, if it can be Justt's."""
+    app = App(reply)
+
+    deactivate(client_of(app))
+
+    assert app.tries == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "script", "tries"),
+    [
+        ("POST", [httpx.ConnectError("x"), Reply(429), Reply(500)], 3),
+        ("POST", [Reply(429), httpx.PoolTimeout("x"), Reply(201, {})], 3),
+        ("GET", [Reply(200, {}), Reply(500), Reply(429), httpx.ConnectError("x"), Reply(200, RECORD)], 5),
+    ],
+)
+def test_mixed_outcomes(method: Method, script: list[Reply | Exception], tries: int) -> None:
+    """Each try is judged by itself: a create stops at the first that may have been processed, a read goes on."""
+    app = App(*script)
+    client = client_of(app)
+
+    if method == "POST":
+        assert isinstance(failure(client, method), AmbiguousCreate)
+    else:
+        assert read(client).integration_id == ID
+    assert tries == app.tries
+
+
+def test_waits_between_faults_grow() -> None:
+    """Faults are waited out one by one, with the injected randomness."""
+    moment = Time()
+    failure(client_of(App(Reply(503)), moment=moment), "GET")
+
+    assert moment.slept == [0.25, 0.5, 1.0, 2.0, 4.0]
+
+
+def test_retry_after_is_obeyed() -> None:
+    """A server that says how long to wait is believed, after a fault as after a 429."""
+    for status in (503, 429):
+        moment = Time()
+        client = client_of(App(Reply(status, headers={"Retry-After": "7"}), GOOD["GET"]), moment=moment)
+        read(client)
+        assert moment.slept == [7.0]
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 1, 24])
+@pytest.mark.parametrize("status", [503, 429])
+def test_retry_after_a_date_is_measured_by_the_server_s_clock(status: int, hours: int) -> None:
+    """However wrong this machine's clock is, a date to wait for is as far away as the server means it."""
+    moment = Time()
+    headers = {"Date": "Fri, 15 Jan 2027 08:00:00 GMT", "Retry-After": "Fri, 15 Jan 2027 08:00:07 GMT"}
+    client = client_of(App(Reply(status, headers=headers), GOOD["GET"]), moment=moment)
+    client._api.now = lambda: datetime(2027, 1, 15, 8, tzinfo=timezone.utc) + timedelta(hours=hours)
+
+    read(client)
+
+    assert moment.slept == [7.0]
+
+
+def test_retry_after_a_date_of_an_answer_without_one() -> None:
+    """Where the answer has no `Date`, this machine's clock is all there is."""
+    moment = Time()
+    headers = {"Retry-After": "Fri, 15 Jan 2027 08:00:07 GMT"}
+    client = client_of(App(Reply(503, headers=headers), GOOD["GET"]), moment=moment)
+    client._api.now = lambda: datetime(2027, 1, 15, 8, tzinfo=timezone.utc)
+
+    read(client)
+
+    assert moment.slept == [7.0]
+
+
+def test_clock_is_compared_with_the_server_s() -> None:
+    """An answer was dated between sending and receiving; what lies outside of that is the clock's fault."""
+    start = datetime(2027, 1, 15, 8, tzinfo=timezone.utc)
+    ahead: list[float] = []
+    for dated in ("07:59:00", "08:00:00", "08:00:29", "08:02:00"):
+        times = iter([start, start + timedelta(seconds=30)])
+        client = client_of(App(Reply(200, RECORD, {"Date": f"Fri, 15 Jan 2027 {dated} GMT"})))
+        client._api.now = functools.partial(next, times)
+        read(client)
+        ahead.append(client.clock_ahead)
+
+    assert ahead == [60.0, 0.0, 0.0, -90.0]
+
+
+@pytest.mark.parametrize("takes", [30.0, 59.0])
+def test_deadline_ends_a_slow_request(takes: float) -> None:
+    """Tries that take long end with the deadline before their number is used up."""
+    moment = Time()
+    app = App(Reply(503), moment=moment, takes=takes)
+
+    error = failure(client_of(app, moment=moment), "GET")
+
+    assert isinstance(error, Unreachable)
+    assert {30.0: 4, 59.0: 3}[takes] == app.tries
+
+
+def test_waits_between_faults_count() -> None:
+    """The deadline is over all tries together with the waits between them."""
+    moment = Time()
+    app = App(Reply(503, headers={"Retry-After": "50"}))
+
+    failure(client_of(app, moment=moment), "GET")
+
+    assert app.tries == 3
+    assert moment.slept == [50.0, 50.0]
+
+
+def test_common_pauses_have_a_bound_of_their_own() -> None:
+    """Pauses after 429 are no time of the request, so they go past its deadline, up to five minutes in all."""
+    moment = Time()
+    app = App(Reply(429, headers={"Retry-After": "50"}))
+
+    failure(client_of(app, moment=moment), "GET")
+
+    assert app.tries == 7
+    assert moment.slept == [50.0] * 6
+
+
+def test_waiting_for_the_limiter_does_not_count() -> None:
+    """A small share of the quota makes a request slow, not impatient."""
+    moment = Time()
+    app = App(*[Reply(503)] * 5, GOOD["GET"])
+
+    read(client_of(app, moment=moment, requestsPerMinute="1"))
+
+    assert app.tries == 6
+    assert moment.now >= 1300.0
+
+
+def test_every_try_takes_from_the_share() -> None:
+    """Retries count like any request: the second try of a share of one waits for the next minute."""
+    moment = Time()
+    client = client_of(App(httpx.ConnectError("x"), GOOD["GET"]), moment=moment, requestsPerMinute="1")
+
+    read(client)
+
+    assert moment.now == 1060.0
+
+
+def test_429_pauses_everyone() -> None:
+    """A request that comes while another one waits out a 429 waits for the end of the same pause."""
+    moment = Time()
+    asleep: list[float] = []
+    sent: dict[str, list[float]] = {"first": [], "second": []}
+
+    def sleep(seconds: float) -> None:
+        asleep.append(seconds)
+        if len(asleep) == 1:
+            read(second)
+        else:
+            moment.now += seconds
+
+    def sending(name: str, app: App) -> JusttClient:
+        def answer(request: httpx.Request) -> httpx.Response:
+            sent[name].append(moment.now)
+            return app(request)
+
+        return JusttClient(
+            settings_of(), transport=httpx.MockTransport(answer), limiter=limiter, clock=moment, sleep=moment.sleep
+        )
+
+    limiter = RateLimiter(950, clock=moment, sleep=sleep)
+    second = sending("second", App(GOOD["GET"]))
+    read(sending("first", App(Reply(429, headers={"Retry-After": "40"}), GOOD["GET"])))
+
+    assert sent == {"first": [1000.0, 1040.0], "second": [1040.0]}
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_beyond_what_can_be_slept(status: int) -> None:
+    """A Retry-After longer than any thread can sleep ends in an error of ours, or in a shorter wait."""
+    moment = Time()
+    client = client_of(App(Reply(status, headers={"Retry-After": "99999999999"}), GOOD["GET"]), moment=moment)
+
+    with contextlib.suppress(Unreachable):
+        read(client)
+
+    assert all(seconds <= threading.TIMEOUT_MAX for seconds in moment.slept)
+
+
+def test_client_waits_for_the_limiter_it_is_given() -> None:
+    """A limiter that is handed in is the one that is asked."""
+    moment = Time()
+    limiter = RateLimiter(1, clock=moment, sleep=moment.sleep)
+    limiter.pause(12.0)
+    client = JusttClient(settings_of(), transport=httpx.MockTransport(App(GOOD["GET"])), limiter=limiter)
+
+    read(client)
+
+    assert moment.now == 1012.0
+
+
+AMBIGUOUS = (
+    "Justt may have created it, and no state knows it. Do not run `pulumi up` again before you have checked, because "
+    "that could create a duplicate: look it up at Justt, and settle it with `pulumi-justt recover`."
+)
+KEPT = "The state keeps what it had: run the command again later."
+MISUNDERSTOOD = (
+    "Nothing was changed in the state. Check justt:baseUrl for a proxy in between; if there is none, please report it."
+)
+NOTHING_CREATED = (
+    "Nothing was created: correct what Justt names and run again. If it says that the external identifier is taken by "
+    "the integration that is being replaced, give another one, or set delete_before_replace=True."
+)
+ERROR = {"status": 400, "message": "no", "errorId": "err-1"}
+NOT_JSON = "an answer that is not JSON, so perhaps a proxy's"
+HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
+
+
+@pytest.mark.parametrize(
+    ("method", "reply", "text"),
+    [
+        ("POST", Reply(400, ERROR), f"{CREATING}: Justt answered 400: no (errorId err-1). {NOTHING_CREATED}"),
+        (
+            "DELETE",
+            Reply(400, {"error": "Bad Request", "message": "INACTIVE already", "errorId": "err-2"}),
+            (
+                f"{DEACTIVATING}: Justt answered 400: INACTIVE already (errorId err-2). "
+                "Nothing was changed: Justt's support can look it up."
+            ),
+        ),
+        (
+            "GET",
+            Reply(401, ERROR),
+            (
+                f"{READING}: Justt answered 401: no (errorId err-1). The key came from justt:apiKey. Set it "
+                "to a key that is valid in production."
+            ),
+        ),
+        (
+            "POST",
+            Reply(403, {"message": "forbidden", "statusCode": 403}),
+            (
+                f"{CREATING}: Justt answered 403: forbidden. "
+                "The key from justt:apiKey may not do this with account acc_42: check the key and the account."
+            ),
+        ),
+        (
+            "GET",
+            Reply(404, {"message": "no such integration", "statusCode": 404}),
+            (
+                f"{READING}: Justt answered 404: no such integration. "
+                "The key from justt:apiKey does not see it with account acc_42 in production: check the "
+                "key, the account and the environment."
+            ),
+        ),
+        (
+            "POST",
+            Reply(413),
+            f"{CREATING}: Justt answered 413. Shorten the credentials or the merchant account codes.",
+        ),
+        (
+            "GET",
+            Reply(429, ERROR),
+            (
+                f"{READING}: Justt answered 429: no, after 16 tries (errorId err-1). The account's quota is used up: "
+                "run the command again later, or lower justt:requestsPerMinute in the stacks that share the key."
+            ),
+        ),
+        ("GET", Reply(500, ERROR), f"{READING}: Justt answered 500: no, after 6 tries (errorId err-1). {KEPT}"),
+        ("POST", Reply(500, ERROR), f"{CREATING}: Justt answered 500: no (errorId err-1). {AMBIGUOUS}"),
+        (
+            "POST",
+            Reply(307, headers={"location": "https://elsewhere.example"}),
+            f"{CREATING}: Justt answered 307. A redirect is never followed with credentials: check justt:baseUrl.",
+        ),
+        (
+            "GET",
+            Reply(303, headers={"location": "https://elsewhere.example"}),
+            (
+                f"{READING}: Justt answered 303, after 6 tries. A redirect is never followed with credentials: check "
+                "justt:baseUrl."
+            ),
+        ),
+        ("POST", Reply(408, HTML), f"{CREATING}: Justt answered 408: {NOT_JSON}. {AMBIGUOUS}"),
+        ("POST", Reply(499), f"{CREATING}: Justt answered 499. {AMBIGUOUS}"),
+        (
+            "GET",
+            Reply(403, HTML),
+            (
+                f"{READING}: Justt answered 403: an answer that is not JSON, so perhaps a proxy's. "
+                "The key from justt:apiKey may not do this with account acc_42: check the key and the account."
+            ),
+        ),
+        (
+            "GET",
+            Reply(200, HTML),
+            (
+                f"{READING}: Justt answered 200 with an undocumented shape, 41 bytes that are not JSON, after 6 tries. "
+                f"{MISUNDERSTOOD}"
+            ),
+        ),
+        (
+            "POST",
+            Reply(201, HTML),
+            f"{CREATING}: Justt answered 201 with an undocumented shape, 41 bytes that are not JSON. {AMBIGUOUS}",
+        ),
+        (
+            "POST",
+            Reply(201, {"status": 201, "message": "canary"}),
+            (
+                f"{CREATING}: Justt answered 201 with an undocumented shape, {{status: number, message: text}}. "
+                f"{AMBIGUOUS}"
+            ),
+        ),
+        (
+            "GET",
+            Reply(200, {**RECORD, "integrationId": "int-2"}),
+            (
+                f"{READING}: Justt answered 200 with an undocumented shape, the record of another integration, after 6 "
+                f"tries. {MISUNDERSTOOD}"
+            ),
+        ),
+        (
+            "POST",
+            httpx.ConnectError("[Errno 111] Connection refused"),
+            (
+                f"{CREATING}: no connection ([Errno 111] Connection refused), after 6 tries. Nothing was sent: check "
+                "the network, the proxy (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the address https://proxy.example/v1, "
+                "then run the command again."
+            ),
+        ),
+        (
+            "GET",
+            httpx.PoolTimeout(""),
+            (
+                f"{READING}: no connection (PoolTimeout), after 6 tries. Nothing was sent: check the network, the "
+                "proxy (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the address https://proxy.example/v1, then run the "
+                "command again."
+            ),
+        ),
+        ("POST", httpx.ReadTimeout(""), f"{CREATING}: no answer within 30 s. {AMBIGUOUS}"),
+        ("DELETE", httpx.ReadTimeout(""), f"{DEACTIVATING}: no answer within 30 s, after 6 tries. {KEPT}"),
+        ("POST", httpx.ReadError("x"), f"{CREATING}: the connection broke (ReadError). {AMBIGUOUS}"),
+    ],
+)
+def test_text_of_each_failure(method: Method, reply: Reply | Exception, text: str) -> None:
+    """Each failure reads: what we tried, what came back, the errorId, what to do; a proxy's page is not repeated."""
+    assert text == str(failure(client_of(App(reply)), method))
+
+
+def test_origin_of_the_key_is_named() -> None:
+    """A 401 names the setting that the refused key came from."""
+    settings = Settings.load({"baseUrl": URL, "apiKey": "old"}, {"JUSTT_API_KEY_OVERRIDE": KEY})
+    client = JusttClient(settings, transport=httpx.MockTransport(App(Reply(401))))
+
+    assert "The key came from JUSTT_API_KEY_OVERRIDE." in str(failure(client, "GET"))
+
+
+def test_refusal_without_an_account_says_so() -> None:
+    """Where no account was sent, the error doesn't name one."""
+    with pytest.raises(Refused) as refused:
+        read(client_of(App(Reply(404)), environment="sandbox"), account=None)
+
+    assert "without an account in sandbox: check the key, the account and the environment." in str(refused.value)
+    assert refused.value.status == 404
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ([Reply(400)], False),
+        ([Reply(500), Reply(400)], True),
+        ([httpx.ReadTimeout("x"), Reply(429), Reply(400)], True),
+        ([Reply(429), Reply(400)], False),
+        ([httpx.ConnectError("x"), Reply(400)], False),
+    ],
+)
+def test_refusal_after_an_unanswered_try(script: list[Reply | Exception], expected: bool) -> None:
+    """A refusal knows whether an earlier try of the same request may have been processed."""
+    error = failure(client_of(App(*script)), "DELETE")
+
+    assert isinstance(error, Refused)
+    assert expected is error.after_unanswered
+
+
+def test_a_request_that_was_sent_once_is_not_called_unsent() -> None:
+    """After a try that may have been processed, no text claims that nothing was sent, however the last one ended."""
+    app = App(Reply(500), httpx.ConnectError("x"))
+
+    error = failure(client_of(app), "DELETE")
+
+    assert len(app.reached) == 1
+    assert "Nothing was sent" not in str(error)
+
+
+SECRETS = [CANARY, 'quo"te-7f3b9c', "back\\slash-7f3b9c", "line\nbreak-7f3b9c", "päss-7f3b9c"]
+
+
+@pytest.mark.parametrize("form", ["raw", "escaped"])
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("status", [400, 500])
+def test_words_that_repeat_a_credential_are_withheld(secret: str, status: int, form: Literal["raw", "escaped"]) -> None:
+    """If a server repeats a credential, as it is or as JSON, neither its words nor its errorId are shown."""
+    echo = secret if form == "raw" else json.dumps(secret)[1:-1]
+    app = App(Reply(status, {"message": f"can't use {echo} here", "errorId": f"err-{echo}"}))
+
+    client = client_of(app)
+    client.redactor.learn({"deep": {"list": [secret]}})
+    with pytest.raises(RequestError) as raised:
+        client.create_integration(inputs_of())
+
+    assert "7f3b9c" not in f"{raised.value} {raised.value.args} {vars(raised.value)}"
+    assert f"Justt answered {status}: {WITHHELD}" in str(raised.value)
+    assert "errorId" not in str(raised.value)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_words_that_repeat_the_api_key_are_withheld(method: Method) -> None:
+    """The bearer key is known whatever the request was, and also where the connection itself fails."""
+    for reply in (Reply(401, {"message": f"bad key {KEY}"}), httpx.ConnectError(f"bad proxy {KEY}")):
+        text = str(failure(client_of(App(reply)), method))
+        assert KEY not in text
+        assert WITHHELD in text
+
+
+def test_error_id_is_shown_beside_withheld_words() -> None:
+    """Justt's support finds the error by its errorId, which is a short token without a credential."""
+    app = App(Reply(400, {"message": f"bad key {KEY}", "errorId": "3fa85f64-5717-4562-b3fc-2c963f66afa6"}))
+
+    assert f"{WITHHELD} (errorId 3fa85f64-5717-4562-b3fc-2c963f66afa6). " in str(failure(client_of(app), "GET"))
+
+
+def test_the_password_of_a_proxy_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The passwords in the variables of proxies are credentials that this process knows, whoever repeats them."""
+    monkeypatch.setenv("https_proxy", "http://user:s3cretpass@proxy.example:3128")
+    shared_redactor.cache_clear()
+    shared_redactor()
+    monkeypatch.delenv("https_proxy")
+
+    text = str(failure(client_of(App(Reply(422, {"message": "no %73%33cretpass"}))), "GET"))
+
+    assert ("cretpass" in text, WITHHELD in text) == (False, True), text
+
+
+def test_this_machine_s_own_words_are_shown_while_a_credential_is_not_at_hand() -> None:
+    """A name that can't be looked up is told as that, while a proxy may repeat what it was sent."""
+    for error, shown in ((httpx.ConnectError("no such name"), True), (httpx.ProxyError("no such name"), False)):
+        client = client_of(App(error), policy=RetryPolicy(tries=1))
+        client.redactor.miss()
+        assert ("no such name" in str(failure(client, "GET"))) is shown
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({"message": "x" * 15_000_000, "errorId": "err-1"}),
+        json.dumps({"message": ["&amp;%2541\\u0041"] * 700_000, "errorId": "err-1"}),
+        json.dumps({"message": "A" * 15_000_000, "errorId": "err-1"}, indent=1),
+        json.dumps({"message": {f"key-{n}": n for n in range(500_000)}, "errorId": "err-1"}),
+        "<html>" + "&amp;" * 3_000_000,
+        "[" * 15_000_000,
+    ],
+    ids=["text", "list", "base64", "object", "page", "nested"],
+)
+def test_an_error_of_15_mb_takes_little_time(body: str) -> None:
+    """Only as much of a text as an error can show is decoded and searched."""
+    client = client_of(App(Reply(400, body.encode())))
+    for n in range(200):
+        client.redactor.learn(f"{CANARY}-{n:020d}")
+    started = time.process_time()
+
+    text = str(failure(client, "GET"))
+
+    assert time.process_time() - started < 2.0
+    assert len(text) < 1_000
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "secret"),
+    [
+        *itertools.product(["integrationId", "source"], ["Bearer {}", "x-{}-y"], [KEY, SECRETS[0]]),
+        ("integrationId", "{}", KEY),
+        ("integrationId", "{}", SECRETS[0]),
+        ("source", "{}", KEY),
+    ],
+)
+def test_record_that_repeats_a_credential_is_no_record(field: str, text: str, secret: str) -> None:
+    """What is shown and stored in plain never holds a credential, be it alone or within another text."""
+    said = {**RECORD, field: text.format(secret)}
+    client = client_of(App(Reply(200, said), Reply(200, [said])), policy=RetryPolicy(tries=1))
+    client.redactor.learn(secret)
+    read_one = functools.partial(client.get_integration, said["integrationId"])
+    read_page = functools.partial(client.list_integrations, 1)
+
+    for read_any in (read_one, read_page):
+        with pytest.raises(Misunderstood) as raised:
+            read_any(tried="reading", account=None)
+        assert secret not in str(raised.value)
+
+
+def test_records_while_a_credential_is_not_at_hand() -> None:
+    """An id of Justt may have any form, so no answer is refused for one; a status that says anything is not shown."""
+    free = {**RECORD, "integrationId": "A7-x9_qqZZ81-lorem", "source": "PSP of the program"}
+    client = client_of(
+        App(
+            Reply(201, {"integrationId": free["integrationId"], "status": "PENDING"}),
+            Reply(200, free),
+            Reply(200, [{**free, "status": "correct-horse-battery-staple"}, {**free, "status": "ON_HOLD"}]),
+        )
+    )
+    client.redactor.miss()
+
+    assert client.create_integration(inputs_of()).integration_id == free["integrationId"]
+    record = client.get_integration(free["integrationId"], tried="reading", account=None)
+    assert (record.source, record.status) == (free["source"], free["status"])
+    records = client.list_integrations(1, tried="listing", account=None).records
+    assert [(each.integration_id, each.status) for each in records] == [
+        (free["integrationId"], NOT_SHOWN),
+        (free["integrationId"], "ON_HOLD"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("secret_type", "payload"),
+    [
+        ("NEW", {"blob": {"fromEnv": CANARY, "version": 1}}),
+        ("NEW", {"blob": {"fromFile": CANARY, "version": 1}}),
+        ("NEW", {"merchantCode": CANARY}),
+        ("HMAC", {"hmac": "hmac-of-mine", "apiKey": "key-of-mine", "merchantCode": CANARY}),
+        ("HMAC", {"hmac": "hmac-of-mine", "list": [{"deep": [CANARY]}]}),
+    ],
+)
+def test_each_value_of_an_unlisted_payload_is_a_credential(secret_type: str, payload: dict[str, object]) -> None:
+    """Neither the name of a field nor the look of its value matters, if the payload may be of any shape."""
+    client = client_of(App(Reply(400, {"message": f"no {CANARY}"})))
+    inputs = inputs_of(payload, secretType=secret_type, allowUnlisted=True)
+
+    with pytest.raises(RequestError) as raised:
+        client.create_integration(inputs)
+
+    assert CANARY not in str(raised.value)
+    assert WITHHELD in str(raised.value)
+
+
+def test_created_record_that_repeats_a_credential_is_in_doubt() -> None:
+    """The integration may exist, and its id would be the credential."""
+    app = App(Reply(201, {"integrationId": f"id-{SECRETS[0]}", "status": "PENDING"}))
+
+    client = client_of(app)
+    client.redactor.learn(SECRETS[0])
+
+    error = failure(client, "POST")
+
+    assert isinstance(error, AmbiguousCreate)
+    assert SECRETS[0] not in str(error)
+
+
+def test_record_may_say_what_a_short_credential_says() -> None:
+    """A user name such as `stripe`, or three characters that stand in an id by chance, make no answer unreadable."""
+    app = App(Reply(200, {**RECORD, "goLiveDate": DATE}))
+    client = client_of(app)
+    client.redactor.learn(["stripe", "SUCCESSFUL", "int", "", DATE[:4]])
+
+    record = client.get_integration(ID, tried="reading", account=None)
+
+    assert (record.integration_id, record.source, record.go_live_date) == (ID, "stripe", DATE)
+
+
+def test_words_are_not_quoted_where_a_credential_is_not_at_hand() -> None:
+    """The vendor knows what a reference gave at the create, and nobody here can look for it in what it says now."""
+    lines: list[str] = []
+    for answer in (Reply(400, {"message": CANARY, "errorId": CANARY}), Reply(200, {CANARY: 1})):
+        client = client_of(App(answer), debug=lines.append, policy=RetryPolicy(tries=1))
+        client.redactor.miss()
+        with pytest.raises(RequestError) as raised:
+            client.get_integration(ID, tried="reading", account=None)
+        assert "not shown" in str(raised.value)
+        assert CANARY not in str(raised.value)
+
+    assert CANARY not in "".join(lines)
+
+
+@pytest.mark.parametrize("date", ["x", KEY, SECRETS[0], "2027-01-01\n\x1b[31m", "\u202e2027-01-01", "2027", None])
+def test_go_live_date_that_is_none_is_dropped(date: str | None) -> None:
+    """A field that is only remembered is no reason to refuse the status that came with it."""
+    client = client_of(App(Reply(200, {**RECORD, "goLiveDate": date})))
+
+    assert read(client).go_live_date is None
+
+
+@pytest.mark.parametrize("source", ["x" * 256, "stripe\n\x1b[31m"])
+def test_source_that_no_terminal_may_show_is_no_source(source: str) -> None:
+    """It is quoted in errors."""
+    with pytest.raises(Misunderstood):
+        read(client_of(App(Reply(200, {**RECORD, "source": source})), policy=RetryPolicy(tries=1)))
+
+
+def test_debug_line_that_nobody_reads_keeps_no_answer_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CLI may have been killed, and the id that came must still reach whoever takes the integration back."""
+    for error in (BrokenPipeError(), ValueError("I/O operation on closed file")):
+
+        def write(_: str, error: Exception = error) -> int:
+            raise error
+
+        monkeypatch.setattr(sys.stderr, "write", write)
+        assert read(client_of(App(Reply(200, RECORD)), debug=module._debug_line)).integration_id == ID
+
+
+def test_number_is_a_credential_too() -> None:
+    """A credential that is no text, as an unlisted type may have, is hidden too."""
+    app = App(Reply(400, {"message": "70370370 is no valid pin"}))
+
+    client = client_of(app)
+    client.redactor.learn({"pin": 70370370})
+
+    assert "70370370" not in str(failure(client, "POST"))
+
+
+@pytest.mark.parametrize("secret", [CANARY, CANARY + "x" * 60], ids=["short", "longer than a key that is shown"])
+def test_echo_in_the_keys_of_an_undocumented_answer_is_redacted(secret: str) -> None:
+    """The keys of an undocumented answer are shown, but not where a credential stands among them."""
+    client = client_of(App(Reply(201, {secret: 1})))
+    client.redactor.learn(secret)
+    error = failure(client, "POST")
+
+    assert isinstance(error, AmbiguousCreate)
+    assert CANARY not in str(error)
+
+
+def test_create_is_exactly_this_request() -> None:
+    """A create has the documented fields and headers, and nothing of what only the program knows."""
+    app = App(GOOD["POST"])
+    inputs = inputs_of(
+        {"apiKey": "sk_ä", "shopName": "shop"},
+        secretType="APIKEY",
+        merchantAccountCodes=["acct_1", "acct_2"],
+        referenceAccountId="acc_42",
+        deactivation={"deactivationType": "postingDate", "afterDays": 7},
+        allowUnlisted=True,
+    )
+
+    found = client_of(app).create_integration(inputs)
+
+    (request,) = app.reached
+    assert RemoteRecord(integration_id=ID, source="stripe", status="PENDING") == found
+    assert request.method == "POST"
+    assert str(request.url) == "https://proxy.example/v1/integrations"
+    assert (
+        request.content
+        == (
+            '{"externalIdentifier":"stripe-eu-main","integrationName":"Stripe EU","source":"stripe",'
+            '"secretType":"APIKEY","secretPayload":{"apiKey":"sk_ä","shopName":"shop"},"merchantAccountCodes":["acct_1","acct_2"]}'
+        ).encode()
+    )
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.headers["reference-account-id"] == "acc_42"
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["accept"] == "application/json"
+
+
+def test_create_without_options_has_no_nulls() -> None:
+    """What a program leaves out is left out of the request: the API refuses null."""
+    cases: list[dict[str, object]] = [{}, {"merchantAccountCodes": None}, {"merchantAccountCodes": []}]
+    for changes in cases:
+        app = App(GOOD["POST"])
+        client_of(app).create_integration(inputs_of(**changes))
+        assert json.loads(app.reached[0].content) == {
+            "externalIdentifier": "stripe-eu-main",
+            "integrationName": "Stripe EU",
+            "source": "stripe",
+            "secretType": "APIKEY_ONLY",
+            "secretPayload": {"apiKey": CANARY},
+        }
+        assert "reference-account-id" not in app.reached[0].headers
+
+
+def test_delete_is_exactly_this_request() -> None:
+    """A deactivation repeats the id in its body, beside the type and the date."""
+    app = App(Reply(200))
+
+    deactivate(client_of(app))
+
+    (request,) = app.reached
+    assert request.method == "DELETE"
+    assert str(request.url) == "https://proxy.example/v1/integrations/int-1"
+    assert json.loads(request.content) == {
+        "integrationId": ID,
+        "deactivationType": "postingDate",
+        "deactivationDate": DATE,
+    }
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["reference-account-id"] == "acc_42"
+
+
+def test_read_is_exactly_this_request() -> None:
+    """A read has no body, and the account only where one is given."""
+    app = App(GOOD["GET"])
+    client = client_of(app)
+
+    found = read(client)
+    read(client, account=None)
+
+    first, second = app.reached
+    assert RemoteRecord(integration_id=ID, source="stripe", status="SUCCESSFUL", message="") == found
+    assert first.method == "GET"
+    assert str(first.url) == "https://proxy.example/v1/integrations/int-1"
+    assert first.content == b""
+    assert "content-type" not in first.headers
+    assert first.headers["reference-account-id"] == "acc_42"
+    assert "reference-account-id" not in second.headers
+
+
+def listed(client: JusttClient, number: int = 1, *, account: str | None = "acc_42") -> Page:
+    """List the integrations of an account."""
+    return client.list_integrations(number, tried="listing the account", account=account)
+
+
+def test_list_is_exactly_this_request() -> None:
+    """The wire gets one GET with the largest page size, the page's number and the account, and no body."""
+    app = App(Reply(200, [RECORD]))
+
+    found = listed(client_of(app), 7)
+
+    (request,) = app.reached
+    assert (request.method, str(request.url)) == ("GET", f"{URL}/integrations?limit=100&page=7")
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.headers["reference-account-id"] == "acc_42"
+    assert request.content == b""
+    assert found == Page((RemoteRecord(integration_id=ID, source="stripe", status="SUCCESSFUL"),), is_last=True)
+
+
+def test_list_without_an_account_sends_none() -> None:
+    """Where no account is named, the key says which one is meant."""
+    app = App(Reply(200, []))
+
+    listed(client_of(app), account=None)
+
+    assert "reference-account-id" not in app.reached[0].headers
+
+
+@pytest.mark.parametrize("bad", [*BAD[Outcome.THROTTLED], Reply(503), httpx.ReadTimeout("slow"), Reply(200, {"a": 1})])
+def test_list_is_tried_again(bad: Reply | Exception) -> None:
+    """A list is only read, so that a bad try costs nothing but another one."""
+    app = App(bad, Reply(200, {"hasMore": True, "data": [RECORD]}))
+
+    assert not listed(client_of(app)).is_last
+    assert app.tries == 2
+
+
+def test_list_in_an_undocumented_shape() -> None:
+    """After all tries the error shows what was tried and the shape, never a value or the key."""
+    with pytest.raises(Misunderstood) as raised:
+        listed(client_of(App(Reply(200, {KEY: [CANARY]}))))
+
+    text = str(raised.value)
+    assert text.startswith("listing the account: Justt answered 200 with an undocumented shape, " + WITHHELD)
+    assert KEY not in text
+    assert CANARY not in text
+
+
+@pytest.mark.parametrize(
+    ("integration_id", "segment"),
+    [("a/b", b"a%2Fb"), ("a?b#c", b"a%3Fb%23c"), ("50% ü", b"50%25%20%C3%BC"), ("%2e%2e", b"%252e%252e")],
+)
+def test_id_stays_one_segment_of_the_path(integration_id: str, segment: bytes) -> None:
+    """Whatever an id holds, it addresses a record and no other operation."""
+    app = App(Reply(200, {**RECORD, "integrationId": integration_id}))
+
+    read(client_of(app), integration_id=integration_id)
+
+    assert app.reached[0].url.raw_path == b"/v1/integrations/" + segment
+
+
+@pytest.mark.parametrize("integration_id", [".", "..", ""])
+def test_id_of_dots_reaches_no_other_operation(integration_id: str) -> None:
+    """An id that a URL would resolve away is refused, or sent so that it stays below /integrations/."""
+    app = App(Reply(200, {**RECORD, "integrationId": integration_id}))
+
+    with contextlib.suppress(JusttError):
+        deactivate(client_of(app), integration_id=integration_id)
+
+    paths = [request.url.raw_path for request in app.reached]
+    assert [path for path in paths if not path.removeprefix(b"/v1/integrations/").strip(b"/")] == []
+    assert all(path.startswith(b"/v1/integrations/") for path in paths)
+
+
+def padded(size: int, letter: str = "x") -> Inputs:
+    """Give inputs whose request has *size* bytes."""
+    body = {
+        "externalIdentifier": "stripe-eu-main",
+        "integrationName": "Stripe EU",
+        "source": "stripe",
+        "secretType": "APIKEY_ONLY",
+        "secretPayload": {"apiKey": ""},
+    }
+    missing = size - len(json.dumps(body, separators=(",", ":")))
+    width = len(letter.encode())
+    return inputs_of({"apiKey": letter * (missing // width) + "x" * (missing % width)})
+
+
+@pytest.mark.parametrize("letter", ["x", "ü"])
+def test_body_over_1_mb_is_refused_before_it_is_sent(letter: str) -> None:
+    """The vendor's limit counts bytes: exactly 1 MB goes out, one byte more does not."""
+    app = App(GOOD["POST"])
+    client = client_of(app)
+    client.create_integration(padded(1_000_000, letter))
+    assert len(app.reached[0].content) == 1_000_000
+
+    with pytest.raises(JusttError) as raised:
+        client.create_integration(padded(1_000_001, letter))
+
+    assert app.tries == 1
+    assert str(raised.value) == (
+        f"{CREATING}: the request would have 1,000,001 bytes, and Justt takes 1,000,000. "
+        "Shorten the credentials or the merchant account codes."
+    )
+
+
+def test_id_that_is_no_unicode_is_an_error_of_ours() -> None:
+    """An id that cannot be written into a URL is refused in words, not by a crash."""
+    app = App(GOOD["GET"])
+
+    with pytest.raises(JusttError):
+        read(client_of(app), integration_id="int-\udce4")
+
+    assert app.tries == 0
+
+
+def test_credential_that_is_no_unicode_is_an_error_of_ours() -> None:
+    """A lone surrogate, as an environment variable in another encoding brings, is refused in words, not by a crash."""
+    app = App(GOOD["POST"])
+
+    with pytest.raises(JusttError) as raised:
+        client_of(app).create_integration(inputs_of({"apiKey": f"{CANARY}\udce4"}))
+
+    assert app.tries == 0
+    assert CANARY not in str(raised.value)
+
+
+def test_endless_answer_is_cut_off() -> None:
+    """An answer far beyond any page of records is no answer, and is not called slow."""
+    app = App(Reply(200, b" " * 16_000_001))
+
+    error = failure(client_of(app, policy=RetryPolicy(tries=1)), "GET")
+
+    assert isinstance(error, Unreachable)
+    assert "did not end within" not in str(error)
+
+
+def test_large_answer_is_read() -> None:
+    """Up to that bound, size is no reason to refuse an answer."""
+    filler = b" " * (16_000_000 - len(json.dumps(RECORD)))
+
+    assert read(client_of(App(Reply(200, json.dumps(RECORD).encode() + filler)))).integration_id == ID
+
+
+COMPRESSED: list[tuple[bytes, str]] = [
+    (gzip.compress(json.dumps(RECORD).encode()), "gzip"),
+    (gzip.compress(json.dumps(RECORD).encode()), "x-gzip"),
+    (gzip.compress(json.dumps(RECORD).encode()), "identity, gzip"),
+    (gzip.compress(b"{") + gzip.compress(json.dumps(RECORD)[1:].encode()), "gzip"),
+    (zlib.compress(json.dumps(RECORD).encode()), "deflate"),
+    (json.dumps(RECORD).encode(), "br"),
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(("body", "coding"), COMPRESSED, ids=["gzip", "x-gzip", "identity", "two", "deflate", "br"])
+def test_compressed_answer_is_unreadable(body: bytes, coding: str, method: Method) -> None:
+    """No request allows a compression; an answer that has one all the same is not read, and the error says why."""
+    app = App(Reply(201, body, {"content-encoding": coding}))
+
+    error = failure(client_of(app), method)
+
+    name = coding.removeprefix("identity, ")
+    expected = f"undocumented shape, a body compressed with {name}, although the request allows no compression"
+    assert type(error) is (AmbiguousCreate if method == "POST" else Misunderstood)
+    assert expected in error.came_back
+    assert app.reached[0].headers["accept-encoding"] == "identity"
+    assert app.tries == (1 if method == "POST" else 6)
+
+
+def test_compressed_refusal_says_so() -> None:
+    """The words of a refusal that cannot be read are replaced by the reason."""
+    app = App(Reply(400, gzip.compress(json.dumps(ERROR).encode()), {"content-encoding": "gzip"}))
+
+    error = failure(client_of(app), "POST")
+
+    assert error.came_back == (
+        "Justt answered 400: a body compressed with gzip, although the request allows no compression"
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_identity_is_no_compression(method: Method) -> None:
+    """A server may say that it did not compress."""
+    reply = dataclasses.replace(GOOD[method], headers={"content-encoding": "identity"})
+
+    call(client_of(App(reply)), method)
+
+
+def test_name_of_a_compression_repeats_no_credential() -> None:
+    """A header is the vendor's text like any other."""
+    app = App(Reply(201, b"x", {"content-encoding": f"x-{CANARY}"}))
+
+    assert CANARY not in str(failure(client_of(app), "POST"))
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_compressed_answer_takes_no_memory(layers: int) -> None:
+    """A few bytes that would decompress to gigabytes stay a few bytes."""
+    bomb = gzip.compress(b" " * 200_000_000)
+    for _ in range(layers - 1):
+        bomb = gzip.compress(bomb)
+    app = App(Reply(200, bomb, {"content-encoding": ", ".join(["gzip"] * layers)}))
+
+    tracemalloc.start()
+    error = failure(client_of(app, policy=RetryPolicy(tries=1)), "GET")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert isinstance(error, Misunderstood)
+    assert peak < 50_000_000
+
+
+@pytest.mark.parametrize(
+    ("method", "reply", "line"),
+    [
+        ("GET", GOOD["GET"], "GET /integrations/int-1 200 0.125s"),
+        ("POST", GOOD["POST"], "POST /integrations 201 0.125s"),
+        ("DELETE", Reply(400, ERROR), "DELETE /integrations/int-1 400 0.125s errorId=err-1"),
+        ("POST", Reply(500, HTML), "POST /integrations 500 0.125s"),
+        ("POST", httpx.ReadTimeout("x"), "POST /integrations no answer within 30 s 0.125s"),
+    ],
+)
+def test_debug_line(method: Method, reply: Reply | Exception, line: str) -> None:
+    """With debugging on, each try is one line: method, path, status or failure, time, errorId; no body, no header."""
+    moment = Time()
+    lines: list[str] = []
+
+    with contextlib.suppress(RequestError):
+        call(client_of(App(reply, moment=moment, takes=0.125), moment=moment, debug=lines.append), method)
+
+    assert [line] == lines
+
+
+def test_debug_tells_every_try() -> None:
+    """A request that is tried again has a line for each try."""
+    lines: list[str] = []
+
+    read(client_of(App(Reply(503), Reply(429), GOOD["GET"]), debug=lines.append))
+
+    assert [line.split()[2] for line in lines] == ["503", "429", "200"]
+
+
+@pytest.mark.parametrize("error_id", ["err\njustt: GET /forged 200", f"err-{KEY}", f"err-{CANARY}"])
+def test_debug_line_stays_one_line_without_secrets(error_id: str) -> None:
+    """A hostile errorId neither forges a second line nor carries a credential into the log."""
+    lines: list[str] = []
+
+    client = client_of(App(Reply(400, {"message": "no", "errorId": error_id})), debug=lines.append)
+    client.redactor.learn(CANARY)
+    failure(client, "POST")
+
+    assert len(lines) == 1
+    assert len(lines[0].splitlines()) == 1
+    assert KEY not in lines[0]
+    assert CANARY not in lines[0]
+
+
+def test_no_repr_shows_a_credential() -> None:
+    """The client, its settings and its inner records print without the key, the payload or a body."""
+    client = client_of(App(GOOD["GET"]))
+    request = api._Request("POST", "/", None, Call(), {"secretPayload": CANARY})
+    answer = api._Response(200, CANARY.encode(), "", None)
+
+    shown = f"{client!r} {client!s} {client.settings!r} {request!r} {request!s} {answer!r} {inputs_of()!r}"
+
+    assert KEY not in shown
+    assert CANARY not in shown
+
+
+def test_client_without_a_key_is_refused() -> None:
+    """A client needs a key from the start, so that no request ever goes out without one."""
+    with pytest.raises(InvalidSettings, match="no Justt API key"):
+        JusttClient(Settings.load({}, {}))
+
+
+def test_by_default_time_and_chance_are_real() -> None:
+    """Without injection the client has a limiter of the configured share, on its own clock."""
+    client = JusttClient(settings_of(requestsPerMinute="17"), transport=httpx.MockTransport(App(GOOD["GET"])))
+
+    assert client.clock is time.monotonic
+    assert client.sleep is time.sleep
+    assert client._api._limiter._per_minute == 17
+    assert 0.0 <= client._api.uniform() < 1.0
+    assert read(client).integration_id == ID
+
+
+@pytest.fixture
+def no_shared_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Start with no client in the process, and close those that were opened."""
+    clients: dict[Settings, JusttClient] = {}
+    monkeypatch.setattr(module, "_clients", clients)
+    monkeypatch.setattr(module, "_limiters", {})
+    yield
+    for client in clients.values():
+        client.close()
+
+
+@pytest.mark.usefixtures("no_shared_clients")
+def test_equal_settings_share_a_client() -> None:
+    """Equal settings give the same client; another key or URL gives another."""
+    first = shared_client(settings_of())
+
+    assert first is shared_client(settings_of())
+    assert first is not shared_client(settings_of("https://other.example/v1"))
+    assert first is not shared_client(Settings.load({"baseUrl": URL, "apiKey": "other"}, {}))
+
+
+@pytest.mark.usefixtures("no_shared_clients")
+def test_threads_share_a_client() -> None:
+    """However many threads ask at once, one client is made."""
+    started = threading.Barrier(16)
+
+    def ask(_: int) -> int:
+        started.wait()
+        return id(shared_client(settings_of()))
+
+    with ThreadPoolExecutor(16) as pool:
+        assert len(set(pool.map(ask, range(16)))) == 1
+
+
+@pytest.mark.usefixtures("no_shared_clients")
+@pytest.mark.parametrize("other", [{"referenceAccountId": "acc_42"}, {"timeoutSeconds": "5"}])
+def test_one_limiter_for_a_url_and_key(other: dict[str, str]) -> None:
+    """Settings that differ in something else share the limiter: the vendor counts by key."""
+    assert shared_client(settings_of())._api._limiter is shared_client(settings_of(**other))._api._limiter
+
+
+@pytest.mark.usefixtures("no_shared_clients")
+def test_shared_client_debugs_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    """`JUSTT_DEBUG=1` writes the debug lines to stderr; without it nothing is written."""
+    with SimulatorServer() as simulator:
+        config = {"apiKey": KEY, "baseUrl": simulator.base_url}
+        quiet = shared_client(Settings.load(config, {}))
+        created = quiet.create_integration(inputs_of())
+        assert capsys.readouterr() == ("", "")
+        loud = shared_client(Settings.load(config, {"JUSTT_DEBUG": "1"}))
+        read(loud, account=None, integration_id=created.integration_id)
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    start, _, took = err.rpartition(" ")
+    assert start == f"justt: GET /integrations/{created.integration_id} 200"
+    assert took.endswith("s\n")
+
+
+def test_account_header_arrives() -> None:
+    """On the wire the account is the one of the inputs or the call, and there is none where none was given."""
+    with SimulatorServer() as simulator, real_client(simulator.base_url) as client:
+        created = client.create_integration(inputs_of(referenceAccountId="acc_42"))
+        read(client, integration_id=created.integration_id)
+        deactivate(client, integration_id=created.integration_id)
+        without = client.create_integration(inputs_of())
+        read(client, account=None, integration_id=without.integration_id)
+        accounts = [exchange.account for exchange in simulator.requests]
+        kept = simulator.records.integration(created.integration_id)
+
+    assert accounts == ["acc_42", "acc_42", "acc_42", None, None]
+    assert kept
+    assert kept.account == "acc_42"
+
+
+def test_create_arrives_whole_and_without_nulls() -> None:
+    """A server that refuses null takes the create, keeps every field, and got the very payload."""
+    payload: dict[str, object] = {"username": "name", "privateKey": '-----BEGIN\nä"\\\n-----END\n'}
+    inputs = inputs_of(payload, secretType="sftp", merchantAccountCodes=["acct_2", "acct_1"])
+    with SimulatorServer() as simulator, real_client(simulator.base_url) as client:
+        created = client.create_integration(inputs)
+        kept = simulator.records.integration(created.integration_id)
+        bodies = [exchange.body for exchange in simulator.requests]
+
+    assert kept
+    assert created == RemoteRecord(integration_id=kept.id, source="stripe", status="PENDING")
+    assert (kept.external_identifier, kept.integration_name, kept.secret_type) == (
+        "stripe-eu-main",
+        "Stripe EU",
+        "sftp",
+    )
+    assert kept.merchant_account_codes == ("acct_2", "acct_1")
+    assert payload_digest(payload) == kept.payload_digest
+    assert [set(body) for body in bodies] == [
+        {
+            "externalIdentifier",
+            "integrationName",
+            "source",
+            "secretType",
+            "secretPayload",
+            "merchantAccountCodes",
+        }
+    ]
+
+
+CREATE_ENVELOPES: tuple[Literal["integrationId", "id"], ...] = ("integrationId", "id")
+READ_ENVELOPES: tuple[Literal["bare", "enveloped"], ...] = ("bare", "enveloped")
+ERROR_ENVELOPES: tuple[Literal["status", "error", "statusCode"], ...] = ("status", "error", "statusCode")
+
+
+@pytest.mark.parametrize(
+    ("create", "reading", "error"), list(itertools.product(CREATE_ENVELOPES, READ_ENVELOPES, ERROR_ENVELOPES))
+)
+def test_whole_life_in_every_envelope(
+    create: Literal["integrationId", "id"],
+    reading: Literal["bare", "enveloped"],
+    error: Literal["status", "error", "statusCode"],
+) -> None:
+    """In whatever documented envelopes the vendor answers, create, read, delete and a refusal work the same."""
+    options = Options(create_envelope=create, read_envelope=reading, error_envelope=error, successful_after=0.0)
+    with SimulatorServer(options) as simulator, real_client(simulator.base_url) as client:
+        created = client.create_integration(inputs_of())
+        found = read(client, account=None, integration_id=created.integration_id)
+        client.deactivate_integration(
+            created.integration_id,
+            tried=DEACTIVATING,
+            account=None,
+            deactivation_type="dueDate",
+            deactivation_date="2020-01-31T00:00:00Z",
+        )
+        gone = read(client, account=None, integration_id=created.integration_id)
+        with pytest.raises(Refused) as refused:
+            deactivate(client, account=None, integration_id=created.integration_id)
+        kept = simulator.records.integration(created.integration_id)
+        error_ids = [exchange.error_id for exchange in simulator.requests if exchange.error_id]
+
+    assert (created.status, found.status, gone.status) == ("PENDING", "SUCCESSFUL", "INACTIVE")
+    assert found.go_live_date
+    assert gone.is_inactive
+    assert kept
+    assert (kept.deactivation_type, kept.deactivation_date) == ("dueDate", "2020-01-31T00:00:00Z")
+    assert refused.value.status == 400
+    assert "Justt answered 400: the integration is INACTIVE already" in str(refused.value)
+    assert (None if error == "statusCode" else error_ids[0]) == refused.value.error_id
+    assert len(error_ids) == 1
+
+
+def test_401_after_a_rotation() -> None:
+    """Once the vendor takes only the new key, calls with the old one are refused with the cures, others work."""
+    old, new = Options(api_keys=frozenset({KEY})), Options(api_keys=frozenset({"new-key"}))
+    with SimulatorServer(old) as simulator, real_client(simulator.base_url) as client:
+        created = client.create_integration(inputs_of())
+        simulator.options = new
+        for method in METHODS:
+            error = failure(client, method)
+            assert isinstance(error, Refused)
+            assert error.status == 401
+            assert "Set it to a key that is valid in simulator." in str(error)
+            assert error.error_id
+        settings = Settings.load({"apiKey": KEY, "baseUrl": simulator.base_url}, {"JUSTT_API_KEY_OVERRIDE": "new-key"})
+        with contextlib.closing(JusttClient(settings)) as fresh:
+            assert read(fresh, account=None, integration_id=created.integration_id).status == "PENDING"
+        assert len(simulator.records.integrations()) == 1
+
+
+def test_404_of_another_account() -> None:
+    """An integration of another account is not found, and the account that was asked is named."""
+    with SimulatorServer() as simulator, real_client(simulator.base_url) as client:
+        created = client.create_integration(inputs_of(referenceAccountId="acc_42"))
+        with pytest.raises(Refused) as refused:
+            read(client, account="acc_43", integration_id=created.integration_id)
+
+    assert refused.value.status == 404
+    assert "with account acc_43 in simulator: check the key, the account and the environment." in str(refused.value)
+
+
+def test_vendor_s_rate_limit_is_outlasted() -> None:
+    """Where others used the quota up, requests wait for the vendor's minute and then go through."""
+    moment = Time()
+    with SimulatorServer(Options(requests_per_minute=2), clock=moment) as simulator:
+        client = JusttClient(settings_of(simulator.base_url), clock=moment, sleep=moment.sleep, uniform=lambda: 0.999)
+        with contextlib.closing(client):
+            ids = [client.create_integration(inputs_of()).integration_id for _ in range(3)]
+        statuses = [exchange.status for exchange in simulator.requests]
+        kept = [integration.id for integration in simulator.records.integrations()]
+
+    assert ids == kept
+    assert statuses.count(201) == 3
+    assert 429 in statuses
+    assert moment.now >= 1060.0
+
+
+def test_own_limit_keeps_within_the_vendor_s() -> None:
+    """With the share configured to the vendor's limit no request is ever answered with 429."""
+    moment = Time()
+    with SimulatorServer(Options(requests_per_minute=3), clock=moment) as simulator:
+        settings = settings_of(simulator.base_url, requestsPerMinute="3")
+        with contextlib.closing(JusttClient(settings, clock=moment, sleep=moment.sleep)) as client:
+            for _ in range(8):
+                client.create_integration(inputs_of())
+        statuses = [exchange.status for exchange in simulator.requests]
+
+    assert statuses == [201] * 8
+    assert moment.now == 1120.0
+
+
+def test_threads_share_one_client_on_the_wire() -> None:
+    """One client serves many threads at once, and each gets its own answer."""
+    with SimulatorServer() as simulator, real_client(simulator.base_url) as client:
+        ids = [client.create_integration(inputs_of()).integration_id for _ in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda each: read(client, account=None, integration_id=each), ids * 3))
+
+    assert ids * 3 == [record.integration_id for record in found]
+
+
+def test_proxy_variables_do_not_hide_a_simulator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address of this machine is reached directly, whatever proxy the environment names."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with SimulatorServer() as simulator, real_client(simulator.base_url) as client:
+        assert client.create_integration(inputs_of()).status == "PENDING"
+
+
+class RawServer:
+    """A server on this machine that treats each connection by hand, in a thread of its own.
+
+    Args:
+        handle: Gets the connection and the bytes of its first request.
+    """
+
+    def __init__(self, handle: Callable[[socket.socket, bytes], None]) -> None:
+        self.handle = handle
+        self.requests: list[bytes] = []
+        self.stop = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.base_url = f"http://127.0.0.1:{self.port}/v1"
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+
+    def __enter__(self) -> Self:
+        """Serve."""
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop, and wait for what is being served."""
+        self.stop.set()
+        # Closing alone does not wake a thread that waits in accept.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join(HANG_SECONDS)
+
+    def _accept(self) -> None:
+        while not self.stop.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        # A client that has left while it is being answered is what some tests are about.
+        with connection, contextlib.suppress(OSError):
+            request = received(connection)
+            self.requests.append(request)
+            self.handle(connection, request)
+
+
+def received(connection: socket.socket) -> bytes:
+    """Read one whole request, or the first bytes of a TLS handshake."""
+    data = connection.recv(65536)
+    while b"\r\n\r\n" not in data:
+        if data.startswith(b"\x16"):
+            return data
+        data += connection.recv(65536)
+    head, _, body = data.partition(b"\r\n\r\n")
+    lengths = [line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    while len(body) < int(lengths[0] if lengths else 0):
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def reset(connection: socket.socket, _: bytes) -> None:
+    """Take the request and break the connection."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def hang_up(_: socket.socket, __: bytes) -> None:
+    """Take the request and close the connection in good order, without an answer."""
+
+
+def truncate(connection: socket.socket, _: bytes) -> None:
+    """Answer with the first half of a creation."""
+    connection.sendall(b'HTTP/1.1 201 Created\r\nContent-Length: 27\r\nConnection: close\r\n\r\n{"integrationId')
+
+
+@pytest.mark.parametrize(("method", "tries"), [("GET", 6), ("DELETE", 6), ("POST", 1)])
+@pytest.mark.parametrize("handle", [reset, hang_up, truncate])
+def test_broken_connection(handle: Callable[[socket.socket, bytes], None], method: Method, tries: int) -> None:
+    """A connection that breaks after the request was sent is tried again, but for a create, which is ambiguous."""
+    with RawServer(handle) as server, real_client(server.base_url) as client:
+        error = failure(client, method)
+
+    assert type(error) is (AmbiguousCreate if method == "POST" else Unreachable)
+    assert error.came_back.startswith("the connection broke (")
+    assert tries == len(server.requests)
+
+
+def test_truncated_201_is_ambiguous() -> None:
+    """A creation of which only half arrived may have happened, and the text says which way it broke."""
+    with RawServer(truncate) as server, real_client(server.base_url) as client:
+        assert f"{CREATING}: the connection broke (RemoteProtocolError). {AMBIGUOUS}" == str(failure(client, "POST"))
+
+
+class Idling:
+    """Keeps connections alive, and closes each as soon as another request comes on it."""
+
+    def __init__(self) -> None:
+        self.reused = 0
+
+    def __call__(self, connection: socket.socket, _: bytes) -> None:
+        """Answer the first request, and none after it."""
+        body = json.dumps(RECORD).encode()
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        if connection.recv(65536):
+            self.reused += 1
+
+
+def test_change_is_never_sent_on_a_connection_that_was_used() -> None:
+    """A server that closes what is idle loses no create and no deactivation; reads still share connections."""
+    idling = Idling()
+    with RawServer(idling) as server, real_client(server.base_url) as client:
+        read(client)
+        for _ in range(3):
+            assert client.create_integration(inputs_of()).integration_id == ID
+            deactivate(client)
+        assert idling.reused == 0
+        read(client)
+        assert idling.reused == 1
+
+    changes = [request for request in server.requests if not request.startswith(b"GET")]
+    assert len(changes) == 6
+    assert all(b"\r\nconnection: close\r\n" in request.lower() for request in changes)
+
+
+def test_many_creates_share_no_connection() -> None:
+    """Neither do creates of many threads, whose connections become free at any moment."""
+    idling = Idling()
+    with RawServer(idling) as server, real_client(server.base_url) as client, ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: client.create_integration(inputs_of()), range(64)))
+
+    assert len(made) == len(server.requests) == 64
+    assert idling.reused == 0
+
+
+def test_refused_connection() -> None:
+    """A port where nobody listens is tried as often as the policy says, and nothing is said to be sent."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with real_client(f"http://127.0.0.1:{port}/v1") as client:
+        error = failure(client, "POST")
+
+    assert isinstance(error, Unreachable)
+    assert str(error) == (
+        f"{CREATING}: no connection ([Errno {errno.ECONNREFUSED}] {os.strerror(errno.ECONNREFUSED)}), after 6 tries. "
+        "Nothing was sent: check the network, the proxy (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the address "
+        f"http://127.0.0.1:{port}/v1, then run the command again."
+    )
+
+
+def test_failed_tls_handshake() -> None:
+    """A server that does not speak TLS got nothing, so that even a create is tried again."""
+
+    def answer_plainly(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with (
+        RawServer(answer_plainly) as server,
+        real_client(f"https://127.0.0.1:{server.port}/v1", policy=RetryPolicy(tries=2)) as client,
+    ):
+        error = failure(client, "POST")
+
+    assert isinstance(error, Unreachable)
+    assert "Nothing was sent" in error.cure
+    assert len(server.requests) == 2
+    assert KEY.encode() not in b"".join(server.requests)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_silent_server(method: Method) -> None:
+    """A server that never answers is left at the time limit."""
+
+    def wait(_: socket.socket, __: bytes) -> None:
+        server.stop.wait()
+
+    policy = RetryPolicy(tries=2)
+    with RawServer(wait) as server, real_client(server.base_url, policy=policy, timeoutSeconds="0.5") as client:
+        error = failure(client, method)
+
+    assert type(error) is (AmbiguousCreate if method == "POST" else Unreachable)
+    assert (
+        "no answer within 0.5 s" if method == "POST" else "no answer within 0.5 s, after 2 tries"
+    ) == error.came_back
+    assert (1 if method == "POST" else 2) == len(server.requests)
+
+
+def dripping(start: bytes, drop: bytes, pause: float) -> Callable[[socket.socket, bytes], None]:
+    """Give a handler that sends *drop* again and again until the client leaves, so that no read ever times out."""
+
+    def drip(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(start)
+        end = time.monotonic() + HANG_SECONDS
+        while time.monotonic() < end:
+            connection.sendall(drop)
+            time.sleep(pause)
+
+    return drip
+
+
+DRIPS = [
+    pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n", 0.02, id="body"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nX-Drip: ", b"x", 0.02, id="header"),
+    pytest.param(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n", 0.0, id="body without a pause"
+    ),
+]
+
+
+@pytest.mark.parametrize(("start", "drop", "pause"), DRIPS)
+def test_dripping_answer_ends_within_the_time_limit(start: bytes, drop: bytes, pause: float) -> None:
+    """An answer that comes byte by byte is left at the time limit, wherever it drips: the limit is of one request."""
+    policy = RetryPolicy(tries=1)
+    with (
+        RawServer(dripping(start, drop, pause)) as server,
+        real_client(server.base_url, policy=policy, timeoutSeconds="0.2") as client,
+    ):
+        error = failure(client, "GET")
+
+    assert isinstance(error, Unreachable)
+    assert "within 0.2 s" in error.came_back
+
+
+class Stalled:
+    """A server on this machine whose connections stall: full from the start, or read as slowly as a test wants.
+
+    Args:
+        address: Of this machine.
+        port: Zero chooses one.
+    """
+
+    def __init__(self, address: str = "127.0.0.1", port: int = 0) -> None:
+        self.listener = socket.socket()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        # As on a real network: with the packets of a loopback, the sender's buffer takes a megabyte at once.
+        self.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        self.listener.bind((address, port))
+        self.listener.listen(0)
+        self.port: int = self.listener.getsockname()[1]
+        self.waiting: list[socket.socket] = []
+
+    def __enter__(self) -> Self:
+        """Serve nobody."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close everything."""
+        for each in (*self.waiting, self.listener):
+            each.close()
+
+    def fill(self) -> None:
+        """Take all places of those that wait to be served, so that nobody else is answered."""
+        for _ in range(8):
+            caller = socket.socket()
+            caller.setblocking(False)
+            caller.connect_ex(self.listener.getsockname())
+            self.waiting.append(caller)
+        time.sleep(0.1)
+
+    def read_slowly(self, size: int, pause: float, stop: threading.Event) -> None:
+        """Serve one connection by reading it in small pieces."""
+        connection, _ = self.listener.accept()
+        with connection, contextlib.suppress(OSError):
+            while not stop.wait(pause) and connection.recv(size):
+                pass
+
+
+def test_server_that_reads_slowly_is_left_at_the_time_limit() -> None:
+    """A body that is taken in drips, each before a time-out, is given up at the limit of the request."""
+    stop = threading.Event()
+    with (
+        Stalled() as server,
+        real_client(f"http://127.0.0.1:{server.port}/v1", timeoutSeconds="2") as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        pool.submit(server.read_slowly, 65_536, 1.5, stop)
+        started = time.monotonic()
+        with pytest.raises(AmbiguousCreate, match="no answer within 2 s"):
+            client.create_integration(padded(1_000_000))
+        took = time.monotonic() - started
+        stop.set()
+
+    assert took < 8.0
+
+
+def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    """Let `localhost` have these addresses."""
+    real = socket.getaddrinfo
+
+    def resolve(host: str, *arguments: int, **options: int) -> list[object]:
+        names = addresses if host == "localhost" else (host,)
+        return [info for name in names for info in real(name, *arguments, **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have one loopback address")
+def test_dead_addresses_share_one_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name with several addresses that say nothing takes no longer than one of them; nothing was sent."""
+    names = [f"127.0.0.{number}" for number in range(2, 10)]
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(Stalled(names[0]))]
+        servers += [stack.enter_context(Stalled(name, servers[0].port)) for name in names[1:]]
+        for server in servers:
+            server.fill()
+        resolving(monkeypatch, *names)
+        url = f"http://localhost:{servers[0].port}/v1"
+        client = stack.enter_context(real_client(url, policy=RetryPolicy(tries=1), timeoutSeconds="1"))
+        started = time.monotonic()
+        error = failure(client, "POST")
+        took = time.monotonic() - started
+
+    assert isinstance(error, Unreachable)
+    assert "Nothing was sent" in error.cure
+    assert took < 4.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have one loopback address")
+def test_address_behind_dead_ones_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each address gets a share of the time, so that the last one has some as well."""
+    with SimulatorServer() as simulator, contextlib.ExitStack() as stack:
+        url = httpx.URL(simulator.base_url)
+        stack.enter_context(Stalled("127.0.0.2", url.port or 0)).fill()
+        resolving(monkeypatch, "127.0.0.2", "127.0.0.1")
+        named = str(url.copy_with(host="localhost"))
+        with real_client(named, policy=RetryPolicy(tries=1), timeoutSeconds="4") as client:
+            assert client.create_integration(inputs_of()).status == "PENDING"
+
+
+def test_look_up_that_hangs_is_left_at_the_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver has no time-out of its own; what waits for it waits for the time of the request, and sent nothing."""
+    found = threading.Event()
+
+    def hang(*_: object, **__: object) -> list[object]:
+        found.wait(30)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    with real_client("http://127.0.0.1:9/v1", policy=RetryPolicy(tries=2), timeoutSeconds="0.2") as client:
+        started = time.monotonic()
+        error = failure(client, "POST")
+        took = time.monotonic() - started
+    found.set()
+
+    assert error.came_back == "no connection (the look-up of 127.0.0.1 did not end in time), after 2 tries"
+    assert "Nothing was sent" in error.cure
+    assert took < 10.0
+
+
+def test_name_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver's own words are shown."""
+
+    def fail(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with real_client("http://127.0.0.1:9/v1") as client:
+        error = failure(client, "GET")
+
+    assert "Name or service not known" in error.came_back
+
+
+def test_redirect_is_not_followed() -> None:
+    """A redirect, even to the same host, gets no second request: it would carry the key and the credentials."""
+
+    def redirect(connection: socket.socket, _: bytes) -> None:
+        location = f"{server.base_url}/elsewhere".encode()
+        connection.sendall(
+            b"HTTP/1.1 308 Moved\r\nContent-Length: 0\r\nConnection: close\r\nLocation: " + location + b"\r\n\r\n"
+        )
+
+    with RawServer(redirect) as server, real_client(server.base_url) as client:
+        for method in METHODS:
+            error = failure(client, method)
+            assert isinstance(error, Refused)
+            assert error.status == 308
+
+    assert [request.split()[1] for request in server.requests] == [
+        b"/v1/integrations/int-1",
+        b"/v1/integrations/int-1",
+        b"/v1/integrations",
+    ]
+
+
+def test_proxy_that_refuses_never_sees_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond this machine the environment's proxy is used; one that refuses the tunnel got no key, so it is retried."""
+
+    def refuse(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    for name in ("https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with RawServer(refuse) as server:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{server.port}")
+        with real_client("https://justt.invalid/v1") as client:
+            error = failure(client, "POST")
+
+    assert isinstance(error, Unreachable)
+    assert "Nothing was sent" in error.cure
+    assert len(server.requests) == 6
+    assert all(request.startswith(b"CONNECT justt.invalid:443 ") for request in server.requests)
+    assert KEY.encode() not in b"".join(server.requests)
