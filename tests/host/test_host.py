@@ -261,26 +261,22 @@ def test_as_many_calls_as_asked_for_are_served_at_a_time(
 
 
 def test_many_creates_of_one_outage_wait_together_with_few_workers(simulator: SimulatorServer) -> None:
-    """Sixteen creates that lose both answers take at most two grace periods more than a single one, which takes two."""
-    seconds = 3
-    config = {
-        "justt:baseUrl": simulator.base_url,
-        "justt:apiKey": canary("api-key"),
-        "justt:timeoutSeconds": str(seconds),
-    }
+    """Sixteen creates that lose both answers wait at most twice more than a single one, which waits twice.
+
+    After each wait the account is listed twice. Groups of four, as many as there are workers, would wait eight times.
+    """
+    config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key"), "justt:timeoutSeconds": "3"}
     simulator.add_fault(Fault.parse("POST /integrations status=503"))
     with Host(config, JUSTT_WORKERS="4") as host:
-        begun = time.monotonic()
         calls = [
             host.begin_create({**INPUTS, "externalIdentifier": f"shop-{n}", "environment": "simulator"})
             for n in range(16)
         ]
         texts = [str(call.exception(timeout=HANG_SECONDS)) for call in calls]
-        took = time.monotonic() - begun
 
     assert [f"'shop-{n}'" in text and "sent once more" not in text for n, text in enumerate(texts)] == [True] * 16
     assert methods(simulator).count("POST") == 32
-    assert took < (2 + 2) * seconds
+    assert methods(simulator).count("GET") <= 1 + 2 * (2 + 2)
 
 
 def test_both_kinds_share_one_client(simulator: SimulatorServer) -> None:

@@ -357,7 +357,7 @@ def test_a_hundred_from_many_threads(threads: int) -> None:
         new = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
         known = [simulator.records.add_integration(new, None) for _ in range(100)]
         client = JusttClient(settings_of(simulator.base_url))
-        # As the first two reads would each be a request of its own, and how many more begin meanwhile is up to the load.
+        # Without others, the first reads would each be a request of its own, and the load decides how many those are.
         with client.waiting(None), client.waiting(None), ThreadPoolExecutor(threads) as pool:
             found = pool.map(
                 lambda name: client.read_integration(name, tried="reading", account=None).integration_id,
