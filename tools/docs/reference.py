@@ -185,7 +185,9 @@ def _public() -> Iterator[str]:
             yield from (_shape(getattr(thing, each)) for each in thing.__all__ if each != "Credentials")
         elif isinstance(thing, (type, types.FunctionType)):
             yield from _described(f"## {name}", Documented.of(thing))
-        elif not isinstance(thing, str):
+        elif isinstance(thing, str):
+            yield f"## {name}\n\nThe version of this package, as text."
+        else:
             yield f"## {name}\n\n{_said_of(name)} One of {', '.join(f'`{each}`' for each in get_args(thing))}."
 
 
