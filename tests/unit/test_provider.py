@@ -182,7 +182,7 @@ def test_only_a_create_that_sent_a_post_says_that_something_may_exist(
 @pytest.mark.parametrize(
     ("breaks", "cure"),
     [
-        ("pulumi_justt.core.creation.one_pass", "The state keeps what it had."),
+        ("pulumi_justt.core.exactly_once.list_all", "The state keeps what it had."),
         ("pulumi_justt.api.client.json.dumps", "The state keeps what it had."),
         ("pulumi_justt.core.ownership.Ownership.note_created", AMBIGUOUS_CURE),
     ],

@@ -44,7 +44,7 @@ from pulumi_justt.cli.stacks import Configuration, Stack
 from pulumi_justt.cli.state import State
 from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
-from pulumi_justt.core.creation import _UnresolvedCreate
+from pulumi_justt.core.exactly_once import _UnresolvedCreate
 from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.core.integration import Integrations
 from pulumi_justt.core.journal import Journal
@@ -220,8 +220,9 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "ApiConnectionError": lambda: ApiConnectionError("no connection", Outcome.UNSENT, detail=PAYLOAD),
     "InvalidResponseError": lambda: InvalidResponseError(200, PAYLOAD),
     "OutcomeUnknown": lambda: OutcomeUnknown(InvalidResponseError(200, PAYLOAD)),
-    "SharedReads": lambda: client()._reader,
+    "BatchReader": lambda: client()._reader,
     "Integrations": core,
+    "Deactivator": lambda: core()._deactivator,
     "Replacements": replacements,
     "Ownership": ownership,
     "Creator": lambda: core().creator,
@@ -285,7 +286,7 @@ HARMLESS |= {
     "_Wait",
     "Terminal",
     "_JusttResource",
-    "Crowd",
+    "PageCache",
 }
 HARMLESS |= {
     "Calls",
@@ -307,7 +308,7 @@ HARMLESS |= {
 }
 HARMLESS |= {"Property", "_Attribute"}
 HARMLESS |= {"OutputLostError", "_TerminalError", "_TextLoader"}
-HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_Look"}
+HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_PendingRead"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}
 HARMLESS |= {"JournalFolder", "HolderRecords", "CommandLog", "Lookup", "Candidates", "_Given"}
 """Classes whose objects hold what anybody may see, or of which there are no objects."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from pulumi_justt.api.batch_reader import Crowd
+from pulumi_justt.api.batch_reader import PageCache
 from pulumi_justt.api.client import PAGE_SIZE
 from pulumi_justt.api.rate_limit import WINDOW_SECONDS
 from pulumi_justt.core.client import JusttClient
@@ -171,7 +171,7 @@ class _Process:
         creator = self.core.creator
         vars(creator._account(None))["snapshot_lock"] = Lock(clock.stage, "snapshot")
         vars(creator._posts)["_changed"] = Condition(clock.stage, "gate")
-        client._reader._accounts[None] = Crowd(lock=Lock(clock.stage, "pages"))  # type: ignore[arg-type] # it parks instead
+        client._reader._accounts[None] = PageCache(lock=Lock(clock.stage, "pages"))  # type: ignore[arg-type] # it parks instead
 
     def all(self, call: Callable[..., object], calls: Sequence[tuple[object, ...]], threads: int = THREADS) -> None:
         """Make *calls* from all threads, each as soon as one is free."""

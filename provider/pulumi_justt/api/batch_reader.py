@@ -1,4 +1,4 @@
-"""Reading many integrations with few requests: whoever reads alone asks for one record, a crowd shares list pages.
+"""Reading many integrations with few requests: whoever reads alone asks for one record, many together share list pages.
 
     one or two wait      each asks for its own record
     three or more wait   one of them reads the next page of the account's list, for all
@@ -6,7 +6,7 @@
         not found, and no page is due       a request of its own: a list proves nothing about what it lacks
 
 A page is due while the pages read are fewer than the reads that share them, so that an account full of what is not ours
-costs at most twice what single reads would; and while they find something or many reads share them, so that for a crowd
+costs at most twice what single reads would; and while they find something or many reads share them, so that for many
 it costs a quarter more. The vendor keeps whatever was ever deactivated, so ours may stand behind many pages of that: a
 page that had a record is the first to be read for it again.
 Pages are of one account, are used for `FRESH_SECONDS`, and are dropped once this process has changed anything.
@@ -27,12 +27,12 @@ from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.api.responses import Page
 from pulumi_justt.api.retry import Outcome
 
-__all__ = ["FRESH_SECONDS", "Crowd", "ReadClient", "SharedReads"]
+__all__ = ["FRESH_SECONDS", "BatchReader", "PageCache", "ReadClient"]
 
 FRESH_SECONDS = 60.0
 """How old a page may be for a read that does not ask for a younger one."""
 
-_CROWD = 3
+_FEWEST_WAITERS = 3
 """Reads that have to wait at the same time before a page is read for them."""
 
 _PAGES_ON_TRUST = 8
@@ -65,7 +65,7 @@ class ReadClient(Protocol):
 
 
 @dataclass
-class Crowd:
+class PageCache:
     """Who waits for records of one account, and the pages of it that are at hand."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -81,7 +81,7 @@ class Crowd:
     following: int = 1
     """The first page that was not read."""
     last: float = math.inf
-    sharers: int = 0
+    waiters: int = 0
     found: int = 0
     is_useless: bool = False
     """Whether the account's list cannot be read, or not understood."""
@@ -93,12 +93,12 @@ class Crowd:
         self.records, self.read = {}, set()
         self.since, self.writes = now, writes
         self.following, self.last = 1, math.inf
-        self.sharers = self.found = 0
+        self.waiters = self.found = 0
 
     def due_page(self, integration_id: str) -> int | None:
         """Return which page is to be read next for a record; None if it is to be asked for by itself."""
-        trust = _PAGES_ON_TRUST + self.sharers // _READS_PER_FURTHER_PAGE + 2 * self.found
-        if self.is_useless or len(self.read) >= min(self.sharers, trust):
+        trust = _PAGES_ON_TRUST + self.waiters // _READS_PER_FURTHER_PAGE + 2 * self.found
+        if self.is_useless or len(self.read) >= min(self.waiters, trust):
             return None
         place = self.places.get(integration_id)
         if place is not None and place not in self.read:
@@ -118,7 +118,7 @@ class Crowd:
 
 
 @dataclass(frozen=True)
-class _Look:
+class _PendingRead:
     """One read: of what, in which account, not older than when, and for which call."""
 
     integration_id: str
@@ -127,7 +127,7 @@ class _Look:
     call: Call
 
 
-class SharedReads:
+class BatchReader:
     """Reads records for all threads of a process.
 
     Args:
@@ -137,7 +137,7 @@ class SharedReads:
     def __init__(self, client: ReadClient) -> None:
         self._client = client
         self._lock = threading.Lock()
-        self._accounts: dict[str | None, Crowd] = {}
+        self._accounts: dict[str | None, PageCache] = {}
 
     def get(
         self,
@@ -146,7 +146,7 @@ class SharedReads:
         account: str | None,
         age: float = FRESH_SECONDS,
         call: Call = UNLIMITED,
-        crowd: Crowd | None = None,
+        cache: PageCache | None = None,
     ) -> RemoteRecord:
         """Read one record, on its own or in a page.
 
@@ -155,26 +155,26 @@ class SharedReads:
             account: The account that it belongs to.
             age: Seconds by which what is returned may be out of date.
             call: Until when it is waited for.
-            crowd: What `waiting` gave to who waits already, and is not to be counted again.
+            cache: What `waiting` gave to who waits already, and is not to be counted again.
 
         Raises:
             ApiStatusError: With status 404 where the key, in this account, knows no such id.
             ApiError: It could not be read.
         """
-        with nullcontext(crowd) if crowd else self.waiting(account) as shared:
+        with nullcontext(cache) if cache else self.waiting(account) as shared:
             since = self._client.clock() - age
-            if shared.waiting >= _CROWD or self._is_fresh(shared, since):
-                look = _Look(integration_id, account, since, call)
+            if shared.waiting >= _FEWEST_WAITERS or self._is_fresh(shared, since):
+                look = _PendingRead(integration_id, account, since, call)
                 found = self._from_pages(shared, look)
                 if found is not None:
                     return found
             return self._client.get_integration(integration_id, account=account, call=call)
 
     @contextmanager
-    def waiting(self, account: str | None) -> Iterator[Crowd]:
+    def waiting(self, account: str | None) -> Iterator[PageCache]:
         """Count as one that waits, for as long as the block runs: also who reads again and again."""
         with self._lock:
-            shared = self._accounts.setdefault(account, Crowd())
+            shared = self._accounts.setdefault(account, PageCache())
             shared.waiting += 1
         try:
             yield shared
@@ -182,10 +182,10 @@ class SharedReads:
             with self._lock:
                 shared.waiting -= 1
 
-    def _is_fresh(self, shared: Crowd, since: float) -> bool:
+    def _is_fresh(self, shared: PageCache, since: float) -> bool:
         return shared.since >= since and shared.writes == self._client.writes and not shared.is_useless
 
-    def _from_pages(self, shared: Crowd, look: _Look) -> RemoteRecord | None:
+    def _from_pages(self, shared: PageCache, look: _PendingRead) -> RemoteRecord | None:
         """Return the record if a page has it, reading further pages while they are due."""
         arrived = self._client.clock()
         # The thread that reads a page may have more time than this one.
@@ -195,7 +195,7 @@ class SharedReads:
         try:
             if not self._is_fresh(shared, look.since):
                 shared.start(self._client.clock(), self._client.writes)
-            shared.sharers += 1
+            shared.waiters += 1
             if look.integration_id not in shared.records and shared.outage and shared.outage[0] >= arrived:
                 # Somebody tried while this thread waited; an outage is not waited out once for each resource.
                 failure = shared.outage[1].with_traceback(None)
@@ -208,7 +208,7 @@ class SharedReads:
         finally:
             shared.lock.release()
 
-    def _read_page(self, shared: Crowd, look: _Look, number: int) -> None:
+    def _read_page(self, shared: PageCache, look: _PendingRead, number: int) -> None:
         try:
             page = self._client.list_integrations(number, account=look.account, call=look.call)
         except ApiError as error:
@@ -227,7 +227,7 @@ class SharedReads:
         else:
             shared.take(number, page)
 
-    def _is_answered(self, look: _Look) -> bool:
+    def _is_answered(self, look: _PendingRead) -> bool:
         """Return whether one attempt at the record itself gets an answer: a list may be too much where that is not."""
         try:
             self._client.get_integration(look.integration_id, account=look.account, call=look.call, is_repeatable=False)

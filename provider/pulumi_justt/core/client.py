@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from pulumi_justt.api.batch_reader import FRESH_SECONDS, Crowd, SharedReads
+from pulumi_justt.api.batch_reader import FRESH_SECONDS, BatchReader, PageCache
 from pulumi_justt.api.call import UNLIMITED, Call
 from pulumi_justt.api.client import Attempt, Client
 from pulumi_justt.api.errors import ApiError, InvalidNetworkSettings, InvalidResponseError, OutcomeUnknown
@@ -80,7 +80,7 @@ class JusttClient(SecretHolder):
             explained = self._messages.network_settings(error)
             raise explained from None
         self.clock, self.sleep = self._api.clock, self._api.sleep
-        self._reader = SharedReads(self._api)
+        self._reader = BatchReader(self._api)
 
     @property
     def clock_ahead(self) -> float:
@@ -167,7 +167,7 @@ class JusttClient(SecretHolder):
         account: str | None,
         age: float = FRESH_SECONDS,
         call: Call = UNLIMITED,
-        crowd: Crowd | None = None,
+        cache: PageCache | None = None,
     ) -> RemoteRecord:
         """Read one record by a request of its own, or as a share in pages of the account's list.
 
@@ -177,7 +177,7 @@ class JusttClient(SecretHolder):
             account: The account that it belongs to.
             age: Seconds by which what is returned may be out of date.
             call: Until when it is waited for.
-            crowd: What `waiting` gave to who waits already, and is not to be counted again.
+            cache: What `waiting` gave to who waits already, and is not to be counted again.
 
         Raises:
             Refused: With status 404 where the key, in this account, knows no such id.
@@ -186,10 +186,10 @@ class JusttClient(SecretHolder):
         self.redactor.note_plain(integration_id)
         return self._explained(
             Purpose(tried, account, "GET", is_of_one_id=True),
-            lambda: self._clean(self._reader.get(integration_id, account=account, age=age, call=call, crowd=crowd)),
+            lambda: self._clean(self._reader.get(integration_id, account=account, age=age, call=call, cache=cache)),
         )
 
-    def waiting(self, account: str | None) -> contextlib.AbstractContextManager[Crowd]:
+    def waiting(self, account: str | None) -> contextlib.AbstractContextManager[PageCache]:
         """Count as one that waits for records of an account, for as long as the block runs."""
         return self._reader.waiting(account)
 

@@ -15,10 +15,26 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pulumi_justt.api.models import AccountId, Model, NewIntegration, from_vendor_time, refusing
-from pulumi_justt.schema import READY_TIMEOUT_SECONDS
+from pulumi_justt.schema import INTEGRATION, READY_TIMEOUT_SECONDS, arguments
 from pulumi_justt.values import id_problem
 
-__all__ = ["UNKNOWN", "Deactivation", "Environment", "Inputs", "ReadinessInputs", "Unknown", "known_part"]
+__all__ = [
+    "ARGUMENTS",
+    "SETS",
+    "UNKNOWN",
+    "Deactivation",
+    "Environment",
+    "Inputs",
+    "ReadinessInputs",
+    "Unknown",
+    "known_part",
+]
+
+ARGUMENTS = arguments(INTEGRATION)
+"""The user's own name of each input of an integration, by its path in the state."""
+
+SETS = frozenset(each.name for each in INTEGRATION if each.kind is set)
+"""Those whose order and duplicates mean nothing."""
 
 Environment = Literal["production", "sandbox", "simulator"]
 

@@ -24,10 +24,7 @@ Properties are mappings with the API's keys, as the state holds them; `UNKNOWN` 
 from __future__ import annotations
 
 import functools
-import json
-import re
-import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -35,11 +32,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from pulumi_justt import credentials, references, schema
 from pulumi_justt.api.call import Call
-from pulumi_justt.api.models import SOURCES, RemoteRecord, to_vendor_time
+from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.core import messages
 from pulumi_justt.core.config import Settings
-from pulumi_justt.core.creation import CreateCoordinator
-from pulumi_justt.core.inputs import UNKNOWN, Deactivation, Inputs, known_part
+from pulumi_justt.core.deactivation import Deactivator
+from pulumi_justt.core.differences import is_same, is_same_policy, replacing
+from pulumi_justt.core.exactly_once import CreateCoordinator
+from pulumi_justt.core.inputs import ARGUMENTS, SETS, UNKNOWN, Inputs, known_part
 from pulumi_justt.core.journal import Intent
 from pulumi_justt.core.ownership import is_adopted
 from pulumi_justt.core.replacements import Replacements
@@ -47,42 +46,26 @@ from pulumi_justt.core.session import Session
 from pulumi_justt.core.state import (
     Checked,
     Properties,
-    invalid,
     is_gone,
     named,
     observed,
-    other_environment,
     require_same_environment,
     without_nulls,
 )
+from pulumi_justt.core.validation import moves, problems
 from pulumi_justt.errors import (
     AmbiguousCreate,
     JusttError,
-    Misunderstood,
     Refused,
-    RequestError,
     StateConflict,
-    is_like,
-    nearest,
 )
-from pulumi_justt.values import COLORED, TOO_DEEP, is_colored, is_first_look, is_too_deep
+from pulumi_justt.values import TOO_DEEP, is_first_look, is_too_deep
 
 if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
     from pulumi_justt.core.client import JusttClient
 
 __all__ = ["Integrations"]
-
-_ARGUMENTS = schema.arguments(schema.INTEGRATION)
-"""The user's own name of each input, by its path in the state."""
-
-_SETS = frozenset(each.name for each in schema.INTEGRATION if each.kind is set)
-
-_DONE_BEFORE = (400, 409, 410, 422)
-"""Statuses by which the API may say that a deactivation has been asked for already."""
-
-_CLOCK_SLACK = 60.0
-"""Seconds by which this machine's clock may differ from Justt's without a word."""
 
 
 @dataclass
@@ -107,16 +90,16 @@ class Integrations:
     session: Session | None = None
     waiting: Callable[[], AbstractContextManager[None]] = nullcontext
     creator: CreateCoordinator = field(init=False)
-    known_properties: ClassVar = frozenset({*_ARGUMENTS, *(each.name for each in schema.INTEGRATION)})
+    known_properties: ClassVar = frozenset({*ARGUMENTS, *(each.name for each in schema.INTEGRATION)})
     """The paths of all that a state may hold of an integration."""
 
     def __post_init__(self) -> None:
         """Start with nothing created."""
-        session = self.session or Session(self.settings.base_url)
+        session = self._session = self.session or Session(self.settings.base_url)
         self._journal, self._ownership, self._redactor = session.journal, session.ownership, session.redactor
         self._replacements = Replacements()
         self._other_environment: str | None = None
-        self._clock_told = threading.Lock()
+        self._deactivator = Deactivator(self.settings, self.client, self.tell, lambda: self.now())  # noqa: PLW0108 - tests
         self._seen: set[str] = set()
         self.creator = CreateCoordinator(
             self.client,
@@ -134,7 +117,7 @@ class Integrations:
         for each in schema.INTEGRATION:
             if each.is_absent(inputs.get(each.name)):
                 inputs.pop(each.name, None)
-        sets = {name: inputs[name] for name in _SETS if isinstance(inputs.get(name), list)}
+        sets = {name: inputs[name] for name in SETS if isinstance(inputs.get(name), list)}
         # A preview compares place by place, and where each item will stand is not known before all are.
         inputs |= {name: UNKNOWN for name, items in sets.items() if UNKNOWN in items}
         is_account_explicit = "referenceAccountId" in inputs
@@ -144,20 +127,20 @@ class Integrations:
         urn, adopt_id = self._urn(inputs), inputs.get("adoptId")
         self._note_environment(olds)
         self.creator.intents.note_stored(urn, olds)
-        self._learn(inputs)
+        self._session.learn(inputs)
         if isinstance(adopt_id, str):
             # The owner's delete may come in another process, and this create not at all, if what it depends on fails.
             self._journal.begin_adoption(self.settings.base_url, adopt_id, urn)
-        told = {_ARGUMENTS.get(name, name): TOO_DEEP for name in sorted(too_deep)}
-        for name, text in () if too_deep else _problems(inputs):
+        told = {ARGUMENTS.get(name, name): TOO_DEEP for name in sorted(too_deep)}
+        for name, text in () if too_deep else problems(inputs):
             told.setdefault(name, text)
         for name, items in sets.items():
             if all(isinstance(item, str) for item in items):
                 # Not before the problems are found, which name an item by its place in the program.
                 inputs[name] = sorted({*items})
         self._ownership.note_check(urn, inputs)
-        moves = self._moves(olds, inputs, is_account_explicit=is_account_explicit)
-        failures = [f"{name}: {text}" for name, text in (*told.items(), *moves)]
+        moved = moves(self.settings, olds, inputs, is_account_explicit=is_account_explicit)
+        failures = [f"{name}: {text}" for name, text in (*told.items(), *moved)]
         self._replacements.note_check(urn, inputs, is_accepted=not failures)
         return Checked(inputs, failures)
 
@@ -173,14 +156,14 @@ class Integrations:
         """
         self._note_environment(olds)
         own, wanted, urn = str(olds.get("integrationId")), news.get("adoptId"), self._urn(news)
-        self._meet(own, olds)
+        self._session.meet(own, olds)
         left = self._note_state(urn, own, olds)
         if wanted not in (None, UNKNOWN, own):
             raise StateConflict(
                 f"{named(olds)} cannot become integration {wanted}: another integration is another resource. Set "
                 "adopt_id back, and give the other integration a resource of its own."
             )
-        replaces = self._replacing(olds, news)
+        replaces = replacing(olds, news)
         if not replaces:
             # What is replaced gives the record up, and another resource may have adopted it first.
             self._ownership.require_sole_holder(urn, own, named(olds))
@@ -196,11 +179,11 @@ class Integrations:
         self._replacements.note_diff(urn, own, is_replaced=bool(replaces), has_unknowns=has_unknowns)
         if not replaces:
             self._ownership.require_no_other_process(urn, own, named(olds))
-        if all(_as_sent(olds.get(name)) == _as_sent(news.get(name)) for name in _ARGUMENTS):
+        if is_same(olds, news):
             self._note_kept(urn, own)
         elif not replaces and self.call().urn is not None:
             self._ownership.note_changing(urn, own)
-        if replaces and _policy(olds) != _policy(news):
+        if replaces and not is_same_policy(olds, news):
             self.tell(
                 f"warning: {named(olds)} is replaced and its deactivation changes in the same update: the old "
                 "integration still follows the recorded deactivation. Apply the new one first, in an update of its "
@@ -221,10 +204,10 @@ class Integrations:
                 resolved = self._prepare(inputs)
                 if self._journal.intent(urn, self.settings.base_url, wanted.reference_account_id):
                     # An earlier run sent it, perhaps with what a reference gave then.
-                    self._miss_references(inputs)
+                    self._session.miss_references(inputs)
                 record = self.creator.create(urn, resolved)
             else:
-                self._meet(wanted.adopt_id, inputs)
+                self._session.meet(wanted.adopt_id, inputs)
                 self._journal.begin_adoption(self.settings.base_url, wanted.adopt_id, urn, is_under_way=True)
                 try:
                     record = self._adopt(urn, wanted, wanted.adopt_id)
@@ -268,7 +251,7 @@ class Integrations:
         require_same_environment(self.settings, tried, olds)
         self._tell_override(tried)
         account = olds.get("referenceAccountId", None if is_managed else self.settings.reference_account_id)
-        self._meet(integration_id, olds)
+        self._session.meet(integration_id, olds)
         if is_managed:
             left = self._note_state(self._urn(olds), integration_id, olds)
             self.creator.intents.note_left(named(olds, integration_id), left)
@@ -289,7 +272,7 @@ class Integrations:
         if record.status != olds.get("status", record.status):
             # The engine shows a change of outputs in no refresh, and a FAILED integration must not pass unseen.
             self.tell(f"note: {named(olds, integration_id)} is {record.status} now, was {olds['status']}.")
-        remembered = {name: value for name, value in olds.items() if name in _ARGUMENTS}
+        remembered = {name: value for name, value in olds.items() if name in ARGUMENTS}
         if not is_managed:
             remembered |= {"source": self._redactor.shown(record.source), "environment": self.settings.environment}
             if account is not None:
@@ -308,7 +291,7 @@ class Integrations:
         """
         tried = f"updating {named(olds, integration_id)}"
         require_same_environment(self.settings, tried, olds)
-        if told := self._replacing(olds, news):
+        if told := replacing(olds, news):
             raise StateConflict(
                 f"{tried}: {', '.join(told)} changed, which Justt cannot update, so that the state would not be true "
                 "any more. Nothing was changed; run `pulumi up` with --replace and its URN."
@@ -337,7 +320,7 @@ class Integrations:
                     "none, or is a former name of this resource, remove the file "
                     f"{self._journal.claim_file(base_url, integration_id)}."
                 )
-        return {**{name: value for name, value in olds.items() if name not in _ARGUMENTS}, **news}
+        return {**{name: value for name, value in olds.items() if name not in ARGUMENTS}, **news}
 
     def delete(self, integration_id: str, olds: Properties) -> None:
         """Deactivate the integration as its recorded policy says, or release it, as `ownership` says.
@@ -347,7 +330,7 @@ class Integrations:
             warning: The journal knows another resource that the integration was created for.
         """
         urn, base_url = self._urn(olds), self.settings.base_url
-        self._meet(integration_id, olds)
+        self._session.meet(integration_id, olds)
         # Without a URN, a replacement cannot be told from a removal.
         is_replaced = self.call().urn is not None and self._ownership.is_replaced(urn, integration_id)
         reason = self._ownership.release_reason(urn, integration_id, olds)
@@ -373,7 +356,7 @@ class Integrations:
         self._tell_override(tried)
         self._require_replacement(urn, integration_id, tried)
         claimant = self._journal.claimant(base_url, integration_id)
-        has_stopped = self._deactivate(integration_id, olds, tried)
+        has_stopped = self._deactivator.deactivate(integration_id, olds, tried)
         if claimant not in (None, urn):
             self.tell(
                 f"warning: {tried}: this machine's journal says that it was created for {claimant!r}. If that is not a "
@@ -441,7 +424,7 @@ class Integrations:
             JusttError: It cannot be sent.
         """
         resolved = _with_values(inputs)
-        self._learn({**inputs, "secretPayload": resolved.reveal_payload()})
+        self._session.learn({**inputs, "secretPayload": resolved.reveal_payload()})
         self.client().require_sendable(resolved)
         return resolved
 
@@ -489,7 +472,7 @@ class Integrations:
         news, ownership = self._ownership.inputs_of(urn), self._ownership
         if news is None or not (news.get("adoptId") == integration_id or ownership.keeps(urn, integration_id)):
             return
-        changed = ", ".join(self._replacing(olds, news))
+        changed = ", ".join(replacing(olds, news))
         if not changed or (is_adopted(olds) and ownership.keeps(urn, integration_id)):
             return
         called = named(olds, integration_id)
@@ -549,78 +532,6 @@ class Integrations:
             "it. To only forget it, run `pulumi state delete` with its URN: it keeps running at Justt."
         )
 
-    def _deactivate(self, integration_id: str, olds: Properties, tried: str) -> bool:
-        """Send the deactivation that the recorded policy asks for, and return whether the integration has stopped.
-
-        Tells:
-            warning: A recorded date lies in the past when it is to be used.
-            note: A deactivation was scheduled for later.
-            warning: A deactivation for later was sent twice, because the first answer was lost.
-
-        Raises:
-            Misunderstood: A proxy answered the deactivation with a page of its own, and Justt does not show it as done.
-        """
-        account = olds.get("referenceAccountId")
-        policy = Deactivation.model_validate(olds.get("deactivation", {}))
-        now = self.now()
-        moment = policy.moment(now)
-        if moment < now:
-            self.tell(f"warning: {tried}: its deactivation date {to_vendor_time(moment)} has passed, so it stops now.")
-            moment = now
-        client = self.client()
-        try:
-            client.deactivate_integration(
-                integration_id,
-                tried=tried,
-                account=account,
-                deactivation_type=policy.deactivation_type,
-                deactivation_date=to_vendor_time(moment),
-            )
-            if moment > now:
-                self.tell(f"note: {tried}: it runs until {to_vendor_time(moment)}; the state no longer knows it.")
-        except Misunderstood as unclear:
-            if not self._has_stopped(integration_id, account, unclear):
-                # A deactivation for a later date cannot be seen in a record, so it stays unconfirmed too.
-                raise unclear.but(cure=messages.UNCONFIRMED_CURE) from None
-        except Refused as refused:
-            if refused.is_of_key:
-                raise
-            if is_gone(self.settings, self.tell, refused) or self._has_stopped(integration_id, account, refused):
-                return True
-            if refused.after_unanswered and moment > now and refused.status in _DONE_BEFORE:
-                self.tell(
-                    f"warning: {tried}: an earlier try was never answered, and this one was refused "
-                    f"({refused.came_back}); taken as scheduled for {to_vendor_time(moment)}. "
-                    "Look it up at Justt after that date."
-                )
-                return False
-            raise
-        finally:
-            if moment == now:
-                self._compare_clocks(tried, client.clock_ahead, to_vendor_time(now))
-        return moment == now
-
-    def _compare_clocks(self, tried: str, ahead: float, sent: str) -> None:
-        """Say once that the date that means "now" is another moment for Justt.
-
-        The date is not corrected: the first request of a command would still have this machine's time, and the `Date`
-        of an answer may be a proxy's, while a deactivation cannot be taken back.
-
-        Tells:
-            warning: This machine's clock is wrong by more than a minute when an integration is deactivated at once.
-        """
-        # The lock is taken once and for all: the first thread tells.
-        if abs(ahead) <= _CLOCK_SLACK or not self._clock_told.acquire(blocking=False):
-            return
-        order = "ahead of" if ahead > 0 else "behind"
-        effect = (
-            "is in the future for Justt, and the integration runs until then" if ahead > 0 else "is in Justt's past"
-        )
-        self.tell(
-            f"warning: {tried}: the clock of this machine is {abs(ahead):,.0f} s {order} Justt's, so the date that was "
-            f"sent for now, {sent}, {effect}. Set the clock; it is the same for all other integrations of this command."
-        )
-
     def _undo(self, urn: str, inputs: Inputs, integration_id: str, outputs: Properties) -> None:
         """Deactivate at once what was created after the engine had left, which no state will ever hold.
 
@@ -637,7 +548,7 @@ class Integrations:
             )
             return
         try:
-            self._deactivate(integration_id, {**outputs, "deactivation": {}}, f"deactivating {called}")
+            self._deactivator.deactivate(integration_id, {**outputs, "deactivation": {}}, f"deactivating {called}")
         except JusttError as error:
             self.tell(
                 f"warning: the engine left while {called} was created, so no state knows of it, and it could not be "
@@ -651,21 +562,6 @@ class Integrations:
             "pending operation: run `pulumi cancel` if the stack is locked, and then "
             "`pulumi refresh --clear-pending-creates`."
         )
-
-    @staticmethod
-    def _replacing(olds: Properties, news: Properties) -> list[str]:
-        payload, referred = olds.get("secretPayload"), news.get("secretReferences")
-        if isinstance(payload, Mapping) and isinstance(referred, Mapping) and "secretReferences" not in olds:
-            # States of before this property have references among the values: what only moves is no other credential.
-            moved = {name: value for name, value in referred.items() if payload.get(name) == value}
-            payload = {name: value for name, value in payload.items() if name not in moved}
-            olds = {**olds, "secretPayload": payload, "secretReferences": moved}
-        return [
-            path
-            for each in schema.INTEGRATION
-            if each.sent_in
-            for path in _changed(each.name, olds.get(each.name, each.default), news.get(each.name, each.default))
-        ]
 
     def _adopt(self, urn: str, inputs: Inputs, integration_id: str) -> RemoteRecord:
         """Take over the integration that the program names.
@@ -700,35 +596,6 @@ class Integrations:
         self._seen.add(urn)
         return urn
 
-    def _learn(self, properties: Properties) -> None:
-        """Tell the redactor each credential that is given as a value."""
-        payload, secret_type = properties.get("secretPayload"), properties.get("secretType")
-        if isinstance(payload, Mapping):
-            self._redactor.learn(
-                credentials.secret_values(
-                    secret_type,
-                    payload,
-                    properties.get("source"),
-                    allow_unlisted=properties.get("allowUnlisted") not in (None, False),
-                )
-            )
-
-    def _meet(self, integration_id: str, recorded: Properties) -> None:
-        """Tell the redactor the credentials of an integration that exists.
-
-        What a reference gave at the create is not at hand: the variable or the file may hold another value by now.
-        """
-        self._learn(recorded)
-        self._miss_references(recorded)
-        self._redactor.meet(integration_id)
-        if isinstance(source := recorded.get("source"), str):
-            self._redactor.note_plain(source)
-
-    def _miss_references(self, properties: Properties) -> None:
-        # States of before `secretReferences` have them among the values.
-        if properties.get("secretReferences") or references.are_in(properties.get("secretPayload")):
-            self._redactor.miss()
-
     def _note_state(self, urn: str, integration_id: str, outputs: Properties) -> Intent | None:
         """Take a record as the state's, and return what the journal has of another create of the resource."""
         self._ownership.note_state(urn, integration_id, outputs)
@@ -753,37 +620,6 @@ class Integrations:
         if has_stopped:
             self._journal.forget_integration(self.settings.base_url, integration_id)
 
-    def _moves(self, olds: Properties, inputs: Properties, *, is_account_explicit: bool) -> Iterator[tuple[str, str]]:
-        """Yield why *inputs* may not follow *olds*: a stray setting must not replace a fleet."""
-        yield from other_environment(self.settings, olds)
-        if not olds or is_account_explicit:
-            return
-        before, after = olds.get("referenceAccountId"), inputs.get("referenceAccountId")
-        if before == after:
-            return
-        if after is None:
-            what = f"the account {before} is no longer given, neither by the resource nor by justt:referenceAccountId"
-        else:
-            what = (
-                f"justt:referenceAccountId is {after} now, and this integration was created in {before or 'no account'}"
-            )
-        yield (
-            "reference_account_id",
-            (
-                f"{what}. Set that back, or give the account to the resource itself if a move is meant, which replaces "
-                f"it (`pulumi up --replace` with its URN moves it to {after or 'no account'})"
-            ),
-        )
-
-    def _has_stopped(self, integration_id: str, account: str | None, error: RequestError) -> bool:
-        """Return whether the integration is INACTIVE, whatever the answer to its deactivation was."""
-        try:
-            record = self.client().get_integration(integration_id, tried=error.tried, account=account)
-        except JusttError:
-            # The first error is what the user has to know; that this look failed as well adds nothing.
-            return False
-        return record.is_inactive
-
 
 def _with_values(inputs: Properties) -> Inputs:
     """Return *inputs* with the credentials that they refer to; what is remembered stays a reference."""
@@ -796,76 +632,3 @@ def _with_values(inputs: Properties) -> Inputs:
     )
     payload = {**inputs.get("secretPayload", {}), **values}
     return Inputs.model_validate({**inputs, "secretPayload": payload, "secretReferences": {}})
-
-
-def _policy(properties: Properties) -> dict[str, object]:
-    """Return the deactivation policy with its defaults, which equal an absent one."""
-    return {**{part.name: part.default for part in schema.DEACTIVATION}, **properties.get("deactivation", {})}
-
-
-def _changed(path: str, old: object, new: object) -> Iterator[str]:
-    """Yield the paths at or below *path* that differ; what is unknown may differ."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for name in sorted({*old, *new}):
-            yield from _changed(f"{path}.{name}", old.get(name), new.get(name))
-    elif path in _SETS and isinstance(old, list) and isinstance(new, list):
-        # The order of any other list may mean something.
-        if {*map(_as_sent, old)} != {*map(_as_sent, new)}:
-            yield path
-    elif _as_sent(old) != _as_sent(new):
-        yield path
-
-
-def _as_sent(value: object) -> str:
-    """Return what the API would see of *value*: true is not 1 there. What is unknown equals nothing that is known."""
-    return json.dumps(value, sort_keys=True, default=repr)
-
-
-def _problems(inputs: Properties) -> Iterator[tuple[str, str]]:
-    """Yield the user's name of each property that cannot be used, with the reason."""
-    known, unknown = known_part(inputs)
-    for name in sorted(known.keys() - _ARGUMENTS.keys()):
-        yield name, f"is not an argument{nearest(name, _ARGUMENTS.values())}"
-    policy = known.get("deactivation")
-    parts = {part.name: part.argument for part in schema.DEACTIVATION}
-    for name in sorted(policy.keys() - parts.keys()) if isinstance(policy, Mapping) else ():
-        yield f"deactivation.{name}", f"is not an argument{nearest(name, parts.values())}"
-    for path, text in invalid(Inputs, known, unknown):
-        yield _argument(path), text
-    if is_colored(known.get("secretReferences")):
-        yield "credentials", COLORED
-    may_be_unlisted = inputs.get("allowUnlisted") in (True, UNKNOWN)
-    yield from _unlisted("source", known.get("source"), SOURCES, may_be_unlisted=may_be_unlisted)
-    yield from _unlisted("credentials", known.get("secretType"), credentials.SHAPES, may_be_unlisted=may_be_unlisted)
-    secret_type, payload, referred = (known.get(name) for name in ("secretType", "secretPayload", "secretReferences"))
-    if any(path.partition(".")[0] == "secretReferences" for path in unknown):
-        yield "credentials", "a reference must be known when the program runs, not only after the update"
-        return
-    if not isinstance(secret_type, str) or "secretPayload" in unknown:
-        return
-    if all(isinstance(each, Mapping | None) for each in (payload, referred)):
-        later = {path.split(".")[1] for path in unknown if path.startswith("secretPayload.")}
-        for name, text in credentials.problems(
-            secret_type, payload or {}, referred or {}, unknown=later, allow_surplus=may_be_unlisted
-        ):
-            yield f"credentials.{name}" if name else "credentials", text
-
-
-def _argument(path: str) -> str:
-    found = re.fullmatch(r"([^.\[]+)(.*)", path, re.DOTALL)
-    return _ARGUMENTS.get(path) or (f"{_ARGUMENTS.get(found[1], found[1])}{found[2]}" if found else path)
-
-
-def _unlisted(name: str, value: object, listed: Collection[str], *, may_be_unlisted: bool) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str) and value and value not in listed and not may_be_unlisted:
-        what = "the secret type " if name == "credentials" else ""
-        # Only what looks like one of the list is quoted: anything else may be a secret in the wrong place.
-        hint = nearest(value, listed) if is_like(value, listed) else ""
-        quoted = repr(value) if hint else f"a text of {len(value)} characters"
-        yield (
-            name,
-            (
-                f"{what}{quoted} is not in Justt's list ({', '.join(listed)}){hint}. "
-                "If Justt takes it by now, say allow_unlisted=True"
-            ),
-        )

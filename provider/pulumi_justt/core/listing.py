@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
     from pulumi_justt.core.client import JusttClient
 
-__all__ = ["MOST_PAGES", "MOST_SECONDS", "Listing", "one_pass"]
+__all__ = ["MOST_PAGES", "MOST_SECONDS", "Listing", "list_all"]
 
 MOST_PAGES = 100
 """Pages of one pass over an account: 10,000 integrations."""
@@ -28,7 +28,7 @@ class Listing:
     is_complete: bool
 
 
-def one_pass(client: JusttClient, *, tried: str, account: str | None, end: float) -> Listing:
+def list_all(client: JusttClient, *, tried: str, account: str | None, end: float) -> Listing:
     """Read the pages of an account once.
 
     Args:

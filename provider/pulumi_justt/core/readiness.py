@@ -44,7 +44,7 @@ from pulumi_justt.values import COLORED, is_colored
 
 if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
-    from pulumi_justt.api.batch_reader import Crowd
+    from pulumi_justt.api.batch_reader import PageCache
     from pulumi_justt.core.client import JusttClient
 
 __all__ = ["Readiness"]
@@ -190,10 +190,10 @@ class Readiness:
         wait = _Wait(tried, wanted.timeout_seconds, started=started, end=started + wanted.timeout_seconds)
         was_warned = False
         # Who waits with others is served by pages of the list, which one of them reads for all.
-        with self.client().waiting(wanted.reference_account_id) as crowd:
+        with self.client().waiting(wanted.reference_account_id) as cache:
             for pause in self._pauses():
                 try:
-                    record = self._look(wanted, wait, crowd, age=pause / 2)
+                    record = self._look(wanted, wait, cache, age=pause / 2)
                 except Unreachable as error:
                     wait.failure = f" ({error.came_back})"
                     if not was_warned:
@@ -211,7 +211,7 @@ class Readiness:
         came_back = f"its status is {wait.status} after {wait.timeout_seconds} s{wait.failure}"
         raise NotReady(wait.tried, came_back, messages.DEADLINE_CURE)
 
-    def _look(self, wanted: ReadinessInputs, wait: _Wait, crowd: Crowd, *, age: float) -> RemoteRecord:
+    def _look(self, wanted: ReadinessInputs, wait: _Wait, cache: PageCache, *, age: float) -> RemoteRecord:
         """Read the record once; what is out of date by *age* seconds will do."""
         client = self.client()
         call = replace(self.call(), deadline=client.clock() + max(wait.end - self.clock(), _LAST_LOOK))
@@ -221,7 +221,7 @@ class Readiness:
             account=wanted.reference_account_id,
             age=age,
             call=call,
-            crowd=crowd,
+            cache=cache,
         )
         if _is_hopeless(record) and record.message is None:
             # A list has no words of the vendor's about one record.

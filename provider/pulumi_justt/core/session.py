@@ -5,12 +5,14 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from pulumi_justt import credentials, references
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.journal import Journal, state_folder
 from pulumi_justt.core.ownership import Ownership
+from pulumi_justt.core.state import Properties
 from pulumi_justt.redaction import Redactor, shared_redactor
 
 __all__ = ["Session", "shared_session"]
@@ -34,6 +36,36 @@ class Session:
     def __post_init__(self) -> None:
         """Begin with a program and a state of which nothing is known."""
         object.__setattr__(self, "ownership", Ownership(self.journal, self.base_url))
+
+    def learn(self, properties: Properties) -> None:
+        """Tell the redactor each credential that is given as a value."""
+        payload, secret_type = properties.get("secretPayload"), properties.get("secretType")
+        if isinstance(payload, Mapping):
+            self.redactor.learn(
+                credentials.secret_values(
+                    secret_type,
+                    payload,
+                    properties.get("source"),
+                    allow_unlisted=properties.get("allowUnlisted") not in (None, False),
+                )
+            )
+
+    def meet(self, integration_id: str, recorded: Properties) -> None:
+        """Tell the redactor the credentials of an integration that exists.
+
+        What a reference gave at the create is not at hand: the variable or the file may hold another value by now.
+        """
+        self.learn(recorded)
+        self.miss_references(recorded)
+        self.redactor.meet(integration_id)
+        if isinstance(source := recorded.get("source"), str):
+            self.redactor.note_plain(source)
+
+    def miss_references(self, properties: Properties) -> None:
+        """Tell the redactor that Justt has credentials that are not at hand, if *properties* refer to some."""
+        # States of before `secretReferences` have them among the values.
+        if properties.get("secretReferences") or references.are_in(properties.get("secretPayload")):
+            self.redactor.miss()
 
 
 _sessions: dict[Settings, Session] = {}

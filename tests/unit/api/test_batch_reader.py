@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulumi_justt.api.batch_reader import FRESH_SECONDS, Crowd, SharedReads
+from pulumi_justt.api.batch_reader import FRESH_SECONDS, BatchReader, PageCache
 from pulumi_justt.api.call import Call
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.api.responses import Page
@@ -113,7 +113,7 @@ class Reader:
         self.vendor.status[integration_id] = "INACTIVE"
 
     @contextmanager
-    def others(self, count: int = 2) -> Iterator[Crowd]:
+    def others(self, count: int = 2) -> Iterator[PageCache]:
         """Let others wait meanwhile."""
         with ExitStack() as stack:
             for _ in range(count - 1):
@@ -393,7 +393,7 @@ class SlowWire:
 def test_pages_take_from_the_patience_of_who_reads_them() -> None:
     """A wait that has a deadline keeps it, whatever it has read before it asks for its own record."""
     wire = SlowWire()
-    reads = SharedReads(wire)
+    reads = BatchReader(wire)
     with reads.waiting(None), reads.waiting(None):
         for _ in range(2):
             reads.get("ours-1", account=None, age=0.0, call=Call(deadline=wire.clock() + 10.0))

@@ -250,7 +250,7 @@ def test_no_answer(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.Monk
     def fail(*_: object, tried: str, **__: object) -> None:
         raise Unreachable(tried, "no connection", "Check the network.")
 
-    monkeypatch.setattr(survey, "one_pass", fail)
+    monkeypatch.setattr(survey, "list_all", fail)
     bad = examined(project, code=3)
     assert bad.keys() == {"account", "integration"}
 

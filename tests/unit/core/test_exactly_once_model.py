@@ -27,7 +27,7 @@ from pulumi_justt.api.responses import Page
 from pulumi_justt.core import messages
 from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
-from pulumi_justt.core.creation import CreateCoordinator
+from pulumi_justt.core.exactly_once import CreateCoordinator
 from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.core.session import Session
 from pulumi_justt.errors import AmbiguousCreate, JusttError

@@ -34,7 +34,7 @@ from pulumi_justt.core import messages
 from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.core.intents import Intents, describe, outcome_unknown, sleep_unless
 from pulumi_justt.core.journal import Intent
-from pulumi_justt.core.listing import MOST_SECONDS, Listing, one_pass
+from pulumi_justt.core.listing import MOST_SECONDS, Listing, list_all
 from pulumi_justt.core.read_write_lock import ReadWriteLock
 from pulumi_justt.core.session import Session
 from pulumi_justt.errors import AmbiguousCreate, JusttError, RequestError, StateConflict
@@ -315,17 +315,8 @@ class CreateCoordinator:
                 call = replace(self._call(), is_cancelled=is_not_to_be_sent)
                 record = self._client().create_integration(inputs, call=call)
             except AmbiguousCreate as lost:
-                list_at = self._client().clock() + self._client().settings.timeout_seconds
-                before = frozenset(snapshot.records)
-                unresolved = _UnresolvedCreate(
-                    urn, inputs, inputs.source, lost, list_at, before, snapshot.is_complete, is_second=after is not None
-                )
-                if after:
-                    # What the list shows from now on may come from either, and both are of one resource.
-                    self._unresolved.remove(after)
                 # Before this thread lets the lock go, so that the thread that resolves knows of all.
-                self._unresolved.append(unresolved)
-                return unresolved
+                return self._note_lost(urn, inputs, lost, snapshot, after)
             except RequestError as error:
                 if after is None:
                     self._was_not_created(urn, inputs)
@@ -347,6 +338,20 @@ class CreateCoordinator:
                 account.created_ids.add(record.integration_id)
                 self._begun.discard(urn)
             return record
+
+    def _note_lost(
+        self, urn: str, inputs: Inputs, lost: AmbiguousCreate, snapshot: Listing, after: _UnresolvedCreate | None
+    ) -> _UnresolvedCreate:
+        list_at = self._client().clock() + self._client().settings.timeout_seconds
+        before = frozenset(snapshot.records)
+        unresolved = _UnresolvedCreate(
+            urn, inputs, inputs.source, lost, list_at, before, snapshot.is_complete, is_second=after is not None
+        )
+        if after:
+            # What the list shows from now on may come from either, and both are of one resource.
+            self._unresolved.remove(after)
+        self._unresolved.append(unresolved)
+        return unresolved
 
     def _was_not_created(self, urn: str, inputs: Inputs) -> None:
         with self._lock:
@@ -537,7 +542,7 @@ class CreateCoordinator:
         in_a_row = 0
         end = self._client().clock() + MOST_SECONDS
         for _ in range(_MAX_PASSES):
-            listing = one_pass(self._client(), tried=tried, account=account, end=end)
+            listing = list_all(self._client(), tried=tried, account=account, end=end)
             seen |= listing.records
             in_a_row = in_a_row + 1 if listing.records.keys() == last else 1
             last = set(listing.records)

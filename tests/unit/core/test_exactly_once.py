@@ -1,6 +1,6 @@
 """Creating exactly once: the real `Creator` and client before a scripted vendor in memory; no second really passes.
 
-`test_creation_model.py` runs every interleaving of a small case; here are the sizes, shapes, moments and words.
+`test_exactly_once_model.py` runs every interleaving of a small case; here are the sizes, shapes, moments and words.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pulumi_justt.api.rate_limit import RateLimiter
 from pulumi_justt.api.retry import RetryPolicy
 from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
-from pulumi_justt.core.creation import CreateCoordinator, _Account
+from pulumi_justt.core.exactly_once import CreateCoordinator, _Account
 from pulumi_justt.core.journal import Decision, Journal
 from pulumi_justt.core.listing import MOST_PAGES, MOST_SECONDS
 from pulumi_justt.core.session import Session

@@ -1,0 +1,132 @@
+"""Deactivating an integration, which is what the API has in place of deleting: it stops at a date, for good."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pulumi_justt.api.models import to_vendor_time
+from pulumi_justt.core import messages
+from pulumi_justt.core.config import Settings
+from pulumi_justt.core.inputs import Deactivation
+from pulumi_justt.core.state import Properties, is_gone
+from pulumi_justt.errors import JusttError, Misunderstood, Refused, RequestError
+
+if TYPE_CHECKING:
+    # Only a type here, so that a preview loads no HTTP library.
+    from pulumi_justt.core.client import JusttClient
+
+__all__ = ["Deactivator"]
+
+_DONE_BEFORE = (400, 409, 410, 422)
+"""Statuses by which the API may say that a deactivation has been asked for already."""
+
+_CLOCK_SLACK = 60.0
+"""Seconds by which this machine's clock may differ from Justt's without a word."""
+
+
+class Deactivator:
+    """Deactivates integrations under one configuration.
+
+    Args:
+        settings: The configuration.
+        client: Gives the client when a request is needed.
+        tell: Shows one line to the user.
+        now: The present moment.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        client: Callable[[], JusttClient],
+        tell: Callable[[str], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        self._client = client
+        self._tell = tell
+        self._now = now
+        self._clock_told = threading.Lock()
+
+    def deactivate(self, integration_id: str, olds: Properties, tried: str) -> bool:
+        """Send the deactivation that the recorded policy asks for, and return whether the integration has stopped.
+
+        Tells:
+            warning: A recorded date lies in the past when it is to be used.
+            note: A deactivation was scheduled for later.
+            warning: A deactivation for later was sent twice, because the first answer was lost.
+
+        Raises:
+            Misunderstood: A proxy answered the deactivation with a page of its own, and Justt does not show it as done.
+        """
+        account = olds.get("referenceAccountId")
+        policy = Deactivation.model_validate(olds.get("deactivation", {}))
+        now = self._now()
+        moment = policy.moment(now)
+        if moment < now:
+            self._tell(f"warning: {tried}: its deactivation date {to_vendor_time(moment)} has passed, so it stops now.")
+            moment = now
+        client = self._client()
+        try:
+            client.deactivate_integration(
+                integration_id,
+                tried=tried,
+                account=account,
+                deactivation_type=policy.deactivation_type,
+                deactivation_date=to_vendor_time(moment),
+            )
+            if moment > now:
+                self._tell(f"note: {tried}: it runs until {to_vendor_time(moment)}; the state no longer knows it.")
+        except Misunderstood as unclear:
+            if not self._has_stopped(integration_id, account, unclear):
+                # A deactivation for a later date cannot be seen in a record, so it stays unconfirmed too.
+                raise unclear.but(cure=messages.UNCONFIRMED_CURE) from None
+        except Refused as refused:
+            if refused.is_of_key:
+                raise
+            if is_gone(self._settings, self._tell, refused) or self._has_stopped(integration_id, account, refused):
+                return True
+            if refused.after_unanswered and moment > now and refused.status in _DONE_BEFORE:
+                self._tell(
+                    f"warning: {tried}: an earlier try was never answered, and this one was refused "
+                    f"({refused.came_back}); taken as scheduled for {to_vendor_time(moment)}. "
+                    "Look it up at Justt after that date."
+                )
+                return False
+            raise
+        finally:
+            if moment == now:
+                self._compare_clocks(tried, client.clock_ahead, to_vendor_time(now))
+        return moment == now
+
+    def _compare_clocks(self, tried: str, ahead: float, sent: str) -> None:
+        """Say once that the date that means "now" is another moment for Justt.
+
+        The date is not corrected: the first request of a command would still have this machine's time, and the `Date`
+        of an answer may be a proxy's, while a deactivation cannot be taken back.
+
+        Tells:
+            warning: This machine's clock is wrong by more than a minute when an integration is deactivated at once.
+        """
+        # The lock is taken once and for all: the first thread tells.
+        if abs(ahead) <= _CLOCK_SLACK or not self._clock_told.acquire(blocking=False):
+            return
+        order = "ahead of" if ahead > 0 else "behind"
+        effect = (
+            "is in the future for Justt, and the integration runs until then" if ahead > 0 else "is in Justt's past"
+        )
+        self._tell(
+            f"warning: {tried}: the clock of this machine is {abs(ahead):,.0f} s {order} Justt's, so the date that was "
+            f"sent for now, {sent}, {effect}. Set the clock; it is the same for all other integrations of this command."
+        )
+
+    def _has_stopped(self, integration_id: str, account: str | None, error: RequestError) -> bool:
+        """Return whether the integration is INACTIVE, whatever the answer to its deactivation was."""
+        try:
+            record = self._client().get_integration(integration_id, tried=error.tried, account=account)
+        except JusttError:
+            # The first error is what the user has to know; that this look failed as well adds nothing.
+            return False
+        return record.is_inactive

@@ -1,0 +1,61 @@
+"""Which changes ask for another integration: all of what a create sends, because the API has no update call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from pulumi_justt import schema
+from pulumi_justt.core.inputs import ARGUMENTS, SETS
+from pulumi_justt.core.state import Properties
+
+__all__ = ["is_same", "is_same_policy", "replacing"]
+
+
+def replacing(olds: Properties, news: Properties) -> list[str]:
+    """Return the paths in which *news* asks for another integration than the one recorded as *olds*."""
+    payload, referred = olds.get("secretPayload"), news.get("secretReferences")
+    if isinstance(payload, Mapping) and isinstance(referred, Mapping) and "secretReferences" not in olds:
+        # States of before this property have references among the values: what only moves is no other credential.
+        moved = {name: value for name, value in referred.items() if payload.get(name) == value}
+        payload = {name: value for name, value in payload.items() if name not in moved}
+        olds = {**olds, "secretPayload": payload, "secretReferences": moved}
+    return [
+        path
+        for each in schema.INTEGRATION
+        if each.sent_in
+        for path in _changed(each.name, olds.get(each.name, each.default), news.get(each.name, each.default))
+    ]
+
+
+def is_same(olds: Properties, news: Properties) -> bool:
+    """Return whether all inputs are the same."""
+    return all(_as_sent(olds.get(name)) == _as_sent(news.get(name)) for name in ARGUMENTS)
+
+
+def is_same_policy(olds: Properties, news: Properties) -> bool:
+    """Return whether the deactivation policies are the same."""
+    return _policy(olds) == _policy(news)
+
+
+def _policy(properties: Properties) -> dict[str, object]:
+    """Return the deactivation policy with its defaults, which equal an absent one."""
+    return {**{part.name: part.default for part in schema.DEACTIVATION}, **properties.get("deactivation", {})}
+
+
+def _changed(path: str, old: object, new: object) -> Iterator[str]:
+    """Yield the paths at or below *path* that differ; what is unknown may differ."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in sorted({*old, *new}):
+            yield from _changed(f"{path}.{name}", old.get(name), new.get(name))
+    elif path in SETS and isinstance(old, list) and isinstance(new, list):
+        # The order of any other list may mean something.
+        if {*map(_as_sent, old)} != {*map(_as_sent, new)}:
+            yield path
+    elif _as_sent(old) != _as_sent(new):
+        yield path
+
+
+def _as_sent(value: object) -> str:
+    """Return what the API would see of *value*: true is not 1 there. What is unknown equals nothing that is known."""
+    return json.dumps(value, sort_keys=True, default=repr)

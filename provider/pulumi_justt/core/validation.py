@@ -1,0 +1,89 @@
+"""Which inputs of an integration cannot be used, and why: in the user's own names, and without what may be secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+from pulumi_justt import credentials, schema
+from pulumi_justt.api.models import SOURCES
+from pulumi_justt.core.config import Settings
+from pulumi_justt.core.inputs import ARGUMENTS, UNKNOWN, Inputs, known_part
+from pulumi_justt.core.state import Properties, invalid, other_environment
+from pulumi_justt.errors import is_like, nearest
+from pulumi_justt.values import COLORED, is_colored
+
+__all__ = ["moves", "problems"]
+
+
+def problems(inputs: Properties) -> Iterator[tuple[str, str]]:
+    """Yield the user's name of each property that cannot be used, with the reason."""
+    known, unknown = known_part(inputs)
+    for name in sorted(known.keys() - ARGUMENTS.keys()):
+        yield name, f"is not an argument{nearest(name, ARGUMENTS.values())}"
+    policy = known.get("deactivation")
+    parts = {part.name: part.argument for part in schema.DEACTIVATION}
+    for name in sorted(policy.keys() - parts.keys()) if isinstance(policy, Mapping) else ():
+        yield f"deactivation.{name}", f"is not an argument{nearest(name, parts.values())}"
+    for path, text in invalid(Inputs, known, unknown):
+        yield _argument(path), text
+    if is_colored(known.get("secretReferences")):
+        yield "credentials", COLORED
+    may_be_unlisted = inputs.get("allowUnlisted") in (True, UNKNOWN)
+    yield from _unlisted("source", known.get("source"), SOURCES, may_be_unlisted=may_be_unlisted)
+    yield from _unlisted("credentials", known.get("secretType"), credentials.SHAPES, may_be_unlisted=may_be_unlisted)
+    secret_type, payload, referred = (known.get(name) for name in ("secretType", "secretPayload", "secretReferences"))
+    if any(path.partition(".")[0] == "secretReferences" for path in unknown):
+        yield "credentials", "a reference must be known when the program runs, not only after the update"
+        return
+    if not isinstance(secret_type, str) or "secretPayload" in unknown:
+        return
+    if all(isinstance(each, Mapping | None) for each in (payload, referred)):
+        later = {path.split(".")[1] for path in unknown if path.startswith("secretPayload.")}
+        for name, text in credentials.problems(
+            secret_type, payload or {}, referred or {}, unknown=later, allow_surplus=may_be_unlisted
+        ):
+            yield f"credentials.{name}" if name else "credentials", text
+
+
+def moves(
+    settings: Settings, olds: Properties, inputs: Properties, *, is_account_explicit: bool
+) -> Iterator[tuple[str, str]]:
+    """Yield why *inputs* may not follow *olds*: a stray setting must not replace a fleet."""
+    yield from other_environment(settings, olds)
+    if not olds or is_account_explicit:
+        return
+    before, after = olds.get("referenceAccountId"), inputs.get("referenceAccountId")
+    if before == after:
+        return
+    if after is None:
+        what = f"the account {before} is no longer given, neither by the resource nor by justt:referenceAccountId"
+    else:
+        what = f"justt:referenceAccountId is {after} now, and this integration was created in {before or 'no account'}"
+    yield (
+        "reference_account_id",
+        (
+            f"{what}. Set that back, or give the account to the resource itself if a move is meant, which replaces "
+            f"it (`pulumi up --replace` with its URN moves it to {after or 'no account'})"
+        ),
+    )
+
+
+def _argument(path: str) -> str:
+    found = re.fullmatch(r"([^.\[]+)(.*)", path, re.DOTALL)
+    return ARGUMENTS.get(path) or (f"{ARGUMENTS.get(found[1], found[1])}{found[2]}" if found else path)
+
+
+def _unlisted(name: str, value: object, listed: Collection[str], *, may_be_unlisted: bool) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str) and value and value not in listed and not may_be_unlisted:
+        what = "the secret type " if name == "credentials" else ""
+        # Only what looks like one of the list is quoted: anything else may be a secret in the wrong place.
+        hint = nearest(value, listed) if is_like(value, listed) else ""
+        quoted = repr(value) if hint else f"a text of {len(value)} characters"
+        yield (
+            name,
+            (
+                f"{what}{quoted} is not in Justt's list ({', '.join(listed)}){hint}. "
+                "If Justt takes it by now, say allow_unlisted=True"
+            ),
+        )
