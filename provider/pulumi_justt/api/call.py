@@ -14,7 +14,7 @@ class Call:
     """Whom a request is for, how long it is waited for, and whether it still is.
 
     Args:
-        urn: The resource whose call it belongs to; None where that is not known. Nothing in this package reads it.
+        urn: The resource whose call it belongs to; None where that is not known. Only the caller reads it.
         deadline: The moment of the client's clock by which the request has to be done, its waits for the rate limit and
             its attempts included.
         is_cancelled: Whether nobody waits for the result any more; asked before each attempt of a create.
