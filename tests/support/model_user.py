@@ -391,8 +391,8 @@ class Project:
         if decision.action == "forget":
             self._journal.remove_intent(intent)
         else:
-            # As of now: a decision is not carried out for ever.
-            Journal(self.backend.folder, now=self.backend.now).decide(intent, decision)
+            # As of now: a decision is not carried out for ever, and what is too old goes, with a warning.
+            Journal(self.backend.folder, warn=self.backend.told.append, now=self.backend.now).decide(intent, decision)
 
     def _intents_of(self, lost: Remote) -> list[Intent]:
         """Return the intents in the journal that may have created an integration."""
