@@ -117,10 +117,12 @@ class _Request(SecretHolder):
         """
         if self.body is None:
             return None
-        try:
+        content = None
+        with contextlib.suppress(UnicodeEncodeError):
             content = json.dumps(self.body, separators=(",", ":"), ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            raise InvalidRequest("an argument holds text that is not Unicode", "text") from None
+        # Not in a handler, where the encoder's error, which holds the body, would be its context.
+        if content is None:
+            raise InvalidRequest("an argument holds text that is not Unicode", "text")
         if len(content) > _MAX_REQUEST_BYTES:
             raise InvalidRequest(
                 f"the request would have {len(content):,} bytes, and Justt takes {_MAX_REQUEST_BYTES:,}", "size"
@@ -198,7 +200,7 @@ class Client(SecretHolder):
         self.writes = 0
         self._writes_lock = threading.Lock()
         self._limiter = self.limiter or RateLimiter(clock=self.clock, sleep=self.sleep)
-        variables = "SSL_CERT_FILE, SSL_CERT_DIR"
+        variables, reason = "SSL_CERT_FILE, SSL_CERT_DIR", ""
         try:
             # Reading the certificates takes longer than everything else here, so it is done once for both pools, and
             # only where one can come: a context without any trusts nobody.
@@ -213,7 +215,10 @@ class Client(SecretHolder):
             # Without keep-alive both sides close it after the response, so the pool has none to reuse.
             self._fresh_http = self._open(certificates, proxy, connection="close")
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
-            raise InvalidNetworkSettings(variables, type(error).__name__) from None
+            reason = type(error).__name__
+        # Not in the handler, where an error that may quote a proxy's password would be its context.
+        if reason:
+            raise InvalidNetworkSettings(variables, reason)
         self._exchange_limit = ExchangeLimit()
         for client in (self._http, self._fresh_http):
             self._exchange_limit.guard(client)

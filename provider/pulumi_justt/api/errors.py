@@ -151,6 +151,8 @@ class OutcomeUnknown(ApiError):
         super().__init__(f"the integration may exist: {cause}", error_id=cause.error_id)
         self.cause = cause
         self.outcome = cause.outcome
+        self.attempts = cause.attempts
+        self.was_unanswered = True
 
 
 class InvalidRequest(ApiError, ValueError):

@@ -129,7 +129,8 @@ def test_a_create_whose_outcome_is_unknown_is_sent_once(answer: httpx.Response |
     with pytest.raises(OutcomeUnknown, match=r"^the integration may exist: ") as raised:
         client.create_integration(NEW)
 
-    assert raised.value.cause.attempts == len(attempts) == 1
+    assert raised.value.attempts == len(attempts) == 1
+    assert raised.value.was_unanswered
 
 
 def test_what_cannot_be_sent_is_refused_before_any_request() -> None:
@@ -141,6 +142,7 @@ def test_what_cannot_be_sent_is_refused_before_any_request() -> None:
         with pytest.raises(InvalidRequest) as raised:
             client.create_integration(NewIntegration.model_validate({**NEW.body(), "secretPayload": payload}))
         assert raised.value.part == part
+        assert raised.value.__context__ is None, "an exception of the encoder holds the body"
     for integration_id in ("", ".", "..", "a\nb"):
         with pytest.raises(InvalidRequest):
             client.get_integration(integration_id)
@@ -188,6 +190,7 @@ def test_network_settings_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -
         Client(URL, KEY)
 
     assert CANARY not in str(raised.value)
+    assert raised.value.__context__ is None, "an exception of the parser may quote the proxy"
 
 
 def test_requests_name_the_package_and_its_version() -> None:
