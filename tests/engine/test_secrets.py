@@ -490,7 +490,7 @@ class TestGate:
 
     def test_defect_with_debug_output(self, stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
         """An exception whose text and locals hold the credentials is told by its place, with frames, without them."""
-        sabotage(stack, tmp_path, "raise ValueError(f'{self} {inputs.reveal_payload()} {self._key}')")
+        sabotage(stack, tmp_path, "raise ValueError(f'{self} {inputs.reveal_payload()} {self._api.api_key}')")
         unmask(stack)
         stack.program("""
             justt.PaymentIntegration("x", external_identifier="x", integration_name="x", source="stripe",
