@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import pulumi_justt
 from pulumi_justt.simulator import SimulatorServer
 from support.checkout import ROOT
 from support.harness import Stack
@@ -47,7 +48,5 @@ def test_each_release_has_its_state() -> None:
     """Whoever releases a version records its states first; the changelog tells which there are."""
     changelog = (ROOT / "CHANGELOG.md").read_text()
     released = {line[4:].partition("]")[0] for line in changelog.splitlines() if line.startswith("## [")}
-    lines = (ROOT / "pyproject.toml").read_text().splitlines()
-    version = next(line.split('"')[1] for line in lines if line.startswith("version = "))
 
-    assert {folder.name for folder in FOLDERS} >= (released - {"Unreleased"}) | {version}
+    assert {folder.name for folder in FOLDERS} >= (released - {"Unreleased"}) | {pulumi_justt.__version__}
