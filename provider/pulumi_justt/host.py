@@ -86,10 +86,8 @@ class Calls:
     @contextlib.contextmanager
     def serving(self) -> Iterator[None]:
         """Count the calling thread's call as in progress within the `with` statement."""
-        from pulumi_justt.api.call import Call  # noqa: PLC0415 - a program loads none of it
-
         urn, is_active = engine_request()
-        served = self._thread.served = _Served(Call(urn, is_cancelled=self.is_cancelled), is_active)
+        served = self._thread.served = _Served(self._call(urn), is_active)
         with self._changed:
             self._in_progress.add(served)
         try:
@@ -102,10 +100,13 @@ class Calls:
 
     def current(self) -> Call:
         """Return the calling thread's call."""
+        served: _Served | None = getattr(self._thread, "served", None)
+        return served.call if served else self._call()
+
+    def _call(self, urn: str | None = None) -> Call:
         from pulumi_justt.api.call import Call  # noqa: PLC0415 - a program loads none of it
 
-        served: _Served | None = getattr(self._thread, "served", None)
-        return served.call if served else Call(is_cancelled=self.is_cancelled)
+        return Call(urn, is_cancelled=self.is_cancelled)
 
     def is_cancelled(self) -> bool:
         """Return whether the engine does not wait for the calling thread's call any more.

@@ -41,7 +41,7 @@ from pulumi_justt.api.errors import (
     OutcomeUnknown,
 )
 from pulumi_justt.api.models import NewIntegration, RemoteRecord
-from pulumi_justt.api.rate_limit import RateLimiter
+from pulumi_justt.api.rate_limit import DEFAULT_PER_MINUTE, RateLimiter
 from pulumi_justt.api.retry import Action, Method, Outcome, RetryPolicy
 from pulumi_justt.secrecy import SecretHolder
 from pulumi_justt.version import __version__
@@ -166,7 +166,8 @@ class Client(SecretHolder):
         uses_proxy: Whether the proxy that the environment names is used.
         transport: Replaces the network, for tests.
         policy: What to do after a failed attempt.
-        limiter: The share of the vendor's quota; by default 950 requests a minute of its own.
+        requests_per_minute: The share of the vendor's quota, for a limiter of its own.
+        limiter: A limiter that others share, in place of that.
         clock: Monotonic seconds.
         sleep: Blocks the calling thread for some seconds.
         uniform: Random numbers in [0, 1), for jitter.
@@ -187,6 +188,7 @@ class Client(SecretHolder):
     uses_proxy: bool = True
     transport: httpx.BaseTransport | None = None
     policy: RetryPolicy = field(default_factory=RetryPolicy)
+    requests_per_minute: int = DEFAULT_PER_MINUTE
     limiter: RateLimiter | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -199,7 +201,7 @@ class Client(SecretHolder):
         self.clock_ahead = 0.0
         self.writes = 0
         self._writes_lock = threading.Lock()
-        self._limiter = self.limiter or RateLimiter(clock=self.clock, sleep=self.sleep)
+        self._limiter = self.limiter or RateLimiter(self.requests_per_minute, clock=self.clock, sleep=self.sleep)
         variables, reason = "SSL_CERT_FILE, SSL_CERT_DIR", ""
         try:
             # Reading the certificates takes longer than everything else here, so it is done once for both pools, and

@@ -35,7 +35,7 @@ class RateLimiter:
 
     def __init__(
         self,
-        per_minute: int = DEFAULT_PER_MINUTE,
+        per_minute: int,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,

@@ -11,7 +11,7 @@ from pulumi_justt.cli.stacks import Stack
 from pulumi_justt.cli.state import Pending, Recorded, State
 from pulumi_justt.core.client import shared_client
 from pulumi_justt.core.config import Settings
-from pulumi_justt.core.listing import MOST_SECONDS, Listing, list_all
+from pulumi_justt.core.listing import Listing, list_all
 from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.secrecy import SecretHolder
 
@@ -180,8 +180,7 @@ def listed(account: Account) -> Listing:
         RequestError: A page could not be read.
     """
     client = shared_client(account.settings)
-    end = client.clock() + MOST_SECONDS
-    return list_all(client, tried=f"listing {account.called}", account=account.reference, end=end)
+    return list_all(client, tried=f"listing {account.called}", account=account.reference)
 
 
 def shown(record: RemoteRecord) -> RemoteRecord:

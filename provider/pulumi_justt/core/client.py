@@ -42,7 +42,6 @@ class JusttClient(SecretHolder):
         settings: Where, with which key, how fast and how patiently.
         redactor: Decides which words of Justt or a proxy are shown; by default that of the process.
         debug: Takes one line for each attempt, without body or header.
-        limiter: The share of the vendor's quota; by default a new one.
         options: Other arguments of the API's client.
 
     Raises:
@@ -55,7 +54,6 @@ class JusttClient(SecretHolder):
         *,
         redactor: Redactor | None = None,
         debug: Callable[[str], None] | None = None,
-        limiter: RateLimiter | None = None,
         **options: Any,  # noqa: ANN401 - they are typed where they are used
     ) -> None:
         self.settings = settings
@@ -64,7 +62,6 @@ class JusttClient(SecretHolder):
         self._messages = Messages(settings, self.redactor)
         key = settings.require_api_key()
         self.redactor.learn(key)
-        times = {name: options[name] for name in ("clock", "sleep") if name in options}
         try:
             self._api = Client(
                 settings.base_url,
@@ -72,7 +69,7 @@ class JusttClient(SecretHolder):
                 timeout_seconds=settings.timeout_seconds,
                 # A proxy from the environment can't reach an address of this machine.
                 uses_proxy=settings.environment != "simulator",
-                limiter=limiter or RateLimiter(settings.requests_per_minute, **times),
+                requests_per_minute=settings.requests_per_minute,
                 observe=self._tell_attempt,
                 **options,
             )

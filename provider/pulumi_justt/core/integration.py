@@ -99,7 +99,7 @@ class Integrations:
         self._journal, self._ownership, self._redactor = session.journal, session.ownership, session.redactor
         self._replacements = Replacements()
         self._other_environment: str | None = None
-        self._deactivator = Deactivator(self.settings, self.client, self.tell, lambda: self.now())  # noqa: PLW0108 - tests
+        self._deactivator = Deactivator(self.settings, self.client, self.tell, self.now)
         self._seen: set[str] = set()
         self.creator = CreateCoordinator(
             self.client,

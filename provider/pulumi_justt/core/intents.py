@@ -34,7 +34,7 @@ from pulumi_justt.api.models import RemoteRecord, to_vendor_time
 from pulumi_justt.core import messages
 from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.core.journal import Decision, Intent, stack_name, stack_of, within_stack
-from pulumi_justt.core.listing import MOST_SECONDS, list_all
+from pulumi_justt.core.listing import list_all
 from pulumi_justt.core.session import Session
 from pulumi_justt.errors import AmbiguousCreate, Refused, StateConflict
 
@@ -561,9 +561,7 @@ class Intents:
         )
 
     def _is_unlisted(self, tried: str, integration_id: str, account: str | None) -> bool:
-        client = self._client()
-        end = client.clock() + MOST_SECONDS
-        listing = list_all(client, tried=tried, account=account, end=end)
+        listing = list_all(self._client(), tried=tried, account=account)
         return listing.is_complete and integration_id not in listing.records
 
     def _of(self, urn: str, inputs: Inputs) -> Intent | None:

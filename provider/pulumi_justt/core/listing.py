@@ -28,18 +28,19 @@ class Listing:
     is_complete: bool
 
 
-def list_all(client: JusttClient, *, tried: str, account: str | None, end: float) -> Listing:
+def list_all(client: JusttClient, *, tried: str, account: str | None, end: float | None = None) -> Listing:
     """Read the pages of an account once.
 
     Args:
         client: Reads the pages.
         tried: What this is for, as errors say it.
         account: The account; None where the key has only one.
-        end: The moment of the client's clock after which no further page is read.
+        end: The moment of the client's clock after which no further page is read; by default in `MOST_SECONDS`.
 
     Raises:
         RequestError: A page could not be read.
     """
+    end = client.clock() + MOST_SECONDS if end is None else end
     records: dict[str, RemoteRecord] = {}
     for number in range(1, MOST_PAGES + 1):
         page = client.list_integrations(number, tried=tried, account=account)

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pulumi_justt.api.errors import (
     ApiConnectionError,
@@ -25,6 +24,7 @@ from pulumi_justt.api.errors import (
     OutcomeUnknown,
 )
 from pulumi_justt.api.retry import Outcome
+from pulumi_justt.core.config import Settings
 from pulumi_justt.errors import (
     Abandoned,
     AmbiguousCreate,
@@ -36,13 +36,23 @@ from pulumi_justt.errors import (
     RequestError,
     Unreachable,
 )
+from pulumi_justt.redaction import Redactor
 
-if TYPE_CHECKING:
-    # Programs import this module, and neither a validation library nor what decodes escapes.
-    from pulumi_justt.core.config import Settings
-    from pulumi_justt.redaction import Redactor
-
-__all__ = ["Messages", "Purpose", "ambiguous_cure", "changed_cure", "creating", "hopeless_cure", "unlisted_cure"]
+__all__ = [
+    "ABANDONED_CURE",
+    "AMBIGUOUS_CURE",
+    "DEADLINE_CURE",
+    "UNCONFIRMED_CURE",
+    "Messages",
+    "Purpose",
+    "ambiguous_cure",
+    "changed_cure",
+    "creating",
+    "defect",
+    "hopeless_cure",
+    "recorded_settings_cure",
+    "unlisted_cure",
+]
 
 _OF_A_PROVIDER = "provider '"
 _SETTING = re.compile(rf"\b(justt:[a-z]\w*|{_OF_A_PROVIDER}|address http|answer within)")
