@@ -62,8 +62,11 @@ def _built(folder: Path) -> Path:
     assert sorted(Path(name).suffix for name in first) == [".gz", ".json", ".whl"], sorted(first)
     (wheel,) = (folder / "first").glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    for needed in ("pulumi_justt/py.typed", "pulumi_justt/pulumi-plugin.json", "pulumi_justt/simulator/app.py"):
-        assert needed in names, f"{needed} is not in the wheel"
+    package = ROOT / "provider" / "pulumi_justt"
+    sources = [file for file in package.rglob("*") if file.is_file() and file.suffix != ".pyc"]
+    missing = {file.relative_to(package.parent).as_posix() for file in sources} - set(names)
+    assert sources, f"{package} has no files"
+    assert not missing, f"{', '.join(sorted(missing))} is not in the wheel"
     assert all(name.startswith(("pulumi_justt/", "pulumi_justt-")) for name in names), names
     return wheel
 
