@@ -3,7 +3,7 @@
 A new optional property of `PaymentIntegration` takes four additions:
 
     schema.py      its entry in `INTEGRATION`
-    resources.py   an argument of the constructor
+    resources.py   an argument of the constructor, with its line under `Args:` of the class
                    a line for the attribute, which type checkers and editors read
     api/models.py  a field of `NewIntegration`, which says which values are valid
 

@@ -16,8 +16,8 @@ def test_the_page_is_what_the_source_says() -> None:
     kept = (ROOT / "docs" / "errors.md").read_text().splitlines()
     made = error_table.page(PACKAGE).splitlines()
     missing, stale = [line for line in made if line not in kept], [line for line in kept if line not in made]
-    assert (missing, stale) == ([], []), "run `make errors`"
-    assert made == kept, "run `make errors`"
+    assert (missing, stale) == ([], []), "run `make docs`"
+    assert made == kept, "run `make docs`"
 
 
 def test_every_text_of_the_package_is_read() -> None:

@@ -331,7 +331,7 @@ REFUSED: dict[str, tuple[dict[str, str], list[str]]] = {
     ),
     "identifier of 256 characters": (
         {"external_identifier": '"x" * 256'},
-        ["external_identifier: must have 1 to 255 characters, has 256"],
+        ["external_identifier: must have at most 255 characters, has 256"],
     ),
     "unknown source": (
         {"source": '"strpe"'},

@@ -72,18 +72,18 @@ def test_an_output_cannot_be_assigned() -> None:
 ADDITIONS = {
     "schema.py": (
         '    Property("referenceAccountId", "reference_account_id", str, sent_in="header"),\n',
-        '    Property("payoutCurrency", "payout_currency", str, sent_in="body"),\n',
+        '    Property("propertyOfTest", "property_of_test", str, sent_in="body"),\n',
     ),
     "api/models.py": (
-        "    reference_account_id: AccountId | None = None\n\n    def reveal",
-        "    payout_currency: Annotated[str, Field(min_length=3, max_length=3)] | None = None\n",
+        "    reference_account_id: AccountId | None = None\n",
+        "    property_of_test: Annotated[str, Field(min_length=3, max_length=3)] | None = None\n",
     ),
     "resources.py": (
         "        allow_unlisted: Input[bool] = False,\n",
-        "        payout_currency: Input[str] | None = None,\n",
+        "        property_of_test: Input[str] | None = None,\n",
     ),
 }
-ATTRIBUTE = ("    allow_unlisted = _Attribute[bool]()\n", "    payout_currency = _Attribute[str | None]()\n")
+ATTRIBUTE = ("    allow_unlisted = _Attribute[bool]()\n", "    property_of_test = _Attribute[str | None]()\n")
 
 PROGRAM = """
 import json
@@ -97,7 +97,7 @@ seen = {}
 
 class Engine(Mocks):
     def new_resource(self, args):
-        seen["sent to the engine"] = args.inputs["payoutCurrency"]
+        seen["sent to the engine"] = args.inputs["propertyOfTest"]
         return "id-1", args.inputs
 
     def call(self, args):
@@ -123,10 +123,10 @@ def program():
         integration_name="Stripe EU",
         source="stripe",
         credentials=justt.credentials.ApiKeyOnly(api_key="key-of-stripe"),
-        payout_currency="EUR",
-        opts=pulumi.ResourceOptions(ignore_changes=["payout_currency"]),
+        property_of_test="EUR",
+        opts=pulumi.ResourceOptions(ignore_changes=["property_of_test"]),
     )
-    return integration.payout_currency.apply(lambda value: seen.update(output=value))
+    return integration.property_of_test.apply(lambda value: seen.update(output=value))
 
 
 program()
@@ -145,7 +145,7 @@ news = {
     "source": "stripe",
     "secretType": "APIKEY_ONLY",
     "secretPayload": {"apiKey": "key-of-stripe"},
-    "payoutCurrency": "EUR",
+    "propertyOfTest": "EUR",
 }
 settings = Settings.load({"baseUrl": "http://127.0.0.1:9", "apiKey": "bearer-key"}, {})
 client = JusttClient(settings, transport=httpx.MockTransport(answer))
@@ -153,25 +153,25 @@ core = Integrations(settings, client=lambda: client, tell=print)
 inputs = core.check({}, news).inputs
 outputs = core.create(inputs)[1]
 require_known(outputs, core.known_properties)
-seen["checked"] = inputs["payoutCurrency"]
-seen["recorded"] = outputs["payoutCurrency"]
-seen["failures"] = core.check({}, {**news, "payoutCurrency": ""}).failures
-seen["hints"] = core.check({}, {**news, "payoutCurency": "EUR"}).failures
-seen["replaces"] = core.diff(outputs, {**inputs, "payoutCurrency": "USD"})
+seen["checked"] = inputs["propertyOfTest"]
+seen["recorded"] = outputs["propertyOfTest"]
+seen["failures"] = core.check({}, {**news, "propertyOfTest": ""}).failures
+seen["hints"] = core.check({}, {**news, "propertyOfTst": "EUR"}).failures
+seen["replaces"] = core.diff(outputs, {**inputs, "propertyOfTest": "USD"})
 step = {
     "op": "replace",
     "urn": "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::stripe",
     "oldState": {"type": "pulumi-python:dynamic/justt:PaymentIntegration", "inputs": inputs, "outputs": outputs},
     "newState": {
         "type": "pulumi-python:dynamic/justt:PaymentIntegration",
-        "inputs": {**inputs, "payoutCurrency": "USD"},
+        "inputs": {**inputs, "propertyOfTest": "USD"},
         "outputs": {},
     },
-    "detailedDiff": {"payoutCurrency": {"kind": "update-replace", "inputDiff": True}},
+    "detailedDiff": {"propertyOfTest": {"kind": "update-replace", "inputDiff": True}},
 }
 change = preview.read(json.dumps({"steps": [step]})).resources[0].changes[0]
 seen["preview"] = [change.path, change.old, change.new]
-answers = "id-1: {credentials: ApiKeyOnly, fields: {api_key: {fromEnv: KEY}}, payout_currency: EUR}"
+answers = "id-1: {credentials: ApiKeyOnly, fields: {api_key: {fromEnv: KEY}}, property_of_test: EUR}"
 seen["answers"] = dict(asking.read_answers(answers)["id-1"].properties)
 print(json.dumps(seen))
 """
@@ -204,16 +204,16 @@ def test_one_more_property_takes_four_lines(tmp_path: Path) -> None:
         "source": "stripe",
         "secretType": "APIKEY_ONLY",
         "secretPayload": {"apiKey": "key-of-stripe"},
-        "payoutCurrency": "EUR",
+        "propertyOfTest": "EUR",
     }
     assert seen == {
         "sent to the engine": "EUR",
         "output": "EUR",
         "checked": "EUR",
         "recorded": "EUR",
-        "failures": ["payout_currency: must not be empty"],
-        "hints": ["payoutCurency: is not an argument (did you mean 'payout_currency'?)"],
-        "replaces": ["payoutCurrency"],
-        "preview": ["payout_currency", '"EUR"', '"USD"'],
-        "answers": {"payoutCurrency": "EUR"},
+        "failures": ["property_of_test: must not be empty"],
+        "hints": ["propertyOfTst: is not an argument (did you mean 'property_of_test'?)"],
+        "replaces": ["propertyOfTest"],
+        "preview": ["property_of_test", '"EUR"', '"USD"'],
+        "answers": {"propertyOfTest": "EUR"},
     }

@@ -247,6 +247,7 @@ _NAMES = {
     "attempt.method": "method",
     "attempt.path": "path",
     "max_length": "most",
+    "min_length": "least",
     "expected": "choices",
     "ge": "least",
     "le": "most",

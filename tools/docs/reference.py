@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import sys
 import textwrap
 import types
 from collections.abc import Iterable, Iterator, Sequence
@@ -195,9 +196,12 @@ def _described(heading: str, documented: Documented) -> Iterator[str]:
     yield f"{heading}\n\n{documented.prose}"
     said = documented.entries("Args")
     called = documented.function("__init__") or documented
+    arguments = list(called.arguments())
+    if missing := [name for name, _, _ in arguments if name not in said]:
+        sys.exit(f"{heading.strip('# ')}: its docstring has no line under Args: for {', '.join(missing)}")
     rows = [
         (f"`{name}`", f"`{kind}`", "required" if default is None else f"`{default}`", said[name])
-        for name, kind, default in called.arguments()
+        for name, kind, default in arguments
     ]
     yield _table(("argument", "type", "default", "meaning"), rows)
     if raised := documented.entries("Raises"):

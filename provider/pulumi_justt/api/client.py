@@ -44,6 +44,7 @@ from pulumi_justt.api.models import NewIntegration, RemoteRecord
 from pulumi_justt.api.rate_limit import DEFAULT_PER_MINUTE, RateLimiter
 from pulumi_justt.api.retry import Action, Method, Outcome, RetryPolicy
 from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.values import NOT_A_HEADER, is_visible_ascii
 from pulumi_justt.version import __version__
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class _Request(SecretHolder):
     is_repeatable: bool = True
     faults: int = 0
     throttled: int = 0
+    last_error: ApiError | None = None
     was_unanswered: bool = False
     elapsed: float = 0.0
     paused: float = 0.0
@@ -131,9 +133,17 @@ class _Request(SecretHolder):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Those that not all requests have."""
+        """Those that not all requests have.
+
+        Raises:
+            InvalidRequest: The account cannot be one.
+        """
         headers = {} if self.body is None else {"content-type": "application/json"}
-        return headers if self.account is None else {**headers, "reference-account-id": self.account}
+        if self.account is None:
+            return headers
+        if not self.account or not is_visible_ascii(self.account):
+            raise InvalidRequest(f"the account {NOT_A_HEADER}", "account")
+        return {**headers, "reference-account-id": self.account}
 
 
 @dataclass(frozen=True, repr=False)
@@ -172,13 +182,14 @@ class Client(SecretHolder):
         sleep: Blocks the calling thread for some seconds.
         uniform: Random numbers in [0, 1), for jitter.
         now: The present moment by the clock of this machine.
-        observe: Takes each attempt.
+        observe: Takes each attempt. What it raises is dropped.
 
     Attributes:
         clock_ahead: Seconds by which the clock of this machine is ahead of Justt's, as the last response showed.
         writes: Grows with each request that may change something, so that whoever keeps responses can tell.
 
     Raises:
+        ValueError: The URL is not one of HTTP, or the key cannot be a header.
         InvalidNetworkSettings: The proxy or the certificates that the environment names cannot be used.
     """
 
@@ -198,6 +209,10 @@ class Client(SecretHolder):
 
     def __post_init__(self) -> None:
         """Open the connection pools; nothing is sent."""
+        if not self.base_url.startswith(("https://", "http://")):
+            raise ValueError("base_url must begin with https:// or http://")
+        if not self.api_key or not is_visible_ascii(self.api_key):
+            raise ValueError(f"api_key {NOT_A_HEADER}")
         self.clock_ahead = 0.0
         self.writes = 0
         self._writes_lock = threading.Lock()
@@ -358,7 +373,7 @@ class Client(SecretHolder):
         self._send(_Request("DELETE", _path(integration_id), account, call, body), lambda _: None)
 
     def _send(self, request: _Request, parse: Callable[[object], _Result]) -> _Result:
-        _ = request.content
+        _ = request.content, request.headers
         while True:
             self._wait_for_turn(request)
             started = self.clock()
@@ -371,12 +386,15 @@ class Client(SecretHolder):
                 self._prepare_retry(request, error)
 
     def _wait_for_turn(self, request: _Request) -> None:
+        error = None
         try:
             self._limiter.acquire(within=request.call.deadline - self.clock())
         except TimeoutError:
-            error = ApiConnectionError("no time was left to send a request", Outcome.UNANSWERED)
+            error = request.last_error or ApiConnectionError("no time was left to send a request", Outcome.UNSENT)
+            error.attempts = request.faults + request.throttled
             error.is_cut_short = True
-            raise error from None
+        if error:
+            raise error
         # Asked last, since the wait for the limiter may have been long.
         if request.method == "POST" and request.call.is_cancelled():
             raise Cancelled
@@ -390,6 +408,7 @@ class Client(SecretHolder):
         request.was_unanswered = request.was_unanswered or error.outcome is Outcome.UNANSWERED
         error.attempts = request.faults + request.throttled
         error.was_unanswered = request.was_unanswered
+        request.last_error = error
         decision = self.policy.decide(
             request.method,
             error.outcome,
@@ -453,17 +472,18 @@ class Client(SecretHolder):
     def _observed(self, request: _Request) -> _Response:
         started = self.clock()
 
-        def attempt(**result: Any) -> Attempt:  # noqa: ANN401 - the fields of an attempt
-            return Attempt(request.method, request.path, self.clock() - started, **result)
+        def observed(**result: Any) -> None:  # noqa: ANN401 - the fields of an attempt
+            # Whatever an observer does, the response of a create is not to be lost.
+            with contextlib.suppress(Exception):
+                if self.observe:
+                    self.observe(Attempt(request.method, request.path, self.clock() - started, **result))
 
         try:
             response = self._exchange(request)
         except ApiConnectionError as error:
-            if self.observe:
-                self.observe(attempt(error=error))
+            observed(error=error)
             raise
-        if self.observe:
-            self.observe(attempt(status=response.status, error_id=response.fault.error_id))
+        observed(status=response.status, error_id=response.fault.error_id)
         return response
 
     def _exchange(self, request: _Request) -> _Response:

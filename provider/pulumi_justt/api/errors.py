@@ -6,7 +6,7 @@
     ├── InvalidResponseError    a success had no documented shape
     ├── OutcomeUnknown          a create was sent, and may or may not have been carried out
     ├── InvalidRequest          the API takes no such request, so nothing was sent
-    └── Cancelled               nobody waits for the result any more, so nothing was sent
+    └── Cancelled               the caller no longer waits, so it was not sent (again)
 
 The text of an error has no words of the server, of a proxy or of this machine's libraries, since they may repeat a
 credential. They are in attributes: `message`, `detail`, `shape` and `error_id`.
@@ -48,9 +48,9 @@ class ApiError(SecretHolder, Exception):
     """A request did not do what it was sent for.
 
     Attributes:
-        attempts: How often it was tried.
+        attempts: How often it was sent, or tried to be sent.
         was_unanswered: Whether an attempt was sent and not answered, so that it may have been carried out.
-        is_cut_short: Whether there would have been another attempt, had there been time for it.
+        is_cut_short: Whether the call's deadline left no time for an attempt, or for another one.
         error_id: The vendor's errorId, as it came.
     """
 
@@ -160,18 +160,18 @@ class InvalidRequest(ApiError, ValueError):
 
     Args:
         text: Why.
-        part: What is wrong: the size of the body, a text in it, or the id.
+        part: What is wrong: the size of the body, a text in it, the id or the account.
     """
 
     outcome = Outcome.REJECTED
 
-    def __init__(self, text: str, part: Literal["size", "text", "id"]) -> None:
+    def __init__(self, text: str, part: Literal["size", "text", "id", "account"]) -> None:
         super().__init__(text)
         self.part = part
 
 
 class Cancelled(ApiError):
-    """Nobody waits for the result any more, so nothing was sent."""
+    """The caller no longer waits for the result, so it was not sent, or not sent again after what refused it."""
 
     outcome = Outcome.UNSENT
 

@@ -102,6 +102,7 @@ class JusttClient(SecretHolder):
             Abandoned: Nobody is there any more, and nothing was sent.
             AmbiguousCreate: The outcome is unknown.
             RequestError: It was not created.
+            JusttError: It cannot be sent.
         """
         self._learn(inputs)
 
@@ -255,20 +256,20 @@ class JusttClient(SecretHolder):
             InvalidResponseError: Any other does.
         """
         try:
-            self._require_clean((record,))
+            self._require_clean((record,), status=201 if is_new else 200)
         except InvalidResponseError as error:
             if is_new:
                 raise OutcomeUnknown(error) from None
             raise
         return self._shown(record)
 
-    def _require_clean(self, records: Iterable[RemoteRecord]) -> None:
+    def _require_clean(self, records: Iterable[RemoteRecord], *, status: int = 200) -> None:
         """Verify that no record has a credential that is at hand in what is stored in plain.
 
         One that is not at hand must not make a record unusable: an id of Justt may look like any credential.
         """
         if not self.redactor.is_clean_record([text for record in records for text in record.free_texts()]):
-            raise InvalidResponseError(200, "a record that repeats a credential")
+            raise InvalidResponseError(status, "a record that repeats a credential")
 
     def _shown(self, record: RemoteRecord) -> RemoteRecord:
         """Return *record* without words that must not be shown.

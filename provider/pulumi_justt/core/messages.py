@@ -144,10 +144,10 @@ class Messages:
         else:
             cure = refusal_cure(
                 error.status,
+                self.settings,
                 is_create=purpose.method == "POST",
-                key_origin=self.settings.api_key_origin,
                 account=purpose.account,
-                environment=self.settings.environment,
+                was_unanswered=error.was_unanswered,
             )
         return Refused(
             purpose.tried,
@@ -167,7 +167,7 @@ class Messages:
             return Barred(tried, came_back, cure)
         cure = unreachable_cure(
             self.settings.base_url,
-            is_unsent=error.outcome is Outcome.UNSENT and not error.was_unanswered,
+            is_unsent=error.outcome is Outcome.UNSENT and error.attempts > 0 and not error.was_unanswered,
             is_throttled=error.outcome is Outcome.THROTTLED,
             is_redirect=isinstance(error, ApiStatusError) and error.status == HTTPStatus.SEE_OTHER,
         )
@@ -178,6 +178,7 @@ _INVALID_REQUEST_CURES = {
     "size": "Shorten the credentials or the merchant account codes.",
     "text": "Set it again.",
     "id": "Look the id up at Justt.",
+    "account": "Correct the account.",
 }
 
 
@@ -318,17 +319,18 @@ UNCONFIRMED_CURE = (
 )
 
 
-def refusal_cure(status: int, *, is_create: bool, key_origin: str, account: str | None, environment: str) -> str:
+def refusal_cure(status: int, settings: Settings, *, is_create: bool, account: str | None, was_unanswered: bool) -> str:
     """Say what the user can do about an answer of *status*.
 
     Args:
         status: The HTTP status.
+        settings: Where the request was sent, and where its key came from.
         is_create: Whether a create was refused, for a reason that the vendor's words give.
-        key_origin: The setting that the key came from.
         account: The account that the request was for, if it named one.
-        environment: The environment that it was sent to.
+        was_unanswered: Whether an earlier attempt may have been carried out.
     """
     where = f"with account {account}" if account else "without an account"
+    key_origin, environment = settings.api_key_origin, settings.environment
     cures = {
         401: f"The key came from {key_origin}. Set it to a key that is valid in {environment}.",
         403: f"The key from {key_origin} may not do this {where}: check the key and the account.",
@@ -348,6 +350,8 @@ def refusal_cure(status: int, *, is_create: bool, key_origin: str, account: str 
             "Nothing was created: correct what Justt names and run again. If it says that the external identifier is "
             "taken by the integration that is being replaced, give another one, or set delete_before_replace=True."
         )
+    if was_unanswered:
+        return "An earlier attempt was not answered and may have been carried out: look it up at Justt."
     return "Nothing was changed: Justt's support can look it up."
 
 

@@ -36,8 +36,9 @@ Properties = Mapping[str, Any]
 
 _REASONS = {
     "missing": "is required",
-    "string_too_short": "must not be empty",
-    "string_too_long": "must have 1 to {max_length} characters, has {length}",
+    "string_empty": "must not be empty",
+    "string_too_short": "must have at least {min_length} characters, has {length}",
+    "string_too_long": "must have at most {max_length} characters, has {length}",
     "string_type": "must be text, got {shape}",
     "string_unicode": "is not text in UTF-8",
     "int_type": "must be a whole number, got {shape}",
@@ -195,5 +196,7 @@ def _reason(kind: str, context: Mapping[str, Any], value: object, message: str) 
     if kind not in _REASONS:
         # Our own texts, which models.py raises: they state a rule and hold no input.
         return message
+    if kind == "string_too_short" and not value:
+        kind = "string_empty"
     # Keys may be secrets as well.
     return _REASONS[kind].format(**context, shape=shape_of(value, depth=0), length=len(str(value)))

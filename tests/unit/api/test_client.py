@@ -146,7 +146,37 @@ def test_what_cannot_be_sent_is_refused_before_any_request() -> None:
     for integration_id in ("", ".", "..", "a\nb"):
         with pytest.raises(InvalidRequest):
             client.get_integration(integration_id)
+    for account in ("", "a b", "a\nb", "ä"):
+        with pytest.raises(InvalidRequest, match="the account must be visible ASCII"):
+            client.list_integrations(1, account=account)
     assert attempts == []
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "text"),
+    [
+        ("api.justt.ai/v1", KEY, "base_url must begin with https:// or http://"),
+        (URL, "", "api_key must be visible ASCII"),
+        (URL, f"{CANARY}\n", "api_key must be visible ASCII"),
+        (URL, f"{CANARY}ä", "api_key must be visible ASCII"),
+    ],
+)
+def test_a_client_that_could_send_nothing_is_not_made(url: str, key: str, text: str) -> None:
+    """What would fail at each request, and make a create look sent, is refused at once."""
+    with pytest.raises(ValueError, match=text) as raised:
+        Client(url, key)
+    assert CANARY not in str(raised.value)
+
+
+def test_an_observer_that_fails_loses_no_record() -> None:
+    """The integration exists, whatever becomes of the line that tells of it."""
+
+    def observe(_: Attempt) -> None:
+        raise OSError
+
+    client = client_of(httpx.Response(201, json={"integrationId": "int-1"}), observe=observe)
+
+    assert client.create_integration(NEW).integration_id == "int-1"
 
 
 def test_a_call_that_is_cancelled_or_late_sends_nothing() -> None:
@@ -159,8 +189,22 @@ def test_a_call_that_is_cancelled_or_late_sends_nothing() -> None:
     with pytest.raises(ApiConnectionError, match=r"^no time was left to send a request$") as raised:
         client.get_integration("int-1", call=Call(deadline=client.clock()))
 
-    assert raised.value.is_cut_short
+    assert (raised.value.attempts, raised.value.is_cut_short) == (0, True)
+    assert (raised.value.outcome, raised.value.was_unanswered) == (Outcome.UNSENT, False)
     assert attempts == []
+
+
+def test_what_came_before_the_deadline_is_told_after_it() -> None:
+    """Where the wait for the rate limit takes the rest of the time, the error is that of the last attempt."""
+    client = client_of(httpx.Response(503, json=REFUSAL))
+    client.policy, client.uniform = RetryPolicy(base=1.0), lambda: 0.0
+    for _ in range(client.requests_per_minute - 1):
+        client._limiter.acquire()
+
+    with pytest.raises(ApiStatusError) as raised:
+        client.get_integration("int-1", call=Call(deadline=client.clock() + 30.0))
+
+    assert (raised.value.attempts, raised.value.is_cut_short, raised.value.was_unanswered) == (1, True, True)
 
 
 def test_a_deadline_ends_the_attempts() -> None:

@@ -336,7 +336,7 @@ def test_accounts(project: FakePulumi, simulator: SimulatorServer, theirs: Their
         ({"resource_name": ["x"]}, "resource_name: must be text"),
         ({"resource_name": "-x"}, "resource_name: must begin with a letter or digit"),
         ({"resource_name": "taken"}, "resource_name: there is another 'taken'"),
-        ({"external_identifier": "x" * 256}, "external_identifier: must have 1 to 255 characters, has 256"),
+        ({"external_identifier": "x" * 256}, "external_identifier: must have at most 255 characters, has 256"),
         ({"integration_name": ["x"]}, "integration_name: must be text, got [1 of item]"),
         ({"merchant_account_codes": "x"}, "merchant_account_codes: must be a list of texts"),
         ({"reference_account_id": "a b"}, "reference_account_id: must be visible ASCII without spaces"),

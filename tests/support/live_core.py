@@ -1,0 +1,41 @@
+"""The core before the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pulumi_justt.core.client import JusttClient
+from pulumi_justt.core.integration import Integrations
+from pulumi_justt.simulator import SimulatorServer
+from support.scripted_client import (
+    CHECKED,
+    NOW,
+    load,
+)
+
+
+@dataclass
+class Live:
+    """The core before the simulator."""
+
+    simulator: SimulatorServer
+    client: JusttClient
+    told: list[str] = field(default_factory=list)
+
+    def core(self, config: Mapping[str, str] | None = None, **environ: str) -> Integrations:
+        """Return the lifecycle under some settings."""
+        chosen = load({"baseUrl": self.simulator.base_url, **(config or {})}, **environ)
+        return Integrations(chosen, client=lambda: self.client, tell=self.told.append, now=lambda: NOW)
+
+    def created(self, **changes: Any) -> tuple[str, dict[str, Any]]:  # noqa: ANN401 - any property
+        """Create an integration, and return its id and what is remembered."""
+        created = self.core().create({**CHECKED, **changes})
+        self.simulator.clear_requests()
+        return created
+
+    @property
+    def requests(self) -> list[tuple[str, str, str | None]]:
+        """Method, path and account of what arrived."""
+        return [(each.method, each.path.removeprefix("/v1"), each.account) for each in self.simulator.requests]

@@ -1,0 +1,44 @@
+"""The core without a network, and before the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pulumi_justt.core.client import JusttClient
+from pulumi_justt.simulator import Options, SimulatorServer
+from support.live_core import Live
+from support.scripted_client import (
+    NOW,
+    PATIENCE,
+    Offline,
+    load,
+)
+
+
+@pytest.fixture
+def offline() -> Offline:
+    """Return the core without a client."""
+    return Offline()
+
+
+@pytest.fixture(scope="module")
+def shared_simulator() -> Iterator[tuple[SimulatorServer, JusttClient]]:
+    """Yield one simulator, whose time stands still, and one client of it."""
+    options = Options(requests_per_minute=1_000_000)
+    with SimulatorServer(options, clock=NOW.timestamp) as simulator:
+        client = JusttClient(
+            load({"baseUrl": simulator.base_url}), policy=PATIENCE, sleep=lambda _: None, now=lambda: NOW
+        )
+        yield simulator, client
+        client.close()
+
+
+@pytest.fixture
+def live(shared_simulator: tuple[SimulatorServer, JusttClient]) -> Live:
+    """Return the core before an empty simulator."""
+    simulator, client = shared_simulator
+    simulator.records.wipe_integrations()
+    simulator.clear_requests()
+    return Live(simulator, client)

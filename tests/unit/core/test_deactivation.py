@@ -1,0 +1,315 @@
+"""When an integration stops, and what each answer to its deactivation means."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from pulumi_justt.api.models import to_vendor_time
+from pulumi_justt.core.journal import Journal
+from pulumi_justt.core.session import Session
+from pulumi_justt.errors import Misunderstood, Refused, StateConflict
+from support.live_core import Live
+from support.scripted_client import (
+    NAMED,
+    NOW,
+    RECORDED,
+    Scripted,
+    record,
+    refusal,
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "kind", "date", "status"),
+    [
+        (None, "postingDate", "2027-01-15T08:00:00Z", "INACTIVE"),
+        ({"deactivationType": "dueDate"}, "dueDate", "2027-01-15T08:00:00Z", "INACTIVE"),
+        ({"afterDays": 7}, "postingDate", "2027-01-22T08:00:00Z", "PENDING"),
+        ({"deactivationDate": "2027-12-31T23:59:59Z"}, "postingDate", "2027-12-31T23:59:59Z", "PENDING"),
+    ],
+)
+def test_delete_sends_the_recorded_policy(
+    live: Live, policy: dict[str, object] | None, kind: str, date: str, status: str
+) -> None:
+    """The body says which date of a chargeback counts, and from when on."""
+    integration_id, remembered = live.created(referenceAccountId="acc_1")
+
+    live.core().delete(integration_id, {**remembered, **({"deactivation": policy} if policy else {})})
+
+    kept = live.simulator.records.integration(integration_id)
+    assert kept is not None
+    assert (kept.deactivation_type, kept.deactivation_date, kept.status) == (kind, date, status)
+    assert live.requests == [("DELETE", f"/integrations/{integration_id}", "acc_1")]
+    assert live.simulator.requests[0].body["integrationId"] == integration_id
+    named = f"deactivating the stripe integration {remembered['externalIdentifier']!r} ({integration_id})"
+    later = [f"note: {named}: it runs until {date}; the state no longer knows it."]
+    assert live.told == (later if status == "PENDING" else [])
+
+
+def test_delete_uses_the_recorded_account_only(live: Live) -> None:
+    """A default that was configured since does not redirect the deactivation."""
+    integration_id, remembered = live.created()
+
+    live.core({"referenceAccountId": "acc_new"}).delete(integration_id, remembered)
+
+    assert live.requests == [("DELETE", f"/integrations/{integration_id}", None)]
+
+
+def test_delete_after_the_recorded_date_stops_now(live: Live) -> None:
+    """A date that has passed becomes now, with a warning."""
+    integration_id, remembered = live.created()
+
+    live.core().delete(integration_id, {**remembered, "deactivation": {"deactivationDate": "2027-01-15T07:59:59Z"}})
+
+    kept = live.simulator.records.integration(integration_id)
+    assert kept is not None
+    assert kept.deactivation_date == "2027-01-15T08:00:00Z"
+    assert live.told == [
+        (
+            f"warning: deactivating the stripe integration 'stripe-eu' ({integration_id}): its deactivation date "
+            "2027-01-15T07:59:59Z has passed, so it stops now."
+        )
+    ]
+
+
+def test_delete_of_an_inactive_integration_succeeds(live: Live) -> None:
+    """Deleting again what stopped already is no error, in the account that it belongs to."""
+    integration_id, remembered = live.created(referenceAccountId="acc_1")
+    live.core().delete(integration_id, remembered)
+    live.simulator.clear_requests()
+
+    live.core().delete(integration_id, remembered)
+
+    assert live.requests == [
+        ("DELETE", f"/integrations/{integration_id}", "acc_1"),
+        ("GET", f"/integrations/{integration_id}", "acc_1"),
+    ]
+    assert live.told == []
+
+
+def test_delete_that_is_refused_is_an_error() -> None:
+    """An integration that is still active although its deactivation was refused stays in the state."""
+    scripted = Scripted([refusal(400, "not today"), record("SUCCESSFUL")])
+
+    with pytest.raises(Refused, match="Justt answered 400: not today"):
+        scripted.core.delete("id-1", RECORDED)
+    assert scripted.methods == ["DELETE", "GET"]
+
+
+def test_delete_reports_the_refusal_where_it_can_not_be_explained() -> None:
+    """That the record could not be read either is not what the user has to know."""
+    scripted = Scripted([refusal(400, "not today"), refusal(403, "nor that")])
+
+    with pytest.raises(Refused, match="Justt answered 400: not today"):
+        scripted.core.delete("id-1", RECORDED)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_delete_asks_no_more_where_the_key_is_refused(status: int) -> None:
+    """A key that may not deactivate explains nothing, so the refusal stands."""
+    scripted = Scripted([refusal(status)])
+
+    with pytest.raises(Refused, match=f"Justt answered {status}"):
+        scripted.core.delete("id-1", RECORDED)
+    assert scripted.methods == ["DELETE"]
+
+
+LATER = {**RECORDED, "deactivation": {"afterDays": 7}}
+
+
+def test_delete_is_scheduled_where_an_unanswered_try_explains_the_refusal() -> None:
+    """After a DELETE that was never answered, a refusal means that its future date was taken, with a warning."""
+    scripted = Scripted([httpx.ReadTimeout("slow"), refusal(400, "scheduled already"), record("SUCCESSFUL")])
+
+    scripted.core.delete("id-1", LATER)
+
+    assert scripted.methods == ["DELETE", "DELETE", "GET"]
+    assert scripted.told == [
+        (
+            f"warning: deactivating {NAMED}: an earlier try was never answered, and this one was refused (Justt "
+            "answered 400: scheduled already, after 2 tries); taken as scheduled for 2027-01-22T08:00:00Z. Look it up "
+            "at Justt after that date."
+        )
+    ]
+
+
+@pytest.mark.parametrize("policy", [LATER, RECORDED])
+def test_delete_for_a_later_date_keeps_the_claim(tmp_path: Path, policy: dict[str, Any]) -> None:
+    """Until that date the integration is live, and must not be taken for what a lost create has made."""
+    session = Session(Scripted([]).core.settings.base_url, Journal(tmp_path))
+    journal, base_url = session.journal, session.base_url
+    assert journal.claim(base_url, "id-1", "urn:a") == "urn:a"
+
+    Scripted([record("PENDING")], session=session).core.delete("id-1", policy)
+
+    assert journal.claimed_ids(base_url) == ({"id-1"} if policy is LATER else set())
+
+
+def test_delete_is_not_done_where_an_unanswered_try_should_have_stopped_it() -> None:
+    """With a date that has come the record would be INACTIVE by now, so a refusal is a refusal."""
+    scripted = Scripted([refusal(500), refusal(400), record("SUCCESSFUL")])
+
+    with pytest.raises(Refused):
+        scripted.core.delete("id-1", RECORDED)
+
+
+@pytest.mark.parametrize("status", [300, 302, 307, 308, 402, 405, 406, 407, 411, 413, 415, 431, 451])
+def test_delete_that_something_in_between_refuses_never_drops_state(status: int) -> None:
+    """What a proxy, or a server in maintenance, answers says nothing of an earlier try: the state keeps it."""
+    scripted = Scripted([refusal(503), refusal(status), record("SUCCESSFUL")])
+
+    with pytest.raises(Refused, match=f"Justt answered {status}"):
+        scripted.core.delete("id-1", LATER)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_delete_with_a_refused_key_never_drops_state(status: int) -> None:
+    """A key that is refused says nothing about the try before it, so the integration stays in the state."""
+    scripted = Scripted([refusal(500), refusal(status)])
+
+    with pytest.raises(Refused, match=f"Justt answered {status}"):
+        scripted.core.delete("id-1", LATER)
+
+
+def test_a_404_after_an_unanswered_try_is_no_proof_either() -> None:
+    """What another tenant's key does not see may still be there."""
+    scripted = Scripted([refusal(500), refusal(404)])
+
+    with pytest.raises(StateConflict):
+        scripted.core.delete("id-1", LATER)
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(200), httpx.Response(204), httpx.Response(200, json={"a": 1})])
+def test_delete_needs_no_body_to_have_succeeded(answer: httpx.Response) -> None:
+    """A success without a body is one, and so is one with any JSON."""
+    scripted = Scripted([answer])
+
+    scripted.core.delete("id-1", RECORDED)
+
+    assert json.loads(scripted.requests[0].content) == {
+        "integrationId": "id-1",
+        "deactivationType": "postingDate",
+        "deactivationDate": "2027-01-15T08:00:00Z",
+    }
+
+
+def done_at(date: str) -> httpx.Response:
+    """Return the answer to a deactivation, with the `Date` of its server."""
+    return httpx.Response(200, headers={"date": date})
+
+
+AT_NOW = "Fri, 15 Jan 2027 08:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("local", "words"),
+    [
+        (
+            NOW + timedelta(hours=1),
+            (
+                "3,600 s ahead of Justt's, so the date that was sent for now, 2027-01-15T09:00:00Z, is in the future "
+                "for Justt, and the integration runs until then"
+            ),
+        ),
+        (
+            NOW - timedelta(seconds=62),
+            ("62 s behind Justt's, so the date that was sent for now, 2027-01-15T07:58:58Z, is in Justt's past"),
+        ),
+    ],
+)
+def test_delete_says_once_that_the_clock_is_wrong(local: datetime, words: str) -> None:
+    """A date that means now is another moment for Justt; it is told for the first integration, and sent as it is."""
+    scripted = Scripted([done_at(AT_NOW), done_at(AT_NOW)], now=local)
+    core = scripted.core
+
+    core.delete("id-1", RECORDED)
+    core.delete("id-1", {**RECORDED, "deactivation": {"deactivationDate": "2020-01-01T00:00:00Z"}})
+
+    assert scripted.told[0] == (
+        f"warning: deactivating {NAMED}: the clock of this machine is {words}. Set the clock; it is the same for all "
+        "other integrations of this command."
+    )
+    assert [text for text in scripted.told[1:] if "clock" in text] == []
+    assert json.loads(scripted.requests[0].content)["deactivationDate"] == to_vendor_time(local)
+
+
+def test_delete_that_is_refused_says_that_the_clock_is_wrong() -> None:
+    """A clock that is behind may be the reason of the refusal."""
+    refused = httpx.Response(400, json={"message": "deactivationDate is in the past"}, headers={"date": AT_NOW})
+    scripted = Scripted([refused, record("PENDING")], now=NOW - timedelta(hours=2))
+
+    with pytest.raises(Refused):
+        scripted.core.delete("id-1", RECORDED)
+
+    assert len(scripted.told) == 1
+    assert "7,200 s behind Justt's" in scripted.told[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "olds", "local"),
+    [
+        (done_at(AT_NOW), RECORDED, NOW + timedelta(seconds=60)),
+        (done_at(AT_NOW), LATER, NOW + timedelta(hours=1)),
+        (done_at("yesterday"), RECORDED, NOW + timedelta(hours=1)),
+        (httpx.Response(200, headers={"date": AT_NOW, "age": "3600"}), RECORDED, NOW + timedelta(hours=1)),
+        (httpx.Response(200), RECORDED, NOW + timedelta(hours=1)),
+    ],
+    ids=["a minute", "a later date", "no date", "a date kept by a cache", "no header"],
+)
+def test_delete_says_nothing_of_a_clock_that_does_no_harm(
+    answer: httpx.Response, olds: dict[str, object], local: datetime
+) -> None:
+    """A minute is nothing, a date in a week is not now, and an answer without its own `Date` proves nothing."""
+    scripted = Scripted([answer], now=local)
+
+    scripted.core.delete("id-1", olds)
+
+    assert [text for text in scripted.told if "clock" in text] == []
+
+
+def login_page() -> httpx.Response:
+    """Return what a proxy says that wants a login."""
+    return httpx.Response(200, html="<p>Sign in</p>")
+
+
+def compressed() -> httpx.Response:
+    """Return an answer that no request allows."""
+    return httpx.Response(200, content=iter([b"\x1f\x8b"]), headers={"content-encoding": "gzip"})
+
+
+@pytest.mark.parametrize("olds", [RECORDED, LATER])
+@pytest.mark.parametrize("answer", [login_page, compressed])
+def test_delete_answered_by_a_page_is_done_if_a_read_says_inactive(
+    answer: Callable[[], httpx.Response], olds: dict[str, object]
+) -> None:
+    """A page of a proxy proves nothing, and the record does."""
+    scripted = Scripted([answer(), record("INACTIVE")])
+
+    scripted.core.delete("id-1", olds)
+
+    assert scripted.methods == ["DELETE", "GET"]
+    assert scripted.told == []
+
+
+@pytest.mark.parametrize("olds", [RECORDED, LATER])
+@pytest.mark.parametrize("looks", [[record("SUCCESSFUL")], [login_page(), login_page()], [refusal(404)]])
+def test_delete_answered_by_a_page_keeps_the_state(looks: list[httpx.Response], olds: dict[str, object]) -> None:
+    """Where no read says INACTIVE, also because a later date was asked for, the state keeps the integration."""
+    scripted = Scripted([login_page(), *looks])
+
+    with pytest.raises(Misunderstood) as raised:
+        scripted.core.delete("id-1", olds)
+
+    assert str(raised.value) == (
+        f"deactivating {NAMED}: Justt answered 200 with an undocumented shape, 14 bytes that are not JSON. Justt does "
+        "not show it as INACTIVE, so it stays in the state. A proxy or a login page may have answered instead of "
+        "Justt: check the network and justt:baseUrl, then run the command again."
+    )
+    assert raised.value.__cause__ is None

@@ -1,0 +1,32 @@
+"""What is said of a value that the schema refuses."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pytest
+from pydantic import BaseModel, Field
+
+from pulumi_justt.core.state import invalid
+
+
+class Model(BaseModel):
+    """Texts of several lengths."""
+
+    some: Annotated[str, Field(min_length=1)] = "x"
+    pair: Annotated[str, Field(min_length=2, max_length=3)] = "xx"
+
+
+@pytest.mark.parametrize(
+    ("properties", "reason"),
+    [
+        ({"some": ""}, "must not be empty"),
+        ({"pair": ""}, "must not be empty"),
+        ({"pair": "x"}, "must have at least 2 characters, has 1"),
+        ({"pair": "xxxx"}, "must have at most 3 characters, has 4"),
+    ],
+)
+def test_length_of_a_text(properties: dict[str, str], reason: str) -> None:
+    """The bound that was missed is told, and how far the value is from it."""
+    ((_, said),) = invalid(Model, properties, ())
+    assert said == reason

@@ -1,0 +1,537 @@
+"""What `check` refuses, what it fills in, and what it takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pulumi import FileAsset
+
+from pulumi_justt.core.inputs import UNKNOWN
+from support.scripted_client import (
+    CANARY,
+    CHECKED,
+    MINIMAL,
+    Offline,
+    without,
+)
+
+
+def test_check_fills_in_the_environment_and_nothing_else(offline: Offline) -> None:
+    """A minimal resource gets the configured environment, and no nulls for what was not given."""
+    checked = offline.core.check({}, MINIMAL)
+
+    assert checked.failures == []
+    assert checked.inputs == CHECKED
+
+
+def test_check_drops_what_was_not_given(offline: Offline) -> None:
+    """Absent means absent: the API refuses null, so none gets into the state."""
+    news = {
+        **MINIMAL,
+        "merchantAccountCodes": None,
+        "secretPayload": {"apiKey": CANARY, "publicKey": None},
+        "deactivation": {"deactivationType": "dueDate", "afterDays": None},
+    }
+
+    checked = offline.core.check({}, news)
+
+    assert checked.failures == []
+    assert checked.inputs == {**CHECKED, "deactivation": {"deactivationType": "dueDate"}}
+
+
+def test_check_changes_nothing_that_it_is_given(offline: Offline) -> None:
+    """The engine's own properties are left as they are."""
+    news = {**MINIMAL, "merchantAccountCodes": ["b", "a"], "allowUnlisted": False, "goLiveDate": None}
+    before = json.dumps(news)
+
+    offline.core.check({}, news)
+
+    assert json.dumps(news) == before
+
+
+def test_check_sorts_the_account_codes(offline: Offline) -> None:
+    """Their order means nothing, so it may never show as a change."""
+    checked = offline.core.check({}, {**MINIMAL, "merchantAccountCodes": ["b", "c", "a"]})
+
+    assert checked.inputs["merchantAccountCodes"] == ["a", "b", "c"]
+
+
+def test_check_takes_codes_of_which_one_is_not_known_as_unknown(offline: Offline) -> None:
+    """Where each stands cannot be told yet, and a preview that showed them place by place would name wrong ones."""
+    checked = offline.core.check({}, {**MINIMAL, "merchantAccountCodes": ["b", UNKNOWN, "a"]})
+
+    assert checked.failures == []
+    assert checked.inputs["merchantAccountCodes"] is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("name", "default"), [("merchantAccountCodes", []), ("allowUnlisted", False), ("deletionProtection", False)]
+)
+def test_check_drops_what_equals_its_default(offline: Offline, name: str, default: object) -> None:
+    """An empty list of codes and a False flag are the same as none, in the state too."""
+    assert offline.core.check({}, {**MINIMAL, name: default}).inputs == CHECKED
+
+
+@pytest.mark.parametrize("value", [0, False])
+def test_check_does_not_take_another_type_for_a_default(offline: Offline, value: object) -> None:
+    """Everything is validated: account codes that are no list are told, even where they compare equal to nothing."""
+    assert len(offline.failures({**MINIMAL, "merchantAccountCodes": value})) == 1
+
+
+def test_check_fills_in_the_default_account() -> None:
+    """The configured account serves resources that name none."""
+    offline = Offline({"referenceAccountId": "acc_default"})
+
+    assert offline.core.check({}, MINIMAL).inputs["referenceAccountId"] == "acc_default"
+    assert offline.core.check({}, {**MINIMAL, "referenceAccountId": "acc_own"}).inputs["referenceAccountId"] == (
+        "acc_own"
+    )
+
+
+FAILURES: list[tuple[dict[str, Any], list[str]]] = [
+    ({"externalIdentifier": ...}, ["external_identifier: is required"]),
+    ({"integrationName": ...}, ["integration_name: is required"]),
+    ({"source": ...}, ["source: is required"]),
+    ({"secretType": ..., "secretPayload": ...}, ["credentials: is required"]),
+    ({"externalIdentifier": ""}, ["external_identifier: must not be empty"]),
+    ({"externalIdentifier": "x" * 256}, ["external_identifier: must have at most 255 characters, has 256"]),
+    ({"externalIdentifier": 7}, ["external_identifier: must be text, got number"]),
+    ({"integrationName": ""}, ["integration_name: must not be empty"]),
+    ({"integrationName": ["x"]}, ["integration_name: must be text, got [1 of item]"]),
+    ({"source": ""}, ["source: must not be empty"]),
+    ({"source": 3}, ["source: must be text, got number"]),
+    ({"secretPayload": {}}, ["credentials.api_key: is required by ApiKeyOnly"]),
+    ({"secretPayload": {"apiKey": ""}}, ["credentials.api_key: must not be empty"]),
+    ({"secretPayload": {"apiKey": 123456}}, ["credentials.api_key: must be text, got number"]),
+    ({"secretPayload": {"apiKey": {"k": CANARY}}}, ["credentials.api_key: must be text, got an object"]),
+    ({"secretPayload": CANARY}, ["credentials: must be an object, got text"]),
+    (
+        {"secretPayload": {"apiKey": CANARY, "shopname": CANARY}},
+        ["credentials.shopname: is not a field of ApiKeyOnly"],
+    ),
+    (
+        {"secretType": "sftp", "secretPayload": {"username": "u"}},
+        ["credentials.password: is missing: Sftp needs password or private_key"],
+    ),
+    ({"merchantAccountCodes": "acct"}, ["merchant_account_codes: must be a list of texts, got text"]),
+    ({"merchantAccountCodes": ["a", ""]}, ["merchant_account_codes[1]: must not be empty"]),
+    *(
+        ({name: value}, [f"{argument}: must not begin or end with white space or a line break"])
+        for name, argument in {
+            "externalIdentifier": "external_identifier",
+            "integrationName": "integration_name",
+            "adoptId": "adopt_id",
+        }.items()
+        for value in (" ", "e\n", "\te", "e\u200b")
+    ),
+    *(
+        ({name: "a\0b"}, [f"{argument}: must be one line without control characters"])
+        for name, argument in {
+            "externalIdentifier": "external_identifier",
+            "integrationName": "integration_name",
+            "adoptId": "adopt_id",
+        }.items()
+    ),
+    ({"adoptId": "x" * 70_000}, ["adopt_id: has more than 255 characters"]),
+    ({"externalIdentifier": "\ud800"}, ["external_identifier: is not text in UTF-8"]),
+    (
+        {"merchantAccountCodes": ["a", "a "]},
+        ["merchant_account_codes[1]: must not begin or end with white space or a line break"],
+    ),
+    (
+        {"deactivation": {"deactivationDate": "\uff12\uff10\uff12\uff17-01-31T00:00:00Z"}},
+        ["deactivation.date: must be a moment in UTC such as 2027-01-31T00:00:00Z"],
+    ),
+    (
+        {"secretType": "X", "allowUnlisted": True, "secretPayload": {"a": {"b": None}, "c": [FileAsset("a")]}},
+        [
+            "credentials.a.b: is null, which Justt does not take: leave it out",
+            "credentials.c[0]: is not a value that JSON has",
+        ],
+    ),
+    ({"merchantAccountCodes": ["a", 7]}, ["merchant_account_codes[1]: must be text, got number"]),
+    ({"referenceAccountId": ""}, ["reference_account_id: must not be empty"]),
+    (
+        {"referenceAccountId": "acc 42"},
+        ["reference_account_id: must be visible ASCII without spaces: it is sent as a header"],
+    ),
+    ({"deactivation": "postingDate"}, ["deactivation: must be an object, got text"]),
+    (
+        {"deactivation": {"deactivationType": "posting"}},
+        ["deactivation.type: must be 'postingDate' or 'dueDate'"],
+    ),
+    ({"deactivation": {"afterDays": -1}}, ["deactivation.after_days: must be greater than or equal to 0"]),
+    ({"deactivation": {"afterDays": 4000}}, ["deactivation.after_days: must be less than or equal to 3650"]),
+    ({"deactivation": {"afterDays": "7"}}, ["deactivation.after_days: must be a whole number, got text"]),
+    ({"deactivation": {"afterDays": 1.5}}, ["deactivation.after_days: must be a whole number, got number"]),
+    (
+        {"deactivation": {"deactivationDate": "2027-01-31"}},
+        ["deactivation.date: must be a moment in UTC such as 2027-01-31T00:00:00Z"],
+    ),
+    (
+        {"deactivation": {"afterDays": 1, "deactivationDate": "2027-01-31T00:00:00Z"}},
+        ["deactivation: takes date or after_days, not both"],
+    ),
+    ({"allowUnlisted": "yes"}, ["allow_unlisted: must be true or false, got text"]),
+    ({"deletionProtection": "yes"}, ["deletion_protection: must be true or false, got text"]),
+    ({"deletionProtection": 1}, ["deletion_protection: must be true or false, got number"]),
+    ({"integrationNam": "x"}, ["integrationNam: is not an argument (did you mean 'integration_name'?)"]),
+    ({"zzz": "x"}, ["zzz: is not an argument"]),
+]
+
+
+@pytest.mark.parametrize(("changes", "failures"), FAILURES)
+def test_check_says_what_is_wrong_in_the_users_names(
+    offline: Offline, changes: dict[str, Any], failures: list[str]
+) -> None:
+    """Each invalid property has one text, under the argument's name, and without its value."""
+    news = {name: value for name, value in {**MINIMAL, **changes}.items() if value is not ...}
+
+    assert offline.failures(news) == failures
+
+
+def test_check_tells_everything_at_once(offline: Offline) -> None:
+    """One run names every property that has to be corrected."""
+    news = {
+        "externalIdentifier": "",
+        "source": "strip",
+        "secretType": "HMAC",
+        "secretPayload": {"hmac": 7, "merchantCode": ""},
+        "deactivation": {"deactivationType": "x", "afterDays": -1},
+        "zzz": 1,
+    }
+
+    assert [text.split(":")[0] for text in offline.failures(news)] == [
+        "zzz",
+        "external_identifier",
+        "integration_name",
+        "deactivation.type",
+        "deactivation.after_days",
+        "source",
+        "credentials.hmac",
+        "credentials.api_key",
+        "credentials.merchant_code",
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"merchantAccountCodes": ["", 3, "a", ""]},
+        {"secretType": "", "secretPayload": []},
+        {"secretType": "OAUTH2", "secretPayload": ...},
+        {"secretPayload": {"api_key": CANARY}},
+    ],
+)
+def test_check_has_one_failure_for_each_field(offline: Offline, changes: dict[str, Any]) -> None:
+    """However much is wrong with a property, it is named once."""
+    news = {name: value for name, value in {**MINIMAL, **changes}.items() if value is not ...}
+    named = [text.split(":")[0] for text in offline.failures(news)]
+
+    assert sorted(named) == sorted(set(named))
+    assert named
+
+
+@pytest.mark.parametrize(
+    ("changes", "field_name", "listed", "hint"),
+    [
+        ({"source": "Stripe"}, "source", "stripe, braintree, paypal, adyen, justt_sandbox", "stripe"),
+        ({"source": "brain-tree"}, "source", "stripe, braintree, paypal, adyen, justt_sandbox", "braintree"),
+        ({"source": "zzz"}, "source", "stripe, braintree, paypal, adyen, justt_sandbox", None),
+        ({"secretType": "SFTP"}, "credentials", "HMAC, APIKEY, sftp", "sftp"),
+        ({"secretType": "OAUTH2"}, "credentials", "HMAC, APIKEY, sftp", None),
+    ],
+)
+def test_check_refuses_what_the_vendor_does_not_list(
+    offline: Offline, changes: dict[str, str], field_name: str, listed: str, hint: str | None
+) -> None:
+    """The text gives the list, the nearest match if there is one, and the way to insist."""
+    (text,) = offline.failures({**MINIMAL, **changes})
+
+    assert text.startswith(f"{field_name}: ")
+    # What resembles nothing in the list may be a secret in the wrong place, so it is not quoted.
+    given = next(iter(changes.values()))
+    assert (repr(given) in text) is (hint is not None)
+    assert (f"a text of {len(given)} characters" in text) is (hint is None)
+    assert listed in text
+    assert ("did you mean" in text) is (hint is not None)
+    assert hint is None or f"did you mean {hint!r}?" in text
+    assert text.endswith(". If Justt takes it by now, say allow_unlisted=True")
+
+
+@pytest.mark.parametrize("flag", [True, UNKNOWN])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source": "shopify"},
+        {"secretType": "OAUTH2", "secretPayload": {"token": {"deep": [1, CANARY]}}},
+        {"secretPayload": {"apiKey": CANARY, "region": "eu"}},
+    ],
+)
+def test_check_takes_what_is_meant(offline: Offline, flag: object, changes: dict[str, Any]) -> None:
+    """With allow_unlisted, or while it is not known, a source, type or field outside of the lists passes."""
+    assert offline.failures({**MINIMAL, **changes, "allowUnlisted": flag}) == []
+
+
+def test_check_still_verifies_a_listed_shape_when_unlisted_is_allowed(offline: Offline) -> None:
+    """The flag permits more, it does not excuse a missing field."""
+    assert offline.failures({**MINIMAL, "secretPayload": {}, "allowUnlisted": True}) == [
+        "credentials.api_key: is required by ApiKeyOnly"
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {name: UNKNOWN}
+        for name in (
+            *MINIMAL,
+            "merchantAccountCodes",
+            "referenceAccountId",
+            "deactivation",
+            "deletionProtection",
+            "allowUnlisted",
+        )
+    ]
+    + [
+        {"secretPayload": {"apiKey": UNKNOWN}},
+        {"secretType": "sftp", "secretPayload": {"username": "u", "privateKey": UNKNOWN}},
+        {"deactivation": {"deactivationType": UNKNOWN, "afterDays": UNKNOWN}},
+        {"deactivation": {"deactivationDate": UNKNOWN}},
+    ],
+)
+def test_check_has_nothing_against_what_is_known_later(offline: Offline, changes: dict[str, Any]) -> None:
+    """A preview in which a value is missing passes, and the value is still missing in what it returns."""
+    checked = offline.core.check({}, {**MINIMAL, **changes})
+
+    assert checked.failures == []
+    assert checked.inputs == {**CHECKED, **changes}
+
+
+def test_check_still_verifies_what_is_known_beside_what_is_not(offline: Offline) -> None:
+    """One missing value hides no mistake in another."""
+    news = {**MINIMAL, "externalIdentifier": UNKNOWN, "secretType": "HMAC", "secretPayload": {"hmac": UNKNOWN}}
+
+    assert offline.failures(news) == ["credentials.api_key: is required by Hmac"]
+
+
+def test_check_is_deterministic(offline: Offline) -> None:
+    """The engine calls it twice for a replacement, and `up --plan` compares, so the same properties give the same."""
+    news = {**MINIMAL, "zzz": 1, "aaa": 2, "merchantAccountCodes": ["b", "a"], "source": "x"}
+    backwards = dict(reversed(news.items()))
+
+    assert offline.core.check({}, news) == offline.core.check({}, backwards)
+
+
+SCALARS: st.SearchStrategy[Any] = st.one_of(
+    st.just(UNKNOWN), st.none(), st.booleans(), st.integers(-3, 9), st.sampled_from(["", "stripe", "x", "HMAC", "a b"])
+)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["apiKey", "hmac", "afterDays", "deactivationType", "deactivationDate", "z"]),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=6,
+)
+BAGS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {},
+    optional={
+        name: st.just(MINIMAL.get(name, "x")) | VALUES
+        for name in (
+            *MINIMAL,
+            "merchantAccountCodes",
+            "referenceAccountId",
+            "environment",
+            "deactivation",
+            "deletionProtection",
+            "allowUnlisted",
+            "zzz",
+        )
+    },
+)
+relentless = settings(max_examples=150, database=None, derandomize=True)
+
+
+def unknown_paths(value: object, path: tuple[object, ...] = ()) -> set[tuple[object, ...]]:
+    """Return where a value is missing."""
+    if value is UNKNOWN:
+        return {path}
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    return {found for name, item in items for found in unknown_paths(item, (*path, name))}
+
+
+@relentless
+@given(olds=BAGS, news=BAGS)
+def test_check_takes_anything(olds: dict[str, Any], news: dict[str, Any]) -> None:
+    """Check never crashes, keeps what is missing (of codes the whole list), and adds nothing to what it returned."""
+    core = Offline().core
+    checked = core.check(olds, news)
+    again = core.check(olds, checked.inputs)
+
+    assert all(checked.failures)
+    given_codes = news.get("merchantAccountCodes")
+    whole = {"merchantAccountCodes": UNKNOWN} if isinstance(given_codes, list) and UNKNOWN in given_codes else {}
+    assert unknown_paths(checked.inputs) == unknown_paths({**without(news, "environment"), **whole})
+    assert again.inputs == checked.inputs
+    assert core.check(olds, news) == checked
+
+
+@relentless
+@given(
+    payload=st.dictionaries(
+        st.sampled_from(["apiKey", "hmac", "zzz"]),
+        st.recursive(
+            st.just(CANARY) | st.just(UNKNOWN),
+            lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.just("k"), inner),
+            max_leaves=4,
+        ),
+    ),
+    secret_type=st.sampled_from(["APIKEY_ONLY", "HMAC", "sftp", "zzz"]),
+)
+def test_check_shows_no_value_of_a_credential(payload: dict[str, Any], secret_type: str) -> None:
+    """No text quotes what stands in the payload, however deep."""
+    failures = Offline().failures({**MINIMAL, "secretType": secret_type, "secretPayload": payload})
+
+    assert CANARY not in " ".join(failures)
+
+
+def test_check_refuses_what_is_nested_too_deeply(offline: Offline) -> None:
+    """By the rule of the program, at any depth, and whatever the property is."""
+    for depth, holds in ((31, False), (32, True), (3_000, True)):
+        value: object = "x"
+        for _ in range(depth):
+            value = [value]
+        news = {**MINIMAL, "secretType": "OAUTH", "secretPayload": {"a": value}, "allowUnlisted": True}
+        text = "credentials: has more than 32 levels of lists and objects, or holds itself"
+        assert offline.failures(news) == [text] * holds
+    assert offline.failures({**MINIMAL, "merchantAccountCodes": value}) == [f"merchant_account_codes{text[11:]}"]
+
+
+def test_check_refuses_a_stack_of_another_environment(offline: Offline) -> None:
+    """An integration that was created in one environment can't be carried to another by a setting."""
+    assert offline.failures(MINIMAL, {**MINIMAL, "environment": "production"}) == [
+        (
+            "environment: this integration was created in production, and the configuration says simulator: set "
+            "justt:environment and justt:baseUrl (or their variables) back, or use another stack for each environment"
+        )
+    ]
+
+
+def test_check_takes_state_without_an_environment(offline: Offline) -> None:
+    """A key that is absent from old state equals its default."""
+    assert offline.failures(MINIMAL, MINIMAL) == []
+
+
+@pytest.mark.parametrize(
+    ("default", "before", "told"),
+    [
+        (
+            {},
+            {"referenceAccountId": "acc_1"},
+            (
+                "the account acc_1 is no longer given, neither by the resource nor by justt:referenceAccountId",
+                "no account",
+            ),
+        ),
+        (
+            {"referenceAccountId": "acc_2"},
+            {"referenceAccountId": "acc_1"},
+            ("justt:referenceAccountId is acc_2 now, and this integration was created in acc_1", "acc_2"),
+        ),
+        (
+            {"referenceAccountId": "acc_2"},
+            {},
+            ("justt:referenceAccountId is acc_2 now, and this integration was created in no account", "acc_2"),
+        ),
+    ],
+)
+def test_check_refuses_an_account_that_moved_by_default(
+    default: dict[str, str], before: dict[str, str], told: tuple[str, str]
+) -> None:
+    """A stray setting must not replace a fleet, so the text tells the move and both ways on."""
+    assert Offline(default).failures(MINIMAL, {**CHECKED, **before}) == [
+        (
+            f"reference_account_id: {told[0]}. Set that back, or give the account to the resource itself if a move is "
+            f"meant, which replaces it (`pulumi up --replace` with its URN moves it to {told[1]})"
+        )
+    ]
+
+
+@pytest.mark.parametrize("default", [{}, {"referenceAccountId": "acc_1"}, {"referenceAccountId": "acc_3"}])
+@pytest.mark.parametrize("before", [{}, {"referenceAccountId": "acc_1"}])
+def test_check_takes_an_account_that_is_moved_explicitly(default: dict[str, str], before: dict[str, str]) -> None:
+    """An account that stands at the resource is meant, and diff makes it a replacement."""
+    offline = Offline(default)
+    olds = {**CHECKED, **before}
+
+    checked = offline.core.check(olds, {**MINIMAL, "referenceAccountId": "acc_2"})
+
+    assert checked.failures == []
+    assert offline.core.diff(olds, checked.inputs) == ["referenceAccountId"]
+
+
+@pytest.mark.parametrize(("default", "before"), [({}, {}), ({"referenceAccountId": "a"}, {"referenceAccountId": "a"})])
+def test_check_takes_an_account_that_stays(default: dict[str, str], before: dict[str, str]) -> None:
+    """The same default as before is no move."""
+    assert Offline(default).failures(MINIMAL, {**CHECKED, **before}) == []
+
+
+def test_check_of_a_new_resource_takes_any_default_account() -> None:
+    """What does not exist yet can't move."""
+    assert Offline({"referenceAccountId": "acc_2"}).failures(MINIMAL, {}) == []
+
+
+@relentless
+@given(news=BAGS)
+def test_what_check_returns_is_no_change_to_itself(news: dict[str, Any]) -> None:
+    """A program that did not change replaces nothing, whatever it says."""
+    core = Offline().core
+    inputs = core.check({}, news).inputs
+    if not unknown_paths(inputs):
+        assert core.diff(inputs, inputs) == []
+
+
+def test_check_refuses_a_misspelt_policy(offline: Offline) -> None:
+    """A key of the policy that does not exist, as raw state or a transform may have it, is told by its right name."""
+    (failure,) = offline.failures({**MINIMAL, "deactivation": {"deactivationType": "dueDate", "afterdays": 5}})
+
+    assert failure == "deactivation.afterdays: is not an argument (did you mean 'after_days'?)"
+
+
+@pytest.mark.parametrize(
+    ("referred", "text"),
+    [
+        (UNKNOWN, "credentials: a reference must be known when the program runs"),
+        ({"apiKey": UNKNOWN}, "credentials: a reference must be known when the program runs"),
+        (
+            {"apiKey": {"fromEnv": UNKNOWN, "version": 1}},
+            "credentials: a reference must be known when the program runs",
+        ),
+        ({"apiKey": "STRIPE_KEY"}, "credentials.api_key: is not a reference that from_env or from_file makes"),
+        ({"apiKey": {"fromEnv": "JUSTT_API_KEY", "version": 1}}, "credentials.api_key: is not a reference that"),
+        ([1], "credentials: must be an object, got [1 of item]"),
+    ],
+)
+def test_references_that_a_program_cannot_make(offline: Offline, referred: object, text: str) -> None:
+    """What a transform or a state may have in their place is refused."""
+    given = {name: value for name, value in MINIMAL.items() if name != "secretPayload"}
+    (failure,) = offline.failures({**given, "secretReferences": referred})
+
+    assert failure.startswith(text)
+
+
+def test_a_field_is_a_value_or_a_reference(offline: Offline) -> None:
+    """Both together are what ignore_changes may leave of one that became the other."""
+    both = {**MINIMAL, "secretReferences": {"apiKey": {"fromEnv": "A", "version": 1}}}
+
+    assert offline.failures(both) == ["credentials.api_key: is given as a value and as a reference: give one of them"]
