@@ -10,27 +10,11 @@ from pulumi_justt.api.retry import RetryPolicy
 from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import Inputs
+from support.clock import Clock
 
 KEY = "justt-key-canary-7f3b9c"
 CANARY = "psp-canary-7f3b9c"
 URL = "https://proxy.example/v1"
-
-
-class Time:
-    """A clock that only sleeping and the test move."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        """Give the present moment."""
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        """Let the time pass."""
-        self.slept.append(seconds)
-        self.now += seconds
 
 
 def settings_of(base_url: str = URL, /, **config: object) -> Settings:
@@ -41,13 +25,13 @@ def settings_of(base_url: str = URL, /, **config: object) -> Settings:
 def client_of(
     app: Callable[[httpx.Request], httpx.Response],
     *,
-    moment: Time | None = None,
+    moment: Clock | None = None,
     policy: RetryPolicy | None = None,
     debug: Callable[[str], None] | None = None,
     **config: object,
 ) -> JusttClient:
     """Give a client whose network is *app* and whose time is injected."""
-    moment = moment or Time()
+    moment = moment or Clock(1000.0)
     return JusttClient(
         settings_of(**config),
         transport=httpx.MockTransport(app),

@@ -15,7 +15,7 @@ LATENCY = 4 * TICK
 
 
 @dataclass
-class Clock:
+class StagedClock:
     """A time that passes when everyone sleeps; whoever is to wake first goes on next."""
 
     now: float = 0.0

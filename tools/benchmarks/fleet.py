@@ -25,7 +25,7 @@ from pulumi_justt.core.config import Settings
 from pulumi_justt.core.integration import Integrations
 from pulumi_justt.core.readiness import Readiness
 from support.stepping import Condition, Lock
-from support.virtual_quota import LATENCY, QUOTA, SHARE, THREADS, Clock
+from support.virtual_quota import LATENCY, QUOTA, SHARE, THREADS, StagedClock
 
 __all__ = ["COMMANDS", "Cost", "cost"]
 
@@ -56,7 +56,7 @@ class Cost:
 class Account:
     """The vendor's side: records in the order of their creation, and a minute's quota."""
 
-    clock: Clock
+    clock: StagedClock
     records: dict[str, str] = field(default_factory=dict)
     requests: int = 0
     refused: int = 0
@@ -99,7 +99,7 @@ class Account:
 
 def cost(command: str, size: int, foreign: int = 0) -> Cost:
     """Run *command* for a fleet of *size* in an account that has *foreign* integrations beside it."""
-    clock = Clock()
+    clock = StagedClock()
     account = Account(clock)
     account.records |= {f"other-{number}": "SUCCESSFUL" for number in range(foreign)}
     ours = [] if command == "first `up`" else [f"ours-{number}" for number in range(size)]
@@ -124,7 +124,7 @@ def cost(command: str, size: int, foreign: int = 0) -> Cost:
 
 def cost_of_creation_and_refresh(size: int) -> tuple[Cost, Cost]:
     """Create a fleet, and let another command refresh it at once, while the vendor still counts what the first sent."""
-    clock = Clock()
+    clock = StagedClock()
     account = Account(clock)
     process = _Process(clock, account)
     process.all(process.core.create, [(_inputs(number),) for number in range(size)])
@@ -138,7 +138,7 @@ def cost_of_creation_and_refresh(size: int) -> tuple[Cost, Cost]:
 
 def cost_of_waits(size: int, seconds: float, foreign: int = 0) -> Cost:
     """Let as many waits as there are integrations go on at once for *seconds*, until all of them work."""
-    clock = Clock()
+    clock = StagedClock()
     account = Account(clock, {f"other-{number}": "INACTIVE" for number in range(foreign)})
     ours = [f"ours-{number}" for number in range(size)]
     account.records |= dict.fromkeys(ours, "PENDING")
@@ -152,7 +152,7 @@ def cost_of_waits(size: int, seconds: float, foreign: int = 0) -> Cost:
 class _Process:
     """A provider process whose threads, locks and time are those of a stage."""
 
-    def __init__(self, clock: Clock, account: Account) -> None:
+    def __init__(self, clock: StagedClock, account: Account) -> None:
         self._clock = clock
         chance = random.Random(0)  # noqa: S311 - jitter, the same in each run
         settings = Settings.load({"apiKey": "bearer-key", "baseUrl": "http://127.0.0.1:9"}, {})

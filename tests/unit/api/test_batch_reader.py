@@ -23,14 +23,15 @@ from pulumi_justt.core.client import JusttClient
 from pulumi_justt.errors import Refused, RequestError, Unreachable
 from pulumi_justt.simulator import Options, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
-from support.clients import Time, client_of, settings_of
+from support.clients import client_of, settings_of
+from support.clock import Clock
 from support.harness import eventually
 
 PAGE = 100
 SECRET = "psp-canary-1c9d0e"
 
 
-class Vendor:
+class AccountServer:
     """An account, and what was asked of it."""
 
     def __init__(self, ids: Sequence[str]) -> None:
@@ -67,7 +68,7 @@ class Vendor:
         return {"integrationId": integration_id, "source": "stripe", "status": self.status[integration_id]}
 
 
-class Watched(Time):
+class Watched(Clock):
     """A clock that counts how often it is looked at."""
 
     calls = 0
@@ -81,9 +82,9 @@ class Watched(Time):
 class Reader:
     """Shared reads of one account in a time of its own."""
 
-    def __init__(self, vendor: Vendor) -> None:
+    def __init__(self, vendor: AccountServer) -> None:
         self.vendor = vendor
-        self.moment = Watched()
+        self.moment = Watched(1000.0)
         self.client = client_of(vendor, moment=self.moment, policy=RetryPolicy(tries=2))
 
     def get(
@@ -128,7 +129,7 @@ def ids(count: int, name: str = "ours") -> list[str]:
 
 def test_one_costs_one() -> None:
     """Who reads alone asks for one record, each time."""
-    reader = Reader(Vendor(ids(3)))
+    reader = Reader(AccountServer(ids(3)))
 
     assert [reader.get(name).integration_id for name in ids(3)] == ids(3)
     assert reader.vendor.asked == ids(3)
@@ -136,7 +137,7 @@ def test_one_costs_one() -> None:
 
 def test_two_ask_for_themselves() -> None:
     """A list page for two would save nothing."""
-    reader = Reader(Vendor(ids(3)))
+    reader = Reader(AccountServer(ids(3)))
     with reader.others(1):
         reader.get("ours-0")
 
@@ -145,7 +146,7 @@ def test_two_ask_for_themselves() -> None:
 
 def test_a_crowd_shares_a_page() -> None:
     """Once three wait, a page is read, and all whose record is in it ask for nothing, afterwards too."""
-    reader = Reader(Vendor(ids(100)))
+    reader = Reader(AccountServer(ids(100)))
     with reader.others():
         assert [reader.get(name).integration_id for name in ids(100)] == ids(100)
     reader.get("ours-7")
@@ -155,7 +156,7 @@ def test_a_crowd_shares_a_page() -> None:
 
 def test_further_pages_are_read_as_they_are_due() -> None:
     """Three hundred integrations are three pages, and what is asked for first costs at most a read of its own."""
-    reader = Reader(Vendor(ids(300)))
+    reader = Reader(AccountServer(ids(300)))
     with reader.others():
         found = [reader.get(name).integration_id for name in reversed(ids(300))]
 
@@ -165,7 +166,7 @@ def test_further_pages_are_read_as_they_are_due() -> None:
 
 def test_what_no_page_has_is_asked_for() -> None:
     """A list that lacks an id proves nothing: the answer to the id itself is what counts."""
-    reader = Reader(Vendor(ids(5)))
+    reader = Reader(AccountServer(ids(5)))
     with reader.others(), pytest.raises(Refused) as refused:
         reader.get("unknown")
 
@@ -184,7 +185,7 @@ def test_never_more_than_twice(ours: int, foreign: int, where: random.Random, cr
     """However many integrations of others there are and wherever ours stand, pages cost no more than single reads."""
     everyone = [*ids(ours), *ids(foreign, "theirs")]
     where.shuffle(everyone)
-    reader = Reader(Vendor(everyone))
+    reader = Reader(AccountServer(everyone))
     with reader.others(crowd):
         assert [reader.get(name).integration_id for name in ids(ours)] == ids(ours)
 
@@ -195,7 +196,7 @@ def test_never_more_than_twice(ours: int, foreign: int, where: random.Random, cr
 
 def test_an_account_of_others_costs_a_quarter_more() -> None:
     """Pages that find nothing are given up soon."""
-    reader = Reader(Vendor([*ids(5_000, "theirs"), *ids(100)]))
+    reader = Reader(AccountServer([*ids(5_000, "theirs"), *ids(100)]))
     with reader.others():
         for name in ids(100):
             reader.get(name)
@@ -206,7 +207,7 @@ def test_an_account_of_others_costs_a_quarter_more() -> None:
 @pytest.mark.parametrize("ended", [1_000, 3_000])
 def test_ours_stand_behind_what_ended(ended: int) -> None:
     """A fleet that was rotated again and again costs little more than its pages: the vendor lists the dead first."""
-    reader = Reader(Vendor([*ids(ended, "ended"), *ids(500)]))
+    reader = Reader(AccountServer([*ids(ended, "ended"), *ids(500)]))
     with reader.others():
         for name in ids(500):
             reader.get(name)
@@ -217,7 +218,7 @@ def test_ours_stand_behind_what_ended(ended: int) -> None:
 
 def test_a_page_that_had_it_comes_first() -> None:
     """Who looks again begins where the record was, however many pages are before it."""
-    reader = Reader(Vendor([*ids(300, "ended"), *ids(60)]))
+    reader = Reader(AccountServer([*ids(300, "ended"), *ids(60)]))
     with reader.others():
         for name in ids(60):
             reader.get(name)
@@ -231,7 +232,7 @@ def test_a_page_that_had_it_comes_first() -> None:
 
 def test_pages_of_one_account_serve_no_other() -> None:
     """The same key sees other records in another account."""
-    reader = Reader(Vendor(ids(5)))
+    reader = Reader(AccountServer(ids(5)))
     with reader.others(), reader.client.waiting("acc_2"), reader.client.waiting("acc_2"):
         reader.get("ours-1")
         reader.client.read_integration("ours-1", tried="reading", account="acc_2")
@@ -241,7 +242,7 @@ def test_pages_of_one_account_serve_no_other() -> None:
 
 def test_a_write_drops_the_pages() -> None:
     """What this process changed is not answered from before."""
-    reader = Reader(Vendor(ids(5)))
+    reader = Reader(AccountServer(ids(5)))
     with reader.others():
         reader.get("ours-1")
         reader.deactivate("ours-1")
@@ -252,7 +253,7 @@ def test_a_write_drops_the_pages() -> None:
 
 def test_what_is_read_during_a_write_is_not_kept() -> None:
     """The vendor may have listed before it did what is on its way."""
-    reader = Reader(Vendor(ids(5)))
+    reader = Reader(AccountServer(ids(5)))
     with reader.others(), ThreadPoolExecutor(1) as pool:
         reader.vendor.meanwhile = lambda: pool.submit(reader.get, "ours-1").result()
         reader.deactivate("ours-1")
@@ -264,7 +265,7 @@ def test_what_is_read_during_a_write_is_not_kept() -> None:
 @pytest.mark.parametrize(("age", "passed"), [(FRESH_SECONDS, FRESH_SECONDS + 1), (2.0, 3.0)])
 def test_pages_grow_old(age: float, passed: float) -> None:
     """After a minute, or as soon as a reader says so, pages are read anew."""
-    reader = Reader(Vendor(ids(5)))
+    reader = Reader(AccountServer(ids(5)))
     with reader.others():
         reader.get("ours-1")
         reader.moment.now += passed
@@ -277,7 +278,7 @@ def test_pages_grow_old(age: float, passed: float) -> None:
 
 def test_a_list_that_is_refused_is_not_asked_for_again() -> None:
     """A key that may read but not list costs one request more, and no error."""
-    reader = Reader(Vendor(ids(5)))
+    reader = Reader(AccountServer(ids(5)))
     reader.vendor.list_status = 403
     with reader.others():
         assert [reader.get(name).integration_id for name in ids(5)] == ids(5)
@@ -287,7 +288,7 @@ def test_a_list_that_is_refused_is_not_asked_for_again() -> None:
 
 def test_an_outage_is_waited_out_once() -> None:
     """Whoever waited while a page could not be had is told so, under its own name."""
-    reader = Reader(Vendor(ids(8)))
+    reader = Reader(AccountServer(ids(8)))
     reader.vendor.list_status = reader.vendor.record_status = 503
 
     def read(name: str) -> str:
@@ -310,7 +311,7 @@ def test_an_outage_is_waited_out_once() -> None:
 
 def test_a_list_that_fails_is_no_outage() -> None:
     """Where a list is too much for the vendor and one record is not, each asks for its own, and no list again."""
-    reader = Reader(Vendor(ids(3)))
+    reader = Reader(AccountServer(ids(3)))
     reader.vendor.list_status = 503
     with reader.others(), pytest.raises(Refused):
         reader.get("unknown")
@@ -322,7 +323,7 @@ def test_a_list_that_fails_is_no_outage() -> None:
 
 def test_who_has_no_time_speaks_for_nobody_else() -> None:
     """A wait at its deadline tries once; what it met is not told to who queued behind it and has time."""
-    reader = Reader(Vendor(ids(3)))
+    reader = Reader(AccountServer(ids(3)))
     reader.vendor.list_status = reader.vendor.record_status = 503
 
     told = []
@@ -341,7 +342,7 @@ def test_who_has_no_time_speaks_for_nobody_else() -> None:
 
 def test_a_record_that_repeats_a_credential_is_shown_to_nobody() -> None:
     """What the client would refuse in a single read is refused in a page too."""
-    reader = Reader(Vendor(["ours-0", SECRET]))
+    reader = Reader(AccountServer(["ours-0", SECRET]))
     reader.client.redactor.learn(SECRET)
     with reader.others(), pytest.raises(RequestError) as error:
         reader.get(SECRET)
@@ -375,7 +376,7 @@ class SlowWire:
     writes = 0
 
     def __init__(self) -> None:
-        self.clock = Time()
+        self.clock = Clock(1000.0)
         self.deadlines: list[float] = []
 
     def get_integration(self, integration_id: str, *, call: Call, **_: object) -> RemoteRecord:

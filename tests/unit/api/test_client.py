@@ -32,7 +32,8 @@ from pulumi_justt.api.errors import (
 from pulumi_justt.api.models import NewIntegration
 from pulumi_justt.api.retry import Outcome, RetryPolicy
 from pulumi_justt.simulator import Options, SimulatorServer
-from support.clients import CANARY, KEY, URL, Time
+from support.clients import CANARY, KEY, URL
+from support.clock import Clock
 
 NEW = NewIntegration(
     external_identifier="stripe-eu",
@@ -47,7 +48,7 @@ REFUSAL = {"status": 403, "message": WORDS, "errorId": "err-1"}
 
 def client_of(*answers: httpx.Response | Exception, observe: Callable[[Attempt], None] | None = None) -> Client:
     """Give a client whose network gives *answers*, the last of them again and again, in a time of its own."""
-    moment, left = Time(), list(answers)
+    moment, left = Clock(1000.0), list(answers)
 
     def answer(_: httpx.Request) -> httpx.Response:
         given = left.pop(0) if len(left) > 1 else left[0]

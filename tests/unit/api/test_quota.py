@@ -20,7 +20,7 @@ from pulumi_justt.api.rate_limit import WINDOW_SECONDS
 from pulumi_justt.api.retry import RetryPolicy
 from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
-from support.virtual_quota import LATENCY, QUOTA, SHARE, THREADS, Clock
+from support.virtual_quota import LATENCY, QUOTA, SHARE, THREADS, StagedClock
 
 PROCESSES = 3
 READS = 700
@@ -28,10 +28,10 @@ READS = 700
 
 
 @dataclass
-class Vendor:
+class QuotaServer:
     """Counts a minute's requests over all processes."""
 
-    clock: Clock
+    clock: StagedClock
     answered: deque[float] = field(default_factory=deque)
     refused: int = 0
     most: int = 0
@@ -50,7 +50,7 @@ class Vendor:
         return httpx.Response(200, json={"integrationId": "int-1", "source": "stripe", "status": "SUCCESSFUL"})
 
 
-def read_all(clock: Clock, vendor: Vendor, share: int, seed: int) -> int:
+def read_all(clock: StagedClock, vendor: QuotaServer, share: int, seed: int) -> int:
     """Let each process read as much as it wants within its share, and return how many reads were answered."""
     chance = random.Random(seed)  # noqa: S311 - jitter, the same in each run
     settings = Settings.load(
@@ -83,8 +83,8 @@ def test_processes_share_the_vendor_s_quota(seed: int, record_property: Callable
     that double from half a second make about six in a minute, seven with bad luck; and the 2,100 requests exhaust the
     quota twice. So there are at most 2 * 3 * 16 * 7 = 672.
     """
-    clock = Clock()
-    vendor = Vendor(clock)
+    clock = StagedClock()
+    vendor = QuotaServer(clock)
     policy = RetryPolicy()
     bound = 2 * PROCESSES * THREADS * 7
 
@@ -102,8 +102,8 @@ def test_processes_share_the_vendor_s_quota(seed: int, record_property: Callable
 
 def test_shares_that_fit_into_the_quota_are_never_refused() -> None:
     """With `requestsPerMinute` divided among the stacks nobody sees a 429, and it takes no longer."""
-    clock = Clock()
-    vendor = Vendor(clock)
+    clock = StagedClock()
+    vendor = QuotaServer(clock)
 
     done = read_all(clock, vendor, QUOTA // PROCESSES, seed=0)
 

@@ -53,7 +53,8 @@ from pulumi_justt.errors import (
 )
 from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.simulator import Options, SimulatorServer, payload_digest
-from support.clients import CANARY, KEY, URL, Time, client_of, inputs_of, settings_of
+from support.clients import CANARY, KEY, URL, client_of, inputs_of, settings_of
+from support.clock import Clock
 from support.harness import HANG_SECONDS
 
 ID = "int-1"
@@ -86,7 +87,7 @@ class App:
     An exception that says that nothing was sent keeps its request from reaching the server.
     """
 
-    def __init__(self, *script: Reply | Exception, moment: Time | None = None, takes: float = 0.0) -> None:
+    def __init__(self, *script: Reply | Exception, moment: Clock | None = None, takes: float = 0.0) -> None:
         self.script = script
         self.tries = 0
         self.reached: list[httpx.Request] = []
@@ -211,7 +212,7 @@ def test_cells_cover_the_table() -> None:
 @pytest.mark.parametrize(("method", "outcome", "bad"), CELLS)
 def test_one_bad_try(method: Method, outcome: Outcome, bad: Reply | Exception) -> None:
     """After one bad try the next one follows, or none does, as the cell of the retry table says."""
-    moment = Time()
+    moment = Clock(1000.0)
     app = App(bad, GOOD[method])
     client = client_of(app, moment=moment)
     action = TABLE[outcome][method]
@@ -276,7 +277,7 @@ def test_mixed_outcomes(method: Method, script: list[Reply | Exception], tries: 
 
 def test_waits_between_faults_grow() -> None:
     """Faults are waited out one by one, with the injected randomness."""
-    moment = Time()
+    moment = Clock(1000.0)
     failure(client_of(App(Reply(503)), moment=moment), "GET")
 
     assert moment.slept == [0.25, 0.5, 1.0, 2.0, 4.0]
@@ -285,7 +286,7 @@ def test_waits_between_faults_grow() -> None:
 def test_retry_after_is_obeyed() -> None:
     """A server that says how long to wait is believed, after a fault as after a 429."""
     for status in (503, 429):
-        moment = Time()
+        moment = Clock(1000.0)
         client = client_of(App(Reply(status, headers={"Retry-After": "7"}), GOOD["GET"]), moment=moment)
         read(client)
         assert moment.slept == [7.0]
@@ -295,7 +296,7 @@ def test_retry_after_is_obeyed() -> None:
 @pytest.mark.parametrize("status", [503, 429])
 def test_retry_after_a_date_is_measured_by_the_server_s_clock(status: int, hours: int) -> None:
     """However wrong this machine's clock is, a date to wait for is as far away as the server means it."""
-    moment = Time()
+    moment = Clock(1000.0)
     headers = {"Date": "Fri, 15 Jan 2027 08:00:00 GMT", "Retry-After": "Fri, 15 Jan 2027 08:00:07 GMT"}
     client = client_of(App(Reply(status, headers=headers), GOOD["GET"]), moment=moment)
     client._api.now = lambda: datetime(2027, 1, 15, 8, tzinfo=timezone.utc) + timedelta(hours=hours)
@@ -307,7 +308,7 @@ def test_retry_after_a_date_is_measured_by_the_server_s_clock(status: int, hours
 
 def test_retry_after_a_date_of_an_answer_without_one() -> None:
     """Where the answer has no `Date`, this machine's clock is all there is."""
-    moment = Time()
+    moment = Clock(1000.0)
     headers = {"Retry-After": "Fri, 15 Jan 2027 08:00:07 GMT"}
     client = client_of(App(Reply(503, headers=headers), GOOD["GET"]), moment=moment)
     client._api.now = lambda: datetime(2027, 1, 15, 8, tzinfo=timezone.utc)
@@ -334,7 +335,7 @@ def test_clock_is_compared_with_the_server_s() -> None:
 @pytest.mark.parametrize("takes", [30.0, 59.0])
 def test_deadline_ends_a_slow_request(takes: float) -> None:
     """Tries that take long end with the deadline before their number is used up."""
-    moment = Time()
+    moment = Clock(1000.0)
     app = App(Reply(503), moment=moment, takes=takes)
 
     error = failure(client_of(app, moment=moment), "GET")
@@ -345,7 +346,7 @@ def test_deadline_ends_a_slow_request(takes: float) -> None:
 
 def test_waits_between_faults_count() -> None:
     """The deadline is over all tries together with the waits between them."""
-    moment = Time()
+    moment = Clock(1000.0)
     app = App(Reply(503, headers={"Retry-After": "50"}))
 
     failure(client_of(app, moment=moment), "GET")
@@ -356,7 +357,7 @@ def test_waits_between_faults_count() -> None:
 
 def test_common_pauses_have_a_bound_of_their_own() -> None:
     """Pauses after 429 are no time of the request, so they go past its deadline, up to five minutes in all."""
-    moment = Time()
+    moment = Clock(1000.0)
     app = App(Reply(429, headers={"Retry-After": "50"}))
 
     failure(client_of(app, moment=moment), "GET")
@@ -367,7 +368,7 @@ def test_common_pauses_have_a_bound_of_their_own() -> None:
 
 def test_waiting_for_the_limiter_does_not_count() -> None:
     """A small share of the quota makes a request slow, not impatient."""
-    moment = Time()
+    moment = Clock(1000.0)
     app = App(*[Reply(503)] * 5, GOOD["GET"])
 
     read(client_of(app, moment=moment, requestsPerMinute="1"))
@@ -378,7 +379,7 @@ def test_waiting_for_the_limiter_does_not_count() -> None:
 
 def test_every_try_takes_from_the_share() -> None:
     """Retries count like any request: the second try of a share of one waits for the next minute."""
-    moment = Time()
+    moment = Clock(1000.0)
     client = client_of(App(httpx.ConnectError("x"), GOOD["GET"]), moment=moment, requestsPerMinute="1")
 
     read(client)
@@ -388,7 +389,7 @@ def test_every_try_takes_from_the_share() -> None:
 
 def test_429_pauses_everyone() -> None:
     """A request that comes while another one waits out a 429 waits for the end of the same pause."""
-    moment = Time()
+    moment = Clock(1000.0)
     asleep: list[float] = []
     sent: dict[str, list[float]] = {"first": [], "second": []}
 
@@ -418,7 +419,7 @@ def test_429_pauses_everyone() -> None:
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_beyond_what_can_be_slept(status: int) -> None:
     """A Retry-After longer than any thread can sleep ends in an error of ours, or in a shorter wait."""
-    moment = Time()
+    moment = Clock(1000.0)
     client = client_of(App(Reply(status, headers={"Retry-After": "99999999999"}), GOOD["GET"]), moment=moment)
 
     with contextlib.suppress(Unreachable):
@@ -429,7 +430,7 @@ def test_retry_after_beyond_what_can_be_slept(status: int) -> None:
 
 def test_client_waits_for_the_limiter_it_is_given() -> None:
     """A limiter that is handed in is the one that is asked."""
-    moment = Time()
+    moment = Clock(1000.0)
     limiter = RateLimiter(1, clock=moment, sleep=moment.sleep)
     limiter.pause(12.0)
     client = JusttClient(settings_of(), transport=httpx.MockTransport(App(GOOD["GET"])), limiter=limiter)
@@ -1136,7 +1137,10 @@ def test_identity_is_no_compression(method: Method) -> None:
     """A server may say that it did not compress."""
     reply = dataclasses.replace(GOOD[method], headers={"content-encoding": "identity"})
 
-    call(client_of(App(reply)), method)
+    app = App(reply)
+    call(client_of(app), method)
+
+    assert len(app.reached) == 1
 
 
 def test_name_of_a_compression_repeats_no_credential() -> None:
@@ -1175,7 +1179,7 @@ def test_compressed_answer_takes_no_memory(layers: int) -> None:
 )
 def test_debug_line(method: Method, reply: Reply | Exception, line: str) -> None:
     """With debugging on, each try is one line: method, path, status or failure, time, errorId; no body, no header."""
-    moment = Time()
+    moment = Clock(1000.0)
     lines: list[str] = []
 
     with contextlib.suppress(RequestError):
@@ -1415,7 +1419,7 @@ def test_404_of_another_account() -> None:
 
 def test_vendor_s_rate_limit_is_outlasted() -> None:
     """Where others used the quota up, requests wait for the vendor's minute and then go through."""
-    moment = Time()
+    moment = Clock(1000.0)
     with SimulatorServer(Options(requests_per_minute=2), clock=moment) as simulator:
         client = JusttClient(settings_of(simulator.base_url), clock=moment, sleep=moment.sleep, uniform=lambda: 0.999)
         with contextlib.closing(client):
@@ -1431,7 +1435,7 @@ def test_vendor_s_rate_limit_is_outlasted() -> None:
 
 def test_own_limit_keeps_within_the_vendor_s() -> None:
     """With the share configured to the vendor's limit no request is ever answered with 429."""
-    moment = Time()
+    moment = Clock(1000.0)
     with SimulatorServer(Options(requests_per_minute=3), clock=moment) as simulator:
         settings = settings_of(simulator.base_url, requestsPerMinute="3")
         with contextlib.closing(JusttClient(settings, clock=moment, sleep=moment.sleep)) as client:

@@ -98,7 +98,7 @@ def ambiguous_answer(fate: str) -> httpx.Response:
 
 
 @dataclass
-class Vendor:
+class ScriptedVendor:
     """An account list and a POST, with a fate for each POST, and a hook for whoever else is at work.
 
     Args:
@@ -191,7 +191,7 @@ class Process:
         state: The folder of the journal; processes that share it are processes of one machine. Default is a new one.
     """
 
-    vendor: Vendor
+    vendor: ScriptedVendor
     policy: Policy = "refuse"
     state: Path | None = None
     told: list[str] = field(default_factory=list)
@@ -312,7 +312,7 @@ class Noticed(threading.Condition):
         return super().wait_for(predicate, timeout)
 
 
-def assert_all_accounted_for(vendor: Vendor, outcomes: Mapping[str, str | JusttError]) -> None:
+def assert_all_accounted_for(vendor: ScriptedVendor, outcomes: Mapping[str, str | JusttError]) -> None:
     """Assert that each integration of ours is in one resource, or named in the error of its own create."""
     ids = [each for each in outcomes.values() if isinstance(each, str)]
     assert len(set(ids)) == len(ids)
@@ -333,7 +333,7 @@ def assert_all_accounted_for(vendor: Vendor, outcomes: Mapping[str, str | JusttE
 @pytest.mark.parametrize("fate", LOST_BEFORE)
 def test_lost_before_the_commit_is_sent_once_more(policy: Policy, fate: str) -> None:
     """What is nowhere to be found did not happen: one more POST, and one integration."""
-    vendor = Vendor(fates={"a": [fate]})
+    vendor = ScriptedVendor(fates={"a": [fate]})
     process = Process(vendor, policy)
     vendor.make("old")
 
@@ -348,7 +348,7 @@ def test_lost_before_the_commit_is_sent_once_more(policy: Policy, fate: str) -> 
 @pytest.mark.parametrize("fate", LOST_AFTER)
 def test_lost_after_the_commit_is_refused(fate: str) -> None:
     """The error names the candidate, gives the line to add, and warns; nothing is sent again."""
-    vendor = Vendor(fates={"a": [fate]})
+    vendor = ScriptedVendor(fates={"a": [fate]})
     vendor.make("old")
 
     text = str(Process(vendor).error("a"))
@@ -370,7 +370,7 @@ def test_lost_after_the_commit_is_refused(fate: str) -> None:
 @pytest.mark.parametrize("fate", LOST_AFTER)
 def test_lost_after_the_commit_is_adopted(fate: str) -> None:
     """With `adopt` the only candidate is taken over, with a warning that names it."""
-    vendor = Vendor(fates={"a": [fate]})
+    vendor = ScriptedVendor(fates={"a": [fate]})
     process = Process(vendor, "adopt")
     vendor.make("old")
 
@@ -387,7 +387,7 @@ def test_lost_after_the_commit_is_adopted(fate: str) -> None:
 
 def test_adopted_is_what_the_list_says() -> None:
     """The record that was taken over has the status of the list, not an assumed one."""
-    vendor = Vendor(fates={"a": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [AFTER]})
     process = Process(vendor, "adopt")
     vendor.on_commit = lambda _: vendor.records[0].update(status="SUCCESSFUL")
 
@@ -397,7 +397,7 @@ def test_adopted_is_what_the_list_says() -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_repeated_and_lost_again_before_the_commit(policy: Policy) -> None:
     """There is no third POST: nothing is listed, but what was lost may still turn up, so the error warns."""
-    vendor = Vendor(fates={"a": [BEFORE, "5xx before the commit"]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE, "5xx before the commit"]})
     process = Process(vendor, policy)
 
     text = str(process.error("a"))
@@ -415,14 +415,14 @@ def test_repeated_and_lost_again_before_the_commit(policy: Policy) -> None:
 
 def test_repeated_and_lost_after_the_commit_is_refused() -> None:
     """The second POST is in doubt as the first one was."""
-    vendor = Vendor(fates={"a": [BEFORE, AFTER]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE, AFTER]})
 
     assert 'adopt_id="int-0"' in str(Process(vendor).error("a"))
 
 
 def test_repeated_and_lost_after_the_commit_is_adopted() -> None:
     """The only candidate of a second POST is taken over as that of a first one is."""
-    vendor = Vendor(fates={"a": [BEFORE, AFTER]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE, AFTER]})
     process = Process(vendor, "adopt")
 
     assert [process.create("a")] == vendor.made_by("a")
@@ -432,7 +432,7 @@ def test_repeated_and_lost_after_the_commit_is_adopted() -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_late_commit_of_the_first_is_named_beside_the_second(policy: Policy) -> None:
     """Where the vendor commits the first POST when nobody waits any more, both are named."""
-    vendor = Vendor(fates={"a": [BEFORE, AFTER]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE, AFTER]})
     posts = itertools.count()
     vendor.on_commit = lambda name: vendor.make(name) if next(posts) == 1 else None
 
@@ -445,7 +445,7 @@ def test_late_commit_of_the_first_is_named_beside_the_second(policy: Policy) -> 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_repeated_and_refused_still_warns(policy: Policy) -> None:
     """A refusal of the second POST may mean that the first one did happen: nobody is told that nothing was created."""
-    vendor = Vendor(fates={"a": [BEFORE, "409"]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE, "409"]})
 
     process = Process(vendor, policy)
 
@@ -463,7 +463,7 @@ def test_repeated_and_refused_still_warns(policy: Policy) -> None:
 
 def test_refused_at_once_is_no_doubt() -> None:
     """A first POST that is refused is an error like any other, and costs no list after it."""
-    vendor = Vendor(fates={"a": ["400"]})
+    vendor = ScriptedVendor(fates={"a": ["400"]})
     process = Process(vendor)
 
     with pytest.raises(Refused, match="Nothing was created"):
@@ -480,9 +480,9 @@ def test_refused_at_once_is_no_doubt() -> None:
 @pytest.mark.parametrize("fate", ["5xx before the commit", AFTER])
 def test_creates_that_are_lost_in_one_outage_wait_together(policy: Policy, fate: str) -> None:
     """Sixteen creates that lose both answers take no longer than one: they share the grace periods and the lists."""
-    vendor = Vendor(fates={name: [fate] * 2 for name in CROWD})
+    vendor = ScriptedVendor(fates={name: [fate] * 2 for name in CROWD})
     process = Process(vendor, policy)
-    alone = Process(Vendor(fates={"a": [fate] * 2}), policy)
+    alone = Process(ScriptedVendor(fates={"a": [fate] * 2}), policy)
     alone.outcome("a")
 
     outcomes = process.at_once(dict.fromkeys(CROWD, "stripe"))
@@ -504,8 +504,8 @@ def test_creates_wait_together_however_few_are_served_at_a_time(
     Where each POST hangs until its time-out, the three more batches of POSTs take a time-out each by themselves.
     """
 
-    def vendor_of(names: Iterable[str]) -> Vendor:
-        vendor = Vendor(fates={name: [fate] * 2 for name in names})
+    def vendor_of(names: Iterable[str]) -> ScriptedVendor:
+        vendor = ScriptedVendor(fates={name: [fate] * 2 for name in names})
         vendor.on_commit = lambda _: vendor.moment.sleep(seconds)
         return vendor
 
@@ -521,7 +521,7 @@ def test_creates_wait_together_however_few_are_served_at_a_time(
 
 def test_a_create_that_waits_holds_up_no_other() -> None:
     """While a lost create waits for its grace period, others are sent and answered, with a single worker."""
-    vendor = Vendor(fates={"a": [BEFORE]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE]})
     process = Process(vendor)
     ends: dict[str, float] = {}
     outcome = process.outcome
@@ -541,7 +541,7 @@ def test_a_create_that_waits_holds_up_no_other() -> None:
 
 def test_a_create_under_the_name_of_one_in_flight() -> None:
     """Where the host can't tell URNs, two resources may share a name; what is in flight is not in doubt."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     process = Process(vendor)
     inputs = inputs_of(externalIdentifier="a", referenceAccountId=None)
     made: list[str] = []
@@ -562,7 +562,7 @@ def test_a_create_under_the_name_of_one_in_flight() -> None:
 
 def test_a_create_whose_error_cannot_be_made_stays_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes wrong after a lost answer, the next call sends nothing."""
-    vendor = Vendor(fates={"a": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [AFTER]})
     process = Process(vendor)
     monkeypatch.setattr(process.creator.intents, "named_in", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -574,7 +574,7 @@ def test_a_create_whose_error_cannot_be_made_stays_in_doubt(monkeypatch: pytest.
 
 def test_a_create_that_is_called_again_raises_the_same_error_and_sends_nothing() -> None:
     """An `onError` hook makes the engine call create again; a second POST would be a second integration."""
-    vendor = Vendor(fates={"a": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [AFTER]})
     process = Process(vendor)
     first = process.error("a")
     asked = [*vendor.asked]
@@ -589,7 +589,7 @@ def test_a_create_that_is_called_again_raises_the_same_error_and_sends_nothing()
 @pytest.mark.parametrize("fate", ["answered", "400"])
 def test_a_process_drops_only_the_intent_that_it_wrote(tmp_path: Path, fate: str) -> None:
     """A second process has begun a create of the resource since: an undo, or a refusal, leaves its intent there."""
-    vendor = Vendor(fates={"a": [fate]})
+    vendor = ScriptedVendor(fates={"a": [fate]})
     first, second = Process(vendor, state=tmp_path), Process(vendor, state=tmp_path)
     inputs = inputs_of(externalIdentifier="a", referenceAccountId=None)
 
@@ -613,7 +613,9 @@ def test_a_process_drops_only_the_intent_that_it_wrote(tmp_path: Path, fate: str
 # Killed runs: processes of one machine, one after the other
 
 
-def killed(state: Path, vendor: Vendor, *, after: Literal["sent", "committed", "answered"], name: str = "a") -> None:
+def killed(
+    state: Path, vendor: ScriptedVendor, *, after: Literal["sent", "committed", "answered"], name: str = "a"
+) -> None:
     """Leave what a process that was killed during a create leaves: its journal, and what the vendor has."""
     process = Process(vendor, state=state)
 
@@ -635,7 +637,7 @@ def killed(state: Path, vendor: Vendor, *, after: Literal["sent", "committed", "
 @pytest.mark.parametrize("policy", POLICIES)
 def test_killed_before_the_commit_is_created_once(tmp_path: Path, policy: Policy) -> None:
     """The next run waits until the POST has settled, finds nothing new, and creates one integration."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     vendor.make("old")
     killed(tmp_path, vendor, after="sent")
 
@@ -650,7 +652,7 @@ def test_killed_before_the_commit_is_created_once(tmp_path: Path, policy: Policy
 
 def test_killed_after_the_commit_is_named(tmp_path: Path) -> None:
     """The next run creates no second one: its error names the first one and the command that settles it."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     vendor.make("old")
     killed(tmp_path, vendor, after="committed")
 
@@ -663,7 +665,7 @@ def test_killed_after_the_commit_is_named(tmp_path: Path) -> None:
 
 def test_killed_after_the_commit_is_claimed_under_adopt(tmp_path: Path) -> None:
     """With `adopt` the only new integration is claimed, whichever process sent the POST."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     killed(tmp_path, vendor, after="committed")
 
     assert [Process(vendor, "adopt", tmp_path).create("a")] == vendor.made_by("a") == ["int-0"]
@@ -671,7 +673,7 @@ def test_killed_after_the_commit_is_claimed_under_adopt(tmp_path: Path) -> None:
 
 def test_ids_of_other_resources_are_no_candidates_of_a_killed_run(tmp_path: Path) -> None:
     """What the killed run or a later one created for others, and what the state holds, was not created by this POST."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     Process(vendor, state=tmp_path).create("before")
     killed(tmp_path, vendor, after="sent")
     process = Process(vendor, state=tmp_path)
@@ -681,7 +683,7 @@ def test_ids_of_other_resources_are_no_candidates_of_a_killed_run(tmp_path: Path
     assert [process.create("a")] == vendor.made_by("a")
 
 
-def answering_reads(vendor: Vendor, process: Process) -> None:
+def answering_reads(vendor: ScriptedVendor, process: Process) -> None:
     """Let the vendor answer a GET of one record and a DELETE, too."""
     handle = vendor.__call__
 
@@ -702,7 +704,7 @@ def answering_reads(vendor: Vendor, process: Process) -> None:
     )
 
 
-def rerun(vendor: Vendor, state: Path, decision: Decision | None = None) -> Process:
+def rerun(vendor: ScriptedVendor, state: Path, decision: Decision | None = None) -> Process:
     """Return the next process of the machine, for which a person may have decided."""
     process = Process(vendor, state=state)
     answering_reads(vendor, process)
@@ -714,7 +716,7 @@ def rerun(vendor: Vendor, state: Path, decision: Decision | None = None) -> Proc
 
 def test_killed_after_the_answer_is_named_while_it_is_live(tmp_path: Path) -> None:
     """The journal has the id, so the next run asks for it, and creates another one only once it is INACTIVE."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     killed(tmp_path, vendor, after="answered")
 
     for _ in range(2):
@@ -728,7 +730,7 @@ def test_killed_after_the_answer_is_named_while_it_is_live(tmp_path: Path) -> No
 
 def test_killed_after_the_answer_and_not_found(tmp_path: Path) -> None:
     """A 404 is no proof of absence, but for a simulator, whose records can be reset."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     killed(tmp_path, vendor, after="answered")
     vendor.records.clear()
     process = rerun(vendor, tmp_path)
@@ -742,7 +744,7 @@ def test_killed_after_the_answer_and_not_found(tmp_path: Path) -> None:
 
 def test_killed_after_the_answer_and_not_found_by_mistake(tmp_path: Path) -> None:
     """A simulator that still lists the id was not reset, whatever it answers to a GET."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     killed(tmp_path, vendor, after="answered")
     process = rerun(vendor, tmp_path)
 
@@ -756,7 +758,7 @@ def test_killed_after_the_answer_and_not_found_by_mistake(tmp_path: Path) -> Non
 
 def test_killed_before_a_reset_of_the_simulator(tmp_path: Path) -> None:
     """If the account lacks what it had before the POST, the simulator was reset, and the intent means nothing."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     vendor.make("old")
     killed(tmp_path, vendor, after="committed")
     vendor.records.clear()
@@ -777,7 +779,7 @@ def test_killed_before_a_reset_of_the_simulator(tmp_path: Path) -> None:
 )
 def test_killed_before_the_program_was_changed(tmp_path: Path, policy: Policy, change: dict[str, object]) -> None:
     """What the killed run sent is looked for, not what the program says now, and never claimed for the latter."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     vendor.make("old")
     killed(tmp_path, vendor, after="committed")
     process = Process(vendor, policy, tmp_path)
@@ -803,7 +805,7 @@ def test_killed_before_the_program_was_changed(tmp_path: Path, policy: Policy, c
 @pytest.mark.parametrize("policy", POLICIES)
 def test_killed_before_the_api_key_was_changed(tmp_path: Path, policy: Policy) -> None:
     """What was sent can't be told from something else then, and nor can it where an older version sent it."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     killed(tmp_path, vendor, after="committed")
     for key, digest in (("another", "as it was"), (None, None)):
         process = Process(vendor, policy, tmp_path)
@@ -817,7 +819,7 @@ def test_killed_before_the_api_key_was_changed(tmp_path: Path, policy: Policy) -
 
 def test_what_the_journal_has_of_an_earlier_create_cannot_be_used(tmp_path: Path) -> None:
     """A newer version may have written it, or it is damaged: nothing is sent, and the file stays as it is."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     killed(tmp_path, vendor, after="committed")
     (file,) = (tmp_path / "intents").iterdir()
     for content in ('{"version": 2}', "{", ""):
@@ -834,7 +836,7 @@ def test_what_the_journal_has_of_an_earlier_create_cannot_be_used(tmp_path: Path
 @pytest.mark.parametrize("after", ["committed", "answered"])
 def test_killed_before_the_account_got_another_name(tmp_path: Path, after: Literal["committed", "answered"]) -> None:
     """One account has two names, by its id and by none; a create under one of them stops a create under the other."""
-    vendor = Vendor(default_account="main")
+    vendor = ScriptedVendor(default_account="main")
     killed(tmp_path, vendor, after=after)
 
     with pytest.raises(StateConflict, match="int-0" if after == "answered" else "without an account") as raised:
@@ -852,7 +854,7 @@ def test_killed_before_the_account_got_another_name(tmp_path: Path, after: Liter
 
 def test_killed_with_a_longer_time_out(tmp_path: Path) -> None:
     """The killed request has the time of its own run, however short the next run's time-out is."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     killed(tmp_path, vendor, after="sent")
     process = Process(vendor, state=tmp_path)
     process.client.settings = replace(process.client.settings, timeout_seconds=SECONDS / 10)
@@ -864,7 +866,7 @@ def test_killed_with_a_longer_time_out(tmp_path: Path) -> None:
 
 def test_killed_beside_another_create_is_not_claimed_for_it(tmp_path: Path) -> None:
     """With `adopt`, one new integration has two explanations while the journal has two creates without an answer."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     killed(tmp_path, vendor, after="sent")
     killed(tmp_path, vendor, after="committed", name="b")
 
@@ -873,7 +875,7 @@ def test_killed_beside_another_create_is_not_claimed_for_it(tmp_path: Path) -> N
 
 def test_id_that_was_claimed_for_the_resource_itself_is_a_candidate(tmp_path: Path) -> None:
     """A claim may have been written where the intent could not be: its integration is the one that is looked for."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     killed(tmp_path, vendor, after="committed")
     process = Process(vendor, state=tmp_path)
     process.journal.claim(process.client.settings.base_url, "int-0", "urn:a")
@@ -883,7 +885,7 @@ def test_id_that_was_claimed_for_the_resource_itself_is_a_candidate(tmp_path: Pa
 
 def test_adopted_id_settles_the_intent_that_can_have_made_it(tmp_path: Path) -> None:
     """What was there before the POST is another one, and so is any if the answer or a person named the id."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     vendor.make("old")
     killed(tmp_path, vendor, after="committed")
     process = rerun(vendor, tmp_path, Decision("claim", "int-1"))
@@ -896,7 +898,7 @@ def test_adopted_id_settles_the_intent_that_can_have_made_it(tmp_path: Path) -> 
 def test_state_that_holds_the_id_under_another_name_settles_the_intent(tmp_path: Path) -> None:
     """A resource was renamed by an alias, or a stack was: the old name is free for another integration."""
     for number, is_settled in enumerate((True, False)):
-        vendor, state = Vendor(), tmp_path / str(number)
+        vendor, state = ScriptedVendor(), tmp_path / str(number)
         made = Process(vendor, state=state).create("a")
         process = rerun(vendor, state)
         process.session.ownership.note_state("urn:renamed", made, {})
@@ -909,7 +911,7 @@ def test_state_that_holds_the_id_under_another_name_settles_the_intent(tmp_path:
 
 def test_state_that_holds_the_id_settles_the_intent(tmp_path: Path) -> None:
     """A create that the engine has stored leaves nothing behind, and the id belongs to its resource alone."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     process = Process(vendor, state=tmp_path)
     made = process.create("a")
     journal = process.journal
@@ -929,7 +931,7 @@ def test_create_is_refused_while_an_earlier_one_is_not_seen_in_the_state(
     tmp_path: Path, *, is_in_order: bool, name: str
 ) -> None:
     """Also if the first command ended in order: the engine may have failed to save the id. A read settles it."""
-    vendor, stack, inputs = Vendor(), "urn:pulumi:dev::shop::type::", inputs_of(externalIdentifier="a")
+    vendor, stack, inputs = ScriptedVendor(), "urn:pulumi:dev::shop::type::", inputs_of(externalIdentifier="a")
     process = Process(vendor, state=tmp_path)
     process.creator.create(f"{stack}a", inputs)
     if is_in_order:
@@ -954,7 +956,7 @@ def test_a_decision_is_carried_out(tmp_path: Path, after: Literal["committed", "
             (Decision("forget"), "int-1", ["int-0", "int-1"]),
         ]
     ):
-        vendor, state = Vendor(), tmp_path / str(number)
+        vendor, state = ScriptedVendor(), tmp_path / str(number)
         killed(state, vendor, after=after)
         process = rerun(vendor, state, decision)
 
@@ -973,7 +975,7 @@ def test_a_decision_that_no_longer_fits_is_refused(tmp_path: Path) -> None:
             ({}, "it belongs to another resource"),
         ]
     ):
-        vendor, state = Vendor(), tmp_path / str(number)
+        vendor, state = ScriptedVendor(), tmp_path / str(number)
         killed(state, vendor, after="committed")
         vendor.records[0].update(change)
         process = rerun(vendor, state, Decision("claim", "int-0"))
@@ -987,7 +989,7 @@ def test_a_decision_that_no_longer_fits_is_refused(tmp_path: Path) -> None:
 
 def test_a_decision_is_carried_out_for_one_of_two_resources(tmp_path: Path) -> None:
     """The lost create's resource got another name; two new ones of its identity are in two processes at one moment."""
-    vendor, stack = Vendor(), "urn:pulumi:dev::shop::type::"
+    vendor, stack = ScriptedVendor(), "urn:pulumi:dev::shop::type::"
     vendor.fates = {"a": [AFTER]}
     inputs = inputs_of(externalIdentifier="a")
     with pytest.raises(AmbiguousCreate):
@@ -1015,7 +1017,7 @@ def test_a_decision_about_what_another_resource_adopts_is_refused(
     tmp_path: Path, action: Literal["claim", "deactivate"], adopter: str
 ) -> None:
     """It was adopted after that was decided: it is that resource's, and goes on running."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     killed(tmp_path, vendor, after="answered")
     process = rerun(vendor, tmp_path, Decision(action, "int-0"))
     if adopter == "of the program":
@@ -1036,13 +1038,13 @@ def test_a_decision_is_carried_out_in_the_account_of_the_create(
     for number, (decision, live) in enumerate(
         [(Decision("deactivate", "int-0"), ["int-1"]), (Decision("forget"), ["int-0", "int-1"])]
     ):
-        vendor, state = Vendor(), tmp_path / str(number)
+        vendor, state = ScriptedVendor(), tmp_path / str(number)
         killed(state, vendor, after=after)
 
         assert rerun(vendor, state, decision).create("a", account="other") == "int-1"
         assert [each["integrationId"] for each in vendor.records if each["status"] != "INACTIVE"] == live
 
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     killed(tmp_path / "claim", vendor, after=after)
     with pytest.raises(StateConflict, match="told to claim int-0, which an earlier run created without an account"):
         rerun(vendor, tmp_path / "claim", Decision("claim", "int-0")).create("a", account="other")
@@ -1051,7 +1053,7 @@ def test_a_decision_is_carried_out_in_the_account_of_the_create(
 
 def test_create_that_nothing_repeats_is_told_once(tmp_path: Path) -> None:
     """Not what this command sent; also what a run that ended in order has made, as the engine may not have saved it."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     process = Process(vendor, state=tmp_path)
     base_url = process.client.settings.base_url
 
@@ -1072,7 +1074,7 @@ def test_create_that_nothing_repeats_is_told_once(tmp_path: Path) -> None:
 
 def test_create_beside_an_integration_that_waits_to_be_deleted_is_told_at_the_end(tmp_path: Path) -> None:
     """The call about that one may come before the call that settles the other one's intent."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     process = Process(vendor, state=tmp_path)
     process.create("a")
     base_url = process.client.settings.base_url
@@ -1092,7 +1094,7 @@ def test_create_under_another_name_of_the_stack_is_told_once(tmp_path: Path) -> 
     def urn(stack: str, name: str = "a", project: str = "shop") -> str:
         return f"urn:pulumi:{stack}::{project}::type::{name}"
 
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     process = Process(vendor, state=tmp_path)
     inputs = {name: inputs_of(externalIdentifier=name) for name in "ab"}
     for name in "ab":
@@ -1119,7 +1121,7 @@ def test_create_under_another_name_of_the_stack_is_told_once(tmp_path: Path) -> 
 def test_what_cannot_be_kept_fails_no_create(tmp_path: Path) -> None:
     """A journal whose folder cannot be used is one warning, and the create succeeds."""
     (tmp_path / "file").write_text("in the way")
-    process = Process(Vendor(), state=tmp_path / "file")
+    process = Process(ScriptedVendor(), state=tmp_path / "file")
 
     process.create("a")
     process.create("b")
@@ -1130,10 +1132,10 @@ def test_what_cannot_be_kept_fails_no_create(tmp_path: Path) -> None:
 # What `adopt` does not take over
 
 
-def somebody_else(*sources: str, status: str = "PENDING") -> Callable[[Vendor], None]:
+def somebody_else(*sources: str, status: str = "PENDING") -> Callable[[ScriptedVendor], None]:
     """Return a writer that creates integrations while the first POST is on its way."""
 
-    def prepare(vendor: Vendor) -> None:
+    def prepare(vendor: ScriptedVendor) -> None:
         def write(name: str) -> None:
             if name == "a":
                 for source in sources:
@@ -1152,9 +1154,11 @@ def somebody_else(*sources: str, status: str = "PENDING") -> Callable[[Vendor], 
         pytest.param(somebody_else("adyen", "stripe"), ["int-0", "int-2"], id="another of each source"),
     ],
 )
-def test_adopt_is_refused_where_something_else_is_new(prepare: Callable[[Vendor], None], named: list[str]) -> None:
+def test_adopt_is_refused_where_something_else_is_new(
+    prepare: Callable[[ScriptedVendor], None], named: list[str]
+) -> None:
     """A second new integration means a second writer, and then nothing can be told apart."""
-    vendor = Vendor(fates={"a": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [AFTER]})
     prepare(vendor)
     process = Process(vendor, "adopt")
 
@@ -1166,7 +1170,7 @@ def test_adopt_is_refused_where_something_else_is_new(prepare: Callable[[Vendor]
 
 def test_adopt_is_refused_for_an_inactive_candidate() -> None:
     """What was deactivated meanwhile never comes back, so it is named and not taken over."""
-    vendor = Vendor(fates={"a": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [AFTER]})
     vendor.on_commit = lambda _: vendor.records[0].update(status="INACTIVE")
     process = Process(vendor, "adopt")
 
@@ -1176,7 +1180,7 @@ def test_adopt_is_refused_for_an_inactive_candidate() -> None:
 
 def test_adopt_is_refused_after_a_doubt_that_was_refused() -> None:
     """A create that was refused stays in doubt: its integration may turn up as the candidate of another one."""
-    vendor = Vendor(fates={"a": [BEFORE, BEFORE], "b": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE, BEFORE], "b": [AFTER]})
     process = Process(vendor, "adopt")
     process.error("a")
 
@@ -1186,7 +1190,7 @@ def test_adopt_is_refused_after_a_doubt_that_was_refused() -> None:
 
 def test_adopt_is_refused_after_a_doubt_that_was_repeated() -> None:
     """A create that succeeded by its second POST stays in doubt too: the first one may still be committed."""
-    vendor = Vendor(fates={"a": [BEFORE], "b": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE], "b": [AFTER]})
     process = Process(vendor, "adopt")
     process.create("a")
 
@@ -1196,7 +1200,7 @@ def test_adopt_is_refused_after_a_doubt_that_was_repeated() -> None:
 
 def test_adopt_goes_on_after_one_that_was_adopted() -> None:
     """A doubt that ended in an adoption is none any more, and its id is no candidate of the next one."""
-    vendor = Vendor(fates={"a": [AFTER], "b": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [AFTER], "b": [AFTER]})
     process = Process(vendor, "adopt")
 
     assert [process.create("a")] == vendor.made_by("a")
@@ -1207,7 +1211,7 @@ def test_adopt_goes_on_after_one_that_was_adopted() -> None:
 def test_adopt_is_refused_while_another_is_in_doubt() -> None:
     """Of two that lost their answers at once neither is taken over, whatever their sources."""
     for sources in ({"a": "stripe", "b": "stripe"}, {"a": "stripe", "b": "adyen"}):
-        vendor = Vendor(fates={"a": [AFTER], "b": [AFTER]})
+        vendor = ScriptedVendor(fates={"a": [AFTER], "b": [AFTER]})
         process = Process(vendor, "adopt")
 
         outcomes = process.at_once(sources)
@@ -1219,7 +1223,7 @@ def test_adopt_is_refused_while_another_is_in_doubt() -> None:
 
 def test_adopt_is_refused_while_another_is_in_doubt_under_the_account_s_other_name() -> None:
     """A request without an account may act on the same one as a request that names it: a doubt there counts as well."""
-    vendor = Vendor(fates={"a": [BEFORE, BEFORE], "b": [AFTER]}, default_account="acc_1")
+    vendor = ScriptedVendor(fates={"a": [BEFORE, BEFORE], "b": [AFTER]}, default_account="acc_1")
     process = Process(vendor, "adopt")
     process.error("a", account=None)
 
@@ -1229,7 +1233,7 @@ def test_adopt_is_refused_while_another_is_in_doubt_under_the_account_s_other_na
 
 def test_candidate_of_another_name_of_the_account_is_not_swapped() -> None:
     """A create under one name of an account waits for a POST under its other name, and does not take that one's id."""
-    vendor = Vendor(fates={"a": [BEFORE]}, default_account="acc_1")
+    vendor = ScriptedVendor(fates={"a": [BEFORE]}, default_account="acc_1")
     process = Process(vendor, "adopt")
     for account in (None, "acc_1"):
         process.create("first", account=account)
@@ -1255,7 +1259,7 @@ def test_candidate_of_another_name_of_the_account_is_not_swapped() -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_what_adopt_id_took_is_no_candidate(policy: Policy) -> None:
     """An integration that another resource of this run adopted by its id is accounted for."""
-    vendor = Vendor(fates={"a": [BEFORE]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE]})
     process = Process(vendor, policy)
     vendor.on_commit = lambda _: (
         None if vendor.records else process.session.ownership.adopt("urn:b", vendor.make("new"), "adopting it")
@@ -1267,7 +1271,7 @@ def test_what_adopt_id_took_is_no_candidate(policy: Policy) -> None:
 
 def test_candidate_that_another_process_claims_first_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two provider processes that find the same candidate cannot both have it: the first claim counts."""
-    vendor = Vendor(fates={"a": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [AFTER]})
     process = Process(vendor, "adopt")
     claim = process.journal.claim
 
@@ -1284,7 +1288,7 @@ def test_candidate_that_another_process_claims_first_is_refused(monkeypatch: pyt
 def test_candidate_is_not_claimed_without_a_journal(tmp_path: Path) -> None:
     """If no claim can be recorded, another process could claim the same integration."""
     (tmp_path / "file").write_text("in the way")
-    process = Process(Vendor(fates={"a": [AFTER]}), "adopt", tmp_path / "file")
+    process = Process(ScriptedVendor(fates={"a": [AFTER]}), "adopt", tmp_path / "file")
 
     assert "int-0 (PENDING)" in str(process.error("a"))
     assert len(process.told) == 1
@@ -1301,7 +1305,7 @@ def test_candidate_is_not_claimed_without_a_journal(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [0, 99, 100, 101, 250])
 def test_every_kind_of_list(policy: Policy, fate: str, enveloped: bool, newest_first: bool, size: int) -> None:
     """Whatever the envelope, the order and the number of pages, what is new is found, and only that."""
-    vendor = Vendor(fates={"a": [fate]}, enveloped=enveloped, newest_first=newest_first)
+    vendor = ScriptedVendor(fates={"a": [fate]}, enveloped=enveloped, newest_first=newest_first)
     for number in range(size):
         vendor.make(f"old-{number}")
     process = Process(vendor, policy)
@@ -1318,7 +1322,7 @@ def test_every_kind_of_list(policy: Policy, fate: str, enveloped: bool, newest_f
 def test_pages_of_one_pass() -> None:
     """Pages are asked for one after the other, and a bare array ends with the first short one, an envelope at once."""
     for enveloped, pages in ((False, ["1", "2", "3"]), (True, ["1", "2"])):
-        vendor = Vendor(enveloped=enveloped)
+        vendor = ScriptedVendor(enveloped=enveloped)
         for number in range(200):
             vendor.make(f"old-{number}")
 
@@ -1327,7 +1331,7 @@ def test_pages_of_one_pass() -> None:
         assert [what.rpartition("/")[2] for kind, what, _ in vendor.journal if kind == "list"] == pages
 
 
-def shifting(vendor: Vendor, times: int) -> None:
+def shifting(vendor: ScriptedVendor, times: int) -> None:
     """Let somebody else create an integration of another source at each request for a second page, some times."""
     left = itertools.count(times, -1)
     vendor.on_request = lambda kind, what: (
@@ -1338,7 +1342,7 @@ def shifting(vendor: Vendor, times: int) -> None:
 @pytest.mark.parametrize("newest_first", [False, True], ids=["oldest first", "newest first"])
 def test_pages_that_shift_are_read_until_two_passes_agree(newest_first: bool) -> None:
     """New integrations shift the pages of a pass under way; once two passes agree, the list counts."""
-    vendor = Vendor(fates={"a": [BEFORE]}, newest_first=newest_first)
+    vendor = ScriptedVendor(fates={"a": [BEFORE]}, newest_first=newest_first)
     for number in range(150):
         vendor.make(f"old-{number}")
     process = Process(vendor)
@@ -1354,7 +1358,7 @@ def test_pages_that_shift_are_read_until_two_passes_agree(newest_first: bool) ->
 @pytest.mark.parametrize("fate", [BEFORE, AFTER])
 def test_passes_that_never_agree_prove_nothing(policy: Policy, fate: str) -> None:
     """An account that changes during each pass is neither repeated in nor adopted from, after five passes."""
-    vendor = Vendor(fates={"a": [fate]}, newest_first=True)
+    vendor = ScriptedVendor(fates={"a": [fate]}, newest_first=True)
     for number in range(150):
         vendor.make(f"old-{number}")
     process = Process(vendor, policy)
@@ -1371,7 +1375,7 @@ def test_passes_that_never_agree_prove_nothing(policy: Policy, fate: str) -> Non
 @pytest.mark.parametrize("fate", [BEFORE, AFTER])
 def test_list_before_that_never_agrees_proves_nothing(fate: str) -> None:
     """With `adopt` the list before has to be read until two passes agree too, or nothing can be new for sure."""
-    vendor = Vendor(fates={"a": [fate]}, newest_first=True)
+    vendor = ScriptedVendor(fates={"a": [fate]}, newest_first=True)
     for number in range(150):
         vendor.make(f"old-{number}")
     process = Process(vendor, "adopt")
@@ -1388,7 +1392,7 @@ def test_list_before_that_never_agrees_proves_nothing(fate: str) -> None:
 
 def test_record_that_hides_from_one_pass_is_still_found() -> None:
     """What a pass missed because the pages moved is found by the next one, so that nothing is sent twice."""
-    vendor = Vendor(fates={"a": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [AFTER]})
     for number in range(150):
         vendor.make(f"old-{number}")
     passes = itertools.count()
@@ -1406,7 +1410,7 @@ def test_record_that_hides_from_one_pass_is_still_found() -> None:
 
 def test_record_that_only_the_first_pass_shows_counts() -> None:
     """What was seen once exists, even where two later passes agree without it: so nothing is sent twice."""
-    vendor = Vendor(fates={"a": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [AFTER]})
     for number in range(150):
         vendor.make(f"old-{number}")
     passes = itertools.count()
@@ -1428,7 +1432,7 @@ def test_record_that_only_the_first_pass_shows_counts() -> None:
 @pytest.mark.parametrize("enveloped", [False, True], ids=["array", "envelope"])
 def test_account_beyond_the_page_bound_proves_nothing(policy: Policy, fate: str, enveloped: bool) -> None:
     """Of more than 100 pages 100 are read; a create works, but a lost one is neither repeated nor adopted."""
-    vendor = Vendor(fates={"a": [fate]}, enveloped=enveloped, newest_first=True)
+    vendor = ScriptedVendor(fates={"a": [fate]}, enveloped=enveloped, newest_first=True)
     vendor.records = [
         {"integrationId": f"int-{number}", "source": "stripe", "status": "PENDING", "by": ("old", None)}
         for number in range(10_001)
@@ -1450,7 +1454,7 @@ def test_account_of_exactly_the_page_bound_is_whole_where_the_vendor_says_so() -
     """`hasMore: false` on the 100th page ends the list; a bare array of as many full pages says nothing of its end."""
     texts = []
     for enveloped in (True, False):
-        vendor = Vendor(fates={"a": [BEFORE]}, enveloped=enveloped)
+        vendor = ScriptedVendor(fates={"a": [BEFORE]}, enveloped=enveloped)
         vendor.records = [
             {"integrationId": f"int-{number}", "source": "stripe", "status": "PENDING", "by": ("old", None)}
             for number in range(10_000)
@@ -1463,7 +1467,7 @@ def test_account_of_exactly_the_page_bound_is_whole_where_the_vendor_says_so() -
 
 def test_pages_that_do_not_move_on_prove_nothing() -> None:
     """A server that gives the same full page for every number is not asked for a hundred, and is not believed."""
-    vendor = Vendor(fates={"a": [BEFORE]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE]})
     full = [{"integrationId": f"x-{number}", "source": "stripe", "status": "PENDING"} for number in range(100)]
     vendor.on_list = lambda _: httpx.Response(200, json=full)
 
@@ -1474,7 +1478,7 @@ def test_pages_that_do_not_move_on_prove_nothing() -> None:
 @pytest.mark.parametrize("answer", [httpx.Response(403, json={"message": "no"}), httpx.Response(200, json={"a": 1})])
 def test_list_that_cannot_be_read_before_keeps_the_post_back(answer: httpx.Response) -> None:
     """Without a list before it, a lost create could not be resolved: so nothing is posted, and the error says when."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     vendor.on_list = lambda _: answer
     process = Process(vendor)
 
@@ -1487,7 +1491,7 @@ def test_list_that_cannot_be_read_before_keeps_the_post_back(answer: httpx.Respo
 
 def test_list_before_is_tried_again_by_the_next_create() -> None:
     """A list that failed is not remembered as an empty one."""
-    vendor = Vendor(fates={"b": [AFTER]})
+    vendor = ScriptedVendor(fates={"b": [AFTER]})
     vendor.make("old")
     process = Process(vendor)
     vendor.on_list = lambda _: httpx.Response(403, json={})
@@ -1501,7 +1505,7 @@ def test_list_before_is_tried_again_by_the_next_create() -> None:
 
 def test_list_that_never_comes_fails_all_who_wait_for_it() -> None:
     """During an outage sixteen creates end when the first one's list has failed, and don't fail one after the other."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     process = Process(vendor)
     arrived = threading.Semaphore(0)
     lock = process.account.snapshot_lock
@@ -1542,7 +1546,7 @@ def test_list_that_never_comes_fails_all_who_wait_for_it() -> None:
 @pytest.mark.parametrize("page", [1, 2])
 def test_list_that_cannot_be_read_afterwards_is_told_with_the_warning(policy: Policy, fate: str, page: int) -> None:
     """The error says that the outcome could not be found out, why not, and still warns; nothing is sent again."""
-    vendor = Vendor(fates={"a": [fate]})
+    vendor = ScriptedVendor(fates={"a": [fate]})
     for number in range(100):
         vendor.make(f"old-{number}")
     refusal = httpx.Response(403, json={"message": "key revoked", "errorId": "err-9"})
@@ -1565,7 +1569,7 @@ def test_list_that_cannot_be_read_afterwards_is_told_with_the_warning(policy: Po
 
 def test_list_that_cannot_be_read_after_the_second_post_is_told_of_that_one() -> None:
     """What is said of a create that was lost twice is what the second loss brought."""
-    vendor = Vendor(fates={"a": [BEFORE, "5xx after the commit"]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE, "5xx after the commit"]})
     posts = itertools.count()
 
     def break_down(_: str) -> None:
@@ -1584,7 +1588,7 @@ def test_list_that_cannot_be_read_after_the_second_post_is_told_of_that_one() ->
 @pytest.mark.parametrize("policy", POLICIES)
 def test_list_after_that_never_comes_fails_all_who_wait_for_it(policy: Policy) -> None:
     """Sixteen creates that an outage swallowed end when the first one's list has failed, each with its own warning."""
-    vendor = Vendor(fates={name: [AFTER] for name in CROWD})
+    vendor = ScriptedVendor(fates={name: [AFTER] for name in CROWD})
 
     def go_down(_: int) -> httpx.Response | None:
         if vendor.asked.count("post") < len(CROWD):
@@ -1605,7 +1609,7 @@ def test_list_after_that_never_comes_fails_all_who_wait_for_it(policy: Policy) -
 
 def test_list_after_is_tried_again_for_what_is_lost_later() -> None:
     """A list that failed before a create was lost says nothing of it."""
-    vendor = Vendor(fates={"a": [AFTER], "b": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [AFTER], "b": [AFTER]})
     process = Process(vendor)
     process.create("first")
     vendor.on_list = lambda _: httpx.Response(503)
@@ -1621,7 +1625,7 @@ def test_list_after_is_tried_again_for_what_is_lost_later() -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_list_before_is_read_once_for_each_account(policy: Policy) -> None:
     """However many creates there are, each account is listed once; what one lists is nothing to another."""
-    vendor = Vendor(fates={"c": [AFTER]})
+    vendor = ScriptedVendor(fates={"c": [AFTER]})
     process = Process(vendor, policy)
     passes = 2 if policy == "adopt" else 1
 
@@ -1634,7 +1638,7 @@ def test_list_before_is_read_once_for_each_account(policy: Policy) -> None:
 
 def test_threads_share_the_list_before() -> None:
     """Creates that start at once wait for one list and do not read one each."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
 
     Process(vendor).at_once({f"shop-{number}": "stripe" for number in range(16)})
 
@@ -1647,7 +1651,7 @@ def test_threads_share_the_list_before() -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_settle_delay_is_the_time_out_counted_from_the_loss(policy: Policy) -> None:
     """The list after it is asked for no sooner than a time-out after the answer was lost, and no later."""
-    vendor = Vendor(fates={"a": [BEFORE, AFTER]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE, AFTER]})
     lost: list[float] = []
 
     def take(_: str) -> None:
@@ -1667,7 +1671,7 @@ def test_settle_delay_is_the_time_out_counted_from_the_loss(policy: Policy) -> N
 def test_settle_delay_passes_once_for_those_that_were_lost_together() -> None:
     """Each waits for its own loss, so that sixteen lost at once don't wait sixteen times."""
     names = {f"shop-{number}": "stripe" for number in range(16)}
-    vendor = Vendor(fates={name: [AFTER] for name in names})
+    vendor = ScriptedVendor(fates={name: [AFTER] for name in names})
 
     Process(vendor).at_once(names)
 
@@ -1676,7 +1680,7 @@ def test_settle_delay_passes_once_for_those_that_were_lost_together() -> None:
 
 def test_no_wait_where_the_delay_is_over() -> None:
     """A resolution that had to wait for longer than the delay goes on at once, and never sleeps less than nothing."""
-    vendor = Vendor(fates={"a": [BEFORE], "b": [BEFORE]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE], "b": [BEFORE]})
     process = Process(vendor)
     waits: list[float] = []
     sleep = process.client.sleep
@@ -1697,7 +1701,7 @@ def test_no_wait_where_the_delay_is_over() -> None:
 
 def test_wait_for_the_list_after_is_told() -> None:
     """Half a minute of silence would look like a hang, so the terminal says what is waited for."""
-    process = Process(Vendor(fates={"a": [AFTER]}))
+    process = Process(ScriptedVendor(fates={"a": [AFTER]}))
 
     process.error("a")
 
@@ -1716,7 +1720,7 @@ def test_wait_for_the_list_after_is_told() -> None:
 @pytest.mark.parametrize("lacks", ["everything", "what was there before", "what this run created"])
 def test_list_that_lacks_a_known_record_proves_nothing(policy: Policy, fate: str, lacks: str) -> None:
     """The vendor keeps every record, so a list without one is a stale one, and no reason to post again or to adopt."""
-    vendor = Vendor(fates={"b": [fate]})
+    vendor = ScriptedVendor(fates={"b": [fate]})
     old = vendor.make("old")
     process = Process(vendor, policy)
     created = process.create("a")
@@ -1740,7 +1744,7 @@ def test_list_that_lacks_a_known_record_proves_nothing(policy: Policy, fate: str
 
 def test_list_of_another_account_need_not_hold_what_was_created_elsewhere() -> None:
     """Each account lists its own integrations, and what one lacks belongs to another."""
-    vendor = Vendor(fates={"b": [BEFORE]})
+    vendor = ScriptedVendor(fates={"b": [BEFORE]})
     process = Process(vendor)
     process.create("a", account="acc_1")
 
@@ -1749,7 +1753,7 @@ def test_list_of_another_account_need_not_hold_what_was_created_elsewhere() -> N
 
 def test_listing_that_takes_too_long_proves_nothing() -> None:
     """A vendor that needs half a minute for a page does not hold all creates for hours: what was read is a part."""
-    vendor = Vendor(fates={"a": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [AFTER]})
     for number in range(6_000):
         vendor.make(f"old-{number}")
     process = Process(vendor)
@@ -1772,7 +1776,7 @@ def test_listing_that_takes_too_long_proves_nothing() -> None:
 )
 def test_repeated_and_not_sent_still_warns(again: httpx.Response | Exception, came_back: str) -> None:
     """That the second POST could not be sent says nothing of the first, which may still turn up."""
-    vendor = Vendor(fates={"a": [BEFORE]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE]})
 
     def go_down(kind: str, _: str) -> None:
         if kind == "post" and vendor.asked.count("post") == 1:
@@ -1805,7 +1809,7 @@ def test_repeated_and_not_sent_still_warns(again: httpx.Response | Exception, ca
 
 def test_nothing_is_posted_for_an_engine_that_left() -> None:
     """Creates that waited for the list, the gate or the quota are not sent once nobody is there to store an id."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     process = Process(vendor)
     vendor.on_list = lambda _: vars(process).__setitem__("is_abandoned", lambda: True)
 
@@ -1820,7 +1824,7 @@ def test_nothing_is_posted_for_an_engine_that_left() -> None:
 @pytest.mark.parametrize("after", [0.0, 3.0, 29.5])
 def test_lost_create_of_an_engine_that_left_is_told_at_once(policy: Policy, after: float) -> None:
     """There are seconds before the process is killed, so nothing is waited for, listed, sent again or taken over."""
-    vendor = Vendor(fates={"a": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [AFTER]})
     process = Process(vendor, policy)
     left: list[float] = []
 
@@ -1840,7 +1844,7 @@ def test_lost_create_of_an_engine_that_left_is_told_at_once(policy: Policy, afte
 
 def test_engine_that_leaves_during_the_list_gets_nothing_adopted() -> None:
     """What turned up meanwhile may be what the next run has created, and is left alone."""
-    vendor = Vendor(fates={"a": [BEFORE]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE]})
     process = Process(vendor, "adopt")
     process.create("first")
 
@@ -1859,7 +1863,7 @@ def test_engine_that_leaves_during_the_list_gets_nothing_adopted() -> None:
 
 def test_only_what_a_post_brought_was_posted() -> None:
     """An adopted candidate is in the resource, and still nothing that this process may take back."""
-    vendor = Vendor(fates={"b": [AFTER]})
+    vendor = ScriptedVendor(fates={"b": [AFTER]})
     process = Process(vendor, "adopt")
     ids = [process.create("a"), process.create("b")]
 
@@ -1868,7 +1872,7 @@ def test_only_what_a_post_brought_was_posted() -> None:
 
 def test_adoption_of_what_still_works_is_suggested() -> None:
     """Of two candidates the one to add is not the one that is over."""
-    vendor = Vendor(fates={"a": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [AFTER]})
     vendor.on_commit = lambda _: vendor.make("somebody else", status="INACTIVE")
     vendor.newest_first = True
 
@@ -1880,7 +1884,7 @@ def test_adoption_of_what_still_works_is_suggested() -> None:
 
 def test_very_many_candidates_put_the_list_before_in_doubt() -> None:
     """An account whose first list came back empty by mistake seems to be all new, and the text says so."""
-    vendor = Vendor(fates={"a": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [AFTER]})
     for number in range(30):
         vendor.make(f"old-{number}")
     vendor.on_list = lambda _: httpx.Response(200, json=[]) if len(vendor.journal) == 1 else None
@@ -1892,7 +1896,7 @@ def test_very_many_candidates_put_the_list_before_in_doubt() -> None:
 
 def test_resolution_waits_for_posts_in_flight_and_newcomers_wait_for_it() -> None:
     """No list is read while a POST is in flight, and a later create is sent after the account was listed."""
-    vendor = Vendor(fates={"a": [BEFORE]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE]})
     process = Process(vendor)
     process.create("first")
     waiting = threading.Semaphore(0)
@@ -1924,7 +1928,7 @@ def test_resolution_waits_for_posts_in_flight_and_newcomers_wait_for_it() -> Non
 
 def test_newcomer_waits_for_a_resolution_under_way() -> None:
     """A create that comes while a lost one is looked for is sent once the list is read."""
-    vendor = Vendor(fates={"a": [BEFORE]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE]})
     process = Process(vendor)
     process.create("first")
     waiting = threading.Semaphore(0)
@@ -1948,7 +1952,7 @@ def test_newcomer_waits_for_a_resolution_under_way() -> None:
 
 def test_defect_of_one_leaves_the_way_open_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever finds things out and fails between two accounts is not waited for, and whoever has a finding is."""
-    vendor = Vendor(fates={"a": [BEFORE], "b": [BEFORE], "c": [BEFORE]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE], "b": [BEFORE], "c": [BEFORE]})
     process = Process(vendor)
     find, calls = process.creator._finding, itertools.count(1)
 
@@ -1975,7 +1979,7 @@ def test_defect_of_one_leaves_the_way_open_for_others(monkeypatch: pytest.Monkey
 
 def test_error_of_one_leaves_the_way_open_for_others() -> None:
     """A POST that is refused and a resolution that fails both leave the gate, or all others would hang."""
-    vendor = Vendor(fates={"a": ["400"], "b": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": ["400"], "b": [AFTER]})
     process = Process(vendor)
 
     assert isinstance(process.outcome("a"), Refused)
@@ -2005,7 +2009,7 @@ def test_error_of_one_leaves_the_way_open_for_others() -> None:
 )
 def test_sixteen_at_once(policy: Policy, newest_first: bool, lost: dict[str, str], others: str) -> None:
     """Of sixteen in flight, whichever are lost, each integration is in one resource or named in its own error."""
-    vendor = Vendor(fates={name: [fate] for name, fate in lost.items()}, newest_first=newest_first)
+    vendor = ScriptedVendor(fates={name: [fate] for name, fate in lost.items()}, newest_first=newest_first)
     for number in range(120):
         vendor.make(f"old-{number}")
     process = Process(vendor, policy)
@@ -2025,7 +2029,7 @@ def test_sixteen_at_once(policy: Policy, newest_first: bool, lost: dict[str, str
 
 def test_one_of_each_source_is_told_apart_by_its_source() -> None:
     """The one that was lost before is sent again although another source's was lost after: that is no candidate."""
-    vendor = Vendor(fates={"a": [BEFORE], "b": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE], "b": [AFTER]})
 
     outcomes = Process(vendor).at_once({"a": "stripe", "b": "adyen"})
 
@@ -2035,7 +2039,7 @@ def test_one_of_each_source_is_told_apart_by_its_source() -> None:
 
 def test_several_of_one_source_all_name_all_candidates() -> None:
     """Nobody can tell which candidate is whose, so each error names them all, and none is sent again."""
-    vendor = Vendor(fates={"a": [BEFORE], "b": [AFTER], "c": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [BEFORE], "b": [AFTER], "c": [AFTER]})
 
     outcomes = Process(vendor).at_once(dict.fromkeys("abc", "stripe"))
 
@@ -2058,7 +2062,7 @@ def test_second_writer_at_any_moment(policy: Policy, fates: list[str], source: s
     `adopt` takes theirs in one case: ours never happened, and theirs, of the same source, appeared between the list
     before and the last one after, so that every answer is what it would be if theirs were ours.
     """
-    vendor = Vendor(fates={"a": list(fates)})
+    vendor = ScriptedVendor(fates={"a": list(fates)})
     process = Process(vendor, policy)
     requests = itertools.count()
     vendor.on_request = lambda _, __: vendor.make("somebody else", source) if next(requests) == turn else None
@@ -2082,7 +2086,7 @@ def test_second_writer_at_any_moment(policy: Policy, fates: list[str], source: s
 @pytest.mark.parametrize("policy", POLICIES)
 def test_second_writer_between_all_requests(policy: Policy) -> None:
     """In an account that somebody else never stops writing to, a create whose answer came is not disturbed."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     process = Process(vendor, policy)
     vendor.on_request = lambda _, __: vendor.make("somebody else")
 
@@ -2094,7 +2098,7 @@ def test_second_writer_between_all_requests(policy: Policy) -> None:
 
 def test_id_that_the_api_gives_twice_is_an_error() -> None:
     """A vendor that takes a second create for the first one must not put one integration into two resources."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     process = Process(vendor)
     process.client = JusttClient(
         process.client.settings,
@@ -2119,7 +2123,7 @@ def test_id_that_the_api_gives_twice_is_an_error() -> None:
 
 def test_id_that_the_api_gives_to_all_is_in_one_resource() -> None:
     """Of sixteen that get one id at once, one has it."""
-    process = Process(Vendor())
+    process = Process(ScriptedVendor())
     vendor = process.vendor
     vendor.make = lambda *_, **__: "int-1"  # type: ignore[method-assign] # a vendor that makes one for all
 
@@ -2132,7 +2136,7 @@ def test_id_that_the_api_gives_to_all_is_in_one_resource() -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_id_that_was_there_before_is_an_error(policy: Policy) -> None:
     """An id that stood in the list before is not new: it may be in a resource already, and goes into no second one."""
-    vendor = Vendor()
+    vendor = ScriptedVendor()
     process = Process(vendor, policy)
     old = vendor.make("old")
     vendor.make = lambda *_, **__: old  # type: ignore[method-assign] # a vendor that takes it for the same one
@@ -2143,7 +2147,7 @@ def test_id_that_was_there_before_is_an_error(policy: Policy) -> None:
 
 def test_second_post_that_brings_a_known_id_is_an_error() -> None:
     """The rule holds for what a repeated POST brings as well."""
-    vendor = Vendor(fates={"b": [BEFORE]})
+    vendor = ScriptedVendor(fates={"b": [BEFORE]})
     process = Process(vendor)
     made = process.create("a")
     vendor.make = lambda *_, **__: made  # type: ignore[method-assign] # a vendor that takes it for the same one
@@ -2154,7 +2158,7 @@ def test_second_post_that_brings_a_known_id_is_an_error() -> None:
 
 def test_list_after_that_cannot_be_reached_is_told_with_the_warning() -> None:
     """An outage that swallows the answer and all that follows leaves one error that warns and names the cause."""
-    vendor = Vendor(fates={"a": [AFTER]})
+    vendor = ScriptedVendor(fates={"a": [AFTER]})
 
     def go_down(_: str) -> None:
         def refuse(_: int) -> httpx.Response:

@@ -62,7 +62,7 @@ def enveloped(status: str, message: str) -> httpx.Response:
 
 
 @dataclass
-class Vendor:
+class TimedCore:
     """The core before an API whose answers depend on the time, which passes only while somebody sleeps.
 
     Args:
@@ -128,9 +128,9 @@ class Vendor:
 PENDING = {0.0: record("PENDING")}
 
 
-def until(moment: float, then: httpx.Response) -> Vendor:
+def until(moment: float, then: httpx.Response) -> TimedCore:
     """Return an API that says PENDING until *moment*."""
-    return Vendor({**PENDING, moment: then})
+    return TimedCore({**PENDING, moment: then})
 
 
 def offline() -> Readiness:
@@ -203,7 +203,7 @@ def test_an_update_of_the_integration_changes_nothing_here() -> None:
 
 def test_a_failure_without_words_is_looked_at_once() -> None:
     """Only what a list said is looked up: an answer about this one record that has no words has none the next time."""
-    vendor = Vendor({0.0: record("FAILED")})
+    vendor = TimedCore({0.0: record("FAILED")})
 
     with pytest.raises(NotReady):
         vendor.core.create(INPUTS)
@@ -226,7 +226,7 @@ def test_only_another_integration_replaces() -> None:
 
 def test_what_was_waited_for_before_runs_until_what_replaces_it_is_ready() -> None:
     """With --continue-on-error the engine would deactivate it, although the wait for the new one has failed."""
-    vendor = Vendor({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
+    vendor = TimedCore({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
     core, old = vendor.core, {**RECORDED, "integrationId": "id-0"}
     integrations = Integrations(load(), client=no_client, tell=print, session=vendor.session)
     core.diff(old, {**INPUTS, "integrationId": UNKNOWN})
@@ -251,7 +251,7 @@ def test_what_was_waited_for_before_runs_until_what_replaces_it_is_ready() -> No
 
 def test_all_that_one_integration_replaces_runs_until_it_is_ready() -> None:
     """Of two waits that were for different integrations before, none forgets that of the other."""
-    vendor = Vendor({0.0: record("SUCCESSFUL")})
+    vendor = TimedCore({0.0: record("SUCCESSFUL")})
     for before in ("id-0", "id-9"):
         vendor.core.diff({**RECORDED, "integrationId": before}, INPUTS)
     assert vendor.session.ownership.is_awaited_by("urn", "id-0")
@@ -266,7 +266,7 @@ def test_all_that_one_integration_replaces_runs_until_it_is_ready() -> None:
 @pytest.mark.parametrize("command", ["this command", "another"])
 def test_a_wait_in_another_process_holds_what_its_integration_replaces(tmp_path: Path, command: str) -> None:
     """Either of the two may have another provider resource than the delete of what is replaced."""
-    vendor = Vendor({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
+    vendor = TimedCore({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
     base_url = vendor.session.base_url
     vendor.session = Session(base_url, Journal(tmp_path, command="this command"))
     creating, deleting = (Session(base_url, Journal(tmp_path, command=name)) for name in ("this command", command))
@@ -284,7 +284,7 @@ def test_a_wait_in_another_process_holds_what_its_integration_replaces(tmp_path:
 
 def test_a_wait_holds_what_a_renamed_resource_replaces() -> None:
     """The delete has the former name; the diff under the new one was about the same integration."""
-    vendor = Vendor({0.0: record("FAILED")})
+    vendor = TimedCore({0.0: record("FAILED")})
     ownership = vendor.session.ownership
     ownership.note_check("urn:new", {})
     ownership.note_diff("urn:new", "id-0", is_replaced=True)
@@ -298,7 +298,7 @@ def test_a_wait_holds_what_a_renamed_resource_replaces() -> None:
 
 def test_a_new_wait_keeps_what_its_integration_replaces() -> None:
     """If the wait is added in the update that rotates, no earlier wait says what is replaced: the resource does."""
-    vendor = Vendor({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
+    vendor = TimedCore({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
     ownership = vendor.session.ownership
     ownership.note_created("urn", "id-1")
     with pytest.raises(NotReady):
@@ -314,7 +314,7 @@ def test_a_new_wait_keeps_what_its_integration_replaces() -> None:
 
 def test_a_wait_for_someone_elses_keeps_nothing() -> None:
     """What has no identifier here is not told apart by the lack of one."""
-    vendor = Vendor({0.0: record("FAILED")})
+    vendor = TimedCore({0.0: record("FAILED")})
     theirs = {name: value for name, value in INPUTS.items() if name not in ("externalIdentifier", "source")}
     with pytest.raises(NotReady):
         vendor.core.create(theirs)
@@ -351,7 +351,7 @@ def test_another_environment_is_not_reached(operation: str) -> None:
 @pytest.mark.parametrize("account", [None, "acc_42"])
 def test_what_is_ready_is_not_waited_for(account: str | None) -> None:
     """One look in the integration's own account, no word, and what was seen is remembered."""
-    vendor = Vendor({0.0: record("SUCCESSFUL", goLiveDate="2027-01-01T00:00:00Z")})
+    vendor = TimedCore({0.0: record("SUCCESSFUL", goLiveDate="2027-01-01T00:00:00Z")})
     inputs = INPUTS if account is None else {**INPUTS, "referenceAccountId": account}
 
     made = vendor.core.create(inputs)
@@ -388,7 +388,7 @@ def test_waits_that_began_together_do_not_stay_together() -> None:
 
 def test_a_status_that_the_vendor_adds_is_waited_out() -> None:
     """Only FAILED and INACTIVE are known to be final."""
-    vendor = Vendor({0.0: record("IN_REVIEW"), 30.0: record("SUCCESSFUL")})
+    vendor = TimedCore({0.0: record("IN_REVIEW"), 30.0: record("SUCCESSFUL")})
 
     assert vendor.core.create(INPUTS)[1]["status"] == "SUCCESSFUL"
     assert vendor.told[0][1].endswith("its status is IN_REVIEW after 0 s of at most 100 s.")
@@ -433,7 +433,7 @@ def test_failed_ends_the_wait_with_the_vendor_s_words(answer: httpx.Response, wo
 
 def test_words_are_not_shown_where_the_credentials_are_not_at_hand() -> None:
     """What the vendor knows of an integration that this process has not met may stand in its words."""
-    vendor = Vendor({0.0: enveloped("FAILED", f"{CANARY} was revoked")}, is_met=False)
+    vendor = TimedCore({0.0: enveloped("FAILED", f"{CANARY} was revoked")}, is_met=False)
 
     with pytest.raises(NotReady) as caught:
         vendor.core.create(INPUTS)
@@ -486,7 +486,7 @@ def test_an_integration_of_someone_else_is_theirs_to_correct(status: str) -> Non
     inputs = {name: value for name, value in INPUTS.items() if name != "externalIdentifier"}
 
     with pytest.raises(NotReady) as caught:
-        Vendor({0.0: record(status)}).core.create(inputs)
+        TimedCore({0.0: record(status)}).core.create(inputs)
 
     assert str(caught.value) == (
         f"waiting for integration id-1: its status is {status}. It is someone else's: have it set right there, and run "
@@ -496,7 +496,7 @@ def test_an_integration_of_someone_else_is_theirs_to_correct(status: str) -> Non
 
 def test_the_deadline_is_kept_to_the_second() -> None:
     """The last look is at the deadline, and the error names the last status, the seconds, and what to do."""
-    vendor = Vendor(PENDING)
+    vendor = TimedCore(PENDING)
 
     with pytest.raises(NotReady) as caught:
         vendor.core.create(INPUTS)
@@ -510,7 +510,7 @@ def test_the_deadline_is_kept_to_the_second() -> None:
 
 def test_the_deadline_counts_from_the_start_of_the_wait() -> None:
     """Looks that take their time are part of it, and five minutes are the default."""
-    vendor = Vendor(PENDING, took=7.0, now=1_000.0)
+    vendor = TimedCore(PENDING, took=7.0, now=1_000.0)
     inputs = {name: value for name, value in INPUTS.items() if name != "timeoutSeconds"}
 
     with pytest.raises(NotReady, match="PENDING after 300 s"):
@@ -522,7 +522,7 @@ def test_the_deadline_counts_from_the_start_of_the_wait() -> None:
 def test_an_api_that_cannot_be_reached_is_told_once_and_waited_out() -> None:
     """What a network does in between is no reason to stop a rollout."""
     lost = httpx.ReadError("x")
-    vendor = Vendor({**PENDING, 5.0: lost, 40.0: record("PENDING"), 60.0: lost, 80.0: record("SUCCESSFUL")})
+    vendor = TimedCore({**PENDING, 5.0: lost, 40.0: record("PENDING"), 60.0: lost, 80.0: record("SUCCESSFUL")})
 
     assert vendor.core.create(INPUTS)[1]["status"] == "SUCCESSFUL"
     assert [text for _, text in vendor.told if text.startswith("warning")] == [
@@ -532,7 +532,7 @@ def test_an_api_that_cannot_be_reached_is_told_once_and_waited_out() -> None:
 
 def test_an_api_that_is_never_reached_ends_the_wait_at_the_deadline() -> None:
     """The error says what kept the status from being known."""
-    vendor = Vendor({0.0: httpx.Response(503)})
+    vendor = TimedCore({0.0: httpx.Response(503)})
 
     with pytest.raises(NotReady, match=r"its status is not known yet after 100 s \(Justt answered 503\)\. It stays"):
         vendor.core.create(INPUTS)
@@ -541,13 +541,13 @@ def test_an_api_that_is_never_reached_ends_the_wait_at_the_deadline() -> None:
 def test_what_was_lost_in_between_is_no_reason_at_the_deadline() -> None:
     """The error speaks of the last look."""
     with pytest.raises(NotReady, match=r"its status is PENDING after 100 s\. It stays"):
-        Vendor({**PENDING, 5.0: httpx.Response(503), 40.0: record("PENDING")}).core.create(INPUTS)
+        TimedCore({**PENDING, 5.0: httpx.Response(503), 40.0: record("PENDING")}).core.create(INPUTS)
 
 
 @pytest.mark.parametrize("answer", [httpx.Response(503), httpx.Response(429), httpx.Response(200, content=b"<html>")])
 def test_no_look_goes_far_beyond_the_deadline(answer: httpx.Response) -> None:
     """However patient the policy of requests is, a wait ends with its deadline, or a second after it."""
-    vendor = Vendor({0.0: answer}, policy=RetryPolicy(), random=0.999)
+    vendor = TimedCore({0.0: answer}, policy=RetryPolicy(), random=0.999)
 
     with pytest.raises((NotReady, Misunderstood)):
         vendor.core.create({**INPUTS, "timeoutSeconds": 10})
@@ -574,7 +574,7 @@ def test_deadline_bounds_a_request_that_is_not_answered(simulator: SimulatorServ
 
 def test_deadline_bounds_the_waits_for_the_quota() -> None:
     """A pause of a minute that a 429 asks of everyone does not keep a wait from ending."""
-    vendor = Vendor({0.0: httpx.Response(429, headers={"retry-after": "60"})}, policy=RetryPolicy())
+    vendor = TimedCore({0.0: httpx.Response(429, headers={"retry-after": "60"})}, policy=RetryPolicy())
     core = vendor.core
     core.client()._api._limiter.pause(45.0)
 
@@ -600,12 +600,12 @@ def test_a_refusal_ends_the_wait_at_once(status: int) -> None:
 def test_an_answer_that_cannot_be_understood_ends_the_wait() -> None:
     """What answers is not the API, or a later one."""
     with pytest.raises(Misunderstood):
-        Vendor({0.0: httpx.Response(200, json={"result": []})}).core.create(INPUTS)
+        TimedCore({0.0: httpx.Response(200, json={"result": []})}).core.create(INPUTS)
 
 
 def test_nobody_waits_for_an_engine_that_has_left() -> None:
     """It is noticed within a second, between two looks too."""
-    vendor = Vendor(PENDING, leaves_at=50.0)
+    vendor = TimedCore(PENDING, leaves_at=50.0)
 
     with pytest.raises(Abandoned, match="it was given up, because the engine has left"):
         vendor.core.create(INPUTS)
@@ -618,7 +618,7 @@ def test_nobody_waits_for_an_engine_that_has_left() -> None:
 
 def test_read_takes_the_present_status_over_the_rest() -> None:
     """Inputs stay; a go-live date that is gone is gone."""
-    vendor = Vendor({0.0: record("SUCCESSFUL")})
+    vendor = TimedCore({0.0: record("SUCCESSFUL")})
 
     read = vendor.core.read("id-1", {**RECORDED, "referenceAccountId": "acc_42"})
 
@@ -630,7 +630,7 @@ def test_read_takes_the_present_status_over_the_rest() -> None:
 @pytest.mark.parametrize("status", ["FAILED", "PENDING", "PAUSED"])
 def test_read_never_waits_and_never_fails_for_a_status(status: str) -> None:
     """It tells of one that changed, once."""
-    vendor = Vendor({0.0: record(status)})
+    vendor = TimedCore({0.0: record(status)})
 
     read = vendor.core.read("id-1", RECORDED)
     assert read is not None
@@ -645,7 +645,7 @@ def test_read_never_waits_and_never_fails_for_a_status(status: str) -> None:
 
 def test_read_drops_what_is_inactive() -> None:
     """The integration leaves the state with it, and a new one is to be waited for."""
-    vendor = Vendor({0.0: record("INACTIVE")})
+    vendor = TimedCore({0.0: record("INACTIVE")})
 
     assert vendor.core.read("id-1", RECORDED) is None
     assert [text for _, text in vendor.told] == [
@@ -661,9 +661,9 @@ def test_read_takes_no_404_for_proof() -> None:
     answer = httpx.Response(404, json={"message": "no such integration"})
 
     with pytest.raises(StateConflict, match=r"for its IntegrationReady: Justt answered 404: .* It stays in the state"):
-        Vendor({0.0: answer}).core.read("id-1", RECORDED)
+        TimedCore({0.0: answer}).core.read("id-1", RECORDED)
 
-    vendor = Vendor({0.0: answer}, environ={"JUSTT_ON_MISSING": "gone"})
+    vendor = TimedCore({0.0: answer}, environ={"JUSTT_ON_MISSING": "gone"})
     assert vendor.core.read("id-1", RECORDED) is None
     assert vendor.told[0][1].endswith("taken as gone because JUSTT_ON_MISSING=gone.")
 
@@ -671,7 +671,7 @@ def test_read_takes_no_404_for_proof() -> None:
 @pytest.mark.parametrize("status", [401, 403, 500])
 def test_read_drops_nothing_for_another_error(status: int) -> None:
     """JUSTT_ON_MISSING speaks of a 404 only."""
-    vendor = Vendor({0.0: httpx.Response(status)}, environ={"JUSTT_ON_MISSING": "gone"})
+    vendor = TimedCore({0.0: httpx.Response(status)}, environ={"JUSTT_ON_MISSING": "gone"})
 
     with pytest.raises(Exception, match=f"Justt answered {status}"):
         vendor.core.read("id-1", RECORDED)
@@ -680,7 +680,7 @@ def test_read_drops_nothing_for_another_error(status: int) -> None:
 @pytest.mark.parametrize("status", ["FAILED", "INACTIVE"])
 def test_who_waits_with_others_gets_the_vendor_s_words_too(status: str) -> None:
     """A page of the list says for all that one has failed; why, only its own record says."""
-    vendor = Vendor({0: record("PENDING")})
+    vendor = TimedCore({0: record("PENDING")})
     asked: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
