@@ -24,7 +24,7 @@ from pulumi_justt.simulator.rules import NewIntegration
 from support.checkout import ROOT
 from support.fake_pulumi import FakePulumi
 from support.harness import Stack
-from support.leaks import canary
+from support.secret_scanner import canary
 
 # A busy machine is no fault of what is tested.
 settings.register_profile("at any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

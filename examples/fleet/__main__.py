@@ -5,14 +5,14 @@ from pathlib import Path
 import pulumi
 
 import pulumi_justt as justt
-from merchants import SHAPES, Psp, load
+from merchants import CREDENTIAL_TYPES, Psp, load
 
 config = pulumi.Config()
 
 
 def credentials(name: str, psp: Psp) -> justt.credentials.Credentials:
     """Take the credentials from variables, where the entry names any, and else from the stack's configuration."""
-    shape = SHAPES[psp.source]
+    shape = CREDENTIAL_TYPES[psp.source]
     if psp.variables:
         return shape(
             **{field: justt.from_env(variable, version=psp.version or 1) for field, variable in psp.variables.items()}

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 
 from pulumi_justt.credentials import ApiKeyOnly, Hmac, PublicSecretKey
 
-__all__ = ["SHAPES", "Merchant", "Psp", "load"]
+__all__ = ["CREDENTIAL_TYPES", "Merchant", "Psp", "load"]
 
-SHAPES: dict[str, type[ApiKeyOnly | Hmac | PublicSecretKey]] = {
+CREDENTIAL_TYPES: dict[str, type[ApiKeyOnly | Hmac | PublicSecretKey]] = {
     "stripe": ApiKeyOnly,
     "adyen": Hmac,
     "braintree": PublicSecretKey,
@@ -50,7 +50,7 @@ class Psp(_Entry):
 
     @model_validator(mode="after")
     def _variables_fit(self) -> Psp:
-        fields = dataclasses.fields(SHAPES[self.source])
+        fields = dataclasses.fields(CREDENTIAL_TYPES[self.source])
         required = {field.name for field in fields if field.default is dataclasses.MISSING}
         if self.variables and not required <= self.variables.keys() <= {field.name for field in fields}:
             raise ValueError(

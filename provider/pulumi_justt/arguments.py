@@ -126,7 +126,7 @@ def given(
     name: str,
     value: object,
     *,
-    cure: str = "no other setting is used instead of it",
+    remediation: str = "no other setting is used instead of it",
     problem: Callable[[str], str | None] = lambda _value: None,
 ) -> Any:  # noqa: ANN401 - as above
     """Return the text *value* as `sendable` does. It must not be empty: something else would be used instead.
@@ -135,7 +135,7 @@ def given(
         resource: What the value is an argument of, in the error text.
         name: The argument, in the error text.
         value: The value.
-        cure: What the error text says of an empty one.
+        remediation: What the error text says of an empty one.
         problem: Says what is wrong with the value, if anything is.
 
     Raises:
@@ -144,7 +144,7 @@ def given(
 
     def require(known: object) -> object:
         if known is None or (isinstance(known, str) and not known.strip()):
-            raise InvalidArgument(f"the {name} of the {resource} is empty: {cure}")
+            raise InvalidArgument(f"the {name} of the {resource} is empty: {remediation}")
         if not isinstance(known, str):
             raise InvalidArgument(f"the {name} of the {resource} must be text; got {type(known).__name__}")
         if (fault := problem(known)) is not None:

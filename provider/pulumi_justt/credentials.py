@@ -15,9 +15,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi_justt import references
-from pulumi_justt.errors import is_like, nearest, quoted, shape_of
+from pulumi_justt.errors import describe_type, is_like, nearest, quoted
 from pulumi_justt.program_errors import one_sentence
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.unpicklable import Unpicklable
 from pulumi_justt.values import shown_key, text_problem, unsendable
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def wire_name(python_name: str) -> str:
     return head + "".join(part.title() for part in tail)
 
 
-class Credentials(SecretHolder):
+class Credentials(Unpicklable):
     """How Justt is to sign in at the payment service provider; use one of the subclasses.
 
     Every field takes a plain value, an `Output`, or a reference (`from_env`, `from_file`). A field is stored as a
@@ -75,7 +75,7 @@ class Credentials(SecretHolder):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class Shape(Credentials):
+class CredentialType(Credentials):
     """Base of the shapes that the vendor lists: its dataclass fields are the fields of the payload."""
 
     secret_type: ClassVar[str]
@@ -127,7 +127,7 @@ class Shape(Credentials):
                 found = type(value).__name__
                 raise pulumi.RunError(f"{cls.__name__}.from_output: expected its own credentials, got those of {found}")
             if not isinstance(value, Mapping):
-                raise pulumi.RunError(f"{cls.__name__}.from_output: expected an object, got {shape_of(value)}")
+                raise pulumi.RunError(f"{cls.__name__}.from_output: expected an object, got {describe_type(value)}")
             surplus = [quoted(name, known) for name in value if name not in known]
             if surplus:
                 raise pulumi.RunError(
@@ -145,7 +145,7 @@ class Shape(Credentials):
 
 @one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class ApiKeyOnly(Shape):
+class ApiKeyOnly(CredentialType):
     """One API key, as Stripe's restricted keys (`APIKEY_ONLY`).
 
     Args:
@@ -158,7 +158,7 @@ class ApiKeyOnly(Shape):
 
 @one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class PublicSecretKey(Shape):
+class PublicSecretKey(CredentialType):
     """A key pair (`PUBLIC_SECRET_KEY`).
 
     Args:
@@ -173,7 +173,7 @@ class PublicSecretKey(Shape):
 
 @one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class BasicAuth(Shape):
+class BasicAuth(CredentialType):
     """A client id and its secret (`BASIC_AUTH`).
 
     Args:
@@ -188,7 +188,7 @@ class BasicAuth(Shape):
 
 @one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class UsernamePassword(Shape):
+class UsernamePassword(CredentialType):
     """A user of the PSP's own site (`USERNAME_PASSWORD`).
 
     Args:
@@ -203,7 +203,7 @@ class UsernamePassword(Shape):
 
 @one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class Hmac(Shape):
+class Hmac(CredentialType):
     """A signing key beside an API key, as Adyen's (`HMAC`).
 
     Args:
@@ -222,7 +222,7 @@ class Hmac(Shape):
 
 @one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class ApiKey(Shape):
+class ApiKey(CredentialType):
     """An API key of a shop (`APIKEY`).
 
     Args:
@@ -239,7 +239,7 @@ class ApiKey(Shape):
 
 @one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class Sftp(Shape):
+class Sftp(CredentialType):
     """An SFTP account, by password or by private key (`sftp`).
 
     Args:
@@ -284,17 +284,17 @@ class Unlisted(Credentials):
         return self.secret_type, dict(self.payload)
 
 
-SHAPES: dict[str, type[Shape]] = {
+CREDENTIAL_TYPES: dict[str, type[CredentialType]] = {
     shape.secret_type: shape for shape in (ApiKeyOnly, PublicSecretKey, BasicAuth, UsernamePassword, Hmac, ApiKey, Sftp)
 }
 """The vendor's list of secret types."""
 
-_FIELDS = frozenset(name for shape in SHAPES.values() for name in shape.wire_fields())
+_FIELDS = frozenset(name for shape in CREDENTIAL_TYPES.values() for name in shape.wire_fields())
 
 
 def python_names(secret_type: str) -> dict[str, str]:
     """Return the Python name of each field of *secret_type* by the API's; none where that is unlisted."""
-    shape = SHAPES.get(secret_type)
+    shape = CREDENTIAL_TYPES.get(secret_type)
     return {} if shape is None else {name: f.name for name, f in shape.wire_fields().items()}
 
 
@@ -303,7 +303,7 @@ def from_wire(
 ) -> Credentials:
     """Return the credentials that were stored as *secret_type*, with their values and references."""
     payload = {**payload, **{name: references.from_wire(value) for name, value in referred.items()}}
-    shape = SHAPES.get(secret_type)
+    shape = CREDENTIAL_TYPES.get(secret_type)
     if shape is None or not payload.keys() <= shape.wire_fields().keys():
         return Unlisted(secret_type=secret_type, payload=payload)
     return shape(**{f.name: payload.get(name) for name, f in shape.wire_fields().items()})
@@ -318,7 +318,7 @@ def secret_values(
     an identifier, and data that looks like a reference, too. What the program also says as the integration's source
     is shown anyway, and stands in each record.
     """
-    shape = SHAPES.get(secret_type) if isinstance(secret_type, str) else None
+    shape = CREDENTIAL_TYPES.get(secret_type) if isinstance(secret_type, str) else None
     shown = shape.identifiers() if shape and not allow_unlisted else ()
     return [
         value
@@ -346,7 +346,7 @@ def problems(
         unknown: The API's names of fields that are given, but known only later.
         allow_surplus: Whether a field that the shape lacks is meant.
     """
-    shape = SHAPES.get(secret_type)
+    shape = CREDENTIAL_TYPES.get(secret_type)
     names = python_names(secret_type)
     given = {*payload, *referred, *unknown}
     for name, value in sorted(referred.items()):
@@ -362,7 +362,7 @@ def problems(
 
 
 def _listed_problems(
-    shape: type[Shape], payload: Mapping[str, Any], given: Collection[str], *, allow_surplus: bool
+    shape: type[CredentialType], payload: Mapping[str, Any], given: Collection[str], *, allow_surplus: bool
 ) -> Iterator[tuple[str, str]]:
     known = shape.wire_fields()
     for name in () if allow_surplus else sorted({*given} - known.keys()):
@@ -392,7 +392,7 @@ def _value_problems(secret_type: str, name: str, value: object) -> Iterator[tupl
     elif name in python_names(secret_type):
         hint = "; a reference is from_env or from_file in the program" if references.from_wire(value) else ""
         # A key may be a secret as well.
-        yield name, f"must be text, got {shape_of(value, depth=0)}{hint}"
+        yield name, f"must be text, got {describe_type(value, depth=0)}{hint}"
     else:
         yield from ((f"{name}{path}", text) for path, text in unsendable(value))
 
@@ -405,7 +405,7 @@ def value_problem(secret_type: str, name: str, value: str) -> str | None:
         name: The API's name of the field.
         value: The text, as it would be sent.
     """
-    shape = SHAPES.get(secret_type)
+    shape = CREDENTIAL_TYPES.get(secret_type)
     listed = None if shape is None else shape.wire_fields().get(name)
     if listed is None:
         return text_problem(value, "unlisted")

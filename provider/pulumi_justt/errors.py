@@ -3,19 +3,19 @@
 This module knows no HTTP library, no Pulumi and no settings: whoever raises hands in the facts.
 
     JusttError
-    ├── InvalidSettings     the configuration cannot be used as it is
-    ├── Unresolved          a credential is not where the program says
-    ├── StateConflict       the recorded state and the configuration speak of different things
-    └── RequestError        a request did not do what it was sent for
-        ├── Refused         the API answered that it won't
-        ├── Unreachable     no answer could be had, and nothing was changed by asking
-        ├── Barred          a setting of this machine keeps every request from being sent
-        ├── Abandoned       the engine left before it was done
-        ├── NotReady        the integration that was waited for does not work
-        ├── Misunderstood   an answer came that has no documented shape
-        └── AmbiguousCreate a create may or may not have happened
+    ├── InvalidSettings             the configuration cannot be used as it is
+    ├── Unresolved                  a credential is not where the program says
+    ├── StateConflict               the recorded state and the configuration contradict each other
+    └── RequestError                a request did not succeed
+        ├── RequestRefused          Justt answered with a status that refuses the request
+        ├── RequestFailed           no usable response came, and the request changed nothing that the state holds
+        ├── ConnectionSetupError    a setting of this machine prevents every connection
+        ├── CancelledError          the engine cancelled the call
+        ├── NotReady                an integration failed, stopped or is not ready before the deadline
+        ├── UnexpectedResponse      the response has no documented shape
+        └── CreateOutcomeUnknown    the integration may or may not exist
 
-Texts have one form: what we tried, what came back, the vendor's errorId, what to do next. No text holds a credential:
+Every text has one form: operation, response, Justt's errorId, remediation. No text holds a credential:
 what Justt or a proxy says passes through `redaction` first.
 """
 
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = [
-    "Abandoned",
-    "AmbiguousCreate",
-    "Barred",
+    "CancelledError",
+    "ConnectionSetupError",
+    "CreateOutcomeUnknown",
     "InvalidSettings",
     "JusttError",
-    "Misunderstood",
     "NotReady",
-    "Refused",
     "RequestError",
+    "RequestFailed",
+    "RequestRefused",
     "StateConflict",
-    "Unreachable",
+    "UnexpectedResponse",
     "Unresolved",
 ]
 
@@ -71,39 +71,39 @@ class RequestError(JusttError):
     """A request did not do what it was sent for.
 
     Args:
-        tried: What the request was for, named by external identifier or id.
-        came_back: What was received instead of success.
-        cure: What the user can do about it, as a full sentence.
+        operation: What the request was for, named by external identifier or id.
+        response: What was received instead of success.
+        remediation: What the user can do about it, as a full sentence.
         error_id: The vendor's errorId, for their support.
     """
 
-    def __init__(self, tried: str, came_back: str, cure: str, error_id: str | None = None) -> None:
-        self.tried = tried
-        self.came_back = came_back
-        self.cure = cure
+    def __init__(self, operation: str, response: str, remediation: str, error_id: str | None = None) -> None:
+        self.operation = operation
+        self.response = response
+        self.remediation = remediation
         self.error_id = error_id
         super().__init__()
 
     def __str__(self) -> str:
         """Give the one form of all such texts."""
         named = f" (errorId {self.error_id})" if self.error_id else ""
-        return f"{self.tried}: {self.came_back}{named}. {self.cure}"
+        return f"{self.operation}: {self.response}{named}. {self.remediation}"
 
-    def but(self, *, tried: str | None = None, cure: str | None = None) -> Self:
+    def but(self, *, operation: str | None = None, remediation: str | None = None) -> Self:
         """Return the same error as it is for another thing that was tried, or with what was found out meanwhile."""
         other = type(self).__new__(type(self))
         other.__dict__.update(self.__dict__)
-        other.tried, other.cure = tried or self.tried, cure or self.cure
+        other.operation, other.remediation = operation or self.operation, remediation or self.remediation
         return other
 
 
-class Refused(RequestError):
+class RequestRefused(RequestError):
     """The API answered with a status that means no.
 
     Args:
-        tried: What the request was for.
-        came_back: The status and the vendor's words, already redacted.
-        cure: What the user can do about it.
+        operation: What the request was for.
+        response: The status and the vendor's words, already redacted.
+        remediation: What the user can do about it.
         error_id: The vendor's errorId.
         status: The HTTP status.
         after_unanswered: Whether an earlier try of the same request was sent and never answered, so that it may be the
@@ -113,9 +113,9 @@ class Refused(RequestError):
 
     def __init__(  # noqa: PLR0913 - the facts of one answer
         self,
-        tried: str,
-        came_back: str,
-        cure: str,
+        operation: str,
+        response: str,
+        remediation: str,
         error_id: str | None,
         *,
         status: int,
@@ -125,7 +125,7 @@ class Refused(RequestError):
         self.status = status
         self.is_of_api = is_of_api
         self.after_unanswered = after_unanswered
-        super().__init__(tried, came_back, cure, error_id)
+        super().__init__(operation, response, remediation, error_id)
 
     @property
     def is_not_found(self) -> bool:
@@ -136,7 +136,9 @@ class Refused(RequestError):
         """Return the same error for an id that a person wrote: of a 404, first the id is in doubt."""
         if not self.is_not_found:
             return self
-        return self.but(cure=f"First check the id: `pulumi-justt list` shows those of the account. {self.cure}")
+        return self.but(
+            remediation=f"First check the id: `pulumi-justt list` shows those of the account. {self.remediation}"
+        )
 
     @property
     def is_of_key(self) -> bool:
@@ -144,33 +146,39 @@ class Refused(RequestError):
         return self.status in (401, 403)
 
 
-class Unreachable(RequestError):
+class RequestFailed(RequestError):
     """No usable answer came within the tries and the deadline of the retry policy.
 
     Args:
-        tried: What the request was for.
-        came_back: What came instead of an answer.
-        cure: What the user can do about it.
+        operation: What the request was for.
+        response: What came instead of an answer.
+        remediation: What the user can do about it.
         error_id: The vendor's errorId, if there was any answer.
         is_cut_short: Whether there would have been more tries, had there been time for them.
     """
 
     def __init__(
-        self, tried: str, came_back: str, cure: str, error_id: str | None = None, *, is_cut_short: bool = False
+        self,
+        operation: str,
+        response: str,
+        remediation: str,
+        error_id: str | None = None,
+        *,
+        is_cut_short: bool = False,
     ) -> None:
         self.is_cut_short = is_cut_short
-        super().__init__(tried, came_back, cure, error_id)
+        super().__init__(operation, response, remediation, error_id)
 
 
-class Barred(RequestError):
+class ConnectionSetupError(RequestError):
     """No request can be sent until a setting of this machine changes, so that no try is repeated."""
 
 
-class Misunderstood(RequestError):
+class UnexpectedResponse(RequestError):
     """A success came back in a shape that the vendor does not document."""
 
 
-class Abandoned(RequestError):
+class CancelledError(RequestError):
     """The engine left before a create was sent, or while it waited, so that nobody would have stored the result."""
 
 
@@ -178,7 +186,7 @@ class NotReady(RequestError):
     """An integration that was waited for failed or stopped, or is not ready at the deadline."""
 
 
-class AmbiguousCreate(RequestError):
+class CreateOutcomeUnknown(RequestError):
     """A create was sent and its outcome is unknown: the integration may exist."""
 
 
@@ -188,16 +196,16 @@ NOT_SHOWN = "[not shown, as it may be a credential]"
 WITHHELD = "its words are not shown, because they may repeat a credential"
 
 
-def shape_of(value: object, depth: int = 2) -> str:
+def describe_type(value: object, depth: int = 2) -> str:
     """Describe the keys and types of *value*, never its values."""
     if isinstance(value, Mapping):
         if depth == 0:
             return "an object"
         shown = list(value.items())[:8]
-        keys = ", ".join(f"{k if _KEY.fullmatch(str(k)) else '…'}: {shape_of(v, depth - 1)}" for k, v in shown)
+        keys = ", ".join(f"{k if _KEY.fullmatch(str(k)) else '…'}: {describe_type(v, depth - 1)}" for k, v in shown)
         return f"{{{keys}{', …' if len(value) > len(shown) else ''}}}"
     if isinstance(value, list):
-        return f"[{len(value)} of {shape_of(value[0], depth - 1) if value and depth else 'item'}]"
+        return f"[{len(value)} of {describe_type(value[0], depth - 1) if value and depth else 'item'}]"
     names = {str: "text", bool: "true/false", int: "number", float: "number", type(None): "null"}
     return names.get(type(value), type(value).__name__)
 

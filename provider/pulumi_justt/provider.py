@@ -36,15 +36,15 @@ from pulumi.output import UNKNOWN as ENGINE_UNKNOWN
 from pulumi.output import Unknown as EngineUnknown
 
 from pulumi_justt import host
-from pulumi_justt.errors import Abandoned, InvalidSettings, JusttError
+from pulumi_justt.errors import CancelledError, InvalidSettings, JusttError
 from pulumi_justt.imports import own_imports
 from pulumi_justt.values import is_first_look, without_markup
 
 if TYPE_CHECKING:
     from pulumi_justt.core.client import JusttClient
     from pulumi_justt.core.config import Settings
-    from pulumi_justt.core.integration import Integrations
-    from pulumi_justt.core.readiness import Readiness
+    from pulumi_justt.core.integration import IntegrationLifecycle
+    from pulumi_justt.core.readiness import ReadinessLifecycle
     from pulumi_justt.core.session import Session
 
 __all__ = ["IntegrationProvider", "ReadinessProvider"]
@@ -67,7 +67,7 @@ _TerminalError.__name__ = _TerminalError.__qualname__ = "JusttError"
 _TerminalError.__module__ = "builtins"
 
 
-def _bounded(method: _Method) -> _Method:
+def error_boundary(method: _Method) -> _Method:
     """Turn every exception of *method* into one paragraph that holds no credential."""
 
     @functools.wraps(method)
@@ -75,7 +75,7 @@ def _bounded(method: _Method) -> _Method:
         try:
             with own_imports(), host.calls.serving():
                 self._runs_program = self._runs_program or _is_of_program(method.__name__, args)
-                _require_engine(tried=method.__name__)
+                _require_engine(operation=method.__name__)
                 return method(self, *args, **kwargs)
         except JusttError as error:
             raise _TerminalError(_with_debug(self._explained(str(error)), error)) from None
@@ -94,16 +94,16 @@ def _is_of_program(call: str, args: Sequence[object]) -> bool:
     return is_get or call in ("check", "create", "update")
 
 
-def _require_engine(*, tried: str) -> None:
+def _require_engine(*, operation: str) -> None:
     """Refuse a call that was queued when the engine left.
 
     Raises:
-        Abandoned: The engine does not wait for its result.
+        CancelledError: The engine does not wait for its result.
     """
     if host.calls.is_cancelled():
-        from pulumi_justt.core.messages import ABANDONED_CURE  # noqa: PLC0415 - see the module docstring
+        from pulumi_justt.core.messages import ABANDONED_REMEDIATION  # noqa: PLC0415 - see the module docstring
 
-        raise Abandoned(tried, "the engine left before it began", ABANDONED_CURE)
+        raise CancelledError(operation, "the engine left before it began", ABANDONED_REMEDIATION)
 
 
 def _with_debug(text: str, error: BaseException) -> str:
@@ -130,12 +130,14 @@ class _Provider(ResourceProvider):
         host.watch_engine()
 
     def _explained(self, text: str) -> str:
-        from pulumi_justt.core.messages import recorded_settings_cure  # noqa: PLC0415 - see the module docstring
+        from pulumi_justt.core.messages import recorded_settings_remediation  # noqa: PLC0415 - see the module docstring
 
-        cure = "" if self._runs_program else recorded_settings_cure(text)
-        return ". ".join([text.removesuffix("."), cure]) if cure else text
+        remediation = "" if self._runs_program else recorded_settings_remediation(text)
+        return ". ".join([text.removesuffix("."), remediation]) if remediation else text
 
-    def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Integrations | Readiness:
+    def _make_core(
+        self, settings: Settings, client: Callable[[], JusttClient]
+    ) -> IntegrationLifecycle | ReadinessLifecycle:
         raise NotImplementedError
 
     def _may_have_created(self, *_props: object) -> bool:
@@ -143,14 +145,14 @@ class _Provider(ResourceProvider):
         return False
 
     @functools.cached_property
-    def _core(self) -> Integrations | Readiness:
+    def _core(self) -> IntegrationLifecycle | ReadinessLifecycle:
         from pulumi_justt.core.config import API_KEY, NAMESPACE, Settings  # noqa: PLC0415 - see the module docstring
         from pulumi_justt.redaction import shared_redactor  # noqa: PLC0415 - see the module docstring
         from pulumi_justt.thread_pool import set_max_workers  # noqa: PLC0415 - likewise
 
         # Since Python 3.12 `cached_property` takes no lock, and two cores would each think that they create alone.
         with _core_lock:
-            built: Integrations | Readiness | None = vars(self).get("_core")
+            built: IntegrationLifecycle | ReadinessLifecycle | None = vars(self).get("_core")
             if built is None:
                 prefix = f"{NAMESPACE}:"
                 config = getattr(self, "_config", {})
@@ -168,7 +170,7 @@ class _Provider(ResourceProvider):
                 gc.freeze()
             return built
 
-    @_bounded
+    @error_boundary
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Validate the inputs, and fill in the defaults."""
         try:
@@ -178,29 +180,29 @@ class _Provider(ResourceProvider):
         checked = core.check(self._recorded(olds), _decode(news))
         return CheckResult(_encode(checked.inputs), [_failure(text) for text in checked.failures])
 
-    @_bounded
+    @error_boundary
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Say which changes need another resource; which changes there are, the engine finds by itself."""
         return DiffResult(changes=None, replaces=self._core.diff(self._recorded(olds, id_), _decode(news)))
 
-    @_bounded
+    @error_boundary
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Create the resource."""
         return CreateResult(*self._core.create(_decode(props)))
 
-    @_bounded
+    @error_boundary
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Read the resource's status."""
         outs = self._core.read(id_, self._recorded(props, id_))
         # The inputs stay as they are: what the API was given cannot be read back.
         return ReadResult(None, {}) if outs is None else ReadResult(id_, outs)
 
-    @_bounded
+    @error_boundary
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Remember the inputs."""
         return UpdateResult(self._core.update(id_, self._recorded(olds, id_), _decode(news)))
 
-    @_bounded
+    @error_boundary
     def delete(self, id_: str, props: dict[str, Any]) -> None:
         """Delete the resource."""
         self._core.delete(id_, self._recorded(props, id_))
@@ -225,11 +227,11 @@ class IntegrationProvider(_Provider):
         core = vars(self).get("_core")
         return core is not None and core.may_have_created(*props)
 
-    def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Integrations:
-        from pulumi_justt.core.integration import Integrations  # noqa: PLC0415 - see the module docstring
+    def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> IntegrationLifecycle:
+        from pulumi_justt.core.integration import IntegrationLifecycle  # noqa: PLC0415 - see the module docstring
         from pulumi_justt.thread_pool import additional_worker  # noqa: PLC0415 - likewise
 
-        core = Integrations(
+        core = IntegrationLifecycle(
             settings,
             client=client,
             tell=_tell,
@@ -245,10 +247,10 @@ class IntegrationProvider(_Provider):
 class ReadinessProvider(_Provider):
     """The provider of `IntegrationReady`."""
 
-    def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> Readiness:
-        from pulumi_justt.core.readiness import Readiness  # noqa: PLC0415 - see the module docstring
+    def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> ReadinessLifecycle:
+        from pulumi_justt.core.readiness import ReadinessLifecycle  # noqa: PLC0415 - see the module docstring
 
-        return Readiness(
+        return ReadinessLifecycle(
             settings,
             client=client,
             tell=_tell,

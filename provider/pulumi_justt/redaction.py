@@ -20,7 +20,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from pulumi_justt.errors import NOT_SHOWN, WITHHELD
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.unpicklable import Unpicklable
 
 __all__ = ["Redactor", "shared_redactor"]
 _SHOWN = 300
@@ -123,7 +123,7 @@ def _as_latin1(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("pulumi_justt.latin1", _as_latin1)
 
 
-class Redactor(SecretHolder):
+class Redactor(Unpicklable):
     """The credentials that a process has met, and whether a text that it was sent may be shown."""
 
     def __init__(self) -> None:

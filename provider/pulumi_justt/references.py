@@ -327,7 +327,7 @@ def _value_of(reference: Reference | None, problem: Callable[[str], str | None])
 def resolved(
     references: Mapping[str, Any],
     *,
-    tried: str,
+    operation: str,
     names: Mapping[str, str],
     problem: Callable[[str, str], str | None] = lambda _field, _value: None,
 ) -> dict[str, str]:
@@ -335,7 +335,7 @@ def resolved(
 
     Args:
         references: References as the state holds them, by field.
-        tried: What this is for, in the error text.
+        operation: What this is for, in the error text.
         names: The user's own name of each field.
         problem: Says what is wrong with the value of a field, if anything is.
 
@@ -353,6 +353,6 @@ def resolved(
             missing.append(f"credentials.{names.get(field, field)} comes from {error.args[0]}")
     if missing:
         raise Unresolved(
-            f"{tried}: {'; '.join(missing)}. Nothing was sent. Provide what is missing, and run `pulumi up` again."
+            f"{operation}: {'; '.join(missing)}. Nothing was sent. Provide what is missing, and run `pulumi up` again."
         )
     return values

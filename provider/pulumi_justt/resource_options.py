@@ -14,7 +14,7 @@ from typing import NamedTuple, NoReturn
 
 from pulumi import ResourceOptions
 
-from pulumi_justt.credentials import SHAPES, wire_name
+from pulumi_justt.credentials import CREDENTIAL_TYPES, wire_name
 from pulumi_justt.errors import nearest
 from pulumi_justt.references import Reference
 from pulumi_justt.schema import INTEGRATION, READY, Property
@@ -88,13 +88,13 @@ def _checked(opts: ResourceOptions | None, resource: _Resource) -> ResourceOptio
             "the program's packages are listed, as in requirements.txt"
         )
     if opts.import_ is not None:
-        cure = (
+        remediation = (
             "say adopt_id on the resource instead, which takes the integration over, or run `pulumi-justt import` for "
             "many"
             if resource.properties is INTEGRATION
             else "it owns nothing, so let `pulumi up` create it"
         )
-        raise ValueError(f"import_: the engine cannot import into a dynamic provider; {cure}")
+        raise ValueError(f"import_: the engine cannot import into a dynamic provider; {remediation}")
     checked = copy.copy(opts)
     for option in ("ignore_changes", "replace_on_changes", "hide_diffs"):
         paths: Iterable[str] | None = getattr(opts, option, None)
@@ -194,10 +194,10 @@ def _require_credential(name: str, rest: list[str], option: str, resource: _Reso
     if name == "secretReferences":
         named = references.values() if field == "*" else [references[field]]
         parts = {part for value in named for part in value.wire()}
-    elif not isinstance(resource.secret_type, str) or resource.secret_type not in SHAPES:
+    elif not isinstance(resource.secret_type, str) or resource.secret_type not in CREDENTIAL_TYPES:
         return
     else:
-        fields = SHAPES[resource.secret_type].wire_fields()
+        fields = CREDENTIAL_TYPES[resource.secret_type].wire_fields()
         if field not in (*fields, "*"):
             is_known = wire_name(field) in fields
             _refuse_ignored(name, rest, option, f"; say {right!r}" if is_known else nearest(field, fields))

@@ -20,7 +20,7 @@ from pulumi.runtime.settings import get_monitor
 
 from pulumi_justt import references, schema
 from pulumi_justt.arguments import InvalidArgument, given, sendable
-from pulumi_justt.credentials import Credentials, Shape, Unlisted, from_wire, python_names
+from pulumi_justt.credentials import Credentials, CredentialType, Unlisted, from_wire, python_names
 from pulumi_justt.program_errors import one_sentence
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.resource_options import refuse_reading, with_checked_paths, with_checked_ready_paths
@@ -219,7 +219,7 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
             {"referenceAccountId": _verified_account(resource, reference_account_id)},
             ResourceOptions.merge(
                 with_checked_paths(opts, None, {}),
-                ResourceOptions(id=given(resource, "id", id, cure=_ID_CURE, problem=id_problem)),
+                ResourceOptions(id=given(resource, "id", id, remediation=_ID_CURE, problem=id_problem)),
             ),
         )
         return looked_up
@@ -427,7 +427,7 @@ def _problem_of_key(key: str) -> str | None:
 
 
 def _require_credentials(value: object) -> None:
-    if isinstance(value, (Shape, Unlisted)):
+    if isinstance(value, (CredentialType, Unlisted)):
         return
     if isinstance(value, Output):
         raise TypeError(

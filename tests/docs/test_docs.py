@@ -51,9 +51,9 @@ from pulumi_justt.simulator import Options, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
 from support import environment
 from support.checkout import ROOT
+from support.docs_runner import SERVES, Ids, NotRunnable, Session, comparable, matches, read, without_ids
 from support.harness import Stack
-from support.leaks import canary
-from support.pages import SERVES, Ids, NotRunnable, Session, comparable, matches, read, without_ids
+from support.secret_scanner import canary
 
 PAGES = sorted(
     str(path.relative_to(ROOT))

@@ -32,12 +32,12 @@ def test_every_text_of_the_package_is_read() -> None:
         "raise JusttError(made(text))",
         "raise JusttError",
         "raise JusttError('new: ' + text)",
-        "raise JusttError(text if tried else 'none at all')",
+        "raise JusttError(text if operation else 'none at all')",
         "raise text",
         "raise ValueError(text) from None",
-        "raise Refused(tried, text, cure, None)",
-        "raise Unreachable(tried, 'no answer', made(text))",
-        "raise lost.but(cure=made(text))",
+        "raise RequestRefused(operation, text, remediation, None)",
+        "raise RequestFailed(operation, 'no answer', made(text))",
+        "raise lost.but(remediation=made(text))",
         "self.tell(text)",
         "tell(made(text))",
         "print(text)",
@@ -51,7 +51,7 @@ def test_every_text_of_the_package_is_read() -> None:
 )
 def test_what_cannot_be_read_is_found(statement: str) -> None:
     """A text that comes from somewhere else is listed with its line, not left out in silence."""
-    code = f"def check(tried, cure, lost, text) -> Iterator[tuple[str, str]]:\n    {statement}\n"
+    code = f"def check(operation, remediation, lost, text) -> Iterator[tuple[str, str]]:\n    {statement}\n"
     assert [
         line
         for line in error_table.unread([Source("core.integration", code)])
@@ -63,7 +63,7 @@ def test_what_cannot_be_read_is_found(statement: str) -> None:
     ("statement", "text"),
     [
         ("raise JusttError('a new error')", "a new error"),
-        ("raise JusttError(f'{tried}: {count:,} are too many')", "<what was tried>: <count> are too many"),
+        ("raise JusttError(f'{operation}: {count:,} are too many')", "<operation>: <count> are too many"),
         ("raise JusttError(f'no {word!r}{nearest(word, known)}')", "no '<word>'[ (did you mean <another>?)]"),
         ("where = 'here' if word else 'there'\n    raise JusttError(f'it is {where}')", "it is [here | there]"),
         ("raise pydantic_core.PydanticCustomError('kind', 'must be new')", "<argument>: must be new"),
@@ -76,7 +76,7 @@ def test_what_cannot_be_read_is_found(statement: str) -> None:
 )
 def test_what_is_new_is_found(statement: str, text: str) -> None:
     """A text that is added anywhere comes into the page by itself, or is listed where no section is its own."""
-    code = f"def check(tried, count, word, known) -> Iterator[tuple[str, str]]:\n    {statement}\n"
+    code = f"def check(operation, count, word, known) -> Iterator[tuple[str, str]]:\n    {statement}\n"
     assert text in [each.text for each in Source("api.client", code).texts]
     assert any(text in line for line in error_table.page([Source("api.client", code)]).replace("\\", "").splitlines())
     assert any(line.endswith(text) for line in error_table.unread([Source("new_module", code)])) or "note: " in text
@@ -121,7 +121,7 @@ def test_no_entry_of_the_generator_is_stale() -> None:
     """Each section part, placeholder and exception of the generator still stands for something in the package."""
     named = set().union(*(source.named for source in PACKAGE))
     assert {name for name in {*error_table._NAMES, *error_table._CALLS} if name not in named} == set()
-    places = {f"{text.place}." for source in PACKAGE for text in source.texts} | {"told.", "tried."}
+    places = {f"{text.place}." for source in PACKAGE for text in source.texts} | {"told.", "operation."}
     parts = {part for _, parts in error_table.SECTIONS.values() for part in parts} | error_table._ELSEWHERE.keys()
     assert {part for part in parts if not any(place.startswith(f"{part}.") for place in places)} == set()
     code = "".join(source.code for source in PACKAGE)

@@ -12,7 +12,7 @@ from pulumi_justt.simulator import Fault, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
 from support.adoption_programs import RELEASED, adopter, integration, live, owner, urn
 from support.harness import Stack
-from support.leaks import canary
+from support.secret_scanner import canary
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pulumi_justt.simulator import SimulatorServer
 from support.harness import Stack
-from support.leaks import canary
+from support.secret_scanner import canary
 
 SHOPS = """
 for name, more in (("a", {}), ("b", {"reference_account_id": "acc_1"})):

@@ -6,7 +6,7 @@ import pytest
 
 from pulumi_justt.simulator import Fault, SimulatorServer
 from support.harness import Stack
-from support.leaks import canary
+from support.secret_scanner import canary
 
 FIRST = ", opts=pulumi.ResourceOptions(delete_before_replace=True)"
 URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::"

@@ -14,7 +14,7 @@ import pytest
 
 from pulumi_justt.simulator import Fault, SimulatorServer
 from support.harness import Result, Stack
-from support.leaks import canary
+from support.secret_scanner import canary
 
 URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::"
 UP = ("up", "--yes", "--skip-preview")

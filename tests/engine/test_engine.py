@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from pulumi_justt.simulator import Fault, SimulatorServer, payload_digest
+from support.golden_errors import assert_told
 from support.harness import HANG_SECONDS, Stack, eventually, has_fired, nobody
-from support.leaks import canary
-from support.paragraphs import assert_told
+from support.secret_scanner import canary
 
 STRIPE = """
     stripe = justt.PaymentIntegration(
@@ -506,7 +506,7 @@ class TestRotation:
         assert stack.resources() == {}
 
 
-SHAPES = """
+CREDENTIAL_TYPES = """
     c = justt.credentials
     shapes = {
         "ApiKeyOnly": c.ApiKeyOnly(api_key=secret("stripeKey")),
@@ -555,7 +555,7 @@ class TestShapes:
         stack.config(secret={"pem": pem})
         stack.run("config", "set", "--secret", "adyen", json.dumps(adyen), "--stack", "dev")
         stack.secrets += [adyen["hmac"], adyen["apiKey"]]
-        stack.program(SHAPES)
+        stack.program(CREDENTIAL_TYPES)
         stack.up()
         key = stack.secrets[1]
         sent: dict[str, dict[str, object]] = {

@@ -8,9 +8,9 @@ import httpx
 
 import error_table
 from pulumi_justt.simulator import Fault, SimulatorServer
-from support import paragraphs
+from support import golden_errors
+from support.golden_errors import assert_told
 from support.harness import Stack
-from support.paragraphs import assert_told
 
 PROGRAM = """
 def add(name, identifier, key=secret("stripeKey"), **more):
@@ -61,7 +61,7 @@ def test_the_page_has_what_the_terminal_shows() -> None:
     """Whoever searches docs/errors.md for a sentence of a terminal finds it."""
     texts = [_pattern(text.text) for source in error_table.package() for text in source.texts]
     long = [text for text in texts if len(re.findall(r"[a-z]{2,}", text)) > 4]
-    told = [line for path in sorted(paragraphs.KEPT.glob("*.txt")) for line in path.read_text().splitlines() if line]
+    told = [line for path in sorted(golden_errors.KEPT.glob("*.txt")) for line in path.read_text().splitlines() if line]
     assert len(told) > 20
     assert [line for line in told if not any(re.search(text, line) for text in long)] == []
 

@@ -22,7 +22,7 @@ from pulumi_justt.simulator.faults import Fault
 from pulumi_justt.simulator.rules import NewIntegration
 from support.checkout import ROOT
 from support.harness import Stack
-from support.leaks import canary
+from support.secret_scanner import canary
 
 EXAMPLES = ROOT / "examples"
 NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/Pulumi.yaml"))

@@ -14,7 +14,7 @@ from typing import Any
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 from pulumi_justt.simulator.rules import NewIntegration
 from support.harness import HANG_SECONDS, Stack
-from support.leaks import canary
+from support.secret_scanner import canary
 
 COMMAND = [sys.executable, "-m", "pulumi_justt.cli", "import", "--stack", "dev"]
 HEAD = "import pulumi\nimport pulumi_justt as justt\n\nconfig = pulumi.Config()\n"

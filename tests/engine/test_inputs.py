@@ -13,7 +13,7 @@ import pytest
 
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 from support.harness import Stack
-from support.leaks import canary
+from support.secret_scanner import canary
 
 PEM = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
 SIGNATURE = "4dabf18193072939515e22adb298388d"

@@ -15,7 +15,7 @@ import pytest
 from pulumi_justt.simulator import SimulatorServer
 from support.harness import Stack
 from support.host import Host, HostError
-from support.leaks import canary
+from support.secret_scanner import canary
 
 SHOP = """
     justt.PaymentIntegration(

@@ -12,7 +12,7 @@ import pytest
 
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 from support.harness import Stack
-from support.leaks import canary
+from support.secret_scanner import canary
 
 pytestmark = pytest.mark.slow
 

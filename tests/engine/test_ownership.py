@@ -17,7 +17,7 @@ from pulumi_justt.simulator import Fault, SimulatorServer
 from support.adoption_programs import RELEASED, adopter, changes, integration, live, owner, urn
 from support.checkout import ROOT
 from support.harness import Stack
-from support.leaks import canary
+from support.secret_scanner import canary
 
 
 class Calls:

@@ -24,7 +24,7 @@ from pulumi_justt.simulator.rules import NewIntegration
 from support.checkout import ROOT
 from support.golden_previews import UPDATE, masked
 from support.harness import Stack
-from support.leaks import canary
+from support.secret_scanner import canary
 
 GOLDEN = ROOT / "tests" / "data" / "previews"
 

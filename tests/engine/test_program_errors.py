@@ -12,8 +12,8 @@ from pulumi_justt.arguments import InvalidArgument
 from pulumi_justt.program_errors import one_sentence
 from pulumi_justt.simulator import SimulatorServer
 from support.harness import Stack
-from support.leaks import canary
 from support.mocked_program import run_program
+from support.secret_scanner import canary
 
 HEAD = """
 import pulumi

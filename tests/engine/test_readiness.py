@@ -11,7 +11,7 @@ import pytest
 from pulumi_justt.errors import WITHHELD
 from pulumi_justt.simulator import Fault, SimulatorServer
 from support.harness import HANG_SECONDS, Stack, eventually
-from support.leaks import canary
+from support.secret_scanner import canary
 
 PROGRAM = """
     stripe = justt.PaymentIntegration(

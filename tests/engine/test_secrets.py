@@ -18,14 +18,14 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from pulumi_justt.credentials import SHAPES
+from pulumi_justt.credentials import CREDENTIAL_TYPES
 from pulumi_justt.errors import NOT_SHOWN, WITHHELD
 from pulumi_justt.simulator import SimulatorServer, payload_digest
-from support import leaks
+from support import secret_scanner
 from support.checkout import ROOT
+from support.echo_server import EchoServer
 from support.harness import HANG_SECONDS, Stack
-from support.leaks import canary
-from support.parrot import Parrot
+from support.secret_scanner import canary
 
 REFERENCES = """
     justt.PaymentIntegration(
@@ -138,7 +138,7 @@ class TestReferences:
                 "privateKey": {"fromFile": "keys/sftp.pem", "version": 1},
             }
             assert "secretPayload" not in recorded
-        assert leaks.find(stack.decrypted(), referred) == []
+        assert secret_scanner.find(stack.decrypted(), referred) == []
 
         # Neither is it needed for anything but create, and another value is nobody's business until `version` says so.
         file.unlink()
@@ -166,7 +166,7 @@ class TestReferences:
         (stack.folder / "project" / "keys" / "sftp.pem").write_text(pem_of(canary("pem")))
         stack.program(program('secret("hmac")'))
         stack.up()
-        assert leaks.find(stack.decrypted(), [value]) != []
+        assert secret_scanner.find(stack.decrypted(), [value]) != []
 
         stack.program(program())
         shown = stack.preview().stdout
@@ -175,7 +175,7 @@ class TestReferences:
         stack.up()
         stack.run("config", "rm", "hmac", "--stack", "dev")
         stack.up("--refresh")
-        assert leaks.find(stack.decrypted(), [value, other]) == []
+        assert secret_scanner.find(stack.decrypted(), [value, other]) == []
         assert live_digests(simulator)["mixed"] == payload_digest(
             {"hmac": other, "apiKey": stack.secrets[1], "merchantCode": "M-1"}
         )
@@ -195,7 +195,7 @@ class TestReferences:
 
 FIELDS = {
     shape.__name__: [f.name for f in shape.wire_fields().values() if not f.metadata.get("identifier")]
-    for shape in SHAPES.values()
+    for shape in CREDENTIAL_TYPES.values()
 }
 ALL = """
     import json
@@ -284,8 +284,8 @@ class TestGate:
             assert "justt: POST /integrations 201" in up.text
             held = stack.decrypted()
             given = set(stack.secrets) - {key, stack.environ["SECRET_stripeKey"]}
-            assert all(leaks.find(held, [each]) for each in given), "they are in the state, encrypted"
-            assert leaks.find(held, [key, client_id, client_secret]) == []
+            assert all(secret_scanner.find(held, [each]) for each in given), "they are in the state, encrypted"
+            assert secret_scanner.find(held, [key, client_id, client_secret]) == []
             stack.secrets += [client_id, client_secret]
             fill(stack)
             stack.preview()
@@ -307,8 +307,8 @@ class TestGate:
         """A vendor repeats what it was sent in messages, errorIds, headers, shapes and pages: none of it is shown."""
         unmask(stack)
         fates = ["400", "401", "403", "409", "413", "422", "307", "500", "shape", "html", "cut", "201"]
-        with Parrot() as parrot:
-            stack.config({"justt:baseUrl": parrot.url, "justt:timeoutSeconds": "10"})
+        with EchoServer() as echo:
+            stack.config({"justt:baseUrl": echo.url, "justt:timeoutSeconds": "10"})
             stack.program(f"""
                 for fate in {fates}:
                     justt.PaymentIntegration(fate, external_identifier=fate, integration_name="x", source="stripe",
@@ -318,10 +318,10 @@ class TestGate:
             assert text.count(WITHHELD) >= 6, text
             assert list(stack.resources()) == ["201"]
             for status in ("400", "404", "307"):
-                parrot.reading = status
+                echo.reading = status
                 assert WITHHELD in stack.refresh(fails=True).text
                 assert WITHHELD in stack.destroy(fails=True).text
-            assert len(parrot.secrets) == 2
+            assert len(echo.secrets) == 2
 
     @pytest.mark.slow
     @pytest.mark.parametrize("where", ["environment", "file"])
@@ -332,8 +332,8 @@ class TestGate:
         stack.provide({"other": other})
         stack.secrets += [old, new]
         file = stack.folder / "project" / "key"
-        with Parrot() as parrot:
-            stack.config({"justt:baseUrl": parrot.url, "justt:timeoutSeconds": "10"})
+        with EchoServer() as echo:
+            stack.config({"justt:baseUrl": echo.url, "justt:timeoutSeconds": "10"})
 
             def give(value: str, version: int) -> None:
                 file.write_text(value)
@@ -355,9 +355,9 @@ class TestGate:
             give(old, 1)
             stack.up()
             give(new, 2)
-            parrot.reading = "400"
+            echo.reading = "400"
             text = stack.up(fails=True).text
-            assert parrot.given.count(old) == parrot.given.count(new) == 1
+            assert echo.given.count(old) == echo.given.count(new) == 1
             assert f"Justt answered 400: {WITHHELD}" in text
             for told in (stack.refresh(fails=True), stack.destroy("--continue-on-error", fails=True)):
                 assert f"Justt answered 400: {WITHHELD}" in told.text, told.text
@@ -368,29 +368,29 @@ class TestGate:
         given = canary("given")
         stack.secrets.append(given)
         stack.environ["GIVEN_VALUE"] = given
-        with Parrot() as parrot:
-            stack.config({"justt:baseUrl": parrot.url, "justt:timeoutSeconds": "10"})
+        with EchoServer() as echo:
+            stack.config({"justt:baseUrl": echo.url, "justt:timeoutSeconds": "10"})
             stack.program("""
                 justt.PaymentIntegration("referring", external_identifier="201", integration_name="x",
                     source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=justt.from_env("GIVEN_VALUE")))
             """)
             stack.up()
             stack.environ["GIVEN_VALUE"] = canary("another")
-            parrot.reading = parrot.listing = "record"
+            echo.reading = echo.listing = "record"
             for form in (str, lambda secret: secret[:-4]):
-                parrot.form = form
+                echo.form = form
                 told = [stack.refresh(), *(stack.justt(name, "--stack", stack.name) for name in ("list", "doctor"))]
                 assert not any(given[:-4] in each.text for each in told)
                 assert all(NOT_SHOWN in " ".join(each.text.split()) for each in told[1:])
-            parrot.form = lambda _: "stripe"
+            echo.form = lambda _: "stripe"
             assert "stripe" in stack.justt("list", "--stack", stack.name).stdout
 
     def test_ids_of_any_form_beside_a_credential_that_is_not_at_hand(self, stack: Stack) -> None:
         """Justt promises no form of its ids: what is created, read, listed and looked at goes on."""
         stack.environ["GIVEN_VALUE"] = canary("given")
-        with Parrot() as parrot:
-            parrot.new_id = "A7-x9_qqZZ81-lorem"
-            stack.config({"justt:baseUrl": parrot.url, "justt:timeoutSeconds": "10"})
+        with EchoServer() as echo:
+            echo.new_id = "A7-x9_qqZZ81-lorem"
+            stack.config({"justt:baseUrl": echo.url, "justt:timeoutSeconds": "10"})
             program = """
                 def made(name):
                     key = justt.credentials.ApiKeyOnly(api_key=justt.from_env("GIVEN_VALUE"))
@@ -401,8 +401,8 @@ class TestGate:
             """
             stack.program(program)
             stack.up()
-            parrot.new_id, parrot.reading, parrot.listing = "Zq81~another.Form+7x", "record", "record"
-            parrot.form = lambda _: "stripe"
+            echo.new_id, echo.reading, echo.listing = "Zq81~another.Form+7x", "record", "record"
+            echo.form = lambda _: "stripe"
             stack.program(f"{program}    made('second')\n")
             stack.up("--refresh")
             told = stack.justt("list", "--stack", stack.name)
@@ -422,8 +422,8 @@ class TestGate:
                 justt.PaymentIntegration(name, external_identifier="201", integration_name=name, source="stripe",
                     credentials=justt.credentials.ApiKeyOnly(api_key=secret(key)))
         """
-        with Parrot() as parrot:
-            stack.config({"justt:baseUrl": parrot.url, "justt:timeoutSeconds": "10"})
+        with EchoServer() as echo:
+            stack.config({"justt:baseUrl": echo.url, "justt:timeoutSeconds": "10"})
             stack.program(program)
             stack.up()
             stack.program(
@@ -435,21 +435,21 @@ class TestGate:
             """
             )
             for form in FORMS:
-                parrot.form, parrot.reading = form, "400"
+                echo.form, echo.reading = form, "400"
                 assert WITHHELD in stack.up("--continue-on-error", fails=True).text
 
     @pytest.mark.slow
     def test_commands_beside_a_vendor_that_repeats_everything(self, stack: Stack) -> None:
         """`list`, `doctor`, `recover` and `import` show no words that may repeat what a state or an answer has."""
         unmask(stack)
-        with Parrot() as parrot:
-            stack.config({"justt:baseUrl": parrot.url, "justt:timeoutSeconds": "10"})
+        with EchoServer() as echo:
+            stack.config({"justt:baseUrl": echo.url, "justt:timeoutSeconds": "10"})
             stack.program("""
                 justt.PaymentIntegration("a", external_identifier="201", integration_name="a", source="stripe",
                     credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
             """)
             stack.up()
-            parrot.reading = parrot.listing = "400"
+            echo.reading = echo.listing = "400"
             answers = stack.folder / "project" / "answers.yaml"
             answers.write_text(
                 "int-7: {external_identifier: a, integration_name: A, credentials: ApiKeyOnly, "
@@ -457,7 +457,7 @@ class TestGate:
             )
             stack.environ["JUSTT_STATE_DIR"] = str(stack.folder / "journal")
             for form in FORMS:
-                parrot.form = form
+                echo.form = form
                 for command in (["list"], ["doctor"], ["import", "--all"], ["import", "--answers", str(answers)]):
                     told = stack.justt(*command, "--stack", stack.name)
                     assert f"Justt answered 400: {WITHHELD}" in " ".join(told.text.split()), told.text
@@ -519,9 +519,9 @@ class TestGate:
             time.sleep(0.05)
         stack.keep(process.communicate()[0])
         assert any("pulumi.dynamic" in command for command in seen)
-        arguments = {command: leaks.find(command.encode(), stack.secrets) for command in seen}
+        arguments = {command: secret_scanner.find(command.encode(), stack.secrets) for command in seen}
         assert [command for command, found in arguments.items() if found] == []
-        holders = [command for command, environ in seen.items() if leaks.find(environ, stack.secrets)]
+        holders = [command for command, environ in seen.items() if secret_scanner.find(environ, stack.secrets)]
         assert holders
         assert all("pulumi-language-python-exec" in command for command in holders), holders
 
@@ -555,7 +555,7 @@ class TestOnPurpose:
         }
         stack.run("preview", "--tracing", f"file:{trace}", *on, PULUMI_DEBUG_GRPC=str(grpc))
         shown |= {"`--tracing`": trace.read_bytes(), "`PULUMI_DEBUG_GRPC`": grpc.read_bytes()}
-        assert [name for name, content in shown.items() if not leaks.find(content, stack.secrets)] == []
+        assert [name for name, content in shown.items() if not secret_scanner.find(content, stack.secrets)] == []
         security = (ROOT / "SECURITY.md").read_text()
         section = security.partition("<!-- on purpose -->")[2].partition("\n\n")[0]
         assert set(shown) == set(re.findall(r"^- (.+?)(?:: .*)?$", section, re.MULTILINE))
@@ -597,10 +597,12 @@ class TestOnPurpose:
         with pytest.raises(AssertionError):
             stack.assert_no_leak()
         everything = [*stack.everything()]
-        found = [kind for kind in kinds if any(leaks.find(content, [values[kind]]) for content in everything)]
+        found = [kind for kind in kinds if any(secret_scanner.find(content, [values[kind]]) for content in everything)]
         assert found == kinds
-        assert leaks.find(repr(simulator.requests).encode(), [values["state"]]), "the journal is searched as well"
-        assert not any(leaks.find(content, [key]) for content in everything)
+        assert secret_scanner.find(repr(simulator.requests).encode(), [values["state"]]), (
+            "the journal is searched as well"
+        )
+        assert not any(secret_scanner.find(content, [key]) for content in everything)
 
 
 def sabotage(stack: Stack, folder: Path, statement: str, *, calls: bool = False) -> None:

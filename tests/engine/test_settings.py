@@ -9,7 +9,7 @@ import pytest
 
 from pulumi_justt.simulator import SimulatorServer
 from support.harness import Stack
-from support.leaks import canary
+from support.secret_scanner import canary
 
 PROGRAM = """
     justt.PaymentIntegration(

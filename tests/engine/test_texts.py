@@ -7,8 +7,8 @@ import re
 import pytest
 
 from pulumi_justt.simulator import SimulatorServer
+from support.echo_server import EchoServer
 from support.harness import Stack
-from support.parrot import Parrot
 
 PROGRAM = """
     def made(name, credentials, **more):
@@ -116,9 +116,9 @@ def test_markup_of_the_vendor_is_shown_as_it_is(stack: Stack) -> None:
         justt.PaymentIntegration("made", external_identifier="%s", integration_name="x", source="stripe",
             credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
     """
-    with Parrot() as parrot:
-        stack.config({"justt:baseUrl": parrot.url})
-        parrot.form, parrot.reading, parrot.new_id = lambda _: MARKUP, "400", f"id{MARKUP}"
+    with EchoServer() as echo:
+        stack.config({"justt:baseUrl": echo.url})
+        echo.form, echo.reading, echo.new_id = lambda _: MARKUP, "400", f"id{MARKUP}"
         stack.program('justt.PaymentIntegration.get("theirs", "id-1")')
         assert "< {%bogus%}>" in words(stack.preview("--color", "always", fails=True).text)
         stack.program(program % "400")

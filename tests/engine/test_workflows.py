@@ -23,7 +23,7 @@ from pulumi_justt.simulator import SimulatorServer
 from support.checkout import ROOT
 from support.harness import HANG_SECONDS, Result, Stack
 from support.killed_runs import kill_after_commit
-from support.leaks import canary
+from support.secret_scanner import canary
 from support.state_blobs import BLOB
 
 WORKFLOWS = ROOT / "examples" / "workflows"

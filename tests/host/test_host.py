@@ -15,10 +15,10 @@ import pytest
 from pulumi_justt import resources
 from pulumi_justt.simulator import Fault, SimulatorServer, payload_digest
 from pulumi_justt.simulator.rules import NewIntegration
-from support import leaks
+from support import secret_scanner
 from support.harness import HANG_SECONDS, eventually, has_fired, nobody
 from support.host import INPUTS, UNKNOWN, Host, HostError
-from support.leaks import canary
+from support.secret_scanner import canary
 
 SECRETS = [INPUTS["secretPayload"]["hmac"], INPUTS["secretPayload"]["apiKey"]]
 
@@ -29,7 +29,7 @@ def host(simulator: SimulatorServer) -> Iterator[Host]:
     key = canary("api-key")
     with Host({"justt:baseUrl": simulator.base_url, "justt:apiKey": key}) as running:
         yield running
-    assert leaks.find((running.stdout + running.stderr).encode(), [*SECRETS, key]) == []
+    assert secret_scanner.find((running.stdout + running.stderr).encode(), [*SECRETS, key]) == []
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def idle_host() -> Iterator[Host]:
     """Give a host that several tests share, for calls that send nothing."""
     with Host({"justt:baseUrl": nobody()}) as running:
         yield running
-    assert leaks.find((running.stdout + running.stderr).encode(), SECRETS) == []
+    assert secret_scanner.find((running.stdout + running.stderr).encode(), SECRETS) == []
 
 
 def test_a_whole_life(host: Host, simulator: SimulatorServer) -> None:
@@ -140,7 +140,7 @@ def test_debug_shows_frames_and_requests(simulator: SimulatorServer) -> None:
             host.read("no-such-id", {**inputs, "integrationId": "no-such-id"})
     assert re.search(r"justt: POST /integrations 201 \d\.\d{3}s\n", host.stderr)
     assert re.search(r"justt: GET /integrations/no-such-id 404 \d\.\d{3}s errorId=sim-\w+\n", host.stderr)
-    assert leaks.find((host.stderr + str(caught.value)).encode(), [*SECRETS, key]) == []
+    assert secret_scanner.find((host.stderr + str(caught.value)).encode(), [*SECRETS, key]) == []
 
 
 def test_calls_at_once(host: Host, simulator: SimulatorServer) -> None:

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pulumi_justt.core.messages import ABANDONED_CURE
+from pulumi_justt.core.messages import ABANDONED_REMEDIATION
 from pulumi_justt.host import Calls, engine_address, engine_identity, wait_until_gone
 from pulumi_justt.provider import IntegrationProvider
 from pulumi_justt.simulator import SimulatorServer
@@ -201,7 +201,7 @@ def test_nothing_begins_for_an_engine_that_left() -> None:
         assert context
         provider.delete("id", {})
 
-    with pytest.raises(Exception, match=f"^delete: the engine left before it began. {ABANDONED_CURE}$"):
+    with pytest.raises(Exception, match=f"^delete: the engine left before it began. {ABANDONED_REMEDIATION}$"):
         serve(SimpleNamespace(is_active=lambda: False))
     assert "_core" not in vars(provider)
 

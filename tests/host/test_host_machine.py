@@ -25,10 +25,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pulumi_justt.simulator import FOREIGN_IDENTIFIER, Fault, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
 from support.host import Host, HostError
-from support.machine import KEY, NAMES, Known, Trouble, effort, run_machine, troubles
 from support.model_choices import EDIT, FLAGS, WISH, Edit, Wish
 from support.model_engine import Flags, Killed, Remote
 from support.model_user import PLAIN, Project
+from support.pulumi_model import KEY, NAMES, Known, Trouble, effort, run_machine, troubles
 
 KNOWN = Known(
     unsent=(),

@@ -21,7 +21,7 @@ from pulumi_justt.core.config import Settings
 client = JusttClient(Settings.load({"baseUrl": sys.argv[1], "apiKey": "shared"}, {}))
 look = functools.partial(client.list_integrations)
 with ThreadPoolExecutor(int(sys.argv[3])) as pool:
-    for page in pool.map(lambda _: look(1, tried="listing", account=None), range(int(sys.argv[2]))):
+    for page in pool.map(lambda _: look(1, operation="listing", account=None), range(int(sys.argv[2]))):
         assert page.is_last
 """
 

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 
 from pulumi_justt.simulator import SimulatorServer
-from support import environment, leaks
+from support import environment, secret_scanner
 
 __all__ = ["HANG_SECONDS", "Result", "Stack", "eventually", "has_fired", "nobody"]
 
@@ -302,7 +302,7 @@ class Stack:
     def assert_no_leak(self, *others: bytes) -> None:
         """Search all that left, and *others*, for the secrets."""
         for content in [*others, *self.everything()]:
-            assert leaks.find(content, self.secrets) == []
+            assert secret_scanner.find(content, self.secrets) == []
 
     def _variables(self, more: Mapping[str, str]) -> dict[str, str]:
         pulumi = {

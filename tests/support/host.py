@@ -18,7 +18,7 @@ from typing_extensions import Self
 from pulumi_justt import resources
 from support import environment
 from support.harness import HANG_SECONDS
-from support.leaks import canary
+from support.secret_scanner import canary
 
 __all__ = ["INPUTS", "UNKNOWN", "Host", "HostError"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pulumi_justt.core.client import JusttClient
-from pulumi_justt.core.integration import Integrations
+from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.simulator import SimulatorServer
 from support.scripted_client import (
     CHECKED,
@@ -24,10 +24,10 @@ class Live:
     client: JusttClient
     told: list[str] = field(default_factory=list)
 
-    def core(self, config: Mapping[str, str] | None = None, **environ: str) -> Integrations:
+    def core(self, config: Mapping[str, str] | None = None, **environ: str) -> IntegrationLifecycle:
         """Return the lifecycle under some settings."""
         chosen = load({"baseUrl": self.simulator.base_url, **(config or {})}, **environ)
-        return Integrations(chosen, client=lambda: self.client, tell=self.told.append, now=lambda: NOW)
+        return IntegrationLifecycle(chosen, client=lambda: self.client, tell=self.told.append, now=lambda: NOW)
 
     def created(self, **changes: Any) -> tuple[str, dict[str, Any]]:  # noqa: ANN401 - any property
         """Create an integration, and return its id and what is remembered."""

@@ -23,7 +23,7 @@ CANARY = "canary-3e91d2"
 # How the SDK marks a secret on its way to the engine.
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
-Answer = Callable[[MockResourceArgs], tuple[str, dict[str, Any]]]
+ImportAnswer = Callable[[MockResourceArgs], tuple[str, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class _Monitor(MockMonitor):
 
 
 class _Mocks(Mocks):
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: ImportAnswer) -> None:
         self.answer = answer
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
@@ -112,7 +112,7 @@ class _Mocks(Mocks):
 def run_program(
     body: Callable[[], object],
     *,
-    answer: Answer = as_created,
+    answer: ImportAnswer = as_created,
     preview: bool = False,
     config: Mapping[str, str] | None = None,
     secret_keys: Sequence[str] = (),

@@ -7,8 +7,8 @@ from typing import Literal, get_args
 
 from hypothesis import strategies as st
 
-from support.machine import NAMES
 from support.model_engine import Flags
+from support.pulumi_model import NAMES
 
 __all__ = ["EDIT", "FLAGS", "SLOTS", "WISH", "Edit", "Wish"]
 

@@ -16,13 +16,13 @@ import httpx
 from pulumi_justt.api.call import Call
 from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
-from pulumi_justt.core.integration import Integrations
+from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.core.journal import Journal
 from pulumi_justt.core.session import Session
 from pulumi_justt.errors import JusttError
 from support.clock import Clock
-from support.machine import KEY, Trouble
 from support.model_engine import Killed, Remote
+from support.pulumi_model import KEY, Trouble
 
 START = datetime(2021, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
 THEIRS = "somebody-else"
@@ -314,7 +314,7 @@ class CoreProcesses:
     name: str
     environ: dict[str, str]
     running: dict[str, Called] = field(default_factory=dict)
-    ending: list[tuple[Integrations, Journal]] = field(default_factory=list)
+    ending: list[tuple[IntegrationLifecycle, Journal]] = field(default_factory=list)
 
     def of(self, provider: str) -> Called:
         """Start the process of a provider resource, or return it."""
@@ -341,7 +341,7 @@ class CoreProcesses:
         self.opened.callback(client.close)
         journal = Journal(core.folder, warn=core.told.append, now=core.now, command=self.name)
         called = Called()
-        called.core = made = Integrations(
+        called.core = made = IntegrationLifecycle(
             settings,
             client=lambda: client,
             tell=core.told.append,
@@ -356,7 +356,7 @@ class CoreProcesses:
 class Called:
     """The core as the engine calls it."""
 
-    core: Integrations
+    core: IntegrationLifecycle
     urn = ""
 
     def check(self, olds: dict[str, Any], news: dict[str, Any], *, urn: str) -> tuple[dict[str, Any], list[str]]:

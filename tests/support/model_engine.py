@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from support.machine import NAMES, Trouble
+from support.pulumi_model import NAMES, Trouble
 
 __all__ = [
     "Backend",

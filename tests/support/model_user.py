@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from pulumi_justt.core.journal import Decision, Intent, Journal
-from support import leaks
-from support.machine import ACCOUNTS, NAMES, PHRASES, SECRETS, secret
+from support import secret_scanner
 from support.model_choices import SLOTS, Edit, Wish
 from support.model_engine import Backend, Engine, Flags, Remote, Resource, Run, urn_of
+from support.pulumi_model import ACCOUNTS, NAMES, PHRASES, SECRETS, secret
 
 __all__ = ["PLAIN", "Project"]
 
@@ -295,7 +295,7 @@ class Project:
 
     def _hear(self, text: str, run: Run, name: str | None = None) -> None:
         """Read one error, or one line that was told."""
-        assert leaks.find(text.encode(), SECRETS) == []
+        assert secret_scanner.find(text.encode(), SECRETS) == []
         assert "\n" not in text
         assert "inside pulumi-justt" not in text
         for what, phrase in PHRASES.items():

@@ -13,7 +13,7 @@ from pulumi_justt.api.call import Call
 from pulumi_justt.api.retry import RetryPolicy
 from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
-from pulumi_justt.core.integration import Integrations
+from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.core.session import Session
 
 CANARY = "canary-b84f10"
@@ -54,9 +54,9 @@ class Offline:
     told: list[str] = field(default_factory=list)
 
     @property
-    def core(self) -> Integrations:
+    def core(self) -> IntegrationLifecycle:
         """The lifecycle."""
-        return Integrations(load(self.config), client=no_client, tell=self.told.append, now=lambda: NOW)
+        return IntegrationLifecycle(load(self.config), client=no_client, tell=self.told.append, now=lambda: NOW)
 
     def failures(self, news: Mapping[str, Any], olds: Mapping[str, Any] | None = None) -> list[str]:
         """Return what check says of *news*."""
@@ -76,7 +76,7 @@ class Scripted:
     now: datetime = NOW
 
     @property
-    def core(self) -> Integrations:
+    def core(self) -> IntegrationLifecycle:
         """The lifecycle; its engine leaves after as many requests as it is told."""
         remaining = iter(self.answers)
 
@@ -96,7 +96,7 @@ class Scripted:
             uniform=lambda: 0.0,
             now=lambda: self.now,
         )
-        return Integrations(
+        return IntegrationLifecycle(
             chosen,
             client=lambda: client,
             tell=self.told.append,

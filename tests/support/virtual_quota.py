@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from support.stepping import Stage, Worker
+from support.deterministic_scheduler import Stage, Worker
 
 QUOTA = 1_000
 SHARE = 950

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from environments import USERS_OWN
-from support import environment, leaks
+from support import environment, secret_scanner
 from support.checkout import ROOT
 from support.harness import HANG_SECONDS
 
@@ -54,7 +54,7 @@ def project(tmp_path: Path, engine_bin: Path) -> Iterator[tuple[Path, Run]]:
     everything = [path for path in (copy / ".dev").rglob("*") if path.is_file() and path not in kept]
     everything += copy.glob("Pulumi.*.yaml")
     for content in ["".join(printed).encode(), *(path.read_bytes() for path in everything)]:
-        assert leaks.find(content, secrets) == []
+        assert secret_scanner.find(content, secrets) == []
 
 
 def _lines(printed: str) -> str:

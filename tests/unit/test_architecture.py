@@ -26,8 +26,8 @@ from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import Deactivation, Inputs
-from pulumi_justt.core.integration import Integrations
-from pulumi_justt.core.readiness import Readiness
+from pulumi_justt.core.integration import IntegrationLifecycle
+from pulumi_justt.core.readiness import ReadinessLifecycle
 from support.checkout import ROOT
 from support.harness import HANG_SECONDS
 from support.mocked_program import SECRET, SIGNATURE, TOKEN, Hidden, Program, full, minimal, run_program
@@ -224,7 +224,7 @@ def test_the_dynamic_provider_decides_nothing_about_justt() -> None:
     )
     for fields in models:
         known |= fields.keys() | {field.alias for field in fields.values() if field.alias}
-    for shape in credentials.SHAPES.values():
+    for shape in credentials.CREDENTIAL_TYPES.values():
         known |= {shape.secret_type, *shape.wire_fields()}
     tree = parse(SOURCE / "provider.py")
 
@@ -281,7 +281,7 @@ def test_a_program_loads_only_what_it_needs() -> None:
         "pulumi_justt.references",
         "pulumi_justt.resources",
         "pulumi_justt.schema",
-        "pulumi_justt.secrecy",
+        "pulumi_justt.unpicklable",
         "pulumi_justt.values",
         "pulumi_justt.version",
     }
@@ -393,7 +393,7 @@ def stored(program: Program) -> tuple[dict[str, Any], dict[str, Any]]:
         return httpx.Response(201, json=record) if request.method == "POST" else httpx.Response(200, json=[])
 
     client = JusttClient(settings, transport=httpx.MockTransport(answer))
-    core = Integrations(settings, client=lambda: client, tell=print)
+    core = IntegrationLifecycle(settings, client=lambda: client, tell=print)
     checked = core.check({}, news)
     assert checked.failures == []
     return checked.inputs, core.create(checked.inputs)[1]
@@ -447,7 +447,7 @@ def test_the_state_of_a_wait() -> None:
     settings = Settings.load({"baseUrl": "http://127.0.0.1:9", "apiKey": "bearer-key"}, {})
     record = {"integrationId": "id-1", "source": "stripe", "status": "SUCCESSFUL", "goLiveDate": "2027-01-01T00:00:00Z"}
     client = JusttClient(settings, transport=httpx.MockTransport(lambda _: httpx.Response(200, json=record)))
-    core = Readiness(settings, client=lambda: client, tell=print)
+    core = ReadinessLifecycle(settings, client=lambda: client, tell=print)
 
     checked = core.check({}, {**news, "timeoutSeconds": int(news["timeoutSeconds"])})
     outputs = core.create(checked.inputs)[1]

@@ -13,7 +13,7 @@ from pulumi import Output
 from pulumi.output import UNKNOWN as ENGINE_UNKNOWN
 
 from pulumi_justt import credentials
-from pulumi_justt.credentials import SHAPES, Shape, Unlisted, from_wire, problems
+from pulumi_justt.credentials import CREDENTIAL_TYPES, CredentialType, Unlisted, from_wire, problems
 from support.mocked_program import Hidden, Seen, minimal, run_program
 
 CANARY = "canary-58ac07"
@@ -33,7 +33,7 @@ VENDOR: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 IDENTIFIERS = {"publicKey", "merchantCode", "accountCode", "storeUrl", "shopName"}
 
 # The classes by the names that programs use, with their arguments in the API's order.
-PYTHON: dict[str, tuple[type[Shape], tuple[str, ...]]] = {
+PYTHON: dict[str, tuple[type[CredentialType], tuple[str, ...]]] = {
     "APIKEY_ONLY": (credentials.ApiKeyOnly, ("api_key",)),
     "PUBLIC_SECRET_KEY": (credentials.PublicSecretKey, ("secret_key", "public_key")),
     "BASIC_AUTH": (credentials.BasicAuth, ("client_id", "client_secret")),
@@ -61,17 +61,17 @@ def payload_of(secret_type: str, *, is_full: bool = True) -> dict[str, str]:
     return {name: f"{CANARY}-{name}" for name in names} | least | key
 
 
-def build(secret_type: str, payload: dict[str, str]) -> Shape:
+def build(secret_type: str, payload: dict[str, str]) -> CredentialType:
     """Construct the shape as a program would."""
     shape, names = PYTHON[secret_type]
     python_names = dict(zip(wire_names(secret_type), names, strict=True))
-    constructor: Callable[..., Shape] = shape
+    constructor: Callable[..., CredentialType] = shape
     return constructor(**{python_names[name]: value for name, value in payload.items()})
 
 
 def test_the_shapes_are_the_vendors_list() -> None:
     """There is one class for each secretType that the vendor lists, and no other."""
-    assert {secret_type: shape for secret_type, (shape, _) in PYTHON.items()} == SHAPES
+    assert {secret_type: shape for secret_type, (shape, _) in PYTHON.items()} == CREDENTIAL_TYPES
 
 
 @of_each_type
@@ -96,7 +96,7 @@ def test_every_required_field_is_required_by_the_constructor(secret_type: str) -
 @of_each_type
 def test_a_shape_takes_keywords_only(secret_type: str) -> None:
     """Two secrets side by side are too easily swapped, so none is given by position."""
-    constructor: Callable[..., Shape] = PYTHON[secret_type][0]
+    constructor: Callable[..., CredentialType] = PYTHON[secret_type][0]
     with pytest.raises(TypeError, match="positional"):
         constructor(*payload_of(secret_type).values())
 
@@ -157,7 +157,7 @@ def test_credentials_are_not_compared_by_value() -> None:
 def test_an_output_is_handed_through() -> None:
     """A field that is known later is not touched by the shape."""
     later = object()
-    constructor: Callable[..., Shape] = credentials.ApiKeyOnly
+    constructor: Callable[..., CredentialType] = credentials.ApiKeyOnly
 
     assert constructor(api_key=later).wire()[1]["apiKey"] is later
 
@@ -305,7 +305,7 @@ def test_sftp_needs_a_password_or_a_private_key(payload: dict[str, str], found: 
     assert list(problems("sftp", payload)) == found
 
 
-def split(output: Callable[[], Output[Any]], shape: type[Shape] = credentials.Hmac) -> dict[str, Seen]:
+def split(output: Callable[[], Output[Any]], shape: type[CredentialType] = credentials.Hmac) -> dict[str, Seen]:
     """Return the fields of *shape* as a program gets them out of one Output."""
     return run_program(lambda: shape.from_output(output()).wire()[1]).outputs
 

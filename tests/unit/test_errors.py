@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 
 from pulumi_justt import errors
 from pulumi_justt.errors import (
-    AmbiguousCreate,
+    CreateOutcomeUnknown,
     InvalidSettings,
     JusttError,
-    Misunderstood,
-    Refused,
     RequestError,
+    RequestFailed,
+    RequestRefused,
     StateConflict,
-    Unreachable,
+    UnexpectedResponse,
+    describe_type,
     nearest,
-    shape_of,
 )
 
 CANARY = "canary-7f3b9c"
@@ -68,16 +68,18 @@ def test_docstring_tree_is_the_class_tree() -> None:
             "reading x: Justt answered 500 (errorId err-1). Try again.",
         ),
         (
-            Refused("creating x", "Justt answered 400: no", "Fix it.", "err-2", status=400, after_unanswered=False),
+            RequestRefused(
+                "creating x", "Justt answered 400: no", "Fix it.", "err-2", status=400, after_unanswered=False
+            ),
             "creating x: Justt answered 400: no (errorId err-2). Fix it.",
         ),
         (
-            Refused("creating x", "Justt answered 400", "Fix it.", None, status=400, after_unanswered=False),
+            RequestRefused("creating x", "Justt answered 400", "Fix it.", None, status=400, after_unanswered=False),
             "creating x: Justt answered 400. Fix it.",
         ),
-        (Unreachable("reading x", "no answer", "Later."), "reading x: no answer. Later."),
-        (Misunderstood("reading x", "text", "Tell us."), "reading x: text. Tell us."),
-        (AmbiguousCreate("creating x", "no answer", "Look."), "creating x: no answer. Look."),
+        (RequestFailed("reading x", "no answer", "Later."), "reading x: no answer. Later."),
+        (UnexpectedResponse("reading x", "text", "Tell us."), "reading x: text. Tell us."),
+        (CreateOutcomeUnknown("creating x", "no answer", "Look."), "creating x: no answer. Look."),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
@@ -88,12 +90,12 @@ def test_text_of_each_exception(error: JusttError, text: str) -> None:
 
 def test_facts_stay_readable_on_the_exception() -> None:
     """Callers decide by attributes, not by parsing the text."""
-    refused = Refused("creating x", "Justt answered 409", "Fix it.", "err-3", status=409, after_unanswered=True)
+    refused = RequestRefused("creating x", "Justt answered 409", "Fix it.", "err-3", status=409, after_unanswered=True)
 
     assert (
-        refused.tried,
-        refused.came_back,
-        refused.cure,
+        refused.operation,
+        refused.response,
+        refused.remediation,
         refused.error_id,
         refused.status,
         refused.after_unanswered,
@@ -120,9 +122,9 @@ def test_facts_stay_readable_on_the_exception() -> None:
         (b"x", "bytes"),
     ],
 )
-def test_shape_of(value: object, shape: str) -> None:
+def test_describe_type(value: object, shape: str) -> None:
     """A shape is keys and types, two levels deep and short."""
-    assert shape == shape_of(value)
+    assert shape == describe_type(value)
 
 
 LEAVES = st.text(min_size=1).map(lambda text: f"{CANARY}{text}") | st.just(70_370_370)
@@ -134,7 +136,7 @@ JSON = st.recursive(
 @given(JSON)
 def test_shape_never_holds_a_value(value: object) -> None:
     """However values are nested, none of them is in the shape."""
-    shape = shape_of(value)
+    shape = describe_type(value)
 
     assert CANARY not in shape
     assert "70370370" not in shape

@@ -25,9 +25,9 @@ from pulumi_justt import host
 from pulumi_justt import provider as provider_module
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import UNKNOWN
-from pulumi_justt.core.integration import Integrations
-from pulumi_justt.core.messages import AMBIGUOUS_CURE
-from pulumi_justt.core.readiness import Readiness
+from pulumi_justt.core.integration import IntegrationLifecycle
+from pulumi_justt.core.messages import AMBIGUOUS_REMEDIATION
+from pulumi_justt.core.readiness import ReadinessLifecycle
 from pulumi_justt.errors import WITHHELD, InvalidSettings, JusttError
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.redaction import shared_redactor
@@ -162,33 +162,33 @@ def test_another_error_is_told_by_type_and_place_only(method: str, kind: type[Ba
 
 
 @pytest.mark.parametrize(
-    ("kind", "is_in_doubt", "cure"),
+    ("kind", "is_in_doubt", "remediation"),
     [
-        (IntegrationProvider, True, AMBIGUOUS_CURE),
+        (IntegrationProvider, True, AMBIGUOUS_REMEDIATION),
         (IntegrationProvider, False, "The state keeps what it had."),
         (ReadinessProvider, True, "The state keeps what it had."),
     ],
 )
 def test_only_a_create_that_sent_a_post_says_that_something_may_exist(
-    kind: type[IntegrationProvider | ReadinessProvider], is_in_doubt: bool, cure: str
+    kind: type[IntegrationProvider | ReadinessProvider], is_in_doubt: bool, remediation: str
 ) -> None:
     """A defect after the POST of an integration may leave one behind; before it, and in a wait, nothing was sent."""
     provider = kind()
     provider.__dict__["_core"] = Core(error=ValueError(CANARY), is_in_doubt=is_in_doubt)
 
-    assert f". {cure} Please report it" in shown(lambda: provider.create(NEWS))
+    assert f". {remediation} Please report it" in shown(lambda: provider.create(NEWS))
 
 
 @pytest.mark.parametrize(
-    ("breaks", "cure"),
+    ("breaks", "remediation"),
     [
         ("pulumi_justt.core.exactly_once.list_all", "The state keeps what it had."),
         ("pulumi_justt.api.client.json.dumps", "The state keeps what it had."),
-        ("pulumi_justt.core.ownership.Ownership.note_created", AMBIGUOUS_CURE),
+        ("pulumi_justt.core.ownership.Ownership.note_created", AMBIGUOUS_REMEDIATION),
     ],
 )
 def test_a_defect_during_a_create(
-    simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch, breaks: str, cure: str
+    simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch, breaks: str, remediation: str
 ) -> None:
     """Before the POST a defect says that nothing was sent; after it, that the integration may exist."""
 
@@ -199,7 +199,7 @@ def test_a_defect_during_a_create(
     inputs = provider.check({}, NEWS).inputs
     monkeypatch.setattr(breaks, fail)
 
-    assert f". {cure} Please report it" in shown(lambda: provider.create(inputs))
+    assert f". {remediation} Please report it" in shown(lambda: provider.create(inputs))
 
 
 def test_a_wait_is_built_from_the_same_process_as_its_integration() -> None:
@@ -210,7 +210,7 @@ def test_a_wait_is_built_from_the_same_process_as_its_integration() -> None:
         provider.configure(ConfigureRequest(Config({**config, **more}, "project")))
     first, second, other = (provider._core for provider in made)
 
-    assert type(second) is Readiness
+    assert type(second) is ReadinessLifecycle
     assert first.client() is second.client() is not other.client()
     assert first.session is second.session is not other.session
 
@@ -381,7 +381,7 @@ def test_core_is_told_whether_the_engine_has_left(is_active: bool) -> None:
 def test_core_is_told_for_which_resource_a_call_is() -> None:
     """The host knows the resource and tells no method; without a host there is no name."""
     core = configured()._core
-    assert isinstance(core, Integrations)
+    assert isinstance(core, IntegrationLifecycle)
 
     def serve(request: object, context: object) -> str | None:
         """Stand for the host's method, which holds the request and the context, and calls the provider."""
@@ -486,7 +486,7 @@ def test_a_setting_that_the_state_may_hold_names_its_ways_out(method: str) -> No
 def test_a_get_of_the_program_names_no_copy(recorded: dict[str, str], is_of_state: bool) -> None:
     """What `PaymentIntegration.get` reads has nothing recorded in an update, and has in a refresh."""
     core = Core(error=JusttError("check justt:baseUrl."))
-    core.known_properties = Integrations.known_properties
+    core.known_properties = IntegrationLifecycle.known_properties
     provider = over(core)
 
     text = shown(lambda: provider.read("id-1", recorded))

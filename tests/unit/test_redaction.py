@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from pulumi_justt.errors import NOT_SHOWN, WITHHELD
 from pulumi_justt.redaction import Redactor, shared_redactor
-from support import leaks
+from support import secret_scanner
 from support.checkout import ROOT
 
 CANARY = "canary-5e81d27f0c94+/a3b6-long"
@@ -511,7 +511,7 @@ def test_nothing_is_left_that_a_search_of_all_output_would_find() -> None:
     """The search that guards each scenario finds nothing in what is shown."""
     text = f"{CANARY} {CANARY.encode().hex()} {packed(b'x')(CANARY)} {CANARY[:15]} {CANARY[15:]}"
 
-    assert leaks.find(knowing(CANARY).redact(text).encode(), [CANARY]) == []
+    assert secret_scanner.find(knowing(CANARY).redact(text).encode(), [CANARY]) == []
 
 
 def base58(text: str) -> str:

@@ -24,14 +24,14 @@ PEM = "-----BEGIN PRIVATE KEY-----\nAAAA\nBBBB\n-----END PRIVATE KEY-----\n"
 
 def value_of(reference: Reference) -> object:
     """Resolve one reference, as create does."""
-    return resolved({"apiKey": reference.wire()}, tried="creating it", names=NAMES)["apiKey"]
+    return resolved({"apiKey": reference.wire()}, operation="creating it", names=NAMES)["apiKey"]
 
 
 def error_of(*references: Reference) -> str:
     """Give the text of references that can't be resolved."""
     payload = dict(zip(("apiKey", "privateKey", "token"), (each.wire() for each in references), strict=False))
     with pytest.raises(Unresolved) as raised:
-        resolved(payload, tried="creating it", names=NAMES)
+        resolved(payload, operation="creating it", names=NAMES)
     assert raised.value.__suppress_context__ or raised.value.__context__ is None
     return str(raised.value)
 

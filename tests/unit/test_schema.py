@@ -108,9 +108,9 @@ set_mocks(Engine())
 
 import pulumi_justt as justt
 from pulumi_justt.core.client import JusttClient
-from pulumi_justt.cli.importing import asking
+from pulumi_justt.cli.importing import import_answers
 from pulumi_justt.cli.summary import preview
-from pulumi_justt.core.integration import Integrations
+from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.core.state import require_known
 from pulumi_justt.core.config import Settings
 
@@ -149,7 +149,7 @@ news = {
 }
 settings = Settings.load({"baseUrl": "http://127.0.0.1:9", "apiKey": "bearer-key"}, {})
 client = JusttClient(settings, transport=httpx.MockTransport(answer))
-core = Integrations(settings, client=lambda: client, tell=print)
+core = IntegrationLifecycle(settings, client=lambda: client, tell=print)
 inputs = core.check({}, news).inputs
 outputs = core.create(inputs)[1]
 require_known(outputs, core.known_properties)
@@ -172,7 +172,7 @@ step = {
 change = preview.read(json.dumps({"steps": [step]})).resources[0].changes[0]
 seen["preview"] = [change.path, change.old, change.new]
 answers = "id-1: {credentials: ApiKeyOnly, fields: {api_key: {fromEnv: KEY}}, property_of_test: EUR}"
-seen["answers"] = dict(asking.read_answers(answers)["id-1"].properties)
+seen["answers"] = dict(import_answers.read_answers(answers)["id-1"].properties)
 print(json.dumps(seen))
 """
 

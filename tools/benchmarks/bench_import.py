@@ -43,7 +43,7 @@ import httpx
 from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.journal import Intent, Journal
 from pulumi_justt.api.call import Call
-from pulumi_justt.core.integration import Integrations
+from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.core.session import Session
 from pulumi_justt.core.config import Settings
 folder, kept, count = Path(sys.argv[1]), int(sys.argv[2]), 50
@@ -57,7 +57,7 @@ def urn(number):
 def taken(journal):
     client = JusttClient(settings, transport=httpx.MockTransport(answer))
     called = []
-    core = Integrations(settings, lambda: client, print, session=Session(settings.base_url, journal),
+    core = IntegrationLifecycle(settings, lambda: client, print, session=Session(settings.base_url, journal),
                         call=lambda: Call(called[-1]))
     def create(number):
         called.append(urn(number))

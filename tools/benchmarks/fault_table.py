@@ -22,7 +22,7 @@ from typing import Literal
 import engine
 from pulumi_justt.simulator import Fault, Integration, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
-from support import leaks
+from support import secret_scanner
 from support.harness import HANG_SECONDS, Stack, eventually, has_fired, nobody
 
 __all__ = ["SCENARIOS", "Contender", "Outcome", "Scenario", "run"]
@@ -369,7 +369,7 @@ class _Run:
         return {resource["id"] for resource in self.stack.recorded()}
 
     def _leaked(self) -> int:
-        return sum(len(leaks.find(content, [KEY, SECRET])) for content in self.stack.everything())
+        return sum(len(secret_scanner.find(content, [KEY, SECRET])) for content in self.stack.everything())
 
 
 def main() -> None:

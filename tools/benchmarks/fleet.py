@@ -22,9 +22,9 @@ from pulumi_justt.api.client import PAGE_SIZE
 from pulumi_justt.api.rate_limit import WINDOW_SECONDS
 from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
-from pulumi_justt.core.integration import Integrations
-from pulumi_justt.core.readiness import Readiness
-from support.stepping import Condition, Lock
+from pulumi_justt.core.integration import IntegrationLifecycle
+from pulumi_justt.core.readiness import ReadinessLifecycle
+from support.deterministic_scheduler import Condition, Lock
 from support.virtual_quota import LATENCY, QUOTA, SHARE, THREADS, StagedClock
 
 __all__ = ["COMMANDS", "Cost", "cost"]
@@ -159,8 +159,8 @@ class _Process:
         client = JusttClient(
             settings, transport=httpx.MockTransport(account), clock=clock, sleep=clock.sleep, uniform=chance.random
         )
-        self.core = Integrations(settings, client=lambda: client, tell=lambda _: None)
-        self.waits = Readiness(
+        self.core = IntegrationLifecycle(settings, client=lambda: client, tell=lambda _: None)
+        self.waits = ReadinessLifecycle(
             settings,
             client=lambda: client,
             tell=lambda _: None,

@@ -37,9 +37,9 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "references.from_file",
             "references._require",
             "references._version",
-            "credentials.Shape.from_output",
+            "credentials.CredentialType.from_output",
             "credentials.Unlisted",
-            "secrecy",
+            "unpicklable",
         ),
     ),
     "Configuration": (
@@ -64,9 +64,9 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Create and replace": (
         "",
         (
-            "core.integration.Integrations._adopt",
-            "core.integration.Integrations.diff",
-            "core.integration.Integrations._require_one_environment",
+            "core.integration.IntegrationLifecycle._adopt",
+            "core.integration.IntegrationLifecycle.diff",
+            "core.integration.IntegrationLifecycle._require_one_environment",
             "core.ownership.Ownership._refuse_second",
             "core.exactly_once",
             "core.intents",
@@ -76,24 +76,24 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Update, refresh and destroy": (
         "",
         (
-            "core.integration.Integrations.update",
-            "core.integration.Integrations.delete",
-            "core.integration.Integrations._refuse_protected",
-            "core.integration.Integrations._refuse_forced",
-            "core.integration.Integrations._require_replacement",
-            "core.integration.Integrations._require_sent",
-            "core.integration.Integrations._require_not_needed",
+            "core.integration.IntegrationLifecycle.update",
+            "core.integration.IntegrationLifecycle.delete",
+            "core.integration.IntegrationLifecycle._refuse_protected",
+            "core.integration.IntegrationLifecycle._refuse_forced",
+            "core.integration.IntegrationLifecycle._require_replacement",
+            "core.integration.IntegrationLifecycle._require_sent",
+            "core.integration.IntegrationLifecycle._require_not_needed",
             "core.ownership",
             "core.state.require_known",
             "core.state.require_same_environment",
             "core.state.is_gone",
         ),
     ),
-    "A request that failed: what was tried": (
-        "Such an error reads `tried: came back (errorId ...). What to do`; its parts are in three tables.",
-        ("core.messages.creating", "core.state.named", "tried"),
+    "A request that failed: the operation": (
+        "Such an error reads `operation: response (errorId ...). Remediation`; its parts are in three tables.",
+        ("core.messages.creating", "core.state.describe", "operation"),
     ),
-    "A request that failed: what came back": (
+    "A request that failed: the response": (
         "",
         (
             "api.client",
@@ -108,7 +108,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "core.intents.outcome_unknown",
         ),
     ),
-    "A request that failed: what to do": ("", ("core.messages", "errors")),
+    "A request that failed: the remediation": ("", ("core.messages", "errors")),
     "Warnings and notes": (
         "Lines beside a command that goes on.",
         ("told", "core.client.JusttClient._tell_attempt", "core.journal"),
@@ -141,14 +141,14 @@ _ELSEWHERE = {
     "cli.importing.program": "the program that it prints",
     "cli.importing.plan.Plan.command": "a command that it prints",
     "cli.simulator.command": "the address that it prints, and what is raised below it",
-    "cli.summary.meaning": "a part of the comment that `pulumi-justt summary` prints",
+    "cli.summary.explain": "a part of the comment that `pulumi-justt summary` prints",
     "cli.summary.comment": "that comment",
     "cli.summary.preview._diagnostic": "stands in that comment for the middle of a long message",
     "cli.summary.values.shown": "stands in that comment for a value",
-    "core.integration.Integrations._urn": "stands for a URN that the host cannot tell",
+    "core.integration.IntegrationLifecycle._urn": "stands for a URN that the host cannot tell",
     "api.client.Client._open": "a header",
     "api.client.Client.__post_init__": "stands in a text as <variables>",
-    "errors.shape_of": "stands in a text as <shape>",
+    "errors.describe_type": "stands in a text as <shape>",
     "imports._OwnFinder.find_spec": "Python's own words for a module that is not there",
     "errors.nearest": "stands in a text as its hint",
 }
@@ -190,15 +190,15 @@ _SINKS |= {"cli.summary.command.command", "cli.rendering.print_paragraphs"}
 """What writes a line that its caller gives, each of whom is a door, or what a command is asked for."""
 _COMPOSED = {
     "RequestError",
-    "Refused",
-    "Unreachable",
-    "Misunderstood",
-    "AmbiguousCreate",
-    "Abandoned",
+    "RequestRefused",
+    "RequestFailed",
+    "UnexpectedResponse",
+    "CreateOutcomeUnknown",
+    "CancelledError",
     "NotReady",
-    "Barred",
+    "ConnectionSetupError",
 }
-"""Errors that are made of what was tried, what came back and what to do, which are texts of their own."""
+"""Errors that are made of an operation, a response and a remediation, which are texts of their own."""
 _FAILURES = "Iterator[tuple[str, str]]"
 """What a function gives that yields failures of check: the argument, and what is wrong with it."""
 _HINT = "[ (did you mean <another>?)]"
@@ -207,9 +207,9 @@ _CALLS = {
     "nearest": _HINT,
     "quoted": "<what was given>",
     "shown_key": "<name>",
-    "shape_of": "<shape>",
-    "named": "<the integration>",
-    "describe": "<what was tried>",
+    "describe_type": "<shape>",
+    "describe": "<the integration>",
+    "describe_create": "<operation>",
     "decided": "<the decision>",
     "defect": "<the defect>",
     "repr": "'<value>'",
@@ -217,12 +217,12 @@ _CALLS = {
 }
 """What stands for the value of a call."""
 _NAMES = {
-    "tried": "what was tried",
-    "unresolved.lost.tried": "what was tried",
-    "refused.tried": "what was tried",
-    "unresolved.lost.came_back": "what came back",
-    "refused.came_back": "what came back",
-    "error.came_back": "what came back",
+    "operation": "operation",
+    "unresolved.lost.operation": "operation",
+    "refused.operation": "operation",
+    "unresolved.lost.response": "response",
+    "refused.response": "response",
+    "error.response": "response",
     "lost": "the error",
     "rest": "number",
     "refused": "the error",
@@ -307,7 +307,7 @@ class Text:
     @property
     def section(self) -> str | None:
         """The heading under which it stands: that of the longest part that it belongs to."""
-        kind = {"note": "told", "warning": "told", "tried": "tried"}.get(self.kind)
+        kind = {"note": "told", "warning": "told", "operation": "operation"}.get(self.kind)
         parts = {part: heading for heading, (_, parts) in SECTIONS.items() for part in parts}
         fitting = [part for part in parts if f"{kind or self.place}.".startswith(f"{part}.")]
         return parts[max(fitting, key=len)] if fitting else None
@@ -402,12 +402,12 @@ class Source:
     def _other(self, node: ast.Constant | ast.JoinedStr) -> None:
         """Add *node* if it is a literal of words that no other text has used."""
         statement = self._statement(node)
-        is_tried = isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "tried"
-        if node in self._used or not self._is_outermost(node) or not (is_tried or _is_prose(node)):
+        is_operation = isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "operation"
+        if node in self._used or not self._is_outermost(node) or not (is_operation or _is_prose(node)):
             return
         read = self._read([node, *self._choices(node)][-1])
         if read:
-            self._text(node, "tried" if is_tried else "part", read)
+            self._text(node, "operation" if is_operation else "part", read)
 
     def _add(self, node: ast.AST, kind: str, argument: ast.expr | None) -> None:
         read = None if argument is None else self._read(argument)
@@ -530,13 +530,15 @@ class Source:
             # What a caller says that it tries is a text of the caller's.
             function = self._function(node)
             is_given = function is not None and node.id in {each.arg for each in function.args.kwonlyargs}
-            if (node.id == "tried" and is_given) or node.id.endswith("_CURE"):
+            if (node.id == "operation" and is_given) or node.id.endswith("_REMEDIATION"):
                 return True
             return any(each.value is not None and self._is_traced(each.value) for each in self._assigned(node))
         if isinstance(node, ast.Attribute):
-            return node.attr in ("tried", "came_back", "failure", "remediation") or node.attr.endswith("_CURE")
+            return node.attr in ("operation", "response", "failure", "remediation") or node.attr.endswith(
+                "_REMEDIATION"
+            )
         if isinstance(node, ast.Call):
-            return _last_name(node.func).endswith("_cure") or _last_name(node.func) in _CALLS
+            return _last_name(node.func).endswith("_remediation") or _last_name(node.func) in _CALLS
         return isinstance(node, (ast.JoinedStr, ast.Constant))
 
     # Where it stands, and when it comes

@@ -180,7 +180,7 @@ def _public() -> Iterator[str]:
         thing = getattr(pulumi_justt, name)
         if isinstance(thing, types.ModuleType):
             yield f"## {name}\n\n{_CREDENTIALS}"
-            from_output = Documented.of(credentials.Shape).function("from_output")
+            from_output = Documented.of(credentials.CredentialType).function("from_output")
             assert from_output
             yield from _described("### from_output", from_output)
             yield from (_shape(getattr(thing, each)) for each in thing.__all__ if each != "Credentials")
@@ -220,7 +220,7 @@ def _shape(shape: type[credentials.Credentials]) -> str:
     said = documented.entries("Args")
     identifiers = (
         {f.name for f in shape.wire_fields().values() if f.metadata.get("identifier")}
-        if issubclass(shape, credentials.Shape)
+        if issubclass(shape, credentials.CredentialType)
         else {"secret_type"}
     )
     rows = [

@@ -145,9 +145,9 @@ def go_environment(env: Mapping[str, str], store: Path) -> dict[str, str]:
     return {**env, **BUILD_ENV}
 
 
-def advice(go: Version, tried: Sequence[str]) -> str:
+def advice(go: Version, operation: Sequence[str]) -> str:
     """Say what was tried and what would help."""
-    steps = "\n".join(f"  {line}" for line in tried)
+    steps = "\n".join(f"  {line}" for line in operation)
     return (
         f"no Pulumi engine. Tried:\n{steps}\nInstall one of these and run this again:\n"
         f"  the Pulumi CLI {MINIMUM} or newer: https://www.pulumi.com/docs/install/\n"
@@ -377,14 +377,14 @@ def ensure(
         EngineError: No way led to an engine.
     """
     project = load(root)
-    tried: list[str] = []
+    operation: list[str] = []
 
     def attempt(title: str, way: Callable[[], Found]) -> Path | None:
         try:
             found = way()
         except UnavailableError as reason:
-            tried.append(f"{title}: {reason}")
-            say(tried[-1])
+            operation.append(f"{title}: {reason}")
+            say(operation[-1])
             return None
         say(f"{title}: taking {found.folder}, as {found.why}")
         return found.folder
@@ -401,7 +401,7 @@ def ensure(
         folder = folder or attempt("4. build with Go", lambda: build(project, env, say))
     if folder:
         return folder
-    raise EngineError(advice(project.go, tried))
+    raise EngineError(advice(project.go, operation))
 
 
 def main() -> int:

@@ -25,7 +25,7 @@ from pulumi_justt.api.call import UNLIMITED, Call
 from pulumi_justt.api.errors import ApiError
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.api.responses import Page
-from pulumi_justt.api.retry import Outcome
+from pulumi_justt.api.retry import AttemptResult
 
 __all__ = ["FRESH_SECONDS", "BatchReader", "PageCache", "ReadClient"]
 
@@ -42,7 +42,7 @@ _READS_PER_FURTHER_PAGE = 4
 """Those reads."""
 
 
-_ANSWERS = (Outcome.REJECTED, Outcome.UNREADABLE)
+_ANSWERS = (AttemptResult.REJECTED, AttemptResult.UNREADABLE)
 """The outcomes of a request that got an answer from the API, or from what stands in its place."""
 
 
@@ -217,7 +217,7 @@ class BatchReader:
                 # others.
                 shared.is_useless = True
             # Who had no time for more attempts speaks for nobody else.
-            elif error.is_cut_short or error.outcome is Outcome.BARRED:
+            elif error.is_cut_short or error.outcome is AttemptResult.BARRED:
                 raise
             elif self._is_answered(look):
                 shared.is_useless = True
@@ -235,5 +235,5 @@ class BatchReader:
             if error.is_cut_short:
                 raise
             # No is an answer too.
-            return error.outcome in (*_ANSWERS, Outcome.BARRED)
+            return error.outcome in (*_ANSWERS, AttemptResult.BARRED)
         return True

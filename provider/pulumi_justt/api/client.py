@@ -42,8 +42,8 @@ from pulumi_justt.api.errors import (
 )
 from pulumi_justt.api.models import NewIntegration, RemoteRecord
 from pulumi_justt.api.rate_limit import DEFAULT_PER_MINUTE, RateLimiter
-from pulumi_justt.api.retry import Action, Method, Outcome, RetryPolicy
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.api.retry import AttemptResult, Method, RetryDecision, RetryPolicy
+from pulumi_justt.unpicklable import Unpicklable
 from pulumi_justt.values import NOT_A_HEADER, is_visible_ascii
 from pulumi_justt.version import __version__
 
@@ -94,7 +94,7 @@ class Attempt:
 
 
 @dataclass(repr=False)
-class _Request(SecretHolder):
+class _Request(Unpicklable):
     """One request, and what became of it so far."""
 
     method: Method
@@ -147,7 +147,7 @@ class _Request(SecretHolder):
 
 
 @dataclass(frozen=True, repr=False)
-class _Response(SecretHolder):
+class _Response(Unpicklable):
     """A response of whoever answered, read to its end."""
 
     status: int
@@ -160,13 +160,13 @@ class _Response(SecretHolder):
         return 200 <= self.status < 300  # noqa: PLR2004 - the HTTP status class
 
     @functools.cached_property
-    def fault(self) -> responses.Fault:
+    def error_body(self) -> responses.ErrorBody:
         """What a refusal says of itself; empty for a success."""
-        return responses.Fault() if self.is_success else responses.fault(self.content, self.compression)
+        return responses.ErrorBody() if self.is_success else responses.error_body(self.content, self.compression)
 
 
 @dataclass
-class Client(SecretHolder):
+class Client(Unpicklable):
     """The Justt REST API, for one key at one URL; safe to share between threads.
 
     Args:
@@ -390,7 +390,7 @@ class Client(SecretHolder):
         try:
             self._limiter.acquire(within=request.call.deadline - self.clock())
         except TimeoutError:
-            error = request.last_error or ApiConnectionError("no time was left to send a request", Outcome.UNSENT)
+            error = request.last_error or ApiConnectionError("no time was left to send a request", AttemptResult.UNSENT)
             error.attempts = request.faults + request.throttled
             error.is_cut_short = True
         if error:
@@ -401,11 +401,11 @@ class Client(SecretHolder):
 
     def _prepare_retry(self, request: _Request, error: ApiError) -> None:
         """Wait, and return if *request* is to be tried again after *error*; raise what became of it otherwise."""
-        if error.outcome is Outcome.THROTTLED:
+        if error.outcome is AttemptResult.THROTTLED:
             request.throttled += 1
         else:
             request.faults += 1
-        request.was_unanswered = request.was_unanswered or error.outcome is Outcome.UNANSWERED
+        request.was_unanswered = request.was_unanswered or error.outcome is AttemptResult.UNANSWERED
         error.attempts = request.faults + request.throttled
         error.was_unanswered = request.was_unanswered
         request.last_error = error
@@ -420,18 +420,18 @@ class Client(SecretHolder):
             random=self.uniform,
         )
         match decision.action:
-            case Action.AMBIGUOUS:
+            case RetryDecision.AMBIGUOUS:
                 raise OutcomeUnknown(error) from None
-            case Action.RETRY if self.clock() + decision.wait >= request.call.deadline:
+            case RetryDecision.RETRY if self.clock() + decision.wait >= request.call.deadline:
                 error.is_cut_short = True
                 raise error
-            case Action.RETRY if request.is_repeatable:
+            case RetryDecision.RETRY if request.is_repeatable:
                 self._pause(request, error.outcome, decision.wait)
             case _:
                 raise error
 
-    def _pause(self, request: _Request, outcome: Outcome, seconds: float) -> None:
-        if outcome is Outcome.THROTTLED:
+    def _pause(self, request: _Request, outcome: AttemptResult, seconds: float) -> None:
+        if outcome is AttemptResult.THROTTLED:
             self._limiter.pause(seconds)
             request.paused += seconds
         else:
@@ -441,11 +441,11 @@ class Client(SecretHolder):
     @staticmethod
     def _parsed(request: _Request, response: _Response, parse: Callable[[object], _Result]) -> _Result:
         if not response.is_success:
-            fault = response.fault
+            error_body = response.error_body
             raise ApiStatusError(
                 response.status,
-                fault.message,
-                fault.error_id,
+                error_body.message,
+                error_body.error_id,
                 is_json=not responses.is_foreign(response.content),
                 retry_after=response.retry_after,
             )
@@ -453,7 +453,7 @@ class Client(SecretHolder):
             if request.method == "DELETE" and not response.content.strip():
                 return parse(None)
             return parse(responses.parsed(response.content, response.compression))
-        except responses.Unreadable as unreadable:
+        except responses.InvalidResponse as unreadable:
             shape = str(unreadable)
         # Not in the block above, where the parser's error, which holds the body, would be its context.
         raise InvalidResponseError(response.status, shape)
@@ -472,7 +472,7 @@ class Client(SecretHolder):
     def _observed(self, request: _Request) -> _Response:
         started = self.clock()
 
-        def observed(**result: Any) -> None:  # noqa: ANN401 - the fields of an attempt
+        def report(**result: Any) -> None:  # noqa: ANN401 - the fields of an attempt
             # Whatever an observer does, the response of a create is not to be lost.
             with contextlib.suppress(Exception):
                 if self.observe:
@@ -481,9 +481,9 @@ class Client(SecretHolder):
         try:
             response = self._exchange(request)
         except ApiConnectionError as error:
-            observed(error=error)
+            report(error=error)
             raise
-        observed(status=response.status, error_id=response.fault.error_id)
+        report(status=response.status, error_id=response.error_body.error_id)
         return response
 
     def _exchange(self, request: _Request) -> _Response:
@@ -522,10 +522,10 @@ class Client(SecretHolder):
         except httpx.HTTPError as error:
             is_late = isinstance(error, httpx.TimeoutException)
             reason = f"no answer within {limit:.3g} s" if is_late else f"the connection broke ({type(error).__name__})"
-            failure = ApiConnectionError(reason, Outcome.UNANSWERED)
+            failure = ApiConnectionError(reason, AttemptResult.UNANSWERED)
             if begun == {b"CONNECT"}:
                 # No tunnel, and so nothing of the request itself has left.
-                failure = ApiConnectionError(f"no connection (the proxy: {reason})", Outcome.UNSENT)
+                failure = ApiConnectionError(f"no connection (the proxy: {reason})", AttemptResult.UNSENT)
         # Not in the blocks above, where httpx's error, which holds the request and the key, would be its context.
         raise failure
 
@@ -557,7 +557,7 @@ def _read(response: httpx.Response, moment: datetime) -> _Response:
         received += chunk
         if len(received) > _MAX_RESPONSE_BYTES:
             reason = f"the answer has more than {_MAX_RESPONSE_BYTES:,} bytes"
-            raise ApiConnectionError(reason, Outcome.UNANSWERED)
+            raise ApiConnectionError(reason, AttemptResult.UNANSWERED)
     return _Response(
         response.status_code,
         bytes(received),

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pulumi_justt.api.retry import Outcome
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.api.retry import AttemptResult
+from pulumi_justt.unpicklable import Unpicklable
 
 __all__ = [
     "ApiConnectionError",
@@ -44,7 +44,7 @@ out" costs one look at the account.
 _TOO_MANY_REQUESTS = 429
 
 
-class ApiError(SecretHolder, Exception):
+class ApiError(Unpicklable, Exception):
     """A request did not do what it was sent for.
 
     Attributes:
@@ -54,7 +54,7 @@ class ApiError(SecretHolder, Exception):
         error_id: The vendor's errorId, as it came.
     """
 
-    outcome: Outcome
+    outcome: AttemptResult
     """How its last attempt ended."""
 
     def __init__(self, text: str, *, error_id: str | None = None) -> None:
@@ -92,11 +92,11 @@ class ApiStatusError(ApiError):
         self.retry_after = retry_after
 
     @property
-    def outcome(self) -> Outcome:  # type: ignore[override]
+    def outcome(self) -> AttemptResult:  # type: ignore[override]
         """THROTTLED, REJECTED, or UNANSWERED where a proxy may have passed the request on."""
         if self.status == _TOO_MANY_REQUESTS:
-            return Outcome.THROTTLED
-        return Outcome.REJECTED if self.status in _REFUSALS else Outcome.UNANSWERED
+            return AttemptResult.THROTTLED
+        return AttemptResult.REJECTED if self.status in _REFUSALS else AttemptResult.UNANSWERED
 
 
 class ApiConnectionError(ApiError):
@@ -112,7 +112,7 @@ class ApiConnectionError(ApiError):
     def __init__(
         self,
         reason: str,
-        outcome: Outcome,
+        outcome: AttemptResult,
         *,
         detail: str = "",
         barrier: Literal["certificate", "proxy"] | None = None,
@@ -132,7 +132,7 @@ class InvalidResponseError(ApiError):
         shape: What came instead, by its keys and types.
     """
 
-    outcome = Outcome.UNREADABLE
+    outcome = AttemptResult.UNREADABLE
 
     def __init__(self, status: int, shape: str) -> None:
         super().__init__(f"Justt answered {status} with an undocumented shape")
@@ -163,7 +163,7 @@ class InvalidRequest(ApiError, ValueError):
         part: What is wrong: the size of the body, a text in it, the id or the account.
     """
 
-    outcome = Outcome.REJECTED
+    outcome = AttemptResult.REJECTED
 
     def __init__(self, text: str, part: Literal["size", "text", "id", "account"]) -> None:
         super().__init__(text)
@@ -173,7 +173,7 @@ class InvalidRequest(ApiError, ValueError):
 class Cancelled(ApiError):
     """The caller no longer waits for the result, so it was not sent, or not sent again after what refused it."""
 
-    outcome = Outcome.UNSENT
+    outcome = AttemptResult.UNSENT
 
     def __init__(self) -> None:
         super().__init__("it was not sent")

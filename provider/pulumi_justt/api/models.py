@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import LiteralString
 
 from pulumi_justt.schema import INTEGRATION
-from pulumi_justt.secrecy import SecretHolder, reveal
+from pulumi_justt.unpicklable import Unpicklable, reveal
 from pulumi_justt.values import LONGEST_ID, account_problem, color_problem, label_problem, without_markup
 
 __all__ = [
@@ -92,7 +92,7 @@ class Model(BaseModel):
     )
 
 
-class NewIntegration(SecretHolder, Model):
+class NewIntegration(Unpicklable, Model):
     """What a create sends: an optional value that is absent is not sent, because the API refuses null."""
 
     external_identifier: Annotated[str, Field(min_length=1, max_length=255), _LABEL]

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from pulumi_justt.api.errors import ApiConnectionError
-from pulumi_justt.api.retry import Outcome
+from pulumi_justt.api.retry import AttemptResult
 
 __all__ = ["UnusableProxy", "certificates", "connection_error", "proxy_for", "refused_by_proxy"]
 
@@ -83,10 +83,10 @@ def connection_error(error: BaseException) -> ApiConnectionError:
     while cause is not None and not isinstance(cause, SSLCertVerificationError):
         cause = cause.__cause__ or cause.__context__
     if cause is None:
-        return ApiConnectionError("no connection", Outcome.UNSENT, detail=str(error) or type(error).__name__)
+        return ApiConnectionError("no connection", AttemptResult.UNSENT, detail=str(error) or type(error).__name__)
     reason = cause.verify_message.rstrip(".")
     detail = f"certificate not trusted: {reason}"
-    return ApiConnectionError("no connection", Outcome.BARRED, detail=detail, barrier="certificate")
+    return ApiConnectionError("no connection", AttemptResult.BARRED, detail=detail, barrier="certificate")
 
 
 def refused_by_proxy(words: str) -> ApiConnectionError:
@@ -99,5 +99,5 @@ def refused_by_proxy(words: str) -> ApiConnectionError:
     answer = known.get(status, "with something else than success")
     reason = f"no connection (the proxy answered {answer})"
     if status == str(HTTPStatus.PROXY_AUTHENTICATION_REQUIRED.value):
-        return ApiConnectionError(reason, Outcome.BARRED, barrier="proxy")
-    return ApiConnectionError(reason, Outcome.UNSENT)
+        return ApiConnectionError(reason, AttemptResult.BARRED, barrier="proxy")
+    return ApiConnectionError(reason, AttemptResult.UNSENT)

@@ -20,17 +20,17 @@ from email.utils import parsedate_to_datetime
 from pydantic import ValidationError
 
 from pulumi_justt.api.models import STATUSES, RemoteRecord
-from pulumi_justt.errors import shape_of
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.errors import describe_type
+from pulumi_justt.unpicklable import Unpicklable
 from pulumi_justt.values import is_colored
 
 __all__ = [
-    "Fault",
+    "ErrorBody",
+    "InvalidResponse",
     "Page",
-    "Unreadable",
     "compressions",
     "created",
-    "fault",
+    "error_body",
     "http_date",
     "page",
     "parsed",
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 
-class Unreadable(Exception):
+class InvalidResponse(Exception):
     """A success did not hold what it should; the text is its shape."""
 
 
@@ -54,7 +54,7 @@ _LONGEST_WAIT = 86_400.0
 
 
 @dataclass(frozen=True, repr=False)
-class Fault(SecretHolder):
+class ErrorBody(Unpicklable):
     """What a refusal says of itself: the vendor's words, and the errorId that its support asks for."""
 
     message: str = ""
@@ -83,11 +83,11 @@ def parsed(content: bytes, compression: str = "") -> object:
         Unreadable: A server or a proxy compressed its answer.
     """
     if compression:
-        raise Unreadable(f"a body compressed with {compression}, although the request allows no compression")
+        raise InvalidResponse(f"a body compressed with {compression}, although the request allows no compression")
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
-        raise Unreadable(f"{len(content)} bytes that are not JSON") from None
+        raise InvalidResponse(f"{len(content)} bytes that are not JSON") from None
 
 
 def record(answer: object, integration_id: str) -> RemoteRecord:
@@ -104,7 +104,7 @@ def record(answer: object, integration_id: str) -> RemoteRecord:
     data = bare.get("data")
     read = _record(data if "integrationId" not in bare and isinstance(data, Mapping) else answer, answer)
     if read.integration_id != integration_id:
-        raise Unreadable("the record of another integration")
+        raise InvalidResponse("the record of another integration")
     message = bare.get("message")
     is_telling = isinstance(message, str) and message.strip(" .!").lower() not in _COURTESIES
     return read.model_copy(update={"message": str(message) if is_telling else ""})
@@ -118,7 +118,7 @@ def page(answer: object, size: int) -> Page:
     """
     found = answer.get("data") if isinstance(answer, Mapping) else answer
     if not isinstance(found, list):
-        raise Unreadable(shape_of(answer))
+        raise InvalidResponse(describe_type(answer))
     has_more = answer.get("hasMore") if isinstance(answer, Mapping) else None
     return Page(
         tuple(_record(item, answer) for item in found),
@@ -147,25 +147,25 @@ def created(answer: object, source: str) -> RemoteRecord:
                 status=status if status in STATUSES else "PENDING",
                 go_live_date=_text(holder.get("goLiveDate")),
             )
-    raise Unreadable(shape_of(answer))
+    raise InvalidResponse(describe_type(answer))
 
 
-def fault(content: bytes, compression: str = "") -> Fault:
+def error_body(content: bytes, compression: str = "") -> ErrorBody:
     """Read what a refusal says, as far as it says anything; never raises."""
     try:
         body = parsed(content, compression)
-    except Unreadable as unreadable:
+    except InvalidResponse as unreadable:
         if compression:
-            return Fault(str(unreadable))
-        return Fault("an answer that is not JSON, so perhaps a proxy's" if content else "")
+            return ErrorBody(str(unreadable))
+        return ErrorBody("an answer that is not JSON, so perhaps a proxy's" if content else "")
     if not isinstance(body, Mapping):
-        return Fault(shape_of(body))
+        return ErrorBody(describe_type(body))
     message = body.get("message") or body.get("error")
     if isinstance(message, list) and all(isinstance(item, str) for item in message):
         message = "; ".join(message)
     error_id = body.get("errorId")
-    return Fault(
-        message if isinstance(message, str) else shape_of(body),
+    return ErrorBody(
+        message if isinstance(message, str) else describe_type(body),
         str(error_id) if isinstance(error_id, (str, int)) and error_id else None,
     )
 
@@ -174,7 +174,7 @@ def is_foreign(content: bytes) -> bool:
     """Tell whether a refusal is a page or a text, as a proxy or another server has it: the API's are JSON, or empty."""
     try:
         parsed(content, "")
-    except Unreadable:
+    except InvalidResponse:
         return bool(content)
     return False
 
@@ -187,7 +187,7 @@ def _record(found: object, answer: object) -> RemoteRecord:
         # Only the API's own names count in what the API sends.
         return RemoteRecord.model_validate(known, by_alias=True, by_name=False)
     except ValidationError:
-        raise Unreadable(shape_of(answer)) from None
+        raise InvalidResponse(describe_type(answer)) from None
 
 
 def _text(value: object) -> str | None:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Literal
 
-__all__ = ["TABLE", "Action", "Decision", "Method", "Outcome", "RetryPolicy"]
+__all__ = ["TABLE", "AttemptResult", "Method", "RetryDecision", "RetryPlan", "RetryPolicy"]
 
 Method = Literal["GET", "DELETE", "POST"]
 
@@ -32,7 +32,7 @@ _MOST_DOUBLINGS = 60
 """Any cap is reached by then, and no float overflows."""
 
 
-class Outcome(Enum):
+class AttemptResult(Enum):
     """How one try of a request ended, where it did not simply succeed."""
 
     UNSENT = auto()
@@ -43,7 +43,7 @@ class Outcome(Enum):
     UNREADABLE = auto()
 
 
-class Action(Enum):
+class RetryDecision(Enum):
     """What follows from an outcome."""
 
     RETRY = auto()
@@ -51,23 +51,31 @@ class Action(Enum):
     AMBIGUOUS = auto()
 
 
-TABLE: dict[Outcome, dict[Method, Action]] = {
-    Outcome.UNSENT: {"GET": Action.RETRY, "DELETE": Action.RETRY, "POST": Action.RETRY},
-    Outcome.BARRED: {"GET": Action.FAIL, "DELETE": Action.FAIL, "POST": Action.FAIL},
-    Outcome.THROTTLED: {"GET": Action.RETRY, "DELETE": Action.RETRY, "POST": Action.RETRY},
-    Outcome.UNANSWERED: {"GET": Action.RETRY, "DELETE": Action.RETRY, "POST": Action.AMBIGUOUS},
-    Outcome.REJECTED: {"GET": Action.FAIL, "DELETE": Action.FAIL, "POST": Action.FAIL},
+TABLE: dict[AttemptResult, dict[Method, RetryDecision]] = {
+    AttemptResult.UNSENT: {"GET": RetryDecision.RETRY, "DELETE": RetryDecision.RETRY, "POST": RetryDecision.RETRY},
+    AttemptResult.BARRED: {"GET": RetryDecision.FAIL, "DELETE": RetryDecision.FAIL, "POST": RetryDecision.FAIL},
+    AttemptResult.THROTTLED: {"GET": RetryDecision.RETRY, "DELETE": RetryDecision.RETRY, "POST": RetryDecision.RETRY},
+    AttemptResult.UNANSWERED: {
+        "GET": RetryDecision.RETRY,
+        "DELETE": RetryDecision.RETRY,
+        "POST": RetryDecision.AMBIGUOUS,
+    },
+    AttemptResult.REJECTED: {"GET": RetryDecision.FAIL, "DELETE": RetryDecision.FAIL, "POST": RetryDecision.FAIL},
     # A login page that answers in Justt's place answers the next DELETE too; only a GET shows what happened, which is
     # up to the caller.
-    Outcome.UNREADABLE: {"GET": Action.RETRY, "DELETE": Action.FAIL, "POST": Action.AMBIGUOUS},
+    AttemptResult.UNREADABLE: {
+        "GET": RetryDecision.RETRY,
+        "DELETE": RetryDecision.FAIL,
+        "POST": RetryDecision.AMBIGUOUS,
+    },
 }
 
 
 @dataclass(frozen=True)
-class Decision:
+class RetryPlan:
     """An action, and the seconds to wait before it when it is a retry."""
 
-    action: Action
+    action: RetryDecision
     wait: float = 0.0
 
 
@@ -96,7 +104,7 @@ class RetryPolicy:
     def decide(  # noqa: PLR0913 - the facts of one try; a class for them would only rename the arguments
         self,
         method: Method,
-        outcome: Outcome,
+        outcome: AttemptResult,
         *,
         faults: int,
         throttled: int,
@@ -104,7 +112,7 @@ class RetryPolicy:
         paused: float,
         retry_after: float | None,
         random: Callable[[], float],
-    ) -> Decision:
+    ) -> RetryPlan:
         """Decide what follows *outcome*.
 
         Args:
@@ -118,14 +126,14 @@ class RetryPolicy:
             random: A source of uniform numbers in [0, 1).
         """
         action = TABLE[outcome][method]
-        if action is not Action.RETRY:
-            return Decision(action)
-        is_throttled = outcome is Outcome.THROTTLED
+        if action is not RetryDecision.RETRY:
+            return RetryPlan(action)
+        is_throttled = outcome is AttemptResult.THROTTLED
         count, tries, cap = (
             (throttled, self.throttled_tries, self.throttled_cap) if is_throttled else (faults, self.tries, self.cap)
         )
         if count >= tries:
-            return Decision(Action.FAIL)
+            return RetryPlan(RetryDecision.FAIL)
         bound = min(cap, self.base * 2.0 ** min(count - 1, _MOST_DOUBLINGS))
         wait = random() * bound if retry_after is None else retry_after
         if is_throttled:
@@ -133,4 +141,4 @@ class RetryPolicy:
             is_late = elapsed >= self.deadline or paused + wait > self.longest_pause
         else:
             is_late = elapsed + wait >= self.deadline
-        return Decision(Action.FAIL) if is_late else Decision(Action.RETRY, wait)
+        return RetryPlan(RetryDecision.FAIL) if is_late else RetryPlan(RetryDecision.RETRY, wait)

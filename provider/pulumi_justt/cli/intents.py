@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 
+from pulumi_justt.cli.account_records import View
 from pulumi_justt.cli.state import State
-from pulumi_justt.cli.survey import View
 from pulumi_justt.core.journal import Decision, Intent, Journal, state_folder
 
 __all__ = ["decided", "describe", "is_settled", "of_stack", "opened", "wait_until_settled"]

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from pulumi_justt.cli.survey import NO_ACCOUNT
+from pulumi_justt.cli.account_records import NO_ACCOUNT
 from pulumi_justt.values import is_visible_ascii
 
 __all__ = ["ACCOUNTS", "FINDINGS", "FINE", "NOT_DONE", "STACKS", "account", "common"]

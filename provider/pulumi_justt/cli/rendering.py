@@ -210,10 +210,10 @@ def print_paragraphs(paragraphs: Iterable[tuple[str, str, str, str]]) -> None:
     console = _console()
     from rich.text import Text  # noqa: PLC0415 - `--json` works without the extra
 
-    for verdict, subject, seen, cure in paragraphs:
+    for verdict, subject, seen, remediation in paragraphs:
         lines = [
             line
-            for text, indent in ((f"{verdict}: {subject}: {seen}", ""), (cure, _INDENT))
+            for text, indent in ((f"{verdict}: {subject}: {seen}", ""), (remediation, _INDENT))
             for line in textwrap.wrap(
                 clean(text),
                 console.width,

@@ -26,7 +26,7 @@ from pulumi_justt.cli.state import PREFIX, State
 from pulumi_justt.core.config import VARIABLES, Settings
 from pulumi_justt.errors import JusttError
 from pulumi_justt.redaction import shared_redactor
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.unpicklable import Unpicklable
 
 __all__ = ["Configuration", "Stack", "StackError", "chosen"]
 
@@ -50,7 +50,7 @@ class StackError(JusttError):
 
 
 @dataclass(frozen=True, repr=False)
-class Configuration(SecretHolder):
+class Configuration(Unpicklable):
     """What a stack's configuration says to the provider, in clear.
 
     Args:
@@ -63,7 +63,7 @@ class Configuration(SecretHolder):
 
 
 @dataclass(frozen=True)
-class Stack(SecretHolder):
+class Stack(Unpicklable):
     """One stack of the Pulumi project in a folder.
 
     Args:
@@ -248,9 +248,9 @@ class Stack(SecretHolder):
         """
         return self._run("asking for the version", "version", of_stack=False).strip().removeprefix("v")
 
-    def _json(self, tried: str, *arguments: str) -> dict[str, Any]:
+    def _json(self, operation: str, *arguments: str) -> dict[str, Any]:
         try:
-            text = self._run(tried, *arguments)
+            text = self._run(operation, *arguments)
             shown: dict[str, Any] = json.loads(text)
         except (StackError, ValueError) as error:
             # What could not be read may have credentials, which Justt may repeat.
@@ -259,12 +259,12 @@ class Stack(SecretHolder):
                 raise
             # Its text may hold what was asked for with --show-secrets.
             raise StackError(
-                f"{tried} of {self.called}: `{self.command} {' '.join(arguments)}` printed no JSON. Run it by hand, "
-                "and update the CLI if it is older than 3.254."
+                f"{operation} of {self.called}: `{self.command} {' '.join(arguments)}` printed no JSON. Run it by "
+                "hand, and update the CLI if it is older than 3.254."
             ) from None
         return shown
 
-    def _run(self, tried: str, *arguments: str, given: str | None = None, of_stack: bool = True) -> str:
+    def _run(self, operation: str, *arguments: str, given: str | None = None, of_stack: bool = True) -> str:
         """Run the CLI and return what it printed.
 
         Raises:
@@ -274,7 +274,7 @@ class Stack(SecretHolder):
         """
         stack = ["--stack", self.name] if of_stack and self.name else []
         line = [self.command, *arguments, *stack, "--non-interactive"]
-        tried = f"{tried} of {self.called}" if of_stack else tried
+        operation = f"{operation} of {self.called}" if of_stack else operation
         try:
             with _uninterrupted() if given is not None else contextlib.nullcontext():
                 done = subprocess.run(  # noqa: S603 - the user's own CLI, without a shell
@@ -291,17 +291,21 @@ class Stack(SecretHolder):
                 )
         except FileNotFoundError:
             raise StackError(
-                f"{tried}: there is no `{self.command}` on PATH. Install Pulumi, or add it to PATH."
+                f"{operation}: there is no `{self.command}` on PATH. Install Pulumi, or add it to PATH."
             ) from None
         except subprocess.TimeoutExpired:
-            raise StackError(f"{tried}: `{' '.join(line)}` did not end within {_SECONDS} s. Run it by hand.") from None
+            raise StackError(
+                f"{operation}: `{' '.join(line)}` did not end within {_SECONDS} s. Run it by hand."
+            ) from None
         if done.returncode != 0:
             words = (
                 " ".join((done.stderr.strip() or _errors_in(done.stdout)).split()).removeprefix("error: ")
                 or f"exit code {done.returncode}"
             )
-            cure = next((cure for part, cure in _CURES.items() if part in words), "Run it by hand.")
-            raise StackError(f"{tried}: `{' '.join(line)}` said: {words.removesuffix('.')}. {cure}")
+            remediation = next(
+                (remediation for part, remediation in _CURES.items() if part in words), "Run it by hand."
+            )
+            raise StackError(f"{operation}: `{' '.join(line)}` said: {words.removesuffix('.')}. {remediation}")
         return done.stdout
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from pulumi_justt.cli.engine import INTEGRATION_TYPE, OUR_TYPES, name_of
 from pulumi_justt.core.config import NAMESPACE, VARIABLES
 from pulumi_justt.core.ownership import is_adopted
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.unpicklable import Unpicklable
 
 __all__ = ["PREFIX", "Pending", "Recorded", "State"]
 
@@ -26,7 +26,7 @@ _KEY = f"{PREFIX}apiKey"
 
 
 @dataclass(frozen=True, repr=False)
-class Recorded(SecretHolder):
+class Recorded(Unpicklable):
     """An integration as a state has it.
 
     Args:
@@ -68,7 +68,7 @@ class Recorded(SecretHolder):
 
 
 @dataclass(frozen=True, repr=False)
-class Pending(SecretHolder):
+class Pending(Unpicklable):
     """An operation that the engine began and never saw the end of.
 
     Args:
@@ -107,7 +107,7 @@ class Pending(SecretHolder):
 
 
 @dataclass(frozen=True, repr=False)
-class State(SecretHolder):
+class State(Unpicklable):
     """A stack's state as `pulumi stack export` gives it, secrets encrypted."""
 
     exported: dict[str, Any]

@@ -28,14 +28,14 @@ from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.core.messages import Messages, Purpose
 from pulumi_justt.credentials import secret_values
 from pulumi_justt.redaction import Redactor, shared_redactor
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.unpicklable import Unpicklable
 
 __all__ = ["JusttClient", "shared_client"]
 
 _Result = TypeVar("_Result")
 
 
-class JusttClient(SecretHolder):
+class JusttClient(Unpicklable):
     """The requests of one configuration; safe to share between threads.
 
     Args:
@@ -99,8 +99,8 @@ class JusttClient(SecretHolder):
             The new record; its status is PENDING unless the response says more.
 
         Raises:
-            Abandoned: Nobody is there any more, and nothing was sent.
-            AmbiguousCreate: The outcome is unknown.
+            CancelledError: Nobody is there any more, and nothing was sent.
+            CreateOutcomeUnknown: The outcome is unknown.
             RequestError: It was not created.
             JusttError: It cannot be sent.
         """
@@ -135,7 +135,7 @@ class JusttClient(SecretHolder):
         self,
         integration_id: str,
         *,
-        tried: str,
+        operation: str,
         account: str | None,
         call: Call = UNLIMITED,
     ) -> RemoteRecord:
@@ -143,17 +143,17 @@ class JusttClient(SecretHolder):
 
         Args:
             integration_id: The id at Justt.
-            tried: What this is for, in error texts.
+            operation: What this is for, in error texts.
             account: The account that it belongs to.
             call: Until when it is waited for.
 
         Raises:
-            Refused: With status 404 where the key, in this account, knows no such id.
+            RequestRefused: With status 404 where the key, in this account, knows no such id.
             RequestError: It could not be read.
         """
         self.redactor.note_plain(integration_id)
         return self._explained(
-            Purpose(tried, account, "GET", is_of_one_id=True),
+            Purpose(operation, account, "GET", is_of_one_id=True),
             lambda: self._clean(self._api.get_integration(integration_id, account=account, call=call)),
         )
 
@@ -161,7 +161,7 @@ class JusttClient(SecretHolder):
         self,
         integration_id: str,
         *,
-        tried: str,
+        operation: str,
         account: str | None,
         age: float = FRESH_SECONDS,
         call: Call = UNLIMITED,
@@ -171,19 +171,19 @@ class JusttClient(SecretHolder):
 
         Args:
             integration_id: The id at Justt.
-            tried: What this is for, in error texts.
+            operation: What this is for, in error texts.
             account: The account that it belongs to.
             age: Seconds by which what is returned may be out of date.
             call: Until when it is waited for.
             cache: What `waiting` gave to who waits already, and is not to be counted again.
 
         Raises:
-            Refused: With status 404 where the key, in this account, knows no such id.
+            RequestRefused: With status 404 where the key, in this account, knows no such id.
             RequestError: It could not be read.
         """
         self.redactor.note_plain(integration_id)
         return self._explained(
-            Purpose(tried, account, "GET", is_of_one_id=True),
+            Purpose(operation, account, "GET", is_of_one_id=True),
             lambda: self._clean(self._reader.get(integration_id, account=account, age=age, call=call, cache=cache)),
         )
 
@@ -191,7 +191,7 @@ class JusttClient(SecretHolder):
         """Count as one that waits for records of an account, for as long as the block runs."""
         return self._reader.waiting(account)
 
-    def list_integrations(self, page: int, *, tried: str, account: str | None) -> Page:
+    def list_integrations(self, page: int, *, operation: str, account: str | None) -> Page:
         """Read one page of the account's records; arguments as in `get_integration`.
 
         Raises:
@@ -203,13 +203,13 @@ class JusttClient(SecretHolder):
             self._require_clean(read.records)
             return replace(read, records=tuple(map(self._shown, read.records)))
 
-        return self._explained(Purpose(tried, account, "GET"), request)
+        return self._explained(Purpose(operation, account, "GET"), request)
 
     def deactivate_integration(
         self,
         integration_id: str,
         *,
-        tried: str,
+        operation: str,
         account: str | None,
         deactivation_type: str,
         deactivation_date: str,
@@ -217,12 +217,12 @@ class JusttClient(SecretHolder):
         """Ask for an integration to stop at a date; the other arguments are as in `get_integration`.
 
         Raises:
-            Refused: The API won't; `after_unanswered` tells whether an earlier attempt may have done it already.
-            Misunderstood: A 2xx came whose body is neither empty nor JSON, so it may not be Justt's.
+            RequestRefused: The API won't; `after_unanswered` tells whether an earlier attempt may have done it already.
+            UnexpectedResponse: A 2xx came whose body is neither empty nor JSON, so it may not be Justt's.
             RequestError: No response could be had.
         """
         self._explained(
-            Purpose(tried, account, "DELETE", is_of_one_id=True),
+            Purpose(operation, account, "DELETE", is_of_one_id=True),
             lambda: self._api.deactivate_integration(
                 integration_id,
                 account=account,
@@ -291,7 +291,7 @@ class JusttClient(SecretHolder):
         """
         if self.debug:
             error_id = self.redactor.error_id(attempt.error_id)
-            result = self._messages.came_back(attempt.error) if attempt.error else attempt.status
+            result = self._messages.response(attempt.error) if attempt.error else attempt.status
             self.debug(
                 f"{attempt.method} {attempt.path} {result} {attempt.seconds:.3f}s"
                 f"{f' errorId={error_id}' if error_id else ''}"
@@ -299,8 +299,8 @@ class JusttClient(SecretHolder):
 
 
 def _creation(inputs: Inputs) -> Purpose:
-    tried = messages.creating(inputs.source, inputs.external_identifier)
-    return Purpose(tried, inputs.reference_account_id, "POST")
+    operation = messages.creating(inputs.source, inputs.external_identifier)
+    return Purpose(operation, inputs.reference_account_id, "POST")
 
 
 _clients: dict[Settings, JusttClient] = {}

@@ -43,7 +43,7 @@ from pydantic import SecretStr
 
 from pulumi_justt.core.inputs import Environment
 from pulumi_justt.errors import InvalidSettings, nearest, quoted
-from pulumi_justt.secrecy import SecretHolder, reveal
+from pulumi_justt.unpicklable import Unpicklable, reveal
 from pulumi_justt.values import NOT_A_HEADER, is_visible_ascii, shown_key
 
 __all__ = ["API_KEY", "NAMESPACE", "VARIABLES", "Settings"]
@@ -79,7 +79,7 @@ _T = TypeVar("_T", int, float)
 
 
 @dataclass(frozen=True)
-class Settings(SecretHolder):
+class Settings(Unpicklable):
     """The configuration of one run, verified.
 
     Args:

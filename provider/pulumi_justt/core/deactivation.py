@@ -12,7 +12,7 @@ from pulumi_justt.core import messages
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import Deactivation
 from pulumi_justt.core.state import Properties, is_gone
-from pulumi_justt.errors import JusttError, Misunderstood, Refused, RequestError
+from pulumi_justt.errors import JusttError, RequestError, RequestRefused, UnexpectedResponse
 
 if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
@@ -50,7 +50,7 @@ class Deactivator:
         self._now = now
         self._clock_told = threading.Lock()
 
-    def deactivate(self, integration_id: str, olds: Properties, tried: str) -> bool:
+    def deactivate(self, integration_id: str, olds: Properties, operation: str) -> bool:
         """Send the deactivation that the recorded policy asks for, and return whether the integration has stopped.
 
         Tells:
@@ -59,49 +59,51 @@ class Deactivator:
             warning: A deactivation for later was sent twice, because the first answer was lost.
 
         Raises:
-            Misunderstood: A proxy answered the deactivation with a page of its own, and Justt does not show it as done.
+            UnexpectedResponse: A proxy answered, and Justt does not show the integration as INACTIVE.
         """
         account = olds.get("referenceAccountId")
         policy = Deactivation.model_validate(olds.get("deactivation", {}))
         now = self._now()
         moment = policy.moment(now)
         if moment < now:
-            self._tell(f"warning: {tried}: its deactivation date {to_vendor_time(moment)} has passed, so it stops now.")
+            self._tell(
+                f"warning: {operation}: its deactivation date {to_vendor_time(moment)} has passed, so it stops now."
+            )
             moment = now
         client = self._client()
         try:
             client.deactivate_integration(
                 integration_id,
-                tried=tried,
+                operation=operation,
                 account=account,
                 deactivation_type=policy.deactivation_type,
                 deactivation_date=to_vendor_time(moment),
             )
             if moment > now:
-                self._tell(f"note: {tried}: it runs until {to_vendor_time(moment)}; the state no longer knows it.")
-        except Misunderstood as unclear:
+                self._tell(f"note: {operation}: it runs until {to_vendor_time(moment)}; the state no longer knows it.")
+        except UnexpectedResponse as unclear:
             if not self._has_stopped(integration_id, account, unclear):
                 # A deactivation for a later date cannot be seen in a record, so it stays unconfirmed too.
-                raise unclear.but(cure=messages.UNCONFIRMED_CURE) from None
-        except Refused as refused:
+                raise unclear.but(remediation=messages.UNCONFIRMED_REMEDIATION) from None
+        except RequestRefused as refused:
             if refused.is_of_key:
                 raise
             if is_gone(self._settings, self._tell, refused) or self._has_stopped(integration_id, account, refused):
                 return True
             if refused.after_unanswered and moment > now and refused.status in _DONE_BEFORE:
                 self._tell(
-                    f"warning: {tried}: an earlier try was never answered, and this one was refused "
-                    f"({refused.came_back}); taken as scheduled for {to_vendor_time(moment)}. "
+                    f"warning: {operation}: an earlier try was never answered, and this one was refused "
+                    f"({refused.response}); taken as scheduled for {to_vendor_time(moment)}. "
                     "Look it up at Justt after that date."
                 )
                 return False
             raise
         finally:
             if moment == now:
-                self._compare_clocks(tried, client.clock_ahead, to_vendor_time(now))
+                self._compare_clocks(operation, client.clock_ahead, to_vendor_time(now))
         return moment == now
 
-    def _compare_clocks(self, tried: str, ahead: float, sent: str) -> None:
+    def _compare_clocks(self, operation: str, ahead: float, sent: str) -> None:
         """Say once that the date that means "now" is another moment for Justt.
 
         The date is not corrected: the first request of a command would still have this machine's time, and the `Date`
@@ -118,14 +120,15 @@ class Deactivator:
             "is in the future for Justt, and the integration runs until then" if ahead > 0 else "is in Justt's past"
         )
         self._tell(
-            f"warning: {tried}: the clock of this machine is {abs(ahead):,.0f} s {order} Justt's, so the date that was "
-            f"sent for now, {sent}, {effect}. Set the clock; it is the same for all other integrations of this command."
+            f"warning: {operation}: the clock of this machine is {abs(ahead):,.0f} s {order} Justt's, so the date that "
+            f"was sent for now, {sent}, {effect}. Set the clock; it is the same for all other integrations of this "
+            "command."
         )
 
     def _has_stopped(self, integration_id: str, account: str | None, error: RequestError) -> bool:
         """Return whether the integration is INACTIVE, whatever the answer to its deactivation was."""
         try:
-            record = self._client().get_integration(integration_id, tried=error.tried, account=account)
+            record = self._client().get_integration(integration_id, operation=error.operation, account=account)
         except JusttError:
             # The first error is what the user has to know; that this look failed as well adds nothing.
             return False

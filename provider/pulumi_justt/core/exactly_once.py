@@ -32,12 +32,12 @@ from pulumi_justt.api.call import Call
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.core import messages
 from pulumi_justt.core.inputs import Inputs
-from pulumi_justt.core.intents import Intents, describe, outcome_unknown, sleep_unless
+from pulumi_justt.core.intents import Intents, describe_create, outcome_unknown, sleep_unless
 from pulumi_justt.core.journal import Intent
 from pulumi_justt.core.listing import MOST_SECONDS, Listing, list_all
 from pulumi_justt.core.read_write_lock import ReadWriteLock
 from pulumi_justt.core.session import Session
-from pulumi_justt.errors import AmbiguousCreate, JusttError, RequestError, StateConflict
+from pulumi_justt.errors import CreateOutcomeUnknown, JusttError, RequestError, StateConflict
 
 if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
@@ -76,9 +76,9 @@ class _Finding:
     def remediation(self) -> str:
         """What the user can do."""
         if self.failure:
-            return messages.unlisted_cure(str(self.failure))
+            return messages.unlisted_remediation(str(self.failure))
         candidates = [(record.integration_id, record.status) for record in self.candidates]
-        return messages.ambiguous_cure(candidates, is_proof=self.is_proof)
+        return messages.ambiguous_remediation(candidates, is_proof=self.is_proof)
 
 
 @dataclass(eq=False)
@@ -103,7 +103,7 @@ class _UnresolvedCreate:
     urn: str
     inputs: Inputs
     source: str
-    lost: AmbiguousCreate
+    lost: CreateOutcomeUnknown
     list_at: float
     before: frozenset[str]
     is_before_complete: bool
@@ -171,7 +171,7 @@ class CreateCoordinator:
         self._unresolved: list[_UnresolvedCreate] = []
         self._begun: set[str] = set()
         """The resources for which a POST was begun that has neither succeeded nor been refused."""
-        self._in_doubt: dict[str, AmbiguousCreate] = {}
+        self._in_doubt: dict[str, CreateOutcomeUnknown] = {}
         """Those of them whose create has ended, with the error to raise."""
         self._told: set[str] = set()
         """Those of them whose error was told, too."""
@@ -180,7 +180,7 @@ class CreateCoordinator:
         """Create an integration for a resource.
 
         Raises:
-            AmbiguousCreate: It may exist; the text names every integration that it may be.
+            CreateOutcomeUnknown: It may exist; the text names every integration that it may be.
             StateConflict: An earlier run created one for the resource, or Justt returned one that it had before.
             JusttError: It was not created.
         """
@@ -190,7 +190,7 @@ class CreateCoordinator:
             return begun
         try:
             return self._create(urn, inputs, self._unresolved_of(urn, begun, inputs) if begun else None)
-        except AmbiguousCreate as lost:
+        except CreateOutcomeUnknown as lost:
             with self._lock:
                 # Before anything else, which might fail.
                 self._in_doubt[urn] = lost
@@ -203,8 +203,10 @@ class CreateCoordinator:
         except BaseException:
             with self._lock:
                 if urn in self._begun:
-                    self._in_doubt[urn] = AmbiguousCreate(
-                        describe(inputs), "it was sent, and its answer was not processed", messages.AMBIGUOUS_CURE
+                    self._in_doubt[urn] = CreateOutcomeUnknown(
+                        describe_create(inputs),
+                        "it was sent, and its answer was not processed",
+                        messages.AMBIGUOUS_REMEDIATION,
                     )
             raise
 
@@ -215,7 +217,7 @@ class CreateCoordinator:
             warning: An `onError` hook retries a create whose answer was lost.
 
         Raises:
-            AmbiguousCreate: The first call left its outcome unknown.
+            CreateOutcomeUnknown: The first call left its outcome unknown.
         """
         with self._lock:
             error = self._in_doubt.get(urn)
@@ -266,15 +268,15 @@ class CreateCoordinator:
 
     def _snapshot(self, account: _Account, inputs: Inputs) -> Listing:
         """Return what the account had before this process created anything in it, listing it at the first call."""
-        tried = f"{describe(inputs)}, listing the account before it"
+        operation = f"{describe_create(inputs)}, listing the account before it"
         failures = account.failures
         with account.snapshot_lock:
             if account.snapshot is None:
                 if len(account.failures) > len(failures):
                     # Another thread tried while this one waited; an outage is not waited out once for each resource.
-                    raise account.failures[-1].but(tried=tried)
+                    raise account.failures[-1].but(operation=operation)
                 try:
-                    snapshot = self._listed([inputs], tried, agreeing=2 if self._claims else 1)
+                    snapshot = self._listed([inputs], operation, agreeing=2 if self._claims else 1)
                 except RequestError as error:
                     account.failures = (*account.failures, error)
                     raise
@@ -314,7 +316,7 @@ class CreateCoordinator:
             try:
                 call = replace(self._call(), is_cancelled=is_not_to_be_sent)
                 record = self._client().create_integration(inputs, call=call)
-            except AmbiguousCreate as lost:
+            except CreateOutcomeUnknown as lost:
                 # Before this thread lets the lock go, so that the thread that resolves knows of all.
                 return self._note_lost(urn, inputs, lost, snapshot, after)
             except RequestError as error:
@@ -322,9 +324,9 @@ class CreateCoordinator:
                     self._was_not_created(urn, inputs)
                     raise
                 # Refused perhaps because the first one did happen; and where it was not sent, the first one was.
-                response = f"{after.lost.came_back}; sent once more: {error.came_back}"
-                remediation = messages.ambiguous_cure([], is_proof=True)
-                raise AmbiguousCreate(error.tried, response, remediation, error.error_id) from None
+                response = f"{after.lost.response}; sent once more: {error.response}"
+                remediation = messages.ambiguous_remediation([], is_proof=True)
+                raise CreateOutcomeUnknown(error.operation, response, remediation, error.error_id) from None
             except JusttError:
                 self._was_not_created(urn, inputs)
                 raise
@@ -340,7 +342,7 @@ class CreateCoordinator:
             return record
 
     def _note_lost(
-        self, urn: str, inputs: Inputs, lost: AmbiguousCreate, snapshot: Listing, after: _UnresolvedCreate | None
+        self, urn: str, inputs: Inputs, lost: CreateOutcomeUnknown, snapshot: Listing, after: _UnresolvedCreate | None
     ) -> _UnresolvedCreate:
         list_at = self._client().clock() + self._client().settings.timeout_seconds
         before = frozenset(snapshot.records)
@@ -367,7 +369,7 @@ class CreateCoordinator:
         ownership, journal = self._session.ownership, self._session.journal
         # Its former owner's delete may come in this update, and must not stop what Justt has just answered with.
         ownership.note_returned(integration_id)
-        tried = f"{describe(inputs)}: Justt answered with integration {integration_id}, which"
+        operation = f"{describe_create(inputs)}: Justt answered with integration {integration_id}, which"
         is_old = integration_id in snapshot.records or ownership.is_held(integration_id)
         # What was there before is not this resource's, so it is not claimed for it.
         if is_old:
@@ -376,12 +378,13 @@ class CreateCoordinator:
             claimant = journal.claim(self._base_url, integration_id, urn)
         if holder := ownership.holder_beside(urn, integration_id) or (claimant != urn and claimant):
             raise StateConflict(
-                f"{tried} belongs to {holder!r} already, and an integration can be in one resource only. Give this one "
-                "another external identifier."
+                f"{operation} belongs to {holder!r} already, and an integration can be in one resource only. Give this "
+                "one another external identifier."
             )
         if is_old:
             raise StateConflict(
-                f"{tried} was there before, so that it may belong to another resource or stack. Give this one another "
+                f"{operation} was there before, so that it may belong to another resource or stack. Give this one "
+                "another "
                 f'external identifier, or add adopt_id="{integration_id}" if that integration is meant.'
             )
         ownership.note_created(urn, integration_id)
@@ -390,13 +393,13 @@ class CreateCoordinator:
         """Find out what a lost create left behind; the first thread finds it out for all that wait.
 
         Raises:
-            AmbiguousCreate: The engine has dropped the call.
+            CreateOutcomeUnknown: The engine has dropped the call.
         """
         with self._waiting():
             self._wait_for_grace_period(unresolved)
             self._resolve(unresolved)
         if unresolved.finding is None:
-            raise unresolved.lost.but(cure=messages.AMBIGUOUS_CURE)
+            raise unresolved.lost.but(remediation=messages.AMBIGUOUS_REMEDIATION)
         return unresolved.finding
 
     def _wait_for_grace_period(self, unresolved: _UnresolvedCreate) -> None:
@@ -409,8 +412,8 @@ class CreateCoordinator:
         waiting = (each for each in tuple(self._unresolved) if each.finding is None and not each.is_left)
         if rest > 1.0 and next(waiting, None) is unresolved:
             self._tell(
-                f"note: {unresolved.lost.tried}: {unresolved.lost.came_back}; the account is listed in {rest:.0f} s, "
-                "to find out whether it exists."
+                f"note: {unresolved.lost.operation}: {unresolved.lost.response}; the account is listed in {rest:.0f} "
+                "s, to find out whether it exists."
             )
         sleep_unless(self._client(), rest, lambda: unresolved.finding is not None or self._call().is_cancelled())
 
@@ -435,13 +438,13 @@ class CreateCoordinator:
             return
         for name in dict.fromkeys(each.inputs.reference_account_id for each in group):
             fellows = [each for each in group if each.inputs.reference_account_id == name]
-            tried = f"{fellows[0].lost.tried}, listing the account after it"
+            operation = f"{fellows[0].lost.operation}, listing the account after it"
             try:
-                now = self._listed([each.inputs for each in fellows], tried, agreeing=2)
+                now = self._listed([each.inputs for each in fellows], operation, agreeing=2)
             except RequestError as error:
                 for each in fellows:
-                    tried = f"{each.lost.tried}, listing the account after it"
-                    each.finding = _Finding(failure=error.but(tried=tried))
+                    operation = f"{each.lost.operation}, listing the account after it"
+                    each.finding = _Finding(failure=error.but(operation=operation))
             else:
                 for each in fellows:
                     each.finding = self._finding(each, now)
@@ -491,10 +494,10 @@ class CreateCoordinator:
             warning: The answer to a create was lost, and one integration is new.
 
         Raises:
-            AmbiguousCreate: What the create did cannot be found out.
+            CreateOutcomeUnknown: What the create did cannot be found out.
         """
         if self._call().is_cancelled():
-            raise unresolved.lost.but(cure=messages.AMBIGUOUS_CURE)
+            raise unresolved.lost.but(remediation=messages.AMBIGUOUS_REMEDIATION)
         is_fit = finding.is_only_explanation and not unresolved.is_changed and not finding.candidates[0].is_inactive
         if self._claims and is_fit:
             record = finding.candidates[0]
@@ -505,14 +508,15 @@ class CreateCoordinator:
                 with self._lock:
                     self._begun.discard(urn)
                 self._tell(
-                    f"warning: {unresolved.lost.tried}: {unresolved.lost.came_back}; claimed {record.integration_id}, "
-                    "the only new integration of the account, because justt:onAmbiguousCreate is adopt."
+                    f"warning: {unresolved.lost.operation}: {unresolved.lost.response}; claimed "
+                    f"{record.integration_id}, the only new integration of the account, because "
+                    "justt:onAmbiguousCreate is adopt."
                 )
                 return record
         changed = ""
         if unresolved.is_changed and finding.candidates:
-            changed = f" It can't be claimed now: {messages.changed_cure(finding.candidates[0].integration_id)}"
-        raise unresolved.lost.but(cure=f"{finding.remediation}{changed}")
+            changed = f" It can't be claimed now: {messages.changed_remediation(finding.candidates[0].integration_id)}"
+        raise unresolved.lost.but(remediation=f"{finding.remediation}{changed}")
 
     def _unresolved_of(self, urn: str, intent: Intent, inputs: Inputs) -> _UnresolvedCreate:
         snapshot = self._session.journal.snapshot(intent.snapshot)
@@ -534,7 +538,7 @@ class CreateCoordinator:
     def _base_url(self) -> str:
         return self._client().settings.base_url
 
-    def _listed(self, all_inputs: Iterable[Inputs], tried: str, *, agreeing: int) -> Listing:
+    def _listed(self, all_inputs: Iterable[Inputs], operation: str, *, agreeing: int) -> Listing:
         """List an account until *agreeing* passes in a row have the same ids."""
         account = next(iter(all_inputs)).reference_account_id
         seen: dict[str, RemoteRecord] = {}
@@ -542,7 +546,7 @@ class CreateCoordinator:
         in_a_row = 0
         end = self._client().clock() + MOST_SECONDS
         for _ in range(_MAX_PASSES):
-            listing = list_all(self._client(), tried=tried, account=account, end=end)
+            listing = list_all(self._client(), operation=operation, account=account, end=end)
             seen |= listing.records
             in_a_row = in_a_row + 1 if listing.records.keys() == last else 1
             last = set(listing.records)

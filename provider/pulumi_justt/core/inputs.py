@@ -27,7 +27,7 @@ __all__ = [
     "Inputs",
     "ReadinessInputs",
     "Unknown",
-    "known_part",
+    "split_unknowns",
 ]
 
 ARGUMENTS = arguments(INTEGRATION)
@@ -104,7 +104,7 @@ class ReadinessInputs(Model):
     timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = READY_TIMEOUT_SECONDS
 
 
-def known_part(value: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Any], set[str]]:
+def split_unknowns(value: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Any], set[str]]:
     """Split *value* into what is known and the dotted paths of what is not.
 
     A list with an unknown item is unknown as a whole, since neither its order nor its length can be relied on.
@@ -116,7 +116,7 @@ def known_part(value: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, An
         if item is UNKNOWN or (isinstance(item, list) and any(part is UNKNOWN for part in item)):
             unknown.add(path)
         elif isinstance(item, Mapping):
-            known[key], deeper = known_part(item, f"{path}.")
+            known[key], deeper = split_unknowns(item, f"{path}.")
             unknown |= deeper
         else:
             known[key] = item

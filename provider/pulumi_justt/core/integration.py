@@ -38,25 +38,25 @@ from pulumi_justt.core.config import Settings
 from pulumi_justt.core.deactivation import Deactivator
 from pulumi_justt.core.differences import is_same, is_same_policy, replacing
 from pulumi_justt.core.exactly_once import CreateCoordinator
-from pulumi_justt.core.inputs import ARGUMENTS, SETS, UNKNOWN, Inputs, known_part
+from pulumi_justt.core.inputs import ARGUMENTS, SETS, UNKNOWN, Inputs, split_unknowns
 from pulumi_justt.core.journal import Intent
 from pulumi_justt.core.ownership import is_adopted
 from pulumi_justt.core.replacements import Replacements
 from pulumi_justt.core.session import Session
 from pulumi_justt.core.state import (
-    Checked,
+    CheckResult,
     Properties,
+    describe,
+    drop_none,
     is_gone,
-    named,
-    observed,
+    outputs_from,
     require_same_environment,
-    without_nulls,
 )
 from pulumi_justt.core.validation import moves, problems
 from pulumi_justt.errors import (
-    AmbiguousCreate,
+    CreateOutcomeUnknown,
     JusttError,
-    Refused,
+    RequestRefused,
     StateConflict,
 )
 from pulumi_justt.values import TOO_DEEP, is_first_look, is_too_deep
@@ -65,11 +65,11 @@ if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
     from pulumi_justt.core.client import JusttClient
 
-__all__ = ["Integrations"]
+__all__ = ["IntegrationLifecycle"]
 
 
 @dataclass
-class Integrations:
+class IntegrationLifecycle:
     """The lifecycle of integrations under one configuration.
 
     Args:
@@ -110,10 +110,10 @@ class Integrations:
             waiting=self.waiting,
         )
 
-    def check(self, olds: Properties, news: Properties) -> Checked:
+    def check(self, olds: Properties, news: Properties) -> CheckResult:
         """Validate *news* and fill in the defaults, the same way every time and without requests."""
         too_deep = {name for name, value in news.items() if is_too_deep(value)}
-        inputs = without_nulls({name: value for name, value in news.items() if name not in too_deep})
+        inputs = drop_none({name: value for name, value in news.items() if name not in too_deep})
         for each in schema.INTEGRATION:
             if each.is_absent(inputs.get(each.name)):
                 inputs.pop(each.name, None)
@@ -142,7 +142,7 @@ class Integrations:
         moved = moves(self.settings, olds, inputs, is_account_explicit=is_account_explicit)
         failures = [f"{name}: {text}" for name, text in (*told.items(), *moved)]
         self._replacements.note_check(urn, inputs, is_accepted=not failures)
-        return Checked(inputs, failures)
+        return CheckResult(inputs, failures)
 
     def diff(self, olds: Properties, news: Properties) -> list[str]:
         """Return the paths in which *news* asks for another integration than the one recorded as *olds*.
@@ -160,32 +160,32 @@ class Integrations:
         left = self._note_state(urn, own, olds)
         if wanted not in (None, UNKNOWN, own):
             raise StateConflict(
-                f"{named(olds)} cannot become integration {wanted}: another integration is another resource. Set "
+                f"{describe(olds)} cannot become integration {wanted}: another integration is another resource. Set "
                 "adopt_id back, and give the other integration a resource of its own."
             )
         replaces = replacing(olds, news)
         if not replaces:
             # What is replaced gives the record up, and another resource may have adopted it first.
-            self._ownership.require_sole_holder(urn, own, named(olds))
-            self.creator.intents.tell_left(named(olds), left)
+            self._ownership.require_sole_holder(urn, own, describe(olds))
+            self.creator.intents.tell_left(describe(olds), left)
         if replaces and (is_adopted(olds) or wanted == own):
             raise StateConflict(
-                f"{named(olds)} is adopted, and what changed ({', '.join(replaces)}) would replace it, which "
+                f"{describe(olds)} is adopted, and what changed ({', '.join(replaces)}) would replace it, which "
                 "deactivates it. Set that back; or, if it is to be replaced, take adopt_id out of the program first, "
                 "run `pulumi up` once, which makes it this stack's own, and then make the change."
             )
         self._ownership.note_diff(urn, own, is_replaced=bool(replaces), is_adopted=is_adopted(olds))
-        has_unknowns = bool(known_part(news)[1])
+        has_unknowns = bool(split_unknowns(news)[1])
         self._replacements.note_diff(urn, own, is_replaced=bool(replaces), has_unknowns=has_unknowns)
         if not replaces:
-            self._ownership.require_no_other_process(urn, own, named(olds))
+            self._ownership.require_no_other_process(urn, own, describe(olds))
         if is_same(olds, news):
             self._note_kept(urn, own)
         elif not replaces and self.call().urn is not None:
             self._ownership.note_changing(urn, own)
         if replaces and not is_same_policy(olds, news):
             self.tell(
-                f"warning: {named(olds)} is replaced and its deactivation changes in the same update: the old "
+                f"warning: {describe(olds)} is replaced and its deactivation changes in the same update: the old "
                 "integration still follows the recorded deactivation. Apply the new one first, in an update of its "
                 "own, if it is meant for the old integration."
             )
@@ -194,13 +194,13 @@ class Integrations:
     def create(self, inputs: Properties) -> tuple[str, dict[str, Any]]:
         """Create the integration, or take over the one to adopt, and return its id and what to remember."""
         wanted, urn = Inputs.model_validate(inputs), self._urn(inputs)
-        tried = messages.creating(wanted.source, wanted.external_identifier)
-        self._require_one_environment(tried)
-        self._tell_override(tried)
+        operation = messages.creating(wanted.source, wanted.external_identifier)
+        self._require_one_environment(operation)
+        self._tell_override(operation)
         try:
             if wanted.adopt_id is None:
                 if own := self._ownership.becoming_own(urn):
-                    self._refuse_forced(named(inputs, own))
+                    self._refuse_forced(describe(inputs, own))
                 resolved = self._prepare(inputs)
                 if self._journal.intent(urn, self.settings.base_url, wanted.reference_account_id):
                     # An earlier run sent it, perhaps with what a reference gave then.
@@ -214,14 +214,14 @@ class Integrations:
                 except JusttError:
                     self._journal.fail_adoption(self.settings.base_url, wanted.adopt_id, urn)
                     raise
-        except AmbiguousCreate as lost:
+        except CreateOutcomeUnknown as lost:
             if self.call().is_cancelled():
                 # What is raised now reaches nobody.
                 self.tell(f"warning: the engine left: {lost}")
             raise
         self._redactor.meet(record.integration_id)
         self._replacements.note_created(urn)
-        outs = {**inputs, "integrationId": record.integration_id, **observed(record)}
+        outs = {**inputs, "integrationId": record.integration_id, **outputs_from(record)}
         if self.call().is_cancelled() and self.creator.has_posted(record.integration_id):
             # The engine takes no result any more, and the next `up` would create another one.
             self._undo(urn, wanted, record.integration_id, outs)
@@ -247,17 +247,17 @@ class Integrations:
         """
         is_managed = "externalIdentifier" in olds
         self._note_environment(olds)
-        tried = f"reading {named(olds, integration_id)}"
-        require_same_environment(self.settings, tried, olds)
-        self._tell_override(tried)
+        operation = f"reading {describe(olds, integration_id)}"
+        require_same_environment(self.settings, operation, olds)
+        self._tell_override(operation)
         account = olds.get("referenceAccountId", None if is_managed else self.settings.reference_account_id)
         self._session.meet(integration_id, olds)
         if is_managed:
             left = self._note_state(self._urn(olds), integration_id, olds)
-            self.creator.intents.note_left(named(olds, integration_id), left)
+            self.creator.intents.note_left(describe(olds, integration_id), left)
         try:
-            record = self.client().read_integration(integration_id, tried=tried, account=account)
-        except Refused as refused:
+            record = self.client().read_integration(integration_id, operation=operation, account=account)
+        except RequestRefused as refused:
             if not is_managed and is_first_look(olds):
                 raise refused.of_given_id() from None
             if not is_managed or not is_gone(self.settings, self.tell, refused):
@@ -265,19 +265,19 @@ class Integrations:
             return None
         if record.is_inactive and is_managed:
             self.tell(
-                f"warning: {named(olds, integration_id)} is INACTIVE at Justt, which is final: it leaves the state, "
+                f"warning: {describe(olds, integration_id)} is INACTIVE at Justt, which is final: it leaves the state, "
                 "and the next `pulumi up` creates a new one if the program still has it."
             )
             return None
         if record.status != olds.get("status", record.status):
             # The engine shows a change of outputs in no refresh, and a FAILED integration must not pass unseen.
-            self.tell(f"note: {named(olds, integration_id)} is {record.status} now, was {olds['status']}.")
+            self.tell(f"note: {describe(olds, integration_id)} is {record.status} now, was {olds['status']}.")
         remembered = {name: value for name, value in olds.items() if name in ARGUMENTS}
         if not is_managed:
             remembered |= {"source": self._redactor.shown(record.source), "environment": self.settings.environment}
             if account is not None:
                 remembered["referenceAccountId"] = account
-        return {**remembered, "integrationId": integration_id, **observed(record)}
+        return {**remembered, "integrationId": integration_id, **outputs_from(record)}
 
     def update(self, integration_id: str, olds: Properties, news: Properties) -> dict[str, Any]:
         """Remember *news*.
@@ -289,12 +289,12 @@ class Integrations:
         Raises:
             StateConflict: An update was asked for where only a replacement can do it.
         """
-        tried = f"updating {named(olds, integration_id)}"
-        require_same_environment(self.settings, tried, olds)
+        operation = f"updating {describe(olds, integration_id)}"
+        require_same_environment(self.settings, operation, olds)
         if told := replacing(olds, news):
             raise StateConflict(
-                f"{tried}: {', '.join(told)} changed, which Justt cannot update, so that the state would not be true "
-                "any more. Nothing was changed; run `pulumi up` with --replace and its URN."
+                f"{operation}: {', '.join(told)} changed, which Justt cannot update, so that the state would not be "
+                "true any more. Nothing was changed; run `pulumi up` with --replace and its URN."
             )
         base_url, urn = self.settings.base_url, self._urn(olds)
         self._note_kept(urn, integration_id)
@@ -305,19 +305,19 @@ class Integrations:
             # here, in another process or in another stack, and its delete must go on being a release.
             if others := [other for other in self._journal.adopters(base_url, integration_id) if other != urn]:
                 self.tell(
-                    f"note: {named(olds, integration_id)}: it is this stack's own now, but this machine's journal says "
-                    f"that {others[0]!r} has adopted it too, and while it says so, this stack doesn't deactivate it. "
-                    "If that is a former name of this resource, or is gone, remove the file "
+                    f"note: {describe(olds, integration_id)}: it is this stack's own now, but this machine's journal "
+                    f"says that {others[0]!r} has adopted it too, and while it says so, this stack doesn't deactivate "
+                    "it. If that is a former name of this resource, or is gone, remove the file "
                     f"{self._journal.adoption_file(base_url, integration_id, others[0])}."
                 )
             creator = self._journal.claimant(base_url, integration_id)
             if creator not in (None, urn):
                 # The owner may leave in this update, which ends its claim; two that stay are refused by their diffs.
                 self.tell(
-                    f"warning: {named(olds, integration_id)}: it is this stack's own now, but this machine's journal "
-                    f"says that it was created for {creator!r}, and while it says so, this stack doesn't deactivate "
-                    "it. If that one is still in a state, run `pulumi state delete` with its URN there. If it is in "
-                    "none, or is a former name of this resource, remove the file "
+                    f"warning: {describe(olds, integration_id)}: it is this stack's own now, but this machine's "
+                    f"journal says that it was created for {creator!r}, and while it says so, this stack doesn't "
+                    "deactivate it. If that one is still in a state, run `pulumi state delete` with its URN there. If "
+                    "it is in none, or is a former name of this resource, remove the file "
                     f"{self._journal.claim_file(base_url, integration_id)}."
                 )
         return {**{name: value for name, value in olds.items() if name not in ARGUMENTS}, **news}
@@ -335,36 +335,38 @@ class Integrations:
         is_replaced = self.call().urn is not None and self._ownership.is_replaced(urn, integration_id)
         reason = self._ownership.release_reason(urn, integration_id, olds)
         if olds.get("deletionProtection") and not is_replaced:
-            self._refuse_protected(named(olds, integration_id), reason)
+            self._refuse_protected(describe(olds, integration_id), reason)
         if is_adopted(olds):
             if self._ownership.becoming_own(urn) == integration_id and not self._ownership.keeps(urn, integration_id):
-                self._refuse_forced(named(olds, integration_id))
+                self._refuse_forced(describe(olds, integration_id))
             # The delete of its owner may come next, and the journal of another machine may say that it is adopted.
             self._ownership.note_state(urn, integration_id, olds)
         if reason:
             self._require_sent(urn, integration_id, olds)
-            self.tell(f"note: {named(olds, integration_id)}: {reason}, so it is released and stays as it is at Justt.")
+            self.tell(
+                f"note: {describe(olds, integration_id)}: {reason}, so it is released and stays as it is at Justt."
+            )
             if not self._ownership.keeps(urn, integration_id):
                 self._journal.end_adoption(base_url, integration_id, urn)
             if self._ownership.adopter_beside(urn, integration_id):
                 self._journal.release_claim(base_url, integration_id, urn)
             self._settle_deleted(urn, integration_id, olds)
             return
-        tried = f"deactivating {named(olds, integration_id)}"
-        require_same_environment(self.settings, tried, olds)
-        self._require_not_needed(urn, integration_id, tried)
-        self._tell_override(tried)
-        self._require_replacement(urn, integration_id, tried)
+        operation = f"deactivating {describe(olds, integration_id)}"
+        require_same_environment(self.settings, operation, olds)
+        self._require_not_needed(urn, integration_id, operation)
+        self._tell_override(operation)
+        self._require_replacement(urn, integration_id, operation)
         claimant = self._journal.claimant(base_url, integration_id)
-        has_stopped = self._deactivator.deactivate(integration_id, olds, tried)
+        has_stopped = self._deactivator.deactivate(integration_id, olds, operation)
         if claimant not in (None, urn):
             self.tell(
-                f"warning: {tried}: this machine's journal says that it was created for {claimant!r}. If that is not a "
-                "former name of this resource, the state is a copy, and the other stack's integration stops too."
+                f"warning: {operation}: this machine's journal says that it was created for {claimant!r}. If that is "
+                "not a former name of this resource, the state is a copy, and the other stack's integration stops too."
             )
         self._settle_deleted(urn, integration_id, olds, has_stopped=has_stopped)
 
-    def _require_not_needed(self, urn: str, integration_id: str, tried: str) -> None:
+    def _require_not_needed(self, urn: str, integration_id: str, operation: str) -> None:
         """Refuse to deactivate an integration that another resource has or may have a use for.
 
         Raises:
@@ -375,32 +377,33 @@ class Integrations:
         """
         if self._ownership.is_awaited_by(urn, integration_id):
             raise StateConflict(
-                f"{tried}: what replaces it is not ready, so it stays active, and in the state. The next `pulumi up` "
-                "that finds the new one ready deactivates it; if it is to stop now, take the IntegrationReady out of "
-                "the program."
+                f"{operation}: what replaces it is not ready, so it stays active, and in the state. The next `pulumi "
+                "up` that finds the new one ready deactivates it; if it is to stop now, take the IntegrationReady out "
+                "of the program."
             )
         if unusable := self._journal.unusable_adoption(self.settings.base_url, integration_id, beside=urn):
             raise StateConflict(
-                f"{tried}: {unusable}, and it may say that another resource has adopted the integration. Nothing was "
-                "sent, and it stays in the state. Update pulumi-justt if a file is of a newer version. If a folder is "
-                "in the way, make it readable, or name another one by JUSTT_STATE_DIR. Otherwise, if no other resource "
-                "has adopted the integration, remove the file and run the command again; if one has, run `pulumi state "
-                "delete` with the URN of this one: it keeps running at Justt."
+                f"{operation}: {unusable}, and it may say that another resource has adopted the integration. Nothing "
+                "was sent, and it stays in the state. Update pulumi-justt if a file is of a newer version. If a folder "
+                "is in the way, make it readable, or name another one by JUSTT_STATE_DIR. Otherwise, if no other "
+                "resource has adopted the integration, remove the file and run the command again; if one has, run "
+                "`pulumi state delete` with the URN of this one: it keeps running at Justt."
             )
         if adopter := self._journal.adopter_under_way(self.settings.base_url, integration_id):
             raise StateConflict(
-                f"{tried}: another command is adopting it for {adopter!r}, as this machine's journal says. Nothing was "
-                "sent, and it stays in the state. Run the command again when the other one has ended; if that was "
+                f"{operation}: another command is adopting it for {adopter!r}, as this machine's journal says. Nothing "
+                "was sent, and it stays in the state. Run the command again when the other one has ended; if that was "
                 "killed, ten minutes after it."
             )
         if other := self._ownership.changing_holder(urn, integration_id):
             raise StateConflict(
-                f"{tried}: {other!r} may be this resource under a new name, which an option such as replace_on_changes "
-                "makes Pulumi replace, or another resource that goes on having the integration. Nothing was sent, and "
-                "it stays in the state. Rename the resource in an update of its own, and make the change after that."
+                f"{operation}: {other!r} may be this resource under a new name, which an option such as "
+                "replace_on_changes makes Pulumi replace, or another resource that goes on having the integration. "
+                "Nothing was sent, and it stays in the state. Rename the resource in an update of its own, and make "
+                "the change after that."
             )
 
-    def _require_replacement(self, urn: str, integration_id: str, tried: str) -> None:
+    def _require_replacement(self, urn: str, integration_id: str, operation: str) -> None:
         """Verify that what is created only after a delete can be sent.
 
         Raises:
@@ -413,8 +416,8 @@ class Integrations:
                 self._prepare(inputs)
         except JusttError as error:
             raise StateConflict(
-                f"{tried}: nothing was deactivated, because its replacement, which delete_before_replace lets Pulumi "
-                f"create after that, would fail: {error}"
+                f"{operation}: nothing was deactivated, because its replacement, which delete_before_replace lets "
+                f"Pulumi create after that, would fail: {error}"
             ) from None
 
     def _prepare(self, inputs: Properties) -> Inputs:
@@ -428,7 +431,7 @@ class Integrations:
         self.client().require_sendable(resolved)
         return resolved
 
-    def _require_one_environment(self, tried: str) -> None:
+    def _require_one_environment(self, operation: str) -> None:
         """Keep a new resource out of an environment that the stack is not in, as far as this process has seen.
 
         Raises:
@@ -436,7 +439,7 @@ class Integrations:
         """
         if self._other_environment is not None:
             raise StateConflict(
-                f"{tried}: other resources of this stack are recorded in {self._other_environment}, and the "
+                f"{operation}: other resources of this stack are recorded in {self._other_environment}, and the "
                 f"configuration says {self.settings.environment}. Nothing was sent. Set justt:environment and "
                 "justt:baseUrl (or their variables) back, or use another stack for each environment."
             )
@@ -445,7 +448,7 @@ class Integrations:
         if olds.get("environment", self.settings.environment) != self.settings.environment:
             self._other_environment = str(olds["environment"])
 
-    def _tell_override(self, tried: str) -> None:
+    def _tell_override(self, operation: str) -> None:
         """Say that a request is sent with another key than the program names.
 
         Tells:
@@ -453,7 +456,7 @@ class Integrations:
         """
         if self.settings.is_overridden and self.settings.provider is not None:
             self.tell(
-                f"warning: {tried}: JUSTT_API_KEY_OVERRIDE replaces the API key of the provider "
+                f"warning: {operation}: JUSTT_API_KEY_OVERRIDE replaces the API key of the provider "
                 f"{self.settings.provider!r}, too."
             )
 
@@ -475,7 +478,7 @@ class Integrations:
         changed = ", ".join(replacing(olds, news))
         if not changed or (is_adopted(olds) and ownership.keeps(urn, integration_id)):
             return
-        called = named(olds, integration_id)
+        called = describe(olds, integration_id)
         if is_adopted(olds) and ownership.has(urn, integration_id):
             self.tell(
                 f"warning: {called}: Pulumi has replaced the resource by the same integration, and {changed} changed. "
@@ -511,24 +514,24 @@ class Integrations:
             StateConflict: It is, and it has left the program.
             StateConflict: It is, in a `pulumi destroy`.
         """
-        tried = (
+        operation = (
             f"deleting {called}: refused, because it has deletion_protection=True. Nothing was sent, and it stays in "
             "the state."
         )
         if reason:
             raise StateConflict(
-                f"{tried} Run `pulumi state delete` with its URN: {reason}, so it keeps running at Justt."
+                f"{operation} Run `pulumi state delete` with its URN: {reason}, so it keeps running at Justt."
             )
         if self._ownership.has_program:
             raise StateConflict(
-                f"{tried} If this command has replaced it under a new name, run `pulumi up` again, which deactivates "
-                "it. Otherwise, to delete it, put it back into the program with deletion_protection=False, run `pulumi "
-                "up`, and then remove it. To only forget it, run `pulumi state delete` with its URN: it keeps running "
-                "at Justt. If the program still has it, set deletion_protection=False there, and run `pulumi up` with "
-                "--target and its URN first."
+                f"{operation} If this command has replaced it under a new name, run `pulumi up` again, which "
+                "deactivates it. Otherwise, to delete it, put it back into the program with deletion_protection=False, "
+                "run `pulumi up`, and then remove it. To only forget it, run `pulumi state delete` with its URN: it "
+                "keeps running at Justt. If the program still has it, set deletion_protection=False there, and run "
+                "`pulumi up` with --target and its URN first."
             )
         raise StateConflict(
-            f"{tried} To delete it, set deletion_protection=False in the program and run `pulumi up`, then delete "
+            f"{operation} To delete it, set deletion_protection=False in the program and run `pulumi up`, then delete "
             "it. To only forget it, run `pulumi state delete` with its URN: it keeps running at Justt."
         )
 
@@ -539,7 +542,7 @@ class Integrations:
             warning: The command was interrupted twice or killed during a create, and what came of it remains.
             note: The command was interrupted twice or killed during a create.
         """
-        called = named(outputs, integration_id)
+        called = describe(outputs, integration_id)
         if not self.creator.has_posted(integration_id, is_surely_new=True):
             self.tell(
                 f"warning: the engine left while {called} was created. It was not deactivated again, because the "
@@ -571,21 +574,23 @@ class Integrations:
             StateConflict: The integration to adopt was deactivated.
             RequestError: It could not be read.
         """
-        tried = (
+        operation = (
             f"adopting integration {integration_id} as the {inputs.source} integration {inputs.external_identifier!r}"
         )
         try:
-            record = self.client().get_integration(integration_id, tried=tried, account=inputs.reference_account_id)
-        except Refused as refused:
+            record = self.client().get_integration(
+                integration_id, operation=operation, account=inputs.reference_account_id
+            )
+        except RequestRefused as refused:
             raise refused.of_given_id() from None
         if record.source != inputs.source:
             raise StateConflict(
-                f"{tried}: its source is {record.listed_source or 'another one'}. Correct source or adopt_id."
+                f"{operation}: its source is {record.listed_source or 'another one'}. Correct source or adopt_id."
             )
         if record.is_inactive:
             self._journal.forget_integration(self.settings.base_url, integration_id)
-            raise StateConflict(f"{tried}: it is INACTIVE, which is final. Take adopt_id out to create a new one.")
-        self._ownership.adopt(urn, integration_id, tried)
+            raise StateConflict(f"{operation}: it is INACTIVE, which is final. Take adopt_id out to create a new one.")
+        self._ownership.adopt(urn, integration_id, operation)
         self._journal.hold_adoption(self.settings.base_url, integration_id, urn)
         self.creator.intents.adopted(urn, inputs, integration_id)
         return record
@@ -615,7 +620,7 @@ class Integrations:
 
     def _settle_deleted(self, urn: str, integration_id: str, outputs: Properties, *, has_stopped: bool = False) -> None:
         left = self._settle(urn, integration_id, outputs)
-        self.creator.intents.note_left(named(outputs, integration_id), left)
+        self.creator.intents.note_left(describe(outputs, integration_id), left)
         # What runs until its date is nobody else's, and no candidate of a lost create.
         if has_stopped:
             self._journal.forget_integration(self.settings.base_url, integration_id)
@@ -626,7 +631,7 @@ def _with_values(inputs: Properties) -> Inputs:
     secret_type = inputs["secretType"]
     values = references.resolved(
         inputs.get("secretReferences", {}),
-        tried=messages.creating(inputs["source"], inputs["externalIdentifier"]),
+        operation=messages.creating(inputs["source"], inputs["externalIdentifier"]),
         names=credentials.python_names(secret_type),
         problem=functools.partial(credentials.value_problem, secret_type),
     )

@@ -36,13 +36,13 @@ from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.core.journal import Decision, Intent, stack_name, stack_of, within_stack
 from pulumi_justt.core.listing import list_all
 from pulumi_justt.core.session import Session
-from pulumi_justt.errors import AmbiguousCreate, Refused, StateConflict
+from pulumi_justt.errors import CreateOutcomeUnknown, RequestRefused, StateConflict
 
 if TYPE_CHECKING:
     # Only a type here, so that a preview loads no HTTP library.
     from pulumi_justt.core.client import JusttClient
 
-__all__ = ["Intents", "describe", "outcome_unknown", "sleep_unless"]
+__all__ = ["Intents", "describe_create", "outcome_unknown", "sleep_unless"]
 
 _FEW = 3
 """As many as are named in one warning."""
@@ -226,10 +226,14 @@ class Intents:
             "otherwise run `pulumi-justt recover`."
         )
 
-    def named_in(self, error: AmbiguousCreate, urn: str, inputs: Inputs) -> AmbiguousCreate:
+    def named_in(self, error: CreateOutcomeUnknown, urn: str, inputs: Inputs) -> CreateOutcomeUnknown:
         """Return *error* with the file that remembers the create, if there is one."""
         intent = self._of(urn, inputs)
-        return error.but(cure=f"{error.cure} (journal: {self._journal.path_of(intent)})") if intent else error
+        return (
+            error.but(remediation=f"{error.remediation} (journal: {self._journal.path_of(intent)})")
+            if intent
+            else error
+        )
 
     def drop(self, urn: str, inputs: Inputs) -> None:
         """Remove the intent of a create of this process that left nothing."""
@@ -273,8 +277,8 @@ class Intents:
                 end = client.clock() + min(rest, intent.settled_at - intent.sent_at)
                 if rest > _POLL_SECONDS:
                     self._tell(
-                        f"note: {describe(inputs)}: an earlier run was ended while it created it; its request has "
-                        f"{rest:.0f} s to end, and then the account is listed."
+                        f"note: {describe_create(inputs)}: an earlier run was ended while it created it; its request "
+                        f"has {rest:.0f} s to end, and then the account is listed."
                     )
             if client.clock() >= end:
                 return intent
@@ -290,7 +294,7 @@ class Intents:
         """
         if unusable := self._journal.unusable_intent(urn, self._base_url, inputs.reference_account_id):
             raise StateConflict(
-                f"{describe(inputs)}: {unusable}, and it may be all that is known of an earlier create of this "
+                f"{describe_create(inputs)}: {unusable}, and it may be all that is known of an earlier create of this "
                 "resource. Nothing was sent. If a newer version of pulumi-justt wrote the file, run that version. "
                 "Otherwise run `pulumi-justt doctor`, look at Justt for an integration that no stack has, and move the "
                 "file away; then run `pulumi up`."
@@ -314,19 +318,19 @@ class Intents:
             decision = intent.decision
             if decision and decision.action == "claim":
                 raise StateConflict(
-                    f"{describe(inputs)}: `pulumi-justt recover` was told to claim {decision.integration_id}, which an "
-                    f"earlier run created {place}. Nothing was sent. Set the account back and run `pulumi up`, which "
-                    f"claims it; or run `pulumi-justt recover --deactivate {decision.integration_id}`, and then "
-                    "`pulumi up`."
+                    f"{describe_create(inputs)}: `pulumi-justt recover` was told to claim {decision.integration_id}, "
+                    f"which an earlier run created {place}. Nothing was sent. Set the account back and run `pulumi "
+                    f"up`, which claims it; or run `pulumi-justt recover --deactivate {decision.integration_id}`, and "
+                    "then `pulumi up`."
                 )
             if decision:
                 self._carry_out(urn, inputs, intent, decision)
                 continue
             if intent.integration_id is None:
                 raise StateConflict(
-                    f"{describe(inputs)}: an earlier run began to create this resource {place}, and its answer is not "
-                    f"known (journal: {self._journal.path_of(intent)}). Nothing was sent. Run `pulumi-justt recover`, "
-                    "or set the account back; then run `pulumi up`."
+                    f"{describe_create(inputs)}: an earlier run began to create this resource {place}, and its answer "
+                    f"is not known (journal: {self._journal.path_of(intent)}). Nothing was sent. Run `pulumi-justt "
+                    "recover`, or set the account back; then run `pulumi up`."
                 )
             if not self._ownership.is_held(intent.integration_id):
                 self._require_gone(inputs, intent, intent.integration_id)
@@ -349,10 +353,10 @@ class Intents:
             known = earlier.decision.integration_id if earlier.decision else earlier.integration_id
             if known is None and earlier.decision is None:
                 raise StateConflict(
-                    f"{describe(inputs)}: an earlier run began to create it for {earlier.urn!r}, and its answer is not "
-                    f"known (journal: {journal.path_of(earlier)}). Nothing was sent. Run `pulumi-justt recover`, or, "
-                    "if the program still has that resource, `pulumi up` with --target and its URN; then run "
-                    "`pulumi up`."
+                    f"{describe_create(inputs)}: an earlier run began to create it for {earlier.urn!r}, and its answer "
+                    f"is not known (journal: {journal.path_of(earlier)}). Nothing was sent. Run `pulumi-justt "
+                    "recover`, or, if the program still has that resource, `pulumi up` with --target and its URN; then "
+                    "run `pulumi up`."
                 )
             if known is None or not self._is_visible(inputs, known):
                 continue
@@ -410,7 +414,7 @@ class Intents:
                 else "began to create it, and its answer is not known"
             )
             self._tell(
-                f"warning: {describe(inputs)}: an earlier run of stack {stack!r} {made} (journal: "
+                f"warning: {describe_create(inputs)}: an earlier run of stack {stack!r} {made} (journal: "
                 f"{self._journal.path_of(earlier)}). If this stack had that name then, this create may make a second "
                 "one: run `pulumi-justt recover` and `pulumi-justt doctor`, and remove that file when all is settled. "
                 "If it is another stack, run `pulumi-justt recover` for that one, in its project's folder."
@@ -419,10 +423,10 @@ class Intents:
 
     def _is_visible(self, inputs: Inputs, integration_id: str) -> bool:
         """Return whether an integration is at Justt, where this process's key can see it."""
-        tried = f"{describe(inputs)}, reading {integration_id} of an earlier run"
+        operation = f"{describe_create(inputs)}, reading {integration_id} of an earlier run"
         try:
-            self._read(tried, integration_id, inputs.reference_account_id)
-        except Refused as refused:
+            self._read(operation, integration_id, inputs.reference_account_id)
+        except RequestRefused as refused:
             if refused.is_not_found:
                 return False
             raise
@@ -463,14 +467,14 @@ class Intents:
         """
         where = self._journal.path_of(intent)
         which = f"for {former!r}" if former else "for this resource"
-        tried = f"{describe(inputs)}: an earlier run created integration {integration_id} {which}"
+        operation = f"{describe_create(inputs)}: an earlier run created integration {integration_id} {which}"
         try:
-            status = self._read(tried, integration_id, intent.account).status
-        except Refused as refused:
+            status = self._read(operation, integration_id, intent.account).status
+        except RequestRefused as refused:
             if not refused.is_not_found:
                 raise
             if self._client().settings.environment == "simulator" and self._is_unlisted(
-                tried, integration_id, intent.account
+                operation, integration_id, intent.account
             ):
                 # A simulator that was reset.
                 return
@@ -480,13 +484,13 @@ class Intents:
         if former is None and intent.urn in self._stored and self._journal.is_likely_stored(intent):
             # The engine has the resource, and replaces it without a comparison: replacement_trigger, replace_with.
             self._tell(
-                f"warning: {tried}. If Pulumi does not deactivate it in this update, no state has it: then "
+                f"warning: {operation}. If Pulumi does not deactivate it in this update, no state has it: then "
                 "`pulumi-justt doctor` names it as unmanaged."
             )
             return
         raise StateConflict(
-            f"{tried}, and no command since then has shown that the state holds it (journal: {where}). At Justt it is "
-            f"{status}. Nothing was sent. If the stack has it (`pulumi stack --show-ids`), repeat the command with "
+            f"{operation}, and no command since then has shown that the state holds it (journal: {where}). At Justt it "
+            f"is {status}. Nothing was sent. If the stack has it (`pulumi stack --show-ids`), repeat the command with "
             "--refresh, or after `pulumi refresh`. If another stack has it, one that was renamed or has this name in "
             "another backend, run `pulumi refresh` there: deactivating it would stop that one's integration. "
             f"If none has it, run `pulumi-justt recover --claim {integration_id}` to make it this resource's, or "
@@ -507,34 +511,40 @@ class Intents:
         """
         journal, integration_id = self._journal, decision.integration_id
         if integration_id is not None:
-            tried = f"{describe(inputs)}, which `pulumi-justt recover` settled: {decision.action} {integration_id}"
-            record = self._read(tried, integration_id, intent.account)
+            operation = (
+                f"{describe_create(inputs)}, which `pulumi-justt recover` settled: {decision.action} {integration_id}"
+            )
+            record = self._read(operation, integration_id, intent.account)
             if misfit := self._misfit(urn, intent, decision, record):
                 raise StateConflict(
-                    f"{tried}: {misfit}. Nothing was changed. Run `pulumi-justt recover` again, and choose another one "
-                    "or forget it."
+                    f"{operation}: {misfit}. Nothing was changed. Run `pulumi-justt recover` again, and choose another "
+                    "one or forget it."
                 )
             if decision.action == "claim":
                 if self.is_changed(intent, inputs):
-                    raise StateConflict(f"{tried}: {messages.changed_cure(integration_id)}")
+                    raise StateConflict(f"{operation}: {messages.changed_remediation(integration_id)}")
                 if journal.claim(self._base_url, integration_id, urn) != urn:
                     # Another process has claimed it at this moment, or nothing can be kept.
                     raise StateConflict(
-                        f"{tried}: the journal on this machine can't say that it is this resource's. Nothing was "
+                        f"{operation}: the journal on this machine can't say that it is this resource's. Nothing was "
                         "changed. Run the command again."
                     )
                 self.claimed(urn, inputs, integration_id)
-                self._tell(f"note: {describe(inputs)}: claimed {integration_id}, as `pulumi-justt recover` was told.")
+                self._tell(
+                    f"note: {describe_create(inputs)}: claimed {integration_id}, as `pulumi-justt recover` was told."
+                )
                 return record
             if not record.is_inactive:
                 self._client().deactivate_integration(
                     integration_id,
-                    tried=tried,
+                    operation=operation,
                     account=intent.account,
                     deactivation_type="postingDate",
                     deactivation_date=to_vendor_time(datetime.fromtimestamp(journal.now(), timezone.utc)),
                 )
-            self._tell(f"note: {describe(inputs)}: deactivated {integration_id}, as `pulumi-justt recover` was told.")
+            self._tell(
+                f"note: {describe_create(inputs)}: deactivated {integration_id}, as `pulumi-justt recover` was told."
+            )
             journal.forget_integration(self._base_url, integration_id)
         journal.remove_intent(intent)
         return None
@@ -553,15 +563,15 @@ class Intents:
             return "it is INACTIVE, which is final"
         return None
 
-    def _read(self, tried: str, integration_id: str, account: str | None) -> RemoteRecord:
+    def _read(self, operation: str, integration_id: str, account: str | None) -> RemoteRecord:
         return self._client().get_integration(
             integration_id,
-            tried=tried,
+            operation=operation,
             account=account,
         )
 
-    def _is_unlisted(self, tried: str, integration_id: str, account: str | None) -> bool:
-        listing = list_all(self._client(), tried=tried, account=account)
+    def _is_unlisted(self, operation: str, integration_id: str, account: str | None) -> bool:
+        listing = list_all(self._client(), operation=operation, account=account)
         return listing.is_complete and integration_id not in listing.records
 
     def _of(self, urn: str, inputs: Inputs) -> Intent | None:
@@ -577,19 +587,19 @@ class Intents:
         return self._client().settings.base_url
 
 
-def describe(inputs: Inputs) -> str:
+def describe_create(inputs: Inputs) -> str:
     """Name a create in error texts."""
     return messages.creating(inputs.source, inputs.external_identifier)
 
 
-def outcome_unknown(intent: Intent) -> AmbiguousCreate:
+def outcome_unknown(intent: Intent) -> CreateOutcomeUnknown:
     """Return the error for a create whose process was killed."""
     sent_at = to_vendor_time(datetime.fromtimestamp(intent.sent_at, timezone.utc))
-    return AmbiguousCreate(
+    return CreateOutcomeUnknown(
         # As it was sent: the program may have been changed since.
         messages.creating(intent.source, intent.external_identifier),
         f"an earlier run sent this create at {sent_at} and was ended",
-        messages.AMBIGUOUS_CURE,
+        messages.AMBIGUOUS_REMEDIATION,
     )
 
 

@@ -28,12 +28,12 @@ class Listing:
     is_complete: bool
 
 
-def list_all(client: JusttClient, *, tried: str, account: str | None, end: float | None = None) -> Listing:
+def list_all(client: JusttClient, *, operation: str, account: str | None, end: float | None = None) -> Listing:
     """Read the pages of an account once.
 
     Args:
         client: Reads the pages.
-        tried: What this is for, as errors say it.
+        operation: What this is for, as errors say it.
         account: The account; None where the key has only one.
         end: The moment of the client's clock after which no further page is read; by default in `MOST_SECONDS`.
 
@@ -43,7 +43,7 @@ def list_all(client: JusttClient, *, tried: str, account: str | None, end: float
     end = client.clock() + MOST_SECONDS if end is None else end
     records: dict[str, RemoteRecord] = {}
     for number in range(1, MOST_PAGES + 1):
-        page = client.list_integrations(number, tried=tried, account=account)
+        page = client.list_integrations(number, operation=operation, account=account)
         before = len(records)
         records |= {record.integration_id: record for record in page.records}
         if page.is_last:

@@ -23,35 +23,35 @@ from pulumi_justt.api.errors import (
     InvalidResponseError,
     OutcomeUnknown,
 )
-from pulumi_justt.api.retry import Outcome
+from pulumi_justt.api.retry import AttemptResult
 from pulumi_justt.core.config import Settings
 from pulumi_justt.errors import (
-    Abandoned,
-    AmbiguousCreate,
-    Barred,
+    CancelledError,
+    ConnectionSetupError,
+    CreateOutcomeUnknown,
     InvalidSettings,
     JusttError,
-    Misunderstood,
-    Refused,
     RequestError,
-    Unreachable,
+    RequestFailed,
+    RequestRefused,
+    UnexpectedResponse,
 )
 from pulumi_justt.redaction import Redactor
 
 __all__ = [
-    "ABANDONED_CURE",
-    "AMBIGUOUS_CURE",
-    "DEADLINE_CURE",
-    "UNCONFIRMED_CURE",
+    "ABANDONED_REMEDIATION",
+    "AMBIGUOUS_REMEDIATION",
+    "DEADLINE_REMEDIATION",
+    "UNCONFIRMED_REMEDIATION",
     "Messages",
     "Purpose",
-    "ambiguous_cure",
-    "changed_cure",
+    "ambiguous_remediation",
+    "changed_remediation",
     "creating",
     "defect",
-    "hopeless_cure",
-    "recorded_settings_cure",
-    "unlisted_cure",
+    "hopeless_remediation",
+    "recorded_settings_remediation",
+    "unlisted_remediation",
 ]
 
 _OF_A_PROVIDER = "provider '"
@@ -66,13 +66,13 @@ class Purpose:
     """What a request is sent for.
 
     Args:
-        tried: That, in words.
+        operation: That, in words.
         account: The account that it is for, if it names one.
         method: The request's method.
         is_of_one_id: Whether its path names an integration.
     """
 
-    tried: str
+    operation: str
     account: str | None
     method: str
     is_of_one_id: bool = False
@@ -92,21 +92,23 @@ class Messages:
 
     def explained(self, error: ApiError, purpose: Purpose) -> JusttError:
         """Return *error* as it is shown."""
-        tried = purpose.tried
+        operation = purpose.operation
         match error:
             case InvalidRequest():
-                return JusttError(f"{tried}: {error}. {_INVALID_REQUEST_CURES[error.part]}")
+                return JusttError(f"{operation}: {error}. {_INVALID_REQUEST_REMEDIATIONS[error.part]}")
             case Cancelled():
-                return Abandoned(tried, "it was not sent, because the engine has left", ABANDONED_CURE)
+                return CancelledError(operation, "it was not sent, because the engine has left", ABANDONED_REMEDIATION)
             case OutcomeUnknown(cause=cause):
-                return AmbiguousCreate(tried, self.came_back(cause), AMBIGUOUS_CURE, self._error_id(cause))
+                return CreateOutcomeUnknown(
+                    operation, self.response(cause), AMBIGUOUS_REMEDIATION, self._error_id(cause)
+                )
             case InvalidResponseError():
-                return Misunderstood(tried, self.came_back(error), MISUNDERSTOOD_CURE)
-            case ApiStatusError(outcome=Outcome.REJECTED):
+                return UnexpectedResponse(operation, self.response(error), MISUNDERSTOOD_REMEDIATION)
+            case ApiStatusError(outcome=AttemptResult.REJECTED):
                 return self._refused(error, purpose)
-        return self._unreachable(error, tried)
+        return self._unreachable(error, operation)
 
-    def came_back(self, error: ApiError) -> str:
+    def response(self, error: ApiError) -> str:
         """Say what came in place of success, and how often."""
         tries = f", after {error.attempts} tries" if error.attempts > 1 else ""
         return f"{self._last_response(error)}{tries}"
@@ -134,47 +136,47 @@ class Messages:
     def _error_id(self, error: ApiError) -> str | None:
         return self.redactor.error_id(error.error_id)
 
-    def _refused(self, error: ApiStatusError, purpose: Purpose) -> Refused:
+    def _refused(self, error: ApiStatusError, purpose: Purpose) -> RequestRefused:
         # Every account has a list and takes creates; and the API's own refusals are JSON.
         is_of_api = purpose.is_of_one_id and error.is_json
         if error.status == HTTPStatus.NOT_FOUND and not is_of_api:
-            cure = not_of_the_api_cure(self.settings.base_url)
+            remediation = not_of_the_api_remediation(self.settings.base_url)
         elif error.status == HTTPStatus.BAD_REQUEST and purpose.method == "GET" and purpose.is_of_one_id:
-            cure = INVALID_ID_CURE
+            remediation = INVALID_ID_REMEDIATION
         else:
-            cure = refusal_cure(
+            remediation = refusal_remediation(
                 error.status,
                 self.settings,
                 is_create=purpose.method == "POST",
                 account=purpose.account,
                 was_unanswered=error.was_unanswered,
             )
-        return Refused(
-            purpose.tried,
-            self.came_back(error),
-            cure,
+        return RequestRefused(
+            purpose.operation,
+            self.response(error),
+            remediation,
             self._error_id(error),
             status=error.status,
             after_unanswered=error.was_unanswered,
             is_of_api=is_of_api,
         )
 
-    def _unreachable(self, error: ApiError, tried: str) -> RequestError:
-        came_back = self.came_back(error)
+    def _unreachable(self, error: ApiError, operation: str) -> RequestError:
+        response = self.response(error)
         barrier = error.barrier if isinstance(error, ApiConnectionError) else None
         if barrier:
-            cure = PROXY_CURE if barrier == "proxy" else untrusted_cure(self.settings.base_url)
-            return Barred(tried, came_back, cure)
-        cure = unreachable_cure(
+            remediation = PROXY_REMEDIATION if barrier == "proxy" else untrusted_remediation(self.settings.base_url)
+            return ConnectionSetupError(operation, response, remediation)
+        remediation = unreachable_remediation(
             self.settings.base_url,
-            is_unsent=error.outcome is Outcome.UNSENT and error.attempts > 0 and not error.was_unanswered,
-            is_throttled=error.outcome is Outcome.THROTTLED,
+            is_unsent=error.outcome is AttemptResult.UNSENT and error.attempts > 0 and not error.was_unanswered,
+            is_throttled=error.outcome is AttemptResult.THROTTLED,
             is_redirect=isinstance(error, ApiStatusError) and error.status == HTTPStatus.SEE_OTHER,
         )
-        return Unreachable(tried, came_back, cure, self._error_id(error), is_cut_short=error.is_cut_short)
+        return RequestFailed(operation, response, remediation, self._error_id(error), is_cut_short=error.is_cut_short)
 
 
-_INVALID_REQUEST_CURES = {
+_INVALID_REQUEST_REMEDIATIONS = {
     "size": "Shorten the credentials or the merchant account codes.",
     "text": "Set it again.",
     "id": "Look the id up at Justt.",
@@ -185,16 +187,16 @@ _INVALID_REQUEST_CURES = {
 UNCHECKED = "Do not run `pulumi up` again before you have checked, because that could create a duplicate"
 """What an error says that cannot tell whether a create happened."""
 
-AMBIGUOUS_CURE = (
+AMBIGUOUS_REMEDIATION = (
     f"Justt may have created it, and no state knows it. {UNCHECKED}: look it up at Justt, and settle it with "
     "`pulumi-justt recover`."
 )
 
 
-ABANDONED_CURE = "Nothing was created: run `pulumi up` again."
+ABANDONED_REMEDIATION = "Nothing was created: run `pulumi up` again."
 
 
-def hopeless_cure(status: str, *, is_managed: bool) -> str:
+def hopeless_remediation(status: str, *, is_managed: bool) -> str:
     """Say what the user can do about an integration that was waited for in vain.
 
     Args:
@@ -214,7 +216,7 @@ def hopeless_cure(status: str, *, is_managed: bool) -> str:
     )
 
 
-DEADLINE_CURE = (
+DEADLINE_REMEDIATION = (
     "It stays in the state. Look at Justt for what it waits for, and run `pulumi up` again, which waits again, or give "
     "the IntegrationReady more timeout_seconds."
 )
@@ -228,11 +230,11 @@ def defect(call: str, error: BaseException, *, is_in_doubt: bool) -> str:
         error: What was raised. Its own text stays out: a library's message may quote the value that it choked on.
         is_in_doubt: Whether a create was sent whose outcome is unknown.
     """
-    cure = AMBIGUOUS_CURE if is_in_doubt else "The state keeps what it had."
+    remediation = AMBIGUOUS_REMEDIATION if is_in_doubt else "The state keeps what it had."
     where = traceback.extract_tb(error.__traceback__, limit=-1)[0]
     return (
         f"{call}: an error inside pulumi-justt, {type(error).__name__} at {Path(where.filename).name}:{where.lineno}. "
-        f"{cure} Please report it with what JUSTT_DEBUG=1 prints."
+        f"{remediation} Please report it with what JUSTT_DEBUG=1 prints."
     )
 
 
@@ -241,7 +243,7 @@ def creating(source: str, external_identifier: str) -> str:
     return f"creating the {source} integration {external_identifier!r}"
 
 
-def ambiguous_cure(candidates: Sequence[tuple[str, str]], *, is_proof: bool) -> str:
+def ambiguous_remediation(candidates: Sequence[tuple[str, str]], *, is_proof: bool) -> str:
     """Say what a lost create may have left behind.
 
     Args:
@@ -255,7 +257,7 @@ def ambiguous_cure(candidates: Sequence[tuple[str, str]], *, is_proof: bool) -> 
             f"{UNCHECKED}: look at Justt after some minutes. If it is there, settle it with `pulumi-justt recover`; "
             "if it is not, run `pulumi-justt recover --forget`. Then run `pulumi up`."
         )
-    named = ", ".join(f"{integration_id} ({status})" for integration_id, status in candidates)
+    listed = ", ".join(f"{integration_id} ({status})" for integration_id, status in candidates)
     many = (
         f" These are {len(candidates)}, so the list before it was probably not whole."
         if len(candidates) > _MANY
@@ -263,15 +265,15 @@ def ambiguous_cure(candidates: Sequence[tuple[str, str]], *, is_proof: bool) -> 
     )
     likely = next((i for i, status in candidates if status != "INACTIVE"), candidates[0][0])
     return (
-        f"Justt may have created it. New integrations with this source{doubt}: {named}.{many} {UNCHECKED}: find out at "
-        f"Justt which one is yours. Then run `pulumi-justt recover --claim {likely}` (its id) to make it this "
+        f"Justt may have created it. New integrations with this source{doubt}: {listed}.{many} {UNCHECKED}: find out "
+        f"at Justt which one is yours. Then run `pulumi-justt recover --claim {likely}` (its id) to make it this "
         "resource's integration, also where an existing one is being replaced, or `pulumi-justt recover --deactivate "
         f'{likely}` to create another one. A new resource can also take it over with adopt_id="{likely}". If none is '
         "yours, run `pulumi-justt recover --forget`. Then run `pulumi up`."
     )
 
 
-def changed_cure(integration_id: str) -> str:
+def changed_remediation(integration_id: str) -> str:
     """Say that what an earlier create made may have been given something else than what the program says now."""
     return (
         f"integration {integration_id} may have other credentials or another name than the program gives now. An input "
@@ -281,7 +283,7 @@ def changed_cure(integration_id: str) -> str:
     )
 
 
-def unlisted_cure(error: str) -> str:
+def unlisted_remediation(error: str) -> str:
     """Say that what a lost create left behind could not be found out."""
     return (
         f"Justt may have created it, and that could not be found out ({error}). {UNCHECKED}: look at Justt first. If "
@@ -290,12 +292,12 @@ def unlisted_cure(error: str) -> str:
     )
 
 
-MISUNDERSTOOD_CURE = (
+MISUNDERSTOOD_REMEDIATION = (
     "Nothing was changed in the state. Check justt:baseUrl for a proxy in between; if there is none, please report it."
 )
 
 
-def untrusted_cure(base_url: str) -> str:
+def untrusted_remediation(base_url: str) -> str:
     """Say what the user can do about a certificate that this machine does not trust."""
     return (
         f"Nothing was sent. If your network answers for {base_url} with a certificate authority of its own, or the "
@@ -304,22 +306,24 @@ def untrusted_cure(base_url: str) -> str:
     )
 
 
-PROXY_CURE = (
+PROXY_REMEDIATION = (
     "Nothing was sent. Give HTTPS_PROXY (or ALL_PROXY) the user and password that the proxy wants, as "
     "http://USER:PASSWORD@HOST:PORT, or name Justt's host in NO_PROXY if it can be reached without the proxy."
 )
 
 
-_REDIRECT_CURE = "A redirect is never followed with credentials: check justt:baseUrl."
+_REDIRECT_REMEDIATION = "A redirect is never followed with credentials: check justt:baseUrl."
 
 
-UNCONFIRMED_CURE = (
+UNCONFIRMED_REMEDIATION = (
     "Justt does not show it as INACTIVE, so it stays in the state. A proxy or a login page may have answered instead "
     "of Justt: check the network and justt:baseUrl, then run the command again."
 )
 
 
-def refusal_cure(status: int, settings: Settings, *, is_create: bool, account: str | None, was_unanswered: bool) -> str:
+def refusal_remediation(
+    status: int, settings: Settings, *, is_create: bool, account: str | None, was_unanswered: bool
+) -> str:
     """Say what the user can do about an answer of *status*.
 
     Args:
@@ -331,20 +335,20 @@ def refusal_cure(status: int, settings: Settings, *, is_create: bool, account: s
     """
     where = f"with account {account}" if account else "without an account"
     key_origin, environment = settings.api_key_origin, settings.environment
-    cures = {
+    remediations = {
         401: f"The key came from {key_origin}. Set it to a key that is valid in {environment}.",
         403: f"The key from {key_origin} may not do this {where}: check the key and the account.",
         404: (
             f"The key from {key_origin} does not see it {where} in {environment}: check the key, the account and the "
             "environment."
         ),
-        407: PROXY_CURE,
+        407: PROXY_REMEDIATION,
         413: "Shorten the credentials or the merchant account codes.",
     }
     if 300 <= status < 400:  # noqa: PLR2004 - the HTTP status class
-        return _REDIRECT_CURE
-    if status in cures:
-        return cures[status]
+        return _REDIRECT_REMEDIATION
+    if status in remediations:
+        return remediations[status]
     if is_create:
         return (
             "Nothing was created: correct what Justt names and run again. If it says that the external identifier is "
@@ -355,15 +359,15 @@ def refusal_cure(status: int, settings: Settings, *, is_create: bool, account: s
     return "Nothing was changed: Justt's support can look it up."
 
 
-def recorded_settings_cure(text: str) -> str:
+def recorded_settings_remediation(text: str) -> str:
     """Return what the error *text* of a command that runs no program has to add, if it is about a setting.
 
     The state holds no copy of a variable.
     """
-    named = _SETTING.findall(text)
-    if not named:
+    settings = _SETTING.findall(text)
+    if not settings:
         return ""
-    is_key = any(each in ("justt:apiKey", _OF_A_PROVIDER) for each in named)
+    is_key = any(each in ("justt:apiKey", _OF_A_PROVIDER) for each in settings)
     key = ", or set JUSTT_API_KEY_OVERRIDE for that command" if is_key else ""
     return (
         "Without --run-program, refresh and destroy use the state's copy of the configuration, and so does an update "
@@ -372,15 +376,17 @@ def recorded_settings_cure(text: str) -> str:
     )
 
 
-def not_of_the_api_cure(base_url: str) -> str:
+def not_of_the_api_remediation(base_url: str) -> str:
     """Say what the user can do about a 404 that speaks of the address and not of an integration."""
     return f"There seems to be no Justt API at {base_url}: check justt:baseUrl, which usually ends in /v1."
 
 
-INVALID_ID_CURE = "A 400 for an id means that it is no valid id, and says nothing of the account: correct the id."
+INVALID_ID_REMEDIATION = (
+    "A 400 for an id means that it is no valid id, and says nothing of the account: correct the id."
+)
 
 
-def unreachable_cure(base_url: str, *, is_unsent: bool, is_throttled: bool, is_redirect: bool = False) -> str:
+def unreachable_remediation(base_url: str, *, is_unsent: bool, is_throttled: bool, is_redirect: bool = False) -> str:
     """Say what the user can do where no usable answer came.
 
     Args:
@@ -390,7 +396,7 @@ def unreachable_cure(base_url: str, *, is_unsent: bool, is_throttled: bool, is_r
         is_redirect: Whether the last answer was a redirect that does not rule out that the request was carried out.
     """
     if is_redirect:
-        return _REDIRECT_CURE
+        return _REDIRECT_REMEDIATION
     if is_unsent:
         return (
             "Nothing was sent: check the network, the proxy (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the address "

@@ -53,7 +53,7 @@ from typing import Any, NoReturn
 from pulumi_justt.core.command_log import CommandLog
 from pulumi_justt.core.journal import Journal
 from pulumi_justt.errors import StateConflict
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.unpicklable import Unpicklable
 
 __all__ = ["Ownership", "is_adopted"]
 
@@ -63,7 +63,7 @@ def is_adopted(properties: Mapping[str, Any]) -> bool:
     return "adoptId" in properties and properties["adoptId"] == properties.get("integrationId")
 
 
-class Ownership(SecretHolder):
+class Ownership(Unpicklable):
     """What this process knows of resources and the records that they hold.
 
     Resources are named by their URNs, or by whatever stands in for them where the host cannot tell.

@@ -26,20 +26,20 @@ from pulumi_justt.api.call import Call
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.core import messages
 from pulumi_justt.core.config import Settings
-from pulumi_justt.core.inputs import UNKNOWN, ReadinessInputs, known_part
+from pulumi_justt.core.inputs import UNKNOWN, ReadinessInputs, split_unknowns
 from pulumi_justt.core.session import Session
 from pulumi_justt.core.state import (
-    Checked,
+    CheckResult,
     Properties,
+    describe,
+    drop_none,
     invalid,
     is_gone,
-    named,
-    observed,
     other_environment,
+    outputs_from,
     require_same_environment,
-    without_nulls,
 )
-from pulumi_justt.errors import Abandoned, NotReady, Refused, Unreachable, nearest
+from pulumi_justt.errors import CancelledError, NotReady, RequestFailed, RequestRefused, nearest
 from pulumi_justt.values import COLORED, is_colored
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from pulumi_justt.api.batch_reader import PageCache
     from pulumi_justt.core.client import JusttClient
 
-__all__ = ["Readiness"]
+__all__ = ["ReadinessLifecycle"]
 
 _ARGUMENTS = schema.arguments(schema.READY)
 """The user's own name of each input."""
@@ -70,7 +70,7 @@ _BETWEEN_GLANCES = 1.0
 
 
 @dataclass
-class Readiness:
+class ReadinessLifecycle:
     """The lifecycle of waits for integrations under one configuration.
 
     Args:
@@ -100,16 +100,16 @@ class Readiness:
         session = self.session or Session(self.settings.base_url)
         self._redactor, self._ownership = session.redactor, session.ownership
 
-    def check(self, olds: Properties, news: Properties) -> Checked:
+    def check(self, olds: Properties, news: Properties) -> CheckResult:
         """Validate *news* and fill in the environment, the same way every time and without I/O."""
-        inputs = {**without_nulls(news), "environment": self.settings.environment}
+        inputs = {**drop_none(news), "environment": self.settings.environment}
         if inputs.get("integrationId") == olds.get("integrationId"):
             # The preview of the integration's update knows no output that is absent; it was absent before, too.
             for name in _OF_INTEGRATION:
                 if name not in olds and inputs.get(name) is UNKNOWN:
                     del inputs[name]
         failures = (*_problems(inputs), *other_environment(self.settings, olds))
-        return Checked(inputs, [f"{name}: {text}" for name, text in failures])
+        return CheckResult(inputs, [f"{name}: {text}" for name, text in failures])
 
     def diff(self, olds: Properties, news: Properties) -> list[str]:
         """Return the paths in which *news* asks for another wait than the one recorded as *olds*."""
@@ -125,17 +125,17 @@ class Readiness:
 
         Raises:
             NotReady: It failed or stopped, or the deadline has come.
-            Refused: Its status may not be read.
-            Abandoned: The engine has left.
+            RequestRefused: Its status may not be read.
+            CancelledError: The engine has left.
         """
         wanted = ReadinessInputs.model_validate(inputs)
         if wanted.external_identifier is not None:
             # An integration that is not this stack's replaces nothing.
             self._ownership.begin_wait(wanted.integration_id)
         self._redactor.expect(wanted.integration_id)
-        record = self._wait(wanted, f"waiting for {named(inputs, wanted.integration_id)}")
+        record = self._wait(wanted, f"waiting for {describe(inputs, wanted.integration_id)}")
         self._ownership.end_wait(wanted.integration_id)
-        return wanted.integration_id, {**inputs, **observed(record)}
+        return wanted.integration_id, {**inputs, **outputs_from(record)}
 
     def read(self, integration_id: str, olds: Properties) -> dict[str, Any] | None:
         """Return what is remembered with the present status, or None if the integration is gone for good.
@@ -144,17 +144,17 @@ class Readiness:
             warning: A refresh finds that somebody else deactivated an integration that was waited for.
             note: A refresh finds another status than the one that was waited for.
         """
-        called = named(olds, integration_id)
-        tried = f"reading {called} for its IntegrationReady"
+        called = describe(olds, integration_id)
+        operation = f"reading {called} for its IntegrationReady"
         self._redactor.expect(integration_id)
-        require_same_environment(self.settings, tried, olds)
+        require_same_environment(self.settings, operation, olds)
         try:
             record = self.client().read_integration(
                 integration_id,
-                tried=tried,
+                operation=operation,
                 account=olds.get("referenceAccountId"),
             )
-        except Refused as refused:
+        except RequestRefused as refused:
             if not is_gone(self.settings, self.tell, refused):
                 raise
             return None
@@ -167,17 +167,17 @@ class Readiness:
         if record.status != olds.get("status", record.status):
             self.tell(f"note: {called}, which was waited for, is {record.status} now, was {olds['status']}.")
         remembered = {name: value for name, value in olds.items() if name in _ARGUMENTS}
-        return {**remembered, **observed(record)}
+        return {**remembered, **outputs_from(record)}
 
     def update(self, integration_id: str, olds: Properties, news: Properties) -> dict[str, Any]:
         """Remember *news*; the wait is over, and its new deadline is that of the next one."""
-        require_same_environment(self.settings, f"updating the wait for {named(olds, integration_id)}", olds)
+        require_same_environment(self.settings, f"updating the wait for {describe(olds, integration_id)}", olds)
         return {**{name: value for name, value in olds.items() if name not in _ARGUMENTS}, **news}
 
     def delete(self, integration_id: str, olds: Properties) -> None:
         """Do nothing: the integration is another resource's."""
 
-    def _wait(self, wanted: ReadinessInputs, tried: str) -> RemoteRecord:
+    def _wait(self, wanted: ReadinessInputs, operation: str) -> RemoteRecord:
         """Look at the integration until it is SUCCESSFUL.
 
         Tells:
@@ -187,17 +187,17 @@ class Readiness:
             NotReady: The deadline has come.
         """
         started = self.clock()
-        wait = _Wait(tried, wanted.timeout_seconds, started=started, end=started + wanted.timeout_seconds)
+        wait = _Wait(operation, wanted.timeout_seconds, started=started, end=started + wanted.timeout_seconds)
         was_warned = False
         # Who waits with others is served by pages of the list, which one of them reads for all.
         with self.client().waiting(wanted.reference_account_id) as cache:
             for pause in self._pauses():
                 try:
                     record = self._look(wanted, wait, cache, age=pause / 2)
-                except Unreachable as error:
-                    wait.failure = f" ({error.came_back})"
+                except RequestFailed as error:
+                    wait.failure = f" ({error.response})"
                     if not was_warned:
-                        self.tell(f"warning: {tried}: {error.came_back}. The wait goes on.")
+                        self.tell(f"warning: {operation}: {error.response}. The wait goes on.")
                         was_warned = True
                 else:
                     if record.status == "SUCCESSFUL":
@@ -208,8 +208,8 @@ class Readiness:
                 if now >= wait.end:
                     break
                 self._sleep_until(min(now + pause, wait.end), wait)
-        came_back = f"its status is {wait.status} after {wait.timeout_seconds} s{wait.failure}"
-        raise NotReady(wait.tried, came_back, messages.DEADLINE_CURE)
+        response = f"its status is {wait.status} after {wait.timeout_seconds} s{wait.failure}"
+        raise NotReady(wait.operation, response, messages.DEADLINE_REMEDIATION)
 
     def _look(self, wanted: ReadinessInputs, wait: _Wait, cache: PageCache, *, age: float) -> RemoteRecord:
         """Read the record once; what is out of date by *age* seconds will do."""
@@ -217,7 +217,7 @@ class Readiness:
         call = replace(self.call(), deadline=client.clock() + max(wait.end - self.clock(), _LAST_LOOK))
         record = client.read_integration(
             wanted.integration_id,
-            tried=wait.tried,
+            operation=wait.operation,
             account=wanted.reference_account_id,
             age=age,
             call=call,
@@ -227,7 +227,7 @@ class Readiness:
             # A list has no words of the vendor's about one record.
             record = client.get_integration(
                 wanted.integration_id,
-                tried=wait.tried,
+                operation=wait.operation,
                 account=wanted.reference_account_id,
                 call=call,
             )
@@ -247,15 +247,17 @@ class Readiness:
             note: A wait begins, and again every 30 seconds.
 
         Raises:
-            Abandoned: The engine has left.
+            CancelledError: The engine has left.
         """
         while (now := self.clock()) < moment:
             if self.call().is_cancelled():
-                raise Abandoned(wait.tried, "it was given up, because the engine has left", messages.ABANDONED_CURE)
+                raise CancelledError(
+                    wait.operation, "it was given up, because the engine has left", messages.ABANDONED_REMEDIATION
+                )
             if now >= wait.next_note:
                 seconds = now - wait.started
                 self.tell(
-                    f"note: {wait.tried}: its status is {wait.status} after {seconds:.0f} s of at most "
+                    f"note: {wait.operation}: its status is {wait.status} after {seconds:.0f} s of at most "
                     f"{wait.timeout_seconds} s."
                 )
                 wait.next_note = now + _BETWEEN_NOTES
@@ -266,7 +268,7 @@ class Readiness:
 class _Wait:
     """How far one wait has come; moments are those of the core's clock."""
 
-    tried: str
+    operation: str
     timeout_seconds: int
     started: float
     end: float
@@ -290,13 +292,13 @@ def _require_hope(record: RemoteRecord, wait: _Wait, *, is_managed: bool) -> Non
         NotReady: It failed or stopped.
     """
     if _is_hopeless(record):
-        came_back = f"its status is {record.status}{f': {record.message}' if record.message else ''}"
-        raise NotReady(wait.tried, came_back, messages.hopeless_cure(record.status, is_managed=is_managed))
+        response = f"its status is {record.status}{f': {record.message}' if record.message else ''}"
+        raise NotReady(wait.operation, response, messages.hopeless_remediation(record.status, is_managed=is_managed))
 
 
 def _problems(inputs: Properties) -> Iterator[tuple[str, str]]:
     """Yield the user's name of each property that cannot be used, with the reason."""
-    known, unknown = known_part(inputs)
+    known, unknown = split_unknowns(inputs)
     for name in sorted(known.keys() - _ARGUMENTS.keys()):
         yield name, f"is not an argument{nearest(name, _ARGUMENTS.values())}"
     for path, text in invalid(ReadinessInputs, known, unknown):

@@ -15,14 +15,14 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.unpicklable import Unpicklable
 
 __all__ = ["Replacements"]
 
 _Inputs = Mapping[str, Any]
 
 
-class Replacements(SecretHolder):
+class Replacements(Unpicklable):
     """The checked inputs of the resources of this process's program that no create has returned for."""
 
     def __init__(self) -> None:

@@ -15,21 +15,21 @@ from pydantic import BaseModel, ValidationError
 
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.core.config import Settings
-from pulumi_justt.errors import Refused, StateConflict, shape_of
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.errors import RequestRefused, StateConflict, describe_type
+from pulumi_justt.unpicklable import Unpicklable
 from pulumi_justt.values import NOT_A_HEADER, is_visible_ascii
 
 __all__ = [
-    "Checked",
+    "CheckResult",
     "Properties",
+    "describe",
+    "drop_none",
     "invalid",
     "is_gone",
-    "named",
-    "observed",
     "other_environment",
+    "outputs_from",
     "require_known",
     "require_same_environment",
-    "without_nulls",
 ]
 
 Properties = Mapping[str, Any]
@@ -56,14 +56,14 @@ _REASONS = {
 
 
 @dataclass(frozen=True, repr=False)
-class Checked(SecretHolder):
+class CheckResult(Unpicklable):
     """The properties to work with, and one text for each that cannot be used."""
 
     inputs: dict[str, Any]
     failures: list[str]
 
 
-def named(properties: Properties, integration_id: str = "") -> str:
+def describe(properties: Properties, integration_id: str = "") -> str:
     """Name an integration as the user knows it."""
     integration_id = integration_id or str(properties.get("integrationId", ""))
     if "externalIdentifier" not in properties:
@@ -73,7 +73,7 @@ def named(properties: Properties, integration_id: str = "") -> str:
     return f"the {properties.get('source')} integration {properties['externalIdentifier']!r}{its_id}"
 
 
-def observed(record: RemoteRecord) -> dict[str, Any]:
+def outputs_from(record: RemoteRecord) -> dict[str, Any]:
     """Return what is remembered of *record*, beside what was known before it was read."""
     remembered = {"status": record.status}
     if record.go_live_date is not None:
@@ -81,7 +81,7 @@ def observed(record: RemoteRecord) -> dict[str, Any]:
     return remembered
 
 
-def without_nulls(value: Mapping[str, Any]) -> dict[str, Any]:
+def drop_none(value: Mapping[str, Any]) -> dict[str, Any]:
     """Return *value* without properties, and their fields, that are null, which equals what is absent.
 
     What is null further down stays: it stands in a value that is sent as it is.
@@ -124,7 +124,7 @@ def other_environment(settings: Settings, olds: Properties) -> Iterator[tuple[st
         )
 
 
-def require_same_environment(settings: Settings, tried: str, olds: Properties) -> None:
+def require_same_environment(settings: Settings, operation: str, olds: Properties) -> None:
     """Keep a stray setting from reaching another environment, and a recorded account from being another header.
 
     Raises:
@@ -134,13 +134,13 @@ def require_same_environment(settings: Settings, tried: str, olds: Properties) -
     recorded = olds.get("environment", settings.environment)
     if recorded != settings.environment:
         raise StateConflict(
-            f"{tried}: it was recorded in {recorded}, and the configuration says {settings.environment}. "
+            f"{operation}: it was recorded in {recorded}, and the configuration says {settings.environment}. "
             "Nothing was sent. Set justt:environment and justt:baseUrl (or their variables) back for this stack."
         )
     account = olds.get("referenceAccountId")
     if account is not None and not (isinstance(account, str) and account and is_visible_ascii(account)):
         raise StateConflict(
-            f"{tried}: its recorded reference_account_id {NOT_A_HEADER}. Nothing was sent. Correct it in the state."
+            f"{operation}: its recorded reference_account_id {NOT_A_HEADER}. Nothing was sent. Correct it in the state."
         )
 
 
@@ -163,14 +163,14 @@ def require_known(properties: Properties, known: Collection[str], integration_id
     if newer := sorted(recorded.difference(known)):
         names = ", ".join(map(repr, newer))
         raise StateConflict(
-            f"the state of {named(properties, integration_id)} was written by a newer version of pulumi-justt: it has "
-            f"the {'property' if len(newer) == 1 else 'properties'} {names}, which version {version('pulumi-justt')} "
-            "does not know. Nothing was sent, and the state is as it was. Upgrade pulumi-justt where this command runs "
-            "(`pip install --upgrade pulumi-justt`), and run the command again."
+            f"the state of {describe(properties, integration_id)} was written by a newer version of pulumi-justt: it "
+            f"has the {'property' if len(newer) == 1 else 'properties'} {names}, which version "
+            f"{version('pulumi-justt')} does not know. Nothing was sent, and the state is as it was. Upgrade "
+            "pulumi-justt where this command runs (`pip install --upgrade pulumi-justt`), and run the command again."
         )
 
 
-def is_gone(settings: Settings, tell: Callable[[str], None], refused: Refused) -> bool:
+def is_gone(settings: Settings, tell: Callable[[str], None], refused: RequestRefused) -> bool:
     """Return whether *refused* is a 404 that the user takes for proof.
 
     Tells:
@@ -182,7 +182,7 @@ def is_gone(settings: Settings, tell: Callable[[str], None], refused: Refused) -
     if not refused.is_not_found:
         return False
     if settings.missing_is_gone:
-        tell(f"warning: {refused.tried}: {refused.came_back}; taken as gone because JUSTT_ON_MISSING=gone.")
+        tell(f"warning: {refused.operation}: {refused.response}; taken as gone because JUSTT_ON_MISSING=gone.")
         return True
     raise StateConflict(
         f"{refused} It stays in the state, because Justt keeps every record and so a 404 does not prove that it is "
@@ -199,4 +199,4 @@ def _reason(kind: str, context: Mapping[str, Any], value: object, message: str) 
     if kind == "string_too_short" and not value:
         kind = "string_empty"
     # Keys may be secrets as well.
-    return _REASONS[kind].format(**context, shape=shape_of(value, depth=0), length=len(str(value)))
+    return _REASONS[kind].format(**context, shape=describe_type(value, depth=0), length=len(str(value)))

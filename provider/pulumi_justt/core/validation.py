@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pulumi_justt import credentials, schema
 from pulumi_justt.api.models import SOURCES
 from pulumi_justt.core.config import Settings
-from pulumi_justt.core.inputs import ARGUMENTS, UNKNOWN, Inputs, known_part
+from pulumi_justt.core.inputs import ARGUMENTS, UNKNOWN, Inputs, split_unknowns
 from pulumi_justt.core.state import Properties, invalid, other_environment
 from pulumi_justt.errors import is_like, nearest
 from pulumi_justt.values import COLORED, is_colored
@@ -18,7 +18,7 @@ __all__ = ["moves", "problems"]
 
 def problems(inputs: Properties) -> Iterator[tuple[str, str]]:
     """Yield the user's name of each property that cannot be used, with the reason."""
-    known, unknown = known_part(inputs)
+    known, unknown = split_unknowns(inputs)
     for name in sorted(known.keys() - ARGUMENTS.keys()):
         yield name, f"is not an argument{nearest(name, ARGUMENTS.values())}"
     policy = known.get("deactivation")
@@ -31,7 +31,9 @@ def problems(inputs: Properties) -> Iterator[tuple[str, str]]:
         yield "credentials", COLORED
     may_be_unlisted = inputs.get("allowUnlisted") in (True, UNKNOWN)
     yield from _unlisted("source", known.get("source"), SOURCES, may_be_unlisted=may_be_unlisted)
-    yield from _unlisted("credentials", known.get("secretType"), credentials.SHAPES, may_be_unlisted=may_be_unlisted)
+    yield from _unlisted(
+        "credentials", known.get("secretType"), credentials.CREDENTIAL_TYPES, may_be_unlisted=may_be_unlisted
+    )
     secret_type, payload, referred = (known.get(name) for name in ("secretType", "secretPayload", "secretReferences"))
     if any(path.partition(".")[0] == "secretReferences" for path in unknown):
         yield "credentials", "a reference must be known when the program runs, not only after the update"

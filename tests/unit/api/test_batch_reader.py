@@ -20,7 +20,7 @@ from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.api.responses import Page
 from pulumi_justt.api.retry import RetryPolicy
 from pulumi_justt.core.client import JusttClient
-from pulumi_justt.errors import Refused, RequestError, Unreachable
+from pulumi_justt.errors import RequestError, RequestFailed, RequestRefused
 from pulumi_justt.simulator import Options, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
 from support.clients import client_of, settings_of
@@ -96,7 +96,7 @@ class Reader:
         """Read one."""
         return self.client.read_integration(
             integration_id,
-            tried=f"reading {integration_id}",
+            operation=f"reading {integration_id}",
             account=None,
             age=age,
             call=Call(deadline=self.moment() + patience),
@@ -106,7 +106,7 @@ class Reader:
         """Deactivate one at once."""
         self.client.deactivate_integration(
             integration_id,
-            tried="deactivating",
+            operation="deactivating",
             account=None,
             deactivation_type="postingDate",
             deactivation_date="2027-01-31T00:00:00Z",
@@ -167,7 +167,7 @@ def test_further_pages_are_read_as_they_are_due() -> None:
 def test_what_no_page_has_is_asked_for() -> None:
     """A list that lacks an id proves nothing: the answer to the id itself is what counts."""
     reader = Reader(AccountServer(ids(5)))
-    with reader.others(), pytest.raises(Refused) as refused:
+    with reader.others(), pytest.raises(RequestRefused) as refused:
         reader.get("unknown")
 
     assert refused.value.status == 404
@@ -235,7 +235,7 @@ def test_pages_of_one_account_serve_no_other() -> None:
     reader = Reader(AccountServer(ids(5)))
     with reader.others(), reader.client.waiting("acc_2"), reader.client.waiting("acc_2"):
         reader.get("ours-1")
-        reader.client.read_integration("ours-1", tried="reading", account="acc_2")
+        reader.client.read_integration("ours-1", operation="reading", account="acc_2")
 
     assert reader.vendor.asked == ["page 1", "page 1"]
 
@@ -292,7 +292,7 @@ def test_an_outage_is_waited_out_once() -> None:
     reader.vendor.list_status = reader.vendor.record_status = 503
 
     def read(name: str) -> str:
-        with pytest.raises(Unreachable) as unreachable:
+        with pytest.raises(RequestFailed) as unreachable:
             reader.get(name)
         return str(unreachable.value)
 
@@ -313,7 +313,7 @@ def test_a_list_that_fails_is_no_outage() -> None:
     """Where a list is too much for the vendor and one record is not, each asks for its own, and no list again."""
     reader = Reader(AccountServer(ids(3)))
     reader.vendor.list_status = 503
-    with reader.others(), pytest.raises(Refused):
+    with reader.others(), pytest.raises(RequestRefused):
         reader.get("unknown")
     with reader.others():
         assert [reader.get(name).integration_id for name in ids(3)] == ids(3)
@@ -329,7 +329,7 @@ def test_who_has_no_time_speaks_for_nobody_else() -> None:
     told = []
     with reader.others() as account:
         for name, patience in (("ours-0", 0.1), ("ours-1", math.inf)):
-            with pytest.raises(Unreachable):
+            with pytest.raises(RequestFailed):
                 reader.get(name, patience=patience)
             told.append(account.outage is not None)
         reader.vendor.list_status = reader.vendor.record_status = 200
@@ -361,7 +361,7 @@ def test_a_hundred_from_many_threads(threads: int) -> None:
         # Without others, the first reads would each be a request of its own, and the load decides how many those are.
         with client.waiting(None), client.waiting(None), ThreadPoolExecutor(threads) as pool:
             found = pool.map(
-                lambda name: client.read_integration(name, tried="reading", account=None).integration_id,
+                lambda name: client.read_integration(name, operation="reading", account=None).integration_id,
                 known,
             )
             assert list(found) == known

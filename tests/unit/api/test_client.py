@@ -30,7 +30,7 @@ from pulumi_justt.api.errors import (
     OutcomeUnknown,
 )
 from pulumi_justt.api.models import NewIntegration
-from pulumi_justt.api.retry import Outcome, RetryPolicy
+from pulumi_justt.api.retry import AttemptResult, RetryPolicy
 from pulumi_justt.simulator import Options, SimulatorServer
 from support.clients import CANARY, KEY, URL
 from support.clock import Clock
@@ -85,24 +85,24 @@ def test_a_script_without_pulumi() -> None:
         assert justt.get_integration(created.integration_id).is_inactive
         with pytest.raises(ApiStatusError) as refused:
             justt.get_integration("11111111-2222-4333-8444-555555555555")
-    assert (refused.value.status, refused.value.outcome) == (404, Outcome.REJECTED)
+    assert (refused.value.status, refused.value.outcome) == (404, AttemptResult.REJECTED)
 
 
 @pytest.mark.parametrize(
     ("answer", "kind", "outcome", "attempts"),
     [
-        (httpx.Response(403, json=REFUSAL), ApiStatusError, Outcome.REJECTED, 1),
-        (httpx.Response(429, json=REFUSAL), ApiStatusError, Outcome.THROTTLED, 2),
-        (httpx.Response(500, json=REFUSAL), ApiStatusError, Outcome.UNANSWERED, 2),
-        (httpx.Response(499, json=REFUSAL), ApiStatusError, Outcome.UNANSWERED, 2),
-        (httpx.Response(200, json={WORDS: WORDS}), InvalidResponseError, Outcome.UNREADABLE, 2),
-        (httpx.ConnectError(WORDS), ApiConnectionError, Outcome.UNSENT, 2),
-        (httpx.ReadError(WORDS), ApiConnectionError, Outcome.UNANSWERED, 2),
-        (httpx.ProxyError(f"407 {WORDS}"), ApiConnectionError, Outcome.BARRED, 1),
+        (httpx.Response(403, json=REFUSAL), ApiStatusError, AttemptResult.REJECTED, 1),
+        (httpx.Response(429, json=REFUSAL), ApiStatusError, AttemptResult.THROTTLED, 2),
+        (httpx.Response(500, json=REFUSAL), ApiStatusError, AttemptResult.UNANSWERED, 2),
+        (httpx.Response(499, json=REFUSAL), ApiStatusError, AttemptResult.UNANSWERED, 2),
+        (httpx.Response(200, json={WORDS: WORDS}), InvalidResponseError, AttemptResult.UNREADABLE, 2),
+        (httpx.ConnectError(WORDS), ApiConnectionError, AttemptResult.UNSENT, 2),
+        (httpx.ReadError(WORDS), ApiConnectionError, AttemptResult.UNANSWERED, 2),
+        (httpx.ProxyError(f"407 {WORDS}"), ApiConnectionError, AttemptResult.BARRED, 1),
     ],
 )
 def test_an_error_has_the_facts_and_no_words(
-    answer: httpx.Response | Exception, kind: type[ApiError], outcome: Outcome, attempts: int
+    answer: httpx.Response | Exception, kind: type[ApiError], outcome: AttemptResult, attempts: int
 ) -> None:
     """Each error has the outcome of its last attempt, and its text no words of a server or a library."""
     with pytest.raises(ApiError) as raised:
@@ -111,7 +111,7 @@ def test_an_error_has_the_facts_and_no_words(
     error = raised.value
     assert type(error) is kind
     assert (error.outcome, error.attempts) == (outcome, attempts)
-    assert error.was_unanswered is (outcome is Outcome.UNANSWERED)
+    assert error.was_unanswered is (outcome is AttemptResult.UNANSWERED)
     assert "rk_live" not in f"{error} {error!r}"
     assert error.__context__ is None, "an exception of httpx holds the request, and with it the key"
     if isinstance(error, ApiStatusError):
@@ -191,7 +191,7 @@ def test_a_call_that_is_cancelled_or_late_sends_nothing() -> None:
         client.get_integration("int-1", call=Call(deadline=client.clock()))
 
     assert (raised.value.attempts, raised.value.is_cut_short) == (0, True)
-    assert (raised.value.outcome, raised.value.was_unanswered) == (Outcome.UNSENT, False)
+    assert (raised.value.outcome, raised.value.was_unanswered) == (AttemptResult.UNSENT, False)
     assert attempts == []
 
 

@@ -30,13 +30,13 @@ from pulumi_justt.api.retry import RetryPolicy
 from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import Inputs
-from pulumi_justt.core.integration import Integrations
-from pulumi_justt.errors import JusttError, Refused
+from pulumi_justt.core.integration import IntegrationLifecycle
+from pulumi_justt.errors import JusttError, RequestRefused
 from pulumi_justt.provider import IntegrationProvider
-from support import leaks
+from support import secret_scanner
 from support.clock import Clock
 from support.harness import HANG_SECONDS
-from support.machine import fuzz
+from support.pulumi_model import fuzz
 
 pytestmark = pytest.mark.slow
 
@@ -78,7 +78,7 @@ ECHOES = (KEY, SECRET, f"Bearer {KEY}", f"apiKey {SECRET} is wrong", json.dumps(
 TEXTS = st.sampled_from(VALUES) | st.sampled_from(ECHOES) | st.text(max_size=8)
 LEAVES = TEXTS | st.none() | st.booleans() | st.integers() | st.floats()
 KEYS = st.sampled_from(NAMES) | TEXTS
-SHAPES = st.recursive(
+CREDENTIAL_TYPES = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=5), max_leaves=12
 )
 RECORDS = st.fixed_dictionaries(
@@ -87,17 +87,17 @@ RECORDS = st.fixed_dictionaries(
         "source": st.sampled_from(["stripe"] * 5 + ["adyen", "", KEY]),
         "status": st.sampled_from(["PENDING", "INACTIVE", "FAILED", "INACTIVE", "PENDING"]) | TEXTS,
     },
-    optional={"goLiveDate": st.none() | TEXTS, "extra": SHAPES},
+    optional={"goLiveDate": st.none() | TEXTS, "extra": CREDENTIAL_TYPES},
 )
 BODIES = st.one_of(
-    SHAPES,
+    CREDENTIAL_TYPES,
     RECORDS,
     st.fixed_dictionaries({"data": RECORDS, "status": LEAVES}),
     st.lists(RECORDS, max_size=4),
     st.fixed_dictionaries({"data": st.lists(RECORDS, max_size=4), "hasMore": LEAVES}),
     st.fixed_dictionaries({}, optional=dict.fromkeys(("integrationId", "id", "status"), LEAVES)),
     st.fixed_dictionaries({"message": TEXTS | st.lists(TEXTS), "errorId": LEAVES}),
-    st.dictionaries(KEYS, SHAPES, max_size=4),
+    st.dictionaries(KEYS, CREDENTIAL_TYPES, max_size=4),
 )
 PLAUSIBLE: dict[str, st.SearchStrategy[object]] = {
     "POST": st.fixed_dictionaries(
@@ -300,7 +300,9 @@ class Server:
         """Give the provider as the engine calls it."""
         with self.client(policy) as client:
             provider = IntegrationProvider()
-            provider.__dict__["_core"] = Integrations(client.settings, client=lambda: client, tell=self.told.append)
+            provider.__dict__["_core"] = IntegrationLifecycle(
+                client.settings, client=lambda: client, tell=self.told.append
+            )
             yield provider
 
     def answers_to(self, *methods: str) -> list[Answer]:
@@ -313,12 +315,12 @@ def call(client: JusttClient, operation: Operation) -> RemoteRecord | Sequence[R
     if operation == "create":
         return client.create_integration(Inputs.model_validate(INPUTS))
     if operation == "get":
-        return client.get_integration(ID, tried="reading", account=None)
+        return client.get_integration(ID, operation="reading", account=None)
     if operation == "list":
-        return client.list_integrations(1, tried="listing", account=None).records
+        return client.list_integrations(1, operation="listing", account=None).records
     client.deactivate_integration(
         ID,
-        tried="deactivating",
+        operation="deactivating",
         account=None,
         deactivation_type="dueDate",
         deactivation_date="2027-01-31T00:00:00Z",
@@ -345,7 +347,7 @@ def assert_presentable(text: str, secrets: Sequence[str] = SECRETS) -> None:
     assert text.isprintable(), repr(text)
     assert "Traceback" not in text
     assert "inside pulumi-justt" not in text
-    assert leaks.find(text.encode(), secrets) == []
+    assert secret_scanner.find(text.encode(), secrets) == []
 
 
 def assert_holds_no_secret(outs: object) -> None:
@@ -354,7 +356,7 @@ def assert_holds_no_secret(outs: object) -> None:
     plain = {name: value for name, value in outs.items() if name != "secretPayload"}
     json.dumps(outs, ensure_ascii=False).encode()
     assert all(text.isprintable() for text in texts(plain))
-    assert leaks.find(json.dumps(plain).encode(), SECRETS) == []
+    assert secret_scanner.find(json.dumps(plain).encode(), SECRETS) == []
 
 
 def known_to(operation: Operation) -> Sequence[str]:
@@ -484,7 +486,7 @@ def test_adoption_and_look_up_through_the_boundary(operation: str, prepared: dic
             assert result.id == ID
             assert is_record(server.given[-1][1].said, integrationId=ID)
             assert result.outs is not None
-            assert leaks.find(json.dumps({**result.outs, "secretPayload": {}}).encode(), (KEY,)) == []
+            assert secret_scanner.find(json.dumps({**result.outs, "secretPayload": {}}).encode(), (KEY,)) == []
             if operation == "adopt":
                 assert_holds_no_secret(result.outs)
 
@@ -538,7 +540,7 @@ def test_no_error_repeats_what_the_vendor_knows(operation: str, said: dict[str, 
     with server.provider("refuse") as provider, pytest.raises(Exception, match="Justt answered 400") as caught:
         calls[operation](provider)
 
-    assert leaks.find(str(caught.value).encode(), SECRETS) == []
+    assert secret_scanner.find(str(caught.value).encode(), SECRETS) == []
 
 
 def test_no_cookie_is_kept() -> None:
@@ -558,7 +560,7 @@ def test_a_redirect_to_nowhere_is_a_redirect(operation: Operation, location: str
     """An address that is none does not matter, as no redirect is followed."""
     server = Server({method: [answering(307, {}, ("location", location))] for method in METHODS})
 
-    with server.client() as client, pytest.raises(Refused, match="A redirect is never followed"):
+    with server.client() as client, pytest.raises(RequestRefused, match="A redirect is never followed"):
         call(client, operation)
 
     assert len(server.given) == 1

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from pulumi_justt.api.models import SOURCES, RemoteRecord, from_vendor_time, to_vendor_time
-from pulumi_justt.core.inputs import UNKNOWN, Deactivation, Inputs, Unknown, known_part
+from pulumi_justt.core.inputs import UNKNOWN, Deactivation, Inputs, Unknown, split_unknowns
 
 CANARY = "canary-c1f7e4"
 NOW = datetime(2027, 1, 15, 8, 0, 0, 900_000, tzinfo=timezone.utc)
@@ -225,4 +225,4 @@ def test_what_is_known_is_split_from_what_is_not() -> None:
         "i": ["x"],
     }
 
-    assert known_part(value) == ({"a": 1, "c": {"e": "x", "f": {}}, "i": ["x"]}, {"b", "c.d", "c.f.g", "h"})
+    assert split_unknowns(value) == ({"a": 1, "c": {"e": "x", "f": {}}, "i": ["x"]}, {"b", "c.d", "c.f.g", "h"})

@@ -20,12 +20,12 @@ from pulumi_justt.api.retry import Method, RetryPolicy
 from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import Inputs
-from pulumi_justt.errors import AmbiguousCreate, Barred, Unreachable
+from pulumi_justt.errors import ConnectionSetupError, CreateOutcomeUnknown, RequestFailed
 from pulumi_justt.simulator import SimulatorServer
 from support import environment
 from support.fake_pulumi import FakePulumi
 from support.harness import HANG_SECONDS, Result, Stack
-from support.leaks import canary
+from support.secret_scanner import canary
 from support.wires import AUTHORITY, Listener, connect_proxy, tls_front
 
 PROGRAM = """
@@ -90,11 +90,11 @@ def send(client: JusttClient, method: Method) -> None:
     if method == "POST":
         client.create_integration(INPUTS)
     elif method == "GET":
-        client.get_integration("int-1", tried="reading", account=None)
+        client.get_integration("int-1", operation="reading", account=None)
     else:
         client.deactivate_integration(
             "int-1",
-            tried="deactivating",
+            operation="deactivating",
             account=None,
             deactivation_type="postingDate",
             deactivation_date="2027-01-31T00:00:00Z",
@@ -119,14 +119,14 @@ def test_certificate_that_is_not_trusted_fails_at_once(
     with tls_front(port_of(simulator), certificate) as front:
         settings = Settings.load({"apiKey": "a-key", "baseUrl": f"https://127.0.0.1:{front.port}/v1"}, {})
         client = JusttClient(settings)
-        with pytest.raises(Barred) as barred:
+        with pytest.raises(ConnectionSetupError) as barred:
             send(client, method)
         client.close()
 
     assert front.connections == 1
-    assert reason in barred.value.came_back
-    assert barred.value.cure.startswith("Nothing was sent. ")
-    assert {"SSL_CERT_FILE", "SSL_CERT_DIR"} <= set(re.findall(r"[A-Z_]{6,}", barred.value.cure))
+    assert reason in barred.value.response
+    assert barred.value.remediation.startswith("Nothing was sent. ")
+    assert {"SSL_CERT_FILE", "SSL_CERT_DIR"} <= set(re.findall(r"[A-Z_]{6,}", barred.value.remediation))
     assert simulator.request_count == 0
 
 
@@ -205,7 +205,7 @@ def test_407_of_a_proxy_fails_at_once(monkeypatch: pytest.MonkeyPatch, method: M
     with connect_proxy(lambda _: b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n") as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         client = JusttClient(Settings.load({"apiKey": "a-key", "baseUrl": BEYOND}, {}))
-        with pytest.raises(Barred, match="Nothing was sent"):
+        with pytest.raises(ConnectionSetupError, match="Nothing was sent"):
             send(client, method)
         client.close()
 
@@ -237,7 +237,7 @@ def test_a_proxy_that_makes_no_tunnel_has_got_nothing(
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         settings = Settings.load({"apiKey": "a-key", "baseUrl": BEYOND, "timeoutSeconds": "0.5"}, {})
         client = JusttClient(settings, policy=RetryPolicy(tries=2), sleep=lambda _: None)
-        with pytest.raises(Unreachable, match="Nothing was sent") as refused:
+        with pytest.raises(RequestFailed, match="Nothing was sent") as refused:
             send(client, method)
         client.close()
         is_over.set()
@@ -261,7 +261,7 @@ def test_a_create_that_went_through_the_tunnel_may_have_happened(monkeypatch: py
     ):
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         client = JusttClient(Settings.load({"apiKey": "a-key", "baseUrl": BEYOND}, {}))
-        with pytest.raises(AmbiguousCreate):
+        with pytest.raises(CreateOutcomeUnknown):
             send(client, "POST")
         client.close()
 

@@ -61,7 +61,7 @@ def read_all(clock: StagedClock, vendor: QuotaServer, share: int, seed: int) -> 
     def read(client: JusttClient, left: list[None]) -> None:
         while left:
             left.pop()
-            client.get_integration("int-1", tried="reading", account=None)
+            client.get_integration("int-1", operation="reading", account=None)
             next(done)
 
     works: dict[str, Callable[[], object]] = {}

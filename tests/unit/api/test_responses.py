@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.api.responses import (
-    Fault,
+    ErrorBody,
+    InvalidResponse,
     Page,
-    Unreadable,
     compressions,
     created,
-    fault,
+    error_body,
     page,
     parsed,
     record,
@@ -40,7 +40,7 @@ def remote(*, status: str = "SUCCESSFUL", source: str = "stripe", go_live_date: 
 
 def unread(read: Callable[[], object]) -> str:
     """Give the text with which a callable finds an answer unreadable."""
-    with pytest.raises(Unreadable) as unreadable:
+    with pytest.raises(InvalidResponse) as unreadable:
         read()
     return str(unreadable.value)
 
@@ -238,9 +238,9 @@ def test_id_that_pulumi_would_color_is_none() -> None:
     """An id can't be changed, and Pulumi would break off the update that shows it; a source is only shown."""
     text = "a<{%b"
     for answer in ({"integrationId": text}, {"id": text}):
-        with pytest.raises(Unreadable):
+        with pytest.raises(InvalidResponse):
             created(answer, "stripe")
-    with pytest.raises(Unreadable):
+    with pytest.raises(InvalidResponse):
         page([{**RECORD, "integrationId": text}], 100)
     assert record({**RECORD, "source": text}, ID).source == "a< {%b"
 
@@ -309,29 +309,29 @@ def test_creation_without_an_id(answer: object, shape: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        ({"status": 400, "message": "no", "errorId": "err-1"}, Fault("no", "err-1")),
-        ({"error": "Bad Request", "message": "no", "errorId": "err-1"}, Fault("no", "err-1")),
-        ({"message": "no", "statusCode": 404}, Fault("no", None)),
-        ({"error": "Bad Request", "errorId": "err-1"}, Fault("Bad Request", "err-1")),
-        ({"error": "Bad Request", "message": "", "errorId": ""}, Fault("Bad Request", None)),
-        ({"message": ["one", "two"], "error": "Bad Request"}, Fault("one; two", None)),
-        ({"message": "no", "errorId": 77}, Fault("no", "77")),
-        ({"message": "no", "errorId": None}, Fault("no", None)),
-        ({"message": "no", "errorId": {"echo": CANARY}}, Fault("no", None)),
-        ([{"message": CANARY}], Fault("[1 of {message: text}]", None)),
-        (CANARY, Fault("text", None)),
-        (None, Fault("null", None)),
+        ({"status": 400, "message": "no", "errorId": "err-1"}, ErrorBody("no", "err-1")),
+        ({"error": "Bad Request", "message": "no", "errorId": "err-1"}, ErrorBody("no", "err-1")),
+        ({"message": "no", "statusCode": 404}, ErrorBody("no", None)),
+        ({"error": "Bad Request", "errorId": "err-1"}, ErrorBody("Bad Request", "err-1")),
+        ({"error": "Bad Request", "message": "", "errorId": ""}, ErrorBody("Bad Request", None)),
+        ({"message": ["one", "two"], "error": "Bad Request"}, ErrorBody("one; two", None)),
+        ({"message": "no", "errorId": 77}, ErrorBody("no", "77")),
+        ({"message": "no", "errorId": None}, ErrorBody("no", None)),
+        ({"message": "no", "errorId": {"echo": CANARY}}, ErrorBody("no", None)),
+        ([{"message": CANARY}], ErrorBody("[1 of {message: text}]", None)),
+        (CANARY, ErrorBody("text", None)),
+        (None, ErrorBody("null", None)),
     ],
 )
-def test_fault_in_each_envelope(answer: object, expected: Fault) -> None:
+def test_fault_in_each_envelope(answer: object, expected: ErrorBody) -> None:
     """The vendor's words and errorId are found in every documented envelope; another document is a shape."""
-    assert expected == fault(json.dumps(answer).encode())
+    assert expected == error_body(json.dumps(answer).encode())
 
 
 @pytest.mark.parametrize("answer", [{"detail": CANARY}, {"errors": [{"field": CANARY}]}, {"message": None, "code": 7}])
 def test_fault_in_an_undocumented_envelope_shows_its_shape(answer: dict[str, object]) -> None:
     """A refusal in an object that nobody documents shows its keys, or the user is left with a bare number."""
-    message = fault(json.dumps(answer).encode()).message
+    message = error_body(json.dumps(answer).encode()).message
 
     assert CANARY not in message
     assert all(key in message for key in answer)
@@ -347,7 +347,7 @@ def test_fault_in_an_undocumented_envelope_shows_its_shape(answer: dict[str, obj
 )
 def test_fault_that_is_no_text_never_shows_values(answer: dict[str, object]) -> None:
     """Where the message is an object, it is shown by keys and types: it may echo what was sent."""
-    assert CANARY not in fault(json.dumps(answer).encode()).message
+    assert CANARY not in error_body(json.dumps(answer).encode()).message
 
 
 @pytest.mark.parametrize(
@@ -356,7 +356,7 @@ def test_fault_that_is_no_text_never_shows_values(answer: dict[str, object]) -> 
 )
 def test_fault_that_is_no_json(content: bytes, message: str) -> None:
     """An empty refusal says nothing, and a page of HTML is suspected to be a proxy's."""
-    assert Fault(message) == fault(content)
+    assert ErrorBody(message) == error_body(content)
 
 
 NAMES = st.sampled_from(
@@ -389,7 +389,7 @@ def complaint(read: Callable[[], object]) -> str:
     """Give the text with which a callable finds an answer unreadable, or nothing where it can read it."""
     try:
         read()
-    except Unreadable as unreadable:
+    except InvalidResponse as unreadable:
         return str(unreadable)
     return ""
 
@@ -412,7 +412,7 @@ def test_any_bytes_are_read_or_unreadable(content: bytes) -> None:
 @given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_fault_never_raises(content: bytes) -> None:
     """A refusal is told as well as can be, whatever it says: raising would hide that it was one."""
-    found = fault(content)
+    found = error_body(content)
 
     assert isinstance(found.message, str)
     assert found.error_id is None or isinstance(found.error_id, str)

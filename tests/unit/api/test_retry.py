@@ -11,26 +11,26 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pulumi_justt.api import retry
-from pulumi_justt.api.retry import TABLE, Action, Decision, Method, Outcome, RetryPolicy
+from pulumi_justt.api.retry import TABLE, AttemptResult, Method, RetryDecision, RetryPlan, RetryPolicy
 
 METHODS: tuple[Method, ...] = get_args(Method)
-CELLS = [(method, outcome) for outcome in Outcome for method in METHODS]
-EXPECTED: dict[Outcome, tuple[Action, Action, Action]] = {
-    Outcome.UNSENT: (Action.RETRY, Action.RETRY, Action.RETRY),
-    Outcome.BARRED: (Action.FAIL, Action.FAIL, Action.FAIL),
-    Outcome.THROTTLED: (Action.RETRY, Action.RETRY, Action.RETRY),
-    Outcome.UNANSWERED: (Action.RETRY, Action.RETRY, Action.AMBIGUOUS),
-    Outcome.REJECTED: (Action.FAIL, Action.FAIL, Action.FAIL),
-    Outcome.UNREADABLE: (Action.RETRY, Action.FAIL, Action.AMBIGUOUS),
+CELLS = [(method, outcome) for outcome in AttemptResult for method in METHODS]
+EXPECTED: dict[AttemptResult, tuple[RetryDecision, RetryDecision, RetryDecision]] = {
+    AttemptResult.UNSENT: (RetryDecision.RETRY, RetryDecision.RETRY, RetryDecision.RETRY),
+    AttemptResult.BARRED: (RetryDecision.FAIL, RetryDecision.FAIL, RetryDecision.FAIL),
+    AttemptResult.THROTTLED: (RetryDecision.RETRY, RetryDecision.RETRY, RetryDecision.RETRY),
+    AttemptResult.UNANSWERED: (RetryDecision.RETRY, RetryDecision.RETRY, RetryDecision.AMBIGUOUS),
+    AttemptResult.REJECTED: (RetryDecision.FAIL, RetryDecision.FAIL, RetryDecision.FAIL),
+    AttemptResult.UNREADABLE: (RetryDecision.RETRY, RetryDecision.FAIL, RetryDecision.AMBIGUOUS),
 }
 """The table of design section 5, in the order GET, DELETE, POST."""
 
-RETRYING = [cell for cell in CELLS if TABLE[cell[1]][cell[0]] is Action.RETRY]
+RETRYING = [cell for cell in CELLS if TABLE[cell[1]][cell[0]] is RetryDecision.RETRY]
 
 
 def decide(  # noqa: PLR0913 - the facts of one try, with defaults
     method: Method = "GET",
-    outcome: Outcome = Outcome.UNANSWERED,
+    outcome: AttemptResult = AttemptResult.UNANSWERED,
     *,
     policy: RetryPolicy | None = None,
     faults: int = 1,
@@ -39,7 +39,7 @@ def decide(  # noqa: PLR0913 - the facts of one try, with defaults
     paused: float = 0.0,
     retry_after: float | None = None,
     random: float = 0.5,
-) -> Decision:
+) -> RetryPlan:
     """Decide with a fixed random number."""
     return (policy or RetryPolicy()).decide(
         method,
@@ -59,14 +59,14 @@ def test_methods_are_the_ones_of_the_design() -> None:
 
 
 @pytest.mark.parametrize(("method", "outcome"), CELLS)
-def test_every_cell(method: Method, outcome: Outcome) -> None:
+def test_every_cell(method: Method, outcome: AttemptResult) -> None:
     """The first try that ends badly is followed by what the design's table says."""
-    is_throttled = outcome is Outcome.THROTTLED
+    is_throttled = outcome is AttemptResult.THROTTLED
     decision = decide(method, outcome, faults=int(not is_throttled), throttled=int(is_throttled))
 
     expected = EXPECTED[outcome][METHODS.index(method)]
     assert expected is TABLE[outcome][method]
-    assert Decision(expected, 0.25 if expected is Action.RETRY else 0.0) == decision
+    assert RetryPlan(expected, 0.25 if expected is RetryDecision.RETRY else 0.0) == decision
 
 
 def test_docstring_table_is_the_table() -> None:
@@ -74,22 +74,22 @@ def test_docstring_table_is_the_table() -> None:
     lines = (retry.__doc__ or "").splitlines()
     start = next(n for n, line in enumerate(lines) if line.strip().startswith("outcome of a try"))
     assert list(METHODS) == lines[start].split()[-3:]
-    written: dict[Outcome, dict[Method, Action]] = {}
-    for line in lines[start + 1 : start + 1 + len(Outcome)]:
+    written: dict[AttemptResult, dict[Method, RetryDecision]] = {}
+    for line in lines[start + 1 : start + 1 + len(AttemptResult)]:
         name, *_, get, delete, post = re.split(r"\s{2,}", line.strip())
-        cells = dict(zip(METHODS, (Action[cell.upper()] for cell in (get, delete, post)), strict=True))
-        written[Outcome[name]] = cells
+        cells = dict(zip(METHODS, (RetryDecision[cell.upper()] for cell in (get, delete, post)), strict=True))
+        written[AttemptResult[name]] = cells
 
     assert written == TABLE
 
 
-@pytest.mark.parametrize(("method", "outcome"), [cell for cell in RETRYING if cell[1] is not Outcome.THROTTLED])
-def test_tries_are_bounded(method: Method, outcome: Outcome) -> None:
+@pytest.mark.parametrize(("method", "outcome"), [cell for cell in RETRYING if cell[1] is not AttemptResult.THROTTLED])
+def test_tries_are_bounded(method: Method, outcome: AttemptResult) -> None:
     """The last of the policy's tries is final, the one before is not."""
     policy = RetryPolicy(tries=3)
 
-    assert decide(method, outcome, policy=policy, faults=2).action is Action.RETRY
-    assert Decision(Action.FAIL) == decide(method, outcome, policy=policy, faults=3)
+    assert decide(method, outcome, policy=policy, faults=2).action is RetryDecision.RETRY
+    assert RetryPlan(RetryDecision.FAIL) == decide(method, outcome, policy=policy, faults=3)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -97,17 +97,23 @@ def test_throttled_tries_are_counted_apart(method: Method) -> None:
     """Answers of 429 have a number of their own, and neither count uses up the other."""
     policy = RetryPolicy(tries=2, throttled_tries=4)
 
-    assert decide(method, Outcome.THROTTLED, policy=policy, faults=9, throttled=3).action is Action.RETRY
-    assert decide(method, Outcome.THROTTLED, policy=policy, faults=0, throttled=4).action is Action.FAIL
-    assert decide(method, Outcome.UNSENT, policy=policy, faults=1, throttled=9).action is Action.RETRY
-    assert decide(method, Outcome.UNSENT, policy=policy, faults=2, throttled=0).action is Action.FAIL
+    assert decide(method, AttemptResult.THROTTLED, policy=policy, faults=9, throttled=3).action is RetryDecision.RETRY
+    assert decide(method, AttemptResult.THROTTLED, policy=policy, faults=0, throttled=4).action is RetryDecision.FAIL
+    assert decide(method, AttemptResult.UNSENT, policy=policy, faults=1, throttled=9).action is RetryDecision.RETRY
+    assert decide(method, AttemptResult.UNSENT, policy=policy, faults=2, throttled=0).action is RetryDecision.FAIL
 
 
 @pytest.mark.parametrize(
     ("elapsed", "action"),
-    [(0.0, Action.RETRY), (9.7, Action.RETRY), (9.75, Action.FAIL), (10.0, Action.FAIL), (99.0, Action.FAIL)],
+    [
+        (0.0, RetryDecision.RETRY),
+        (9.7, RetryDecision.RETRY),
+        (9.75, RetryDecision.FAIL),
+        (10.0, RetryDecision.FAIL),
+        (99.0, RetryDecision.FAIL),
+    ],
 )
-def test_deadline_bounds_faults_with_their_wait(elapsed: float, action: Action) -> None:
+def test_deadline_bounds_faults_with_their_wait(elapsed: float, action: RetryDecision) -> None:
     """A retry that would only start at the deadline or after it is not waited for."""
     assert action is decide(policy=RetryPolicy(deadline=10.0), elapsed=elapsed).action
 
@@ -115,18 +121,18 @@ def test_deadline_bounds_faults_with_their_wait(elapsed: float, action: Action) 
 @pytest.mark.parametrize(
     ("elapsed", "paused", "retry_after", "action"),
     [
-        (99.5, 0.0, 45.0, Action.RETRY),
-        (0.0, 0.0, 300.0, Action.RETRY),
-        (0.0, 0.0, 300.5, Action.FAIL),
-        (0.0, 290.0, 10.0, Action.RETRY),
-        (0.0, 290.0, 10.5, Action.FAIL),
-        (100.0, 0.0, 0.0, Action.FAIL),
+        (99.5, 0.0, 45.0, RetryDecision.RETRY),
+        (0.0, 0.0, 300.0, RetryDecision.RETRY),
+        (0.0, 0.0, 300.5, RetryDecision.FAIL),
+        (0.0, 290.0, 10.0, RetryDecision.RETRY),
+        (0.0, 290.0, 10.5, RetryDecision.FAIL),
+        (100.0, 0.0, 0.0, RetryDecision.FAIL),
     ],
 )
-def test_bounds_of_a_common_pause(elapsed: float, paused: float, retry_after: float, action: Action) -> None:
+def test_bounds_of_a_common_pause(elapsed: float, paused: float, retry_after: float, action: RetryDecision) -> None:
     """A 429 is final once the request's own time is used up, or where all pauses are longer than the longest."""
     decision = decide(
-        outcome=Outcome.THROTTLED,
+        outcome=AttemptResult.THROTTLED,
         policy=RetryPolicy(deadline=100.0),
         faults=0,
         throttled=1,
@@ -135,7 +141,7 @@ def test_bounds_of_a_common_pause(elapsed: float, paused: float, retry_after: fl
         retry_after=retry_after,
     )
 
-    assert Decision(action, retry_after if action is Action.RETRY else 0.0) == decision
+    assert RetryPlan(action, retry_after if action is RetryDecision.RETRY else 0.0) == decision
 
 
 @pytest.mark.parametrize(
@@ -154,7 +160,7 @@ def test_waits_after_429_have_a_cap_of_their_own(throttled: int, bound: float) -
     """Since the quota is counted by the minute, waits after 429 grow further than others."""
     policy = RetryPolicy(throttled_tries=99)
 
-    decision = decide(outcome=Outcome.THROTTLED, policy=policy, faults=0, throttled=throttled, random=0.5)
+    decision = decide(outcome=AttemptResult.THROTTLED, policy=policy, faults=0, throttled=throttled, random=0.5)
 
     assert pytest.approx(bound * 0.5) == decision.wait
 
@@ -168,7 +174,7 @@ def test_lone_request_outlasts_a_minute_of_exhausted_quota() -> None:
             throttled += 1
             decision = RetryPolicy().decide(
                 "GET",
-                Outcome.THROTTLED,
+                AttemptResult.THROTTLED,
                 faults=0,
                 throttled=throttled,
                 elapsed=0.0,
@@ -176,28 +182,28 @@ def test_lone_request_outlasts_a_minute_of_exhausted_quota() -> None:
                 retry_after=None,
                 random=uniform,
             )
-            assert decision.action is Action.RETRY
+            assert decision.action is RetryDecision.RETRY
             waited += decision.wait
 
 
 @pytest.mark.parametrize(("method", "outcome"), RETRYING)
 @pytest.mark.parametrize("retry_after", [0.0, 0.125, 30.0])
-def test_retry_after_wins(method: Method, outcome: Outcome, retry_after: float) -> None:
+def test_retry_after_wins(method: Method, outcome: AttemptResult, retry_after: float) -> None:
     """What the server asks to wait replaces the policy's own wait, beyond the cap and down to nothing."""
     policy = RetryPolicy(cap=1.0, throttled_cap=1.0)
 
     decision = decide(method, outcome, policy=policy, throttled=1, retry_after=retry_after, random=0.9)
 
-    assert Decision(Action.RETRY, retry_after) == decision
+    assert RetryPlan(RetryDecision.RETRY, retry_after) == decision
 
 
 def test_retry_after_beyond_the_deadline_is_final() -> None:
     """A server that asks a single request to wait past its deadline is not waited for."""
-    assert Decision(Action.FAIL) == decide(policy=RetryPolicy(deadline=10.0), retry_after=10.0)
+    assert RetryPlan(RetryDecision.FAIL) == decide(policy=RetryPolicy(deadline=10.0), retry_after=10.0)
 
 
 @pytest.mark.parametrize(("method", "outcome"), [cell for cell in CELLS if cell not in RETRYING])
-def test_no_wait_and_no_random_number_without_a_retry(method: Method, outcome: Outcome) -> None:
+def test_no_wait_and_no_random_number_without_a_retry(method: Method, outcome: AttemptResult) -> None:
     """Where nothing follows, no header and no count makes the policy wait."""
 
     def no_random() -> float:
@@ -208,7 +214,7 @@ def test_no_wait_and_no_random_number_without_a_retry(method: Method, outcome: O
     )
 
     assert decision.wait == 0.0
-    assert decision.action is not Action.RETRY
+    assert decision.action is not RetryDecision.RETRY
 
 
 def test_defaults() -> None:
@@ -224,17 +230,17 @@ def test_defaults() -> None:
     )
 
 
-def sent(policy: RetryPolicy, method: Method, outcomes: list[Outcome], times: list[float]) -> list[Outcome]:
+def sent(policy: RetryPolicy, method: Method, outcomes: list[AttemptResult], times: list[float]) -> list[AttemptResult]:
     """Run one request through *outcomes*, over and over if need be, and give those of the tries that were made."""
     faults = throttled = 0
     elapsed = paused = 0.0
-    tried: list[Outcome] = []
+    operation: list[AttemptResult] = []
     while True:
-        outcome, took = outcomes[len(tried) % len(outcomes)], times[len(tried) % len(times)]
-        tried.append(outcome)
+        outcome, took = outcomes[len(operation) % len(outcomes)], times[len(operation) % len(times)]
+        operation.append(outcome)
         elapsed += took
-        faults += outcome is not Outcome.THROTTLED
-        throttled += outcome is Outcome.THROTTLED
+        faults += outcome is not AttemptResult.THROTTLED
+        throttled += outcome is AttemptResult.THROTTLED
         decision = policy.decide(
             method,
             outcome,
@@ -245,45 +251,47 @@ def sent(policy: RetryPolicy, method: Method, outcomes: list[Outcome], times: li
             retry_after=None,
             random=lambda: 0.5,
         )
-        if decision.action is not Action.RETRY:
-            return tried
-        if outcome is Outcome.THROTTLED:
+        if decision.action is not RetryDecision.RETRY:
+            return operation
+        if outcome is AttemptResult.THROTTLED:
             paused += decision.wait
         else:
             elapsed += decision.wait
 
 
-OUTCOMES = st.lists(st.sampled_from(Outcome), min_size=1, max_size=30)
+OUTCOMES = st.lists(st.sampled_from(AttemptResult), min_size=1, max_size=30)
 TIMES = st.lists(st.floats(0.0, 40.0), min_size=1, max_size=5)
 
 
 @given(outcomes=OUTCOMES, times=TIMES)
-@example(outcomes=[Outcome.UNSENT, Outcome.THROTTLED, Outcome.UNANSWERED], times=[0.0])
-@example(outcomes=[Outcome.THROTTLED, Outcome.UNREADABLE], times=[0.0])
-def test_create_is_never_sent_again_once_it_may_have_happened(outcomes: list[Outcome], times: list[float]) -> None:
+@example(outcomes=[AttemptResult.UNSENT, AttemptResult.THROTTLED, AttemptResult.UNANSWERED], times=[0.0])
+@example(outcomes=[AttemptResult.THROTTLED, AttemptResult.UNREADABLE], times=[0.0])
+def test_create_is_never_sent_again_once_it_may_have_happened(
+    outcomes: list[AttemptResult], times: list[float]
+) -> None:
     """Whatever happened before, nothing follows a POST that was not answered or not understood."""
-    tried = sent(RetryPolicy(), "POST", outcomes, times)
+    operation = sent(RetryPolicy(), "POST", outcomes, times)
 
-    assert not {Outcome.UNANSWERED, Outcome.UNREADABLE} & set(tried[:-1])
+    assert not {AttemptResult.UNANSWERED, AttemptResult.UNREADABLE} & set(operation[:-1])
 
 
 @given(method=st.sampled_from(METHODS), outcomes=OUTCOMES, times=TIMES, tries=st.integers(1, 8))
-@example(method="GET", outcomes=[Outcome.UNSENT, Outcome.THROTTLED], times=[0.0], tries=8)
+@example(method="GET", outcomes=[AttemptResult.UNSENT, AttemptResult.THROTTLED], times=[0.0], tries=8)
 def test_tries_of_any_request_are_bounded(
-    method: Method, outcomes: list[Outcome], times: list[float], tries: int
+    method: Method, outcomes: list[AttemptResult], times: list[float], tries: int
 ) -> None:
     """Whatever the sequence of outcomes, one request is tried no more often than both counts allow together."""
     policy = RetryPolicy(tries=tries, throttled_tries=5)
 
-    tried = sent(policy, method, outcomes, times)
+    operation = sent(policy, method, outcomes, times)
 
-    assert tried.count(Outcome.THROTTLED) <= 5
-    assert len(tried) - tried.count(Outcome.THROTTLED) <= tries
-    assert len(tried) <= tries + 5 - 1
+    assert operation.count(AttemptResult.THROTTLED) <= 5
+    assert len(operation) - operation.count(AttemptResult.THROTTLED) <= tries
+    assert len(operation) <= tries + 5 - 1
 
 
 @given(method=st.sampled_from(METHODS), outcomes=OUTCOMES)
-def test_no_try_starts_after_the_deadline(method: Method, outcomes: list[Outcome]) -> None:
+def test_no_try_starts_after_the_deadline(method: Method, outcomes: list[AttemptResult]) -> None:
     """With tries without end it is the deadline that ends a request."""
     policy = RetryPolicy(tries=10_000, throttled_tries=10_000, deadline=100.0)
 

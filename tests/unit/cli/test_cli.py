@@ -18,7 +18,7 @@ from pulumi_justt.cli.app import main
 from pulumi_justt.cli.doctor import examination
 from support import environment
 from support.fake_pulumi import FakePulumi
-from support.leaks import canary
+from support.secret_scanner import canary
 
 
 def test_simulator_serves_until_interrupted(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from pulumi_justt.api.call import Call
 from pulumi_justt.core.inputs import UNKNOWN
-from pulumi_justt.core.integration import Integrations
+from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.core.journal import Journal
 from pulumi_justt.core.session import Session
-from pulumi_justt.errors import AmbiguousCreate, JusttError, Refused, StateConflict
+from pulumi_justt.errors import CreateOutcomeUnknown, JusttError, RequestRefused, StateConflict
 from support.scripted_client import (
     CHECKED,
     MINIMAL,
@@ -100,7 +100,7 @@ def test_adopting_what_is_not_there_is_refused() -> None:
     """A 404 is an error that names what was tried, and no reason to create anything."""
     scripted = Scripted([refusal(404, "no such integration")])
 
-    with pytest.raises(Refused, match=f"^{TRIED}: Justt answered 404: no such integration"):
+    with pytest.raises(RequestRefused, match=f"^{TRIED}: Justt answered 404: no such integration"):
         scripted.core.create(ADOPTING)
 
     assert scripted.methods == ["GET"]
@@ -342,7 +342,7 @@ def process_of(folder: Path) -> Session:
     return Session(Offline().core.settings.base_url, Journal(folder, command="a command"))
 
 
-def command_of(urn: str | None, folder: Path, *answers: httpx.Response) -> tuple[Scripted, Integrations]:
+def command_of(urn: str | None, folder: Path, *answers: httpx.Response) -> tuple[Scripted, IntegrationLifecycle]:
     """Return a later command on the same machine, which is for one resource, with its core."""
     scripted = Scripted([*answers], session=Session(Offline().core.settings.base_url, Journal(folder)))
     core = scripted.core
@@ -402,7 +402,7 @@ def test_an_adoption_under_way_in_another_command(tmp_path: Path, answer: httpx.
     owner, core = command_of("owner", tmp_path, httpx.Response(204))
     _, adopting = command_of("adopter", tmp_path, *([answer] if answer else []))
     # Without an answer it ends as a killed process does: nothing is written after the request.
-    with pytest.raises((Refused, RuntimeError)):
+    with pytest.raises((RequestRefused, RuntimeError)):
         adopting.create(ADOPTING)
     core._journal.now = lambda: adopting._journal.now() + waits
     if answer is None and not waits:
@@ -678,7 +678,7 @@ def test_lost_create_of_an_engine_that_left_is_told() -> None:
     """The error reaches nobody any more, so its text goes where the terminal may still show it."""
     scripted = Scripted([listing(), httpx.ReadTimeout("x")], leaves_after=2)
 
-    with pytest.raises(AmbiguousCreate):
+    with pytest.raises(CreateOutcomeUnknown):
         scripted.core.create(CHECKED)
 
     told = scripted.told[-1]

@@ -14,7 +14,7 @@ import pytest
 from pulumi_justt.api.models import to_vendor_time
 from pulumi_justt.core.journal import Journal
 from pulumi_justt.core.session import Session
-from pulumi_justt.errors import Misunderstood, Refused, StateConflict
+from pulumi_justt.errors import RequestRefused, StateConflict, UnexpectedResponse
 from support.live_core import Live
 from support.scripted_client import (
     NAMED,
@@ -98,7 +98,7 @@ def test_delete_that_is_refused_is_an_error() -> None:
     """An integration that is still active although its deactivation was refused stays in the state."""
     scripted = Scripted([refusal(400, "not today"), record("SUCCESSFUL")])
 
-    with pytest.raises(Refused, match="Justt answered 400: not today"):
+    with pytest.raises(RequestRefused, match="Justt answered 400: not today"):
         scripted.core.delete("id-1", RECORDED)
     assert scripted.methods == ["DELETE", "GET"]
 
@@ -107,7 +107,7 @@ def test_delete_reports_the_refusal_where_it_can_not_be_explained() -> None:
     """That the record could not be read either is not what the user has to know."""
     scripted = Scripted([refusal(400, "not today"), refusal(403, "nor that")])
 
-    with pytest.raises(Refused, match="Justt answered 400: not today"):
+    with pytest.raises(RequestRefused, match="Justt answered 400: not today"):
         scripted.core.delete("id-1", RECORDED)
 
 
@@ -116,7 +116,7 @@ def test_delete_asks_no_more_where_the_key_is_refused(status: int) -> None:
     """A key that may not deactivate explains nothing, so the refusal stands."""
     scripted = Scripted([refusal(status)])
 
-    with pytest.raises(Refused, match=f"Justt answered {status}"):
+    with pytest.raises(RequestRefused, match=f"Justt answered {status}"):
         scripted.core.delete("id-1", RECORDED)
     assert scripted.methods == ["DELETE"]
 
@@ -156,7 +156,7 @@ def test_delete_is_not_done_where_an_unanswered_try_should_have_stopped_it() -> 
     """With a date that has come the record would be INACTIVE by now, so a refusal is a refusal."""
     scripted = Scripted([refusal(500), refusal(400), record("SUCCESSFUL")])
 
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         scripted.core.delete("id-1", RECORDED)
 
 
@@ -165,7 +165,7 @@ def test_delete_that_something_in_between_refuses_never_drops_state(status: int)
     """What a proxy, or a server in maintenance, answers says nothing of an earlier try: the state keeps it."""
     scripted = Scripted([refusal(503), refusal(status), record("SUCCESSFUL")])
 
-    with pytest.raises(Refused, match=f"Justt answered {status}"):
+    with pytest.raises(RequestRefused, match=f"Justt answered {status}"):
         scripted.core.delete("id-1", LATER)
 
 
@@ -174,7 +174,7 @@ def test_delete_with_a_refused_key_never_drops_state(status: int) -> None:
     """A key that is refused says nothing about the try before it, so the integration stays in the state."""
     scripted = Scripted([refusal(500), refusal(status)])
 
-    with pytest.raises(Refused, match=f"Justt answered {status}"):
+    with pytest.raises(RequestRefused, match=f"Justt answered {status}"):
         scripted.core.delete("id-1", LATER)
 
 
@@ -245,7 +245,7 @@ def test_delete_that_is_refused_says_that_the_clock_is_wrong() -> None:
     refused = httpx.Response(400, json={"message": "deactivationDate is in the past"}, headers={"date": AT_NOW})
     scripted = Scripted([refused, record("PENDING")], now=NOW - timedelta(hours=2))
 
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         scripted.core.delete("id-1", RECORDED)
 
     assert len(scripted.told) == 1
@@ -304,7 +304,7 @@ def test_delete_answered_by_a_page_keeps_the_state(looks: list[httpx.Response], 
     """Where no read says INACTIVE, also because a later date was asked for, the state keeps the integration."""
     scripted = Scripted([login_page(), *looks])
 
-    with pytest.raises(Misunderstood) as raised:
+    with pytest.raises(UnexpectedResponse) as raised:
         scripted.core.delete("id-1", olds)
 
     assert str(raised.value) == (

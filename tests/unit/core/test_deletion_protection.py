@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pulumi_justt.core.integration import Integrations
+from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.core.journal import Journal
 from pulumi_justt.core.ownership import Ownership
 from pulumi_justt.core.session import Session
@@ -47,7 +47,7 @@ class Process:
 
     def __post_init__(self) -> None:
         """Make one core for all calls."""
-        self.core: Integrations = self.scripted.core
+        self.core: IntegrationLifecycle = self.scripted.core
         calls = self.core.call
         self.core.call = lambda: replace(calls(), urn=None if self.name is None else URN + self.name)
 
@@ -177,7 +177,7 @@ def test_all_providers_of_a_process_share_one_program() -> None:
         vars(provider)["_config"] = config
         cores.append(provider._core)
     first, second = cores
-    assert isinstance(first, Integrations)
+    assert isinstance(first, IntegrationLifecycle)
     assert first._ownership is second._ownership is not Offline().core._ownership
 
 

@@ -30,18 +30,18 @@ from pulumi_justt.core.journal import Decision, Journal
 from pulumi_justt.core.listing import MOST_PAGES, MOST_SECONDS
 from pulumi_justt.core.session import Session
 from pulumi_justt.errors import (
-    Abandoned,
-    AmbiguousCreate,
+    CancelledError,
+    CreateOutcomeUnknown,
     JusttError,
-    Misunderstood,
-    Refused,
+    RequestFailed,
+    RequestRefused,
     StateConflict,
-    Unreachable,
+    UnexpectedResponse,
 )
 from support.clients import inputs_of
 from support.clock import Clock
+from support.deterministic_scheduler import Condition, Lock, Stage, Worker
 from support.harness import HANG_SECONDS
-from support.stepping import Condition, Lock, Stage, Worker
 
 SECONDS = 30.0
 """The time-out of a request, and so the least settle delay."""
@@ -234,14 +234,14 @@ class Process:
         except JusttError as error:
             return error
 
-    def error(self, name: str, source: str = "stripe", account: str | None = None) -> AmbiguousCreate:
+    def error(self, name: str, source: str = "stripe", account: str | None = None) -> CreateOutcomeUnknown:
         """Return the error of a create that is left in doubt."""
-        with pytest.raises(AmbiguousCreate) as raised:
+        with pytest.raises(CreateOutcomeUnknown) as raised:
             self.create(name, source, account)
         assert raised.value.__suppress_context__ or raised.value.__context__ is None
-        cure, _, file = raised.value.cure.partition(" (journal: ")
+        remediation, _, file = raised.value.remediation.partition(" (journal: ")
         assert not file or Path(file.removesuffix(")")).is_file()
-        return raised.value.but(cure=cure)
+        return raised.value.but(remediation=remediation)
 
     def at_once(self, sources: Mapping[str, str], workers: int | None = None) -> dict[str, str | JusttError]:
         """Create all of *sources* by name.
@@ -466,7 +466,7 @@ def test_refused_at_once_is_no_doubt() -> None:
     vendor = ScriptedVendor(fates={"a": ["400"]})
     process = Process(vendor)
 
-    with pytest.raises(Refused, match="Nothing was created"):
+    with pytest.raises(RequestRefused, match="Nothing was created"):
         process.create("a")
 
     assert vendor.asked == ["list", "post"]
@@ -487,7 +487,7 @@ def test_creates_that_are_lost_in_one_outage_wait_together(policy: Policy, fate:
 
     outcomes = process.at_once(dict.fromkeys(CROWD, "stripe"))
 
-    assert all(isinstance(each, AmbiguousCreate) for each in outcomes.values()) or policy == "adopt"
+    assert all(isinstance(each, CreateOutcomeUnknown) for each in outcomes.values()) or policy == "adopt"
     assert_all_accounted_for(vendor, outcomes)
     assert vendor.moment() <= alone.vendor.moment() + 2 * SECONDS
     assert vendor.asked.count("list") <= 2 * (alone.vendor.asked.count("list") + 2)
@@ -569,7 +569,7 @@ def test_a_create_whose_error_cannot_be_made_stays_in_doubt(monkeypatch: pytest.
         process.create("a")
     monkeypatch.undo()
 
-    assert (process.error("a").tried, len(vendor.made_by("a"))) == ("creating the stripe integration 'a'", 1)
+    assert (process.error("a").operation, len(vendor.made_by("a"))) == ("creating the stripe integration 'a'", 1)
 
 
 def test_a_create_that_is_called_again_raises_the_same_error_and_sends_nothing() -> None:
@@ -748,8 +748,8 @@ def test_killed_after_the_answer_and_not_found_by_mistake(tmp_path: Path) -> Non
     killed(tmp_path, vendor, after="answered")
     process = rerun(vendor, tmp_path)
 
-    def refuse(*_: object, tried: str, **__: object) -> None:
-        raise Refused(tried, "Justt answered 404: no", "", None, status=404, after_unanswered=False)
+    def refuse(*_: object, operation: str, **__: object) -> None:
+        raise RequestRefused(operation, "Justt answered 404: no", "", None, status=404, after_unanswered=False)
 
     vars(process.client)["get_integration"] = refuse
     with pytest.raises(StateConflict, match="At Justt it is not found with this key and account"):
@@ -786,7 +786,9 @@ def test_killed_before_the_program_was_changed(tmp_path: Path, policy: Policy, c
     inputs = inputs_of(**{"externalIdentifier": "a", **change})
     changed = r"has changed since that create was sent.*`pulumi-justt recover --deactivate int-1`"
 
-    with pytest.raises(AmbiguousCreate, match=rf"creating the stripe integration 'a': .* int-1 \(PENDING\).*{changed}"):
+    with pytest.raises(
+        CreateOutcomeUnknown, match=rf"creating the stripe integration 'a': .* int-1 \(PENDING\).*{changed}"
+    ):
         process.creator.create("urn:a", inputs)
 
     assert vendor.asked.count("post") == 1
@@ -992,17 +994,17 @@ def test_a_decision_is_carried_out_for_one_of_two_resources(tmp_path: Path) -> N
     vendor, stack = ScriptedVendor(), "urn:pulumi:dev::shop::type::"
     vendor.fates = {"a": [AFTER]}
     inputs = inputs_of(externalIdentifier="a")
-    with pytest.raises(AmbiguousCreate):
+    with pytest.raises(CreateOutcomeUnknown):
         Process(vendor, state=tmp_path).creator.create(f"{stack}a", inputs)
     first, second = rerun(vendor, tmp_path, Decision("claim", "int-0")), rerun(vendor, tmp_path)
     assert second.creator.intents._left_earlier("a") != []
     answer = second.client.get_integration
     made: list[str] = []
 
-    def meanwhile(integration_id: str, *, tried: str, account: str | None) -> RemoteRecord:
+    def meanwhile(integration_id: str, *, operation: str, account: str | None) -> RemoteRecord:
         if not made:
             made.append(first.creator.create(f"{stack}b", inputs).integration_id)
-        return answer(integration_id, tried=tried, account=account)
+        return answer(integration_id, operation=operation, account=account)
 
     vars(second.client)["get_integration"] = meanwhile
     made.append(second.creator.create(f"{stack}c", inputs).integration_id)
@@ -1216,7 +1218,7 @@ def test_adopt_is_refused_while_another_is_in_doubt() -> None:
 
         outcomes = process.at_once(sources)
 
-        assert all(isinstance(each, AmbiguousCreate) for each in outcomes.values())
+        assert all(isinstance(each, CreateOutcomeUnknown) for each in outcomes.values())
         assert_all_accounted_for(vendor, outcomes)
         assert process.told == []
 
@@ -1482,7 +1484,7 @@ def test_list_that_cannot_be_read_before_keeps_the_post_back(answer: httpx.Respo
     vendor.on_list = lambda _: answer
     process = Process(vendor)
 
-    with pytest.raises((Refused, Misunderstood)) as raised:
+    with pytest.raises((RequestRefused, UnexpectedResponse)) as raised:
         process.create("a")
 
     assert str(raised.value).startswith("creating the stripe integration 'a', listing the account before it: Justt ")
@@ -1495,7 +1497,7 @@ def test_list_before_is_tried_again_by_the_next_create() -> None:
     vendor.make("old")
     process = Process(vendor)
     vendor.on_list = lambda _: httpx.Response(403, json={})
-    assert isinstance(process.outcome("a"), Refused)
+    assert isinstance(process.outcome("a"), RequestRefused)
     vendor.on_list = lambda _: None
 
     text = str(process.error("b"))
@@ -1534,7 +1536,7 @@ def test_list_that_never_comes_fails_all_who_wait_for_it() -> None:
     with ThreadPoolExecutor(len(CROWD)) as pool:
         outcomes = list(pool.map(process.outcome, CROWD))
 
-    assert all(isinstance(each, Unreachable) for each in outcomes)
+    assert all(isinstance(each, RequestFailed) for each in outcomes)
     assert [str(each).partition(":")[0] for each in outcomes] == [
         f"creating the stripe integration {name!r}, listing the account before it" for name in CROWD
     ]
@@ -1601,7 +1603,7 @@ def test_list_after_that_never_comes_fails_all_who_wait_for_it(policy: Policy) -
 
     assert vendor.moment() <= SECONDS + 2 * RetryPolicy().deadline
     for name, outcome in outcomes.items():
-        assert isinstance(outcome, AmbiguousCreate)
+        assert isinstance(outcome, CreateOutcomeUnknown)
         assert str(outcome).startswith(f"creating the stripe integration {name!r}: ")
         assert f"(creating the stripe integration {name!r}, listing the account after it: no answer" in str(outcome)
         assert WARNING in str(outcome)
@@ -1768,13 +1770,13 @@ def test_listing_that_takes_too_long_proves_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("again", "came_back"),
+    ("again", "response"),
     [
         (httpx.ConnectError("down"), "no connection (down)"),
         (httpx.Response(429), "Justt answered 429"),
     ],
 )
-def test_repeated_and_not_sent_still_warns(again: httpx.Response | Exception, came_back: str) -> None:
+def test_repeated_and_not_sent_still_warns(again: httpx.Response | Exception, response: str) -> None:
     """That the second POST could not be sent says nothing of the first, which may still turn up."""
     vendor = ScriptedVendor(fates={"a": [BEFORE]})
 
@@ -1799,7 +1801,7 @@ def test_repeated_and_not_sent_still_warns(again: httpx.Response | Exception, ca
 
     text = str(process.error("a"))
 
-    assert f"the connection broke (ReadError); sent once more: {came_back}" in text
+    assert f"the connection broke (ReadError); sent once more: {response}" in text
     assert WARNING in text
     assert "Nothing was sent" not in text
 
@@ -1815,7 +1817,7 @@ def test_nothing_is_posted_for_an_engine_that_left() -> None:
 
     error = process.outcome("a")
 
-    assert isinstance(error, Abandoned)
+    assert isinstance(error, CancelledError)
     assert "it was not sent, because the engine has left. Nothing was created" in str(error)
     assert vendor.asked == ["list"]
 
@@ -1982,8 +1984,8 @@ def test_error_of_one_leaves_the_way_open_for_others() -> None:
     vendor = ScriptedVendor(fates={"a": ["400"], "b": [AFTER]})
     process = Process(vendor)
 
-    assert isinstance(process.outcome("a"), Refused)
-    assert isinstance(process.outcome("b"), AmbiguousCreate)
+    assert isinstance(process.outcome("a"), RequestRefused)
+    assert isinstance(process.outcome("b"), CreateOutcomeUnknown)
     assert [process.create("c")] == vendor.made_by("c")
 
 
@@ -2034,7 +2036,7 @@ def test_one_of_each_source_is_told_apart_by_its_source() -> None:
     outcomes = Process(vendor).at_once({"a": "stripe", "b": "adyen"})
 
     assert [outcomes["a"]] == vendor.made_by("a")
-    assert isinstance(outcomes["b"], AmbiguousCreate)
+    assert isinstance(outcomes["b"], CreateOutcomeUnknown)
 
 
 def test_several_of_one_source_all_name_all_candidates() -> None:
@@ -2173,5 +2175,5 @@ def test_list_after_that_cannot_be_reached_is_told_with_the_warning() -> None:
 
     assert "no connection (down)" in text
     assert WARNING in text
-    with pytest.raises(Unreachable):
+    with pytest.raises(RequestFailed):
         Process(vendor).create("b")

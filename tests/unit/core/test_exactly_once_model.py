@@ -30,9 +30,9 @@ from pulumi_justt.core.config import Settings
 from pulumi_justt.core.exactly_once import CreateCoordinator
 from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.core.session import Session
-from pulumi_justt.errors import AmbiguousCreate, JusttError
+from pulumi_justt.errors import CreateOutcomeUnknown, JusttError
 from support.claims_journal import ClaimsJournal
-from support.stepping import Condition, Lock, Stage, Worker
+from support.deterministic_scheduler import Condition, Lock, Stage, Worker
 
 SETTINGS = Settings.load({"baseUrl": "http://127.0.0.1:9", "apiKey": "bearer-key", "timeoutSeconds": "1"}, {})
 FOREIGN = "foreign"
@@ -187,8 +187,8 @@ class World(JusttClient):
         self.stage.park("answer")
         if fate != "answered":
             self.in_doubt.add(me)
-            tried = messages.creating(inputs.source, inputs.external_identifier)
-            raise AmbiguousCreate(tried, "no answer within 30 s", messages.AMBIGUOUS_CURE)
+            operation = messages.creating(inputs.source, inputs.external_identifier)
+            raise CreateOutcomeUnknown(operation, "no answer within 30 s", messages.AMBIGUOUS_REMEDIATION)
         self.given.add(made)
         return RemoteRecord(integration_id=made, source=inputs.source, status="PENDING")
 
@@ -196,7 +196,7 @@ class World(JusttClient):
         self,
         page: int,
         *,
-        tried: str,
+        operation: str,
         account: str | None,
     ) -> Page:
         """List the whole account as one page, when the schedule says so."""
@@ -206,7 +206,7 @@ class World(JusttClient):
             RemoteRecord(integration_id=each, source=source, status="PENDING")
             for each, (_, source) in sorted(self.made.items())
         )
-        if tried.endswith("listing the account before it"):
+        if operation.endswith("listing the account before it"):
             self.before |= self.made.keys()
         else:
             busy = [worker.name for worker in self.stage.parked if worker.at in ("GET", "POST", "answer")]
@@ -222,7 +222,7 @@ class World(JusttClient):
         me = self.stage.current.name
         try:
             create.outcome = ("made", self.creator.create(f"urn:{me}", create.inputs).integration_id)
-        except AmbiguousCreate as lost:
+        except CreateOutcomeUnknown as lost:
             create.outcome = ("in doubt", str(lost))
         except JusttError as error:
             create.outcome = ("failed", str(error))

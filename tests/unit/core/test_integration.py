@@ -8,8 +8,8 @@ from datetime import datetime, timedelta, timezone
 import httpx
 import pytest
 
-from pulumi_justt.core.integration import Integrations
-from pulumi_justt.errors import WITHHELD, AmbiguousCreate, JusttError, Refused, StateConflict
+from pulumi_justt.core.integration import IntegrationLifecycle
+from pulumi_justt.errors import WITHHELD, CreateOutcomeUnknown, JusttError, RequestRefused, StateConflict
 from pulumi_justt.simulator import payload_digest
 from support.live_core import Live
 from support.scripted_client import (
@@ -43,7 +43,7 @@ OTHER_ENVIRONMENT = (
     ],
 )
 def test_create_refuses_another_environment_than_the_stacks(
-    offline: Offline, seen: Callable[[Integrations], object]
+    offline: Offline, seen: Callable[[IntegrationLifecycle], object]
 ) -> None:
     """A new resource isn't created where the configuration strays to, once the process has seen where the stack is."""
     core = offline.core
@@ -132,7 +132,7 @@ def test_create_takes_the_status_that_the_answer_tells() -> None:
 
 def test_create_that_is_refused_says_so(live: Live) -> None:
     """The vendor's words reach the user, and nothing was created."""
-    with pytest.raises(Refused, match="creating the shopify integration 'stripe-eu'") as refused:
+    with pytest.raises(RequestRefused, match="creating the shopify integration 'stripe-eu'") as refused:
         live.core().create({**CHECKED, "source": "shopify", "allowUnlisted": True})
 
     assert CANARY not in str(refused.value)
@@ -143,7 +143,7 @@ def test_create_that_is_not_answered_is_ambiguous() -> None:
     """A POST that may have been processed is not repeated where something new is listed that it may have made."""
     scripted = Scripted([listing(), refusal(500), listing("id-1"), listing("id-1")])
 
-    with pytest.raises(AmbiguousCreate, match='adopt_id="id-1"'):
+    with pytest.raises(CreateOutcomeUnknown, match='adopt_id="id-1"'):
         scripted.core.create(CHECKED)
     assert scripted.methods == ["GET", "POST", "GET", "GET"]
 
@@ -358,7 +358,7 @@ ELSEWHERE = {**RECORDED, "environment": "production"}
     ],
 )
 def test_another_environment_is_refused_before_any_request(
-    offline: Offline, verb: str, call: Callable[[Integrations], object]
+    offline: Offline, verb: str, call: Callable[[IntegrationLifecycle], object]
 ) -> None:
     """What was recorded in one environment is not looked for in another, and no key is sent there."""
     with pytest.raises(StateConflict) as conflict:
@@ -385,7 +385,7 @@ def test_update_changes_the_state_only(offline: Offline) -> None:
 
 def test_the_present_is_the_clocks() -> None:
     """Without another clock, now is now."""
-    now = Integrations(load(), client=no_client, tell=print).now()
+    now = IntegrationLifecycle(load(), client=no_client, tell=print).now()
 
     assert abs(datetime.now(timezone.utc) - now) < timedelta(minutes=1)
 
@@ -438,7 +438,7 @@ def test_words_are_withheld_once_a_recorded_reference_is_met(
         "create another": lambda: core.create({**OTHER, "environment": "simulator"}),
     }
 
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(RequestRefused) as raised:
         calls[call]()
 
     assert GIVEN not in str(raised.value)
@@ -454,7 +454,7 @@ def test_words_about_a_create_are_shown_if_they_do_not_repeat_the_reference_s_va
     del referred["secretPayload"]
     for words, shown in (("the name is taken", "the name is taken"), (f"{GIVEN.upper()} is no key", WITHHELD)):
         scripted = Scripted([httpx.Response(200, json=[]), httpx.Response(400, json={"message": words})])
-        with pytest.raises(Refused) as raised:
+        with pytest.raises(RequestRefused) as raised:
             scripted.core.create(referred)
         assert f"Justt answered 400: {shown}. " in str(raised.value)
 
@@ -474,7 +474,7 @@ def test_words_about_one_resource_do_not_repeat_the_credential_of_another(met: s
     }
     calls[met]()
 
-    with pytest.raises(Refused, match=f"Justt answered 400: {WITHHELD}") as raised:
+    with pytest.raises(RequestRefused, match=f"Justt answered 400: {WITHHELD}") as raised:
         core.read("id-1", RECORDED)
 
     assert "errorId" not in str(raised.value)
@@ -489,7 +489,7 @@ def test_identifiers_are_no_credentials() -> None:
     }
     scripted = Scripted([httpx.Response(400, json={"message": "shop-of-ours has no account 7"})])
 
-    with pytest.raises(Refused, match="Justt answered 400: shop-of-ours has no account 7"):
+    with pytest.raises(RequestRefused, match="Justt answered 400: shop-of-ours has no account 7"):
         scripted.core.read("id-1", adyen)
 
 
@@ -497,7 +497,7 @@ def test_words_are_withheld_if_a_credential_is_too_short_to_be_searched_for() ->
     """Three characters stand in any text by chance."""
     scripted = Scripted([httpx.Response(400, json={"message": "no such user", "errorId": "err-1"})])
 
-    with pytest.raises(Refused, match=rf"{WITHHELD} \(errorId err-1\)"):
+    with pytest.raises(RequestRefused, match=rf"{WITHHELD} \(errorId err-1\)"):
         scripted.core.read("id-1", {**RECORDED, "secretType": "X", "secretPayload": {"pin": 123, "is_live": True}})
 
 
@@ -509,7 +509,7 @@ def test_refusal_is_looked_into_without_a_word(monkeypatch: pytest.MonkeyPatch) 
     core = scripted.core
     monkeypatch.setattr(core.client(), "debug", lines.append)
 
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         core.delete("id-1", {**RECORDED, "secretPayload": {"apiKey": GIVEN}})
 
     assert [line.partition("s ")[2] or "clean" for line in lines] == ["clean", "clean"]

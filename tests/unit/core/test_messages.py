@@ -8,20 +8,22 @@ import pytest
 
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.messages import (
-    AMBIGUOUS_CURE,
-    MISUNDERSTOOD_CURE,
-    recorded_settings_cure,
-    refusal_cure,
-    unreachable_cure,
+    AMBIGUOUS_REMEDIATION,
+    MISUNDERSTOOD_REMEDIATION,
+    recorded_settings_remediation,
+    refusal_remediation,
+    unreachable_remediation,
 )
 
 SANDBOX = Settings.load({"environment": "sandbox"}, {})
 
 
-def cure(status: int, *, is_create: bool = False, account: str | None = None, origin: str = "JUSTT_API_KEY") -> str:
+def remediation(
+    status: int, *, is_create: bool = False, account: str | None = None, origin: str = "JUSTT_API_KEY"
+) -> str:
     """Ask for the cure of a refusal."""
     settings = replace(SANDBOX, api_key_origin=origin)
-    return refusal_cure(status, settings, is_create=is_create, account=account, was_unanswered=False)
+    return refusal_remediation(status, settings, is_create=is_create, account=account, was_unanswered=False)
 
 
 NOTHING_CREATED = (
@@ -80,33 +82,33 @@ NOTHING_CREATED = (
 )
 def test_cure_of_each_refusal(status: int, is_create: bool, account: str | None, text: str) -> None:
     """Each refusal names what this user can do about it."""
-    assert text == cure(status, is_create=is_create, account=account)
+    assert text == remediation(status, is_create=is_create, account=account)
 
 
 def test_cure_after_an_attempt_that_was_not_answered() -> None:
     """It may have been carried out, so no text says that nothing was changed."""
-    shown = refusal_cure(405, SANDBOX, is_create=False, account=None, was_unanswered=True)
+    shown = refusal_remediation(405, SANDBOX, is_create=False, account=None, was_unanswered=True)
     assert shown == "An earlier attempt was not answered and may have been carried out: look it up at Justt."
 
 
 @pytest.mark.parametrize(
     ("text", "ways"),
     [
-        (cure(401, origin="justt:apiKey"), 3),
-        (cure(401, origin="the provider 'us'"), 3),
+        (remediation(401, origin="justt:apiKey"), 3),
+        (remediation(401, origin="the provider 'us'"), 3),
         ("justt:environment must be production or sandbox, not a text of 3 characters", 2),
         # A variable is never the state's copy, and the override is not cured by itself.
-        (cure(401, origin="JUSTT_API_KEY"), 0),
-        (cure(401, origin="JUSTT_API_KEY_OVERRIDE"), 0),
+        (remediation(401, origin="JUSTT_API_KEY"), 0),
+        (remediation(401, origin="JUSTT_API_KEY_OVERRIDE"), 0),
         ("JUSTT_TIMEOUT_SECONDS must be a number from 0.1 to 600.0", 0),
         ("reading 'x': no answer within 5 s. The state keeps what it had: run the command again later.", 2),
-        (unreachable_cure("https://a/v1", is_unsent=True, is_throttled=False), 2),
+        (unreachable_remediation("https://a/v1", is_unsent=True, is_throttled=False), 2),
         ("deactivating 'urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::a': it is gone", 0),
     ],
 )
 def test_recorded_settings_have_their_ways_out(text: str, ways: int) -> None:
     """A setting that is the state's copy is changed by an update or by the program, and a key by a variable too."""
-    shown = recorded_settings_cure(text)
+    shown = recorded_settings_remediation(text)
     assert sum(way in shown for way in ("`pulumi up` first", "--run-program", "JUSTT_API_KEY_OVERRIDE")) == ways
     assert (shown == "") is (ways == 0)
 
@@ -136,17 +138,17 @@ def test_recorded_settings_have_their_ways_out(text: str, ways: int) -> None:
 )
 def test_cure_where_no_answer_came(is_unsent: bool, is_throttled: bool, text: str) -> None:
     """An unreachable API, a used-up quota and a silent one have different cures."""
-    assert text == unreachable_cure("https://p.example", is_unsent=is_unsent, is_throttled=is_throttled)
+    assert text == unreachable_remediation("https://p.example", is_unsent=is_unsent, is_throttled=is_throttled)
 
 
 def test_standing_cures_say_what_not_to_do() -> None:
     """An ambiguous create warns against running again, a misunderstood answer says that the state is as it was."""
-    assert AMBIGUOUS_CURE == (
+    assert AMBIGUOUS_REMEDIATION == (
         "Justt may have created it, and no state knows it. Do not run `pulumi up` again before you have checked, "
         "because that could create a duplicate: look it up at Justt, and settle it with `pulumi-justt recover`."
     )
     assert (
-        MISUNDERSTOOD_CURE
+        MISUNDERSTOOD_REMEDIATION
         == "Nothing was changed in the state. Check justt:baseUrl for a proxy in between; if there is none, please "
         "report it."
     )

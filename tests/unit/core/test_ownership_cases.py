@@ -12,11 +12,11 @@ import pytest
 
 from pulumi_justt.core.journal import Decision
 from support.clock import Clock
-from support.machine import Trouble
 from support.model_choices import Wish
 from support.model_core import Core, Vendor
 from support.model_engine import Flags, Resource, urn_of
 from support.model_user import PLAIN, Project
+from support.pulumi_model import Trouble
 
 
 class Walk(Project):

@@ -16,11 +16,11 @@ from pulumi_justt.api.retry import RetryPolicy
 from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import UNKNOWN
-from pulumi_justt.core.integration import Integrations
+from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.core.journal import Journal
-from pulumi_justt.core.readiness import Readiness
+from pulumi_justt.core.readiness import ReadinessLifecycle
 from pulumi_justt.core.session import Session
-from pulumi_justt.errors import WITHHELD, Abandoned, Misunderstood, NotReady, Refused, StateConflict
+from pulumi_justt.errors import WITHHELD, CancelledError, NotReady, RequestRefused, StateConflict, UnexpectedResponse
 from pulumi_justt.simulator import Fault, SimulatorServer
 
 CANARY = "canary-51d0ab7e93"
@@ -33,7 +33,7 @@ INPUTS: dict[str, Any] = {
 }
 RECORDED = {**INPUTS, "status": "SUCCESSFUL", "goLiveDate": "2027-01-01T00:00:00Z"}
 NAMED = "the stripe integration 'stripe-eu' (id-1)"
-FAILED_CURE = (
+FAILED_REMEDIATION = (
     "It stays in the state. Look at Justt for the reason, correct its credentials and run `pulumi up`, which replaces "
     "it; or, if it was set right at Justt, only run `pulumi up` again."
 )
@@ -86,7 +86,7 @@ class TimedCore:
     is_met: bool = True
 
     @property
-    def core(self) -> Readiness:
+    def core(self) -> ReadinessLifecycle:
         """The lifecycle."""
         if self.is_met:
             self.session.redactor.learn({"apiKey": CANARY})
@@ -100,7 +100,7 @@ class TimedCore:
             sleep=self._sleep,
             uniform=lambda: self.random,
         )
-        return Readiness(
+        return ReadinessLifecycle(
             settings,
             client=lambda: client,
             tell=lambda text: self.told.append((self.now, text)),
@@ -133,9 +133,9 @@ def until(moment: float, then: httpx.Response) -> TimedCore:
     return TimedCore({**PENDING, moment: then})
 
 
-def offline() -> Readiness:
+def offline() -> ReadinessLifecycle:
     """Return the core without a client."""
-    return Readiness(load(), client=no_client, tell=print)
+    return ReadinessLifecycle(load(), client=no_client, tell=print)
 
 
 # check
@@ -228,7 +228,7 @@ def test_what_was_waited_for_before_runs_until_what_replaces_it_is_ready() -> No
     """With --continue-on-error the engine would deactivate it, although the wait for the new one has failed."""
     vendor = TimedCore({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
     core, old = vendor.core, {**RECORDED, "integrationId": "id-0"}
-    integrations = Integrations(load(), client=no_client, tell=print, session=vendor.session)
+    integrations = IntegrationLifecycle(load(), client=no_client, tell=print, session=vendor.session)
     core.diff(old, {**INPUTS, "integrationId": UNKNOWN})
     assert not vendor.session.ownership.is_awaited_by("urn", "id-0")
 
@@ -336,7 +336,7 @@ def test_update_and_delete_send_nothing() -> None:
 def test_another_environment_is_not_reached(operation: str) -> None:
     """What was recorded elsewhere is neither read nor changed."""
     olds = {**RECORDED, "environment": "production"}
-    calls: dict[str, Callable[[Readiness], object]] = {
+    calls: dict[str, Callable[[ReadinessLifecycle], object]] = {
         "read": lambda core: core.read("id-1", olds),
         "update": lambda core: core.update("id-1", olds, INPUTS),
     }
@@ -428,7 +428,7 @@ def test_failed_ends_the_wait_with_the_vendor_s_words(answer: httpx.Response, wo
     with pytest.raises(NotReady) as caught:
         vendor.core.create(INPUTS)
 
-    assert str(caught.value) == f"waiting for {NAMED}: its status is FAILED{words}. {FAILED_CURE}"
+    assert str(caught.value) == f"waiting for {NAMED}: its status is FAILED{words}. {FAILED_REMEDIATION}"
 
 
 def test_words_are_not_shown_where_the_credentials_are_not_at_hand() -> None:
@@ -438,7 +438,7 @@ def test_words_are_not_shown_where_the_credentials_are_not_at_hand() -> None:
     with pytest.raises(NotReady) as caught:
         vendor.core.create(INPUTS)
 
-    assert str(caught.value) == f"waiting for {NAMED}: its status is FAILED: {WITHHELD}. {FAILED_CURE}"
+    assert str(caught.value) == f"waiting for {NAMED}: its status is FAILED: {WITHHELD}. {FAILED_REMEDIATION}"
 
 
 def test_the_credentials_of_an_integration_are_at_hand_in_its_process() -> None:
@@ -457,7 +457,7 @@ def test_the_credentials_of_an_integration_are_at_hand_in_its_process() -> None:
 
     client = JusttClient(load(), transport=httpx.MockTransport(answer))
     session = Session("http://127.0.0.1:9/v1")
-    core = Integrations(load(), client=lambda: client, tell=print, session=session)
+    core = IntegrationLifecycle(load(), client=lambda: client, tell=print, session=session)
     core.create(inputs)
     core.diff({**inputs, "integrationId": "id-old"}, inputs)
 
@@ -549,7 +549,7 @@ def test_no_look_goes_far_beyond_the_deadline(answer: httpx.Response) -> None:
     """However patient the policy of requests is, a wait ends with its deadline, or a second after it."""
     vendor = TimedCore({0.0: answer}, policy=RetryPolicy(), random=0.999)
 
-    with pytest.raises((NotReady, Misunderstood)):
+    with pytest.raises((NotReady, UnexpectedResponse)):
         vendor.core.create({**INPUTS, "timeoutSeconds": 10})
 
     assert len(vendor.asked) > 3
@@ -561,7 +561,7 @@ def test_deadline_bounds_a_request_that_is_not_answered(simulator: SimulatorServ
     """The time-out of one request is thirty seconds, and a wait of two ends after two."""
     simulator.add_fault(Fault.parse("GET * hang-before-commit=60"))
     client = JusttClient(Settings.load({"baseUrl": simulator.base_url, "apiKey": "bearer-key"}, {}))
-    core = Readiness(load(), client=lambda: client, tell=lambda _: None)
+    core = ReadinessLifecycle(load(), client=lambda: client, tell=lambda _: None)
     started = time.monotonic()
 
     with pytest.raises(NotReady, match=r"its status is not known yet after 2 s \(no answer within"):
@@ -590,7 +590,7 @@ def test_a_refusal_ends_the_wait_at_once(status: int) -> None:
     """A key or an account that is wrong does not become right by waiting; nothing of it says that it is gone."""
     vendor = until(2.0, httpx.Response(status, json={"message": "no", "errorId": "e-1"}))
 
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         vendor.core.create(INPUTS)
 
     assert str(caught.value).startswith(f"waiting for {NAMED}: Justt answered {status}: no (errorId e-1). ")
@@ -599,7 +599,7 @@ def test_a_refusal_ends_the_wait_at_once(status: int) -> None:
 
 def test_an_answer_that_cannot_be_understood_ends_the_wait() -> None:
     """What answers is not the API, or a later one."""
-    with pytest.raises(Misunderstood):
+    with pytest.raises(UnexpectedResponse):
         TimedCore({0.0: httpx.Response(200, json={"result": []})}).core.create(INPUTS)
 
 
@@ -607,7 +607,7 @@ def test_nobody_waits_for_an_engine_that_has_left() -> None:
     """It is noticed within a second, between two looks too."""
     vendor = TimedCore(PENDING, leaves_at=50.0)
 
-    with pytest.raises(Abandoned, match="it was given up, because the engine has left"):
+    with pytest.raises(CancelledError, match="it was given up, because the engine has left"):
         vendor.core.create(INPUTS)
 
     assert 50.0 <= vendor.now <= 51.0

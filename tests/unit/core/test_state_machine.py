@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from support.clock import Clock
-from support.machine import NAMES, Known, Trouble, effort, missed, run_machine, troubles
 from support.model_choices import EDIT, FLAGS, WISH, Edit, Wish
 from support.model_core import Core, Vendor
 from support.model_engine import Flags
 from support.model_user import Project
+from support.pulumi_model import NAMES, Known, Trouble, effort, missed, run_machine, troubles
 
 KNOWN = Known(
     unsent=("unsent",),

@@ -200,7 +200,7 @@ def test_valid_requests_succeed(label: str, simulator: SimulatorServer, session:
 
 def make_meaningful(case: AnyCase, simulator: SimulatorServer, session: requests.Session) -> None:
     """Fill in what the document can't say: what a payload needs and what exists, whole pages, and no null anywhere."""
-    body: Any = without_nulls(case.body)
+    body: Any = drop_none(case.body)
     case.body = body
     complete_payload(case)
     for name in ("limit", "page"):
@@ -229,11 +229,11 @@ def complete_payload(case: AnyCase) -> None:
         payload.update(PAYLOADS.get(secret_type, {}))
 
 
-def without_nulls(value: Any) -> Any:  # noqa: ANN401 - any JSON comes in and goes out
+def drop_none(value: Any) -> Any:  # noqa: ANN401 - any JSON comes in and goes out
     """Leave out null, which the guide forbids everywhere and the document only where it names a type."""
     if isinstance(value, dict):
-        return {name: without_nulls(each) for name, each in value.items() if each is not None}
-    return [without_nulls(each) for each in value if each is not None] if isinstance(value, list) else value
+        return {name: drop_none(each) for name, each in value.items() if each is not None}
+    return [drop_none(each) for each in value if each is not None] if isinstance(value, list) else value
 
 
 def test_statuses_beyond_the_document_are_those_of_the_guides() -> None:

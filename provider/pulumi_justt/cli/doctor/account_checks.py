@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pulumi_justt.api.models import RemoteRecord
-from pulumi_justt.cli import survey
+from pulumi_justt.cli import account_records
+from pulumi_justt.cli.account_records import Account, View
 from pulumi_justt.cli.doctor.checks import Check, Patient, Verdict
 from pulumi_justt.cli.state import Recorded
-from pulumi_justt.cli.survey import Account, View
 from pulumi_justt.core.listing import Listing
-from pulumi_justt.errors import InvalidSettings, JusttError, Refused, RequestError
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.errors import InvalidSettings, JusttError, RequestError, RequestRefused
+from pulumi_justt.unpicklable import Unpicklable
 
 __all__ = ["Accounts", "integrations", "listed", "unmanaged"]
 
@@ -32,7 +32,7 @@ _NOT_OURS = "It is only looked at here, and is for whoever manages it to mend."
 
 
 @dataclass(repr=False)
-class Accounts(SecretHolder):
+class Accounts(Unpicklable):
     """The lists of the accounts, as far as they could be read."""
 
     listings: dict[Account, Listing] = field(default_factory=dict)
@@ -42,18 +42,18 @@ class Accounts(SecretHolder):
 def listed(account: Account, found: Accounts) -> Check:
     """List an account, and keep the list in *found*."""
     try:
-        listing = survey.listed(account)
+        listing = account_records.listed(account)
     except InvalidSettings as error:
         found.failed.add(account)
         return Check("apiKey", "finding", f"{error}.", account=account.reference)
     except RequestError as error:
         found.failed.add(account)
-        is_refused = isinstance(error, Refused) and error.is_of_key
+        is_refused = isinstance(error, RequestRefused) and error.is_of_key
         verdict: Verdict = "finding" if is_refused else "not checked"
         return Check("apiKey" if is_refused else "account", verdict, str(error), account=account.reference)
     found.listings[account] = listing
     if not listing.is_complete:
-        text = survey.cut_short(account, len(listing.records))
+        text = account_records.cut_short(account, len(listing.records))
         return Check("account", "not checked", text, account=account.reference)
     live = sum(not record.is_inactive for record in listing.records.values())
     return Check(
@@ -73,9 +73,11 @@ def integrations(view: View, found: Accounts) -> Iterator[Check]:
         if seen is None:
             well += 1
             continue
-        verdict, text, cure = seen
+        verdict, text, remediation = seen
         text = f"{each.name} ({each.integration_id}) {text}"
-        yield Check("integration", verdict, text, cure, view.stack.name, each.account, each.integration_id, each.urn)
+        yield Check(
+            "integration", verdict, text, remediation, view.stack.name, each.account, each.integration_id, each.urn
+        )
     if well:
         yield Check("integration", "ok", f"integrations as they should be: {well}.", stack=view.stack.name)
 
@@ -119,9 +121,9 @@ def _unwell(recorded: Recorded, status: str) -> tuple[Verdict, str, str] | None:
         return "finding", f"was replaced, and still waits to be deactivated ({status}).", "Run `pulumi up`."
     if status not in _UNWELL:
         return None
-    text, cure = _UNWELL[status]
+    text, remediation = _UNWELL[status]
     release = "Take adopt_id out of the program, which names it. " if recorded.is_adopted else ""
-    return "finding", text, _NOT_OURS if recorded.is_external else f"{release}{cure}"
+    return "finding", text, _NOT_OURS if recorded.is_external else f"{release}{remediation}"
 
 
 def _status(account: Account, integration_id: str, found: Accounts) -> str | None:
@@ -134,8 +136,8 @@ def _status(account: Account, integration_id: str, found: Accounts) -> str | Non
     if listing and integration_id in listing.records:
         return listing.records[integration_id].status
     try:
-        return survey.read(account, integration_id, tried=f"reading integration {integration_id}").status
-    except Refused as refused:
+        return account_records.read(account, integration_id, operation=f"reading integration {integration_id}").status
+    except RequestRefused as refused:
         if not refused.is_not_found:
             raise
         return None
@@ -154,7 +156,7 @@ def unmanaged(patients: Sequence[Patient], views: Sequence[View], found: Account
     if len(views) < len(patients):
         yield Check("unmanaged", "not checked", "a stack that may manage integrations could not be looked at.")
         return
-    owned = survey.owners(views)
+    owned = account_records.owners(views)
     pending = [operation for view in views for operation in view.state.pending() if operation.may_have_created]
     waiting = {operation.resource.get("inputs", {}).get("source") for operation in pending}
     told: set[tuple[str, str]] = set()
@@ -186,7 +188,7 @@ def _unmanaged(account: Account, record: RemoteRecord, *, is_waiting: bool) -> C
         record: What Justt says of it.
         is_waiting: Whether a create of its source was interrupted.
     """
-    shown = survey.shown(record)
+    shown = account_records.shown(record)
     first = "It may be what an interrupted create left: run `pulumi-justt recover` first. " if is_waiting else ""
     return Check(
         "unmanaged",

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from pulumi_justt.cli.account_records import View
 from pulumi_justt.cli.stacks import Configuration, Stack
 from pulumi_justt.cli.state import State
-from pulumi_justt.cli.survey import View
 from pulumi_justt.core.config import Settings
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.unpicklable import Unpicklable
 
 __all__ = ["Check", "Patient", "Verdict"]
 
@@ -25,7 +25,7 @@ class Check:
         name: Which check it is; stable, and listed in the module's docstring.
         verdict: Whether all is well, something is to be done, or it could not be found out.
         text: What was seen, as a sentence.
-        cure: What to do about it.
+        remediation: What to do about it.
         stack: The stack that it is about.
         account: The account that it is about.
         integration_id: The integration that it is about.
@@ -35,7 +35,7 @@ class Check:
     name: str
     verdict: Verdict
     text: str
-    cure: str = ""
+    remediation: str = ""
     stack: str | None = None
     account: str | None = None
     integration_id: str | None = None
@@ -43,7 +43,7 @@ class Check:
 
 
 @dataclass(repr=False)
-class Patient(SecretHolder):
+class Patient(Unpicklable):
     """A stack, as far as it could be looked at."""
 
     stack: Stack

@@ -41,7 +41,7 @@ def command(
 
     \b
     Keys of --json:
-      checks[]: check, verdict (ok, finding, not checked), text, cure, stack,
+      checks[]: check, verdict (ok, finding, not checked), text, remediation, stack,
         referenceAccountId, integrationId, urn
       findings, notChecked: how many
     """
@@ -54,7 +54,12 @@ def command(
         )
     else:
         rendering.print_paragraphs(
-            (check.verdict, f"{check.name} of {check.stack}" if check.stack else check.name, check.text, check.cure)
+            (
+                check.verdict,
+                f"{check.name} of {check.stack}" if check.stack else check.name,
+                check.text,
+                check.remediation,
+            )
             for check in checks
         )
         rendering.note(f"{findings} findings, {unchecked} not checked")
@@ -68,7 +73,7 @@ def _document(check: Check) -> Mapping[str, object]:
         "check": check.name,
         "verdict": check.verdict,
         "text": check.text,
-        "cure": check.cure or None,
+        "remediation": check.remediation or None,
         "stack": check.stack,
         "referenceAccountId": check.account,
         "integrationId": check.integration_id,

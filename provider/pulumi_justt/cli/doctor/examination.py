@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pulumi_justt.cli import survey
+from pulumi_justt.cli import account_records
 from pulumi_justt.cli.doctor import account_checks, journal_check, stack_checks
 from pulumi_justt.cli.doctor.checks import Check, Patient
 from pulumi_justt.cli.stacks import Stack
@@ -82,12 +82,12 @@ def _at_justt(patients: Sequence[Patient], accounts: Sequence[str], wanted: set[
     settings = [patient.settings for patient in patients if patient.settings]
     if not patients:
         try:
-            settings = [survey.default_settings()]
+            settings = [account_records.default_settings()]
         except InvalidSettings as error:
             yield Check("configuration", "finding", f"{error}.")
     views = [view for patient in patients if (view := patient.view)]
     found = account_checks.Accounts()
-    for account in survey.accounts(views, settings, accounts):
+    for account in account_records.accounts(views, settings, accounts):
         yield account_checks.listed(account, found)
     if "integration" in wanted:
         for view in views:

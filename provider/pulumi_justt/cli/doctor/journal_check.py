@@ -29,10 +29,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pulumi_justt.cli import engine, intents
+from pulumi_justt.cli.account_records import View
 from pulumi_justt.cli.doctor.checks import Check, Patient
 from pulumi_justt.cli.engine import name_of
 from pulumi_justt.cli.stacks import Stack, StackError
-from pulumi_justt.cli.survey import View
 from pulumi_justt.core.journal import Intent, Journal, stack_of, within_stack
 
 __all__ = ["examine"]
@@ -47,8 +47,8 @@ def examine(patients: Sequence[Patient]) -> Iterator[Check]:
     journal = intents.opened(warnings.append)
     rest = journal.intents()
     if unusable := _folder_problem(journal.folder):
-        cure = "Make the folder usable, or set JUSTT_STATE_DIR to another one."
-        yield Check("journal", "finding", f"{unusable}, so no journal of creates is kept.", cure)
+        remediation = "Make the folder usable, or set JUSTT_STATE_DIR to another one."
+        yield Check("journal", "finding", f"{unusable}, so no journal of creates is kept.", remediation)
         if not rest:
             return
     if journal.folder is None:
@@ -159,26 +159,26 @@ def _former(found: Sequence[Intent], view: View, given: _Given, journal: Journal
 def _unfinished(intent: Intent, journal: Journal, stack: Stack) -> Check:
     again = stack.option
     if intent.decision:
-        cure = (
+        remediation = (
             f"Your decision is: {intents.decided(intent.decision)}. The next `pulumi up{again}` that creates the "
             "resource carries it out."
         )
     elif intent.integration_id:
-        cure = (
+        remediation = (
             f"Run `pulumi-justt recover{again} --claim {shlex.quote(intent.integration_id)}` to keep it, or use "
             f"--deactivate or --forget. Then run `pulumi up{again}`, which creates no other one before."
         )
     else:
-        cure = (
+        remediation = (
             f"Run `pulumi-justt recover{again}`, which shows what it may have created, or `pulumi up{again}`, which "
             "looks for that before it creates another one."
         )
-    return _finding(intent, journal, name_of(intent.urn), cure, stack)
+    return _finding(intent, journal, name_of(intent.urn), remediation, stack)
 
 
-def _finding(intent: Intent, journal: Journal, subject: str, cure: str, stack: Stack) -> Check:
+def _finding(intent: Intent, journal: Journal, subject: str, remediation: str, stack: Stack) -> Check:
     text = f"{subject}: {intents.describe(intent)} Its journal file is {journal.path_of(intent)}."
-    return Check("journal", "finding", text, cure, stack.name, intent.account, intent.integration_id, intent.urn)
+    return Check("journal", "finding", text, remediation, stack.name, intent.account, intent.integration_id, intent.urn)
 
 
 def _folder_problem(folder: Path | None) -> str | None:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pulumi_justt.cli.doctor.checks import Check, Patient
 from pulumi_justt.cli.stacks import Stack, StackError
 from pulumi_justt.cli.state import Pending
-from pulumi_justt.core.messages import recorded_settings_cure
+from pulumi_justt.core.messages import recorded_settings_remediation
 from pulumi_justt.errors import InvalidSettings
 
 __all__ = ["configuration", "duplicates", "recorded_key", "state", "tools"]
@@ -29,8 +29,8 @@ def tools(stacks: Sequence[Stack]) -> Iterator[Check]:
         return
     numbers = tuple(map(int, re.findall(r"\d+", cli)[:2]))
     if numbers < _OLDEST_CLI:
-        cure = f"Update the CLI to {'.'.join(map(str, _OLDEST_CLI))} or later."
-        yield Check("tools", "finding", f"pulumi CLI {cli} is too old for {own}.", cure)
+        remediation = f"Update the CLI to {'.'.join(map(str, _OLDEST_CLI))} or later."
+        yield Check("tools", "finding", f"pulumi CLI {cli} is too old for {own}.", remediation)
     else:
         yield Check("tools", "ok", f"pulumi CLI {cli}, {own} work together.")
 
@@ -77,7 +77,7 @@ def recorded_key(patient: Patient, wanted: set[str]) -> Iterator[Check]:
         return
     if outdated:
         text = f"the configuration has changed since the last `pulumi up`: {', '.join(outdated)}."
-        yield Check("recordedKey", "finding", text, recorded_settings_cure(text), stack.name)
+        yield Check("recordedKey", "finding", text, recorded_settings_remediation(text), stack.name)
     else:
         yield Check("recordedKey", "ok", "the state has the settings of the configuration.", stack=stack.name)
 
@@ -100,16 +100,18 @@ def state(patient: Patient, wanted: set[str]) -> Iterator[Check]:
 def _pending(stack: Stack, operation: Pending) -> Check:
     again = stack.option
     if not operation.is_ours:
-        cure = f"It belongs to another provider: `pulumi refresh{again}` asks about it."
+        remediation = f"It belongs to another provider: `pulumi refresh{again}` asks about it."
     elif operation.may_have_created:
-        cure = (
+        remediation = (
             "Do not simply run again, which may create a second one: run `pulumi cancel` if the stack is locked, then "
             f"`pulumi-justt recover{again}`."
         )
     else:
-        cure = f"`pulumi up{again}` does again what was not done; `pulumi-justt recover{again}` clears the record."
+        remediation = (
+            f"`pulumi up{again}` does again what was not done; `pulumi-justt recover{again}` clears the record."
+        )
     text = f"{operation.kind} {operation.name} was interrupted."
-    return Check("pending", "finding", text, cure, stack.name, urn=operation.urn)
+    return Check("pending", "finding", text, remediation, stack.name, urn=operation.urn)
 
 
 def duplicates(patients: Iterable[Patient]) -> Iterator[Check]:

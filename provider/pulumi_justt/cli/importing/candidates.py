@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pulumi_justt.api.models import RemoteRecord
-from pulumi_justt.cli.importing.asking import ImportRefused
+from pulumi_justt.cli.importing.import_answers import ImportRefused
 
 __all__ = ["Candidate", "described", "picked", "suggested_name"]
 

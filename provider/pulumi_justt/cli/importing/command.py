@@ -9,9 +9,9 @@ from typing import IO, Any
 import click
 
 from pulumi_justt.cli import rendering
-from pulumi_justt.cli.importing.asking import ImportRefused
 from pulumi_justt.cli.importing.candidates import described
-from pulumi_justt.cli.importing.importer import Importer, Wishes
+from pulumi_justt.cli.importing.import_answers import ImportRefused
+from pulumi_justt.cli.importing.importer import Importer, ImportOptions
 from pulumi_justt.cli.importing.plan import Outcome
 from pulumi_justt.cli.importing.prompts import Terminal
 from pulumi_justt.cli.options import FINE, NOT_DONE, account, common
@@ -126,16 +126,16 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option that is no
     With --json and nothing that says which, only integrations[], isComplete and notes[] are printed, and nothing is
     imported. Where that list or the one of --all may not be whole, the exit code is 3.
     """
-    wishes = Wishes(**given, is_by_reference=credentials == "from-env")
-    if wishes.ids and wishes.is_all:
+    options = ImportOptions(**given, is_by_reference=credentials == "from-env")
+    if options.ids and options.is_all:
         raise click.UsageError("--id and --all exclude each other")
     importer = Importer(Stack(name, folder), [Stack(other, folder) for other in others], rendering.note)
-    if is_json and not wishes.says_which:
-        listed = [described(each) for each in importer.candidates(wishes.account)]
+    if is_json and not options.says_which:
+        listed = [described(each) for each in importer.candidates(options.account)]
         rendering.print_json({"integrations": listed, **_completeness(importer)})
         return NOT_DONE if importer.doubts else FINE
     try:
-        outcome = importer.run(wishes, Terminal(is_sure=is_sure))
+        outcome = importer.run(options, Terminal(is_sure=is_sure))
     except ImportRefused as refused:
         # All of them in one paragraph would be hard to read.
         rendering.note("error: nothing was imported:")
@@ -153,7 +153,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option that is no
         _show(outcome)
     if outcome and outcome.failure:
         rendering.note(f"error: {outcome.failure}")
-    return NOT_DONE if (outcome and outcome.failure) or (wishes.is_all and importer.doubts) else FINE
+    return NOT_DONE if (outcome and outcome.failure) or (options.is_all and importer.doubts) else FINE
 
 
 def _completeness(importer: Importer) -> Mapping[str, object]:

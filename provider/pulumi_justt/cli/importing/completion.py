@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from pulumi_justt.api.models import SOURCES
-from pulumi_justt.cli.importing.asking import Answer
 from pulumi_justt.cli.importing.candidates import Candidate
+from pulumi_justt.cli.importing.import_answers import ImportAnswer
 from pulumi_justt.cli.importing.plan import Import
 from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
-from pulumi_justt.core.integration import Integrations
-from pulumi_justt.credentials import SHAPES
+from pulumi_justt.core.integration import IntegrationLifecycle
+from pulumi_justt.credentials import CREDENTIAL_TYPES
 from pulumi_justt.references import Reference
 
 __all__ = ["completed"]
@@ -26,7 +26,7 @@ _RESERVED = {"config", "justt", "pulumi"}
 
 def completed(
     settings: Settings,
-    answered: Sequence[tuple[Candidate, Answer]],
+    answered: Sequence[tuple[Candidate, ImportAnswer]],
     taken: Collection[str],
     configured: Collection[str],
     protection: Mapping[str, bool],
@@ -40,7 +40,7 @@ def completed(
         configured: Keys that its configuration has.
         protection: The property that protects each of them, if they are to be protected.
     """
-    core = Integrations(settings, client=_no_client, tell=lambda _: None)
+    core = IntegrationLifecycle(settings, client=_no_client, tell=lambda _: None)
     names, variables, keys = set(taken), set(_RESERVED), set(configured)
     for candidate, answer in answered:
         name = answer.resource_name or candidate.suggested_name
@@ -66,7 +66,7 @@ def completed(
         )
 
 
-def _properties(candidate: Candidate, answer: Answer) -> dict[str, Any]:
+def _properties(candidate: Candidate, answer: ImportAnswer) -> dict[str, Any]:
     """Return what the program hands over."""
     source = candidate.record.source
     properties = {
@@ -78,7 +78,7 @@ def _properties(candidate: Candidate, answer: Answer) -> dict[str, Any]:
     }
     if candidate.account is not None:
         properties["referenceAccountId"] = candidate.account
-    if source not in SOURCES or answer.secret_type not in SHAPES:
+    if source not in SOURCES or answer.secret_type not in CREDENTIAL_TYPES:
         properties["allowUnlisted"] = True
     return properties
 

@@ -14,25 +14,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from pulumi_justt.cli import intents, survey
+from pulumi_justt.cli import account_records, intents
+from pulumi_justt.cli.account_records import Account, Managed, View
 from pulumi_justt.cli.files import write_private
-from pulumi_justt.cli.importing import asking
-from pulumi_justt.cli.importing.asking import Answer, Asker, ImportRefused
+from pulumi_justt.cli.importing import import_answers
 from pulumi_justt.cli.importing.candidates import Candidate, suggested_name
 from pulumi_justt.cli.importing.completion import completed
+from pulumi_justt.cli.importing.import_answers import Asker, ImportAnswer, ImportRefused
 from pulumi_justt.cli.importing.plan import Outcome, Plan
 from pulumi_justt.cli.importing.program import program
 from pulumi_justt.cli.project import program_folder
 from pulumi_justt.cli.stacks import Stack, StackError
-from pulumi_justt.cli.survey import Account, Managed, View
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.journal import Journal
-from pulumi_justt.errors import Refused
+from pulumi_justt.errors import RequestRefused
 from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.references import Reference
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.unpicklable import Unpicklable
 
-__all__ = ["Importer", "Picker", "Wishes"]
+__all__ = ["ImportOptions", "Importer", "Picker"]
 
 
 class Picker(Asker, Protocol):
@@ -41,12 +41,12 @@ class Picker(Asker, Protocol):
     def pick(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """Show *candidates*, and return those that are to be imported."""
 
-    def agree(self, plan: Plan, wishes: Wishes) -> None:
+    def confirm(self, plan: Plan, options: ImportOptions) -> None:
         """Show what is going to happen, and come back only if that is meant."""
 
 
 @dataclass(frozen=True, repr=False)
-class Wishes(SecretHolder):
+class ImportOptions(Unpicklable):
     """What the user asks for.
 
     Args:
@@ -93,7 +93,7 @@ class Importer:
 
     @functools.cached_property
     def _view(self) -> View:
-        return survey.view(self.stack)
+        return account_records.view(self.stack)
 
     @functools.cached_property
     def _journal(self) -> Journal:
@@ -112,7 +112,7 @@ class Importer:
     @functools.cached_property
     def _owners(self) -> dict[str, Managed]:
         """Who has each integration; the stack itself comes first."""
-        owners = survey.owners([self._view, *map(survey.view, self.others)])
+        owners = account_records.owners([self._view, *map(account_records.view, self.others)])
         return {its: owner for (environment, its), owner in owners.items() if environment == self.settings.environment}
 
     def candidates(self, account: str | None = None) -> list[Candidate]:
@@ -130,9 +130,9 @@ class Importer:
         where = Account(self.settings, account or self.settings.reference_account_id)
         # First what the stacks have, so that no words of Justt are shown that may repeat a credential of theirs.
         owners = self._owners
-        listing = survey.listed(where)
+        listing = account_records.listed(where)
         if not listing.is_complete:
-            doubt = f"{survey.cut_short(where, len(listing.records))} Name what is missing by --id."
+            doubt = f"{account_records.cut_short(where, len(listing.records))} Name what is missing by --id."
             self.doubts.append(doubt)
             self.tell(f"warning: {doubt}")
         return [
@@ -141,7 +141,7 @@ class Importer:
             if not record.is_inactive and record.integration_id not in owners
         ]
 
-    def run(self, wishes: Wishes, picker: Picker) -> Outcome | None:
+    def run(self, options: ImportOptions, picker: Picker) -> Outcome | None:
         """Import what *wishes* and the user ask for; None where that is nothing.
 
         Raises:
@@ -149,39 +149,41 @@ class Importer:
             StackError: The stack could not be read, or refused.
             RequestError: Justt could not be asked.
         """
-        if wishes.file is not None and wishes.file.exists():
-            raise ImportRefused(f"{wishes.file} exists, and nothing is overwritten. Name another file.")
-        if wishes.file is not None and not wishes.file.parent.is_dir():
-            raise ImportRefused(f"there is no folder {wishes.file.parent}. Make it, or name another file.")
-        given = {} if wishes.answers is None else asking.read_answers(wishes.answers)
+        if options.file is not None and options.file.exists():
+            raise ImportRefused(f"{options.file} exists, and nothing is overwritten. Name another file.")
+        if options.file is not None and not options.file.parent.is_dir():
+            raise ImportRefused(f"there is no folder {options.file.parent}. Make it, or name another file.")
+        given = {} if options.answers is None else import_answers.read_answers(options.answers)
         # The program finds its files from there.
         answers = {each: answer.relative_to(program_folder(self.stack.folder)) for each, answer in given.items()}
         for answer in answers.values():
             shared_redactor().learn(answer.secrets())
             if any(isinstance(value, Reference) for value in answer.fields.values()):
                 shared_redactor().miss()
-        chosen = self._chosen(wishes, answers, picker)
+        chosen = self._chosen(options, answers, picker)
         if not chosen:
             return None
-        plan = self._planned(*self._verified(chosen), answers, wishes, picker)
-        picker.agree(plan, wishes)
-        return self._written(plan, wishes.file) if wishes.file else self._imported(plan, wishes)
+        plan = self._planned(*self._verified(chosen), answers, options, picker)
+        picker.confirm(plan, options)
+        return self._written(plan, options.file) if options.file else self._imported(plan, options)
 
-    def _chosen(self, wishes: Wishes, answers: Mapping[str, Answer], picker: Picker) -> dict[str, str | None]:
+    def _chosen(
+        self, options: ImportOptions, answers: Mapping[str, ImportAnswer], picker: Picker
+    ) -> dict[str, str | None]:
         """Return the ids to import, with the account of each."""
-        account = wishes.account or self.settings.reference_account_id
-        if wishes.ids:
-            ids: Sequence[str] = wishes.ids
-        elif wishes.answers is not None and not wishes.is_all:
+        account = options.account or self.settings.reference_account_id
+        if options.ids:
+            ids: Sequence[str] = options.ids
+        elif options.answers is not None and not options.is_all:
             there = self._there(answers)
             ids = [each for each in answers if each not in there]
         else:
             self._there(answers)
             candidates = self.candidates(account)
-            ids = [each.id for each in (candidates if wishes.is_all else picker.pick(candidates))]
+            ids = [each.id for each in (candidates if options.is_all else picker.pick(candidates))]
         return {each: (answers[each].account if each in answers else None) or account for each in ids}
 
-    def _there(self, answers: Mapping[str, Answer]) -> set[str]:
+    def _there(self, answers: Mapping[str, ImportAnswer]) -> set[str]:
         """Return what the stack has as *answers* say, by an earlier run of them."""
         there = set()
         for integration_id, answer in answers.items():
@@ -204,9 +206,9 @@ class Importer:
                 problems.append(f"{integration_id} {_owned(owner, self.stack)}")
                 continue
             try:
-                tried = f"verifying {integration_id}"
-                record = survey.read(Account(self.settings, account), integration_id, tried, self.tell)
-            except Refused as refused:
+                operation = f"verifying {integration_id}"
+                record = account_records.read(Account(self.settings, account), integration_id, operation, self.tell)
+            except RequestRefused as refused:
                 if not refused.is_not_found:
                     raise
                 problems.append(str(refused.of_given_id()))
@@ -251,8 +253,8 @@ class Importer:
         self,
         chosen: Sequence[Candidate],
         problems: Sequence[str],
-        answers: Mapping[str, Answer],
-        wishes: Wishes,
+        answers: Mapping[str, ImportAnswer],
+        options: ImportOptions,
         picker: Picker,
     ) -> Plan:
         """Complete the answers, asking for what is not in the file, and verify all by the provider's own check.
@@ -263,10 +265,10 @@ class Importer:
             ImportRefused: There are *problems* already, or an answer of the file cannot be used.
         """
         taken = {each.name for each in self._view.state.integrations()}
-        configured = self.stack.configured() if wishes.sets_configuration else set()
+        configured = self.stack.configured() if options.sets_configuration else set()
 
-        def plan(answered: Sequence[tuple[Candidate, Answer]]) -> Plan:
-            protection = {"deletionProtection": True} if wishes.is_protected else {}
+        def plan(answered: Sequence[tuple[Candidate, ImportAnswer]]) -> Plan:
+            protection = {"deletionProtection": True} if options.is_protected else {}
             made = list(completed(self.settings, answered, taken, configured, protection))
             if told := [*problems, *(problem for _, its in made for problem in its)]:
                 raise ImportRefused(*told)
@@ -277,8 +279,8 @@ class Importer:
         for each in chosen:
             while each.id not in {one.id for one, _ in answered}:
                 picker.tell(f"The {each.record.source} integration {each.id} ({each.record.status}):")
-                answer = asking.ask(
-                    each.record.source, each.suggested_name, picker, is_by_reference=wishes.is_by_reference
+                answer = import_answers.ask(
+                    each.record.source, each.suggested_name, picker, is_by_reference=options.is_by_reference
                 )
                 try:
                     result = plan([*answered, (each, answer)])
@@ -290,7 +292,7 @@ class Importer:
                     answered.append((each, answer))
         return result
 
-    def _imported(self, plan: Plan, wishes: Wishes) -> Outcome:
+    def _imported(self, plan: Plan, options: ImportOptions) -> Outcome:
         """Import *plan*, and set its credentials in the configuration.
 
         Raises:
@@ -326,7 +328,7 @@ class Importer:
             failure += " Import the others by another run."
         done: list[str] = []
         try:
-            for key, value in plan.values() if wishes.sets_configuration else ():
+            for key, value in plan.values() if options.sets_configuration else ():
                 self.stack.set_secret(key, value)
                 done.append(key)
         except StackError as error:

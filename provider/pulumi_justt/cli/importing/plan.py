@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_justt.cli.engine import INTEGRATION_TYPE, SECRET, SIGNATURE
-from pulumi_justt.cli.importing.asking import Answer
 from pulumi_justt.cli.importing.candidates import Candidate, described
+from pulumi_justt.cli.importing.import_answers import ImportAnswer
 from pulumi_justt.resources import _PROVIDER
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.unpicklable import Unpicklable
 
 __all__ = ["Import", "Outcome", "Plan"]
 
 
 @dataclass(frozen=True, repr=False)
-class Import(SecretHolder):
+class Import(Unpicklable):
     """One integration on its way into the stack.
 
     Args:
@@ -31,7 +31,7 @@ class Import(SecretHolder):
     """
 
     candidate: Candidate
-    answer: Answer
+    answer: ImportAnswer
     resource_name: str
     variable: str
     inputs: Mapping[str, Any]
@@ -39,7 +39,7 @@ class Import(SecretHolder):
 
 
 @dataclass(frozen=True, repr=False)
-class Plan(SecretHolder):
+class Plan(Unpicklable):
     """All that one run imports, verified before anything is written.
 
     Args:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pulumi_justt.cli.importing.plan import Import, Plan
 from pulumi_justt.cli.importing.program_text import Items, call, quoted, rendered
-from pulumi_justt.credentials import SHAPES
+from pulumi_justt.credentials import CREDENTIAL_TYPES
 from pulumi_justt.references import FileReference
 from pulumi_justt.schema import INTEGRATION
 
@@ -47,7 +47,7 @@ def _credentials(each: Import) -> Items:
     """Return the credentials as the program gives them."""
     answer = each.answer
     values = {name: _field(name, each) for name in answer.fields}
-    shape = SHAPES.get(answer.secret_type)
+    shape = CREDENTIAL_TYPES.get(answer.secret_type)
     if shape is None:
         payload = Items("{", "}", [(f"{quoted(name)}: ", value) for name, value in values.items()])
         return call("justt.credentials.Unlisted", secret_type=quoted(answer.secret_type), payload=payload)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import click
 
 from pulumi_justt.cli import rendering
-from pulumi_justt.cli.importing.asking import ImportRefused
 from pulumi_justt.cli.importing.candidates import Candidate, picked
-from pulumi_justt.cli.importing.importer import Wishes
+from pulumi_justt.cli.importing.import_answers import ImportRefused
+from pulumi_justt.cli.importing.importer import ImportOptions
 from pulumi_justt.cli.importing.plan import Plan
 
 __all__ = ["Terminal"]
@@ -69,7 +69,7 @@ class Terminal:
                 self.tell(problem)
             return None
 
-    def agree(self, plan: Plan, wishes: Wishes) -> None:
+    def confirm(self, plan: Plan, options: ImportOptions) -> None:
         """Show what is going to happen, and come back only if that is meant.
 
         Raises:
@@ -80,12 +80,12 @@ class Terminal:
         self.tell(
             "Justt returns none of what you said of them, so it is taken as it is: a wrong credential stays unseen."
         )
-        if wishes.file is not None:
+        if options.file is not None:
             return
         self.tell(
             "The stack will own them: unlike with adopt_id, what destroys or replaces them deactivates them at Justt."
         )
-        if wishes.is_protected:
+        if options.is_protected:
             self.tell(
                 "They are protected: until deletion_protection is set to False, the provider refuses to delete them. "
                 "It does not refuse to replace them."

@@ -10,9 +10,9 @@ import click
 
 from pulumi_justt.api.models import SOURCES, STATUSES
 from pulumi_justt.cli import rendering, stacks
-from pulumi_justt.cli.list import inventory
+from pulumi_justt.cli.account_records import Managed
+from pulumi_justt.cli.list import records
 from pulumi_justt.cli.options import ACCOUNTS, FINE, NOT_DONE, STACKS, common
-from pulumi_justt.cli.survey import Managed
 from pulumi_justt.errors import nearest
 
 __all__ = ["command"]
@@ -53,7 +53,7 @@ def command(
       isComplete: whether these are surely all
       notes[]: why not
     """
-    seen = inventory.take(stacks.chosen(names, folder), sources=sources, **filters)
+    seen = records.take(stacks.chosen(names, folder), sources=sources, **filters)
     if is_json:
         listed = [_document(each) for each in seen.found]
         rendering.print_json({"integrations": listed, "isComplete": not seen.doubts, "notes": [*seen.doubts]})
@@ -67,12 +67,12 @@ def command(
     return NOT_DONE if seen.doubts else FINE
 
 
-def _row(found: inventory.Found) -> tuple[str | None, ...]:
+def _row(found: records.Found) -> tuple[str | None, ...]:
     account, managers = found.account, ", ".join(map(_manager, found.managed))
     return (*rendering.cells(found.record), account.settings.environment, account.reference, managers)
 
 
-def _document(found: inventory.Found) -> Mapping[str, object]:
+def _document(found: records.Found) -> Mapping[str, object]:
     return {
         **found.record.model_dump(by_alias=True),
         "environment": found.account.settings.environment,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pulumi_justt.api.models import RemoteRecord
-from pulumi_justt.cli import survey
-from pulumi_justt.cli.survey import Account
+from pulumi_justt.cli import account_records
+from pulumi_justt.cli.account_records import Account
 from pulumi_justt.core.journal import Intent, Journal
-from pulumi_justt.errors import Refused
+from pulumi_justt.errors import RequestRefused
 
 __all__ = ["Candidates", "Lookup", "adopted_by"]
 
@@ -53,7 +53,7 @@ class Lookup:
         if intent and intent.integration_id:
             adopted = adopted_by(self.journal, base_url, intent.integration_id, urn)
             return _answered(account, intent.integration_id, adopted)
-        listing = survey.listed(account)
+        listing = account_records.listed(account)
         before = self.journal.snapshot(intent.snapshot) if intent else None
         fitting = [
             record
@@ -65,7 +65,7 @@ class Lookup:
             and not adopted_by(self.journal, base_url, record.integration_id, urn)
         ]
         live = tuple(record for record in fitting if not record.is_inactive)
-        doubt = "" if listing.is_complete else f" {survey.cut_short(account, len(listing.records))}"
+        doubt = "" if listing.is_complete else f" {account_records.cut_short(account, len(listing.records))}"
         text = (
             f"Integrations of this source that it may be, and that no given stack has: {len(live)}."
             if live
@@ -88,8 +88,8 @@ def adopted_by(journal: Journal, base_url: str, integration_id: str, urn: str) -
 def _answered(account: Account, integration_id: str, adopted: str) -> Candidates:
     text = f"The journal on this machine says that Justt answered with integration {integration_id}"
     try:
-        record = survey.read(account, integration_id, tried=f"looking up integration {integration_id}")
-    except Refused as refused:
+        record = account_records.read(account, integration_id, operation=f"looking up integration {integration_id}")
+    except RequestRefused as refused:
         if not refused.is_not_found:
             raise
         return Candidates(f"{text}, but the key from {account.settings.api_key_origin} does not see it.")

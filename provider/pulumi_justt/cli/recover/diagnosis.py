@@ -35,15 +35,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from pulumi_justt.api.models import RemoteRecord
-from pulumi_justt.cli import intents, survey
+from pulumi_justt.cli import account_records, intents
+from pulumi_justt.cli.account_records import Account, View
 from pulumi_justt.cli.engine import INTEGRATION_TYPE, name_of
 from pulumi_justt.cli.recover.candidates import Candidates, Lookup
 from pulumi_justt.cli.recover.state_repair import NOTHING, RecoveryError, is_superseded
 from pulumi_justt.cli.stacks import Stack
 from pulumi_justt.cli.state import Pending
-from pulumi_justt.cli.survey import Account, View
 from pulumi_justt.core.journal import Decision, Intent, Journal
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.unpicklable import Unpicklable
 
 __all__ = ["FORGET", "Case", "Diagnosis", "clear_settled", "diagnose"]
 
@@ -52,7 +52,7 @@ _NOT_LOOKED_UP = Candidates("", is_whole=False)
 
 
 @dataclass(frozen=True, repr=False)
-class Case(SecretHolder):
+class Case(Unpicklable):
     """A create that never ended, or another pending operation, and what may have come of it.
 
     Args:
@@ -103,7 +103,7 @@ class Case(SecretHolder):
 
 
 @dataclass(frozen=True, repr=False)
-class Diagnosis(SecretHolder):
+class Diagnosis(Unpicklable):
     """What is unfinished in a stack.
 
     Args:
@@ -152,10 +152,10 @@ def diagnose(
         RecoveryError: What is pending belongs to another environment than the configuration says.
         RequestError: An account or an integration could not be read.
     """
-    views = [survey.view(each) for each in (stack, *siblings)]
+    views = [account_records.view(each) for each in (stack, *siblings)]
     view = views[0]
     environment = view.settings.environment
-    known = frozenset(its for where, its in survey.managed(views) if where == environment)
+    known = frozenset(its for where, its in account_records.managed(views) if where == environment)
     own = intents.of_stack(journal.intents(), view)
     if intents.wait_until_settled(own, journal, tell):
         own = intents.of_stack(journal.intents(), view)

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_justt.api.models import RemoteRecord, to_vendor_time
-from pulumi_justt.cli import survey
+from pulumi_justt.cli import account_records
+from pulumi_justt.cli.account_records import Account
 from pulumi_justt.cli.recover import state_repair
 from pulumi_justt.cli.recover.candidates import adopted_by
 from pulumi_justt.cli.recover.diagnosis import FORGET, Case, Diagnosis
 from pulumi_justt.cli.recover.state_repair import NOTHING, RecoveryError, insert, resource_of
 from pulumi_justt.cli.stacks import StackError
 from pulumi_justt.cli.state import State
-from pulumi_justt.cli.survey import Account
 from pulumi_justt.core.client import shared_client
 from pulumi_justt.core.journal import Decision
-from pulumi_justt.errors import Refused
+from pulumi_justt.errors import RequestRefused
 
 __all__ = ["repair"]
 
@@ -73,27 +73,27 @@ def _verified(diagnosis: Diagnosis, case: Case, decision: Decision) -> RemoteRec
     integration_id = decision.integration_id
     if integration_id is None:
         return None
-    tried = f"recovering {case.urn}, to {decision.action} integration {integration_id}"
+    operation = f"recovering {case.urn}, to {decision.action} integration {integration_id}"
     if not (case.can_claim if decision.action == "claim" else case.can_deactivate):
-        raise RecoveryError(f"{tried}: that can't be done here. {case.text} {NOTHING} Forget it.")
+        raise RecoveryError(f"{operation}: that can't be done here. {case.text} {NOTHING} Forget it.")
     if integration_id in diagnosis.known:
-        raise RecoveryError(f"{tried}: a given stack has it already. {NOTHING} Choose another one, or forget it.")
+        raise RecoveryError(f"{operation}: a given stack has it already. {NOTHING} Choose another one, or forget it.")
     if case.intent and case.intent.integration_id not in (None, integration_id):
         raise RecoveryError(
-            f"{tried}: the journal on this machine says that Justt answered this create with "
+            f"{operation}: the journal on this machine says that Justt answered this create with "
             f"{case.intent.integration_id}. {NOTHING} Choose that one, or forget it."
         )
     before = diagnosis.journal.snapshot(case.intent.snapshot) if case.intent else None
     if before and integration_id in before.ids:
         raise RecoveryError(
-            f"{tried}: it was there before this create, so that it is another one's. {NOTHING} Choose another one, or "
-            "forget it; adopt_id takes over what was there before."
+            f"{operation}: it was there before this create, so that it is another one's. {NOTHING} Choose another one, "
+            "or forget it; adopt_id takes over what was there before."
         )
-    _require_nobody_elses(diagnosis, case.urn, integration_id, tried)
-    return _existing(case, case.account, decision, tried) if case.account else None
+    _require_nobody_elses(diagnosis, case.urn, integration_id, operation)
+    return _existing(case, case.account, decision, operation) if case.account else None
 
 
-def _existing(case: Case, account: Account, decision: Decision, tried: str) -> RemoteRecord:
+def _existing(case: Case, account: Account, decision: Decision, operation: str) -> RemoteRecord:
     """Read the integration, and compare it with what the create may have made.
 
     Raises:
@@ -101,25 +101,25 @@ def _existing(case: Case, account: Account, decision: Decision, tried: str) -> R
     """
     integration_id = str(decision.integration_id)
     try:
-        record = survey.read(account, integration_id, tried)
-    except Refused as refused:
+        record = account_records.read(account, integration_id, operation)
+    except RequestRefused as refused:
         raise refused.of_given_id() from None
     if record.source != case.source:
         raise RecoveryError(
-            f"{tried}: its source is {record.listed_source or 'another one'}. {NOTHING} Choose another one, or forget "
-            "it."
+            f"{operation}: its source is {record.listed_source or 'another one'}. {NOTHING} Choose another one, or "
+            "forget it."
         )
     if record.is_inactive and decision.action == "claim":
-        raise RecoveryError(f"{tried}: it is INACTIVE, which is final. {NOTHING} Forget it.")
+        raise RecoveryError(f"{operation}: it is INACTIVE, which is final. {NOTHING} Forget it.")
     if case.found.is_whole and not case.has_shown(integration_id):
         raise RecoveryError(
-            f"{tried}: it was not in the account when this command looked for what this create may have made. "
+            f"{operation}: it was not in the account when this command looked for what this create may have made. "
             f"{NOTHING} Run the command again, which shows what there is now."
         )
     return record
 
 
-def _require_nobody_elses(diagnosis: Diagnosis, urn: str, integration_id: str, tried: str) -> None:
+def _require_nobody_elses(diagnosis: Diagnosis, urn: str, integration_id: str, operation: str) -> None:
     """Refuse what the journal knows as another resource's, of whatever stack.
 
     Raises:
@@ -130,11 +130,11 @@ def _require_nobody_elses(diagnosis: Diagnosis, urn: str, integration_id: str, t
     owner = journal.claimant(base_url, integration_id)
     if owner not in (None, urn):
         raise RecoveryError(
-            f"{tried}: the journal on this machine says that it was created for {owner}. {NOTHING} Choose another "
+            f"{operation}: the journal on this machine says that it was created for {owner}. {NOTHING} Choose another "
             "one, or forget it."
         )
     if adopted := adopted_by(journal, base_url, integration_id, urn):
-        raise RecoveryError(f"{tried}: {adopted} {NOTHING} Choose another one, or forget it.")
+        raise RecoveryError(f"{operation}: {adopted} {NOTHING} Choose another one, or forget it.")
 
 
 def _repaired(
@@ -171,7 +171,7 @@ def _deactivate(diagnosis: Diagnosis, case: Case, decision: Decision, record: Re
     if not record.is_inactive:
         shared_client(case.account.settings).deactivate_integration(
             integration_id,
-            tried=f"recovering {case.urn}, to deactivate integration {integration_id}",
+            operation=f"recovering {case.urn}, to deactivate integration {integration_id}",
             account=case.account.reference,
             deactivation_type="postingDate",
             deactivation_date=to_vendor_time(datetime.now(timezone.utc)),

@@ -11,7 +11,7 @@ from typing import Any
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.cli.files import write_private
 from pulumi_justt.cli.state import Pending, State
-from pulumi_justt.core.state import observed
+from pulumi_justt.core.state import outputs_from
 from pulumi_justt.errors import JusttError
 
 __all__ = ["NOTHING", "RecoveryError", "back_up", "insert", "is_superseded", "resource_of"]
@@ -29,7 +29,11 @@ def resource_of(pending: Pending, record: RemoteRecord) -> dict[str, Any]:
     return {
         **pending.resource,
         "id": record.integration_id,
-        "outputs": {**pending.resource.get("inputs", {}), "integrationId": record.integration_id, **observed(record)},
+        "outputs": {
+            **pending.resource.get("inputs", {}),
+            "integrationId": record.integration_id,
+            **outputs_from(record),
+        },
         "created": now,
         "modified": now,
     }

@@ -94,7 +94,7 @@ def _word(operation: str) -> str:
 def _block(resource: Resource) -> str:
     given = resource.operation == "create"
     changes = [f"{_code(change.path)}: {_sides(change, is_new=given)}" for change in resource.changes]
-    items = [*resource.meaning, *([", ".join(changes)] if given and changes else changes)]
+    items = [*resource.explanations, *([", ".join(changes)] if given and changes else changes)]
     return _line(resource) + "".join(f"  - {item}\n" for item in items)
 
 

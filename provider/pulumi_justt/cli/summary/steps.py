@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from pulumi_justt.cli.engine import INTEGRATION_TYPE, OUR_TYPES, READY_TYPE, SIGNATURE
-from pulumi_justt.cli.summary import meaning, values
+from pulumi_justt.cli.summary import explain, values
 from pulumi_justt.credentials import python_names
 from pulumi_justt.resource_options import path_parts
 from pulumi_justt.schema import DEACTIVATION, INTEGRATION, snake_case
@@ -22,7 +22,7 @@ SILENT = {"same", "refresh"}
 """Operations of the engine that are part of another one, and those that change nothing."""
 
 _STACK = "pulumi:pulumi:Stack"
-_MEANINGS = {INTEGRATION_TYPE: meaning.of_integration, READY_TYPE: meaning.of_ready}
+_EXPLANATIONS = {INTEGRATION_TYPE: explain.of_integration, READY_TYPE: explain.of_ready}
 _PAYLOAD = "secretPayload"
 _CREDENTIALS = (_PAYLOAD, "secretReferences")
 _NAMES = {each.name: each.argument for each in (*INTEGRATION, *DEACTIVATION)}
@@ -59,7 +59,7 @@ class Resource:
     name: str
     type: str
     operation: str
-    meaning: tuple[str, ...] = ()
+    explanations: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
 
 
@@ -107,17 +107,17 @@ class _Step:
 
     def resource(self, now: datetime, *, is_refresh: bool) -> Resource:
         """Return what there is to say."""
-        means = _MEANINGS.get(self.type)
+        means = _EXPLANATIONS.get(self.type)
         return Resource(
             name=values.name_in(self.urn),
             type=values.shortened(self.type.removeprefix(OUR_TYPES) if means else self.type),
             operation=values.shortened(self.operation, values.MOST_OF_A_VALUE),
-            meaning=tuple(means(self._event(now, is_refresh=is_refresh))) if means else (),
+            explanations=tuple(means(self._event(now, is_refresh=is_refresh))) if means else (),
             changes=tuple(sorted({*self._changes(is_ours=means is not None)}, key=_order)),
         )
 
-    def _event(self, now: datetime, *, is_refresh: bool) -> meaning.Event:
-        return meaning.Event(
+    def _event(self, now: datetime, *, is_refresh: bool) -> explain.Event:
+        return explain.Event(
             operation=self.operation,
             recorded=self._properties["old", "outputs"],
             wanted=self._properties["new", "inputs"],
@@ -180,7 +180,7 @@ class _Step:
             key: {name: values.masked(each[name], [other.get(name) for other in sets.values()]) for name in each}
             for key, each in sets.items()
         }
-        if self.type in _MEANINGS:
+        if self.type in _EXPLANATIONS:
             for each in visible.values():
                 if each.keys() & {*_CREDENTIALS}:
                     each[_PAYLOAD] = values.masked_credentials(*(each.pop(name, {}) for name in _CREDENTIALS))

@@ -9,7 +9,7 @@ from typing import Any
 
 from pulumi_justt import references
 from pulumi_justt.cli.engine import SIGNATURE, name_of
-from pulumi_justt.credentials import SHAPES
+from pulumi_justt.credentials import CREDENTIAL_TYPES
 
 __all__ = ["ABSENT", "MOST_OF_A_VALUE", "SECRET", "at", "dotted", "leaves", "list_of", "map_of", "masked"]
 __all__ += ["masked_credentials", "name_in", "shortened", "shown", "text_of"]
@@ -94,7 +94,7 @@ def shown(value: object, *, is_class: bool) -> str | None:
         version = f", version={reference.version}" if reference.version != 1 else ""
         text = f"{function}({json.dumps(reference.place, ensure_ascii=False)}{version})"
     elif is_class:
-        shape = SHAPES.get(text_of(value))
+        shape = CREDENTIAL_TYPES.get(text_of(value))
         text = shape.__name__ if shape else f"Unlisted({json.dumps(value, ensure_ascii=False)})"
     elif isinstance(value, Mapping) and value:
         return f"[{len(value)} properties]"

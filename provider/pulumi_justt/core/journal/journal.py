@@ -182,12 +182,12 @@ class Journal(HolderRecords):
 
     def _prune(self) -> None:
         super()._prune()
-        named: set[str | None] = set()
+        used: set[str | None] = set()
         for path in self._files("intents"):
             intent = self._read_intent(path)
             if intent and self._is_expired(intent):
                 self._drop(intent)
             elif intent:
-                named |= {intent.snapshot, intent.process}
-        self.drop_old("snapshots", kept=named)
-        self.drop_old("ended", kept=named)
+                used |= {intent.snapshot, intent.process}
+        self.drop_old("snapshots", kept=used)
+        self.drop_old("ended", kept=used)

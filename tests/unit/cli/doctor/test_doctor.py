@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from pulumi_justt.cli import survey
+from pulumi_justt.cli import account_records
 from pulumi_justt.core import listing
-from pulumi_justt.errors import WITHHELD, Unreachable
+from pulumi_justt.errors import WITHHELD, RequestFailed
 from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.simulator import Fault, SimulatorServer
+from support.echo_server import EchoServer
 from support.fake_pulumi import STACK, TYPE, US, FakePulumi, creating, integration
-from support.leaks import canary
-from support.parrot import Parrot
+from support.secret_scanner import canary
 
 Theirs = Callable[..., str]
 KEY = "a-key-of-the-simulator"
@@ -98,15 +98,17 @@ def test_integrations(project: FakePulumi, theirs: Theirs) -> None:
     assert "failed (" in told[failed]["text"]
     assert "is FAILED" in told[failed]["text"]
     assert "is INACTIVE at Justt, which is final." in told[inactive]["text"]
-    assert told[inactive]["cure"].startswith("Run `pulumi refresh`")
-    assert told[adopted]["cure"].startswith("Take adopt_id out of the program, which names it. Run `pulumi refresh`")
+    assert told[inactive]["remediation"].startswith("Run `pulumi refresh`")
+    assert told[adopted]["remediation"].startswith(
+        "Take adopt_id out of the program, which names it. Run `pulumi refresh`"
+    )
     assert "is not known at Justt" in told["no-such-id"]["text"]
-    assert "JUSTT_ON_MISSING=gone" in told["no-such-id"]["cure"]
+    assert "JUSTT_ON_MISSING=gone" in told["no-such-id"]["remediation"]
     assert "was recorded in production, and the configuration says simulator." in told["id-in-production"]["text"]
     assert "still waits to be deactivated (PENDING)" in told[waiting]["text"]
     assert "looked-at (" in told[seen]["text"]
-    assert told[seen]["cure"].startswith("It is only looked at here")
-    assert told["no-such-id-either"]["cure"].startswith("Correct the id in the program")
+    assert told[seen]["remediation"].startswith("It is only looked at here")
+    assert told["no-such-id-either"]["remediation"].startswith("Correct the id in the program")
 
 
 def test_unmanaged(project: FakePulumi, theirs: Theirs) -> None:
@@ -117,9 +119,9 @@ def test_unmanaged(project: FakePulumi, theirs: Theirs) -> None:
     project.state([integration("others", others)], stack="prod")
     told = {check["integrationId"]: check for check in examined(project, "-s", "dev", code=1)["unmanaged"]}
     assert told.keys() == {stranger, seen, others}
-    assert f'Add adopt_id="{stranger}" to a resource' in told[stranger]["cure"]
-    assert "run `pulumi-justt recover` first" in told[stranger]["cure"]
-    assert "recover" not in told[seen]["cure"]
+    assert f'Add adopt_id="{stranger}" to a resource' in told[stranger]["remediation"]
+    assert "run `pulumi-justt recover` first" in told[stranger]["remediation"]
+    assert "recover" not in told[seen]["remediation"]
     both = examined(project, "-s", "dev", "-s", "prod", code=1)["unmanaged"]
     assert {check["integrationId"] for check in both} == {stranger, seen}
 
@@ -148,14 +150,14 @@ def test_pending(project: FakePulumi) -> None:
         f"{STACK}::{READY}::ready",
         f"{STACK}::{TYPE}::adopted",
     ]
-    assert "if the stack is locked, then `pulumi-justt recover --stack dev`" in told[0]["cure"]
-    assert "`pulumi up --stack dev` does again what was not done" in told[1]["cure"]
-    assert "It belongs to another provider: `pulumi refresh --stack dev`" in told[2]["cure"]
+    assert "if the stack is locked, then `pulumi-justt recover --stack dev`" in told[0]["remediation"]
+    assert "`pulumi up --stack dev` does again what was not done" in told[1]["remediation"]
+    assert "It belongs to another provider: `pulumi refresh --stack dev`" in told[2]["remediation"]
     project.state([], pending[:1])
     (quoted,) = examined(project, "--stack", "it's", code=1)["pending"]
-    assert """`pulumi-justt recover --stack 'it'"'"'s'`""" in quoted["cure"]
+    assert """`pulumi-justt recover --stack 'it'"'"'s'`""" in quoted["remediation"]
     # Neither creates anything at Justt.
-    assert told[3]["cure"] == told[4]["cure"] == told[1]["cure"]
+    assert told[3]["remediation"] == told[4]["remediation"] == told[1]["remediation"]
 
 
 def test_duplicate(project: FakePulumi, theirs: Theirs) -> None:
@@ -247,10 +249,10 @@ def test_no_answer(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.Monk
     """Where nobody answers, nothing is found, and the command ends as not done."""
     project.state([integration("mine", theirs())])
 
-    def fail(*_: object, tried: str, **__: object) -> None:
-        raise Unreachable(tried, "no connection", "Check the network.")
+    def fail(*_: object, operation: str, **__: object) -> None:
+        raise RequestFailed(operation, "no connection", "Check the network.")
 
-    monkeypatch.setattr(survey, "list_all", fail)
+    monkeypatch.setattr(account_records, "list_all", fail)
     bad = examined(project, code=3)
     assert bad.keys() == {"account", "integration"}
 
@@ -270,7 +272,7 @@ def test_a_list_that_is_not_whole(project: FakePulumi, theirs: Theirs, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("call", "words", "check", "cure"),
+    ("call", "words", "check", "remediation"),
     [
         ("config", "error: incorrect passphrase", "configuration", "Set PULUMI_CONFIG_PASSPHRASE or"),
         ("config", "error: no stack selected; please use `pulumi stack select`", "configuration", "with --stack"),
@@ -279,12 +281,14 @@ def test_a_list_that_is_not_whole(project: FakePulumi, theirs: Theirs, monkeypat
         ("stack export", "error: the stack is currently locked by 1 lock(s)", "state", "run `pulumi cancel` first."),
     ],
 )
-def test_a_stack_that_cannot_be_looked_at(project: FakePulumi, call: str, words: str, check: str, cure: str) -> None:
+def test_a_stack_that_cannot_be_looked_at(
+    project: FakePulumi, call: str, words: str, check: str, remediation: str
+) -> None:
     """What the CLI says is a finding with what to do, and nothing is called nobody's."""
     project.fails({call: words})
     bad = examined(project, code=1)
     assert words.removeprefix("error: ") in bad[check][0]["text"]
-    assert cure in bad[check][0]["text"]
+    assert remediation in bad[check][0]["text"]
     assert "could not be looked at" in bad["unmanaged"][0]["text"]
 
 
@@ -309,7 +313,7 @@ def test_versions(project: FakePulumi) -> None:
     (project.folder / "version").write_text("v3.99.0")
     (check,) = examined(project, code=1)["tools"]
     assert "pulumi CLI 3.99.0 is too old for SDK " in check["text"]
-    assert check["cure"] == "Update the CLI to 3.254 or later."
+    assert check["remediation"] == "Update the CLI to 3.254 or later."
     bad = examined(project, code=1, environ={"PATH": str(project.project)})
     assert "there is no `pulumi` on PATH" in bad["tools"][0]["text"]
     assert bad.keys() == {"tools", "configuration", "state", "journal", "unmanaged"}
@@ -382,10 +386,10 @@ def test_a_provider_that_is_named_like_the_engine_s(
 
 
 @pytest.fixture
-def parrot(monkeypatch: pytest.MonkeyPatch, project: FakePulumi) -> Iterator[Parrot]:
+def echo(monkeypatch: pytest.MonkeyPatch, project: FakePulumi) -> Iterator[EchoServer]:
     """Give a vendor that refuses each list with words that repeat a short password, to a process that knows nothing."""
     shared_redactor.cache_clear()
-    with Parrot() as running:
+    with EchoServer() as running:
         running.listing, running.form = "400", lambda _: "login of bobby77 with hunt7er failed"
         monkeypatch.setenv("JUSTT_API_KEY", KEY)
         project.config({"justt:baseUrl": running.url})
@@ -396,7 +400,7 @@ def parrot(monkeypatch: pytest.MonkeyPatch, project: FakePulumi) -> Iterator[Par
 COMMANDS = (["list"], ["doctor"], ["import", "--all"], ["import", "--all", "--other-stack", "other"])
 
 
-@pytest.mark.usefixtures("parrot")
+@pytest.mark.usefixtures("echo")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_words_beside_a_secret_object_of_the_configuration(project: FakePulumi, command: list[str]) -> None:
     """`pulumi config set --secret --path` makes an object, whose parts are credentials each."""
@@ -412,7 +416,7 @@ def test_words_beside_a_secret_object_of_the_configuration(project: FakePulumi, 
     assert WITHHELD in " ".join(shown.split())
 
 
-@pytest.mark.usefixtures("parrot")
+@pytest.mark.usefixtures("echo")
 def test_words_beside_a_state_that_cannot_be_read(project: FakePulumi) -> None:
     """What it has is not at hand, so Justt's words about the account may repeat a credential of it."""
     project.fails({"stack export": "error: no decrypter"})
@@ -423,7 +427,7 @@ def test_words_beside_a_state_that_cannot_be_read(project: FakePulumi) -> None:
     assert WITHHELD in " ".join(shown.split())
 
 
-@pytest.mark.usefixtures("parrot")
+@pytest.mark.usefixtures("echo")
 def test_words_beside_the_state_of_another_stack(project: FakePulumi) -> None:
     """`import` looks at the stacks that may have what it finds before it asks Justt for anything."""
     project.state([integration("theirs", "id-1", secretReferences={"apiKey": {"fromEnv": "X"}})], stack="other")

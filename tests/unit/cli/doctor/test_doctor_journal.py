@@ -69,8 +69,8 @@ def test_an_unfinished_create(project: FakePulumi, begun: Begun) -> None:
         "verdict": "finding",
         "text": "lost: a create of the stripe integration 'lost-main' in account acc_1 was sent on 2027-01-15 at "
         f"08:00:00 UTC. Justt answered with integration i-1. Its journal file is {project.journal.path_of(intent)}.",
-        "cure": "Run `pulumi-justt recover --stack dev --claim i-1` to keep it, or use --deactivate or --forget. Then "
-        "run `pulumi up --stack dev`, which creates no other one before.",
+        "remediation": "Run `pulumi-justt recover --stack dev --claim i-1` to keep it, or use --deactivate or "
+        "--forget. Then run `pulumi up --stack dev`, which creates no other one before.",
         "stack": "dev",
         "referenceAccountId": "acc_1",
         "integrationId": "i-1",
@@ -82,7 +82,7 @@ def test_an_unfinished_create(project: FakePulumi, begun: Begun) -> None:
     assert "in the default account was sent" in unknown["text"]
     assert "Its answer is not known." in unknown["text"]
     assert "still be running" not in unknown["text"]
-    assert unknown["cure"].startswith("Run `pulumi-justt recover --stack dev`, which shows what it may have")
+    assert unknown["remediation"].startswith("Run `pulumi-justt recover --stack dev`, which shows what it may have")
 
 
 def test_one_that_may_be_under_way(project: FakePulumi, begun: Begun) -> None:
@@ -104,7 +104,7 @@ def test_a_decision(project: FakePulumi, begun: Begun, decision: Decision, words
     """What was decided is shown, with what carries it out."""
     project.state([provider()])
     begun("i-1", decision=replace(decision, decided_at=1_800_000_000.0))
-    assert words in of_journal(project, code=1)[0]["cure"]
+    assert words in of_journal(project, code=1)[0]["remediation"]
 
 
 def test_what_the_state_holds(project: FakePulumi, begun: Begun) -> None:
@@ -148,7 +148,7 @@ def test_a_stack_that_was_renamed(project: FakePulumi, begun: Begun) -> None:
     ok, finding, others = of_journal(project, code=1)
     assert (finding["urn"], finding["integrationId"]) == (left.urn, "i-1")
     assert "mine of stack former (project shop): a create of the stripe integration" in finding["text"]
-    assert "If this stack had that name" in finding["cure"]
+    assert "If this stack had that name" in finding["remediation"]
     assert (ok["verdict"], others["verdict"]) == ("ok", "ok")
     assert "unknown-here of former (project shop)" in others["text"]
     assert "mine of former (project shop)" not in others["text"]
@@ -205,7 +205,7 @@ def test_what_cannot_be_looked_at(project: FakePulumi, begun: Begun) -> None:
             f"{other} has the format 2 of another version of pulumi-justt, so what it says is not taken into account.",
         ),
     }
-    assert {check["cure"].rpartition("Then run ")[2] for check in damaged} == {f"`rm {path}`.", f"`rm {other}`."}
+    assert {check["remediation"].rpartition("Then run ")[2] for check in damaged} == {f"`rm {path}`.", f"`rm {other}`."}
     path.unlink()
     other.unlink()
     nowhere = of_journal(project, code=3, JUSTT_STATE_DIR="", XDG_STATE_HOME="", HOME="")
@@ -240,7 +240,7 @@ def test_who_adopts_what_a_stack_owns(project: FakePulumi, simulator: SimulatorS
     assert line["text"] == (
         f"the journal on this machine says that {other} has adopted owned (i-1): this stack won't deactivate it."
     )
-    assert line["cure"] == "Name the other stack with --stack to see whether it still has it."
+    assert line["remediation"] == "Name the other stack with --stack to see whether it still has it."
     project.state([{**integration("lost", "i-1", adoptId="i-1"), "urn": other}], stack="prod")
     assert len(of_journal(project, "-s", "dev", "-s", "prod", code=0)) == 2
 
@@ -276,7 +276,7 @@ def test_an_adoption_that_has_left_its_stack(project: FakePulumi, simulator: Sim
     ]
     for check, urn in zip(stale, gone, strict=True):
         file = project.journal.adoption_file(simulator.base_url, "i-1", urn)
-        assert check["cure"] == f"If no update of that stack is under way, run `rm {file}`."
+        assert check["remediation"] == f"If no update of that stack is under way, run `rm {file}`."
 
 
 def test_an_intent_of_no_real_resource(tmp_path: Path, project: FakePulumi, begun: Begun) -> None:

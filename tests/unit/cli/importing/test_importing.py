@@ -16,18 +16,18 @@ import pytest
 import yaml
 
 from pulumi_justt.api.models import RemoteRecord
-from pulumi_justt.cli import survey
-from pulumi_justt.cli.importing.asking import ImportRefused
+from pulumi_justt.cli import account_records
 from pulumi_justt.cli.importing.candidates import Candidate, picked
+from pulumi_justt.cli.importing.import_answers import ImportRefused
 from pulumi_justt.cli.importing.prompts import Terminal
 from pulumi_justt.cli.project import program_folder
 from pulumi_justt.cli.stacks import Stack, StackError
 from pulumi_justt.core import listing
 from pulumi_justt.core.journal import Decision, Intent, Journal
-from pulumi_justt.credentials import SHAPES
+from pulumi_justt.credentials import CREDENTIAL_TYPES
 from pulumi_justt.simulator import Fault, SimulatorServer
 from support.fake_pulumi import FakePulumi, integration
-from support.leaks import canary
+from support.secret_scanner import canary
 
 Theirs = Callable[..., str]
 Answers = Callable[[dict[str, Any]], str]
@@ -143,9 +143,9 @@ def test_all_of_what_is_not_all(
 ) -> None:
     """What a list that was cut off has is imported, and the command does not end as if it were all."""
     there = theirs()
-    monkeypatch.setattr(survey, "cut_short", lambda *_: "more may follow.")
-    whole = survey.listed
-    monkeypatch.setattr(survey, "listed", lambda account: replace(whole(account), is_complete=False))
+    monkeypatch.setattr(account_records, "cut_short", lambda *_: "more may follow.")
+    whole = account_records.listed
+    monkeypatch.setattr(account_records, "listed", lambda account: replace(whole(account), is_complete=False))
     result = project.run("import", "--all", "--answers", answers({there: STRIPE}), "--yes", "--json")
     document = json.loads(result.stdout)
     assert (result.exit_code, document["isComplete"], document["isImported"]) == (3, False, True)
@@ -748,7 +748,7 @@ TYPED = {
 @pytest.mark.parametrize("shape", TYPED)
 def test_asking_for_values(project: FakePulumi, theirs: Theirs, tmp_path: Path, shape: str) -> None:
     """Each shape's fields are asked for, secrets without echo, and the program is whole without them."""
-    assert TYPED.keys() == {each.__name__ for each in SHAPES.values()}
+    assert TYPED.keys() == {each.__name__ for each in CREDENTIAL_TYPES.values()}
     (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nsecret-value\n-----END PRIVATE KEY-----\n")
     fields = [text.replace("FILE", str(tmp_path / "key.pem")) for text in TYPED[shape]]
     first = theirs("paypal")
@@ -801,7 +801,7 @@ def test_a_stack_that_gets_one_meanwhile(
 ) -> None:
     """While somebody answers, another import may end; one integration never becomes two resources."""
     one = theirs()
-    monkeypatch.setattr(Terminal, "agree", lambda *_: project.state([integration("another", one)]))
+    monkeypatch.setattr(Terminal, "confirm", lambda *_: project.state([integration("another", one)]))
     result = project.run("import", "--answers", answers({one: STRIPE}))
     assert (result.exit_code, result.stdout) == (3, "")
     assert f"  {one} is in this stack meanwhile, as 'another'." in result.stderr

@@ -24,7 +24,7 @@ from pulumi_justt.simulator.rules import NewIntegration
 from support.checkout import ROOT
 from support.golden_previews import UPDATE, masked
 from support.harness import Stack
-from support.leaks import canary
+from support.secret_scanner import canary
 
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
 INTEGRATION = "pulumi-python:dynamic/justt:PaymentIntegration"
@@ -109,8 +109,8 @@ def test_when_it_stops(deactivation: object, ends: str) -> None:
     """A removal and a replacement say when the integration stops, as it is recorded, and not as the program says."""
     olds = RECORDED if deactivation is None else {**RECORDED, "deactivation": deactivation}
     news = {**GIVEN, "deactivation": {"afterDays": 99}}
-    (removal,) = only(step("delete", oldState=state(olds))).meaning
-    (replacement,) = only(changed("replace", olds, news, "integrationName")).meaning
+    (removal,) = only(step("delete", oldState=state(olds))).explanations
+    (replacement,) = only(changed("replace", olds, news, "integrationName")).explanations
     assert removal.startswith(f"it {ends}")
     assert replacement.startswith(f"a new integration is created; the old one {ends}")
 
@@ -208,15 +208,15 @@ def test_when_it_stops(deactivation: object, ends: str) -> None:
 )
 def test_what_it_means(found: Mapping[str, Any], means: list[str]) -> None:
     """Each change of ours says in words what happens at Justt; that of another provider's resource says nothing."""
-    assert list(only(found).meaning) == means
+    assert list(only(found).explanations) == means
 
 
 def test_what_a_refresh_finds() -> None:
     """A resource that a refresh drops is gone already, and nobody is told that it will stop."""
     stack = step("refresh", "pulumi:pulumi:Stack", "shop-dev")
     removal = step("delete", oldState=state(RECORDED))
-    assert only(stack, removal).meaning == ("gone at Justt, where INACTIVE is final: it leaves the state",)
-    assert only(stack, {**stack, "op": "same"}, removal).meaning == ("it stops at once",)
+    assert only(stack, removal).explanations == ("gone at Justt, where INACTIVE is final: it leaves the state",)
+    assert only(stack, {**stack, "op": "same"}, removal).explanations == ("it stops at once",)
 
 
 # Which fields differ
@@ -410,7 +410,7 @@ def test_the_gravest_comes_first() -> None:
     rest = step("delete-replaced", name="rest", oldState=state(RECORDED))
     found = read(*steps, *parts, rest).resources
     assert [each.name for each in found] == ["delete", "replace", "update", "create", "read", "discard", "rest"]
-    assert found[-1].meaning == ("left over from an earlier replacement: it stops at once",)
+    assert found[-1].explanations == ("left over from an earlier replacement: it stops at once",)
 
 
 def test_diagnostics() -> None:

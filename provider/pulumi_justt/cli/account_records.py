@@ -13,7 +13,7 @@ from pulumi_justt.core.client import shared_client
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.listing import Listing, list_all
 from pulumi_justt.redaction import shared_redactor
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.unpicklable import Unpicklable
 
 __all__ = [
     "NO_ACCOUNT",
@@ -33,7 +33,7 @@ NO_ACCOUNT = "must be visible ASCII without spaces, as it is sent as a header"
 
 
 @dataclass(frozen=True, repr=False)
-class View(SecretHolder):
+class View(Unpicklable):
     """A stack with its settings and its state.
 
     Args:
@@ -160,7 +160,7 @@ def owners(views: Iterable[View]) -> dict[tuple[str, str], Managed]:
 
 
 def read(
-    account: Account, integration_id: str, tried: str, tell: Callable[[str], None] = lambda _: None
+    account: Account, integration_id: str, operation: str, tell: Callable[[str], None] = lambda _: None
 ) -> RemoteRecord:
     """Read an integration.
 
@@ -169,7 +169,7 @@ def read(
         RequestError: It could not be read.
     """
     client = shared_client(account.settings, tell)
-    return client.get_integration(integration_id, tried=tried, account=account.reference)
+    return client.get_integration(integration_id, operation=operation, account=account.reference)
 
 
 def listed(account: Account) -> Listing:
@@ -180,7 +180,7 @@ def listed(account: Account) -> Listing:
         RequestError: A page could not be read.
     """
     client = shared_client(account.settings)
-    return list_all(client, tried=f"listing {account.called}", account=account.reference)
+    return list_all(client, operation=f"listing {account.called}", account=account.reference)
 
 
 def shown(record: RemoteRecord) -> RemoteRecord:

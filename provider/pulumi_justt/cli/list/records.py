@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pulumi_justt.api.models import RemoteRecord
-from pulumi_justt.cli import survey
+from pulumi_justt.cli import account_records
+from pulumi_justt.cli.account_records import Account, Managed
 from pulumi_justt.cli.stacks import Stack
-from pulumi_justt.cli.survey import Account, Managed
 from pulumi_justt.errors import JusttError
 
 __all__ = ["Found", "Inventory", "take"]
@@ -68,29 +68,29 @@ def take(
         StackError: A stack could not be looked at.
         InvalidSettings: A configuration cannot be used.
     """
-    views = [survey.view(stack) for stack in stacks]
-    settings = [each.settings for each in views] or [survey.default_settings()]
-    known = survey.managed(views)
+    views = [account_records.view(stack) for stack in stacks]
+    settings = [each.settings for each in views] or [account_records.default_settings()]
+    known = account_records.managed(views)
     found: dict[tuple[str, str], Found] = {}
     hidden = [each.recorded.name for its in known.values() for each in its if each.recorded.has_secret_account]
     doubts: list[str] = []
     if hidden and not accounts:
         doubts.append(f"the accounts of {', '.join(sorted(hidden))} are secrets: name them by --account.")
-    for account in survey.accounts(views, settings, accounts):
+    for account in account_records.accounts(views, settings, accounts):
         try:
-            listing = survey.listed(account)
+            listing = account_records.listed(account)
         except JusttError as error:
             doubts.append(str(error))
             continue
         if not listing.is_complete:
-            doubts.append(survey.cut_short(account, len(listing.records)))
+            doubts.append(account_records.cut_short(account, len(listing.records)))
         for its, record in listing.records.items():
             # Two keys may reach the same.
             managers = tuple(known.get((account.settings.environment, its), ()))
             found.setdefault((account.settings.base_url, its), Found(record, account, managers))
     return Inventory(
         tuple(
-            replace(each, record=survey.shown(each.record))
+            replace(each, record=account_records.shown(each.record))
             for each in found.values()
             if (not statuses or each.record.status.upper() in statuses)
             and (not sources or each.record.source in sources)

@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pulumi_justt import references
-from pulumi_justt.cli import documents, survey
-from pulumi_justt.credentials import SHAPES, Shape
+from pulumi_justt.cli import account_records, documents
+from pulumi_justt.credentials import CREDENTIAL_TYPES, CredentialType
 from pulumi_justt.errors import JusttError, nearest, quoted
 from pulumi_justt.references import FileReference, Reference
 from pulumi_justt.schema import INTEGRATION, Property
-from pulumi_justt.secrecy import SecretHolder
+from pulumi_justt.unpicklable import Unpicklable
 from pulumi_justt.values import is_visible_ascii, shown_key
 
-__all__ = ["Answer", "Asker", "ImportRefused", "ask", "read_answers"]
+__all__ = ["Asker", "ImportAnswer", "ImportRefused", "ask", "read_answers"]
 
-_SHAPES = {shape.__name__: shape for shape in SHAPES.values()}
+_CREDENTIAL_TYPES = {shape.__name__: shape for shape in CREDENTIAL_TYPES.values()}
 _UNLISTED = "Unlisted"
 _USUAL = {"stripe": "ApiKeyOnly", "adyen": "Hmac"}
 """The shape that the vendor's guide pages name for a source."""
@@ -81,7 +81,7 @@ class Asker(Protocol):
 
 
 @dataclass(frozen=True, repr=False)
-class Answer(SecretHolder):
+class ImportAnswer(Unpicklable):
     """What the user says of one integration.
 
     Args:
@@ -100,7 +100,7 @@ class Answer(SecretHolder):
     variables: Mapping[str, str] = field(default_factory=dict)
     account: str | None = None
 
-    def relative_to(self, folder: Path) -> Answer:
+    def relative_to(self, folder: Path) -> ImportAnswer:
         """Return the same, with files as a program in *folder* names them."""
         fields = {
             name: value.relative_to(folder) if isinstance(value, FileReference) else value
@@ -110,20 +110,20 @@ class Answer(SecretHolder):
 
     def python_name(self, wire: str) -> str:
         """Return what a program calls a field of the credentials, by its name at the API."""
-        shape = SHAPES.get(self.secret_type)
+        shape = CREDENTIAL_TYPES.get(self.secret_type)
         fields = shape.wire_fields() if shape else {}
         return fields[wire].name if wire in fields else re.sub(r"\W", "_", wire, flags=re.ASCII)
 
     def secrets(self) -> dict[str, str]:
         """Return the values that are kept secret, under the API's names."""
-        shape = SHAPES.get(self.secret_type)
+        shape = CREDENTIAL_TYPES.get(self.secret_type)
         open_fields = [name for name, f in shape.wire_fields().items() if _is_identifier(f)] if shape else []
         return {
             name: value for name, value in self.fields.items() if isinstance(value, str) and name not in open_fields
         }
 
 
-def ask(source: str, suggested_name: str, asker: Asker, *, is_by_reference: bool) -> Answer:
+def ask(source: str, suggested_name: str, asker: Asker, *, is_by_reference: bool) -> ImportAnswer:
     """Ask for all that the API does not return of an integration.
 
     Args:
@@ -134,17 +134,17 @@ def ask(source: str, suggested_name: str, asker: Asker, *, is_by_reference: bool
     """
     name = asker.text("Resource name", suggested_name)
     properties = {each.name: _property(asker, each) for each in _ASKED if each.is_required}
-    shape = _SHAPES[asker.choice("Credentials", list(_SHAPES), _USUAL.get(source))]
+    shape = _CREDENTIAL_TYPES[asker.choice("Credentials", list(_CREDENTIAL_TYPES), _USUAL.get(source))]
     fields = {
         wire: _asked(asker, wire, f, name if is_by_reference else None) for wire, f in shape.wire_fields().items()
     }
     for each in _ASKED:
         if not each.is_required and (given := _property(asker, each)):
             properties[each.name] = given
-    return Answer(name, properties, shape.secret_type, {wire: value for wire, value in fields.items() if value})
+    return ImportAnswer(name, properties, shape.secret_type, {wire: value for wire, value in fields.items() if value})
 
 
-def read_answers(text: str) -> dict[str, Answer]:
+def read_answers(text: str) -> dict[str, ImportAnswer]:
     """Read an answers file, in YAML or JSON: what is said of each integration, by its id.
 
     Raises:
@@ -157,7 +157,7 @@ def read_answers(text: str) -> dict[str, Answer]:
     if not isinstance(content, dict) or not all(isinstance(entry, dict) for entry in content.values()):
         raise ImportRefused("the answers must be a mapping from the ids of integrations to what is said of each")
     problems: list[str] = []
-    answers: dict[str, Answer] = {}
+    answers: dict[str, ImportAnswer] = {}
     for integration_id, entry in content.items():
         reader = _Entry(entry)
         # "Left out" and the word "null" are both possible.
@@ -179,13 +179,13 @@ def _nulls(value: object, place: str = "") -> Iterator[str]:
 
 
 @dataclass(repr=False)
-class _Entry(SecretHolder):
+class _Entry(Unpicklable):
     """What an answers file says of one integration, and what is wrong with it."""
 
     given: Mapping[str, Any]
     problems: list[str] = field(default_factory=list)
 
-    def answer(self) -> Answer:
+    def answer(self) -> ImportAnswer:
         for name in sorted(self.given.keys() - set(_KEYS)):
             self.problems.append(
                 f"{shown_key(name)} is not an answer{nearest(name, _KEYS)}; answers are {', '.join(_KEYS)}"
@@ -195,8 +195,8 @@ class _Entry(SecretHolder):
         fields, variables = self._fields(shape) if secret_type else ({}, {})
         account = self._text("reference_account_id") or None
         if account is not None and not is_visible_ascii(account):
-            self.problems.append(f"reference_account_id: {survey.NO_ACCOUNT}")
-        return Answer(self._text("resource_name"), properties, secret_type, fields, variables, account)
+            self.problems.append(f"reference_account_id: {account_records.NO_ACCOUNT}")
+        return ImportAnswer(self._text("resource_name"), properties, secret_type, fields, variables, account)
 
     def _text(self, name: str) -> str:
         value = self.given.get(name, "")
@@ -205,7 +205,7 @@ class _Entry(SecretHolder):
         self.problems.append(f"{name}: must be text")
         return ""
 
-    def _shape(self) -> tuple[str, type[Shape] | None]:
+    def _shape(self) -> tuple[str, type[CredentialType] | None]:
         called, secret_type = self._text("credentials"), self._text("secret_type")
         if called == _UNLISTED and not secret_type:
             self.problems.append("secret_type: is required beside credentials Unlisted")
@@ -213,13 +213,13 @@ class _Entry(SecretHolder):
             return secret_type, None
         if secret_type:
             self.problems.append("secret_type: goes with credentials Unlisted only")
-        if called in _SHAPES:
-            return _SHAPES[called].secret_type, _SHAPES[called]
-        known = (*_SHAPES, _UNLISTED)
+        if called in _CREDENTIAL_TYPES:
+            return _CREDENTIAL_TYPES[called].secret_type, _CREDENTIAL_TYPES[called]
+        known = (*_CREDENTIAL_TYPES, _UNLISTED)
         self.problems.append(f"credentials: must be one of {', '.join(known)}{nearest(called, known)}")
         return "", None
 
-    def _fields(self, shape: type[Shape] | None) -> tuple[dict[str, str | Reference], dict[str, str]]:
+    def _fields(self, shape: type[CredentialType] | None) -> tuple[dict[str, str | Reference], dict[str, str]]:
         places = self.given.get("fields", {})
         if not isinstance(places, dict):
             names = ", ".join(f.name for f in shape.wire_fields().values()) if shape else "as the API names them"

@@ -28,17 +28,17 @@ from pulumi_justt.api.client import _Request, _Response
 from pulumi_justt.api.errors import ApiConnectionError, ApiStatusError, InvalidResponseError, OutcomeUnknown
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.api.rate_limit import RateLimiter
-from pulumi_justt.api.responses import Fault
-from pulumi_justt.api.retry import Outcome
-from pulumi_justt.cli import survey
+from pulumi_justt.api.responses import ErrorBody
+from pulumi_justt.api.retry import AttemptResult
+from pulumi_justt.cli import account_records
 from pulumi_justt.cli.doctor.account_checks import Accounts
 from pulumi_justt.cli.doctor.checks import Patient
 from pulumi_justt.cli.engine import INTEGRATION_TYPE
-from pulumi_justt.cli.importing.asking import Answer, _Entry
 from pulumi_justt.cli.importing.candidates import Candidate
-from pulumi_justt.cli.importing.importer import Importer, Wishes
+from pulumi_justt.cli.importing.import_answers import ImportAnswer, _Entry
+from pulumi_justt.cli.importing.importer import Importer, ImportOptions
 from pulumi_justt.cli.importing.plan import Import, Plan
-from pulumi_justt.cli.list.inventory import Found, Inventory
+from pulumi_justt.cli.list.records import Found, Inventory
 from pulumi_justt.cli.recover.diagnosis import Case, Diagnosis
 from pulumi_justt.cli.stacks import Configuration, Stack
 from pulumi_justt.cli.state import State
@@ -46,18 +46,18 @@ from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.exactly_once import _UnresolvedCreate
 from pulumi_justt.core.inputs import Inputs
-from pulumi_justt.core.integration import Integrations
+from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.core.journal import Journal
 from pulumi_justt.core.listing import Listing
 from pulumi_justt.core.ownership import Ownership
-from pulumi_justt.core.readiness import Readiness
+from pulumi_justt.core.readiness import ReadinessLifecycle
 from pulumi_justt.core.replacements import Replacements
 from pulumi_justt.core.session import Session
-from pulumi_justt.core.state import Checked
-from pulumi_justt.errors import AmbiguousCreate
+from pulumi_justt.core.state import CheckResult
+from pulumi_justt.errors import CreateOutcomeUnknown
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.redaction import Redactor
-from support import leaks
+from support import secret_scanner
 
 KEY = "canary-key-81c7f25e0b9d"
 PAYLOAD = "canary-payload-7d3350fe1a44"
@@ -103,9 +103,9 @@ def client() -> JusttClient:
     return made
 
 
-def core() -> Integrations:
+def core() -> IntegrationLifecycle:
     """Make a core that has created an integration."""
-    made = Integrations(settings(), client=client, tell=lambda _: None)
+    made = IntegrationLifecycle(settings(), client=client, tell=lambda _: None)
     made.creator.create("urn", inputs())
     return made
 
@@ -164,9 +164,9 @@ def state() -> State:
     return State({"deployment": {"resources": [resource], "pending_operations": [pending]}})
 
 
-def view() -> survey.View:
+def view() -> account_records.View:
     """Make a stack with its settings and its state."""
-    return survey.View(stack(), settings(), state(), {"urn": settings()})
+    return account_records.View(stack(), settings(), state(), {"urn": settings()})
 
 
 def case() -> Case:
@@ -178,12 +178,14 @@ def case() -> Case:
 def found() -> Found:
     """Make an integration that is managed."""
     record = RemoteRecord(integration_id="i", source="stripe", status="PENDING")
-    return Found(record, survey.Account(settings(), None), tuple(survey.managed([view()])["simulator", "i"]))
+    return Found(
+        record, account_records.Account(settings(), None), tuple(account_records.managed([view()])["simulator", "i"])
+    )
 
 
-def answer() -> Answer:
+def answer() -> ImportAnswer:
     """Make what a user said of an integration."""
-    return Answer("r", {}, "APIKEY_ONLY", {"apiKey": PAYLOAD})
+    return ImportAnswer("r", {}, "APIKEY_ONLY", {"apiKey": PAYLOAD})
 
 
 def plan() -> Plan:
@@ -202,7 +204,7 @@ def importer() -> Importer:
 
 def shapes() -> Iterator[tuple[str, Callable[[], object]]]:
     """Yield a way to make each shape with the secret in all of its fields."""
-    for secret_type, shape in credentials.SHAPES.items():
+    for secret_type, shape in credentials.CREDENTIAL_TYPES.items():
         payload = dict.fromkeys(shape.wire_fields(), PAYLOAD)
         yield shape.__name__, functools.partial(credentials.from_wire, secret_type, payload)
 
@@ -217,26 +219,26 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "NewIntegration": inputs,
     "ApiError": lambda: ApiStatusError(400, PAYLOAD, PAYLOAD),
     "ApiStatusError": lambda: ApiStatusError(400, PAYLOAD, PAYLOAD),
-    "ApiConnectionError": lambda: ApiConnectionError("no connection", Outcome.UNSENT, detail=PAYLOAD),
+    "ApiConnectionError": lambda: ApiConnectionError("no connection", AttemptResult.UNSENT, detail=PAYLOAD),
     "InvalidResponseError": lambda: InvalidResponseError(200, PAYLOAD),
     "OutcomeUnknown": lambda: OutcomeUnknown(InvalidResponseError(200, PAYLOAD)),
     "BatchReader": lambda: client()._reader,
-    "Integrations": core,
+    "IntegrationLifecycle": core,
     "Deactivator": lambda: core()._deactivator,
     "Replacements": replacements,
     "Ownership": ownership,
     "Creator": lambda: core().creator,
-    "Readiness": lambda: Readiness(settings(), client=client, tell=lambda _: None, session=session()),
+    "ReadinessLifecycle": lambda: ReadinessLifecycle(settings(), client=client, tell=lambda _: None, session=session()),
     "IntegrationProvider": lambda: provider(IntegrationProvider),
     "ReadinessProvider": lambda: provider(ReadinessProvider),
     "RateLimiter": lambda: RateLimiter(10),
     "Redactor": redactor,
-    "Checked": lambda: Checked({"secretPayload": {"apiKey": PAYLOAD}}, []),
-    "Fault": lambda: Fault(PAYLOAD, PAYLOAD),
+    "CheckResult": lambda: CheckResult({"secretPayload": {"apiKey": PAYLOAD}}, []),
+    "ErrorBody": lambda: ErrorBody(PAYLOAD, PAYLOAD),
     "_Response": lambda: _Response(400, PAYLOAD.encode(), "", None),
     "_Request": lambda: _Request("POST", "/", None, Call(), {"apiKey": PAYLOAD}),
     "_UnresolvedCreate": lambda: _UnresolvedCreate(
-        "x", inputs(), "y", AmbiguousCreate("x", "y", "z"), 0.0, frozenset(), is_before_complete=True
+        "x", inputs(), "y", CreateOutcomeUnknown("x", "y", "z"), 0.0, frozenset(), is_before_complete=True
     ),
 }
 HOLDERS |= {
@@ -246,17 +248,17 @@ HOLDERS |= {
     "Recorded": lambda: next(state().integrations()),
     "Pending": lambda: state().pending()[0],
     "View": view,
-    "Account": lambda: survey.Account(settings(), None),
-    "Managed": lambda: survey.managed([view()])["simulator", "i"][0],
+    "Account": lambda: account_records.Account(settings(), None),
+    "Managed": lambda: account_records.managed([view()])["simulator", "i"][0],
     "Found": found,
     "Inventory": lambda: Inventory((found(),), ()),
     "Patient": lambda: Patient(stack(), Configuration({"apiKey": KEY}, has_plain_key=True), settings(), state()),
-    "Accounts": lambda: Accounts({survey.Account(settings(), None): Listing({}, is_complete=True)}),
+    "Accounts": lambda: Accounts({account_records.Account(settings(), None): Listing({}, is_complete=True)}),
     "Case": case,
     "Diagnosis": lambda: Diagnosis(view(), frozenset(), Journal(None), (case(),), ()),
-    "Answer": answer,
+    "ImportAnswer": answer,
     "_Entry": lambda: _Entry({"fields": {"api_key": PAYLOAD}}),
-    "Wishes": lambda: Wishes(answers=PAYLOAD),
+    "ImportOptions": lambda: ImportOptions(answers=PAYLOAD),
     "Plan": plan,
     "Import": lambda: plan().imports[0],
     "Importer": importer,
@@ -267,6 +269,7 @@ HARMLESS = {
     "Adoption",
     "Claim",
     "Decision",
+    "RetryPlan",
     "_Account",
     "Listing",
     "ReadWriteLock",
@@ -275,14 +278,22 @@ HARMLESS = {
     "RemoteRecord",
     "Deactivation",
 }
-HARMLESS |= {"Reference", "VariableReference", "FileReference", "Shape", "Credentials", "ExchangeLimit", "_Stream"}
+HARMLESS |= {
+    "Reference",
+    "VariableReference",
+    "FileReference",
+    "CredentialType",
+    "Credentials",
+    "ExchangeLimit",
+    "_Stream",
+}
 HARMLESS |= {
     "PaymentIntegration",
     "IntegrationReady",
     "Provider",
     "RequestError",
-    "Refused",
-    "Unreachable",
+    "RequestRefused",
+    "RequestFailed",
     "_Wait",
     "Terminal",
     "_JusttResource",
@@ -336,7 +347,7 @@ def test_no_text_form_shows_a_value(name: str) -> None:
 
     for form in forms(holder):
         assert form
-        assert leaks.find(form.encode(), SECRETS) == []
+        assert secret_scanner.find(form.encode(), SECRETS) == []
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -348,7 +359,7 @@ def test_no_pickle_holds_a_value(name: str, protocol: int) -> None:
     except (TypeError, AttributeError, pickle.PicklingError) as error:
         result = f"{error!r}".encode()
 
-    assert leaks.find(result, SECRETS) == []
+    assert secret_scanner.find(result, SECRETS) == []
 
 
 @pytest.mark.parametrize("name", ["ApiKeyOnly", "Unlisted", "Settings", "Inputs"])
@@ -408,7 +419,7 @@ def test_secrets_are_unwrapped_in_one_function() -> None:
     for called, caller in calls():
         callers.setdefault(called, set()).add(caller)
 
-    assert callers["get_secret_value"] == {"secrecy.reveal"}
+    assert callers["get_secret_value"] == {"unpicklable.reveal"}
     assert callers["reveal"] == {"models.reveal_payload", "config.require_api_key"}
     assert callers["reveal_payload"] == {
         "client._learn",

@@ -11,10 +11,10 @@ from typing import Any
 
 from typing_extensions import Self
 
-__all__ = ["Parrot"]
+__all__ = ["EchoServer"]
 
 
-class Parrot(ThreadingHTTPServer):
+class EchoServer(ThreadingHTTPServer):
     """A server on a socket of this machine; a create is answered as its external identifier says, with a status or so.
 
     Attributes:
@@ -53,7 +53,7 @@ class Parrot(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Parrot
+    server: EchoServer
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:

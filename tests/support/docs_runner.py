@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 
 from support.harness import HANG_SECONDS, Stack, nobody
-from support.leaks import canary
+from support.secret_scanner import canary
 
 __all__ = [
     "PORT",

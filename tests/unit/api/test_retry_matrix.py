@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from pulumi_justt.api.retry import TABLE, Action, Method, Outcome
+from pulumi_justt.api.retry import TABLE, AttemptResult, Method, RetryDecision
 from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import Inputs
-from pulumi_justt.errors import AmbiguousCreate, JusttError, Misunderstood, Refused, Unreachable
+from pulumi_justt.errors import CreateOutcomeUnknown, JusttError, RequestFailed, RequestRefused, UnexpectedResponse
 from pulumi_justt.simulator import Fault, SimulatorServer
 from support.harness import nobody
 
 FAULTS = {
-    Outcome.THROTTLED: "status=429",
-    Outcome.UNANSWERED: "drop-before-commit",
-    Outcome.REJECTED: "status=400",
-    Outcome.UNREADABLE: "not-json=html",
+    AttemptResult.THROTTLED: "status=429",
+    AttemptResult.UNANSWERED: "drop-before-commit",
+    AttemptResult.REJECTED: "status=400",
+    AttemptResult.UNREADABLE: "not-json=html",
 }
 ROUTES: dict[Method, str] = {"GET": "/integrations/{id}", "DELETE": "/integrations/{id}", "POST": "/integrations"}
 INPUTS = Inputs.model_validate(
@@ -40,13 +40,13 @@ def client_of(url: str) -> JusttClient:
 def send(client: JusttClient, method: Method, known: str) -> None:
     """Make the call that uses *method*."""
     if method == "GET":
-        client.get_integration(known, tried="reading", account=None)
+        client.get_integration(known, operation="reading", account=None)
     elif method == "POST":
         client.create_integration(INPUTS)
     else:
         client.deactivate_integration(
             known,
-            tried="deactivating",
+            operation="deactivating",
             account=None,
             deactivation_type="dueDate",
             deactivation_date="2040-01-01T00:00:00Z",
@@ -55,17 +55,17 @@ def send(client: JusttClient, method: Method, known: str) -> None:
 
 @pytest.mark.parametrize("method", ROUTES)
 @pytest.mark.parametrize("outcome", FAULTS)
-def test_a_fault_that_happens_once(simulator: SimulatorServer, outcome: Outcome, method: Method) -> None:
+def test_a_fault_that_happens_once(simulator: SimulatorServer, outcome: AttemptResult, method: Method) -> None:
     """After one bad try, a retry succeeds; a refusal, an ambiguity, and an odd answer to a DELETE end it."""
     client = client_of(simulator.base_url)
     known = client.create_integration(INPUTS).integration_id
     simulator.clear_requests()
     simulator.add_fault(Fault.parse(f"{method} {ROUTES[method]} {FAULTS[outcome]} times=1"))
     action = TABLE[outcome][method]
-    expected: dict[Action, tuple[type[JusttError] | None, int]] = {
-        Action.RETRY: (None, 2),
-        Action.FAIL: (Misunderstood if outcome is Outcome.UNREADABLE else Refused, 1),
-        Action.AMBIGUOUS: (AmbiguousCreate, 1),
+    expected: dict[RetryDecision, tuple[type[JusttError] | None, int]] = {
+        RetryDecision.RETRY: (None, 2),
+        RetryDecision.FAIL: (UnexpectedResponse if outcome is AttemptResult.UNREADABLE else RequestRefused, 1),
+        RetryDecision.AMBIGUOUS: (CreateOutcomeUnknown, 1),
     }
     error, tries = expected[action]
     try:
@@ -85,8 +85,8 @@ def test_nothing_listens(method: Method) -> None:
     waits: list[float] = []
     settings = Settings.load({"baseUrl": nobody(), "apiKey": "made-up"}, {})
     client = JusttClient(settings, sleep=waits.append, uniform=lambda: 0.5)
-    with pytest.raises(Unreachable, match="Nothing was sent"):
+    with pytest.raises(RequestFailed, match="Nothing was sent"):
         send(client, method, "known")
     client.close()
-    assert TABLE[Outcome.UNSENT][method] is Action.RETRY
+    assert TABLE[AttemptResult.UNSENT][method] is RetryDecision.RETRY
     assert waits == [0.25, 0.5, 1.0, 2.0, 4.0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, SupportsIndex, TypeVa
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["SecretHolder", "reveal"]
+__all__ = ["Unpicklable", "reveal"]
 
 _Value_co = TypeVar("_Value_co", covariant=True)
 
@@ -27,7 +27,7 @@ def reveal(secret: _Wrapped[_Value_co]) -> _Value_co:
     return secret.get_secret_value()
 
 
-class SecretHolder:
+class Unpicklable:
     """Base of what holds secrets: it is never copied, as nobody changes it, and it cannot be pickled."""
 
     def __copy__(self) -> Self:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from support import leaks
+from support import secret_scanner
 
 SECRET = 'line one\n"quoted" påss/wörd+=line two'
 
@@ -34,22 +34,22 @@ SECRET = 'line one\n"quoted" påss/wörd+=line two'
 )
 def test_each_form_is_found(leak: bytes) -> None:
     """A secret is found in every form, wherever it stands."""
-    assert leaks.find(b"before " + leak + b" after", [SECRET])
+    assert secret_scanner.find(b"before " + leak + b" after", [SECRET])
 
 
 def test_nothing_is_found_where_nothing_is() -> None:
     """Masked text holds no secret."""
-    assert leaks.find(b'{"apiKey": "[secret]"}', [SECRET, "canary-0123456789"]) == []
+    assert secret_scanner.find(b'{"apiKey": "[secret]"}', [SECRET, "canary-0123456789"]) == []
 
 
 def test_what_is_found_is_not_repeated() -> None:
     """The description of a leak does not leak."""
-    found = leaks.find(SECRET.encode(), [SECRET])
+    found = secret_scanner.find(SECRET.encode(), [SECRET])
     assert found[0] == "secret 0 whole, raw"
-    assert not leaks.find("".join(found).encode(), [SECRET])
+    assert not secret_scanner.find("".join(found).encode(), [SECRET])
 
 
 def test_a_short_canary_is_refused() -> None:
     """A canary whose halves would be found by chance is no canary."""
     with pytest.raises(ValueError, match="at least 16"):
-        leaks.find(b"", ["short"])
+        secret_scanner.find(b"", ["short"])
