@@ -161,7 +161,7 @@ class _Provider(ResourceProvider):
                     os.environ,
                 )
                 # It may be another one than the key of the requests.
-                shared_redactor().learn(config.get(f"{prefix}{API_KEY}"))
+                shared_redactor().add_secrets(config.get(f"{prefix}{API_KEY}"))
                 set_max_workers(settings.workers)
                 host.calls.request_timeout_seconds = settings.timeout_seconds
                 built = vars(self)["_core"] = self._make_core(settings, functools.partial(_client, settings))

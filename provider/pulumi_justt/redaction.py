@@ -41,7 +41,7 @@ _MOST_RUNS = 4_096
 """Runs that are remembered of one credential; of a file of 1 MB, not each."""
 _RECORD_RUN = 12
 """Characters in a row, with a digit among them, that the id of a record does not share with a long credential."""
-_MOST_LEARNED = 1_000_000
+_LONGEST_SECRET = 1_000_000
 """Characters of a credential that are searched for: Justt takes no request with more."""
 _MOST_OF_RECORDS = 400_000
 """Characters in the fields of a page that are searched: thousands of records, and a page is asked to have a hundred."""
@@ -128,7 +128,7 @@ class Redactor(Unpicklable):
 
     def __init__(self) -> None:
         """Know nothing."""
-        self._learned: set[str] = set()
+        self._secrets: set[str] = set()
         self._words: set[str] = set()
         """Credentials, as `_letters` has them."""
         self._marks: set[str] = set()
@@ -148,23 +148,23 @@ class Redactor(Unpicklable):
         """Whether every credential that a text may repeat is at hand, as far as this process can tell."""
         return not self._is_missing and self._expected <= self._met
 
-    def learn(self, value: object) -> None:
+    def add_secrets(self, value: object) -> None:
         """Take each text and number within *value* for a credential."""
-        for text in (text[:_MOST_LEARNED] for text in _texts(value)):
-            if text.strip() and text not in self._learned:
-                self._learned.add(text)
+        for text in (text[:_LONGEST_SECRET] for text in _texts(value)):
+            if text.strip() and text not in self._secrets:
+                self._secrets.add(text)
                 self._add(text)
 
-    def miss(self) -> None:
+    def mark_incomplete(self) -> None:
         """Take note that Justt has a credential that is not at hand: what a reference gave at an earlier create."""
         self._is_missing = True
 
-    def meet(self, integration_id: str) -> None:
+    def add_integration(self, integration_id: str) -> None:
         """Take note that the credentials of an integration were learned or missed."""
         self._met.add(integration_id)
         self.note_plain(integration_id)
 
-    def expect(self, integration_id: str) -> None:
+    def expect_integration(self, integration_id: str) -> None:
         """Take note that a text about an integration may come, so that nothing is shown until it is met."""
         self._expected.add(integration_id)
         self.note_plain(integration_id)
@@ -301,10 +301,10 @@ def shared_redactor() -> Redactor:
         if name in ("JUSTT_API_KEY", "JUSTT_API_KEY_OVERRIDE") or (
             name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_ACCESS_TOKEN") and len(value) >= _SHORTEST
         ):
-            redactor.learn(value)
+            redactor.add_secrets(value)
         elif name.upper() in _PROXIES:
             user, _, password = value.rpartition("@")[0].rpartition("//")[2].partition(":")
-            redactor.learn(password or user)
+            redactor.add_secrets(password or user)
     return redactor
 
 

@@ -18,7 +18,7 @@ from pulumi_justt.core.session import Session
 
 CANARY = "canary-b84f10"
 NOW = datetime(2027, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
-PATIENCE = RetryPolicy(tries=2, throttled_tries=2)
+PATIENCE = RetryPolicy(attempts=2, rate_limited_attempts=2)
 MINIMAL: dict[str, Any] = {
     "externalIdentifier": "stripe-eu",
     "integrationName": "Stripe EU",

@@ -32,7 +32,7 @@ CANARY = "canary-5e81d27f0c94+/a3b6-long"
 def knowing(*secrets: object) -> Redactor:
     """Make a redactor that has met some credentials."""
     made = Redactor()
-    made.learn(secrets)
+    made.add_secrets(secrets)
     return made
 
 
@@ -284,14 +284,14 @@ def test_any_text_becomes_one_short_printable_line(text: str) -> None:
 def test_without_every_credential_nothing_foreign_is_shown() -> None:
     """A value that is not at hand, an integration that was not met and three characters can't be searched for."""
     missing, unmet, short = Redactor(), Redactor(), knowing("abc")
-    missing.miss()
-    unmet.expect("id-1")
+    missing.mark_incomplete()
+    unmet.expect_integration("id-1")
 
     for redactor in (missing, unmet, short):
         assert redactor.redact("plain words") == WITHHELD
         assert redactor.redact("no such name", is_own=True) == "no such name"
         assert redactor.redact("") == ""
-    unmet.meet("id-1")
+    unmet.add_integration("id-1")
     assert unmet.redact("plain words") == "plain words"
 
 
@@ -302,7 +302,7 @@ UUID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 def test_error_id_is_shown(text: str) -> None:
     """Support asks for it, also where the words are withheld."""
     incomplete = Redactor()
-    incomplete.miss()
+    incomplete.mark_incomplete()
 
     assert knowing(CANARY).error_id(text) == text
     assert incomplete.error_id(text) == text
@@ -320,7 +320,7 @@ def test_error_id_that_may_be_something_else_is_not_shown(text: str | None) -> N
 def test_error_id_is_more_strict_while_a_credential_is_not_at_hand(text: str) -> None:
     """Then it can't be searched for that credential, so it must be none by its form."""
     incomplete = Redactor()
-    incomplete.miss()
+    incomplete.mark_incomplete()
 
     assert Redactor().error_id(text) == text
     assert incomplete.error_id(text) is None
@@ -380,10 +380,10 @@ def test_records_while_a_credential_is_not_at_hand(field: str, missing: str, *, 
     """A field that is shown must be none by its form then, or stand in plain in the state, or be like an id there."""
     redactor = knowing("abc") if missing == "a short one" else Redactor()
     if missing == "a reference":
-        redactor.miss()
+        redactor.mark_incomplete()
     elif missing == "an integration":
-        redactor.expect("id-not-met")
-    redactor.meet(ID)
+        redactor.expect_integration("id-not-met")
+    redactor.add_integration(ID)
 
     assert redactor.is_clean_record(["id-1", field])
     assert Redactor().shown(field) == field
@@ -500,7 +500,7 @@ def test_learning_while_another_thread_searches() -> None:
     for thread in threads:
         thread.start()
     for n in range(5_000):
-        redactor.learn(f"!{n}?" if n % 2 else f"short-{n}")
+        redactor.add_secrets(f"!{n}?" if n % 2 else f"short-{n}")
     for thread in threads:
         thread.join()
 

@@ -113,7 +113,7 @@ def core() -> IntegrationLifecycle:
 def redactor() -> Redactor:
     """Make what knows an integration's credentials."""
     made = Redactor()
-    made.learn({"apiKey": PAYLOAD, "more": [KEY]})
+    made.add_secrets({"apiKey": PAYLOAD, "more": [KEY]})
     return made
 
 
@@ -284,7 +284,7 @@ HARMLESS |= {
     "FileReference",
     "CredentialType",
     "Credentials",
-    "ExchangeLimit",
+    "TotalTimeout",
     "_Stream",
 }
 HARMLESS |= {
@@ -422,7 +422,7 @@ def test_secrets_are_unwrapped_in_one_function() -> None:
     assert callers["get_secret_value"] == {"unpicklable.reveal"}
     assert callers["reveal"] == {"models.reveal_payload", "config.require_api_key"}
     assert callers["reveal_payload"] == {
-        "client._learn",
+        "client._add_secrets",
         "models.body",
         "integration._prepare",
     }

@@ -5,7 +5,7 @@
 A text is what is raised, told, or yielded as a failure of check, and any other literal of words, since it may be put
 into one. It stands in the page as the code has it: what varies as <name>, what may be absent in [brackets], and a bar
 between alternatives. When it comes is taken from the docstrings: the entry of its class under `Raises`, or of its kind
-under `Tells`, in the function itself or in the nearest that refers to it. What is raised, told or yielded and cannot be
+under `Warns`, in the function itself or in the nearest that refers to it. What is raised, told or yielded and cannot be
 read is listed by `unread`, and so is what belongs to no section.
 """
 
@@ -86,7 +86,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "core.ownership",
             "core.state.require_known",
             "core.state.require_same_environment",
-            "core.state.is_gone",
+            "core.state.raise_unless_missing_allowed",
         ),
     ),
     "A request that failed: the operation": (
@@ -617,7 +617,7 @@ class Source:
                 if said and said[0].startswith("Whether "):
                     return [said[0].removeprefix("Whether ").capitalize()]
         definitions = [each for each in above if isinstance(each, (ast.FunctionDef, ast.ClassDef))]
-        section = "Tells" if kind in ("note", "warning", "line") else "Raises"
+        section = "Warns" if kind in ("note", "warning", "line") else "Raises"
         seen: set[str] = set()
         while definitions:
             for definition in definitions:

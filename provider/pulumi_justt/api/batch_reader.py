@@ -144,7 +144,7 @@ class BatchReader:
         integration_id: str,
         *,
         account: str | None,
-        age: float = FRESH_SECONDS,
+        max_age: float = FRESH_SECONDS,
         call: Call = UNLIMITED,
         cache: PageCache | None = None,
     ) -> RemoteRecord:
@@ -153,7 +153,7 @@ class BatchReader:
         Args:
             integration_id: The id at Justt.
             account: The account that it belongs to.
-            age: Seconds by which what is returned may be out of date.
+            max_age: Seconds by which what is returned may be out of date.
             call: Until when it is waited for.
             cache: What `waiting` gave to who waits already, and is not to be counted again.
 
@@ -162,7 +162,7 @@ class BatchReader:
             ApiError: It could not be read.
         """
         with nullcontext(cache) if cache else self.waiting(account) as shared:
-            since = self._client.clock() - age
+            since = self._client.clock() - max_age
             if shared.waiting >= _FEWEST_WAITERS or self._is_fresh(shared, since):
                 look = _PendingRead(integration_id, account, since, call)
                 found = self._from_pages(shared, look)

@@ -29,7 +29,7 @@ import httpx
 
 from pulumi_justt.api import network, responses
 from pulumi_justt.api.call import UNLIMITED, Call
-from pulumi_justt.api.deadline import ExchangeLimit
+from pulumi_justt.api.deadline import TotalTimeout
 from pulumi_justt.api.errors import (
     ApiConnectionError,
     ApiError,
@@ -103,8 +103,8 @@ class _Request(Unpicklable):
     call: Call
     body: dict[str, Any] | None = None
     is_repeatable: bool = True
-    faults: int = 0
-    throttled: int = 0
+    failures: int = 0
+    rate_limited: int = 0
     last_error: ApiError | None = None
     was_unanswered: bool = False
     elapsed: float = 0.0
@@ -236,9 +236,9 @@ class Client(Unpicklable):
         # Not in the handler, where an error that may quote a proxy's password would be its context.
         if reason:
             raise InvalidNetworkSettings(variables, reason)
-        self._exchange_limit = ExchangeLimit()
+        self._total_timeout = TotalTimeout()
         for client in (self._http, self._fresh_http):
-            self._exchange_limit.guard(client)
+            self._total_timeout.guard(client)
 
     def _open(
         self, certificates: SSLContext, proxy: httpx.Proxy | str | None, *, connection: str = "keep-alive"
@@ -391,7 +391,7 @@ class Client(Unpicklable):
             self._limiter.acquire(within=request.call.deadline - self.clock())
         except TimeoutError:
             error = request.last_error or ApiConnectionError("no time was left to send a request", AttemptResult.UNSENT)
-            error.attempts = request.faults + request.throttled
+            error.attempts = request.failures + request.rate_limited
             error.is_cut_short = True
         if error:
             raise error
@@ -401,19 +401,19 @@ class Client(Unpicklable):
 
     def _prepare_retry(self, request: _Request, error: ApiError) -> None:
         """Wait, and return if *request* is to be tried again after *error*; raise what became of it otherwise."""
-        if error.outcome is AttemptResult.THROTTLED:
-            request.throttled += 1
+        if error.outcome is AttemptResult.RATE_LIMITED:
+            request.rate_limited += 1
         else:
-            request.faults += 1
+            request.failures += 1
         request.was_unanswered = request.was_unanswered or error.outcome is AttemptResult.UNANSWERED
-        error.attempts = request.faults + request.throttled
+        error.attempts = request.failures + request.rate_limited
         error.was_unanswered = request.was_unanswered
         request.last_error = error
         decision = self.policy.decide(
             request.method,
             error.outcome,
-            faults=request.faults,
-            throttled=request.throttled,
+            failures=request.failures,
+            rate_limited=request.rate_limited,
             elapsed=request.elapsed,
             paused=request.paused,
             retry_after=error.retry_after if isinstance(error, ApiStatusError) else None,
@@ -431,7 +431,7 @@ class Client(Unpicklable):
                 raise error
 
     def _pause(self, request: _Request, outcome: AttemptResult, seconds: float) -> None:
-        if outcome is AttemptResult.THROTTLED:
+        if outcome is AttemptResult.RATE_LIMITED:
             self._limiter.pause(seconds)
             request.paused += seconds
         else:
@@ -504,7 +504,7 @@ class Client(Unpicklable):
         sent = self.now()
         try:
             with (
-                self._exchange_limit.of(limit),
+                self._total_timeout.of(limit),
                 http.stream(
                     request.method,
                     request.path,

@@ -32,7 +32,7 @@ import httpcore
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["ExchangeLimit"]
+__all__ = ["TotalTimeout"]
 
 _LONGEST_SECONDS = 3600.0
 """For an operation that has no time-out."""
@@ -41,7 +41,7 @@ _PIECE = 4096
 """Bytes that a socket takes whole as soon as it takes any, so that each write waits only once."""
 
 
-class ExchangeLimit(httpcore.SyncBackend):
+class TotalTimeout(httpcore.SyncBackend):
     """Sockets whose operations end when the time of the calling thread's exchange is up."""
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class ExchangeLimit(httpcore.SyncBackend):
 class _Stream(httpcore.NetworkStream):
     """A connection whose operations end with the exchange's time."""
 
-    def __init__(self, stream: httpcore.NetworkStream, limit: ExchangeLimit) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, limit: TotalTimeout) -> None:
         self._stream = stream
         self._limit = limit
 

@@ -93,9 +93,9 @@ class ApiStatusError(ApiError):
 
     @property
     def outcome(self) -> AttemptResult:  # type: ignore[override]
-        """THROTTLED, REJECTED, or UNANSWERED where a proxy may have passed the request on."""
+        """RATE_LIMITED, REJECTED, or UNANSWERED where a proxy may have passed the request on."""
         if self.status == _TOO_MANY_REQUESTS:
-            return AttemptResult.THROTTLED
+            return AttemptResult.RATE_LIMITED
         return AttemptResult.REJECTED if self.status in _REFUSALS else AttemptResult.UNANSWERED
 
 

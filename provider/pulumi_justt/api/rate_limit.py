@@ -77,7 +77,7 @@ class RateLimiter:
     def _explain(self, wait: float) -> None:
         """Say why nothing happens.
 
-        Tells:
+        Warns:
             note: The share of the quota is used up, or Justt answered 429.
         """
         with self._lock:

@@ -1,20 +1,20 @@
-"""What to do after each try of a request: a pure policy, no clock, no network.
+"""What to do after each attempt of a request: a pure policy, no clock, no network.
 
-    outcome of a try                                    GET          DELETE       POST
-    UNSENT      refused before it was sent              retry        retry        retry
-    BARRED      likewise, until a setting changes       fail         fail         fail
-    THROTTLED   429                                     retry        retry        retry
-    UNANSWERED  408, 425, 499, 5xx, reset, time-out     retry        retry        ambiguous
-    REJECTED    a status that refuses the request       fail         fail         fail
-    UNREADABLE  2xx that does not say what it should    retry        fail         ambiguous
+    outcome of an attempt                               GET          DELETE       POST
+    UNSENT        refused before it was sent            retry        retry        retry
+    BARRED        likewise, until a setting changes     fail         fail         fail
+    RATE_LIMITED  429                                   retry        retry        retry
+    UNANSWERED    408, 425, 499, 5xx, reset, time-out   retry        retry        ambiguous
+    REJECTED      a status that refuses the request     fail         fail         fail
+    UNREADABLE    2xx without the documented shape      retry        fail         ambiguous
 
-The API has no idempotency key, so a POST that may have been processed is never sent again by this policy. UNANSWERED
-includes 303 and every 4xx that HTTP's registry does not define, because a proxy may send one after it has passed the
-request on. BARRED is a certificate that this machine does not trust, or a proxy that wants a password: the next try
-would end the same way. Retries end with the policy's tries or its deadline, whichever comes first; THROTTLED has its
-own number of tries, because it is an answer about the whole account and not a fault of the request. Waits grow
-exponentially with full jitter; a `Retry-After` that the server sent wins. The vendor asks for such a strategy on 5xx
-and documents no `Retry-After`.
+The API has no idempotency key, so this policy never repeats a POST that Justt may have processed. UNANSWERED includes
+303 and every 4xx that is not in HTTP's registry, because a proxy may send one after it has passed the request on.
+BARRED means a certificate that this machine does not trust, or a proxy that requires a password: another attempt would
+end the same way. A request fails after the policy's number of attempts or at its deadline, whichever comes first.
+RATE_LIMITED has a number of attempts of its own, because a 429 concerns the whole account. Waits grow exponentially
+with full jitter, and a `Retry-After` header overrides them. Justt asks for this strategy on 5xx and documents no
+`Retry-After`.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _MOST_DOUBLINGS = 60
 
 
 class AttemptResult(Enum):
-    """How one try of a request ended, where it did not simply succeed."""
+    """How one attempt of a request ended, where it did not simply succeed."""
 
     UNSENT = auto()
     BARRED = auto()
-    THROTTLED = auto()
+    RATE_LIMITED = auto()
     UNANSWERED = auto()
     REJECTED = auto()
     UNREADABLE = auto()
@@ -54,7 +54,11 @@ class RetryDecision(Enum):
 TABLE: dict[AttemptResult, dict[Method, RetryDecision]] = {
     AttemptResult.UNSENT: {"GET": RetryDecision.RETRY, "DELETE": RetryDecision.RETRY, "POST": RetryDecision.RETRY},
     AttemptResult.BARRED: {"GET": RetryDecision.FAIL, "DELETE": RetryDecision.FAIL, "POST": RetryDecision.FAIL},
-    AttemptResult.THROTTLED: {"GET": RetryDecision.RETRY, "DELETE": RetryDecision.RETRY, "POST": RetryDecision.RETRY},
+    AttemptResult.RATE_LIMITED: {
+        "GET": RetryDecision.RETRY,
+        "DELETE": RetryDecision.RETRY,
+        "POST": RetryDecision.RETRY,
+    },
     AttemptResult.UNANSWERED: {
         "GET": RetryDecision.RETRY,
         "DELETE": RetryDecision.RETRY,
@@ -84,20 +88,20 @@ class RetryPolicy:
     """How often and how long to try.
 
     Args:
-        tries: Tries of one request, the first one included, before a fault is final.
-        throttled_tries: Answers of 429 to one request before that is final.
+        attempts: Attempts of one request, including the first one, before a failure is final.
+        rate_limited_attempts: Responses of 429 to one request before that is final.
         base: Upper bound of the first wait, in seconds; each further one doubles it.
         cap: Upper bound of any wait, in seconds.
-        throttled_cap: Upper bound of a wait after 429, in seconds: the vendor's quota is counted by the minute.
-        longest_pause: Seconds that one request may be made to pause by answers of 429, over all its tries.
-        deadline: Seconds one request may take over all its tries; waiting for the rate limiter does not count.
+        rate_limited_cap: Upper bound of a wait after 429, in seconds: the vendor's quota is counted by the minute.
+        longest_pause: Seconds that one request may be made to pause by answers of 429, over all its attempts.
+        deadline: Seconds one request may take over all its attempts; waiting for the rate limiter does not count.
     """
 
-    tries: int = 6
-    throttled_tries: int = 20
+    attempts: int = 6
+    rate_limited_attempts: int = 20
     base: float = 0.5
     cap: float = 8.0
-    throttled_cap: float = 60.0
+    rate_limited_cap: float = 60.0
     longest_pause: float = 300.0
     deadline: float = 120.0
 
@@ -106,8 +110,8 @@ class RetryPolicy:
         method: Method,
         outcome: AttemptResult,
         *,
-        faults: int,
-        throttled: int,
+        failures: int,
+        rate_limited: int,
         elapsed: float,
         paused: float,
         retry_after: float | None,
@@ -117,10 +121,10 @@ class RetryPolicy:
 
         Args:
             method: The request's method.
-            outcome: How its latest try ended.
-            faults: How many of its tries ended badly so far, this one included, those with 429 not counted.
-            throttled: How many of its tries were answered with 429 so far.
-            elapsed: Seconds since its first try, without the time spent waiting for the limiter.
+            outcome: How its latest attempt ended.
+            failures: How many of its attempts failed so far, including this one and without those answered with 429.
+            rate_limited: How many of its attempts were answered with 429 so far.
+            elapsed: Seconds since its first attempt, without the time spent waiting for the limiter.
             paused: Seconds that answers of 429 made it pause so far.
             retry_after: What the server asked to wait, in seconds.
             random: A source of uniform numbers in [0, 1).
@@ -128,15 +132,17 @@ class RetryPolicy:
         action = TABLE[outcome][method]
         if action is not RetryDecision.RETRY:
             return RetryPlan(action)
-        is_throttled = outcome is AttemptResult.THROTTLED
-        count, tries, cap = (
-            (throttled, self.throttled_tries, self.throttled_cap) if is_throttled else (faults, self.tries, self.cap)
+        is_rate_limited = outcome is AttemptResult.RATE_LIMITED
+        count, attempts, cap = (
+            (rate_limited, self.rate_limited_attempts, self.rate_limited_cap)
+            if is_rate_limited
+            else (failures, self.attempts, self.cap)
         )
-        if count >= tries:
+        if count >= attempts:
             return RetryPlan(RetryDecision.FAIL)
         bound = min(cap, self.base * 2.0 ** min(count - 1, _MOST_DOUBLINGS))
         wait = random() * bound if retry_after is None else retry_after
-        if is_throttled:
+        if is_rate_limited:
             # The wait is served by the limiter, where everyone pauses, so it is not charged to this request.
             is_late = elapsed >= self.deadline or paused + wait > self.longest_pause
         else:

@@ -36,7 +36,7 @@ def wait_until_settled(own: Iterable[Intent], journal: Journal, tell: Callable[[
 
     Until then an account that lists nothing new proves nothing, and a person would forget what is about to exist.
 
-    Tells:
+    Warns:
         note: The request of a create may still be under way.
     """
     now = journal.now()

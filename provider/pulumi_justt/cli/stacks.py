@@ -97,7 +97,7 @@ class Stack(Unpicklable):
         shown = self._json("reading the configuration", "config", "--show-secrets", "--json")
         # An object has its parts beside its text, where a short one can't be told from the rest.
         secrets = [[item.get("value"), item.get("objectValue")] for item in shown.values() if item.get("secret")]
-        shared_redactor().learn(secrets)
+        shared_redactor().add_secrets(secrets)
         ours = {key.removeprefix(PREFIX): item for key, item in shown.items() if key.startswith(PREFIX)}
         key = ours.get("apiKey")
         return Configuration(
@@ -127,9 +127,9 @@ class Stack(Unpicklable):
         """
         state = State(self._json("exporting the state", "stack", "export"))
         if state.has_credentials:
-            shared_redactor().miss()
+            shared_redactor().mark_incomplete()
         for each in state.integrations():
-            shared_redactor().meet(each.integration_id)
+            shared_redactor().add_integration(each.integration_id)
         return state
 
     def urn_prefix(self, state: State) -> str:
@@ -155,7 +155,7 @@ class Stack(Unpicklable):
         if any(isinstance(value, Mapping) for copy in copies for value in copy.values()):
             shown = State(self._json("reading the recorded configuration", "stack", "export", "--show-secrets"))
             copies = list(shown.recorded_settings())
-            shared_redactor().learn([copy.get("apiKey") for copy in copies])
+            shared_redactor().add_secrets([copy.get("apiKey") for copy in copies])
         present = configuration.values
         return [
             f"{PREFIX}{name}"
@@ -173,7 +173,7 @@ class Stack(Unpicklable):
             return {}
         shown = State(self._json("reading the keys of its providers", "stack", "export", "--show-secrets"))
         keys = {urn: str(key) for urn, key in shown.own_keys().items()}
-        shared_redactor().learn(keys)
+        shared_redactor().add_secrets(keys)
         return {urn: settings.with_api_key(key, "the provider " + name_of(urn)) for urn, key in keys.items()}
 
     def replace_state(self, state: State) -> None:
@@ -254,7 +254,7 @@ class Stack(Unpicklable):
             shown: dict[str, Any] = json.loads(text)
         except (StackError, ValueError) as error:
             # What could not be read may have credentials, which Justt may repeat.
-            shared_redactor().miss()
+            shared_redactor().mark_incomplete()
             if isinstance(error, StackError):
                 raise
             # Its text may hold what was asked for with --show-secrets.

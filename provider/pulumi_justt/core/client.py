@@ -61,7 +61,7 @@ class JusttClient(Unpicklable):
         self.debug = debug
         self._messages = Messages(settings, self.redactor)
         key = settings.require_api_key()
-        self.redactor.learn(key)
+        self.redactor.add_secrets(key)
         try:
             self._api = Client(
                 settings.base_url,
@@ -104,7 +104,7 @@ class JusttClient(Unpicklable):
             RequestError: It was not created.
             JusttError: It cannot be sent.
         """
-        self._learn(inputs)
+        self._add_secrets(inputs)
 
         def request() -> RemoteRecord:
             return self._clean(self._api.create_integration(inputs, call=call), is_new=True)
@@ -117,7 +117,7 @@ class JusttClient(Unpicklable):
         Raises:
             JusttError: It is too large, or cannot be encoded.
         """
-        self._learn(inputs)
+        self._add_secrets(inputs)
         self._explained(_creation(inputs), lambda: self._api.require_sendable(inputs))
 
     def digest(self, inputs: Inputs) -> str:
@@ -163,7 +163,7 @@ class JusttClient(Unpicklable):
         *,
         operation: str,
         account: str | None,
-        age: float = FRESH_SECONDS,
+        max_age: float = FRESH_SECONDS,
         call: Call = UNLIMITED,
         cache: PageCache | None = None,
     ) -> RemoteRecord:
@@ -173,7 +173,7 @@ class JusttClient(Unpicklable):
             integration_id: The id at Justt.
             operation: What this is for, in error texts.
             account: The account that it belongs to.
-            age: Seconds by which what is returned may be out of date.
+            max_age: Seconds by which what is returned may be out of date.
             call: Until when it is waited for.
             cache: What `waiting` gave to who waits already, and is not to be counted again.
 
@@ -184,7 +184,9 @@ class JusttClient(Unpicklable):
         self.redactor.note_plain(integration_id)
         return self._explained(
             Purpose(operation, account, "GET", is_of_one_id=True),
-            lambda: self._clean(self._reader.get(integration_id, account=account, age=age, call=call, cache=cache)),
+            lambda: self._clean(
+                self._reader.get(integration_id, account=account, max_age=max_age, call=call, cache=cache)
+            ),
         )
 
     def waiting(self, account: str | None) -> contextlib.AbstractContextManager[PageCache]:
@@ -240,10 +242,10 @@ class JusttClient(Unpicklable):
         # Not in the block above, where the API's error would stay beside it as its context.
         raise explained
 
-    def _learn(self, inputs: Inputs) -> None:
+    def _add_secrets(self, inputs: Inputs) -> None:
         """Tell the redactor the credentials that are about to be sent."""
         payload = inputs.reveal_payload()
-        self.redactor.learn(
+        self.redactor.add_secrets(
             secret_values(inputs.secret_type, payload, inputs.source, allow_unlisted=inputs.allow_unlisted)
         )
         self.redactor.note_plain(inputs.source)
@@ -286,7 +288,7 @@ class JusttClient(Unpicklable):
     def _tell_attempt(self, attempt: Attempt) -> None:
         """Tell an attempt.
 
-        Tells:
+        Warns:
             line: A request was answered or given up, and JUSTT_DEBUG is 1.
         """
         if self.debug:

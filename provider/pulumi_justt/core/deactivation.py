@@ -11,7 +11,7 @@ from pulumi_justt.api.models import to_vendor_time
 from pulumi_justt.core import messages
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import Deactivation
-from pulumi_justt.core.state import Properties, is_gone
+from pulumi_justt.core.state import Properties, raise_unless_missing_allowed
 from pulumi_justt.errors import JusttError, RequestError, RequestRefused, UnexpectedResponse
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Deactivator:
     def deactivate(self, integration_id: str, olds: Properties, operation: str) -> bool:
         """Send the deactivation that the recorded policy asks for, and return whether the integration has stopped.
 
-        Tells:
+        Warns:
             warning: A recorded date lies in the past when it is to be used.
             note: A deactivation was scheduled for later.
             warning: A deactivation for later was sent twice, because the first answer was lost.
@@ -88,7 +88,7 @@ class Deactivator:
         except RequestRefused as refused:
             if refused.is_of_key:
                 raise
-            if is_gone(self._settings, self._tell, refused) or self._has_stopped(integration_id, account, refused):
+            if self._has_stopped(integration_id, account, refused):
                 return True
             if refused.after_unanswered and moment > now and refused.status in _DONE_BEFORE:
                 self._tell(
@@ -109,7 +109,7 @@ class Deactivator:
         The date is not corrected: the first request of a command would still have this machine's time, and the `Date`
         of an answer may be a proxy's, while a deactivation cannot be taken back.
 
-        Tells:
+        Warns:
             warning: This machine's clock is wrong by more than a minute when an integration is deactivated at once.
         """
         # The lock is taken once and for all: the first thread tells.
@@ -126,7 +126,10 @@ class Deactivator:
         )
 
     def _has_stopped(self, integration_id: str, account: str | None, error: RequestError) -> bool:
-        """Return whether the integration is INACTIVE, whatever the answer to its deactivation was."""
+        """Return whether the integration is INACTIVE, or missing where that is allowed, after a failed deactivation."""
+        if isinstance(error, RequestRefused) and error.is_not_found:
+            raise_unless_missing_allowed(self._settings, self._tell, error)
+            return True
         try:
             record = self._client().get_integration(integration_id, operation=error.operation, account=account)
         except JusttError:

@@ -213,7 +213,7 @@ class CreateCoordinator:
     def _require_no_doubt(self, urn: str) -> None:
         """Refuse a create that is called again, as the engine does if an `onError` hook says so.
 
-        Tells:
+        Warns:
             warning: An `onError` hook retries a create whose answer was lost.
 
         Raises:
@@ -490,7 +490,7 @@ class CreateCoordinator:
     def _claim(self, urn: str, unresolved: _UnresolvedCreate, finding: _Finding) -> RemoteRecord:
         """Claim the only candidate, where the configuration says so.
 
-        Tells:
+        Warns:
             warning: The answer to a create was lost, and one integration is new.
 
         Raises:

@@ -48,8 +48,8 @@ from pulumi_justt.core.state import (
     Properties,
     describe,
     drop_none,
-    is_gone,
     outputs_from,
+    raise_unless_missing_allowed,
     require_same_environment,
 )
 from pulumi_justt.core.validation import moves, problems
@@ -127,7 +127,7 @@ class IntegrationLifecycle:
         urn, adopt_id = self._urn(inputs), inputs.get("adoptId")
         self._note_environment(olds)
         self.creator.intents.note_stored(urn, olds)
-        self._session.learn(inputs)
+        self._session.add_secrets(inputs)
         if isinstance(adopt_id, str):
             # The owner's delete may come in another process, and this create not at all, if what it depends on fails.
             self._journal.begin_adoption(self.settings.base_url, adopt_id, urn)
@@ -147,7 +147,7 @@ class IntegrationLifecycle:
     def diff(self, olds: Properties, news: Properties) -> list[str]:
         """Return the paths in which *news* asks for another integration than the one recorded as *olds*.
 
-        Tells:
+        Warns:
             warning: A preview or an update has both changes.
 
         Raises:
@@ -156,7 +156,7 @@ class IntegrationLifecycle:
         """
         self._note_environment(olds)
         own, wanted, urn = str(olds.get("integrationId")), news.get("adoptId"), self._urn(news)
-        self._session.meet(own, olds)
+        self._session.add_integration(own, olds)
         left = self._note_state(urn, own, olds)
         if wanted not in (None, UNKNOWN, own):
             raise StateConflict(
@@ -204,10 +204,10 @@ class IntegrationLifecycle:
                 resolved = self._prepare(inputs)
                 if self._journal.intent(urn, self.settings.base_url, wanted.reference_account_id):
                     # An earlier run sent it, perhaps with what a reference gave then.
-                    self._session.miss_references(inputs)
+                    self._session.note_references(inputs)
                 record = self.creator.create(urn, resolved)
             else:
-                self._session.meet(wanted.adopt_id, inputs)
+                self._session.add_integration(wanted.adopt_id, inputs)
                 self._journal.begin_adoption(self.settings.base_url, wanted.adopt_id, urn, is_under_way=True)
                 try:
                     record = self._adopt(urn, wanted, wanted.adopt_id)
@@ -219,7 +219,7 @@ class IntegrationLifecycle:
                 # What is raised now reaches nobody.
                 self.tell(f"warning: the engine left: {lost}")
             raise
-        self._redactor.meet(record.integration_id)
+        self._redactor.add_integration(record.integration_id)
         self._replacements.note_created(urn)
         outs = {**inputs, "integrationId": record.integration_id, **outputs_from(record)}
         if self.call().is_cancelled() and self.creator.has_posted(record.integration_id):
@@ -241,7 +241,7 @@ class IntegrationLifecycle:
         Without a remembered external identifier the record belongs to someone else and is only looked at: then the
         status INACTIVE is a status like any other.
 
-        Tells:
+        Warns:
             warning: A refresh finds that somebody else deactivated it.
             note: A refresh finds another status than the recorded one.
         """
@@ -251,7 +251,7 @@ class IntegrationLifecycle:
         require_same_environment(self.settings, operation, olds)
         self._tell_override(operation)
         account = olds.get("referenceAccountId", None if is_managed else self.settings.reference_account_id)
-        self._session.meet(integration_id, olds)
+        self._session.add_integration(integration_id, olds)
         if is_managed:
             left = self._note_state(self._urn(olds), integration_id, olds)
             self.creator.intents.note_left(describe(olds, integration_id), left)
@@ -260,8 +260,9 @@ class IntegrationLifecycle:
         except RequestRefused as refused:
             if not is_managed and is_first_look(olds):
                 raise refused.of_given_id() from None
-            if not is_managed or not is_gone(self.settings, self.tell, refused):
+            if not is_managed or not refused.is_not_found:
                 raise
+            raise_unless_missing_allowed(self.settings, self.tell, refused)
             return None
         if record.is_inactive and is_managed:
             self.tell(
@@ -282,7 +283,7 @@ class IntegrationLifecycle:
     def update(self, integration_id: str, olds: Properties, news: Properties) -> dict[str, Any]:
         """Remember *news*.
 
-        Tells:
+        Warns:
             note: `adopt_id` was taken out, and the journal knows another adopter.
             warning: `adopt_id` was taken out, and the journal knows another resource that created the integration.
 
@@ -325,12 +326,12 @@ class IntegrationLifecycle:
     def delete(self, integration_id: str, olds: Properties) -> None:
         """Deactivate the integration as its recorded policy says, or release it, as `ownership` says.
 
-        Tells:
+        Warns:
             note: An integration is released: it is adopted, or another resource has it.
             warning: The journal knows another resource that the integration was created for.
         """
         urn, base_url = self._urn(olds), self.settings.base_url
-        self._session.meet(integration_id, olds)
+        self._session.add_integration(integration_id, olds)
         # Without a URN, a replacement cannot be told from a removal.
         is_replaced = self.call().urn is not None and self._ownership.is_replaced(urn, integration_id)
         reason = self._ownership.release_reason(urn, integration_id, olds)
@@ -427,7 +428,7 @@ class IntegrationLifecycle:
             JusttError: It cannot be sent.
         """
         resolved = _with_values(inputs)
-        self._session.learn({**inputs, "secretPayload": resolved.reveal_payload()})
+        self._session.add_secrets({**inputs, "secretPayload": resolved.reveal_payload()})
         self.client().require_sendable(resolved)
         return resolved
 
@@ -451,7 +452,7 @@ class IntegrationLifecycle:
     def _tell_override(self, operation: str) -> None:
         """Say that a request is sent with another key than the program names.
 
-        Tells:
+        Warns:
             warning: `JUSTT_API_KEY_OVERRIDE` is set, and the resource has a `justt.Provider` with a key of its own.
         """
         if self.settings.is_overridden and self.settings.provider is not None:
@@ -466,7 +467,7 @@ class IntegrationLifecycle:
         With --replace and after a taint the engine asks for no diff, and creates before it deletes. Then this is the
         only call that gets both, in this update and in each later one until the two agree.
 
-        Tells:
+        Warns:
             warning: Likewise, of a record that was adopted before: nobody knows what was sent.
 
         Raises:
@@ -538,7 +539,7 @@ class IntegrationLifecycle:
     def _undo(self, urn: str, inputs: Inputs, integration_id: str, outputs: Properties) -> None:
         """Deactivate at once what was created after the engine had left, which no state will ever hold.
 
-        Tells:
+        Warns:
             warning: The command was interrupted twice or killed during a create, and what came of it remains.
             note: The command was interrupted twice or killed during a create.
         """

@@ -161,7 +161,7 @@ class Intents:
             called: The integration that the state has for the resource.
             intent: What the journal has of another create of the resource, if it has any.
 
-        Tells:
+        Warns:
             warning: A replacement was killed or lost, and the resource has left the program, or keeps what it has.
         """
         # What this command creates is stored after it.
@@ -198,7 +198,7 @@ class Intents:
             seen: The resources that the command's calls were about.
             base_url: Where the API is reached.
 
-        Tells:
+        Warns:
             warning: No call of the command was about a resource whose create is not known to be in the state.
         """
         for called, intent in self._left.values():
@@ -248,7 +248,7 @@ class Intents:
             What a person has claimed for the resource; or an intent whose outcome is unknown, and whose POST has
             settled; or None, where the create may begin.
 
-        Tells:
+        Warns:
             note: An earlier run was killed during a create, and its request may still be under way.
 
         Raises:
@@ -393,7 +393,7 @@ class Intents:
 
         It is no error: another stack, which has a resource of the same name for the same integration, may have left it.
 
-        Tells:
+        Warns:
             warning: A stack or project was renamed after a run was killed, or another stack has such a run.
         """
         for earlier in self._left_earlier(inputs.external_identifier):
@@ -461,7 +461,7 @@ class Intents:
             StateConflict: It is live, or Justt does not show it.
             RequestError: It could not be read.
 
-        Tells:
+        Warns:
             warning: The state has an integration of the resource, which is surely this one but after an update whose
                 state could not be saved.
         """
@@ -501,7 +501,7 @@ class Intents:
     def _carry_out(self, urn: str, inputs: Inputs, intent: Intent, decision: Decision) -> RemoteRecord | None:
         """Do what `pulumi-justt recover` was told about the resource.
 
-        Tells:
+        Warns:
             note: A decision was carried out.
 
         Raises:

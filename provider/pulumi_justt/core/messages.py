@@ -170,7 +170,7 @@ class Messages:
         remediation = unreachable_remediation(
             self.settings.base_url,
             is_unsent=error.outcome is AttemptResult.UNSENT and error.attempts > 0 and not error.was_unanswered,
-            is_throttled=error.outcome is AttemptResult.THROTTLED,
+            is_rate_limited=error.outcome is AttemptResult.RATE_LIMITED,
             is_redirect=isinstance(error, ApiStatusError) and error.status == HTTPStatus.SEE_OTHER,
         )
         return RequestFailed(operation, response, remediation, self._error_id(error), is_cut_short=error.is_cut_short)
@@ -386,13 +386,13 @@ INVALID_ID_REMEDIATION = (
 )
 
 
-def unreachable_remediation(base_url: str, *, is_unsent: bool, is_throttled: bool, is_redirect: bool = False) -> str:
+def unreachable_remediation(base_url: str, *, is_unsent: bool, is_rate_limited: bool, is_redirect: bool = False) -> str:
     """Say what the user can do where no usable answer came.
 
     Args:
         base_url: Where the API was looked for.
         is_unsent: Whether no connection could be made, at any try.
-        is_throttled: Whether the last answer was 429.
+        is_rate_limited: Whether the last answer was 429.
         is_redirect: Whether the last answer was a redirect that does not rule out that the request was carried out.
     """
     if is_redirect:
@@ -402,7 +402,7 @@ def unreachable_remediation(base_url: str, *, is_unsent: bool, is_throttled: boo
             "Nothing was sent: check the network, the proxy (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the address "
             f"{base_url}, then run the command again."
         )
-    if is_throttled:
+    if is_rate_limited:
         return (
             "The account's quota is used up: run the command again later, or lower justt:requestsPerMinute in the "
             "stacks that share the key."

@@ -34,9 +34,9 @@ from pulumi_justt.core.state import (
     describe,
     drop_none,
     invalid,
-    is_gone,
     other_environment,
     outputs_from,
+    raise_unless_missing_allowed,
     require_same_environment,
 )
 from pulumi_justt.errors import CancelledError, NotReady, RequestFailed, RequestRefused, nearest
@@ -132,7 +132,7 @@ class ReadinessLifecycle:
         if wanted.external_identifier is not None:
             # An integration that is not this stack's replaces nothing.
             self._ownership.begin_wait(wanted.integration_id)
-        self._redactor.expect(wanted.integration_id)
+        self._redactor.expect_integration(wanted.integration_id)
         record = self._wait(wanted, f"waiting for {describe(inputs, wanted.integration_id)}")
         self._ownership.end_wait(wanted.integration_id)
         return wanted.integration_id, {**inputs, **outputs_from(record)}
@@ -140,13 +140,13 @@ class ReadinessLifecycle:
     def read(self, integration_id: str, olds: Properties) -> dict[str, Any] | None:
         """Return what is remembered with the present status, or None if the integration is gone for good.
 
-        Tells:
+        Warns:
             warning: A refresh finds that somebody else deactivated an integration that was waited for.
             note: A refresh finds another status than the one that was waited for.
         """
         called = describe(olds, integration_id)
         operation = f"reading {called} for its IntegrationReady"
-        self._redactor.expect(integration_id)
+        self._redactor.expect_integration(integration_id)
         require_same_environment(self.settings, operation, olds)
         try:
             record = self.client().read_integration(
@@ -155,8 +155,9 @@ class ReadinessLifecycle:
                 account=olds.get("referenceAccountId"),
             )
         except RequestRefused as refused:
-            if not is_gone(self.settings, self.tell, refused):
+            if not refused.is_not_found:
                 raise
+            raise_unless_missing_allowed(self.settings, self.tell, refused)
             return None
         if record.is_inactive:
             self.tell(
@@ -180,7 +181,7 @@ class ReadinessLifecycle:
     def _wait(self, wanted: ReadinessInputs, operation: str) -> RemoteRecord:
         """Look at the integration until it is SUCCESSFUL.
 
-        Tells:
+        Warns:
             warning: Justt cannot be reached during a wait; told once.
 
         Raises:
@@ -193,7 +194,7 @@ class ReadinessLifecycle:
         with self.client().waiting(wanted.reference_account_id) as cache:
             for pause in self._pauses():
                 try:
-                    record = self._look(wanted, wait, cache, age=pause / 2)
+                    record = self._look(wanted, wait, cache, max_age=pause / 2)
                 except RequestFailed as error:
                     wait.failure = f" ({error.response})"
                     if not was_warned:
@@ -211,7 +212,7 @@ class ReadinessLifecycle:
         response = f"its status is {wait.status} after {wait.timeout_seconds} s{wait.failure}"
         raise NotReady(wait.operation, response, messages.DEADLINE_REMEDIATION)
 
-    def _look(self, wanted: ReadinessInputs, wait: _Wait, cache: PageCache, *, age: float) -> RemoteRecord:
+    def _look(self, wanted: ReadinessInputs, wait: _Wait, cache: PageCache, *, max_age: float) -> RemoteRecord:
         """Read the record once; what is out of date by *age* seconds will do."""
         client = self.client()
         call = replace(self.call(), deadline=client.clock() + max(wait.end - self.clock(), _LAST_LOOK))
@@ -219,7 +220,7 @@ class ReadinessLifecycle:
             wanted.integration_id,
             operation=wait.operation,
             account=wanted.reference_account_id,
-            age=age,
+            max_age=max_age,
             call=call,
             cache=cache,
         )
@@ -243,7 +244,7 @@ class ReadinessLifecycle:
     def _sleep_until(self, moment: float, wait: _Wait) -> None:
         """Let time pass, for as long as somebody waits for the end of it.
 
-        Tells:
+        Warns:
             note: A wait begins, and again every 30 seconds.
 
         Raises:

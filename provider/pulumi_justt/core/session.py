@@ -37,11 +37,11 @@ class Session:
         """Begin with a program and a state of which nothing is known."""
         object.__setattr__(self, "ownership", Ownership(self.journal, self.base_url))
 
-    def learn(self, properties: Properties) -> None:
+    def add_secrets(self, properties: Properties) -> None:
         """Tell the redactor each credential that is given as a value."""
         payload, secret_type = properties.get("secretPayload"), properties.get("secretType")
         if isinstance(payload, Mapping):
-            self.redactor.learn(
+            self.redactor.add_secrets(
                 credentials.secret_values(
                     secret_type,
                     payload,
@@ -50,22 +50,22 @@ class Session:
                 )
             )
 
-    def meet(self, integration_id: str, recorded: Properties) -> None:
+    def add_integration(self, integration_id: str, recorded: Properties) -> None:
         """Tell the redactor the credentials of an integration that exists.
 
         What a reference gave at the create is not at hand: the variable or the file may hold another value by now.
         """
-        self.learn(recorded)
-        self.miss_references(recorded)
-        self.redactor.meet(integration_id)
+        self.add_secrets(recorded)
+        self.note_references(recorded)
+        self.redactor.add_integration(integration_id)
         if isinstance(source := recorded.get("source"), str):
             self.redactor.note_plain(source)
 
-    def miss_references(self, properties: Properties) -> None:
+    def note_references(self, properties: Properties) -> None:
         """Tell the redactor that Justt has credentials that are not at hand, if *properties* refer to some."""
         # States of before `secretReferences` have them among the values.
         if properties.get("secretReferences") or references.are_in(properties.get("secretPayload")):
-            self.redactor.miss()
+            self.redactor.mark_incomplete()
 
 
 _sessions: dict[Settings, Session] = {}

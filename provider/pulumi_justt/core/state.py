@@ -25,9 +25,9 @@ __all__ = [
     "describe",
     "drop_none",
     "invalid",
-    "is_gone",
     "other_environment",
     "outputs_from",
+    "raise_unless_missing_allowed",
     "require_known",
     "require_same_environment",
 ]
@@ -170,20 +170,18 @@ def require_known(properties: Properties, known: Collection[str], integration_id
         )
 
 
-def is_gone(settings: Settings, tell: Callable[[str], None], refused: RequestRefused) -> bool:
-    """Return whether *refused* is a 404 that the user takes for proof.
+def raise_unless_missing_allowed(settings: Settings, tell: Callable[[str], None], refused: RequestRefused) -> None:
+    """Accept a 404 as proof that an integration is gone, if JUSTT_ON_MISSING=gone allows it.
 
-    Tells:
+    Warns:
         warning: A refresh or destroy runs with JUSTT_ON_MISSING=gone.
 
     Raises:
         StateConflict: Justt does not know a recorded integration, and JUSTT_ON_MISSING is not set.
     """
-    if not refused.is_not_found:
-        return False
     if settings.missing_is_gone:
         tell(f"warning: {refused.operation}: {refused.response}; taken as gone because JUSTT_ON_MISSING=gone.")
-        return True
+        return
     raise StateConflict(
         f"{refused} It stays in the state, because Justt keeps every record and so a 404 does not prove that it is "
         "gone. If it is (a sandbox that was wiped), repeat this refresh or destroy with JUSTT_ON_MISSING=gone, or "

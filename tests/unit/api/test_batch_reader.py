@@ -85,12 +85,12 @@ class Reader:
     def __init__(self, vendor: AccountServer) -> None:
         self.vendor = vendor
         self.moment = Watched(1000.0)
-        self.client = client_of(vendor, moment=self.moment, policy=RetryPolicy(tries=2))
+        self.client = client_of(vendor, moment=self.moment, policy=RetryPolicy(attempts=2))
 
     def get(
         self,
         integration_id: str,
-        age: float = FRESH_SECONDS,
+        max_age: float = FRESH_SECONDS,
         patience: float = math.inf,
     ) -> RemoteRecord:
         """Read one."""
@@ -98,7 +98,7 @@ class Reader:
             integration_id,
             operation=f"reading {integration_id}",
             account=None,
-            age=age,
+            max_age=max_age,
             call=Call(deadline=self.moment() + patience),
         )
 
@@ -262,16 +262,16 @@ def test_what_is_read_during_a_write_is_not_kept() -> None:
     assert reader.vendor.asked == ["change", "page 1", "page 1"]
 
 
-@pytest.mark.parametrize(("age", "passed"), [(FRESH_SECONDS, FRESH_SECONDS + 1), (2.0, 3.0)])
-def test_pages_grow_old(age: float, passed: float) -> None:
+@pytest.mark.parametrize(("max_age", "passed"), [(FRESH_SECONDS, FRESH_SECONDS + 1), (2.0, 3.0)])
+def test_pages_grow_old(max_age: float, passed: float) -> None:
     """After a minute, or as soon as a reader says so, pages are read anew."""
     reader = Reader(AccountServer(ids(5)))
     with reader.others():
         reader.get("ours-1")
         reader.moment.now += passed
         reader.vendor.status["ours-1"] = "FAILED"
-        assert reader.get("ours-1", age=age).status == "FAILED"
-        reader.get("ours-2", age=age)
+        assert reader.get("ours-1", max_age=max_age).status == "FAILED"
+        reader.get("ours-2", max_age=max_age)
 
     assert reader.vendor.asked == ["page 1", "page 1"]
 
@@ -343,7 +343,7 @@ def test_who_has_no_time_speaks_for_nobody_else() -> None:
 def test_a_record_that_repeats_a_credential_is_shown_to_nobody() -> None:
     """What the client would refuse in a single read is refused in a page too."""
     reader = Reader(AccountServer(["ours-0", SECRET]))
-    reader.client.redactor.learn(SECRET)
+    reader.client.redactor.add_secrets(SECRET)
     with reader.others(), pytest.raises(RequestError) as error:
         reader.get(SECRET)
 
@@ -397,6 +397,6 @@ def test_pages_take_from_the_patience_of_who_reads_them() -> None:
     reads = BatchReader(wire)
     with reads.waiting(None), reads.waiting(None):
         for _ in range(2):
-            reads.get("ours-1", account=None, age=0.0, call=Call(deadline=wire.clock() + 10.0))
+            reads.get("ours-1", account=None, max_age=0.0, call=Call(deadline=wire.clock() + 10.0))
 
     assert wire.deadlines == [1010.0, 1010.0, 1016.0, 1016.0]

@@ -12,7 +12,7 @@ import httpcore
 import pytest
 
 from pulumi_justt.api import deadline
-from pulumi_justt.api.deadline import ExchangeLimit
+from pulumi_justt.api.deadline import TotalTimeout
 
 
 class Network:
@@ -72,13 +72,13 @@ class Stream(httpcore.NetworkStream):
 
 def connect(
     monkeypatch: pytest.MonkeyPatch, network: Network, *addresses: str
-) -> tuple[ExchangeLimit, Callable[[float], httpcore.NetworkStream]]:
+) -> tuple[TotalTimeout, Callable[[float], httpcore.NetworkStream]]:
     """Put *network* below the sockets under test, and give what opens a connection within some seconds."""
     infos = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in addresses]
     monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: network.now))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: infos)
     monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", network.connect)
-    limit = ExchangeLimit()
+    limit = TotalTimeout()
     return limit, lambda timeout: limit.connect_tcp("justt.example", 443, timeout)
 
 

@@ -402,7 +402,7 @@ def test_a_call_ends_well_and_in_time(operation: Operation, prepared: dict[str, 
     with server.client() as client:
         assert_call_ends_well(client, operation, lambda: server.answers_to("POST", "GET", "DELETE", "LIST"))
 
-    assert len(server.given) <= POLICY.tries + POLICY.throttled_tries
+    assert len(server.given) <= POLICY.attempts + POLICY.rate_limited_attempts
     assert server.clock.now <= POLICY.deadline + TIMEOUT + POLICY.longest_pause
     if operation == "create":
         unsent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -661,7 +661,7 @@ def test_an_id_that_was_listed_before_is_not_new() -> None:
 # over a socket
 
 HASTY = RetryPolicy(
-    tries=2, throttled_tries=2, base=0.01, cap=0.02, throttled_cap=0.02, longest_pause=0.05, deadline=1.0
+    attempts=2, rate_limited_attempts=2, base=0.01, cap=0.02, rate_limited_cap=0.02, longest_pause=0.05, deadline=1.0
 )
 HASTY_TIMEOUT = 0.1
 

@@ -236,7 +236,7 @@ def test_a_proxy_that_makes_no_tunnel_has_got_nothing(
     with connect_proxy(answer) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         settings = Settings.load({"apiKey": "a-key", "baseUrl": BEYOND, "timeoutSeconds": "0.5"}, {})
-        client = JusttClient(settings, policy=RetryPolicy(tries=2), sleep=lambda _: None)
+        client = JusttClient(settings, policy=RetryPolicy(attempts=2), sleep=lambda _: None)
         with pytest.raises(RequestFailed, match="Nothing was sent") as refused:
             send(client, method)
         client.close()

@@ -97,7 +97,7 @@ def test_processes_share_the_vendor_s_quota(seed: int, record_property: Callable
     assert 0 < vendor.refused <= bound
     assert vendor.most == QUOTA
     # Two windows have to pass at least, and each may be overshot by the longest pause.
-    assert 2 * WINDOW_SECONDS < clock.now < 2 * (WINDOW_SECONDS + policy.throttled_cap)
+    assert 2 * WINDOW_SECONDS < clock.now < 2 * (WINDOW_SECONDS + policy.rate_limited_cap)
 
 
 def test_shares_that_fit_into_the_quota_are_never_refused() -> None:

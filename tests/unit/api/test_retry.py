@@ -18,7 +18,7 @@ CELLS = [(method, outcome) for outcome in AttemptResult for method in METHODS]
 EXPECTED: dict[AttemptResult, tuple[RetryDecision, RetryDecision, RetryDecision]] = {
     AttemptResult.UNSENT: (RetryDecision.RETRY, RetryDecision.RETRY, RetryDecision.RETRY),
     AttemptResult.BARRED: (RetryDecision.FAIL, RetryDecision.FAIL, RetryDecision.FAIL),
-    AttemptResult.THROTTLED: (RetryDecision.RETRY, RetryDecision.RETRY, RetryDecision.RETRY),
+    AttemptResult.RATE_LIMITED: (RetryDecision.RETRY, RetryDecision.RETRY, RetryDecision.RETRY),
     AttemptResult.UNANSWERED: (RetryDecision.RETRY, RetryDecision.RETRY, RetryDecision.AMBIGUOUS),
     AttemptResult.REJECTED: (RetryDecision.FAIL, RetryDecision.FAIL, RetryDecision.FAIL),
     AttemptResult.UNREADABLE: (RetryDecision.RETRY, RetryDecision.FAIL, RetryDecision.AMBIGUOUS),
@@ -33,8 +33,8 @@ def decide(  # noqa: PLR0913 - the facts of one try, with defaults
     outcome: AttemptResult = AttemptResult.UNANSWERED,
     *,
     policy: RetryPolicy | None = None,
-    faults: int = 1,
-    throttled: int = 0,
+    failures: int = 1,
+    rate_limited: int = 0,
     elapsed: float = 0.0,
     paused: float = 0.0,
     retry_after: float | None = None,
@@ -44,8 +44,8 @@ def decide(  # noqa: PLR0913 - the facts of one try, with defaults
     return (policy or RetryPolicy()).decide(
         method,
         outcome,
-        faults=faults,
-        throttled=throttled,
+        failures=failures,
+        rate_limited=rate_limited,
         elapsed=elapsed,
         paused=paused,
         retry_after=retry_after,
@@ -61,8 +61,8 @@ def test_methods_are_the_ones_of_the_design() -> None:
 @pytest.mark.parametrize(("method", "outcome"), CELLS)
 def test_every_cell(method: Method, outcome: AttemptResult) -> None:
     """The first try that ends badly is followed by what the design's table says."""
-    is_throttled = outcome is AttemptResult.THROTTLED
-    decision = decide(method, outcome, faults=int(not is_throttled), throttled=int(is_throttled))
+    is_rate_limited = outcome is AttemptResult.RATE_LIMITED
+    decision = decide(method, outcome, failures=int(not is_rate_limited), rate_limited=int(is_rate_limited))
 
     expected = EXPECTED[outcome][METHODS.index(method)]
     assert expected is TABLE[outcome][method]
@@ -72,7 +72,7 @@ def test_every_cell(method: Method, outcome: AttemptResult) -> None:
 def test_docstring_table_is_the_table() -> None:
     """The table that opens the module as text is the one that is obeyed."""
     lines = (retry.__doc__ or "").splitlines()
-    start = next(n for n, line in enumerate(lines) if line.strip().startswith("outcome of a try"))
+    start = next(n for n, line in enumerate(lines) if line.strip().startswith("outcome of an attempt"))
     assert list(METHODS) == lines[start].split()[-3:]
     written: dict[AttemptResult, dict[Method, RetryDecision]] = {}
     for line in lines[start + 1 : start + 1 + len(AttemptResult)]:
@@ -83,24 +83,32 @@ def test_docstring_table_is_the_table() -> None:
     assert written == TABLE
 
 
-@pytest.mark.parametrize(("method", "outcome"), [cell for cell in RETRYING if cell[1] is not AttemptResult.THROTTLED])
+@pytest.mark.parametrize(
+    ("method", "outcome"), [cell for cell in RETRYING if cell[1] is not AttemptResult.RATE_LIMITED]
+)
 def test_tries_are_bounded(method: Method, outcome: AttemptResult) -> None:
     """The last of the policy's tries is final, the one before is not."""
-    policy = RetryPolicy(tries=3)
+    policy = RetryPolicy(attempts=3)
 
-    assert decide(method, outcome, policy=policy, faults=2).action is RetryDecision.RETRY
-    assert RetryPlan(RetryDecision.FAIL) == decide(method, outcome, policy=policy, faults=3)
+    assert decide(method, outcome, policy=policy, failures=2).action is RetryDecision.RETRY
+    assert RetryPlan(RetryDecision.FAIL) == decide(method, outcome, policy=policy, failures=3)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_throttled_tries_are_counted_apart(method: Method) -> None:
     """Answers of 429 have a number of their own, and neither count uses up the other."""
-    policy = RetryPolicy(tries=2, throttled_tries=4)
+    policy = RetryPolicy(attempts=2, rate_limited_attempts=4)
 
-    assert decide(method, AttemptResult.THROTTLED, policy=policy, faults=9, throttled=3).action is RetryDecision.RETRY
-    assert decide(method, AttemptResult.THROTTLED, policy=policy, faults=0, throttled=4).action is RetryDecision.FAIL
-    assert decide(method, AttemptResult.UNSENT, policy=policy, faults=1, throttled=9).action is RetryDecision.RETRY
-    assert decide(method, AttemptResult.UNSENT, policy=policy, faults=2, throttled=0).action is RetryDecision.FAIL
+    assert (
+        decide(method, AttemptResult.RATE_LIMITED, policy=policy, failures=9, rate_limited=3).action
+        is RetryDecision.RETRY
+    )
+    assert (
+        decide(method, AttemptResult.RATE_LIMITED, policy=policy, failures=0, rate_limited=4).action
+        is RetryDecision.FAIL
+    )
+    assert decide(method, AttemptResult.UNSENT, policy=policy, failures=1, rate_limited=9).action is RetryDecision.RETRY
+    assert decide(method, AttemptResult.UNSENT, policy=policy, failures=2, rate_limited=0).action is RetryDecision.FAIL
 
 
 @pytest.mark.parametrize(
@@ -132,10 +140,10 @@ def test_deadline_bounds_faults_with_their_wait(elapsed: float, action: RetryDec
 def test_bounds_of_a_common_pause(elapsed: float, paused: float, retry_after: float, action: RetryDecision) -> None:
     """A 429 is final once the request's own time is used up, or where all pauses are longer than the longest."""
     decision = decide(
-        outcome=AttemptResult.THROTTLED,
+        outcome=AttemptResult.RATE_LIMITED,
         policy=RetryPolicy(deadline=100.0),
-        faults=0,
-        throttled=1,
+        failures=0,
+        rate_limited=1,
         elapsed=elapsed,
         paused=paused,
         retry_after=retry_after,
@@ -145,22 +153,24 @@ def test_bounds_of_a_common_pause(elapsed: float, paused: float, retry_after: fl
 
 
 @pytest.mark.parametrize(
-    ("faults", "bound"), [(1, 0.5), (2, 1.0), (3, 2.0), (4, 4.0), (5, 8.0), (6, 8.0), (7, 8.0), (50, 8.0)]
+    ("failures", "bound"), [(1, 0.5), (2, 1.0), (3, 2.0), (4, 4.0), (5, 8.0), (6, 8.0), (7, 8.0), (50, 8.0)]
 )
 @pytest.mark.parametrize("random", [0.0, 0.25, 0.999])
-def test_waits_double_with_full_jitter_up_to_the_cap(faults: int, bound: float, random: float) -> None:
+def test_waits_double_with_full_jitter_up_to_the_cap(failures: int, bound: float, random: float) -> None:
     """A wait is anything from nothing to a bound that doubles up to the cap."""
-    decision = decide(policy=RetryPolicy(tries=99), faults=faults, random=random)
+    decision = decide(policy=RetryPolicy(attempts=99), failures=failures, random=random)
 
     assert pytest.approx(bound * random) == decision.wait
 
 
-@pytest.mark.parametrize(("throttled", "bound"), [(1, 0.5), (7, 32.0), (8, 60.0), (20, 60.0)])
-def test_waits_after_429_have_a_cap_of_their_own(throttled: int, bound: float) -> None:
+@pytest.mark.parametrize(("rate_limited", "bound"), [(1, 0.5), (7, 32.0), (8, 60.0), (20, 60.0)])
+def test_waits_after_429_have_a_cap_of_their_own(rate_limited: int, bound: float) -> None:
     """Since the quota is counted by the minute, waits after 429 grow further than others."""
-    policy = RetryPolicy(throttled_tries=99)
+    policy = RetryPolicy(rate_limited_attempts=99)
 
-    decision = decide(outcome=AttemptResult.THROTTLED, policy=policy, faults=0, throttled=throttled, random=0.5)
+    decision = decide(
+        outcome=AttemptResult.RATE_LIMITED, policy=policy, failures=0, rate_limited=rate_limited, random=0.5
+    )
 
     assert pytest.approx(bound * 0.5) == decision.wait
 
@@ -169,14 +179,14 @@ def test_lone_request_outlasts_a_minute_of_exhausted_quota() -> None:
     """A vendor that counts by the minute, and says no `Retry-After`, never makes a single request fail by bad luck."""
     for seed in range(400):
         uniform = Random(seed).random  # noqa: S311 - the same waits every time
-        waited, throttled = 0.0, 0
+        waited, rate_limited = 0.0, 0
         while waited < 60.0:
-            throttled += 1
+            rate_limited += 1
             decision = RetryPolicy().decide(
                 "GET",
-                AttemptResult.THROTTLED,
-                faults=0,
-                throttled=throttled,
+                AttemptResult.RATE_LIMITED,
+                failures=0,
+                rate_limited=rate_limited,
                 elapsed=0.0,
                 paused=waited,
                 retry_after=None,
@@ -190,9 +200,9 @@ def test_lone_request_outlasts_a_minute_of_exhausted_quota() -> None:
 @pytest.mark.parametrize("retry_after", [0.0, 0.125, 30.0])
 def test_retry_after_wins(method: Method, outcome: AttemptResult, retry_after: float) -> None:
     """What the server asks to wait replaces the policy's own wait, beyond the cap and down to nothing."""
-    policy = RetryPolicy(cap=1.0, throttled_cap=1.0)
+    policy = RetryPolicy(cap=1.0, rate_limited_cap=1.0)
 
-    decision = decide(method, outcome, policy=policy, throttled=1, retry_after=retry_after, random=0.9)
+    decision = decide(method, outcome, policy=policy, rate_limited=1, retry_after=retry_after, random=0.9)
 
     assert RetryPlan(RetryDecision.RETRY, retry_after) == decision
 
@@ -210,7 +220,7 @@ def test_no_wait_and_no_random_number_without_a_retry(method: Method, outcome: A
         raise AssertionError
 
     decision = RetryPolicy().decide(
-        method, outcome, faults=1, throttled=0, elapsed=0.0, paused=0.0, retry_after=5.0, random=no_random
+        method, outcome, failures=1, rate_limited=0, elapsed=0.0, paused=0.0, retry_after=5.0, random=no_random
     )
 
     assert decision.wait == 0.0
@@ -220,11 +230,11 @@ def test_no_wait_and_no_random_number_without_a_retry(method: Method, outcome: A
 def test_defaults() -> None:
     """The defaults are the documented patience: six tries and twenty answers of 429, within two minutes."""
     assert RetryPolicy() == RetryPolicy(
-        tries=6,
-        throttled_tries=20,
+        attempts=6,
+        rate_limited_attempts=20,
         base=0.5,
         cap=8.0,
-        throttled_cap=60.0,
+        rate_limited_cap=60.0,
         longest_pause=300.0,
         deadline=120.0,
     )
@@ -232,20 +242,20 @@ def test_defaults() -> None:
 
 def sent(policy: RetryPolicy, method: Method, outcomes: list[AttemptResult], times: list[float]) -> list[AttemptResult]:
     """Run one request through *outcomes*, over and over if need be, and give those of the tries that were made."""
-    faults = throttled = 0
+    failures = rate_limited = 0
     elapsed = paused = 0.0
     operation: list[AttemptResult] = []
     while True:
         outcome, took = outcomes[len(operation) % len(outcomes)], times[len(operation) % len(times)]
         operation.append(outcome)
         elapsed += took
-        faults += outcome is not AttemptResult.THROTTLED
-        throttled += outcome is AttemptResult.THROTTLED
+        failures += outcome is not AttemptResult.RATE_LIMITED
+        rate_limited += outcome is AttemptResult.RATE_LIMITED
         decision = policy.decide(
             method,
             outcome,
-            faults=faults,
-            throttled=throttled,
+            failures=failures,
+            rate_limited=rate_limited,
             elapsed=elapsed,
             paused=paused,
             retry_after=None,
@@ -253,7 +263,7 @@ def sent(policy: RetryPolicy, method: Method, outcomes: list[AttemptResult], tim
         )
         if decision.action is not RetryDecision.RETRY:
             return operation
-        if outcome is AttemptResult.THROTTLED:
+        if outcome is AttemptResult.RATE_LIMITED:
             paused += decision.wait
         else:
             elapsed += decision.wait
@@ -264,8 +274,8 @@ TIMES = st.lists(st.floats(0.0, 40.0), min_size=1, max_size=5)
 
 
 @given(outcomes=OUTCOMES, times=TIMES)
-@example(outcomes=[AttemptResult.UNSENT, AttemptResult.THROTTLED, AttemptResult.UNANSWERED], times=[0.0])
-@example(outcomes=[AttemptResult.THROTTLED, AttemptResult.UNREADABLE], times=[0.0])
+@example(outcomes=[AttemptResult.UNSENT, AttemptResult.RATE_LIMITED, AttemptResult.UNANSWERED], times=[0.0])
+@example(outcomes=[AttemptResult.RATE_LIMITED, AttemptResult.UNREADABLE], times=[0.0])
 def test_create_is_never_sent_again_once_it_may_have_happened(
     outcomes: list[AttemptResult], times: list[float]
 ) -> None:
@@ -275,24 +285,24 @@ def test_create_is_never_sent_again_once_it_may_have_happened(
     assert not {AttemptResult.UNANSWERED, AttemptResult.UNREADABLE} & set(operation[:-1])
 
 
-@given(method=st.sampled_from(METHODS), outcomes=OUTCOMES, times=TIMES, tries=st.integers(1, 8))
-@example(method="GET", outcomes=[AttemptResult.UNSENT, AttemptResult.THROTTLED], times=[0.0], tries=8)
+@given(method=st.sampled_from(METHODS), outcomes=OUTCOMES, times=TIMES, attempts=st.integers(1, 8))
+@example(method="GET", outcomes=[AttemptResult.UNSENT, AttemptResult.RATE_LIMITED], times=[0.0], attempts=8)
 def test_tries_of_any_request_are_bounded(
-    method: Method, outcomes: list[AttemptResult], times: list[float], tries: int
+    method: Method, outcomes: list[AttemptResult], times: list[float], attempts: int
 ) -> None:
     """Whatever the sequence of outcomes, one request is tried no more often than both counts allow together."""
-    policy = RetryPolicy(tries=tries, throttled_tries=5)
+    policy = RetryPolicy(attempts=attempts, rate_limited_attempts=5)
 
     operation = sent(policy, method, outcomes, times)
 
-    assert operation.count(AttemptResult.THROTTLED) <= 5
-    assert len(operation) - operation.count(AttemptResult.THROTTLED) <= tries
-    assert len(operation) <= tries + 5 - 1
+    assert operation.count(AttemptResult.RATE_LIMITED) <= 5
+    assert len(operation) - operation.count(AttemptResult.RATE_LIMITED) <= attempts
+    assert len(operation) <= attempts + 5 - 1
 
 
 @given(method=st.sampled_from(METHODS), outcomes=OUTCOMES)
 def test_no_try_starts_after_the_deadline(method: Method, outcomes: list[AttemptResult]) -> None:
     """With tries without end it is the deadline that ends a request."""
-    policy = RetryPolicy(tries=10_000, throttled_tries=10_000, deadline=100.0)
+    policy = RetryPolicy(attempts=10_000, rate_limited_attempts=10_000, deadline=100.0)
 
     assert len(sent(policy, method, outcomes, [10.0])) <= 10

@@ -13,7 +13,7 @@ from pulumi_justt.simulator import Fault, SimulatorServer
 from support.harness import nobody
 
 FAULTS = {
-    AttemptResult.THROTTLED: "status=429",
+    AttemptResult.RATE_LIMITED: "status=429",
     AttemptResult.UNANSWERED: "drop-before-commit",
     AttemptResult.REJECTED: "status=400",
     AttemptResult.UNREADABLE: "not-json=html",

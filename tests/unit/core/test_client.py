@@ -165,7 +165,7 @@ NO_ANSWERS_TO_DELETE = [
 BAD: dict[AttemptResult, list[Reply | Exception]] = {
     AttemptResult.UNSENT: [error("no way there") for error in UNSENT_ERRORS],
     AttemptResult.BARRED: [httpx.ProxyError("407 Proxy Authentication Required")],
-    AttemptResult.THROTTLED: [Reply(429, {"status": 429, "message": "slow down", "errorId": "err-1"})],
+    AttemptResult.RATE_LIMITED: [Reply(429, {"status": 429, "message": "slow down", "errorId": "err-1"})],
     AttemptResult.UNANSWERED: [
         *(Reply(status) for status in (303, 399, 408, 418, 425, 430, 444, 460, 499, 500, 502, 503, 504, 599, 600)),
         *(
@@ -197,7 +197,7 @@ CELLS = [
 FAILURES: dict[AttemptResult, type[RequestError]] = {
     AttemptResult.UNSENT: RequestFailed,
     AttemptResult.BARRED: ConnectionSetupError,
-    AttemptResult.THROTTLED: RequestFailed,
+    AttemptResult.RATE_LIMITED: RequestFailed,
     AttemptResult.UNANSWERED: RequestFailed,
     AttemptResult.REJECTED: RequestRefused,
     AttemptResult.UNREADABLE: UnexpectedResponse,
@@ -240,7 +240,7 @@ def test_nothing_but_bad_tries(method: Method, outcome: AttemptResult, bad: Repl
     assert type(error) is (CreateOutcomeUnknown if action is RetryDecision.AMBIGUOUS else FAILURES[outcome])
     assert error.__cause__ is None
     assert error.__context__ is None, "an exception of httpx holds the request, and with it the key"
-    tries = 1 if action is not RetryDecision.RETRY else 16 if outcome is AttemptResult.THROTTLED else 6
+    tries = 1 if action is not RetryDecision.RETRY else 16 if outcome is AttemptResult.RATE_LIMITED else 6
     assert tries == app.tries
     assert (0 if outcome in NEVER_SENT else tries) == len(app.reached)
 
@@ -646,7 +646,7 @@ def test_words_that_repeat_a_credential_are_withheld(secret: str, status: int, f
     app = App(Reply(status, {"message": f"can't use {echo} here", "errorId": f"err-{echo}"}))
 
     client = client_of(app)
-    client.redactor.learn({"deep": {"list": [secret]}})
+    client.redactor.add_secrets({"deep": {"list": [secret]}})
     with pytest.raises(RequestError) as raised:
         client.create_integration(inputs_of())
 
@@ -686,8 +686,8 @@ def test_the_password_of_a_proxy_is_known(monkeypatch: pytest.MonkeyPatch) -> No
 def test_this_machine_s_own_words_are_shown_while_a_credential_is_not_at_hand() -> None:
     """A name that can't be looked up is told as that, while a proxy may repeat what it was sent."""
     for error, shown in ((httpx.ConnectError("no such name"), True), (httpx.ProxyError("no such name"), False)):
-        client = client_of(App(error), policy=RetryPolicy(tries=1))
-        client.redactor.miss()
+        client = client_of(App(error), policy=RetryPolicy(attempts=1))
+        client.redactor.mark_incomplete()
         assert ("no such name" in str(failure(client, "GET"))) is shown
 
 
@@ -707,7 +707,7 @@ def test_an_error_of_15_mb_takes_little_time(body: str) -> None:
     """Only as much of a text as an error can show is decoded and searched."""
     client = client_of(App(Reply(400, body.encode())))
     for n in range(200):
-        client.redactor.learn(f"{CANARY}-{n:020d}")
+        client.redactor.add_secrets(f"{CANARY}-{n:020d}")
     started = time.process_time()
 
     text = str(failure(client, "GET"))
@@ -728,8 +728,8 @@ def test_an_error_of_15_mb_takes_little_time(body: str) -> None:
 def test_record_that_repeats_a_credential_is_no_record(field: str, text: str, secret: str) -> None:
     """What is shown and stored in plain never holds a credential, be it alone or within another text."""
     said = {**RECORD, field: text.format(secret)}
-    client = client_of(App(Reply(200, said), Reply(200, [said])), policy=RetryPolicy(tries=1))
-    client.redactor.learn(secret)
+    client = client_of(App(Reply(200, said), Reply(200, [said])), policy=RetryPolicy(attempts=1))
+    client.redactor.add_secrets(secret)
     read_one = functools.partial(client.get_integration, said["integrationId"])
     read_page = functools.partial(client.list_integrations, 1)
 
@@ -749,7 +749,7 @@ def test_records_while_a_credential_is_not_at_hand() -> None:
             Reply(200, [{**free, "status": "correct-horse-battery-staple"}, {**free, "status": "ON_HOLD"}]),
         )
     )
-    client.redactor.miss()
+    client.redactor.mark_incomplete()
 
     assert client.create_integration(inputs_of()).integration_id == free["integrationId"]
     record = client.get_integration(free["integrationId"], operation="reading", account=None)
@@ -788,7 +788,7 @@ def test_created_record_that_repeats_a_credential_is_in_doubt() -> None:
     app = App(Reply(201, {"integrationId": f"id-{SECRETS[0]}", "status": "PENDING"}))
 
     client = client_of(app)
-    client.redactor.learn(SECRETS[0])
+    client.redactor.add_secrets(SECRETS[0])
 
     error = failure(client, "POST")
 
@@ -800,7 +800,7 @@ def test_record_may_say_what_a_short_credential_says() -> None:
     """A user name such as `stripe`, or three characters that stand in an id by chance, make no answer unreadable."""
     app = App(Reply(200, {**RECORD, "goLiveDate": DATE}))
     client = client_of(app)
-    client.redactor.learn(["stripe", "SUCCESSFUL", "int", "", DATE[:4]])
+    client.redactor.add_secrets(["stripe", "SUCCESSFUL", "int", "", DATE[:4]])
 
     record = client.get_integration(ID, operation="reading", account=None)
 
@@ -811,8 +811,8 @@ def test_words_are_not_quoted_where_a_credential_is_not_at_hand() -> None:
     """The vendor knows what a reference gave at the create, and nobody here can look for it in what it says now."""
     lines: list[str] = []
     for answer in (Reply(400, {"message": CANARY, "errorId": CANARY}), Reply(200, {CANARY: 1})):
-        client = client_of(App(answer), debug=lines.append, policy=RetryPolicy(tries=1))
-        client.redactor.miss()
+        client = client_of(App(answer), debug=lines.append, policy=RetryPolicy(attempts=1))
+        client.redactor.mark_incomplete()
         with pytest.raises(RequestError) as raised:
             client.get_integration(ID, operation="reading", account=None)
         assert "not shown" in str(raised.value)
@@ -833,7 +833,7 @@ def test_go_live_date_that_is_none_is_dropped(date: str | None) -> None:
 def test_source_that_no_terminal_may_show_is_no_source(source: str) -> None:
     """It is quoted in errors."""
     with pytest.raises(UnexpectedResponse):
-        read(client_of(App(Reply(200, {**RECORD, "source": source})), policy=RetryPolicy(tries=1)))
+        read(client_of(App(Reply(200, {**RECORD, "source": source})), policy=RetryPolicy(attempts=1)))
 
 
 def test_debug_line_that_nobody_reads_keeps_no_answer_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -852,7 +852,7 @@ def test_number_is_a_credential_too() -> None:
     app = App(Reply(400, {"message": "70370370 is no valid pin"}))
 
     client = client_of(app)
-    client.redactor.learn({"pin": 70370370})
+    client.redactor.add_secrets({"pin": 70370370})
 
     assert "70370370" not in str(failure(client, "POST"))
 
@@ -861,7 +861,7 @@ def test_number_is_a_credential_too() -> None:
 def test_echo_in_the_keys_of_an_undocumented_answer_is_redacted(secret: str) -> None:
     """The keys of an undocumented answer are shown, but not where a credential stands among them."""
     client = client_of(App(Reply(201, {secret: 1})))
-    client.redactor.learn(secret)
+    client.redactor.add_secrets(secret)
     error = failure(client, "POST")
 
     assert isinstance(error, CreateOutcomeUnknown)
@@ -980,7 +980,7 @@ def test_list_without_an_account_sends_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [*BAD[AttemptResult.THROTTLED], Reply(503), httpx.ReadTimeout("slow"), Reply(200, {"a": 1})]
+    "bad", [*BAD[AttemptResult.RATE_LIMITED], Reply(503), httpx.ReadTimeout("slow"), Reply(200, {"a": 1})]
 )
 def test_list_is_tried_again(bad: Reply | Exception) -> None:
     """A list is only read, so that a bad try costs nothing but another one."""
@@ -1084,7 +1084,7 @@ def test_endless_answer_is_cut_off() -> None:
     """An answer far beyond any page of records is no answer, and is not called slow."""
     app = App(Reply(200, b" " * 16_000_001))
 
-    error = failure(client_of(app, policy=RetryPolicy(tries=1)), "GET")
+    error = failure(client_of(app, policy=RetryPolicy(attempts=1)), "GET")
 
     assert isinstance(error, RequestFailed)
     assert "did not end within" not in str(error)
@@ -1161,7 +1161,7 @@ def test_compressed_answer_takes_no_memory(layers: int) -> None:
     app = App(Reply(200, bomb, {"content-encoding": ", ".join(["gzip"] * layers)}))
 
     tracemalloc.start()
-    error = failure(client_of(app, policy=RetryPolicy(tries=1)), "GET")
+    error = failure(client_of(app, policy=RetryPolicy(attempts=1)), "GET")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -1205,7 +1205,7 @@ def test_debug_line_stays_one_line_without_secrets(error_id: str) -> None:
     lines: list[str] = []
 
     client = client_of(App(Reply(400, {"message": "no", "errorId": error_id})), debug=lines.append)
-    client.redactor.learn(CANARY)
+    client.redactor.add_secrets(CANARY)
     failure(client, "POST")
 
     assert len(lines) == 1
@@ -1626,7 +1626,7 @@ def test_failed_tls_handshake() -> None:
 
     with (
         RawServer(answer_plainly) as server,
-        real_client(f"https://127.0.0.1:{server.port}/v1", policy=RetryPolicy(tries=2)) as client,
+        real_client(f"https://127.0.0.1:{server.port}/v1", policy=RetryPolicy(attempts=2)) as client,
     ):
         error = failure(client, "POST")
 
@@ -1643,7 +1643,7 @@ def test_silent_server(method: Method) -> None:
     def wait(_: socket.socket, __: bytes) -> None:
         server.stop.wait()
 
-    policy = RetryPolicy(tries=2)
+    policy = RetryPolicy(attempts=2)
     with RawServer(wait) as server, real_client(server.base_url, policy=policy, timeoutSeconds="0.5") as client:
         error = failure(client, method)
 
@@ -1677,7 +1677,7 @@ DRIPS = [
 @pytest.mark.parametrize(("start", "drop", "pause"), DRIPS)
 def test_dripping_answer_ends_within_the_time_limit(start: bytes, drop: bytes, pause: float) -> None:
     """An answer that comes byte by byte is left at the time limit, wherever it drips: the limit is of one request."""
-    policy = RetryPolicy(tries=1)
+    policy = RetryPolicy(attempts=1)
     with (
         RawServer(dripping(start, drop, pause)) as server,
         real_client(server.base_url, policy=policy, timeoutSeconds="0.2") as client,
@@ -1773,7 +1773,7 @@ def test_dead_addresses_share_one_time_limit(monkeypatch: pytest.MonkeyPatch) ->
             server.fill()
         resolving(monkeypatch, *names)
         url = f"http://localhost:{servers[0].port}/v1"
-        client = stack.enter_context(real_client(url, policy=RetryPolicy(tries=1), timeoutSeconds="1"))
+        client = stack.enter_context(real_client(url, policy=RetryPolicy(attempts=1), timeoutSeconds="1"))
         started = time.monotonic()
         error = failure(client, "POST")
         took = time.monotonic() - started
@@ -1791,7 +1791,7 @@ def test_address_behind_dead_ones_is_reached(monkeypatch: pytest.MonkeyPatch) ->
         stack.enter_context(Stalled("127.0.0.2", url.port or 0)).fill()
         resolving(monkeypatch, "127.0.0.2", "127.0.0.1")
         named = str(url.copy_with(host="localhost"))
-        with real_client(named, policy=RetryPolicy(tries=1), timeoutSeconds="4") as client:
+        with real_client(named, policy=RetryPolicy(attempts=1), timeoutSeconds="4") as client:
             assert client.create_integration(inputs_of()).status == "PENDING"
 
 
@@ -1804,7 +1804,7 @@ def test_look_up_that_hangs_is_left_at_the_time_limit(monkeypatch: pytest.Monkey
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
-    with real_client("http://127.0.0.1:9/v1", policy=RetryPolicy(tries=2), timeoutSeconds="0.2") as client:
+    with real_client("http://127.0.0.1:9/v1", policy=RetryPolicy(attempts=2), timeoutSeconds="0.2") as client:
         started = time.monotonic()
         error = failure(client, "POST")
         took = time.monotonic() - started

@@ -102,7 +102,7 @@ def test_cure_after_an_attempt_that_was_not_answered() -> None:
         (remediation(401, origin="JUSTT_API_KEY_OVERRIDE"), 0),
         ("JUSTT_TIMEOUT_SECONDS must be a number from 0.1 to 600.0", 0),
         ("reading 'x': no answer within 5 s. The state keeps what it had: run the command again later.", 2),
-        (unreachable_remediation("https://a/v1", is_unsent=True, is_throttled=False), 2),
+        (unreachable_remediation("https://a/v1", is_unsent=True, is_rate_limited=False), 2),
         ("deactivating 'urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::a': it is gone", 0),
     ],
 )
@@ -114,7 +114,7 @@ def test_recorded_settings_have_their_ways_out(text: str, ways: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("is_unsent", "is_throttled", "text"),
+    ("is_unsent", "is_rate_limited", "text"),
     [
         (
             True,
@@ -136,9 +136,9 @@ def test_recorded_settings_have_their_ways_out(text: str, ways: int) -> None:
         (False, False, "The state keeps what it had: run the command again later."),
     ],
 )
-def test_cure_where_no_answer_came(is_unsent: bool, is_throttled: bool, text: str) -> None:
+def test_cure_where_no_answer_came(is_unsent: bool, is_rate_limited: bool, text: str) -> None:
     """An unreachable API, a used-up quota and a silent one have different cures."""
-    assert text == unreachable_remediation("https://p.example", is_unsent=is_unsent, is_throttled=is_throttled)
+    assert text == unreachable_remediation("https://p.example", is_unsent=is_unsent, is_rate_limited=is_rate_limited)
 
 
 def test_standing_cures_say_what_not_to_do() -> None:

@@ -82,15 +82,15 @@ class TimedCore:
     requests: list[httpx.Request] = field(default_factory=list)
     told: list[tuple[float, str]] = field(default_factory=list)
     session: Session = field(default_factory=lambda: Session("http://127.0.0.1:9/v1"))
-    policy: RetryPolicy = field(default_factory=lambda: RetryPolicy(tries=1))
+    policy: RetryPolicy = field(default_factory=lambda: RetryPolicy(attempts=1))
     is_met: bool = True
 
     @property
     def core(self) -> ReadinessLifecycle:
         """The lifecycle."""
         if self.is_met:
-            self.session.redactor.learn({"apiKey": CANARY})
-            self.session.redactor.meet("id-1")
+            self.session.redactor.add_secrets({"apiKey": CANARY})
+            self.session.redactor.add_integration("id-1")
         settings = load(**self.environ)
         client = JusttClient(
             settings,
@@ -462,10 +462,10 @@ def test_the_credentials_of_an_integration_are_at_hand_in_its_process() -> None:
     core.diff({**inputs, "integrationId": "id-old"}, inputs)
 
     for met in ("id-new", "id-old"):
-        session.redactor.expect(met)
+        session.redactor.expect_integration(met)
     assert not session.redactor.is_clean(CANARY)
     assert session.redactor.is_complete
-    session.redactor.expect("id-other")
+    session.redactor.expect_integration("id-other")
     assert not session.redactor.is_complete
 
 

@@ -121,7 +121,7 @@ class Importer:
         Args:
             account: The account to list; default is the configuration's.
 
-        Tells:
+        Warns:
             warning: The account is too long to be listed whole.
 
         Raises:
@@ -157,9 +157,9 @@ class Importer:
         # The program finds its files from there.
         answers = {each: answer.relative_to(program_folder(self.stack.folder)) for each, answer in given.items()}
         for answer in answers.values():
-            shared_redactor().learn(answer.secrets())
+            shared_redactor().add_secrets(answer.secrets())
             if any(isinstance(value, Reference) for value in answer.fields.values()):
-                shared_redactor().miss()
+                shared_redactor().mark_incomplete()
         chosen = self._chosen(options, answers, picker)
         if not chosen:
             return None
@@ -236,7 +236,7 @@ class Importer:
     def _tell_of_others(self, integration_id: str) -> None:
         """Tell who has an integration, as far as the journal knows: two stacks that own it stop it for each other.
 
-        Tells:
+        Warns:
             warning: The journal knows a resource that the integration to import was created for, or that adopts it.
         """
         journal, base_url = self._journal, self.settings.base_url

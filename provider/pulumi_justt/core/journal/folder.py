@@ -154,7 +154,7 @@ class JournalFolder:
     def _warn_once(self, reason: str) -> None:
         """Warn that the journal can't be relied on.
 
-        Tells:
+        Warns:
             warning: The folder of the journal can't be used, or a file of it can't.
         """
         with self._lock:

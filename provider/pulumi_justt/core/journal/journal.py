@@ -169,7 +169,7 @@ class Journal(HolderRecords):
     def _drop(self, intent: Intent) -> None:
         """Remove an intent that has expired.
 
-        Tells:
+        Warns:
             warning: A create whose answer was lost was not looked into for 30 days.
         """
         if intent.integration_id is None:
