@@ -10,7 +10,7 @@ import error_table
 from pulumi_justt.simulator import Fault, SimulatorServer
 from support import golden_errors
 from support.golden_errors import assert_told
-from support.harness import Stack
+from support.harness import HANG_SECONDS, Stack
 
 PROGRAM = """
 def add(name, identifier, key=secret("stripeKey"), **more):
@@ -23,7 +23,9 @@ def add(name, identifier, key=secret("stripeKey"), **more):
 def existing(simulator: SimulatorServer, source: str) -> str:
     """Have somebody else create an integration, and give its id."""
     body = {"externalIdentifier": source, "integrationName": source, "source": source, "secretType": "APIKEY_ONLY"}
-    with httpx.Client(base_url=simulator.base_url, headers={"authorization": "Bearer any"}, trust_env=False) as client:
+    with httpx.Client(
+        base_url=simulator.base_url, headers={"authorization": "Bearer any"}, trust_env=False, timeout=HANG_SECONDS
+    ) as client:
         answer = client.post("/integrations", json={**body, "secretPayload": {"apiKey": "made-up"}})
     return str(answer.json()["integrationId"])
 

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from pulumi_justt.simulator import Fault, SimulatorServer
-from support.harness import Stack, eventually
+from support.harness import HANG_SECONDS, Stack, eventually
 
 TIMEOUT_SECONDS = 3
-LONGEST_SECONDS = 15
+LONGEST_SECONDS = 45
 """Far above the time-out with the seconds in which the engine is missed, far below a request that hangs."""
 
 PROGRAM = """
@@ -61,7 +61,9 @@ class Case:
     def is_reached(self, stack: Stack, simulator: SimulatorServer) -> bool:
         """Tell whether the moment has come."""
         if self.fault:
-            faults = httpx.get(f"{simulator.control_url}/faults", trust_env=False).json()["faults"]
+            faults = httpx.get(f"{simulator.control_url}/faults", trust_env=False, timeout=HANG_SECONDS).json()[
+                "faults"
+            ]
             return bool(faults[0]["fired"])
         if self.more == IDLE:
             return (stack.project / "registered").exists()

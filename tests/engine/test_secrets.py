@@ -235,7 +235,9 @@ def simulator_process(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
         try:
             yield url, left
             for route in ("integrations", "requests", "faults", "options"):
-                answer = httpx.get(f"{url.removesuffix('/v1')}/_simulator/{route}", trust_env=False)
+                answer = httpx.get(
+                    f"{url.removesuffix('/v1')}/_simulator/{route}", trust_env=False, timeout=HANG_SECONDS
+                )
                 assert answer.status_code == 200
                 left.append(answer.content)
         finally:

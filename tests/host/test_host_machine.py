@@ -24,6 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from pulumi_justt.simulator import FOREIGN_IDENTIFIER, Fault, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
+from support.harness import HANG_SECONDS
 from support.host import Host, HostError
 from support.model_choices import EDIT, FLAGS, WISH, Edit, Wish
 from support.model_engine import Flags, Killed, Remote
@@ -134,7 +135,9 @@ class Hosts:
     def _kill_if_fatal(self, processes: HostProcesses, has_ended: threading.Event) -> None:
         while self._is_fatal() and not has_ended.wait(0.05):
             # What was fired is shown there before the request is answered.
-            shown = httpx.get(f"{self.simulator.control_url}/faults", trust_env=False).json()["faults"]
+            shown = httpx.get(f"{self.simulator.control_url}/faults", trust_env=False, timeout=HANG_SECONDS).json()[
+                "faults"
+            ]
             if any(each["fired"] for each in shown if f"={FATAL} " in each["fault"]):
                 processes.kill()
                 return

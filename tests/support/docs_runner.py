@@ -345,7 +345,7 @@ class Session:
         """End the page's own simulator, after a look at what it was sent."""
         if self._server is None:
             return
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(trust_env=False, timeout=HANG_SECONDS) as client:
             self.stack.keep(client.get(f"http://127.0.0.1:{self.port}/_simulator/requests").content)
         self._server.terminate()
         self.stack.keep(self._server.communicate()[0].encode())

@@ -41,7 +41,7 @@ def eventually(holds: Callable[[], bool]) -> None:
 
 def has_fired(simulator: SimulatorServer) -> bool:
     """Tell whether the first fault of the simulator has met a request, which may not have been answered yet."""
-    shown = httpx.get(f"{simulator.control_url}/faults", trust_env=False).json()
+    shown = httpx.get(f"{simulator.control_url}/faults", trust_env=False, timeout=HANG_SECONDS).json()
     return bool(shown["faults"][0]["fired"])
 
 

@@ -104,7 +104,7 @@ def test_what_the_readme_promises(project: tuple[Path, Run]) -> None:
     simulator = json.loads((copy / ".dev" / "simulator.json").read_text())
     control = simulator["url"].replace("/v1", "/_simulator")
     changes = {ids["adyen"]: "FAILED", ids["braintree"]: "INACTIVE"}
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=HANG_SECONDS) as client:
         for each, status in changes.items():
             assert client.patch(f"{control}/integrations/{each}", json={"status": status}).status_code == 200
     refreshed = run("refresh")
@@ -115,7 +115,7 @@ def test_what_the_readme_promises(project: tuple[Path, Run]) -> None:
     os.kill(simulator["pid"], signal.SIGTERM)
     assert "- 4 deleted" in run("destroy")
     assert json.loads((copy / ".dev" / "simulator.json").read_text())["url"] == simulator["url"]
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=HANG_SECONDS) as client:
         records = client.get(f"{control}/integrations").json()
     by_identifier = {record["externalIdentifier"]: record["status"] for record in records}
     # The program gives Adyen's integration seven more days.

@@ -18,6 +18,7 @@ from pulumi_justt.cli.app import main
 from pulumi_justt.cli.doctor import examination
 from support import environment
 from support.fake_pulumi import FakePulumi
+from support.harness import HANG_SECONDS
 from support.secret_scanner import canary
 
 
@@ -31,7 +32,9 @@ def test_simulator_serves_until_interrupted(tmp_path: Path) -> None:
             assert process.stdout is not None
             label, url = process.stdout.readline().strip().split(": ")
             assert label == "Justt API simulator"
-            with httpx.Client(base_url=url, headers={"authorization": "Bearer any"}, trust_env=False) as client:
+            with httpx.Client(
+                base_url=url, headers={"authorization": "Bearer any"}, trust_env=False, timeout=HANG_SECONDS
+            ) as client:
                 body = {"externalIdentifier": "x", "integrationName": "X", "source": "shopify", "secretType": "OAUTH"}
                 assert client.post("/integrations", json={**body, "secretPayload": {"a": 1}}).status_code == 201
                 seen.append([record["status"] for record in client.get("/integrations").json()])
@@ -47,7 +50,9 @@ def test_simulator_lets_things_go_wrong() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip().partition(": ")[2]
-        with httpx.Client(base_url=url, headers={"authorization": "Bearer any"}, trust_env=False) as client:
+        with httpx.Client(
+            base_url=url, headers={"authorization": "Bearer any"}, trust_env=False, timeout=HANG_SECONDS
+        ) as client:
             answers = [client.get("/integrations") for _ in range(2)]
             seed = client.get(f"{url.removesuffix('/v1')}/_simulator/options").json()["seed"]
         process.send_signal(signal.SIGTERM)

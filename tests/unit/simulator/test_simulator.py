@@ -82,7 +82,7 @@ class Api:
 def client(base_url: str, api_key: str | None = None) -> httpx.Client:
     """Give a client of one of the simulator's two faces."""
     headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
-    return httpx.Client(base_url=base_url, headers=headers, verify=NO_TLS)
+    return httpx.Client(base_url=base_url, headers=headers, verify=NO_TLS, timeout=HANG_SECONDS)
 
 
 def refused(answer: httpx.Response, status: int) -> str:
@@ -642,7 +642,7 @@ def test_requests_are_remembered_redacted(api: Api) -> None:
         error_id=None,
     )
     assert (listed.query, listed.account, listed.body) == ({"limit": "20"}, None, {})
-    shown = api.control.get("/requests").json()
+    shown = api.control.get("/requests", timeout=HANG_SECONDS).json()
     assert shown["count"] == 2
     assert shown["requests"][1] == {
         "method": "GET",
@@ -659,7 +659,7 @@ def test_requests_are_remembered_redacted(api: Api) -> None:
 def test_remembered_requests_can_be_forgotten(api: Api) -> None:
     """Both ways of forgetting start the count again; calls of the control endpoint are never counted."""
     api.create()
-    assert api.control.delete("/requests").json() == {"count": 0, "requests": []}
+    assert api.control.delete("/requests", timeout=HANG_SECONDS).json() == {"count": 0, "requests": []}
     api.create()
     api.simulator.clear_requests()
     assert api.simulator.requests == []
@@ -747,7 +747,10 @@ def test_no_secret_is_kept_or_logged(tmp_path: Path, caplog: pytest.LogCaptureFi
             http.post("/integrations", json=new_body(secretType=secret_type, secretPayload=payload))
         http.post("/integrations", json=new_body(secretPayload={"apiKey": [CANARY]}))
         http.post("/integrations", content=f'{{"secretPayload": "{CANARY}"')
-        shown = [httpx.get(f"{simulator.control_url}/{name}").text for name in ("integrations", "requests", "keys")]
+        shown = [
+            httpx.get(f"{simulator.control_url}/{name}", timeout=HANG_SECONDS).text
+            for name in ("integrations", "requests", "keys")
+        ]
         # Also while it is open, where the write-ahead log has not been merged yet.
         files = [path.read_bytes() for path in tmp_path.iterdir()]
     files += [path.read_bytes() for path in tmp_path.iterdir()]
@@ -829,7 +832,7 @@ def test_localhost_is_loopback() -> None:
     """The name is accepted, and is part of the URL."""
     with SimulatorServer(host="localhost") as simulator:
         assert simulator.base_url.startswith("http://localhost:")
-        assert httpx.get(f"{simulator.control_url}/requests").json()["count"] == 0
+        assert httpx.get(f"{simulator.control_url}/requests", timeout=HANG_SECONDS).json()["count"] == 0
 
 
 FOREGROUND = """
@@ -846,7 +849,12 @@ def test_foreground_serves_until_a_signal(number: signal.Signals) -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         base_url = process.stdout.readline().strip()
-        assert httpx.get(f"{base_url}/integrations", headers={"Authorization": "Bearer key-1"}).json() == []
+        assert (
+            httpx.get(
+                f"{base_url}/integrations", headers={"Authorization": "Bearer key-1"}, timeout=HANG_SECONDS
+            ).json()
+            == []
+        )
         process.send_signal(number)
         assert (process.wait(HANG_SECONDS), process.stderr.read()) == (0, "")
 
@@ -918,7 +926,9 @@ def test_many_clients_are_served_at_once(api: Api) -> None:
 def test_only_hosts_of_this_machine_are_answered(api: Api, host: str, path: str, *, is_served: bool) -> None:
     """A web page whose name leads to this machine (DNS rebinding) reads and changes nothing, at any path."""
     root = api.simulator.base_url.removesuffix("/v1")
-    answer = httpx.get(root + path, headers={"host": host, "authorization": "Bearer key-1"}, trust_env=False)
+    answer = httpx.get(
+        root + path, headers={"host": host, "authorization": "Bearer key-1"}, trust_env=False, timeout=HANG_SECONDS
+    )
 
     assert (answer.status_code not in (400, 421)) == is_served
     assert api.simulator.request_count == (is_served and path.startswith("/v1"))

@@ -447,7 +447,9 @@ def test_probability_is_decided_by_the_seed() -> None:
         faults = (Fault("GET", "*", "status", 503, probability=0.5, times=20), *more)
         with (
             SimulatorServer(Options(faults=faults, seed=seed)) as simulator,
-            httpx.Client(base_url=simulator.base_url, headers={"Authorization": "Bearer x"}, verify=NO_TLS) as http,
+            httpx.Client(
+                base_url=simulator.base_url, headers={"Authorization": "Bearer x"}, verify=NO_TLS, timeout=HANG_SECONDS
+            ) as http,
         ):
             return [http.get("/integrations").status_code for _ in range(60)]
 
@@ -466,7 +468,9 @@ def test_faults_begin_with_the_simulator_or_later() -> None:
     first = Fault("GET", "*", "status", 503, times=1)
     with (
         SimulatorServer(Options(faults=(first,))) as simulator,
-        httpx.Client(base_url=simulator.base_url, headers={"Authorization": "Bearer x"}, verify=NO_TLS) as http,
+        httpx.Client(
+            base_url=simulator.base_url, headers={"Authorization": "Bearer x"}, verify=NO_TLS, timeout=HANG_SECONDS
+        ) as http,
     ):
         api = Api(simulator, http)
         assert (simulator.faults, api.statuses(2)) == ((first,), [503, 200])
@@ -491,7 +495,7 @@ def test_control_endpoint_adds_shows_and_removes(api: Api) -> None:
     """Other processes write faults as text and see how far they have come."""
     url = f"{api.simulator.control_url}/faults"
     texts = ["GET * status=503 times=1", "GET /integrations no-id skip=1"]
-    with httpx.Client(verify=NO_TLS) as control:
+    with httpx.Client(verify=NO_TLS, timeout=HANG_SECONDS) as control:
         answer = control.post(url, json={"faults": texts})
         assert answer.json() == {"faults": [{"fault": text, "matched": 0, "fired": 0} for text in texts], "fired": []}
         api.statuses(3)
@@ -515,7 +519,7 @@ def test_control_endpoint_adds_shows_and_removes(api: Api) -> None:
 )
 def test_control_endpoint_refuses(api: Api, body: object) -> None:
     """All faults of one call are taken, or none."""
-    answer = httpx.post(f"{api.simulator.control_url}/faults", json=body, verify=NO_TLS)
+    answer = httpx.post(f"{api.simulator.control_url}/faults", json=body, verify=NO_TLS, timeout=HANG_SECONDS)
     assert answer.status_code == 400
     assert answer.json()["message"]
     assert api.simulator.faults == ()
