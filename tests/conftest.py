@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,8 +33,14 @@ settings.load_profile("at any speed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test that uses the engine, for `make test-unit` to leave it out."""
+    """Mark the tests that use the engine, and as slow the cases of a test beyond those that `make test` runs."""
+    cases: Counter[str] = Counter()
     for item in items:
+        if daily := item.get_closest_marker("daily"):
+            test = item.nodeid.partition("[")[0]
+            cases[test] += 1
+            if cases[test] > daily.args[0]:
+                item.add_marker("slow")
         if "engine_bin" in getattr(item, "fixturenames", ()):
             item.add_marker("engine")
 

@@ -69,6 +69,7 @@ def test_two_at_once(stack: Stack, simulator: SimulatorServer, theirs: list[str]
     assert changes(simulator) == []
 
 
+@pytest.mark.slow
 def test_two_in_different_runs(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:
     """What a resource of an earlier run has is taken over by no other, and what is adopted outlives its owner."""
     mine, _ = theirs

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 from support.harness import Stack
 
@@ -72,6 +74,7 @@ def test_inline_and_local_programs(stack: Stack, simulator: SimulatorServer) -> 
     assert [each.status for each in simulator.records.integrations()] == ["INACTIVE", "PENDING"]
 
 
+@pytest.mark.slow
 def test_files_of_an_inline_program(stack: Stack, simulator: SimulatorServer) -> None:
     """A path is recorded as it is given, relative to where the script runs, also without a `work_dir`."""
     (stack.project / "key").write_text("key-1\n")

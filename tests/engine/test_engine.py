@@ -164,6 +164,7 @@ class TestLife:
         assert "its deactivation date 2020-01-31T00:00:00Z has passed, so it stops now" in stack.destroy().text
         assert simulator.records.integrations()[0].status == "INACTIVE"
 
+    @pytest.mark.slow
     def test_clock_that_is_ahead_is_named(self, stack: Stack) -> None:
         """A date that means now is in Justt's future: one warning says so for both, and what runs until when."""
         two = stripe() + stripe().replace("stripe-eu", "stripe-us").replace("stripe = ", "other = ")
@@ -373,6 +374,7 @@ class TestRefused:
     """Bad input, which is told before any request."""
 
     @pytest.mark.parametrize("case", REFUSED)
+    @pytest.mark.daily(2)
     def test_arguments(self, shared: Stack, case: str) -> None:
         """Every argument that cannot be used is told at once, in the user's names, without a secret."""
         given, expected = REFUSED[case]
@@ -407,6 +409,7 @@ class TestRefused:
             ("number", {"justt:requestsPerMinute": "many"}),
         ],
     )
+    @pytest.mark.daily(2)
     def test_settings(self, tmp_path: Path, engine_bin: Path, name: str, plain: dict[str, str]) -> None:
         """A setting that is unusable or contradicts another is told by name, in a preview."""
         stack = Stack(tmp_path, engine_bin)

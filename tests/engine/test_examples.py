@@ -331,6 +331,7 @@ class TestFleet:
             ),
         ],
     )
+    @pytest.mark.daily(2)
     def test_mistakes_are_told_by_their_entry(
         self, text: str, told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -382,6 +383,7 @@ def test_rotation(copied: Copy, simulator: SimulatorServer) -> None:
     example.assert_seen()
 
 
+@pytest.mark.slow
 def test_environments(copied: Copy, simulator: SimulatorServer) -> None:
     """Each stack of the one program loads its own settings: what it would send goes to its own environment.
 
@@ -411,6 +413,7 @@ def test_environments(copied: Copy, simulator: SimulatorServer) -> None:
     example.assert_seen()
 
 
+@pytest.mark.slow
 def test_adopt(copied: Copy, simulator: SimulatorServer) -> None:
     """What exists is taken over by one GET and released by destroy; without the id it is owned, and deactivated."""
     new = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
@@ -435,6 +438,7 @@ def test_adopt(copied: Copy, simulator: SimulatorServer) -> None:
     example.assert_seen()
 
 
+@pytest.mark.slow
 def test_component(copied: Copy, simulator: SimulatorServer) -> None:
     """The company's names and run-out reach Justt, its protection holds, and no secret becomes plain."""
     example = copied("component", "production")

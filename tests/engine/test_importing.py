@@ -11,6 +11,8 @@ import sys
 import time
 from typing import Any
 
+import pytest
+
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 from pulumi_justt.simulator.rules import NewIntegration
 from support.harness import HANG_SECONDS, Stack
@@ -201,6 +203,7 @@ def test_an_account_becomes_the_stacks_own(stack: Stack, simulator: SimulatorSer
     assert {each.status for each in simulator.records.integrations()} == {"INACTIVE"}
 
 
+@pytest.mark.slow
 def test_a_file_to_import_later(stack: Stack, simulator: SimulatorServer) -> None:
     """The file of --out holds no credential that anybody else can read, and with its commands does the same."""
     stripe = by_hand(simulator, "stripe")

@@ -73,6 +73,7 @@ def refused(stack: Stack, simulator: SimulatorServer, program: str, text: str, *
         ("external_identifier=b'x'", "external_identifier cannot be of type bytes: give it as text, .decode()"),
     ],
 )
+@pytest.mark.daily(1)
 def test_value_of_a_type_that_json_lacks(stack: Stack, simulator: SimulatorServer, arguments: str, text: str) -> None:
     """The SDK would show a traceback with the API's name; which item of a list is wrong is said, too."""
     program = of(arguments)
@@ -94,6 +95,7 @@ def test_value_of_a_type_that_json_lacks(stack: Stack, simulator: SimulatorServe
         ("{'a': {'b': None}}", "credentials.a.b is null, which Justt does not take: leave it out"),
     ],
 )
+@pytest.mark.daily(2)
 def test_value_that_pulumi_would_change(stack: Stack, simulator: SimulatorServer, payload: str, text: str) -> None:
     """What the SDK cannot send, would read as a file or a secret of its own, or would drop, is one sentence."""
     program = of("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})")
@@ -131,6 +133,7 @@ def test_each_payload_of_json_is_sent(stack: Stack, simulator: SimulatorServer) 
         ),
     ],
 )
+@pytest.mark.daily(1)
 def test_argument_is_blamed_for_what_is_wrong_with_it(
     stack: Stack, simulator: SimulatorServer, statement: str, text: str
 ) -> None:
@@ -160,6 +163,7 @@ justt.PaymentIntegration('copy', external_identifier='copy', integration_name='C
         ("{'ids': Output.secret([1, 1e17])}", "ids[1]"),
     ],
 )
+@pytest.mark.daily(1)
 def test_number_that_would_be_rounded(stack: Stack, simulator: SimulatorServer, payload: str, path: str) -> None:
     """The engine's numbers are floats: beyond 2^53 another number would be sent, at any depth."""
     program = of("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})")
@@ -188,6 +192,7 @@ def test_name_that_pulumi_takes_for_a_color(stack: Stack, simulator: SimulatorSe
     assert simulator.requests == []
 
 
+@pytest.mark.slow
 def test_module_of_the_program_with_the_name_of_one_of_python_s(stack: Stack, simulator: SimulatorServer) -> None:
     """The text of an error needs no module that the program may have, such as difflib."""
     (stack.project / "difflib.py").write_text("raise ImportError('the program has this module')\n")
@@ -233,6 +238,7 @@ def test_data_is_never_a_reference(stack: Stack, simulator: SimulatorServer) -> 
 
 @pytest.mark.parametrize("value", ["None", "''", "'  '"])
 @pytest.mark.parametrize("name", ["api_key", "reference_account_id"])
+@pytest.mark.daily(2)
 def test_provider_without_a_value_takes_no_other(
     stack: Stack, simulator: SimulatorServer, name: str, value: str
 ) -> None:

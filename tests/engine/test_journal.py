@@ -74,6 +74,7 @@ def ends_well(stack: Stack, simulator: SimulatorServer, action: str, lost: str, 
 
 
 @pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.daily(1)
 def test_a_killed_create(stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str) -> None:
     """`kill -9` of the CLI and the provider while the POST hangs: the first one is named, and no second is created."""
     lost = kill_after_commit(stack, simulator, 1)

@@ -62,6 +62,7 @@ def other() -> Iterator[SimulatorServer]:
 
 
 @pytest.mark.parametrize("command", ["refresh", "destroy"])
+@pytest.mark.daily(1)
 def test_who_writes_the_state_can_get_the_api_key(
     stack: Stack, simulator: SimulatorServer, other: SimulatorServer, command: str
 ) -> None:
@@ -86,6 +87,7 @@ def test_who_writes_the_state_can_get_the_api_key(
     assert (len(simulator.requests) > 0, len(other.requests)) == (True, 0)
 
 
+@pytest.mark.slow
 def test_who_writes_the_state_can_run_code(stack: Stack, tmp_path: Path) -> None:
     """The SDK unpickles what the state says is the provider."""
     stack.program(SHOP)
@@ -102,6 +104,7 @@ def test_who_writes_the_state_can_run_code(stack: Stack, tmp_path: Path) -> None
     assert (tmp_path / "ran").is_dir()
 
 
+@pytest.mark.slow
 def test_other_users_of_the_machine_can_run_code_in_the_provider_process(
     simulator: SimulatorServer, tmp_path: Path
 ) -> None:
@@ -142,6 +145,7 @@ def test_the_state_copies_the_configuration(stack: Stack) -> None:
     assert default_provider(stack).keys().isdisjoint({"shop:first", "other:unused"})
 
 
+@pytest.mark.slow
 def test_secret_settings_are_plain_in_the_state(stack: Stack, simulator: SimulatorServer) -> None:
     """The account is no secret for this package, also where the configuration has it as one."""
     stack.run("config", "set", "--secret", "justt:referenceAccountId", "acc_1", "--stack", stack.name)

@@ -359,6 +359,7 @@ def test_adoption_that_fails_deactivates_nothing(
     ],
     ids=["renamed", "new parent"],
 )
+@pytest.mark.daily(1)
 def test_rename_under_refresh(stack: Stack, simulator: SimulatorServer, moved: str) -> None:
     """A resource that is renamed by an alias, or gets a parent, is the same resource for a refresh too."""
     mine = owner(stack)
@@ -370,6 +371,7 @@ def test_rename_under_refresh(stack: Stack, simulator: SimulatorServer, moved: s
 
 
 @pytest.mark.parametrize("more", ["", ", delete_before_replace=True"])
+@pytest.mark.daily(1)
 def test_rename_with_a_replacement(stack: Stack, simulator: SimulatorServer, more: str) -> None:
     """A rename by an alias and a change in one update deactivate the old integration, in either order."""
     mine = owner(stack)

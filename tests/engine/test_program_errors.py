@@ -104,6 +104,7 @@ def test_what_stands_in_the_place_of_a_forgotten_name_is_not_shown(statement: st
 @pytest.mark.parametrize(
     "statement", [each for each, _ in STATEMENTS if "LITERAL" in each and re.search("from_|adopt=|key=|opts=", each)]
 )
+@pytest.mark.daily(3)
 def test_line_of_the_program_is_not_printed(stack: Stack, simulator: SimulatorServer, statement: str) -> None:
     """Pulumi prints the source line of any other error, with the literal in it."""
     stack.secrets.append(secret := canary("literal"))

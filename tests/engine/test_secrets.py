@@ -387,6 +387,7 @@ class TestGate:
             echo.form = lambda _: "stripe"
             assert "stripe" in stack.justt("list", "--stack", stack.name).stdout
 
+    @pytest.mark.slow
     def test_ids_of_any_form_beside_a_credential_that_is_not_at_hand(self, stack: Stack) -> None:
         """Justt promises no form of its ids: what is created, read, listed and looked at goes on."""
         stack.environ["GIVEN_VALUE"] = canary("given")
@@ -490,6 +491,7 @@ class TestGate:
             name for name in ("hmac", "api_key", "account_code") if f"credentials.{name}: must be text" not in told
         ] == []
 
+    @pytest.mark.slow
     def test_defect_with_debug_output(self, stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
         """An exception whose text and locals hold the credentials is told by its place, with frames, without them."""
         sabotage(stack, tmp_path, "raise ValueError(f'{self} {inputs.reveal_payload()} {self._api.api_key}')")

@@ -35,6 +35,7 @@ def words(text: str) -> str:
         ("production", "https://api.justt.ai", "it is https://api.justt.ai/v1 in production"),
     ],
 )
+@pytest.mark.daily(1)
 def test_preview_refuses_a_url_of_the_other_environment(
     stack: Stack, environment: str, base_url: str, text: str
 ) -> None:

@@ -39,6 +39,7 @@ def test_stack_is_renamed(stack: Stack, simulator: SimulatorServer) -> None:
     assert_nothing_changes(stack, simulator)
 
 
+@pytest.mark.slow
 def test_project_is_renamed(stack: Stack, simulator: SimulatorServer) -> None:
     """A project's name is in the URNs, and in nothing that Justt is sent."""
     stack.program(PROGRAM)
@@ -66,6 +67,7 @@ def test_resource_is_moved_to_another_stack(stack: Stack, simulator: SimulatorSe
     assert_nothing_changes(stack, simulator)
 
 
+@pytest.mark.slow
 def test_default_providers_are_disabled(stack: Stack, simulator: SimulatorServer) -> None:
     """A `justt.Provider` serves where `pulumi:disable-default-providers` allows no other."""
     stack.run("config", "set", "--path", "pulumi:disable-default-providers[0]", "*", "--stack", stack.name)
@@ -85,6 +87,7 @@ def test_default_providers_are_disabled(stack: Stack, simulator: SimulatorServer
     ],
     ids="-".join,
 )
+@pytest.mark.daily(1)
 def test_unusual_variables(stack: Stack, simulator: SimulatorServer, variables: dict[str, str]) -> None:
     """Without a locale, a home, or asserts and docstrings, a command does the same."""
     stack.environ |= variables
@@ -97,6 +100,7 @@ def test_unusual_variables(stack: Stack, simulator: SimulatorServer, variables: 
     assert [record.external_identifier for record in simulator.records.integrations()] == ["Händler-№1"]
 
 
+@pytest.mark.slow
 def test_project_folder_is_read_only_and_reached_by_a_link(stack: Stack, simulator: SimulatorServer) -> None:
     """A checkout behind a symbolic link, and one that nobody may write to, hold the same integration."""
     (stack.project / "key").write_text("rk_test_from_a_file")

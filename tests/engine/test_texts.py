@@ -64,6 +64,7 @@ def test_credentials_of_another_resource_are_taken(stack: Stack, simulator: Simu
         ),
     ],
 )
+@pytest.mark.daily(2)
 def test_text_names_what_the_program_says(stack: Stack, program: str, text: str) -> None:
     """The text names the call in the program, and no setting or argument that has nothing to do with it."""
     stack.program(f"{PROGRAM}    {program}\n")
@@ -138,6 +139,7 @@ def test_markup_of_the_vendor_is_shown_as_it_is(stack: Stack) -> None:
         ("credentials", "credentials.merchant_code: has the signs <, { and % in a row"),
     ],
 )
+@pytest.mark.daily(1)
 def test_markup_in_an_argument_is_refused(stack: Stack, simulator: SimulatorServer, argument: str, text: str) -> None:
     """Pulumi shows each argument that is no secret, in a preview as in an update."""
     stack.program(f"""
