@@ -1,4 +1,4 @@
-"""Take over an integration that somebody made by hand at Justt, and later make it this stack's own."""
+"""Adopt an integration that exists at Justt already, and later make it this stack's own."""
 
 import pulumi
 

@@ -1,4 +1,4 @@
-"""Connect two brands to Justt, each in one line of what differs: `company.py` knows the rest."""
+"""Connect two brands to Justt, each with its own arguments; `company.py` has the common part."""
 
 import pulumi
 

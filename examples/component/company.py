@@ -1,4 +1,4 @@
-"""How this company connects a payment service provider to Justt: one resource, with all that we agreed on."""
+"""Connect a payment service provider to Justt in the way that this company has agreed on, as one resource."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ import pulumi_justt as justt
 __all__ = ["CompanyIntegration", "CompanyIntegrationArgs"]
 
 RUN_OUT = justt.Deactivation(type="postingDate", after_days=7)
-"""What is replaced or removed works for another week, for the chargebacks that are on their way."""
+"""An integration that is replaced or removed works for another week, for late chargebacks."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CompanyIntegrationArgs:
-    """What differs from one integration to the next.
+    """The arguments that differ from one integration to the next.
 
     Args:
-        brand: Which of our brands is paid.
-        region: Where.
+        brand: The brand that receives the payments.
+        region: The region of the brand's shop.
         source: The payment service provider.
-        credentials: How Justt signs in there.
-        merchant_account_codes: The merchant accounts covered; default is all.
-        ready_within_seconds: How long an update may wait until Justt has tried the credentials; None waits for nothing.
-        deletion_protection: Whether deletes are refused; rotations are not. Default is True in the stack `production`.
+        credentials: The credentials with which Justt signs in to the provider.
+        merchant_account_codes: The merchant accounts that the integration covers; default is all.
+        ready_within_seconds: How long an update waits for Justt to verify the credentials; None does not wait.
+        deletion_protection: Whether to refuse deletes, but not rotations; default is True in the stack `production`.
     """
 
     brand: str
@@ -40,11 +40,11 @@ class CompanyIntegrationArgs:
 
 
 class CompanyIntegration(pulumi.ComponentResource):
-    """An integration that is named, proved, protected and deactivated as this company does it.
+    """An integration with this company's rules for names, verification, protection and deactivation.
 
     Args:
-        name: The component's name in the stack, and that of the integration in it.
-        args: What differs from the next one.
+        name: The name of the component in the stack, and of the integration in it.
+        args: The arguments of this integration.
         opts: Options of the component.
     """
 
@@ -52,7 +52,7 @@ class CompanyIntegration(pulumi.ComponentResource):
     """The id at Justt."""
 
     status: pulumi.Output[str]
-    """PENDING, SUCCESSFUL, FAILED or INACTIVE, as of the last create or refresh; known once it was waited for."""
+    """PENDING, SUCCESSFUL, FAILED or INACTIVE, as of the last create or refresh, or the result of the wait."""
 
     def __init__(self, name: str, args: CompanyIntegrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("acme:payments:Integration", name, None, opts)

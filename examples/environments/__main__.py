@@ -1,4 +1,4 @@
-"""Connect one shop to Justt: the stack `sandbox` to the vendor's sandbox, the stack `production` to the real thing."""
+"""Connect one shop to Justt: the stack `sandbox` to the vendor's sandbox, the stack `production` to production."""
 
 import pulumi
 

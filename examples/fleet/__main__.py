@@ -11,7 +11,7 @@ config = pulumi.Config()
 
 
 def credentials(name: str, psp: Psp) -> justt.credentials.Credentials:
-    """Take the credentials from variables, where the entry names any, and else from the stack's configuration."""
+    """Return the credentials from the environment variables that the entry names, or else from the configuration."""
     shape = CREDENTIAL_TYPES[psp.source]
     if psp.variables:
         return shape(

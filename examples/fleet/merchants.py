@@ -1,4 +1,4 @@
-"""What `merchants.yaml` says: read, and verified as a whole, so that a mistake in it changes nothing at Justt."""
+"""Read `merchants.yaml` and validate all of it, so that a mistake in it changes nothing at Justt."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CREDENTIAL_TYPES: dict[str, type[ApiKeyOnly | Hmac | PublicSecretKey]] = {
 """The credentials that Justt needs for each provider."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
-"""Part of a resource's name, which must not change later: another name is another integration."""
+"""A part of a resource's name. It must not change later, because another name is another integration."""
 
 
 class _Entry(BaseModel):
@@ -35,11 +35,11 @@ class Psp(_Entry):
 
     Attributes:
         source: The payment service provider.
-        label: Tells two connections to one provider apart; default is the provider's name.
-        codes: The merchant accounts covered; none means all.
-        variables: For each field of the credentials, the variable that holds it; default is a secret object in the
-            stack's configuration, under the resource's name.
-        version: Raised when one of the variables has got another value.
+        label: Distinguishes two connections to one provider; default is the provider's name.
+        codes: The merchant accounts that the integration covers; an empty list means all.
+        variables: For each field of the credentials, the environment variable that has its value; default is a secret
+            object in the stack's configuration, under the resource's name.
+        version: A number to increase when the value of a variable has changed.
     """
 
     source: Literal["stripe", "adyen", "braintree"]
@@ -58,7 +58,7 @@ class Psp(_Entry):
                 f"{', '.join(sorted({field.name for field in fields} - required)) or 'nothing else'}"
             )
         if self.version is not None and not self.variables:
-            raise ValueError("version is for variables: a value in the configuration is seen to change by itself")
+            raise ValueError("version is only for variables: a changed value in the configuration is detected")
         return self
 
 
@@ -82,22 +82,22 @@ class Merchant(_Entry):
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader that refuses a key which stands twice, of which YAML would keep the last."""
+    """A loader that refuses duplicate keys; YAML itself would keep the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
         for key, _ in node.value:
             if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands twice", problem_mark=key.start_mark)
+                raise yaml.MarkedYAMLError(problem=f"duplicate key {key.value!r}", problem_mark=key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
 def load(path: Path) -> list[Merchant]:
-    """Read all merchants.
+    """Read and validate all merchants.
 
     Raises:
-        pulumi.RunError: The file is no such list; the text names every mistake by its entry and merchant.
+        pulumi.RunError: The file is invalid; the text lists every mistake with its entry and merchant.
     """
     try:
         entries = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
@@ -118,7 +118,7 @@ def load(path: Path) -> list[Merchant]:
 
 
 def _place(entries: object, location: tuple[int | str, ...]) -> str:
-    """Say where a mistake is, such as `entry 2 (harbour-cafe), psps, entry 1, source`."""
+    """Describe where a mistake is, such as `entry 2 (harbour-cafe), psps, entry 1, source`."""
     parts = [f"entry {part + 1}" if isinstance(part, int) else part for part in location]
     if isinstance(entries, list) and location:
         entry = entries[int(location[0])]
@@ -132,5 +132,5 @@ def _duplicates(merchants: list[Merchant]) -> Iterator[str]:
         place = f"entry {number} ({merchant.merchant})"
         for name, _ in merchant.connections():
             if name in owners:
-                yield f"{place}: {name!r} is there already, from {owners[name]}; give one of them a label"
+                yield f"{place}: the name {name!r} is already used by {owners[name]}; give one of them a label"
             owners.setdefault(name, place)

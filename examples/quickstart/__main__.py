@@ -1,4 +1,4 @@
-"""Connect three payment service providers to Justt, with three shapes of credentials."""
+"""Connect three payment service providers to Justt, with three types of credentials."""
 
 import pulumi
 

@@ -1,4 +1,4 @@
-"""Rotate a key without a gap: the new integration is up before the old one is told to stop, a week later."""
+"""Rotate a key without a gap: the old integration is deactivated only after the new one works, and a week later."""
 
 import pulumi
 

@@ -1,4 +1,4 @@
-"""Connect one Stripe account to Justt, by a restricted key that the stack's configuration holds encrypted."""
+"""Connect one Stripe account to Justt, with a restricted key from the stack's encrypted configuration."""
 
 import pulumi
 
@@ -6,10 +6,10 @@ import pulumi_justt as justt
 
 
 def restricted(key: str) -> str:
-    """Return *key*.
+    """Return *key* if it is a restricted key.
 
     Raises:
-        pulumi.RunError: It is a key that may do anything.
+        pulumi.RunError: The key is not a restricted key.
     """
     if not key.startswith("rk_"):
         raise pulumi.RunError(

@@ -315,19 +315,19 @@ class TestFleet:
             ),
             (
                 "- {merchant: a, account: x, psps: [{source: stripe, version: 2}]}",
-                ["entry 1 (a), psps, entry 1: version is for variables"],
+                ["entry 1 (a), psps, entry 1: version is only for variables"],
             ),
-            ("- merchant: a\n  account: x\n  account: y", ["merchants.yaml, line 3: 'account' stands twice"]),
+            ("- merchant: a\n  account: x\n  account: y", ["merchants.yaml, line 3: duplicate key 'account'"]),
             (
                 "- {merchant: a, account: x, psps: [{source: stripe}, {source: stripe}]}",
-                ["entry 1 (a): 'a-stripe' is there already, from entry 1 (a); give one of them a label"],
+                ["entry 1 (a): the name 'a-stripe' is already used by entry 1 (a); give one of them a label"],
             ),
             (
                 (
                     "- {merchant: a-b, account: x, psps: [{source: stripe, label: c}]}\n"
                     "- {merchant: a, account: y, psps: [{source: stripe, label: b-c}]}"
                 ),
-                ["entry 2 (a): 'a-b-c' is there already, from entry 1 (a-b)"],
+                ["entry 2 (a): the name 'a-b-c' is already used by entry 1 (a-b)"],
             ),
         ],
     )
