@@ -130,6 +130,7 @@ def shape(value: object) -> object:
     return sorted(value) if "ciphertext" in value else {name: shape(item) for name, item in value.items()}
 
 
+@pytest.mark.slow
 def test_contenders_take_turns(tmp_path: Path) -> None:
     """Each round begins with another one, rotates to another secret, and meets a whole quota; who fails sits out."""
     made: dict[Name, Fake] = {}

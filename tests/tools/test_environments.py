@@ -19,6 +19,7 @@ def test_the_part_exists() -> None:
 
 
 @pytest.mark.parametrize(("part", "code", "words"), [(INNER, 0, "passed"), (f"{INNER}_not", 1, "FAILED")])
+@pytest.mark.slow
 def test_the_result_is_that_of_pytest(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], part: str, code: int, words: str
 ) -> None:

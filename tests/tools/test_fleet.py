@@ -79,6 +79,7 @@ def test_nothing_to_do_costs_nothing() -> None:
     assert cost(UNCHANGED, SIZE).requests == 0
 
 
+@pytest.mark.slow
 def test_the_documentation_shows_these_costs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The table in docs/ is that of `make fleet`, looked at without its largest fleet, which takes a while."""
     page = (ROOT / "docs" / "explanation" / "limits.md").read_text()

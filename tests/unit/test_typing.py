@@ -102,6 +102,9 @@ class Verdict:
     output: str
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def verdict(tmp_path_factory: pytest.TempPathFactory) -> Verdict:
     """Run the type checker once over everything, strictly, as the project's own configuration says."""

@@ -181,6 +181,7 @@ def test_what_no_page_has_is_asked_for() -> None:
     where=st.randoms(use_true_random=False),
     crowd=st.integers(2, 20),
 )
+@pytest.mark.slow
 def test_never_more_than_twice(ours: int, foreign: int, where: random.Random, crowd: int) -> None:
     """However many integrations of others there are and wherever ours stand, pages cost no more than single reads."""
     everyone = [*ids(ours), *ids(foreign, "theirs")]

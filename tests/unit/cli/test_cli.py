@@ -242,6 +242,7 @@ def test_a_command_does_the_same_where_stderr_accepts_no_more(
 
 
 @pytest.mark.parametrize("line", ["list", "list --json"])
+@pytest.mark.daily(1)
 def test_a_reader_that_ends_in_the_middle(project: FakePulumi, theirs: Callable[..., str], line: str) -> None:
     """The command ends with 3 and without a word, after more than a pipe can hold."""
     for _ in range(1500):

@@ -350,6 +350,7 @@ def test_a_kill_leaves_nothing_half_written(tmp_path: Path, wait: float) -> None
 
 
 @pytest.mark.parametrize("has_links", [True, False], ids=["with hard links", "without"])
+@pytest.mark.daily(1)
 def test_several_processes_claim_one_id(tmp_path: Path, has_links: bool) -> None:
     """Of several processes at once, exactly one gets each id, and the others are told which resource has it.
 
