@@ -44,6 +44,9 @@ OLD_NAMES = {
 """What metadata from before SPDX expressions says, where a locked package still has it."""
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="session")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder with a built release."""
