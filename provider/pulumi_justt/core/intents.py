@@ -143,7 +143,7 @@ class Intents:
     def claimed(self, urn: str, inputs: Inputs, integration_id: str) -> None:
         """Record a claimed id as the result of the resource's create; a list or a person identified it."""
         self._ownership.note_created(urn, integration_id)
-        self.write_created(self._of(urn, inputs) or self.new(urn, inputs, None), integration_id)
+        self.write_created(self._intent_of(urn, inputs) or self.new(urn, inputs, None), integration_id)
 
     def adopted(self, urn: str, inputs: Inputs, integration_id: str) -> None:
         """Record an adopted id as the result of an unresolved create of the integration, if it can be that.
@@ -151,7 +151,7 @@ class Intents:
         The create may be the resource's own, or that of a resource that left the program: the error of an unresolved
         create says that a new resource can adopt the id.
         """
-        own = self._of(urn, inputs)
+        own = self._intent_of(urn, inputs)
         formers = (
             each for each in self._left_earlier(inputs.external_identifier) if self._is_former(each, urn, inputs)
         )
@@ -243,7 +243,7 @@ class Intents:
 
     def named_in(self, error: CreateOutcomeUnknown, urn: str, inputs: Inputs) -> CreateOutcomeUnknown:
         """Return *error* with the journal file of the create added, if there is one."""
-        intent = self._of(urn, inputs)
+        intent = self._intent_of(urn, inputs)
         return (
             error.but(remediation=f"{error.remediation} (journal: {self._journal.path_of(intent)})")
             if intent
@@ -252,7 +252,7 @@ class Intents:
 
     def drop(self, urn: str, inputs: Inputs) -> None:
         """Remove the intent of a create that this process started and that created nothing."""
-        intent = self._of(urn, inputs)
+        intent = self._intent_of(urn, inputs)
         if intent and intent.process == self._journal.process:
             self._journal.remove_intent(intent)
 
@@ -276,7 +276,7 @@ class Intents:
         self._require_no_former(urn, inputs)
         self._warn_of_other_stack(urn, inputs)
         end: float | None = None
-        while intent := self._of(urn, inputs):
+        while intent := self._intent_of(urn, inputs):
             if intent.decision:
                 return self._carry_out(urn, inputs, intent, intent.decision)
             if intent.integration_id:
@@ -378,7 +378,7 @@ class Intents:
             if known is None or not self._is_visible(inputs, known):
                 continue
             if earlier.decision:
-                if self._of(urn, inputs) is None:
+                if self._intent_of(urn, inputs) is None:
                     journal.move(earlier, urn)
             else:
                 self._require_gone(inputs, earlier, known, former=earlier.urn)
@@ -598,7 +598,7 @@ class Intents:
         listing = list_all(self._client(), operation=operation, account=account)
         return listing.is_complete and integration_id not in listing.records
 
-    def _of(self, urn: str, inputs: Inputs) -> Intent | None:
+    def _intent_of(self, urn: str, inputs: Inputs) -> Intent | None:
         return self._journal.intent(urn, self._base_url, inputs.reference_account_id)
 
     def _write(self, intent: Intent) -> None:
