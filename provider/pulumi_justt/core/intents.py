@@ -141,7 +141,7 @@ class Intents:
         self._write(replace(returned_here, integration_id=integration_id, decision=None))
 
     def claimed(self, urn: str, inputs: Inputs, integration_id: str) -> None:
-        """Record a claimed id as the result of the resource's create; a list or a person identified it."""
+        """Record an id that a list or the user identified as the result of the resource's create."""
         self._ownership.note_created(urn, integration_id)
         self.write_created(self._intent_of(urn, inputs) or self.new(urn, inputs, None), integration_id)
 
@@ -152,10 +152,8 @@ class Intents:
         create says that a new resource can adopt the id.
         """
         own = self._intent_of(urn, inputs)
-        formers = (
-            each for each in self._left_earlier(inputs.external_identifier) if self._is_former(each, urn, inputs)
-        )
-        for intent in (own, *formers):
+        others = (each for each in self._left_earlier(inputs.external_identifier) if self._is_former(each, urn, inputs))
+        for intent in (own, *others):
             if intent and self._can_have_made(intent, integration_id):
                 if own in (None, intent):
                     self.write_created(replace(intent, urn=urn), integration_id)
@@ -179,7 +177,7 @@ class Intents:
         Warns:
             warning: A replacement was killed or lost, and the resource left the program or keeps its integration.
         """
-        # The engine stores the results of this command after it has ended.
+        # An intent of this command is not left over: the engine stores its result after this call.
         if intent is None or intent.command == self._journal.command:
             return
         with self._lock:
@@ -197,7 +195,7 @@ class Intents:
         )
 
     def note_left(self, called: str, intent: Intent | None) -> None:
-        """Give the warning of `tell_left` at the end of the command, unless a call settles the intent before.
+        """Warn as `tell_left` does, but at the end of the command and only if no call has settled the intent by then.
 
         The state may have two integrations of a resource, one of which is pending deletion. The engine may call the
         provider for that one first, and for the other one, which settles the intent, later.

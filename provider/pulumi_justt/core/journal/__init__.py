@@ -1,8 +1,9 @@
 """Keep a journal of creates and adoptions on this machine, so that the next run finds what a killed run created.
 
 The engine stores an id only after `create` has returned it. If the CLI or the provider process is killed before that,
-the next `pulumi up` would create a second integration. The journal's files prevent that. They hold ids, URNs,
-identifiers and a keyed digest of the request body, but never a credential. Folders have mode 0700, files 0600.
+the next `pulumi up` would create a second integration. So the provider reads these files before each create. They hold
+ids, URNs, identifiers and a keyed digest of the request body, but never a credential. Folders have mode 0700, files
+0600.
 
     file                        written                                 removed
     intents/<stack>-            before a POST; again with the id        when read, diff or delete gets that id for that
