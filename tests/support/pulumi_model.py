@@ -67,11 +67,11 @@ PHRASES = {
     "what another command adopted was released": "as this machine's journal says, so it is released",
     "a second resource for one record was refused": "an integration can be in one resource only",
     "a killed run's integration was named": "an earlier run created integration",
-    "a killed run's create was looked for": "and was ended",
-    "an earlier run's request was waited for": "an earlier run was ended while it created it",
+    "a killed run's create was looked for": "and was killed",
+    "an earlier run's request was waited for": "an earlier run was killed while it created it",
     "a create under another name was named": "an earlier run began to create it for",
     "an intent was dropped for its age": "a create that was begun more than",
-    "a decision was carried out": "as `pulumi-justt recover` was told",
+    "a decision was carried out": "as decided with `pulumi-justt recover`",
 }
 EVENTS = (
     "created",

@@ -1,16 +1,16 @@
-"""What the provider processes of one command tell each other: which resource of the program has which integration.
+"""Share between the provider processes of one command which resource of the program has which integration.
 
-Each provider resource has a process of its own, and the engine asks each process about its own resources only. So every
-process appends what it learns to one file of the command in the journal's folder, and reads what the others appended:
+Each provider resource has its own process, and the engine calls each process for its own resources only. So every
+process appends what it learns to one file per command in the journal's folder, and reads what the others appended:
 
     {"urn": U, "id": X}        the program keeps integration X in resource U, or a create of U returned X
     {"urn": U, "id": null}     the program has resource U, and replaces what it has
-    {"waits_for": X}           an `IntegrationReady` begins to wait for X, or has not got it ready
+    {"waits_for": X}           an `IntegrationReady` waits for X, or its wait for X has failed
     {"is_ready": X}            X is ready
 
-The last line about a resource or an integration counts. A process appends what it holds before it reads who else holds
-it, so of two that hold one integration at least one sees the other. A file is removed two days after its last line. A
-folder that can't be used tells nothing, and is no reason for a call to fail: the journal warns of it.
+The last line about a resource or an integration counts. A process appends its own line before it reads the lines of the
+others, so if two processes hold one integration, at least one sees the other. The journal removes a file two days after
+its last line. If the folder can't be used, the log is empty and no call fails; the journal warns about the folder.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ __all__ = ["CommandLog"]
 
 
 class CommandLog:
-    """The file of one command; one object serves all threads of a process.
+    """Reads and writes the log of one command; one object serves all threads of a process.
 
     Args:
-        journal: Its folder has the files, and it knows what names the command.
-        base_url: Where the integrations are: only lines with it count.
+        journal: Has the folder of the log, and the name of the command.
+        base_url: The base URL of the API that has the integrations. Lines with another one are ignored.
     """
 
     def __init__(self, journal: Journal, base_url: str) -> None:
@@ -49,29 +49,29 @@ class CommandLog:
         self._awaited: set[str] = set()
 
     def note_holder(self, urn: str, integration_id: str | None) -> None:
-        """Tell which integration a resource of the program has; None if it is being replaced."""
-        # What stands in for a URN that the host can't tell may be another resource's, too.
+        """Log which integration a resource of the program has; None if it is being replaced."""
+        # If the host does not know the URN, the placeholder for it may be the same for another resource.
         if urn.startswith("urn:"):
             self._append({"urn": urn, "id": integration_id})
 
     def note_wait(self, integration_id: str, *, is_over: bool) -> None:
-        """Tell that a wait for an integration begins, or has ended well."""
+        """Log that a wait for an integration starts, or that it has succeeded."""
         self._append({"is_ready" if is_over else "waits_for": integration_id})
 
     def holders_of(self, integration_id: str) -> list[str]:
-        """Return the resources of the program that have an integration, as far as the command's processes know it."""
+        """Return the resources of the program that have an integration, according to the command's processes."""
         with self._lock:
             self._read()
             return sorted(self._by_id[integration_id])
 
     def has_another(self, urn: str, integration_id: str) -> bool:
-        """Return whether a resource is in the program, and has another integration, or is about to."""
+        """Return whether a resource is in the program and has another integration, or is being replaced."""
         with self._lock:
             self._read()
             return urn in self._holders and self._holders[urn] != integration_id
 
     def awaited_of(self, urns: Iterable[str]) -> set[str]:
-        """Return the integrations that these resources have and that an `IntegrationReady` has not got ready."""
+        """Return the integrations of these resources for which a wait has started and not succeeded."""
         with self._lock:
             self._read()
             return {held for held in map(self._holders.get, urns) if held in self._awaited}
@@ -92,30 +92,30 @@ class CommandLog:
                 os.close(file)
 
     def _read(self) -> None:
-        """Take the lines that were appended since the last time."""
+        """Read the lines that were appended since the last call."""
         if self._path is None:
             return
         with contextlib.suppress(OSError), self._path.open("rb") as file:
             file.seek(self._end)
-            # Another process may be in the middle of its line.
+            # Another process may not have finished its line yet.
             lines, end, _ = file.read().rpartition(b"\n")
             self._end += len(lines) + len(end)
             for line in lines.splitlines():
-                self._take(line)
+                self._apply(line)
 
-    def _take(self, line: bytes) -> None:
+    def _apply(self, line: bytes) -> None:
         with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError):
-            told = json.loads(line)
-            if told["at"] != self._base_url:
+            entry = json.loads(line)
+            if entry["at"] != self._base_url:
                 return
-            if "urn" in told:
-                urn, integration_id = told["urn"], told["id"]
+            if "urn" in entry:
+                urn, integration_id = entry["urn"], entry["id"]
                 if not isinstance(urn, str) or not isinstance(integration_id, str | None):
                     return
                 self._by_id[self._holders.get(urn)].discard(urn)
                 self._holders[urn] = integration_id
                 self._by_id[integration_id].add(urn)
-            elif "waits_for" in told:
-                self._awaited.add(told["waits_for"])
+            elif "waits_for" in entry:
+                self._awaited.add(entry["waits_for"])
             else:
-                self._awaited.discard(told["is_ready"])
+                self._awaited.discard(entry["is_ready"])

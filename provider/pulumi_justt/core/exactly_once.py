@@ -1,23 +1,26 @@
-"""Creating exactly once over an API that has no idempotency key: what happens when the answer to a POST is lost.
+"""Create each integration exactly once, although the API has no idempotency key.
 
-    before the first POST to an account    a snapshot: the ids that the account lists
-    before each POST                       an intent in the journal, which a killed run leaves behind: see `intents`
-    a POST                                 is sent beside other POSTs; the id that it returns is claimed, once
-    its answer is lost                     the POSTs in flight end, the grace period passes, and the account is listed:
-        the ids listed now, less the snapshot, less every id that some resource is known to hold, of the same source,
-        are the candidates
-        no candidate, and proof            the create did not happen: one more POST
-        candidates, `refuse`               an error that names them
-        one candidate, `adopt`             it is claimed, if nothing else can explain it; an error otherwise
+This module decides what happens when the response to a POST is lost.
 
-Creates that are lost together wait together, and one of them lists the account for all. Others are sent while they
-wait: a create that only waits takes no worker from them. A create that is called again while its outcome is unknown
-raises the same error again and sends nothing.
+    before the first POST to an account    take a snapshot: the ids that the account lists
+    before each POST                       write an intent to the journal; it survives a killed run: see `intents`
+    POST                                   send it concurrently with other POSTs; claim the id that it returns, once
+    the response is lost                   wait until the POSTs in flight have ended and the grace period is over, then
+                                           list the account. The candidates are the ids listed now, minus the snapshot,
+                                           minus every id that a known resource holds, with the same source
+        no candidate, conclusively         the create did not happen: send one more POST
+        candidates, `refuse`               raise an error that names them
+        one candidate, `adopt`             claim it if no other create can explain it; otherwise raise an error
 
-The API returns nothing that it was given, so a candidate cannot be told from an integration of the same source that
-another writer created meanwhile: therefore `refuse` is the default, and `adopt` is for accounts with one writer. A
-list may shift while it is read, so it is read until two passes agree, within the bounds of `listing`. If that is not
-enough, nothing is proved: neither that an integration is absent, nor that it is the only one.
+Creates whose responses are lost together wait together, and one of them lists the account for all. Other creates are
+sent in the meantime: a create that only waits does not occupy a worker. If the engine calls a create again while its
+outcome is unknown, the provider raises the same error again and sends nothing.
+
+Of the fields that a create sends, the API returns only the source. So the provider cannot distinguish a candidate from
+an integration of the same source that another writer created in the meantime. Therefore `refuse` is the default, and
+`adopt` is for accounts with one writer. A list may shift while it is read, so the provider reads it until two passes
+agree, within the bounds of `listing`. If they do not agree, the list proves nothing: neither that an integration is
+absent, nor that it is the only one.
 """
 
 from __future__ import annotations
@@ -46,18 +49,18 @@ if TYPE_CHECKING:
 __all__ = ["CreateCoordinator"]
 
 _MAX_PASSES = 5
-"""Passes before an account that changes all the time is taken as it is."""
+"""Passes over an account before the provider stops waiting for two that agree."""
 
 
 @dataclass(frozen=True)
 class _Finding:
-    """What the account's list says about a create whose answer was lost.
+    """What the account's list shows about a create whose response was lost.
 
     Args:
-        candidates: The integrations that it may have created.
-        is_proof: Whether the lists that this rests on were surely whole.
-        is_only_explanation: Whether the one candidate can come from no other create.
-        was_reset: Whether a simulator has lost records that it had before the create.
+        candidates: The integrations that the create may have made.
+        is_proof: Whether the lists behind this finding are known to be complete.
+        is_only_explanation: Whether there is one candidate and no other create can have made it.
+        was_reset: Whether the simulator was reset: it has lost records that existed before the create.
         failure: Why the account could not be listed.
     """
 
@@ -74,7 +77,7 @@ class _Finding:
 
     @property
     def remediation(self) -> str:
-        """What the user can do."""
+        """What the user should do next."""
         if self.failure:
             return messages.unlisted_remediation(str(self.failure))
         candidates = [(record.integration_id, record.status) for record in self.candidates]
@@ -83,21 +86,21 @@ class _Finding:
 
 @dataclass(eq=False)
 class _UnresolvedCreate:
-    """A create whose answer was lost.
+    """A create whose response was lost.
 
     Args:
-        urn: The resource.
-        inputs: What the program says; what was sent may differ from it if an earlier process sent it.
+        urn: The resource's URN.
+        inputs: The program's inputs. If an earlier process sent the create, it may have sent other inputs.
         source: The PSP that was sent.
-        lost: The error to raise if it cannot be resolved.
-        list_at: The moment of the client's clock from which a list shows what it did.
-        before: The ids that the account had before it.
-        is_before_complete: Whether those were surely all.
-        is_of_killed_run: Whether an earlier process sent it.
-        is_changed: Whether what came of it may be something else than what the program says by now.
-        is_second: Whether it was sent because the first one is proved not to have happened.
-        finding: What the list says.
-        is_left: Whether its thread has ended without finding anything out.
+        lost: The error to raise if the create cannot be resolved.
+        list_at: When the grace period ends, by the client's clock. From then on a list shows what the create did.
+        before: The ids that the account had before the create.
+        is_before_complete: Whether those ids are known to be all.
+        is_of_killed_run: Whether an earlier process sent the create.
+        is_changed: Whether the inputs that were sent may differ from the program's inputs now.
+        is_second: Whether this is the second POST, sent because the first one is proved not to have happened.
+        finding: What the list shows; None until the account was listed.
+        is_left: Whether its thread ended without a finding.
     """
 
     urn: str
@@ -122,32 +125,32 @@ class _UnresolvedCreate:
 
 @dataclass
 class _Account:
-    """What this process knows of one account."""
+    """What this process knows about one account."""
 
     snapshot_lock: threading.Lock = field(default_factory=threading.Lock)
     snapshot: Listing | None = None
     snapshot_name: str | None = None
     failures: tuple[RequestError, ...] = ()
     created_ids: set[str] = field(default_factory=set)
-    """What was created here under this name of the account, and so must be listed."""
+    """The ids that this process created under this account name. A complete list must contain them."""
 
 
 class CreateCoordinator:
-    """Creates integrations, each exactly once as far as that can be known; one serves all threads of a process.
+    """Creates each integration exactly once, or raises an error if it cannot know. One object serves all threads.
 
     Args:
-        client: Gives the client when a request is needed.
-        session: What the process knows of resources and records, and its journal.
-        claims: Whether the only candidate of a lost create is claimed.
+        client: Returns the client; called when a request is needed.
+        session: The process's knowledge of resources and records, and its journal.
+        claims: Whether to claim the only candidate of a create whose response was lost.
         tell: Shows one line to the user.
-        call: Gives the call of this thread; once it is cancelled, nothing is sent, claimed or awaited.
-        waiting: Lets the process serve another call instead of this thread's, within its `with` statement.
+        call: Returns this thread's call. Once it is cancelled, the coordinator sends, claims and awaits nothing.
+        waiting: Returns a context manager within which the process may serve another call instead of this thread's.
 
     Attributes:
-        intents: What the journal remembers of the creates.
+        intents: The journal's intents of the creates.
     """
 
-    def __init__(  # noqa: PLR0913 - what the host does is given to it, as the core knows no host
+    def __init__(  # noqa: PLR0913 - the core knows no host, so the caller passes in what the host provides
         self,
         client: Callable[[], JusttClient],
         session: Session,
@@ -166,33 +169,33 @@ class CreateCoordinator:
         self.intents = Intents(client, session, tell, call)
         self._lock = threading.Lock()
         self._accounts: dict[str | None, _Account] = {}
-        # Of the process, not of an account: one account can be meant by its name and by no name at all.
+        # One lock for the process, not one per account: a program can address one account by name or as the default.
         self._posts = ReadWriteLock()
         self._unresolved: list[_UnresolvedCreate] = []
         self._begun: set[str] = set()
-        """The resources for which a POST was begun that has neither succeeded nor been refused."""
+        """The resources whose POST was started and has neither succeeded nor been refused."""
         self._in_doubt: dict[str, CreateOutcomeUnknown] = {}
-        """Those of them whose create has ended, with the error to raise."""
-        self._told: set[str] = set()
-        """Those of them whose error was told, too."""
+        """Those of them whose create has ended with an unknown outcome, and the error to raise."""
+        self._warned: set[str] = set()
+        """Those of them whose error was also shown as a warning."""
 
     def create(self, urn: str, inputs: Inputs) -> RemoteRecord:
         """Create an integration for a resource.
 
         Raises:
-            CreateOutcomeUnknown: It may exist; the text names every integration that it may be.
-            StateConflict: An earlier run created one for the resource, or Justt returned one that it had before.
+            CreateOutcomeUnknown: Justt may have created it; the text names every candidate.
+            StateConflict: An earlier run created one for the resource, or Justt returned one that existed before.
             JusttError: It was not created.
         """
-        self._require_no_doubt(urn)
-        begun = self.intents.resume(urn, inputs)
-        if isinstance(begun, RemoteRecord):
-            return begun
+        self._raise_if_unresolved(urn)
+        resumed = self.intents.resume(urn, inputs)
+        if isinstance(resumed, RemoteRecord):
+            return resumed
         try:
-            return self._create(urn, inputs, self._unresolved_of(urn, begun, inputs) if begun else None)
+            return self._create(urn, inputs, self._unresolved_of(urn, resumed, inputs) if resumed else None)
         except CreateOutcomeUnknown as lost:
             with self._lock:
-                # Before anything else, which might fail.
+                # First of all, because the next steps may fail.
                 self._in_doubt[urn] = lost
             error = self.intents.named_in(lost, urn, inputs)
             with self._lock:
@@ -205,37 +208,42 @@ class CreateCoordinator:
                 if urn in self._begun:
                     self._in_doubt[urn] = CreateOutcomeUnknown(
                         describe_create(inputs),
-                        "it was sent, and its answer was not processed",
+                        "the request was sent, and its response was not processed",
                         messages.AMBIGUOUS_REMEDIATION,
                     )
             raise
 
-    def _require_no_doubt(self, urn: str) -> None:
-        """Refuse a create that is called again, as the engine does if an `onError` hook says so.
+    def _raise_if_unresolved(self, urn: str) -> None:
+        """Refuse a create that the engine calls again, as it does if an `onError` hook asks for a retry.
 
         Warns:
-            warning: An `onError` hook retries a create whose answer was lost.
+            warning: An `onError` hook retries a create whose response was lost.
 
         Raises:
-            CreateOutcomeUnknown: The first call left its outcome unknown.
+            CreateOutcomeUnknown: The outcome of the first call is unknown.
         """
         with self._lock:
             error = self._in_doubt.get(urn)
-            is_told = urn in self._told
-            self._told |= {urn} if error else set()
+            is_warned = urn in self._warned
+            self._warned |= {urn} if error else set()
         if error:
-            if not is_told:
-                # The engine shows no error that a hook answers with another try.
+            if not is_warned:
+                # The engine does not show an error if a hook retries the create.
                 self._tell(f"warning: {error}")
             raise error
 
     def may_have_created(self, urn: str) -> bool:
-        """Return whether a POST was begun for the resource whose outcome is unknown."""
+        """Return whether this process sent a POST for the resource and does not know its outcome."""
         with self._lock:
             return urn in self._in_doubt
 
     def has_posted(self, integration_id: str, *, is_surely_new: bool = False) -> bool:
-        """Return whether a POST of this process returned the id and, if asked, that id was surely not there before."""
+        """Return whether a POST of this process returned the id.
+
+        Args:
+            integration_id: The id.
+            is_surely_new: Whether to require a complete snapshot too, which proves that the id did not exist before.
+        """
         with self._lock:
             return any(
                 integration_id in account.created_ids
@@ -244,7 +252,7 @@ class CreateCoordinator:
             )
 
     def _create(self, urn: str, inputs: Inputs, unresolved: _UnresolvedCreate | None) -> RemoteRecord:
-        """Send the POST, and once more if its answer was lost and it is proved not to have happened."""
+        """Send the POST. Send it once more if its response was lost and the create is proved not to have happened."""
         if unresolved is None:
             sent = self._post(urn, inputs)
             if isinstance(sent, RemoteRecord):
@@ -267,16 +275,17 @@ class CreateCoordinator:
             return self._accounts.setdefault(name, _Account())
 
     def _snapshot(self, account: _Account, inputs: Inputs) -> Listing:
-        """Return what the account had before this process created anything in it, listing it at the first call."""
+        """Return the account's records from before this process created anything there; list it on the first call."""
         operation = f"{describe_create(inputs)}, listing the account before it"
         failures = account.failures
         with account.snapshot_lock:
             if account.snapshot is None:
                 if len(account.failures) > len(failures):
-                    # Another thread tried while this one waited; an outage is not waited out once for each resource.
+                    # Another thread's attempt failed while this one waited for the lock. Raise the same error, so that
+                    # an outage does not cost each resource its own wait.
                     raise account.failures[-1].but(operation=operation)
                 try:
-                    snapshot = self._listed([inputs], operation, agreeing=2 if self._claims else 1)
+                    snapshot = self._list_account([inputs], operation, agreeing=2 if self._claims else 1)
                 except RequestError as error:
                     account.failures = (*account.failures, error)
                     raise
@@ -289,12 +298,15 @@ class CreateCoordinator:
     def _post(
         self, urn: str, inputs: Inputs, *, after: _UnresolvedCreate | None = None
     ) -> RemoteRecord | _UnresolvedCreate:
-        """Send the POST, and claim the id that it returns.
+        """Send the POST and claim the id that it returns.
 
         Args:
-            urn: The resource.
-            inputs: What to send.
+            urn: The resource's URN.
+            inputs: The inputs to send.
             after: The resource's first POST, if this is the second one.
+
+        Returns:
+            The created record, or an unresolved create if the response was lost.
 
         Raises:
             StateConflict: Justt returned an integration that the account had before.
@@ -305,7 +317,8 @@ class CreateCoordinator:
             snapshot = self._snapshot(account, inputs)
             intent = self.intents.new(urn, inputs, account.snapshot_name)
 
-            def is_not_to_be_sent() -> bool:
+            def is_cancelled_or_begins() -> bool:
+                """Write the intent at the last moment before the client sends the request, unless it is cancelled."""
                 if self._call().is_cancelled():
                     return True
                 with self._lock:
@@ -314,16 +327,17 @@ class CreateCoordinator:
                 return False
 
             try:
-                call = replace(self._call(), is_cancelled=is_not_to_be_sent)
+                call = replace(self._call(), is_cancelled=is_cancelled_or_begins)
                 record = self._client().create_integration(inputs, call=call)
             except CreateOutcomeUnknown as lost:
-                # Before this thread lets the lock go, so that the thread that resolves knows of all.
+                # While this thread still holds the lock, so that the thread that resolves sees every lost create.
                 return self._note_lost(urn, inputs, lost, snapshot, after)
             except RequestError as error:
                 if after is None:
                     self._was_not_created(urn, inputs)
                     raise
-                # Refused perhaps because the first one did happen; and where it was not sent, the first one was.
+                # Justt may have refused the second POST because the first one did happen. If the second one was not
+                # sent, the first one still was. Either way the outcome is unknown.
                 response = f"{after.lost.response}; sent once more: {error.response}"
                 remediation = messages.ambiguous_remediation([], is_proof=True)
                 raise CreateOutcomeUnknown(error.operation, response, remediation, error.error_id) from None
@@ -332,7 +346,7 @@ class CreateCoordinator:
                 raise
             self.intents.write_created(intent, record.integration_id)
             try:
-                self._take(urn, inputs, record.integration_id, snapshot)
+                self._claim_returned_id(urn, inputs, record.integration_id, snapshot)
             except StateConflict:
                 self._was_not_created(urn, inputs)
                 raise
@@ -350,7 +364,7 @@ class CreateCoordinator:
             urn, inputs, inputs.source, lost, list_at, before, snapshot.is_complete, is_second=after is not None
         )
         if after:
-            # What the list shows from now on may come from either, and both are of one resource.
+            # From now on a new record may come from either POST, and both belong to one resource.
             self._unresolved.remove(after)
         self._unresolved.append(unresolved)
         return unresolved
@@ -360,18 +374,18 @@ class CreateCoordinator:
             self._begun.discard(urn)
         self.intents.drop(urn, inputs)
 
-    def _take(self, urn: str, inputs: Inputs, integration_id: str, snapshot: Listing) -> None:
-        """Take the id that a POST returned for one resource.
+    def _claim_returned_id(self, urn: str, inputs: Inputs, integration_id: str, snapshot: Listing) -> None:
+        """Record the id that a POST returned as the resource's own.
 
         Raises:
-            StateConflict: The integration was there before, or belongs to another resource.
+            StateConflict: The integration existed before the create, or belongs to another resource.
         """
         ownership, journal = self._session.ownership, self._session.journal
-        # Its former owner's delete may come in this update, and must not stop what Justt has just answered with.
+        # A former owner's delete may come later in this update. It must not deactivate the id that Justt just returned.
         ownership.note_returned(integration_id)
         operation = f"{describe_create(inputs)}: Justt answered with integration {integration_id}, which"
         is_old = integration_id in snapshot.records or ownership.is_held(integration_id)
-        # What was there before is not this resource's, so it is not claimed for it.
+        # An integration that existed before the create is not this resource's, so do not claim it.
         if is_old:
             claimant = journal.claimant(self._base_url, integration_id)
         else:
@@ -379,21 +393,20 @@ class CreateCoordinator:
         if holder := ownership.holder_beside(urn, integration_id) or (claimant != urn and claimant):
             raise StateConflict(
                 f"{operation} belongs to {holder!r} already, and an integration can be in one resource only. Give this "
-                "one another external identifier."
+                "resource another external identifier."
             )
         if is_old:
             raise StateConflict(
-                f"{operation} was there before, so that it may belong to another resource or stack. Give this one "
-                "another "
-                f'external identifier, or add adopt_id="{integration_id}" if that integration is meant.'
+                f"{operation} existed before this create, so it may belong to another resource or stack. Give this "
+                f'resource another external identifier. If you mean that integration, add adopt_id="{integration_id}".'
             )
         ownership.note_created(urn, integration_id)
 
     def _find(self, unresolved: _UnresolvedCreate) -> _Finding:
-        """Find out what a lost create left behind; the first thread finds it out for all that wait.
+        """Find out what an unresolved create did; the first thread does this for all that wait.
 
         Raises:
-            CreateOutcomeUnknown: The engine has dropped the call.
+            CreateOutcomeUnknown: The engine cancelled the call.
         """
         with self._waiting():
             self._wait_for_grace_period(unresolved)
@@ -403,10 +416,14 @@ class CreateCoordinator:
         return unresolved.finding
 
     def _wait_for_grace_period(self, unresolved: _UnresolvedCreate) -> None:
-        """Wait until a list shows what a lost create did, or another thread has found that out.
+        """Wait until a list shows what an unresolved create did, or until another thread has a finding for it.
 
-        Without the lock, so that other creates are sent meanwhile; those that are lost, too, are found out together.
-        Justt may still be at work on a request that this process has given up.
+        Justt may still be processing a request that this process gave up on. This wait does not hold the lock, so
+        other creates are sent in the meantime. If their responses are lost too, they are resolved together with this
+        one.
+
+        Warns:
+            note: The response to a create was lost.
         """
         rest = unresolved.list_at - self._client().clock()
         waiting = (each for each in tuple(self._unresolved) if each.finding is None and not each.is_left)
@@ -418,7 +435,10 @@ class CreateCoordinator:
         sleep_unless(self._client(), rest, lambda: unresolved.finding is not None or self._call().is_cancelled())
 
     def _resolve(self, unresolved: _UnresolvedCreate) -> None:
-        """Find out, alone, what all creates have done that are lost by now; nothing where that is known already."""
+        """Resolve every create that is unresolved by now, unless another thread has already done so.
+
+        No POST is in flight while this runs.
+        """
         with self._posts.exclusive(unless=lambda: unresolved.finding is not None) as is_first:
             if is_first:
                 group = [each for each in self._unresolved if each.finding is None and not each.is_left]
@@ -427,26 +447,27 @@ class CreateCoordinator:
                     self._find_all(group)
                     unresolved.is_left = unresolved.finding is None
                 finally:
-                    # They are sent again together, so that what is lost again is found out together, too. Whoever is
-                    # announced is waited for: so all are who have a finding, whatever happened, but who leaves here.
+                    # The second POSTs are sent together, so that those that are lost again are resolved together. The
+                    # lock waits for each announced one. So even after an error, announce every create whose finding
+                    # makes its thread send again, but not the one whose thread leaves here.
                     self._posts.announce(sum(each.is_sent_again for each in group))
 
     def _find_all(self, group: list[_UnresolvedCreate]) -> None:
-        """List each account once, after the grace periods of the whole *group*; not if the engine leaves meanwhile."""
+        """List each account once after the grace periods of the whole *group*, unless the call is cancelled first."""
         rest = max(each.list_at for each in group) - self._client().clock()
         if not sleep_unless(self._client(), rest, self._call().is_cancelled):
             return
         for name in dict.fromkeys(each.inputs.reference_account_id for each in group):
-            fellows = [each for each in group if each.inputs.reference_account_id == name]
-            operation = f"{fellows[0].lost.operation}, listing the account after it"
+            creates = [each for each in group if each.inputs.reference_account_id == name]
+            operation = f"{creates[0].lost.operation}, listing the account after it"
             try:
-                now = self._listed([each.inputs for each in fellows], operation, agreeing=2)
+                now = self._list_account([each.inputs for each in creates], operation, agreeing=2)
             except RequestError as error:
-                for each in fellows:
+                for each in creates:
                     operation = f"{each.lost.operation}, listing the account after it"
                     each.finding = _Finding(failure=error.but(operation=operation))
             else:
-                for each in fellows:
+                for each in creates:
                     each.finding = self._finding(each, now)
 
     def _finding(self, unresolved: _UnresolvedCreate, now: Listing) -> _Finding:
@@ -461,25 +482,28 @@ class CreateCoordinator:
             record
             for record in new
             if record.source == unresolved.source
-            # What an earlier run made and what was deactivated since is settled: another one is no duplicate.
+            # If an earlier run's integration is INACTIVE by now, a new one is not a duplicate.
             and not (unresolved.is_of_killed_run and record.is_inactive)
         )
         with self._lock:
-            # The vendor keeps every record: a list that lacks one is a stale one, and proves nothing.
-            is_whole = (unresolved.before | account.created_ids) <= ids
-        is_proof = is_whole and unresolved.is_before_complete and now.is_complete
+            # Justt keeps every record, so a list that lacks a known one is stale and proves nothing.
+            has_all_known = (unresolved.before | account.created_ids) <= ids
+        is_proof = has_all_known and unresolved.is_before_complete and now.is_complete
         is_single = is_proof and len(new) == len(candidates) == 1
         return _Finding(
-            candidates, is_proof, is_only_explanation=is_single and self._is_alone(unresolved, candidates[0])
+            candidates,
+            is_proof,
+            is_only_explanation=is_single and self._is_only_possible_create(unresolved, candidates[0]),
         )
 
-    def _is_alone(self, unresolved: _UnresolvedCreate, candidate: RemoteRecord) -> bool:
-        """Return whether no other create that this machine knows of may have made the only candidate.
+    def _is_only_possible_create(self, unresolved: _UnresolvedCreate, candidate: RemoteRecord) -> bool:
+        """Return whether no other create that this machine knows of can have made the only candidate.
 
-        That is one of this process, of another one that is at work, or of a killed one whose resource comes later in
-        the update. The journal is read after the list: a create that the list shows had its intent before.
+        The other create may belong to this process, to another running process, or to a killed run whose resource
+        comes later in this update. The journal is read after the list, because each create writes its intent before
+        its POST: whatever the list shows has an intent by now.
         """
-        # A refused create, and one that a second POST created, stay unresolved: the first POST may still turn up.
+        # Refused creates, and those whose second POST succeeded, stay unresolved: the first POST may still take effect.
         return self._unresolved == [unresolved] and not any(
             intent.urn != unresolved.urn
             and intent.is_at(self._base_url)
@@ -488,20 +512,20 @@ class CreateCoordinator:
         )
 
     def _claim(self, urn: str, unresolved: _UnresolvedCreate, finding: _Finding) -> RemoteRecord:
-        """Claim the only candidate, where the configuration says so.
+        """Claim the only candidate if the configuration allows it.
 
         Warns:
-            warning: The answer to a create was lost, and one integration is new.
+            warning: The response to a create was lost, and exactly one integration is new.
 
         Raises:
-            CreateOutcomeUnknown: What the create did cannot be found out.
+            CreateOutcomeUnknown: The provider cannot find out what the create did, or may not claim the candidate.
         """
         if self._call().is_cancelled():
             raise unresolved.lost.but(remediation=messages.AMBIGUOUS_REMEDIATION)
-        is_fit = finding.is_only_explanation and not unresolved.is_changed and not finding.candidates[0].is_inactive
-        if self._claims and is_fit:
+        can_claim = finding.is_only_explanation and not unresolved.is_changed and not finding.candidates[0].is_inactive
+        if self._claims and can_claim:
             record = finding.candidates[0]
-            # Without a journal, another provider process could claim the same one.
+            # Without a journal, another provider process could claim the same integration.
             if self._session.journal.claim(self._base_url, record.integration_id, urn) == urn:
                 self._unresolved.remove(unresolved)
                 self.intents.claimed(urn, unresolved.inputs, record.integration_id)
@@ -538,8 +562,8 @@ class CreateCoordinator:
     def _base_url(self) -> str:
         return self._client().settings.base_url
 
-    def _listed(self, all_inputs: Iterable[Inputs], operation: str, *, agreeing: int) -> Listing:
-        """List an account until *agreeing* passes in a row have the same ids."""
+    def _list_account(self, all_inputs: Iterable[Inputs], operation: str, *, agreeing: int) -> Listing:
+        """List an account until *agreeing* consecutive passes have the same ids."""
         account = next(iter(all_inputs)).reference_account_id
         seen: dict[str, RemoteRecord] = {}
         last: set[str] | None = None

@@ -1,21 +1,26 @@
-"""The intents of creates: what is written before a POST, and what the next create of the resource makes of it.
+"""Write an intent before each POST, and settle the intents that earlier runs left.
 
-the next create finds an intent              what happens
-with a decision of `pulumi-justt recover`    it is carried out
-with an id that Justt shows as INACTIVE      the intent is dropped, and the create begins
-with another id                              an error that names it. That the command ended in order proves nothing: the
-                                             engine may have failed to save the id. If it did save it, and `--replace`
-                                             or a taint follows, for which the engine calls neither `read` nor `diff`,
-                                             a refresh settles the intent
-the same, the command ended in order, and    a warning that names it: the engine replaces without `diff`, for
-`check` gets what the state has              replacement_trigger or replace_with
-without an id                                once the killed run's POST has settled, it is resolved as a lost answer
-of another account                           one that is not INACTIVE, or not known, is an error that names it.
-                                             A decision is carried out there; one to claim is an error
-of a name that the program has no more,      an error that names it. With a decision it becomes this resource's
-for the same integration
-of another stack or project, without an id   a warning: the stack may have been renamed
-or of a process that did not end in order
+An intent says that this machine started a create for a resource. The next create of that resource looks for one:
+
+the intent that it finds                     what the provider does
+has a decision of `pulumi-justt recover`     carries out the decision
+has an id that Justt shows as INACTIVE       drops the intent and starts the create
+has another id                               raises an error that names it. A normal end of the command proves nothing,
+                                             because the engine may have failed to save the id. If it did save the id
+                                             and `--replace` or a taint follows, for which it calls neither `read` nor
+                                             `diff`, then a refresh settles the intent
+the same, but the command ended normally     warns and names it: the engine replaces without calling `diff`, because of
+and `check` gets the recorded inputs         replacement_trigger or replace_with
+has no id                                    waits until the killed run's POST has settled, then resolves it like a
+                                             create whose response was lost
+belongs to another account                   raises an error that names it if the integration is not INACTIVE, or is
+                                             unknown. It carries out a decision in that account, but a decision to claim
+                                             is an error
+has a URN that left the program, for the     raises an error that names it. If the intent has a decision, it becomes
+same integration                             this resource's intent
+belongs to another stack or project, and     warns: the stack may have been renamed
+has no id or its process did not end
+normally
 """
 
 from __future__ import annotations
@@ -44,21 +49,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Intents", "describe_create", "outcome_unknown", "sleep_unless"]
 
-_FEW = 3
-"""As many as are named in one warning."""
+_MAX_NAMED = 3
+"""The number of resources that one warning names."""
 
 _POLL_SECONDS = 1.0
-"""How long a wait may not notice that the engine has left, which kills this process five seconds later."""
+"""Seconds until a wait notices a cancellation. The engine kills this process five seconds after it cancels."""
 
 
 class Intents:
-    """The intents of the creates of one process.
+    """Reads and writes the journal's intents for the creates of one process.
 
     Args:
-        client: Gives the client when a request is needed.
-        session: The journal, and what the process knows of resources and records.
+        client: Returns the client; called when a request is needed.
+        session: The journal, and the process's knowledge of resources and records.
         tell: Shows one line to the user.
-        call: Gives the call of this thread.
+        call: Returns this thread's call.
     """
 
     def __init__(
@@ -74,16 +79,20 @@ class Intents:
         self._call = call
         self._lock = threading.Lock()
         self._earlier: defaultdict[str, list[Intent]] | None = None
-        """What earlier processes left, by resource, and by external identifier as well."""
+        """The intents of earlier processes, by URN and also by external identifier."""
         self._stored: set[str] = set()
-        self._told_left: set[str] = set()
-        """The resources of which it was told that an earlier run left a create."""
+        """The resources that are in the state."""
+        self._warned_left: set[str] = set()
+        """The resources for which `tell_left` has warned."""
         self._left: dict[str, tuple[str, Intent]] = {}
-        """What is told at the end of a command if it is left then: by resource, what the state has and the intent."""
-        self._has_told_of_stack = False
+        """The intents to warn about if they are still there when the command ends, by resource.
+
+        The text names the integration that the state has for the resource.
+        """
+        self._has_warned_of_stack = False
 
     def new(self, urn: str, inputs: Inputs, snapshot: str | None) -> Intent:
-        """Return an intent that is not written yet."""
+        """Return a new intent; the caller writes it."""
         now = self._journal.now()
         return Intent(
             urn=urn,
@@ -100,47 +109,51 @@ class Intents:
         )
 
     def note_stored(self, urn: str, olds: Mapping[str, Any]) -> None:
-        """Take a resource as one that the state has, if the engine gives what was recorded of it."""
+        """Note that the state has the resource, if the engine passes recorded inputs.
+
+        Args:
+            urn: The resource's URN.
+            olds: The recorded inputs; empty for a new resource.
+        """
         with self._lock:
             if olds:
                 self._stored.add(urn)
 
     def is_changed(self, intent: Intent, inputs: Inputs) -> bool:
-        """Return whether an intent is not known to be of a create of *inputs*.
+        """Return whether the intent's create may have sent other inputs than *inputs*.
 
-        What came of it may have other credentials, and no answer of Justt's would tell.
+        Then the integration may have other credentials, and no response from Justt would show that.
         """
         digest = self._client().digest(inputs)
         return intent.digest is None or not hmac.compare_digest(intent.digest.encode(), digest.encode())
 
     def write_sent(self, intent: Intent) -> None:
-        """Write that a POST begins now: its answer has a time-out, and then Justt has a grace period of that length."""
+        """Write that a POST starts now. It settles after the time-out plus a grace period of the same length."""
         now = self._journal.now()
         self._write(replace(intent, sent_at=now, settled_at=now + 2 * self._client().settings.timeout_seconds))
 
     def write_created(self, intent: Intent, integration_id: str) -> None:
-        """Write the id that the answer brought; it stays until a later call shows that the engine has stored it."""
+        """Write the created id. The intent stays until a later call shows that the engine has stored the id."""
         journal = self._journal
-        # Whichever process has sent it: from now on it is this one's to end in order.
-        begun = replace(intent, sent_at=journal.now(), process=journal.process, command=journal.command)
-        self._write(replace(begun, integration_id=integration_id, decision=None))
+        # Another process may have sent the POST, but this process returns the id to the engine, so its normal end
+        # counts: see `Journal.end_in_order`.
+        returned_here = replace(intent, sent_at=journal.now(), process=journal.process, command=journal.command)
+        self._write(replace(returned_here, integration_id=integration_id, decision=None))
 
     def claimed(self, urn: str, inputs: Inputs, integration_id: str) -> None:
-        """Take an id that a list or a person has named as what the create of a resource returns."""
+        """Record an id that a list or the user identified as the result of the resource's create."""
         self._ownership.note_created(urn, integration_id)
-        self.write_created(self._of(urn, inputs) or self.new(urn, inputs, None), integration_id)
+        self.write_created(self._intent_of(urn, inputs) or self.new(urn, inputs, None), integration_id)
 
     def adopted(self, urn: str, inputs: Inputs, integration_id: str) -> None:
-        """Take an id that the program adopts as what a lost create of the integration has made, if it can be that.
+        """Record an adopted id as the result of an unresolved create of the integration, if it can be that.
 
-        Of the resource itself, or else of one that is not in the program any more: the errors of a lost create say that
-        a new resource can adopt it.
+        The create may be the resource's own, or that of a resource that left the program: the error of an unresolved
+        create says that a new resource can adopt the id.
         """
-        own = self._of(urn, inputs)
-        formers = (
-            each for each in self._left_earlier(inputs.external_identifier) if self._is_former(each, urn, inputs)
-        )
-        for intent in (own, *formers):
+        own = self._intent_of(urn, inputs)
+        others = (each for each in self._left_earlier(inputs.external_identifier) if self._is_former(each, urn, inputs))
+        for intent in (own, *others):
             if intent and self._can_have_made(intent, integration_id):
                 if own in (None, intent):
                     self.write_created(replace(intent, urn=urn), integration_id)
@@ -155,51 +168,51 @@ class Intents:
         return before is None or integration_id not in before.ids
 
     def tell_left(self, called: str, intent: Intent | None) -> None:
-        """Tell of a create of a resource that an earlier run left, where this command may not create it again.
+        """Warn about a create that an earlier run left, when this command may not create the resource again.
 
         Args:
             called: The integration that the state has for the resource.
-            intent: What the journal has of another create of the resource, if it has any.
+            intent: The journal's intent of another create of the resource, if there is one.
 
         Warns:
-            warning: A replacement was killed or lost, and the resource has left the program, or keeps what it has.
+            warning: A replacement was killed or lost, and the resource left the program or keeps its integration.
         """
-        # What this command creates is stored after it.
+        # An intent of this command is not left over: the engine stores its result after this call.
         if intent is None or intent.command == self._journal.command:
             return
         with self._lock:
-            if intent.urn in self._told_left:
+            if intent.urn in self._warned_left:
                 return
-            self._told_left.add(intent.urn)
+            self._warned_left.add(intent.urn)
         made = (
             f"created integration {intent.integration_id}" if intent.integration_id else "began to create another one"
         )
-        decided = " again, as only a create does what it was told before" if intent.decision else ""
+        decided = " again, because only a create carries out the earlier decision" if intent.decision else ""
         self._tell(
-            f"warning: {called}: an earlier run {made} for this resource, and no state is known to hold what it made "
+            f"warning: {called}: an earlier run {made} for this resource, and no state is known to hold the result "
             f"(journal: {self._journal.path_of(intent)}). Unless this command creates the resource again, run "
             f"`pulumi-justt recover`{decided}."
         )
 
     def note_left(self, called: str, intent: Intent | None) -> None:
-        """Tell the same at the end of the command, if nothing has settled it until then.
+        """Warn as `tell_left` does, but at the end of the command and only if no call has settled the intent by then.
 
-        The state may have two integrations of a resource, one of which waits to be deleted: that one's call may come
-        before the other's, which settles the intent.
+        The state may have two integrations of a resource, one of which is pending deletion. The engine may call the
+        provider for that one first, and for the other one, which settles the intent, later.
         """
         if intent is not None:
             with self._lock:
                 self._left[intent.urn] = (called, intent)
 
     def tell_unseen(self, seen: Collection[str], base_url: str) -> None:
-        """Tell at the end of a command of creates that earlier runs left, and that none of its calls has settled.
+        """Warn at the end of a command about creates of earlier runs that no call of this command has settled.
 
         Args:
-            seen: The resources that the command's calls were about.
-            base_url: Where the API is reached.
+            seen: The URNs of the resources that the command's calls were about.
+            base_url: The API's base URL.
 
         Warns:
-            warning: No call of the command was about a resource whose create is not known to be in the state.
+            warning: An earlier run began to create a resource, and no call of this command was about that resource.
         """
         for called, intent in self._left.values():
             if self._journal.intent(intent.urn, intent.base_url, intent.account) == intent:
@@ -211,24 +224,24 @@ class Intents:
             if intent.is_at(base_url)
             and intent.urn not in seen
             and intent.command != self._journal.command
-            # The engine stores nearly all that it is given, and would be doubted by each preview that takes a resource
-            # out. Of the rest, `doctor` tells.
+            # The engine stores nearly every result. A warning about likely results would appear in each preview that
+            # removes a resource from the program. `doctor` shows those intents.
             and not self._journal.is_likely_stored(intent)
         ]
         if not left:
             return
-        resources = ", ".join(f"{each.urn!r} (journal: {self._journal.path_of(each)})" for each in left[:_FEW])
-        rest = len(left) - _FEW
+        resources = ", ".join(f"{each.urn!r} (journal: {self._journal.path_of(each)})" for each in left[:_MAX_NAMED])
+        rest = len(left) - _MAX_NAMED
         more = f" and {rest} more" if rest > 0 else ""
         self._tell(
             f"warning: an earlier run began to create {resources}{more}, and no command since then has shown that the "
-            "state holds what it made, which may be live at Justt. If the state has it, `pulumi refresh` settles this; "
+            "state holds the result, which may be live at Justt. If the state has it, `pulumi refresh` settles this; "
             "otherwise run `pulumi-justt recover`."
         )
 
     def named_in(self, error: CreateOutcomeUnknown, urn: str, inputs: Inputs) -> CreateOutcomeUnknown:
-        """Return *error* with the file that remembers the create, if there is one."""
-        intent = self._of(urn, inputs)
+        """Return *error* with the journal file of the create added, if there is one."""
+        intent = self._intent_of(urn, inputs)
         return (
             error.but(remediation=f"{error.remediation} (journal: {self._journal.path_of(intent)})")
             if intent
@@ -236,49 +249,48 @@ class Intents:
         )
 
     def drop(self, urn: str, inputs: Inputs) -> None:
-        """Remove the intent of a create of this process that left nothing."""
-        intent = self._of(urn, inputs)
+        """Remove the intent of a create that this process started and that created nothing."""
+        intent = self._intent_of(urn, inputs)
         if intent and intent.process == self._journal.process:
             self._journal.remove_intent(intent)
 
     def resume(self, urn: str, inputs: Inputs) -> RemoteRecord | Intent | None:
-        """Continue what an earlier run began for the resource, if the journal has an intent of it.
+        """Settle the create that an earlier run left for the resource, if the journal has an intent for it.
 
         Returns:
-            What a person has claimed for the resource; or an intent whose outcome is unknown, and whose POST has
-            settled; or None, where the create may begin.
+            The record that the user claimed for the resource with `pulumi-justt recover`; or an intent whose outcome
+            is unknown and whose POST has settled; or None if the create may start.
 
         Warns:
-            note: An earlier run was killed during a create, and its request may still be under way.
+            note: An earlier run was killed during a create, and its request may still be in flight.
 
         Raises:
             StateConflict: The earlier run created an integration that is live.
-            RequestError: Its integration could not be read or deactivated.
+            RequestError: That integration could not be read or deactivated.
         """
         client, journal = self._client(), self._journal
         self._require_usable(urn, inputs)
         self._require_none_elsewhere(urn, inputs)
         self._require_no_former(urn, inputs)
-        self._tell_of_other_stack(urn, inputs)
+        self._warn_of_other_stack(urn, inputs)
         end: float | None = None
-        while intent := self._of(urn, inputs):
+        while intent := self._intent_of(urn, inputs):
             if intent.decision:
                 return self._carry_out(urn, inputs, intent, intent.decision)
             if intent.integration_id:
-                # A resource that got another name may have it; then this one is new.
+                # A resource that was renamed may hold the id. Then this resource is a new one.
                 if not self._ownership.holder_beside(urn, intent.integration_id):
                     self._require_gone(inputs, intent, intent.integration_id)
                 journal.remove_intent(intent)
                 return None
             rest = intent.settled_at - journal.now()
             if end is None:
-                # A clock that was set back makes no wait longer than the killed request can take, which had the
-                # time-out of its own run.
+                # The wait is never longer than the killed run's request can take, even if the clock was set back.
                 end = client.clock() + min(rest, intent.settled_at - intent.sent_at)
                 if rest > _POLL_SECONDS:
                     self._tell(
-                        f"note: {describe_create(inputs)}: an earlier run was ended while it created it; its request "
-                        f"has {rest:.0f} s to end, and then the account is listed."
+                        f"note: {describe_create(inputs)}: an earlier run was killed while it created it. Its request "
+                        f"may take {rest:.0f} s more; then the provider lists the account."
                     )
             if client.clock() >= end:
                 return intent
@@ -287,26 +299,28 @@ class Intents:
         return None
 
     def _require_usable(self, urn: str, inputs: Inputs) -> None:
-        """Refuse a create while a file of the journal may hide another one.
+        """Refuse a create while an unusable journal file may hide an earlier create of the resource.
 
         Raises:
-            StateConflict: What the journal has of an earlier create of the resource can't be used.
+            StateConflict: The journal file of an earlier create of the resource can't be used.
         """
         if unusable := self._journal.unusable_intent(urn, self._base_url, inputs.reference_account_id):
             raise StateConflict(
-                f"{describe_create(inputs)}: {unusable}, and it may be all that is known of an earlier create of this "
+                f"{describe_create(inputs)}: {unusable}, and it may be the only record of an earlier create of this "
                 "resource. Nothing was sent. If a newer version of pulumi-justt wrote the file, run that version. "
                 "Otherwise run `pulumi-justt doctor`, look at Justt for an integration that no stack has, and move the "
                 "file away; then run `pulumi up`."
             )
 
     def _require_none_elsewhere(self, urn: str, inputs: Inputs) -> None:
-        """Refuse a create while one of the same resource may have been carried out for another name of an account.
+        """Refuse a create if an earlier run may have created the same resource in another account.
+
+        The other account may be the same one under another name.
 
         Raises:
-            StateConflict: It is to be claimed, which can be done in its own account only.
-            StateConflict: It was, or its answer is not known.
-            RequestError: What it created could not be read.
+            StateConflict: `pulumi-justt recover` decided to claim the integration, which works in its own account only.
+            StateConflict: The earlier create's outcome is unknown, or its integration is live.
+            RequestError: The earlier run's integration could not be read.
         """
         for earlier in self._left_earlier(urn):
             if earlier.urn != urn or earlier.account == inputs.reference_account_id:
@@ -318,18 +332,18 @@ class Intents:
             decision = intent.decision
             if decision and decision.action == "claim":
                 raise StateConflict(
-                    f"{describe_create(inputs)}: `pulumi-justt recover` was told to claim {decision.integration_id}, "
-                    f"which an earlier run created {place}. Nothing was sent. Set the account back and run `pulumi "
-                    f"up`, which claims it; or run `pulumi-justt recover --deactivate {decision.integration_id}`, and "
-                    "then `pulumi up`."
+                    f"{describe_create(inputs)}: you decided with `pulumi-justt recover` to claim "
+                    f"{decision.integration_id}, which an earlier run created {place}. Nothing was sent. Set the "
+                    "account back and run `pulumi up`, which claims it; or run `pulumi-justt recover --deactivate "
+                    f"{decision.integration_id}`, and then `pulumi up`."
                 )
             if decision:
                 self._carry_out(urn, inputs, intent, decision)
                 continue
             if intent.integration_id is None:
                 raise StateConflict(
-                    f"{describe_create(inputs)}: an earlier run began to create this resource {place}, and its answer "
-                    f"is not known (journal: {self._journal.path_of(intent)}). Nothing was sent. Run `pulumi-justt "
+                    f"{describe_create(inputs)}: an earlier run began to create this resource {place}, and the outcome "
+                    f"is unknown (journal: {self._journal.path_of(intent)}). Nothing was sent. Run `pulumi-justt "
                     "recover`, or set the account back; then run `pulumi up`."
                 )
             if not self._ownership.is_held(intent.integration_id):
@@ -337,14 +351,15 @@ class Intents:
             self._journal.remove_intent(intent)
 
     def _require_no_former(self, urn: str, inputs: Inputs) -> None:
-        """Refuse a create while one of the same integration may have been carried out for a name of before.
+        """Refuse a create if an earlier run may have created the same integration under a former URN.
 
-        A name that this process does not see in the program may be a former one of the resource, or another resource,
-        for which another key is used in another process. So nothing is taken over unless a person has said so.
+        A URN that this process does not see in the program may be the resource's former one. Or it may be another
+        resource, with another key, that another process serves. So the provider takes over nothing unless the user
+        decided it with `pulumi-justt recover`.
 
         Raises:
-            StateConflict: It was, or its answer is not known.
-            RequestError: What it created could not be read.
+            StateConflict: The earlier create's outcome is unknown, or its integration is live.
+            RequestError: The earlier run's integration could not be read.
         """
         journal = self._journal
         for earlier in self._left_earlier(inputs.external_identifier):
@@ -353,22 +368,22 @@ class Intents:
             known = earlier.decision.integration_id if earlier.decision else earlier.integration_id
             if known is None and earlier.decision is None:
                 raise StateConflict(
-                    f"{describe_create(inputs)}: an earlier run began to create it for {earlier.urn!r}, and its answer "
-                    f"is not known (journal: {journal.path_of(earlier)}). Nothing was sent. Run `pulumi-justt "
+                    f"{describe_create(inputs)}: an earlier run began to create it for {earlier.urn!r}, and the "
+                    f"outcome is unknown (journal: {journal.path_of(earlier)}). Nothing was sent. Run `pulumi-justt "
                     "recover`, or, if the program still has that resource, `pulumi up` with --target and its URN; then "
                     "run `pulumi up`."
                 )
             if known is None or not self._is_visible(inputs, known):
                 continue
             if earlier.decision:
-                if self._of(urn, inputs) is None:
+                if self._intent_of(urn, inputs) is None:
                     journal.move(earlier, urn)
             else:
                 self._require_gone(inputs, earlier, known, former=earlier.urn)
                 journal.remove_intent(earlier)
 
     def _is_former(self, earlier: Intent, urn: str, inputs: Inputs) -> bool:
-        """Return whether an intent is of the same integration, and of a resource that the program may have no more."""
+        """Return whether an intent is for the same integration and a resource that may have left the program."""
         return (
             stack_of(earlier.urn) == stack_of(urn)
             and self._is_left(earlier, urn, inputs)
@@ -376,22 +391,23 @@ class Intents:
         )
 
     def _is_left(self, earlier: Intent, urn: str, inputs: Inputs) -> bool:
-        """Return whether an intent is of the same integration under another URN, and its outcome may be in no state."""
+        """Return whether an intent is for the same integration under another URN, and no state may hold its result."""
         journal = self._journal
         return (
             earlier.external_identifier == inputs.external_identifier
             and (earlier.source, earlier.account) == (inputs.source, inputs.reference_account_id)
             and earlier.urn != urn
-            # Another process of this command is at work on it.
+            # A process of this command is still working on its own creates.
             and earlier.command != journal.command
-            # Something else may have been begun under that name since, or it was settled.
+            # The intent is still there: no call has settled or replaced it since this process read the journal.
             and journal.intent(earlier.urn, earlier.base_url, earlier.account) == earlier
         )
 
-    def _tell_of_other_stack(self, urn: str, inputs: Inputs) -> None:
-        """Warn once if a create of the same resource was left under another name of the stack or the project.
+    def _warn_of_other_stack(self, urn: str, inputs: Inputs) -> None:
+        """Warn once if an earlier run left a create of the same resource under another stack or project name.
 
-        It is no error: another stack, which has a resource of the same name for the same integration, may have left it.
+        This is not an error, because the intent may belong to another stack that has a resource of the same name for
+        the same integration.
 
         Warns:
             warning: A stack or project was renamed after a run was killed, or another stack has such a run.
@@ -400,29 +416,29 @@ class Intents:
             is_namesake = stack_of(earlier.urn) != stack_of(urn) and within_stack(earlier.urn) == within_stack(urn)
             if not is_namesake or not self._is_left(earlier, urn, inputs):
                 continue
-            # Another stack of the program mostly has what its last command created.
+            # If it is another stack of the program, its state most likely has the result of its last command.
             if self._journal.is_likely_stored(earlier):
                 continue
             with self._lock:
-                if self._has_told_of_stack:
+                if self._has_warned_of_stack:
                     return
-                self._has_told_of_stack = True
+                self._has_warned_of_stack = True
             stack = stack_name(earlier.urn)
             made = (
                 f"created integration {earlier.integration_id} for it"
                 if earlier.integration_id
-                else "began to create it, and its answer is not known"
+                else "began to create it, and the outcome is unknown"
             )
             self._tell(
                 f"warning: {describe_create(inputs)}: an earlier run of stack {stack!r} {made} (journal: "
-                f"{self._journal.path_of(earlier)}). If this stack had that name then, this create may make a second "
-                "one: run `pulumi-justt recover` and `pulumi-justt doctor`, and remove that file when all is settled. "
-                "If it is another stack, run `pulumi-justt recover` for that one, in its project's folder."
+                f"{self._journal.path_of(earlier)}). If that is this stack's former name, this create may make a "
+                "duplicate: run `pulumi-justt recover` and `pulumi-justt doctor`, and remove that file when everything "
+                "is settled. If it is another stack, run `pulumi-justt recover` for that one, in its project's folder."
             )
             return
 
     def _is_visible(self, inputs: Inputs, integration_id: str) -> bool:
-        """Return whether an integration is at Justt, where this process's key can see it."""
+        """Return whether this process's key can read an integration."""
         operation = f"{describe_create(inputs)}, reading {integration_id} of an earlier run"
         try:
             self._read(operation, integration_id, inputs.reference_account_id)
@@ -433,14 +449,15 @@ class Intents:
         return True
 
     def _left_earlier(self, name: str) -> list[Intent]:
-        """Return what earlier processes left, as it was at the first create of this one.
+        """Return the intents that earlier processes left, as they were at the first create of this process.
 
         Args:
             name: The URN of a resource, or an external identifier.
         """
         with self._lock:
             if self._earlier is None:
-                # Once: soon most intents are this process's own. By name: each of a thousand creates looks three times.
+                # Read the journal only once, because soon most intents are this process's own. Index it by name,
+                # because each of a thousand creates looks three times.
                 self._earlier = defaultdict(list)
                 for intent in self._journal.intents():
                     if intent.is_at(self._base_url):
@@ -449,21 +466,21 @@ class Intents:
             return self._earlier.get(name, [])
 
     def _require_gone(self, inputs: Inputs, intent: Intent, integration_id: str, *, former: str | None = None) -> None:
-        """Refuse to create a second integration while the one that a killed run created is live.
+        """Refuse to create a second integration while the one that an earlier run created is live.
 
         Args:
-            inputs: What is to be created.
-            intent: What the killed run left.
-            integration_id: The id in it.
-            former: The URN that it was created for, if that is another one.
+            inputs: The inputs of the create.
+            intent: The earlier run's intent.
+            integration_id: The id in the intent.
+            former: The URN that the earlier run created it for, if that is another one.
 
         Raises:
-            StateConflict: It is live, or Justt does not show it.
-            RequestError: It could not be read.
+            StateConflict: The earlier run's integration is live, or Justt does not show it.
+            RequestError: The earlier run's integration could not be read.
 
         Warns:
-            warning: The state has an integration of the resource, which is surely this one but after an update whose
-                state could not be saved.
+            warning: The state has an integration of the resource. It is this one, unless the engine could not save the
+                earlier update's state.
         """
         where = self._journal.path_of(intent)
         which = f"for {former!r}" if former else "for this resource"
@@ -476,38 +493,41 @@ class Intents:
             if self._client().settings.environment == "simulator" and self._is_unlisted(
                 operation, integration_id, intent.account
             ):
-                # A simulator that was reset.
+                # The simulator was reset.
                 return
             status = "not found with this key and account"
         if status == "INACTIVE":
             return
         if former is None and intent.urn in self._stored and self._journal.is_likely_stored(intent):
-            # The engine has the resource, and replaces it without a comparison: replacement_trigger, replace_with.
+            # The state has the resource, and the engine replaces it without `diff`: replacement_trigger, replace_with.
             self._tell(
                 f"warning: {operation}. If Pulumi does not deactivate it in this update, no state has it: then "
-                "`pulumi-justt doctor` names it as unmanaged."
+                "`pulumi-justt doctor` lists it as unmanaged."
             )
             return
         raise StateConflict(
             f"{operation}, and no command since then has shown that the state holds it (journal: {where}). At Justt it "
             f"is {status}. Nothing was sent. If the stack has it (`pulumi stack --show-ids`), repeat the command with "
-            "--refresh, or after `pulumi refresh`. If another stack has it, one that was renamed or has this name in "
-            "another backend, run `pulumi refresh` there: deactivating it would stop that one's integration. "
+            "--refresh, or after `pulumi refresh`. If another stack has it (a renamed one, or one of this name in "
+            "another backend), run `pulumi refresh` there: deactivating it would stop that stack's integration. "
             f"If none has it, run `pulumi-justt recover --claim {integration_id}` to make it this resource's, or "
             f"`pulumi-justt recover --deactivate {integration_id}` or `pulumi-justt recover --forget` to create a new "
             f'one; then run `pulumi up`. A new resource can also take it over with adopt_id="{integration_id}".'
         )
 
     def _carry_out(self, urn: str, inputs: Inputs, intent: Intent, decision: Decision) -> RemoteRecord | None:
-        """Do what `pulumi-justt recover` was told about the resource.
+        """Carry out the decision that the user made with `pulumi-justt recover` for the resource.
+
+        Returns:
+            The claimed record; None if the create may start.
 
         Warns:
-            note: A decision was carried out.
+            note: The provider carried out a decision.
 
         Raises:
-            StateConflict: The integration is not what the decision takes it for, or was created with other inputs.
-            StateConflict: Another resource claims it at this moment.
-            RequestError: It could not be read or deactivated.
+            StateConflict: The decision no longer fits the integration, or the create sent other inputs.
+            StateConflict: Another resource claims the integration at this moment, or the journal can't be written.
+            RequestError: The integration could not be read or deactivated.
         """
         journal, integration_id = self._journal, decision.integration_id
         if integration_id is not None:
@@ -515,23 +535,24 @@ class Intents:
                 f"{describe_create(inputs)}, which `pulumi-justt recover` settled: {decision.action} {integration_id}"
             )
             record = self._read(operation, integration_id, intent.account)
-            if misfit := self._misfit(urn, intent, decision, record):
+            if objection := self._objection(urn, intent, decision, record):
                 raise StateConflict(
-                    f"{operation}: {misfit}. Nothing was changed. Run `pulumi-justt recover` again, and choose another "
-                    "one or forget it."
+                    f"{operation}: {objection}. Nothing was changed. Run `pulumi-justt recover` again, and choose "
+                    "another integration, or use --forget."
                 )
             if decision.action == "claim":
                 if self.is_changed(intent, inputs):
                     raise StateConflict(f"{operation}: {messages.changed_remediation(integration_id)}")
                 if journal.claim(self._base_url, integration_id, urn) != urn:
-                    # Another process has claimed it at this moment, or nothing can be kept.
+                    # Another process has claimed it at this moment, or the journal can't be written.
                     raise StateConflict(
-                        f"{operation}: the journal on this machine can't say that it is this resource's. Nothing was "
-                        "changed. Run the command again."
+                        f"{operation}: the journal on this machine could not record the claim for this resource. "
+                        "Nothing was changed. Run the command again."
                     )
                 self.claimed(urn, inputs, integration_id)
                 self._tell(
-                    f"note: {describe_create(inputs)}: claimed {integration_id}, as `pulumi-justt recover` was told."
+                    f"note: {describe_create(inputs)}: claimed {integration_id}, as decided with `pulumi-justt "
+                    "recover`."
                 )
                 return record
             if not record.is_inactive:
@@ -543,18 +564,19 @@ class Intents:
                     deactivation_date=to_vendor_time(datetime.fromtimestamp(journal.now(), timezone.utc)),
                 )
             self._tell(
-                f"note: {describe_create(inputs)}: deactivated {integration_id}, as `pulumi-justt recover` was told."
+                f"note: {describe_create(inputs)}: deactivated {integration_id}, as decided with `pulumi-justt "
+                "recover`."
             )
             journal.forget_integration(self._base_url, integration_id)
         journal.remove_intent(intent)
         return None
 
-    def _misfit(self, urn: str, intent: Intent, decision: Decision, record: RemoteRecord) -> str | None:
-        """Return why *record* is not what a decision takes it for, if so."""
+    def _objection(self, urn: str, intent: Intent, decision: Decision, record: RemoteRecord) -> str | None:
+        """Return why a decision can't be carried out for *record*; None if it can."""
         claimant = self._journal.claimant(self._base_url, record.integration_id)
         if self._ownership.holder_beside(urn, record.integration_id) or claimant not in (None, urn):
             return "it belongs to another resource"
-        # Another resource may have adopted it since that was decided, or adopt it in this update.
+        # Another resource may have adopted it since the user decided, or may adopt it in this update.
         if reason := self._ownership.release_reason(urn, record.integration_id, {}):
             return reason
         if record.source != intent.source:
@@ -574,11 +596,11 @@ class Intents:
         listing = list_all(self._client(), operation=operation, account=account)
         return listing.is_complete and integration_id not in listing.records
 
-    def _of(self, urn: str, inputs: Inputs) -> Intent | None:
+    def _intent_of(self, urn: str, inputs: Inputs) -> Intent | None:
         return self._journal.intent(urn, self._base_url, inputs.reference_account_id)
 
     def _write(self, intent: Intent) -> None:
-        # What stands in for a URN that the host cannot tell may be another stack's, too.
+        # If the host does not know the URN, the placeholder for it may be the same in another stack.
         if intent.urn.startswith("urn:"):
             self._journal.write_intent(intent)
 
@@ -588,7 +610,7 @@ class Intents:
 
 
 def describe_create(inputs: Inputs) -> str:
-    """Name a create in error texts."""
+    """Describe a create as the operation in error texts."""
     return messages.creating(inputs.source, inputs.external_identifier)
 
 
@@ -596,15 +618,21 @@ def outcome_unknown(intent: Intent) -> CreateOutcomeUnknown:
     """Return the error for a create whose process was killed."""
     sent_at = to_vendor_time(datetime.fromtimestamp(intent.sent_at, timezone.utc))
     return CreateOutcomeUnknown(
-        # As it was sent: the program may have been changed since.
+        # The source and identifier that were sent: the program may have changed since.
         messages.creating(intent.source, intent.external_identifier),
-        f"an earlier run sent this create at {sent_at} and was ended",
+        f"an earlier run sent this create at {sent_at} and was killed",
         messages.AMBIGUOUS_REMEDIATION,
     )
 
 
 def sleep_unless(client: JusttClient, seconds: float, is_over: Callable[[], bool]) -> bool:
-    """Sleep, and return whether that has come to its end; within a second of *is_over* it ends without."""
+    """Sleep for *seconds*, and return whether the sleep was completed.
+
+    Args:
+        client: Has the clock and the sleep.
+        seconds: How long to sleep.
+        is_over: Whether to stop early; the sleep notices this within a second.
+    """
     end = client.clock() + seconds
     slices = max(1, math.ceil(seconds / _POLL_SECONDS))
     for _ in range(slices):

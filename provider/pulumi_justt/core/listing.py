@@ -1,4 +1,4 @@
-"""Reading an account from its first page to its last, within bounds in pages and in time."""
+"""Read all list pages of an account, within a limit of pages and of time."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ if TYPE_CHECKING:
 __all__ = ["MOST_PAGES", "MOST_SECONDS", "Listing", "list_all"]
 
 MOST_PAGES = 100
-"""Pages of one pass over an account: 10,000 integrations."""
+"""The page limit of one pass over an account: 10,000 integrations."""
 
 MOST_SECONDS = 600.0
-"""Seconds of listing an account before what was read until then is taken as it is; a busy one is read in a few."""
+"""Seconds after which a listing stops and counts as incomplete. Even a busy account takes only a few."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The records of an account by their ids, and whether those are surely all."""
+    """The records of an account by their ids, and whether the list is known to be complete."""
 
     records: dict[str, RemoteRecord]
     is_complete: bool
 
 
 def list_all(client: JusttClient, *, operation: str, account: str | None, end: float | None = None) -> Listing:
-    """Read the pages of an account once.
+    """Read all list pages of an account once.
 
     Args:
         client: Reads the pages.
-        operation: What this is for, as errors say it.
-        account: The account; None where the key has only one.
-        end: The moment of the client's clock after which no further page is read; by default in `MOST_SECONDS`.
+        operation: The operation that error texts name.
+        account: The account; None for the key's default account.
+        end: The time by the client's clock after which no further page is read; by default `MOST_SECONDS` from now.
 
     Raises:
         RequestError: A page could not be read.
@@ -49,6 +49,6 @@ def list_all(client: JusttClient, *, operation: str, account: str | None, end: f
         if page.is_last:
             return Listing(records, is_complete=True)
         if len(records) == before or client.clock() > end:
-            # The pages do not move on, whatever number is asked for, or take too long.
+            # Another page number returned no new record, or the time is over.
             return Listing(records, is_complete=False)
     return Listing(records, is_complete=False)

@@ -1,18 +1,22 @@
-"""Who may deactivate which integration, and when. One object serves all resources of a provider process.
+"""Decide which resource may deactivate which integration, and when.
 
-It rests on what the engine calls, and on the journal (`core/journal`):
+In these docs a record is one integration at Justt. The rules rest on the calls that the engine makes, and on the
+journal (`core/journal`):
 
-    in an `up`            every `check` comes before every `delete`; so membership in the program is known by then.
-                          The exception is a resource that is deleted before it is replaced: its `delete` comes before
-                          the `check` of what the program registers later. What depends on it is deleted before its own
-                          `check`, too, and only a `diff` comes before that. So an adopter that depends on the owner,
-                          in the update that replaces the owner with `delete_before_replace`, is not seen in time
-    a rename by an alias  `check`, `diff` and `create` have the new URN, the `delete` of a rotation has the old one
-    with `--refresh`      `read` and `diff` come before any `check`, for resources that may be leaving the program
-    with `--replace`      `diff` is not called, and `check` gets no old inputs
-    in a `destroy`,       `delete` is all that comes
+    in an `up`            the engine calls every `check` before every `delete`, so the provider knows the program by
+                          then. The exception is a resource that is deleted before it is replaced: the engine calls its
+                          `delete` before the `check` of resources that the program registers later. It also deletes
+                          that resource's dependents before their own `check`, after a `diff` only. So if an adopter
+                          depends on the owner, the provider does not see it in time in the update that replaces the
+                          owner with `delete_before_replace`
+    a rename by an alias  `check`, `diff` and `create` get the new URN, the `delete` of a rotation gets the old one
+    with `--refresh`      the engine calls `read` and `diff` before any `check`, also for resources that may be leaving
+                          the program
+    with `--replace`      the engine does not call `diff`, and `check` gets no old inputs
+    in a `destroy`,       the engine calls `delete` only
     and untargeted
-    another provider      another process: only the journal knows of it, and within a command `command_log`
+    another provider      it has its own process: this one knows it from the journal only, and within a command from
+                          `command_log`
 
     delete of a record that ...                                               known from              what happens
     is adopted by the resource itself                                         recorded outputs        released
@@ -29,18 +33,20 @@ It rests on what the engine calls, and on the journal (`core/journal`):
     an IntegrationReady still waits for, at a record that replaces it         diff, create, waits     refused
     is any other one                                                                                  deactivated
 
-An adoption record lasts until its resource is deleted, also after `adopt_id` was taken out. The claim of the resource
-that created the record ends when that is released to an adopter, which is its only owner then.
+An adoption record lasts until its resource is deleted, also after the program removed `adopt_id`. The claim of the
+resource that created the record ends when the record is released to an adopter, which is then its only owner.
 
-*Released* means that nothing is sent: the state forgets the record, Justt keeps it, and a note says so.
+*Released* means that the provider sends nothing: the state forgets the record, Justt keeps it, and a note says so.
 
-A record has one resource. A second resource of the program that would hold it is refused, whether it adopts the record
-or a create returns it, also if the two are of two processes of one command. Both must be in the program, and hold it
-now: a resource that was renamed by an alias, or that leaves the program in favor of an adopter, is in the state only,
-and a refresh also reads what an earlier update has replaced and not deleted yet. An adopted record is not replaced: not
-while the old inputs adopt it, and not while the new ones do. Where the engine replaces one that `diff` leaves in place,
-as `replace_on_changes` has it, `create` refuses the update that takes `adopt_id` out, and so does `delete` if that
-comes first.
+Only one resource may hold a record. The provider refuses a second resource of the program that would hold it, by
+adoption or because a create returned it, also if two processes of one command serve the two. The rule applies only if
+both resources are in the program and hold the record now. Three kinds of resources are in the state only, so they do
+not count: one that was renamed by an alias, one that leaves the program in favor of an adopter, and one that an earlier
+update has replaced and not deleted yet, which a refresh also reads.
+
+The provider does not replace an adopted record while the old or the new inputs adopt it. With `replace_on_changes` the
+engine may replace a record that `diff` leaves in place. Then `create` refuses the update that removes `adopt_id`, and
+so does `delete` if the engine calls it first.
 """
 
 from __future__ import annotations
@@ -59,18 +65,18 @@ __all__ = ["Ownership", "is_adopted"]
 
 
 def is_adopted(properties: Mapping[str, Any]) -> bool:
-    """Return whether a recorded integration is adopted, so that it is not this stack's to deactivate."""
+    """Return whether a recorded integration is adopted. Then this stack must not deactivate it."""
     return "adoptId" in properties and properties["adoptId"] == properties.get("integrationId")
 
 
 class Ownership(Unpicklable):
-    """What this process knows of resources and the records that they hold.
+    """Tracks the resources of this process and the records that they hold; one object serves all its resources.
 
-    Resources are named by their URNs, or by whatever stands in for them where the host cannot tell.
+    Resources are named by their URNs, or by a placeholder if the host does not know the URN.
 
     Args:
-        journal: What other processes and earlier commands of this machine have recorded.
-        base_url: Where the records live.
+        journal: The journal of this machine, which other processes and earlier commands write too.
+        base_url: The base URL of the API that has the records.
     """
 
     def __init__(self, journal: Journal, base_url: str) -> None:
@@ -79,49 +85,50 @@ class Ownership(Unpicklable):
         self._log = CommandLog(journal, base_url)
         self._lock = threading.RLock()
         self._program: dict[str, Mapping[str, Any]] = {}
-        """The resources that check has seen, with what it has made of their inputs."""
+        """The resources that `check` has seen, with their checked inputs."""
         self._holders: defaultdict[str, set[str]] = defaultdict(set)
-        """The resources that hold an id: in the state, or since they adopted or created it."""
+        """The resources that hold an id: the state says so, or they adopted or created it."""
         self._former_adopters: defaultdict[str, set[str]] = defaultdict(set)
         """The resources whose recorded outputs adopt an id."""
         self._current: dict[str, str | None] = {}
-        """The id that each resource of the program has now, as a diff or a create said; None: it is being replaced.
+        """The id that each resource of the program has now, from `diff` or `create`; None while it is being replaced.
 
-        A refresh adds holders that it has read in the state, where an earlier update may have left replaced ones.
+        `_holders` has more resources after a refresh, which also reads those that an earlier update has replaced.
         """
         self._kept: dict[str, str] = {}
-        """The resources of the program that nothing replaces in this update, with their ids."""
+        """The resources of the program that this update does not replace, with their ids."""
         self._replacing: defaultdict[str, set[str]] = defaultdict(set)
-        """The resources whose diff in the program says that they replace an id."""
+        """The resources of the program that replace an id, from `diff`."""
         self._changing: dict[str, str] = {}
-        """The resources that a diff would update in place, with their ids: the engine may replace them all the same."""
+        """The resources that `diff` would update in place, with their ids. The engine may still replace them."""
         self._compared: set[str] = set()
-        """The ids of owned records that a diff of the program was about."""
+        """The ids of owned records for which the engine called `diff` with a resource of the program."""
         self._adopted_in_place: dict[str, str] = {}
-        """The adopted records that a diff of the program leaves where they are, by resource."""
+        """The adopted records that `diff` does not replace, by resource of the program."""
         self._created: set[str] = set()
         """The ids that creates of this process returned."""
         self._awaited: set[str] = set()
-        """The ids that waits have begun for and not ended well."""
+        """The ids for which a wait has started and not succeeded."""
         self._held_until_ready: defaultdict[str, set[str]] = defaultdict(set)
-        """The ids that must run until another one, the key, is ready."""
+        """For each id, the ids that must keep running until it is ready."""
 
     def note_check(self, urn: str, inputs: Mapping[str, Any]) -> None:
-        """Take a resource as a member of the program."""
+        """Note that a resource is in the program."""
         with self._lock:
             self._program[urn] = inputs
 
     def note_state(self, urn: str, integration_id: str, outputs: Mapping[str, Any]) -> None:
-        """Take a record as one that the state holds for a resource."""
+        """Note that the state holds a record for a resource."""
         with self._lock:
             self._holders[integration_id].add(urn)
             if is_adopted(outputs):
                 self._former_adopters[integration_id].add(urn)
 
     def note_diff(self, urn: str, integration_id: str, *, is_replaced: bool, is_adopted: bool = False) -> None:
-        """Take a record as one that the program keeps or replaces, if check has seen the resource.
+        """Note that the program keeps or replaces a record, if `check` has seen the resource.
 
-        A diff of a refresh, or one with unknown values for what depends on a replaced resource, comes without a check.
+        The engine calls `diff` without `check` in a refresh, and with unknown values for dependents of a resource that
+        it replaces.
         """
         with self._lock:
             if urn in self._program:
@@ -135,9 +142,10 @@ class Ownership(Unpicklable):
                 self._log.note_holder(urn, self._current[urn])
 
     def note_kept(self, urn: str, integration_id: str) -> None:
-        """Take a record as one that its resource keeps in this update: nothing of it changes, or it was updated.
+        """Note that a resource keeps its record in this update: nothing changes, or `update` was called.
 
-        A diff of other changes does not say so: with `replace_on_changes` the engine replaces for them all the same.
+        A `diff` with changes to update in place does not prove that, because the engine may replace the resource for
+        them, with `replace_on_changes`.
         """
         with self._lock:
             if urn in self._program:
@@ -146,40 +154,41 @@ class Ownership(Unpicklable):
                 del self._changing[urn]
 
     def note_changing(self, urn: str, integration_id: str) -> None:
-        """Take a record as one that its resource keeps unless an option makes the engine replace it."""
+        """Note that a resource keeps its record unless a resource option makes the engine replace it."""
         with self._lock:
             self._changing[urn] = integration_id
 
     def changing_holder(self, urn: str, integration_id: str) -> str | None:
-        """Return another resource of the program that has the record, unless the engine is about to replace that.
+        """Return another resource that has the record and that `diff` would update in place.
 
-        It may be the same resource: the `delete` of one that was renamed by an alias has the former name.
+        The engine may still replace that resource, because of a resource option. It may be the same resource as *urn*:
+        after a rename by an alias, `delete` gets the former URN.
         """
         with self._lock:
             holders = self._other_holders(urn, integration_id) if urn not in self._program else []
         return next((each for each in holders if self._changing.get(each) == integration_id), None)
 
     def becoming_own(self, urn: str) -> str | None:
-        """Return the adopted record that an update is about to make a resource's own, as the program says."""
+        """Return the adopted record that this update makes the resource's own: the program no longer adopts it."""
         with self._lock:
             is_own = urn in self._program and self._program[urn].get("adoptId") is None
             return self._adopted_in_place.get(urn) if is_own else None
 
     def keeps(self, urn: str, integration_id: str) -> bool:
-        """Return whether a resource of the program keeps the record: a delete is the rest of an earlier update."""
+        """Return whether a resource of the program keeps the record. Then a `delete` completes an earlier update."""
         with self._lock:
             return self._kept.get(urn) == integration_id
 
     def has(self, urn: str, integration_id: str) -> bool:
-        """Return whether a resource of the program has the record now, as far as diff and create have come."""
+        """Return whether a resource of the program has the record now, according to the latest `diff` or `create`."""
         with self._lock:
             return self._current.get(urn) == integration_id
 
     def is_replaced(self, urn: str, integration_id: str) -> bool:
-        """Return whether a delete can only be the end of a replacement: the program still has the resource.
+        """Return whether a `delete` can only be the end of a replacement, because the program still has the resource.
 
-        Under the URN that the delete names, or, after a rename, under the URN of the diff; in this process, or in
-        another one of this command, which has said that the resource has another record now.
+        The program may have it under the URN of the `delete`, or, after a rename, under the URN of the `diff`. Or
+        another process of this command serves it now, and has logged that the resource has another record.
         """
         with self._lock:
             if urn in self._program or integration_id in self._compared:
@@ -188,7 +197,7 @@ class Ownership(Unpicklable):
         return self._log.has_another(urn, integration_id)
 
     def declares(self, urn: str, account: str | None, external_identifier: str) -> bool:
-        """Return whether a resource is in the program, and for this integration, as far as check has come."""
+        """Return whether `check` has seen the resource in the program, for this integration."""
         inputs = self.inputs_of(urn)
         return inputs is not None and (account, external_identifier) == (
             inputs.get("referenceAccountId"),
@@ -196,13 +205,13 @@ class Ownership(Unpicklable):
         )
 
     def inputs_of(self, urn: str) -> Mapping[str, Any] | None:
-        """Return what the program says of a resource, if check has seen it."""
+        """Return the checked inputs of a resource, if `check` has seen it."""
         with self._lock:
             return self._program.get(urn)
 
     @property
     def has_program(self) -> bool:
-        """Whether check has seen a resource of the program, so that a delete is not that of a `destroy`."""
+        """Whether `check` has seen any resource. Then a `delete` does not belong to a `destroy`."""
         with self._lock:
             return bool(self._program)
 
@@ -212,15 +221,15 @@ class Ownership(Unpicklable):
             return bool(self._holders.get(integration_id))
 
     def holder_beside(self, urn: str, integration_id: str) -> str | None:
-        """Return another resource that holds the record, in the program or in the state."""
+        """Return a resource other than *urn* that holds the record, in the program or in the state."""
         with self._lock:
             return min(self._holders.get(integration_id, set()) - {urn}, default=None)
 
     def ids_of_others(self, urn: str) -> frozenset[str]:
-        """Return the ids that a lost create of a resource cannot have made: a resource holds or adopts each.
+        """Return the ids that an unresolved create of the resource cannot have made, because a resource has them.
 
-        As far as this process and the journal know. What the journal says of the resource itself is left out: what was
-        claimed for it, and what it adopted, may be what its create has made.
+        The ids come from this process and from the journal. The journal's claims and adoptions of the resource itself
+        are left out, because its create may have made those ids.
         """
         with self._lock:
             held = {integration_id for integration_id, urns in self._holders.items() if urns}
@@ -239,15 +248,15 @@ class Ownership(Unpicklable):
             StateConflict: Another resource of the program has the record.
         """
         with self._lock:
-            # What is only in the state may be the rest of a replacement. Whoever holds it now has its own diff, which
-            # meets this resource here.
+            # A holder that is only in the state may be left from a replacement, so it does not count. If the other
+            # resource holds the record now, its own `diff` says so, and one of the two calls gets here second.
             others = [each for each in self._other_holders(urn, integration_id) if self._current.get(each)]
-            # A refresh knows the state, and not yet the program.
+            # A refresh reads the state before `check` shows the program.
             if others and urn in self._program:
                 self._refuse_second(others[0], integration_id, operation)
 
     def require_no_other_process(self, urn: str, integration_id: str, operation: str) -> None:
-        """Refuse the same where another provider process of this command serves the other resource.
+        """Refuse a second resource for one record if another process of this command serves the other resource.
 
         Raises:
             StateConflict: Another resource of the program has the record.
@@ -255,12 +264,12 @@ class Ownership(Unpicklable):
         if urn not in self._program:
             return
         for other in self._log.holders_of(integration_id):
-            # Of what this process serves it knows more than it has told the others.
+            # About its own resources this process knows more than it has logged, so skip those.
             if other != urn and other not in self._program:
                 self._refuse_second(other, integration_id, operation)
 
     def adopt(self, urn: str, integration_id: str, operation: str) -> None:
-        """Let a resource hold a record that it does not own.
+        """Note that a resource holds a record that it does not own.
 
         Raises:
             StateConflict: Another resource of the program has the record.
@@ -278,18 +287,18 @@ class Ownership(Unpicklable):
             raise
 
     def note_returned(self, integration_id: str) -> None:
-        """Take a record as one that Justt answered a create of this process with, whether a resource gets it or not."""
+        """Note that Justt returned a record to a create of this process, even if no resource gets it."""
         with self._lock:
             self._created.add(integration_id)
 
     def note_created(self, urn: str, integration_id: str) -> None:
-        """Take a record as the result of a create of this process."""
+        """Note that a create of this process made a record for a resource."""
         with self._lock:
             self._hold(urn, integration_id)
             self._created.add(integration_id)
 
     def release_reason(self, urn: str, integration_id: str, outputs: Mapping[str, Any]) -> str | None:
-        """Return why a delete must leave the record as it is at Justt; None if it may be deactivated."""
+        """Return why a `delete` must release the record; None if it may deactivate the record."""
         if is_adopted(outputs):
             return "it was adopted"
         with self._lock:
@@ -307,11 +316,11 @@ class Ownership(Unpicklable):
             file = self._journal.adoption_file(self._base_url, integration_id, recorded[0])
             return f"{recorded[0]!r} has adopted it ({file}), as this machine's journal says"
         if is_created_here:
-            return "Justt answered a create of this update with it"
+            return "a create of this update returned it"
         return self._creator_reason(urn, integration_id)
 
     def _creator_reason(self, urn: str, integration_id: str) -> str | None:
-        """Return why a record is not this resource's to deactivate, if that adopted it and its creator may have it."""
+        """Return why to release a record that this resource adopted and another one created and may still have."""
         creator = self._journal.claimant(self._base_url, integration_id)
         if creator in (None, urn) or not self._journal.has_adopted(self._base_url, integration_id, urn):
             return None
@@ -319,35 +328,35 @@ class Ownership(Unpicklable):
         return f"it was created for {creator!r} ({file}) and only adopted here, as this machine's journal says"
 
     def adopter_beside(self, urn: str, integration_id: str) -> str | None:
-        """Return another resource that adopts a record in the program, or has adopted it."""
+        """Return a resource other than *urn* that adopts a record in the program, or has adopted it."""
         with self._lock:
             others = {*self._adopters(integration_id)}
         others |= {*self._journal.adopters(self._base_url, integration_id, beside=urn)}
         return min(others - {urn}, default=None)
 
     def hold_until_ready(self, integration_id: str, successor: str) -> None:
-        """Keep a record running until the one that replaces it is ready."""
+        """Keep a record running until *successor*, the record that replaces it, is ready."""
         with self._lock:
             self._held_until_ready[successor].add(integration_id)
 
     def begin_wait(self, integration_id: str) -> None:
-        """Keep what a record replaces running, until the wait for that record has ended well."""
+        """Note that a wait for a record starts. What the record replaces must keep running until the wait succeeds."""
         with self._lock:
             self._awaited.add(integration_id)
         self._log.note_wait(integration_id, is_over=False)
 
     def end_wait(self, integration_id: str) -> None:
-        """Let go of what a record replaces: it is ready."""
+        """Note that a record is ready. What the record replaces may be deactivated."""
         with self._lock:
             self._awaited.discard(integration_id)
             self._held_until_ready.pop(integration_id, None)
         self._log.note_wait(integration_id, is_over=True)
 
     def is_awaited_by(self, urn: str, integration_id: str) -> bool:
-        """Return whether a record must go on running, since a wait for what replaces it has not ended well.
+        """Return whether a record must keep running, because the wait for its replacement has not succeeded.
 
-        With `--continue-on-error` the engine deletes what was replaced, although the wait has failed. The wait and the
-        new record may be another process's, and the delete has the former name of a resource that was renamed.
+        With `--continue-on-error` the engine deletes the replaced record although the wait has failed. Another process
+        may serve the wait and the new record, and after a rename `delete` gets the resource's former URN.
         """
         with self._lock:
             names = {urn} | self._replacing[integration_id]
@@ -378,8 +387,8 @@ class Ownership(Unpicklable):
         raise StateConflict(
             f"{operation}: integration {integration_id} belongs to {holder!r} in this program already, and an "
             "integration can be in one resource only. Remove the resource with adopt_id from the program; or, if that "
-            "one is to have it, run `pulumi state delete` with the URN of the other one, and then remove the other one "
-            "from the program. Neither deactivates anything."
+            "one should keep it, run `pulumi state delete` with the URN of the other one, and then remove the other "
+            "one from the program. Neither deactivates anything."
         )
 
     def _other_holders(self, urn: str, integration_id: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A lock for work that may run side by side, and for work that must run alone. The standard library has none."""
+"""Provide a read-write lock with a shared and an exclusive mode, which the standard library does not have."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["ReadWriteLock"]
 
 
 class ReadWriteLock:
-    """Admits many shared holders or one exclusive one; while one waits for exclusive, no shared one is admitted.
+    """Admits many shared holders or one exclusive holder.
 
-    An exclusive holder may announce shared ones. Those are admitted before the next exclusive one, so that what they do
-    is done together.
+    While a thread waits for exclusive access, no shared holder is admitted. The exclusive holder may announce shared
+    holders. Those are admitted before the next exclusive holder, so they run together.
     """
 
     def __init__(self) -> None:
@@ -25,10 +25,11 @@ class ReadWriteLock:
 
     @contextmanager
     def shared(self, *, is_announced: bool = False) -> Iterator[None]:
-        """Hold the lock beside other shared holders within the `with` statement.
+        """Hold the lock within the `with` statement, concurrently with other shared holders.
 
         Args:
-            is_announced: Whether an exclusive holder has announced this one; each of those comes exactly once.
+            is_announced: Whether an exclusive holder has announced this one. Each announced holder must call this
+                exactly once.
         """
         with self._changed:
             self._changed.wait_for(lambda: not self._is_exclusive and (is_announced or not self._waiting))
@@ -43,10 +44,13 @@ class ReadWriteLock:
 
     @contextmanager
     def exclusive(self, unless: Callable[[], bool] = lambda: False) -> Iterator[bool]:
-        """Hold the lock alone within the `with` statement, and yield whether that is so.
+        """Hold the lock alone within the `with` statement.
 
         Args:
-            unless: Whether the lock is no longer needed; then it is not waited for, and not held.
+            unless: Whether the lock is no longer needed. Then the wait ends, and the lock is not held.
+
+        Yields:
+            Whether the lock is held.
         """
         with self._changed:
             self._waiting += 1
@@ -64,6 +68,6 @@ class ReadWriteLock:
                     self._changed.notify_all()
 
     def announce(self, holders: int) -> None:
-        """Announce as many shared holders; called by the exclusive one."""
+        """Announce this number of shared holders; only the exclusive holder may call this."""
         with self._changed:
             self._announced += holders

@@ -1,12 +1,13 @@
-"""What the program wants for resources that are not created yet: what a delete that comes before its create looks at.
+"""Remember the inputs of resources that are not created yet, for a `delete` that the engine calls before the `create`.
 
-With `delete_before_replace` the engine calls, in one process, `check` and `diff` of the new inputs, `delete` of the old
-integration, and then `create`; with `--replace` no `diff`. A deactivation is final, so that `delete` first verifies
-that the create can be sent. What depends on the replaced resource is deleted before both, after a `diff` with unknown
-values and before its own `check`: its new inputs cannot be known then, those of the replacement can.
+With `delete_before_replace` the engine calls, in one process, `check` and `diff` with the new inputs, `delete` of the
+old integration, and then `create`. With `--replace` it does not call `diff`. A deactivation is final, so `delete` first
+verifies that the create can be sent. The engine deletes the dependents of the replaced resource even earlier, after
+a `diff` with unknown values and before their own `check`. The new inputs of the dependents are unknown then, but those
+of the replaced resource are known.
 
-Not covered: a delete in another process (the provider of the resource changes in the same update), and `--replace` of a
-resource that an alias renames, whose delete has a URN that no check has.
+Not covered: a `delete` in another process (the provider of the resource changes in the same update), and `--replace` of
+a resource that an alias renames, because no `check` gets the URN of its `delete`.
 """
 
 from __future__ import annotations
@@ -23,24 +24,25 @@ _Inputs = Mapping[str, Any]
 
 
 class Replacements(Unpicklable):
-    """The checked inputs of the resources of this process's program that no create has returned for."""
+    """Holds the checked inputs of this process's resources until their `create` has returned."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pending: dict[str, _Inputs] = {}
         self._compared: dict[str, str] = {}
-        """The resource of the program that a diff compared with an id. After a rename, a delete names another one."""
+        """For each id, the resource of the program that `diff` got. After a rename, `delete` gets another URN."""
         self._replaced: set[str] = set()
         self._cascading: set[str] = set()
+        """The resources that the engine may delete because they depend on a replaced one."""
 
     def note_check(self, urn: str, inputs: _Inputs, *, is_accepted: bool) -> None:
-        """Take what check has accepted as what a create of the resource would send."""
+        """Note the inputs that `check` has accepted: a create of the resource would send them."""
         with self._lock:
             if is_accepted and "adoptId" not in inputs:
                 self._pending[urn] = inputs
 
     def note_diff(self, urn: str, integration_id: str, *, is_replaced: bool, has_unknowns: bool) -> None:
-        """Take a record as the one that the inputs of the resource would replace."""
+        """Note which record the engine compared with a resource, and whether the resource replaces it."""
         with self._lock:
             if urn in self._pending:
                 self._compared[integration_id] = urn
@@ -50,15 +52,15 @@ class Replacements(Unpicklable):
                 self._cascading.add(urn)
 
     def note_created(self, urn: str) -> None:
-        """Forget a resource whose create has returned: what is deleted now has its replacement."""
+        """Forget a resource whose create has returned: from now on, a deleted record has its replacement."""
         with self._lock:
             self._pending.pop(urn, None)
 
     def awaited_by_delete(self, urn: str, integration_id: str) -> list[_Inputs]:
-        """Return the inputs of what is created only after the delete of a record.
+        """Return the inputs of the resources that are created only after the delete of a record.
 
-        Nothing for a resource that left the program, for a record whose replacement exists, and for one that an earlier
-        update has replaced already.
+        The list is empty for a resource that left the program, for a record whose replacement exists, and for a record
+        that an earlier update has already replaced.
         """
         with self._lock:
             if urn in self._cascading and urn not in self._pending:

@@ -425,8 +425,8 @@ def test_an_adopter_that_stays_is_the_only_one(tmp_path: Path) -> None:
         core.create(ADOPTING)
     assert str(conflict.value) == (
         f"{TRIED}: integration id-1 belongs to 'first' in this program already, and an integration can be in one "
-        "resource only. Remove the resource with adopt_id from the program; or, if that one is to have it, run `pulumi "
-        "state delete` with the URN of the other one, and then remove the other one from the program. Neither "
+        "resource only. Remove the resource with adopt_id from the program; or, if that one should keep it, run "
+        "`pulumi state delete` with the URN of the other one, and then remove the other one from the program. Neither "
         "deactivates anything."
     )
 

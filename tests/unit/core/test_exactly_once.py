@@ -647,7 +647,7 @@ def test_killed_before_the_commit_is_created_once(tmp_path: Path, policy: Policy
     assert vendor.made_by("a") == [made]
     assert vendor.moment() == pytest.approx(2 * SECONDS)
     (note,) = process.notes
-    assert "an earlier run was ended while it created it; its request has 60 s to end" in note
+    assert "an earlier run was killed while it created it. Its request may take 60 s more;" in note
 
 
 def test_killed_after_the_commit_is_named(tmp_path: Path) -> None:
@@ -659,7 +659,7 @@ def test_killed_after_the_commit_is_named(tmp_path: Path) -> None:
     error = str(Process(vendor, state=tmp_path).error("a"))
 
     assert vendor.made_by("a") == ["int-1"]
-    assert "an earlier run sent this create at 1970-01-01T00:00:00Z and was ended. Justt may have created it." in error
+    assert "an earlier run sent this create at 1970-01-01T00:00:00Z and was killed. Justt may have created it." in error
     assert "pulumi-justt recover --claim int-1" in error
 
 
@@ -827,7 +827,7 @@ def test_what_the_journal_has_of_an_earlier_create_cannot_be_used(tmp_path: Path
     for content in ('{"version": 2}', "{", ""):
         file.write_text(content)
         process = rerun(vendor, tmp_path)
-        with pytest.raises(StateConflict, match=r"all that is known of an earlier create.*Nothing was sent") as raised:
+        with pytest.raises(StateConflict, match=r"the only record of an earlier create.*Nothing was sent") as raised:
             process.create("a")
         assert str(file) in str(raised.value)
         assert file.read_text() == content
@@ -1048,7 +1048,7 @@ def test_a_decision_is_carried_out_in_the_account_of_the_create(
 
     vendor = ScriptedVendor()
     killed(tmp_path / "claim", vendor, after=after)
-    with pytest.raises(StateConflict, match="told to claim int-0, which an earlier run created without an account"):
+    with pytest.raises(StateConflict, match="to claim int-0, which an earlier run created without an account"):
         rerun(vendor, tmp_path / "claim", Decision("claim", "int-0")).create("a", account="other")
     assert rerun(vendor, tmp_path / "claim").create("a") == "int-0"
 
@@ -1071,7 +1071,7 @@ def test_create_that_nothing_repeats_is_told_once(tmp_path: Path) -> None:
     assert "'a': an earlier run created integration int-0 for this resource" in told(rerun(vendor, tmp_path))
     process.journal.end_in_order()
     assert told(rerun(vendor, tmp_path)) != ""
-    assert "run `pulumi-justt recover` again, as" in told(rerun(vendor, tmp_path, Decision("claim", "int-0")))
+    assert "run `pulumi-justt recover` again, because" in told(rerun(vendor, tmp_path, Decision("claim", "int-0")))
 
 
 def test_create_beside_an_integration_that_waits_to_be_deleted_is_told_at_the_end(tmp_path: Path) -> None:
@@ -2119,7 +2119,7 @@ def test_id_that_the_api_gives_twice_is_an_error() -> None:
 
     assert str(conflict.value) == (
         "creating the stripe integration 'b': Justt answered with integration int-1, which belongs to 'urn:a' already, "
-        "and an integration can be in one resource only. Give this one another external identifier."
+        "and an integration can be in one resource only. Give this resource another external identifier."
     )
 
 

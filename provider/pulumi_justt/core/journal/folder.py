@@ -1,4 +1,4 @@
-"""The folder of the journal: where it is, and how its files are written whole, read, and dropped."""
+"""Read, write and remove the files in the journal's folder. A file is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from typing import Any, TypeVar
 
 __all__ = ["JournalFolder", "digest", "file_name", "make_folder", "state_folder"]
 
-_MAX_COMMAND = 2 * 86_400.0
-"""Seconds that one command may take: an `IntegrationReady` may wait for a day.
+_MAX_COMMAND_SECONDS = 2 * 86_400.0
+"""Seconds that one command may take at most: an `IntegrationReady` may wait for a day.
 
-Until then a process may be at work on an adoption that has ended, on a part, and on a snapshot, which the intents of
-its later creates will name.
+Until then, a running process may still need its ended adoptions, its parts, and its snapshots, which the intents of
+later creates will name.
 """
 
 _VERSION = 1
@@ -30,13 +30,13 @@ _Record = TypeVar("_Record")
 
 
 def state_folder(environ: Mapping[str, str]) -> Path | None:
-    """Return where this machine's user keeps the journal; None where the environment names no place."""
+    """Return the journal's folder for this user; None if the environment does not name one."""
     if given := environ.get("JUSTT_STATE_DIR"):
-        # A relative one would be another folder for each process: the settings refuse it.
+        # A relative path would be a different folder for each process, so the settings refuse it.
         return Path(given) if Path(given).is_absolute() else None
     base = Path(environ.get("XDG_STATE_HOME", ""))
     if base.is_absolute():
-        # A relative one is to be ignored, says the specification of that variable.
+        # The XDG specification says to ignore a relative path.
         return base / "pulumi-justt"
     home = Path(environ.get("HOME", ""))
     if home.is_absolute():
@@ -45,19 +45,19 @@ def state_folder(environ: Mapping[str, str]) -> Path | None:
 
 
 class JournalFolder:
-    """The files of one folder; one object serves all threads of a process.
+    """Reads and writes the files of one folder; one object serves all threads of a process.
 
     Args:
-        folder: Where the files are; None keeps nothing.
+        folder: The folder; None disables the journal.
         warn: Shows one line to the user.
-        now: Seconds since the epoch.
-        command: What the provider processes of one command have in common, and those of no other command have; by
-            default this object is alone.
+        now: Returns the time in seconds since the epoch.
+        command: A name that the provider processes of one command share and no other command has; by default a random
+            name, which no other process shares.
 
     Attributes:
-        process: A name for the process that this object serves.
-        unusable: The files that were to be read and can't be used, each with the reason.
-        command: See above.
+        process: A random name for this process.
+        unusable: The files that could not be read or used, each with the reason.
+        command: The command's name.
     """
 
     def __init__(
@@ -78,17 +78,17 @@ class JournalFolder:
         self._has_written = False
 
     def drop_old(self, *parts: str, pattern: str = "*.json", kept: Collection[str | None] = ()) -> None:
-        """Remove the files of a folder that are older than any command takes, but those whose names are *kept*."""
+        """Remove the files of a folder that are older than any command can be, except those whose names are *kept*."""
         for path in self._files(*parts, pattern=pattern):
             with contextlib.suppress(OSError):
                 if path.stem not in kept and self._is_old(path):
                     path.unlink()
 
     def _is_old(self, path: Path) -> bool:
-        return self.now() - path.stat().st_mtime > _MAX_COMMAND
+        return self.now() - path.stat().st_mtime > _MAX_COMMAND_SECONDS
 
     def _prune(self) -> None:
-        """Drop what has expired or belongs to nothing any longer; called once, before anything is written."""
+        """Remove files that have expired or that nothing refers to; called once, before the first write."""
         self.drop_old("parts")
 
     def _path(self, *parts: str) -> Path | None:
@@ -96,19 +96,19 @@ class JournalFolder:
 
     def _files(self, *parts: str, pattern: str = "*.json") -> Iterator[Path]:
         if self.folder:
-            # A folder that does not exist, or may not be read, has none.
+            # A folder that does not exist or can't be read has no files.
             with contextlib.suppress(OSError):
                 yield from sorted(self.folder.joinpath(*parts).glob(pattern))
 
-    def _read(self, path: Path | None, made: Callable[[dict[str, Any]], _Record]) -> _Record | None:
-        """Return what *made* makes of a file; None where there is none, or where it can't be read."""
+    def _read(self, path: Path | None, parse: Callable[[dict[str, Any]], _Record]) -> _Record | None:
+        """Return the content of a file as *parse* returns it; None if there is no file or it can't be used."""
         if path is None:
             return None
         try:
             content = json.loads(_bytes_of(path))
             version = content.pop("version")
             if version == _VERSION:
-                return made(content)
+                return parse(content)
             reason = f"{path} has the format {version!r} of another version of pulumi-justt"
         except FileNotFoundError:
             return None
@@ -121,7 +121,13 @@ class JournalFolder:
         return None
 
     def _write(self, path: Path | None, content: Mapping[str, Any], *, is_exclusive: bool = False) -> bool:
-        """Write a file whole or not at all, and return whether that was done; *is_exclusive* keeps an earlier one."""
+        """Write a file completely or not at all, and return whether it was written.
+
+        Args:
+            path: The file; None if the journal has no folder.
+            content: The file's content.
+            is_exclusive: Whether to leave an existing file as it is.
+        """
         if path is None or self.folder is None:
             self._warn_once("neither JUSTT_STATE_DIR nor HOME is set to an absolute path")
             return False
@@ -133,11 +139,11 @@ class JournalFolder:
         written = json.dumps({"version": _VERSION, **content}).encode()
         try:
             try:
-                return _put(part, path, written, is_exclusive=is_exclusive)
+                return _write_file(part, path, written, is_exclusive=is_exclusive)
             except FileNotFoundError:
                 make_folder(part.parent)
                 make_folder(path.parent)
-                return _put(part, path, written, is_exclusive=is_exclusive)
+                return _write_file(part, path, written, is_exclusive=is_exclusive)
         except OSError as error:
             self._warn_once(f"{path.parent} can't be written ({error.strerror})")
         return False
@@ -152,10 +158,10 @@ class JournalFolder:
             self._warn_once(f"{path} can't be removed ({error.strerror})")
 
     def _warn_once(self, reason: str) -> None:
-        """Warn that the journal can't be relied on.
+        """Warn once that the journal can't be relied on.
 
         Warns:
-            warning: The folder of the journal can't be used, or a file of it can't.
+            warning: The journal's folder or one of its files can't be used.
         """
         with self._lock:
             if self._has_warned:
@@ -166,16 +172,16 @@ class JournalFolder:
             "`pulumi up`, run `pulumi-justt doctor` before the next one. If a resource with another provider, or of an "
             "earlier command, adopts an integration that this stack owns, keep the owner: its deletion may deactivate "
             "the integration. Make the folder usable or set JUSTT_STATE_DIR to another one; `pulumi-justt doctor` "
-            "names files that can't be used."
+            "lists the files that can't be used."
         )
 
 
 def _bytes_of(path: Path) -> bytes:
-    """Return what is in a regular file; whoever reads a pipe of that name would wait for ever.
+    """Return the content of a regular file. Refuse a pipe, because reading it could block.
 
     Raises:
-        OSError: It can't be read.
-        LookupError: It is no regular file.
+        OSError: The file can't be read.
+        LookupError: It is not a regular file.
     """
 
     def opened(name: str, flags: int) -> int:
@@ -188,13 +194,13 @@ def _bytes_of(path: Path) -> bytes:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that only its owner can open, and those above it that are missing.
+    """Create a folder and its missing parents, all with mode 0700.
 
-    `Path.mkdir(parents=True)` would give those above the mode that the umask allows. A file in its place is left for
-    the caller to meet.
+    `Path.mkdir(parents=True)` would create the parents with the mode that the umask allows. If a file is in the
+    folder's place, this raises nothing: the caller's write fails then.
 
     Raises:
-        OSError: It can't be made.
+        OSError: The folder can't be created.
     """
     with contextlib.suppress(FileExistsError):
         try:
@@ -204,11 +210,13 @@ def make_folder(folder: Path) -> None:
             folder.mkdir(mode=0o700)
 
 
-def _put(part: Path, path: Path, content: bytes, *, is_exclusive: bool) -> bool:
-    """Write a file, whole before it gets its name, and return whether it has that; if *is_exclusive*, it may be taken.
+def _write_file(part: Path, path: Path, content: bytes, *, is_exclusive: bool) -> bool:
+    """Write *content* to *part*, then rename it to *path*, and return whether *path* was written.
+
+    If *is_exclusive*, an existing *path* is left as it is, and the result is False.
 
     Raises:
-        OSError: It can't be written, or a folder is missing.
+        OSError: The file can't be written, or a folder is missing.
     """
     is_moved = False
     try:
@@ -229,14 +237,14 @@ def _put(part: Path, path: Path, content: bytes, *, is_exclusive: bool) -> bool:
 
 
 def _copy_exclusively(part: Path, path: Path) -> None:
-    """Give a whole file its name as well, unless that is taken.
+    """Link or copy a complete file to *path*, unless *path* exists.
 
-    A link shows nobody half of the file. A file system that has no links gets a copy: whoever reads half of one takes
-    it for damaged, and whoever would claim the same id then claims nothing.
+    With a hard link, no reader sees half of the file. A file system without hard links gets a copy: a process that
+    reads half of it takes the file for damaged, and if it wants to claim the same id, it claims nothing.
 
     Raises:
-        FileExistsError: The name is taken.
-        OSError: It can't be written.
+        FileExistsError: *path* exists.
+        OSError: The file can't be written.
     """
     try:
         os.link(part, path)
@@ -249,8 +257,8 @@ def _copy_exclusively(part: Path, path: Path) -> None:
 
 
 def file_name(*parts: str | None) -> str:
-    """Return a file name for what *parts* name together; URNs and ids hold characters that file names can't."""
-    # The text is what is kept: a state may hold anything in place of an account.
+    """Return a file name for *parts*; it is a digest, because URNs and ids have characters that file names can't."""
+    # Written as JSON, because a state may hold a value of any type as the account.
     return digest(json.dumps(parts))
 
 

@@ -1,4 +1,4 @@
-"""Who has an integration, as far as this machine knows: whoever created or claimed it, and those that adopt it."""
+"""Record which resource created or claimed an integration, and which resources adopt it."""
 
 from __future__ import annotations
 
@@ -13,49 +13,55 @@ from pulumi_justt.core.journal.records import Adoption, Claim, address, as_adopt
 
 __all__ = ["HolderRecords"]
 
-_LONGEST_ADOPTION = 600.0
-"""Seconds for which an adoption counts as under way in another command: a GET with its retries is given up by then."""
+_MAX_ADOPTION_SECONDS = 600.0
+"""Seconds for which another command's adoption counts as in progress: its GET and all retries have ended by then."""
 
 
 class HolderRecords(JournalFolder):
     """The claims and the adoptions in the journal."""
 
     def claim(self, base_url: str, integration_id: str, urn: str) -> str | None:
-        """Take an id for one resource, and return the URN that has it: *urn* itself, or the one that came first.
+        """Claim an id for one resource.
 
-        Returns None where nothing can be kept, so that nothing is known of other processes.
+        Returns:
+            The URN that has the id: *urn*, or the one that claimed it first. None if the journal can't be written, so
+            that another process may have claimed the id too.
         """
         is_first = self._write_claim(Claim(address(base_url), integration_id, urn), is_exclusive=True)
         return urn if is_first else self.claimant(base_url, integration_id)
 
     def claimant(self, base_url: str, integration_id: str) -> str | None:
-        """Return the URN that an id was created or claimed for, if this machine knows it."""
+        """Return the URN of the resource that an id was created or claimed for, if this machine knows it."""
         claim = self._read(self.claim_file(base_url, integration_id), as_claim)
         return claim.urn if claim else None
 
     def claim_file(self, base_url: str, integration_id: str) -> Path | None:
-        """Return the file that says for whom an id was created or claimed."""
+        """Return the path of the claim of an id."""
         return self._path("claims", _record_name(base_url, integration_id))
 
     def release_claim(self, base_url: str, integration_id: str, urn: str) -> None:
-        """Forget that an id was created or claimed for a resource, which has let it go to one that adopts it."""
+        """Remove the claim of a resource that has released an id to a resource that adopts it."""
         if self.claimant(base_url, integration_id) == urn:
             self._unlink(self.claim_file(base_url, integration_id))
 
     def claimed_ids(self, base_url: str, *, besides: str | None = None) -> frozenset[str]:
-        """Return the ids at *base_url* that belong to some resource, less those of the resource *besides*."""
+        """Return the claimed ids at *base_url*, except those of the resource *besides*."""
         found = (self._read(path, as_claim) for path in self._files("claims"))
         return frozenset(
             each.integration_id for each in found if each and each.base_url == address(base_url) and each.urn != besides
         )
 
     def begin_adoption(self, base_url: str, integration_id: str, urn: str, *, is_under_way: bool = False) -> None:
-        """Write that a resource is about to adopt an id, so that no other process of this command deactivates it.
+        """Record that a resource is about to adopt an id, so that no other process of this command deactivates it.
 
-        While it *is under way*, no other command does, either.
+        Args:
+            base_url: The API's base URL.
+            integration_id: The id.
+            urn: The resource that adopts the id.
+            is_under_way: Whether the adoption's request starts now. Then no other command deactivates the id, either.
         """
         known = self._adoption(base_url, integration_id, urn)
-        # What has it already may be adopting it anew, and still has it if that fails.
+        # A resource that has adopted the id may adopt it again, and still has it if that fails.
         is_held = known is not None and known.is_held
         begun_at = self.now() if is_under_way else None
         adoption = Adoption(address(base_url), integration_id, urn, self.command, is_held, begun_at)
@@ -63,39 +69,39 @@ class HolderRecords(JournalFolder):
             self._write_adoption(adoption)
 
     def fail_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
-        """Write that an adoption is not under way any more."""
+        """Record that an adoption is no longer in progress."""
         known = self._adoption(base_url, integration_id, urn)
         if known and known.begun_at is not None:
             self._write_adoption(replace(known, begun_at=None))
 
     def hold_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
-        """Write that a resource has adopted an id, so that no later command on this machine deactivates it either."""
+        """Record that a resource has adopted an id, so that no later command on this machine deactivates it either."""
         self._write_adoption(Adoption(address(base_url), integration_id, urn, self.command, is_held=True))
 
     def keep_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
-        """Write that the state has a resource which adopts an id: under another URN or on another machine it began."""
+        """Record an adoption that the state has and the journal lacks: it began under another URN or machine."""
         if not self.has_adopted(base_url, integration_id, urn):
             self._write_adoption(Adoption(address(base_url), integration_id, urn, None, is_held=True))
 
     def end_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
-        """Write that a resource does not have an id any more, unless this very command has adopted it anew."""
+        """Record that a resource no longer has an id, unless this same command has adopted it again."""
         known = self._adoption(base_url, integration_id, urn)
         if known and not (known.is_held and known.command == self.command):
             self._write_adoption(replace(known, command=self.command, is_held=False, begun_at=None))
 
     def has_adopted(self, base_url: str, integration_id: str, urn: str) -> bool:
-        """Return whether a resource has adopted an id, and this machine knows of no end of that."""
+        """Return whether a resource has adopted an id and, as far as this machine knows, still has it."""
         known = self._adoption(base_url, integration_id, urn)
         return known is not None and known.is_held
 
     def adopters(self, base_url: str, integration_id: str, beside: str | None = None) -> list[str]:
-        """Return the URNs of the resources that adopt an id, or have adopted it and own it now.
+        """Return the URNs of the resources that adopt an id, or that have adopted it and own it now.
 
         Args:
-            base_url: Where the API is reached.
+            base_url: The API's base URL.
             integration_id: The id.
-            beside: A resource that has the id without adopting it. Its own adoption counts only if it is this
-                command's, which replaces the resource: it may have ended on another machine.
+            beside: A resource that has the id without adopting it. Its own adoption counts only if this command made
+                it, because then the command replaces the resource. An earlier one may have ended on another machine.
         """
         return sorted(
             each.urn
@@ -104,15 +110,15 @@ class HolderRecords(JournalFolder):
         )
 
     def adopter_under_way(self, base_url: str, integration_id: str) -> str | None:
-        """Return the URN of a resource that another command may be adopting an id for at this moment."""
+        """Return the URN of the resource for which another command may be adopting an id right now."""
         for each in self._adoptions(_record_name(base_url, integration_id)):
             is_of_other = each.begun_at is not None and each.command != self.command
-            if is_of_other and abs(self.now() - (each.begun_at or 0)) < _LONGEST_ADOPTION:
+            if is_of_other and abs(self.now() - (each.begun_at or 0)) < _MAX_ADOPTION_SECONDS:
                 return each.urn
         return None
 
     def adopted_ids(self, base_url: str, *, besides: str) -> frozenset[str]:
-        """Return the ids at *base_url* that some resource adopts, less those of the resource *besides*."""
+        """Return the adopted ids at *base_url*, except those of the resource *besides*."""
         return frozenset(
             each.integration_id
             for each in self._adoptions("*")
@@ -121,7 +127,7 @@ class HolderRecords(JournalFolder):
         )
 
     def unusable_adoption(self, base_url: str, integration_id: str, beside: str) -> str | None:
-        """Return why an adoption of an id can't be read, where there may be such a file; *beside* doesn't count."""
+        """Return why an adoption of an id can't be read; None if all can. The adoption of *beside* does not count."""
         own = self.adoption_file(base_url, integration_id, beside)
         if own is None:
             return None
@@ -131,7 +137,7 @@ class HolderRecords(JournalFolder):
             # No resource adopts it, or this machine has no journal.
             return None
         except OSError as error:
-            # A folder in a place that cannot be is as one that is missing.
+            # If the journal's folder itself does not exist, treat this folder as missing.
             is_there = self.folder is not None and os.path.lexists(self.folder)
             return f"{own.parent} can't be read ({error.strerror})" if is_there else None
         for path in self._files("adoptions", _record_name(base_url, integration_id)):
@@ -140,11 +146,11 @@ class HolderRecords(JournalFolder):
         return None
 
     def adoption_file(self, base_url: str, integration_id: str, urn: str) -> Path | None:
-        """Return the file with a resource's adoption of an id."""
+        """Return the path of a resource's adoption of an id."""
         return self._path("adoptions", _record_name(base_url, integration_id), file_name(urn))
 
     def forget_integration(self, base_url: str, integration_id: str) -> None:
-        """Forget who has an id: the integration is INACTIVE, which is final."""
+        """Remove the claim and the adoptions of an id: the integration is INACTIVE, which is final."""
         self._unlink(self.claim_file(base_url, integration_id))
         for path in self._files("adoptions", _record_name(base_url, integration_id)):
             self._unlink_adoption(path)

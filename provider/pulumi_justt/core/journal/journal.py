@@ -1,4 +1,4 @@
-"""The creates that this machine has begun, and of which no state is known to hold the result."""
+"""Keep the intents of creates that this machine started and whose results no state is known to hold."""
 
 from __future__ import annotations
 
@@ -24,41 +24,44 @@ from pulumi_justt.core.journal.records import (
 __all__ = ["Journal"]
 
 _MAX_AGE = 30 * 86_400.0
-"""Seconds after which a decision that no create has carried out is dropped, and so is an intent without an id."""
+"""Seconds after which the journal drops a decision that no create has carried out, and an intent without an id."""
 
 _MAX_AGE_WITH_ID = 365 * 86_400.0
-"""Likewise with an id: every create leaves one until the stack's next command, and a GET of the id leaves no doubt."""
+"""Seconds after which the journal drops an intent with an id.
+
+Every create leaves such an intent until the stack's next command. A GET of the id shows what it is, even after a year.
+"""
 
 
 class Journal(HolderRecords):
-    """The journal of one folder; one object serves all threads of a process. `JournalFolder` says what it takes."""
+    """The journal of one folder; one object serves all threads of a process. For its arguments see `JournalFolder`."""
 
     _has_created = False
 
     def path_of(self, intent: Intent) -> Path | None:
-        """Return the file of an intent, for error texts."""
+        """Return the path of an intent's file, for error texts."""
         return self._intent_file(intent.urn, intent.base_url, intent.account)
 
     def intent(self, urn: str, base_url: str, account: str | None) -> Intent | None:
         """Return the intent of a resource, if there is one."""
         intent = self._read_intent(self._intent_file(urn, base_url, account))
         if intent is None or not self._is_expired(intent):
-            # A process that was killed while it moved the file here has left the former name in it.
+            # If a process was killed while it moved the file here, the file still names the former URN.
             return intent and replace(intent, urn=urn)
         self._drop(intent)
         return None
 
     def unusable_intent(self, urn: str, base_url: str, account: str | None) -> str | None:
-        """Return why the intent of a resource can't be used, where there is a file with one.
+        """Return why the intent file of a resource can't be used; None if it can, or if there is none.
 
-        A folder that can't be used has none: that is a warning only.
+        If the whole folder can't be used, there is no intent file: the journal only warns.
         """
         path = self._intent_file(urn, base_url, account)
         is_usable = path is None or self._read(path, as_intent) is not None or not os.path.lexists(path)
         return None if is_usable or path is None else self.unusable.get(path)
 
     def intents(self, stack: Sequence[str] | None = None) -> list[Intent]:
-        """Return all intents, or those of a stack as `stack_of` names it, the oldest first."""
+        """Return all intents, or those of one stack as `stack_of` names it, oldest first."""
         pattern = f"{file_name(*stack)[:8]}-*.json" if stack else "*.json"
         found = [self._read_intent(path) for path in self._files("intents", pattern=pattern)]
         kept = [
@@ -70,9 +73,9 @@ class Journal(HolderRecords):
         return sorted(kept, key=lambda intent: (intent.sent_at, intent.urn))
 
     def write_intent(self, intent: Intent) -> bool:
-        """Write *intent* in place of the resource's earlier one, and return whether it is kept.
+        """Write *intent* over the resource's earlier one, and return whether it was written.
 
-        A file that can't be used stays: it may be all that is known of another create.
+        A file that can't be used is not overwritten, because it may be the only record of another create.
         """
         if self.unusable_intent(intent.urn, intent.base_url, intent.account):
             return False
@@ -80,29 +83,35 @@ class Journal(HolderRecords):
         return self._write(self.path_of(intent), asdict(intent))
 
     def end_in_order(self) -> None:
-        """Remember that the engine has taken all results of this process; whether it could store them is not known."""
+        """Note that this process ended normally, so the engine received all its results.
+
+        The provider can't see whether the engine stored them.
+        """
         if self._has_created:
             self._write(self._path("ended", self.process), {})
 
     def is_likely_stored(self, intent: Intent) -> bool:
-        """Return whether an intent has an id and its process has ended in order, which proves nothing of the state."""
+        """Return whether an intent has an id and its process ended normally.
+
+        This does not prove that the state holds the id.
+        """
         path = self._path("ended", intent.process) if intent.process and intent.integration_id else None
         return self._read(path, lambda _: True) is not None
 
     def remove_intent(self, intent: Intent) -> None:
-        """Remove the intent of a resource, unless another process has put its own there since."""
+        """Remove the intent of a resource, unless another process has replaced it with its own."""
         path = self.path_of(intent)
         kept = self._read(path, as_intent)
         if kept and kept.process == intent.process:
             self._unlink(path)
 
     def settle(self, urn: str, base_url: str, account: str | None, integration_id: str) -> Intent | None:
-        """Remove the intent of a resource whose state is seen to hold *integration_id*, if the intent names that id.
+        """Remove the intent of a resource if it names *integration_id*, because the state holds that id now.
 
-        The resource, or its whole stack, may have had another name when it was created; the claim remembers that.
+        The resource or its stack may have had another name when the integration was created. The claim has that name.
 
         Returns:
-            The intent of the resource that stays: it is of another create.
+            The intent of the resource that remains, because it belongs to another create; None if there is none.
         """
         intent = self.intent(urn, base_url, account)
         if self._settle_one(intent, integration_id):
@@ -113,33 +122,33 @@ class Journal(HolderRecords):
         return intent
 
     def _settle_one(self, intent: Intent | None, integration_id: str) -> bool:
-        """Remove an intent that was read just now, if it names *integration_id*, and return whether it does."""
+        """Remove an intent if it names *integration_id*, and return whether it does."""
         if intent is None or integration_id not in (intent.integration_id, intent.outcome_id):
             return False
         self._unlink(self.path_of(intent))
         return True
 
     def decide(self, intent: Intent, decision: Decision) -> bool:
-        """Write a person's decision into an intent, and return whether it is kept."""
+        """Write the user's decision into an intent, and return whether it was written."""
         return self.write_intent(replace(intent, decision=replace(decision, decided_at=self.now())))
 
     def write_snapshot(self, ids: Collection[str], *, is_complete: bool) -> str | None:
-        """Keep the ids that an account had, and return the snapshot's name; None where nothing can be kept."""
+        """Write a snapshot of an account's ids, and return its name; None if the journal can't be written."""
         name = secrets.token_hex(8)
         is_kept = self._write(self._path("snapshots", name), {"ids": sorted(ids), "is_complete": is_complete})
         return name if is_kept else None
 
     def snapshot(self, name: str | None) -> Snapshot | None:
-        """Return a snapshot by its name; None where it was not kept."""
+        """Return a snapshot by its name; None if it was not written."""
         return self._read(self._path("snapshots", name), as_snapshot) if name else None
 
     def move(self, intent: Intent, urn: str) -> None:
-        """Let an intent, and the claim of its id, follow a resource to another name."""
+        """Move an intent, and the claim of its id, to the new URN of a renamed resource."""
         former, path = self.path_of(intent), self.path_of(replace(intent, urn=urn))
         if not former or not path:
             return
         try:
-            # Of two processes that would, each for a resource of its own, one can.
+            # If two processes move the same intent, each for its own resource, only one rename succeeds.
             former.replace(path)
         except FileNotFoundError:
             return
@@ -154,7 +163,7 @@ class Journal(HolderRecords):
         return self._path("intents", f"{file_name(*stack_of(urn))[:8]}-{file_name(urn, address(base_url), account)}")
 
     def _read_intent(self, path: Path | None) -> Intent | None:
-        """Return the intent in a file, without a decision that is too old for whoever made it to expect it now."""
+        """Return the intent in a file, without its decision if that has expired."""
         intent = self._read(path, as_intent)
         if intent and intent.decision and self.now() - intent.decision.decided_at > _MAX_AGE:
             return replace(intent, decision=None)
@@ -167,16 +176,16 @@ class Journal(HolderRecords):
         return age > (_MAX_AGE_WITH_ID if intent.integration_id else _MAX_AGE)
 
     def _drop(self, intent: Intent) -> None:
-        """Remove an intent that has expired.
+        """Remove an expired intent.
 
         Warns:
-            warning: A create whose answer was lost was not looked into for 30 days.
+            warning: A create of a killed run, or one whose response was lost, was not settled for 30 days.
         """
         if intent.integration_id is None:
             self._warn(
                 f"warning: creating the {intent.source} integration {intent.external_identifier!r}: a create that was "
-                f"begun more than {_MAX_AGE / 86_400:.0f} days ago never ended, and its record is dropped now. Look at "
-                "Justt for an integration that no stack has."
+                f"begun more than {_MAX_AGE / 86_400:.0f} days ago never ended. The journal drops its record now. Look "
+                "at Justt for an integration that no stack has."
             )
         self.remove_intent(intent)
 

@@ -1,4 +1,4 @@
-"""What the files of the journal hold: pydantic refuses a file that an editor, or something else, has written."""
+"""Define the content of the journal's files. Pydantic refuses a file that someone has edited or damaged."""
 
 from __future__ import annotations
 
@@ -24,56 +24,56 @@ __all__ = [
     "within_stack",
 ]
 
-_LONGEST_WAIT = 86_400.0
-"""Seconds that no request takes: a file that says more would hold up a create for as long."""
+_MAX_SETTLE_SECONDS = 86_400.0
+"""The longest time that a request may take to settle. A file with a longer one would delay a create that long."""
 
-_LAST_MOMENT = 253_402_300_799.0
-"""The end of the year 9999, which is the last one that a text can show."""
+_MAX_TIMESTAMP = 253_402_300_799.0
+"""The end of the year 9999, the last year that `datetime` can format."""
 
 _EXACT = ConfigDict(extra="forbid")
 
-_Moment = Annotated[float, Field(ge=0.0, le=_LAST_MOMENT, allow_inf_nan=False)]
+_Timestamp = Annotated[float, Field(ge=0.0, le=_MAX_TIMESTAMP, allow_inf_nan=False)]
 
 _URL = re.compile(r"([a-z]+://)(\[[^]]*\]|[^:/[]*)(.*)")
-"""The scheme, the host and the rest."""
+"""Matches the scheme, the host and the rest."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What a person has decided about an intent; the next create of its resource carries it out.
+    """The user's decision about an intent; the next create of its resource carries it out.
 
     Args:
-        action: `claim` makes *integration_id* the resource's own, `deactivate` deactivates it and creates another one,
-            `forget` creates another one and leaves Justt as it is.
+        action: `claim` makes *integration_id* the resource's own. `deactivate` deactivates it and creates another one.
+            `forget` creates another one and changes nothing at Justt.
         integration_id: The integration to claim or to deactivate.
-        decided_at: When, in seconds since the epoch; the journal fills it in.
+        decided_at: The time of the decision, in seconds since the epoch; the journal sets it.
     """
 
     __pydantic_config__ = _EXACT
     action: Literal["claim", "deactivate", "forget"]
     integration_id: str | None = None
-    decided_at: _Moment = field(default=0.0, compare=False)
+    decided_at: _Timestamp = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
 class Intent:
-    """A create that was begun for a resource, and of which no state is known to hold the result.
+    """A create that was started for a resource and whose result no state is known to hold.
 
     Args:
         urn: The resource's URN.
-        base_url: Where the API was reached.
+        base_url: The API's base URL.
         account: The reference account, if one was given.
         external_identifier: The resource's external identifier.
         source: The PSP.
-        sent_at: When the latest POST was begun, in seconds since the epoch.
-        settled_at: When that POST has been answered or given up and Justt has had its grace period, likewise.
-        snapshot: The name of the snapshot that was taken before it; None where there is none.
-        integration_id: The id that the answer brought; None while it is unknown.
-        process: The name of the process that sent it.
-        command: The command that this process was of.
-        decision: What `pulumi-justt recover` was told.
-        digest: What tells the body that was sent from another one, keyed with the API key, which no file holds; None
-            in a file of an older version.
+        sent_at: When the latest POST was started, in seconds since the epoch.
+        settled_at: The time by which that POST and the grace period have ended, in seconds since the epoch.
+        snapshot: The name of the snapshot that was taken before the POST; None if there is none.
+        integration_id: The id from the response; None while it is unknown.
+        process: The name of the process that sent the POST.
+        command: The name of that process's command.
+        decision: The user's decision with `pulumi-justt recover`.
+        digest: A digest of the request body, keyed with the API key, which no file holds. None in a file of an older
+            version.
     """
 
     __pydantic_config__ = _EXACT
@@ -82,8 +82,8 @@ class Intent:
     account: str | None
     external_identifier: str
     source: str
-    sent_at: _Moment
-    settled_at: _Moment
+    sent_at: _Timestamp
+    settled_at: _Timestamp
     snapshot: str | None = None
     integration_id: str | None = None
     process: str | None = None
@@ -93,13 +93,13 @@ class Intent:
 
     @property
     def outcome_id(self) -> str | None:
-        """The integration that it made, if Justt's answer or a person has named it."""
+        """The id of the created integration, from Justt's response or from the user's decision to claim it."""
         if self.decision is not None and self.decision.action == "claim":
             return self.decision.integration_id
         return self.integration_id
 
     def is_at(self, base_url: str) -> bool:
-        """Return whether it was begun at an address."""
+        """Return whether the create was sent to *base_url*."""
         return address(self.base_url) == address(base_url)
 
 
@@ -108,7 +108,7 @@ class Claim:
     """The resource that an id was created or claimed for.
 
     Args:
-        base_url: Where the API was reached, as `address` spells it.
+        base_url: The API's base URL, as `address` returns it.
         integration_id: The id.
         urn: The resource's URN.
     """
@@ -123,12 +123,12 @@ class Adoption(Claim):
     """A resource's adoption of an integration.
 
     Args:
-        base_url: Where the API was reached, as `address` spells it.
+        base_url: The API's base URL, as `address` returns it.
         integration_id: The integration.
         urn: The resource's URN.
-        command: The command that began or ended it; None if the state was seen to have it.
-        is_held: Whether it has succeeded, and the resource has not been deleted since; it may be the owner by now.
-        begun_at: When the request of an adoption that is under way was begun, in seconds since the epoch.
+        command: The command that started or ended the adoption; None if it was found in the state.
+        is_held: Whether the adoption succeeded and the resource still exists. The resource may be the owner by now.
+        begun_at: When the request of an adoption in progress was started, in seconds since the epoch.
     """
 
     command: str | None
@@ -138,7 +138,7 @@ class Adoption(Claim):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The ids that an account listed before the first POST of a process, and whether those were surely all."""
+    """The ids that an account listed before a process's first POST, and whether they are known to be all."""
 
     ids: frozenset[str]
     is_complete: StrictBool
@@ -151,23 +151,24 @@ as_snapshot = TypeAdapter(Snapshot).validate_python
 
 
 def as_intent(content: dict[str, Any]) -> Intent:
-    """Return the intent in a file.
+    """Return the intent from a file's content.
 
     Raises:
-        LookupError: It is one that can't be worked with.
+        LookupError: The decision names no integration, or the POST would take too long to settle.
     """
     intent = _INTENT.validate_python(content)
     decision = intent.decision
     is_incomplete = decision is not None and decision.action != "forget" and decision.integration_id is None
-    if is_incomplete or intent.settled_at > intent.sent_at + _LONGEST_WAIT:
+    if is_incomplete or intent.settled_at > intent.sent_at + _MAX_SETTLE_SECONDS:
         raise IndexError
     return intent
 
 
 def address(base_url: str) -> str:
-    """Return the spelling of a base URL that files are named by; the settings have normalized the rest of it.
+    """Return the form of a base URL that the journal's file names use.
 
-    This machine has several names, under each of which a simulator has the same records.
+    The loopback host names become one, because a simulator has the same records under each of them. The settings have
+    normalized the rest of the URL.
     """
     found = _URL.fullmatch(base_url)
     if found is None:
@@ -182,7 +183,7 @@ def stack_of(urn: str) -> list[str]:
 
 
 def stack_name(urn: str) -> str:
-    """Return the project and the stack of a URN, as the CLI takes them."""
+    """Return the project and the stack of a URN, as `project/stack`."""
     head, _, rest = urn.partition("::")
     return f"{rest.partition('::')[0]}/{head.rpartition(':')[2]}"
 
