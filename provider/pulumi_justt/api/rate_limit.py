@@ -42,7 +42,7 @@ class RateLimiter:
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._tell = tell
-        self._told_until = float("-inf")
+        self._noted_until = float("-inf")
         self._per_minute = per_minute
         self._clock = clock
         self._sleep = sleep
@@ -82,9 +82,9 @@ class RateLimiter:
         """
         with self._lock:
             now = self._clock()
-            if wait < _NOTICEABLE_SECONDS or now < self._told_until:
+            if wait < _NOTICEABLE_SECONDS or now < self._noted_until:
                 return
-            self._told_until = now + wait
+            self._noted_until = now + wait
         self._tell(f"note: all requests wait {wait:.0f} s for Justt's rate limit.")
 
     def _try_acquire(self) -> float:

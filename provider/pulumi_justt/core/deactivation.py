@@ -48,7 +48,7 @@ class Deactivator:
         self._client = client
         self._tell = tell
         self._now = now
-        self._clock_told = threading.Lock()
+        self._clock_warned = threading.Lock()
 
     def deactivate(self, integration_id: str, olds: Properties, operation: str) -> bool:
         """Send the deactivation by the recorded policy, and return whether the integration has stopped.
@@ -113,7 +113,7 @@ class Deactivator:
             warning: This machine's clock is wrong by more than a minute when an integration is deactivated at once.
         """
         # The lock is never released, so only the first thread warns.
-        if abs(ahead) <= _CLOCK_SLACK or not self._clock_told.acquire(blocking=False):
+        if abs(ahead) <= _CLOCK_SLACK or not self._clock_warned.acquire(blocking=False):
             return
         order = "ahead of" if ahead > 0 else "behind"
         effect = (

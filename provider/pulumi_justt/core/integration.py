@@ -198,7 +198,7 @@ class IntegrationLifecycle:
         wanted, urn = Inputs.model_validate(inputs), self._urn(inputs)
         operation = messages.creating(wanted.source, wanted.external_identifier)
         self._require_one_environment(operation)
-        self._tell_override(operation)
+        self._warn_of_override(operation)
         try:
             if wanted.adopt_id is None:
                 if own := self._ownership.becoming_own(urn):
@@ -251,7 +251,7 @@ class IntegrationLifecycle:
         self._note_environment(olds)
         operation = f"reading {describe(olds, integration_id)}"
         require_same_environment(self.settings, operation, olds)
-        self._tell_override(operation)
+        self._warn_of_override(operation)
         account = olds.get("referenceAccountId", None if is_managed else self.settings.reference_account_id)
         self._session.add_integration(integration_id, olds)
         if is_managed:
@@ -275,12 +275,12 @@ class IntegrationLifecycle:
         if record.status != olds.get("status", record.status):
             # A refresh does not show a change of outputs, and the user must notice a FAILED integration.
             self.tell(f"note: {describe(olds, integration_id)} is {record.status} now, was {olds['status']}.")
-        remembered = {name: value for name, value in olds.items() if name in ARGUMENTS}
+        inputs = {name: value for name, value in olds.items() if name in ARGUMENTS}
         if not is_managed:
-            remembered |= {"source": self._redactor.shown(record.source), "environment": self.settings.environment}
+            inputs |= {"source": self._redactor.shown(record.source), "environment": self.settings.environment}
             if account is not None:
-                remembered["referenceAccountId"] = account
-        return {**remembered, "integrationId": integration_id, **outputs_from(record)}
+                inputs["referenceAccountId"] = account
+        return {**inputs, "integrationId": integration_id, **outputs_from(record)}
 
     def update(self, integration_id: str, olds: Properties, news: Properties) -> dict[str, Any]:
         """Record *news* in the state, without a request.
@@ -359,7 +359,7 @@ class IntegrationLifecycle:
         operation = f"deactivating {describe(olds, integration_id)}"
         require_same_environment(self.settings, operation, olds)
         self._require_not_needed(urn, integration_id, operation)
-        self._tell_override(operation)
+        self._warn_of_override(operation)
         self._require_replacement(urn, integration_id, operation)
         claimant = self._journal.claimant(base_url, integration_id)
         has_stopped = self._deactivator.deactivate(integration_id, olds, operation)
@@ -388,21 +388,21 @@ class IntegrationLifecycle:
         if unusable := self._journal.unusable_adoption(self.settings.base_url, integration_id, beside=urn):
             raise StateConflict(
                 f"{operation}: {unusable}, and it may say that another resource has adopted the integration. Nothing "
-                "was sent, and it stays in the state. Update pulumi-justt if a file is of a newer version. If a folder "
-                "is in the way, make it readable, or name another one by JUSTT_STATE_DIR. Otherwise, if no other "
+                "was sent, and it stays in the state. If a newer version wrote the file, upgrade pulumi-justt. If a "
+                "folder is in the way, make it readable, or set JUSTT_STATE_DIR to another one. Otherwise, if no other "
                 "resource has adopted the integration, remove the file and run the command again; if one has, run "
-                "`pulumi state delete` with the URN of this one: it keeps running at Justt."
+                "`pulumi state delete` with the URN of this resource: the integration keeps running at Justt."
             )
         if adopter := self._journal.adopter_under_way(self.settings.base_url, integration_id):
             raise StateConflict(
-                f"{operation}: another command is adopting it for {adopter!r}, as this machine's journal says. Nothing "
-                "was sent, and it stays in the state. Run the command again when the other one has ended; if that was "
-                "killed, ten minutes after it."
+                f"{operation}: this machine's journal says that another command is adopting it for {adopter!r}. "
+                "Nothing was sent, and it stays in the state. Run the command again when the other one has ended, or "
+                "after ten minutes if the other one was killed."
             )
         if other := self._ownership.changing_holder(urn, integration_id):
             raise StateConflict(
                 f"{operation}: {other!r} may be this resource under a new name, which an option such as "
-                "replace_on_changes makes Pulumi replace, or another resource that goes on having the integration. "
+                "replace_on_changes makes Pulumi replace, or it may be another resource that keeps the integration. "
                 "Nothing was sent, and it stays in the state. Rename the resource in an update of its own, and make "
                 "the change after that."
             )
@@ -452,7 +452,7 @@ class IntegrationLifecycle:
         if olds.get("environment", self.settings.environment) != self.settings.environment:
             self._other_environment = str(olds["environment"])
 
-    def _tell_override(self, operation: str) -> None:
+    def _warn_of_override(self, operation: str) -> None:
         """Warn that a request uses another API key than the program gives.
 
         Warns:

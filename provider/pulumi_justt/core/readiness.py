@@ -168,8 +168,8 @@ class ReadinessLifecycle:
             return None
         if record.status != olds.get("status", record.status):
             self.tell(f"note: {called}, which was waited for, is {record.status} now, was {olds['status']}.")
-        remembered = {name: value for name, value in olds.items() if name in _ARGUMENTS}
-        return {**remembered, **outputs_from(record)}
+        inputs = {name: value for name, value in olds.items() if name in _ARGUMENTS}
+        return {**inputs, **outputs_from(record)}
 
     def update(self, integration_id: str, olds: Properties, news: Properties) -> dict[str, Any]:
         """Record *news*: this wait is over, so a new deadline applies to the next one."""

@@ -75,10 +75,10 @@ def describe(properties: Properties, integration_id: str = "") -> str:
 
 def outputs_from(record: RemoteRecord) -> dict[str, Any]:
     """Return the outputs that come from *record*; all other outputs equal the inputs."""
-    remembered = {"status": record.status}
+    outputs = {"status": record.status}
     if record.go_live_date is not None:
-        remembered["goLiveDate"] = record.go_live_date
-    return remembered
+        outputs["goLiveDate"] = record.go_live_date
+    return outputs
 
 
 def drop_none(value: Mapping[str, Any]) -> dict[str, Any]:

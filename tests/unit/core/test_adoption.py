@@ -487,7 +487,7 @@ def test_a_folder_of_adoptions_that_cannot_be_read_counts(tmp_path: Path, what: 
     with pytest.raises(StateConflict) as conflict:
         core.delete("id-1", RECORDED)
     assert "can't be read (Not a directory), and it may say that another resource has adopted" in str(conflict.value)
-    assert "make it readable, or name another one by JUSTT_STATE_DIR" in str(conflict.value)
+    assert "make it readable, or set JUSTT_STATE_DIR to another one" in str(conflict.value)
     assert owner.methods == []
     in_the_way.unlink()
     later, core = command_of("owner", folder, httpx.Response(204))
