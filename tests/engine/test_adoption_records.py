@@ -63,7 +63,10 @@ def test_a_former_name_of_the_adopter_is_named(stack: Stack, simulator: Simulato
     stack.up()
     stack.program(integration(None, name="renamed", more=renamed))
     text = stack.up().text
-    assert f"{urn(stack, 'adopter')!r} has adopted it too, and while it says so, this stack doesn't deactivate" in text
+    assert (
+        f"{urn(stack, 'adopter')!r} has adopted it too. While the journal says so, this stack doesn't deactivate"
+        in text
+    )
     found = re.search(r"remove the file (\S+)\.\s", text)
     assert found
     Path(found[1]).unlink()

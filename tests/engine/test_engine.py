@@ -291,7 +291,7 @@ VALID = {
 }
 UNLISTED_SOURCE = (
     "source: '{}' is not in Justt's list (stripe, braintree, paypal, adyen, justt_sandbox) (did you mean 'stripe'?). "
-    "If Justt takes it by now, say allow_unlisted=True"
+    "If Justt accepts it now, set allow_unlisted=True"
 )
 REFUSED: dict[str, tuple[dict[str, str], list[str]]] = {
     "wrong type": (
@@ -699,8 +699,8 @@ class TestInterrupted:
         assert undone.status == "INACTIVE"
         if how != "kill -9":
             assert (
-                f"note: the engine left while the stripe integration 'stripe-eu-main' ({undone.id}) was created, so it "
-                "was deactivated again."
+                f"note: the engine cancelled the create of the stripe integration 'stripe-eu-main' ({undone.id}), so "
+                "it was deactivated again."
             ) in output.decode()
         stack.run("cancel", "--yes", "--stack", "dev")
         text = stack.up().text

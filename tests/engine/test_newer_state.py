@@ -54,7 +54,7 @@ def refusal(names: str) -> str:
     """Give what is said of properties."""
     return (
         f"was written by a newer version of pulumi-justt: it has the {names}, which version {version('pulumi-justt')} "
-        "does not know. Nothing was sent, and the state is as it was. Upgrade pulumi-justt where this command runs "
+        "does not know. Nothing was sent, and the state was not changed. Upgrade pulumi-justt where this command runs "
         "(`pip install --upgrade pulumi-justt`), and run the command again."
     )
 

@@ -224,7 +224,7 @@ def awaited(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
     stack.up(fails=True)
     calls.clear()
     text = stack.up("--continue-on-error", fails=True).text
-    assert "what replaces it is not ready, so it stays active" in text
+    assert "its replacement is not ready, so it stays active" in text
     assert calls.seen() == [("check", "owner"), ("diff", "owner"), ("delete", "owner")]
     assert mine in live(simulator)
 

@@ -142,7 +142,7 @@ def test_a_rotation(stack: Stack, simulator: SimulatorServer) -> None:
     assert sent(simulator) == [POST, LOOK]
     assert "+-pulumi-python:dynamic/justt:IntegrationReady: (replace)" in stack.preview().text
     text = stack.up("--continue-on-error", fails=True).text
-    assert f"({first}): what replaces it is not ready, so it stays active, and in the state." in text
+    assert f"({first}): its replacement is not ready, so it stays active and in the state." in text
     assert sent(simulator) == [LOOK]
     second = newest(simulator)
     assert (statuses(simulator)[first], statuses(simulator)[second]) == ("SUCCESSFUL", "FAILED")
@@ -196,7 +196,7 @@ def test_a_wait_that_comes_with_the_rotation(stack: Stack, simulator: SimulatorS
         if times == 2:
             simulator.records.tell_status(newest(simulator), "PENDING")
         text = stack.up("--continue-on-error", fails=True).text
-        assert f"({first}): what replaces it is not ready, so it stays active, and in the state." in text
+        assert f"({first}): its replacement is not ready, so it stays active and in the state." in text
         assert statuses(simulator)[first] == "SUCCESSFUL"
     assert len(statuses(simulator)) == 2
 
@@ -255,7 +255,7 @@ def test_progress_deadline_and_refresh(stack: Stack, simulator: SimulatorServer)
     stack.program(program(timeout=10))
     text = stack.up(fails=True).text
     assert re.search(
-        r"\): its status is PENDING after \d+ s\. It stays in the state\. Look at Justt for what it waits", text
+        r"\): its status is PENDING after \d+ s\. It stays in the state\. Check at Justt why it is not ready", text
     )
     assert stack.resources().keys() == {"stripe"}
 
@@ -343,7 +343,7 @@ def test_a_new_wait_holds_what_is_replaced_elsewhere(stack: Stack, simulator: Si
 
     text = stack.up("--continue-on-error", fails=True).text
 
-    assert "what replaces it is not ready, so it stays active" in text
+    assert "its replacement is not ready, so it stays active" in text
     assert statuses(simulator)[old] != "INACTIVE"
     answer_well(simulator)
     stack.program(provider + rotated)

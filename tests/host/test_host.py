@@ -345,7 +345,10 @@ def test_lost_create_of_an_engine_that_left(simulator: SimulatorServer, policy: 
         with Host(config) as rerun:
             made, _ = rerun.create({**INPUTS, "environment": "simulator"})
 
-    assert "warning: the engine left: creating the adyen integration 'shop-1': the connection broke" in host.stderr
+    assert (
+        "warning: the engine cancelled the call: creating the adyen integration 'shop-1': the connection broke"
+        in host.stderr
+    )
     assert "Do not run `pulumi up` again before you have checked" in host.stderr
     assert [(record.id, record.status) for record in simulator.records.integrations()] == [(made, "PENDING")]
 

@@ -1,15 +1,17 @@
-"""Reading many integrations with few requests: whoever reads alone asks for one record, many together share list pages.
+"""Reads many integrations with few requests: a single read requests one record, many reads share pages of the list.
 
-    one or two wait      each asks for its own record
-    three or more wait   one of them reads the next page of the account's list, for all
-        found in a page                     no request of its own
-        not found, and no page is due       a request of its own: a list proves nothing about what it lacks
+    one or two reads wait      each requests its own record
+    three or more reads wait   one of them reads the next page of the account's list, for all
+        record found in a page               no request of its own
+        not found, and no page is due        a request of its own: absence from a list proves nothing
 
-A page is due while the pages read are fewer than the reads that share them, so that an account full of what is not ours
-costs at most twice what single reads would; and while they find something or many reads share them, so that for many
-it costs a quarter more. The vendor keeps whatever was ever deactivated, so ours may stand behind many pages of that: a
-page that had a record is the first to be read for it again.
-Pages are of one account, are used for `FRESH_SECONDS`, and are dropped once this process has changed anything.
+Another page is due under two conditions. First, fewer pages were read than reads share them. So if an account is full
+of records that the stack does not manage, the requests are at most twice as many as for single reads. Second, the pages
+find records, or many reads share them. So with many reads, pages add at most about a quarter to the requests. Justt
+keeps every deactivated record, so the stack's records may be on late pages. The page on which a record was last seen is
+therefore the first one to be read for it again.
+
+Pages belong to one account, are used for `FRESH_SECONDS`, and are dropped after any write of this process.
 """
 
 from __future__ import annotations
@@ -30,24 +32,24 @@ from pulumi_justt.api.retry import AttemptResult
 __all__ = ["FRESH_SECONDS", "BatchReader", "PageCache", "ReadClient"]
 
 FRESH_SECONDS = 60.0
-"""How old a page may be for a read that does not ask for a younger one."""
+"""The default maximum age of a page, in seconds."""
 
 _FEWEST_WAITERS = 3
-"""Reads that have to wait at the same time before a page is read for them."""
+"""The number of reads that must wait at the same time before they share pages."""
 
 _PAGES_ON_TRUST = 8
-"""Pages that may find nothing before each further one takes more reads that share it."""
+"""The number of pages that are due even if they find no record and few reads share them."""
 
 _READS_PER_FURTHER_PAGE = 4
-"""Those reads."""
+"""The number of reads that make one more page due."""
 
 
-_ANSWERS = (AttemptResult.REJECTED, AttemptResult.UNREADABLE)
-"""The outcomes of a request that got an answer from the API, or from what stands in its place."""
+_RESPONSES = (AttemptResult.REJECTED, AttemptResult.UNREADABLE)
+"""The results of a request that got a response, from the API or from another server at its address."""
 
 
 class ReadClient(Protocol):
-    """What reads are made with: requests, a clock, and a count of the requests that may have changed something."""
+    """The client that a `BatchReader` uses: requests, a clock, and a count of requests that may change something."""
 
     writes: int
 
@@ -66,17 +68,17 @@ class ReadClient(Protocol):
 
 @dataclass
 class PageCache:
-    """Who waits for records of one account, and the pages of it that are at hand."""
+    """The pages of one account's list that were read, and the number of reads that wait for records of the account."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     waiting: int = 0
     records: dict[str, RemoteRecord] = field(default_factory=dict)
     since: float = float("-inf")
-    """The moment at which the first of the pages was asked for."""
+    """The time at which the first page was requested."""
     writes: int = 0
-    """How often the client had changed something by then."""
+    """The client's count of writes at that time."""
     places: dict[str, int] = field(default_factory=dict)
-    """In which page each record was last seen."""
+    """The page on which each record was last seen."""
     read: set[int] = field(default_factory=set)
     following: int = 1
     """The first page that was not read."""
@@ -84,19 +86,19 @@ class PageCache:
     waiters: int = 0
     found: int = 0
     is_useless: bool = False
-    """Whether the account's list cannot be read, or not understood."""
+    """Whether Justt refuses to list the account, or the list cannot be parsed."""
     outage: tuple[float, ApiError] | None = None
-    """When the last page could not be had, and why."""
+    """When the last read of a page failed, and the error."""
 
     def start(self, now: float, writes: int) -> None:
-        """Forget the pages, since younger ones are needed."""
+        """Drop the pages, because a read needs newer ones."""
         self.records, self.read = {}, set()
         self.since, self.writes = now, writes
         self.following, self.last = 1, math.inf
         self.waiters = self.found = 0
 
     def due_page(self, integration_id: str) -> int | None:
-        """Return which page is to be read next for a record; None if it is to be asked for by itself."""
+        """Return the number of the next page to read for a record, or None if it needs a request of its own."""
         trust = _PAGES_ON_TRUST + self.waiters // _READS_PER_FURTHER_PAGE + 2 * self.found
         if self.is_useless or len(self.read) >= min(self.waiters, trust):
             return None
@@ -106,7 +108,7 @@ class PageCache:
         return self.following if self.following <= self.last else None
 
     def take(self, number: int, page: Page) -> None:
-        """Keep what a page has."""
+        """Keep the records of a page."""
         before = len(self.records)
         self.records |= {record.integration_id: record for record in page.records}
         self.places |= dict.fromkeys((record.integration_id for record in page.records), number)
@@ -119,7 +121,7 @@ class PageCache:
 
 @dataclass(frozen=True)
 class _PendingRead:
-    """One read: of what, in which account, not older than when, and for which call."""
+    """One read: the record, its account, the earliest time of an acceptable page, and the caller's call."""
 
     integration_id: str
     account: str | None
@@ -148,31 +150,31 @@ class BatchReader:
         call: Call = UNLIMITED,
         cache: PageCache | None = None,
     ) -> RemoteRecord:
-        """Read one record, on its own or in a page.
+        """Read one record, with a request of its own or from a page.
 
         Args:
             integration_id: The id at Justt.
-            account: The account that it belongs to.
-            max_age: Seconds by which what is returned may be out of date.
-            call: Until when it is waited for.
-            cache: What `waiting` gave to who waits already, and is not to be counted again.
+            account: The account that the integration belongs to.
+            max_age: How old the returned record may be, in seconds.
+            call: The caller's deadline.
+            cache: The value of the enclosing `waiting` block, if any; the caller is then counted as waiting only once.
 
         Raises:
-            ApiStatusError: With status 404 where the key, in this account, knows no such id.
-            ApiError: It could not be read.
+            ApiStatusError: With status 404 if the API key, in this account, sees no integration with this id.
+            ApiError: The record could not be read.
         """
         with nullcontext(cache) if cache else self.waiting(account) as shared:
             since = self._client.clock() - max_age
             if shared.waiting >= _FEWEST_WAITERS or self._is_fresh(shared, since):
-                look = _PendingRead(integration_id, account, since, call)
-                found = self._from_pages(shared, look)
+                pending = _PendingRead(integration_id, account, since, call)
+                found = self._from_pages(shared, pending)
                 if found is not None:
                     return found
             return self._client.get_integration(integration_id, account=account, call=call)
 
     @contextmanager
     def waiting(self, account: str | None) -> Iterator[PageCache]:
-        """Count as one that waits, for as long as the block runs: also who reads again and again."""
+        """Count the caller as waiting while the `with` block runs, for example during repeated reads."""
         with self._lock:
             shared = self._accounts.setdefault(account, PageCache())
             shared.waiting += 1
@@ -185,41 +187,41 @@ class BatchReader:
     def _is_fresh(self, shared: PageCache, since: float) -> bool:
         return shared.since >= since and shared.writes == self._client.writes and not shared.is_useless
 
-    def _from_pages(self, shared: PageCache, look: _PendingRead) -> RemoteRecord | None:
+    def _from_pages(self, shared: PageCache, pending: _PendingRead) -> RemoteRecord | None:
         """Return the record if a page has it, reading further pages while they are due."""
         arrived = self._client.clock()
-        # The thread that reads a page may have more time than this one.
-        rest = look.call.deadline - arrived
+        # The thread that holds the lock and reads a page may have a later deadline than this one.
+        rest = pending.call.deadline - arrived
         if not shared.lock.acquire(timeout=-1 if rest == math.inf else max(0.0, rest)):
             return None
         try:
-            if not self._is_fresh(shared, look.since):
+            if not self._is_fresh(shared, pending.since):
                 shared.start(self._client.clock(), self._client.writes)
             shared.waiters += 1
-            if look.integration_id not in shared.records and shared.outage and shared.outage[0] >= arrived:
-                # Somebody tried while this thread waited; an outage is not waited out once for each resource.
+            if pending.integration_id not in shared.records and shared.outage and shared.outage[0] >= arrived:
+                # Another thread's read failed while this one waited. An outage must not cost each resource its retries.
                 failure = shared.outage[1].with_traceback(None)
                 raise failure
-            while look.integration_id not in shared.records and (number := shared.due_page(look.integration_id)):
-                self._read_page(shared, look, number)
-            record = shared.records.get(look.integration_id)
+            while pending.integration_id not in shared.records and (number := shared.due_page(pending.integration_id)):
+                self._read_page(shared, pending, number)
+            record = shared.records.get(pending.integration_id)
             shared.found += record is not None
             return record
         finally:
             shared.lock.release()
 
-    def _read_page(self, shared: PageCache, look: _PendingRead, number: int) -> None:
+    def _read_page(self, shared: PageCache, pending: _PendingRead, number: int) -> None:
         try:
-            page = self._client.list_integrations(number, account=look.account, call=look.call)
+            page = self._client.list_integrations(number, account=pending.account, call=pending.call)
         except ApiError as error:
-            if error.outcome in _ANSWERS:
-                # A key may be allowed to read what it may not list, and one odd record is no reason to refuse the
-                # others.
+            if error.outcome in _RESPONSES:
+                # The API key may be allowed to read a record but not to list, and one malformed record in a list must
+                # not make the others unreadable.
                 shared.is_useless = True
-            # Who had no time for more attempts speaks for nobody else.
+            # A caller that stopped early because of its own deadline does not fail the shared read for the others.
             elif error.is_cut_short or error.outcome is AttemptResult.BARRED:
                 raise
-            elif self._is_answered(look):
+            elif self._gets_response(pending):
                 shared.is_useless = True
             else:
                 shared.outage = (self._client.clock(), error)
@@ -227,13 +229,15 @@ class BatchReader:
         else:
             shared.take(number, page)
 
-    def _is_answered(self, look: _PendingRead) -> bool:
-        """Return whether one attempt at the record itself gets an answer: a list may be too much where that is not."""
+    def _gets_response(self, pending: _PendingRead) -> bool:
+        """Return whether one attempt to read the record itself gets a response, as it may if the list is too slow."""
         try:
-            self._client.get_integration(look.integration_id, account=look.account, call=look.call, is_repeatable=False)
+            self._client.get_integration(
+                pending.integration_id, account=pending.account, call=pending.call, is_repeatable=False
+            )
         except ApiError as error:
             if error.is_cut_short:
                 raise
-            # No is an answer too.
-            return error.outcome in (*_ANSWERS, AttemptResult.BARRED)
+            # A refusal is a response as well.
+            return error.outcome in (*_RESPONSES, AttemptResult.BARRED)
         return True

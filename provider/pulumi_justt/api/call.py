@@ -1,4 +1,4 @@
-"""What the caller of a request has to say about it, besides its arguments."""
+"""The context of a request: its resource, its deadline and its cancellation."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["UNLIMITED", "Call"]
 
 @dataclass(frozen=True)
 class Call:
-    """Whom a request is for, how long it is waited for, and whether it still is.
+    """The resource of a request, the request's deadline, and whether it is cancelled.
 
     Args:
-        urn: The resource whose call it belongs to; None where that is not known. Only the caller reads it.
-        deadline: The moment of the client's clock by which the request has to be done, its waits for the rate limit and
-            its attempts included.
-        is_cancelled: Whether nobody waits for the result any more; asked before each attempt of a create.
+        urn: The resource that the engine's call is for; None if it is unknown. The API client does not read it.
+        deadline: The time by the client's clock at which the request must be finished, including all attempts and the
+            waits for the rate limit.
+        is_cancelled: Returns whether the caller no longer waits for the result; called before each attempt of a create.
     """
 
     urn: str | None = None
@@ -26,4 +26,4 @@ class Call:
 
 
 UNLIMITED = Call()
-"""A call that is waited for without end."""
+"""A call without a deadline."""

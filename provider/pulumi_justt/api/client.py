@@ -1,11 +1,11 @@
-"""A client of Justt's REST API. It takes and gives models, and knows nothing of Pulumi, settings or users.
+"""A client of Justt's REST API. It takes and returns models, and is independent of Pulumi and of the configuration.
 
     with Client("https://api.justt.ai/v1", key) as justt:
         created = justt.create_integration(NewIntegration(...))
         print(justt.get_integration(created.integration_id).status)
 
-What follows a failed attempt is decided by `retry`, how fast to go by `rate_limit`, what a response says by
-`responses`, and what a request ends with is in `errors`. Nothing else may import httpx.
+`retry` decides what follows a failed attempt, `rate_limit` limits the rate, `responses` parses responses, and `errors`
+has the exceptions. Outside this package no module may import httpx.
 """
 
 from __future__ import annotations
@@ -55,34 +55,34 @@ __all__ = ["PAGE_SIZE", "Attempt", "Client"]
 _Result = TypeVar("_Result")
 
 PAGE_SIZE = 100
-"""The most records that the vendor gives in one page."""
+"""Justt's maximum of records in one page."""
 
 _MAX_REQUEST_BYTES = 1_000_000
-"""The vendor answers 413 beyond 1 MB."""
+"""Justt answers 413 to a larger request."""
 
 _MAX_RESPONSE_BYTES = 16_000_000
-"""Far above a full page of records; what is larger is no response of this API."""
+"""Far more than a full page of records has; a larger response is not from this API."""
 
 _CONNECT_SECONDS = 10.0
-"""The longest that a connection may take, which does not depend on what is asked."""
+"""The time limit for connecting, which is the same for all requests."""
 
 _SHORTEST_SECONDS = 0.001
-"""The least that a socket can be given; zero would mean not to wait at all."""
+"""The shortest timeout of a socket operation; zero would make the socket non-blocking."""
 
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt of a request, for whoever observes them.
+    """One attempt of a request, for `Client.observe`.
 
     Args:
-        method: The request's method.
-        path: The request's path.
-        seconds: How long it took.
-        status: The status of the response.
-        error_id: The vendor's errorId, as it came.
-        error: Why there is no response.
+        method: The HTTP method.
+        path: The path of the request.
+        seconds: How long the attempt took.
+        status: The HTTP status of the response.
+        error_id: Justt's errorId, unredacted.
+        error: The reason, if there is no response.
     """
 
     method: Method
@@ -95,7 +95,7 @@ class Attempt:
 
 @dataclass(repr=False)
 class _Request(Unpicklable):
-    """One request, and what became of it so far."""
+    """One request, and the progress of its attempts."""
 
     method: Method
     path: str
@@ -112,17 +112,17 @@ class _Request(Unpicklable):
 
     @functools.cached_property
     def content(self) -> bytes | None:
-        """The body as it is sent.
+        """The encoded body.
 
         Raises:
-            InvalidRequest: It is too large, or a text in it is not Unicode.
+            InvalidRequest: The body is too large, or a text in it is not Unicode.
         """
         if self.body is None:
             return None
         content = None
         with contextlib.suppress(UnicodeEncodeError):
             content = json.dumps(self.body, separators=(",", ":"), ensure_ascii=False).encode()
-        # Not in a handler, where the encoder's error, which holds the body, would be its context.
+        # Raised outside an `except` block: the encoder's error holds the body and would be its context.
         if content is None:
             raise InvalidRequest("an argument holds text that is not Unicode", "text")
         if len(content) > _MAX_REQUEST_BYTES:
@@ -133,10 +133,10 @@ class _Request(Unpicklable):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Those that not all requests have.
+        """The headers that only some requests have.
 
         Raises:
-            InvalidRequest: The account cannot be one.
+            InvalidRequest: The account cannot be a header.
         """
         headers = {} if self.body is None else {"content-type": "application/json"}
         if self.account is None:
@@ -148,7 +148,7 @@ class _Request(Unpicklable):
 
 @dataclass(frozen=True, repr=False)
 class _Response(Unpicklable):
-    """A response of whoever answered, read to its end."""
+    """A response of Justt or of a proxy, read completely."""
 
     status: int
     content: bytes
@@ -161,7 +161,7 @@ class _Response(Unpicklable):
 
     @functools.cached_property
     def error_body(self) -> responses.ErrorBody:
-        """What a refusal says of itself; empty for a success."""
+        """The message and errorId of an error response; empty for a success."""
         return responses.ErrorBody() if self.is_success else responses.error_body(self.content, self.compression)
 
 
@@ -170,27 +170,27 @@ class Client(Unpicklable):
     """The Justt REST API, for one key at one URL; safe to share between threads.
 
     Args:
-        base_url: Where the API is, without a trailing slash.
-        api_key: The bearer key.
-        timeout_seconds: How long one exchange may take.
-        uses_proxy: Whether the proxy that the environment names is used.
-        transport: Replaces the network, for tests.
-        policy: What to do after a failed attempt.
-        requests_per_minute: The share of the vendor's quota, for a limiter of its own.
-        limiter: A limiter that others share, in place of that.
-        clock: Monotonic seconds.
-        sleep: Blocks the calling thread for some seconds.
-        uniform: Random numbers in [0, 1), for jitter.
-        now: The present moment by the clock of this machine.
-        observe: Takes each attempt. What it raises is dropped.
+        base_url: The address of the API, without a trailing slash.
+        api_key: The API key.
+        timeout_seconds: The time limit of one request and its response.
+        uses_proxy: Whether to use the proxy from the environment variables.
+        transport: Replaces the network in tests.
+        policy: The retry policy.
+        requests_per_minute: The share of Justt's quota, if there is no *limiter*.
+        limiter: A rate limiter that several clients share.
+        clock: Returns monotonic seconds.
+        sleep: Blocks the calling thread for a number of seconds.
+        uniform: Returns a random number in [0, 1), for jitter.
+        now: Returns the current time by this machine's clock.
+        observe: Called after each attempt; its exceptions are ignored.
 
     Attributes:
-        clock_ahead: Seconds by which the clock of this machine is ahead of Justt's, as the last response showed.
-        writes: Grows with each request that may change something, so that whoever keeps responses can tell.
+        clock_ahead: Seconds by which this machine's clock is ahead of Justt's, according to the last response.
+        writes: A number that grows with each request that may change something; a cache compares it to detect that.
 
     Raises:
-        ValueError: The URL is not one of HTTP, or the key cannot be a header.
-        InvalidNetworkSettings: The proxy or the certificates that the environment names cannot be used.
+        ValueError: The URL is not http or https, or the key cannot be a header.
+        InvalidNetworkSettings: The proxy or the certificates from the environment variables cannot be used.
     """
 
     base_url: str
@@ -219,21 +219,21 @@ class Client(Unpicklable):
         self._limiter = self.limiter or RateLimiter(self.requests_per_minute, clock=self.clock, sleep=self.sleep)
         variables, reason = "SSL_CERT_FILE, SSL_CERT_DIR", ""
         try:
-            # Reading the certificates takes longer than everything else here, so it is done once for both pools, and
-            # only where one can come: a context without any trusts nobody.
+            # Loading the certificates is slow, so both pools share them, and only an https URL loads them. A context
+            # without certificates trusts no server.
             is_https = self.base_url.startswith("https:") and self.transport is None
             certificates = network.certificates() if is_https else SSLContext(PROTOCOL_TLS_CLIENT)
             variables = "HTTPS_PROXY, ALL_PROXY"
             url = network.proxy_for(self.base_url) if self.uses_proxy else None
             proxy = url and httpx.Proxy(url, ssl_context=certificates if url.startswith("https:") else None)
             self._http = self._open(certificates, proxy)
-            # A server may close an idle connection while a request is sent on it, and then nobody can tell whether the
-            # request was carried out. Only a read may be repeated, so each change gets a connection of its own.
+            # If a server closes an idle connection while a request is sent on it, the client cannot know whether the
+            # request was carried out. Only a read may be repeated, so each POST and DELETE uses a new connection.
             # Without keep-alive both sides close it after the response, so the pool has none to reuse.
             self._fresh_http = self._open(certificates, proxy, connection="close")
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
             reason = type(error).__name__
-        # Not in the handler, where an error that may quote a proxy's password would be its context.
+        # Raised outside the `except` block: the error there may quote a proxy's password and would be its context.
         if reason:
             raise InvalidNetworkSettings(variables, reason)
         self._total_timeout = TotalTimeout()
@@ -249,15 +249,15 @@ class Client(Unpicklable):
                 "authorization": f"Bearer {self.api_key}",
                 "user-agent": f"pulumi-justt/{__version__} Python/{platform.python_version()}",
                 "accept": "application/json",
-                # Responses are small, and what is decompressed has to be bounded; so nothing is.
+                # Without compression, a small response cannot expand to gigabytes. Responses of this API are small.
                 "accept-encoding": "identity",
                 "connection": connection,
             },
             transport=self.transport,
             verify=certificates,
-            # A redirect is a response like any other here; httpx would fail over a target that is no URL.
+            # The client treats a redirect as an ordinary response. httpx would raise an error for an invalid target.
             event_hooks={"response": [lambda response: response.headers.pop("location", None)]},
-            # This API has no sessions: a cookie that something in between sets is neither kept nor sent back.
+            # This API has no sessions, so cookies, for example of a proxy, are neither kept nor sent back.
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
             proxy=proxy,
             trust_env=False,
@@ -277,26 +277,26 @@ class Client(Unpicklable):
         self._fresh_http.close()
 
     def create_integration(self, new: NewIntegration, *, call: Call = UNLIMITED) -> RemoteRecord:
-        """Create an integration, by exactly one POST that the API may carry out.
+        """Create an integration; never repeat a POST that Justt may have carried out.
 
         Args:
-            new: What is sent.
-            call: Until when it is waited for.
+            new: The integration to create.
+            call: The caller's deadline and cancellation.
 
         Returns:
-            The new record; its status is PENDING unless the response says more.
+            The new record; its status is PENDING unless the response has another.
 
         Raises:
-            OutcomeUnknown: It may exist.
-            ApiError: It was not created.
+            OutcomeUnknown: Justt may have created the integration.
+            ApiError: The integration was not created.
         """
-        return self._send(self._creation(new, call), lambda answer: responses.created(answer, new.source))
+        return self._send(self._creation(new, call), lambda body: responses.created(body, new.source))
 
     def require_sendable(self, new: NewIntegration) -> None:
         """Verify that `create_integration` can send *new*, without a request.
 
         Raises:
-            InvalidRequest: It is too large, or cannot be encoded.
+            InvalidRequest: The request is too large, or cannot be encoded.
         """
         _ = self._creation(new, UNLIMITED).content
 
@@ -316,16 +316,16 @@ class Client(Unpicklable):
 
         Args:
             integration_id: The id at Justt.
-            account: The account that it belongs to; None where the key has only one.
-            call: Until when it is waited for.
-            is_repeatable: Whether an attempt that failed is followed by others.
+            account: The account that the integration belongs to; None if the API key has only one.
+            call: The caller's deadline.
+            is_repeatable: Whether a failed attempt may be repeated.
 
         Raises:
-            ApiStatusError: With status 404 where the key, in this account, knows no such id.
-            ApiError: It could not be read.
+            ApiStatusError: With status 404 if the API key, in this account, sees no integration with this id.
+            ApiError: The record could not be read.
         """
         request = _Request("GET", _path(integration_id), account, call, is_repeatable=is_repeatable)
-        return self._send(request, lambda answer: responses.record(answer, integration_id))
+        return self._send(request, lambda body: responses.record(body, integration_id))
 
     def list_integrations(
         self,
@@ -334,13 +334,13 @@ class Client(Unpicklable):
         account: str | None = None,
         call: Call = UNLIMITED,
     ) -> responses.Page:
-        """Read one page of an account's records, of up to `PAGE_SIZE`; the first page is 1.
+        """Read one page of up to `PAGE_SIZE` records of an account; the first page is 1.
 
         Raises:
-            ApiError: It could not be read.
+            ApiError: The page could not be read.
         """
         request = _Request("GET", f"/integrations?limit={PAGE_SIZE}&page={page}", account, call)
-        return self._send(request, lambda answer: responses.page(answer, PAGE_SIZE))
+        return self._send(request, lambda body: responses.page(body, PAGE_SIZE))
 
     def deactivate_integration(
         self,
@@ -351,19 +351,19 @@ class Client(Unpicklable):
         account: str | None = None,
         call: Call = UNLIMITED,
     ) -> None:
-        """Ask for an integration to stop at a date, for good; the other arguments are as in `get_integration`.
+        """Deactivate an integration at a date, for good.
 
         Args:
             integration_id: The id at Justt.
-            deactivation_type: `postingDate` or `dueDate`: which date of a chargeback decides.
-            deactivation_date: The moment, as `to_vendor_time` writes it.
-            account: The account that it belongs to.
-            call: Until when it is waited for.
+            deactivation_type: Which date of a chargeback decides: `postingDate` or `dueDate`.
+            deactivation_date: The date, in the format of `to_vendor_time`.
+            account: The account that the integration belongs to.
+            call: The caller's deadline.
 
         Raises:
-            ApiStatusError: The API won't; `was_unanswered` tells whether an earlier attempt may have done it already.
-            InvalidResponseError: A 2xx came whose body is neither empty nor JSON, so it may not be Justt's.
-            ApiError: No response could be had.
+            ApiStatusError: Justt refused it; `was_unanswered` is true if an earlier attempt may have succeeded.
+            InvalidResponseError: The body of a 2xx is neither empty nor JSON, so it may not come from Justt.
+            ApiError: There was no usable response.
         """
         body = {
             "integrationId": integration_id,
@@ -395,12 +395,12 @@ class Client(Unpicklable):
             error.is_cut_short = True
         if error:
             raise error
-        # Asked last, since the wait for the limiter may have been long.
+        # Checked last, because the wait for the limiter may have been long.
         if request.method == "POST" and request.call.is_cancelled():
             raise Cancelled
 
     def _prepare_retry(self, request: _Request, error: ApiError) -> None:
-        """Wait, and return if *request* is to be tried again after *error*; raise what became of it otherwise."""
+        """Wait until the next attempt of *request* after *error*, or raise the error if there is none."""
         if error.outcome is AttemptResult.RATE_LIMITED:
             request.rate_limited += 1
         else:
@@ -455,12 +455,12 @@ class Client(Unpicklable):
             return parse(responses.parsed(response.content, response.compression))
         except responses.InvalidResponse as unreadable:
             shape = str(unreadable)
-        # Not in the block above, where the parser's error, which holds the body, would be its context.
+        # Raised outside the `except` block: the parser's error holds the body and would be its context.
         raise InvalidResponseError(response.status, shape)
 
     @contextlib.contextmanager
     def _written(self) -> Iterator[None]:
-        """Count a change twice: what is read while it is on its way may be from before it."""
+        """Count a change before and after its request, because a read in between may still return the old record."""
         with self._writes_lock:
             self.writes += 1
         try:
@@ -473,7 +473,7 @@ class Client(Unpicklable):
         started = self.clock()
 
         def report(**result: Any) -> None:  # noqa: ANN401 - the fields of an attempt
-            # Whatever an observer does, the response of a create is not to be lost.
+            # An error in an observer must not lose the response to a create.
             with contextlib.suppress(Exception):
                 if self.observe:
                     self.observe(Attempt(request.method, request.path, self.clock() - started, **result))
@@ -490,14 +490,14 @@ class Client(Unpicklable):
         """Send *request* once.
 
         Raises:
-            ApiConnectionError: No response came.
+            ApiConnectionError: There was no response.
         """
         limit = min(self.timeout_seconds, max(_SHORTEST_SECONDS, request.call.deadline - self.clock()))
         http = self._http if request.method == "GET" else self._fresh_http
         begun: set[bytes] = set()
 
         def trace(event: str, info: Mapping[str, Any]) -> None:
-            # Told before the first byte of a request leaves, and of CONNECT, which asks a proxy for a tunnel, as well.
+            # Called before the first byte of a request is sent, and also before CONNECT, which opens a proxy's tunnel.
             if event.endswith(".send_request_headers.started"):
                 begun.add(info["request"].method)
 
@@ -524,44 +524,48 @@ class Client(Unpicklable):
             reason = f"no answer within {limit:.3g} s" if is_late else f"the connection broke ({type(error).__name__})"
             failure = ApiConnectionError(reason, AttemptResult.UNANSWERED)
             if begun == {b"CONNECT"}:
-                # No tunnel, and so nothing of the request itself has left.
+                # Without a tunnel, nothing of the request itself was sent.
                 failure = ApiConnectionError(f"no connection (the proxy: {reason})", AttemptResult.UNSENT)
-        # Not in the blocks above, where httpx's error, which holds the request and the key, would be its context.
+        # Raised outside the `except` blocks: httpx's error holds the request and the key and would be its context.
         raise failure
 
     def _compared(self, sent: datetime, response: httpx.Response) -> datetime:
-        """Compare this machine's clock with the `Date` of a response, and return the moment that it came.
+        """Compare this machine's clock with the `Date` of a response, and return the time of the response.
 
-        That is the `Date`, or this machine's time where the response has none, or was kept by a cache meanwhile.
+        That is the `Date`, or this machine's time if the response has no `Date` or comes from a cache.
         """
         came = self.now()
         dated = responses.http_date(response.headers.get("date"))
         if dated is None or "age" in response.headers:
             return came
-        # The server wrote it at some moment between the two.
+        # The server wrote the `Date` at some moment between `sent` and `came`.
         self.clock_ahead = (sent - dated if dated < sent else min(came - dated, timedelta())).total_seconds()
         return dated
 
 
 def _read(response: httpx.Response, moment: datetime) -> _Response:
-    """Read *response*, which came at *moment*.
+    """Read *response* completely.
+
+    Args:
+        response: The response.
+        moment: The time at which the server sent it.
 
     Raises:
-        ApiConnectionError: It is larger than any response of this API.
-        httpx.HTTPError: It does not come to its end.
+        ApiConnectionError: The response is larger than any of this API.
+        httpx.HTTPError: The response is incomplete.
     """
-    # Taken from httpx, which would decompress a few bytes to as many gigabytes as they name.
+    # Removed, so that httpx does not decompress the body: a few bytes could expand to gigabytes.
     compression = responses.compressions(response.headers.pop("content-encoding", ""))
     received = bytearray()
     for chunk in response.iter_bytes():
         received += chunk
         if len(received) > _MAX_RESPONSE_BYTES:
-            reason = f"the answer has more than {_MAX_RESPONSE_BYTES:,} bytes"
+            reason = f"the response has more than {_MAX_RESPONSE_BYTES:,} bytes"
             raise ApiConnectionError(reason, AttemptResult.UNANSWERED)
     return _Response(
         response.status_code,
         bytes(received),
-        # Some servers name a compression beside a body that is empty.
+        # Some servers name a compression although the body is empty.
         compression=compression if received else "",
         retry_after=responses.retry_after(response.headers.get("retry-after"), moment),
     )

@@ -1,22 +1,22 @@
-"""A time limit for a whole exchange with a server, below httpx.
+"""A total time limit for one request and its response, below httpx.
 
-httpx limits each operation of a socket, and one exchange has any number of them: a server that drips its answer or
-takes the request in drips, a name with several dead addresses, or a resolver that hangs would hold a thread for
-minutes. The sockets here give each operation no more than what is left of the exchange.
+httpx limits only each single operation of a socket, and one exchange has many of them. A slow server, a host name with
+several dead addresses, or a resolver that hangs could hold a thread for minutes. The sockets of this module limit each
+operation to the remaining time of the exchange.
 
-    look-up      in a thread of its own, which is left behind when the time is up: no call can be interrupted in it
-    connect      one time-out for all addresses of a name together; each gets an equal share of what is left
-    TLS          what is left
-    write        in pieces that a socket takes whole, each with what is left
-    read         what is left
+    look-up      in a separate thread, which is abandoned after the time limit, because it cannot be interrupted
+    connect      one timeout for all addresses of a name; each address gets an equal share of the remaining time
+    TLS          the remaining time
+    write        in pieces small enough for one write of the socket, each with the remaining time
+    read         the remaining time
 
-One case stays open: with a proxy that is reached by https, httpcore reads the inner TLS in a loop of its own, where
-each packet of the proxy starts the time anew.
+One case is not covered: with an https proxy, httpcore reads the inner TLS in its own loop, in which each packet of the
+proxy restarts the timeout.
 """
 
 from __future__ import annotations
 
-import encodings.idna  # noqa: F401 - what a look-up would import, in a thread that may find the program's modules
+import encodings.idna  # noqa: F401 - a look-up would import it in a thread, perhaps from the program's folder
 import math
 import socket
 import threading
@@ -35,22 +35,22 @@ if TYPE_CHECKING:
 __all__ = ["TotalTimeout"]
 
 _LONGEST_SECONDS = 3600.0
-"""For an operation that has no time-out."""
+"""The timeout of an operation that has none."""
 
 _PIECE = 4096
-"""Bytes that a socket takes whole as soon as it takes any, so that each write waits only once."""
+"""Bytes per write; a writable socket takes so few at once, so each write waits only once."""
 
 
 class TotalTimeout(httpcore.SyncBackend):
-    """Sockets whose operations end when the time of the calling thread's exchange is up."""
+    """A network backend of httpcore that limits the total time of the calling thread's exchange."""
 
     def __init__(self) -> None:
         super().__init__()
         self._thread = threading.local()
 
     def guard(self, client: httpx.Client) -> None:
-        """Make *client* use these sockets, through proxies too; a transport without a pool has no sockets."""
-        # httpx has no parameter for httpcore's documented network backend; a test on a socket shows that this holds.
+        """Make *client* use this backend, for proxies too; a transport without a pool has no sockets."""
+        # httpx has no parameter for httpcore's documented network backend; a test with real sockets covers this access.
         for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
             pool = getattr(transport, "_pool", None)
             if pool is not None:
@@ -58,7 +58,7 @@ class TotalTimeout(httpcore.SyncBackend):
 
     @contextmanager
     def of(self, seconds: float) -> Iterator[None]:
-        """Limit what the calling thread exchanges within the `with` statement."""
+        """Limit the total time of what the calling thread exchanges in the `with` block."""
         self._thread.end = time.monotonic() + seconds
         try:
             yield
@@ -66,10 +66,10 @@ class TotalTimeout(httpcore.SyncBackend):
             del self._thread.end
 
     def left(self, timeout: float | None, *, is_connected: bool = True) -> float:
-        """Return *timeout*, or the rest of the exchange's time if that is less.
+        """Return *timeout*, or the remaining time of the exchange if that is less.
 
         Args:
-            timeout: What httpx allows one operation; it always allows some time.
+            timeout: The timeout of httpx for one operation; never zero.
             is_connected: Whether there is a connection, so that something may have been sent.
         """
         rest: float = getattr(self._thread, "end", math.inf) - time.monotonic()
@@ -87,14 +87,14 @@ class TotalTimeout(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Open a connection to the first address of *host* that takes one."""
+        """Open a connection to the first address of *host* that accepts one."""
         limit = self.left(timeout, is_connected=False)
         end = time.monotonic() + limit
         addresses = _addresses(host, port, limit)
         open_one = super().connect_tcp
 
         def connect(number: int) -> httpcore.NetworkStream:
-            # With zero the socket would not wait at all.
+            # A timeout of zero would make the socket non-blocking.
             share = max(0.001, (end - time.monotonic()) / (len(addresses) - number))
             return _Stream(open_one(addresses[number], port, share, local_address, socket_options), self)
 
@@ -105,7 +105,7 @@ class TotalTimeout(httpcore.SyncBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose operations end with the exchange's time."""
+    """A connection whose operations are limited to the remaining time of the exchange."""
 
     def __init__(self, stream: httpcore.NetworkStream, limit: TotalTimeout) -> None:
         self._stream = stream
@@ -135,7 +135,7 @@ def _addresses(host: str, port: int, seconds: float) -> list[str]:
     """Look up the addresses of *host*.
 
     Raises:
-        httpcore.ConnectError: It has none.
+        httpcore.ConnectError: The host has no address.
         httpcore.ConnectTimeout: The look-up takes longer than *seconds*.
     """
     found: futures.Future[list[str]] = futures.Future()
@@ -144,7 +144,7 @@ def _addresses(host: str, port: int, seconds: float) -> list[str]:
         try:
             infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             found.set_result(list(dict.fromkeys(str(info[4][0]) for info in infos)))
-        except Exception as error:  # noqa: BLE001 - the thread that waits raises it
+        except Exception as error:  # noqa: BLE001 - the waiting thread raises it
             found.set_exception(error)
 
     threading.Thread(target=look_up, name="justt-look-up", daemon=True).start()

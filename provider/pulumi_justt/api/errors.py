@@ -1,15 +1,15 @@
-"""What a request to Justt ends with when it does not succeed: facts alone, no advice.
+"""The errors of requests to Justt: facts only, without advice for the user.
 
     ApiError
-    ├── ApiStatusError          the last answer was no success
-    ├── ApiConnectionError      no answer came
+    ├── ApiStatusError          the last response had an error status
+    ├── ApiConnectionError      there was no response
     ├── InvalidResponseError    a success had no documented shape
     ├── OutcomeUnknown          a create was sent, and may or may not have been carried out
-    ├── InvalidRequest          the API takes no such request, so nothing was sent
-    └── Cancelled               the caller no longer waits, so it was not sent (again)
+    ├── InvalidRequest          the request cannot be valid, so it was not sent
+    └── Cancelled               the caller no longer waits, so the request was not sent (again)
 
-The text of an error has no words of the server, of a proxy or of this machine's libraries, since they may repeat a
-credential. They are in attributes: `message`, `detail`, `shape` and `error_id`.
+The text of an error never includes a text of the server, of a proxy or of this machine's libraries, because such a text
+may repeat a credential. It is in the attributes `message`, `detail`, `shape` and `error_id`.
 """
 
 from __future__ import annotations
@@ -36,26 +36,26 @@ _REFUSALS = frozenset(
 """The statuses that prove that a request was not carried out: HTTP's registry defines them as redirects or refusals.
 
 303 is missing because it points to the result of a POST that was carried out. 408 and 425 may come from a proxy that
-has passed the request on. Any 4xx that is not registered (499 and 444 of nginx, 460 of Amazon's load balancer) means
-whatever its proxy wants it to mean. For a POST, a wrong "refused" creates a duplicate; a wrong "may have been carried
-out" costs one look at the account.
+has passed the request on. An unregistered 4xx (499 and 444 of nginx, 460 of Amazon's load balancer) has no standard
+meaning. If the client wrongly takes a POST as refused, it creates a duplicate. If it wrongly takes a POST as possibly
+carried out, the user only has to check the account.
 """
 
 _TOO_MANY_REQUESTS = 429
 
 
 class ApiError(Unpicklable, Exception):
-    """A request did not do what it was sent for.
+    """Base of all errors of requests.
 
     Attributes:
-        attempts: How often it was sent, or tried to be sent.
-        was_unanswered: Whether an attempt was sent and not answered, so that it may have been carried out.
-        is_cut_short: Whether the call's deadline left no time for an attempt, or for another one.
-        error_id: The vendor's errorId, as it came.
+        attempts: The number of attempts.
+        was_unanswered: Whether an attempt was sent and got no response, so that it may have been carried out.
+        is_cut_short: Whether the call's deadline left no time for a first or another attempt.
+        error_id: Justt's errorId, unredacted.
     """
 
     outcome: AttemptResult
-    """How its last attempt ended."""
+    """The result of the last attempt."""
 
     def __init__(self, text: str, *, error_id: str | None = None) -> None:
         super().__init__(text)
@@ -66,14 +66,14 @@ class ApiError(Unpicklable, Exception):
 
 
 class ApiStatusError(ApiError):
-    """The last answer had another status than success.
+    """The last response had an error status.
 
     Args:
         status: The HTTP status.
-        message: The words of whoever answered.
-        error_id: The vendor's errorId.
-        is_json: Whether the body was JSON or empty, as all of the API's are; a proxy sends a page.
-        retry_after: The seconds to wait that the answer asks for.
+        message: The message of the response, unredacted.
+        error_id: Justt's errorId.
+        is_json: Whether the body was JSON or empty, like every body of the API; a proxy sends a page.
+        retry_after: The seconds of the `Retry-After` header.
     """
 
     def __init__(
@@ -93,20 +93,20 @@ class ApiStatusError(ApiError):
 
     @property
     def outcome(self) -> AttemptResult:  # type: ignore[override]
-        """RATE_LIMITED, REJECTED, or UNANSWERED where a proxy may have passed the request on."""
+        """RATE_LIMITED, REJECTED, or UNANSWERED if a proxy may have passed the request on."""
         if self.status == _TOO_MANY_REQUESTS:
             return AttemptResult.RATE_LIMITED
         return AttemptResult.REJECTED if self.status in _REFUSALS else AttemptResult.UNANSWERED
 
 
 class ApiConnectionError(ApiError):
-    """No answer came.
+    """There was no response.
 
     Args:
         reason: What happened.
         outcome: UNSENT, BARRED or UNANSWERED.
-        detail: What this machine's libraries say of it.
-        barrier: What has to change before any request can be sent.
+        detail: The error text of this machine's libraries, unredacted.
+        barrier: The setting that prevents every request until it changes.
     """
 
     def __init__(
@@ -125,11 +125,11 @@ class ApiConnectionError(ApiError):
 
 
 class InvalidResponseError(ApiError):
-    """A success did not say what the vendor documents.
+    """A success had a body that Justt does not document.
 
     Args:
         status: The HTTP status.
-        shape: What came instead, by its keys and types.
+        shape: The keys and types of the body.
     """
 
     outcome = AttemptResult.UNREADABLE
@@ -144,7 +144,7 @@ class OutcomeUnknown(ApiError):
     """A create was sent, and it may or may not have been carried out; it is not sent again.
 
     Args:
-        cause: What came instead of a usable answer.
+        cause: The error of the attempt whose outcome is unknown.
     """
 
     def __init__(self, cause: ApiError) -> None:
@@ -156,11 +156,11 @@ class OutcomeUnknown(ApiError):
 
 
 class InvalidRequest(ApiError, ValueError):
-    """The API takes no such request, so nothing was sent.
+    """The request cannot be valid, so nothing was sent.
 
     Args:
-        text: Why.
-        part: What is wrong: the size of the body, a text in it, the id or the account.
+        text: The reason.
+        part: The invalid part: the size of the body, a text in it, the id or the account.
     """
 
     outcome = AttemptResult.REJECTED
@@ -171,7 +171,7 @@ class InvalidRequest(ApiError, ValueError):
 
 
 class Cancelled(ApiError):
-    """The caller no longer waits for the result, so it was not sent, or not sent again after what refused it."""
+    """The caller no longer waits for the result, so the request was not sent, or not sent again after a failure."""
 
     outcome = AttemptResult.UNSENT
 
@@ -180,11 +180,11 @@ class Cancelled(ApiError):
 
 
 class InvalidNetworkSettings(ValueError):
-    """The settings of this machine's network cannot be used.
+    """The network settings of this machine cannot be used.
 
     Args:
         variables: The environment variables that they come from.
-        reason: The kind of the fault; its text may quote a proxy's password.
+        reason: The type of the error, without its text, which may quote a proxy's password.
     """
 
     def __init__(self, variables: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""What the API is sent and what it answers. Python reads snake_case; the API's camelCase is in the aliases."""
+"""Models of the API's requests and responses: snake_case in Python, the API's camelCase in the aliases."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ __all__ = [
 ]
 
 SOURCES: Final = ("stripe", "braintree", "paypal", "adyen", "justt_sandbox")
-"""The vendor's list of payment service providers."""
+"""Justt's documented payment service providers."""
 
 STATUSES: Final = ("PENDING", "SUCCESSFUL", "FAILED", "INACTIVE")
-"""The vendor's list of statuses."""
+"""Justt's documented statuses."""
 
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]{2,18}( ?Z|[+-][0-9:]{2,6})?)?")
 _VENDOR_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
 def to_vendor_time(moment: datetime) -> str:
-    """Write *moment* as the vendor's guide on data conventions wants it: ISO 8601, UTC, whole seconds."""
+    """Format *moment* as Justt's guide on data conventions requires: ISO 8601, UTC, whole seconds."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def from_vendor_time(text: str) -> datetime:
-    """Read a moment in the vendor's form.
+    """Parse a date and time in Justt's format.
 
     Raises:
-        ValueError: *text* is no such moment.
+        ValueError: *text* is not a valid date and time in this format.
     """
     with contextlib.suppress(ValueError):
         if _VENDOR_TIME.fullmatch(text):
@@ -55,7 +55,7 @@ def from_vendor_time(text: str) -> datetime:
 
 
 def refusing(kind: LiteralString, problem: Callable[[str], str | None]) -> AfterValidator:
-    """Return a validator that refuses a text for which *problem* has a reason."""
+    """Return a validator that refuses a text for which *problem* returns a reason."""
 
     def validate(text: str) -> str:
         if (reason := problem(text)) is not None:
@@ -76,16 +76,16 @@ _UNCOLORED = refusing("color", color_problem)
 _ONE_LINE = refusing("one_line", _one_line_problem)
 
 AccountId = Annotated[str, Field(min_length=1), refusing("header_text", account_problem)]
-"""The id of an account, which a header carries."""
+"""The id of an account, which is sent as a header."""
 
 
 def _or_none(text: str | None) -> str | None:
-    """Return *text* if it is a moment of whatever form; what is none is no reason to refuse the rest of a record."""
+    """Return *text* if it is a date in any format, else None, so that an odd date does not make a record invalid."""
     return text if text is not None and _MOMENT.fullmatch(text) else None
 
 
 class Model(BaseModel):
-    """Base of all models: strict, immutable, with the API's names as aliases, and without values in its errors."""
+    """Base of all models: strict, immutable, with the API's names as aliases, and without input values in errors."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, frozen=True, hide_input_in_errors=True, populate_by_name=True, strict=True
@@ -93,7 +93,7 @@ class Model(BaseModel):
 
 
 class NewIntegration(Unpicklable, Model):
-    """What a create sends: an optional value that is absent is not sent, because the API refuses null."""
+    """The request of a create; absent optional values are not sent, because the API refuses null."""
 
     external_identifier: Annotated[str, Field(min_length=1, max_length=255), _LABEL]
     integration_name: Annotated[str, Field(min_length=1), _LABEL]
@@ -104,11 +104,11 @@ class NewIntegration(Unpicklable, Model):
     reference_account_id: AccountId | None = None
 
     def reveal_payload(self) -> dict[str, Any]:
-        """Return the credentials in clear, for the request that sends them and the errors that must not quote them."""
+        """Return the credentials in plain text, for the request that sends them and for the redactor."""
         return {name: reveal(value) for name, value in self.secret_payload.items()}
 
     def body(self) -> dict[str, Any]:
-        """Return the body of the request, the credentials in clear."""
+        """Return the body of the request, with the credentials in plain text."""
         values = {**self.model_dump(by_alias=True), "secretPayload": self.reveal_payload()}
         return {
             each.name: values[each.name]
@@ -118,15 +118,15 @@ class NewIntegration(Unpicklable, Model):
 
 
 class RemoteRecord(Model):
-    """What the API tells of an integration: the only things that can be read back.
+    """The properties of an integration that the API returns.
 
-    Its *message* are the words that came with it, as they came; they are never kept. A list has none, so that they are
-    None then, and empty where the record itself came without any.
+    *message* is the text of the response, unredacted; it is never stored. It is None for a record from a list, which
+    has no messages, and empty if the response for the single record had none.
     """
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
-    # Pulumi shows them, and an id can't be changed.
+    # Pulumi shows id and source. The id cannot be altered, so it must not contain color markup.
     integration_id: Annotated[str, Field(min_length=1, max_length=LONGEST_ID), _ONE_LINE, _UNCOLORED]
     source: Annotated[str, Field(max_length=255), _ONE_LINE, AfterValidator(without_markup)]
     status: Annotated[str, Field(pattern=r"^[A-Za-z_-]{1,40}$")]
@@ -134,7 +134,7 @@ class RemoteRecord(Model):
     message: Annotated[str | None, Field(exclude=True, repr=False)] = None
 
     def free_texts(self) -> Iterator[str]:
-        """Yield what it says that is not a word of the vendor's lists, and so could be anything."""
+        """Yield each text that is not one of Justt's documented words, and so could be anything."""
         yield self.integration_id
         yield from {self.source}.difference(SOURCES)
         yield from {self.status}.difference(STATUSES)
@@ -142,10 +142,10 @@ class RemoteRecord(Model):
 
     @property
     def listed_source(self) -> str | None:
-        """Its source, if that is one of the vendor's list and not just any text."""
+        """The source, if it is one of Justt's documented ones; None otherwise."""
         return self.source if self.source in SOURCES else None
 
     @property
     def is_inactive(self) -> bool:
-        """Whether it was deactivated; a record in this status never comes back."""
+        """Whether the integration was deactivated, which is final."""
         return self.status == "INACTIVE"

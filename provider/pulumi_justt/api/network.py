@@ -1,4 +1,4 @@
-"""This machine's network settings: which proxy is used, and why no connection could be made through them."""
+"""This machine's network settings: the proxy, the trusted certificates, and the errors of connections that use them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["UnusableProxy", "certificates", "connection_error", "proxy_for", "re
 
 
 def certificates() -> SSLContext:
-    """Return a context that trusts what `SSL_CERT_FILE` or `SSL_CERT_DIR` names, else what comes with the HTTP library.
+    """Return a context that trusts the certificates of `SSL_CERT_FILE` or `SSL_CERT_DIR`, by default those of httpx.
 
-    It is the HTTP library's own, except that SSLKEYLOGFILE is not followed: the keys of the connections in that file
-    would open each request to whoever records it.
+    It equals the context of httpx, except that it ignores SSLKEYLOGFILE: with the keys in that file, recorded traffic
+    could be decrypted.
 
     Raises:
-        OSError: A variable names what can't be read, or is no certificate.
+        OSError: A variable names a file or folder that can't be read or is not a certificate.
     """
-    import certifi  # noqa: PLC0415 - only where a certificate can come
+    import certifi  # noqa: PLC0415 - needed only for https
 
     context = SSLContext(PROTOCOL_TLS_CLIENT)
     if sys.version_info >= (3, 13):
@@ -39,18 +39,18 @@ def certificates() -> SSLContext:
 
 
 class UnusableProxy(ValueError):
-    """What a variable names as the proxy has no host, or a port that is none."""
+    """The value of a proxy variable has no host, or an invalid port."""
 
 
 def proxy_for(base_url: str) -> str | None:
-    """Return the proxy that the environment, or the system's own settings, name for *base_url*.
+    """Return the proxy for *base_url* from the environment variables or the system settings, or None.
 
-    The HTTP library's own reading of NO_PROXY fails over an address in brackets, which other programs accept, and
-    Python's takes no `*.` before a name, no port of a URL without one, and no dot after a name.
+    This function parses NO_PROXY itself. httpx fails on an address in brackets, which other programs accept. Python
+    does not support `*.` before a name, the default port of a URL, or a dot after a name.
 
     Raises:
-        UnusableProxy: The proxy is no URL, and so may be anything that is not to be shown. Or its password has one of
-            `/?#` as it is, where the host would end.
+        UnusableProxy: The proxy is not a URL, or its password has an unescaped `/`, `?` or `#`, which ends the host.
+            The error has no text, because the value may be a secret.
     """
     proxies = getproxies()
     proxy = (proxies.get("https") or "").strip() or (proxies.get("all") or "").strip()
@@ -67,7 +67,7 @@ def proxy_for(base_url: str) -> str | None:
 
 
 def _names(entry: str, target: SplitResult) -> bool:
-    """Tell whether an entry of NO_PROXY names the host of *target*, or a domain that it is in."""
+    """Return whether an entry of NO_PROXY names the host of *target* or a parent domain of it."""
     name, port = entry.lower(), ""
     if found := re.fullmatch(r"([^:\[]+|\[.*\]):([0-9]+)", name):
         name, port = found.groups()
@@ -78,7 +78,7 @@ def _names(entry: str, target: SplitResult) -> bool:
 
 
 def connection_error(error: BaseException) -> ApiConnectionError:
-    """Say why no connection could be made, other than that a proxy refused it."""
+    """Return the error for a failed connection that no proxy refused."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, SSLCertVerificationError):
         cause = cause.__cause__ or cause.__context__
@@ -90,9 +90,9 @@ def connection_error(error: BaseException) -> ApiConnectionError:
 
 
 def refused_by_proxy(words: str) -> ApiConnectionError:
-    """Say what a proxy answered to CONNECT.
+    """Return the error for a proxy's response to CONNECT.
 
-    Only the status of its *words* is taken: the rest may repeat the password that it was sent.
+    Only the status is used: the rest of *words* may repeat the proxy's password.
     """
     status = words[:3]
     known = {str(each.value): f"{each.value} {each.phrase}" for each in HTTPStatus}

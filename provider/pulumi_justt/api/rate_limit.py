@@ -1,8 +1,8 @@
-"""The client's share of the vendor's quota: at most so many requests in any 60 seconds.
+"""A rate limiter for the client's share of Justt's quota: at most a given number of requests in any 60 seconds.
 
-The vendor counts 1,000 requests a minute and answers 429 beyond. This limiter is a sliding window, not a token bucket:
-below the limit requests go out as fast as they come, and no 60 seconds ever hold more than the limit. It knows nothing
-of HTTP; one is shared by all threads that use one key at one URL.
+Justt counts requests and answers 429 beyond 1,000 a minute. This limiter is a sliding window, not a token bucket: below
+the limit it delays no request, and no interval of 60 seconds has more requests than the limit. It is independent of
+HTTP. All threads that use one key at one URL share one limiter.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ __all__ = ["DEFAULT_PER_MINUTE", "WINDOW_SECONDS", "RateLimiter"]
 WINDOW_SECONDS = 60.0
 
 DEFAULT_PER_MINUTE = 950
-"""Requests in any 60 seconds that leave some of the vendor's 1,000 to others."""
+"""The default limit in any 60 seconds, which leaves some of Justt's 1,000 requests to other clients."""
 
 _NOTICEABLE_SECONDS = 5.0
 
 
 class RateLimiter:
-    """A sliding window over the last 60 seconds, with a common pause.
+    """A sliding window over the last 60 seconds, with a pause that applies to all threads.
 
     Args:
         per_minute: Requests allowed in any 60 seconds.
-        clock: Monotonic seconds.
-        sleep: Blocks the calling thread for some seconds.
-        tell: Shows one line to the user, when a wait is long enough to wonder about.
+        clock: Returns monotonic seconds.
+        sleep: Blocks the calling thread for a number of seconds.
+        tell: Shows one line to the user; called if a wait is long enough to be noticed.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class RateLimiter:
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._tell = tell
-        self._told_until = float("-inf")
+        self._noted_until = float("-inf")
         self._per_minute = per_minute
         self._clock = clock
         self._sleep = sleep
@@ -51,13 +51,13 @@ class RateLimiter:
         self._paused_until = float("-inf")
 
     def acquire(self, within: float = math.inf) -> float:
-        """Block until one more request may be sent, and return the seconds that took.
+        """Block until one more request may be sent, and return the seconds that this took.
 
         Args:
-            within: Seconds that there are.
+            within: The longest acceptable wait, in seconds.
 
         Raises:
-            TimeoutError: It would take longer; that is known at once, and not waited for.
+            TimeoutError: The wait would be longer; raised as soon as that is certain.
         """
         started = self._clock()
         if within <= 0:
@@ -70,21 +70,21 @@ class RateLimiter:
         return self._clock() - started
 
     def pause(self, seconds: float) -> None:
-        """Let nobody send anything for *seconds* from now: others share the quota, and it is used up."""
+        """Pause all requests for *seconds* from now, because the quota, which other clients share, is used up."""
         with self._lock:
             self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def _explain(self, wait: float) -> None:
-        """Say why nothing happens.
+        """Show a note about a long wait.
 
         Warns:
             note: The share of the quota is used up, or Justt answered 429.
         """
         with self._lock:
             now = self._clock()
-            if wait < _NOTICEABLE_SECONDS or now < self._told_until:
+            if wait < _NOTICEABLE_SECONDS or now < self._noted_until:
                 return
-            self._told_until = now + wait
+            self._noted_until = now + wait
         self._tell(f"note: all requests wait {wait:.0f} s for Justt's rate limit.")
 
     def _try_acquire(self) -> float:

@@ -1,12 +1,12 @@
-"""Reading what the vendor sends, in every shape that its documents show.
+"""Parses the responses of Justt, in every shape that its documentation shows.
 
     a record    bare, or under `data` in `{status, message, data}`
     a page      an array, or `{status, message, hasMore, data}`
     a creation  `{integrationId}`, or `{status, message, id}`
     an error    `{status, message, errorId}`, `{error, message, errorId}` or `{message, statusCode}`
 
-A success in any other shape is `Unreadable`, described by its keys and types and never by its values. This module knows
-no HTTP library: it reads bytes.
+A success in any other shape raises `InvalidResponse`, whose text has the keys and types of the body but no values. This
+module is independent of the HTTP library: it parses bytes.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ __all__ = [
 
 
 class InvalidResponse(Exception):
-    """A success did not hold what it should; the text is its shape."""
+    """The body of a success is not what it should be; the text of the error is its shape."""
 
 
 _COURTESIES = ("", "ok", "success", "successful")
-"""What an envelope says of the request, and not of the integration in it."""
+"""Messages of an envelope that are about the request and not about the integration in it."""
 
 _LONGEST_TEXT = 255
-"""What is longer is no id, and no date."""
+"""The maximum length of an id or a date."""
 
 _LONGEST_WAIT = 86_400.0
-"""Whoever asks for more than a day is as good as away; no clock overflows below it."""
+"""The maximum of `Retry-After` in seconds: after a longer wait every request has failed, and no clock overflows."""
 
 
 @dataclass(frozen=True, repr=False)
 class ErrorBody(Unpicklable):
-    """What a refusal says of itself: the vendor's words, and the errorId that its support asks for."""
+    """The body of an error response: Justt's message, and the errorId for Justt's support."""
 
     message: str = ""
     error_id: str | None = None
@@ -63,24 +63,24 @@ class ErrorBody(Unpicklable):
 
 @dataclass(frozen=True)
 class Page:
-    """One page of records, and whether no other follows."""
+    """One page of records, and whether it is the last one."""
 
     records: tuple[RemoteRecord, ...]
     is_last: bool
 
 
 def compressions(header: str) -> str:
-    """Return the compressions that a `Content-Encoding` header names; nothing where the body is as it is."""
+    """Return the compressions that a `Content-Encoding` header names; empty if the body is not compressed."""
     names = (name.strip() for name in header.split(","))
     return ", ".join(name for name in names if name.lower() not in ("", "identity"))
 
 
 def parsed(content: bytes, compression: str = "") -> object:
-    """Read *content* as JSON.
+    """Parse *content* as JSON.
 
     Raises:
-        Unreadable: It is no JSON.
-        Unreadable: A server or a proxy compressed its answer.
+        InvalidResponse: A server or a proxy compressed its response.
+        InvalidResponse: The body is not JSON.
     """
     if compression:
         raise InvalidResponse(f"a body compressed with {compression}, although the request allows no compression")
@@ -90,52 +90,53 @@ def parsed(content: bytes, compression: str = "") -> object:
         raise InvalidResponse(f"{len(content)} bytes that are not JSON") from None
 
 
-def record(answer: object, integration_id: str) -> RemoteRecord:
-    """Read the record of *integration_id*.
+def record(body: object, integration_id: str) -> RemoteRecord:
+    """Parse the record of *integration_id*.
 
     Args:
-        answer: What came.
-        integration_id: Whose record it must be.
+        body: The parsed JSON.
+        integration_id: The id that the record must have.
 
     Raises:
-        Unreadable: The answer is no record, or another one's.
+        InvalidResponse: The body is not a record, or is the record of another integration.
     """
-    bare = answer if isinstance(answer, Mapping) else {}
+    bare = body if isinstance(body, Mapping) else {}
     data = bare.get("data")
-    read = _record(data if "integrationId" not in bare and isinstance(data, Mapping) else answer, answer)
+    read = _record(data if "integrationId" not in bare and isinstance(data, Mapping) else body, body)
     if read.integration_id != integration_id:
         raise InvalidResponse("the record of another integration")
     message = bare.get("message")
-    is_telling = isinstance(message, str) and message.strip(" .!").lower() not in _COURTESIES
-    return read.model_copy(update={"message": str(message) if is_telling else ""})
+    is_informative = isinstance(message, str) and message.strip(" .!").lower() not in _COURTESIES
+    return read.model_copy(update={"message": str(message) if is_informative else ""})
 
 
-def page(answer: object, size: int) -> Page:
-    """Read one page of a list that was asked for *size* records a page.
+def page(body: object, size: int) -> Page:
+    """Parse one page of a list that was requested with *size* records a page.
 
     Raises:
-        Unreadable: *answer* is no list of records.
+        InvalidResponse: *body* is not a list of records.
     """
-    found = answer.get("data") if isinstance(answer, Mapping) else answer
+    found = body.get("data") if isinstance(body, Mapping) else body
     if not isinstance(found, list):
-        raise InvalidResponse(describe_type(answer))
-    has_more = answer.get("hasMore") if isinstance(answer, Mapping) else None
+        raise InvalidResponse(describe_type(body))
+    has_more = body.get("hasMore") if isinstance(body, Mapping) else None
     return Page(
-        tuple(_record(item, answer) for item in found),
+        tuple(_record(item, body) for item in found),
         # With a bare array, a short page is the only sign of the end.
         is_last=len(found) < size if has_more is None else not has_more,
     )
 
 
-def created(answer: object, source: str) -> RemoteRecord:
-    """Read the record of the integration of *source* that was just created; only its id has to be there.
+def created(body: object, source: str) -> RemoteRecord:
+    """Parse the response to a create of an integration with *source*, in which only the id is required.
 
     Raises:
-        Unreadable: There is no id.
+        InvalidResponse: There is no id.
     """
-    bare = answer if isinstance(answer, Mapping) else {}
+    bare = body if isinstance(body, Mapping) else {}
     data = bare.get("data")
-    # The guide wraps reads in `data`; a creation that came wrapped too would be an orphan if it were not read.
+    # Justt's guide shows records under `data`. If a create's response had that shape too and was not parsed, the new
+    # integration would be lost.
     for holder in (bare, data if isinstance(data, Mapping) else {}):
         integration_id = _text(holder.get("integrationId")) or _text(holder.get("id"))
         if integration_id:
@@ -143,21 +144,21 @@ def created(answer: object, source: str) -> RemoteRecord:
             return RemoteRecord(
                 integration_id=integration_id,
                 source=source,
-                # In the `{status, message, id}` envelope the status is the HTTP status, or may be a word like it.
+                # In the `{status, message, id}` envelope, `status` is the HTTP status or may be a word for it.
                 status=status if status in STATUSES else "PENDING",
                 go_live_date=_text(holder.get("goLiveDate")),
             )
-    raise InvalidResponse(describe_type(answer))
+    raise InvalidResponse(describe_type(body))
 
 
 def error_body(content: bytes, compression: str = "") -> ErrorBody:
-    """Read what a refusal says, as far as it says anything; never raises."""
+    """Parse the body of an error response as far as possible; never raises."""
     try:
         body = parsed(content, compression)
-    except InvalidResponse as unreadable:
+    except InvalidResponse as invalid:
         if compression:
-            return ErrorBody(str(unreadable))
-        return ErrorBody("an answer that is not JSON, so perhaps a proxy's" if content else "")
+            return ErrorBody(str(invalid))
+        return ErrorBody("a response that is not JSON, so perhaps from a proxy" if content else "")
     if not isinstance(body, Mapping):
         return ErrorBody(describe_type(body))
     message = body.get("message") or body.get("error")
@@ -171,7 +172,7 @@ def error_body(content: bytes, compression: str = "") -> ErrorBody:
 
 
 def is_foreign(content: bytes) -> bool:
-    """Tell whether a refusal is a page or a text, as a proxy or another server has it: the API's are JSON, or empty."""
+    """Return whether an error response is neither JSON nor empty, so that it is probably not from the API."""
     try:
         parsed(content, "")
     except InvalidResponse:
@@ -179,21 +180,21 @@ def is_foreign(content: bytes) -> bool:
     return False
 
 
-def _record(found: object, answer: object) -> RemoteRecord:
+def _record(found: object, body: object) -> RemoteRecord:
     known = {name: value for name, value in found.items() if value is not None} if isinstance(found, Mapping) else {}
-    # Words may repeat a credential, and are taken only where they can be redacted.
+    # A message may repeat a credential, so `record` takes it only where it is redacted later.
     known.pop("message", None)
     try:
-        # Only the API's own names count in what the API sends.
+        # The API sends its own camelCase names only.
         return RemoteRecord.model_validate(known, by_alias=True, by_name=False)
     except ValidationError:
-        raise InvalidResponse(describe_type(answer)) from None
+        raise InvalidResponse(describe_type(body)) from None
 
 
 def _text(value: object) -> str | None:
-    """Return *value* if it is one line of text that can be stored and shown.
+    """Return *value* if it is one line of text that can be stored and shown, else None.
 
-    JSON can carry lone surrogates, which can't be stored, and Pulumi breaks off an update that shows markup.
+    JSON can contain lone surrogates, which can't be stored. Color markup makes Pulumi abort an update.
     """
     if not isinstance(value, str) or is_colored(value):
         return None
@@ -201,21 +202,21 @@ def _text(value: object) -> str | None:
 
 
 def http_date(value: str | None) -> datetime | None:
-    """Read a date of an HTTP header; None where there is none."""
+    """Parse a date of an HTTP header; return None if it is missing or invalid."""
     try:
         moment = parsedate_to_datetime(value or "")
-        # A date without a zone is UTC, like every date of HTTP; what no clock can show is no date.
+        # A date without a time zone is UTC, like every date in HTTP. A date outside the range of datetime is invalid.
         return moment.replace(tzinfo=moment.tzinfo or timezone.utc).astimezone(timezone.utc)
     except (ValueError, OverflowError):
         return None
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
-    """Read the `Retry-After` header, seconds or an HTTP date, as seconds; None where it is neither.
+    """Parse the `Retry-After` header, seconds or an HTTP date, into seconds; return None if it is neither.
 
     Args:
         value: The header.
-        now: The moment of the answer by the clock of the server that sent it: a date is measured against that.
+        now: The time of the response by the server's clock, from which a date is counted.
     """
     value = (value or "").strip()
     if value.isascii() and value.isdigit():

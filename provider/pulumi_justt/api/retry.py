@@ -29,11 +29,11 @@ __all__ = ["TABLE", "AttemptResult", "Method", "RetryDecision", "RetryPlan", "Re
 Method = Literal["GET", "DELETE", "POST"]
 
 _MOST_DOUBLINGS = 60
-"""Any cap is reached by then, and no float overflows."""
+"""The maximum exponent of the backoff: the cap is reached long before, and no float overflows."""
 
 
 class AttemptResult(Enum):
-    """How one attempt of a request ended, where it did not simply succeed."""
+    """How an attempt of a request failed."""
 
     UNSENT = auto()
     BARRED = auto()
@@ -44,7 +44,7 @@ class AttemptResult(Enum):
 
 
 class RetryDecision(Enum):
-    """What follows from an outcome."""
+    """What to do after a failed attempt."""
 
     RETRY = auto()
     FAIL = auto()
@@ -65,8 +65,8 @@ TABLE: dict[AttemptResult, dict[Method, RetryDecision]] = {
         "POST": RetryDecision.AMBIGUOUS,
     },
     AttemptResult.REJECTED: {"GET": RetryDecision.FAIL, "DELETE": RetryDecision.FAIL, "POST": RetryDecision.FAIL},
-    # A login page that answers in Justt's place answers the next DELETE too; only a GET shows what happened, which is
-    # up to the caller.
+    # If a login page answers instead of Justt, it answers the next DELETE too. Only a GET shows what happened, and the
+    # caller sends it.
     AttemptResult.UNREADABLE: {
         "GET": RetryDecision.RETRY,
         "DELETE": RetryDecision.FAIL,
@@ -77,7 +77,7 @@ TABLE: dict[AttemptResult, dict[Method, RetryDecision]] = {
 
 @dataclass(frozen=True)
 class RetryPlan:
-    """An action, and the seconds to wait before it when it is a retry."""
+    """A decision, and the seconds to wait before a retry."""
 
     action: RetryDecision
     wait: float = 0.0
@@ -85,16 +85,17 @@ class RetryPlan:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how long to try.
+    """The limits of retries.
 
     Args:
-        attempts: Attempts of one request, including the first one, before a failure is final.
-        rate_limited_attempts: Responses of 429 to one request before that is final.
-        base: Upper bound of the first wait, in seconds; each further one doubles it.
+        attempts: The maximum of attempts of one request, including the first.
+        rate_limited_attempts: The maximum of 429 responses to one request.
+        base: Upper bound of the first wait, in seconds; it doubles with each further wait.
         cap: Upper bound of any wait, in seconds.
-        rate_limited_cap: Upper bound of a wait after 429, in seconds: the vendor's quota is counted by the minute.
-        longest_pause: Seconds that one request may be made to pause by answers of 429, over all its attempts.
-        deadline: Seconds one request may take over all its attempts; waiting for the rate limiter does not count.
+        rate_limited_cap: Upper bound of a wait after a 429, in seconds: Justt counts its quota by the minute.
+        longest_pause: The maximum of seconds that one request may pause because of 429s, over all its attempts.
+        deadline: The maximum of seconds that one request may take, over all its attempts; waiting for the rate limiter
+            does not count.
     """
 
     attempts: int = 6
@@ -105,7 +106,7 @@ class RetryPolicy:
     longest_pause: float = 300.0
     deadline: float = 120.0
 
-    def decide(  # noqa: PLR0913 - the facts of one try; a class for them would only rename the arguments
+    def decide(  # noqa: PLR0913 - the facts of one attempt; a class for them would only rename the arguments
         self,
         method: Method,
         outcome: AttemptResult,
@@ -117,17 +118,17 @@ class RetryPolicy:
         retry_after: float | None,
         random: Callable[[], float],
     ) -> RetryPlan:
-        """Decide what follows *outcome*.
+        """Decide what to do after an attempt that ended with *outcome*.
 
         Args:
-            method: The request's method.
-            outcome: How its latest attempt ended.
-            failures: How many of its attempts failed so far, including this one and without those answered with 429.
-            rate_limited: How many of its attempts were answered with 429 so far.
-            elapsed: Seconds since its first attempt, without the time spent waiting for the limiter.
-            paused: Seconds that answers of 429 made it pause so far.
-            retry_after: What the server asked to wait, in seconds.
-            random: A source of uniform numbers in [0, 1).
+            method: The HTTP method.
+            outcome: The result of the last attempt.
+            failures: The number of failed attempts of this request, including the last one but without 429s.
+            rate_limited: The number of 429 responses to this request.
+            elapsed: Seconds since the first attempt, without waits for the rate limiter.
+            paused: Seconds that this request has paused because of 429s.
+            retry_after: The seconds of the server's `Retry-After` header.
+            random: Returns a random number in [0, 1).
         """
         action = TABLE[outcome][method]
         if action is not RetryDecision.RETRY:
@@ -143,7 +144,7 @@ class RetryPolicy:
         bound = min(cap, self.base * 2.0 ** min(count - 1, _MOST_DOUBLINGS))
         wait = random() * bound if retry_after is None else retry_after
         if is_rate_limited:
-            # The wait is served by the limiter, where everyone pauses, so it is not charged to this request.
+            # The limiter pauses all requests together, so this wait does not count as the request's own time.
             is_late = elapsed >= self.deadline or paused + wait > self.longest_pause
         else:
             is_late = elapsed + wait >= self.deadline

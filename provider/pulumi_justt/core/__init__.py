@@ -1,1 +1,1 @@
-"""The rules of the provider: no Pulumi, no HTTP."""
+"""The rules of the provider, without Pulumi and HTTP: lifecycles, state, configuration and error texts."""

@@ -1,7 +1,8 @@
-"""Justt as the rules use it: each request says what it is for, and what becomes of it is told in words.
+"""The client that the lifecycles use: it adds configuration, error texts and redaction to `api.client`.
 
-The wire is `api.client`'s. Here come the configuration, what a request is for, and redaction: no record is taken that
-repeats a credential in what is stored in plain, and errors show the words of others only as the redactor allows.
+The caller names the operation of each request, and an error becomes a text for the user. A record that repeats a
+credential in a field that is stored as plain text is refused. Errors show a message of Justt or a proxy only if the
+redactor allows it.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ _Result = TypeVar("_Result")
 
 
 class JusttClient(Unpicklable):
-    """The requests of one configuration; safe to share between threads.
+    """Sends the requests of one configuration; safe to share between threads.
 
     Args:
-        settings: Where, with which key, how fast and how patiently.
-        redactor: Decides which words of Justt or a proxy are shown; by default that of the process.
-        debug: Takes one line for each attempt, without body or header.
-        options: Other arguments of the API's client.
+        settings: The configuration: address, API key, rate and timeout.
+        redactor: Withholds a text of Justt or a proxy that may repeat a credential; by default that of the process.
+        debug: Takes one line for each attempt, without body or headers.
+        options: Other arguments of `api.client.Client`.
 
     Raises:
         InvalidSettings: There is no API key, or the network settings of this machine cannot be used.
@@ -81,7 +82,7 @@ class JusttClient(Unpicklable):
 
     @property
     def clock_ahead(self) -> float:
-        """Seconds by which the clock of this machine is ahead of Justt's, as the last response showed."""
+        """Seconds by which this machine's clock is ahead of Justt's, according to the last response."""
         return self._api.clock_ahead
 
     def close(self) -> None:
@@ -89,20 +90,20 @@ class JusttClient(Unpicklable):
         self._api.close()
 
     def create_integration(self, inputs: Inputs, *, call: Call = UNLIMITED) -> RemoteRecord:
-        """Create an integration, by exactly one POST that Justt may carry out.
+        """Create an integration; never repeat a POST that Justt may have carried out.
 
         Args:
-            inputs: What is sent.
-            call: For whom; whether it is cancelled is asked before each attempt.
+            inputs: The inputs to send.
+            call: The engine's call; it is checked for cancellation before each attempt.
 
         Returns:
-            The new record; its status is PENDING unless the response says more.
+            The new record; its status is PENDING unless the response has another.
 
         Raises:
-            CancelledError: Nobody is there any more, and nothing was sent.
-            CreateOutcomeUnknown: The outcome is unknown.
-            RequestError: It was not created.
-            JusttError: It cannot be sent.
+            CancelledError: The engine cancelled the call before the request was sent.
+            CreateOutcomeUnknown: Justt may have created the integration.
+            RequestError: The integration was not created.
+            JusttError: The inputs cannot be sent.
         """
         self._add_secrets(inputs)
 
@@ -115,15 +116,15 @@ class JusttClient(Unpicklable):
         """Verify that `create_integration` can send *inputs*, without a request.
 
         Raises:
-            JusttError: It is too large, or cannot be encoded.
+            JusttError: The request is too large, or cannot be encoded.
         """
         self._add_secrets(inputs)
         self._explained(_creation(inputs), lambda: self._api.require_sendable(inputs))
 
     def digest(self, inputs: Inputs) -> str:
-        """Return what tells the body of one create from that of another.
+        """Return a keyed hash of the body of a create.
 
-        It is keyed with the API key, so that nobody who has only the digest can try out credentials on it.
+        It is keyed with the API key, so that the digest alone does not allow guessing the credentials.
 
         Raises:
             InvalidSettings: There is no API key.
@@ -139,17 +140,17 @@ class JusttClient(Unpicklable):
         account: str | None,
         call: Call = UNLIMITED,
     ) -> RemoteRecord:
-        """Read one record by a request of its own.
+        """Read one record with a request of its own.
 
         Args:
             integration_id: The id at Justt.
-            operation: What this is for, in error texts.
-            account: The account that it belongs to.
-            call: Until when it is waited for.
+            operation: What the provider is doing, for error texts.
+            account: The account that the integration belongs to.
+            call: The engine's call, with its deadline.
 
         Raises:
-            RequestRefused: With status 404 where the key, in this account, knows no such id.
-            RequestError: It could not be read.
+            RequestRefused: With status 404 if the API key, in this account, sees no integration with this id.
+            RequestError: The record could not be read.
         """
         self.redactor.note_plain(integration_id)
         return self._explained(
@@ -157,7 +158,7 @@ class JusttClient(Unpicklable):
             lambda: self._clean(self._api.get_integration(integration_id, account=account, call=call)),
         )
 
-    def read_integration(  # noqa: PLR0913 - what a request of its own is told, and how young and with whom
+    def read_integration(  # noqa: PLR0913 - the arguments of get_integration, and those of the page cache
         self,
         integration_id: str,
         *,
@@ -167,19 +168,19 @@ class JusttClient(Unpicklable):
         call: Call = UNLIMITED,
         cache: PageCache | None = None,
     ) -> RemoteRecord:
-        """Read one record by a request of its own, or as a share in pages of the account's list.
+        """Read one record with a request of its own, or from pages of the account's list that several reads share.
 
         Args:
             integration_id: The id at Justt.
-            operation: What this is for, in error texts.
-            account: The account that it belongs to.
-            max_age: Seconds by which what is returned may be out of date.
-            call: Until when it is waited for.
-            cache: What `waiting` gave to who waits already, and is not to be counted again.
+            operation: What the provider is doing, for error texts.
+            account: The account that the integration belongs to.
+            max_age: How old the returned record may be, in seconds.
+            call: The engine's call, with its deadline.
+            cache: The value of the enclosing `waiting` block, if any; the caller is then counted as waiting only once.
 
         Raises:
-            RequestRefused: With status 404 where the key, in this account, knows no such id.
-            RequestError: It could not be read.
+            RequestRefused: With status 404 if the API key, in this account, sees no integration with this id.
+            RequestError: The record could not be read.
         """
         self.redactor.note_plain(integration_id)
         return self._explained(
@@ -190,14 +191,14 @@ class JusttClient(Unpicklable):
         )
 
     def waiting(self, account: str | None) -> contextlib.AbstractContextManager[PageCache]:
-        """Count as one that waits for records of an account, for as long as the block runs."""
+        """Count the caller as waiting for records of an account, while the `with` block runs."""
         return self._reader.waiting(account)
 
     def list_integrations(self, page: int, *, operation: str, account: str | None) -> Page:
-        """Read one page of the account's records; arguments as in `get_integration`.
+        """Read one page of the account's records; the other arguments are as in `get_integration`.
 
         Raises:
-            RequestError: It could not be read.
+            RequestError: The page could not be read.
         """
 
         def request() -> Page:
@@ -216,12 +217,12 @@ class JusttClient(Unpicklable):
         deactivation_type: str,
         deactivation_date: str,
     ) -> None:
-        """Ask for an integration to stop at a date; the other arguments are as in `get_integration`.
+        """Deactivate an integration at a date; the other arguments are as in `get_integration`.
 
         Raises:
-            RequestRefused: The API won't; `after_unanswered` tells whether an earlier attempt may have done it already.
-            UnexpectedResponse: A 2xx came whose body is neither empty nor JSON, so it may not be Justt's.
-            RequestError: No response could be had.
+            RequestRefused: Justt refused it; `after_unanswered` is true if an earlier attempt may have succeeded.
+            UnexpectedResponse: The body of a 2xx is neither empty nor JSON, so it may not come from Justt.
+            RequestError: There was no usable response.
         """
         self._explained(
             Purpose(operation, account, "DELETE", is_of_one_id=True),
@@ -234,16 +235,16 @@ class JusttClient(Unpicklable):
         )
 
     def _explained(self, purpose: Purpose, request: Callable[[], _Result]) -> _Result:
-        """Return what *request* does, or raise what it ends with as it is shown."""
+        """Return the result of *request*, or raise its error in the form for the user."""
         try:
             return request()
         except ApiError as error:
             explained = self._messages.explained(error, purpose)
-        # Not in the block above, where the API's error would stay beside it as its context.
+        # Raised outside the `except` block, so that the API's error is not its context.
         raise explained
 
     def _add_secrets(self, inputs: Inputs) -> None:
-        """Tell the redactor the credentials that are about to be sent."""
+        """Pass the credentials that will be sent to the redactor."""
         payload = inputs.reveal_payload()
         self.redactor.add_secrets(
             secret_values(inputs.secret_type, payload, inputs.source, allow_unlisted=inputs.allow_unlisted)
@@ -251,11 +252,11 @@ class JusttClient(Unpicklable):
         self.redactor.note_plain(inputs.source)
 
     def _clean(self, record: RemoteRecord, *, is_new: bool = False) -> RemoteRecord:
-        """Return *record* as it may be stored and shown in plain.
+        """Return *record* in the form that may be stored and shown as plain text.
 
         Raises:
-            OutcomeUnknown: That of a create repeats a credential.
-            InvalidResponseError: Any other does.
+            OutcomeUnknown: The record of a create repeats a credential.
+            InvalidResponseError: Another record repeats a credential.
         """
         try:
             self._require_clean((record,), status=201 if is_new else 200)
@@ -266,17 +267,17 @@ class JusttClient(Unpicklable):
         return self._shown(record)
 
     def _require_clean(self, records: Iterable[RemoteRecord], *, status: int = 200) -> None:
-        """Verify that no record has a credential that is at hand in what is stored in plain.
+        """Verify that no field that is stored as plain text repeats a credential that the process has.
 
-        One that is not at hand must not make a record unusable: an id of Justt may look like any credential.
+        A credential that the process does not have must not make a record unusable: an id may look like one.
         """
         if not self.redactor.is_clean_record([text for record in records for text in record.free_texts()]):
             raise InvalidResponseError(status, "a record that repeats a credential")
 
     def _shown(self, record: RemoteRecord) -> RemoteRecord:
-        """Return *record* without words that must not be shown.
+        """Return *record* with its message and any undocumented status redacted.
 
-        Nothing but the vendor's own statuses is decided by, and a status is shown and stored wherever there is one.
+        This does not change decisions, which depend on documented statuses only. Every status is shown and stored.
         """
         changes = {}
         if record.message:
@@ -286,10 +287,10 @@ class JusttClient(Unpicklable):
         return record.model_copy(update=changes) if changes else record
 
     def _tell_attempt(self, attempt: Attempt) -> None:
-        """Tell an attempt.
+        """Log an attempt.
 
         Warns:
-            line: A request was answered or given up, and JUSTT_DEBUG is 1.
+            line: An attempt has ended, and JUSTT_DEBUG is 1.
         """
         if self.debug:
             error_id = self.redactor.error_id(attempt.error_id)
@@ -311,12 +312,13 @@ _clients_lock = threading.Lock()
 
 
 def shared_client(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> JusttClient:
-    """Return the process's client for *settings*: one connection pool for all of its threads.
+    """Return the process's client for *settings*, whose connection pool all threads share.
 
-    The limiter is shared by all that use one key at one URL, whatever else they say: the vendor counts by key.
+    Clients with the same key and URL share one rate limiter even if other settings differ, because Justt counts
+    requests by key.
 
     Args:
-        settings: Where, with which key, how fast and how patiently.
+        settings: The configuration: address, API key, rate and timeout.
         tell: Shows one line to the user.
     """
     with _clients_lock:
@@ -328,6 +330,6 @@ def shared_client(settings: Settings, tell: Callable[[str], None] = lambda _: No
 
 
 def _debug_line(line: str) -> None:
-    # Whoever read this may have left, and a line that nobody reads must not keep a response from being taken.
+    # The reader of stderr may be gone, and a debug line that cannot be written must not lose a response.
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"justt: {line}\n")

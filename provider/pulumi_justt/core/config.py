@@ -1,32 +1,34 @@
-"""The configuration: which keys there are, where each is looked up, and which combinations are refused.
+"""The provider's configuration: its keys, where each value comes from, and which combinations are refused.
 
     key                        variable                     meaning
-    justt:apiKey               JUSTT_API_KEY                The bearer key, always with `--secret`; previews need none.
-    justt:environment          JUSTT_ENVIRONMENT            `production` (default) or `sandbox`; one stack for each.
-    justt:baseUrl              JUSTT_BASE_URL               Another address of that environment: https, or any on this
-                                                            machine, which makes it a simulator.
+    justt:apiKey               JUSTT_API_KEY                The API key. Always set it with `--secret`. Previews do not
+                                                            need it.
+    justt:environment          JUSTT_ENVIRONMENT            `production` (default) or `sandbox`. Use one stack for each.
+    justt:baseUrl              JUSTT_BASE_URL               Another https address of that environment, or any address of
+                                                            this machine, which makes the environment a simulator.
     justt:referenceAccountId   none, on purpose             The account of resources that name none.
     justt:requestsPerMinute    JUSTT_REQUESTS_PER_MINUTE    This stack's share of Justt's 1,000 requests a minute;
                                                             default 950.
-    justt:timeoutSeconds       JUSTT_TIMEOUT_SECONDS        For one request; default 30.
-    justt:onAmbiguousCreate    JUSTT_ON_AMBIGUOUS_CREATE    `refuse` (default) or `adopt`, where the answer to a create
-                                                            was lost.
+    justt:timeoutSeconds       JUSTT_TIMEOUT_SECONDS        The time limit of one request; default 30.
+    justt:onAmbiguousCreate    JUSTT_ON_AMBIGUOUS_CREATE    `refuse` (default) or `adopt`: what to do if the response to
+                                                            a create was lost.
 
-The variable serves where the configuration has no value. An empty variable is one that is not set, as CI systems set
-what they lack. An empty value in the configuration is an error, since falling back could mean another key, account or
-environment. `justt:provider` is no setting: a `justt.Provider` gives it, with its own name. Five variables have no key,
-because they are meant for one command or one machine:
+The provider reads the variable if the configuration has no value. An empty variable counts as unset, because CI systems
+pass missing values as empty ones. An empty value in the configuration is an error, because a fallback could use another
+key, account or environment. `justt:provider` is not a setting: a `justt.Provider` adds it, with its own name. Five
+variables have no key, because they are meant for one command or one machine:
 
-    JUSTT_API_KEY_OVERRIDE     Wins over every other key: after a rotation, `refresh` and `destroy` use the old one.
-    JUSTT_ON_MISSING           `gone` lets that command take a 404 as proof that an integration is gone.
-    JUSTT_WORKERS              How many calls the provider serves at a time, 4 to 64; default 16. With 4, the SDK's host
-                               is left as it is. Beyond `--parallel` none come.
+    JUSTT_API_KEY_OVERRIDE     Replaces every other API key for one command. Use it for `refresh` and `destroy` after a
+                               rotation of the key, because they still use the old one.
+    JUSTT_ON_MISSING           `gone` makes that command accept a 404 as proof that an integration is gone.
+    JUSTT_WORKERS              How many calls the provider serves at a time, 4 to 64; default 16. With 4, the provider
+                               leaves the SDK's host unchanged. More than `--parallel` has no effect.
     JUSTT_STATE_DIR            The folder of the journal of creates, as an absolute path; default
                                `$XDG_STATE_HOME/pulumi-justt`, else `~/.local/state/pulumi-justt` (on macOS
                                `~/Library/Application Support/pulumi-justt`).
-    JUSTT_DEBUG                `1` shows frames of an error without values, and one line for each request.
+    JUSTT_DEBUG                `1` shows the stack frames of an error, without values, and one line for each request.
 
-The engine hands over all values as text. tools/docs/reference.py makes a page of the two tables.
+The engine passes all values as text. tools/docs/reference.py generates a page from the two tables.
 """
 
 from __future__ import annotations
@@ -68,10 +70,10 @@ VARIABLES = {
     "timeoutSeconds": "JUSTT_TIMEOUT_SECONDS",
     "onAmbiguousCreate": "JUSTT_ON_AMBIGUOUS_CREATE",
 }
-"""The variable of each setting."""
+"""The environment variable of each setting."""
 
 _PROVIDER = "provider"
-"""What tells a `justt.Provider` from the stack's default provider, beside the settings."""
+"""The key that only the configuration of a `justt.Provider` has, with the provider's name as its value."""
 
 _KEYLESS = ("JUSTT_API_KEY_OVERRIDE", "JUSTT_ON_MISSING", "JUSTT_WORKERS", "JUSTT_STATE_DIR", "JUSTT_DEBUG")
 
@@ -80,21 +82,21 @@ _T = TypeVar("_T", int, float)
 
 @dataclass(frozen=True)
 class Settings(Unpicklable):
-    """The configuration of one run, verified.
+    """The validated configuration of one run.
 
     Args:
-        environment: Which of the vendor's environments is meant; `simulator` for any loopback address.
-        base_url: Where it is reached, without a trailing slash.
-        reference_account_id: Default account of resources that name none.
-        requests_per_minute: Requests this process may send in any 60 seconds.
-        timeout_seconds: How long one request may take.
-        api_key: The bearer key, if there is one.
-        api_key_origin: The setting that it came from.
-        adopts_ambiguous: Whether the only integration that a lost create can have left behind is taken over.
-        missing_is_gone: Whether a 404 proves that an integration is gone, for this one command.
+        environment: The environment of Justt; `simulator` for any loopback address.
+        base_url: The address of the API, without a trailing slash.
+        reference_account_id: The account of resources that name none.
+        requests_per_minute: Requests that this process may send in any 60 seconds.
+        timeout_seconds: The time limit of one request.
+        api_key: The API key, if there is one.
+        api_key_origin: The setting or variable that the API key comes from.
+        adopts_ambiguous: Whether a create whose response was lost claims the only integration that can be its result.
+        missing_is_gone: Whether this command accepts a 404 as proof that an integration is gone.
         workers: How many calls the provider's process serves at a time.
-        debug: Whether each request is told on stderr.
-        provider: The name of the `justt.Provider` that this is; None for the stack's own settings.
+        debug: Whether each request is logged on stderr.
+        provider: The name of the `justt.Provider` that has these settings; None for the stack's own settings.
     """
 
     environment: Environment
@@ -115,11 +117,11 @@ class Settings(Unpicklable):
         """Read the settings from stack configuration and environment variables.
 
         Args:
-            config: The values of this namespace, without its prefix.
-            environ: The environment of the process.
+            config: The configuration values of the namespace `justt`, without the prefix.
+            environ: The environment variables of the process.
 
         Raises:
-            InvalidSettings: A value is unusable or contradicts another; the text names the setting, no secret.
+            InvalidSettings: A value is unusable or contradicts another; the text names the setting and holds no secret.
         """
         _refuse_misspelt(config, environ)
         provider = None if config.get(_PROVIDER) is None else str(config[_PROVIDER])
@@ -149,18 +151,18 @@ class Settings(Unpicklable):
 
     @property
     def is_overridden(self) -> bool:
-        """Whether one API key stands for all others, for this one command."""
+        """Whether JUSTT_API_KEY_OVERRIDE replaces all other API keys for this command."""
         return self.api_key_origin == "JUSTT_API_KEY_OVERRIDE"
 
     def with_api_key(self, api_key: str, origin: str) -> Settings:
-        """Return these settings with another API key, and no default account, which belongs to the key."""
+        """Return these settings with another API key, and without the default account, which belongs to the old key."""
         return replace(self, api_key=SecretStr(api_key), api_key_origin=origin, reference_account_id=None)
 
     def require_api_key(self) -> str:
-        """Return the bearer key in clear, for the client that sends it.
+        """Return the API key in plain text, for the client that sends it.
 
         Raises:
-            InvalidSettings: There is none, and something is to be sent.
+            InvalidSettings: A request needs an API key, and there is none.
         """
         if self.api_key is None:
             raise InvalidSettings(
@@ -170,7 +172,8 @@ class Settings(Unpicklable):
 
 
 def _refuse_misspelt(config: Mapping[str, object], environ: Mapping[str, str]) -> None:
-    # A misspelt environment would mean production. A project that is itself named so has keys of its own in here.
+    # With a misspelt `environment`, the default would be production. A Pulumi project with the name "justt" has its own
+    # keys in this namespace.
     if environ.get("PULUMI_PROJECT") != NAMESPACE:
         for name in sorted(config.keys() - VARIABLES.keys() - {_PROVIDER}):
             shown = shown_key(name)
@@ -179,7 +182,7 @@ def _refuse_misspelt(config: Mapping[str, object], environ: Mapping[str, str]) -
             )
     known = {*_KEYLESS, *filter(None, VARIABLES.values())}
     for name in sorted(environ):
-        # Other variables of this prefix are somebody's own; only what is nearly one of ours is a mistake.
+        # The user may have other variables with this prefix; only a name close to a known one is a mistake.
         hint = nearest(name, known, cutoff=0.9)
         if name.startswith("JUSTT_") and name not in known and hint:
             raise InvalidSettings(f"{name} is not a variable of this provider{hint}")
@@ -190,7 +193,7 @@ def _look_up(config: Mapping[str, object], environ: Mapping[str, str], key: str)
     variable = VARIABLES[key]
     if config.get(key) == "":
         raise InvalidSettings(
-            f"{NAMESPACE}:{key} is set, and empty: set it to a value, or take it out with "
+            f"{NAMESPACE}:{key} is set, and empty: set it to a value, or remove it with "
             f"`pulumi config rm {NAMESPACE}:{key}`"
         )
     if config.get(key) is not None:
@@ -203,14 +206,14 @@ def _look_up(config: Mapping[str, object], environ: Mapping[str, str], key: str)
 def _api_key(
     config: Mapping[str, object], environ: Mapping[str, str], provider: str | None
 ) -> tuple[SecretStr | None, str]:
-    """Return the API key, or None, and where it comes from."""
+    """Return the API key, or None, and the setting, variable or provider that it comes from."""
     api_key: str | None
     if environ.get("JUSTT_API_KEY_OVERRIDE"):
         api_key, origin = environ["JUSTT_API_KEY_OVERRIDE"], "JUSTT_API_KEY_OVERRIDE"
     elif provider is not None and config.get("apiKey") is None:
         raise InvalidSettings(
-            f"the provider {provider!r} has no API key any more: a transformation or a change of the state took "
-            f"{NAMESPACE}:apiKey out, or the configuration has {NAMESPACE}:provider, which is no setting. Put that "
+            f"the provider {provider!r} has no API key any more: a transformation or a change of the state removed "
+            f"{NAMESPACE}:apiKey, or the configuration has {NAMESPACE}:provider, which is not a setting. Put that "
             "right; the stack's own key is not used instead"
         )
     else:
@@ -226,7 +229,7 @@ def _api_key(
 
 def _on_missing(value: str) -> bool:
     if value not in ("", "gone"):
-        raise InvalidSettings("JUSTT_ON_MISSING must be gone, or unset")
+        raise InvalidSettings('JUSTT_ON_MISSING must be "gone" or unset')
     return value == "gone"
 
 
@@ -242,7 +245,7 @@ def _number(found: tuple[str | None, str], kind: Callable[[str], _T], default: _
     if text is None:
         return default
     try:
-        # Python reads digits of every script, underscores and white space as well.
+        # `int` and `float` also accept digits of other scripts, underscores and white space.
         value = kind(text) if re.fullmatch(r"[0-9.]{1,20}", text) else None
     except ValueError:
         value = None
@@ -284,7 +287,7 @@ def _target(environment: tuple[str | None, str], base_url: tuple[str | None, str
 
 
 def _vendor_url(url: str, origin: str, chosen: str) -> str:
-    """Return *url* on Justt's host as it is sent: its server decides by the path which environment is reached."""
+    """Return the canonical form of *url*, an address on Justt's host, where the path selects the environment."""
     url = re.sub("(?<!:)/+", "/", url)
     owner = next((each for each in VENDOR_URLS if urlsplit(url).path == urlsplit(VENDOR_URLS[each]).path), None)
     if owner is None:
@@ -318,7 +321,7 @@ def _parsed(url: str, origin: str) -> SplitResult:
 
 
 def _is_host(name: str, *, is_address: bool) -> bool:
-    """Tell whether *name* is an IP address or, unless it *is_address*, a name that can be looked up."""
+    """Return whether *name* is an IP address or, unless it must be one (*is_address*), a valid host name."""
     try:
         ip_address(name)
     except ValueError:
@@ -348,7 +351,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _normalized(parts: SplitResult, host: str) -> str:
-    """Write a URL as RFC 3986 normalizes it, without slashes at its end, so that one address has one spelling."""
+    """Normalize a URL as in RFC 3986, without trailing slashes, so that each address has one spelling."""
     host = f"[{host}]" if ":" in host else host
     port = "" if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
     path = re.sub("%[0-9A-Fa-f]{2}", _without_needless_escape, parts.path)

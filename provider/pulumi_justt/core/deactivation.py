@@ -1,4 +1,4 @@
-"""Deactivating an integration, which is what the API has in place of deleting: it stops at a date, for good."""
+"""Deactivates integrations, which the API has in place of deleting: an integration stops at a date, for good."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pulumi_justt.core.state import Properties, raise_unless_missing_allowed
 from pulumi_justt.errors import JusttError, RequestError, RequestRefused, UnexpectedResponse
 
 if TYPE_CHECKING:
-    # Only a type here, so that a preview loads no HTTP library.
+    # Needed only for annotations, so that a preview does not load the HTTP library.
     from pulumi_justt.core.client import JusttClient
 
 __all__ = ["Deactivator"]
 
 _DONE_BEFORE = (400, 409, 410, 422)
-"""Statuses by which the API may say that a deactivation has been asked for already."""
+"""Statuses with which the API may refuse a deactivation because an earlier request has scheduled it already."""
 
 _CLOCK_SLACK = 60.0
-"""Seconds by which this machine's clock may differ from Justt's without a word."""
+"""Seconds by which this machine's clock may differ from Justt's without a warning."""
 
 
 class Deactivator:
@@ -32,9 +32,9 @@ class Deactivator:
 
     Args:
         settings: The configuration.
-        client: Gives the client when a request is needed.
+        client: Returns the client; called only when a request is needed.
         tell: Shows one line to the user.
-        now: The present moment.
+        now: Returns the current time.
     """
 
     def __init__(
@@ -48,15 +48,15 @@ class Deactivator:
         self._client = client
         self._tell = tell
         self._now = now
-        self._clock_told = threading.Lock()
+        self._clock_warned = threading.Lock()
 
     def deactivate(self, integration_id: str, olds: Properties, operation: str) -> bool:
-        """Send the deactivation that the recorded policy asks for, and return whether the integration has stopped.
+        """Send the deactivation by the recorded policy, and return whether the integration has stopped.
 
         Warns:
-            warning: A recorded date lies in the past when it is to be used.
+            warning: The recorded date has passed when the integration is deleted.
             note: A deactivation was scheduled for later.
-            warning: A deactivation for later was sent twice, because the first answer was lost.
+            warning: A deactivation for later was sent twice, because the first response was lost.
 
         Raises:
             UnexpectedResponse: A proxy answered, and Justt does not show the integration as INACTIVE.
@@ -80,10 +80,10 @@ class Deactivator:
                 deactivation_date=to_vendor_time(moment),
             )
             if moment > now:
-                self._tell(f"note: {operation}: it runs until {to_vendor_time(moment)}; the state no longer knows it.")
+                self._tell(f"note: {operation}: it runs until {to_vendor_time(moment)}; the state no longer has it.")
         except UnexpectedResponse as unclear:
             if not self._has_stopped(integration_id, account, unclear):
-                # A deactivation for a later date cannot be seen in a record, so it stays unconfirmed too.
+                # This includes a deactivation for a later date, because a record does not show it.
                 raise unclear.but(remediation=messages.UNCONFIRMED_REMEDIATION) from None
         except RequestRefused as refused:
             if refused.is_of_key:
@@ -92,7 +92,7 @@ class Deactivator:
                 return True
             if refused.after_unanswered and moment > now and refused.status in _DONE_BEFORE:
                 self._tell(
-                    f"warning: {operation}: an earlier try was never answered, and this one was refused "
+                    f"warning: {operation}: an earlier attempt got no response, and this one was refused "
                     f"({refused.response}); taken as scheduled for {to_vendor_time(moment)}. "
                     "Look it up at Justt after that date."
                 )
@@ -104,16 +104,16 @@ class Deactivator:
         return moment == now
 
     def _compare_clocks(self, operation: str, ahead: float, sent: str) -> None:
-        """Say once that the date that means "now" is another moment for Justt.
+        """Warn once that Justt's clock differs from this machine's, by which "now" was sent.
 
-        The date is not corrected: the first request of a command would still have this machine's time, and the `Date`
-        of an answer may be a proxy's, while a deactivation cannot be taken back.
+        The provider does not correct the date. The first request of a command would still have this machine's time, and
+        the `Date` header of a response may be a proxy's, while a deactivation cannot be undone.
 
         Warns:
             warning: This machine's clock is wrong by more than a minute when an integration is deactivated at once.
         """
-        # The lock is taken once and for all: the first thread tells.
-        if abs(ahead) <= _CLOCK_SLACK or not self._clock_told.acquire(blocking=False):
+        # The lock is never released, so only the first thread warns.
+        if abs(ahead) <= _CLOCK_SLACK or not self._clock_warned.acquire(blocking=False):
             return
         order = "ahead of" if ahead > 0 else "behind"
         effect = (
@@ -121,18 +121,17 @@ class Deactivator:
         )
         self._tell(
             f"warning: {operation}: the clock of this machine is {abs(ahead):,.0f} s {order} Justt's, so the date that "
-            f"was sent for now, {sent}, {effect}. Set the clock; it is the same for all other integrations of this "
-            "command."
+            f"was sent for now, {sent}, {effect}. Set the clock. This applies to all integrations of this command."
         )
 
     def _has_stopped(self, integration_id: str, account: str | None, error: RequestError) -> bool:
-        """Return whether the integration is INACTIVE, or missing where that is allowed, after a failed deactivation."""
+        """Return whether, after a failed deactivation, the integration is INACTIVE or a 404 is accepted as gone."""
         if isinstance(error, RequestRefused) and error.is_not_found:
             raise_unless_missing_allowed(self._settings, self._tell, error)
             return True
         try:
             record = self._client().get_integration(integration_id, operation=error.operation, account=account)
         except JusttError:
-            # The first error is what the user has to know; that this look failed as well adds nothing.
+            # The user needs the first error; the error of this read adds nothing to it.
             return False
         return record.is_inactive

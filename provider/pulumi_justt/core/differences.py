@@ -1,4 +1,4 @@
-"""Which changes ask for another integration: all of what a create sends, because the API has no update call."""
+"""Which changes require a replacement: those of any input that a create sends, because the API has no update call."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ __all__ = ["is_same", "is_same_policy", "replacing"]
 
 
 def replacing(olds: Properties, news: Properties) -> list[str]:
-    """Return the paths in which *news* asks for another integration than the one recorded as *olds*."""
+    """Return the paths of the changed properties that require a replacement."""
     payload, referred = olds.get("secretPayload"), news.get("secretReferences")
     if isinstance(payload, Mapping) and isinstance(referred, Mapping) and "secretReferences" not in olds:
-        # States of before this property have references among the values: what only moves is no other credential.
+        # A state from before this property has the references among the values. A reference that has only moved to
+        # `secretReferences` is not a change.
         moved = {name: value for name, value in referred.items() if payload.get(name) == value}
         payload = {name: value for name, value in payload.items() if name not in moved}
         olds = {**olds, "secretPayload": payload, "secretReferences": moved}
@@ -39,17 +40,17 @@ def is_same_policy(olds: Properties, news: Properties) -> bool:
 
 
 def _policy(properties: Properties) -> dict[str, object]:
-    """Return the deactivation policy with its defaults, which equal an absent one."""
+    """Return the deactivation policy with its defaults filled in, so that an absent policy equals the defaults."""
     return {**{part.name: part.default for part in schema.DEACTIVATION}, **properties.get("deactivation", {})}
 
 
 def _changed(path: str, old: object, new: object) -> Iterator[str]:
-    """Yield the paths at or below *path* that differ; what is unknown may differ."""
+    """Yield the paths at or below *path* that differ; an unknown value counts as different."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in sorted({*old, *new}):
             yield from _changed(f"{path}.{name}", old.get(name), new.get(name))
     elif path in SETS and isinstance(old, list) and isinstance(new, list):
-        # The order of any other list may mean something.
+        # Only in these lists the order has no meaning.
         if {*map(_as_sent, old)} != {*map(_as_sent, new)}:
             yield path
     elif _as_sent(old) != _as_sent(new):
@@ -57,5 +58,5 @@ def _changed(path: str, old: object, new: object) -> Iterator[str]:
 
 
 def _as_sent(value: object) -> str:
-    """Return what the API would see of *value*: true is not 1 there. What is unknown equals nothing that is known."""
+    """Return *value* as JSON, where true differs from 1; an unknown value differs from every known value."""
     return json.dumps(value, sort_keys=True, default=repr)

@@ -1,7 +1,7 @@
-"""What a program says: the inputs of both resources, the deactivation policy, and what a preview does not know yet.
+"""The inputs of both resources, the deactivation policy, and the marker for values that a preview does not know.
 
-The stack's state has the API's names, which are the aliases of the fields. An absent value is absent, never null; a key
-that is absent from old state equals its default.
+The stack's state has the API's names, which are the aliases of the fields. The state never holds a null: an optional
+value is absent. A key that is absent from an old state equals its default.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ __all__ = [
 ]
 
 ARGUMENTS = arguments(INTEGRATION)
-"""The user's own name of each input of an integration, by its path in the state."""
+"""The Python argument of each input of an integration, by its path in the state."""
 
 SETS = frozenset(each.name for each in INTEGRATION if each.kind is set)
-"""Those whose order and duplicates mean nothing."""
+"""The list inputs whose order and duplicates have no meaning."""
 
 Environment = Literal["production", "sandbox", "simulator"]
 
 
 class Unknown(Enum):
-    """The type of `UNKNOWN`, a value that a preview does not have yet."""
+    """The type of `UNKNOWN`, which stands for a value that a preview does not know."""
 
     UNKNOWN = "unknown"
 
@@ -57,12 +57,12 @@ _Id = Annotated[str, Field(min_length=1), refusing("id", id_problem)]
 
 
 class Deactivation(Model):
-    """When an integration stops, once it is deleted or replaced.
+    """When an integration stops after it is deleted or replaced.
 
     Args:
-        deactivation_type: Which date of a chargeback the moment is compared with.
-        after_days: Days between the deletion and the moment; 0 where neither is given.
-        deactivation_date: The moment itself.
+        deactivation_type: Which date of a chargeback Justt compares with the deactivation date.
+        after_days: Days between the deletion and the deactivation date; 0 if neither this nor a date is given.
+        deactivation_date: The deactivation date itself.
     """
 
     deactivation_type: Literal["postingDate", "dueDate"] = "postingDate"
@@ -76,14 +76,14 @@ class Deactivation(Model):
         return self
 
     def moment(self, now: datetime) -> datetime:
-        """Return the moment that a deletion at *now* asks for; it may have passed."""
+        """Return the deactivation date of a deletion at *now*; it may have passed."""
         if self.deactivation_date is not None:
             return from_vendor_time(self.deactivation_date)
         return now + timedelta(days=self.after_days or 0)
 
 
 class Inputs(NewIntegration):
-    """Everything a program says about an integration, defaults filled in."""
+    """All inputs of an integration, with defaults filled in."""
 
     secret_references: dict[str, Any] = Field(default_factory=dict)
     environment: Environment
@@ -94,7 +94,7 @@ class Inputs(NewIntegration):
 
 
 class ReadinessInputs(Model):
-    """What a program says about a wait for an integration, as the integration has it, defaults filled in."""
+    """All inputs of an `IntegrationReady`, most of them copied from its integration, with defaults filled in."""
 
     integration_id: _Id
     external_identifier: str | None = None
@@ -105,9 +105,9 @@ class ReadinessInputs(Model):
 
 
 def split_unknowns(value: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Any], set[str]]:
-    """Split *value* into what is known and the dotted paths of what is not.
+    """Split *value* into its known part and the dotted paths of its unknown values.
 
-    A list with an unknown item is unknown as a whole, since neither its order nor its length can be relied on.
+    A list with an unknown item is unknown as a whole, because its order and length may still change.
     """
     known: dict[str, Any] = {}
     unknown: set[str] = set()

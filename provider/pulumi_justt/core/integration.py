@@ -1,24 +1,24 @@
-"""The core: what check, diff, create, read, update and delete mean for an integration. It knows no Pulumi.
+"""The lifecycle of an integration: check, diff, create, read, update and delete. It does not import Pulumi.
 
     call    what happens                                                                          requests
-    check   everything is validated at once; environment and account are filled in                0
-    diff    whatever was sent to the API: replace; the deactivation policy: update in place       0
-    create  POST; the id is returned at once, with status PENDING unless the answer says more     1, and a list before
+    check   validates all properties at once; fills in environment and account                    0
+    diff    anything that was sent to the API: replace; the deactivation policy: update in place  0
+    create  POST; returns the id at once, with status PENDING unless the response has another     1, and a list before
                                                                                                   the process's first
-            with adoptId: GET; the integration that exists is taken over as it is                 1
-    read    status and go-live date over the remembered rest; INACTIVE: gone                      1, or a share in
+            with adoptId: GET; adopts the existing integration as it is                           1
+    read    status and go-live date from Justt, the rest from the state; INACTIVE: gone           1, or a share in
                                                                                                   pages of the list
-    update  only what is remembered                                                               0
-    delete  DELETE with the remembered deactivation policy; already INACTIVE: success             1
-            with deletionProtection, unless it is replaced: refused                               0
-            what `ownership` does not let it deactivate: nothing is sent, it is released          0
-            before its replacement is created, which could not be sent: refused (`replacements`)  0
-            answered with a page of a proxy: success if a GET says INACTIVE, else an error        2
+    update  changes the state only                                                                0
+    delete  DELETE with the recorded deactivation policy; already INACTIVE: success               1
+            with deletionProtection, unless it is being replaced: refused                         0
+            if `ownership` does not allow the deactivation: sends nothing and releases it         0
+            if its replacement comes after it and could not be sent: refused (`replacements`)     0
+            after a response that is a proxy's page: success if a GET says INACTIVE, else error   2
 
-The API never returns what it was given, so everything but status and go-live date is remembered in the state, and
-nothing leaves the state without proof: a 404 is none, because this API keeps every record that it ever had.
+The API never returns the inputs of an integration, so the state keeps everything except status and go-live date. No
+integration leaves the state without proof that it is gone. A 404 is no proof, because Justt keeps every record.
 
-Properties are mappings with the API's keys, as the state holds them; `UNKNOWN` stands for what a preview lacks.
+Properties are mappings with the API's keys, as in the state; `UNKNOWN` stands for a value that a preview does not know.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ from pulumi_justt.errors import (
 from pulumi_justt.values import TOO_DEEP, is_first_look, is_too_deep
 
 if TYPE_CHECKING:
-    # Only a type here, so that a preview loads no HTTP library.
+    # Needed only for annotations, so that a preview does not load the HTTP library.
     from pulumi_justt.core.client import JusttClient
 
 __all__ = ["IntegrationLifecycle"]
@@ -74,12 +74,12 @@ class IntegrationLifecycle:
 
     Args:
         settings: The configuration.
-        client: Gives the client when a request is needed, so that previews need no key.
+        client: Returns the client; called only when a request is needed, so that previews need no API key.
         tell: Shows one line to the user.
-        now: The present moment.
-        call: Gives the call of this thread: its resource, where the host can tell it, and whether it is cancelled.
-        session: What all resources of the process share; by default nothing is known, and nothing outlives the process.
-        waiting: Lets the process serve another call while this thread only waits, within its `with` statement.
+        now: Returns the current time.
+        call: Returns the call of this thread: its URN, if the host gives one, and whether the engine cancelled it.
+        session: What all resources of the process share; by default a new session without a journal on disk.
+        waiting: Returns a context manager; while a thread waits in it, the process can serve one more call.
     """
 
     settings: Settings
@@ -91,10 +91,10 @@ class IntegrationLifecycle:
     waiting: Callable[[], AbstractContextManager[None]] = nullcontext
     creator: CreateCoordinator = field(init=False)
     known_properties: ClassVar = frozenset({*ARGUMENTS, *(each.name for each in schema.INTEGRATION)})
-    """The paths of all that a state may hold of an integration."""
+    """The paths of all properties that the state of an integration may have."""
 
     def __post_init__(self) -> None:
-        """Start with nothing created."""
+        """Set up the parts of this class."""
         session = self._session = self.session or Session(self.settings.base_url)
         self._journal, self._ownership, self._redactor = session.journal, session.ownership, session.redactor
         self._replacements = Replacements()
@@ -111,14 +111,15 @@ class IntegrationLifecycle:
         )
 
     def check(self, olds: Properties, news: Properties) -> CheckResult:
-        """Validate *news* and fill in the defaults, the same way every time and without requests."""
+        """Validate *news* and fill in the defaults, deterministically and without requests."""
         too_deep = {name for name, value in news.items() if is_too_deep(value)}
         inputs = drop_none({name: value for name, value in news.items() if name not in too_deep})
         for each in schema.INTEGRATION:
             if each.is_absent(inputs.get(each.name)):
                 inputs.pop(each.name, None)
         sets = {name: inputs[name] for name in SETS if isinstance(inputs.get(name), list)}
-        # A preview compares place by place, and where each item will stand is not known before all are.
+        # A preview compares lists item by item. The position of an item in a sorted list is unknown until all items are
+        # known.
         inputs |= {name: UNKNOWN for name, items in sets.items() if UNKNOWN in items}
         is_account_explicit = "referenceAccountId" in inputs
         if not is_account_explicit and self.settings.reference_account_id is not None:
@@ -129,29 +130,30 @@ class IntegrationLifecycle:
         self.creator.intents.note_stored(urn, olds)
         self._session.add_secrets(inputs)
         if isinstance(adopt_id, str):
-            # The owner's delete may come in another process, and this create not at all, if what it depends on fails.
+            # Record it now: the owner's delete may run in another process, and this create never runs if a resource
+            # that it depends on fails.
             self._journal.begin_adoption(self.settings.base_url, adopt_id, urn)
-        told = {ARGUMENTS.get(name, name): TOO_DEEP for name in sorted(too_deep)}
+        invalid = {ARGUMENTS.get(name, name): TOO_DEEP for name in sorted(too_deep)}
         for name, text in () if too_deep else problems(inputs):
-            told.setdefault(name, text)
+            invalid.setdefault(name, text)
         for name, items in sets.items():
             if all(isinstance(item, str) for item in items):
-                # Not before the problems are found, which name an item by its place in the program.
+                # Sort only after the validation, which names an item by its position in the program.
                 inputs[name] = sorted({*items})
         self._ownership.note_check(urn, inputs)
         moved = moves(self.settings, olds, inputs, is_account_explicit=is_account_explicit)
-        failures = [f"{name}: {text}" for name, text in (*told.items(), *moved)]
+        failures = [f"{name}: {text}" for name, text in (*invalid.items(), *moved)]
         self._replacements.note_check(urn, inputs, is_accepted=not failures)
         return CheckResult(inputs, failures)
 
     def diff(self, olds: Properties, news: Properties) -> list[str]:
-        """Return the paths in which *news* asks for another integration than the one recorded as *olds*.
+        """Return the paths of the changed properties that require a replacement.
 
         Warns:
-            warning: A preview or an update has both changes.
+            warning: A preview or an update replaces the integration and changes its deactivation.
 
         Raises:
-            StateConflict: The resource is to adopt another integration than it has.
+            StateConflict: `adopt_id` names another integration than the one that the resource has.
             StateConflict: An adopted integration would be replaced.
         """
         self._note_environment(olds)
@@ -165,7 +167,7 @@ class IntegrationLifecycle:
             )
         replaces = replacing(olds, news)
         if not replaces:
-            # What is replaced gives the record up, and another resource may have adopted it first.
+            # Skipped for a replacement, which gives the record up: another resource may already have adopted it.
             self._ownership.require_sole_holder(urn, own, describe(olds))
             self.creator.intents.tell_left(describe(olds), left)
         if replaces and (is_adopted(olds) or wanted == own):
@@ -192,18 +194,18 @@ class IntegrationLifecycle:
         return replaces
 
     def create(self, inputs: Properties) -> tuple[str, dict[str, Any]]:
-        """Create the integration, or take over the one to adopt, and return its id and what to remember."""
+        """Create the integration or adopt the existing one, and return its id and its outputs."""
         wanted, urn = Inputs.model_validate(inputs), self._urn(inputs)
         operation = messages.creating(wanted.source, wanted.external_identifier)
         self._require_one_environment(operation)
-        self._tell_override(operation)
+        self._warn_of_override(operation)
         try:
             if wanted.adopt_id is None:
                 if own := self._ownership.becoming_own(urn):
                     self._refuse_forced(describe(inputs, own))
                 resolved = self._prepare(inputs)
                 if self._journal.intent(urn, self.settings.base_url, wanted.reference_account_id):
-                    # An earlier run sent it, perhaps with what a reference gave then.
+                    # An earlier run sent this create, perhaps with other values of its references.
                     self._session.note_references(inputs)
                 record = self.creator.create(urn, resolved)
             else:
@@ -216,40 +218,40 @@ class IntegrationLifecycle:
                     raise
         except CreateOutcomeUnknown as lost:
             if self.call().is_cancelled():
-                # What is raised now reaches nobody.
-                self.tell(f"warning: the engine left: {lost}")
+                # The engine no longer receives the error of this call.
+                self.tell(f"warning: the engine cancelled the call: {lost}")
             raise
         self._redactor.add_integration(record.integration_id)
         self._replacements.note_created(urn)
         outs = {**inputs, "integrationId": record.integration_id, **outputs_from(record)}
         if self.call().is_cancelled() and self.creator.has_posted(record.integration_id):
-            # The engine takes no result any more, and the next `up` would create another one.
+            # The engine no longer receives the result of this call, so the next `up` would create a second integration.
             self._undo(urn, wanted, record.integration_id, outs)
         return record.integration_id, outs
 
     def end(self) -> None:
-        """Tell what no call of this process was about, after all of them."""
+        """Warn of the creates in the journal that no call of this process has settled; called after all calls."""
         self.creator.intents.tell_unseen(self._seen, self.settings.base_url)
 
     def may_have_created(self, inputs: Properties) -> bool:
-        """Return whether the create of *inputs*, which has failed, has begun a POST whose outcome is unknown."""
+        """Return whether the failed create of *inputs* has sent a POST whose outcome is unknown."""
         return self.creator.may_have_created(self._urn(inputs))
 
     def read(self, integration_id: str, olds: Properties) -> dict[str, Any] | None:
-        """Return what is remembered with the present status, or None if the integration is gone for good.
+        """Return the recorded properties with the current status, or None if the integration is gone for good.
 
-        Without a remembered external identifier the record belongs to someone else and is only looked at: then the
-        status INACTIVE is a status like any other.
+        If *olds* has no external identifier, this stack does not manage the integration and only reads it. Then
+        INACTIVE is a status like any other.
 
         Warns:
-            warning: A refresh finds that somebody else deactivated it.
+            warning: A refresh finds that the integration was deactivated outside this stack.
             note: A refresh finds another status than the recorded one.
         """
         is_managed = "externalIdentifier" in olds
         self._note_environment(olds)
         operation = f"reading {describe(olds, integration_id)}"
         require_same_environment(self.settings, operation, olds)
-        self._tell_override(operation)
+        self._warn_of_override(operation)
         account = olds.get("referenceAccountId", None if is_managed else self.settings.reference_account_id)
         self._session.add_integration(integration_id, olds)
         if is_managed:
@@ -271,68 +273,69 @@ class IntegrationLifecycle:
             )
             return None
         if record.status != olds.get("status", record.status):
-            # The engine shows a change of outputs in no refresh, and a FAILED integration must not pass unseen.
+            # A refresh does not show a change of outputs, and the user must notice a FAILED integration.
             self.tell(f"note: {describe(olds, integration_id)} is {record.status} now, was {olds['status']}.")
-        remembered = {name: value for name, value in olds.items() if name in ARGUMENTS}
+        inputs = {name: value for name, value in olds.items() if name in ARGUMENTS}
         if not is_managed:
-            remembered |= {"source": self._redactor.shown(record.source), "environment": self.settings.environment}
+            inputs |= {"source": self._redactor.shown(record.source), "environment": self.settings.environment}
             if account is not None:
-                remembered["referenceAccountId"] = account
-        return {**remembered, "integrationId": integration_id, **outputs_from(record)}
+                inputs["referenceAccountId"] = account
+        return {**inputs, "integrationId": integration_id, **outputs_from(record)}
 
     def update(self, integration_id: str, olds: Properties, news: Properties) -> dict[str, Any]:
-        """Remember *news*.
+        """Record *news* in the state, without a request.
 
         Warns:
-            note: `adopt_id` was taken out, and the journal knows another adopter.
-            warning: `adopt_id` was taken out, and the journal knows another resource that created the integration.
+            note: `adopt_id` was removed, and the journal names another adopter of the integration.
+            warning: `adopt_id` was removed, and the journal names another resource that created the integration.
 
         Raises:
-            StateConflict: An update was asked for where only a replacement can do it.
+            StateConflict: The change requires a replacement, and the engine asked for an update in place.
         """
         operation = f"updating {describe(olds, integration_id)}"
         require_same_environment(self.settings, operation, olds)
-        if told := replacing(olds, news):
+        if replaces := replacing(olds, news):
             raise StateConflict(
-                f"{operation}: {', '.join(told)} changed, which Justt cannot update, so that the state would not be "
-                "true any more. Nothing was changed; run `pulumi up` with --replace and its URN."
+                f"{operation}: {', '.join(replaces)} changed, which Justt cannot update, so the state would no longer "
+                "match Justt. Nothing was changed; run `pulumi up` with --replace and its URN."
             )
         base_url, urn = self.settings.base_url, self._urn(olds)
         self._note_kept(urn, integration_id)
         if news.get("adoptId") == integration_id:
             self._journal.hold_adoption(base_url, integration_id, urn)
         elif is_adopted(olds):
-            # The adoption stays in the journal until this resource is deleted: another one may still own the record,
-            # here, in another process or in another stack, and its delete must go on being a release.
+            # Keep the adoption in the journal until this resource is deleted. Another resource, perhaps of another
+            # process or stack, may still own the record, and its delete must still only release it.
             if others := [other for other in self._journal.adopters(base_url, integration_id) if other != urn]:
                 self.tell(
-                    f"note: {describe(olds, integration_id)}: it is this stack's own now, but this machine's journal "
-                    f"says that {others[0]!r} has adopted it too, and while it says so, this stack doesn't deactivate "
-                    "it. If that is a former name of this resource, or is gone, remove the file "
+                    f"note: {describe(olds, integration_id)}: this stack owns it now, but this machine's journal "
+                    f"says that {others[0]!r} has adopted it too. While the journal says so, this stack doesn't "
+                    "deactivate it. If that is a former name of this resource, or is gone, remove the file "
                     f"{self._journal.adoption_file(base_url, integration_id, others[0])}."
                 )
             creator = self._journal.claimant(base_url, integration_id)
             if creator not in (None, urn):
-                # The owner may leave in this update, which ends its claim; two that stay are refused by their diffs.
+                # Only a warning: this update may delete the owner, which ends its claim. If both stay, their diffs
+                # refuse it.
                 self.tell(
-                    f"warning: {describe(olds, integration_id)}: it is this stack's own now, but this machine's "
-                    f"journal says that it was created for {creator!r}, and while it says so, this stack doesn't "
-                    "deactivate it. If that one is still in a state, run `pulumi state delete` with its URN there. If "
-                    "it is in none, or is a former name of this resource, remove the file "
+                    f"warning: {describe(olds, integration_id)}: this stack owns it now, but this machine's "
+                    f"journal says that it was created for {creator!r}. While the journal says so, this stack doesn't "
+                    "deactivate it. If that resource is still in a state, run `pulumi state delete` with its URN "
+                    "there. If it is in no state, or is a former name of this resource, remove the file "
                     f"{self._journal.claim_file(base_url, integration_id)}."
                 )
         return {**{name: value for name, value in olds.items() if name not in ARGUMENTS}, **news}
 
     def delete(self, integration_id: str, olds: Properties) -> None:
-        """Deactivate the integration as its recorded policy says, or release it, as `ownership` says.
+        """Deactivate the integration by its recorded policy, or release it if `ownership` gives a reason to.
 
         Warns:
             note: An integration is released: it is adopted, or another resource has it.
-            warning: The journal knows another resource that the integration was created for.
+            warning: The journal says that the integration was created for another resource.
         """
         urn, base_url = self._urn(olds), self.settings.base_url
         self._session.add_integration(integration_id, olds)
-        # Without a URN, a replacement cannot be told from a removal.
+        # Without a URN, the provider cannot distinguish a replacement from a removal.
         is_replaced = self.call().urn is not None and self._ownership.is_replaced(urn, integration_id)
         reason = self._ownership.release_reason(urn, integration_id, olds)
         if olds.get("deletionProtection") and not is_replaced:
@@ -340,7 +343,7 @@ class IntegrationLifecycle:
         if is_adopted(olds):
             if self._ownership.becoming_own(urn) == integration_id and not self._ownership.keeps(urn, integration_id):
                 self._refuse_forced(describe(olds, integration_id))
-            # The delete of its owner may come next, and the journal of another machine may say that it is adopted.
+            # The delete of its owner may come next, and the adoption may be only in another machine's journal.
             self._ownership.note_state(urn, integration_id, olds)
         if reason:
             self._require_sent(urn, integration_id, olds)
@@ -356,7 +359,7 @@ class IntegrationLifecycle:
         operation = f"deactivating {describe(olds, integration_id)}"
         require_same_environment(self.settings, operation, olds)
         self._require_not_needed(urn, integration_id, operation)
-        self._tell_override(operation)
+        self._warn_of_override(operation)
         self._require_replacement(urn, integration_id, operation)
         claimant = self._journal.claimant(base_url, integration_id)
         has_stopped = self._deactivator.deactivate(integration_id, olds, operation)
@@ -368,64 +371,64 @@ class IntegrationLifecycle:
         self._settle_deleted(urn, integration_id, olds, has_stopped=has_stopped)
 
     def _require_not_needed(self, urn: str, integration_id: str, operation: str) -> None:
-        """Refuse to deactivate an integration that another resource has or may have a use for.
+        """Refuse to deactivate an integration that another resource uses or may use.
 
         Raises:
-            StateConflict: With --continue-on-error, the wait for what replaces it has failed.
+            StateConflict: With --continue-on-error, the wait for its replacement has failed.
             StateConflict: The journal has an adoption of it that can't be read.
             StateConflict: Another command is adopting it at this moment.
-            StateConflict: It cannot be told whether a resource of the program keeps it or replaces it.
+            StateConflict: The provider cannot determine whether a resource of the program keeps it or replaces it.
         """
         if self._ownership.is_awaited_by(urn, integration_id):
             raise StateConflict(
-                f"{operation}: what replaces it is not ready, so it stays active, and in the state. The next `pulumi "
-                "up` that finds the new one ready deactivates it; if it is to stop now, take the IntegrationReady out "
-                "of the program."
+                f"{operation}: its replacement is not ready, so it stays active and in the state. The next `pulumi "
+                "up` that finds the new one ready deactivates it. To deactivate it now, remove the IntegrationReady "
+                "from the program."
             )
         if unusable := self._journal.unusable_adoption(self.settings.base_url, integration_id, beside=urn):
             raise StateConflict(
                 f"{operation}: {unusable}, and it may say that another resource has adopted the integration. Nothing "
-                "was sent, and it stays in the state. Update pulumi-justt if a file is of a newer version. If a folder "
-                "is in the way, make it readable, or name another one by JUSTT_STATE_DIR. Otherwise, if no other "
+                "was sent, and it stays in the state. If a newer version wrote the file, upgrade pulumi-justt. If a "
+                "folder is in the way, make it readable, or set JUSTT_STATE_DIR to another one. Otherwise, if no other "
                 "resource has adopted the integration, remove the file and run the command again; if one has, run "
-                "`pulumi state delete` with the URN of this one: it keeps running at Justt."
+                "`pulumi state delete` with the URN of this resource: the integration keeps running at Justt."
             )
         if adopter := self._journal.adopter_under_way(self.settings.base_url, integration_id):
             raise StateConflict(
-                f"{operation}: another command is adopting it for {adopter!r}, as this machine's journal says. Nothing "
-                "was sent, and it stays in the state. Run the command again when the other one has ended; if that was "
-                "killed, ten minutes after it."
+                f"{operation}: this machine's journal says that another command is adopting it for {adopter!r}. "
+                "Nothing was sent, and it stays in the state. Run the command again when the other one has ended, or "
+                "after ten minutes if the other one was killed."
             )
         if other := self._ownership.changing_holder(urn, integration_id):
             raise StateConflict(
                 f"{operation}: {other!r} may be this resource under a new name, which an option such as "
-                "replace_on_changes makes Pulumi replace, or another resource that goes on having the integration. "
+                "replace_on_changes makes Pulumi replace, or it may be another resource that keeps the integration. "
                 "Nothing was sent, and it stays in the state. Rename the resource in an update of its own, and make "
                 "the change after that."
             )
 
     def _require_replacement(self, urn: str, integration_id: str, operation: str) -> None:
-        """Verify that what is created only after a delete can be sent.
+        """Verify that the replacement can be sent, if Pulumi creates it only after this delete.
 
         Raises:
-            StateConflict: With `delete_before_replace`, the create that follows would fail, as its own error says.
+            StateConflict: With `delete_before_replace`, the create that follows would fail; its error is included.
         """
-        # Without a URN, a replacement cannot be told from a removal.
+        # Without a URN, the provider cannot distinguish a replacement from a removal.
         awaited = self._replacements.awaited_by_delete(urn, integration_id) if self.call().urn is not None else []
         try:
             for inputs in awaited:
                 self._prepare(inputs)
         except JusttError as error:
             raise StateConflict(
-                f"{operation}: nothing was deactivated, because its replacement, which delete_before_replace lets "
-                f"Pulumi create after that, would fail: {error}"
+                f"{operation}: nothing was deactivated, because with delete_before_replace Pulumi creates the "
+                f"replacement after that, and this would fail: {error}"
             ) from None
 
     def _prepare(self, inputs: Properties) -> Inputs:
-        """Return what a create sends, with the values of its references.
+        """Return the inputs that a create sends, with the values of their references.
 
         Raises:
-            JusttError: It cannot be sent.
+            JusttError: A reference has no usable value, or the request cannot be sent.
         """
         resolved = _with_values(inputs)
         self._session.add_secrets({**inputs, "secretPayload": resolved.reveal_payload()})
@@ -433,7 +436,7 @@ class IntegrationLifecycle:
         return resolved
 
     def _require_one_environment(self, operation: str) -> None:
-        """Keep a new resource out of an environment that the stack is not in, as far as this process has seen.
+        """Refuse a create in another environment than the one that this process has seen in the state.
 
         Raises:
             StateConflict: Another resource of the stack is recorded in another environment.
@@ -449,8 +452,8 @@ class IntegrationLifecycle:
         if olds.get("environment", self.settings.environment) != self.settings.environment:
             self._other_environment = str(olds["environment"])
 
-    def _tell_override(self, operation: str) -> None:
-        """Say that a request is sent with another key than the program names.
+    def _warn_of_override(self, operation: str) -> None:
+        """Warn that a request uses another API key than the program gives.
 
         Warns:
             warning: `JUSTT_API_KEY_OVERRIDE` is set, and the resource has a `justt.Provider` with a key of its own.
@@ -462,16 +465,16 @@ class IntegrationLifecycle:
             )
 
     def _require_sent(self, urn: str, integration_id: str, olds: Properties) -> None:
-        """Refuse to forget what was sent of a record that its own resource has by `adopt_id` now, if that says else.
+        """Refuse to release a record that its own resource now adopts, if the program's inputs differ from those sent.
 
-        With --replace and after a taint the engine asks for no diff, and creates before it deletes. Then this is the
-        only call that gets both, in this update and in each later one until the two agree.
+        With --replace or after a taint, the engine calls no diff, and it creates before it deletes. This call is then
+        the only one that gets both the old and the new inputs, in this update and in each later one until they agree.
 
         Warns:
-            warning: Likewise, of a record that was adopted before: nobody knows what was sent.
+            warning: The inputs differ, and the record was already adopted, so the inputs that were sent are unknown.
 
         Raises:
-            StateConflict: The program says something else than what was sent.
+            StateConflict: The program's inputs differ from those that were sent.
         """
         news, ownership = self._ownership.inputs_of(urn), self._ownership
         if news is None or not (news.get("adoptId") == integration_id or ownership.keeps(urn, integration_id)):
@@ -483,22 +486,22 @@ class IntegrationLifecycle:
         if is_adopted(olds) and ownership.has(urn, integration_id):
             self.tell(
                 f"warning: {called}: Pulumi has replaced the resource by the same integration, and {changed} changed. "
-                "That is in the state now, and nothing was sent: Justt has what it had."
+                "The state has the new values now, but nothing was sent: at Justt nothing has changed."
             )
             return
         raise StateConflict(
             f"{called}: the program adopts it with another {changed} than was sent to Justt, which cannot change it, "
-            "and Pulumi was told to replace the resource without a comparison (--replace, or a taint). Nothing was "
-            "sent. Set that back and run `pulumi up --replace` with its URN, which puts the state right; to change it, "
-            "take adopt_id out after that, run `pulumi up`, and then make the change."
+            "and Pulumi replaces the resource without a comparison (--replace, or a taint). Nothing was sent. Set that "
+            "back and run `pulumi up --replace` with its URN, which corrects the state. To change it, remove adopt_id "
+            "after that, run `pulumi up`, and then make the change."
         )
 
     @staticmethod
     def _refuse_forced(called: str) -> NoReturn:
-        """Refuse to replace an adopted integration where only an update in place was asked for.
+        """Refuse to replace an adopted integration whose `adopt_id` was removed, which needs only an update in place.
 
         Raises:
-            StateConflict: `adopt_id` was taken out, and an option such as `replace_on_changes` makes it a replacement.
+            StateConflict: `adopt_id` was removed, and an option such as `replace_on_changes` makes it a replacement.
         """
         raise StateConflict(
             f"{called} is adopted, and an option of the resource, such as replace_on_changes, makes Pulumi replace it "
@@ -508,12 +511,12 @@ class IntegrationLifecycle:
         )
 
     def _refuse_protected(self, called: str, reason: str | None) -> NoReturn:
-        """Refuse to delete an integration that has deletion_protection and is not replaced.
+        """Refuse to delete an integration that has deletion_protection and is not being replaced.
 
         Raises:
-            StateConflict: It is, and without the protection it would be released.
-            StateConflict: It is, and it has left the program.
-            StateConflict: It is, in a `pulumi destroy`.
+            StateConflict: The integration is protected; without the protection it would be released.
+            StateConflict: The integration is protected, and the program no longer has it.
+            StateConflict: The integration is protected, and the command is `pulumi destroy`.
         """
         operation = (
             f"deleting {called}: refused, because it has deletion_protection=True. Nothing was sent, and it stays in "
@@ -537,17 +540,17 @@ class IntegrationLifecycle:
         )
 
     def _undo(self, urn: str, inputs: Inputs, integration_id: str, outputs: Properties) -> None:
-        """Deactivate at once what was created after the engine had left, which no state will ever hold.
+        """Deactivate an integration that was created after the engine cancelled the call, since no state records it.
 
         Warns:
-            warning: The command was interrupted twice or killed during a create, and what came of it remains.
+            warning: The command was interrupted twice or killed during a create, and the integration remains.
             note: The command was interrupted twice or killed during a create.
         """
         called = describe(outputs, integration_id)
         if not self.creator.has_posted(integration_id, is_surely_new=True):
             self.tell(
-                f"warning: the engine left while {called} was created. It was not deactivated again, because the "
-                "account's list is too long to show that it is new. Run `pulumi-justt recover` before the next "
+                f"warning: the engine cancelled the create of {called}. It was not deactivated again, because the "
+                "account's list is too long to prove that it is new. Run `pulumi-justt recover` before the next "
                 "`pulumi up`."
             )
             return
@@ -555,25 +558,25 @@ class IntegrationLifecycle:
             self._deactivator.deactivate(integration_id, {**outputs, "deactivation": {}}, f"deactivating {called}")
         except JusttError as error:
             self.tell(
-                f"warning: the engine left while {called} was created, so no state knows of it, and it could not be "
+                f"warning: the engine cancelled the create of {called}, so no state has it, and it could not be "
                 f"deactivated again: {error} Run `pulumi-justt recover` before the next `pulumi up`."
             )
             return
         self.creator.intents.drop(urn, inputs)
         self._journal.forget_integration(self.settings.base_url, integration_id)
         self.tell(
-            f"note: the engine left while {called} was created, so it was deactivated again. Pulumi keeps a "
+            f"note: the engine cancelled the create of {called}, so it was deactivated again. Pulumi keeps a "
             "pending operation: run `pulumi cancel` if the stack is locked, and then "
             "`pulumi refresh --clear-pending-creates`."
         )
 
     def _adopt(self, urn: str, inputs: Inputs, integration_id: str) -> RemoteRecord:
-        """Take over the integration that the program names.
+        """Adopt the integration that `adopt_id` names.
 
         Raises:
             StateConflict: The integration to adopt is another PSP's.
             StateConflict: The integration to adopt was deactivated.
-            RequestError: It could not be read.
+            RequestError: The integration could not be read.
         """
         operation = (
             f"adopting integration {integration_id} as the {inputs.source} integration {inputs.external_identifier!r}"
@@ -597,38 +600,38 @@ class IntegrationLifecycle:
         return record
 
     def _urn(self, properties: Properties) -> str:
-        """Return the URN of the call of this thread, or the external identifier where the host cannot tell it."""
+        """Return the URN of this thread's call, or a text with the external identifier if the host gives no URN."""
         urn = self.call().urn or f"the resource of {properties.get('externalIdentifier')!r}"
         self._seen.add(urn)
         return urn
 
     def _note_state(self, urn: str, integration_id: str, outputs: Properties) -> Intent | None:
-        """Take a record as the state's, and return what the journal has of another create of the resource."""
+        """Note that the state has the record, and return the intent of another create of the resource, if any."""
         self._ownership.note_state(urn, integration_id, outputs)
         if is_adopted(outputs):
             self._journal.keep_adoption(self.settings.base_url, integration_id, urn)
         return self._settle(urn, integration_id, outputs)
 
     def _note_kept(self, urn: str, integration_id: str) -> None:
-        # Without a URN, two resources with one external identifier cannot be told apart.
+        # Without a URN, the provider cannot distinguish two resources with the same external identifier.
         if self.call().urn is not None:
             self._ownership.note_kept(urn, integration_id)
 
     def _settle(self, urn: str, integration_id: str, outputs: Properties) -> Intent | None:
-        """Drop the intent of a create whose result the state is seen to hold, and return another one's."""
+        """Drop the intent of a create whose result is in the state, and return the intent of another create, if any."""
         account = outputs.get("referenceAccountId")
         return self._journal.settle(urn, self.settings.base_url, account, integration_id)
 
     def _settle_deleted(self, urn: str, integration_id: str, outputs: Properties, *, has_stopped: bool = False) -> None:
         left = self._settle(urn, integration_id, outputs)
         self.creator.intents.note_left(describe(outputs, integration_id), left)
-        # What runs until its date is nobody else's, and no candidate of a lost create.
+        # An integration that runs until a future date keeps its claim, so it is no candidate for a lost create.
         if has_stopped:
             self._journal.forget_integration(self.settings.base_url, integration_id)
 
 
 def _with_values(inputs: Properties) -> Inputs:
-    """Return *inputs* with the credentials that they refer to; what is remembered stays a reference."""
+    """Return *inputs* with the values of their references; the state keeps the references."""
     secret_type = inputs["secretType"]
     values = references.resolved(
         inputs.get("secretReferences", {}),

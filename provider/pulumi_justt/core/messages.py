@@ -1,7 +1,7 @@
-"""The words of errors about requests: what came back, and what the user can do about it.
+"""The texts of errors about requests: the response, and what the user can do about it.
 
-The API's client says what a request ended with (`api.errors`), and whoever sent it says what it was for. Here the two
-become the errors of `pulumi_justt.errors`, in the one form of all such texts.
+The API client raises an error of `api.errors`, and the caller says what the request was for. This module combines the
+two into an error of `pulumi_justt.errors`, whose text always reads `operation: response (errorId). Remediation`.
 """
 
 from __future__ import annotations
@@ -56,9 +56,12 @@ __all__ = [
 
 _OF_A_PROVIDER = "provider '"
 _SETTING = re.compile(rf"\b(justt:[a-z]\w*|{_OF_A_PROVIDER}|address http|answer within)")
-"""Speaks of a setting, or of what `justt.Provider` was given; the types of our resources begin with a capital."""
+"""Matches a text about a setting or about an argument of `justt.Provider`.
+
+A resource type does not match, because its name begins with a capital.
+"""
 _MANY = 20
-"""More candidates than anybody creates beside us within a minute."""
+"""More candidates than other clients of the account are likely to create within a minute."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,10 @@ class Purpose:
     """What a request is sent for.
 
     Args:
-        operation: That, in words.
-        account: The account that it is for, if it names one.
-        method: The request's method.
-        is_of_one_id: Whether its path names an integration.
+        operation: What the provider is doing, in words, for the error text.
+        account: The account that the request names, if any.
+        method: The HTTP method.
+        is_of_one_id: Whether the path of the request names one integration.
     """
 
     operation: str
@@ -80,24 +83,26 @@ class Purpose:
 
 @dataclass(frozen=True)
 class Messages:
-    """Says what became of requests under one configuration.
+    """Makes the errors of requests under one configuration.
 
     Args:
-        settings: Where they are sent, and with which key.
-        redactor: Decides which words of Justt or a proxy are shown.
+        settings: The address and the API key that the requests use.
+        redactor: Withholds a text of Justt or a proxy that may repeat a credential.
     """
 
     settings: Settings
     redactor: Redactor
 
     def explained(self, error: ApiError, purpose: Purpose) -> JusttError:
-        """Return *error* as it is shown."""
+        """Return the error to show for *error*."""
         operation = purpose.operation
         match error:
             case InvalidRequest():
                 return JusttError(f"{operation}: {error}. {_INVALID_REQUEST_REMEDIATIONS[error.part]}")
             case Cancelled():
-                return CancelledError(operation, "it was not sent, because the engine has left", ABANDONED_REMEDIATION)
+                return CancelledError(
+                    operation, "it was not sent, because the engine cancelled the call", ABANDONED_REMEDIATION
+                )
             case OutcomeUnknown(cause=cause):
                 return CreateOutcomeUnknown(
                     operation, self.response(cause), AMBIGUOUS_REMEDIATION, self._error_id(cause)
@@ -109,9 +114,9 @@ class Messages:
         return self._unreachable(error, operation)
 
     def response(self, error: ApiError) -> str:
-        """Say what came in place of success, and how often."""
-        tries = f", after {error.attempts} tries" if error.attempts > 1 else ""
-        return f"{self._last_response(error)}{tries}"
+        """Return the last response in words, and the number of attempts if there was more than one."""
+        attempts = f", after {error.attempts} attempts" if error.attempts > 1 else ""
+        return f"{self._last_response(error)}{attempts}"
 
     def _last_response(self, error: ApiError) -> str:
         match error:
@@ -127,7 +132,7 @@ class Messages:
         return str(error)
 
     def network_settings(self, error: InvalidNetworkSettings) -> InvalidSettings:
-        """Say that the settings of this machine's network cannot be used."""
+        """Return the error for network settings of this machine that cannot be used."""
         return InvalidSettings(
             f"the network settings of this machine cannot be used ({error.variables}): {error.reason}. Nothing was "
             "sent. Correct them, and run the command again."
@@ -137,7 +142,8 @@ class Messages:
         return self.redactor.error_id(error.error_id)
 
     def _refused(self, error: ApiStatusError, purpose: Purpose) -> RequestRefused:
-        # Every account has a list and takes creates; and the API's own refusals are JSON.
+        # The API itself answers 404 only for an id, since every account has a list and accepts creates, and its own
+        # errors are JSON.
         is_of_api = purpose.is_of_one_id and error.is_json
         if error.status == HTTPStatus.NOT_FOUND and not is_of_api:
             remediation = not_of_the_api_remediation(self.settings.base_url)
@@ -185,7 +191,7 @@ _INVALID_REQUEST_REMEDIATIONS = {
 
 
 UNCHECKED = "Do not run `pulumi up` again before you have checked, because that could create a duplicate"
-"""What an error says that cannot tell whether a create happened."""
+"""Stands in every error of a create whose outcome is unknown."""
 
 AMBIGUOUS_REMEDIATION = (
     f"Justt may have created it, and no state knows it. {UNCHECKED}: look it up at Justt, and settle it with "
@@ -197,14 +203,16 @@ ABANDONED_REMEDIATION = "Nothing was created: run `pulumi up` again."
 
 
 def hopeless_remediation(status: str, *, is_managed: bool) -> str:
-    """Say what the user can do about an integration that was waited for in vain.
+    """Return what the user can do about an integration that is FAILED or INACTIVE after a wait for it.
 
     Args:
         status: FAILED or INACTIVE.
         is_managed: Whether this stack created it.
     """
     if not is_managed:
-        return "It is someone else's: have it set right there, and run `pulumi up` again, which waits again."
+        return (
+            "This stack does not manage it: have its owner correct it, then run `pulumi up` again, which waits again."
+        )
     if status == "INACTIVE":
         return (
             "That is final. Run `pulumi refresh`, which takes it out of the state, and then `pulumi up`, which creates "
@@ -217,17 +225,17 @@ def hopeless_remediation(status: str, *, is_managed: bool) -> str:
 
 
 DEADLINE_REMEDIATION = (
-    "It stays in the state. Look at Justt for what it waits for, and run `pulumi up` again, which waits again, or give "
+    "It stays in the state. Check at Justt why it is not ready, and run `pulumi up` again, which waits again, or give "
     "the IntegrationReady more timeout_seconds."
 )
 
 
 def defect(call: str, error: BaseException, *, is_in_doubt: bool) -> str:
-    """Say that this package has failed.
+    """Return the error text for a bug in this package.
 
     Args:
-        call: What the engine called.
-        error: What was raised. Its own text stays out: a library's message may quote the value that it choked on.
+        call: The provider method that the engine called.
+        error: The unexpected exception. Its message is left out, because it may quote a secret value.
         is_in_doubt: Whether a create was sent whose outcome is unknown.
     """
     remediation = AMBIGUOUS_REMEDIATION if is_in_doubt else "The state keeps what it had."
@@ -239,18 +247,18 @@ def defect(call: str, error: BaseException, *, is_in_doubt: bool) -> str:
 
 
 def creating(source: str, external_identifier: str) -> str:
-    """Name a creation as something that was tried."""
+    """Return the operation of a create, for an error text."""
     return f"creating the {source} integration {external_identifier!r}"
 
 
 def ambiguous_remediation(candidates: Sequence[tuple[str, str]], *, is_proof: bool) -> str:
-    """Say what a lost create may have left behind.
+    """Return what the user can do about a create whose outcome is unknown.
 
     Args:
-        candidates: The ids and statuses of what is new and of the same source.
-        is_proof: Whether the lists that this rests on were surely whole.
+        candidates: The ids and statuses of the new integrations with the same source.
+        is_proof: Whether the lists that were compared are known to be complete.
     """
-    doubt = "" if is_proof else " (the account's list was too long, or changed while it was read, to be sure of it)"
+    doubt = "" if is_proof else " (not certain: the account's list was too long, or changed while it was read)"
     if not candidates:
         return (
             f"Justt may have created it all the same, although it lists no new integration with this source{doubt}. "
@@ -259,7 +267,7 @@ def ambiguous_remediation(candidates: Sequence[tuple[str, str]], *, is_proof: bo
         )
     listed = ", ".join(f"{integration_id} ({status})" for integration_id, status in candidates)
     many = (
-        f" These are {len(candidates)}, so the list before it was probably not whole."
+        f" There are {len(candidates)} of them, so the list that was read before the create was probably incomplete."
         if len(candidates) > _MANY
         else ""
     )
@@ -274,7 +282,7 @@ def ambiguous_remediation(candidates: Sequence[tuple[str, str]], *, is_proof: bo
 
 
 def changed_remediation(integration_id: str) -> str:
-    """Say that what an earlier create made may have been given something else than what the program says now."""
+    """Return what the user can do if an earlier create may have sent other inputs than the program has now."""
     return (
         f"integration {integration_id} may have other credentials or another name than the program gives now. An input "
         "of the resource or the Justt API key has changed since that create was sent, or an older version of "
@@ -284,10 +292,10 @@ def changed_remediation(integration_id: str) -> str:
 
 
 def unlisted_remediation(error: str) -> str:
-    """Say that what a lost create left behind could not be found out."""
+    """Return what the user can do if the account's list could not be read after a create was lost."""
     return (
-        f"Justt may have created it, and that could not be found out ({error}). {UNCHECKED}: look at Justt first. If "
-        "it is there, run `pulumi-justt recover --claim ID` with its id, also where an existing resource is being "
+        f"Justt may have created it, and the provider could not find out ({error}). {UNCHECKED}: look at Justt first. "
+        "If it is there, run `pulumi-justt recover --claim ID` with its id, also where an existing resource is being "
         "replaced; if it is not, run `pulumi-justt recover --forget`. Then run `pulumi up`."
     )
 
@@ -298,10 +306,10 @@ MISUNDERSTOOD_REMEDIATION = (
 
 
 def untrusted_remediation(base_url: str) -> str:
-    """Say what the user can do about a certificate that this machine does not trust."""
+    """Return what the user can do about a certificate that this machine does not trust."""
     return (
-        f"Nothing was sent. If your network answers for {base_url} with a certificate authority of its own, or the "
-        "proxy has one, set SSL_CERT_FILE to that authority's PEM file (or SSL_CERT_DIR to a folder of them). If the "
+        f"Nothing was sent. If your network or proxy uses its own certificate authority for {base_url}, set "
+        "SSL_CERT_FILE to that authority's PEM file (or SSL_CERT_DIR to a folder of them). If the "
         "certificate has expired or is another host's, correct the server, justt:baseUrl or this machine's clock."
     )
 
@@ -324,14 +332,14 @@ UNCONFIRMED_REMEDIATION = (
 def refusal_remediation(
     status: int, settings: Settings, *, is_create: bool, account: str | None, was_unanswered: bool
 ) -> str:
-    """Say what the user can do about an answer of *status*.
+    """Return what the user can do about a response with *status*.
 
     Args:
         status: The HTTP status.
-        settings: Where the request was sent, and where its key came from.
-        is_create: Whether a create was refused, for a reason that the vendor's words give.
-        account: The account that the request was for, if it named one.
-        was_unanswered: Whether an earlier attempt may have been carried out.
+        settings: The configuration that the request used.
+        is_create: Whether the request was a create.
+        account: The account that the request named, if any.
+        was_unanswered: Whether Justt may have carried out an earlier attempt.
     """
     where = f"with account {account}" if account else "without an account"
     key_origin, environment = settings.api_key_origin, settings.environment
@@ -360,9 +368,10 @@ def refusal_remediation(
 
 
 def recorded_settings_remediation(text: str) -> str:
-    """Return what the error *text* of a command that runs no program has to add, if it is about a setting.
+    """Return what to add to the error *text* of a command that runs no program, or an empty text.
 
-    The state holds no copy of a variable.
+    Such a command uses the state's copy of the configuration, so only an error about a setting needs the addition.
+    Environment variables are not copied into the state.
     """
     settings = _SETTING.findall(text)
     if not settings:
@@ -377,23 +386,21 @@ def recorded_settings_remediation(text: str) -> str:
 
 
 def not_of_the_api_remediation(base_url: str) -> str:
-    """Say what the user can do about a 404 that speaks of the address and not of an integration."""
+    """Return what the user can do about a 404 that is about the address and not about an integration."""
     return f"There seems to be no Justt API at {base_url}: check justt:baseUrl, which usually ends in /v1."
 
 
-INVALID_ID_REMEDIATION = (
-    "A 400 for an id means that it is no valid id, and says nothing of the account: correct the id."
-)
+INVALID_ID_REMEDIATION = "A 400 here means that the id itself is not valid, whatever the account is: correct the id."
 
 
 def unreachable_remediation(base_url: str, *, is_unsent: bool, is_rate_limited: bool, is_redirect: bool = False) -> str:
-    """Say what the user can do where no usable answer came.
+    """Return what the user can do if there was no usable response.
 
     Args:
-        base_url: Where the API was looked for.
-        is_unsent: Whether no connection could be made, at any try.
-        is_rate_limited: Whether the last answer was 429.
-        is_redirect: Whether the last answer was a redirect that does not rule out that the request was carried out.
+        base_url: The address of the API.
+        is_unsent: Whether every attempt failed to connect.
+        is_rate_limited: Whether the last response was a 429.
+        is_redirect: Whether the last response was a redirect after which the request may have been carried out.
     """
     if is_redirect:
         return _REDIRECT_REMEDIATION

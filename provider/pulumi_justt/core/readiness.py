@@ -1,16 +1,16 @@
-"""The core of `IntegrationReady`: to wait until an integration works. It knows no Pulumi, and owns nothing at Justt.
+"""The lifecycle of `IntegrationReady`, which waits until an integration is SUCCESSFUL and creates nothing at Justt.
 
     call    what happens                                                                          requests
-    check   the deadline is validated; the environment is filled in                               0
-    diff    another integration: replace, which waits again, and until then the one that was      0
-            waited for before is not deactivated; anything else: update in place
-    create  waits until the status is SUCCESSFUL; FAILED, INACTIVE and the deadline are errors     1 for each look,
+    check   validates the deadline; fills in the environment                                      0
+    diff    another integration: replace, which waits again, and until that wait ends the former  0
+            integration is not deactivated; any other change: update in place
+    create  waits until the status is SUCCESSFUL; FAILED, INACTIVE and the deadline are errors    1 for each read,
                                                                                                   or a share in pages
-    read    status and go-live date over the remembered rest; INACTIVE: gone                      likewise
-    update  only what is remembered                                                               0
+    read    status and go-live date from Justt, the rest from the state; INACTIVE: gone           likewise
+    update  changes the state only                                                                0
     delete  nothing                                                                               0
 
-A wait is over once: what becomes of the integration afterwards is told by `read`, and is no reason to wait again.
+A wait happens once. `read` reports later changes of the status, and they do not start another wait.
 """
 
 from __future__ import annotations
@@ -43,30 +43,30 @@ from pulumi_justt.errors import CancelledError, NotReady, RequestFailed, Request
 from pulumi_justt.values import COLORED, is_colored
 
 if TYPE_CHECKING:
-    # Only a type here, so that a preview loads no HTTP library.
+    # Needed only for annotations, so that a preview does not load the HTTP library.
     from pulumi_justt.api.batch_reader import PageCache
     from pulumi_justt.core.client import JusttClient
 
 __all__ = ["ReadinessLifecycle"]
 
 _ARGUMENTS = schema.arguments(schema.READY)
-"""The user's own name of each input."""
+"""The Python argument of each input, by its name in the state."""
 
 _OF_INTEGRATION = [name for name, argument in _ARGUMENTS.items() if argument.startswith("integration.")]
-"""What never changes of an integration, and so not while the id is the same."""
+"""The inputs that describe the integration; they cannot change while its id stays the same."""
 
 _SHORTEST_PAUSE = 1.0
 _LONGEST_PAUSE = 15.0
 _GROWTH = 1.5
 
-_LAST_LOOK = 1.0
-"""Seconds that a look may take which begins at the deadline, or just before it."""
+_LAST_READ = 1.0
+"""The time limit in seconds of a read that begins at the deadline or just before it."""
 
 _BETWEEN_NOTES = 30.0
-"""Seconds after which whoever watches a terminal wants to hear something."""
+"""Seconds between two progress notes."""
 
-_BETWEEN_GLANCES = 1.0
-"""Seconds for which a wait may not notice that the engine has left, which kills this process after five."""
+_BETWEEN_CHECKS = 1.0
+"""Seconds between two checks for a cancelled call; the engine kills this process five seconds after it cancels."""
 
 
 @dataclass
@@ -75,13 +75,13 @@ class ReadinessLifecycle:
 
     Args:
         settings: The configuration.
-        client: Gives the client when a request is needed, so that previews need no key.
+        client: Returns the client; called only when a request is needed, so that previews need no API key.
         tell: Shows one line to the user.
-        call: Gives the call of this thread.
-        session: What all resources of the process share; by default nothing is known.
-        clock: Monotonic seconds.
-        sleep: Blocks the calling thread for some seconds.
-        uniform: Random numbers in [0, 1), for jitter.
+        call: Returns the call of this thread.
+        session: What all resources of the process share; by default a new session.
+        clock: Returns monotonic seconds.
+        sleep: Blocks the calling thread for a number of seconds.
+        uniform: Returns a random number in [0, 1), for jitter.
     """
 
     settings: Settings
@@ -93,18 +93,19 @@ class ReadinessLifecycle:
     sleep: Callable[[float], None] = time.sleep
     uniform: Callable[[], float] = random.random
     known_properties: ClassVar = frozenset(each.name for each in schema.READY)
-    """The paths of all that a state may hold of a wait."""
+    """The paths of all properties that the state of a wait may have."""
 
     def __post_init__(self) -> None:
-        """Take what the process knows."""
+        """Take the parts of the session that this class uses."""
         session = self.session or Session(self.settings.base_url)
         self._redactor, self._ownership = session.redactor, session.ownership
 
     def check(self, olds: Properties, news: Properties) -> CheckResult:
-        """Validate *news* and fill in the environment, the same way every time and without I/O."""
+        """Validate *news* and fill in the environment, deterministically and without I/O."""
         inputs = {**drop_none(news), "environment": self.settings.environment}
         if inputs.get("integrationId") == olds.get("integrationId"):
-            # The preview of the integration's update knows no output that is absent; it was absent before, too.
+            # When a preview updates the integration, an absent output of it is unknown. It was absent before, and
+            # cannot have changed.
             for name in _OF_INTEGRATION:
                 if name not in olds and inputs.get(name) is UNKNOWN:
                     del inputs[name]
@@ -112,7 +113,7 @@ class ReadinessLifecycle:
         return CheckResult(inputs, [f"{name}: {text}" for name, text in failures])
 
     def diff(self, olds: Properties, news: Properties) -> list[str]:
-        """Return the paths in which *news* asks for another wait than the one recorded as *olds*."""
+        """Return the paths of the changed properties that require another wait."""
         before, wanted = olds.get("integrationId"), news.get("integrationId")
         if before == wanted:
             return []
@@ -121,16 +122,16 @@ class ReadinessLifecycle:
         return ["integrationId"]
 
     def create(self, inputs: Properties) -> tuple[str, dict[str, Any]]:
-        """Wait for the integration, and return its id and what to remember.
+        """Wait for the integration, and return its id and the outputs.
 
         Raises:
-            NotReady: It failed or stopped, or the deadline has come.
-            RequestRefused: Its status may not be read.
-            CancelledError: The engine has left.
+            NotReady: The integration is FAILED or INACTIVE, or the deadline has passed.
+            RequestRefused: Justt refused to show the status.
+            CancelledError: The engine cancelled the call.
         """
         wanted = ReadinessInputs.model_validate(inputs)
         if wanted.external_identifier is not None:
-            # An integration that is not this stack's replaces nothing.
+            # Only an integration that this stack manages can be a replacement.
             self._ownership.begin_wait(wanted.integration_id)
         self._redactor.expect_integration(wanted.integration_id)
         record = self._wait(wanted, f"waiting for {describe(inputs, wanted.integration_id)}")
@@ -138,11 +139,11 @@ class ReadinessLifecycle:
         return wanted.integration_id, {**inputs, **outputs_from(record)}
 
     def read(self, integration_id: str, olds: Properties) -> dict[str, Any] | None:
-        """Return what is remembered with the present status, or None if the integration is gone for good.
+        """Return the recorded properties with the current status, or None if the integration is gone for good.
 
         Warns:
-            warning: A refresh finds that somebody else deactivated an integration that was waited for.
-            note: A refresh finds another status than the one that was waited for.
+            warning: A refresh finds that the integration of an `IntegrationReady` was deactivated outside this stack.
+            note: A refresh finds another status than the one that the `IntegrationReady` recorded.
         """
         called = describe(olds, integration_id)
         operation = f"reading {called} for its IntegrationReady"
@@ -167,34 +168,34 @@ class ReadinessLifecycle:
             return None
         if record.status != olds.get("status", record.status):
             self.tell(f"note: {called}, which was waited for, is {record.status} now, was {olds['status']}.")
-        remembered = {name: value for name, value in olds.items() if name in _ARGUMENTS}
-        return {**remembered, **outputs_from(record)}
+        inputs = {name: value for name, value in olds.items() if name in _ARGUMENTS}
+        return {**inputs, **outputs_from(record)}
 
     def update(self, integration_id: str, olds: Properties, news: Properties) -> dict[str, Any]:
-        """Remember *news*; the wait is over, and its new deadline is that of the next one."""
+        """Record *news*: this wait is over, so a new deadline applies to the next one."""
         require_same_environment(self.settings, f"updating the wait for {describe(olds, integration_id)}", olds)
         return {**{name: value for name, value in olds.items() if name not in _ARGUMENTS}, **news}
 
     def delete(self, integration_id: str, olds: Properties) -> None:
-        """Do nothing: the integration is another resource's."""
+        """Do nothing, because the integration belongs to another resource."""
 
     def _wait(self, wanted: ReadinessInputs, operation: str) -> RemoteRecord:
-        """Look at the integration until it is SUCCESSFUL.
+        """Read the integration again and again until it is SUCCESSFUL.
 
         Warns:
-            warning: Justt cannot be reached during a wait; told once.
+            warning: Justt cannot be reached during a wait; shown once for each wait.
 
         Raises:
-            NotReady: The deadline has come.
+            NotReady: The deadline has passed.
         """
         started = self.clock()
         wait = _Wait(operation, wanted.timeout_seconds, started=started, end=started + wanted.timeout_seconds)
         was_warned = False
-        # Who waits with others is served by pages of the list, which one of them reads for all.
+        # If several threads wait, one of them reads pages of the list for all.
         with self.client().waiting(wanted.reference_account_id) as cache:
             for pause in self._pauses():
                 try:
-                    record = self._look(wanted, wait, cache, max_age=pause / 2)
+                    record = self._read_once(wanted, wait, cache, max_age=pause / 2)
                 except RequestFailed as error:
                     wait.failure = f" ({error.response})"
                     if not was_warned:
@@ -203,7 +204,7 @@ class ReadinessLifecycle:
                 else:
                     if record.status == "SUCCESSFUL":
                         return record
-                    _require_hope(record, wait, is_managed=wanted.external_identifier is not None)
+                    _require_not_failed(record, wait, is_managed=wanted.external_identifier is not None)
                     wait.status, wait.failure = record.status, ""
                 now = self.clock()
                 if now >= wait.end:
@@ -212,10 +213,10 @@ class ReadinessLifecycle:
         response = f"its status is {wait.status} after {wait.timeout_seconds} s{wait.failure}"
         raise NotReady(wait.operation, response, messages.DEADLINE_REMEDIATION)
 
-    def _look(self, wanted: ReadinessInputs, wait: _Wait, cache: PageCache, *, max_age: float) -> RemoteRecord:
-        """Read the record once; what is out of date by *age* seconds will do."""
+    def _read_once(self, wanted: ReadinessInputs, wait: _Wait, cache: PageCache, *, max_age: float) -> RemoteRecord:
+        """Read the record once; a record from the page cache may be up to *max_age* seconds old."""
         client = self.client()
-        call = replace(self.call(), deadline=client.clock() + max(wait.end - self.clock(), _LAST_LOOK))
+        call = replace(self.call(), deadline=client.clock() + max(wait.end - self.clock(), _LAST_READ))
         record = client.read_integration(
             wanted.integration_id,
             operation=wait.operation,
@@ -224,8 +225,8 @@ class ReadinessLifecycle:
             call=call,
             cache=cache,
         )
-        if _is_hopeless(record) and record.message is None:
-            # A list has no words of the vendor's about one record.
+        if _has_failed(record) and record.message is None:
+            # A list has no messages of Justt about single records.
             record = client.get_integration(
                 wanted.integration_id,
                 operation=wait.operation,
@@ -235,25 +236,27 @@ class ReadinessLifecycle:
         return record
 
     def _pauses(self) -> Iterator[float]:
-        """Yield the seconds between two looks: growing, and never the same for waits that began together."""
+        """Yield the seconds between two reads: growing, and with jitter, so that parallel waits spread out."""
         bound = _SHORTEST_PAUSE
         while True:
             yield bound * (1 + self.uniform()) / 2
             bound = min(bound * _GROWTH, _LONGEST_PAUSE)
 
     def _sleep_until(self, moment: float, wait: _Wait) -> None:
-        """Let time pass, for as long as somebody waits for the end of it.
+        """Sleep until *moment*, or until the engine cancels the call.
 
         Warns:
             note: A wait begins, and again every 30 seconds.
 
         Raises:
-            CancelledError: The engine has left.
+            CancelledError: The engine cancelled the call.
         """
         while (now := self.clock()) < moment:
             if self.call().is_cancelled():
                 raise CancelledError(
-                    wait.operation, "it was given up, because the engine has left", messages.ABANDONED_REMEDIATION
+                    wait.operation,
+                    "it was given up, because the engine cancelled the call",
+                    messages.ABANDONED_REMEDIATION,
                 )
             if now >= wait.next_note:
                 seconds = now - wait.started
@@ -262,12 +265,12 @@ class ReadinessLifecycle:
                     f"{wait.timeout_seconds} s."
                 )
                 wait.next_note = now + _BETWEEN_NOTES
-            self.sleep(min(moment - now, _BETWEEN_GLANCES))
+            self.sleep(min(moment - now, _BETWEEN_CHECKS))
 
 
 @dataclass
 class _Wait:
-    """How far one wait has come; moments are those of the core's clock."""
+    """The progress of one wait; times are seconds of the lifecycle's clock."""
 
     operation: str
     timeout_seconds: int
@@ -278,27 +281,27 @@ class _Wait:
     failure: str = ""
 
     def __post_init__(self) -> None:
-        """Have the first note told at once."""
+        """Make the first progress note due at once."""
         self.next_note = self.started
 
 
-def _is_hopeless(record: RemoteRecord) -> bool:
+def _has_failed(record: RemoteRecord) -> bool:
     return record.status == "FAILED" or record.is_inactive
 
 
-def _require_hope(record: RemoteRecord, wait: _Wait, *, is_managed: bool) -> None:
-    """Refuse a status that no waiting changes.
+def _require_not_failed(record: RemoteRecord, wait: _Wait, *, is_managed: bool) -> None:
+    """Refuse a status that more waiting does not change.
 
     Raises:
-        NotReady: It failed or stopped.
+        NotReady: The integration is FAILED or INACTIVE.
     """
-    if _is_hopeless(record):
+    if _has_failed(record):
         response = f"its status is {record.status}{f': {record.message}' if record.message else ''}"
         raise NotReady(wait.operation, response, messages.hopeless_remediation(record.status, is_managed=is_managed))
 
 
 def _problems(inputs: Properties) -> Iterator[tuple[str, str]]:
-    """Yield the user's name of each property that cannot be used, with the reason."""
+    """Yield the argument and the reason for each invalid property."""
     known, unknown = split_unknowns(inputs)
     for name in sorted(known.keys() - _ARGUMENTS.keys()):
         yield name, f"is not an argument{nearest(name, _ARGUMENTS.values())}"

@@ -1,4 +1,4 @@
-"""What all resources of a provider process share: the journal, who holds which record, and credentials to redact."""
+"""State that all resources of a provider process share: the journal, record ownership, and credentials to redact."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["Session", "shared_session"]
 
 @dataclass(frozen=True)
 class Session:
-    """The memory of one process under one configuration.
+    """The shared state of one process under one configuration.
 
     Args:
-        base_url: Where the records live.
-        journal: What this machine remembers across processes; by default nothing.
-        redactor: Knows the credentials that the process has met.
+        base_url: The address of the API.
+        journal: What this machine keeps across processes; by default a journal without a folder, which keeps nothing.
+        redactor: Knows the credentials that the process has seen.
     """
 
     base_url: str
@@ -34,11 +34,11 @@ class Session:
     ownership: Ownership = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin with a program and a state of which nothing is known."""
+        """Start with an ownership table that has no records."""
         object.__setattr__(self, "ownership", Ownership(self.journal, self.base_url))
 
     def add_secrets(self, properties: Properties) -> None:
-        """Tell the redactor each credential that is given as a value."""
+        """Pass each credential that is given as a value to the redactor."""
         payload, secret_type = properties.get("secretPayload"), properties.get("secretType")
         if isinstance(payload, Mapping):
             self.redactor.add_secrets(
@@ -51,9 +51,9 @@ class Session:
             )
 
     def add_integration(self, integration_id: str, recorded: Properties) -> None:
-        """Tell the redactor the credentials of an integration that exists.
+        """Pass the credentials of an existing integration to the redactor.
 
-        What a reference gave at the create is not at hand: the variable or the file may hold another value by now.
+        The value that a reference had at the create is unknown: the variable or the file may have another value now.
         """
         self.add_secrets(recorded)
         self.note_references(recorded)
@@ -62,8 +62,8 @@ class Session:
             self.redactor.note_plain(source)
 
     def note_references(self, properties: Properties) -> None:
-        """Tell the redactor that Justt has credentials that are not at hand, if *properties* refer to some."""
-        # States of before `secretReferences` have them among the values.
+        """Mark the redactor as incomplete if *properties* has references, whose values at Justt are unknown."""
+        # A state from before `secretReferences` has the references among the values.
         if properties.get("secretReferences") or references.are_in(properties.get("secretPayload")):
             self.redactor.mark_incomplete()
 
@@ -83,9 +83,9 @@ def shared_session(
     Args:
         settings: The configuration.
         tell: Shows one line to the user.
-        was_cut_off: Whether the engine has dropped a call of this process. Asked when the interpreter exits, which it
-            does only if the engine tells it to.
-        command: What all provider processes of the command have in common; None if that can't be told.
+        was_cut_off: Whether the engine has cancelled a call of this process. It is called when the interpreter exits,
+            which happens only on the engine's request.
+        command: An id that all provider processes of one command share; None if it is unknown.
     """
     with _sessions_lock:
         if settings not in _sessions:

@@ -1,7 +1,7 @@
-"""What the state remembers of an integration, and the rules that every resource keeps about it. It sends nothing.
+"""Helpers for recorded properties, and the rules about the state that every resource follows. Sends no requests.
 
-Properties are mappings with the API's keys, as the state holds them. Nothing leaves the state without proof, and no
-call reaches another environment than the one that is recorded.
+Properties are mappings with the API's keys, as in the state. No resource leaves the state without proof that it is
+gone, and no call reaches another environment than the recorded one.
 """
 
 from __future__ import annotations
@@ -52,39 +52,39 @@ _REASONS = {
     "greater_than_equal": "must be greater than or equal to {ge}",
     "less_than_equal": "must be less than or equal to {le}",
 }
-"""What is wrong in the user's words, by pydantic's name for it."""
+"""The text for the user, by the type of a pydantic error."""
 
 
 @dataclass(frozen=True, repr=False)
 class CheckResult(Unpicklable):
-    """The properties to work with, and one text for each that cannot be used."""
+    """The checked inputs, and one text for each invalid property."""
 
     inputs: dict[str, Any]
     failures: list[str]
 
 
 def describe(properties: Properties, integration_id: str = "") -> str:
-    """Name an integration as the user knows it."""
+    """Name an integration by source, external identifier and id, or by id alone."""
     integration_id = integration_id or str(properties.get("integrationId", ""))
     if "externalIdentifier" not in properties:
         return f"integration {integration_id}"
-    # Recorded inputs have no id.
+    # Inputs, unlike outputs, have no id.
     its_id = f" ({integration_id})" if integration_id else ""
     return f"the {properties.get('source')} integration {properties['externalIdentifier']!r}{its_id}"
 
 
 def outputs_from(record: RemoteRecord) -> dict[str, Any]:
-    """Return what is remembered of *record*, beside what was known before it was read."""
-    remembered = {"status": record.status}
+    """Return the outputs that come from *record*; all other outputs equal the inputs."""
+    outputs = {"status": record.status}
     if record.go_live_date is not None:
-        remembered["goLiveDate"] = record.go_live_date
-    return remembered
+        outputs["goLiveDate"] = record.go_live_date
+    return outputs
 
 
 def drop_none(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *value* without properties, and their fields, that are null, which equals what is absent.
+    """Return *value* without the properties, and the fields of properties, that are null; null equals absent.
 
-    What is null further down stays: it stands in a value that is sent as it is.
+    A null at a deeper level stays, because it is part of a value that is sent unchanged.
     """
 
     def given(mapping: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,24 +94,24 @@ def drop_none(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def invalid(model: type[BaseModel], known: Properties, absent: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield the path of each property that *model* refuses, with the reason.
+    """Yield the path of each property that is invalid for *model*, with the reason.
 
     Args:
-        model: What the properties are to be.
+        model: The model that validates the properties.
         known: The properties.
-        absent: The paths of those that may be missing.
+        absent: The paths of properties that may be missing.
     """
     try:
         model.model_validate(known)
     except ValidationError as error:
-        for fault in error.errors(include_url=False, include_context=True, include_input=True):
-            path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])[1:]
-            if not (fault["type"] == "missing" and path in absent):
-                yield path, _reason(fault["type"], fault.get("ctx", {}), fault["input"], fault["msg"])
+        for each in error.errors(include_url=False, include_context=True, include_input=True):
+            path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in each["loc"])[1:]
+            if not (each["type"] == "missing" and path in absent):
+                yield path, _reason(each["type"], each.get("ctx", {}), each["input"], each["msg"])
 
 
 def other_environment(settings: Settings, olds: Properties) -> Iterator[tuple[str, str]]:
-    """Yield a failure of check if what is recorded lives in another environment than the configured one."""
+    """Yield a failure of check if the recorded environment is not the configured one."""
     recorded = olds.get("environment", settings.environment)
     if recorded != settings.environment:
         yield (
@@ -125,11 +125,11 @@ def other_environment(settings: Settings, olds: Properties) -> Iterator[tuple[st
 
 
 def require_same_environment(settings: Settings, operation: str, olds: Properties) -> None:
-    """Keep a stray setting from reaching another environment, and a recorded account from being another header.
+    """Refuse a request to another environment than the recorded one, or with an account that is not a valid header.
 
     Raises:
-        StateConflict: The integration lives in another environment than the configuration points at.
-        StateConflict: The state was changed by hand.
+        StateConflict: The integration was recorded in another environment than the configured one.
+        StateConflict: The recorded account was changed by hand.
     """
     recorded = olds.get("environment", settings.environment)
     if recorded != settings.environment:
@@ -145,16 +145,16 @@ def require_same_environment(settings: Settings, operation: str, olds: Propertie
 
 
 def require_known(properties: Properties, known: Collection[str], integration_id: str = "") -> None:
-    """Refuse a state that a newer version of this package has written: what it says cannot be obeyed, nor dropped.
+    """Refuse a state that a newer version of this package has written, since this version could only ignore parts.
 
     Args:
         properties: The recorded inputs or outputs of a resource.
-        known: The paths of all properties that this version has. Only below a property that has paths of its own here
-            are keys compared: those of credentials are the API's.
-        integration_id: The resource's id, where the call has one.
+        known: The paths of all properties that this version has. The keys of a nested property are compared only if
+            their paths are listed here, because the keys of credentials are the API's.
+        integration_id: The resource's id, if the call has one.
 
     Raises:
-        StateConflict: A newer version has recorded a property that this one does not know.
+        StateConflict: A newer version has recorded a property that this version does not have.
     """
     recorded = {*properties}
     for name, value in properties.items():
@@ -165,7 +165,7 @@ def require_known(properties: Properties, known: Collection[str], integration_id
         raise StateConflict(
             f"the state of {describe(properties, integration_id)} was written by a newer version of pulumi-justt: it "
             f"has the {'property' if len(newer) == 1 else 'properties'} {names}, which version "
-            f"{version('pulumi-justt')} does not know. Nothing was sent, and the state is as it was. Upgrade "
+            f"{version('pulumi-justt')} does not know. Nothing was sent, and the state was not changed. Upgrade "
             "pulumi-justt where this command runs (`pip install --upgrade pulumi-justt`), and run the command again."
         )
 
@@ -177,7 +177,7 @@ def raise_unless_missing_allowed(settings: Settings, tell: Callable[[str], None]
         warning: A refresh or destroy runs with JUSTT_ON_MISSING=gone.
 
     Raises:
-        StateConflict: Justt does not know a recorded integration, and JUSTT_ON_MISSING is not set.
+        StateConflict: Justt answers 404 for a recorded integration, and JUSTT_ON_MISSING is not set.
     """
     if settings.missing_is_gone:
         tell(f"warning: {refused.operation}: {refused.response}; taken as gone because JUSTT_ON_MISSING=gone.")
@@ -190,11 +190,11 @@ def raise_unless_missing_allowed(settings: Settings, tell: Callable[[str], None]
 
 
 def _reason(kind: str, context: Mapping[str, Any], value: object, message: str) -> str:
-    """Say in the user's words what is wrong; never with a value, which may be a secret."""
+    """Return the text for an invalid value, without the value itself, which may be a secret."""
     if kind not in _REASONS:
-        # Our own texts, which models.py raises: they state a rule and hold no input.
+        # A text that models.py raises: it states a rule and holds no input.
         return message
     if kind == "string_too_short" and not value:
         kind = "string_empty"
-    # Keys may be secrets as well.
+    # With depth 0, because the keys of the value may be secrets as well.
     return _REASONS[kind].format(**context, shape=describe_type(value, depth=0), length=len(str(value)))

@@ -1,4 +1,4 @@
-"""Which inputs of an integration cannot be used, and why: in the user's own names, and without what may be secret."""
+"""Validates the inputs of an integration. Texts use the names of the Python arguments and never hold a secret."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["moves", "problems"]
 
 
 def problems(inputs: Properties) -> Iterator[tuple[str, str]]:
-    """Yield the user's name of each property that cannot be used, with the reason."""
+    """Yield the argument and the reason for each invalid property."""
     known, unknown = split_unknowns(inputs)
     for name in sorted(known.keys() - ARGUMENTS.keys()):
         yield name, f"is not an argument{nearest(name, ARGUMENTS.values())}"
@@ -51,7 +51,7 @@ def problems(inputs: Properties) -> Iterator[tuple[str, str]]:
 def moves(
     settings: Settings, olds: Properties, inputs: Properties, *, is_account_explicit: bool
 ) -> Iterator[tuple[str, str]]:
-    """Yield why *inputs* may not follow *olds*: a stray setting must not replace a fleet."""
+    """Yield why *inputs* may not follow *olds*, so that a wrong setting does not replace all integrations."""
     yield from other_environment(settings, olds)
     if not olds or is_account_explicit:
         return
@@ -65,8 +65,8 @@ def moves(
     yield (
         "reference_account_id",
         (
-            f"{what}. Set that back, or give the account to the resource itself if a move is meant, which replaces "
-            f"it (`pulumi up --replace` with its URN moves it to {after or 'no account'})"
+            f"{what}. Set that back. To move the integration on purpose, give the account to the resource itself, "
+            f"which replaces it (`pulumi up --replace` with its URN moves it to {after or 'no account'})"
         ),
     )
 
@@ -79,13 +79,13 @@ def _argument(path: str) -> str:
 def _unlisted(name: str, value: object, listed: Collection[str], *, may_be_unlisted: bool) -> Iterator[tuple[str, str]]:
     if isinstance(value, str) and value and value not in listed and not may_be_unlisted:
         what = "the secret type " if name == "credentials" else ""
-        # Only what looks like one of the list is quoted: anything else may be a secret in the wrong place.
+        # Quote the value only if it is like a listed one. Anything else may be a secret in the wrong place.
         hint = nearest(value, listed) if is_like(value, listed) else ""
         quoted = repr(value) if hint else f"a text of {len(value)} characters"
         yield (
             name,
             (
                 f"{what}{quoted} is not in Justt's list ({', '.join(listed)}){hint}. "
-                "If Justt takes it by now, say allow_unlisted=True"
+                "If Justt accepts it now, set allow_unlisted=True"
             ),
         )

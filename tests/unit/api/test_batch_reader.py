@@ -305,7 +305,7 @@ def test_an_outage_is_waited_out_once() -> None:
         texts = [each.result() for each in running]
 
     assert [text.partition(":")[0] for text in texts] == [f"reading {name}" for name in ids(4)]
-    assert all(": Justt answered 503: no list, after 2 tries (errorId e-1). " in text for text in texts)
+    assert all(": Justt answered 503: no list, after 2 attempts (errorId e-1). " in text for text in texts)
     assert reader.vendor.asked[:2] == ["page 1"] * 2
     assert len(reader.vendor.asked) == 3
 

@@ -352,7 +352,7 @@ def test_fault_that_is_no_text_never_shows_values(answer: dict[str, object]) -> 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", ""), (b"<html>canary-7f3b9c</html>", "an answer that is not JSON, so perhaps a proxy's")],
+    [(b"", ""), (b"<html>canary-7f3b9c</html>", "a response that is not JSON, so perhaps from a proxy")],
 )
 def test_fault_that_is_no_json(content: bytes, message: str) -> None:
     """An empty refusal says nothing, and a page of HTML is suspected to be a proxy's."""

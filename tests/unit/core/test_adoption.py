@@ -286,10 +286,10 @@ def test_owning_what_another_resource_created_is_told(tmp_path: Path, creator: s
 
     assert core.update("id-1", ADOPTED, CHECKED) == RECORDED
     words = (
-        f"warning: {NAMED}: it is this stack's own now, but this machine's journal says that it was created for "
-        f"{creator!r}, and while it says so, this stack doesn't deactivate it. If that one is still in a state, run "
-        "`pulumi state delete` with its URN there. If it is in none, or is a former name of this resource, remove the "
-        f"file {file}."
+        f"warning: {NAMED}: this stack owns it now, but this machine's journal says that it was created for "
+        f"{creator!r}. While the journal says so, this stack doesn't deactivate it. If that resource is still in a "
+        "state, run `pulumi state delete` with its URN there. If it is in no state, or is a former name of this "
+        f"resource, remove the file {file}."
     )
     assert scripted.told == [words] * is_told
     last.delete("id-1", RECORDED)
@@ -487,7 +487,7 @@ def test_a_folder_of_adoptions_that_cannot_be_read_counts(tmp_path: Path, what: 
     with pytest.raises(StateConflict) as conflict:
         core.delete("id-1", RECORDED)
     assert "can't be read (Not a directory), and it may say that another resource has adopted" in str(conflict.value)
-    assert "make it readable, or name another one by JUSTT_STATE_DIR" in str(conflict.value)
+    assert "make it readable, or set JUSTT_STATE_DIR to another one" in str(conflict.value)
     assert owner.methods == []
     in_the_way.unlink()
     later, core = command_of("owner", folder, httpx.Response(204))
@@ -533,7 +533,7 @@ def test_the_own_id_never_records_unnoticed_what_was_not_sent(
     core.delete("id-1", {**ADOPTED, **changes})
     core.delete("id-1", RECORDED)
     assert later.methods == ["GET"]
-    assert "That is in the state now, and nothing was sent" in later.told[0]
+    assert "The state has the new values now, but nothing was sent" in later.told[0]
 
 
 def test_an_adopted_integration_is_not_replaced_by_itself_with_a_change(tmp_path: Path) -> None:
@@ -643,7 +643,7 @@ def test_what_was_created_for_nobody_stops_at_once() -> None:
     assert b'"deactivationDate":"2027-01-15T08:00:00Z"' in scripted.requests[2].content
     assert scripted.told == [
         (
-            f"note: the engine left while {NAMED} was created, so it was deactivated again. Pulumi keeps a pending "
+            f"note: the engine cancelled the create of {NAMED}, so it was deactivated again. Pulumi keeps a pending "
             "operation: run `pulumi cancel` if the stack is locked, and then `pulumi refresh --clear-pending-creates`."
         )
     ]
@@ -682,7 +682,9 @@ def test_lost_create_of_an_engine_that_left_is_told() -> None:
         scripted.core.create(CHECKED)
 
     told = scripted.told[-1]
-    assert told.startswith("warning: the engine left: creating the stripe integration 'stripe-eu': no answer within 30")
+    assert told.startswith(
+        "warning: the engine cancelled the call: creating the stripe integration 'stripe-eu': no answer within 30"
+    )
     assert "Do not run `pulumi up` again before you have checked" in told
 
 
@@ -694,7 +696,7 @@ def test_undo_that_fails_says_so_and_raises_nothing() -> None:
 
     (told,) = scripted.told
     assert told.startswith(
-        f"warning: the engine left while {NAMED} was created, so no state knows of it, and it could not be deactivated "
+        f"warning: the engine cancelled the create of {NAMED}, so no state has it, and it could not be deactivated "
         f"again: deactivating {NAMED}: Justt answered 403: no (errorId e-1). "
     )
     assert told.endswith(" Run `pulumi-justt recover` before the next `pulumi up`.")

@@ -453,7 +453,7 @@ NOTHING_CREATED = (
     "the integration that is being replaced, give another one, or set delete_before_replace=True."
 )
 ERROR = {"status": 400, "message": "no", "errorId": "err-1"}
-NOT_JSON = "an answer that is not JSON, so perhaps a proxy's"
+NOT_JSON = "a response that is not JSON, so perhaps from a proxy"
 HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
 
 
@@ -503,11 +503,11 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
             "GET",
             Reply(429, ERROR),
             (
-                f"{READING}: Justt answered 429: no, after 16 tries (errorId err-1). The account's quota is used up: "
-                "run the command again later, or lower justt:requestsPerMinute in the stacks that share the key."
+                f"{READING}: Justt answered 429: no, after 16 attempts (errorId err-1). The account's quota is used "
+                "up: run the command again later, or lower justt:requestsPerMinute in the stacks that share the key."
             ),
         ),
-        ("GET", Reply(500, ERROR), f"{READING}: Justt answered 500: no, after 6 tries (errorId err-1). {KEPT}"),
+        ("GET", Reply(500, ERROR), f"{READING}: Justt answered 500: no, after 6 attempts (errorId err-1). {KEPT}"),
         ("POST", Reply(500, ERROR), f"{CREATING}: Justt answered 500: no (errorId err-1). {AMBIGUOUS}"),
         (
             "POST",
@@ -518,8 +518,8 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
             "GET",
             Reply(303, headers={"location": "https://elsewhere.example"}),
             (
-                f"{READING}: Justt answered 303, after 6 tries. A redirect is never followed with credentials: check "
-                "justt:baseUrl."
+                f"{READING}: Justt answered 303, after 6 attempts. A redirect is never followed with credentials: "
+                "check justt:baseUrl."
             ),
         ),
         ("POST", Reply(408, HTML), f"{CREATING}: Justt answered 408: {NOT_JSON}. {AMBIGUOUS}"),
@@ -528,7 +528,7 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
             "GET",
             Reply(403, HTML),
             (
-                f"{READING}: Justt answered 403: an answer that is not JSON, so perhaps a proxy's. "
+                f"{READING}: Justt answered 403: a response that is not JSON, so perhaps from a proxy. "
                 "The key from justt:apiKey may not do this with account acc_42: check the key and the account."
             ),
         ),
@@ -536,8 +536,8 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
             "GET",
             Reply(200, HTML),
             (
-                f"{READING}: Justt answered 200 with an undocumented shape, 41 bytes that are not JSON, after 6 tries. "
-                f"{MISUNDERSTOOD}"
+                f"{READING}: Justt answered 200 with an undocumented shape, 41 bytes that are not JSON, after 6 "
+                f"attempts. {MISUNDERSTOOD}"
             ),
         ),
         (
@@ -558,29 +558,29 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
             Reply(200, {**RECORD, "integrationId": "int-2"}),
             (
                 f"{READING}: Justt answered 200 with an undocumented shape, the record of another integration, after 6 "
-                f"tries. {MISUNDERSTOOD}"
+                f"attempts. {MISUNDERSTOOD}"
             ),
         ),
         (
             "POST",
             httpx.ConnectError("[Errno 111] Connection refused"),
             (
-                f"{CREATING}: no connection ([Errno 111] Connection refused), after 6 tries. Nothing was sent: check "
-                "the network, the proxy (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the address https://proxy.example/v1, "
-                "then run the command again."
+                f"{CREATING}: no connection ([Errno 111] Connection refused), after 6 attempts. Nothing was sent: "
+                "check the network, the proxy (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the address "
+                "https://proxy.example/v1, then run the command again."
             ),
         ),
         (
             "GET",
             httpx.PoolTimeout(""),
             (
-                f"{READING}: no connection (PoolTimeout), after 6 tries. Nothing was sent: check the network, the "
+                f"{READING}: no connection (PoolTimeout), after 6 attempts. Nothing was sent: check the network, the "
                 "proxy (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the address https://proxy.example/v1, then run the "
                 "command again."
             ),
         ),
         ("POST", httpx.ReadTimeout(""), f"{CREATING}: no answer within 30 s. {AMBIGUOUS}"),
-        ("DELETE", httpx.ReadTimeout(""), f"{DEACTIVATING}: no answer within 30 s, after 6 tries. {KEPT}"),
+        ("DELETE", httpx.ReadTimeout(""), f"{DEACTIVATING}: no answer within 30 s, after 6 attempts. {KEPT}"),
         ("POST", httpx.ReadError("x"), f"{CREATING}: the connection broke (ReadError). {AMBIGUOUS}"),
     ],
 )
@@ -1612,8 +1612,8 @@ def test_refused_connection() -> None:
 
     assert isinstance(error, RequestFailed)
     assert str(error) == (
-        f"{CREATING}: no connection ([Errno {errno.ECONNREFUSED}] {os.strerror(errno.ECONNREFUSED)}), after 6 tries. "
-        "Nothing was sent: check the network, the proxy (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the address "
+        f"{CREATING}: no connection ([Errno {errno.ECONNREFUSED}] {os.strerror(errno.ECONNREFUSED)}), after 6 "
+        "attempts. Nothing was sent: check the network, the proxy (HTTPS_PROXY, ALL_PROXY, NO_PROXY) and the address "
         f"http://127.0.0.1:{port}/v1, then run the command again."
     )
 
@@ -1648,7 +1648,9 @@ def test_silent_server(method: Method) -> None:
         error = failure(client, method)
 
     assert type(error) is (CreateOutcomeUnknown if method == "POST" else RequestFailed)
-    assert ("no answer within 0.5 s" if method == "POST" else "no answer within 0.5 s, after 2 tries") == error.response
+    assert (
+        "no answer within 0.5 s" if method == "POST" else "no answer within 0.5 s, after 2 attempts"
+    ) == error.response
     assert (1 if method == "POST" else 2) == len(server.requests)
 
 
@@ -1810,7 +1812,7 @@ def test_look_up_that_hangs_is_left_at_the_time_limit(monkeypatch: pytest.Monkey
         took = time.monotonic() - started
     found.set()
 
-    assert error.response == "no connection (the look-up of 127.0.0.1 did not end in time), after 2 tries"
+    assert error.response == "no connection (the look-up of 127.0.0.1 did not end in time), after 2 attempts"
     assert "Nothing was sent" in error.remediation
     assert took < 10.0
 

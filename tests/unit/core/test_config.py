@@ -101,7 +101,7 @@ def test_an_empty_value_in_the_configuration_is_refused(key: str) -> None:
         load(variables, **{key: ""})
 
     assert str(refused.value) == (
-        f"justt:{key} is set, and empty: set it to a value, or take it out with `pulumi config rm justt:{key}`"
+        f"justt:{key} is set, and empty: set it to a value, or remove it with `pulumi config rm justt:{key}`"
     )
 
 
@@ -618,7 +618,7 @@ def test_on_missing(value: str | None, expected: bool) -> None:
 @pytest.mark.parametrize("value", ["GONE", "true", "1", "keep", " gone"])
 def test_on_missing_knows_one_value(value: str) -> None:
     """Any other value is refused: who sets it expects something of it."""
-    assert refusal({"JUSTT_ON_MISSING": value}) == "JUSTT_ON_MISSING must be gone, or unset"
+    assert refusal({"JUSTT_ON_MISSING": value}) == 'JUSTT_ON_MISSING must be "gone" or unset'
 
 
 @pytest.mark.parametrize(

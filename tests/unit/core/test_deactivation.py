@@ -49,7 +49,7 @@ def test_delete_sends_the_recorded_policy(
     assert live.requests == [("DELETE", f"/integrations/{integration_id}", "acc_1")]
     assert live.simulator.requests[0].body["integrationId"] == integration_id
     named = f"deactivating the stripe integration {remembered['externalIdentifier']!r} ({integration_id})"
-    later = [f"note: {named}: it runs until {date}; the state no longer knows it."]
+    later = [f"note: {named}: it runs until {date}; the state no longer has it."]
     assert live.told == (later if status == "PENDING" else [])
 
 
@@ -133,9 +133,9 @@ def test_delete_is_scheduled_where_an_unanswered_try_explains_the_refusal() -> N
     assert scripted.methods == ["DELETE", "DELETE", "GET"]
     assert scripted.told == [
         (
-            f"warning: deactivating {NAMED}: an earlier try was never answered, and this one was refused (Justt "
-            "answered 400: scheduled already, after 2 tries); taken as scheduled for 2027-01-22T08:00:00Z. Look it up "
-            "at Justt after that date."
+            f"warning: deactivating {NAMED}: an earlier attempt got no response, and this one was refused (Justt "
+            "answered 400: scheduled already, after 2 attempts); taken as scheduled for 2027-01-22T08:00:00Z. Look it "
+            "up at Justt after that date."
         )
     ]
 
@@ -233,8 +233,8 @@ def test_delete_says_once_that_the_clock_is_wrong(local: datetime, words: str) -
     core.delete("id-1", {**RECORDED, "deactivation": {"deactivationDate": "2020-01-01T00:00:00Z"}})
 
     assert scripted.told[0] == (
-        f"warning: deactivating {NAMED}: the clock of this machine is {words}. Set the clock; it is the same for all "
-        "other integrations of this command."
+        f"warning: deactivating {NAMED}: the clock of this machine is {words}. Set the clock. This applies to all "
+        "integrations of this command."
     )
     assert [text for text in scripted.told[1:] if "clock" in text] == []
     assert json.loads(scripted.requests[0].content)["deactivationDate"] == to_vendor_time(local)

@@ -1368,7 +1368,7 @@ def test_passes_that_never_agree_prove_nothing(policy: Policy, fate: str) -> Non
 
     text = str(process.error("a"))
 
-    assert "(the account's list was too long, or changed while it was read, to be sure of it)" in text
+    assert "(not certain: the account's list was too long, or changed while it was read)" in text
     assert all(each in text for each in vendor.made_by("a"))
     assert vendor.asked[vendor.asked.index("post") :] == ["post", *["list"] * 5]
     assert process.told == []
@@ -1388,7 +1388,7 @@ def test_list_before_that_never_agrees_proves_nothing(fate: str) -> None:
 
     vendor.on_commit = stop
 
-    assert "to be sure of it" in str(process.error("a"))
+    assert "(not certain: " in str(process.error("a"))
     assert vendor.asked == [*["list"] * 5, "post", "list", "list"]
 
 
@@ -1445,7 +1445,7 @@ def test_account_beyond_the_page_bound_proves_nothing(policy: Policy, fate: str,
     assert sum(kind == "list" for kind, _, _ in vendor.journal) == MOST_PAGES == 100
     text = str(process.error("a"))
 
-    assert "(the account's list was too long, or changed while it was read, to be sure of it)" in text
+    assert "(not certain: the account's list was too long, or changed while it was read)" in text
     assert all(each in text for each in vendor.made_by("a"))
     assert vendor.asked == ["list", "post", "post", "list"]
     assert process.told == []
@@ -1473,7 +1473,7 @@ def test_pages_that_do_not_move_on_prove_nothing() -> None:
     full = [{"integrationId": f"x-{number}", "source": "stripe", "status": "PENDING"} for number in range(100)]
     vendor.on_list = lambda _: httpx.Response(200, json=full)
 
-    assert "to be sure of it" in str(Process(vendor).error("a"))
+    assert "(not certain: " in str(Process(vendor).error("a"))
     assert [what for kind, what, _ in vendor.journal if kind == "list"] == ["None/1", "None/2"] * 2
 
 
@@ -1563,7 +1563,7 @@ def test_list_that_cannot_be_read_afterwards_is_told_with_the_warning(policy: Po
 
     assert text.startswith("creating the stripe integration 'a': ")
     assert "listing the account after it: Justt answered 403: key revoked (errorId err-9). " in text
-    assert "Justt may have created it, and that could not be found out (" in text
+    assert "Justt may have created it, and the provider could not find out (" in text
     assert WARNING in text
     assert vendor.asked.count("post") == 1
     assert process.told == []
@@ -1583,7 +1583,7 @@ def test_list_that_cannot_be_read_after_the_second_post_is_told_of_that_one() ->
     error = Process(vendor).error("a")
 
     assert error.error_id == "err-7"
-    assert "that could not be found out (" in str(error)
+    assert "the provider could not find out (" in str(error)
     assert WARNING in str(error)
 
 
@@ -1739,7 +1739,7 @@ def test_list_that_lacks_a_known_record_proves_nothing(policy: Policy, fate: str
     text = str(process.error("b"))
 
     assert WARNING in text
-    assert "to be sure of it" in text
+    assert "(not certain: " in text
     assert vendor.asked.count("post") == 2
     assert process.told == []
 
@@ -1765,7 +1765,7 @@ def test_listing_that_takes_too_long_proves_nothing() -> None:
 
     text = str(process.error("a"))
 
-    assert "to be sure of it" in text
+    assert "(not certain: " in text
     assert vendor.moment() - started <= MOST_SECONDS + 2 * SECONDS
 
 
@@ -1818,7 +1818,7 @@ def test_nothing_is_posted_for_an_engine_that_left() -> None:
     error = process.outcome("a")
 
     assert isinstance(error, CancelledError)
-    assert "it was not sent, because the engine has left. Nothing was created" in str(error)
+    assert "it was not sent, because the engine cancelled the call. Nothing was created" in str(error)
     assert vendor.asked == ["list"]
 
 
@@ -1893,7 +1893,7 @@ def test_very_many_candidates_put_the_list_before_in_doubt() -> None:
 
     text = str(Process(vendor).error("a"))
 
-    assert "int-30 (PENDING). These are 31, so the list before it was probably not whole. Do not run" in text
+    assert "int-30 (PENDING). There are 31 of them, so the list that was read before the create was probably" in text
 
 
 def test_resolution_waits_for_posts_in_flight_and_newcomers_wait_for_it() -> None:

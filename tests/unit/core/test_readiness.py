@@ -239,9 +239,9 @@ def test_what_was_waited_for_before_runs_until_what_replaces_it_is_ready() -> No
         integrations.delete("id-0", {"externalIdentifier": "stripe-eu", "source": "stripe"})
 
     assert str(caught.value) == (
-        "deactivating the stripe integration 'stripe-eu' (id-0): what replaces it is not ready, so it stays active, "
-        "and in the state. The next `pulumi up` that finds the new one ready deactivates it; if it is to stop now, "
-        "take the IntegrationReady out of the program."
+        "deactivating the stripe integration 'stripe-eu' (id-0): its replacement is not ready, so it stays active "
+        "and in the state. The next `pulumi up` that finds the new one ready deactivates it. To deactivate it now, "
+        "remove the IntegrationReady from the program."
     )
     assert not vendor.session.ownership.is_awaited_by("urn", "id-1")
     vendor.now = 10.0
@@ -489,8 +489,8 @@ def test_an_integration_of_someone_else_is_theirs_to_correct(status: str) -> Non
         TimedCore({0.0: record(status)}).core.create(inputs)
 
     assert str(caught.value) == (
-        f"waiting for integration id-1: its status is {status}. It is someone else's: have it set right there, and run "
-        "`pulumi up` again, which waits again."
+        f"waiting for integration id-1: its status is {status}. This stack does not manage it: have its owner "
+        "correct it, then run `pulumi up` again, which waits again."
     )
 
 
@@ -502,8 +502,8 @@ def test_the_deadline_is_kept_to_the_second() -> None:
         vendor.core.create(INPUTS)
 
     assert str(caught.value) == (
-        f"waiting for {NAMED}: its status is PENDING after 100 s. It stays in the state. Look at Justt for what it "
-        "waits for, and run `pulumi up` again, which waits again, or give the IntegrationReady more timeout_seconds."
+        f"waiting for {NAMED}: its status is PENDING after 100 s. It stays in the state. Check at Justt why it "
+        "is not ready, and run `pulumi up` again, which waits again, or give the IntegrationReady more timeout_seconds."
     )
     assert vendor.asked[-1] == vendor.now == 100.0
 
@@ -607,7 +607,7 @@ def test_nobody_waits_for_an_engine_that_has_left() -> None:
     """It is noticed within a second, between two looks too."""
     vendor = TimedCore(PENDING, leaves_at=50.0)
 
-    with pytest.raises(CancelledError, match="it was given up, because the engine has left"):
+    with pytest.raises(CancelledError, match="it was given up, because the engine cancelled the call"):
         vendor.core.create(INPUTS)
 
     assert 50.0 <= vendor.now <= 51.0

@@ -261,7 +261,7 @@ def test_check_refuses_what_the_vendor_does_not_list(
     assert listed in text
     assert ("did you mean" in text) is (hint is not None)
     assert hint is None or f"did you mean {hint!r}?" in text
-    assert text.endswith(". If Justt takes it by now, say allow_unlisted=True")
+    assert text.endswith(". If Justt accepts it now, set allow_unlisted=True")
 
 
 @pytest.mark.parametrize("flag", [True, UNKNOWN])
@@ -461,8 +461,8 @@ def test_check_refuses_an_account_that_moved_by_default(
     """A stray setting must not replace a fleet, so the text tells the move and both ways on."""
     assert Offline(default).failures(MINIMAL, {**CHECKED, **before}) == [
         (
-            f"reference_account_id: {told[0]}. Set that back, or give the account to the resource itself if a move is "
-            f"meant, which replaces it (`pulumi up --replace` with its URN moves it to {told[1]})"
+            f"reference_account_id: {told[0]}. Set that back. To move the integration on purpose, give the account to "
+            f"the resource itself, which replaces it (`pulumi up --replace` with its URN moves it to {told[1]})"
         )
     ]
 
