@@ -122,7 +122,7 @@ class Reader:
             yield stack.enter_context(self.client.waiting(None))
 
 
-def ids(count: int, name: str = "ours") -> list[str]:
+def ids(count: int, name: str = "own") -> list[str]:
     """Return made-up ids."""
     return [f"{name}-{number}" for number in range(count)]
 
@@ -139,9 +139,9 @@ def test_two_waiting_reads_send_single_gets() -> None:
     """A list page would save nothing for two reads."""
     reader = Reader(AccountServer(ids(3)))
     with reader.others(1):
-        reader.get("ours-0")
+        reader.get("own-0")
 
-    assert reader.vendor.requested == ["ours-0"]
+    assert reader.vendor.requested == ["own-0"]
 
 
 def test_three_waiting_reads_share_a_page() -> None:
@@ -149,7 +149,7 @@ def test_three_waiting_reads_share_a_page() -> None:
     reader = Reader(AccountServer(ids(100)))
     with reader.others():
         assert [reader.get(name).integration_id for name in ids(100)] == ids(100)
-    reader.get("ours-7")
+    reader.get("own-7")
 
     assert reader.vendor.requested == ["page 1"]
 
@@ -161,7 +161,7 @@ def test_further_pages_are_read_when_needed() -> None:
         found = [reader.get(name).integration_id for name in reversed(ids(300))]
 
     assert found == list(reversed(ids(300)))
-    assert reader.vendor.requested == ["page 1", "ours-299", "page 2", "ours-298", "page 3"]
+    assert reader.vendor.requested == ["page 1", "own-299", "page 2", "own-298", "page 3"]
 
 
 def test_id_missing_from_the_list_gets_its_own_get() -> None:
@@ -176,27 +176,27 @@ def test_id_missing_from_the_list_gets_its_own_get() -> None:
 
 
 @given(
-    ours=st.integers(1, 60),
+    own=st.integers(1, 60),
     foreign=st.integers(0, 2_000),
     order=st.randoms(use_true_random=False),
     waiting=st.integers(2, 20),
 )
-def test_batching_at_most_doubles_the_requests(ours: int, foreign: int, order: random.Random, waiting: int) -> None:
+def test_batching_at_most_doubles_the_requests(own: int, foreign: int, order: random.Random, waiting: int) -> None:
     """However many foreign integrations the account has, and in whatever order, pages never outnumber the reads."""
-    all_ids = [*ids(ours), *ids(foreign, "theirs")]
+    all_ids = [*ids(own), *ids(foreign, "foreign")]
     order.shuffle(all_ids)
     reader = Reader(AccountServer(all_ids))
     with reader.others(waiting):
-        assert [reader.get(name).integration_id for name in ids(ours)] == ids(ours)
+        assert [reader.get(name).integration_id for name in ids(own)] == ids(own)
 
     pages = sum(path.startswith("page") for path in reader.vendor.requested)
-    assert len(reader.vendor.requested) - pages <= ours
-    assert pages <= ours
+    assert len(reader.vendor.requested) - pages <= own
+    assert pages <= own
 
 
 def test_foreign_integrations_add_at_most_a_quarter() -> None:
     """The reader soon stops reading pages that contain none of the ids it needs."""
-    reader = Reader(AccountServer([*ids(5_000, "theirs"), *ids(100)]))
+    reader = Reader(AccountServer([*ids(5_000, "foreign"), *ids(100)]))
     with reader.others():
         for name in ids(100):
             reader.get(name)
@@ -237,8 +237,8 @@ def test_pages_are_not_shared_between_accounts() -> None:
     """The same key sees other records in another account."""
     reader = Reader(AccountServer(ids(5)))
     with reader.others(), reader.client.waiting("acc_2"), reader.client.waiting("acc_2"):
-        reader.get("ours-1")
-        reader.client.read_integration("ours-1", operation="reading", account="acc_2")
+        reader.get("own-1")
+        reader.client.read_integration("own-1", operation="reading", account="acc_2")
 
     assert reader.vendor.requested == ["page 1", "page 1"]
 
@@ -247,9 +247,9 @@ def test_write_drops_the_pages() -> None:
     """After this process changes an integration, no read returns the cached record."""
     reader = Reader(AccountServer(ids(5)))
     with reader.others():
-        reader.get("ours-1")
-        reader.deactivate("ours-1")
-        assert reader.get("ours-1").is_inactive
+        reader.get("own-1")
+        reader.deactivate("own-1")
+        assert reader.get("own-1").is_inactive
 
     assert reader.vendor.requested == ["page 1", "change", "page 1"]
 
@@ -258,9 +258,9 @@ def test_page_read_during_a_write_is_not_cached() -> None:
     """Justt may have built that page before it processed the write."""
     reader = Reader(AccountServer(ids(5)))
     with reader.others(), ThreadPoolExecutor(1) as pool:
-        reader.vendor.during_write = lambda: pool.submit(reader.get, "ours-1").result()
-        reader.deactivate("ours-1")
-        assert reader.get("ours-1").is_inactive
+        reader.vendor.during_write = lambda: pool.submit(reader.get, "own-1").result()
+        reader.deactivate("own-1")
+        assert reader.get("own-1").is_inactive
 
     assert reader.vendor.requested == ["change", "page 1", "page 1"]
 
@@ -270,11 +270,11 @@ def test_pages_expire(max_age: float, passed: float) -> None:
     """A page is read again after a minute, or after the max_age of the read."""
     reader = Reader(AccountServer(ids(5)))
     with reader.others():
-        reader.get("ours-1")
+        reader.get("own-1")
         reader.moment.now += passed
-        reader.vendor.status["ours-1"] = "FAILED"
-        assert reader.get("ours-1", max_age=max_age).status == "FAILED"
-        reader.get("ours-2", max_age=max_age)
+        reader.vendor.status["own-1"] = "FAILED"
+        assert reader.get("own-1", max_age=max_age).status == "FAILED"
+        reader.get("own-2", max_age=max_age)
 
     assert reader.vendor.requested == ["page 1", "page 1"]
 
@@ -331,21 +331,21 @@ def test_read_at_its_deadline_does_not_fail_the_others() -> None:
 
     outages = []
     with reader.others() as account:
-        for name, time_left in (("ours-0", 0.1), ("ours-1", math.inf)):
+        for name, time_left in (("own-0", 0.1), ("own-1", math.inf)):
             with pytest.raises(RequestFailed):
                 reader.get(name, time_left=time_left)
             outages.append(account.outage is not None)
         reader.vendor.list_status = reader.vendor.record_status = 200
         reader.moment.now += 1
-        assert reader.get("ours-2").integration_id == "ours-2"
+        assert reader.get("own-2").integration_id == "own-2"
 
     assert outages == [False, True]
-    assert reader.vendor.requested == ["page 1", *["page 1"] * 2, "ours-1", "page 1"]
+    assert reader.vendor.requested == ["page 1", *["page 1"] * 2, "own-1", "page 1"]
 
 
 def test_record_that_repeats_a_credential_is_refused_in_a_page() -> None:
     """A record that a single GET would refuse is refused in a page too."""
-    reader = Reader(AccountServer(["ours-0", SECRET]))
+    reader = Reader(AccountServer(["own-0", SECRET]))
     reader.client.redactor.add_secrets(SECRET)
     with reader.others(), pytest.raises(RequestError) as error:
         reader.get(SECRET)
@@ -400,6 +400,6 @@ def test_reading_pages_keeps_the_deadline_of_the_read() -> None:
     reads = BatchReader(client)
     with reads.waiting(None), reads.waiting(None):
         for _ in range(2):
-            reads.get("ours-1", account=None, max_age=0.0, call=Call(deadline=client.clock() + 10.0))
+            reads.get("own-1", account=None, max_age=0.0, call=Call(deadline=client.clock() + 10.0))
 
     assert client.deadlines == [1010.0, 1010.0, 1016.0, 1016.0]

@@ -880,7 +880,7 @@ def test_candidate_of_two_killed_creates_is_not_claimed(tmp_path: Path) -> None:
 
 
 def test_id_claimed_for_the_resource_itself_is_a_candidate(tmp_path: Path) -> None:
-    """A claim may exist without an intent's id; its integration is the one that this create may have made."""
+    """The claim may be on disk although the intent's id is not; the claimed integration is then the candidate."""
     vendor = ScriptedVendor()
     kill_create(tmp_path, vendor, after="committed")
     process = Process(vendor, state=tmp_path)
@@ -890,7 +890,7 @@ def test_id_claimed_for_the_resource_itself_is_a_candidate(tmp_path: Path) -> No
 
 
 def test_adopted_id_settles_only_an_intent_that_may_have_created_it(tmp_path: Path) -> None:
-    """An id from before the POST doesn't settle the intent, nor does any id other than a known one."""
+    """An id from before the POST doesn't settle the intent, nor does one that differs from the id already known."""
     vendor = ScriptedVendor()
     vendor.make("old")
     kill_create(tmp_path, vendor, after="committed")
