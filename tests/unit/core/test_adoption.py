@@ -308,7 +308,7 @@ def test_removing_adopt_id_warns_if_another_resource_created_the_integration(
 
 @pytest.mark.parametrize("removes", ["owner", "file"])
 def test_resource_owns_an_integration_after_the_hand_over(tmp_path: Path, removes: str) -> None:
-    """The creator's claim ends when its resource is released, or when the user removes the file in the warning."""
+    """The creator's claim ends when its resource is released, or when the user removes the file that the text names."""
     base_url = Offline().core.settings.base_url
     journal = Journal(tmp_path)
     journal.claim(base_url, "id-1", OWNER)

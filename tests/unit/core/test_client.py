@@ -319,9 +319,9 @@ def test_retry_after_date_without_a_date_header() -> None:
 
 
 def test_clock_ahead_measures_the_offset_from_the_server() -> None:
-    """If the response's `Date` lies between sending and receiving, the clock is right.
+    """There is no offset if the response's `Date` lies between sending and receiving.
 
-    Otherwise the difference counts.
+    Otherwise, the difference is the offset.
     """
     start = datetime(2027, 1, 15, 8, tzinfo=timezone.utc)
     ahead: list[float] = []
@@ -744,7 +744,7 @@ def test_record_that_repeats_a_credential_is_refused(field: str, text: str, secr
         assert secret not in str(raised.value)
 
 
-def test_records_while_a_credential_is_not_at_hand() -> None:
+def test_records_while_a_credential_is_unavailable() -> None:
     """While a credential is unavailable, an id of any form is accepted, but a status of any other form is not shown."""
     free = {**RECORD, "integrationId": "A7-x9_qqZZ81-lorem", "source": "PSP of the program"}
     client = client_of(

@@ -494,7 +494,7 @@ def test_identifiers_are_not_redacted() -> None:
 
 
 def test_message_is_withheld_if_a_credential_is_too_short_to_search_for() -> None:
-    """A text of three characters occurs in any message by chance."""
+    """A text of three characters may occur in any message by chance."""
     scripted = Scripted([httpx.Response(400, json={"message": "no such user", "errorId": "err-1"})])
 
     with pytest.raises(RequestRefused, match=rf"{WITHHELD} \(errorId err-1\)"):
@@ -502,7 +502,7 @@ def test_message_is_withheld_if_a_credential_is_too_short_to_search_for() -> Non
 
 
 def test_read_after_a_refused_delete_logs_no_credential(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The GET that explains a refused DELETE also knows the credentials, so its debug line has none."""
+    """The redactor also knows the credentials during the GET that explains a refused DELETE."""
     lines: list[str] = []
     refused = httpx.Response(400, json={"message": "no", "errorId": f"e-{GIVEN}"})
     scripted = Scripted([refused, refused])
