@@ -169,7 +169,7 @@ def test_number_that_would_be_rounded(stack: Stack, simulator: SimulatorServer, 
 @pytest.mark.slow
 def test_output_in_an_f_string(stack: Stack, simulator: SimulatorServer) -> None:
     """The SDK warns, and gives a text that says how to do it: Justt would get that text."""
-    text = "has the text that an Output becomes in an f-string or str(...), and not its value: use Output.concat"
+    text = "contains an Output converted by an f-string or str(...), and not its value: use Output.concat"
     head = "PaymentIntegration 'shop': "
     program = of("merchant_account_codes=[f'{secret(\"stripeKey\")}-1']")
     refused(stack, simulator, program, f"{head}merchant_account_codes[0] {text}")
@@ -213,7 +213,7 @@ def test_data_is_never_a_reference(stack: Stack, simulator: SimulatorServer) -> 
     stack.provide({"other": canary("other")})
     shaped = {"fromEnv": "SECRET_other", "version": 1}
     for given in (f"{shaped}", f"Output.secret({shaped})"):
-        text = "credentials.api_key: must be text, got an object; a reference is from_env"
+        text = "credentials.api_key: must be text, got an object; to make a reference, call from_env"
         refused(stack, simulator, of("", f"ApiKeyOnly(api_key={given})"), text)
     moved = "is a reference: give the same from_env or from_file to this resource, not in an Output or an object"
     refused(

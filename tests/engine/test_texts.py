@@ -60,7 +60,7 @@ def test_credentials_of_another_resource_are_taken(stack: Stack, simulator: Simu
         ),
         (
             'made("second", justt.credentials.Hmac.from_output(first.credentials))',
-            "Hmac.from_output: expected its own credentials, got those of ApiKeyOnly",
+            "Hmac.from_output: expected Hmac credentials, got ApiKeyOnly",
         ),
     ],
 )

@@ -114,15 +114,15 @@ def test_what_is_as_good_as_that() -> None:
         ),
         (
             "shop-Calling __str__ on an Output[T] is not supported.\n",
-            "name has the text that an Output becomes in an f-string or str(...), and",
+            "name contains an Output converted by an f-string or str(...), and",
         ),
         (
             [{"a": "<pulumi.output.Output object at 0x7f>"}],
-            "name[0].a has the text that an Output becomes in an f-string",
+            "name[0].a contains an Output converted by an f-string",
         ),
         (
             {"Calling __str__ on an Output[T] is not supported.": 1},
-            "name has a key that has the text that an Output becomes in an f-string",
+            "name has a key that contains an Output converted by an f-string",
         ),
         ({"<{%": 1}, "name has a key that has the signs <, { and % in a row, which Pulumi"),
         (2**53 + 1, "name is a number beyond 2^53, which would be rounded on its way: give it as text"),
@@ -196,7 +196,7 @@ def test_what_json_lacks(value: object, text: str) -> None:
         ),
         (
             lambda: minimal(credentials=ApiKeyOnly.from_output(Output.secret("").apply(lambda _: {1: "a"}))),
-            "ApiKeyOnly.from_output: among its keys is a value of type int. It takes apiKey",
+            "ApiKeyOnly.from_output: unknown key: a value of type int. It takes apiKey",
         ),
         (
             lambda: minimal(credentials=justt.credentials.UsernamePassword(username="u", password=BYTES)),
