@@ -183,7 +183,7 @@ def test_name_that_pulumi_takes_for_a_color(stack: Stack, simulator: SimulatorSe
     """With colors, the CLI would end with a Go stack trace and leave the stack locked."""
     stack.program(of().replace('integration_name="Shop"', 'integration_name="100 <{% off"'))
     shown = stack.preview("--color", "always", fails=True).text
-    assert "integration_name: has the signs <, { and % in a row" in shown
+    assert "integration_name: has the characters <, { and % in a row" in shown
     assert "goroutine" not in shown
     assert simulator.requests == []
 
@@ -267,7 +267,7 @@ def test_credentials_that_cannot_be(stack: Stack, simulator: SimulatorServer) ->
     assert "credentials.merchant_code: must not begin or end with white space" in shown
     assert "credentials.account_code: must not be empty" in shown
     for name, text in {
-        "public": "is a public key, and the private one belongs here",
+        "public": "is a public key, and this field takes the private key",
         "literal": "has line breaks that are written as \\n, two characters",
     }.items():
         program = of("", f'Sftp(username="u", private_key=secret("{name}"))')
@@ -284,7 +284,7 @@ def test_referred_credentials_that_cannot_be(stack: Stack, simulator: SimulatorS
         stack,
         simulator,
         of("", credentials),
-        "credentials.private_key comes from the file 'key.pem', which is a public key, and the private one belongs",
+        "credentials.private_key comes from the file 'key.pem', which is a public key, and this field takes the",
         SFTP_USER="user\n",
     )
     assert "credentials.password comes from the file 'key', which must not begin or end with white space" in shown

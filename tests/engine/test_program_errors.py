@@ -54,8 +54,8 @@ STATEMENTS = [
     ),
     (f'ApiKeyOnly(**{{"{LITERAL}_1": "k"}})', "got an unexpected keyword argument '… .a text of"),
     (f'shop("{LITERAL}")', "PaymentIntegration 'shop': credentials must be one of the"),
-    ('Provider("a<" + "{%b", api_key="k")', "the resource's name has the signs <, { and % in a row"),
-    ('PaymentIntegration.get("a<" + "{%b", "id")', "the resource's name has the signs <, { and % in a row"),
+    ('Provider("a<" + "{%b", api_key="k")', "the resource's name has the characters <, { and % in a row"),
+    ('PaymentIntegration.get("a<" + "{%b", "id")', "the resource's name has the characters <, { and % in a row"),
     (f'BasicAuth(client_secret="{LITERAL}")', "missing 1 required keyword-only argument: 'client_id'"),
     (f'PublicSecretKey("{LITERAL}")', "takes 1 positional argument but 2 were given"),
     (f'UsernamePassword("{LITERAL}")', "takes 1 positional argument but 2 were given"),
@@ -123,7 +123,7 @@ def test_no_text_of_the_program_is_taken_for_a_color(stack: Stack) -> None:
     assert "goroutine" not in shown
     stack.program(HEAD + 'PaymentIntegration.get("theirs<" + "{%bogus%}>", "id")')
     shown = stack.preview("--color", "always", fails=True).text
-    assert "the resource's name has the signs <, { and % in a row" in shown
+    assert "the resource's name has the characters <, { and % in a row" in shown
     assert "goroutine" not in shown
 
 
@@ -135,7 +135,7 @@ def test_error_of_something_else() -> None:
         raise KeyError(LITERAL)
 
     with pytest.raises(
-        pulumi.RunError, match=r"^an error that is not of an argument: KeyError at test_program_errors\.py:\d+$"
+        pulumi.RunError, match=r"^unexpected error, not caused by an argument: KeyError at test_program_errors\.py:\d+$"
     ) as refused:
         call()
     assert refused.traceback[-1].name == "call"

@@ -124,7 +124,7 @@ def test_what_is_as_good_as_that() -> None:
             {"Calling __str__ on an Output[T] is not supported.": 1},
             "name has a key that contains an Output converted by an f-string",
         ),
-        ({"<{%": 1}, "name has a key that has the signs <, { and % in a row, which Pulumi"),
+        ({"<{%": 1}, "name has a key that has the characters <, { and % in a row, which Pulumi"),
         (2**53 + 1, "name is a number beyond 2^53, which would be rounded on its way: give it as text"),
         ([{"a": -(2**64)}], "name[0].a is a number beyond 2^53"),
         (float(2**53), "name is a number beyond 2^53"),

@@ -133,7 +133,7 @@ def test_variable_that_cannot_be(make: Callable[[Any], object], error: type[Exce
         (lambda make: make(PEM.replace("\n", " ")), ValueError, "the path of a file, and not its content"),
         (lambda make: make("sk_live_51Habc"), ValueError, "this looks like a credential: for a file of that name"),
         (lambda make: make("4eC39HqLyjWDarjtT1zdp7dc"), ValueError, "this looks like a credential"),
-        (lambda make: make("keys/<{%bogus%}>"), ValueError, "the path of from_file has the signs <, { and %"),
+        (lambda make: make("keys/<{%bogus%}>"), ValueError, "the path of from_file has the characters <, { and %"),
         (lambda make: make("a.pem", version=1.0), TypeError, "version takes a whole number; got float"),
         (lambda make: make("a.pem", version=2**60), ValueError, "version must be at most 2.53"),
         (lambda make: make("a.pem", version=-1), ValueError, "version starts at 1; got -1"),
