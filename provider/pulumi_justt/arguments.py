@@ -139,7 +139,7 @@ def given(
         problem: Returns what is wrong with the value, or None.
 
     Raises:
-        InvalidArgument: The argument is empty, is not text, or is refused by *problem*.
+        InvalidArgument: The argument is empty, not text, or invalid.
     """
 
     def require(known: object) -> object:

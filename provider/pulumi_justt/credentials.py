@@ -352,7 +352,7 @@ def problems(
     given = {*payload, *referred, *unknown}
     for name, value in sorted(referred.items()):
         if references.from_wire(value) is None:
-            yield names.get(name, shown_key(name)), "is not a reference that from_env or from_file makes"
+            yield names.get(name, shown_key(name)), "is not a valid reference: use from_env or from_file"
         elif name in {*payload, *unknown}:
             yield names.get(name, shown_key(name)), "is given as a value and as a reference: give one of them"
     for name in sorted(payload.keys() - names.keys()) if shape is None or allow_surplus else ():

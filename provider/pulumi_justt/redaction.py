@@ -151,13 +151,13 @@ class Redactor(Unpicklable):
         """
         self._plain_texts: set[str] = set()
         self._is_missing = False
-        self._met: set[str] = set()
-        self._expected: set[str] = set()
+        self._added_ids: set[str] = set()
+        self._expected_ids: set[str] = set()
 
     @property
     def is_complete(self) -> bool:
         """Whether this process knows every credential that a text may contain, as far as it can determine."""
-        return not self._is_missing and self._expected <= self._met
+        return not self._is_missing and self._expected_ids <= self._added_ids
 
     def add_secrets(self, value: object) -> None:
         """Add each text and number in *value* as a credential."""
@@ -172,12 +172,12 @@ class Redactor(Unpicklable):
 
     def add_integration(self, integration_id: str) -> None:
         """Record that the credentials of an integration were added, or were marked as missing."""
-        self._met.add(integration_id)
+        self._added_ids.add(integration_id)
         self.note_plain(integration_id)
 
     def expect_integration(self, integration_id: str) -> None:
         """Withhold all text until `add_integration` is called for this integration, whose secrets it may contain."""
-        self._expected.add(integration_id)
+        self._expected_ids.add(integration_id)
         self.note_plain(integration_id)
 
     def note_plain(self, text: str) -> None:
@@ -236,7 +236,7 @@ class Redactor(Unpicklable):
         if field in self._plain_texts or _is_short(field):
             return True
         # Justt documents no format of its ids. A text with the length and case of an id in the state counts as an id.
-        forms = {(len(text), text.islower()) for text in self._met | self._expected if not _is_short(text)}
+        forms = {(len(text), text.islower()) for text in self._added_ids | self._expected_ids if not _is_short(text)}
         return len(field) >= _LONG_ID and (len(field), field.islower()) in forms
 
     def _add(self, text: str) -> None:

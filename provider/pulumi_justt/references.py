@@ -320,7 +320,7 @@ def _value_of(reference: Reference | None, problem: Callable[[str], str | None])
         LookupError: The value is missing, or cannot be a credential.
     """
     if reference is None:
-        raise LookupError("something that from_env and from_file do not make")
+        raise LookupError("an invalid reference, not made by from_env or from_file")
     value = reference.value()
     if (issue := problem(value)) is not None:
         raise LookupError(f"{reference}, which {issue}")

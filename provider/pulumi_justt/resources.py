@@ -471,8 +471,10 @@ def _credentials(
         if isinstance(value, references.Reference):
             wire = value.wire()
             if references.from_wire(wire) is None:
-                field = f"credentials.{names.get(name, name)}"
-                raise InvalidArgument(f"{resource}: {field} is a reference that from_env and from_file do not make")
+                field = names.get(name, name)
+                raise InvalidArgument(
+                    f"{resource}: credentials.{field} is not a valid reference: use from_env or from_file"
+                )
             # Not secret, so that a reviewer sees which variable or file it is.
             properties["secretReferences"][name] = wire
         else:

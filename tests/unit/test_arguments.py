@@ -204,7 +204,7 @@ def test_what_json_lacks(value: object, text: str) -> None:
         ),
         (
             lambda: minimal(credentials=justt.credentials.ApiKeyOnly(api_key=secret_reference())),
-            r"credentials\.api_key is a reference that from_env and from_file do not make",
+            r"credentials\.api_key is not a valid reference: use from_env or from_file",
         ),
         (
             lambda: minimal(reference_account_id=Output.from_input(None)),
