@@ -518,7 +518,7 @@ def test_check_refuses_a_misspelt_policy(offline: Offline) -> None:
             "credentials: a reference must be known when the program runs",
         ),
         ({"apiKey": "STRIPE_KEY"}, "credentials.api_key: is not a valid reference: use from_env or from_file"),
-        ({"apiKey": {"fromEnv": "JUSTT_API_KEY", "version": 1}}, "credentials.api_key: is not a reference that"),
+        ({"apiKey": {"fromEnv": "JUSTT_API_KEY", "version": 1}}, "credentials.api_key: is not a valid reference"),
         ([1], "credentials: must be an object, got [1 of item]"),
     ],
 )
