@@ -6,7 +6,7 @@ stack's passphrase in its environment. A thread of the host therefore connects t
 When the engine is gone, the host cancels the calls that have not sent a create, lets the others finish or undo it, and
 exits. It waits:
 
-    if a create may have been sent    at most one request timeout, after which no response can arrive
+    if a create may have been sent    at most one request timeout, after which the request has ended
     if a create is being undone       until the undo has ended
     for any other call                also at most one request timeout, so that a DELETE in flight gets its response
 """

@@ -43,7 +43,7 @@ _MOST_RUNS = 4_096
 _RECORD_RUN = 12
 """The length of a run, with at least one digit, that does not occur by chance in the id of a record."""
 _LONGEST_SECRET = 1_000_000
-"""The characters of a credential to search for. Justt accepts no longer request."""
+"""The most characters of a credential to search for. Justt accepts no request with more."""
 _MOST_OF_RECORDS = 400_000
 """The most characters of a page's fields to search: enough for thousands of records, and a page has at most 100."""
 _MOST_LEVELS = 4
@@ -167,7 +167,7 @@ class Redactor(Unpicklable):
                 self._add(text)
 
     def mark_incomplete(self) -> None:
-        """Record that Justt has a credential that this process does not know, such as an earlier reference's value."""
+        """Record that Justt has a credential unknown to this process, such as a reference's earlier value."""
         self._is_missing = True
 
     def add_integration(self, integration_id: str) -> None:

@@ -77,7 +77,7 @@ class Control:
         integration_id = request.match_info["id"]
         changes = await _json_object(request)
         if not changes.keys() <= {"status", "goLiveDate"}:
-            raise ApiError(HTTPStatus.BAD_REQUEST, "status and goLiveDate can be changed")
+            raise ApiError(HTTPStatus.BAD_REQUEST, "only status and goLiveDate can be changed")
         status = changes.get("status", "")
         go_live_date = changes.get("goLiveDate")
         if not isinstance(status, str) or ("status" in changes and status not in rules.STATUSES):

@@ -213,7 +213,7 @@ async def _read_body(request: web.Request) -> bytes:
     except web.HTTPRequestEntityTooLarge:
         raw = None
     except (ConnectionError, web.RequestPayloadError):
-        raise ApiError(HTTPStatus.BAD_REQUEST, "the body did not arrive whole") from None
+        raise ApiError(HTTPStatus.BAD_REQUEST, "the body is incomplete") from None
     if raw is None or len(raw) > rules.MAX_BODY_BYTES:
         raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is over 1 MB")
     return raw
