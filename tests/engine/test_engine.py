@@ -280,7 +280,7 @@ class TestPreview:
         for path in ("secret_payload.apiKey", "credentials.api_key"):
             stack.program(stripe(held.format(path)))
             text = stack.preview(fails=True).text
-            assert f"has no '{path}', so the engine would ignore it; say 'secretPayload.apiKey'" in text
+            assert f"has no '{path}', so the engine would ignore it; use 'secretPayload.apiKey'" in text
 
 
 VALID = {
@@ -394,7 +394,7 @@ class TestRefused:
             "    credentials=justt.credentials.ApiKeyOnly.from_output(whole))\n"
         )
         text = shared.preview(fails=True).text
-        assert "ApiKeyOnly.from_output: among its keys is 'apikey' (did you mean 'apiKey'?). It takes apiKey" in text
+        assert "ApiKeyOnly.from_output: unknown key: 'apikey' (did you mean 'apiKey'?). It takes apiKey" in text
         assert "Traceback" not in text
 
     @pytest.mark.parametrize(

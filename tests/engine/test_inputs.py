@@ -173,7 +173,7 @@ def test_number_that_would_be_rounded(stack: Stack, simulator: SimulatorServer, 
 @pytest.mark.slow
 def test_output_in_an_f_string(stack: Stack, simulator: SimulatorServer) -> None:
     """The SDK warns, and gives a text that says how to do it: Justt would get that text."""
-    text = "has the text that an Output becomes in an f-string or str(...), and not its value: use Output.concat"
+    text = "contains an Output converted by an f-string or str(...), and not its value: use Output.concat"
     head = "PaymentIntegration 'shop': "
     program = of("merchant_account_codes=[f'{secret(\"stripeKey\")}-1']")
     refused(stack, simulator, program, f"{head}merchant_account_codes[0] {text}")
@@ -187,7 +187,7 @@ def test_name_that_pulumi_takes_for_a_color(stack: Stack, simulator: SimulatorSe
     """With colors, the CLI would end with a Go stack trace and leave the stack locked."""
     stack.program(of().replace('integration_name="Shop"', 'integration_name="100 <{% off"'))
     shown = stack.preview("--color", "always", fails=True).text
-    assert "integration_name: has the signs <, { and % in a row" in shown
+    assert "integration_name: has the characters <, { and % in a row" in shown
     assert "goroutine" not in shown
     assert simulator.requests == []
 
@@ -218,7 +218,7 @@ def test_data_is_never_a_reference(stack: Stack, simulator: SimulatorServer) -> 
     stack.provide({"other": canary("other")})
     shaped = {"fromEnv": "SECRET_other", "version": 1}
     for given in (f"{shaped}", f"Output.secret({shaped})"):
-        text = "credentials.api_key: must be text, got an object; a reference is from_env"
+        text = "credentials.api_key: must be text, got an object; to make a reference, call from_env"
         refused(stack, simulator, of("", f"ApiKeyOnly(api_key={given})"), text)
     moved = "is a reference: give the same from_env or from_file to this resource, not in an Output or an object"
     refused(
@@ -273,7 +273,7 @@ def test_credentials_that_cannot_be(stack: Stack, simulator: SimulatorServer) ->
     assert "credentials.merchant_code: must not begin or end with white space" in shown
     assert "credentials.account_code: must not be empty" in shown
     for name, text in {
-        "public": "is a public key, and the private one belongs here",
+        "public": "is a public key, and this field takes the private key",
         "literal": "has line breaks that are written as \\n, two characters",
     }.items():
         program = of("", f'Sftp(username="u", private_key=secret("{name}"))')
@@ -290,7 +290,7 @@ def test_referred_credentials_that_cannot_be(stack: Stack, simulator: SimulatorS
         stack,
         simulator,
         of("", credentials),
-        "credentials.private_key comes from the file 'key.pem', which is a public key, and the private one belongs",
+        "credentials.private_key comes from the file 'key.pem', which is a public key, and this field takes the",
         SFTP_USER="user\n",
     )
     assert "credentials.password comes from the file 'key', which must not begin or end with white space" in shown

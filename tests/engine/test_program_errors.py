@@ -34,7 +34,7 @@ STATEMENTS = [
     (f'from_env("{LITERAL}")', "from_env takes the name of a variable, and not its value"),
     (f'from_env(version="{LITERAL}")', r"from_env\(\) missing 1 required positional argument: 'name'"),
     (f'from_file("{LITERAL}\\n")', "from_file takes the path of a file, and not its content"),
-    (f'shop("{LITERAL}")', "credentials must be an instance of a class in pulumi_justt.credentials, such as"),
+    (f'shop("{LITERAL}")', "credentials must be one of the classes in pulumi_justt.credentials, for example"),
     (f'shop(Output.secret("{LITERAL}"))', "for an Output of the whole set use that class's from_output"),
     (
         f'shop(ApiKeyOnly(api_key="{LITERAL}"), deactivation=7)',
@@ -53,9 +53,9 @@ STATEMENTS = [
         r"ApiKeyOnly\(\) got an unexpected keyword argument 'key' \(did you mean 'api_key'\?\)",
     ),
     (f'ApiKeyOnly(**{{"{LITERAL}_1": "k"}})', "got an unexpected keyword argument '… .a text of"),
-    (f'shop("{LITERAL}")', "PaymentIntegration 'shop': credentials must be an instance"),
-    ('Provider("a<" + "{%b", api_key="k")', "the resource's name has the signs <, { and % in a row"),
-    ('PaymentIntegration.get("a<" + "{%b", "id")', "the resource's name has the signs <, { and % in a row"),
+    (f'shop("{LITERAL}")', "PaymentIntegration 'shop': credentials must be one of the"),
+    ('Provider("a<" + "{%b", api_key="k")', "the resource's name has the characters <, { and % in a row"),
+    ('PaymentIntegration.get("a<" + "{%b", "id")', "the resource's name has the characters <, { and % in a row"),
     (f'BasicAuth(client_secret="{LITERAL}")', "missing 1 required keyword-only argument: 'client_id'"),
     (f'PublicSecretKey("{LITERAL}")', "takes 1 positional argument but 2 were given"),
     (f'UsernamePassword("{LITERAL}")', "takes 1 positional argument but 2 were given"),
@@ -73,7 +73,7 @@ STATEMENTS = [
     (f'IntegrationReady("ready", integration="{LITERAL}")', "integration must be a PaymentIntegration; for one"),
     (
         'IntegrationReady("ready", integration=PaymentIntegration.get("a", "b"), opts=ResourceOptions(id="c"))',
-        "id: the engine would read the resource, and use none of its arguments; it owns nothing at Justt",
+        "id: the engine would read the resource and ignore its arguments; an IntegrationReady has nothing to read",
     ),
     (f'Provider("other", key="{LITERAL}")', "got an unexpected keyword argument 'key'"),
     (f'Provider("other", api_key="{LITERAL} ")', "the api_key of the provider 'other' holds a character that no API"),
@@ -124,7 +124,7 @@ def test_no_text_of_the_program_is_taken_for_a_color(stack: Stack) -> None:
     assert "goroutine" not in shown
     stack.program(HEAD + 'PaymentIntegration.get("theirs<" + "{%bogus%}>", "id")')
     shown = stack.preview("--color", "always", fails=True).text
-    assert "the resource's name has the signs <, { and % in a row" in shown
+    assert "the resource's name has the characters <, { and % in a row" in shown
     assert "goroutine" not in shown
 
 
@@ -136,7 +136,7 @@ def test_error_of_something_else() -> None:
         raise KeyError(LITERAL)
 
     with pytest.raises(
-        pulumi.RunError, match=r"^an error that is not of an argument: KeyError at test_program_errors\.py:\d+$"
+        pulumi.RunError, match=r"^unexpected error, not caused by an argument: KeyError at test_program_errors\.py:\d+$"
     ) as refused:
         call()
     assert refused.traceback[-1].name == "call"

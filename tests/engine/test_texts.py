@@ -60,7 +60,7 @@ def test_credentials_of_another_resource_are_taken(stack: Stack, simulator: Simu
         ),
         (
             'made("second", justt.credentials.Hmac.from_output(first.credentials))',
-            "Hmac.from_output: expected its own credentials, got those of ApiKeyOnly",
+            "Hmac.from_output: expected Hmac credentials, got ApiKeyOnly",
         ),
     ],
 )
@@ -132,11 +132,11 @@ def test_markup_of_the_vendor_is_shown_as_it_is(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("argument", "text"),
     [
-        ("external_identifier", "external_identifier: has the signs <, { and % in a row"),
-        ("integration_name", "integration_name: has the signs <, { and % in a row"),
-        ("merchant_account_codes", "merchant_account_codes[0]: has the signs <, { and % in a row"),
-        ("reference_account_id", "reference_account_id: has the signs <, { and % in a row"),
-        ("credentials", "credentials.merchant_code: has the signs <, { and % in a row"),
+        ("external_identifier", "external_identifier: has the characters <, { and % in a row"),
+        ("integration_name", "integration_name: has the characters <, { and % in a row"),
+        ("merchant_account_codes", "merchant_account_codes[0]: has the characters <, { and % in a row"),
+        ("reference_account_id", "reference_account_id: has the characters <, { and % in a row"),
+        ("credentials", "credentials.merchant_code: has the characters <, { and % in a row"),
     ],
 )
 @pytest.mark.daily(1)

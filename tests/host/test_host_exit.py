@@ -201,7 +201,8 @@ def test_nothing_begins_for_an_engine_that_left() -> None:
         assert context
         provider.delete("id", {})
 
-    with pytest.raises(Exception, match=f"^delete: the engine left before it began. {ABANDONED_REMEDIATION}$"):
+    text = f"delete: the engine cancelled the call before it began. {ABANDONED_REMEDIATION}"
+    with pytest.raises(Exception, match=f"^{text}$"):
         serve(SimpleNamespace(is_active=lambda: False))
     assert "_core" not in vars(provider)
 

@@ -114,17 +114,17 @@ def test_what_is_as_good_as_that() -> None:
         ),
         (
             "shop-Calling __str__ on an Output[T] is not supported.\n",
-            "name has the text that an Output becomes in an f-string or str(...), and",
+            "name contains an Output converted by an f-string or str(...), and",
         ),
         (
             [{"a": "<pulumi.output.Output object at 0x7f>"}],
-            "name[0].a has the text that an Output becomes in an f-string",
+            "name[0].a contains an Output converted by an f-string",
         ),
         (
             {"Calling __str__ on an Output[T] is not supported.": 1},
-            "name has a key that has the text that an Output becomes in an f-string",
+            "name has a key that contains an Output converted by an f-string",
         ),
-        ({"<{%": 1}, "name has a key that has the signs <, { and % in a row, which Pulumi"),
+        ({"<{%": 1}, "name has a key that has the characters <, { and % in a row, which Pulumi"),
         (2**53 + 1, "name is a number beyond 2^53, which would be rounded on its way: give it as text"),
         ([{"a": -(2**64)}], "name[0].a is a number beyond 2^53"),
         (float(2**53), "name is a number beyond 2^53"),
@@ -196,7 +196,7 @@ def test_what_json_lacks(value: object, text: str) -> None:
         ),
         (
             lambda: minimal(credentials=ApiKeyOnly.from_output(Output.secret("").apply(lambda _: {1: "a"}))),
-            "ApiKeyOnly.from_output: among its keys is a value of type int. It takes apiKey",
+            "ApiKeyOnly.from_output: unknown key: a value of type int. It takes apiKey",
         ),
         (
             lambda: minimal(credentials=justt.credentials.UsernamePassword(username="u", password=BYTES)),
@@ -204,7 +204,7 @@ def test_what_json_lacks(value: object, text: str) -> None:
         ),
         (
             lambda: minimal(credentials=justt.credentials.ApiKeyOnly(api_key=secret_reference())),
-            r"credentials\.api_key is a reference that from_env and from_file do not make",
+            r"credentials\.api_key is not a valid reference: use from_env or from_file",
         ),
         (
             lambda: minimal(reference_account_id=Output.from_input(None)),

@@ -345,14 +345,14 @@ def test_from_output_of_what_is_not_known_yet_gives_fields_that_are_not_known_ye
         (
             {"hmac": CANARY, "apikey": CANARY, "zzz": CANARY},
             (
-                "Hmac.from_output: among its keys is 'apikey' (did you mean 'apiKey'?), a text of 3 characters. It "
+                "Hmac.from_output: unknown key: 'apikey' (did you mean 'apiKey'?), a text of 3 characters. It "
                 "takes hmac, apiKey, merchantCode, accountCode"
             ),
         ),
         (
             {f"apiKey{CANARY}": CANARY},
             (
-                f"Hmac.from_output: among its keys is a text of {6 + len(CANARY)} characters. It takes hmac, apiKey, "
+                f"Hmac.from_output: unknown key: a text of {6 + len(CANARY)} characters. It takes hmac, apiKey, "
                 "merchantCode, accountCode"
             ),
         ),

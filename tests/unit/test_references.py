@@ -113,7 +113,7 @@ def test_nothing_else_is_taken_for_a_reference(value: object) -> None:
         (lambda make: make("A", version="2"), TypeError, "version takes a whole number; got str"),
         (lambda make: make("A", version=True), TypeError, "version takes a whole number; got bool"),
         (lambda make: make("A", version=0), ValueError, "version starts at 1; got 0"),
-        (lambda make: make("A", version=2**53 + 1), ValueError, "version must not be beyond 2.53"),
+        (lambda make: make("A", version=2**53 + 1), ValueError, "version must be at most 2.53"),
     ],
 )
 def test_variable_that_cannot_be(make: Callable[[Any], object], error: type[Exception], text: str) -> None:
@@ -131,11 +131,11 @@ def test_variable_that_cannot_be(make: Callable[[Any], object], error: type[Exce
         (lambda make: make(""), ValueError, "the path of a file, and not its content"),
         (lambda make: make(PEM), ValueError, "the path of a file, and not its content"),
         (lambda make: make(PEM.replace("\n", " ")), ValueError, "the path of a file, and not its content"),
-        (lambda make: make("sk_live_51Habc"), ValueError, "this looks like a credential: a file is ./NAME too"),
+        (lambda make: make("sk_live_51Habc"), ValueError, "this looks like a credential: for a file of that name"),
         (lambda make: make("4eC39HqLyjWDarjtT1zdp7dc"), ValueError, "this looks like a credential"),
-        (lambda make: make("keys/<{%bogus%}>"), ValueError, "the path of from_file has the signs <, { and %"),
+        (lambda make: make("keys/<{%bogus%}>"), ValueError, "the path of from_file has the characters <, { and %"),
         (lambda make: make("a.pem", version=1.0), TypeError, "version takes a whole number; got float"),
-        (lambda make: make("a.pem", version=2**60), ValueError, "version must not be beyond 2.53"),
+        (lambda make: make("a.pem", version=2**60), ValueError, "version must be at most 2.53"),
         (lambda make: make("a.pem", version=-1), ValueError, "version starts at 1; got -1"),
     ],
 )
@@ -240,10 +240,10 @@ def test_what_is_no_file_of_a_credential(tmp_path: Path) -> None:
         assert CANARY not in text
         return text.partition(", which ")[2].partition(". Nothing was sent")[0]
 
-    assert told(".") == "is no regular file"
-    assert told("pipe") == "is no regular file"
-    assert told("binary") == "is no text in UTF-8"
-    assert told("wide") == "is no text in UTF-8"
+    assert told(".") == "is not a regular file"
+    assert told("pipe") == "is not a regular file"
+    assert told("binary") == "is not text in UTF-8"
+    assert told("wide") == "is not text in UTF-8"
     assert told("blank") == "is empty"
     assert told("large") == "has more than 1,000,000 bytes, more than Justt takes"
     assert told("binary/key") == "cannot be read: Not a directory"
@@ -367,7 +367,7 @@ def test_variable_that_is_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BYTES", "a\udcff")
     monkeypatch.setenv("BLANK", " \n")
 
-    assert "the variable 'BYTES', which is no text in UTF-8" in error_of(from_env("BYTES"))
+    assert "the variable 'BYTES', which is not text in UTF-8" in error_of(from_env("BYTES"))
     assert "the variable 'BLANK', which is empty" in error_of(from_env("BLANK"))
 
 
@@ -409,7 +409,7 @@ def test_file_that_becomes_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         exchanging = pool.submit(exchange)
         try:
-            assert pool.submit(read).result(30) == {CANARY, "is no regular file"}
+            assert pool.submit(read).result(30) == {CANARY, "is not a regular file"}
         finally:
             is_done.set()
             # An open that waits is let go, so that a failed test ends.

@@ -80,23 +80,23 @@ def test_a_path_may_begin_with_a_quoted_bracket(given: str, meant: tuple[str, ..
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ("credentials", "the state has no 'credentials', so the engine would ignore it; say 'secretPayload'"),
+        ("credentials", "the state has no 'credentials', so the engine would ignore it; use 'secretPayload'"),
         (
             "credentials.api_key",
-            "the state has no 'credentials.api_key', so the engine would ignore it; say 'secretPayload.apiKey'",
+            "the state has no 'credentials.api_key', so the engine would ignore it; use 'secretPayload.apiKey'",
         ),
-        ("secret_payload", "the state has no 'secret_payload', so the engine would ignore it; say 'secretPayload'"),
+        ("secret_payload", "the state has no 'secret_payload', so the engine would ignore it; use 'secretPayload'"),
         (
             "secret_payload.apiKey",
-            "the state has no 'secret_payload.apiKey', so the engine would ignore it; say 'secretPayload.apiKey'",
+            "the state has no 'secret_payload.apiKey', so the engine would ignore it; use 'secretPayload.apiKey'",
         ),
         (
             'secret_payload["api_key"]',
-            "the state has no 'secret_payload[\"api_key\"]', so the engine would ignore it; say 'secretPayload.apiKey'",
+            "the state has no 'secret_payload[\"api_key\"]', so the engine would ignore it; use 'secretPayload.apiKey'",
         ),
         (
             "secretPayload.api_key",
-            "'secretPayload' has no 'api_key', so the engine would ignore it; say 'secretPayload.apiKey'",
+            "'secretPayload' has no 'api_key', so the engine would ignore it; use 'secretPayload.apiKey'",
         ),
         (
             "secretPayload.apiKy",
@@ -105,7 +105,7 @@ def test_a_path_may_begin_with_a_quoted_bracket(given: str, meant: tuple[str, ..
         ("secretPayload.shopName", "'secretPayload' has no 'shopName', so the engine would ignore it"),
         (
             "deactivation.after_days",
-            "'deactivation' has no 'after_days', so the engine would ignore it; say 'deactivation.afterDays'",
+            "'deactivation' has no 'after_days', so the engine would ignore it; use 'deactivation.afterDays'",
         ),
         ("sourc", "'sourc' is not a property (did you mean 'source'?)"),
         ("integration-name", "'integration-name' is not a property (did you mean 'integrationName'?)"),
@@ -173,22 +173,22 @@ def test_the_parts_of_a_reference_are_taken(given: str) -> None:
 @pytest.mark.parametrize(
     ("given", "hint"),
     [
-        ("secretReferences.apiKey.from_env", "; say 'secretReferences.apiKey.fromEnv'"),
+        ("secretReferences.apiKey.from_env", "; use 'secretReferences.apiKey.fromEnv'"),
         ("secretReferences.apiKey.versio", " (did you mean 'version'?)"),
         ("secretReferences.apiKey.fromFile", " (did you mean"),
         ("secretReferences.apiKey.version.major", ""),
-        ("secretReferences.api_key.version", "; say 'secretReferences.apiKey.version'"),
-        ("secretPayload.apiKey", "; say 'secretReferences.apiKey'"),
-        ("secretPayload.apiKey.version", "; say 'secretReferences.apiKey.version'"),
-        ("secretPayload.*.version", "; say 'secretReferences.*.version'"),
-        ("secretPayload.hmac.version", "; say 'secretPayload.hmac'"),
+        ("secretReferences.api_key.version", "; use 'secretReferences.apiKey.version'"),
+        ("secretPayload.apiKey", "; use 'secretReferences.apiKey'"),
+        ("secretPayload.apiKey.version", "; use 'secretReferences.apiKey.version'"),
+        ("secretPayload.*.version", "; use 'secretReferences.*.version'"),
+        ("secretPayload.hmac.version", "; use 'secretPayload.hmac'"),
         (
             "secretReferences.hmac.version",
-            "; 'hmac' is no reference here (from_env, from_file), so say 'secretPayload.hmac'",
+            "; 'hmac' is not a reference here (from_env, from_file), so use 'secretPayload.hmac'",
         ),
         (
             "secretReferences.accountCode.version",
-            "; 'accountCode' is no reference here (from_env, from_file), so say 'secretPayload.accountCode'",
+            "; 'accountCode' is not a reference here (from_env, from_file), so use 'secretPayload.accountCode'",
         ),
     ],
 )
@@ -210,7 +210,7 @@ def test_a_property_of_no_field_is_refused(shape: str) -> None:
         ("secretPayload.*", {"apiKey": from_env("KEY")}, "secretReferences"),
         ("secretReferences", {"apiKey": "value"}, "secretPayload"),
     ):
-        with pytest.raises(ValueError, match=f"; say '{right}'"):
+        with pytest.raises(ValueError, match=f"; use '{right}'"):
             checked(given, shape=shape, **payload)
 
 
@@ -222,7 +222,7 @@ def test_references_cannot_become_secrets() -> None:
 
 def test_a_part_of_a_reference_by_pythons_name_is_refused_by_the_right_one() -> None:
     """The whole path is proposed, in the state's spelling."""
-    with pytest.raises(ValueError, match=r"say 'secretReferences\.apiKey\.version'"):
+    with pytest.raises(ValueError, match=r"use 'secretReferences\.apiKey\.version'"):
         checked("credentials.api_key.version", apiKey=from_env("KEY"))
 
 
@@ -231,7 +231,7 @@ def test_a_part_of_a_reference_by_pythons_name_is_refused_by_the_right_one() -> 
 )
 def test_the_version_of_a_plugin_is_refused(opts: ResourceOptions) -> None:
     """Nothing is downloaded, and the engine would run such a resource in a process and with a quota of its own."""
-    with pytest.raises(ValueError, match=r"there is no plugin whose version could be chosen; pin pulumi-justt"):
+    with pytest.raises(ValueError, match=r"this provider has no plugin with a version; pin pulumi-justt"):
         with_checked_paths(opts, "APIKEY_ONLY", {})
 
 
@@ -302,13 +302,13 @@ def test_a_credential_field_that_does_not_exist_is_not_proposed() -> None:
 
 def test_one_account_code_cannot_be_named() -> None:
     """The state's list is sorted and the program's is not, so that an index names another code in each."""
-    with pytest.raises(ValueError, match="their order means nothing, so name the whole list"):
+    with pytest.raises(ValueError, match="the list has no order, so name the whole list"):
         checked("merchantAccountCodes[0]")
 
 
 def test_import_is_refused_in_words() -> None:
     """The engine cannot import into a dynamic provider, and would say so with a traceback of the SDK."""
-    with pytest.raises(ValueError, match=r"say adopt_id on the resource instead.* or run `pulumi-justt import`"):
+    with pytest.raises(ValueError, match=r"set adopt_id on the resource instead.* or run `pulumi-justt import`"):
         with_checked_paths(ResourceOptions(import_="an-id"), "APIKEY_ONLY", {})
 
 
@@ -331,7 +331,7 @@ def test_the_paths_of_a_wait_are_brought_to_the_state_s_spelling(path: str) -> N
         ({"ignore_changes": ["secretPayload"]}, "'secretPayload' is not a property"),
         ({"ignore_changes": ["credentials.api_key"]}, "'credentials' is not a property"),
         ({"additional_secret_outputs": ["secretPayload"]}, "'secretPayload' is not a property"),
-        ({"import_": "an-id"}, "it owns nothing, so let `pulumi up` create it"),
+        ({"import_": "an-id"}, "it does not exist at Justt, so let `pulumi up` create it"),
     ],
 )
 def test_the_paths_of_a_wait_that_match_nothing_are_refused(options: dict[str, Any], message: str) -> None:

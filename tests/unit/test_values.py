@@ -143,7 +143,7 @@ def test_lines_within_a_value() -> None:
 def test_invisible_characters_within_a_value(kind: Kind) -> None:
     """They are in what is copied from a web page or a chat. Within emoji and some scripts they are text."""
     for sign in "\u00ad\u200b\u200c\u200d\u200e\u202e\u2060\u2066\ufeff":
-        problem = "has an invisible character within, as what is copied from a web page"
+        problem = "has an invisible character, which often comes from a web page"
         assert text_problem(f"key{sign}1", kind) == problem, hex(ord(sign))
     for value in ("pw\N{WOMAN}\u200d\N{WOMAN}1", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"):
         assert text_problem(value, kind) is None
@@ -179,7 +179,7 @@ def test_identifiers_that_look_like_it(value: str) -> None:
 def test_signs_that_pulumi_takes_for_a_color() -> None:
     """The CLI ends with a Go stack trace where it shows them; what it does not show may have them."""
     for value in ("100 <{% off", "<{%fg 1%}>"):
-        assert label_problem(value) == "has the signs <, { and % in a row, which Pulumi takes for a color"
+        assert label_problem(value) == "has the characters <, { and % in a row, which Pulumi takes for a color"
         assert text_problem(value, "identifier") == label_problem(value)
         assert account_problem(value.replace(" ", "")) == label_problem(value)
         assert text_problem(value, "secret") is None
@@ -225,4 +225,4 @@ def test_secret_key_is_no_identifier(value: str) -> None:
     assert str(text_problem(value, "identifier")).startswith("looks like a secret key")
     assert text_problem(value, "secret") is None
     assert text_problem("pk_live_51H", "identifier") is None
-    assert text_problem("pk_live_51H", "secret") == "is a public key, and the private one belongs here"
+    assert text_problem("pk_live_51H", "secret") == "is a public key, and this field takes the private key"

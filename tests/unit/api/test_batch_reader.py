@@ -181,6 +181,7 @@ def test_id_missing_from_the_list_gets_its_own_get() -> None:
     order=st.randoms(use_true_random=False),
     waiting=st.integers(2, 20),
 )
+@pytest.mark.slow
 def test_batching_at_most_doubles_the_requests(own: int, foreign: int, order: random.Random, waiting: int) -> None:
     """However many foreign integrations the account has, and in whatever order, pages never outnumber the reads."""
     all_ids = [*ids(own), *ids(foreign, "foreign")]

@@ -68,7 +68,7 @@ def test_simulator_lets_things_go_wrong() -> None:
         (["--requests-per-minute", "0"], "requests_per_minute must be a whole number, 1 or more"),
         (["--database", "/no/such/folder/records.sqlite"], "unable to open database file"),
         (["--port", "99999"], "port must be 0-65535"),
-        (["--fault", "GET * explode"], "no fault is called 'explode'; known are latency, "),
+        (["--fault", "GET * explode"], "unknown fault 'explode'; faults are latency, "),
         (["--fault", "GET"], "a fault is written METHOD ROUTE FAULT[=VALUE]"),
         (["--seed", "-1"], "seed must be a whole number"),
     ],

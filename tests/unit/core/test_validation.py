@@ -521,8 +521,8 @@ def test_check_refuses_a_misspelled_policy_key(offline: Offline) -> None:
             {"apiKey": {"fromEnv": UNKNOWN, "version": 1}},
             "credentials: a reference must be known when the program runs",
         ),
-        ({"apiKey": "STRIPE_KEY"}, "credentials.api_key: is not a reference that from_env or from_file makes"),
-        ({"apiKey": {"fromEnv": "JUSTT_API_KEY", "version": 1}}, "credentials.api_key: is not a reference that"),
+        ({"apiKey": "STRIPE_KEY"}, "credentials.api_key: is not a valid reference: use from_env or from_file"),
+        ({"apiKey": {"fromEnv": "JUSTT_API_KEY", "version": 1}}, "credentials.api_key: is not a valid reference"),
         ([1], "credentials: must be an object, got [1 of item]"),
     ],
 )
