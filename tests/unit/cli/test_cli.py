@@ -199,8 +199,8 @@ def test_a_command_ends_with_3_where_stdout_accepts_no_more(
     """Nothing but the reason is on stderr, and not even that if the reader ended, as that of `| head -1` does."""
     reason = {
         "gone": "",
-        "closed": "error: writing to standard output: Bad file descriptor. What was done until then stays done.\n",
-        "full": "error: writing to standard output: No space left on device. What was done until then stays done.\n",
+        "closed": "error: writing to standard output: Bad file descriptor. Changes made before this error remain.\n",
+        "full": "error: writing to standard output: No space left on device. Changes made before this error remain.\n",
     }[how]
     assert ended(start(project, line, "stdout", how, **environ)) == (3, "", reason)
 

@@ -68,8 +68,8 @@ def test_all_is_well(project: FakePulumi, simulator: SimulatorServer, theirs: Th
     assert "ok: configuration of dev: simulator at " in result.stdout
     assert "pulumi CLI 3.259.0, SDK " in result.stdout
     assert f"simulator at {simulator.base_url}, no default account." in result.stdout
-    assert "Integrations of the default account in simulator: 1, and INACTIVE: 1." in result.stdout
-    assert "integrations as they should be: 3." in result.stdout
+    assert "Integrations of the default account in simulator: 1 active, 1 INACTIVE." in result.stdout
+    assert "healthy integrations: 3." in result.stdout
     assert {exchange.method for exchange in simulator.requests} == {"GET"}
     assert not any("import" in call for call in project.calls)
 
@@ -99,15 +99,13 @@ def test_integrations(project: FakePulumi, theirs: Theirs) -> None:
     assert "is FAILED" in told[failed]["text"]
     assert "is INACTIVE at Justt, which is final." in told[inactive]["text"]
     assert told[inactive]["remediation"].startswith("Run `pulumi refresh`")
-    assert told[adopted]["remediation"].startswith(
-        "Take adopt_id out of the program, which names it. Run `pulumi refresh`"
-    )
-    assert "is not known at Justt" in told["no-such-id"]["text"]
+    assert told[adopted]["remediation"].startswith("Remove its adopt_id from the program. Run `pulumi refresh`")
+    assert "does not exist at Justt" in told["no-such-id"]["text"]
     assert "JUSTT_ON_MISSING=gone" in told["no-such-id"]["remediation"]
-    assert "was recorded in production, and the configuration says simulator." in told["id-in-production"]["text"]
-    assert "still waits to be deactivated (PENDING)" in told[waiting]["text"]
+    assert "was recorded in production, but the configuration says simulator." in told["id-in-production"]["text"]
+    assert "is not deactivated yet (PENDING)" in told[waiting]["text"]
     assert "looked-at (" in told[seen]["text"]
-    assert told[seen]["remediation"].startswith("It is only looked at here")
+    assert told[seen]["remediation"].startswith("This stack only reads it")
     assert told["no-such-id-either"]["remediation"].startswith("Correct the id in the program")
 
 
@@ -119,7 +117,7 @@ def test_unmanaged(project: FakePulumi, theirs: Theirs) -> None:
     project.state([integration("others", others)], stack="prod")
     told = {check["integrationId"]: check for check in examined(project, "-s", "dev", code=1)["unmanaged"]}
     assert told.keys() == {stranger, seen, others}
-    assert f'Add adopt_id="{stranger}" to a resource' in told[stranger]["remediation"]
+    assert f'add adopt_id="{stranger}" to a resource' in told[stranger]["remediation"]
     assert "run `pulumi-justt recover` first" in told[stranger]["remediation"]
     assert "recover" not in told[seen]["remediation"]
     both = examined(project, "-s", "dev", "-s", "prod", code=1)["unmanaged"]
@@ -150,9 +148,9 @@ def test_pending(project: FakePulumi) -> None:
         f"{STACK}::{READY}::ready",
         f"{STACK}::{TYPE}::adopted",
     ]
-    assert "if the stack is locked, then `pulumi-justt recover --stack dev`" in told[0]["remediation"]
-    assert "`pulumi up --stack dev` does again what was not done" in told[1]["remediation"]
-    assert "It belongs to another provider: `pulumi refresh --stack dev`" in told[2]["remediation"]
+    assert "run `pulumi cancel`. Then run `pulumi-justt recover --stack dev`." in told[0]["remediation"]
+    assert "Run `pulumi up --stack dev`, which repeats it if needed" in told[1]["remediation"]
+    assert "It belongs to another provider: run `pulumi refresh --stack dev`" in told[2]["remediation"]
     project.state([], pending[:1])
     (quoted,) = examined(project, "--stack", "it's", code=1)["pending"]
     assert """`pulumi-justt recover --stack 'it'"'"'s'`""" in quoted["remediation"]
@@ -289,7 +287,7 @@ def test_a_stack_that_cannot_be_looked_at(
     bad = examined(project, code=1)
     assert words.removeprefix("error: ") in bad[check][0]["text"]
     assert remediation in bad[check][0]["text"]
-    assert "could not be looked at" in bad["unmanaged"][0]["text"]
+    assert "could not be read" in bad["unmanaged"][0]["text"]
 
 
 def test_settings_that_cannot_be_used(project: FakePulumi) -> None:
@@ -366,7 +364,7 @@ def test_a_secret_account(project: FakePulumi, theirs: Theirs) -> None:
     assert (listed.exit_code, hidden in listed.stdout) == (0, True)
     listed = project.run("list")
     assert (listed.exit_code, hidden in listed.stdout) == (3, False)
-    assert "the accounts of far are secrets: name them by --account." in listed.stderr
+    assert "the accounts of far are secrets: name them with --account." in listed.stderr
 
 
 @pytest.mark.parametrize("name", ["default", "default_eu"])

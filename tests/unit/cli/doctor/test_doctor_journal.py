@@ -70,7 +70,7 @@ def test_an_unfinished_create(project: FakePulumi, begun: Begun) -> None:
         "text": "lost: a create of the stripe integration 'lost-main' in account acc_1 was sent on 2027-01-15 at "
         f"08:00:00 UTC. Justt answered with integration i-1. Its journal file is {project.journal.path_of(intent)}.",
         "remediation": "Run `pulumi-justt recover --stack dev --claim i-1` to keep it, or use --deactivate or "
-        "--forget. Then run `pulumi up --stack dev`, which creates no other one before.",
+        "--forget. Then run `pulumi up --stack dev`; before you decide, it creates no duplicate.",
         "stack": "dev",
         "referenceAccountId": "acc_1",
         "integrationId": "i-1",
@@ -82,7 +82,9 @@ def test_an_unfinished_create(project: FakePulumi, begun: Begun) -> None:
     assert "in the default account was sent" in unknown["text"]
     assert "Its answer is not known." in unknown["text"]
     assert "still be running" not in unknown["text"]
-    assert unknown["remediation"].startswith("Run `pulumi-justt recover --stack dev`, which shows what it may have")
+    assert unknown["remediation"].startswith(
+        "Run `pulumi-justt recover --stack dev`, which shows what the create may have"
+    )
 
 
 def test_one_that_may_be_under_way(project: FakePulumi, begun: Begun) -> None:
@@ -173,7 +175,7 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path, project: FakePulumi, place
     project.state([provider()])
     folder = file if place == "a file" else file / "journal"
     (finding,) = of_journal(project, code=1, JUSTT_STATE_DIR=str(folder))
-    assert finding["text"] == f"{file} is no folder, so no journal of creates is kept."
+    assert finding["text"] == f"{file} is not a folder, so no journal of creates is kept."
 
 
 def test_without_a_stack(tmp_path: Path, project: FakePulumi, begun: Begun) -> None:
@@ -199,10 +201,10 @@ def test_what_cannot_be_looked_at(project: FakePulumi, begun: Begun) -> None:
     other.write_text('{"version": 2}')
     _, *damaged = of_journal(project, code=1)
     assert {(check["verdict"], check["text"]) for check in damaged} == {
-        ("finding", f"{path} is damaged, so what it says is not taken into account."),
+        ("finding", f"{path} is damaged, so the file is ignored."),
         (
             "finding",
-            f"{other} has the format 2 of another version of pulumi-justt, so what it says is not taken into account.",
+            f"{other} has the format 2 of another version of pulumi-justt, so the file is ignored.",
         ),
     }
     assert {check["remediation"].rpartition("Then run ")[2] for check in damaged} == {f"`rm {path}`.", f"`rm {other}`."}
@@ -240,7 +242,7 @@ def test_who_adopts_what_a_stack_owns(project: FakePulumi, simulator: SimulatorS
     assert line["text"] == (
         f"the journal on this machine says that {other} has adopted owned (i-1): this stack won't deactivate it."
     )
-    assert line["remediation"] == "Name the other stack with --stack to see whether it still has it."
+    assert line["remediation"] == "To see whether the other stack still has it, name that stack with --stack."
     project.state([{**integration("lost", "i-1", adoptId="i-1"), "urn": other}], stack="prod")
     assert len(of_journal(project, "-s", "dev", "-s", "prod", code=0)) == 2
 
@@ -270,8 +272,8 @@ def test_an_adoption_that_has_left_its_stack(project: FakePulumi, simulator: Sim
     gone = (same,) if is_left == "owned" else (same, elsewhere)
     stale = [check for check in found if check["verdict"] == "finding" and check["stack"] == "dev"]
     assert [check["text"] for check in stale] == [
-        f"the journal on this machine says that {urn} has adopted owned (i-1), which its stack does not have any more: "
-        "this stack won't deactivate it."
+        f"the journal on this machine says that {urn} has adopted owned (i-1), but its stack does not have it any "
+        "more: this stack won't deactivate it."
         for urn in gone
     ]
     for check, urn in zip(stale, gone, strict=True):

@@ -95,10 +95,10 @@ def test_a_source_that_is_misspelt(project: FakePulumi, theirs: Theirs) -> None:
     theirs("adyen")
     misspelt = project.run("list", "--source", "Stripe")
     assert misspelt.exit_code == 0
-    assert misspelt.stderr == "--source Stripe: nothing of it was found (did you mean 'stripe'?).\n"
+    assert misspelt.stderr == "--source Stripe: no integration of this source was found (did you mean 'stripe'?).\n"
     assert project.run("list", "--source", "stripe").stderr == ""
     assert project.run("list", "--source", "Stripe", "--source", "adyen").stderr == ""
-    assert project.run("list", "--source", "zzz").stderr == "--source zzz: nothing of it was found.\n"
+    assert project.run("list", "--source", "zzz").stderr == "--source zzz: no integration of this source was found.\n"
 
 
 def test_what_may_be_missing_is_said(
@@ -110,7 +110,7 @@ def test_what_may_be_missing_is_said(
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
     result = project.run("list", "--json")
     assert result.exit_code == 3
-    assert "default account in simulator was listed as far as 0 integrations, and more may follow" in result.stderr
+    assert "default account in simulator was listed up to 0 integrations, and there may be more" in result.stderr
     assert not json.loads(result.stdout)["isComplete"]
 
     monkeypatch.undo()

@@ -308,7 +308,7 @@ def test_a_list_that_is_not_whole(project: FakePulumi, theirs: Theirs, monkeypat
     lost = theirs()
     project.state([provider()], [creating("lost")])
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
-    assert "was listed as far as 0 integrations, and more may follow" in pending(project)[0]["text"]
+    assert "was listed up to 0 integrations, and there may be more" in pending(project)[0]["text"]
     assert project.run("recover", "--yes", "--claim", f"lost={lost}").exit_code == 0
 
 
