@@ -80,7 +80,7 @@ def test_an_unfinished_create(project: FakePulumi, begun: Begun) -> None:
     project.journal.remove_intent(intent)
     (unknown,) = of_journal(project, "--stack", "dev", code=1)
     assert "in the default account was sent" in unknown["text"]
-    assert "Its answer is not known." in unknown["text"]
+    assert "The response is not known." in unknown["text"]
     assert "still be running" not in unknown["text"]
     assert unknown["remediation"].startswith(
         "Run `pulumi-justt recover --stack dev`, which shows what the create may have"

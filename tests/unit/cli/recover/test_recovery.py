@@ -113,12 +113,12 @@ def test_an_operation_is_forgotten(project: FakePulumi, theirs: Theirs) -> None:
     project.state([provider()], [creating("lost")])
     result = project.run("recover", answers="forget\ny\n")
     assert result.exit_code == 0, result.output
-    assert f"INACTIVE of that source: {undone}. If one of these is what it created, it was deactivated" in result.stderr
+    assert f"INACTIVE candidates: {undone}. If the create made one of these, it is deactivated" in result.stderr
     assert project.exported()["deployment"] == {"resources": [provider()]}
     for _ in range(7):
         theirs(status="INACTIVE")
     project.state([provider()], [creating("lost")])
-    assert " and 3 more. If one of these" in project.run("recover", "--yes", "--forget", "lost").stderr
+    assert " and 3 more. If the create made one of these" in project.run("recover", "--yes", "--forget", "lost").stderr
     again = project.run("recover")
     assert (again.exit_code, again.stdout, again.stderr) == (
         0,
@@ -131,8 +131,8 @@ def test_an_operation_is_forgotten(project: FakePulumi, theirs: Theirs) -> None:
 @pytest.mark.parametrize(
     ("answers", "code", "words"),
     [
-        ("", 3, "Nothing was changed. Where nobody can answer, give --yes with --claim, --deactivate or --forget."),
-        ("1\n", 3, "Nothing was changed. Where nobody can answer, give --yes with --claim, --deactivate or --forget."),
+        ("", 3, "Nothing was changed. To run without prompts, use --yes with --claim, --deactivate or --forget."),
+        ("1\n", 3, "Nothing was changed. To run without prompts, use --yes with --claim, --deactivate or --forget."),
         ("7\nquit\n", 1, "Nothing was changed."),
         ("1\nn\n", 1, "Nothing was changed."),
     ],
@@ -174,10 +174,10 @@ def test_ctrl_c_changes_nothing(
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ([], 3, f"what is to become of {LOST} was not said. Nothing was changed. Say --claim NAME=ID, --deactivate"),
+        ([], 3, f"there is no decision on {LOST}. Nothing was changed. Add --claim NAME=ID, --deactivate"),
         (["--claim", "lost=no-such-id"], 3, "First check the id: `pulumi-justt list` shows those of the account."),
         (["--claim", "lost={adyen}"], 3, "its source is adyen. Nothing was changed."),
-        (["--claim", "lost={inactive}"], 3, "it is INACTIVE, which is final. Nothing was changed. Forget it."),
+        (["--claim", "lost={inactive}"], 3, "it is INACTIVE, which is final. Nothing was changed. Choose forget."),
         (["--claim", "lost={mine}"], 3, "a given stack has it already. Nothing was changed."),
         (["--claim", "lost"], 3, "to claim integration lost: Justt answered 404"),
         (["--claim", "lost="], 2, "--claim takes NAME=ID or ID, not 'lost='"),
@@ -185,8 +185,8 @@ def test_ctrl_c_changes_nothing(
         (["--deactivate", "{adyen}"], 3, "its source is adyen. Nothing was changed."),
         (["--deactivate", "lost={mine}"], 3, "a given stack has it already. Nothing was changed."),
         (["--forget", "found"], 2, "--forget found: nothing of 'found' is unfinished"),
-        (["--forget", "lost", "--claim", "lost=x"], 2, f"something else was said of {LOST} already"),
-        (["--forget", "--claim", "x"], 2, f"--forget: something else was said of {LOST} already"),
+        (["--forget", "lost", "--claim", "lost=x"], 2, f"there is another option for {LOST}"),
+        (["--forget", "--claim", "x"], 2, f"--forget: there is another option for {LOST}"),
     ],
 )
 def test_what_is_said_must_fit(
@@ -210,7 +210,7 @@ def test_one_integration_for_one_resource(project: FakePulumi, theirs: Theirs) -
     other["resource"]["urn"] = f"{STACK}::my:Component${TYPE}::lost"
     project.state([provider()], [creating("lost"), other])
     result = project.run("recover", "--yes", "--forget", "lost")
-    assert (result.exit_code, "--forget lost could mean more than one" in result.stderr) == (2, True)
+    assert (result.exit_code, "--forget lost is ambiguous" in result.stderr) == (2, True)
     both = [f"--claim={each}={lost}" for each in (LOST, other["resource"]["urn"])]
     result = project.run("recover", "--yes", *both)
     assert (result.exit_code, "one integration was chosen for two resources" in result.stderr) == (3, True)
@@ -240,10 +240,10 @@ def test_a_later_update_has_created_another(project: FakePulumi, theirs: Theirs)
     project.state([provider(), integration("lost", kept)], [creating("lost")])
     (case,) = pending(project)
     assert not case["canClaim"]
-    assert "A later update has created another one" in case["text"]
+    assert "A later update has created another integration" in case["text"]
     refused = project.run("recover", "--yes", "--claim", f"lost={lost}")
-    assert (refused.exit_code, "that can't be done here. It was to create" in refused.stderr) == (3, True)
-    assert "'1' is none of deactivate 1, forget, quit." in project.run("recover", answers="1\n").stderr
+    assert (refused.exit_code, "this is not possible here. It was creating" in refused.stderr) == (3, True)
+    assert "'1' is not one of deactivate 1, forget, quit." in project.run("recover", answers="1\n").stderr
     assert project.run("recover", "--yes", "--forget", "lost").exit_code == 0
     assert project.exported()["deployment"] == {"resources": [provider(), integration("lost", kept)]}
 
@@ -261,7 +261,7 @@ def test_what_needs_no_decision(project: FakePulumi, theirs: Theirs) -> None:
     assert [(case["needsDecision"], case["decision"], case["candidates"]) for case in cases] == [
         (False, "forget", [])
     ] * 3
-    assert "It was to take over id-1, so that nothing was created" in cases[0]["text"]
+    assert "It was adopting id-1, which creates nothing" in cases[0]["text"]
     result = project.run("recover", answers="y\n")
     assert result.exit_code == 0
     assert "deleting old: forget" in result.stderr
@@ -279,7 +279,7 @@ def test_other_providers(project: FakePulumi) -> None:
     project.state([provider()], [creating("lost"), BUCKET])
     result = project.run("recover", "--yes", "--forget", "lost")
     assert result.exit_code == 3
-    assert f"what is to become of {STACK}::aws:s3:Bucket::b was not said" in result.stderr
+    assert f"there is no decision on {STACK}::aws:s3:Bucket::b" in result.stderr
     assert "run `pulumi refresh` first, which asks about it" in project.run("recover").stderr
     assert project.run("recover", "--yes", "--claim", "b=x", "--forget", "lost").exit_code == 3
     assert project.run("recover", "--yes", "--forget", "b", "--forget", "lost").exit_code == 0
@@ -292,7 +292,8 @@ def test_what_it_needs_must_be_there(project: FakePulumi, theirs: Theirs) -> Non
     project.state([], [creating("lost")])
     result = project.run("recover", "--yes", "--claim", f"lost={lost}")
     assert result.exit_code == 3
-    assert f"recovering {LOST}: {PROVIDER}, which it needs, is not in the state. Nothing was changed." in result.stderr
+    text = f"recovering {LOST}: it depends on {PROVIDER}, which is not in the state. Nothing was changed."
+    assert text in result.stderr
 
 
 def test_another_environment(project: FakePulumi) -> None:
@@ -300,7 +301,8 @@ def test_another_environment(project: FakePulumi) -> None:
     project.state([provider()], [creating("lost", environment="production")])
     result = project.run("recover")
     assert result.exit_code == 3
-    assert "it was begun in production, and the configuration says simulator. Nothing was changed." in result.stderr
+    text = "the create was started in production, but the configuration says simulator. Nothing was changed."
+    assert text in result.stderr
 
 
 def test_a_list_that_is_not_whole(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,7 +328,7 @@ def test_an_id_that_no_list_showed(project: FakePulumi, theirs: Theirs, monkeypa
     result = project.run("recover", answers="y\n")
     words = " ".join(result.stderr.split())
     assert f"creating lost: claim {later[-1]}, which is not shown above" in words
-    assert "it was not in the account when this command looked" in words
+    assert "it was not in the account when this command listed" in words
     assert (result.exit_code, backups(project)) == (3, [])
     monkeypatch.setattr(dialog, "decisions", said)
     assert project.run("recover", "--yes", "--claim", f"lost={later[-1]}").exit_code == 0
@@ -355,7 +357,7 @@ def test_what_the_cli_refuses(project: FakePulumi) -> None:
     result = project.run("recover", "--yes", "--forget", "lost")
     assert result.exit_code == 3
     assert "said: the stack is currently locked by 1 lock(s). Wait for the other update" in result.stderr
-    assert f"The state before is in {backups(project)[0]}." in result.stderr
+    assert f"A backup of the state is in {backups(project)[0]}." in result.stderr
 
 
 def test_a_backup_that_cannot_be_written(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -428,5 +430,5 @@ def test_the_question_is_short(project: FakePulumi, theirs: Theirs) -> None:
     project.state([provider()], [creating("lost")])
     result = project.run("recover", answers="13\n12\nn\n")
     assert "quit to change nothing (1 to 12, deactivate 1 to 12, forget, quit): " in result.stderr
-    assert "'13' is none of 1 to 12, deactivate 1 to 12, forget, quit." in result.stderr
+    assert "'13' is not one of 1 to 12, deactivate 1 to 12, forget, quit." in result.stderr
     assert "creating lost: claim " in result.stderr

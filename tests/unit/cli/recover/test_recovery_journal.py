@@ -72,7 +72,7 @@ def test_an_intent_that_knows_its_id(
     assert case["canDeactivate"]
     assert case["journalFile"] == str(project.journal.path_of(intent))
     assert "a create of the stripe integration 'lost' in the default account was sent on 20" in case["text"]
-    assert f"Justt answered with integration {lost}: that is the one." in case["text"]
+    assert f"Justt answered with integration {lost}: the create made this one." in case["text"]
     assert not any(exchange.path.endswith("/integrations") for exchange in simulator.requests)
 
     result = project.run("recover", answers="1\ny\n")
@@ -97,7 +97,7 @@ def test_without_an_id_the_candidates_are_what_is_new(project: FakePulumi, their
     (case,) = shown(project)
     assert [each["integrationId"] for each in case["candidates"]] == [new]
     assert [each["integrationId"] for each in case["deactivated"]] == [undone]
-    assert "Its answer is not known." in case["text"]
+    assert "The response is not known." in case["text"]
 
     refused = project.run("recover", "--yes", "--claim", others)
     assert (refused.exit_code, "says that it was created for" in refused.stderr) == (3, True)
@@ -127,7 +127,7 @@ def test_deactivate(project: FakePulumi, simulator: SimulatorServer, theirs: The
     begun(lost)
     (case,) = shown(project)
     assert (case["candidates"], [each["integrationId"] for each in case["deactivated"]]) == ([], [lost])
-    assert "which is INACTIVE now: forget it." in case["text"]
+    assert "which is INACTIVE now: choose forget." in case["text"]
     assert project.run("recover", "--yes", "--claim", lost).exit_code == 3
     assert project.run("recover", "--yes", "--deactivate", f"lost={lost}").exit_code == 0
     assert (project.journal.intents(), deletes(simulator)) == ([], sent)
@@ -203,7 +203,7 @@ def test_a_replacement_whose_answer_was_lost(project: FakePulumi, theirs: Theirs
     begun()
     (case,) = shown(project)
     assert [each["integrationId"] for each in case["candidates"]] == [new]
-    assert f"The stack has {old} for this resource; the one that you claim replaces it." in case["text"]
+    assert f"The stack has {old} for this resource; the one you claim will replace it." in case["text"]
     assert project.run("recover", "--yes", "--claim", f"lost={old}").exit_code == 3
     assert project.run("recover", "--yes", "--claim", f"lost={new}").exit_code == 0
     assert project.journal.intents()[0].decision == Decision("claim", new)
@@ -218,7 +218,7 @@ def test_what_the_state_holds_is_settled(project: FakePulumi, theirs: Theirs, be
     assert shown(project, code=0) == []
     result = project.run("recover")
     assert result.exit_code == 0
-    assert f"mine: the state has integration {mine}, so its entry in the journal was removed." in result.stderr
+    assert f"mine: the state has integration {mine}, so its journal entry was removed." in result.stderr
     assert project.journal.intents() == []
     assert project.run("recover").stderr == "No create and no other operation of this provider is unfinished.\n"
 
@@ -247,11 +247,11 @@ def test_several_need_their_names(project: FakePulumi, theirs: Theirs, begun: Be
     begun(second, name="more")
     refused = project.run("recover", "--yes", "--claim", first)
     assert refused.exit_code == 2
-    assert f"could mean more than one: give the name or URN, of {LOST}, {STACK}::{TYPE}::more" in " ".join(
+    assert f"is ambiguous: give the name or URN of one of {LOST}, {STACK}::{TYPE}::more" in " ".join(
         refused.stderr.split()
     )
     refused = project.run("recover", "--yes", "--claim", f"lost={first}")
-    assert (refused.exit_code, f"what is to become of {STACK}::{TYPE}::more was not said" in refused.stderr) == (
+    assert (refused.exit_code, f"there is no decision on {STACK}::{TYPE}::more" in refused.stderr) == (
         3,
         True,
     )
@@ -283,7 +283,7 @@ def test_without_a_key(project: FakePulumi, simulator: SimulatorServer, theirs: 
     begun()
     result = project.run("recover", "--claim", "id-typo", answers="y\n")
     assert "creating lost: claim id-typo, which is not shown above\n" in result.stderr
-    assert "claim integration id-typo, if Justt has it there: it was not looked up here." in result.stderr
+    assert "claim integration id-typo, if it exists there: it was not looked up here." in result.stderr
     assert result.exit_code == 0
 
 
@@ -309,7 +309,7 @@ def test_an_id_that_justt_does_not_know(project: FakePulumi, begun: Begun) -> No
     (case,) = shown(project)
     assert "integration no-such-id, but the key from justt:apiKey does not see it." in case["text"]
     assert project.run("recover", "--yes", "--claim", "no-such-id").exit_code == 3
-    assert "'1' is none of forget, quit." in project.run("recover", answers="1\nquit\n").stderr
+    assert "'1' is not one of forget, quit." in project.run("recover", answers="1\nquit\n").stderr
 
 
 def test_a_decision_that_cannot_be_kept(
@@ -377,7 +377,7 @@ def test_what_the_create_cannot_have_made_is_refused(
     before, lost = theirs(), theirs()
     for intent, words in (
         (begun(lost), f"Justt answered this create with {lost}"),
-        (begun(snapshot=project.journal.write_snapshot([before], is_complete=True)), "it was there before this create"),
+        (begun(snapshot=project.journal.write_snapshot([before], is_complete=True)), "it existed before this create"),
     ):
         project.journal.write_intent(intent)
         refused = project.run("recover", "--yes", f"--{action}", before)
