@@ -94,7 +94,7 @@ def test_picking(text: str, numbers: list[int]) -> None:
 @pytest.mark.parametrize("text", ["0", "4", "2-4", "3-2", "id-4", "-1", "1-", "one", "²", "1-2-3"])
 def test_what_picks_nothing(text: str) -> None:
     """What is no number of the table, no range within it and no id in it is refused."""
-    with pytest.raises(ImportRefused, match="picks nothing: say numbers from 1 to 3"):
+    with pytest.raises(ImportRefused, match="selects nothing: enter numbers from 1 to 3"):
         picked(text, candidates())
 
 
@@ -125,8 +125,8 @@ def test_an_account_that_is_too_long(project: FakePulumi, theirs: Theirs, monkey
     theirs()
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
     result = project.run("import", "--json")
-    assert "as far as 0 integrations" in result.stderr
-    assert "Name what is missing by --id." in result.stderr
+    assert "up to 0 integrations" in result.stderr
+    assert "Name missing integrations with --id." in result.stderr
     document = json.loads(result.stdout)
     assert (result.exit_code, document["isComplete"], len(document["notes"])) == (3, False, 1)
 
@@ -149,7 +149,7 @@ def test_all_of_what_is_not_all(
     result = project.run("import", "--all", "--answers", answers({there: STRIPE}), "--yes", "--json")
     document = json.loads(result.stdout)
     assert (result.exit_code, document["isComplete"], document["isImported"]) == (3, False, True)
-    assert document["notes"] == ["more may follow. Name what is missing by --id."]
+    assert document["notes"] == ["more may follow. Name missing integrations with --id."]
 
 
 def test_what_may_not_be_imported(project: FakePulumi, theirs: Theirs) -> None:
@@ -167,12 +167,13 @@ def test_what_may_not_be_imported(project: FakePulumi, theirs: Theirs) -> None:
         "error: nothing was imported:",
         f"  {mine} is in this stack already, as 'mine': leave it out.",
         (
-            f"  {adopted} is in this stack already, adopted as 'taken': take adopt_id out of the program, and the next "
-            "`pulumi up` makes it this stack's own."
+            f"  {adopted} is in this stack already, adopted as 'taken'. To own it, remove adopt_id from the program "
+            "and run `pulumi up`."
         ),
         (
-            f"  {other} is managed by prod, as 'other', and two stacks would both replace and deactivate it: look at "
-            "it by PaymentIntegration.get, or take it out of that stack by `pulumi state delete` first."
+            f"  {other} is managed by prod, as 'other', and two stacks would both replace and deactivate it. To only "
+            "read it, use PaymentIntegration.get; to move it, remove it from that stack with `pulumi state delete` "
+            "first."
         ),
         f"  {gone} is INACTIVE, which is final: leave it out.",
     ]
@@ -298,7 +299,10 @@ def test_what_recover_has_decided_about(
     result = project.run("import", "-s", "dev", "--answers", answers({stripe: STRIPE}), "--yes", environ=environ)
 
     assert (result.exit_code, changing(project)) == (3, [])
-    assert "`pulumi-justt recover` was told to deactivate it for 'urn:pulumi:dev::shop::type::lost'" in result.stderr
+    assert (
+        "your decision in `pulumi-justt recover` was to deactivate it for 'urn:pulumi:dev::shop::type::lost'"
+        in result.stderr
+    )
 
 
 def test_an_unprotected_one(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
@@ -307,7 +311,7 @@ def test_an_unprotected_one(project: FakePulumi, theirs: Theirs, answers: Answer
     assert result.stdout.startswith("import pulumi_justt as justt\n\nstripe_eu")
     assert "protect" not in result.stdout
     assert "They are protected" not in result.stderr
-    assert "what destroys or replaces them deactivates them at Justt" in result.stderr
+    assert "a destroy or a replacement deactivates them at Justt" in result.stderr
     assert "--protect=false" in changing(project)[0]
     (resource,) = project.imported
     assert "deletionProtection" not in {**resource["inputs"], **resource["outputs"]}
@@ -335,27 +339,27 @@ def test_accounts(project: FakePulumi, simulator: SimulatorServer, theirs: Their
         ({"resource_nam": "x"}, "resource_nam is not an answer (did you mean 'resource_name'?); answers are "),
         ({"resource_name": ["x"]}, "resource_name: must be text"),
         ({"resource_name": "-x"}, "resource_name: must begin with a letter or digit"),
-        ({"resource_name": "taken"}, "resource_name: there is another 'taken'"),
+        ({"resource_name": "taken"}, "resource_name: there is already a resource 'taken'"),
         ({"external_identifier": "x" * 256}, "external_identifier: must have at most 255 characters, has 256"),
         ({"integration_name": ["x"]}, "integration_name: must be text, got [1 of item]"),
         ({"merchant_account_codes": "x"}, "merchant_account_codes: must be a list of texts"),
         ({"reference_account_id": "a b"}, "reference_account_id: must be visible ASCII without spaces"),
         ({"credentials": "ApiKeyOnl"}, "credentials: must be one of ApiKeyOnly, "),
-        ({"credentials": "Unlisted"}, "secret_type: is required beside credentials Unlisted"),
-        ({"secret_type": "APIKEY_ONLY"}, "secret_type: goes with credentials Unlisted only"),
+        ({"credentials": "Unlisted"}, "secret_type: is required with credentials Unlisted"),
+        ({"secret_type": "APIKEY_ONLY"}, "secret_type: is only allowed with credentials Unlisted"),
         (
             {"fields": []},
-            "fields: must be a mapping from the credentials (api_key) to where each is found: {variable: NAME}",
+            "fields: must be a mapping from the credentials (api_key) to the place of each: {variable: NAME}",
         ),
-        ({"fields": "apikey"}, "fields: must be a mapping from the credentials (api_key) to where each is found"),
+        ({"fields": "apikey"}, "fields: must be a mapping from the credentials (api_key) to the place of each"),
         ({"fields": {}}, "credentials.api_key: is required by ApiKeyOnly"),
         (
             {"fields": {"apiKey": {"fromEnv": "X"}}},
-            "fields: 'apiKey' (did you mean 'api_key'?) is no field of these credentials: api_key",
+            "fields: 'apiKey' (did you mean 'api_key'?) is not a field of these credentials: api_key",
         ),
-        ({"fields": {"canary-secret": {"fromEnv": "X"}}}, "fields: a text of 13 characters is no field of these"),
-        ({"fields": {"api_key": "canary-secret"}}, "fields.api_key: say where it is found"),
-        ({"fields": {"api_key": {"variable": "X", "version": 1}}}, "fields.api_key: say where it is found"),
+        ({"fields": {"canary-secret": {"fromEnv": "X"}}}, "fields: a text of 13 characters is not a field of these"),
+        ({"fields": {"api_key": "canary-secret"}}, "fields.api_key: give the place of the credential"),
+        ({"fields": {"api_key": {"variable": "X", "version": 1}}}, "fields.api_key: give the place of the credential"),
         ({"fields": {"api_key": {"fromEnv": "X", "versio": 1}}}, "'versio' (did you mean 'version'?) is not expected"),
         ({"fields": {"api_key": {"variabel": "X"}}}, "fields.api_key: 'variabel' (did you mean 'variable'?) is not"),
         ({"fields": {"api_key": {"canary-secret": "X"}}}, "fields.api_key: a text of 13 characters is not expected"),
@@ -387,7 +391,7 @@ def test_all_problems_at_once(project: FakePulumi, theirs: Theirs, answers: Answ
     first, *problems = result.stderr.splitlines()
     assert first == "error: nothing was imported:"
     assert problems == [
-        f"  {two}: resource_name: there is another 'stripe-eu'",
+        f"  {two}: resource_name: there is already a resource 'stripe-eu'",
         f"  {two}: external_identifier: is required",
         f"  {two}: integration_name: is required",
         f"  {two}: credentials.password: is missing: Sftp needs password or private_key",
@@ -511,7 +515,7 @@ def test_a_configuration_that_is_left_alone(
     arguments = ("import", "--answers", answers({theirs(): BY_VALUE}), "--yes")
     result = project.run(*arguments, environ={"STRIPE_KEY": canary("value")})
     assert result.exit_code == 3
-    assert "the configuration has stripeEuApiKey already: give another resource_name, or remove it" in result.stderr
+    assert "the configuration has stripeEuApiKey already: use another resource_name, or run" in result.stderr
     assert changing(project) == []
 
     result = project.run(*arguments, "--no-config", environ={"STRIPE_KEY": canary("value")})
@@ -529,7 +533,7 @@ def test_a_configuration_that_refuses(project: FakePulumi, theirs: Theirs, answe
     assert result.exit_code == 3
     assert "stripe_eu = justt.PaymentIntegration(" in result.stdout
     assert f"Run:\n  {SETTING} --cwd {project.project}\n" in result.stderr
-    assert "error: not all is in the configuration: setting stripeEuApiKey" in result.stderr
+    assert "error: not all credentials are in the configuration: setting stripeEuApiKey" in result.stderr
     assert "disk full" in result.stderr
 
 
@@ -563,7 +567,10 @@ def test_an_engine_that_imports_a_part(
     assert "two = justt.PaymentIntegration(" in result.stdout
     assert "stripe_eu" not in result.stdout
     assert "Set in the configuration, encrypted: twoApiKey." in result.stderr
-    assert "error: not all is imported: importing: it said no. Import the others by another run." in result.stderr
+    assert (
+        "error: not everything was imported: importing: it said no. Run the command again to import the others."
+        in result.stderr
+    )
 
 
 def test_a_backend_that_fails_while_importing(
@@ -584,11 +591,13 @@ def test_a_backend_that_fails_while_importing(
     assert f"Run:\n  {SETTING} --cwd {project.project}\n" in result.stderr
     assert changing(project) == []
     *_, last = result.stderr.splitlines()
-    assert last.startswith("error: not all is imported: importing: it said no. What is could not be found out: export")
+    assert last.startswith(
+        "error: not everything was imported: importing: it said no. It is not known what was imported: export"
+    )
     assert "the backend is away" in last
     assert last.endswith(
-        "When the stack can be read again, give the same command once more, and keep of this program only what the "
-        "stack has by then: `pulumi up` would create the others a second time."
+        "When the stack can be read again, run the same command again, and keep only those parts of this program that "
+        "the stack has by then: for the others, `pulumi up` would create duplicates."
     )
 
     project.fails({})
@@ -610,8 +619,8 @@ def test_once_more_with_the_same_answers(project: FakePulumi, theirs: Theirs, an
         result = project.run("import", "--answers", answers(content), "--yes", *which)
         assert result.exit_code == 0, result.stderr
         assert result.stderr.splitlines()[:3] == [
-            f"{one} is in this stack already, as 'stripe-eu': left out.",
-            f"{two} is in this stack already, as 'adyen-{two[:8]}': left out.",
+            f"{one} is in this stack already, as 'stripe-eu': skipped.",
+            f"{two} is in this stack already, as 'adyen-{two[:8]}': skipped.",
             f"{three} becomes 'three'.",
         ]
         assert "stripe_eu" not in result.stdout
@@ -654,7 +663,7 @@ def test_consent(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
     for typed in ("n\n", "\n", ""):
         result = project.run("import", "--answers", file, answers=typed)
         assert result.exit_code == 3
-        assert "what destroys or replaces them deactivates them at Justt" in result.stderr
+        assert "a destroy or a replacement deactivates them at Justt" in result.stderr
     assert changing(project) == []
     assert project.run("import", "--answers", file, answers="y\n").exit_code == 0
 
@@ -665,7 +674,7 @@ def test_a_file_that_exists(project: FakePulumi, theirs: Theirs, tmp_path: Path)
     (tmp_path / "there").write_text("mine")
     result = project.run("import", "--all", "--out", str(tmp_path / "there"))
     assert result.exit_code == 3
-    assert "there exists, and nothing is overwritten" in result.stderr
+    assert "there exists and is not overwritten" in result.stderr
     assert (tmp_path / "there").read_text() == "mine"
 
 
@@ -771,7 +780,7 @@ def test_asking_for_references(project: FakePulumi, theirs: Theirs) -> None:
     typed = ["9", "all", "", "adyen-1", "Adyen", "", "sk_live_x", "", "ADYEN_KEY", "M-1", "", "", "y", ""]
     result = project.run("import", "--credentials", "from-env", answers="\n".join(typed))
     assert result.exit_code == 0, result.output
-    assert "'9' picks nothing" in result.stderr
+    assert "'9' selects nothing" in result.stderr
     assert "hmac: from_env takes the name of a variable, and not its value" in result.stderr
     assert (
         "    credentials=justt.credentials.Hmac(\n"
@@ -791,8 +800,8 @@ def test_asking_again(project: FakePulumi, theirs: Theirs) -> None:
     typed = ["all", *one, *one, "two", "s-2", "S", "", "secret-value", "", "y", ""]
     result = project.run("import", answers="\n".join(typed))
     assert result.exit_code == 0, result.output
-    assert result.stderr.count("resource_name: there is another 'one'") == 1
-    assert result.stderr.count("Once more:") == 1
+    assert result.stderr.count("resource_name: there is already a resource 'one'") == 1
+    assert result.stderr.count("Please enter the values again:") == 1
     assert "Imported: one, two." in result.stderr
 
 
@@ -804,7 +813,7 @@ def test_a_stack_that_gets_one_meanwhile(
     monkeypatch.setattr(Terminal, "confirm", lambda *_: project.state([integration("another", one)]))
     result = project.run("import", "--answers", answers({one: STRIPE}))
     assert (result.exit_code, result.stdout) == (3, "")
-    assert f"  {one} is in this stack meanwhile, as 'another'." in result.stderr
+    assert f"  {one} is now in this stack, as 'another'." in result.stderr
     assert changing(project) == []
 
 
@@ -813,7 +822,7 @@ def test_nobody_can_answer(project: FakePulumi, theirs: Theirs) -> None:
     theirs()
     result = project.run("import")
     assert (result.exit_code, result.stdout) == (3, "")
-    assert "Nothing was imported. Where nobody can answer, give --answers and --yes.\nStopped.\n" in result.stderr
+    assert "Nothing was imported. To run without prompts, use --answers and --yes.\nStopped.\n" in result.stderr
     assert changing(project) == []
 
 
