@@ -121,13 +121,16 @@ def test_when_it_stops(deactivation: object, ends: str) -> None:
         (step("create", newState=state(GIVEN)), ["a new integration is created"]),
         (
             step("create", newState=state({**GIVEN, "adoptId": "id-1"})),
-            ["an integration that exists is taken over, nothing is created"],
+            ["an existing integration is adopted; nothing is created"],
         ),
         (
             step(
                 "create", newState=state({**GIVEN, "secretReferences": {"apiKey": {"fromEnv": "A_KEY", "version": 1}}})
             ),
-            ["a new integration is created", "`pulumi up` has to find what its references name"],
+            [
+                "a new integration is created",
+                "the variables or files of its references must exist when `pulumi up` runs",
+            ],
         ),
         (
             step("delete", oldState=state({**RECORDED, "adoptId": "id-1"})),
@@ -162,32 +165,41 @@ def test_when_it_stops(deactivation: object, ends: str) -> None:
             changed("replace", RECORDED, GIVEN),
             [
                 "a new integration is created; the old one stops at once",
-                "none of its arguments changes: `--replace` or an option of a resource asks for it",
+                "no argument changes: `--replace` or a resource option causes the replacement",
             ],
         ),
         (
             changed("update", RECORDED, {**GIVEN, "deactivation": {"afterDays": 7}}, "deactivation"),
-            ["remembered; nothing is sent", "the deactivation counts from the next removal or replacement on"],
+            [
+                "only the state changes; nothing is sent",
+                "the deactivation applies from the next delete or replacement on",
+            ],
         ),
         (
             changed("update", {**RECORDED, "adoptId": "id-1"}, GIVEN, "adoptId"),
-            ["remembered; nothing is sent", "this stack owns it from now on: a removal or replacement stops it"],
+            [
+                "only the state changes; nothing is sent",
+                "this stack owns it from now on: a delete or replacement stops it",
+            ],
         ),
         (
             changed("update", RECORDED, {**GIVEN, "adoptId": "id-1"}, "adoptId"),
-            ["remembered; nothing is sent", "adopted: a removal releases it and does not stop it"],
+            ["only the state changes; nothing is sent", "adopted: a delete releases it and does not stop it"],
         ),
-        (changed("update", RECORDED, GIVEN, "allowUnlisted"), ["remembered; nothing is sent"]),
+        (changed("update", RECORDED, GIVEN, "allowUnlisted"), ["only the state changes; nothing is sent"]),
         (
             changed("update", RECORDED, {**GIVEN, "deletionProtection": True}, "deletionProtection"),
-            ["remembered; nothing is sent", "a removal is refused from now on"],
+            ["only the state changes; nothing is sent", "a delete is refused from now on"],
         ),
         (
             changed("update", {**RECORDED, "deletionProtection": True}, GIVEN, "deletionProtection"),
-            ["remembered; nothing is sent", "a removal is possible from now on"],
+            ["only the state changes; nothing is sent", "a delete is possible from now on"],
         ),
-        (changed("update", RECORDED, GIVEN, "status"), ["what Justt says now; nothing is sent"]),
-        (step("read", newState=state({})), ["looked at only: it stays someone else's"]),
+        (
+            changed("update", RECORDED, GIVEN, "status"),
+            ["the state gets the current values from Justt; nothing is sent"],
+        ),
+        (step("read", newState=state({})), ["read only: this stack does not manage it"]),
         (step("discard"), []),
         (
             step("create", READY, newState=state({"timeoutSeconds": 60})),
@@ -201,8 +213,11 @@ def test_when_it_stops(deactivation: object, ends: str) -> None:
             step("replace", READY, newState=state({"timeoutSeconds": HIDDEN})),
             ["waits until the integration is SUCCESSFUL, and fails if it is FAILED or INACTIVE"],
         ),
-        (changed("update", {}, {}, "timeoutSeconds", kind=READY), ["remembered; nothing waits, and nothing is sent"]),
-        (step("delete", READY, oldState=state({})), ["nothing is sent: it is a wait that is over"]),
+        (
+            changed("update", {}, {}, "timeoutSeconds", kind=READY),
+            ["only the state changes; nothing waits, and nothing is sent"],
+        ),
+        (step("delete", READY, oldState=state({})), ["only the state changes; nothing is sent"]),
         (step("delete", "aws:s3:Bucket", oldState=state(RECORDED)), []),
     ],
 )
@@ -215,7 +230,10 @@ def test_what_a_refresh_finds() -> None:
     """A resource that a refresh drops is gone already, and nobody is told that it will stop."""
     stack = step("refresh", "pulumi:pulumi:Stack", "shop-dev")
     removal = step("delete", oldState=state(RECORDED))
-    assert only(stack, removal).explanations == ("gone at Justt, where INACTIVE is final: it leaves the state",)
+    explanation = "gone at Justt, where INACTIVE is final: it is removed from the state"
+    assert only(stack, removal).explanations == (explanation,)
+        "gone at Justt, where INACTIVE is final: it is removed from the state",
+    )
     assert only(stack, {**stack, "op": "same"}, removal).explanations == ("it stops at once",)
 
 
@@ -574,7 +592,7 @@ def test_no_secret_gets_through(data: st.DataObject) -> None:
     ("number", "width", "says"),
     [
         (20, 10, None),
-        (400, 40, "Left out, as a comment has a limit: the details of "),
+        (400, 40, "Left out because of the size limit: the details of "),
         (3000, 150, "resources altogether."),
         (400, 4000, "Left out"),
     ],
@@ -699,7 +717,10 @@ def test_the_real_json(stack: Stack, simulator: SimulatorServer) -> None:
     for name, status in {"same": "FAILED", "gone": "INACTIVE"}.items():
         simulator.records.tell_status(recorded[name], status)
     found = comment("refresh", "--preview-only")
-    assert "`gone` (`PaymentIntegration`)\n  - gone at Justt, where INACTIVE is final: it leaves the state" in found
+    assert (
+        "`gone` (`PaymentIntegration`)\n  - gone at Justt, where INACTIVE is final: it is removed from the state"
+        in found
+    )
     assert "(<id of same>) is FAILED now, was PENDING." in found
 
     with pytest.raises(preview.NoPreview, match="a log of events"):
@@ -718,8 +739,8 @@ def test_the_real_json(stack: Stack, simulator: SimulatorServer) -> None:
         (" \n", "the input is empty"),
         ("Previewing update (dev):\n", "the input is not JSON"),
         ('{"steps": [', "the input is not JSON"),
-        ("[]", "the input is JSON, and not that of"),
-        ('{"version": 3}', "the input is JSON, and not that of"),
+        ("[]", "the input is JSON, but not the output of"),
+        ('{"version": 3}', "the input is JSON, but not the output of"),
         ('{"sequence":0,"timestamp":1}\n{"sequence":1}\n', "the input is a log of events"),
         ("1\n2\n", "the input is not JSON"),
         (f'{{"steps": {"[" * 100_000}{"]" * 100_000}}}', "the input is JSON that is nested too deeply"),
