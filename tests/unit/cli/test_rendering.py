@@ -119,7 +119,7 @@ def test_a_text_that_stdout_cannot_write() -> None:
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """A table says which extra is missing, and what works without it."""
     monkeypatch.setitem(sys.modules, "rich", None)
-    with pytest.raises(rendering.MissingLibrary, match="pip install 'pulumi-justt\\[cli\\]'`, or give --json"):
+    with pytest.raises(rendering.MissingLibrary, match="pip install 'pulumi-justt\\[cli\\]'`, or use --json"):
         rendering.print_table(("A",), [("b",)])
 
 

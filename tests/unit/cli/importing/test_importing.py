@@ -719,7 +719,7 @@ def another(tmp_path: Path) -> Stack:
 
 def test_a_secrets_provider_of_another_kind(another: Stack) -> None:
     """What was encrypted by a key that is not the stack's is not handed out."""
-    with pytest.raises(StackError, match="encrypting as dev does: its secrets provider is of no known kind"):
+    with pytest.raises(StackError, match="encrypting for dev: its kind of secrets provider is not supported"):
         another.encrypted(["canary"])
 
 
@@ -902,8 +902,8 @@ BILLIONS = "".join(
         ('{"one": {"resource_name": "a", "resource_name": "b"}}', "the answers have 'resource_name' twice"),
         ("[" * 5_000, "the answers are nested too deeply"),
         ('{"a": ' * 5_000, "the answers are nested too deeply"),
-        (BILLIONS, "the answers stand for more than 1,000,000 values by their aliases (*)"),
-        ("one: &a\n  fields: *a", "the answers stand for more than 1,000,000 values by their aliases"),
+        (BILLIONS, "the answers expand to more than 1,000,000 values by their aliases (*)"),
+        ("one: &a\n  fields: *a", "the answers expand to more than 1,000,000 values by their aliases"),
         ("one: [", "the answers are neither YAML nor JSON at line 1"),
     ],
 )

@@ -232,8 +232,6 @@ def test_what_a_refresh_finds() -> None:
     removal = step("delete", oldState=state(RECORDED))
     explanation = "gone at Justt, where INACTIVE is final: it is removed from the state"
     assert only(stack, removal).explanations == (explanation,)
-        "gone at Justt, where INACTIVE is final: it is removed from the state",
-    )
     assert only(stack, {**stack, "op": "same"}, removal).explanations == ("it stops at once",)
 
 
