@@ -126,6 +126,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option that is no
       configuration[] (the keys that were set),
       commands[] (what is left to run), file, failure
       isComplete: false if the list may be incomplete; notes[]: why
+
     With --json but none of --id, --all and --answers, the command prints only integrations[], isComplete and notes[],
     and imports nothing. If that list, or the list for --all, may be incomplete, the exit code is 3.
     """

@@ -93,20 +93,20 @@ def test_each_problem_of_an_integration_has_a_remediation(project: FakePulumi, t
     )
     bad = examined(project, code=1)
     assert bad.keys() == {"integration"}
-    told = {check["integrationId"]: check for check in bad["integration"]}
-    assert {check["verdict"] for check in told.values()} == {"finding"}
-    assert "failed (" in told[failed]["text"]
-    assert "is FAILED" in told[failed]["text"]
-    assert "is INACTIVE at Justt, which is final." in told[inactive]["text"]
-    assert told[inactive]["remediation"].startswith("Run `pulumi refresh`")
-    assert told[adopted]["remediation"].startswith("Remove its adopt_id from the program. Run `pulumi refresh`")
-    assert "does not exist at Justt" in told["no-such-id"]["text"]
-    assert "JUSTT_ON_MISSING=gone" in told["no-such-id"]["remediation"]
-    assert "was recorded in production, but the configuration says simulator." in told["id-in-production"]["text"]
-    assert "is not deactivated yet (PENDING)" in told[waiting]["text"]
-    assert "looked-at (" in told[seen]["text"]
-    assert told[seen]["remediation"].startswith("This stack only reads it")
-    assert told["no-such-id-either"]["remediation"].startswith("Correct the id in the program")
+    checks = {check["integrationId"]: check for check in bad["integration"]}
+    assert {check["verdict"] for check in checks.values()} == {"finding"}
+    assert "failed (" in checks[failed]["text"]
+    assert "is FAILED" in checks[failed]["text"]
+    assert "is INACTIVE at Justt, which is final." in checks[inactive]["text"]
+    assert checks[inactive]["remediation"].startswith("Run `pulumi refresh`")
+    assert checks[adopted]["remediation"].startswith("Remove its adopt_id from the program. Run `pulumi refresh`")
+    assert "does not exist at Justt" in checks["no-such-id"]["text"]
+    assert "JUSTT_ON_MISSING=gone" in checks["no-such-id"]["remediation"]
+    assert "was recorded in production, but the configuration says simulator." in checks["id-in-production"]["text"]
+    assert "is not deactivated yet (PENDING)" in checks[waiting]["text"]
+    assert "looked-at (" in checks[seen]["text"]
+    assert checks[seen]["remediation"].startswith("This stack only reads it")
+    assert checks["no-such-id-either"]["remediation"].startswith("Correct the id in the program")
 
 
 def test_unmanaged_integrations_are_findings(project: FakePulumi, theirs: Theirs) -> None:
@@ -115,11 +115,11 @@ def test_unmanaged_integrations_are_findings(project: FakePulumi, theirs: Theirs
     theirs(status="INACTIVE")
     project.state([{**integration("seen", seen), "external": True}], [creating("lost")], stack="dev")
     project.state([integration("others", others)], stack="prod")
-    told = {check["integrationId"]: check for check in examined(project, "-s", "dev", code=1)["unmanaged"]}
-    assert told.keys() == {stranger, seen, others}
-    assert f'add adopt_id="{stranger}" to a resource' in told[stranger]["remediation"]
-    assert "run `pulumi-justt recover` first" in told[stranger]["remediation"]
-    assert "recover" not in told[seen]["remediation"]
+    checks = {check["integrationId"]: check for check in examined(project, "-s", "dev", code=1)["unmanaged"]}
+    assert checks.keys() == {stranger, seen, others}
+    assert f'add adopt_id="{stranger}" to a resource' in checks[stranger]["remediation"]
+    assert "run `pulumi-justt recover` first" in checks[stranger]["remediation"]
+    assert "recover" not in checks[seen]["remediation"]
     both = examined(project, "-s", "dev", "-s", "prod", code=1)["unmanaged"]
     assert {check["integrationId"] for check in both} == {stranger, seen}
 
@@ -133,29 +133,29 @@ def test_interrupted_operations_are_findings(project: FakePulumi) -> None:
         *({"type": "creating", "resource": waiting}, creating("adopted", adoptId="i")),
     ]
     project.state([], pending)
-    told = examined(project, "--stack", "dev", code=1)["pending"]
-    assert [check["text"] for check in told] == [
+    checks = examined(project, "--stack", "dev", code=1)["pending"]
+    assert [check["text"] for check in checks] == [
         "creating new was interrupted.",
         "deleting old was interrupted.",
         "creating b was interrupted.",
         "creating ready was interrupted.",
         "creating adopted was interrupted.",
     ]
-    assert [check["urn"] for check in told] == [
+    assert [check["urn"] for check in checks] == [
         f"{STACK}::{TYPE}::new",
         f"{STACK}::{TYPE}::old",
         f"{STACK}::aws:s3:Bucket::b",
         f"{STACK}::{READY}::ready",
         f"{STACK}::{TYPE}::adopted",
     ]
-    assert "run `pulumi cancel`. Then run `pulumi-justt recover --stack dev`." in told[0]["remediation"]
-    assert "Run `pulumi up --stack dev`, which repeats it if needed" in told[1]["remediation"]
-    assert "It belongs to another provider: run `pulumi refresh --stack dev`" in told[2]["remediation"]
+    assert "run `pulumi cancel`. Then run `pulumi-justt recover --stack dev`." in checks[0]["remediation"]
+    assert "Run `pulumi up --stack dev`, which repeats it if needed" in checks[1]["remediation"]
+    assert "It belongs to another provider: run `pulumi refresh --stack dev`" in checks[2]["remediation"]
     project.state([], pending[:1])
     (quoted,) = examined(project, "--stack", "it's", code=1)["pending"]
     assert """`pulumi-justt recover --stack 'it'"'"'s'`""" in quoted["remediation"]
     # Neither creates anything at Justt.
-    assert told[3]["remediation"] == told[4]["remediation"] == told[1]["remediation"]
+    assert checks[3]["remediation"] == checks[4]["remediation"] == checks[1]["remediation"]
 
 
 def test_one_integration_in_two_resources_is_a_finding(project: FakePulumi, theirs: Theirs) -> None:
@@ -207,8 +207,8 @@ def test_outdated_settings_in_the_state_are_named(
     project.state([project.provider()])
     project.config(after)
     result = project.run("doctor", "--only", "recordedKey")
-    told = f"the configuration has changed since the last `pulumi up`: {names}." if names else "the state has the"
-    assert (result.exit_code, told in result.stdout) == (1 if names else 0, True)
+    expected = f"the configuration has changed since the last `pulumi up`: {names}." if names else "the state has the"
+    assert (result.exit_code, expected in result.stdout) == (1 if names else 0, True)
     assert ("add that option, or run `pulumi up` first, with an" in result.stdout) is (names is not None)
     assert not any("show-secrets" in call for call in project.calls if "export" in call)
 

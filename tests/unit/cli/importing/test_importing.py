@@ -199,8 +199,8 @@ def test_nothing_to_import(project: FakePulumi) -> None:
     for arguments in (["--all"], []):
         result = project.run("import", *arguments)
         assert (result.exit_code, result.stdout, result.stderr) == (0, "", "There is nothing to import.\n")
-    told = project.run("import", "--all", "--json")
-    assert json.loads(told.stdout) == {
+    listed = project.run("import", "--all", "--json")
+    assert json.loads(listed.stdout) == {
         "isComplete": True,
         "notes": [],
         "integrations": [],

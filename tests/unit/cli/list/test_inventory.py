@@ -72,8 +72,8 @@ def test_an_account_is_listed_once_for_each_key(
 
     assert listed("dev", "slow", requests=1) == [only]
     assert listed("dev", "other", requests=2) == [only]
-    told = json.loads(project.run("doctor", "--json", "--stack", "dev", "--stack", "other").stdout)["checks"]
-    assert [each["integrationId"] for each in told if each["verdict"] == "finding"] == [only]
+    checks = json.loads(project.run("doctor", "--json", "--stack", "dev", "--stack", "other").stdout)["checks"]
+    assert [each["integrationId"] for each in checks if each["verdict"] == "finding"] == [only]
 
 
 def test_filters_by_status_source_and_unmanaged(project: FakePulumi, theirs: Theirs) -> None:

@@ -407,8 +407,8 @@ def test_counts_come_from_the_engine() -> None:
     steps = [step("create", newState=state(GIVEN)), step("same", "pulumi:pulumi:Stack", "shop-dev")]
     none = {"update": 0, "replace": 0, "delete": 0}
     assert read(*steps).counts == {"create": 1, "unchanged": 1, **none}
-    told = {"create": 4, "same": 3, "refresh": 2, "read": 1, "<b>": 9}
-    assert read(*steps, changeSummary=told).counts == {
+    summary = {"create": 4, "same": 3, "refresh": 2, "read": 1, "<b>": 9}
+    assert read(*steps, changeSummary=summary).counts == {
         "create": 4,
         "unchanged": 5,
         "read": 1,
@@ -460,22 +460,22 @@ def test_no_text_is_a_command_of_a_ci_runner() -> None:
     """GitHub reads `::` at the start of a log line, after blanks, and `##[` anywhere."""
     message = "x\n::error::pwn\n  ::add-mask::a\nb ##[error]x ##vso[task.x]"
     name = "##[add-path]x"
-    told = markdown(
+    comment = markdown(
         read(
             step("create", name=name),
             diagnostics=[{"severity": "error", "message": message, "urn": f"a::b::c::{name}"}],
         ),
         title="##[group]x",
     )
-    assert not re.search(r"^\s*::|##\[|##vso\[", told, re.MULTILINE)
-    assert "    : :error::pwn" in told
+    assert not re.search(r"^\s*::|##\[|##vso\[", comment, re.MULTILINE)
+    assert "    : :error::pwn" in comment
 
 
 def test_implausible_counts() -> None:
     """Of thousands of unknown operations only some are named, and a negative number is ignored."""
-    told = markdown(read(changeSummary={f"op{number}" * 100: 1 for number in range(5_000)}))
-    assert len(told.encode()) < LIMIT
-    assert "4980 more kinds of operations" in told
+    comment = markdown(read(changeSummary={f"op{number}" * 100: 1 for number in range(5_000)}))
+    assert len(comment.encode()) < LIMIT
+    assert "4980 more kinds of operations" in comment
     assert "**nothing changes**" in markdown(read(changeSummary={"update": -4}))
 
 
@@ -558,9 +558,9 @@ def test_no_text_escapes_its_code_span(data: st.DataObject) -> None:
     first, _, rest = comment.partition("\n")
     assert re.fullmatch(r"<!-- pulumi-justt summary [A-Za-z0-9_./-]* -->", first)
     assert "--" not in first[4:-3]
-    told = outside_of_code(rest)
-    assert {*told} <= {*string.ascii_letters, *string.digits, *" \n#*,.;:()=>'-"}
-    assert all(re.match(r"### Preview|[A-Z*0-9]|(  )?- |$", line) for line in told.splitlines())
+    outside = outside_of_code(rest)
+    assert {*outside} <= {*string.ascii_letters, *string.digits, *" \n#*,.;:()=>'-"}
+    assert all(re.match(r"### Preview|[A-Z*0-9]|(  )?- |$", line) for line in outside.splitlines())
     json.loads(preview.read(text, now=NOW).to_json())
 
 
@@ -701,9 +701,9 @@ def test_the_real_json(stack: Stack, simulator: SimulatorServer) -> None:
 
     def comment(*arguments: str, fails: bool = False) -> str:
         """Give the comment of a preview, with names in the place of ids."""
-        told = stack.run(*arguments, "--json", "--stack", "dev", fails=fails).stdout
-        stack.keep(preview.read(told, now=NOW).to_json().encode())
-        return masked(render(told, now=NOW), {id_: name for name, id_ in {**recorded, **ids}.items()})
+        output = stack.run(*arguments, "--json", "--stack", "dev", fails=fails).stdout
+        stack.keep(preview.read(output, now=NOW).to_json().encode())
+        return masked(render(output, now=NOW), {id_: name for name, id_ in {**recorded, **ids}.items()})
 
     stack.program(PROGRAM + NOW_PROGRAM)
     stack.config(secret={"rotated": canary("rotated")})
@@ -758,10 +758,10 @@ def test_title_and_json() -> None:
     comment = CliRunner().invoke(main, ["summary", "--title", "Production"], input=text)
     assert comment.exit_code == 0
     assert comment.output == render(text, title="Production")
-    told = json.loads(CliRunner().invoke(main, ["summary", "--json", "-"], input=text).output)
-    assert told["counts"]["replace"] == 1
-    assert told["resources"][0]["changes"] == [{"path": "integration_name", "old": '"Shop"', "new": '"Shop"'}]
-    assert told["failed"] is False
+    document = json.loads(CliRunner().invoke(main, ["summary", "--json", "-"], input=text).output)
+    assert document["counts"]["replace"] == 1
+    assert document["resources"][0]["changes"] == [{"path": "integration_name", "old": '"Shop"', "new": '"Shop"'}]
+    assert document["failed"] is False
 
 
 @pytest.mark.parametrize(
@@ -769,10 +769,10 @@ def test_title_and_json() -> None:
 )
 def test_an_unknown_operation_is_counted(operation: str) -> None:
     """It keeps the engine's name, and the comment never says that nothing changes."""
-    for told in ({"changeSummary": {operation: 2, "same": 1}}, {}):
-        text = render(json.dumps({"steps": [step(operation)], "duration": 1, **told}), now=NOW)
+    for extra in ({"changeSummary": {operation: 2, "same": 1}}, {}):
+        text = render(json.dumps({"steps": [step(operation)], "duration": 1, **extra}), now=NOW)
         assert "nothing changes" not in text
-        assert f"**{2 if told else 1} to " in text
+        assert f"**{2 if extra else 1} to " in text
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
