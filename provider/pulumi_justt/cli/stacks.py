@@ -98,10 +98,10 @@ class Stack(Unpicklable):
         # For an object, `value` is its JSON text. Short secrets can't be found in it, so `objectValue` is added too.
         secrets = [[item.get("value"), item.get("objectValue")] for item in shown.values() if item.get("secret")]
         shared_redactor().add_secrets(secrets)
-        ours = {key.removeprefix(PREFIX): item for key, item in shown.items() if key.startswith(PREFIX)}
-        key = ours.get("apiKey")
+        settings = {key.removeprefix(PREFIX): item for key, item in shown.items() if key.startswith(PREFIX)}
+        key = settings.get("apiKey")
         return Configuration(
-            {name: item.get("value") for name, item in ours.items()},
+            {name: item.get("value") for name, item in settings.items()},
             has_plain_key=key is not None and not key.get("secret"),
         )
 

@@ -1,1 +1,1 @@
-"""`pulumi-justt doctor`: find problems of the stacks and their integrations, and say what to do."""
+"""`pulumi-justt doctor`: find problems with the stacks and their integrations, and say what to do."""

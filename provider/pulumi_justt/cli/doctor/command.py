@@ -29,7 +29,7 @@ __all__ = ["command"]
 def command(
     names: tuple[str, ...], accounts: tuple[str, ...], only: tuple[str, ...], folder: Path, is_json: bool
 ) -> int:
-    """Find problems of the stacks and their integrations, and say what to do about each.
+    """Find problems with the stacks and their integrations, and say what to do about each.
 
     The command checks the versions of the tools, the configuration and its API key, the account, interrupted operations
     in the state, unfinished creates in this machine's journal, and the status of each integration. It also lists the

@@ -102,8 +102,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option that is no
     the printed program, the next preview shows no changes. From then on the stack owns the integrations: unlike with
     adopt_id, `pulumi destroy` deactivates them.
 
-    No credential is written to a file or passed as an argument: the command passes them to `pulumi` through pipes. In
-    the file of --out, they are encrypted by the stack's secrets provider, so only this stack can read them.
+    No credential is passed as an argument or written to a file in plain text: the command passes them to `pulumi`
+    through pipes. In the file of --out, they are encrypted by the stack's secrets provider, so only this stack can read
+    them.
 
     \b
     An answers file, which holds no credential:

@@ -117,7 +117,7 @@ def _existing(case: Case, account: Account, decision: Decision, operation: str) 
     if case.found.is_whole and not case.has_shown(integration_id):
         raise RecoveryError(
             f"{operation}: it was not in the account when this command listed the candidates. {NOTHING} Run the "
-            "command again, which lists them anew."
+            "command again, which lists them again."
         )
     return record
 
