@@ -54,13 +54,13 @@ def examine(stacks: Sequence[Stack], *, accounts: Sequence[str] = (), only: Sequ
         only: The names of the checks to make; by default all.
     """
     wanted = {*(only or CHECKS)}
-    for check in _examined(stacks, accounts, wanted):
+    for check in _run_checks(stacks, accounts, wanted):
         # A selected check may depend on another one that failed, so that failure is shown too.
         if check.name in wanted or check.verdict != "ok":
             yield check
 
 
-def _examined(stacks: Sequence[Stack], accounts: Sequence[str], wanted: set[str]) -> Iterator[Check]:
+def _run_checks(stacks: Sequence[Stack], accounts: Sequence[str], wanted: set[str]) -> Iterator[Check]:
     if "tools" in wanted:
         yield from stack_checks.tools(stacks)
     patients = [Patient(stack) for stack in stacks]

@@ -64,7 +64,7 @@ def examine(patients: Sequence[Patient]) -> Iterator[Check]:
         except StackError as error:
             yield Check("journal", "not checked", str(error), stack=view.stack.name)
         else:
-            former = _former(rest, view, given, journal)
+            former = _under_former_name(rest, view, given, journal)
             yield from _of_stack(view, own, former, journal)
             rest = [intent for intent in rest if intent not in (*own, *former)]
         yield from _adopted_elsewhere(view, given, journal)
@@ -80,7 +80,7 @@ def _of_others(rest: Sequence[Intent], journal: Journal, *, has_stacks: bool) ->
         if not rest and not journal.unusable:
             yield Check("journal", "ok", f"the journal in {journal.folder} holds no create.")
     elif rest:
-        named = ", ".join(_place(intent) for intent in rest[:_FEW])
+        named = ", ".join(_location(intent) for intent in rest[:_FEW])
         more = f" and {len(rest) - _FEW} more" if len(rest) > _FEW else ""
         text = f"the journal on this machine has creates of other stacks or base URLs: {named}{more}."
         yield Check("journal", "ok", text, "To see more, name these stacks with --stack.")
@@ -134,7 +134,7 @@ def _of_stack(view: View, own: Sequence[Intent], former: Sequence[Intent], journ
         )
 
 
-def _former(found: Sequence[Intent], view: View, given: _Given, journal: Journal) -> list[Intent]:
+def _under_former_name(found: Sequence[Intent], view: View, given: _Given, journal: Journal) -> list[Intent]:
     """Return the creates under another stack or project name that this stack may have had before."""
     here = [*view.state.resources(), *(operation.resource for operation in view.state.pending())]
     names = {(*stack_of(each["urn"])[1:], within_stack(each["urn"])) for each in here}
@@ -209,7 +209,7 @@ def _unusable(journal: Journal, warnings: Sequence[str]) -> Iterator[Check]:
             yield Check("journal", "not checked", warning.removeprefix("warning: "))
 
 
-def _place(intent: Intent) -> str:
+def _location(intent: Intent) -> str:
     # Not parsed any further: a file that was edited by hand may hold any text.
     return f"{name_of(intent.urn)} of {engine.stack_of(intent.urn)} at {intent.base_url}"
 

@@ -133,13 +133,14 @@ def ask(source: str, suggested_name: str, asker: Asker, *, is_by_reference: bool
         is_by_reference: Whether to prompt for the names of environment variables instead of credentials.
     """
     name = asker.text("Resource name", suggested_name)
-    properties = {each.name: _property(asker, each) for each in _ASKED if each.is_required}
+    properties = {each.name: _prompt_for_property(asker, each) for each in _ASKED if each.is_required}
     shape = _CREDENTIAL_TYPES[asker.choice("Credentials", list(_CREDENTIAL_TYPES), _USUAL.get(source))]
     fields = {
-        wire: _asked(asker, wire, f, name if is_by_reference else None) for wire, f in shape.wire_fields().items()
+        wire: _prompt_for_field(asker, wire, f, name if is_by_reference else None)
+        for wire, f in shape.wire_fields().items()
     }
     for each in _ASKED:
-        if not each.is_required and (given := _property(asker, each)):
+        if not each.is_required and (given := _prompt_for_property(asker, each)):
             properties[each.name] = given
     return ImportAnswer(name, properties, shape.secret_type, {wire: value for wire, value in fields.items() if value})
 
@@ -161,7 +162,7 @@ def read_answers(text: str) -> dict[str, ImportAnswer]:
     for integration_id, entry in content.items():
         reader = _Entry(entry)
         # A null is ambiguous: the user may mean no value, or the text "null".
-        reader.problems += [f"{place}: is null; leave it out, or put it in quotes" for place in _nulls(entry)]
+        reader.problems += [f"{place}: is null; leave it out, or put it in quotes" for place in _paths_of_nulls(entry)]
         answers[integration_id] = reader.answer()
         problems += [f"{integration_id}: {problem}" for problem in reader.problems]
     if problems:
@@ -169,13 +170,13 @@ def read_answers(text: str) -> dict[str, ImportAnswer]:
     return answers
 
 
-def _nulls(value: object, place: str = "") -> Iterator[str]:
+def _paths_of_nulls(value: object, place: str = "") -> Iterator[str]:
     """Yield the path of each null within *value*."""
     if value is None:
         yield place
     parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in parts:
-        yield from _nulls(part, f"{place}.{key}" if place else f"{key}")
+        yield from _paths_of_nulls(part, f"{place}.{key}" if place else f"{key}")
 
 
 @dataclass(repr=False)
@@ -191,7 +192,7 @@ class _Entry(Unpicklable):
                 f"{shown_key(name)} is not an answer{nearest(name, _KEYS)}; answers are {', '.join(_KEYS)}"
             )
         properties = {each.name: self.given[each.argument] for each in _ASKED if each.argument in self.given}
-        secret_type, shape = self._shape()
+        secret_type, shape = self._credential_type()
         fields, variables = self._fields(shape) if secret_type else ({}, {})
         account = self._text("reference_account_id") or None
         if account is not None and not is_visible_ascii(account):
@@ -205,7 +206,7 @@ class _Entry(Unpicklable):
         self.problems.append(f"{name}: must be text")
         return ""
 
-    def _shape(self) -> tuple[str, type[CredentialType] | None]:
+    def _credential_type(self) -> tuple[str, type[CredentialType] | None]:
         called, secret_type = self._text("credentials"), self._text("secret_type")
         if called == _UNLISTED and not secret_type:
             self.problems.append("secret_type: is required with credentials Unlisted")
@@ -239,7 +240,7 @@ class _Entry(Unpicklable):
                 self.problems.append(f"fields: {given} is not a field of these credentials: {', '.join(wire_names)}")
                 continue
             try:
-                fields[wire] = _found(place, is_identifier=wire in known and _is_identifier(known[wire]))
+                fields[wire] = _resolve(place, is_identifier=wire in known and _is_identifier(known[wire]))
             except (LookupError, ValueError) as error:
                 self.problems.append(f"fields.{shown_key(name)}: {error.args[0]}")
             if isinstance(place, dict) and isinstance(place.get("variable"), str):
@@ -247,7 +248,7 @@ class _Entry(Unpicklable):
         return fields, variables
 
 
-def _found(place: object, *, is_identifier: bool) -> str | Reference:
+def _resolve(place: object, *, is_identifier: bool) -> str | Reference:
     """Return the value or reference of one field in an answers file.
 
     Raises:
@@ -288,7 +289,7 @@ def _version(rest: Mapping[object, object]) -> int:
     return int(text)
 
 
-def _property(asker: Asker, asked: Property) -> str | list[str]:
+def _prompt_for_property(asker: Asker, asked: Property) -> str | list[str]:
     """Prompt for one property. Return an empty value if the user omits an optional one."""
     label = asked.argument.replace("_", " ").capitalize()
     if asked.is_required:
@@ -298,7 +299,7 @@ def _property(asker: Asker, asked: Property) -> str | list[str]:
     return [item.strip() for item in text.split(",")] if is_set and text else text
 
 
-def _asked(asker: Asker, wire: str, f: Field[Any], resource_name: str | None) -> str | Reference:
+def _prompt_for_field(asker: Asker, wire: str, f: Field[Any], resource_name: str | None) -> str | Reference:
     """Prompt for one credential field until the answer is valid.
 
     If *resource_name* is given, the prompt asks for the name of an environment variable instead of the value.
@@ -312,11 +313,11 @@ def _asked(asker: Asker, wire: str, f: Field[Any], resource_name: str | None) ->
         return asker.secret(f"{f.name} (not shown{optional})", is_required=is_required)
     found = None
     while found is None:
-        found = _asked_by_place(asker, f, resource_name, default, optional)
+        found = _prompt_for_place(asker, f, resource_name, default, optional)
     return found
 
 
-def _asked_by_place(
+def _prompt_for_place(
     asker: Asker, f: Field[Any], resource_name: str | None, default: str | None, optional: str
 ) -> str | Reference | None:
     """Prompt for the file or variable that holds a field. Return None if the answer is invalid."""

@@ -162,14 +162,14 @@ class Importer:
             shared_redactor().add_secrets(answer.secrets())
             if any(isinstance(value, Reference) for value in answer.fields.values()):
                 shared_redactor().mark_incomplete()
-        chosen = self._chosen(options, answers, picker)
+        chosen = self._selected(options, answers, picker)
         if not chosen:
             return None
-        plan = self._planned(*self._verified(chosen), answers, options, picker)
+        plan = self._make_plan(*self._verify(chosen), answers, options, picker)
         picker.confirm(plan, options)
-        return self._written(plan, options.file) if options.file else self._imported(plan, options)
+        return self._write_file(plan, options.file) if options.file else self._import(plan, options)
 
-    def _chosen(
+    def _selected(
         self, options: ImportOptions, answers: Mapping[str, ImportAnswer], picker: Picker
     ) -> dict[str, str | None]:
         """Return the ids to import, with the account of each."""
@@ -199,13 +199,13 @@ class Importer:
                 imported.add(integration_id)
         return imported
 
-    def _verified(self, chosen: Mapping[str, str | None]) -> tuple[list[Candidate], list[str]]:
+    def _verify(self, chosen: Mapping[str, str | None]) -> tuple[list[Candidate], list[str]]:
         """Read each integration. Return those that can be imported, and the problems of the others."""
         problems: list[str] = []
         found: list[Candidate] = []
         for integration_id, account in chosen.items():
             if owner := self._owners.get(integration_id):
-                problems.append(f"{integration_id} {_owned(owner, self.stack)}")
+                problems.append(f"{integration_id} {_ownership_problem(owner, self.stack)}")
                 continue
             try:
                 operation = f"verifying {integration_id}"
@@ -217,14 +217,14 @@ class Importer:
                 continue
             if record.is_inactive:
                 problems.append(f"{integration_id} is INACTIVE, which is final: leave it out.")
-            elif decided := self._decided(integration_id):
+            elif decided := self._decision_problem(integration_id):
                 problems.append(decided)
             else:
                 self._warn_of_other_owners(integration_id)
                 found.append(Candidate(record, account))
         return found, problems
 
-    def _decided(self, integration_id: str) -> str | None:
+    def _decision_problem(self, integration_id: str) -> str | None:
         """Return a problem if a decision of `recover` on the integration waits for the next update."""
         for intent in self._journal.intents():
             decision = intent.decision
@@ -252,7 +252,7 @@ class Importer:
                 "To be sure, name its stack with --other-stack, or run `pulumi state delete` with that URN first."
             )
 
-    def _planned(
+    def _make_plan(
         self,
         chosen: Sequence[Candidate],
         problems: Sequence[str],
@@ -295,7 +295,7 @@ class Importer:
                     answered.append((each, answer))
         return result
 
-    def _imported(self, plan: Plan, options: ImportOptions) -> Outcome:
+    def _import(self, plan: Plan, options: ImportOptions) -> Outcome:
         """Import *plan*, and set its credentials in the configuration.
 
         Raises:
@@ -338,7 +338,7 @@ class Importer:
             failure = f"not all credentials are in the configuration: {error} Run the remaining commands."
         return Outcome(plan.named(), program(plan), done, self._commands(plan, done), failure=failure)
 
-    def _written(self, plan: Plan, file: Path) -> Outcome:
+    def _write_file(self, plan: Plan, file: Path) -> Outcome:
         """Write the document to a file that only its owner can read.
 
         Raises:
@@ -359,7 +359,7 @@ class Importer:
         return [f"{plan.command(key)}{self._stack_option}" for key, _ in plan.values() if key not in done]
 
 
-def _owned(owner: Managed, stack: Stack) -> str:
+def _ownership_problem(owner: Managed, stack: Stack) -> str:
     """Return why an integration that a stack has is not imported."""
     recorded = owner.recorded
     if owner.stack != stack:

@@ -52,7 +52,7 @@ class Lookup:
         base_url = account.settings.base_url
         if intent and intent.integration_id:
             adopted = adopted_by(self.journal, base_url, intent.integration_id, urn)
-            return _answered(account, intent.integration_id, adopted)
+            return _candidate_of_id(account, intent.integration_id, adopted)
         listing = account_records.listed(account)
         before = self.journal.snapshot(intent.snapshot) if intent else None
         matching = [
@@ -85,7 +85,7 @@ def adopted_by(journal: Journal, base_url: str, integration_id: str, urn: str) -
     return f"The journal on this machine says that {adopters[0]} adopts it. If that resource is gone, remove {file}."
 
 
-def _answered(account: Account, integration_id: str, adopted: str) -> Candidates:
+def _candidate_of_id(account: Account, integration_id: str, adopted: str) -> Candidates:
     text = f"The journal on this machine says that Justt answered with integration {integration_id}"
     try:
         record = account_records.read(account, integration_id, operation=f"looking up integration {integration_id}")

@@ -173,12 +173,12 @@ def diagnose(
         # A pending operation comes before an intent of the same resource. If the intent is of an earlier create, it
         # shows after the operation is settled.
         intent = unfinished.pop(operation.urn, None)
-        cases.append(_of_operation(view, lookup, operation, intent if operation.may_have_created else None))
-    cases += [_of_intent(view, lookup, intent) for intent in unfinished.values()]
+        cases.append(_case_of_operation(view, lookup, operation, intent if operation.may_have_created else None))
+    cases += [_case_of_intent(view, lookup, intent) for intent in unfinished.values()]
     return Diagnosis(view, known, journal, tuple(cases), tuple(settled))
 
 
-def _of_operation(view: View, lookup: Lookup, pending: Pending, intent: Intent | None) -> Case:
+def _case_of_operation(view: View, lookup: Lookup, pending: Pending, intent: Intent | None) -> Case:
     if not pending.is_ours:
         return Case(
             pending.urn,
@@ -195,7 +195,7 @@ def _of_operation(view: View, lookup: Lookup, pending: Pending, intent: Intent |
     elif pending.resource["type"] != INTEGRATION_TYPE:
         text = "It creates nothing at Justt; the next update waits again."
     elif "adoptId" in inputs:
-        text = f"It was adopting {_open(inputs['adoptId'])}, which creates nothing; the next update adopts it."
+        text = f"It was adopting {_visible(inputs['adoptId'])}, which creates nothing; the next update adopts it."
     if text:
         return Case(pending.urn, text, needs_decision=False, pending=pending)
     if hidden := [name for name in ("source", "referenceAccountId") if isinstance(inputs.get(name), Mapping)]:
@@ -207,10 +207,12 @@ def _of_operation(view: View, lookup: Lookup, pending: Pending, intent: Intent |
             pending=pending,
             intent=intent,
         )
-    return _of_create(view, lookup, pending, inputs, intent)
+    return _case_of_create(view, lookup, pending, inputs, intent)
 
 
-def _of_create(view: View, lookup: Lookup, pending: Pending, inputs: Mapping[str, Any], intent: Intent | None) -> Case:
+def _case_of_create(
+    view: View, lookup: Lookup, pending: Pending, inputs: Mapping[str, Any], intent: Intent | None
+) -> Case:
     """Look up the integrations that an interrupted create may have made.
 
     Raises:
@@ -228,7 +230,9 @@ def _of_create(view: View, lookup: Lookup, pending: Pending, inputs: Mapping[str
     if intent and intent.account != account.reference:
         intent = None
     found = lookup.look(account, inputs.get("source"), pending.urn, intent)
-    create = f"It was creating the {inputs.get('source')} integration {_open(inputs.get('externalIdentifier'))!r} in "
+    create = (
+        f"It was creating the {inputs.get('source')} integration {_visible(inputs.get('externalIdentifier'))!r} in "
+    )
     later = ""
     if superseded := is_superseded(view.state, pending):
         later = (
@@ -248,7 +252,7 @@ def _of_create(view: View, lookup: Lookup, pending: Pending, inputs: Mapping[str
     )
 
 
-def _of_intent(view: View, lookup: Lookup, intent: Intent) -> Case:
+def _case_of_intent(view: View, lookup: Lookup, intent: Intent) -> Case:
     account = _account_of(view, intent)
     if account:
         found = lookup.look(account, intent.source, intent.urn, intent)
@@ -289,7 +293,7 @@ def _account_of(view: View, intent: Intent) -> Account | None:
     return Account(settings, intent.account) if settings.api_key else None
 
 
-def _open(value: object) -> object:
+def _visible(value: object) -> object:
     """Return *value*, or `[secret]` if it is encrypted."""
     return "[secret]" if isinstance(value, Mapping) else value
 

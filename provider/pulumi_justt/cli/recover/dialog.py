@@ -95,7 +95,7 @@ def is_agreed(diagnosis: Diagnosis, decided: dict[str, Decision]) -> bool:
     try:
         for case in diagnosis.to_decide:
             if case.urn not in decided:
-                decision = _asked(case)
+                decision = _prompt_for_decision(case)
                 if decision is None:
                     return False
                 decided[case.urn] = decision
@@ -112,7 +112,7 @@ def is_agreed(diagnosis: Diagnosis, decided: dict[str, Decision]) -> bool:
         raise
 
 
-def _asked(case: Case) -> Decision | None:
+def _prompt_for_decision(case: Case) -> Decision | None:
     """Prompt for the decision on a case. Return None if the user quits."""
     numbers = {str(number): each.integration_id for number, each in enumerate(case.found.live, 1)}
     one = "1" if len(numbers) == 1 else f"1 to {len(numbers)}"

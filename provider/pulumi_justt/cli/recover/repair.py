@@ -49,9 +49,9 @@ def repair(diagnosis: Diagnosis, decisions: Mapping[str, Decision], backup: Path
         raise RecoveryError(f"one integration was chosen for two resources. {NOTHING}")
     decided = [(case, decisions.get(case.urn, FORGET)) for case in diagnosis.cases]
     # Verify everything before the first change.
-    records = {case.urn: _verified(diagnosis, case, decision) for case, decision in decided}
+    records = {case.urn: _verify(diagnosis, case, decision) for case, decision in decided}
     if diagnosis.rewrites_state:
-        repaired = _repaired(diagnosis, decided, records)
+        repaired = _repair_state(diagnosis, decided, records)
         state_repair.back_up(diagnosis.view.state, backup)
         _require_unchanged(diagnosis)
     lines = [line for case, decision in decided for line in _deactivate(diagnosis, case, decision, records[case.urn])]
@@ -67,7 +67,7 @@ def repair(diagnosis: Diagnosis, decisions: Mapping[str, Decision], backup: Path
     return [*lines, *(line for case, decision in decided for line in _update_journal(diagnosis, case, decision))]
 
 
-def _verified(diagnosis: Diagnosis, case: Case, decision: Decision) -> RemoteRecord | None:
+def _verify(diagnosis: Diagnosis, case: Case, decision: Decision) -> RemoteRecord | None:
     """Verify a decision, and return the integration to claim or deactivate; None if there is none, or no API key.
 
     Raises:
@@ -93,10 +93,10 @@ def _verified(diagnosis: Diagnosis, case: Case, decision: Decision) -> RemoteRec
             "integration that existed before, use adopt_id."
         )
     _require_no_other_owner(diagnosis, case.urn, integration_id, operation)
-    return _existing(case, case.account, decision, operation) if case.account else None
+    return _read_candidate(case, case.account, decision, operation) if case.account else None
 
 
-def _existing(case: Case, account: Account, decision: Decision, operation: str) -> RemoteRecord:
+def _read_candidate(case: Case, account: Account, decision: Decision, operation: str) -> RemoteRecord:
     """Read the integration, and compare it with the candidates of the create.
 
     Raises:
@@ -140,7 +140,7 @@ def _require_no_other_owner(diagnosis: Diagnosis, urn: str, integration_id: str,
         raise RecoveryError(f"{operation}: {adopted} {NOTHING} Choose another one, or forget.")
 
 
-def _repaired(
+def _repair_state(
     diagnosis: Diagnosis, decided: Sequence[tuple[Case, Decision]], records: Mapping[str, RemoteRecord | None]
 ) -> State:
     exported = copy.deepcopy(diagnosis.view.state.exported)

@@ -43,17 +43,17 @@ class Event:
 def of_integration(event: Event) -> Iterator[str]:
     """Yield sentences that explain *event* for an integration."""
     if event.operation in ("create", "replace"):
-        yield from _created(event)
+        yield from _explain_create(event)
     elif event.operation == "update":
-        yield from _updated(event)
+        yield from _explain_update(event)
     elif event.operation == "read":
         yield "read only: this stack does not manage it"
     elif event.is_found:
         yield "gone at Justt, where INACTIVE is final: it is removed from the state"
     elif event.operation == "delete":
-        yield from _deleted(event)
+        yield from _explain_delete(event)
     elif event.operation == "delete-replaced":
-        yield f"left over from an earlier replacement: it {_ends(event)}"
+        yield f"left over from an earlier replacement: it {_how_it_stops(event)}"
 
 
 def of_ready(event: Event) -> Iterator[str]:
@@ -68,14 +68,14 @@ def of_ready(event: Event) -> Iterator[str]:
         yield "only the state changes; nothing is sent"
 
 
-def _created(event: Event) -> Iterator[str]:
+def _explain_create(event: Event) -> Iterator[str]:
     begins, payload = "a new integration is created", event.wanted.get("secretPayload")
     if "adoptId" in event.wanted:
         begins, payload = "an existing integration is adopted; nothing is created", None
     if event.operation == "create":
         yield begins
     else:
-        ends = f"the old one {_ends(event)}"
+        ends = f"the old one {_how_it_stops(event)}"
         yield f"{ends}; then {begins}" if event.is_stopped_first else f"{begins}; {ends}"
         if not event.changed:
             yield "no argument changes: `--replace` or a resource option causes the replacement"
@@ -83,14 +83,14 @@ def _created(event: Event) -> Iterator[str]:
         yield "the variables or files of its references must exist when `pulumi up` runs"
 
 
-def _deleted(event: Event) -> Iterator[str]:
+def _explain_delete(event: Event) -> Iterator[str]:
     if event.recorded.get("deletionProtection") and not event.is_retained:
         yield "`pulumi up` refuses it (`deletion_protection`): set that to False and run `pulumi up` first"
     else:
-        yield f"it {_ends(event)}"
+        yield f"it {_how_it_stops(event)}"
 
 
-def _ends(event: Event) -> str:
+def _how_it_stops(event: Event) -> str:
     recorded = event.recorded
     if event.is_retained:
         return "stays as it is at Justt, and this stack forgets it (`retain_on_delete`)"
@@ -102,14 +102,14 @@ def _ends(event: Event) -> str:
     date, days = policy.get("deactivationDate"), policy.get("afterDays", 0)
     compared = ", by the due date of a chargeback" if policy.get("deactivationType") == "dueDate" else ""
     if date is not None:
-        return f"stops {_on(date, event.now)}{compared}"
+        return f"stops {_when(date, event.now)}{compared}"
     if not _is_number(days):
         return "stops as its recorded deactivation says"
     when = "at once" if days == 0 else f"{days:g} day{'' if days == 1 else 's'} after the update"
     return f"stops {when}{compared}"
 
 
-def _on(date: object, now: datetime) -> str:
+def _when(date: object, now: datetime) -> str:
     try:
         moment = from_vendor_time(str(date))
     except ValueError:
@@ -118,7 +118,7 @@ def _on(date: object, now: datetime) -> str:
     return f"on {day}" if moment > now else f"at once, as its recorded date {day} has passed"
 
 
-def _updated(event: Event) -> Iterator[str]:
+def _explain_update(event: Event) -> Iterator[str]:
     if event.changed and {*event.changed} <= {"status", "goLiveDate"}:
         yield "the state gets the current values from Justt; nothing is sent"
         return

@@ -98,7 +98,7 @@ def _read(digest: Mapping[str, Any], now: datetime) -> Preview:
     return Preview(
         stack=_stack([text_of(step.get("urn")) for step in steps]),
         counts=_counts(digest.get("changeSummary"), steps),
-        resources=tuple(sorted(resources(steps, now), key=lambda each: (_place(each.operation), each.type, each.name))),
+        resources=tuple(sorted(resources(steps, now), key=lambda each: (_rank(each.operation), each.type, each.name))),
         diagnostics=tuple(sorted(diagnostics, key=lambda each: each.severity)),
     )
 
@@ -160,7 +160,7 @@ def _diagnostic(item: object) -> Diagnostic | None:
     )
 
 
-def _place(operation: str) -> int:
+def _rank(operation: str) -> int:
     return _OPERATIONS.index(operation) if operation in _OPERATIONS else len(_OPERATIONS)
 
 

@@ -146,7 +146,7 @@ class _Step:
                 for leaf, before, after in values.leaves(part, *self._sides(part, is_input=is_input)):
                     is_class = is_ours and leaf == ("secretType",)
                     yield Change(
-                        self._called(leaf) if is_ours else values.dotted(leaf),
+                        self._program_path(leaf) if is_ours else values.dotted(leaf),
                         values.shown(before, is_class=is_class),
                         values.shown(after, is_class=is_class),
                     )
@@ -186,7 +186,7 @@ class _Step:
                     each[_PAYLOAD] = values.masked_credentials(*(each.pop(name, {}) for name in _CREDENTIALS))
         return visible
 
-    def _called(self, keys: Sequence[str | int]) -> str:
+    def _program_path(self, keys: Sequence[str | int]) -> str:
         """Return the path of a property of this provider, with the program's names."""
         head, *rest = keys
         if head != _PAYLOAD:
