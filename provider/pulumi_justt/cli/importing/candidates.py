@@ -49,7 +49,7 @@ def picked(text: str, candidates: Sequence[Candidate]) -> list[Candidate]:
         candidates: The candidates, in the order in which they were shown.
 
     Raises:
-        ImportRefused: A part of *text* selects no candidate.
+        ImportRefused: A part of the text selects no candidate.
     """
     by_id = {candidate.id: candidate for candidate in candidates}
     chosen: dict[str, Candidate] = {}

@@ -253,7 +253,7 @@ def _resolve(place: object, *, is_identifier: bool) -> str | Reference:
 
     Raises:
         LookupError: There is no value at *place*.
-        ValueError: *place* has no valid form, for example because it is the credential itself.
+        ValueError: The place has no valid form, for example because it is the credential itself.
     """
     if isinstance(place, str) and is_identifier:
         return place

@@ -117,7 +117,7 @@ def _read_candidate(case: Case, account: Account, decision: Decision, operation:
     if case.found.is_whole and not case.has_shown(integration_id):
         raise RecoveryError(
             f"{operation}: it was not in the account when this command listed the candidates. {NOTHING} Run the "
-            "command again, which lists them again."
+            "command again to see the current candidates."
         )
     return record
 
