@@ -1055,7 +1055,10 @@ def test_decision_is_carried_out_in_the_account_of_the_create(
 
     vendor = ScriptedVendor()
     kill_create(tmp_path / "claim", vendor, after=after)
-    with pytest.raises(StateConflict, match="told to claim int-0, which an earlier run created without an account"):
+    with pytest.raises(
+        StateConflict,
+        match="decided with `pulumi-justt recover` to claim int-0, which an earlier run created without an account",
+    ):
         rerun(vendor, tmp_path / "claim", Decision("claim", "int-0")).create("a", account="other")
     assert rerun(vendor, tmp_path / "claim").create("a") == "int-0"
 
@@ -1078,7 +1081,7 @@ def test_warning_of_a_left_over_create_is_logged_once(tmp_path: Path) -> None:
     assert "'a': an earlier run created integration int-0 for this resource" in warning(rerun(vendor, tmp_path))
     process.journal.end_in_order()
     assert warning(rerun(vendor, tmp_path)) != ""
-    assert "run `pulumi-justt recover` again, as" in warning(rerun(vendor, tmp_path, Decision("claim", "int-0")))
+    assert "run `pulumi-justt recover` again, because" in warning(rerun(vendor, tmp_path, Decision("claim", "int-0")))
 
 
 def test_left_over_create_beside_a_pending_delete_is_reported_at_the_end(tmp_path: Path) -> None:
@@ -1395,7 +1398,7 @@ def test_unstable_list_before_the_post_proves_nothing(fate: str) -> None:
 
     vendor.on_commit = stop
 
-    assert "to be sure of it" in str(process.error("a"))
+    assert "(not certain: " in str(process.error("a"))
     assert vendor.requested == [*["list"] * 5, "post", "list", "list"]
 
 
@@ -1746,7 +1749,7 @@ def test_list_that_lacks_a_known_record_proves_nothing(policy: Policy, fate: str
     text = str(process.error("b"))
 
     assert WARNING in text
-    assert "to be sure of it" in text
+    assert "(not certain: " in text
     assert vendor.requested.count("post") == 2
     assert process.warnings == []
 
