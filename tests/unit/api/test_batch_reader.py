@@ -308,7 +308,7 @@ def test_outage_fails_all_waiting_reads_at_once() -> None:
         texts = [each.result() for each in running]
 
     assert [text.partition(":")[0] for text in texts] == [f"reading {name}" for name in ids(4)]
-    assert all(": Justt answered 503: no list, after 2 tries (errorId e-1). " in text for text in texts)
+    assert all(": Justt answered 503: no list, after 2 attempts (errorId e-1). " in text for text in texts)
     assert reader.vendor.requested[:2] == ["page 1"] * 2
     assert len(reader.vendor.requested) == 3
 

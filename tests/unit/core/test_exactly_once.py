@@ -1057,7 +1057,7 @@ def test_decision_is_carried_out_in_the_account_of_the_create(
     kill_create(tmp_path / "claim", vendor, after=after)
     with pytest.raises(
         StateConflict,
-        match="decided with `pulumi-justt recover` to claim int-0, which an earlier run created without an account",
+        match="to claim int-0, which an earlier run created without an account",
     ):
         rerun(vendor, tmp_path / "claim", Decision("claim", "int-0")).create("a", account="other")
     assert rerun(vendor, tmp_path / "claim").create("a") == "int-0"

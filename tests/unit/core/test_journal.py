@@ -357,6 +357,7 @@ def test_kill_leaves_no_partial_file(tmp_path: Path, wait: float) -> None:
 
 
 @pytest.mark.parametrize("has_links", [True, False], ids=["with hard links", "without"])
+@pytest.mark.daily(1)
 def test_concurrent_claims_have_one_winner(tmp_path: Path, has_links: bool) -> None:
     """Exactly one of several processes gets each id, and the others get the URN of its resource.
 
