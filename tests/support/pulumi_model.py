@@ -209,7 +209,7 @@ def troubles(known: Known, *, storm: int, least: int = 0) -> st.SearchStrategy[l
         storm: The maximum number of times that one fault happens in a row.
         least: The minimum number of faults; the maximum is three.
     """
-    # Hypothesis shrinks what it draws itself, but not what comes from a seed.
+    # The first source shrinks well, and the second one, which only has a seed, varies more.
     sources = st.randoms(use_true_random=False) | st.randoms(use_true_random=True)
     return sources.map(lambda random: _trouble(random, known, storm, least))
 

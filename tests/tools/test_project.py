@@ -174,6 +174,6 @@ def test_a_removed_folder_is_explained(project: tuple[Path, Run]) -> None:
     run("preview")
     run("stop")
     shutil.rmtree(copy / ".dev")
-    assert "Pulumi.dev.yaml is of an earlier .dev folder" in run("preview", fails=True)
+    assert "Pulumi.dev.yaml belongs to an earlier .dev folder" in run("preview", fails=True)
     (copy / "Pulumi.dev.yaml").unlink()
     assert "+ 4 to create" in run("preview")

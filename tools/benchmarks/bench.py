@@ -1,13 +1,13 @@
-"""Measure this package beside others, on the real engine with the file backend, against one simulator.
+"""Compares this package with other tools, on the real engine with the file backend and one simulator.
 
-Cells are written `INTEGRATIONS/MILLISECONDS` or `INTEGRATIONS/MILLISECONDS/PARALLEL`: how many there are, what the API
-adds to each answer, and what `--parallel` says where that is not the tool's default. Every figure goes to a file as
-soon as it is there, and `--from` reports on such a file without measuring again.
+A cell is written as `INTEGRATIONS/MILLISECONDS` or `INTEGRATIONS/MILLISECONDS/PARALLEL`: the number of integrations,
+the latency of the API, and the value of `--parallel` if it's not the tool's default. Each figure is written to a file
+as soon as it's measured, and `--from` creates a report from such a file without measuring again.
 
-    make bench                                              the cells of the docs, about two hours
+    make bench                                              the cells of the docs, in about two hours
     make bench ARGS='--cells 100/100 500/0 --rounds 3'      these cells
-    make bench ARGS='--cells 1/0 --before e018e38'          beside the package of that commit as well
-    make bench ARGS=--quick                                 a minute, to see that it works
+    make bench ARGS='--cells 1/0 --before e018e38'          also measures the package of that commit
+    make bench ARGS=--quick                                 a minute, to check that the benchmark works
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _WORKERS: dict[Name, int] = {"plain": 4, "ours": 8, "before": 4, "restapi": 10}
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure, report and, where asked, write the page; return the exit code: 1 if ours or the floor failed."""
+    """Measure, report and, with `--write`, update the page; return 1 if this package or the floor failed, else 0."""
     engine.heed_interrupt()
     arguments = _arguments(argv)
     if arguments.sources:
@@ -96,7 +96,7 @@ made it wait. `failed`: see the end.
 
 
 def estimate(plan: Plan) -> float:
-    """Guess how many seconds a run takes on two quiet cores."""
+    """Estimate the duration of a run on two idle cores, in seconds."""
     return plan.rounds * sum(_guess(cell, name, step) for cell in plan.cells for name in plan.names for step in STEPS)
 
 
@@ -168,7 +168,7 @@ def _measured(arguments: argparse.Namespace) -> tuple[str, list[Figure]]:
 def _contenders(
     asked: Sequence[Name], before: str | None, engine_bin: Path
 ) -> tuple[list[Name], Callable[[Name, Path, str], Contender]]:
-    """Return those who can take part, and what makes one of them."""
+    """Return the contenders that can run here, and a function that creates one."""
     made: dict[Name, Callable[[Path, str], Contender]] = {}
     for name in asked:
         try:
@@ -193,7 +193,7 @@ def _kept(sources: Sequence[Path]) -> tuple[str, list[Figure]]:
         first, *rest = map(json.loads, source.read_text().splitlines())
         found = list(map(Figure.from_json, rest))
         if again := {figure.cell for figure in figures} & {figure.cell for figure in found}:
-            # Ratios are of commands that ran one after the other.
+            # A ratio needs commands that ran one after the other.
             raise SystemExit(f"bench: {source} measured {', '.join(map(str, sorted(again)))} too")
         facts.append(first["facts"])
         figures += found

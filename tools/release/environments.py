@@ -1,13 +1,13 @@
-"""Run a part of the test suite in each of ENVIRONMENTS: `make test-environments`, or with ARGS="proxy" in that one.
+"""Run a part of the test suite in each of ENVIRONMENTS: `make test-environments`, or one of them with ARGS="proxy".
 
 The part covers each kind of program that tests start: the engine with the provider, the command line, a page of the
-docs, the gate for secrets and the provider's host. Each run starts with the same few variables (`environment.build`)
-and what the environment adds to them, so it differs from a clean one in that alone.
+docs, the scan for secrets and the provider's host. Each run starts with the same few variables (`environment.build`)
+and those that the environment adds, so that is its only difference from a clean run.
 
-The tests drop the variables of their caller, so those would never reach the product. That is why they are also in
-TEST_VARIABLES, which the tests add to the environment of what they start. The exception is USERS_OWN: they are settings
-of the product, which change what it does. They must not reach a test, and `test_project.py` gives them to `make up`.
-
+The tests drop the variables of their caller, so variables set for pytest would never reach the product. That is why
+TEST_VARIABLES also contains them: the tests add it to the environment of every process that they start. The exception
+is USERS_OWN: these are settings of the product, which change its behavior. They must not reach a test, and
+`test_project.py` passes them to `make up`.
 Exit codes: 0 if all passed, 1 if one failed or was skipped, 2 for a name that is not in the list.
 """
 
@@ -68,7 +68,7 @@ DEAD_PROXY = "http://127.0.0.1:9"
 
 
 class CannotRunError(Exception):
-    """This machine cannot run the part in an environment; the text says why."""
+    """This machine can't run the part in an environment; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,10 @@ class Environment:
     """One environment.
 
     Args:
-        variables: Variables of pytest and of all that the tests start.
-        around: Variables of pytest alone.
-        umask: The umask, if not the caller's.
-        is_unprivileged: Whether it has to be a user other than root.
+        variables: Variables of pytest and of all processes that the tests start.
+        around: Variables of pytest only.
+        umask: The umask, if it differs from the caller's.
+        is_unprivileged: Whether it must run as a user other than root.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Environment:
 
 
 ENVIRONMENTS = {
-    "nothing": Environment(),  # among others without PYTHONUNBUFFERED and PYTHONDONTWRITEBYTECODE
+    "nothing": Environment(),  # among others, without PYTHONUNBUFFERED and PYTHONDONTWRITEBYTECODE
     "python": Environment({"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}),
     "lang": Environment({"LANG": "C"}),
     "timezone": Environment({"TZ": "Asia/Kathmandu"}),
@@ -126,7 +126,7 @@ def main(names: Sequence[str]) -> int:
 
 
 def _failure(chosen: Environment) -> str:
-    """Run the part, and return what pytest printed if it failed."""
+    """Run the part, and return the output of pytest if it failed."""
     with tempfile.TemporaryDirectory(prefix="pulumi-justt-environment-") as folder:
         home = Path(folder) / "home"
         home.mkdir()
@@ -154,12 +154,12 @@ def _failure(chosen: Environment) -> str:
 def _becoming(user: int) -> list[str]:
     program = shutil.which("setpriv")
     if program is None:
-        raise CannotRunError("there is no setpriv on PATH to become another user than root")
+        raise CannotRunError("there is no setpriv on PATH, which is needed to run as a user other than root")
     return [program, f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"]
 
 
 def _copy(folder: Path) -> Path:
-    """Make a copy of the repository, with the engine and an environment of Python, for a user who is not root."""
+    """Copy the repository, with the engine and a virtual environment, for a user who is not root."""
     folder.chmod(0o755)
     become, root = _becoming(NOBODY), folder / "repository"
     python = _python(become)
@@ -186,7 +186,7 @@ def _copy(folder: Path) -> Path:
 
 
 def _python(become: Sequence[str]) -> str:
-    """Return a Python that this user may run: root's own may be in a folder that nobody else can open."""
+    """Return a Python that this user can run: root's own may be in a folder that only root can open."""
     check = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))"
     names = ["python3", *(f"python3.{minor}" for minor in range(14, 9, -1))]
     for folder in environment.CALLER["PATH"].split(os.pathsep):
