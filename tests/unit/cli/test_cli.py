@@ -1,4 +1,4 @@
-"""The command line: arguments, what it prints, and how it ends."""
+"""The command line: its arguments, its output and its exit codes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from support.secret_scanner import canary
 
 
 def test_simulator_serves_until_interrupted(tmp_path: Path) -> None:
-    """`pulumi-justt simulator` prints its address, obeys its options, keeps its records and ends on a signal."""
+    """`pulumi-justt simulator` prints its address, applies its options, keeps its records and stops on a signal."""
     command = [sys.executable, "-m", "pulumi_justt.cli", "simulator", "--database", str(tmp_path / "records.sqlite")]
     command += ["--extra-source", "shopify", "--extra-secret-type", "OAUTH", "--successful-after", "0"]
     seen = []
@@ -40,8 +40,8 @@ def test_simulator_serves_until_interrupted(tmp_path: Path) -> None:
     assert seen == [["SUCCESSFUL"], ["SUCCESSFUL", "SUCCESSFUL"]]
 
 
-def test_simulator_lets_things_go_wrong() -> None:
-    """Each `--fault` is one fault, in their order, and `--seed` is the seed of all."""
+def test_simulator_applies_faults_and_seed() -> None:
+    """Each `--fault` adds a fault, in order, and `--seed` is the seed of all of them."""
     command = [sys.executable, "-m", "pulumi_justt.cli", "simulator", "--seed", "7"]
     command += ["--fault", "GET * status=503 times=1", "--fault", "* * status=429 retry-after=2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -68,8 +68,8 @@ def test_simulator_lets_things_go_wrong() -> None:
         (["--seed", "-1"], "seed must be a whole number"),
     ],
 )
-def test_simulator_refuses(arguments: list[str], expected: str) -> None:
-    """Options that cannot be used end in one line and exit code 3."""
+def test_simulator_rejects_invalid_options(arguments: list[str], expected: str) -> None:
+    """Invalid options give one line and exit code 3."""
     result = CliRunner().invoke(main, ["simulator", *arguments])
     assert result.exit_code == 3
     assert expected in result.output
@@ -77,8 +77,8 @@ def test_simulator_refuses(arguments: list[str], expected: str) -> None:
     assert result.output.count("\n") == 1
 
 
-def test_version() -> None:
-    """`--version` names the package's version."""
+def test_version_is_printed() -> None:
+    """`--version` prints the package's version."""
     assert CliRunner().invoke(main, ["--version"]).output.startswith("pulumi-justt, version ")
 
 
@@ -91,16 +91,16 @@ def test_version() -> None:
         ("aiohttp", ["--version"], 0, ""),
     ],
 )
-def test_without_an_extra(missing: str, arguments: list[str], code: int, expected: str) -> None:
-    """Each command says how to install what it needs, and needs nothing else."""
+def test_a_missing_extra_is_named(missing: str, arguments: list[str], code: int, expected: str) -> None:
+    """Each command shows how to install its missing dependencies, and needs no others."""
     program = f"import sys; sys.modules[{missing!r}] = None; from pulumi_justt.cli.app import main; main({arguments!r})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (code, expected)
 
 
 @pytest.mark.parametrize("is_debugging", [False, True])
-def test_a_defect_of_ours(project: FakePulumi, monkeypatch: pytest.MonkeyPatch, is_debugging: bool) -> None:
-    """It does not end as a finding does, and its own text, which may quote a value, is shown nowhere."""
+def test_an_internal_error_has_its_own_exit_code(project: FakePulumi, monkeypatch: pytest.MonkeyPatch, is_debugging: bool) -> None:
+    """An internal error has another exit code than a finding, and its text, which may contain a value, is not shown."""
     value = canary("value")
 
     def fail(*_: object, **__: object) -> None:
@@ -126,10 +126,10 @@ def test_a_defect_of_ours(project: FakePulumi, monkeypatch: pytest.MonkeyPatch, 
         (KeyboardInterrupt(), 3, "Stopped."),
     ],
 )
-def test_what_is_no_defect(
+def test_expected_exits_are_no_defects(
     project: FakePulumi, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int, words: str
 ) -> None:
-    """A wrong command line, an exit that is meant and Ctrl-C end as they are documented."""
+    """Usage errors, intended exits and Ctrl-C have their documented exit codes."""
 
     def fail(*_: object, **__: object) -> None:
         raise raised
@@ -153,14 +153,14 @@ COMMANDS = {
     "list --no-such-option": 2,
     "simulator --latency=-1": 3,
 }
-"""Every command, with its exit code where both streams are read."""
+"""Each command, with its exit code if both streams are open."""
 LOST = ["gone", "closed", *(["full"] if Path("/dev/full").exists() else [])]
-"""How a stream is lost: its reader has ended, it was closed, or its disk is full."""
+"""The ways to lose a stream: its reader ended, it was closed, or its disk is full."""
 UNBUFFERED, ASCII = {"PYTHONUNBUFFERED": "1"}, {"PYTHONIOENCODING": "ascii"}
 
 
 def start(project: FakePulumi, line: str, lost: str = "", how: str = "", **environ: str) -> subprocess.Popen[bytes]:
-    """Start a command whose output is buffered, as it is by default, with one stream that is *lost*."""
+    """Start a command with buffered output, as usual, and with one *lost* stream."""
     (project.project / "preview.json").write_text('{"steps": []}')
     redirection = {"": "", "stdout": ">", "stderr": "2>"}[lost]
     shell = {"": "", "gone": "", "closed": f"{redirection}&-", "full": f"{redirection}/dev/full"}[how]
@@ -180,7 +180,7 @@ def start(project: FakePulumi, line: str, lost: str = "", how: str = "", **envir
 
 
 def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
-    """Wait for a command, and return its exit code and what it printed."""
+    """Wait for a command, and return its exit code and its output."""
     out, err = process.communicate(timeout=600)
     return process.returncode, (out or b"").decode(), (err or b"").decode()
 
@@ -193,10 +193,10 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
         *(("gone", "doctor", environ) for environ in (UNBUFFERED, ASCII)),
     ],
 )
-def test_a_command_ends_with_3_where_stdout_accepts_no_more(
+def test_a_lost_stdout_exits_with_3(
     project: FakePulumi, how: str, line: str, environ: dict[str, str]
 ) -> None:
-    """Nothing but the reason is on stderr, and not even that if the reader ended, as that of `| head -1` does."""
+    """Only the reason is on stderr, and not even that if the reader ended, as in `| head -1`."""
     reason = {
         "gone": "",
         "closed": "error: writing to standard output: Bad file descriptor. What was done until then stays done.\n",
@@ -206,8 +206,8 @@ def test_a_command_ends_with_3_where_stdout_accepts_no_more(
 
 
 @pytest.mark.parametrize("line", [line for line, code in COMMANDS.items() if code > 1])
-def test_a_command_without_a_result_needs_no_stdout(project: FakePulumi, line: str) -> None:
-    """What is wrong with the command line is said, and decides the exit code."""
+def test_a_usage_error_needs_no_stdout(project: FakePulumi, line: str) -> None:
+    """A usage error is shown, and decides the exit code."""
     code, out, err = ended(start(project, line, "stdout", "gone"))
     assert (code, out) == (COMMANDS[line], "")
     assert "rror: " in err
@@ -226,19 +226,19 @@ def test_a_command_without_a_result_needs_no_stdout(project: FakePulumi, line: s
         ),
     ],
 )
-def test_a_command_does_the_same_where_stderr_accepts_no_more(
+def test_a_lost_stderr_does_not_change_the_result(
     project: FakePulumi, theirs: Callable[..., str], how: str, line: str, environ: dict[str, str]
 ) -> None:
-    """The exit code is that of a run whose notes are read, and no note goes to stdout."""
-    theirs()  # which no stack manages: a finding
+    """The exit code doesn't change, and no note goes to stdout."""
+    theirs()  # unmanaged: a finding
     code, out, _ = ended(start(project, line, "stderr", how, **environ))
     assert (code, bool(out)) == (COMMANDS[line], COMMANDS[line] < 2)
     assert "rror: " not in out
 
 
 @pytest.mark.parametrize("line", ["list", "list --json"])
-def test_a_reader_that_ends_in_the_middle(project: FakePulumi, theirs: Callable[..., str], line: str) -> None:
-    """The command ends with 3 and without a word, after more than a pipe can hold."""
+def test_a_reader_that_ends_early_exits_with_3(project: FakePulumi, theirs: Callable[..., str], line: str) -> None:
+    """The command exits with 3 and without a message, after more output than a pipe can hold."""
     for _ in range(1500):
         theirs()
     with start(project, line) as process:
@@ -249,8 +249,8 @@ def test_a_reader_that_ends_in_the_middle(project: FakePulumi, theirs: Callable[
         assert (process.stderr.read(), process.wait(timeout=600)) == (b"", 3)
 
 
-def test_questions_that_nobody_sees_are_not_taken_for_answered(project: FakePulumi, theirs: Callable[..., str]) -> None:
-    """Without stderr and without an answer the command stops, and imports nothing."""
+def test_invisible_prompts_are_not_answered(project: FakePulumi, theirs: Callable[..., str]) -> None:
+    """Without stderr and without input, the command stops and imports nothing."""
     theirs()
     assert ended(start(project, "import --all", "stderr", "closed")) == (3, "", "")
     assert not any("import" in call for call in project.calls)

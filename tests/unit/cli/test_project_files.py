@@ -1,4 +1,4 @@
-"""Where a project is found, and that no command looks elsewhere although a stack says where to look."""
+"""The search for the project file, and that no command uses another address than the stack's."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ PROJECTS = {
 @pytest.mark.parametrize("name", PROJECTS)
 @pytest.mark.parametrize("place", ["here", "above", "by a link"])
 @pytest.mark.parametrize("command", [["list"], ["doctor"], ["recover", "--json"], ["import", "--json", "--id", "x"]])
-def test_project_of_any_format_is_found(project: FakePulumi, name: str, place: str, command: list[str]) -> None:
-    """Each command asks the stack of a project whose file is YAML or JSON, in the folder or above it."""
+def test_projects_of_any_format_are_found(project: FakePulumi, name: str, place: str, command: list[str]) -> None:
+    """Each command reads the stack of a project with a YAML or JSON file, in the folder or above it."""
     (project.project / "Pulumi.yaml").unlink()
     (project.project / name).write_text(PROJECTS[name], encoding="utf-8")
     below = project.project / "a" / "b"
@@ -43,17 +43,17 @@ def test_project_of_any_format_is_found(project: FakePulumi, name: str, place: s
     [("doctor", "https://api.justt.ai/v1/sandbox"), ("list", "listing the default account in sandbox")],
     ids=["doctor", "list"],
 )
-def test_production_is_left_alone_if_the_stack_says_sandbox(
+def test_a_sandbox_stack_sends_nothing_to_production(
     project: FakePulumi, name: str, command: str, words: str
 ) -> None:
-    """A key of the environment is used where the stack points, whatever the format of the project's file."""
+    """An API key of the environment is used at the stack's address, for all formats of the project file."""
     (project.project / "Pulumi.yaml").unlink()
     (project.project / name).write_text(PROJECTS[name], encoding="utf-8")
     project.config({"justt:environment": "sandbox"})
     asked: list[bytes] = []
 
     def refuse(request: bytes) -> bytes:
-        # A request ends at the first 407, without another try, and nothing leaves this machine.
+        # A request ends at the first 407, without a retry, and nothing leaves this machine.
         asked.append(request.partition(b" HTTP")[0])
         return b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"
 
@@ -69,12 +69,12 @@ def test_production_is_left_alone_if_the_stack_says_sandbox(
 
 @pytest.mark.parametrize("name", ["Pulumi.yml", "Pulumi.json"])
 def test_real_cli_finds_the_same_projects(stack: Stack, simulator: SimulatorServer, name: str) -> None:
-    """What the CLI takes for a project, doctor does too: it tells the simulator that the stack is configured for."""
+    """Doctor finds the same project as the CLI: its requests reach the simulator in the stack's configuration."""
     (stack.project / "Pulumi.yaml").unlink()
     (stack.project / name).write_text(PROJECTS[name].removeprefix("\ufeff"))
     (stack.project / "below").mkdir()
     stack.run("stack", "select", stack.name)
-    # The CLI wants the stack's file in the format of the project's.
+    # The CLI needs the stack's file in the same format as the project's.
     stack.config({"justt:baseUrl": simulator.base_url})
 
     done = stack.justt("doctor", "--cwd", "below", "--only", "configuration")

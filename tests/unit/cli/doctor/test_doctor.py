@@ -1,4 +1,4 @@
-"""`pulumi-justt doctor`: each check, well and unwell, what it says to do, and how the command ends."""
+"""`pulumi-justt doctor`: the result of each check with and without a problem, what to do, and the exit code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ READY = "pulumi-python:dynamic/justt:IntegrationReady"
 def examined(
     project: FakePulumi, *arguments: str, code: int, environ: Mapping[str, str] | None = None
 ) -> dict[str, list[dict[str, Any]]]:
-    """Run it, and return the checks that are not ok, by name."""
+    """Run doctor, and return the checks that are not ok, by name."""
     result = project.run("doctor", "--json", *arguments, environ=environ)
     assert result.exit_code == code, result.output
     document = json.loads(result.stdout)
@@ -45,8 +45,8 @@ def examined(
     return bad
 
 
-def test_all_is_well(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """Each check says what it saw, nothing but GETs is sent, and nothing is written."""
+def test_doctor_finds_no_problem_and_changes_nothing(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """If all is well, each check says what it saw. Doctor sends only GETs and writes nothing."""
     mine, other = theirs(), theirs(account="acc_1")
     theirs(status="INACTIVE")
     project.state(
@@ -74,8 +74,8 @@ def test_all_is_well(project: FakePulumi, simulator: SimulatorServer, theirs: Th
     assert not any("import" in call for call in project.calls)
 
 
-def test_integrations(project: FakePulumi, theirs: Theirs) -> None:
-    """FAILED, INACTIVE, unknown, of another environment, waiting to be deactivated: each is told with its cure."""
+def test_each_problem_of_an_integration_is_shown(project: FakePulumi, theirs: Theirs) -> None:
+    """FAILED, INACTIVE, unknown, in another environment, waiting to be deactivated: each is shown with what to do."""
     failed, inactive, waiting = theirs(status="FAILED"), theirs(status="INACTIVE"), theirs()
     adopted = theirs(status="INACTIVE")
     seen = theirs(status="INACTIVE")
@@ -111,8 +111,8 @@ def test_integrations(project: FakePulumi, theirs: Theirs) -> None:
     assert told["no-such-id-either"]["remediation"].startswith("Correct the id in the program")
 
 
-def test_unmanaged(project: FakePulumi, theirs: Theirs) -> None:
-    """What no given stack manages is named with the line that takes it over; what is INACTIVE is not."""
+def test_unmanaged_integrations_are_shown(project: FakePulumi, theirs: Theirs) -> None:
+    """An integration that no given stack manages is shown with the line that adopts it; an INACTIVE one is not."""
     stranger, seen, others = theirs(), theirs("adyen"), theirs()
     theirs(status="INACTIVE")
     project.state([{**integration("seen", seen), "external": True}], [creating("lost")], stack="dev")
@@ -126,8 +126,8 @@ def test_unmanaged(project: FakePulumi, theirs: Theirs) -> None:
     assert {check["integrationId"] for check in both} == {stranger, seen}
 
 
-def test_pending(project: FakePulumi) -> None:
-    """Each interrupted operation is named, ours with `recover`, and others with Pulumi's own way."""
+def test_pending_operations_are_shown(project: FakePulumi) -> None:
+    """Each interrupted operation is shown: ours with `recover`, and others with the Pulumi command."""
     bucket = {"urn": f"{STACK}::aws:s3:Bucket::b", "type": "aws:s3:Bucket"}
     waiting = {"urn": f"{STACK}::{READY}::ready", "type": READY}
     pending = [
@@ -156,12 +156,12 @@ def test_pending(project: FakePulumi) -> None:
     project.state([], pending[:1])
     (quoted,) = examined(project, "--stack", "it's", code=1)["pending"]
     assert """`pulumi-justt recover --stack 'it'"'"'s'`""" in quoted["remediation"]
-    # Neither creates anything at Justt.
+    # Neither of these creates anything at Justt.
     assert told[3]["remediation"] == told[4]["remediation"] == told[1]["remediation"]
 
 
-def test_duplicate(project: FakePulumi, theirs: Theirs) -> None:
-    """One id in two resources is found across stacks; a replaced one and one that is looked at don't count."""
+def test_one_integration_in_two_resources_is_shown(project: FakePulumi, theirs: Theirs) -> None:
+    """One id in two resources is found across stacks. Replaced resources and look-ups (`get`) don't count."""
     twice, once = theirs(), theirs()
     replaced, seen = {**integration("b", once), "delete": True}, {**integration("c", once), "external": True}
     project.state([integration("a", twice), integration("d", once), replaced, seen], stack="dev")
@@ -171,8 +171,8 @@ def test_duplicate(project: FakePulumi, theirs: Theirs) -> None:
     assert f"is in 2 resources: {STACK}::{TYPE}::a, {STACK}::{TYPE}::z." in check["text"]
 
 
-def test_the_key_in_the_state(project: FakePulumi, simulator: SimulatorServer) -> None:
-    """Another key in the state's copy of the configuration is told, and neither is shown."""
+def test_an_old_api_key_in_the_state_is_shown(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """An API key in the state's copy of the configuration that is not the current one is a finding without keys."""
     old, new = canary("old-key"), canary("new-key")
     envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
     project.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": new})
@@ -201,10 +201,10 @@ def test_the_key_in_the_state(project: FakePulumi, simulator: SimulatorServer) -
         ({"justt:timeoutSeconds": "5", "other:key": "1"}, {"justt:timeoutSeconds": "5"}, None),
     ],
 )
-def test_another_setting_in_the_state(
+def test_changed_settings_are_shown(
     project: FakePulumi, before: dict[str, str], after: dict[str, str], names: str | None
 ) -> None:
-    """Each setting that changed, came or went since the last update is named, with no value and without decrypting."""
+    """Each setting that changed since the last update is named, without its value and without decrypting anything."""
     project.config(before)
     project.state([project.provider()])
     project.config(after)
@@ -215,8 +215,8 @@ def test_another_setting_in_the_state(
     assert not any("show-secrets" in call for call in project.calls if "export" in call)
 
 
-def test_a_setting_in_a_provider_of_the_program(project: FakePulumi) -> None:
-    """It has copies of all settings but the key and the account, which are its own."""
+def test_changed_settings_of_a_justt_provider_are_shown(project: FakePulumi) -> None:
+    """A `justt.Provider` has copies of all settings except the key and the account, which are its own."""
     project.config({"justt:environment": "production"}, {"justt:apiKey": "bearer-key"})
     own = project.own_provider("another-key")
     project.state([{**own, "inputs": {**own["inputs"], "justt:environment": "sandbox"}}])
@@ -224,8 +224,8 @@ def test_a_setting_in_a_provider_of_the_program(project: FakePulumi) -> None:
     assert "the configuration has changed since the last `pulumi up`: justt:environment." in result.stdout
 
 
-def test_a_plain_key(project: FakePulumi, simulator: SimulatorServer) -> None:
-    """A key that is not encrypted is a finding with the command that encrypts it, and is not shown."""
+def test_a_plain_text_api_key_is_shown(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """A plain-text API key is a finding with the command that encrypts it. The key is not shown."""
     key = canary("plain-key")
     project.config({"justt:baseUrl": simulator.base_url, "justt:apiKey": key})
     result = project.run("doctor")
@@ -234,8 +234,8 @@ def test_a_plain_key(project: FakePulumi, simulator: SimulatorServer) -> None:
     assert key not in result.output
 
 
-def test_a_refused_key(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """A 401 is told with where the key came from; the state's checks are made all the same."""
+def test_a_rejected_api_key_is_shown_with_its_source(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """A 401 is shown with the source of the key. The checks of the state still run."""
     project.state([integration("mine", theirs())], [creating("lost")])
     simulator.add_fault(Fault.parse("GET * status=401"))
     bad = examined(project, code=1)
@@ -245,8 +245,8 @@ def test_a_refused_key(project: FakePulumi, simulator: SimulatorServer, theirs: 
     assert bad["integration"][0]["verdict"] == "not checked"
 
 
-def test_no_answer(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody answers, nothing is found, and the command ends as not done."""
+def test_doctor_is_incomplete_without_a_response(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If Justt doesn't respond, doctor reports no findings and exits with the code for an incomplete run."""
     project.state([integration("mine", theirs())])
 
     def fail(*_: object, operation: str, **__: object) -> None:
@@ -257,8 +257,8 @@ def test_no_answer(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.Monk
     assert bad.keys() == {"account", "integration"}
 
 
-def test_a_list_that_is_not_whole(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is called nobody's unless all was listed; what a stack has is looked up by its id."""
+def test_an_incomplete_list_shows_no_unmanaged_integrations(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Doctor calls an integration unmanaged only after reading the whole list. It reads managed ones by id."""
     theirs()
     project.state([integration("mine", theirs(status="FAILED")), integration("unknown", "no-such-id")])
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
@@ -281,10 +281,10 @@ def test_a_list_that_is_not_whole(project: FakePulumi, theirs: Theirs, monkeypat
         ("stack export", "error: the stack is currently locked by 1 lock(s)", "state", "run `pulumi cancel` first."),
     ],
 )
-def test_a_stack_that_cannot_be_looked_at(
+def test_an_unreadable_stack_is_shown(
     project: FakePulumi, call: str, words: str, check: str, remediation: str
 ) -> None:
-    """What the CLI says is a finding with what to do, and nothing is called nobody's."""
+    """An error of the CLI is a finding with what to do, and no integration is called unmanaged."""
     project.fails({call: words})
     bad = examined(project, code=1)
     assert words.removeprefix("error: ") in bad[check][0]["text"]
@@ -292,24 +292,24 @@ def test_a_stack_that_cannot_be_looked_at(
     assert "could not be looked at" in bad["unmanaged"][0]["text"]
 
 
-def test_settings_that_cannot_be_used(project: FakePulumi) -> None:
-    """A configuration that contradicts itself, and a missing key, are findings."""
+def test_invalid_settings_are_shown(project: FakePulumi) -> None:
+    """A contradictory configuration and a missing key are findings."""
     project.config({"justt:environment": "staging"})
     assert "justt:environment must be production or sandbox" in examined(project, code=1)["configuration"][0]["text"]
     project.config({"justt:baseUrl": "http://127.0.0.1:1/v1"})
     assert "no Justt API key" in examined(project, code=1)["apiKey"][0]["text"]
 
 
-def test_a_project_of_our_namespace(project: FakePulumi, simulator: SimulatorServer) -> None:
-    """A project that is named justt has settings of its own there; in any other such a setting is misspelt."""
+def test_a_project_named_justt_may_have_other_settings(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """A project named justt has its own settings in that namespace. In other projects, such a setting is misspelt."""
     project.config({"justt:baseUrl": simulator.base_url, "justt:color": "red"}, {"justt:apiKey": KEY})
     assert "justt:color is not a setting" in examined(project, code=1)["configuration"][0]["text"]
     (project.project / "Pulumi.yaml").write_text('runtime: python\nname: "justt"\n')
     examined(project, code=0)
 
 
-def test_versions(project: FakePulumi) -> None:
-    """A CLI that is too old, or that is not there, is a finding; the other checks go on."""
+def test_an_old_or_missing_cli_is_shown(project: FakePulumi) -> None:
+    """A CLI that is too old or missing is a finding; the other checks still run."""
     (project.folder / "version").write_text("v3.99.0")
     (check,) = examined(project, code=1)["tools"]
     assert "pulumi CLI 3.99.0 is too old for SDK " in check["text"]
@@ -319,8 +319,8 @@ def test_versions(project: FakePulumi) -> None:
     assert bad.keys() == {"tools", "configuration", "state", "journal", "unmanaged"}
 
 
-def test_without_a_project(tmp_path: Path, project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """The variables say where to look; who manages what is not known then."""
+def test_doctor_works_without_a_project(tmp_path: Path, project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """Environment variables select the account. Doctor then can't know which integrations are managed."""
     theirs()
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -331,7 +331,7 @@ def test_without_a_project(tmp_path: Path, project: FakePulumi, simulator: Simul
 
 
 def test_a_provider_has_its_own_key(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """It is not the configuration's, so its integrations are looked up with it; the override stands for both."""
+    """A provider's integrations are read with its own key; the override replaces both keys."""
     us = {**integration("us", theirs()), "provider": f"{US}::p"}
     masked = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
     project.config({"justt:baseUrl": simulator.base_url})
@@ -352,8 +352,8 @@ def test_a_provider_has_its_own_key(project: FakePulumi, simulator: SimulatorSer
     assert examined(project, code=1).keys() == {"recordedKey", "apiKey", "unmanaged"}
 
 
-def test_a_secret_account(project: FakePulumi, theirs: Theirs) -> None:
-    """It is not opened, so that its integrations are not looked up, and `list` has to be told."""
+def test_a_secret_account_is_not_decrypted(project: FakePulumi, theirs: Theirs) -> None:
+    """A secret account is not decrypted. Its integrations are not read, and `list` needs the account as an option."""
     envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
     hidden = theirs(account="acc_1")
     project.state(
@@ -370,10 +370,10 @@ def test_a_secret_account(project: FakePulumi, theirs: Theirs) -> None:
 
 
 @pytest.mark.parametrize("name", ["default", "default_eu"])
-def test_a_provider_that_is_named_like_the_engine_s(
+def test_a_justt_provider_named_like_the_engine_s_is_recognized(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, name: str
 ) -> None:
-    """A `justt.Provider` has a parent, and the engine's own has none."""
+    """A `justt.Provider` has a parent; the engine's own provider has none."""
     urn = f"{STACK}::pulumi:providers:pulumi-python::{name}"
     own = {"urn": urn, "parent": f"{STACK}::pulumi:pulumi:Stack::shop-dev"}
     project.config({"justt:baseUrl": simulator.base_url})
@@ -387,7 +387,7 @@ def test_a_provider_that_is_named_like_the_engine_s(
 
 @pytest.fixture
 def echo(monkeypatch: pytest.MonkeyPatch, project: FakePulumi) -> Iterator[EchoServer]:
-    """Give a vendor that refuses each list with words that repeat a short password, to a process that knows nothing."""
+    """Return a server that rejects each list with a message that repeats a short password."""
     shared_redactor.cache_clear()
     with EchoServer() as running:
         running.listing, running.form = "400", lambda _: "login of bobby77 with hunt7er failed"
@@ -402,8 +402,8 @@ COMMANDS = (["list"], ["doctor"], ["import", "--all"], ["import", "--all", "--ot
 
 @pytest.mark.usefixtures("echo")
 @pytest.mark.parametrize("command", COMMANDS)
-def test_words_beside_a_secret_object_of_the_configuration(project: FakePulumi, command: list[str]) -> None:
-    """`pulumi config set --secret --path` makes an object, whose parts are credentials each."""
+def test_parts_of_a_secret_configuration_object_are_redacted(project: FakePulumi, command: list[str]) -> None:
+    """`pulumi config set --secret --path` creates an object, in which each part is a credential."""
     assert "hunt7er" in project.run(*command).output
     file = project.folder / "config.json"
     secret = {"password": "hunt7er"}
@@ -417,8 +417,8 @@ def test_words_beside_a_secret_object_of_the_configuration(project: FakePulumi, 
 
 
 @pytest.mark.usefixtures("echo")
-def test_words_beside_a_state_that_cannot_be_read(project: FakePulumi) -> None:
-    """What it has is not at hand, so Justt's words about the account may repeat a credential of it."""
+def test_messages_are_withheld_if_a_state_is_unreadable(project: FakePulumi) -> None:
+    """The secrets of an unreadable state are unknown, so Justt's message about the account is withheld."""
     project.fails({"stack export": "error: no decrypter"})
 
     shown = project.run("doctor", "--stack", "dev").output
@@ -428,8 +428,8 @@ def test_words_beside_a_state_that_cannot_be_read(project: FakePulumi) -> None:
 
 
 @pytest.mark.usefixtures("echo")
-def test_words_beside_the_state_of_another_stack(project: FakePulumi) -> None:
-    """`import` looks at the stacks that may have what it finds before it asks Justt for anything."""
+def test_secrets_of_another_stack_are_redacted(project: FakePulumi) -> None:
+    """`import` reads the stacks that may manage the integrations before it sends requests to Justt."""
     project.state([integration("theirs", "id-1", secretReferences={"apiKey": {"fromEnv": "X"}})], stack="other")
 
     shown = project.run("import", "--all", "--stack", "dev", "--other-stack", "other").output

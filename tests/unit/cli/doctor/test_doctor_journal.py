@@ -1,4 +1,4 @@
-"""`pulumi-justt doctor`: what it says of the journal, and that `--only` reads no more than it needs."""
+"""`pulumi-justt doctor`: its check of the journal, and that `--only` reads no more than necessary."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOST = f"{STACK}::{TYPE}::lost"
 
 
 def checks(project: FakePulumi, *arguments: str, code: int, **environ: str) -> list[dict[str, Any]]:
-    """Run it, and return what it says."""
+    """Run doctor, and return the result of its checks."""
     result = project.run("doctor", "--json", *arguments, environ=environ)
     assert result.exit_code == code, result.output
     found: list[dict[str, Any]] = json.loads(result.stdout)["checks"]
@@ -29,7 +29,7 @@ def checks(project: FakePulumi, *arguments: str, code: int, **environ: str) -> l
 
 
 def of_journal(project: FakePulumi, *arguments: str, code: int, **environ: str) -> list[dict[str, Any]]:
-    """Run the check of the journal alone, and return what it says."""
+    """Run only the check of the journal, and return its results."""
     found = checks(project, "--only", "journal", *arguments, code=code, **environ)
     assert {check["check"] for check in found} == {"journal"}
     assert all(check["text"].endswith(".") for check in found)
@@ -38,7 +38,7 @@ def of_journal(project: FakePulumi, *arguments: str, code: int, **environ: str) 
 
 @pytest.fixture
 def begun(project: FakePulumi, simulator: SimulatorServer) -> Callable[..., Intent]:
-    """Give what writes an intent of this stack into the journal."""
+    """Return a function that writes an intent of this stack into the journal."""
 
     def write(integration_id: str | None = None, name: str = "lost", **fields: object) -> Intent:
         urn = f"{STACK}::{TYPE}::{name}"
@@ -55,12 +55,12 @@ Begun = Callable[..., Intent]
 
 @pytest.fixture(autouse=True)
 def _now(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let it be a minute after those creates were begun."""
+    """Set the time to a minute after the start of the creates."""
     monkeypatch.setattr(time, "time", lambda: 1_800_000_060.0)
 
 
-def test_an_unfinished_create(project: FakePulumi, begun: Begun) -> None:
-    """It says what was begun when, for whom, where it is kept, whether the id is known, and what to do."""
+def test_an_unfinished_create_is_shown(project: FakePulumi, begun: Begun) -> None:
+    """Doctor shows the resource, the start time, the file, whether the id is known, and what to do."""
     project.state([provider()], stack="dev")
     intent = begun("i-1")
     (known,) = of_journal(project, "--stack", "dev", code=1)
@@ -85,8 +85,8 @@ def test_an_unfinished_create(project: FakePulumi, begun: Begun) -> None:
     assert unknown["remediation"].startswith("Run `pulumi-justt recover --stack dev`, which shows what it may have")
 
 
-def test_one_that_may_be_under_way(project: FakePulumi, begun: Begun) -> None:
-    """Within its deadline a create is not called lost."""
+def test_a_create_that_may_be_in_progress_is_not_lost(project: FakePulumi, begun: Begun) -> None:
+    """Before its deadline, a create is not called lost."""
     project.state([provider()])
     begun(settled_at=1_800_000_061.0)
     assert "It may still be running." in of_journal(project, code=1)[0]["text"]
@@ -100,15 +100,15 @@ def test_one_that_may_be_under_way(project: FakePulumi, begun: Begun) -> None:
         (Decision("forget"), "is: forget. The next `pulumi up`"),
     ],
 )
-def test_a_decision(project: FakePulumi, begun: Begun, decision: Decision, words: str) -> None:
-    """What was decided is shown, with what carries it out."""
+def test_a_recorded_decision_is_shown(project: FakePulumi, begun: Begun, decision: Decision, words: str) -> None:
+    """A recorded decision is shown, with the command that carries it out."""
     project.state([provider()])
     begun("i-1", decision=replace(decision, decided_at=1_800_000_000.0))
     assert words in of_journal(project, code=1)[0]["remediation"]
 
 
-def test_what_the_state_holds(project: FakePulumi, begun: Begun) -> None:
-    """Each create leaves such a record until the next command; it is no finding. Another id for the URN is one."""
+def test_an_intent_that_matches_the_state_is_no_finding(project: FakePulumi, begun: Begun) -> None:
+    """Each create leaves a record until the next command. It's a finding only if the state has another id."""
     begun("i-1", name="mine")
     project.state([provider(), integration("mine", "i-1")])
     (check,) = of_journal(project, code=0)
@@ -120,8 +120,8 @@ def test_what_the_state_holds(project: FakePulumi, begun: Begun) -> None:
     assert of_journal(project, code=1)[0]["integrationId"] == "i-1"
 
 
-def test_other_stacks(project: FakePulumi, begun: Begun) -> None:
-    """Those of other stacks and addresses are one line, which needs nobody; given, they are looked at as well."""
+def test_intents_of_other_stacks_are_summarized(project: FakePulumi, begun: Begun) -> None:
+    """The intents of other stacks and addresses are one line without a remediation. Given stacks are checked, too."""
     project.state([provider()], stack="dev")
     prod = [begun(f"i-{number}", urn=f"{LOST}-{number}".replace(":dev::", ":prod::")) for number in range(6)]
     begun(base_url="https://api.justt.ai/v1")
@@ -136,10 +136,10 @@ def test_other_stacks(project: FakePulumi, begun: Begun) -> None:
     assert [check["urn"] for check in found if check["verdict"] == "finding"] == [intent.urn for intent in prod]
 
 
-def test_a_stack_that_was_renamed(project: FakePulumi, begun: Begun) -> None:
-    """What was left under the former name is a finding, unless that stack is given, or its run ended in order.
+def test_intents_of_a_renamed_stack_are_shown(project: FakePulumi, begun: Begun) -> None:
+    """An intent under a stack's former name is a finding, unless that stack is given or its run ended normally.
 
-    Of another project it is one only for the same external identifier.
+    The intent of another project is a finding only if it has the same external identifier.
     """
     former = f"{STACK}::".replace(":dev::", ":former::")
     left = begun("i-1", urn=f"{former}{TYPE}::mine")
@@ -166,8 +166,8 @@ def test_a_stack_that_was_renamed(project: FakePulumi, begun: Begun) -> None:
 
 
 @pytest.mark.parametrize("place", ["a file", "below a file"])
-def test_a_folder_that_cannot_be_used(tmp_path: Path, project: FakePulumi, place: str) -> None:
-    """Then no create is remembered, which an empty journal would hide."""
+def test_an_unusable_journal_folder_is_shown(tmp_path: Path, project: FakePulumi, place: str) -> None:
+    """No create is recorded in an unusable folder, which must not look like an empty journal."""
     file = tmp_path / "file"
     file.write_text("")
     project.state([provider()])
@@ -176,8 +176,8 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path, project: FakePulumi, place
     assert finding["text"] == f"{file} is no folder, so no journal of creates is kept."
 
 
-def test_without_a_stack(tmp_path: Path, project: FakePulumi, begun: Begun) -> None:
-    """All are shown, of any stack and address."""
+def test_all_intents_are_shown_without_a_stack(tmp_path: Path, project: FakePulumi, begun: Begun) -> None:
+    """Without a stack, the intents of all stacks and addresses are shown."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     assert "holds no create." in of_journal(project, "--cwd", str(elsewhere), code=0)[0]["text"]
@@ -188,8 +188,8 @@ def test_without_a_stack(tmp_path: Path, project: FakePulumi, begun: Begun) -> N
     assert {check["integrationId"] for check in found} == {"i-1", None}
 
 
-def test_what_cannot_be_looked_at(project: FakePulumi, begun: Begun) -> None:
-    """A file that can't be used, no place for a journal, and a stack whose state can't be read, are told."""
+def test_unreadable_files_and_stacks_are_shown(project: FakePulumi, begun: Begun) -> None:
+    """An unreadable file, a missing journal folder, and a stack whose state can't be read are shown."""
     project.state([provider()])
     path = project.journal.path_of(begun())
     assert path
@@ -223,8 +223,8 @@ def test_what_cannot_be_looked_at(project: FakePulumi, begun: Begun) -> None:
     assert "no stack selected" in of_journal(project, code=3)[0]["text"]
 
 
-def test_who_adopts_what_a_stack_owns(project: FakePulumi, simulator: SimulatorServer) -> None:
-    """One line says that a deletion won't deactivate it, unless the adopter is given too."""
+def test_adopters_of_owned_integrations_are_shown(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """One line says that a delete won't deactivate the integration, unless the adopter's stack is given, too."""
     other = f"{LOST}-adopter".replace(":dev::", ":prod::")
     project.state(
         [
@@ -246,10 +246,10 @@ def test_who_adopts_what_a_stack_owns(project: FakePulumi, simulator: SimulatorS
 
 
 @pytest.mark.parametrize("is_left", ["gone", "owned", "another"])
-def test_an_adoption_that_has_left_its_stack(project: FakePulumi, simulator: SimulatorServer, is_left: str) -> None:
-    """Where the adopter's stack is given and doesn't have it any more, the file that is in the way is a finding.
+def test_a_stale_adoption_record_is_shown(project: FakePulumi, simulator: SimulatorServer, is_left: str) -> None:
+    """If the adopter's stack is given and no longer has the adopter, its record in the journal is a finding.
 
-    So is one of the stack itself, unless it is the owner's own former adoption, which is in nobody's way.
+    So is a record of the stack itself, unless it's the owner's own former adoption, which does no harm.
     """
     elsewhere = f"{LOST}-adopter".replace(":dev::", ":prod::")
     same = f"{LOST}-adopter"
@@ -266,7 +266,7 @@ def test_an_adoption_that_has_left_its_stack(project: FakePulumi, simulator: Sim
 
     found = of_journal(project, "-s", "dev", "-s", "prod", code=1)
 
-    # What owns it by now has taken it over.
+    # The present owner has claimed it.
     gone = (same,) if is_left == "owned" else (same, elsewhere)
     stale = [check for check in found if check["verdict"] == "finding" and check["stack"] == "dev"]
     assert [check["text"] for check in stale] == [
@@ -279,16 +279,16 @@ def test_an_adoption_that_has_left_its_stack(project: FakePulumi, simulator: Sim
         assert check["remediation"] == f"If no update of that stack is under way, run `rm {file}`."
 
 
-def test_an_intent_of_no_real_resource(tmp_path: Path, project: FakePulumi, begun: Begun) -> None:
-    """A file that was edited by hand is shown as it is."""
+def test_an_intent_with_an_invalid_urn_is_shown(tmp_path: Path, project: FakePulumi, begun: Begun) -> None:
+    """A record that was edited by hand is shown as it is."""
     project.state([provider()])
     begun("i-1", urn="edited")
     assert "edited of edited (project ) at http" in of_journal(project, code=0)[1]["text"]
     assert "edited: a create" in of_journal(project, "--cwd", str(tmp_path), code=1)[0]["text"]
 
 
-def test_only_pending(project: FakePulumi, simulator: SimulatorServer, begun: Begun) -> None:
-    """It exports the state, and does nothing else: CI runs it before every update."""
+def test_only_pending_reads_nothing_but_the_state(project: FakePulumi, simulator: SimulatorServer, begun: Begun) -> None:
+    """It only exports the state, so CI can run it before every update."""
     begun()
     project.state([provider()])
     (check,) = checks(project, "--only", "pending", code=0)
@@ -298,14 +298,14 @@ def test_only_pending(project: FakePulumi, simulator: SimulatorServer, begun: Be
     assert check["text"] == "creating lost was interrupted."
     assert project.calls == ["stack export --non-interactive"] * 2
     assert simulator.requests == []
-    # That it can't be made is never well.
+    # A check that can't run is never ok.
     project.fails({"stack export": "error: incorrect passphrase"})
     assert [check["check"] for check in checks(project, "--only", "pending", code=1)] == ["state"]
 
 
 @pytest.mark.parametrize("only", examination.CHECKS)
-def test_each_check_can_be_made_alone(project: FakePulumi, theirs: Theirs, only: str) -> None:
-    """What it says alone is what it says among all."""
+def test_each_check_can_run_alone(project: FakePulumi, theirs: Theirs, only: str) -> None:
+    """A check has the same result alone as among all checks."""
     project.config({"justt:baseUrl": project_url(project), "justt:apiKey": "plain"})
     project.state(
         [provider(**{"justt:apiKey": "older"}), integration("mine", theirs(status="FAILED")), integration("two", "x")],
@@ -318,13 +318,13 @@ def test_each_check_can_be_made_alone(project: FakePulumi, theirs: Theirs, only:
 
 
 def project_url(project: FakePulumi) -> str:
-    """Return the address that the stacks of a project have."""
+    """Return the base URL in the stacks of a project."""
     url: str = json.loads((project.folder / "config.json").read_text())["justt:baseUrl"]["value"]
     return url
 
 
-def test_several_checks_and_unknown_ones(project: FakePulumi) -> None:
-    """The option may be given again, and a name that is none is refused with all names."""
+def test_only_accepts_several_names_and_rejects_unknown_ones(project: FakePulumi) -> None:
+    """The option can be repeated. An unknown name is rejected with a list of all names."""
     project.state([provider()])
     found = checks(project, "--only", "pending", "--only", "journal", code=0)
     assert [check["check"] for check in found] == ["pending", "journal"]

@@ -1,4 +1,4 @@
-"""`pulumi-justt import` below the engine: what may be imported, what is asked for, and the program that comes of it."""
+"""`pulumi-justt import` without the engine: the selection, the prompts, and the generated program."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ BY_VALUE = {**STRIPE, "fields": {"api_key": {"variable": "STRIPE_KEY"}}}
 
 @pytest.fixture
 def answers(tmp_path: Path) -> Answers:
-    """Give what writes an answers file, and returns its path."""
+    """Return a function that writes an answers file and returns its path."""
 
     def write(content: dict[str, Any]) -> str:
         (tmp_path / "answers.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
@@ -55,23 +55,23 @@ def answers(tmp_path: Path) -> Answers:
 
 
 def changing(project: FakePulumi) -> list[str]:
-    """Give the calls of the CLI so far that change anything."""
+    """Return the calls of the CLI so far that change something."""
     return [call for call in project.calls if call.startswith(("import", "config set"))]
 
 
 def formatted(text: str) -> str:
-    """Give *text* as ruff leaves it with its defaults."""
+    """Return *text* as ruff formats it with its defaults."""
     command = [sys.executable, "-m", "ruff", "format", "--isolated", "-"]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
 
 def candidates() -> list[Candidate]:
-    """Make three."""
+    """Return three candidates."""
     ids = ("id-1", "id-2", "id-3")
     return [Candidate(RemoteRecord(integration_id=each, source="stripe", status="PENDING"), None) for each in ids]
 
 
-# Which
+# The selection
 
 
 @pytest.mark.parametrize(
@@ -86,20 +86,20 @@ def candidates() -> list[Candidate]:
         ("", []),
     ],
 )
-def test_picking(text: str, numbers: list[int]) -> None:
-    """Numbers, ranges, ids and `all` may be mixed, and each is taken once."""
+def test_a_selection_mixes_numbers_ranges_and_ids(text: str, numbers: list[int]) -> None:
+    """Numbers, ranges, ids and `all` can be combined, and each integration is taken once."""
     assert [candidate.id for candidate in picked(text, candidates())] == [f"id-{number}" for number in numbers]
 
 
 @pytest.mark.parametrize("text", ["0", "4", "2-4", "3-2", "id-4", "-1", "1-", "one", "²", "1-2-3"])
-def test_what_picks_nothing(text: str) -> None:
-    """What is no number of the table, no range within it and no id in it is refused."""
+def test_an_invalid_selection_is_rejected(text: str) -> None:
+    """A number, a range or an id that is not in the table is rejected."""
     with pytest.raises(ImportRefused, match="picks nothing: say numbers from 1 to 3"):
         picked(text, candidates())
 
 
-def test_what_may_be_imported(project: FakePulumi, theirs: Theirs) -> None:
-    """What is INACTIVE or belongs to one of the stacks is not listed; what is only looked at belongs to nobody."""
+def test_only_live_unmanaged_integrations_are_listed(project: FakePulumi, theirs: Theirs) -> None:
+    """INACTIVE and managed integrations are not listed. A resource that only looks one up doesn't manage it."""
     mine, other, seen, failed = theirs(), theirs(), theirs(), theirs("adyen", status="FAILED")
     theirs(status="INACTIVE")
     project.state([integration("mine", mine), {**integration("seen", seen), "external": True}], stack="dev")
@@ -120,8 +120,8 @@ def test_what_may_be_imported(project: FakePulumi, theirs: Theirs) -> None:
     assert changing(project) == []
 
 
-def test_an_account_that_is_too_long(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list that was cut off says so, and how to name what is not in it."""
+def test_a_truncated_list_is_marked(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A truncated list says so, and how to name an integration that is not in it."""
     theirs()
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
     result = project.run("import", "--json")
@@ -138,10 +138,10 @@ def test_an_account_that_is_too_long(project: FakePulumi, theirs: Theirs, monkey
     assert (document["isComplete"], document["notes"]) == (True, [])
 
 
-def test_all_of_what_is_not_all(
+def test_all_with_a_truncated_list_is_incomplete(
     project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a list that was cut off has is imported, and the command does not end as if it were all."""
+    """`--all` with a truncated list imports the listed integrations, and exits as incomplete."""
     there = theirs()
     monkeypatch.setattr(account_records, "cut_short", lambda *_: "more may follow.")
     whole = account_records.listed
@@ -152,8 +152,8 @@ def test_all_of_what_is_not_all(
     assert document["notes"] == ["more may follow. Name what is missing by --id."]
 
 
-def test_what_may_not_be_imported(project: FakePulumi, theirs: Theirs) -> None:
-    """Each id that cannot be imported is named with its reason, all at once, and nothing is done."""
+def test_ids_that_cannot_be_imported_are_all_reported(project: FakePulumi, theirs: Theirs) -> None:
+    """All ids that can't be imported are reported at once with their reasons, and nothing is imported."""
     mine, adopted, other, gone = theirs(), theirs(), theirs(), theirs(status="INACTIVE")
     project.state([integration("mine", mine), integration("taken", adopted, adoptId=adopted)], stack="dev")
     project.state([integration("other", other)], stack="prod")
@@ -180,8 +180,8 @@ def test_what_may_not_be_imported(project: FakePulumi, theirs: Theirs) -> None:
     assert changing(project) == []
 
 
-def test_ids_and_answers_are_judged_together(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """One run names the ids that cannot be imported and what is wrong with the others' answers."""
+def test_problems_of_ids_and_answers_are_reported_together(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """One run reports both the ids that can't be imported and the problems of the other answers."""
     gone, there = theirs(status="INACTIVE"), theirs()
     content = {gone: STRIPE, there: {**STRIPE, "external_identifier": ""}}
     result = project.run("import", "--answers", answers(content))
@@ -191,8 +191,8 @@ def test_ids_and_answers_are_judged_together(project: FakePulumi, theirs: Theirs
     ]
 
 
-def test_nothing_to_import(project: FakePulumi) -> None:
-    """An account without any ends well, and asks for nothing."""
+def test_an_empty_account_has_nothing_to_import(project: FakePulumi) -> None:
+    """An account without integrations is a success without prompts."""
     for arguments in (["--all"], []):
         result = project.run("import", *arguments)
         assert (result.exit_code, result.stdout, result.stderr) == (0, "", "There is nothing to import.\n")
@@ -211,8 +211,8 @@ def test_nothing_to_import(project: FakePulumi) -> None:
     assert changing(project) == []
 
 
-def test_an_error_of_the_vendor(project: FakePulumi, simulator: SimulatorServer) -> None:
-    """An id that cannot be read for another reason than that it is unknown ends the command."""
+def test_a_failed_read_stops_the_import(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """If an id can't be read for a reason other than a 404, the command stops."""
     simulator.add_fault(Fault.parse("GET * status=403"))
     result = project.run("import", "--id", "x", "--yes")
     assert result.exit_code == 3
@@ -220,23 +220,23 @@ def test_an_error_of_the_vendor(project: FakePulumi, simulator: SimulatorServer)
 
 
 def test_options_that_exclude_each_other(project: FakePulumi) -> None:
-    """`--id` beside `--all` is a wrong command line."""
+    """`--id` together with `--all` is a usage error."""
     assert project.run("import", "--all", "--id", "x").exit_code == 2
 
 
-def test_no_account(project: FakePulumi) -> None:
-    """What can be no account is not sent."""
+def test_an_invalid_account_is_rejected(project: FakePulumi) -> None:
+    """An invalid account id is rejected before any request."""
     result = project.run("import", "--account", "an account")
     assert result.exit_code == 2
     assert "an account must be visible ASCII without spaces, as it is sent as a header" in result.stderr
     assert project.calls == []
 
 
-# From an answers file
+# Answers files
 
 
-def test_from_answers(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """An answers file alone says which to import; a reference needs neither a value nor a setting."""
+def test_an_answers_file_selects_the_integrations(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """An answers file selects the integrations by itself. A reference needs neither a value nor a setting."""
     stripe, _ = theirs(), theirs()
     result = project.run("import", "-s", "dev", "--answers", answers({stripe: STRIPE}), "--yes", "--json")
 
@@ -264,7 +264,7 @@ def test_from_answers(project: FakePulumi, theirs: Theirs, answers: Answers) -> 
 
 
 @pytest.mark.parametrize("how", ["created", "adopted"])
-def test_what_the_journal_knows_as_another_resources(  # noqa: PLR0913, PLR0917 - fixtures
+def test_an_integration_of_another_resource_in_the_journal_warns(  # noqa: PLR0913, PLR0917 - fixtures
     project: FakePulumi,
     simulator: SimulatorServer,
     theirs: Theirs,
@@ -273,7 +273,7 @@ def test_what_the_journal_knows_as_another_resources(  # noqa: PLR0913, PLR0917 
     tmp_path: Path,
     how: str,
 ) -> None:
-    """Two stacks that own one integration stop it for each other, so a warning names the other one."""
+    """Two stacks that own one integration would deactivate it for each other, so a warning names the other stack."""
     monkeypatch.setenv("JUSTT_STATE_DIR", str(tmp_path / "journal"))
     stripe, journal = theirs(), Journal(tmp_path / "journal")
     note = journal.claim if how == "created" else journal.hold_adoption
@@ -285,10 +285,10 @@ def test_what_the_journal_knows_as_another_resources(  # noqa: PLR0913, PLR0917 
     )
 
 
-def test_what_recover_has_decided_about(
+def test_an_integration_with_a_recover_decision_is_refused(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers, tmp_path: Path
 ) -> None:
-    """What the next update deactivates or claims for another resource is not imported before."""
+    """An integration that the next update will deactivate or claim for another resource can't be imported before."""
     stripe, journal, now = theirs(), Journal(tmp_path / "journal"), time.time()
     lost = Intent("urn:pulumi:dev::shop::type::lost", simulator.base_url, None, "shop", "stripe", now, now)
     assert journal.write_intent(lost)
@@ -301,8 +301,8 @@ def test_what_recover_has_decided_about(
     assert "`pulumi-justt recover` was told to deactivate it for 'urn:pulumi:dev::shop::type::lost'" in result.stderr
 
 
-def test_an_unprotected_one(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """Without protection neither the program nor the state has it."""
+def test_protection_can_be_turned_off(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """Without protection, neither the program nor the state sets it."""
     result = project.run("import", "--answers", answers({theirs(): STRIPE}), "--yes", "--no-protect")
     assert result.stdout.startswith("import pulumi_justt as justt\n\nstripe_eu")
     assert "protect" not in result.stdout
@@ -313,8 +313,8 @@ def test_an_unprotected_one(project: FakePulumi, theirs: Theirs, answers: Answer
     assert "deletionProtection" not in {**resource["inputs"], **resource["outputs"]}
 
 
-def test_accounts(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers) -> None:
-    """The account of an answer, else that of the option, is where an id is looked for, and stands in the program."""
+def test_the_account_of_an_answer_overrides_the_option(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers) -> None:
+    """An id is looked up in the account of its answer, else in that of the option. The program contains the account."""
     one, two = theirs(account="acct_1"), theirs(account="acct_2")
     content = {one: STRIPE, two: {**STRIPE, "resource_name": "two", "reference_account_id": "acct_2"}}
     result = project.run("import", "--answers", answers(content), "--account", "acct_1", "--yes")
@@ -365,10 +365,10 @@ def test_accounts(project: FakePulumi, simulator: SimulatorServer, theirs: Their
         ({"fields": {"api_key": {"variable": "sk_live_canary"}}}, "takes the name of a variable, and not its value"),
     ],
 )
-def test_an_answer_that_cannot_be_used(
+def test_an_invalid_answer_is_reported(
     project: FakePulumi, theirs: Theirs, answers: Answers, change: dict[str, Any], expected: str
 ) -> None:
-    """It is named with its id, without a value, and nothing is done."""
+    """An invalid answer is reported with its id but without its value, and nothing is imported."""
     project.state([integration("taken", "elsewhere")])
     stripe = theirs()
     result = project.run("import", "--answers", answers({stripe: {**STRIPE, **change}}), "--yes")
@@ -379,8 +379,8 @@ def test_an_answer_that_cannot_be_used(
     assert changing(project) == []
 
 
-def test_all_problems_at_once(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """One run names whatever is wrong with the answers of any integration."""
+def test_all_problems_of_answers_are_reported_at_once(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """One run reports the problems in the answers of all integrations."""
     one, two = theirs(), theirs()
     lacking = {"resource_name": "stripe-eu", "credentials": "Sftp", "fields": {"username": {"fromEnv": "X"}}}
     result = project.run("import", "--answers", answers({one: STRIPE, two: lacking}))
@@ -403,8 +403,8 @@ def test_all_problems_at_once(project: FakePulumi, theirs: Theirs, answers: Answ
         ("a: canary", "the answers must be a mapping from the ids of integrations"),
     ],
 )
-def test_no_answers_file(project: FakePulumi, tmp_path: Path, text: str, expected: str) -> None:
-    """What is no such file is refused without quoting it."""
+def test_an_invalid_answers_file_is_rejected(project: FakePulumi, tmp_path: Path, text: str, expected: str) -> None:
+    """A file that is no answers file is rejected without quoting it."""
     (tmp_path / "answers").write_text(text)
     result = project.run("import", "--answers", str(tmp_path / "answers"))
     assert result.exit_code == 3
@@ -412,8 +412,8 @@ def test_no_answers_file(project: FakePulumi, tmp_path: Path, text: str, expecte
     assert "canary" not in result.output
 
 
-def test_what_the_vendor_added(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """A source and a secret type outside of the lists are imported as such."""
+def test_unlisted_sources_and_secret_types_are_imported(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """A source and a secret type that are not in our lists can be imported."""
     unlisted = {
         "credentials": "Unlisted",
         "secret_type": "OAUTH",
@@ -435,16 +435,16 @@ def test_what_the_vendor_added(project: FakePulumi, theirs: Theirs, answers: Ans
     ) in result.stdout
 
 
-def test_a_source_that_the_vendor_added(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """A source outside of the list is said to be meant, whatever the credentials are."""
+def test_an_unlisted_source_is_marked_as_intended(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """The program marks an unlisted source as intended, for any credentials."""
     result = project.run("import", "--answers", answers({theirs("shopify"): STRIPE}), "--yes")
     assert result.exit_code == 0, result.stderr
     assert '    source="shopify",\n' in result.stdout
     assert "    allow_unlisted=True,\n" in result.stdout
 
 
-def test_two_that_would_share_a_key(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """Names that lead to one key of the configuration are refused."""
+def test_names_with_the_same_configuration_key_are_rejected(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """Resource names that lead to the same configuration key are rejected."""
     unlisted = {"credentials": "Unlisted", "secret_type": "OAUTH", "fields": {"key": {"variable": "STRIPE_KEY"}}}
     one, two = theirs(), theirs()
     content = {one: {**BY_VALUE, "resource_name": "shop"}, two: {**STRIPE, **unlisted, "resource_name": "shop-api"}}
@@ -452,8 +452,8 @@ def test_two_that_would_share_a_key(project: FakePulumi, theirs: Theirs, answers
     assert result.stderr.splitlines()[1].startswith(f"  {two}: the configuration has shopApiKey already")
 
 
-def test_fields_that_would_share_a_key(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """Each credential has a key of its own, however alike the names of an unlisted type's fields are."""
+def test_similar_field_names_get_different_keys(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """Each credential has its own key, even if the field names of an unlisted type are similar."""
     fields = {"apiKey": {"variable": "ONE"}, "api_key": {"variable": "TWO"}, "api-key": {"variable": "THREE"}}
     unlisted = {"credentials": "Unlisted", "secret_type": "OAUTH", "fields": fields, "resource_name": "shop"}
     environ = {name: canary(name) for name in ("ONE", "TWO", "THREE")}
@@ -476,8 +476,8 @@ def test_fields_that_would_share_a_key(project: FakePulumi, theirs: Theirs, answ
         ("a--b", "a_b"),
     ],
 )
-def test_names_in_the_program(project: FakePulumi, theirs: Theirs, answers: Answers, name: str, variable: str) -> None:
-    """A resource's name becomes a name of Python that is not taken."""
+def test_resource_names_become_python_names(project: FakePulumi, theirs: Theirs, answers: Answers, name: str, variable: str) -> None:
+    """A resource's name becomes an unused Python name."""
     result = project.run("import", "--answers", answers({theirs(): {**STRIPE, "resource_name": name}}), "--yes")
     assert f'\n{variable} = justt.PaymentIntegration(\n    "{name}",\n' in result.stdout
 
@@ -486,7 +486,7 @@ def test_names_in_the_program(project: FakePulumi, theirs: Theirs, answers: Answ
 
 
 def test_values_become_secrets_of_the_configuration(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """Values are set in the configuration, are in no argument and no output, and each has a key of its own."""
+    """Values become configuration secrets with a key each. They are in no argument and no output."""
     value = canary("value")
     file = answers({theirs(): BY_VALUE, theirs(): {**BY_VALUE, "resource_name": "stripe.eu"}})
     result = project.run("import", "--answers", file, "--yes", environ={"STRIPE_KEY": value})
@@ -502,10 +502,10 @@ def test_values_become_secrets_of_the_configuration(project: FakePulumi, theirs:
     assert value not in result.output + "".join(project.calls)
 
 
-def test_a_configuration_that_is_left_alone(
+def test_existing_settings_are_not_overwritten(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers
 ) -> None:
-    """No setting is overwritten; with --no-config none is looked at, and the commands are shown."""
+    """Existing settings are never overwritten. With --no-config none is read, and the commands are printed instead."""
     secret = {"justt:apiKey": "a-key-of-the-simulator", "shop:stripeEuApiKey": "another"}
     project.config({"justt:baseUrl": simulator.base_url}, secret)
     arguments = ("import", "--answers", answers({theirs(): BY_VALUE}), "--yes")
@@ -520,8 +520,8 @@ def test_a_configuration_that_is_left_alone(
     assert len(changing(project)) == 1
 
 
-def test_a_configuration_that_refuses(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """What is imported by then is said with its program, and what is left to run."""
+def test_a_failed_config_set_shows_the_remaining_steps(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """If setting the configuration fails, the command shows the imported resources, the program, and what is left."""
     project.fails({"config set": "error: disk full"})
     result = project.run(
         "import", "--answers", answers({theirs(): BY_VALUE}), "--yes", environ={"STRIPE_KEY": canary("value")}
@@ -533,8 +533,8 @@ def test_a_configuration_that_refuses(project: FakePulumi, theirs: Theirs, answe
     assert "disk full" in result.stderr
 
 
-def test_an_engine_that_refuses(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """The CLI's own words are shown, and nothing is set."""
+def test_a_failed_import_sets_no_configuration(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """If the CLI fails, its message is shown, and no configuration is set."""
     project.fails({"import": "error: the stack is currently locked"})
     result = project.run(
         "import", "--answers", answers({theirs(): BY_VALUE}), "--yes", environ={"STRIPE_KEY": canary("value")}
@@ -545,10 +545,10 @@ def test_an_engine_that_refuses(project: FakePulumi, theirs: Theirs, answers: An
     assert len(changing(project)) == 1
 
 
-def test_an_engine_that_imports_a_part(
+def test_a_partial_import_shows_its_program(
     project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What arrived is said with its program, as the next update would delete what no program has."""
+    """A partial import shows the imported resources and their program: the next update would delete them otherwise."""
     one, two = theirs(), theirs()
 
     def fail(_: Stack, document: str) -> None:
@@ -566,10 +566,10 @@ def test_an_engine_that_imports_a_part(
     assert "error: not all is imported: importing: it said no. Import the others by another run." in result.stderr
 
 
-def test_a_backend_that_fails_while_importing(
+def test_an_unreadable_backend_after_an_import_still_shows_the_program(
     project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where nobody can tell what arrived, the program is there all the same, with the first error and what to do."""
+    """If the result is unknown, the program is still printed, with the first error and what to do."""
 
     def fail(*_: object, **__: object) -> None:
         project.fails({"stack export": "error: the backend is away"})
@@ -599,8 +599,8 @@ def test_a_backend_that_fails_while_importing(
     )
 
 
-def test_once_more_with_the_same_answers(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """What this stack has under the name of its answer is left out with a note, so that a run can be repeated."""
+def test_a_rerun_skips_imported_integrations(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """Integrations that this stack already has under the answer's name are skipped with a note: a rerun is possible."""
     one, two, three = theirs(), theirs("adyen"), theirs()
     unnamed = {key: value for key, value in STRIPE.items() if key != "resource_name"}
     named = integration(f"adyen-{two[:8]}", two, source="adyen")
@@ -621,8 +621,8 @@ def test_once_more_with_the_same_answers(project: FakePulumi, theirs: Theirs, an
     assert result.stderr.endswith("There is nothing to import.\n")
 
 
-def test_what_is_not_merely_repeated(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """Another name, an adoption, a deletion that waits, another stack or an id of the line itself are refused."""
+def test_a_rerun_refuses_what_differs(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """A different name, an adoption, a pending deletion, another stack, or an explicit `--id` are refused."""
     ids = [theirs() for _ in range(4)]
     project.state(
         [
@@ -648,8 +648,8 @@ def test_what_is_not_merely_repeated(project: FakePulumi, theirs: Theirs, answer
     )
 
 
-def test_consent(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """Without a yes nothing is imported."""
+def test_an_import_needs_a_yes(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """Nothing is imported without a yes."""
     file = answers({theirs(): STRIPE})
     for typed in ("n\n", "\n", ""):
         result = project.run("import", "--answers", file, answers=typed)
@@ -659,8 +659,8 @@ def test_consent(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
     assert project.run("import", "--answers", file, answers="y\n").exit_code == 0
 
 
-def test_a_file_that_exists(project: FakePulumi, theirs: Theirs, tmp_path: Path) -> None:
-    """Nothing is overwritten, which is said before anything is asked."""
+def test_an_existing_output_file_is_kept(project: FakePulumi, theirs: Theirs, tmp_path: Path) -> None:
+    """An existing output file is never overwritten. The command says so before any prompt."""
     theirs()
     (tmp_path / "there").write_text("mine")
     result = project.run("import", "--all", "--out", str(tmp_path / "there"))
@@ -669,10 +669,10 @@ def test_a_file_that_exists(project: FakePulumi, theirs: Theirs, tmp_path: Path)
     assert (tmp_path / "there").read_text() == "mine"
 
 
-def test_a_file_that_cannot_be_written(
+def test_an_unwritable_output_file_is_reported(
     project: FakePulumi, theirs: Theirs, answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A folder that is missing is said at once; what shows only at the end is said then, and nothing was changed."""
+    """A missing folder is reported at once. A write error at the end is reported then, and nothing was changed."""
     arguments = ["import", "--answers", answers({theirs(): STRIPE})]
     result = project.run(*arguments, "--out", str(tmp_path / "no" / "file"))
     assert result.exit_code == 3
@@ -702,20 +702,20 @@ esac
 
 @pytest.fixture
 def another(tmp_path: Path) -> Stack:
-    """Give a stack of a CLI that does things in another way."""
+    """Return a stack whose CLI behaves differently."""
     (tmp_path / "pulumi").write_text(OTHER_KEY)
     (tmp_path / "pulumi").chmod(0o755)
     return Stack("dev", tmp_path, command=str(tmp_path / "pulumi"))
 
 
-def test_a_secrets_provider_of_another_kind(another: Stack) -> None:
-    """What was encrypted by a key that is not the stack's is not handed out."""
+def test_secrets_of_another_secrets_provider_are_not_decrypted(another: Stack) -> None:
+    """A value that was encrypted with a key of another stack is not decrypted."""
     with pytest.raises(StackError, match="encrypting as dev does: its secrets provider is of no known kind"):
         another.encrypted(["canary"])
 
 
-def test_what_an_update_says_of_its_errors(another: Stack) -> None:
-    """The CLI prints them beside its progress on stdout: each is shown once, and the progress is not."""
+def test_errors_of_an_update_are_shown_once(another: Stack) -> None:
+    """The CLI prints errors and its progress on stdout. Each error is shown once, and the progress is not shown."""
     printed = (
         " =  t a **importing failed** error: it exists\n"
         "Diagnostics:\n"
@@ -731,7 +731,7 @@ def test_what_an_update_says_of_its_errors(another: Stack) -> None:
     assert "said: update failed it exists. " in f"{raised.value} "
 
 
-# Asked for
+# Prompts
 
 TYPED = {
     "ApiKeyOnly": ["secret-value"],
@@ -742,12 +742,12 @@ TYPED = {
     "ApiKey": ["secret-value", "", "open"],
     "Sftp": ["secret-value", "", "FILE", "secret-value"],
 }
-"""What is typed for the fields of each shape."""
+"""The input for the fields of each credential type."""
 
 
 @pytest.mark.parametrize("shape", TYPED)
-def test_asking_for_values(project: FakePulumi, theirs: Theirs, tmp_path: Path, shape: str) -> None:
-    """Each shape's fields are asked for, secrets without echo, and the program is whole without them."""
+def test_prompts_ask_for_each_field(project: FakePulumi, theirs: Theirs, tmp_path: Path, shape: str) -> None:
+    """Each credential type has a prompt for each field, without echo for secrets. The program needs no values."""
     assert TYPED.keys() == {each.__name__ for each in CREDENTIAL_TYPES.values()}
     (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nsecret-value\n-----END PRIVATE KEY-----\n")
     fields = [text.replace("FILE", str(tmp_path / "key.pem")) for text in TYPED[shape]]
@@ -765,8 +765,8 @@ def test_asking_for_values(project: FakePulumi, theirs: Theirs, tmp_path: Path, 
     assert '    merchant_account_codes=["a", "b"],\n' in result.stdout
 
 
-def test_asking_for_references(project: FakePulumi, theirs: Theirs) -> None:
-    """With names of variables nothing secret is asked for; a name that can be none is asked for again."""
+def test_prompts_accept_names_of_variables(project: FakePulumi, theirs: Theirs) -> None:
+    """A name of a variable replaces a secret. After an invalid name, the prompt appears again."""
     adyen = theirs("adyen")
     typed = ["9", "all", "", "adyen-1", "Adyen", "", "sk_live_x", "", "ADYEN_KEY", "M-1", "", "", "y", ""]
     result = project.run("import", "--credentials", "from-env", answers="\n".join(typed))
@@ -783,8 +783,8 @@ def test_asking_for_references(project: FakePulumi, theirs: Theirs) -> None:
     assert "config" not in result.stdout
 
 
-def test_asking_again(project: FakePulumi, theirs: Theirs) -> None:
-    """What the provider's check refuses is said, and asked for once more; what was right before is kept."""
+def test_rejected_values_are_asked_for_again(project: FakePulumi, theirs: Theirs) -> None:
+    """A value that the provider's check rejects is asked for again. Valid answers are kept."""
     theirs()
     theirs()
     one = ["one", "s-1", "S", "", "secret-value", ""]
@@ -796,10 +796,10 @@ def test_asking_again(project: FakePulumi, theirs: Theirs) -> None:
     assert "Imported: one, two." in result.stderr
 
 
-def test_a_stack_that_gets_one_meanwhile(
+def test_an_import_by_another_run_during_prompts_is_detected(
     project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While somebody answers, another import may end; one integration never becomes two resources."""
+    """If another import ends during the prompts, one integration doesn't become two resources."""
     one = theirs()
     monkeypatch.setattr(Terminal, "confirm", lambda *_: project.state([integration("another", one)]))
     result = project.run("import", "--answers", answers({one: STRIPE}))
@@ -808,8 +808,8 @@ def test_a_stack_that_gets_one_meanwhile(
     assert changing(project) == []
 
 
-def test_nobody_can_answer(project: FakePulumi, theirs: Theirs) -> None:
-    """The end of the input changes nothing, and says what to give instead."""
+def test_end_of_input_imports_nothing(project: FakePulumi, theirs: Theirs) -> None:
+    """The end of stdin changes nothing, and the command says which options to use instead."""
     theirs()
     result = project.run("import")
     assert (result.exit_code, result.stdout) == (3, "")
@@ -817,8 +817,8 @@ def test_nobody_can_answer(project: FakePulumi, theirs: Theirs) -> None:
     assert changing(project) == []
 
 
-def test_answers_that_are_no_text(project: FakePulumi, tmp_path: Path) -> None:
-    """A file that is not UTF-8 is a wrong command line."""
+def test_an_answers_file_must_be_utf8(project: FakePulumi, tmp_path: Path) -> None:
+    """A file that is not UTF-8 is a usage error."""
     (tmp_path / "answers.yaml").write_bytes(b"\xff\xfe")
     result = project.run("import", "--answers", str(tmp_path / "answers.yaml"))
     assert (result.exit_code, result.stdout) == (2, "")
@@ -839,8 +839,8 @@ def test_answers_that_are_no_text(project: FakePulumi, tmp_path: Path) -> None:
         ("name: [\n", "."),
     ],
 )
-def test_files_are_those_of_the_program(tmp_path: Path, project: str, folder: str) -> None:
-    """The program that is printed finds its files from its own folder, which the project may name."""
+def test_printed_paths_are_relative_to_the_program(tmp_path: Path, project: str, folder: str) -> None:
+    """The printed program opens its files relative to its own folder, which the project file may set."""
     (tmp_path / "infra").mkdir()
     (tmp_path / "Pulumi.yaml").write_text(project)
 
@@ -850,10 +850,10 @@ def test_files_are_those_of_the_program(tmp_path: Path, project: str, folder: st
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("line_break", ["\n", "\r\n"])
-def test_answers_stay_as_they_are_written(
+def test_answers_stay_text(
     project: FakePulumi, theirs: Theirs, tmp_path: Path, encoding: str, line_break: str
 ) -> None:
-    """What YAML takes for numbers, truth or dates stays text, whatever the line breaks and the encoding."""
+    """Text that YAML would read as a number, a boolean or a date stays text, for all line breaks and encodings."""
     lines = [
         f"{theirs()}:",
         "  external_identifier: 2027-01-31",
@@ -898,8 +898,8 @@ BILLIONS = "".join(
         ("one: [", "the answers are neither YAML nor JSON at line 1"),
     ],
 )
-def test_answers_are_not_guessed(project: FakePulumi, tmp_path: Path, answers: str, expected: str) -> None:
-    """What could be taken in two ways is refused with its place, and nothing is imported."""
+def test_ambiguous_answers_are_rejected(project: FakePulumi, tmp_path: Path, answers: str, expected: str) -> None:
+    """An ambiguous answer is rejected with its position, and nothing is imported."""
     (tmp_path / "answers.yaml").write_text(answers)
 
     result = project.run("import", "--answers", str(tmp_path / "answers.yaml"), "--yes")
@@ -910,8 +910,8 @@ def test_answers_are_not_guessed(project: FakePulumi, tmp_path: Path, answers: s
     assert changing(project) == []
 
 
-def test_answers_as_a_program_writes_json(project: FakePulumi, theirs: Theirs, tmp_path: Path) -> None:
-    """JSON may have tabs and pairs of surrogates, which YAML does not take."""
+def test_answers_may_be_json(project: FakePulumi, theirs: Theirs, tmp_path: Path) -> None:
+    """JSON may contain tabs and surrogate pairs, which YAML does not accept."""
     answers = {
         theirs(): {
             "external_identifier": "shop",

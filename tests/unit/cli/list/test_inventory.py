@@ -1,4 +1,4 @@
-"""`pulumi-justt list`: what is shown of an account, for whom, and when it says that there may be more."""
+"""`pulumi-justt list`: the integrations that it shows, their resources, and the mark of an incomplete list."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from support.fake_pulumi import FakePulumi, integration
 Theirs = Callable[..., str]
 
 
-def test_each_account_and_who_manages_what(project: FakePulumi, theirs: Theirs) -> None:
-    """The accounts of all stacks are listed, and each integration with the resources that have it."""
+def test_list_shows_all_accounts_and_managing_resources(project: FakePulumi, theirs: Theirs) -> None:
+    """The accounts of all stacks are listed, and each integration with the resources that manage it."""
     mine, seen, shared, other = theirs(), theirs("adyen"), theirs(account="acc_1"), theirs(account="acc_2")
     project.state([integration("mine", mine), {**integration("seen", seen), "external": True}], stack="dev")
     project.state([integration("a", shared, referenceAccountId="acc_1", adoptId=shared)], stack="prod")
@@ -54,8 +54,8 @@ def test_each_account_and_who_manages_what(project: FakePulumi, theirs: Theirs) 
     ]
 
 
-def test_one_key_is_one_account(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """What two stacks reach with the same key is read once; another key may reach more, and nothing is shown twice."""
+def test_stacks_with_the_same_key_are_read_once(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """Two stacks with the same key cause one read. Another key may reach more, and no integration is shown twice."""
     only = theirs()
     address, key = {"justt:baseUrl": simulator.base_url}, {"justt:apiKey": "a-key-of-the-simulator"}
     project.config({**address, "justt:requestsPerMinute": "10"}, key, stack="slow")
@@ -74,8 +74,8 @@ def test_one_key_is_one_account(project: FakePulumi, simulator: SimulatorServer,
     assert [each["integrationId"] for each in told if each["verdict"] == "finding"] == [only]
 
 
-def test_filters(project: FakePulumi, theirs: Theirs) -> None:
-    """Status, source and being nobody's each leave out what does not fit; what is only looked at is nobody's."""
+def test_filters_by_status_source_and_unmanaged(project: FakePulumi, theirs: Theirs) -> None:
+    """The filters for status, source and unmanaged integrations work. A looked-up integration is unmanaged."""
     mine, seen, failed, adyen = theirs(), theirs(), theirs(status="FAILED"), theirs("adyen")
     project.state([integration("mine", mine), {**integration("seen", seen), "external": True}])
 
@@ -90,8 +90,8 @@ def test_filters(project: FakePulumi, theirs: Theirs) -> None:
     assert ids("--unmanaged", "--source", "paypal") == []
 
 
-def test_a_source_that_is_misspelt(project: FakePulumi, theirs: Theirs) -> None:
-    """Where nothing matches, the nearest source that is known is named; what the vendor has added is no mistake."""
+def test_a_misspelt_source_gets_a_suggestion(project: FakePulumi, theirs: Theirs) -> None:
+    """If nothing matches, the nearest known source is suggested. A source that Justt returned is not a mistake."""
     theirs("adyen")
     misspelt = project.run("list", "--source", "Stripe")
     assert misspelt.exit_code == 0
@@ -101,10 +101,10 @@ def test_a_source_that_is_misspelt(project: FakePulumi, theirs: Theirs) -> None:
     assert project.run("list", "--source", "zzz").stderr == "--source zzz: nothing of it was found.\n"
 
 
-def test_what_may_be_missing_is_said(
+def test_an_incomplete_list_exits_with_3(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A list that is cut off, or an account that is refused, ends with exit code 3 and what there is."""
+    """A truncated list, or an account that Justt refuses, leads to exit code 3 with a partial result."""
     only = theirs()
     project.state([integration("mine", only), integration("a", "x", referenceAccountId="acc_1")])
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
@@ -122,8 +122,8 @@ def test_what_may_be_missing_is_said(
     assert "listing account acc_1 in simulator: Justt answered 403" in document["notes"][0]
 
 
-def test_without_a_project(tmp_path: Path, project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """The JUSTT_* variables say where to look, and no CLI is asked for."""
+def test_list_works_without_a_project(tmp_path: Path, project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """The JUSTT_* variables select the account, and no CLI is called."""
     found = theirs(account="acc_9")
     (tmp_path / "elsewhere").mkdir()
     arguments = ("list", "--json", "--account", "acc_9", "--cwd", str(tmp_path / "elsewhere"))
@@ -144,8 +144,8 @@ def test_without_a_project(tmp_path: Path, project: FakePulumi, simulator: Simul
         ("error: no stack named 'dev' found", "said: no stack named 'dev' found"),
     ],
 )
-def test_a_stack_that_cannot_be_looked_at(project: FakePulumi, words: str, expected: str) -> None:
-    """Without who manages what, nothing is listed: one line, exit code 3."""
+def test_an_unreadable_stack_exits_with_3(project: FakePulumi, words: str, expected: str) -> None:
+    """If the managing resources are unknown, nothing is listed: one line, exit code 3."""
     project.fails({"config": words})
     result = project.run("list", "--stack", "dev")
     assert (result.exit_code, result.stdout) == (3, "")
@@ -154,8 +154,8 @@ def test_a_stack_that_cannot_be_looked_at(project: FakePulumi, words: str, expec
     assert result.stderr.count("\n") == 1
 
 
-def test_names_take_over_nothing(project: FakePulumi, theirs: Theirs) -> None:
-    """Control characters of a name are not printed, and markup is shown as it is."""
+def test_names_cannot_control_the_terminal(project: FakePulumi, theirs: Theirs) -> None:
+    """Control characters in a name are not printed, and markup is printed unchanged."""
     project.state([integration("a\x1b]0;owned\x07[red]b\u202ec", theirs())])
     table = project.run("list").stdout
     assert table.splitlines()[1].endswith("  a ]0;owned [red]b c")
@@ -163,8 +163,8 @@ def test_names_take_over_nothing(project: FakePulumi, theirs: Theirs) -> None:
 
 
 @pytest.mark.parametrize("account", ["\xe4", "a b", "a\nb"])
-def test_no_account(project: FakePulumi, account: str) -> None:
-    """What no header can carry is a wrong command line, before anything is asked."""
+def test_an_invalid_account_is_rejected(project: FakePulumi, account: str) -> None:
+    """An account id that no header can contain is a usage error, before any request."""
     for command in ("list", "doctor"):
         result = project.run(command, "--account", account)
         assert (result.exit_code, result.stdout) == (2, "")

@@ -1,4 +1,4 @@
-"""`pulumi-justt recover`: what it shows of each pending operation, what it writes, and when it writes nothing."""
+"""`pulumi-justt recover`: what it shows for each pending operation, what it writes, and when it writes nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BUCKET = {"type": "creating", "resource": {"urn": f"{STACK}::aws:s3:Bucket::b", 
 
 
 def pending(project: FakePulumi, *arguments: str, code: int = 1) -> list[dict[str, Any]]:
-    """Return what `--json` shows without changing anything."""
+    """Return the output of `--json`, which changes nothing."""
     result = project.run("recover", "--json", *arguments)
     assert result.exit_code == code, result.output
     document = json.loads(result.stdout)
@@ -40,12 +40,12 @@ def pending(project: FakePulumi, *arguments: str, code: int = 1) -> list[dict[st
 
 
 def backups(project: FakePulumi) -> list[Path]:
-    """Return the files that were written."""
+    """Return the backup files."""
     return [*project.project.glob("pulumi-justt-recover-*.json")]
 
 
-def test_candidates_are_the_set_difference(project: FakePulumi, theirs: Theirs) -> None:
-    """Of the operation's account and source, not INACTIVE, and in none of the given stacks."""
+def test_candidates_are_live_unmanaged_integrations_of_the_source(project: FakePulumi, theirs: Theirs) -> None:
+    """Candidates have the operation's account and source, are not INACTIVE, and are in none of the given stacks."""
     mine, siblings, lost, other = (theirs(account="acc_1") for _ in range(4))
     theirs()
     theirs("adyen", account="acc_1")
@@ -70,8 +70,8 @@ def test_candidates_are_the_set_difference(project: FakePulumi, theirs: Theirs) 
     assert backups(project) == []
 
 
-def test_the_chosen_one_becomes_the_resource(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """It has the engine's keys, the secrets as they were, and its place behind what it needs and before the rest."""
+def test_the_claimed_integration_becomes_the_resource(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """The new resource has the engine's keys and the unchanged secrets. In the state, it follows its dependencies."""
     first, lost = theirs(), theirs()
     simulator.records.tell_go_live_date(lost, "2027-01-01T00:00:00Z")
     envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
@@ -107,8 +107,8 @@ def test_the_chosen_one_becomes_the_resource(project: FakePulumi, simulator: Sim
     assert backup.name in result.stderr
 
 
-def test_an_operation_is_forgotten(project: FakePulumi, theirs: Theirs) -> None:
-    """Nothing but the pending operation leaves the state; one whose integration was undone is forgotten so."""
+def test_forget_removes_only_the_pending_operation(project: FakePulumi, theirs: Theirs) -> None:
+    """Only the pending operation leaves the state. An integration that was undone is also forgotten."""
     undone = theirs(status="INACTIVE")
     project.state([provider()], [creating("lost")])
     result = project.run("recover", answers="forget\ny\n")
@@ -140,7 +140,7 @@ def test_an_operation_is_forgotten(project: FakePulumi, theirs: Theirs) -> None:
 def test_without_a_yes_nothing_changes(
     project: FakePulumi, theirs: Theirs, answers: str, code: int, words: str
 ) -> None:
-    """Neither the end of the input nor quit nor no writes a file or a state; one candidate alone is asked for too."""
+    """End of input, quit or no writes neither file nor state. Even a single candidate needs a yes."""
     theirs()
     project.state([provider()], [creating("lost")])
     before = project.exported()
@@ -155,7 +155,7 @@ def test_without_a_yes_nothing_changes(
 def test_ctrl_c_changes_nothing(
     project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch, question: str
 ) -> None:
-    """Who is asked may leave, at either question."""
+    """Ctrl-C at either prompt changes nothing."""
     theirs()
     project.state([provider()], [creating("lost")])
     before = project.exported()
@@ -189,10 +189,10 @@ def test_ctrl_c_changes_nothing(
         (["--forget", "--claim", "x"], 2, f"--forget: something else was said of {LOST} already"),
     ],
 )
-def test_what_is_said_must_fit(
+def test_decisions_that_do_not_fit_are_refused(
     project: FakePulumi, theirs: Theirs, arguments: list[str], code: int, words: str
 ) -> None:
-    """With --yes nothing is guessed, and what can't be what the create has made is refused."""
+    """`--yes` guesses nothing, and an id that the create can't have made is refused."""
     ids = {"adyen": theirs("adyen"), "inactive": theirs(status="INACTIVE"), "mine": theirs()}
     project.state([provider(), integration("mine", ids["mine"])], [creating("lost")])
     before = project.exported()
@@ -203,8 +203,8 @@ def test_what_is_said_must_fit(
     assert backups(project) == []
 
 
-def test_one_integration_for_one_resource(project: FakePulumi, theirs: Theirs) -> None:
-    """Two creates can't have made the same one; a name that stands for two resources is refused."""
+def test_one_integration_cannot_be_claimed_twice(project: FakePulumi, theirs: Theirs) -> None:
+    """Two creates can't claim the same integration, and an ambiguous resource name is refused."""
     lost = theirs()
     other = creating("lost")
     other["resource"]["urn"] = f"{STACK}::my:Component${TYPE}::lost"
@@ -218,8 +218,8 @@ def test_one_integration_for_one_resource(project: FakePulumi, theirs: Theirs) -
     assert project.exported()["deployment"]["resources"][1]["id"] == lost
 
 
-def test_a_replacement(project: FakePulumi, theirs: Theirs) -> None:
-    """The old one waits to be deleted, behind the new one; one that was deleted before leaves the state."""
+def test_a_replacement_keeps_the_old_integration_until_its_delete(project: FakePulumi, theirs: Theirs) -> None:
+    """The old integration waits for its delete after the new one. If it was deleted before, it leaves the state."""
     old, new = theirs(), theirs()
     operation = creating("lost")
     operation["resource"]["created"] = integration("lost", old)["created"]
@@ -234,8 +234,8 @@ def test_a_replacement(project: FakePulumi, theirs: Theirs) -> None:
     assert [each["id"] for each in project.exported()["deployment"]["resources"][1:]] == [new]
 
 
-def test_a_later_update_has_created_another(project: FakePulumi, theirs: Theirs) -> None:
-    """Then the resource has its integration, and what the killed one left can be deactivated or forgotten."""
+def test_an_integration_that_an_update_superseded_cannot_be_claimed(project: FakePulumi, theirs: Theirs) -> None:
+    """If the resource has a new integration, that of the killed run can be deactivated or forgotten."""
     kept, lost = theirs(), theirs()
     project.state([provider(), integration("lost", kept)], [creating("lost")])
     (case,) = pending(project)
@@ -248,8 +248,8 @@ def test_a_later_update_has_created_another(project: FakePulumi, theirs: Theirs)
     assert project.exported()["deployment"] == {"resources": [provider(), integration("lost", kept)]}
 
 
-def test_what_needs_no_decision(project: FakePulumi, theirs: Theirs) -> None:
-    """A create that adopts, one that only waits, and what is no create are forgotten: the next update redoes them."""
+def test_operations_that_created_nothing_are_forgotten(project: FakePulumi, theirs: Theirs) -> None:
+    """Adoptions, waits and operations other than creates are forgotten: the next update repeats them."""
     theirs()
     waits = {**creating("ready")["resource"], "type": TYPE.replace("PaymentIntegration", "IntegrationReady")}
     deleting = {"type": "deleting", "resource": integration("old", "x")}
@@ -268,8 +268,8 @@ def test_what_needs_no_decision(project: FakePulumi, theirs: Theirs) -> None:
     assert project.exported()["deployment"] == {"resources": [provider(), integration("old", "x")]}
 
 
-def test_other_providers(project: FakePulumi) -> None:
-    """An import forgets all pending operations, so that those of others have to be said too; alone they are left."""
+def test_pending_operations_of_other_providers_are_shown(project: FakePulumi) -> None:
+    """The import drops all pending operations, so those of other providers are shown, too. By themselves, they stay."""
     project.state([provider()], [BUCKET])
     assert pending(project, code=0)[0]["needsDecision"]
     assert (
@@ -286,8 +286,8 @@ def test_other_providers(project: FakePulumi) -> None:
     assert project.exported()["deployment"] == {"resources": [provider()]}
 
 
-def test_what_it_needs_must_be_there(project: FakePulumi, theirs: Theirs) -> None:
-    """A resource whose parent or provider is not in the state is not put into it."""
+def test_a_claim_needs_its_parent_and_provider(project: FakePulumi, theirs: Theirs) -> None:
+    """A resource whose parent or provider is not in the state can't be claimed."""
     lost = theirs()
     project.state([], [creating("lost")])
     result = project.run("recover", "--yes", "--claim", f"lost={lost}")
@@ -295,16 +295,16 @@ def test_what_it_needs_must_be_there(project: FakePulumi, theirs: Theirs) -> Non
     assert f"recovering {LOST}: {PROVIDER}, which it needs, is not in the state. Nothing was changed." in result.stderr
 
 
-def test_another_environment(project: FakePulumi) -> None:
-    """What was begun elsewhere is not looked for here."""
+def test_creates_of_another_environment_have_no_candidates(project: FakePulumi) -> None:
+    """A create in another environment has no candidates here."""
     project.state([provider()], [creating("lost", environment="production")])
     result = project.run("recover")
     assert result.exit_code == 3
     assert "it was begun in production, and the configuration says simulator. Nothing was changed." in result.stderr
 
 
-def test_a_list_that_is_not_whole(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is said, and an id that is known otherwise can be given all the same."""
+def test_a_truncated_list_is_marked(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A truncated list is marked, and an id that is not in it can still be claimed."""
     lost = theirs()
     project.state([provider()], [creating("lost")])
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
@@ -312,8 +312,8 @@ def test_a_list_that_is_not_whole(project: FakePulumi, theirs: Theirs, monkeypat
     assert project.run("recover", "--yes", "--claim", f"lost={lost}").exit_code == 0
 
 
-def test_an_id_that_no_list_showed(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What came to be after the list was read was not made by this create, unless the next list has it."""
+def test_an_id_outside_of_the_list_is_refused(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An integration that is newer than the list was not made by this create, unless the next list contains it."""
     project.state([provider()], [creating("lost")])
     later: list[str] = []
     said = dialog.decisions
@@ -332,8 +332,8 @@ def test_an_id_that_no_list_showed(project: FakePulumi, theirs: Theirs, monkeypa
     assert project.run("recover", "--yes", "--claim", f"lost={later[-1]}").exit_code == 0
 
 
-def test_a_state_that_changes_meanwhile(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What another update wrote since is not overwritten."""
+def test_a_concurrent_state_change_is_kept(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The state of another update in the meantime is not overwritten."""
     project.state([provider()], [creating("lost")])
     back_up = state_repair.back_up
 
@@ -348,8 +348,8 @@ def test_a_state_that_changes_meanwhile(project: FakePulumi, monkeypatch: pytest
     assert project.exported()["deployment"] == {"resources": [provider(), integration("new", "x")]}
 
 
-def test_what_the_cli_refuses(project: FakePulumi) -> None:
-    """Its words, what to do, and where the backup is."""
+def test_a_failed_state_import_is_shown(project: FakePulumi) -> None:
+    """The CLI's error is shown with what to do and the path of the backup."""
     project.state([provider()], [creating("lost")])
     project.fails({"stack import": "error: the stack is currently locked by 1 lock(s)."})
     result = project.run("recover", "--yes", "--forget", "lost")
@@ -358,8 +358,8 @@ def test_what_the_cli_refuses(project: FakePulumi) -> None:
     assert f"The state before is in {backups(project)[0]}." in result.stderr
 
 
-def test_a_backup_that_cannot_be_written(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a backup nothing is imported, and a file that exists is not overwritten."""
+def test_recover_needs_a_backup(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a backup, no state is imported. An existing file is not overwritten."""
     project.state([provider()], [creating("lost")])
     diagnosis = diagnose(_stack(project, monkeypatch), (), project.journal)
     taken = project.folder / "taken.json"
@@ -375,15 +375,15 @@ def _stack(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> Stack:
     return Stack(None, project.project)
 
 
-def test_without_a_project(tmp_path: Path, project: FakePulumi) -> None:
-    """There is nothing to repair, which is a mistake of the command line."""
+def test_recover_needs_a_project(tmp_path: Path, project: FakePulumi) -> None:
+    """Without a project there is nothing to recover, which is a usage error."""
     (tmp_path / "elsewhere").mkdir()
     result = project.run("recover", "--cwd", str(tmp_path / "elsewhere"))
     assert (result.exit_code, "there is no Pulumi project in" in result.stderr) == (2, True)
 
 
-def test_a_create_of_another_provider(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """Its candidates are what the key of its provider reaches, and so is what is claimed."""
+def test_the_key_of_the_resource_s_provider_is_used(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """The candidates and the claim use the API key of the resource's provider."""
     lost, operation = theirs(), creating("us::lost")
     operation["resource"]["provider"] = f"{US}::p"
     project.state([provider(), project.own_provider("us-key")], [operation])
@@ -395,8 +395,8 @@ def test_a_create_of_another_provider(project: FakePulumi, simulator: SimulatorS
     assert [each.get("id") for each in project.exported()["deployment"]["resources"]][-1] == lost
 
 
-def test_what_the_program_gives_as_a_secret(project: FakePulumi, theirs: Theirs) -> None:
-    """Without its account or source nothing says what it created, which is not taken for nothing; no text shows one."""
+def test_secret_accounts_and_sources_have_unknown_candidates(project: FakePulumi, theirs: Theirs) -> None:
+    """With a secret account or source, the candidates are unknown, and not empty. No text shows the secret."""
     theirs()
     envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
     for name in ("referenceAccountId", "source"):
@@ -411,8 +411,8 @@ def test_what_the_program_gives_as_a_secret(project: FakePulumi, theirs: Theirs)
         assert "v1:abc" not in case["text"]
 
 
-def test_ctrl_c_does_not_kill_what_writes(tmp_path: Path) -> None:
-    """The CLI, which has it too, ends in order, and only then do we."""
+def test_ctrl_c_lets_the_cli_finish_writing(tmp_path: Path) -> None:
+    """After Ctrl-C, the CLI ends normally before our command does."""
     command = tmp_path / "pulumi"
     command.write_text("#!/bin/sh\nkill -INT $PPID\nsleep 0.5\ncat\ntouch ended\n")
     command.chmod(0o755)
@@ -421,8 +421,8 @@ def test_ctrl_c_does_not_kill_what_writes(tmp_path: Path) -> None:
     assert (tmp_path / "ended").exists()
 
 
-def test_the_question_is_short(project: FakePulumi, theirs: Theirs) -> None:
-    """However many candidates there are, it does not list their numbers again."""
+def test_the_prompt_is_short(project: FakePulumi, theirs: Theirs) -> None:
+    """The prompt doesn't repeat the numbers of the candidates, however many there are."""
     for _ in range(12):
         theirs()
     project.state([provider()], [creating("lost")])

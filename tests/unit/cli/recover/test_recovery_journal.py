@@ -1,4 +1,4 @@
-"""`pulumi-justt recover` on the journal's intents: alone, of a replacement, and beside a pending operation."""
+"""`pulumi-justt recover` with the journal's intents: alone, of a replacement, and with a pending operation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOST = f"{STACK}::{TYPE}::lost"
 
 @pytest.fixture
 def begun(project: FakePulumi, simulator: SimulatorServer) -> Callable[..., Intent]:
-    """Give what writes an intent of this stack into the journal."""
+    """Return a function that writes an intent of this stack into the journal."""
 
     def write(integration_id: str | None = None, name: str = "lost", **fields: object) -> Intent:
         urn = f"{STACK}::{TYPE}::{name}"
@@ -37,7 +37,7 @@ Begun = Callable[..., Intent]
 
 
 def shown(project: FakePulumi, *arguments: str, code: int = 1) -> list[dict[str, Any]]:
-    """Return what `--json` shows without changing anything."""
+    """Return the output of `--json`, which changes nothing."""
     before = project.exported(), project.journal.intents()
     result = project.run("recover", "--json", *arguments)
     assert result.exit_code == code, result.output
@@ -49,14 +49,14 @@ def shown(project: FakePulumi, *arguments: str, code: int = 1) -> list[dict[str,
 
 
 def deletes(simulator: SimulatorServer) -> int:
-    """Return how many DELETEs were sent."""
+    """Return the number of DELETEs so far."""
     return sum(exchange.method == "DELETE" for exchange in simulator.requests)
 
 
 def test_an_intent_that_knows_its_id(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
-    """Exactly that integration is offered, without a list; what is decided is for the next update, and kept."""
+    """Only that integration is offered, without reading a list. The decision is recorded for the next update."""
     lost = theirs()
     theirs()
     intent = begun(lost)
@@ -86,8 +86,8 @@ def test_an_intent_that_knows_its_id(
     assert deletes(simulator) == 0
 
 
-def test_without_an_id_the_candidates_are_what_is_new(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
-    """Neither what was there before, nor what this machine created for others, nor what given stacks have."""
+def test_candidates_of_an_intent_without_an_id_are_new(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
+    """Candidates are not in the snapshot, not created by this machine for others, and not in the given stacks."""
     before, mine, others, new = (theirs() for _ in range(4))
     theirs("adyen")
     undone = theirs(status="INACTIVE")
@@ -110,8 +110,8 @@ def test_without_an_id_the_candidates_are_what_is_new(project: FakePulumi, their
     assert project.journal.intents()[0].decision == Decision("claim", new)
 
 
-def test_deactivate(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun) -> None:
-    """It is deactivated at once, and nothing is left that stops the next create; also where it was done before."""
+def test_deactivate_ends_the_integration_and_the_intent(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun) -> None:
+    """The integration is deactivated at once (or was before), and nothing blocks the next create."""
     for answers in ("deactivate 1\ny\n", None):
         lost = theirs()
         begun(lost)
@@ -136,7 +136,7 @@ def test_deactivate(project: FakePulumi, simulator: SimulatorServer, theirs: The
 def test_a_deactivation_that_fails_changes_nothing(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
-    """Neither the state nor the journal forgets what Justt did not deactivate."""
+    """If Justt didn't deactivate an integration, both the state and the journal keep it."""
     lost = theirs()
     project.state([provider()], [creating("lost")])
     intent = begun(lost)
@@ -147,8 +147,8 @@ def test_a_deactivation_that_fails_changes_nothing(
     assert "pending_operations" in project.exported()["deployment"]
 
 
-def test_forget(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun) -> None:
-    """The record goes at once, the integration stays, and the name may be left out."""
+def test_forget_removes_the_intent(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun) -> None:
+    """The record is removed at once, and the integration stays. The resource name is optional."""
     for options, answers in ((("--yes", "--forget"), ""), (("--yes", "--forget", LOST), ""), ((), "forget\ny\n")):
         begun(theirs())
         result = project.run("recover", *options, answers=answers)
@@ -160,7 +160,7 @@ def test_forget(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs,
 def test_a_pending_operation_with_its_intent(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
-    """It is one case; the state is repaired as ever, the record goes, and the id is the resource's from then on."""
+    """Both form one case: the state is repaired as usual, the record is removed, and the resource has the id."""
     lost, other = theirs(), theirs()
     begun(lost)
     project.state([provider()], [creating("lost")])
@@ -187,7 +187,7 @@ def test_a_pending_operation_with_its_intent(
 def test_operations_without_an_intent_can_be_deactivated(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
 ) -> None:
-    """So can what a later update left behind, which can't be claimed any longer."""
+    """This includes an integration that an update left behind, which can't be claimed any more."""
     kept, lost = theirs(), theirs()
     project.state([provider(), integration("lost", kept)], [creating("lost")])
     result = project.run("recover", answers="deactivate 1\ny\n")
@@ -196,8 +196,8 @@ def test_operations_without_an_intent_can_be_deactivated(
     assert project.exported()["deployment"] == {"resources": [provider(), integration("lost", kept)]}
 
 
-def test_a_replacement_whose_answer_was_lost(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
-    """The one that is replaced is named, stays in the state, and is no candidate."""
+def test_a_lost_replacement_keeps_the_old_integration(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
+    """The replaced integration is named, stays in the state, and is no candidate."""
     old, new = theirs(), theirs()
     project.state([provider(), integration("lost", old)])
     begun()
@@ -210,8 +210,8 @@ def test_a_replacement_whose_answer_was_lost(project: FakePulumi, theirs: Theirs
     assert project.exported()["deployment"]["resources"][1]["id"] == old
 
 
-def test_what_the_state_holds_is_settled(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
-    """Such a record is removed without a question, and is nothing that needs anybody."""
+def test_an_intent_that_matches_the_state_is_removed(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
+    """An intent that matches the state is removed without a prompt, and needs no decision."""
     mine = theirs()
     begun(mine, name="mine")
     project.state([provider(), integration("mine", mine)])
@@ -224,7 +224,7 @@ def test_what_the_state_holds_is_settled(project: FakePulumi, theirs: Theirs, be
 
 
 def test_other_stacks_and_addresses_are_left_alone(project: FakePulumi, begun: Begun) -> None:
-    """Only the intents of the first given stack, begun at its address, are its own."""
+    """Only the intents of the first given stack at its own address are shown."""
     others = [
         begun("i-1", urn=LOST.replace(":dev::", ":prod::")),
         begun("i-2", urn=LOST.replace("::shop::", "::shops::")),
@@ -233,15 +233,15 @@ def test_other_stacks_and_addresses_are_left_alone(project: FakePulumi, begun: B
     assert shown(project, code=0) == []
     assert project.run("recover").exit_code == 0
     assert len(project.journal.intents()) == len(others)
-    # An empty state does not tell the stack's name; the option or the CLI does.
+    # An empty state doesn't contain the stack's name; it comes from the option or the CLI.
     project.state([])
     assert shown(project, "--stack", "org/shop/prod")[0]["urn"] == others[0].urn
     project.state([provider()])
     assert shown(project, code=0) == []
 
 
-def test_several_need_their_names(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
-    """Each gets a decision of its own; one integration is for one resource."""
+def test_several_intents_need_resource_names(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
+    """Each intent gets its own decision, and one integration belongs to one resource."""
     first, second = theirs(), theirs()
     begun(first)
     begun(second, name="more")
@@ -263,8 +263,8 @@ def test_several_need_their_names(project: FakePulumi, theirs: Theirs, begun: Be
     assert [intent.decision for intent in project.journal.intents()] == [Decision("claim", first)]
 
 
-def test_without_a_key(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun) -> None:
-    """The decision is written all the same, and the next update, which has the key, verifies it."""
+def test_a_decision_works_without_an_api_key(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun) -> None:
+    """The decision is recorded anyway, and the next update, which has the key, verifies it."""
     lost = theirs()
     project.config({"justt:baseUrl": simulator.base_url})
     for action in ("claim", "deactivate"):
@@ -290,7 +290,7 @@ def test_without_a_key(project: FakePulumi, simulator: SimulatorServer, theirs: 
 def test_the_key_is_that_of_the_resources_provider(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
-    """Where the state does not tell which provider the resource has, none of the keys is tried."""
+    """If the state doesn't name the provider of a resource, no key is used."""
     old, lost = theirs(), theirs()
     begun(lost)
     us = {**integration("lost", old), "provider": f"{US}::p"}
@@ -303,8 +303,8 @@ def test_the_key_is_that_of_the_resources_provider(
     assert [each["status"] for each in shown(project)[0]["candidates"]] == ["unknown"]
 
 
-def test_an_id_that_justt_does_not_know(project: FakePulumi, begun: Begun) -> None:
-    """It is said, and only forgotten; a claim of it is refused."""
+def test_an_unknown_id_cannot_be_claimed(project: FakePulumi, begun: Begun) -> None:
+    """An id with a 404 is shown, and can only be forgotten. A claim is refused."""
     begun("no-such-id")
     (case,) = shown(project)
     assert "integration no-such-id, but the key from justt:apiKey does not see it." in case["text"]
@@ -312,10 +312,10 @@ def test_an_id_that_justt_does_not_know(project: FakePulumi, begun: Begun) -> No
     assert "'1' is none of forget, quit." in project.run("recover", answers="1\nquit\n").stderr
 
 
-def test_a_decision_that_cannot_be_kept(
+def test_a_decision_that_cannot_be_recorded_is_an_error(
     project: FakePulumi, theirs: Theirs, begun: Begun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is an error with the file's path, not a warning: nothing would carry it out."""
+    """It's an error with the path of the file and not a warning, because no update would carry out the decision."""
     lost = theirs()
     intent = begun(lost)
     monkeypatch.setattr(Journal, "_write", lambda *_, **__: False)
@@ -324,10 +324,10 @@ def test_a_decision_that_cannot_be_kept(
     assert f"the decision could not be written to {project.journal.path_of(intent)}." in result.stderr
 
 
-def test_operations_of_others_stay_where_only_the_journal_is_concerned(
+def test_a_journal_decision_keeps_other_pending_operations(
     project: FakePulumi, theirs: Theirs, begun: Begun
 ) -> None:
-    """The state is not imported for it, so that nothing has to be said of them."""
+    """The state is not imported in this case, so the other operations are not mentioned."""
     bucket = {"type": "creating", "resource": {"urn": f"{STACK}::aws:s3:Bucket::b", "type": "aws:s3:Bucket"}}
     begun(theirs())
     project.state([provider()], [bucket])
@@ -338,7 +338,7 @@ def test_operations_of_others_stay_where_only_the_journal_is_concerned(
 
 
 def test_an_intent_of_another_account_waits(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
-    """A resource that moved has two creates: the operation goes first, and the other one shows afterwards."""
+    """A resource that moved to another account has two creates: first the pending operation, then the intent."""
     lost = theirs()
     earlier = begun("i-1", account="acc_1")
     project.state([provider()], [creating("lost")])
@@ -348,8 +348,8 @@ def test_an_intent_of_another_account_waits(project: FakePulumi, theirs: Theirs,
     assert project.journal.intents() == [earlier]
 
 
-def test_a_damaged_journal_is_said(project: FakePulumi, begun: Begun) -> None:
-    """It is a note, and the rest goes on."""
+def test_a_damaged_journal_file_is_noted(project: FakePulumi, begun: Begun) -> None:
+    """A damaged file is a note, and the command continues."""
     path = project.journal.path_of(begun())
     assert isinstance(path, Path)
     path.write_text("{")
@@ -358,8 +358,8 @@ def test_a_damaged_journal_is_said(project: FakePulumi, begun: Begun) -> None:
     assert f"{path} is damaged" in result.stderr
 
 
-def test_a_create_that_may_still_be_under_way_is_waited_for(project: FakePulumi, begun: Begun) -> None:
-    """Before its request has settled, nobody can say that it made nothing; then the journal is read again."""
+def test_recover_waits_for_a_create_in_progress(project: FakePulumi, begun: Begun) -> None:
+    """Until its request has ended, the create may still succeed. Then the journal is read again."""
     sent = time.time()
     intent = begun(sent_at=sent, settled_at=sent + 1)
     (case,) = shown(project)
@@ -370,10 +370,10 @@ def test_a_create_that_may_still_be_under_way_is_waited_for(project: FakePulumi,
 
 
 @pytest.mark.parametrize("action", ["claim", "deactivate"])
-def test_what_the_create_cannot_have_made_is_refused(
+def test_ids_that_the_create_cannot_have_made_are_refused(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun, action: str
 ) -> None:
-    """Neither another one than the journal knows, nor one that was there before: the create's own would be lost."""
+    """Neither an id other than the journal's nor an older integration can be claimed: the real one would be lost."""
     before, lost = theirs(), theirs()
     for intent, words in (
         (begun(lost), f"Justt answered this create with {lost}"),
@@ -387,10 +387,10 @@ def test_what_the_create_cannot_have_made_is_refused(
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_what_another_resource_adopts_is_refused(
+def test_an_integration_that_another_resource_adopts_is_refused(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun, is_known: bool
 ) -> None:
-    """It is no candidate, and goes on running: the adopter may be in a stack that was not given."""
+    """It's no candidate, and stays live: the adopter may be in a stack that was not given."""
     lost, adopter = theirs(), f"{LOST}-adopter".replace(":dev::", ":prod::")
     intent = begun(lost if is_known else None)
     project.journal.hold_adoption(simulator.base_url, lost, adopter)

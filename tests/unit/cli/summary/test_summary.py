@@ -1,4 +1,4 @@
-"""The comment for a pull request: what it says of each change, and what it never does, whatever the JSON says."""
+"""The comment for a pull request: its text for each change, and its safety for any JSON."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ RECORDED = {**GIVEN, "integrationId": "id-1", "status": "SUCCESSFUL"}
 
 
 def state(inputs: Mapping[str, Any], **more: object) -> dict[str, Any]:
-    """Give a resource as the JSON has it, with its inputs as its outputs, too."""
+    """Return a resource as in the JSON, with its inputs as its outputs."""
     return {"inputs": inputs, "outputs": inputs, **more}
 
 
 def step(operation: str, kind: str = INTEGRATION, name: str = "shop", **more: object) -> dict[str, Any]:
-    """Give one step of the JSON."""
+    """Return one step of the JSON."""
     return {"op": operation, "urn": f"urn:pulumi:dev::shop::{kind}::{name}", "detailedDiff": None, **more}
 
 
@@ -60,33 +60,33 @@ def changed(
     kind: str = INTEGRATION,
     **recorded: object,
 ) -> dict[str, Any]:
-    """Give a step in which *paths* differ."""
+    """Return a step in which *paths* differ."""
     detail = {path: {"kind": "update", "inputDiff": True} for path in paths}
     return step(operation, kind, oldState=state(olds, **recorded), newState=state(news), detailedDiff=detail)
 
 
 def render(text: str | bytes, *, title: str | None = None, now: datetime | None = None) -> str:
-    """Return the comment for what `pulumi preview --json` printed."""
+    """Return the comment for the output of `pulumi preview --json`."""
     return markdown(preview.read(text, now=now), title=title)
 
 
 def read(*steps: Mapping[str, Any], **more: object) -> preview.Preview:
-    """Read a preview of *steps*."""
+    """Parse a preview with *steps*."""
     return preview.read(json.dumps({"steps": steps, "duration": 1, **more}), now=NOW)
 
 
 def only(*steps: Mapping[str, Any]) -> Resource:
-    """Read a preview of one resource."""
+    """Parse a preview of one resource."""
     (resource,) = read(*steps).resources
     return resource
 
 
 def fields(found: Mapping[str, Any]) -> list[tuple[str, str | None, str | None]]:
-    """Give the fields of the one resource of a preview of *found*."""
+    """Return the fields of the only resource in a preview of *found*."""
     return [(change.path, change.old, change.new) for change in only(found).changes]
 
 
-# What it means at Justt
+# The effect at Justt
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def fields(found: Mapping[str, Any]) -> list[tuple[str, str | None, str | None]]
         (HIDDEN, "stops as its recorded deactivation says"),
     ],
 )
-def test_when_it_stops(deactivation: object, ends: str) -> None:
-    """A removal and a replacement say when the integration stops, as it is recorded, and not as the program says."""
+def test_removals_show_the_recorded_end(deactivation: object, ends: str) -> None:
+    """A removal and a replacement show when the integration stops, from the state and not from the program."""
     olds = RECORDED if deactivation is None else {**RECORDED, "deactivation": deactivation}
     news = {**GIVEN, "deactivation": {"afterDays": 99}}
     (removal,) = only(step("delete", oldState=state(olds))).explanations
@@ -206,20 +206,20 @@ def test_when_it_stops(deactivation: object, ends: str) -> None:
         (step("delete", "aws:s3:Bucket", oldState=state(RECORDED)), []),
     ],
 )
-def test_what_it_means(found: Mapping[str, Any], means: list[str]) -> None:
-    """Each change of ours says in words what happens at Justt; that of another provider's resource says nothing."""
+def test_each_change_states_its_effect_at_justt(found: Mapping[str, Any], means: list[str]) -> None:
+    """Each change of our resources has a sentence about its effect at Justt; other resources have none."""
     assert list(only(found).explanations) == means
 
 
-def test_what_a_refresh_finds() -> None:
-    """A resource that a refresh drops is gone already, and nobody is told that it will stop."""
+def test_a_dropped_resource_is_already_gone() -> None:
+    """A resource that a refresh drops is gone already, so the comment doesn't say that it will stop."""
     stack = step("refresh", "pulumi:pulumi:Stack", "shop-dev")
     removal = step("delete", oldState=state(RECORDED))
     assert only(stack, removal).explanations == ("gone at Justt, where INACTIVE is final: it leaves the state",)
     assert only(stack, {**stack, "op": "same"}, removal).explanations == ("it stops at once",)
 
 
-# Which fields differ
+# The differing fields
 
 
 @pytest.mark.parametrize(
@@ -325,18 +325,18 @@ def test_what_a_refresh_finds() -> None:
         ({"a": 1}, {"a": 2}, "a]", ("a]", None, None)),
     ],
 )
-def test_a_field_that_differs(
+def test_differing_fields_are_shown(
     olds: Mapping[str, Any], news: Mapping[str, Any], path: str, expected: tuple[str, str | None, str | None]
 ) -> None:
-    """It has the name that a program has for it, and its values where they are plain, short and not secret."""
+    """A field has its name in programs, and shows its values if they are plain, short and not secret."""
     types = {"secretType": "HMAC"}
     assert fields(changed("replace", {**types, **olds}, {**types, **news}, path)) == [expected]
 
 
 @pytest.mark.parametrize("where", ["inputs", "outputs"])
 @pytest.mark.parametrize("which", ["oldState", "newState"])
-def test_a_secret_in_one_place_is_one_everywhere(which: str, where: str) -> None:
-    """What any of the four sets of properties marks as a secret is shown in none, below it neither."""
+def test_a_secret_in_one_property_set_is_hidden_in_all(which: str, where: str) -> None:
+    """A value that any of the four property sets marks as secret is hidden in all of them, including nested values."""
     for path, value in {"a": "in-clear", "b.c": {"c": "in-clear"}, "d[0]": ["in-clear"]}.items():
         name = path[0]
         found = changed("update", {name: value}, {name: value}, path, kind="other:index:Thing")
@@ -347,8 +347,8 @@ def test_a_secret_in_one_place_is_one_everywhere(which: str, where: str) -> None
             assert {old, new} == {HIDDEN}
 
 
-def test_another_providers_resource() -> None:
-    """It is shown under its own names; its outputs are compared where the engine has compared them."""
+def test_resources_of_other_providers_are_shown() -> None:
+    """Other resources have their own field names; their outputs are compared if the engine compared them."""
     found = changed("update", {}, {}, "aB", "x.y", '["k.l"]', "__provider", kind="my:index:Thing")
     found["oldState"]["outputs"] = {"aB": 1, "k.l": "v"}
     found["newState"] = {"inputs": {"aB": 2}, "outputs": {"x": {"y": 3}}}
@@ -359,8 +359,8 @@ def test_another_providers_resource() -> None:
     assert fields(step("create", "my:index:Thing", newState=state({"a": 1}))) == []
 
 
-def test_fields_stand_in_order() -> None:
-    """They are sorted by their names, and the items of a list by their numbers."""
+def test_fields_are_sorted() -> None:
+    """Fields are sorted by name, and items of a list by number."""
     paths = ["source", "merchantAccountCodes[10]", "merchantAccountCodes[9]", "secretType", "secretPayload.apiKey"]
     codes = {**GIVEN, "merchantAccountCodes": [str(number) for number in range(11)]}
     assert [path for path, _, _ in fields(changed("replace", codes, codes, *paths))] == [
@@ -372,8 +372,8 @@ def test_fields_stand_in_order() -> None:
     ]
 
 
-def test_a_new_integration_shows_what_it_is_given() -> None:
-    """All arguments are there, but what the configuration decides."""
+def test_a_new_integration_shows_its_arguments() -> None:
+    """All arguments are shown, except those from the configuration."""
     assert fields(step("create", newState=state(GIVEN))) == [
         ("credentials", None, "ApiKeyOnly"),
         ("credentials.api_key", None, HIDDEN),
@@ -383,11 +383,11 @@ def test_a_new_integration_shows_what_it_is_given() -> None:
     ]
 
 
-# The whole
+# The whole comment
 
 
 def test_counts_are_those_of_the_engine() -> None:
-    """They are what the CLI says; where it says nothing, as in a preview that failed early, the steps are counted."""
+    """Counts come from the CLI. If it gives none, as in a preview that failed early, the steps are counted."""
     steps = [step("create", newState=state(GIVEN)), step("same", "pulumi:pulumi:Stack", "shop-dev")]
     none = {"update": 0, "replace": 0, "delete": 0}
     assert read(*steps).counts == {"create": 1, "unchanged": 1, **none}
@@ -401,8 +401,8 @@ def test_counts_are_those_of_the_engine() -> None:
     }
 
 
-def test_the_gravest_comes_first() -> None:
-    """Removals and replacements come before all else, and steps that change nothing, or are part of one, do not."""
+def test_the_most_severe_changes_come_first() -> None:
+    """Removals and replacements come first. Steps that change nothing or are part of a replacement are left out."""
     steps = [
         step(op, name=op) for op in ("read", "discard", "create", "update", "same", "refresh", "replace", "delete")
     ]
@@ -413,8 +413,8 @@ def test_the_gravest_comes_first() -> None:
     assert found[-1].explanations == ("left over from an earlier replacement: it stops at once",)
 
 
-def test_diagnostics() -> None:
-    """Errors come first, then the provider's notes and warnings; the middle of a long one is left out."""
+def test_diagnostics_are_shown_by_severity() -> None:
+    """Errors come before the provider's warnings and notes, and long messages are shortened in the middle."""
     long = "\n".join(f"line {number}" for number in range(50))
     found = read(
         diagnostics=[
@@ -440,8 +440,8 @@ def test_diagnostics() -> None:
     assert "**The preview failed**" in markdown(found)
 
 
-def test_nothing_is_a_command_of_a_ci_runner() -> None:
-    """GitHub reads `::` at the begin of a line of a log, after its blanks, and `##[` anywhere."""
+def test_no_text_is_a_command_for_a_ci_runner() -> None:
+    """GitHub interprets `::` at the start of a line of a log, after spaces, and `##[` anywhere."""
     message = "x\n::error::pwn\n  ::add-mask::a\nb ##[error]x ##vso[task.x]"
     name = "##[add-path]x"
     told = markdown(
@@ -455,21 +455,21 @@ def test_nothing_is_a_command_of_a_ci_runner() -> None:
     assert "    : :error::pwn" in told
 
 
-def test_counts_that_no_engine_gives() -> None:
-    """Thousands of unknown operations are named as far as a comment has room, and a negative number is none."""
+def test_implausible_counts_are_handled() -> None:
+    """Thousands of unknown operations are listed as space allows, and a negative count is ignored."""
     told = markdown(read(changeSummary={f"op{number}" * 100: 1 for number in range(5_000)}))
     assert len(told.encode()) < LIMIT
     assert "4980 more kinds of operations" in told
     assert "**nothing changes**" in markdown(read(changeSummary={"update": -4}))
 
 
-def test_a_severity_that_is_not_known_is_an_error() -> None:
-    """What a later engine says must not pass unseen."""
+def test_an_unknown_severity_is_an_error() -> None:
+    """A severity of a later engine is shown as an error."""
     assert read(diagnostics=[{"severity": "fatal", "message": "boom"}]).has_failed
 
 
-def test_the_marker_and_the_title() -> None:
-    """The first line is the same for the same title, and holds nothing that could end it."""
+def test_the_marker_depends_only_on_the_title() -> None:
+    """The first line is the same for the same title, and no title can close it."""
     for title, marker in {None: "shop/dev", "Production": "Production", "--> @x <!--": "x", "": ""}.items():
         first, second, *_ = markdown(read(step("same")), title=title).splitlines()
         assert first == f"<!-- pulumi-justt summary {marker} -->"
@@ -505,15 +505,15 @@ SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 
 
 def outside_of_code(comment: str) -> str:
-    """Give what of a comment Markdown interprets, as its specification says where a code span ends."""
+    """Return the parts of a comment that Markdown interprets, according to its rules for code spans."""
     lines = [line for line in comment.split("\n") if not line.startswith("    ")]
     return "\n".join(SPAN.sub("CODE", line) for line in lines)
 
 
 @relentless
 @given(st.data())
-def test_nothing_breaks_out(data: st.DataObject) -> None:
-    """Whatever names, values and messages hold, Markdown interprets our own words only, within the limit."""
+def test_no_input_is_interpreted_as_markdown(data: st.DataObject) -> None:
+    """For any names, values and messages, Markdown interprets only our own text, and the limit holds."""
     kind = data.draw(st.sampled_from([INTEGRATION, READY, "other:index:Thing"]) | hostile)
     properties = st.dictionaries(
         st.sampled_from(["integrationName", "secretPayload", "deactivation", "secretType", "adoptId"]) | hostile, values
@@ -551,7 +551,7 @@ def test_nothing_breaks_out(data: st.DataObject) -> None:
 @relentless
 @given(st.data())
 def test_no_secret_gets_through(data: st.DataObject) -> None:
-    """A secret that either state has in its envelope, or below secretPayload in clear, is in no form of the output."""
+    """A secret in either state (in its envelope, or in plain text in secretPayload) is nowhere in the output."""
     hidden = "canary-" + data.draw(st.text("0123456789abcdef", min_size=24, max_size=24))
     envelope = {**ENVELOPE, "plaintext": json.dumps(hidden)}
     place = data.draw(st.sampled_from(["secretPayload", "integrationName", "other"]))
@@ -579,8 +579,8 @@ def test_no_secret_gets_through(data: st.DataObject) -> None:
         (400, 4000, "Left out"),
     ],
 )
-def test_below_the_limit(number: int, width: int, says: str | None) -> None:
-    """Details go first and then resources, the least grave ones first of all, and the comment says how many."""
+def test_a_long_comment_is_cut_to_the_limit(number: int, width: int, says: str | None) -> None:
+    """A long comment drops details first, then the least severe resources, and says how many."""
     steps = []
     for place in range(number):
         name = f"{place:05}{'😀' * width}"
@@ -662,7 +662,7 @@ GOLDEN = ROOT / "tests" / "data" / "summaries"
 
 
 def assert_golden(name: str, found: str) -> None:
-    """Compare a golden file with the comment that was *found*, or make it that."""
+    """Compare the comment with a golden file, or update that file."""
     path = GOLDEN / name
     if os.environ.get(UPDATE) == "1":
         path.write_text(found)
@@ -672,8 +672,8 @@ def assert_golden(name: str, found: str) -> None:
 
 
 @pytest.mark.usefixtures("pinned_engine")
-def test_the_real_json(stack: Stack, simulator: SimulatorServer) -> None:
-    """Every kind of change at once, a preview that failed, and what a refresh finds, as the real CLI tells of them."""
+def test_comments_of_the_real_cli_match_golden_files(stack: Stack, simulator: SimulatorServer) -> None:
+    """All kinds of changes, a failed preview, and the result of a refresh, with the real CLI's JSON."""
     theirs = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
     ids = {name: simulator.records.add_integration(theirs, None) for name in ("adopted", "adopting", "theirs")}
     referred = canary("referred")
@@ -684,7 +684,7 @@ def test_the_real_json(stack: Stack, simulator: SimulatorServer) -> None:
     recorded = {name: resource["id"] for name, resource in stack.resources().items()}
 
     def comment(*arguments: str, fails: bool = False) -> str:
-        """Give the comment of a preview, with names in the place of ids."""
+        """Return the comment of a preview, with names in place of ids."""
         told = stack.run(*arguments, "--json", "--stack", "dev", fails=fails).stdout
         stack.keep(preview.read(told, now=NOW).to_json().encode())
         return masked(render(told, now=NOW), {id_: name for name, id_ in {**recorded, **ids}.items()})
@@ -725,16 +725,16 @@ def test_the_real_json(stack: Stack, simulator: SimulatorServer) -> None:
         (f'{{"steps": {"[" * 100_000}{"]" * 100_000}}}', "the input is JSON that is nested too deeply"),
     ],
 )
-def test_no_preview(text: str, expected: str) -> None:
-    """Anything else than the JSON of a preview ends in one line that says what it is, and exit code 3."""
+def test_invalid_input_exits_with_3(text: str, expected: str) -> None:
+    """Input that is not the JSON of a preview gives one line that describes it, and exit code 3."""
     result = CliRunner().invoke(main, ["summary"], input=text)
     assert result.exit_code == 3
     assert result.output.startswith(f"error: {expected}")
     assert result.output.count("\n") == 1
 
 
-def test_both_forms() -> None:
-    """The comment has a title of choice, and `--json` has the same in a form for programs."""
+def test_summary_has_a_title_and_a_json_form() -> None:
+    """The comment has the given title, and `--json` gives the same content for programs."""
     text = json.dumps({"steps": [changed("replace", RECORDED, GIVEN, "integrationName")], "duration": 1})
     comment = CliRunner().invoke(main, ["summary", "--title", "Production"], input=text)
     assert comment.exit_code == 0
@@ -748,8 +748,8 @@ def test_both_forms() -> None:
 @pytest.mark.parametrize(
     "operation", ["discard", "import-replacement", "remove-pending-replace", "an op of *tomorrow*"]
 )
-def test_operation_that_is_not_known_is_no_silence(operation: str) -> None:
-    """An operation of a later engine is counted by its own name, and the comment never says that nothing changes."""
+def test_an_unknown_operation_is_counted(operation: str) -> None:
+    """An operation of a later engine is counted by its own name, and never as no change."""
     for told in ({"changeSummary": {operation: 2, "same": 1}}, {}):
         text = render(json.dumps({"steps": [step(operation)], "duration": 1, **told}), now=NOW)
         assert "nothing changes" not in text
@@ -757,8 +757,8 @@ def test_operation_that_is_not_known_is_no_silence(operation: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_preview_in_any_encoding_is_read(encoding: str) -> None:
-    """PowerShell redirects into UTF-16 with a byte order mark, and others put one before UTF-8."""
+def test_a_preview_in_any_encoding_is_read(encoding: str) -> None:
+    """PowerShell redirects into UTF-16 with a byte order mark, and other shells add one to UTF-8."""
     given_text = json.dumps({"steps": [step("create", newState=state(GIVEN))], "duration": 1})
     done = CliRunner().invoke(main, ["summary"], input=given_text.encode(encoding))
 
