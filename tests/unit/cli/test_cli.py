@@ -99,7 +99,9 @@ def test_a_missing_extra_is_named(missing: str, arguments: list[str], code: int,
 
 
 @pytest.mark.parametrize("is_debugging", [False, True])
-def test_an_internal_error_has_its_own_exit_code(project: FakePulumi, monkeypatch: pytest.MonkeyPatch, is_debugging: bool) -> None:
+def test_an_internal_error_has_its_own_exit_code(
+    project: FakePulumi, monkeypatch: pytest.MonkeyPatch, is_debugging: bool
+) -> None:
     """An internal error has another exit code than a finding, and its text, which may contain a value, is not shown."""
     value = canary("value")
 
@@ -193,9 +195,7 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
         *(("gone", "doctor", environ) for environ in (UNBUFFERED, ASCII)),
     ],
 )
-def test_a_lost_stdout_exits_with_3(
-    project: FakePulumi, how: str, line: str, environ: dict[str, str]
-) -> None:
+def test_a_lost_stdout_exits_with_3(project: FakePulumi, how: str, line: str, environ: dict[str, str]) -> None:
     """Only the reason is on stderr, and not even that if the reader ended, as in `| head -1`."""
     reason = {
         "gone": "",

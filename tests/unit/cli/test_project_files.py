@@ -43,9 +43,7 @@ def test_projects_of_any_format_are_found(project: FakePulumi, name: str, place:
     [("doctor", "https://api.justt.ai/v1/sandbox"), ("list", "listing the default account in sandbox")],
     ids=["doctor", "list"],
 )
-def test_a_sandbox_stack_sends_nothing_to_production(
-    project: FakePulumi, name: str, command: str, words: str
-) -> None:
+def test_a_sandbox_stack_sends_nothing_to_production(project: FakePulumi, name: str, command: str, words: str) -> None:
     """An API key of the environment is used at the stack's address, for all formats of the project file."""
     (project.project / "Pulumi.yaml").unlink()
     (project.project / name).write_text(PROJECTS[name], encoding="utf-8")

@@ -45,7 +45,9 @@ def examined(
     return bad
 
 
-def test_doctor_finds_no_problem_and_changes_nothing(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+def test_doctor_finds_no_problem_and_changes_nothing(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
+) -> None:
     """If all is well, each check says what it saw. Doctor sends only GETs and writes nothing."""
     mine, other = theirs(), theirs(account="acc_1")
     theirs(status="INACTIVE")
@@ -234,7 +236,9 @@ def test_a_plain_text_api_key_is_shown(project: FakePulumi, simulator: Simulator
     assert key not in result.output
 
 
-def test_a_rejected_api_key_is_shown_with_its_source(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+def test_a_rejected_api_key_is_shown_with_its_source(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
+) -> None:
     """A 401 is shown with the source of the key. The checks of the state still run."""
     project.state([integration("mine", theirs())], [creating("lost")])
     simulator.add_fault(Fault.parse("GET * status=401"))
@@ -245,7 +249,9 @@ def test_a_rejected_api_key_is_shown_with_its_source(project: FakePulumi, simula
     assert bad["integration"][0]["verdict"] == "not checked"
 
 
-def test_doctor_is_incomplete_without_a_response(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_is_incomplete_without_a_response(
+    project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If Justt doesn't respond, doctor reports no findings and exits with the code for an incomplete run."""
     project.state([integration("mine", theirs())])
 
@@ -257,7 +263,9 @@ def test_doctor_is_incomplete_without_a_response(project: FakePulumi, theirs: Th
     assert bad.keys() == {"account", "integration"}
 
 
-def test_an_incomplete_list_shows_no_unmanaged_integrations(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_list_shows_no_unmanaged_integrations(
+    project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Doctor calls an integration unmanaged only after reading the whole list. It reads managed ones by id."""
     theirs()
     project.state([integration("mine", theirs(status="FAILED")), integration("unknown", "no-such-id")])
@@ -281,9 +289,7 @@ def test_an_incomplete_list_shows_no_unmanaged_integrations(project: FakePulumi,
         ("stack export", "error: the stack is currently locked by 1 lock(s)", "state", "run `pulumi cancel` first."),
     ],
 )
-def test_an_unreadable_stack_is_shown(
-    project: FakePulumi, call: str, words: str, check: str, remediation: str
-) -> None:
+def test_an_unreadable_stack_is_shown(project: FakePulumi, call: str, words: str, check: str, remediation: str) -> None:
     """An error of the CLI is a finding with what to do, and no integration is called unmanaged."""
     project.fails({call: words})
     bad = examined(project, code=1)
@@ -319,7 +325,9 @@ def test_an_old_or_missing_cli_is_shown(project: FakePulumi) -> None:
     assert bad.keys() == {"tools", "configuration", "state", "journal", "unmanaged"}
 
 
-def test_doctor_works_without_a_project(tmp_path: Path, project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+def test_doctor_works_without_a_project(
+    tmp_path: Path, project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
+) -> None:
     """Environment variables select the account. Doctor then can't know which integrations are managed."""
     theirs()
     elsewhere = tmp_path / "elsewhere"

@@ -287,7 +287,9 @@ def test_an_intent_with_an_invalid_urn_is_shown(tmp_path: Path, project: FakePul
     assert "edited: a create" in of_journal(project, "--cwd", str(tmp_path), code=1)[0]["text"]
 
 
-def test_only_pending_reads_nothing_but_the_state(project: FakePulumi, simulator: SimulatorServer, begun: Begun) -> None:
+def test_only_pending_reads_nothing_but_the_state(
+    project: FakePulumi, simulator: SimulatorServer, begun: Begun
+) -> None:
     """It only exports the state, so CI can run it before every update."""
     begun()
     project.state([provider()])

@@ -180,7 +180,9 @@ def test_ids_that_cannot_be_imported_are_all_reported(project: FakePulumi, their
     assert changing(project) == []
 
 
-def test_problems_of_ids_and_answers_are_reported_together(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+def test_problems_of_ids_and_answers_are_reported_together(
+    project: FakePulumi, theirs: Theirs, answers: Answers
+) -> None:
     """One run reports both the ids that can't be imported and the problems of the other answers."""
     gone, there = theirs(status="INACTIVE"), theirs()
     content = {gone: STRIPE, there: {**STRIPE, "external_identifier": ""}}
@@ -313,7 +315,9 @@ def test_protection_can_be_turned_off(project: FakePulumi, theirs: Theirs, answe
     assert "deletionProtection" not in {**resource["inputs"], **resource["outputs"]}
 
 
-def test_the_account_of_an_answer_overrides_the_option(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers) -> None:
+def test_the_account_of_an_answer_overrides_the_option(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers
+) -> None:
     """An id is looked up in the account of its answer, else in that of the option. The program contains the account."""
     one, two = theirs(account="acct_1"), theirs(account="acct_2")
     content = {one: STRIPE, two: {**STRIPE, "resource_name": "two", "reference_account_id": "acct_2"}}
@@ -443,7 +447,9 @@ def test_an_unlisted_source_is_marked_as_intended(project: FakePulumi, theirs: T
     assert "    allow_unlisted=True,\n" in result.stdout
 
 
-def test_names_with_the_same_configuration_key_are_rejected(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+def test_names_with_the_same_configuration_key_are_rejected(
+    project: FakePulumi, theirs: Theirs, answers: Answers
+) -> None:
     """Resource names that lead to the same configuration key are rejected."""
     unlisted = {"credentials": "Unlisted", "secret_type": "OAUTH", "fields": {"key": {"variable": "STRIPE_KEY"}}}
     one, two = theirs(), theirs()
@@ -476,7 +482,9 @@ def test_similar_field_names_get_different_keys(project: FakePulumi, theirs: The
         ("a--b", "a_b"),
     ],
 )
-def test_resource_names_become_python_names(project: FakePulumi, theirs: Theirs, answers: Answers, name: str, variable: str) -> None:
+def test_resource_names_become_python_names(
+    project: FakePulumi, theirs: Theirs, answers: Answers, name: str, variable: str
+) -> None:
     """A resource's name becomes an unused Python name."""
     result = project.run("import", "--answers", answers({theirs(): {**STRIPE, "resource_name": name}}), "--yes")
     assert f'\n{variable} = justt.PaymentIntegration(\n    "{name}",\n' in result.stdout
@@ -850,9 +858,7 @@ def test_printed_paths_are_relative_to_the_program(tmp_path: Path, project: str,
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("line_break", ["\n", "\r\n"])
-def test_answers_stay_text(
-    project: FakePulumi, theirs: Theirs, tmp_path: Path, encoding: str, line_break: str
-) -> None:
+def test_answers_stay_text(project: FakePulumi, theirs: Theirs, tmp_path: Path, encoding: str, line_break: str) -> None:
     """Text that YAML would read as a number, a boolean or a date stays text, for all line breaks and encodings."""
     lines = [
         f"{theirs()}:",

@@ -54,7 +54,9 @@ def test_list_shows_all_accounts_and_managing_resources(project: FakePulumi, the
     ]
 
 
-def test_stacks_with_the_same_key_are_read_once(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+def test_stacks_with_the_same_key_are_read_once(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
+) -> None:
     """Two stacks with the same key cause one read. Another key may reach more, and no integration is shown twice."""
     only = theirs()
     address, key = {"justt:baseUrl": simulator.base_url}, {"justt:apiKey": "a-key-of-the-simulator"}
@@ -122,7 +124,9 @@ def test_an_incomplete_list_exits_with_3(
     assert "listing account acc_1 in simulator: Justt answered 403" in document["notes"][0]
 
 
-def test_list_works_without_a_project(tmp_path: Path, project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+def test_list_works_without_a_project(
+    tmp_path: Path, project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
+) -> None:
     """The JUSTT_* variables select the account, and no CLI is called."""
     found = theirs(account="acc_9")
     (tmp_path / "elsewhere").mkdir()

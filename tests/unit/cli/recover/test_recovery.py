@@ -70,7 +70,9 @@ def test_candidates_are_live_unmanaged_integrations_of_the_source(project: FakeP
     assert backups(project) == []
 
 
-def test_the_claimed_integration_becomes_the_resource(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+def test_the_claimed_integration_becomes_the_resource(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
+) -> None:
     """The new resource has the engine's keys and the unchanged secrets. In the state, it follows its dependencies."""
     first, lost = theirs(), theirs()
     simulator.records.tell_go_live_date(lost, "2027-01-01T00:00:00Z")
@@ -312,7 +314,9 @@ def test_a_truncated_list_is_marked(project: FakePulumi, theirs: Theirs, monkeyp
     assert project.run("recover", "--yes", "--claim", f"lost={lost}").exit_code == 0
 
 
-def test_an_id_outside_of_the_list_is_refused(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_id_outside_of_the_list_is_refused(
+    project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An integration that is newer than the list was not made by this create, unless the next list contains it."""
     project.state([provider()], [creating("lost")])
     later: list[str] = []
@@ -382,7 +386,9 @@ def test_recover_needs_a_project(tmp_path: Path, project: FakePulumi) -> None:
     assert (result.exit_code, "there is no Pulumi project in" in result.stderr) == (2, True)
 
 
-def test_the_key_of_the_resource_s_provider_is_used(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+def test_the_key_of_the_resource_s_provider_is_used(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
+) -> None:
     """The candidates and the claim use the API key of the resource's provider."""
     lost, operation = theirs(), creating("us::lost")
     operation["resource"]["provider"] = f"{US}::p"

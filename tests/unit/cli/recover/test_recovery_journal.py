@@ -110,7 +110,9 @@ def test_candidates_of_an_intent_without_an_id_are_new(project: FakePulumi, thei
     assert project.journal.intents()[0].decision == Decision("claim", new)
 
 
-def test_deactivate_ends_the_integration_and_the_intent(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun) -> None:
+def test_deactivate_ends_the_integration_and_the_intent(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
+) -> None:
     """The integration is deactivated at once (or was before), and nothing blocks the next create."""
     for answers in ("deactivate 1\ny\n", None):
         lost = theirs()
@@ -147,7 +149,9 @@ def test_a_deactivation_that_fails_changes_nothing(
     assert "pending_operations" in project.exported()["deployment"]
 
 
-def test_forget_removes_the_intent(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun) -> None:
+def test_forget_removes_the_intent(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
+) -> None:
     """The record is removed at once, and the integration stays. The resource name is optional."""
     for options, answers in ((("--yes", "--forget"), ""), (("--yes", "--forget", LOST), ""), ((), "forget\ny\n")):
         begun(theirs())
@@ -263,7 +267,9 @@ def test_several_intents_need_resource_names(project: FakePulumi, theirs: Theirs
     assert [intent.decision for intent in project.journal.intents()] == [Decision("claim", first)]
 
 
-def test_a_decision_works_without_an_api_key(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun) -> None:
+def test_a_decision_works_without_an_api_key(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
+) -> None:
     """The decision is recorded anyway, and the next update, which has the key, verifies it."""
     lost = theirs()
     project.config({"justt:baseUrl": simulator.base_url})
@@ -324,9 +330,7 @@ def test_a_decision_that_cannot_be_recorded_is_an_error(
     assert f"the decision could not be written to {project.journal.path_of(intent)}." in result.stderr
 
 
-def test_a_journal_decision_keeps_other_pending_operations(
-    project: FakePulumi, theirs: Theirs, begun: Begun
-) -> None:
+def test_a_journal_decision_keeps_other_pending_operations(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
     """The state is not imported in this case, so the other operations are not mentioned."""
     bucket = {"type": "creating", "resource": {"urn": f"{STACK}::aws:s3:Bucket::b", "type": "aws:s3:Bucket"}}
     begun(theirs())
