@@ -1,7 +1,8 @@
-"""Random programs and random trouble over the provider's real host process and a simulator on a socket.
+"""Random programs and random faults, with the provider's real host process and a simulator on a socket.
 
-Few programs, in real time: each command starts a process of its own, as the engine does, and makes its calls at once.
-`test_state_machine` runs thousands over the core, `model_user` says what must hold, and `machine` how to run more.
+It runs few programs, in real time: each command starts its own process, as the engine does, with concurrent calls.
+`test_state_machine` runs thousands with the core only, `model_user` has the invariants, and `pulumi_model` says how to
+run more.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ KNOWN = Known(
     kills=("kill-before-commit", "kill-after-commit"),
 )
 FATAL = 9.0
-"""Seconds that a request hangs during which the run is killed; no other one hangs as long."""
+"""Seconds that a request hangs during which the run is killed. No other request hangs as long."""
 ROUTES = {
     "create": "POST /integrations",
     "list": "GET /integrations",
@@ -66,14 +67,14 @@ ROUTES = {
     "delete": "DELETE /integrations/{id}",
 }
 IMPATIENT, MORTAL, PATIENT = "0.3", "1.5", "20"
-"""Seconds for one request: where trouble is planned, where a kill must come before the time-out, and where a slow
-machine must not make any trouble. What a killed run has sent is waited for twice as long.
+"""Seconds for one request: with planned faults, with a kill that must come before the timeout, and without faults
+on a slow machine. Requests of a killed run get twice as long.
 """
 
 
 @dataclass
 class Hosts:
-    """Host processes in the place of the provider: see `Backend`."""
+    """Host processes as the provider: see `Backend`."""
 
     simulator: SimulatorServer
     policy: str
@@ -85,7 +86,7 @@ class Hosts:
 
     @property
     def posts(self) -> list[tuple[str, str]]:
-        """Return external identifier and trouble of each POST."""
+        """Return the external identifier and the trouble of each POST."""
         return [
             (str(each.body.get("externalIdentifier")), f"{each.faults[-1]}={each.status}" if each.faults else "")
             for each in self.simulator.requests
@@ -94,12 +95,12 @@ class Hosts:
 
     @property
     def ended(self) -> set[str]:
-        """Return what became INACTIVE when it was read."""
+        """Return the ids of integrations that became INACTIVE on a read."""
         return {each.id or "" for each in self.simulator.fired if each.fault.value == "INACTIVE"}
 
     @contextmanager
     def command(self, *, gone: bool) -> Iterator[HostProcesses]:
-        """Start no process before it is needed, kill all where a fault says so, and keep what they printed."""
+        """Start each process when it's first needed, kill all of them if a fault says so, and keep their output."""
         config = {
             "justt:baseUrl": self.simulator.base_url,
             "justt:apiKey": KEY,
@@ -107,7 +108,7 @@ class Hosts:
             "justt:timeoutSeconds": MORTAL if self._is_fatal() else IMPATIENT if self.simulator.faults else PATIENT,
         }
         environ = {"JUSTT_STATE_DIR": str(self.folder), **({"JUSTT_ON_MISSING": "gone"} if gone else {})}
-        # Bound and not listening: no other command has this address, and nobody answers there.
+        # Bound without listening: no other command gets this port, and connections are refused.
         engine = self.open.enter_context(socket.socket())
         engine.bind(("127.0.0.1", 0))
         with ExitStack() as opened:
@@ -133,7 +134,7 @@ class Hosts:
 
     def _kill_if_fatal(self, processes: HostProcesses, has_ended: threading.Event) -> None:
         while self._is_fatal() and not has_ended.wait(0.05):
-            # What was fired is shown there before the request is answered.
+            # The simulator reports a fired fault before it responds to the request.
             shown = httpx.get(f"{self.simulator.control_url}/faults", trust_env=False).json()["faults"]
             if any(each["fired"] for each in shown if f"={FATAL} " in each["fault"]):
                 processes.kill()
@@ -166,7 +167,7 @@ class Hosts:
         self.simulator.records.tell_status(integration_id, status)
 
     def intrude(self, source: str) -> None:
-        """Create an integration of somebody else."""
+        """Create an integration that doesn't belong to the project."""
         theirs = NewIntegration(FOREIGN_IDENTIFIER, "Theirs", source, "APIKEY_ONLY", "", ("apiKey",), None)
         self.simulator.records.add_integration(theirs, None)
 
@@ -205,7 +206,7 @@ class HostProcesses:
 
 @dataclass
 class MortalHost:
-    """A host whose calls end with the run when it is killed."""
+    """A host whose calls raise `Killed` after it was killed."""
 
     processes: HostProcesses
     host: Host
@@ -213,7 +214,7 @@ class MortalHost:
     def __getattr__(self, method: str) -> Callable[..., Any]:
         """Return a method of the host."""
 
-        def call(*args: object, urn: str) -> Any:  # noqa: ANN401 - as the host's methods return
+        def call(*args: object, urn: str) -> Any:  # noqa: ANN401 - the type that the host's methods return
             try:
                 return getattr(self.host, method)(*args, urn=urn)
             except HostError:
@@ -228,7 +229,7 @@ PLAN = troubles(KNOWN, storm=2, least=1)
 
 
 class HostMachine(RuleBasedStateMachine):
-    """A user at work, and a vendor in trouble."""
+    """A user at work, with faults of Justt and the network."""
 
     def __init__(self, policy: str, seen: Counter[str]) -> None:
         super().__init__()
@@ -238,7 +239,7 @@ class HostMachine(RuleBasedStateMachine):
 
     @initialize(plan=PLAN, flags=FLAGS)
     def begin(self, plan: list[Trouble], flags: Flags) -> None:
-        """Start with a new simulator and a program that runs into trouble at once."""
+        """Start with a new simulator, and a program whose first command meets faults."""
         folder = Path(self.open.enter_context(TemporaryDirectory()))
         self.hosts = Hosts(self.open.enter_context(SimulatorServer()), self.policy, folder, self.open)
         self.project = Project(self.hosts, refuses=self.policy == "refuse", seen=self.seen)
@@ -255,7 +256,7 @@ class HostMachine(RuleBasedStateMachine):
         flags=FLAGS,
     )
     def run(self, edit: Edit, command: str, plan: list[Trouble], wish: Wish, flags: Flags) -> None:
-        """Change the program, let somebody else do something, and run a command into trouble."""
+        """Change the program, make a change outside of it, and run a command with faults."""
         self.seen["commands"] += 1
         self.project.edit(edit)
         self.hosts.intrude("stripe")
@@ -264,12 +265,12 @@ class HostMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_lost_or_doubled(self) -> None:
-        """Hold after every step."""
+        """Check the invariant after every step."""
         if hasattr(self, "project"):
             self.project.assert_nothing_lost_or_doubled()
 
     def teardown(self) -> None:
-        """End with a stack that is whole, however it was left."""
+        """Bring the stack into a complete state at the end."""
         with self.open:
             if hasattr(self, "project"):
                 self.seen["examples"] += 1
@@ -300,7 +301,7 @@ REACHED = {
 
 
 def walk(project: Project, hosts: Hosts) -> None:
-    """Go to the places that so few random programs may miss."""
+    """Cover the events that so few random programs may miss."""
 
     def run(command: str, *planned: tuple[str, str], wish: Wish = "adopt", flags: Flags = PLAIN) -> None:
         hosts.trouble([Trouble(operation, what) for operation, what in planned])
@@ -340,7 +341,7 @@ def walk(project: Project, hosts: Hosts) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", ["refuse", "adopt"])
 def test_nothing_is_lost_or_doubled(policy: str) -> None:
-    """What the core keeps true holds for the process that the engine starts, with calls at once and real time-outs."""
+    """The core's invariants hold for the engine's process, with concurrent calls and real timeouts."""
     seen: Counter[str] = Counter()
     with SimulatorServer() as simulator, TemporaryDirectory() as folder, ExitStack() as opened:
         hosts = Hosts(simulator, policy, Path(folder), opened)

@@ -35,7 +35,7 @@ __all__ = ["ENVIRONMENTS", "PART", "USERS_OWN", "main"]
 
 PART = (
     "tests/unit/cli/test_cli.py",
-    "tests/docs/test_docs.py::test_page[README.md]",
+    "tests/docs/test_docs.py::test_page_does_what_it_shows[README.md]",
     "tests/unit/cli/doctor/test_doctor.py",
     "tests/engine/test_engine.py::TestLife::test_destroy_of_what_is_inactive_already",
     "tests/engine/test_engine.py::TestLife::test_refresh_notices_status_and_inactive",
@@ -43,7 +43,7 @@ PART = (
     "tests/tools/test_environment.py",
     "tests/host/test_host.py",
     "tests/unit/cli/list/test_inventory.py",
-    "tests/tools/test_project.py::test_other_variables_of_the_user_do_not_count",
+    "tests/tools/test_project.py::test_variables_of_the_user_are_ignored",
     "tests/unit/cli/recover/test_recovery.py",
     "tests/unit/test_references.py",
     "tests/unit/cli/test_rendering.py",
