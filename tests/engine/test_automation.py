@@ -1,4 +1,4 @@
-"""The Automation API on the real engine: a Python process that drives stacks, with an inline and a local program."""
+"""The Automation API on the real engine: a Python process that runs stacks, with an inline and a local program."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SCRIPT = """
 
 
 def test_inline_and_local_programs(stack: Stack, simulator: SimulatorServer) -> None:
-    """Both kinds of program work as with the CLI, outputs keep their secrecy, and requests are those of the CLI."""
+    """Both kinds of program work as with the CLI: the same requests, and outputs that stay secret."""
     stack.program("""
         justt.PaymentIntegration("local", external_identifier="local", integration_name="Local", source="stripe",
             credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
@@ -73,7 +73,7 @@ def test_inline_and_local_programs(stack: Stack, simulator: SimulatorServer) -> 
 
 
 def test_files_of_an_inline_program(stack: Stack, simulator: SimulatorServer) -> None:
-    """A path is recorded as it is given, relative to where the script runs, also without a `work_dir`."""
+    """A path is recorded unchanged, relative to the script's working directory, with or without a `work_dir`."""
     (stack.project / "key").write_text("key-1\n")
     script = """
         import os, sys

@@ -1,6 +1,6 @@
-"""The journal on the real engine: after a kill or a lost answer nothing is created twice, and one command settles it.
+"""The journal on the real engine: after a kill or a lost response, no duplicate is created; one command resolves it.
 
-Each scenario ends with a clean `pulumi up` and with the integrations that the person wanted to have, no other.
+Each scenario ends with a clean `pulumi up` and with exactly the integrations that the user wanted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ACTIONS = ("claim", "deactivate", "forget")
 
 @pytest.fixture
 def state_dir(stack: Stack) -> Iterator[Path]:
-    """Give the stack a journal of its own, and a short time-out; at the end, no file of the journal shows a secret."""
+    """Give the stack its own journal and a short timeout; afterwards, check that the journal's files have no secret."""
     folder = stack.folder / "journal"
     stack.environ |= {"JUSTT_STATE_DIR": str(folder), "JUSTT_TIMEOUT_SECONDS": "3"}
     stack.program(PROGRAM)
@@ -46,7 +46,7 @@ def live(simulator: SimulatorServer) -> list[str]:
 
 
 def up_names(stack: Stack, lost: str, folder: Path) -> None:
-    """Run `pulumi up`, and assert that it stops with the id, the command that settles it, and the journal's file."""
+    """Run `pulumi up`, and assert that it stops with the id, the command that resolves it, and the journal's file."""
     failed = stack.up(fails=True)
     (file,) = (folder / "intents").iterdir()
     for words in (lost, "pulumi-justt recover", str(file)):
@@ -54,7 +54,7 @@ def up_names(stack: Stack, lost: str, folder: Path) -> None:
 
 
 def recover(stack: Stack, action: str, lost: str) -> Result:
-    """Settle the only create of the stack, and assert that it was done."""
+    """Resolve the only create of the stack with `recover`, and assert that it succeeded."""
     given = [] if action == "forget" else [lost]
     done = stack.justt("recover", "--stack", "dev", "--yes", f"--{action}", *given)
     assert done.code == 0, done.text
@@ -62,7 +62,7 @@ def recover(stack: Stack, action: str, lost: str) -> Result:
 
 
 def ends_well(stack: Stack, simulator: SimulatorServer, action: str, lost: str, old: str | None = None) -> None:
-    """Assert that `pulumi up` ends, that a second one is clean, and that what is live is what was asked for."""
+    """Assert that `pulumi up` succeeds, that a second one changes nothing, and that the right integrations are live."""
     stack.up()
     stack.up("--expect-no-changes")
     mine = stack.resources()["stripe-eu"]["id"]
@@ -74,8 +74,10 @@ def ends_well(stack: Stack, simulator: SimulatorServer, action: str, lost: str, 
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_killed_create(stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str) -> None:
-    """`kill -9` of the CLI and the provider while the POST hangs: the first one is named, and no second is created."""
+def test_a_killed_create_is_not_repeated(
+    stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str
+) -> None:
+    """After `kill -9` of CLI and provider during the POST, the first integration is named, and no second is created."""
     lost = kill_after_commit(stack, simulator, 1)
     stack.run("cancel", "--yes", "--stack", "dev")
     up_names(stack, lost, state_dir)
@@ -92,8 +94,10 @@ def test_a_killed_create(stack: Stack, simulator: SimulatorServer, state_dir: Pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_killed_replacement(stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str) -> None:
-    """The same of a replacement, without a look at the error first; the old one is deactivated in the end."""
+def test_a_killed_replacement_is_not_repeated(
+    stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str
+) -> None:
+    """The same for a replacement, without an `up` before `recover`. In the end, the old one is deactivated."""
     stack.up()
     old = stack.resources()["stripe-eu"]["id"]
     stack.program(PROGRAM.replace("NAME", "Another"))
@@ -107,10 +111,10 @@ def test_a_killed_replacement(stack: Stack, simulator: SimulatorServer, state_di
 
 @pytest.mark.slow
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_replacement_whose_answer_was_lost(
+def test_a_replacement_without_a_response_is_not_repeated(
     stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str
 ) -> None:
-    """Nobody was killed, so that Pulumi keeps nothing; the journal does, and the next update does as was decided."""
+    """Pulumi has no pending operation, but the journal has an intent, and the next update carries out the decision."""
     stack.up()
     old = stack.resources()["stripe-eu"]["id"]
     stack.program(PROGRAM.replace("NAME", "Another"))
@@ -131,8 +135,10 @@ def test_a_replacement_whose_answer_was_lost(
 
 
 @pytest.mark.slow
-def test_adopt_id_settles_a_lost_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """It is the other way out that the error names; nothing of the create is left to find, or to do again, after it."""
+def test_adopt_id_resolves_a_lost_create_in_the_journal(
+    stack: Stack, simulator: SimulatorServer, state_dir: Path
+) -> None:
+    """The error also names `adopt_id` as a way out. Afterwards, nothing of the create is left to resolve."""
     simulator.add_fault(Fault.parse("POST /integrations status-after-commit=500 times=1"))
     stack.up(fails=True)
     (lost,) = live(simulator)
@@ -167,11 +173,11 @@ def begun(
 
 @pytest.mark.slow
 def test_the_commands_on_a_real_stack(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """Before the first update and after it, by its name and without, the commands find what is the stack's."""
+    """Before and after the first update, with and without a stack's name, the commands find the stack's intents."""
     existing = Journal(state_dir)
     stack.run("stack", "select", "dev")
     begun(state_dir, simulator, integration_id="i-0")
-    # The state is empty: the CLI tells the stack's name.
+    # The state is empty, so the CLI provides the stack's name.
     for options in ((), ("--stack", "dev"), ("--stack", "organization/shop/dev")):
         shown = stack.justt("recover", "--json", *options)
         assert shown.code == 1, shown.text
@@ -195,8 +201,10 @@ def test_the_commands_on_a_real_stack(stack: Stack, simulator: SimulatorServer, 
 
 
 @pytest.mark.slow
-def test_replace_right_after_the_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """No diff or read shows that the state holds the id, so it is named; a refresh settles that."""
+def test_replace_right_after_a_create_names_the_integration(
+    stack: Stack, simulator: SimulatorServer, state_dir: Path
+) -> None:
+    """No diff or read has shown that the state has the id, so it's named. A refresh resolves that."""
     stack.up()
     first = stack.resources()["stripe-eu"]["id"]
     assert first in stack.up("--replace", URN, fails=True).text
@@ -207,8 +215,8 @@ def test_replace_right_after_the_create(stack: Stack, simulator: SimulatorServer
     assert live(simulator) == [stack.resources()["stripe-eu"]["id"]] != [first]
 
 
-def test_replacement_that_the_engine_does_not_compare(stack: Stack, simulator: SimulatorServer) -> None:
-    """With `replacement_trigger` no diff shows that the state holds the id; what it has recorded does."""
+def test_a_replacement_without_a_diff_is_created(stack: Stack, simulator: SimulatorServer) -> None:
+    """With `replacement_trigger`, no diff shows that the state has the id. The recorded outputs do."""
     for trigger in (1, 2, 3):
         options = f"opts=pulumi.ResourceOptions(replacement_trigger={trigger}),\n)"
         stack.program(PROGRAM.strip().removesuffix(")") + options)
@@ -218,8 +226,10 @@ def test_replacement_that_the_engine_does_not_compare(stack: Stack, simulator: S
 
 
 @pytest.mark.slow
-def test_create_that_the_backend_did_not_save(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """The provider returned the id and ended in order, and the state lacks it: no second one is created."""
+def test_a_create_that_the_backend_did_not_save_is_not_repeated(
+    stack: Stack, simulator: SimulatorServer, state_dir: Path
+) -> None:
+    """The provider returned the id and ended normally, but the state lacks it: no second integration is created."""
     stack.environ["JUSTT_TIMEOUT_SECONDS"] = "20"
     simulator.add_fault(Fault.parse("POST /integrations slow-body=5 times=1"))
     update = stack.start("up", "--yes", "--skip-preview")
@@ -246,7 +256,7 @@ def test_create_that_the_backend_did_not_save(stack: Stack, simulator: Simulator
 
 
 def test_an_error_hook_that_says_retry_sends_nothing(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """The engine calls create again in the same process; it gets the same error, and there is one POST."""
+    """The engine calls create again in the same process. It gets the same error, and there is only one POST."""
     hook = 'hook = pulumi.ErrorHook("retry", lambda _: True)\n'
     options = "opts=pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(on_error=[hook])),\n)"
     stack.program(hook + PROGRAM.strip().removesuffix(")") + options)
@@ -257,14 +267,14 @@ def test_an_error_hook_that_says_retry_sends_nothing(stack: Stack, simulator: Si
     (lost,) = live(simulator)
     assert f"New integrations with this source: {lost} (PENDING)" in text
     assert [exchange.method for exchange in simulator.requests].count("POST") == 1
-    # The engine shows no error of a create that it tries again, so the provider says it, once.
+    # The engine doesn't show the error of a create that it retries, so the provider shows it once.
     assert text.count("creating the stripe integration 'stripe-eu-main': the connection broke") == 2
     assert len(list(state_dir.glob("intents/*"))) == 1
 
 
 @pytest.mark.slow
 def test_a_relative_folder_is_refused(stack: Stack, simulator: SimulatorServer) -> None:
-    """The engine runs the provider elsewhere than a person runs commands: both refuse it, before anything is sent."""
+    """The provider's working directory differs from that of the commands. Both refuse, before any request."""
     stack.program(PROGRAM)
     stack.environ |= {"JUSTT_STATE_DIR": "journal"}
     sentence = "JUSTT_STATE_DIR must be an absolute path"
@@ -283,7 +293,7 @@ UNSEEN = "warning: an earlier run began to create"
 def test_killed_create_whose_resource_is_renamed_is_named(
     stack: Stack, simulator: SimulatorServer, state_dir: Path
 ) -> None:
-    """Name and identifier have changed, so no create repeats it: the update says so, and `recover` settles it."""
+    """The name and the identifier have changed, so no create repeats it. The update names it; `recover` resolves it."""
     lost = kill_after_commit(stack, simulator, 1)
     stack.run("cancel", "--yes", "--stack", "dev")
     stack.program(PROGRAM.replace("stripe-eu", "stripe-us"))
@@ -303,8 +313,8 @@ def test_killed_create_whose_resource_is_renamed_is_named(
 
 
 @pytest.mark.slow
-def test_destroy_after_a_killed_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """The intent outlives the stack's resources; the destroy says so if it calls the provider, and `doctor` always."""
+def test_destroy_and_doctor_report_a_killed_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
+    """The intent outlives the stack's resources. Destroy reports it if it calls the provider, and `doctor` always."""
     program = PROGRAM + PROGRAM.replace("stripe-eu", "stripe-us")
     stack.up()
     stack.program(program)
@@ -321,7 +331,7 @@ def test_destroy_after_a_killed_create(stack: Stack, simulator: SimulatorServer,
         found = [each for each in json.loads(examined.stdout)["checks"] if each["verdict"] == "finding"]
         assert [each["check"] for each in found] == ["pending", "journal", "unmanaged"]
         assert ([each["urn"] for each in found[:2]], found[2]["integrationId"]) == ([name, name], lost)
-        # There is nothing to call the provider for any more.
+        # There is no resource left to call the provider for.
         assert UNSEEN not in stack.destroy().text
     recover(stack, "deactivate", lost)
     assert live(simulator) == []

@@ -37,8 +37,8 @@ PART = (
     "tests/unit/cli/test_cli.py",
     "tests/docs/test_docs.py::test_page_does_what_it_shows[README.md]",
     "tests/unit/cli/doctor/test_doctor.py",
-    "tests/engine/test_engine.py::TestLife::test_destroy_of_what_is_inactive_already",
-    "tests/engine/test_engine.py::TestLife::test_refresh_notices_status_and_inactive",
+    "tests/engine/test_engine.py::TestLife::test_destroy_of_an_inactive_integration_succeeds",
+    "tests/engine/test_engine.py::TestLife::test_refresh_shows_a_status_and_drops_inactive",
     "tests/tools/test_engine_setup.py",
     "tests/tools/test_environment.py",
     "tests/host/test_host.py",
@@ -47,7 +47,7 @@ PART = (
     "tests/unit/cli/recover/test_recovery.py",
     "tests/unit/test_references.py",
     "tests/unit/cli/test_rendering.py",
-    "tests/engine/test_secrets.py::TestGate::test_secrets_in_the_wrong_place",
+    "tests/engine/test_secrets.py::TestGate::test_misplaced_secrets_are_not_shown",
     "tests/unit/core/test_config.py",
 )
 NOBODY = 65534
