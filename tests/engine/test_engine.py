@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from pulumi_justt.simulator import Fault, SimulatorServer, payload_digest
-from support.golden_errors import assert_told
+from support.golden_errors import assert_messages
 from support.harness import HANG_SECONDS, Stack, eventually, has_fired, nobody
 from support.secret_scanner import canary
 
@@ -189,7 +189,7 @@ class TestMissing:
         known = stack.outputs()["id"]
         simulator.records.wipe_integrations()
         for command in (stack.refresh, stack.destroy):
-            assert_told(f"{command.__name__}-404", stack, command(fails=True))
+            assert_messages(f"{command.__name__}-404", stack, command(fails=True))
             assert stack.resources()["stripe-eu"]["id"] == known
         assert "taken as gone because JUSTT_ON_MISSING=gone" in stack.refresh(JUSTT_ON_MISSING="gone").text
         assert stack.resources() == {}
@@ -414,7 +414,7 @@ class TestRefused:
         stack = Stack(tmp_path, engine_bin)
         stack.config(plain, {"justt:apiKey": canary("api-key"), "stripeKey": canary("stripe")})
         stack.program(stripe())
-        assert_told(f"preview-setting-{name}", stack, stack.preview(fails=True))
+        assert_messages(f"preview-setting-{name}", stack, stack.preview(fails=True))
         stack.assert_no_leak()
 
     def test_plain_text_api_key_is_rejected(self, shared: Stack) -> None:
@@ -423,7 +423,7 @@ class TestRefused:
         shared.config({"justt:apiKey": "not-so-secret"})
         shared.program(stripe())
         result = shared.preview(fails=True)
-        assert_told("preview-plain-api-key", shared, result)
+        assert_messages("preview-plain-api-key", shared, result)
         assert "not-so-secret" not in result.text
         shared.config(secret={"justt:apiKey": kept})
 
@@ -471,9 +471,9 @@ class TestAccounts:
         methods(simulator)
         # Refresh and destroy use the state's copy of the configuration until the program runs.
         stack.run("config", "rm", "justt:baseUrl", "--stack", "dev")
-        assert_told("preview-other-environment", stack, stack.preview(fails=True))
+        assert_messages("preview-other-environment", stack, stack.preview(fails=True))
         for command in (stack.refresh, stack.destroy):
-            assert_told(f"{command.__name__}-other-environment", stack, command("--run-program", fails=True))
+            assert_messages(f"{command.__name__}-other-environment", stack, command("--run-program", fails=True))
         assert methods(simulator) == []
         assert "stripe-eu" in stack.resources()
 
@@ -490,7 +490,7 @@ class TestRotation:
         simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset({rotated}))
         stack.config(secret={"justt:apiKey": rotated})
         for command in (stack.destroy, stack.refresh):
-            assert_told(f"{command.__name__}-401", stack, command(fails=True))
+            assert_messages(f"{command.__name__}-401", stack, command(fails=True))
         assert "stripe-eu" in stack.resources()
         stack.refresh(JUSTT_API_KEY_OVERRIDE=rotated)
         stack.refresh("--run-program")
@@ -736,6 +736,6 @@ class TestUnreachable:
         known = stack.outputs()["id"]
         stack.config({"justt:baseUrl": nobody()})
         stack.program(stripe(name="Other"))
-        assert_told("create-unreachable", stack, stack.up(fails=True))
+        assert_messages("create-unreachable", stack, stack.up(fails=True))
         assert stack.resources()["stripe-eu"]["id"] == known
         assert (tmp_path / "state").is_dir()

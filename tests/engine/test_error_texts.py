@@ -9,7 +9,7 @@ import httpx
 import error_table
 from pulumi_justt.simulator import Fault, SimulatorServer
 from support import golden_errors
-from support.golden_errors import assert_told
+from support.golden_errors import assert_messages
 from support.harness import Stack
 
 PROGRAM = """
@@ -46,7 +46,7 @@ def test_failed_creates_say_what_to_do(stack: Stack, simulator: SimulatorServer)
         'add("no-file", "no-file", key=justt.from_file("keys/none.pem"))',
     ]
     stack.program(PROGRAM + "\n".join(lines) + "\n")
-    assert_told("create-refused", stack, stack.up("--continue-on-error", fails=True))
+    assert_messages("create-refused", stack, stack.up("--continue-on-error", fails=True))
 
 
 def test_an_uncertain_create_shows_its_candidate(stack: Stack, simulator: SimulatorServer) -> None:
@@ -54,7 +54,7 @@ def test_an_uncertain_create_shows_its_candidate(stack: Stack, simulator: Simula
     stack.config({"justt:timeoutSeconds": "10"})
     simulator.add_fault(Fault.parse("POST /integrations undocumented-shape times=1"))
     stack.program(PROGRAM + 'add("lost", "lost")\n')
-    assert_told("create-in-doubt", stack, stack.up(fails=True))
+    assert_messages("create-in-doubt", stack, stack.up(fails=True))
 
 
 def test_the_page_has_what_the_terminal_shows() -> None:

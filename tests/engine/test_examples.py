@@ -99,13 +99,13 @@ class Example:
 
     def assert_seen(self) -> None:
         """Assert that the README's screens were printed; a line of dots stands for any lines."""
-        printed = _normalised(self.stack.printed)
+        printed = _normalized(self.stack.printed)
         for screen in _SCREEN.findall(self.readme):
             for part in screen.split("...\n"):
-                assert _normalised(part) in printed
+                assert _normalized(part) in printed
 
 
-def _normalised(text: str) -> str:
+def _normalized(text: str) -> str:
     """Return *text* without parts that vary between runs, and without line breaks."""
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>", text)
     return " ".join(re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "<date>", text).split())

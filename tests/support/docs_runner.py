@@ -37,9 +37,9 @@ __all__ = [
 ]
 
 PORT = "8790"
-"""What pages call the simulator's port; each session has one of its own."""
+"""The simulator's port in pages; each session uses a different one."""
 SERVES = f"pulumi-justt simulator --port {PORT}"
-"""How the command starts by which a page starts a simulator of its own."""
+"""The prefix of the command with which a page starts its own simulator."""
 UPDATE = "UPDATE_DOCS"
 
 _UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
@@ -215,7 +215,7 @@ _MASKS = (
     (r"(?<=\S)\s{2,}(?=\S)", "  "),
     (r"\(journal: [^)]*\)", "(journal: <file>)"),
 )
-"""What differs from run to run, from machine to machine or from release to release."""
+"""Text that differs between runs, machines or releases."""
 
 
 def presented(text: str) -> list[str]:

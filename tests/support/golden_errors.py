@@ -12,7 +12,7 @@ from pathlib import Path
 
 from support.harness import Result, Stack
 
-__all__ = ["assert_told"]
+__all__ = ["assert_messages"]
 
 KEPT = Path(__file__).parents[1] / "data" / "errors"
 
@@ -26,7 +26,7 @@ _MASKS = (
 """Text that differs between runs."""
 
 
-def assert_told(name: str, stack: Stack, result: Result) -> None:
+def assert_messages(name: str, stack: Stack, result: Result) -> None:
     """Assert that a command showed exactly the paragraphs in the file *name*, in any order and any number of times."""
     told = "".join(f"{paragraph}\n\n" for paragraph in paragraphs(stack, result)).strip("\n") + "\n"
     kept = KEPT / f"{name}.txt"

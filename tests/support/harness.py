@@ -109,9 +109,9 @@ class Stack:
         (self.project / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
         self.program("")
         if self.has_stack:
-            self._initialise()
+            self._initialize()
 
-    def _initialise(self) -> None:
+    def _initialize(self) -> None:
         # The CLI creates the same stack each time, which takes a second.
         initial = _INITIAL.get((self.engine_bin, self.name))
         if initial is None:

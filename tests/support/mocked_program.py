@@ -27,14 +27,14 @@ ImportAnswer = Callable[[MockResourceArgs], tuple[str, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
-class Hidden:
+class SecretValue:
     """A value that the engine must keep secret."""
 
     value: object
 
 
 @dataclass(frozen=True)
-class Seen:
+class ResolvedOutput:
     """A resolved Output."""
 
     value: Any
@@ -48,23 +48,23 @@ class Program:
 
     registered: list[resource_pb2.RegisterResourceRequest] = field(default_factory=list)
     looked_up: list[resource_pb2.ReadResourceRequest] = field(default_factory=list)
-    outputs: dict[str, Seen] = field(default_factory=dict)
+    outputs: dict[str, ResolvedOutput] = field(default_factory=dict)
 
     def sent(self, number: int = 0) -> dict[str, Any]:
         """Return the properties of a registered resource, without the blob."""
-        properties = revealed(MessageToDict(self.registered[number].object))
+        properties = decode(MessageToDict(self.registered[number].object))
         assert isinstance(properties, dict)
         del properties["__provider"]
         return properties
 
 
-def revealed(value: object) -> object:
-    """Decode a value in wire format, with each secret as `Hidden`."""
+def decode(value: object) -> object:
+    """Decode a value in wire format, with each secret as `SecretValue`."""
     if isinstance(value, dict):
         if value.get(SIGNATURE) == SECRET:
-            return Hidden(revealed(value["value"]))
-        return {name: revealed(item) for name, item in value.items()}
-    return [revealed(item) for item in value] if isinstance(value, list) else value
+            return SecretValue(decode(value["value"]))
+        return {name: decode(item) for name, item in value.items()}
+    return [decode(item) for item in value] if isinstance(value, list) else value
 
 
 def as_created(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
@@ -133,7 +133,7 @@ def run_program(
         returned = body()
         for name, output in returned.items() if isinstance(returned, Mapping) else ():
             value = await output.future(with_unknowns=True)
-            program.outputs[name] = Seen(value, await output.is_secret(), await output.is_known())
+            program.outputs[name] = ResolvedOutput(value, await output.is_secret(), await output.is_known())
 
     def run() -> None:
         give_loop()

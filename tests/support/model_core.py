@@ -27,7 +27,7 @@ from support.pulumi_model import KEY, Trouble
 START = datetime(2021, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
 THEIRS = "somebody-else"
 TIMEOUT = 30.0
-MEDDLING = ("foreign-before-commit", "foreign-after-commit", "insert", "move", "becomes")
+RECORD_CHANGES = ("foreign-before-commit", "foreign-after-commit", "insert", "move", "becomes")
 
 
 def moment(clock: Clock) -> datetime:
@@ -86,7 +86,7 @@ class Vendor:
         operation = self._operation(request)
         body = json.loads(request.content) if request.content else {}
         account = request.headers.get("reference-account-id")
-        trouble, afterwards = self._befall(operation, request, account)
+        trouble, afterwards = self._apply_plan(operation, request, account)
         if operation == "create":
             self.posts.append((body["externalIdentifier"], trouble))
         response = self._before(trouble, body, account)
@@ -126,12 +126,12 @@ class Vendor:
             return "delete"
         return "list" if request.url.path == "/integrations" else "get"
 
-    def _befall(self, operation: str, request: httpx.Request, account: str | None) -> tuple[str, list[str]]:
+    def _apply_plan(self, operation: str, request: httpx.Request, account: str | None) -> tuple[str, list[str]]:
         """Apply the plan's changes for this request; return the trouble for its response, and the later creates."""
         afterwards: list[str] = []
         for trouble in [each for each in self.plan if each.operation == operation]:
             self.plan.remove(trouble)
-            if not trouble.what.startswith(MEDDLING):  # "" too: this request succeeds
+            if not trouble.what.startswith(RECORD_CHANGES):  # "" too: this request succeeds
                 return trouble.what, afterwards
             source = json.loads(request.content)["source"] if request.content else "stripe"
             if trouble.what == "foreign-after-commit":

@@ -60,7 +60,7 @@ class Project:
     engine: Engine = field(init=False)
     _named: set[str] = field(default_factory=set)
     _may_exist: set[str] = field(default_factory=set)
-    _unheard: set[str] = field(default_factory=set)
+    _unnamed: set[str] = field(default_factory=set)
     _not_to_adopt: set[str] = field(default_factory=set)
     _rivals: set[str] = field(default_factory=set)
     _held_before: frozenset[str] = frozenset()
@@ -135,7 +135,7 @@ class Project:
         """
         name = self._name_of(identifier)
         entry = self.engine.entry_of(name, self.program) if name else None
-        if name and entry and not self._beside(name):
+        if name and entry and not self._other_with_identifier(name):
             inputs = entry.declared.but(adoptId=entry.id).inputs
             owner = self.program[name] if keeps_owner else self.program.pop(name)
             self.program[self._free_name(slot)] = Resource(inputs, owner.provider if keeps_owner else provider)
@@ -143,7 +143,7 @@ class Project:
     def move(self, identifier: str, provider: str) -> None:
         """Move a resource to another provider."""
         name = self._name_of(identifier)
-        if name and not self._beside(name):
+        if name and not self._other_with_identifier(name):
             self.program[name] = replace(self.program[name], provider=provider)
 
     def edit(self, edit: Edit) -> None:
@@ -174,19 +174,19 @@ class Project:
 
     def up(self, wish: Wish, flags: Flags = PLAIN) -> None:
         """Run `pulumi up`, after resolving what the errors named."""
-        self._settle(wish)
+        self._resolve(wish)
         inputs = [each.inputs for name, each in self.program.items() if flags.has_target(name)]
         adopted = {each["adoptId"] for each in inputs if "adoptId" in each}
         self._command(lambda: self.engine.up(self.program, flags), adopted)
 
     def refresh(self, wish: Wish, flags: Flags = PLAIN) -> None:
         """Run `pulumi refresh`."""
-        self._settle(wish)
+        self._resolve(wish)
         self._command(lambda: self.engine.refresh(flags))
 
     def destroy(self, wish: Wish, flags: Flags = PLAIN) -> None:
         """Run `pulumi destroy`."""
-        self._settle(wish)
+        self._resolve(wish)
         self._command(lambda: self.engine.destroy(flags))
 
     def interfere(self, identifier: str, status: str) -> None:
@@ -207,11 +207,11 @@ class Project:
         owned = [entry.id for entry in entries if not entry.is_adopted]
         assert len(owned) == len(set(owned)), f"one integration has two owners: {owned}"
         for lost in self._orphans(records):
-            is_in_journal = lost.id in self._unheard and self._intents_of(lost)
+            is_in_journal = lost.id in self._unnamed and self._intents_of(lost)
             assert self._is_named(lost) or is_in_journal, f"{lost} is in no state and was not named"
         dead = {record.id for record in records if not record.is_live}
-        unheard = dead - self.engine.stopped - self.backend.ended
-        assert unheard.isdisjoint(held), "an integration in the state was deactivated without a message"
+        unexpected = dead - self.engine.stopped - self.backend.ended
+        assert unexpected.isdisjoint(held), "an integration in the state was deactivated without a message"
         if self.refuses:
             theirs = {record.id for record in records if not record.is_ours}
             assert theirs.isdisjoint(held), "an integration of another owner is in the state"
@@ -259,7 +259,7 @@ class Project:
         orphans = self._orphans(before)
         # The user has resolved the named integrations, so each counts as named only as long as that holds.
         self._named = {lost.id for lost in orphans if self._is_named(lost)}
-        self._unheard = {lost.id for lost in orphans} - self._named
+        self._unnamed = {lost.id for lost in orphans} - self._named
         self._may_exist = set()
         protected = {entry.id for entry in self.engine.entries() if entry.is_adopted} | set(adopted)
         handed_over = {entry.id for entry in self.engine.entries() if not entry.is_adopted} & set(adopted)
@@ -268,9 +268,9 @@ class Project:
         self.told, self.backend.told[:] = [*self.backend.told], []
         self.errors = [text for _, text in run.errors]
         for line in self.told:
-            self._hear(line, run)
+            self._read_message(line, run)
         for name, text in run.errors:
-            self._hear(text, run, name)
+            self._read_message(text, run, name)
         for each in run.unproved:
             assert any(each in line for line in self.told), f"{each} left the state without proof"
         was_live = {record.id for record in before if record.is_live}
@@ -280,21 +280,23 @@ class Project:
         self._recorded |= protected if run.is_killed or run.flags.gone else set()
         scheduled = {each for each in run.unproved if any(each in line and _SCHEDULED in line for line in self.told)}
         has_reason = {*protected, *self._ids(), *self._recorded, *scheduled}
-        assert run.flags.gone or has_reason.issuperset(run.unproved), "what no resource has was not deactivated"
+        assert run.flags.gone or has_reason.issuperset(run.unproved), (
+            "an integration that no resource has was not deactivated"
+        )
         self._assert_nothing_doubled(before, after)
         if run.is_killed:
-            self._unheard |= {lost.id for lost in self._orphans(after)} - self._named
+            self._unnamed |= {lost.id for lost in self._orphans(after)} - self._named
         self.seen["handed over"] += bool(handed_over - {e.id for e in self.engine.entries() if not e.is_adopted})
 
     def _assert_nothing_doubled(self, before: list[Remote], after: list[Remote]) -> None:
         existed = {record.id for record in before}
         created = {record.name for record in after if record.id not in existed}
-        self._unheard -= self._named
+        self._unnamed -= self._named
         for lost in self._orphans(after):
             is_doubled = lost.id in existed and lost.name in created
             assert self._is_named(lost) or not is_doubled, f"{lost} was doubled before any message named it"
 
-    def _hear(self, text: str, run: Run, name: str | None = None) -> None:
+    def _read_message(self, text: str, run: Run, name: str | None = None) -> None:
         """Read an error, or a line that a command showed."""
         assert secret_scanner.find(text.encode(), SECRETS) == []
         assert "\n" not in text
@@ -311,9 +313,9 @@ class Project:
         if PHRASES["an intent was dropped for its age"] in text:
             self._may_exist |= {identifier for identifier in NAMES if repr(identifier) in text}
         if name in self.program:
-            self._heed(name, text)
+            self._follow_error(name, text)
 
-    def _heed(self, name: str, text: str) -> None:
+    def _follow_error(self, name: str, text: str) -> None:
         """Record the actions that the error of a resource asks for."""
         declared = self.program[name]
         if any(PHRASES[each] in text for each in _UNLISTED):
@@ -331,7 +333,7 @@ class Project:
             self.program[name] = declared.but(adoptId=None)
         if "Take adopt_id out" in text:
             self.program[name] = declared.but(adoptId=None)
-            if self._beside(name):
+            if self._other_with_identifier(name):
                 # It was meant to adopt the other resource's integration, and not to create a second one.
                 del self.program[name]
         if PHRASES["a second resource for one record was refused"] in text:
@@ -339,10 +341,10 @@ class Project:
 
     # what the user does about it
 
-    def _settle(self, wish: Wish) -> None:
+    def _resolve(self, wish: Wish) -> None:
         """Do what the last command's errors asked for, preferring the way that *wish* names."""
         for name in self._rivals & self.program.keys():
-            rival = self._beside(name)
+            rival = self._other_with_identifier(name)
             if rival:
                 # Removing the owner or the adopter has the same effect.
                 adopters = [each for each in (name, rival) if "adoptId" in self.program[each].inputs]
@@ -355,14 +357,14 @@ class Project:
         self._absent.clear()
         for lost in self._orphans(self.backend.records()):
             if self._is_named(lost):
-                self._settle_one(lost, wish)
+                self._resolve_one(lost, wish)
 
-    def _settle_one(self, lost: Remote, wish: Wish) -> None:
+    def _resolve_one(self, lost: Remote, wish: Wish) -> None:
         name = self._name_of(lost.name)
         declared = self.program[name] if name else Resource({})
         intents = self._intents_of(lost)
         is_as_declared = declared.inputs.get("integrationName") == lost.label
-        beside = self._beside(name) if name else None
+        beside = self._other_with_identifier(name) if name else None
         mine = [intent for intent in intents if name and not (beside and intent.urn == urn_of(beside))]
         adopts = declared.inputs.get("adoptId")
         if (
@@ -408,7 +410,7 @@ class Project:
         names = [name for name, declared in self.program.items() if declared.identifier == identifier]
         return min(names, key=lambda name: (self.engine.entry_of(name, self.program) is not None, name), default=None)
 
-    def _beside(self, name: str) -> str | None:
+    def _other_with_identifier(self, name: str) -> str | None:
         """Return another resource with the same identifier."""
         identifier = self.program[name].identifier
         names = [each for each, declared in self.program.items() if declared.identifier == identifier]

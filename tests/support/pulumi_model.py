@@ -40,7 +40,7 @@ KEY = "5b1d7e0c93a84f26"
 NAMES = ("shop-1", "shop-2", "shop-3")
 """The external identifiers of the integrations."""
 ACCOUNTS = {"shop-3": "acct_3"}
-"""Where the third one lives; the other two name no account."""
+"""The account of the third integration; the other two use the default account."""
 
 PHRASES = {
     "a create was ambiguous": "Do not run `pulumi up` again before you have checked",
@@ -95,10 +95,10 @@ EVENTS = (
     "decided to deactivate",
     "decided to forget",
 )
-"""Where the machines have been: by what happened, and by words that errors and warnings say there."""
+"""The events that the machines must cover. `PHRASES` are recognized by the texts of errors and warnings."""
 
 RARE = {"a create under another name was named", "what another command adopted was released"}
-"""Where only some thousand random programs are sure to come; `test_ownership_cases` goes there."""
+"""Events that only thousands of random programs are sure to cover; `test_ownership_cases` covers them."""
 
 _Test = TypeVar("_Test", bound=Callable[..., None])
 

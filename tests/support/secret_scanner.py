@@ -15,7 +15,7 @@ from urllib.parse import quote, quote_plus
 __all__ = ["canary", "find"]
 
 _SHORTEST = 16
-"""Characters of a canary: what is left of its halves in base64 must not stand anywhere by chance."""
+"""Characters of a canary. The base64 of its halves must be too long to occur by chance."""
 
 
 def find(content: bytes, secrets: Iterable[str]) -> list[str]:

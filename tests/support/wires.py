@@ -22,7 +22,7 @@ __all__ = ["AUTHORITY", "Listener", "connect_proxy", "tls_front"]
 
 _FOLDER = Path(__file__).parents[1] / "data" / "tls"
 AUTHORITY = str(_FOLDER / "authority.pem")
-"""What SSL_CERT_FILE names where the certificates are to be trusted."""
+"""The value of SSL_CERT_FILE if the certificates are to be trusted."""
 
 
 class Listener:

@@ -116,7 +116,7 @@ class TestLocks:
             assert [version for version in versions if version not in need.specifier] == [], str(need)
 
 
-class TestLicences:
+class TestLicenses:
     """The licenses that users of the package have to accept."""
 
     def test_locked_packages_are_permissive(self) -> None:
@@ -124,8 +124,8 @@ class TestLicences:
         pinned = [entry for entry in locks.read(LOCK) if (it := entry.requirement.marker) is None or it.evaluate()]
         installed = {entry.name: distribution(entry.name) for entry in pinned}
         assert {name: found.version for name, found in installed.items()} == {it.name: it.version for it in pinned}
-        licences = {name: licences_of(found.metadata) for name, found in installed.items()}
-        assert {name: found for name, found in licences.items() if not found or found - PERMISSIVE} == EXCEPTIONS
+        licenses = {name: licenses_of(found.metadata) for name, found in installed.items()}
+        assert {name: found for name, found in licenses.items() if not found or found - PERMISSIVE} == EXCEPTIONS
 
     @pytest.mark.parametrize(
         ("fields", "found"),
@@ -139,15 +139,15 @@ class TestLicences:
             ([("License", ""), ("Classifier", "Typing :: Typed")], set()),
         ],
     )
-    def test_each_way_to_name_a_licence_is_read(self, fields: list[tuple[str, str]], found: set[str]) -> None:
+    def test_each_way_to_name_a_license_is_read(self, fields: list[tuple[str, str]], found: set[str]) -> None:
         """An expression, else a text, else classifiers. An unknown license stays as it is, so it's not permissive."""
         metadata = Message()
         for name, value in fields:
             metadata[name] = value
-        assert licences_of(metadata) == found
+        assert licenses_of(metadata) == found
 
 
-def licences_of(metadata: PackageMetadata | Message) -> set[str]:
+def licenses_of(metadata: PackageMetadata | Message) -> set[str]:
     """Return the licenses of a package; if there is a choice, all of them."""
     for expression in metadata.get_all("License-Expression") or []:
         return set(re.findall(r"[\w.+-]+", expression)) - {"AND", "OR", "WITH"}

@@ -30,7 +30,7 @@ from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.core.readiness import ReadinessLifecycle
 from support.checkout import ROOT
 from support.harness import HANG_SECONDS
-from support.mocked_program import SECRET, SIGNATURE, TOKEN, Hidden, Program, full, minimal, run_program
+from support.mocked_program import SECRET, SIGNATURE, TOKEN, Program, SecretValue, full, minimal, run_program
 from support.state_blobs import BLOB, READINESS_BLOB
 
 assert pulumi_justt.__file__ is not None
@@ -377,7 +377,7 @@ def stored(program: Program) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the inputs and outputs in the state after the first create of a program's resource."""
 
     def plain(value: object) -> object:
-        if isinstance(value, Hidden):
+        if isinstance(value, SecretValue):
             return plain(value.value)
         if isinstance(value, dict):
             return {name: plain(item) for name, item in value.items()}

@@ -14,7 +14,7 @@ from pulumi.output import UNKNOWN as ENGINE_UNKNOWN
 
 from pulumi_justt import credentials
 from pulumi_justt.credentials import CREDENTIAL_TYPES, CredentialType, Unlisted, from_wire, problems
-from support.mocked_program import Hidden, Seen, minimal, run_program
+from support.mocked_program import ResolvedOutput, SecretValue, minimal, run_program
 
 CANARY = "canary-58ac07"
 
@@ -305,7 +305,9 @@ def test_sftp_needs_a_password_or_a_private_key(payload: dict[str, str], found: 
     assert list(problems("sftp", payload)) == found
 
 
-def split(output: Callable[[], Output[Any]], shape: type[CredentialType] = credentials.Hmac) -> dict[str, Seen]:
+def split(
+    output: Callable[[], Output[Any]], shape: type[CredentialType] = credentials.Hmac
+) -> dict[str, ResolvedOutput]:
     """Return the fields of *shape* that a program gets from one Output."""
     return run_program(lambda: shape.from_output(output()).wire()[1]).outputs
 
@@ -315,17 +317,17 @@ def test_from_output_splits_the_set_into_its_fields() -> None:
     whole = {"hmac": "h", "apiKey": "a", "merchantCode": "m"}
 
     assert split(lambda: Output.secret(whole)) == {
-        "hmac": Seen("h", is_secret=True),
-        "apiKey": Seen("a", is_secret=True),
-        "merchantCode": Seen("m", is_secret=True),
-        "accountCode": Seen(None, is_secret=True),
+        "hmac": ResolvedOutput("h", is_secret=True),
+        "apiKey": ResolvedOutput("a", is_secret=True),
+        "merchantCode": ResolvedOutput("m", is_secret=True),
+        "accountCode": ResolvedOutput(None, is_secret=True),
     }
 
 
 def test_from_output_keeps_plain_fields_plain() -> None:
     """Only the resource makes plain fields secret."""
     assert split(lambda: Output.from_input({"apiKey": "a"}), credentials.ApiKeyOnly) == {
-        "apiKey": Seen("a", is_secret=False)
+        "apiKey": ResolvedOutput("a", is_secret=False)
     }
 
 
@@ -385,4 +387,4 @@ def test_a_set_from_one_output_is_sent_with_each_field_secret() -> None:
         lambda: minimal(credentials=credentials.ApiKeyOnly.from_output(Output.secret({"apiKey": CANARY})))
     )
 
-    assert program.sent()["secretPayload"] == {"apiKey": Hidden(CANARY)}
+    assert program.sent()["secretPayload"] == {"apiKey": SecretValue(CANARY)}

@@ -21,12 +21,12 @@ from support.mocked_program import (
     SECRET,
     SIGNATURE,
     TOKEN,
-    Hidden,
-    Seen,
+    ResolvedOutput,
+    SecretValue,
     as_created,
+    decode,
     full,
     minimal,
-    revealed,
     run_program,
 )
 
@@ -41,7 +41,7 @@ def test_a_minimal_resource_is_registered_under_the_apis_names_and_nothing_else(
         "integrationName": "Stripe EU",
         "source": "stripe",
         "secretType": "APIKEY_ONLY",
-        "secretPayload": {"apiKey": Hidden(CANARY)},
+        "secretPayload": {"apiKey": SecretValue(CANARY)},
     }
 
 
@@ -55,8 +55,8 @@ def test_a_full_resource_is_registered_with_each_secret_marked_on_its_own() -> N
         "source": "stripe",
         "secretType": "HMAC",
         "secretPayload": {
-            "hmac": Hidden(CANARY),
-            "apiKey": Hidden(CANARY + "2"),
+            "hmac": SecretValue(CANARY),
+            "apiKey": SecretValue(CANARY + "2"),
             "merchantCode": "merchant",
             "accountCode": "account",
         },
@@ -76,7 +76,11 @@ def test_a_secret_identifier_stays_secret() -> None:
         lambda: minimal(credentials=shop(api_key=CANARY, shop_name=Output.secret("shop"), store_url="url"))
     )
 
-    assert program.sent()["secretPayload"] == {"apiKey": Hidden(CANARY), "shopName": Hidden("shop"), "storeUrl": "url"}
+    assert program.sent()["secretPayload"] == {
+        "apiKey": SecretValue(CANARY),
+        "shopName": SecretValue("shop"),
+        "storeUrl": "url",
+    }
 
 
 def test_unlisted_credentials_are_sent_as_they_are() -> None:
@@ -92,7 +96,7 @@ def test_unlisted_credentials_are_sent_as_they_are() -> None:
 
     assert payload == before
     assert program.sent()["secretType"] == "OAUTH2"
-    assert program.sent()["secretPayload"] == {"tokenId": Hidden("t"), "nested": Hidden({"pem": CANARY})}
+    assert program.sent()["secretPayload"] == {"tokenId": SecretValue("t"), "nested": SecretValue({"pem": CANARY})}
 
 
 def test_one_set_of_arguments_serves_two_resources() -> None:
@@ -150,21 +154,21 @@ def test_outputs_of_a_created_resource_are_typed_and_named_in_python() -> None:
         }
 
     assert run_program(body).outputs == {
-        "id": Seen("id-1", is_secret=False),
-        "integration_id": Seen("id-1", is_secret=False),
-        "status": Seen("PENDING", is_secret=False),
-        "go_live_date": Seen(None, is_secret=False),
-        "environment": Seen("production", is_secret=False),
-        "external_identifier": Seen("stripe-eu", is_secret=False),
-        "integration_name": Seen("Stripe EU", is_secret=False),
-        "source": Seen("stripe", is_secret=False),
-        "merchant_account_codes": Seen(["b", "a"], is_secret=False),
-        "reference_account_id": Seen("acc_42", is_secret=False),
-        "deactivation": Seen(justt.Deactivation(type="dueDate", after_days=7), is_secret=False),
-        "deletion_protection": Seen(value=True, is_secret=False),
-        "allow_unlisted": Seen(value=True, is_secret=False),
-        "hmac": Seen(CANARY, is_secret=True),
-        "merchant_code": Seen("merchant", is_secret=True),
+        "id": ResolvedOutput("id-1", is_secret=False),
+        "integration_id": ResolvedOutput("id-1", is_secret=False),
+        "status": ResolvedOutput("PENDING", is_secret=False),
+        "go_live_date": ResolvedOutput(None, is_secret=False),
+        "environment": ResolvedOutput("production", is_secret=False),
+        "external_identifier": ResolvedOutput("stripe-eu", is_secret=False),
+        "integration_name": ResolvedOutput("Stripe EU", is_secret=False),
+        "source": ResolvedOutput("stripe", is_secret=False),
+        "merchant_account_codes": ResolvedOutput(["b", "a"], is_secret=False),
+        "reference_account_id": ResolvedOutput("acc_42", is_secret=False),
+        "deactivation": ResolvedOutput(justt.Deactivation(type="dueDate", after_days=7), is_secret=False),
+        "deletion_protection": ResolvedOutput(value=True, is_secret=False),
+        "allow_unlisted": ResolvedOutput(value=True, is_secret=False),
+        "hmac": ResolvedOutput(CANARY, is_secret=True),
+        "merchant_code": ResolvedOutput("merchant", is_secret=True),
     }
 
 
@@ -206,12 +210,12 @@ def test_outputs_that_are_absent_are_none() -> None:
         }
 
     assert run_program(body).outputs == {
-        "go_live_date": Seen(None, is_secret=False),
-        "merchant_account_codes": Seen(None, is_secret=False),
-        "reference_account_id": Seen(None, is_secret=False),
-        "deactivation": Seen(None, is_secret=False),
-        "deletion_protection": Seen(value=False, is_secret=False),
-        "allow_unlisted": Seen(value=False, is_secret=False),
+        "go_live_date": ResolvedOutput(None, is_secret=False),
+        "merchant_account_codes": ResolvedOutput(None, is_secret=False),
+        "reference_account_id": ResolvedOutput(None, is_secret=False),
+        "deactivation": ResolvedOutput(None, is_secret=False),
+        "deletion_protection": ResolvedOutput(value=False, is_secret=False),
+        "allow_unlisted": ResolvedOutput(value=False, is_secret=False),
     }
 
 
@@ -227,7 +231,7 @@ def test_a_preview_knows_the_inputs_and_not_the_status() -> None:
 
     outputs = run_program(body, preview=True, answer=unchanged).outputs
 
-    assert outputs["source"] == Seen("stripe", is_secret=False)
+    assert outputs["source"] == ResolvedOutput("stripe", is_secret=False)
     assert not outputs["status"].is_known
     assert outputs["credentials"].is_known
     assert outputs["credentials"].is_secret
@@ -256,11 +260,11 @@ def test_get_reads_an_integration_and_declares_nothing() -> None:
     properties = MessageToDict(program.looked_up[0].properties)
     assert properties.keys() == {"referenceAccountId", "__provider"}
     assert program.outputs == {
-        "id": Seen("id-9", is_secret=False),
-        "status": Seen("FAILED", is_secret=False),
-        "source": Seen("adyen", is_secret=False),
-        "integration_name": Seen(None, is_secret=False),
-        "credentials": Seen(None, is_secret=False),
+        "id": ResolvedOutput("id-9", is_secret=False),
+        "status": ResolvedOutput("FAILED", is_secret=False),
+        "source": ResolvedOutput("adyen", is_secret=False),
+        "integration_name": ResolvedOutput(None, is_secret=False),
+        "credentials": ResolvedOutput(None, is_secret=False),
     }
 
 
@@ -391,11 +395,11 @@ def test_a_provider_has_its_own_key_and_the_stacks_settings() -> None:
 
     (registered,) = program.registered
     assert registered.type == "pulumi:providers:pulumi-python"
-    assert revealed(MessageToDict(registered.object)) == {
+    assert decode(MessageToDict(registered.object)) == {
         "justt:environment": "sandbox",
         "justt:timeoutSeconds": "5",
         "justt:provider": "us",
-        "justt:apiKey": Hidden(CANARY),
+        "justt:apiKey": SecretValue(CANARY),
     }
 
 
@@ -408,8 +412,8 @@ def test_a_secret_setting_stays_secret_in_a_provider() -> None:
     )
 
     (registered,) = program.registered
-    sent: Any = revealed(MessageToDict(registered.object))
-    assert (sent["justt:baseUrl"], sent["justt:environment"]) == (Hidden(CANARY), "sandbox")
+    sent: Any = decode(MessageToDict(registered.object))
+    assert (sent["justt:baseUrl"], sent["justt:environment"]) == (SecretValue(CANARY), "sandbox")
 
 
 @pytest.mark.parametrize("key", ["", None])

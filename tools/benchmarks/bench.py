@@ -59,13 +59,13 @@ _EACH_MS: dict[Step, tuple[float, float]] = {
     "rotate": (16, 0.12),
     "destroy": (6, 0.033),
 }
-"""What the engine takes for each resource on two cores, and what it takes more for each that is beside it.
+"""The engine's milliseconds for each resource on two cores, and the additional ones for each other resource.
 
-It writes its state after each change. For the estimate only.
+The engine writes its state after each change. These are for the estimate only.
 """
 
 _WORKERS: dict[Name, int] = {"plain": 4, "ours": 8, "before": 4, "restapi": 10}
-"""Requests at a time, likewise."""
+"""Concurrent requests, also for the estimate only."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -114,13 +114,13 @@ def _guess(cell: Cell, name: Name, step: Step) -> float:
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make bench", description="Measure this package beside others.")
+    parser = argparse.ArgumentParser(prog="make bench", description="Compare this package with other tools.")
     parser.add_argument("--cells", nargs="+", type=Cell.parse, help="INTEGRATIONS/MILLISECONDS[/PARALLEL]")
-    parser.add_argument("--rounds", type=int, help="how often each step is taken in a cell; default 3")
-    parser.add_argument("--contenders", nargs="+", choices=_USUAL, help="default all that this machine has")
-    parser.add_argument("--before", metavar="COMMIT", help="measure the package of this commit as well")
-    parser.add_argument("--quick", action="store_true", help="two integrations, one round: to see that it works")
-    parser.add_argument("--from", dest="sources", type=Path, nargs="+", metavar="FILE", help="report on kept figures")
+    parser.add_argument("--rounds", type=int, help="rounds of all steps in each cell; default 3")
+    parser.add_argument("--contenders", nargs="+", choices=_USUAL, help="default: all that this machine can run")
+    parser.add_argument("--before", metavar="COMMIT", help="also measure the package of this commit")
+    parser.add_argument("--quick", action="store_true", help="two integrations, one round: a test of the benchmark")
+    parser.add_argument("--from", dest="sources", type=Path, nargs="+", metavar="FILE", help="report on stored figures")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and docs/benchmarks.svg")
     found = parser.parse_args(argv)
     found.cells = found.cells or (QUICK_CELLS if found.quick else CELLS)
@@ -174,7 +174,7 @@ def _contenders(
         try:
             made[name] = _maker(name, before or "", engine_bin)
         except LeftOut as reason:  # noqa: PERF203 - there are five
-            _say(f"{name} is left out: {reason}")
+            _say(f"{name} is skipped: {reason}")
     return list(made), lambda name, folder, base_url: made[name](folder, base_url)
 
 

@@ -39,7 +39,7 @@ NAMES: tuple[Name, ...] = get_args(Name)
 
 Step = Literal["create", "preview", "up", "refresh", "rotate", "destroy"]
 STEPS: tuple[Step, ...] = get_args(Step)
-"""In this order: the preview and the up after the creation find nothing to do."""
+"""The steps in order: the preview and the up after the create find no change."""
 
 _PROGRAMS = Path(__file__).parent / "bench_programs"
 _API_KEY = "made-up-for-the-benchmark"

@@ -24,12 +24,12 @@ from pulumi_justt.simulator import Options, SimulatorServer
 __all__ = ["Cell", "Figure", "Peaks", "Plan", "measure", "run"]
 
 DOCUMENTED = Options()
-"""The vendor as its documents have it, with 1,000 requests a minute."""
+"""Justt as documented, with 1,000 requests a minute."""
 
 _SAMPLED_SECONDS = 0.1
 _LONGEST_SECONDS = 1800.0
 _WAITED = "for Justt's rate limit"
-"""What our provider tells when the quota makes it wait."""
+"""A part of our provider's message when the quota makes it wait."""
 
 
 @dataclass(frozen=True, order=True)

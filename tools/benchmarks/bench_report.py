@@ -32,18 +32,18 @@ _GOAL_CELL = Cell(100, 100)
 _GOAL_WIDE = Cell(100, 100, 32)
 _DISTANCES: dict[Step, float] = {"create": 1.2, "refresh": 0.5, "rotate": 1.2, "destroy": 1.2}
 _DISTANCES_WIDE: dict[Step, float] = {"create": 0.8, "destroy": 0.8}
-"""Seconds by which ours may be behind the floor."""
+"""The maximum seconds of ours above the floor."""
 _GOAL_MEGABYTES = 120
 
 
-_COLOURS: dict[Name, str] = {
+_COLORS: dict[Name, str] = {
     "floor": "#8b949e",
     "plain": "#d29922",
     "ours": "#2f81f7",
     "before": "#79c0ff",
     "restapi": "#a371f7",
 }
-"""Readable on white and on black."""
+"""Colors that are readable on white and on black."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ class _Drawing:
         self._y = 34
         for number, name in enumerate(names):
             x = self._LEFT + 100 * number
-            self._parts.append(f'<rect x="{x}" y="8" width="12" height="12" fill="{_COLOURS[name]}"/>')
+            self._parts.append(f'<rect x="{x}" y="8" width="12" height="12" fill="{_COLORS[name]}"/>')
             self._text(x + 18, 18, name)
 
     def add_panel(self, title: str, groups: Sequence[tuple[str, Sequence[float | None]]]) -> None:
@@ -232,7 +232,7 @@ class _Drawing:
         width = 0.0 if value is None else (self._WIDTH - self._LEFT - self._RIGHT) * value / longest
         self._parts.append(
             f'<rect x="{self._LEFT}" y="{self._y}" width="{width:.1f}" height="{self._BAR - 1}" '
-            f'fill="{_COLOURS[name]}"/>'
+            f'fill="{_COLORS[name]}"/>'
         )
         shown = "none" if value is None else f"{value:.1f}"
         self._text(self._LEFT + width + 4, self._y + self._BAR - 1, shown, "value")

@@ -36,8 +36,8 @@ COMMANDS = {
     "refresh": ["refresh", "--yes", "--skip-preview", "--diff"],
     "destroy": ["destroy", "--yes"],
 }
-_HEEDED = ("JUSTT_DEBUG", "JUSTT_ON_MISSING", "JUSTT_WORKERS")
-"""Variables of the user that mean these commands too; any other speaks of the user's own stacks and accounts."""
+_ACCEPTED = ("JUSTT_DEBUG", "JUSTT_ON_MISSING", "JUSTT_WORKERS")
+"""The user's variables that also apply to these commands. All others are for the user's own stacks and accounts."""
 _START_SECONDS = 120.0
 
 
@@ -69,7 +69,7 @@ def _environment(engine_bin: Path) -> dict[str, str]:
     _kept_secret("passphrase")
     foreign = ("PULUMI_", "JUSTT_")
     return {
-        **{name: value for name, value in os.environ.items() if not name.startswith(foreign) or name in _HEEDED},
+        **{name: value for name, value in os.environ.items() if not name.startswith(foreign) or name in _ACCEPTED},
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(engine_bin), os.environ.get("PATH", "")]),
         "PULUMI_HOME": str(DEV / "pulumi"),
         "PULUMI_BACKEND_URL": f"file://{DEV / 'state'}",

@@ -51,7 +51,7 @@ PART = (
     "tests/unit/core/test_config.py",
 )
 NOBODY = 65534
-"""A user who owns nothing."""
+"""The id of a user who owns no files."""
 USERS_OWN = {
     "PULUMI_BACKEND_URL": "file:///no/such/folder",
     "PULUMI_CONFIG_PASSPHRASE_FILE": "/no/such/file",

@@ -47,9 +47,9 @@ def on_a_terminal(program: str = PROGRAM, **environ: str) -> str:
 
 def test_tables_fit_a_terminal() -> None:
     """Lines fit, verdicts have colors unless NO_COLOR is set, and no cell can send control characters."""
-    coloured, plain = on_a_terminal(), on_a_terminal(NO_COLOR="1")
-    assert "\x1b[1;31mfinding" in coloured
-    assert "\x1b[2J" not in coloured
+    colored, plain = on_a_terminal(), on_a_terminal(NO_COLOR="1")
+    assert "\x1b[1;31mfinding" in colored
+    assert "\x1b[2J" not in colored
     assert "\x1b[31m" not in plain
     assert "\x1b[1;31m" not in plain
     assert "[red]c[/red]" in plain
