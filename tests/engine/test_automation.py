@@ -53,8 +53,8 @@ def test_inline_and_local_programs(stack: Stack, simulator: SimulatorServer) -> 
     """)
     text = stack.script(SCRIPT, simulator.base_url).stdout
     lines = (line.removeprefix("told ") for line in text.splitlines() if line.startswith("told "))
-    told = dict(json.loads(line) for line in lines)
-    assert told == {
+    shown = dict(json.loads(line) for line in lines)
+    assert shown == {
         "preview": {"create": 2},
         "up": {"create": 2},
         "status": "PENDING",

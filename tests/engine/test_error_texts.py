@@ -61,9 +61,11 @@ def test_the_page_has_what_the_terminal_shows() -> None:
     """Each sentence that a terminal shows can be found in docs/errors.md."""
     texts = [_pattern(text.text) for source in error_table.package() for text in source.texts]
     long = [text for text in texts if len(re.findall(r"[a-z]{2,}", text)) > 4]
-    told = [line for path in sorted(golden_errors.KEPT.glob("*.txt")) for line in path.read_text().splitlines() if line]
-    assert len(told) > 20
-    assert [line for line in told if not any(re.search(text, line) for text in long)] == []
+    lines = [
+        line for path in sorted(golden_errors.KEPT.glob("*.txt")) for line in path.read_text().splitlines() if line
+    ]
+    assert len(lines) > 20
+    assert [line for line in lines if not any(re.search(text, line) for text in long)] == []
 
 
 def _pattern(text: str) -> str:

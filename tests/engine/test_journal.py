@@ -45,7 +45,7 @@ def live(simulator: SimulatorServer) -> list[str]:
     return [record.id for record in simulator.records.integrations() if record.status != "INACTIVE"]
 
 
-def up_names(stack: Stack, lost: str, folder: Path) -> None:
+def assert_up_names(stack: Stack, lost: str, folder: Path) -> None:
     """Run `pulumi up`, and assert that it stops with the id, the command that resolves it, and the journal's file."""
     failed = stack.up(fails=True)
     (file,) = (folder / "intents").iterdir()
@@ -61,7 +61,9 @@ def recover(stack: Stack, action: str, lost: str) -> Result:
     return done
 
 
-def ends_well(stack: Stack, simulator: SimulatorServer, action: str, lost: str, old: str | None = None) -> None:
+def assert_up_succeeds(
+    stack: Stack, simulator: SimulatorServer, action: str, lost: str, old: str | None = None
+) -> None:
     """Assert that `pulumi up` succeeds, that a second one changes nothing, and that the right integrations are live."""
     stack.up()
     stack.up("--expect-no-changes")
@@ -80,7 +82,7 @@ def test_a_killed_create_is_not_repeated(
     """After `kill -9` of CLI and provider during the POST, the first integration is named, and no second is created."""
     lost = kill_after_commit(stack, simulator, 1)
     stack.run("cancel", "--yes", "--stack", "dev")
-    up_names(stack, lost, state_dir)
+    assert_up_names(stack, lost, state_dir)
     assert live(simulator) == [lost]
     examined = stack.justt("doctor", "--stack", "dev", "--json")
     assert examined.code == 1
@@ -89,7 +91,7 @@ def test_a_killed_create_is_not_repeated(
     assert "'stripe-eu-main'" in found["journal"]["text"]
     assert found["unmanaged"]["integrationId"] == lost
     recover(stack, action, lost)
-    ends_well(stack, simulator, action, lost)
+    assert_up_succeeds(stack, simulator, action, lost)
 
 
 @pytest.mark.slow
@@ -106,7 +108,7 @@ def test_a_killed_replacement_is_not_repeated(
     assert stack.justt("doctor", "--stack", "dev", "--only", "pending").code == 1
     recover(stack, action, lost)
     assert list(state_dir.glob("intents/*")) == []
-    ends_well(stack, simulator, action, lost, old)
+    assert_up_succeeds(stack, simulator, action, lost, old)
 
 
 @pytest.mark.slow
@@ -123,7 +125,7 @@ def test_a_replacement_without_a_response_is_not_repeated(
     (lost,) = set(live(simulator)) - {old}
     for words in (lost, "pulumi-justt recover"):
         assert words in failed.text
-    up_names(stack, lost, state_dir)
+    assert_up_names(stack, lost, state_dir)
     assert live(simulator) == [old, lost]
     shown = stack.justt("recover", "--stack", "dev", "--json")
     assert shown.code == 1
@@ -131,7 +133,7 @@ def test_a_replacement_without_a_response_is_not_repeated(
     assert not case["isPending"]
     assert [each["integrationId"] for each in case["candidates"]] == [lost]
     recover(stack, action, lost)
-    ends_well(stack, simulator, action, lost, old)
+    assert_up_succeeds(stack, simulator, action, lost, old)
 
 
 @pytest.mark.slow
@@ -209,7 +211,7 @@ def test_replace_right_after_a_create_names_the_integration(
     first = stack.resources()["stripe-eu"]["id"]
     assert first in stack.up("--replace", URN, fails=True).text
     stack.run("state", "taint", URN, "--yes", "--stack", "dev")
-    up_names(stack, first, state_dir)
+    assert_up_names(stack, first, state_dir)
     assert live(simulator) == [first]
     assert "an earlier run" not in stack.up("--refresh").text
     assert live(simulator) == [stack.resources()["stripe-eu"]["id"]] != [first]
@@ -245,14 +247,14 @@ def test_a_create_that_the_backend_did_not_save_is_not_repeated(
     (lost,) = live(simulator)
     assert stack.resources() == {}
 
-    up_names(stack, lost, state_dir)
+    assert_up_names(stack, lost, state_dir)
     stack.program(PROGRAM.replace('"stripe-eu",', '"stripe-us",', 1))
-    up_names(stack, lost, state_dir)
+    assert_up_names(stack, lost, state_dir)
     assert live(simulator) == [lost]
 
     stack.program(PROGRAM)
     recover(stack, "claim", lost)
-    ends_well(stack, simulator, "claim", lost)
+    assert_up_succeeds(stack, simulator, "claim", lost)
 
 
 def test_an_error_hook_that_says_retry_sends_nothing(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
@@ -298,9 +300,9 @@ def test_killed_create_whose_resource_is_renamed_is_named(
     stack.run("cancel", "--yes", "--stack", "dev")
     stack.program(PROGRAM.replace("stripe-eu", "stripe-us"))
     for command in (stack.preview, stack.up):
-        told = " ".join(command().text.split())
-        assert f"{UNSEEN} {URN!r} (journal: {state_dir}" in told, told
-        assert "run `pulumi-justt recover`" in told
+        shown = " ".join(command().text.split())
+        assert f"{UNSEEN} {URN!r} (journal: {state_dir}" in shown, shown
+        assert "run `pulumi-justt recover`" in shown
     stack.refresh("--clear-pending-creates")
     assert UNSEEN in stack.up().text
     examined = stack.justt("doctor", "--stack", "dev", "--only", "journal", "--only", "unmanaged")
@@ -321,10 +323,10 @@ def test_destroy_and_doctor_report_a_killed_create(stack: Stack, simulator: Simu
     lost = kill_after_commit(stack, simulator, 2)
     stack.run("cancel", "--yes", "--stack", "dev")
 
-    told = " ".join(stack.destroy().text.split())
+    shown = " ".join(stack.destroy().text.split())
 
     name = URN.replace("stripe-eu", "stripe-us")
-    assert f"{UNSEEN} {name!r}" in told
+    assert f"{UNSEEN} {name!r}" in shown
     assert live(simulator) == [lost]
     for _ in range(2):
         examined = stack.justt("doctor", "--stack", "dev", "--json")

@@ -64,7 +64,7 @@ def fail_next(simulator: SimulatorServer) -> None:
     simulator.add_fault(Fault.parse("GET /integrations/{id} becomes=FAILED times=1"))
 
 
-def answer_well(simulator: SimulatorServer, *, words: str | None = None) -> None:
+def succeed_at_once(simulator: SimulatorServer, *, words: str | None = None) -> None:
     """Make new integrations SUCCESSFUL at once, and reads enveloped."""
     simulator.options = dataclasses.replace(
         simulator.options, successful_after=0, read_envelope="enveloped", read_message=words
@@ -85,24 +85,24 @@ def newest(simulator: SimulatorServer) -> str:
 def test_a_failed_integration_stops_the_rollout(stack: Stack, simulator: SimulatorServer) -> None:
     """Nothing is created after a FAILED integration, which stays in the state. A corrected credential succeeds."""
     stack.provide({"otherKey": canary("other")})
-    answer_well(simulator, words=f"Stripe refused {stack.secrets[1]}: revoked")
+    succeed_at_once(simulator, words=f"Stripe refused {stack.secrets[1]}: revoked")
     stack.program(program('reference_account_id="acc_1",'))
     fail_next(simulator)
 
     text = stack.up(fails=True).text
 
     first = newest(simulator)
-    told = (
+    shown = (
         f"error: JusttError: waiting for the stripe integration 'stripe-main' ({first}): its status is FAILED: "
         f"{WITHHELD}. It stays in the state. Look at Justt for the reason, correct its credentials and "
         "run `pulumi up`, which replaces it; or, if it was set right at Justt, only run `pulumi up` again.\n"
     )
-    assert told in text
+    assert shown in text
     assert "Traceback" not in text
     assert sent(simulator) == [POST, LOOK]
     assert stack.resources().keys() == {"stripe"}
 
-    assert told in stack.up("--continue-on-error", fails=True).text
+    assert shown in stack.up("--continue-on-error", fails=True).text
     assert sent(simulator) == [LOOK]
     assert stack.resources().keys() == {"stripe"}
 
@@ -128,7 +128,7 @@ def test_a_failed_integration_stops_the_rollout(stack: Stack, simulator: Simulat
 def test_a_rotation_keeps_the_old_integration_until_a_new_one_works(stack: Stack, simulator: SimulatorServer) -> None:
     """The old integration runs until a new one works, however many fail before. Other changes are possible."""
     stack.provide({"otherKey": canary("other")})
-    answer_well(simulator)
+    succeed_at_once(simulator)
     more = 'reference_account_id="acc_1",'
     stack.program(program(more))
     stack.up()
@@ -183,7 +183,7 @@ def test_a_rotation_keeps_the_old_integration_until_a_new_one_works(stack: Stack
 @pytest.mark.slow
 def test_a_new_wait_with_a_rotation_keeps_the_old_integration(stack: Stack, simulator: SimulatorServer) -> None:
     """With --continue-on-error, the old integration stays until the new one works, even if the wait is new."""
-    answer_well(simulator)
+    succeed_at_once(simulator)
     head, _, _ = program().partition("ready =")
     stack.program(head)
     stack.up()
@@ -261,7 +261,7 @@ def test_a_wait_shows_progress_and_ends_at_its_deadline(stack: Stack, simulator:
 
     # An INACTIVE integration leaves the state with its wait, and both are created again.
     (second,) = statuses(simulator)
-    answer_well(simulator)
+    succeed_at_once(simulator)
     stack.up()
     simulator.records.tell_status(second, "INACTIVE")
     text = stack.refresh().text
@@ -284,7 +284,7 @@ def test_deadline_bounds_requests_that_hang(stack: Stack, simulator: SimulatorSe
 @pytest.mark.slow
 def test_existing_integrations_can_be_waited_for(stack: Stack, simulator: SimulatorServer) -> None:
     """Adopted and looked-up integrations can be waited for without a change, and a preview needs no key."""
-    answer_well(simulator)
+    succeed_at_once(simulator)
     stack.program(program())
     stack.provide({"otherKey": canary("other")})
     assert "4 to create" in stack.preview(JUSTT_API_KEY_OVERRIDE="").text
@@ -347,7 +347,7 @@ def test_a_new_wait_keeps_an_integration_that_another_process_replaces(
 
     assert "what replaces it is not ready, so it stays active" in text
     assert statuses(simulator)[old] != "INACTIVE"
-    answer_well(simulator)
+    succeed_at_once(simulator)
     stack.program(provider + rotated)
     stack.up()
     assert statuses(simulator)[old] == "INACTIVE"

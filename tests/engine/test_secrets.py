@@ -406,8 +406,8 @@ class TestGate:
             echo.form = lambda _: "stripe"
             stack.program(f"{program}    made('second')\n")
             stack.up("--refresh")
-            told = stack.justt("list", "--stack", stack.name)
-            assert told.code == 0
+            shown = stack.justt("list", "--stack", stack.name)
+            assert shown.code == 0
             assert [each["id"] for each in stack.recorded() if each["type"].endswith("PaymentIntegration")] == [
                 "A7-x9_qqZZ81-lorem",
                 "Zq81~another.Form+7x",

@@ -66,7 +66,7 @@ ROUTES = {
     "get": "GET /integrations/{id}",
     "delete": "DELETE /integrations/{id}",
 }
-IMPATIENT, MORTAL, PATIENT = "0.3", "1.5", "20"
+SHORT_TIMEOUT, KILL_TIMEOUT, LONG_TIMEOUT = "0.3", "1.5", "20"
 """Seconds for one request: with planned faults, with a kill that must come before the timeout, and without faults
 on a slow machine. Requests of a killed run get twice as long.
 """
@@ -105,7 +105,11 @@ class Hosts:
             "justt:baseUrl": self.simulator.base_url,
             "justt:apiKey": KEY,
             "justt:onAmbiguousCreate": self.policy,
-            "justt:timeoutSeconds": MORTAL if self._is_fatal() else IMPATIENT if self.simulator.faults else PATIENT,
+            "justt:timeoutSeconds": KILL_TIMEOUT
+            if self._is_fatal()
+            else SHORT_TIMEOUT
+            if self.simulator.faults
+            else LONG_TIMEOUT,
         }
         environ = {"JUSTT_STATE_DIR": str(self.folder), **({"JUSTT_ON_MISSING": "gone"} if gone else {})}
         # Bound without listening: no other command gets this port, and connections are refused.
@@ -182,10 +186,10 @@ class HostProcesses:
     opened: ExitStack
     hosts: list[Host] = field(default_factory=list)
     is_killed: bool = False
-    _of: dict[str, MortalHost] = field(default_factory=dict)
+    _of: dict[str, KillableHost] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def of(self, provider: str) -> MortalHost:
+    def of(self, provider: str) -> KillableHost:
         """Start the process of a provider resource, or return it."""
         with self._lock:
             if self.is_killed:
@@ -193,7 +197,7 @@ class HostProcesses:
             if provider not in self._of:
                 host = self.opened.enter_context(Host(self.config, self.engine, **self.environ))
                 self.hosts.append(host)
-                self._of[provider] = MortalHost(self, host)
+                self._of[provider] = KillableHost(self, host)
             return self._of[provider]
 
     def kill(self) -> None:
@@ -205,7 +209,7 @@ class HostProcesses:
 
 
 @dataclass
-class MortalHost:
+class KillableHost:
     """A host whose calls raise `Killed` after it was killed."""
 
     processes: HostProcesses
@@ -300,7 +304,7 @@ REACHED = {
 }
 
 
-def walk(project: Project, hosts: Hosts) -> None:
+def cover_rare_events(project: Project, hosts: Hosts) -> None:
     """Cover the events that so few random programs may miss."""
 
     def run(command: str, *planned: tuple[str, str], wish: Wish = "adopt", flags: Flags = PLAIN) -> None:
@@ -345,7 +349,7 @@ def test_nothing_is_lost_or_doubled(policy: str) -> None:
     seen: Counter[str] = Counter()
     with SimulatorServer() as simulator, TemporaryDirectory() as folder, ExitStack() as opened:
         hosts = Hosts(simulator, policy, Path(folder), opened)
-        walk(Project(hosts, refuses=policy == "refuse", seen=seen), hosts)
+        cover_rare_events(Project(hosts, refuses=policy == "refuse", seen=seen), hosts)
 
     run_machine(lambda: HostMachine(policy, seen), 1, effort(3, steps=6, shrinks=False))
 

@@ -548,8 +548,8 @@ def test_a_wait_takes_no_key_from_its_parent() -> None:
         with pytest.raises(ValueError, match=r"^the parent of the IntegrationReady 'ready' has a provider, whose key"):
             justt.IntegrationReady("ready", integration=minimal(), opts=below)
         justt.IntegrationReady("both", integration=minimal("inner", opts=below), opts=below)
-        told = pulumi.ResourceOptions.merge(below, pulumi.ResourceOptions(provider=us))
-        justt.IntegrationReady("told", integration=minimal("outer"), opts=told)
+        options = pulumi.ResourceOptions.merge(below, pulumi.ResourceOptions(provider=us))
+        justt.IntegrationReady("told", integration=minimal("outer"), opts=options)
         plain = pulumi.ComponentResource("company:Shop", "plain")
         justt.IntegrationReady("plain", integration=minimal("alone"), opts=pulumi.ResourceOptions(parent=plain))
 

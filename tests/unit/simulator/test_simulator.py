@@ -316,10 +316,10 @@ def test_future_deactivation_takes_effect_at_its_date(api: Api) -> None:
 
 def test_deactivating_twice_is_refused(api: Api) -> None:
     """An integration that is INACTIVE, by a deactivation or by a set status, can't be deactivated."""
-    ended, told = api.create(), api.create()
-    api.end(ended)
-    api.control.patch(f"/integrations/{told}", json={"status": "INACTIVE"})
-    for created in (ended, told):
+    deactivated, updated = api.create(), api.create()
+    api.end(deactivated)
+    api.control.patch(f"/integrations/{updated}", json={"status": "INACTIVE"})
+    for created in (deactivated, updated):
         assert refused(api.end(created), 400) == "the integration is INACTIVE already"
 
 

@@ -198,8 +198,8 @@ def test_an_empty_account_has_nothing_to_import(project: FakePulumi) -> None:
     for arguments in (["--all"], []):
         result = project.run("import", *arguments)
         assert (result.exit_code, result.stdout, result.stderr) == (0, "", "There is nothing to import.\n")
-    told = project.run("import", "--all", "--json")
-    assert json.loads(told.stdout) == {
+    shown = project.run("import", "--all", "--json")
+    assert json.loads(shown.stdout) == {
         "isComplete": True,
         "notes": [],
         "integrations": [],

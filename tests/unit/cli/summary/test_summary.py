@@ -391,8 +391,8 @@ def test_counts_are_those_of_the_engine() -> None:
     steps = [step("create", newState=state(GIVEN)), step("same", "pulumi:pulumi:Stack", "shop-dev")]
     none = {"update": 0, "replace": 0, "delete": 0}
     assert read(*steps).counts == {"create": 1, "unchanged": 1, **none}
-    told = {"create": 4, "same": 3, "refresh": 2, "read": 1, "<b>": 9}
-    assert read(*steps, changeSummary=told).counts == {
+    summary = {"create": 4, "same": 3, "refresh": 2, "read": 1, "<b>": 9}
+    assert read(*steps, changeSummary=summary).counts == {
         "create": 4,
         "unchanged": 5,
         "read": 1,
@@ -444,15 +444,15 @@ def test_no_text_is_a_command_for_a_ci_runner() -> None:
     """GitHub interprets `::` at the start of a line of a log, after spaces, and `##[` anywhere."""
     message = "x\n::error::pwn\n  ::add-mask::a\nb ##[error]x ##vso[task.x]"
     name = "##[add-path]x"
-    told = markdown(
+    shown = markdown(
         read(
             step("create", name=name),
             diagnostics=[{"severity": "error", "message": message, "urn": f"a::b::c::{name}"}],
         ),
         title="##[group]x",
     )
-    assert not re.search(r"^\s*::|##\[|##vso\[", told, re.MULTILINE)
-    assert "    : :error::pwn" in told
+    assert not re.search(r"^\s*::|##\[|##vso\[", shown, re.MULTILINE)
+    assert "    : :error::pwn" in shown
 
 
 def test_implausible_counts_are_handled() -> None:
@@ -542,9 +542,9 @@ def test_no_input_is_interpreted_as_markdown(data: st.DataObject) -> None:
     first, _, rest = comment.partition("\n")
     assert re.fullmatch(r"<!-- pulumi-justt summary [A-Za-z0-9_./-]* -->", first)
     assert "--" not in first[4:-3]
-    told = outside_of_code(rest)
-    assert {*told} <= {*string.ascii_letters, *string.digits, *" \n#*,.;:()=>'-"}
-    assert all(re.match(r"### Preview|[A-Z*0-9]|(  )?- |$", line) for line in told.splitlines())
+    shown = outside_of_code(rest)
+    assert {*shown} <= {*string.ascii_letters, *string.digits, *" \n#*,.;:()=>'-"}
+    assert all(re.match(r"### Preview|[A-Z*0-9]|(  )?- |$", line) for line in shown.splitlines())
     json.loads(preview.read(text, now=NOW).to_json())
 
 
@@ -685,9 +685,9 @@ def test_comments_of_the_real_cli_match_golden_files(stack: Stack, simulator: Si
 
     def comment(*arguments: str, fails: bool = False) -> str:
         """Return the comment of a preview, with names in place of ids."""
-        told = stack.run(*arguments, "--json", "--stack", "dev", fails=fails).stdout
-        stack.keep(preview.read(told, now=NOW).to_json().encode())
-        return masked(render(told, now=NOW), {id_: name for name, id_ in {**recorded, **ids}.items()})
+        shown = stack.run(*arguments, "--json", "--stack", "dev", fails=fails).stdout
+        stack.keep(preview.read(shown, now=NOW).to_json().encode())
+        return masked(render(shown, now=NOW), {id_: name for name, id_ in {**recorded, **ids}.items()})
 
     stack.program(PROGRAM + NOW_PROGRAM)
     stack.config(secret={"rotated": canary("rotated")})
@@ -739,10 +739,10 @@ def test_summary_has_a_title_and_a_json_form() -> None:
     comment = CliRunner().invoke(main, ["summary", "--title", "Production"], input=text)
     assert comment.exit_code == 0
     assert comment.output == render(text, title="Production")
-    told = json.loads(CliRunner().invoke(main, ["summary", "--json", "-"], input=text).output)
-    assert told["counts"]["replace"] == 1
-    assert told["resources"][0]["changes"] == [{"path": "integration_name", "old": '"Shop"', "new": '"Shop"'}]
-    assert told["failed"] is False
+    shown = json.loads(CliRunner().invoke(main, ["summary", "--json", "-"], input=text).output)
+    assert shown["counts"]["replace"] == 1
+    assert shown["resources"][0]["changes"] == [{"path": "integration_name", "old": '"Shop"', "new": '"Shop"'}]
+    assert shown["failed"] is False
 
 
 @pytest.mark.parametrize(
