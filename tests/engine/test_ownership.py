@@ -146,7 +146,7 @@ def held_by_a_resource_that_changes(stack: Stack, simulator: SimulatorServer, ca
 
 
 def created_for_another_resource(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """After the adopter owns it, it stays the creator's as long as the journal has no end of the creator's claim."""
+    """The delete of a later owner releases it as long as the journal shows no end of the creator's claim."""
     mine = owner(stack)
     for adopt_id in (mine, None):
         stack.program(integration(None, name="owner") + adopter(adopt_id))

@@ -94,7 +94,7 @@ class Machine:
     """A checkout of the repository on a machine with only the programs of the test."""
 
     home: Path
-    said: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Copy the files that the script reads."""
@@ -122,9 +122,9 @@ class Machine:
         return engine.load(self.root).cache
 
     @property
-    def story(self) -> str:
+    def output(self) -> str:
         """All progress messages."""
-        return "\n".join(self.said)
+        return "\n".join(self.messages)
 
     def has_go(self, version: str = "1.99.0", *, stamp: object = PINNED, meanwhile: str = ":") -> None:
         """Put a fake Go on PATH that builds at once."""
@@ -136,7 +136,7 @@ class Machine:
 
     def ensure(self) -> Path:
         """Set up the engine in this process."""
-        return engine.ensure(self.root, self.env, self.said.append)
+        return engine.ensure(self.root, self.env, self.messages.append)
 
     def start(self) -> subprocess.Popen[str]:
         """Set up the engine in a new process."""
@@ -213,7 +213,7 @@ def test_the_pinned_version_satisfies_the_minimum() -> None:
 
 def test_go_needed_is_the_highest_of_the_modules() -> None:
     """Both modules have to build, so the higher version decides."""
-    assert engine.Version(1, 25, 11) == engine.stated("go", ["go 1.25\n", "module x\n\ngo 1.25.11\n"])
+    assert engine.Version(1, 25, 11) == engine.highest_version("go", ["go 1.25\n", "module x\n\ngo 1.25.11\n"])
 
 
 def test_cache_name_changes_with_the_module_files(machine: Machine) -> None:
@@ -231,7 +231,7 @@ def test_pulumi_on_path_comes_first(machine: Machine) -> None:
     program(machine.path / "pulumi", PULUMI.format(engine.MINIMUM))
     program(machine.path / engine.HOST, SCRIPT)
     assert machine.path == machine.ensure()
-    assert [f"1. pulumi on PATH: taking {machine.path}, as v3.254.0 is at least v3.254.0"] == machine.said
+    assert [f"1. pulumi on PATH: using {machine.path}: v3.254.0 is at least v3.254.0"] == machine.messages
 
 
 def test_language_host_may_lie_beside_the_linked_pulumi(machine: Machine) -> None:
@@ -262,9 +262,9 @@ def test_an_unusable_pulumi_on_path_is_reported_and_skipped(
         program(machine.path / engine.HOST, SCRIPT)
     whole_engine(machine.cache / "bin")
     assert machine.cache / "bin" == machine.ensure()
-    assert str(machine.path / "pulumi") in machine.said[0]
-    assert reason in machine.said[0]
-    assert f"2. made before: taking {machine.cache}/bin, as v{PINNED} runs" == machine.said[1]
+    assert str(machine.path / "pulumi") in machine.messages[0]
+    assert reason in machine.messages[0]
+    assert f"2. made before: using {machine.cache}/bin: v{PINNED} runs" == machine.messages[1]
 
 
 def test_path_may_be_unset(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,7 +290,7 @@ def test_version_check_does_not_use_the_user_s_home(machine: Machine) -> None:
     [
         (lambda folder: (folder / "pulumi-language-python-exec").unlink(), "pulumi-language-python-exec missing"),
         (lambda folder: (folder / engine.HOST).chmod(0o644), "pulumi-language-python missing or not executable"),
-        (lambda folder: whole_engine(folder, "3.258.0"), f"it holds v3.258.0 in place of v{PINNED}"),
+        (lambda folder: whole_engine(folder, "3.258.0"), f"it has v3.258.0 instead of v{PINNED}"),
         (lambda folder: program(folder / "pulumi", SCRIPT + "exit 139"), "does not work"),
         (shutil.rmtree, "missing"),
     ],
@@ -300,7 +300,7 @@ def test_broken_cache_is_rebuilt(machine: Machine, damage: Callable[[Path], obje
     damage(whole_engine(machine.cache / "bin"))
     machine.has_go()
     assert machine.cache / "bin" == machine.ensure()
-    assert reason in machine.said[1]
+    assert reason in machine.messages[1]
     engine.verify(machine.cache / "bin", PINNED, machine.env)
 
 
@@ -314,7 +314,7 @@ def test_build_lays_out_a_whole_engine(machine: Machine) -> None:
     assert ["lock", machine.cache.name] == sorted((p.name for p in machine.cache.parent.iterdir()), reverse=True)
     builds = [line for line in machine.log.read_text().splitlines() if line.startswith("build")]
     assert [f"version.Version=v{PINNED} -o" in line and "-trimpath" in line for line in builds] == [True, True]
-    assert [line.split(":")[0] for line in machine.said] == [
+    assert [line.split(":")[0] for line in machine.messages] == [
         "1. pulumi on PATH",
         "2. made before",
         "3. official installer",
@@ -337,7 +337,7 @@ def test_long_build_shows_progress(machine: Machine, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(engine, "TICK_SECONDS", 0.2)
     machine.has_go(meanwhile="sleep 1")
     machine.ensure()
-    assert re.search(r"^  pulumi: \d+ s, 1 packages compiled, 1 modules fetched$", machine.story, re.MULTILINE)
+    assert re.search(r"^  pulumi: \d+ s, 1 packages compiled, 1 modules fetched$", machine.output, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ def test_old_go_is_not_used(machine: Machine, version: str, reason: str) -> None
     machine.has_go(version)
     with pytest.raises(engine.EngineError, match="no Pulumi engine"):
         machine.ensure()
-    assert reason in machine.said[-1]
+    assert reason in machine.messages[-1]
     assert "build" not in machine.log.read_text()
 
 
@@ -360,8 +360,8 @@ def test_failed_build_shows_the_end_of_its_output(machine: Machine) -> None:
     )
     with pytest.raises(engine.EngineError, match=r"go build of pulumi-language-python failed \(no space left\)"):
         machine.ensure()
-    assert "noise-50" in machine.story
-    assert "noise-30\n" not in machine.story
+    assert "noise-50" in machine.output
+    assert "noise-30\n" not in machine.output
     assert not machine.cache.exists()
 
 
@@ -413,15 +413,15 @@ def test_installer_comes_before_the_build(machine: Machine, monkeypatch: pytest.
     options = (machine.home / "options").read_text().split()
     assert ["--version", str(PINNED), "--install-root"] == options[:3]
     assert options[4] == "--no-edit-path"
-    assert re.search(r"^  installing for \d+ s$", machine.story, re.MULTILINE)
+    assert re.search(r"^  installing for \d+ s$", machine.output, re.MULTILINE)
     assert not machine.log.exists()
 
 
 @pytest.mark.parametrize(
     ("body", "status", "reason"),
     [
-        ("", 404, "is out of reach (HTTP Error 404: Not Found)"),
-        ("<html>sign in</html>", 200, "answers with something that is no script"),
+        ("", 404, "is unreachable (HTTP Error 404: Not Found)"),
+        ("<html>sign in</html>", 200, "did not return a script"),
         (SCRIPT + "echo 'no such version'; exit 1", 200, "failed (no such version)"),
         (SCRIPT, 200, "is broken: "),
     ],
@@ -431,9 +431,9 @@ def test_failing_installer_leads_to_the_build(machine: Machine, body: str, statu
     machine.has_go()
     with site(body, status) as machine.env["JUSTT_ENGINE_INSTALLER"]:
         machine.ensure()
-    assert "3. official installer: " in machine.said[2]
-    assert reason in machine.said[2]
-    assert f"4. build with Go: taking {machine.cache}/bin, as built v{PINNED}" == machine.said[-1]
+    assert "3. official installer: " in machine.messages[2]
+    assert reason in machine.messages[2]
+    assert f"4. build with Go: using {machine.cache}/bin: built v{PINNED}" == machine.messages[-1]
 
 
 def test_unreachable_installer_leads_to_the_build(machine: Machine) -> None:
@@ -443,7 +443,7 @@ def test_unreachable_installer_leads_to_the_build(machine: Machine) -> None:
         port = closed.getsockname()[1]
     machine.env["JUSTT_ENGINE_INSTALLER"] = f"http://127.0.0.1:{port}"
     machine.ensure()
-    assert f"3. official installer: http://127.0.0.1:{port} is out of reach" in machine.said[2]
+    assert f"3. official installer: http://127.0.0.1:{port} is unreachable" in machine.messages[2]
 
 
 @pytest.mark.parametrize("address", ["no address", "file:///nonexistent"])
@@ -452,7 +452,7 @@ def test_invalid_installer_address_leads_to_the_build(machine: Machine, address:
     machine.has_go()
     machine.env["JUSTT_ENGINE_INSTALLER"] = address
     machine.ensure()
-    assert f"{address} is out of reach" in machine.said[2]
+    assert f"{address} is unreachable" in machine.messages[2]
 
 
 def test_silent_installer_site_is_given_up(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -462,7 +462,7 @@ def test_silent_installer_site_is_given_up(machine: Machine, monkeypatch: pytest
     with socket.create_server(("127.0.0.1", 0)) as silent:
         machine.env["JUSTT_ENGINE_INSTALLER"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
         machine.ensure()
-    assert "is out of reach (timed out)" in machine.said[2]
+    assert "is unreachable (timed out)" in machine.messages[2]
 
 
 def test_hanging_program_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -477,12 +477,14 @@ def test_hanging_program_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("heeds", "printed"), [("pass", "Handlers.SIG_IGN"), ("engine.heed_interrupt()", "default_int_handler")]
+    ("statement", "printed"), [("pass", "Handlers.SIG_IGN"), ("engine.restore_interrupt()", "default_int_handler")]
 )
-def test_children_heed_an_interrupt_again(heeds: str, printed: str) -> None:
+def test_children_handle_an_interrupt_again(statement: str, printed: str) -> None:
     """If a script's `&` has Ctrl-C ignored, it still ends the programs that the script starts."""
     child = "import signal; print(repr(signal.getsignal(signal.SIGINT)))"
-    parent = f"import engine, subprocess, sys; {heeds}; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+    parent = (
+        f"import engine, subprocess, sys; {statement}; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+    )
     script = f"trap '' INT; exec {shlex.quote(sys.executable)} -c {shlex.quote(parent)}"
     env = environment.build({"PYTHONPATH": str(Path(engine.__file__).parent)})
     done = subprocess.run(
@@ -492,7 +494,7 @@ def test_children_heed_an_interrupt_again(heeds: str, printed: str) -> None:
 
 
 @contextlib.contextmanager
-def heeded(number: signal.Signals) -> Iterator[None]:
+def default_action(number: signal.Signals) -> Iterator[None]:
     """Start programs that react to a signal, even if the tests run in the background and ignore it."""
     before = signal.signal(number, signal.default_int_handler)
     try:
@@ -507,13 +509,13 @@ def test_interrupted_build_leaves_no_cache(machine: Machine, number: signal.Sign
     machine.has_go(
         meanwhile=f"echo $$ > {machine.home}/pid.part; mv {machine.home}/pid.part {machine.home}/pid; sleep 60"
     )
-    with heeded(number):
+    with default_action(number):
         process = machine.start()
     wait_for(machine.home / "pid")
     process.send_signal(number)
     out, err = process.communicate(timeout=HANG_SECONDS)
     assert (process.returncode, out) == (130, "")
-    assert err.endswith("engine: interrupted; nothing half-made is kept\n")
+    assert err.endswith("engine: interrupted; no partial engine is kept\n")
     assert [file.name for file in machine.cache.parent.iterdir()] == ["lock"]
     with pytest.raises(ProcessLookupError):
         os.kill(int((machine.home / "pid").read_text()), 0)
@@ -556,8 +558,8 @@ def test_nothing_available_says_what_to_install(machine: Machine) -> None:
     with pytest.raises(engine.EngineError) as caught:
         machine.ensure()
     assert str(caught.value).splitlines() == [
-        "no Pulumi engine. Tried:",
-        "  1. pulumi on PATH: none there",
+        "no Pulumi engine. Attempts:",
+        "  1. pulumi on PATH: not found",
         f"  2. made before: no {machine.cache}",
         "  3. official installer: switched off by JUSTT_ENGINE_INSTALLER",
         "  4. build with Go: no go on PATH",
@@ -573,7 +575,7 @@ def test_nothing_available_says_what_to_install(machine: Machine) -> None:
         (None, (0, "/somewhere/bin\n", "")),
         (engine.EngineError("no Pulumi engine"), (1, "", "engine: no Pulumi engine\n")),
         (PermissionError(13, "Permission denied", "/x"), (1, "", "engine: [Errno 13] Permission denied: '/x'\n")),
-        (KeyboardInterrupt(), (130, "", "engine: interrupted; nothing half-made is kept\n")),
+        (KeyboardInterrupt(), (130, "", "engine: interrupted; no partial engine is kept\n")),
     ],
 )
 def test_only_success_is_written_to_stdout(

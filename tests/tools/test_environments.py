@@ -39,10 +39,10 @@ def test_an_environment_that_cannot_run_is_a_failure(
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     monkeypatch.setattr("environments.engine.ensure", lambda root: root)
     assert environments.main(["not-root"]) == 1
-    assert "SKIPPED, which is no success: there is no setpriv on PATH" in capsys.readouterr().out
+    assert "SKIPPED, which counts as a failure: there is no setpriv on PATH" in capsys.readouterr().out
 
 
 def test_an_unknown_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """An unknown name runs nothing."""
     assert environments.main(["proxy", "no-such-one"]) == 2
-    assert capsys.readouterr().err.startswith("environments: no no-such-one; there are nothing, python, lang, ")
+    assert capsys.readouterr().err.startswith("environments: unknown: no-such-one; valid: nothing, python, lang, ")

@@ -91,7 +91,7 @@ class TestLocks:
     def test_other_lines_are_refused(self, line: str, tmp_path: Path) -> None:
         """The parser of the locks rejects ranges, wildcards and options."""
         (tmp_path / "a.lock").write_text(line)
-        with pytest.raises(ValueError, match=r"is no exact pin|can't be parsed|Expected"):
+        with pytest.raises(ValueError, match=r"is not an exact pin|can't be parsed|Expected"):
             _ = [entry.version for entry in locks.read(tmp_path / "a.lock")]
 
     def test_tests_use_the_users_dependencies(self) -> None:
@@ -202,7 +202,7 @@ class TestAudit:
         """A check that can't run says so in one line, and fails only if it's required."""
         assert audit.main(arguments, service()) == len(arguments)
         assert re.fullmatch(
-            r"vulnerabilities: SKIPPED, as their data can't be had here \(.+\)\n", capsys.readouterr().out
+            r"vulnerabilities: SKIPPED, since their data is not available here \(.+\)\n", capsys.readouterr().out
         )
 
     @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ _WORKERS: dict[Name, int] = {"plain": 4, "ours": 8, "before": 4, "restapi": 10}
 
 def main(argv: Sequence[str]) -> int:
     """Measure, report and, with `--write`, update the page; return 1 if this package or the floor failed, else 0."""
-    engine.heed_interrupt()
+    engine.restore_interrupt()
     arguments = _arguments(argv)
     if arguments.sources:
         facts, figures = _kept(arguments.sources)

@@ -259,9 +259,9 @@ class _Run:
         error_ids = [exchange.error_id for exchange in self.simulator.requests if exchange.error_id]
         self.simulator.clear_faults()
         self.stack.config({"justt:baseUrl": self.simulator.base_url})
-        self._do_as_told(text)
+        self._follow_error(text)
         converges = self._run_again()
-        wanted = 0 if self._ends_empty else len(self.names)
+        wanted = 0 if self._ends_without_integrations else len(self.names)
         return Outcome(
             duplicates=max(0, len(self._live()) - wanted),
             unnamed=len(unnamed),
@@ -316,7 +316,7 @@ class _Run:
         time.sleep(2.0)
         return len(self.simulator.requests) == before
 
-    def _do_as_told(self, text: str) -> None:
+    def _follow_error(self, text: str) -> None:
         """Act like a user who reads the error, and sees at Justt which integration has which identifier."""
         # After a destroy, only `doctor` can report it.
         if self.contender == "plain" or ("pulumi-justt recover" not in text and not self.scenario.is_destroyed):
@@ -339,18 +339,18 @@ class _Run:
         }
 
     def _run_again(self) -> bool:
-        if self._ends_empty:
+        if self._ends_without_integrations:
             return self.stack.destroy(fails=None).code == 0
         again = self.stack.up(fails=None)
         if again.code:
             # The killed run could not report it, so the next run does.
-            self._do_as_told(again.text)
+            self._follow_error(again.text)
             if self.stack.up(fails=None).code:
                 return False
         return self.stack.preview("--expect-no-changes", fails=None).code == 0
 
     @property
-    def _ends_empty(self) -> bool:
+    def _ends_without_integrations(self) -> bool:
         return self.scenario.command == "destroy" or self.scenario.is_destroyed
 
     def _live_records(self) -> list[Integration]:

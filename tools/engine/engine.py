@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["EngineError", "ensure", "heed_interrupt"]
+__all__ = ["EngineError", "ensure", "restore_interrupt"]
 
 
 class Version(NamedTuple):
@@ -125,7 +125,7 @@ def parse_version(text: str) -> Version | None:
     return Version(*(int(part or 0) for part in match.groups())) if match else None
 
 
-def stated(subject: str, go_mods: Sequence[str]) -> Version:
+def highest_version(subject: str, go_mods: Sequence[str]) -> Version:
     """Return the highest version that the module files require for a subject, which satisfies all of them."""
     words = re.findall(rf"^\s*{re.escape(subject)} (\S+)$", "\n".join(go_mods), re.MULTILINE)
     return max(version for word in words if (version := parse_version(word)))
@@ -149,7 +149,7 @@ def advice(go: Version, operation: Sequence[str]) -> str:
     """Return a list of the attempts, and what to do."""
     steps = "\n".join(f"  {line}" for line in operation)
     return (
-        f"no Pulumi engine. Tried:\n{steps}\nInstall one of these and run this again:\n"
+        f"no Pulumi engine. Attempts:\n{steps}\nInstall one of these and run this again:\n"
         f"  the Pulumi CLI {MINIMUM} or newer: https://www.pulumi.com/docs/install/\n"
         f"  Go {go} or newer, to build the CLI: https://go.dev/doc/install"
     )
@@ -165,11 +165,11 @@ def load(root: Path) -> Project:
     """Read the versions that the repository pins."""
     modules = root / "tools" / "engine"
     mods, sums = ([(modules / folder / name).read_text() for folder, _ in BINARIES.values()] for name in MODULE_FILES)
-    version = stated("github.com/pulumi/pulumi/pkg/v3", mods)
+    version = highest_version("github.com/pulumi/pulumi/pkg/v3", mods)
     # Two systems may share a checkout, such as a laptop and a container that mounts it.
     system = (platform.system(), platform.machine())
     name = fingerprint([*mods, *sums, *BUILD_FLAGS, LINK_FLAGS, *map("=".join, BUILD_ENV.items()), *system])
-    return Project(modules, version, stated("go", mods), root / ".dev" / "engine" / f"{version}-{name}")
+    return Project(modules, version, highest_version("go", mods), root / ".dev" / "engine" / f"{version}-{name}")
 
 
 def run(
@@ -231,7 +231,7 @@ def reported(program: Path, env: Mapping[str, str]) -> Version:
     return outcome.version
 
 
-def heed_interrupt() -> None:
+def restore_interrupt() -> None:
     """Make SIGINT end this process and its children again, even if a script's `&` has made it ignored.
 
     The CLI ends its plugins with SIGINT, and waits 5 s for each one that doesn't end.
@@ -246,14 +246,14 @@ def verify(folder: Path, expected: Version, env: Mapping[str, str]) -> None:
         raise UnavailableError(f"{folder} is broken: {', '.join(missing)} missing or not executable")
     version = reported(folder / "pulumi", env)
     if version != expected:
-        raise UnavailableError(f"{folder} is broken: it holds v{version} in place of v{expected}")
+        raise UnavailableError(f"{folder} is broken: it has v{version} instead of v{expected}")
 
 
 def on_path(env: Mapping[str, str]) -> Found:
     """Use the user's own CLI."""
     program = which("pulumi", env)
     if program is None:
-        raise UnavailableError("none there")
+        raise UnavailableError("not found")
     version = reported(program, env)
     if version < MINIMUM:
         raise UnavailableError(f"{program} is v{version}, older than v{MINIMUM}")
@@ -296,9 +296,9 @@ def install(project: Project, env: Mapping[str, str], say: Callable[[str], None]
         with urllib.request.urlopen(address, timeout=CONNECT_SECONDS) as answer:  # noqa: S310 - an address that the user has set
             script: bytes = answer.read()
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise UnavailableError(f"{address} is out of reach ({error})") from error
+        raise UnavailableError(f"{address} is unreachable ({error})") from error
     if not script.startswith(b"#!"):
-        raise UnavailableError(f"{address} answers with something that is no script")
+        raise UnavailableError(f"{address} did not return a script")
     with staged(project, env) as stage:
         file = stage / "install.sh"
         file.write_bytes(script)
@@ -386,7 +386,7 @@ def ensure(
             operation.append(f"{title}: {reason}")
             say(operation[-1])
             return None
-        say(f"{title}: taking {found.folder}, as {found.why}")
+        say(f"{title}: using {found.folder}: {found.why}")
         return found.folder
 
     folder = attempt("1. pulumi on PATH", lambda: on_path(env))
@@ -412,7 +412,7 @@ def main() -> int:
         tell(str(error))
         return 1
     except KeyboardInterrupt:
-        tell("interrupted; nothing half-made is kept")
+        tell("interrupted; no partial engine is kept")
         return 130
     sys.stdout.write(f"{folder}\n")
     return 0

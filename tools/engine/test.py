@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def main() -> int:
     """Run the suite, then the coverage gate, and return the exit code of the first one that fails."""
-    engine.heed_interrupt()
+    engine.restore_interrupt()
     # Pytest uses the user's own variables. The tests get none of them: see tests/support/environment.py.
     environ = {
         **os.environ,

@@ -91,17 +91,17 @@ def main(arguments: Sequence[str], ask: Callable[[Iterable[str]], list[Audited]]
     try:
         answers = _look_up(ask)
     except OutOfReachError as reason:
-        print(f"vulnerabilities: SKIPPED, as their data can't be had here ({reason})")
+        print(f"vulnerabilities: SKIPPED, since their data is not available here ({reason})")
         return int("--required" in arguments)
-    faults = [line for answer in answers for line in _faults(answer)]
-    print("\n".join(faults) or f"vulnerabilities: none known in {len(answers)} locked releases")
-    return int(bool(faults))
+    problems = [line for answer in answers for line in _problems(answer)]
+    print("\n".join(problems) or f"vulnerabilities: none known in {len(answers)} locked releases")
+    return int(bool(problems))
 
 
 def _look_up(ask: Callable[[Iterable[str]], list[Audited]]) -> list[Audited]:
     (known,) = ask([VULNERABLE])
     if not known.get("vulns"):
-        raise OutOfReachError(f"{VULNERABLE}, which is known to be vulnerable, is not known there")
+        raise OutOfReachError(f"{VULNERABLE}, which is known to be vulnerable, has no entry there")
     return [answer for pins in _batches() for answer in ask(pins)]
 
 
@@ -116,7 +116,7 @@ def _batches() -> Iterator[list[str]]:
         yield [pin for pin in batch if pin]
 
 
-def _faults(answer: Audited) -> Iterator[str]:
+def _problems(answer: Audited) -> Iterator[str]:
     if reason := answer.get("skip_reason"):
         yield f"vulnerabilities: {answer['name']} could not be looked up: {reason}"
     for known in answer.get("vulns", []):

@@ -106,7 +106,7 @@ ENVIRONMENTS = {
 def main(names: Sequence[str]) -> int:
     """Run the part in each environment, print a line for each, and return the exit code."""
     if unknown := set(names) - ENVIRONMENTS.keys():
-        sys.stderr.write(f"environments: no {', '.join(sorted(unknown))}; there are {', '.join(ENVIRONMENTS)}\n")
+        sys.stderr.write(f"environments: unknown: {', '.join(sorted(unknown))}; valid: {', '.join(ENVIRONMENTS)}\n")
         return 2
     engine.ensure(ROOT)
     passed = 0
@@ -117,7 +117,7 @@ def main(names: Sequence[str]) -> int:
             output = _failure(ENVIRONMENTS[name])
             word = "FAILED" if output else "passed"
         except CannotRunError as reason:
-            output, word = "", f"SKIPPED, which is no success: {reason}"
+            output, word = "", f"SKIPPED, which counts as a failure: {reason}"
         print(f"{name:12} {word} {time.monotonic() - started:.0f} s", flush=True)
         print(output, end="", flush=True)
         passed += word == "passed"

@@ -36,7 +36,7 @@ class Locked:
         """The only version that may be installed."""
         pin = re.fullmatch(r"==([^*,]+)", str(self.requirement.specifier))
         if pin is None:
-            raise ValueError(f"{self.requirement} is no exact pin")
+            raise ValueError(f"{self.requirement} is not an exact pin")
         return pin[1]
 
 
