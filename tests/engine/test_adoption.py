@@ -123,7 +123,7 @@ def test_destroy_releases_an_adopted_integration_and_removing_adopt_id_owns_it(
 @pytest.mark.slow
 @pytest.mark.parametrize("path", ["adoptId", "*"])
 @pytest.mark.parametrize("more", ["", ", delete_before_replace=True"])
-def test_replacement_forced_by_taking_adopt_id_out_is_refused(
+def test_a_replacement_forced_by_removing_adopt_id_is_refused(
     stack: Stack, simulator: SimulatorServer, theirs: list[str], path: str, more: str
 ) -> None:
     """With `replace_on_changes`, a second integration would be created in addition to the adopted one."""

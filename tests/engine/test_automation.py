@@ -44,7 +44,7 @@ SCRIPT = """
 """
 
 
-def test_inline_and_local_programs(stack: Stack, simulator: SimulatorServer) -> None:
+def test_inline_and_local_programs_work(stack: Stack, simulator: SimulatorServer) -> None:
     """Both kinds of program work as with the CLI: the same requests, and outputs that stay secret."""
     stack.program("""
         justt.PaymentIntegration("local", external_identifier="local", integration_name="Local", source="stripe",
@@ -72,7 +72,7 @@ def test_inline_and_local_programs(stack: Stack, simulator: SimulatorServer) -> 
     assert [each.status for each in simulator.records.integrations()] == ["INACTIVE", "PENDING"]
 
 
-def test_files_of_an_inline_program(stack: Stack, simulator: SimulatorServer) -> None:
+def test_paths_of_an_inline_program_are_recorded_unchanged(stack: Stack, simulator: SimulatorServer) -> None:
     """A path is recorded unchanged, relative to the script's working directory, with or without a `work_dir`."""
     (stack.project / "key").write_text("key-1\n")
     script = """

@@ -54,7 +54,7 @@ def methods(simulator: SimulatorServer) -> list[str]:
 class TestLife:
     """The life of one integration."""
 
-    def test_create_then_nothing_to_do(self, stack: Stack, simulator: SimulatorServer) -> None:
+    def test_a_second_up_after_a_create_changes_nothing(self, stack: Stack, simulator: SimulatorServer) -> None:
         """The first up sends one POST and stores the id. The second up sends and changes nothing."""
         stack.program(stripe('merchant_account_codes=["b", "a"],'))
         stack.up()
@@ -384,7 +384,7 @@ class TestRefused:
         assert "canary" not in text
         assert "Traceback" not in text
 
-    def test_surplus_field_of_an_object(self, shared: Stack) -> None:
+    def test_a_surplus_field_of_an_object_is_rejected(self, shared: Stack) -> None:
         """A field that the type of an object lacks is rejected by name."""
         shared.program(
             'whole = pulumi.Output.all(apikey=secret("stripeKey"))\n'
@@ -482,7 +482,7 @@ class TestRotation:
     """A new API key at Justt."""
 
     @pytest.mark.slow
-    def test_destroy_after_a_rotation(self, stack: Stack, simulator: SimulatorServer) -> None:
+    def test_destroy_after_a_key_rotation_needs_the_new_key(self, stack: Stack, simulator: SimulatorServer) -> None:
         """Destroy still uses the old key in the state, and its 401 lists what to do. The override works at once."""
         stack.program(stripe())
         stack.up()

@@ -57,7 +57,7 @@ def test_an_uncertain_create_shows_its_candidate(stack: Stack, simulator: Simula
     assert_messages("create-in-doubt", stack, stack.up(fails=True))
 
 
-def test_the_page_has_what_the_terminal_shows() -> None:
+def test_the_page_has_all_texts_of_the_terminal() -> None:
     """Each sentence that a terminal shows can be found in docs/errors.md."""
     texts = [_pattern(text.text) for source in error_table.package() for text in source.texts]
     long = [text for text in texts if len(re.findall(r"[a-z]{2,}", text)) > 4]

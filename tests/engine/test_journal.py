@@ -174,7 +174,9 @@ def begun(
 
 
 @pytest.mark.slow
-def test_the_commands_on_a_real_stack(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
+def test_the_commands_find_the_intents_of_a_real_stack(
+    stack: Stack, simulator: SimulatorServer, state_dir: Path
+) -> None:
     """Before and after the first update, with and without a stack's name, the commands find the stack's intents."""
     existing = Journal(state_dir)
     stack.run("stack", "select", "dev")
@@ -292,7 +294,7 @@ UNSEEN = "warning: an earlier run began to create"
 
 
 @pytest.mark.slow
-def test_killed_create_whose_resource_is_renamed_is_named(
+def test_a_killed_create_of_a_renamed_resource_is_reported(
     stack: Stack, simulator: SimulatorServer, state_dir: Path
 ) -> None:
     """The name and the identifier have changed, so no create repeats it. The update names it; `recover` resolves it."""

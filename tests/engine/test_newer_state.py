@@ -165,7 +165,7 @@ def _changing(simulator: SimulatorServer) -> list[str]:
     return methods
 
 
-def test_two_wheels_on_one_state(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
+def test_an_older_wheel_keeps_the_data_of_a_newer_one(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
     """The older wheel neither drops nor deletes the data of the newer one, which then continues with it."""
     simulator.options = dataclasses.replace(simulator.options, successful_after=0.0)
     older, newer = _wheel(tmp_path / "older"), _wheel(tmp_path / "newer", "99.1.0")

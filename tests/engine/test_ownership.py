@@ -432,7 +432,7 @@ def test_only_one_of_two_processes_claims_the_only_candidate(stack: Stack, simul
     assert len(set(ids)) == len(ids)
 
 
-def test_a_wait_holds_no_integration_of_another_psp(stack: Stack, simulator: SimulatorServer) -> None:
+def test_a_wait_keeps_no_integration_of_another_psp(stack: Stack, simulator: SimulatorServer) -> None:
     """The same external identifier at two PSPs means two integrations. A failed wait keeps only its own old one."""
     stack.provide({"adyenKey": canary("adyen"), "hmac": canary("hmac")})
     adyen = (

@@ -157,7 +157,9 @@ class TestReferences:
         assert live_digests(simulator) == {}
 
     @pytest.mark.slow
-    def test_from_value_to_reference_and_back(self, stack: Stack, simulator: SimulatorServer) -> None:
+    def test_a_preview_shows_a_change_between_value_and_reference(
+        self, stack: Stack, simulator: SimulatorServer
+    ) -> None:
         """The preview names the field and shows the reference. The state has the value only while it's no reference."""
         value, other = canary("value"), canary("other")
         stack.config(secret={"hmac": value})

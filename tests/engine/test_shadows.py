@@ -87,9 +87,7 @@ def shadow(project: Path, name: str, traces: Path) -> None:
         (project / name / "__init__.py").write_text(text)
 
 
-def test_no_module_of_the_program_runs_in_place_of_ours(
-    stack: Stack, simulator: SimulatorServer, tmp_path: Path
-) -> None:
+def test_no_module_of_the_program_shadows_ours(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
     """Previews, creates, waits, refreshes, replacements and deletes work, and no such module even runs."""
     traces = tmp_path / "traces"
     traces.write_text("")

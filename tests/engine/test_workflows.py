@@ -60,7 +60,7 @@ def steps() -> Iterator[tuple[str, str, dict[str, Any]]]:
 # Permissions
 
 
-def test_permissions_environments_and_secrets() -> None:
+def test_jobs_have_only_the_listed_permissions_and_secrets() -> None:
     """Each job has exactly the entries in the table. Justt's keys are only in jobs with a protected environment."""
     found = {}
     for name in TEXTS:

@@ -330,7 +330,7 @@ def test_nothing_is_posted_for_an_engine_that_left(host: Host, simulator: Simula
 
 
 @pytest.mark.parametrize("policy", ["refuse", "adopt"])
-def test_lost_create_of_an_engine_that_left(simulator: SimulatorServer, policy: str) -> None:
+def test_a_lost_create_without_its_engine_is_reported(simulator: SimulatorServer, policy: str) -> None:
     """The error says at once that the integration may exist. The integrations of the next run are not touched."""
     config = {
         "justt:baseUrl": simulator.base_url,
@@ -349,7 +349,7 @@ def test_lost_create_of_an_engine_that_left(simulator: SimulatorServer, policy: 
 
 
 @pytest.mark.parametrize("debug", ["0", "1"])
-def test_create_of_an_engine_that_left_and_reads_nothing_more(simulator: SimulatorServer, debug: str) -> None:
+def test_a_create_is_undone_if_stderr_is_closed(simulator: SimulatorServer, debug: str) -> None:
     """A killed CLI has closed the other end of stderr, and the provider still undoes the create."""
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
     with Host(config, JUSTT_DEBUG=debug) as host:

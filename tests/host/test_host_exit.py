@@ -234,7 +234,7 @@ def test_an_idle_host_exits_when_its_engine_is_gone(engine: socket.socket, simul
         assert host.process.wait(10.0) == 1
 
 
-def test_a_busy_engine_is_not_taken_for_gone(engine: socket.socket, simulator: SimulatorServer) -> None:
+def test_a_busy_engine_does_not_count_as_gone(engine: socket.socket, simulator: SimulatorServer) -> None:
     """An engine on an overloaded machine may accept no connection for a while, but it still listens."""
     with contextlib.ExitStack() as waiting, start(engine, simulator) as host:
         host.check({}, INPUTS)

@@ -332,7 +332,7 @@ def test_a_contender_without_terraform_is_skipped(tmp_path: Path, monkeypatch: p
         bench_contenders.restapi(tmp_path)
 
 
-def test_an_earlier_package_is_taken_out_of_the_repository(tmp_path: Path) -> None:
+def test_an_earlier_package_is_extracted_from_the_repository(tmp_path: Path) -> None:
     """The sources of a commit are in a separate folder. An unknown commit skips the contender."""
     package = bench_contenders.sources("HEAD", tmp_path)
     assert (package / "pulumi_justt" / "provider.py").is_file()

@@ -304,7 +304,7 @@ def test_broken_cache_is_rebuilt(machine: Machine, damage: Callable[[Path], obje
     engine.verify(machine.cache / "bin", PINNED, machine.env)
 
 
-def test_build_lays_out_a_whole_engine(machine: Machine) -> None:
+def test_build_creates_a_complete_engine(machine: Machine) -> None:
     """A build creates the two stamped binaries and the two scripts, all executable, and no partial files."""
     machine.has_go()
     (machine.cache.parent / f"{machine.cache.name}.part-dead" / "bin").mkdir(parents=True)
@@ -323,7 +323,7 @@ def test_build_lays_out_a_whole_engine(machine: Machine) -> None:
     ]
 
 
-def test_second_run_takes_the_cache(machine: Machine) -> None:
+def test_second_run_uses_the_cache(machine: Machine) -> None:
     """An engine is built only once."""
     machine.has_go()
     machine.ensure()
@@ -538,7 +538,7 @@ def test_two_processes_build_once(machine: Machine) -> None:
     assert len(engine.BINARIES) == machine.log.read_text().count("build ")
 
 
-def test_waiting_process_looks_at_the_cache_again(machine: Machine) -> None:
+def test_waiting_process_checks_the_cache_again(machine: Machine) -> None:
     """When the lock is free, the cache is checked first, without installer and Go."""
     lock = machine.cache.parent / "lock"
     lock.parent.mkdir(parents=True)

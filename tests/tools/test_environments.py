@@ -13,7 +13,7 @@ from support.checkout import ROOT
 INNER = "tests/tools/test_environment.py::test_variables_for_the_tests_are_kept"
 
 
-def test_the_part_exists() -> None:
+def test_the_files_of_the_part_exist() -> None:
     """Each file of the part exists. Pytest itself rejects an unknown test."""
     assert [each for each in environments.PART if not (ROOT / each.partition("::")[0]).is_file()] == []
 

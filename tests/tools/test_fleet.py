@@ -74,7 +74,7 @@ def test_waits_share_their_reads(size: int) -> None:
     assert 120 <= together.seconds <= 120 + 16
 
 
-def test_nothing_to_do_costs_nothing() -> None:
+def test_commands_without_changes_send_nothing() -> None:
     """A preview or an update without changes sends no requests, for any size of the fleet."""
     assert cost(UNCHANGED, SIZE).requests == 0
 

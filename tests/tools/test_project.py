@@ -125,7 +125,7 @@ def test_the_commands_do_what_the_readme_says(project: tuple[Path, Run]) -> None
 
 
 @pytest.mark.slow
-def test_a_wrong_key(project: tuple[Path, Run]) -> None:
+def test_a_wrong_key_is_reported_for_each_integration(project: tuple[Path, Run]) -> None:
     """With a wrong key, the terminal shows one paragraph for each integration, and what to do."""
     copy, run = project
     run("preview")

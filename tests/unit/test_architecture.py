@@ -186,7 +186,7 @@ def test_only_the_client_imports_the_http_library() -> None:
     assert {path for path, name in knowing if name == "socket"} == {"host.py", "api/deadline.py"}
 
 
-def test_the_simulator_imports_nothing_of_ours() -> None:
+def test_the_simulator_imports_no_provider_code() -> None:
     """A simulator that shared code with the client would share its mistakes."""
     found = set()
     for path in SIMULATOR.rglob("*.py"):

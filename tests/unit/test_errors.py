@@ -83,7 +83,7 @@ def test_docstring_tree_is_the_class_tree() -> None:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-def test_text_of_each_exception(error: JusttError, text: str) -> None:
+def test_each_exception_has_the_common_form(error: JusttError, text: str) -> None:
     """An error's text is: the operation, the response, the errorId if there is one, and what to do."""
     assert text == str(error)
 

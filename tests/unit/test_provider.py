@@ -448,7 +448,7 @@ def test_update_returns_the_outputs() -> None:
         ({"justt:apiKey": f"{CANARY}\n"}, "justt:apiKey holds a character"),
     ],
 )
-def test_an_unusable_configuration_is_a_failure_of_check(config: dict[str, str], text: str) -> None:
+def test_an_invalid_configuration_is_a_failure_of_check(config: dict[str, str], text: str) -> None:
     """A preview reports the invalid setting at each resource, without a property or a secret."""
     result = configured(config).check({}, NEWS)
 
@@ -460,7 +460,7 @@ def test_an_unusable_configuration_is_a_failure_of_check(config: dict[str, str],
 
 
 @pytest.mark.parametrize("method", [name for name in CALLS if name != "check"])
-def test_an_unusable_configuration_is_an_error_elsewhere(method: str) -> None:
+def test_an_invalid_configuration_is_an_error_in_other_calls(method: str) -> None:
     """In refresh and destroy, which call no check, the same text is an error."""
     provider = configured({"justt:environment": "prod"})
 

@@ -216,7 +216,7 @@ def test_a_part_of_a_long_secret_is_found(part: str) -> None:
 
 
 @pytest.mark.parametrize("secret", [CANARY, "hunter2", "密码密码密码"])
-def test_a_secret_at_the_cut_is_found(secret: str) -> None:
+def test_a_secret_at_the_truncation_point_is_hidden(secret: str) -> None:
     """Truncating the text before or after the search never leaves the start of a credential visible."""
     redactor = knowing(secret)
     for blanks in ("x", " ", "&nbsp;", "\\n"):
@@ -317,7 +317,7 @@ def test_error_id_that_may_be_something_else_is_not_shown(text: str | None) -> N
 
 
 @pytest.mark.parametrize("text", ["e-hunter2pass", "rk_live_51H8xQ2e", "0123456789abcdef0123456789abcdef", "Zm9vYmFy"])
-def test_error_id_is_more_strict_while_a_credential_is_not_at_hand(text: str) -> None:
+def test_error_id_is_stricter_without_a_known_credential(text: str) -> None:
     """A credential that is not at hand can't be searched for, so the errorId's form must rule it out."""
     incomplete = Redactor()
     incomplete.mark_incomplete()

@@ -344,7 +344,7 @@ def test_a_path_outside_of_a_program_is_unchanged(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("name", ["JUSTT_API_KEY", "PULUMI_ACCESS_TOKEN", "Pulumi_Config_Passphrase", "justt_x"])
-def test_variables_of_pulumi_and_of_ours_are_never_a_credential(name: str) -> None:
+def test_variables_of_pulumi_and_justt_are_never_credentials(name: str) -> None:
     """They contain other keys and passphrases. On Windows, their case doesn't matter."""
     with pytest.raises(ValueError, match=f"from_env does not take {name}: variables that begin with PULUMI_ or JUSTT_"):
         from_env(name)

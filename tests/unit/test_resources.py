@@ -31,7 +31,7 @@ from support.mocked_program import (
 )
 
 
-def test_a_minimal_resource_is_registered_under_the_apis_names_and_nothing_else() -> None:
+def test_a_minimal_resource_registers_only_its_arguments() -> None:
     """Only the given arguments are sent, under the API's names, with the credential as a secret."""
     program = run_program(minimal)
 
@@ -268,7 +268,7 @@ def test_get_reads_an_integration_and_declares_nothing() -> None:
     }
 
 
-def test_get_keeps_the_options_that_it_is_given() -> None:
+def test_get_keeps_its_options() -> None:
     """A lookup with a parent is listed under it."""
 
     def body() -> None:
@@ -466,7 +466,7 @@ def test_a_wait_takes_five_minutes_at_most_unless_it_says_otherwise() -> None:
     }
 
 
-def test_a_wait_for_someone_else_s_integration() -> None:
+def test_a_wait_accepts_a_looked_up_integration() -> None:
     """An integration from `get` can be waited for, with the account of that `get`."""
     program = run_program(
         lambda: justt.IntegrationReady(

@@ -82,7 +82,7 @@ def test_waits_starve_no_call_after_a_queue(pool: ThreadPoolExecutor, end: threa
     end.set()
 
 
-def test_a_call_that_ends_meanwhile_is_not_taken_for_an_idle_thread(
+def test_a_call_that_ends_meanwhile_does_not_count_as_idle(
     pool: ThreadPoolExecutor, end: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each wait starts a thread, even if another thread ends its call just before."""
@@ -244,9 +244,7 @@ def test_a_pool_never_shrinks(pool: ThreadPoolExecutor) -> None:
     assert pool._max_workers == WORKERS
 
 
-def test_a_wait_that_began_before_gives_back_its_own_thread_only(
-    pool: ThreadPoolExecutor, end: threading.Event
-) -> None:
+def test_an_earlier_wait_gives_back_only_its_own_thread(pool: ThreadPoolExecutor, end: threading.Event) -> None:
     """Sizes add up, in any order of start and end."""
     (wait,) = waiting(pool, 1, end)
     pool.submit(set_max_workers, 8).result(HANG_SECONDS)

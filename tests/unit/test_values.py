@@ -32,7 +32,7 @@ def of(label: str) -> str:
         of("RSA PRIVATE KEY").replace("AAAA", "Proc-Type: 4,ENCRYPTED\n\nAAAA"),
     ],
 )
-def test_private_keys_pass(value: str) -> None:
+def test_private_keys_are_valid(value: str) -> None:
     """Every PEM form of a private key is valid, with its line breaks, but not in a field that stays readable."""
     assert text_problem(value, "key") is None
     assert text_problem(value, "secret") is None
@@ -125,7 +125,7 @@ def test_emoji_at_the_end_are_text(kind: Kind, value: str) -> None:
     assert text_problem(value, kind) is None
 
 
-def test_lines_within_a_value() -> None:
+def test_line_breaks_are_allowed_only_for_unlisted_types() -> None:
     """A field of a listed type is one line; for an unlisted type, nothing is known. Inner white space is text."""
     for value in ("a\nb", "a\rb", "a\0b", "a\x0bb", "a\u2028b", "a\x85b"):
         for kind in ("secret", "identifier"):
@@ -140,7 +140,7 @@ def test_lines_within_a_value() -> None:
 
 
 @pytest.mark.parametrize("kind", ["secret", "identifier", "unlisted"])
-def test_invisible_characters_within_a_value(kind: Kind) -> None:
+def test_invisible_characters_within_a_value_are_rejected(kind: Kind) -> None:
     """They come from a web page or a chat. In emoji and some scripts, they are part of the text."""
     for sign in "\u00ad\u200b\u200c\u200d\u200e\u202e\u2060\u2066\ufeff":
         problem = "has an invisible character within, as what is copied from a web page"
@@ -200,7 +200,7 @@ def test_pulumi_color_tags_are_rejected_in_shown_values() -> None:
         ([{"a": UNKNOWN}], {}),
     ],
 )
-def test_values_that_cannot_be_sent(value: object, paths: dict[str, str]) -> None:
+def test_values_that_cannot_be_sent_are_reported(value: object, paths: dict[str, str]) -> None:
     """Each is named by its path, at any depth. Unknown values are not validated."""
     found = dict(unsendable(value))
     assert found.keys() == paths.keys()
@@ -214,7 +214,7 @@ def test_white_space_around_a_label_is_refused(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["a", "a b", "\u00c9tienne & S\u00f6hne", "a\u200cb", "\U0001f4b3"])
-def test_any_other_text_is_a_label(value: str) -> None:
+def test_a_label_may_be_in_any_language(value: str) -> None:
     """A label may be in any language."""
     assert label_problem(value) is None
 

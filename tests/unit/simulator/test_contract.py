@@ -363,7 +363,7 @@ def test_document_is_the_shared_one() -> None:
     assert hashlib.sha256(COPY.read_bytes()).hexdigest() == expected == SHA256
 
 
-def test_simulator_imports_nothing_of_ours() -> None:
+def test_simulator_imports_no_provider_code() -> None:
     """A simulator that shared code with the provider would share its mistakes."""
     folder = Path(simulator_package.__path__[0])
     allowed = {*sys.stdlib_module_names, "aiohttp", "typing_extensions", "."}

@@ -231,7 +231,7 @@ def test_an_empty_body_has_the_right_status(api: Api) -> None:
     assert (answer.status_code, answer.content, len(api.ids())) == (201, b"", 1)
 
 
-def test_body_that_is_not_json(api: Api) -> None:
+def test_a_body_may_be_invalid_json(api: Api) -> None:
     """The body is a page, or bytes that are no text, with a JSON content type."""
     api.fault("POST * not-json times=1", "POST * not-json=bytes")
     page, raw = api.create(), api.create()
@@ -264,7 +264,7 @@ def test_a_client_may_disconnect_during_a_slow_body(api: Api, caplog: pytest.Log
     assert "Error handling request" not in caplog.text
 
 
-def test_documented_envelopes_for_some_answers(api: Api) -> None:
+def test_a_fault_can_select_an_envelope(api: Api) -> None:
     """A fault can select each envelope that an option selects for all responses."""
     integration_id = api.created()
     bare = api.http.get(f"/integrations/{integration_id}").json()
@@ -288,7 +288,7 @@ def test_documented_envelopes_for_some_answers(api: Api) -> None:
 
 
 @pytest.mark.parametrize("form", ["bare", "enveloped"])
-def test_answer_without_the_id(api: Api, form: str) -> None:
+def test_a_response_may_lack_its_id(api: Api, form: str) -> None:
     """The id is missing everywhere in the response, and nothing else is."""
     integration_id = api.created()
     api.fault("* * no-id", f"GET * envelope={form}")
@@ -301,7 +301,7 @@ def test_answer_without_the_id(api: Api, form: str) -> None:
     assert ended.json() is None
 
 
-def test_undocumented_shape(api: Api) -> None:
+def test_an_undocumented_shape_moves_the_response(api: Api) -> None:
     """The right response is in an undocumented field."""
     api.fault("* * undocumented-shape")
     assert api.create().json() == {"result": [{"integrationId": api.ids()[0]}]}
@@ -320,14 +320,14 @@ def test_record_changes_before_it_is_read(api: Api, status: str) -> None:
     assert api.fired() == [("GET", f"/v1/integrations/{integration_id}", "becomes", integration_id)]
 
 
-def test_named_record_changes(api: Api) -> None:
+def test_a_fault_can_change_a_named_record(api: Api) -> None:
     """Any request can trigger a change of a record. An unknown record changes nothing."""
     integration_id = api.created()
     api.fault(f"GET /integrations becomes=INACTIVE id={integration_id}", "* * becomes=FAILED id=none")
     assert [item["status"] for item in api.http.get("/integrations").json()] == ["INACTIVE"]
 
 
-def test_deactivation_comes_too_late(api: Api) -> None:
+def test_a_deactivation_may_come_too_late(api: Api) -> None:
     """A deactivation is refused as usual if the integration has just become INACTIVE."""
     integration_id = api.created()
     api.fault("DELETE /integrations/{id} becomes=INACTIVE")

@@ -221,7 +221,7 @@ def test_a_failed_read_stops_the_import(project: FakePulumi, simulator: Simulato
     assert "error: verifying x: Justt answered 403" in result.stderr
 
 
-def test_options_that_exclude_each_other(project: FakePulumi) -> None:
+def test_id_and_all_exclude_each_other(project: FakePulumi) -> None:
     """`--id` together with `--all` is a usage error."""
     assert project.run("import", "--all", "--id", "x").exit_code == 2
 

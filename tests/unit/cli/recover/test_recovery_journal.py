@@ -53,7 +53,7 @@ def deletes(simulator: SimulatorServer) -> int:
     return sum(exchange.method == "DELETE" for exchange in simulator.requests)
 
 
-def test_an_intent_that_knows_its_id(
+def test_an_intent_with_an_id_offers_only_that_integration(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
     """Only that integration is offered, without reading a list. The decision is recorded for the next update."""
@@ -161,7 +161,7 @@ def test_forget_removes_the_intent(
     assert deletes(simulator) == 0
 
 
-def test_a_pending_operation_with_its_intent(
+def test_a_pending_operation_and_its_intent_are_one_case(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
     """Both form one case: the state is repaired as usual, the record is removed, and the resource has the id."""
@@ -227,7 +227,7 @@ def test_an_intent_that_matches_the_state_is_removed(project: FakePulumi, theirs
     assert project.run("recover").stderr == "No create and no other operation of this provider is unfinished.\n"
 
 
-def test_other_stacks_and_addresses_are_left_alone(project: FakePulumi, begun: Begun) -> None:
+def test_other_stacks_and_addresses_are_ignored(project: FakePulumi, begun: Begun) -> None:
     """Only the intents of the first given stack at its own address are shown."""
     others = [
         begun("i-1", urn=LOST.replace(":dev::", ":prod::")),

@@ -550,7 +550,7 @@ def test_no_input_is_interpreted_as_markdown(data: st.DataObject) -> None:
 
 @relentless
 @given(st.data())
-def test_no_secret_gets_through(data: st.DataObject) -> None:
+def test_no_secret_is_shown(data: st.DataObject) -> None:
     """A secret in either state (in its envelope, or in plain text in secretPayload) is nowhere in the output."""
     hidden = "canary-" + data.draw(st.text("0123456789abcdef", min_size=24, max_size=24))
     envelope = {**ENVELOPE, "plaintext": json.dumps(hidden)}
