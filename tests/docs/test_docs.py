@@ -176,13 +176,13 @@ def test_commands_of_elsewhere_are_run_by_other_tests(command: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("```sh\nmake up\n```\n", "line 1: a block of sh is not run"),
-        ("```\nmake up\n```\n", "line 1: a block of no language is not run"),
-        ("- like so\n\n  ```json\n  {}\n  ```\n", "line 3: a block of json is not run"),
-        ("~~~text\nx\n~~~\n", "line 1: a block of text is not run"),
-        ("```yaml\nkey: 1\n```\n", "line 1: the first line of a yaml block names its file"),
-        ("```console\nmake up\n```\n", "line 1: a console block starts with a command"),
-        ("````python\nimport x\n```\n", "the last block has no end"),
+        ("```sh\nmake up\n```\n", "line 1: a block of sh can't be run"),
+        ("```\nmake up\n```\n", "line 1: a block of no language can't be run"),
+        ("- like so\n\n  ```json\n  {}\n  ```\n", "line 3: a block of json can't be run"),
+        ("~~~text\nx\n~~~\n", "line 1: a block of text can't be run"),
+        ("```yaml\nkey: 1\n```\n", "line 1: the first line of a yaml block must name its file"),
+        ("```console\nmake up\n```\n", "line 1: a console block must start with a command"),
+        ("````python\nimport x\n```\n", "the last block is not closed"),
     ],
 )
 def test_a_block_that_cannot_run_is_rejected(text: str, reason: str) -> None:
@@ -289,7 +289,7 @@ def shell(tmp_path: Path) -> Callable[..., Session]:
         (["$ true", "$ exit 3"], "`exit 3` ended with 3"),
         (["$ echo one | false | cat"], "ended with 1"),
         (["$ echo one", "two"], "-two\n+one"),
-        (["$ make up", "made"], "it has no screen"),
+        (["$ make up", "made"], "it must have no screen"),
     ],
 )
 def test_a_wrong_page_fails(shell: Callable[..., Session], lines: list[str], reason: str) -> None:

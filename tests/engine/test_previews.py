@@ -462,7 +462,7 @@ def assert_golden(found: Mapping[str, str]) -> None:
         )
     ]
     if difference:
-        way_out = f"If that is what a reviewer is to read, run {UPDATE}=1 pytest tests/engine/test_previews.py"
+        way_out = f"If the new preview is right, run {UPDATE}=1 pytest tests/engine/test_previews.py"
         pytest.fail("\n".join([*difference, "", way_out]), pytrace=False)
 
 

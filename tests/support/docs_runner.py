@@ -140,20 +140,18 @@ def read(text: str) -> list[Block]:
         else:
             held.append(line)
     if fence:
-        raise NotRunnable("the last block has no end")
+        raise NotRunnable("the last block is not closed")
     return blocks
 
 
 def _refuse(block: Block) -> None:
     where = f"line {block.line}: "
     if block.language not in {"python", "yaml", "console"}:
-        raise NotRunnable(
-            f"{where}a block of {block.language or 'no language'} is not run; say it in `code` or a table"
-        )
+        raise NotRunnable(f"{where}a block of {block.language or 'no language'} can't be run; use `code` or a table")
     if block.language == "yaml" and block.file is None:
-        raise NotRunnable(f"{where}the first line of a yaml block names its file, as in `# merchants.yaml`")
+        raise NotRunnable(f"{where}the first line of a yaml block must name its file, as in `# merchants.yaml`")
     if block.language == "console" and not block.text.startswith("$ "):
-        raise NotRunnable(f"{where}a console block starts with a command, as in `$ pulumi up`")
+        raise NotRunnable(f"{where}a console block must start with a command, as in `$ pulumi up`")
 
 
 @dataclass
@@ -372,7 +370,9 @@ class Session:
     def _command(self, command: Command) -> None:
         plain = command.text.partition(" #")[0].strip()
         if plain in self.elsewhere:
-            assert not command.screen, f"{self.page.name}:{command.line}: `{plain}` is not run here; it has no screen"
+            assert not command.screen, (
+                f"{self.page.name}:{command.line}: `{plain}` is not run here, so it must have no screen"
+            )
             return
         if _RUNS_PROGRAM.search(command.text):
             self._pending = None
@@ -399,7 +399,7 @@ class Session:
         raise AssertionError(
             "\n".join(
                 [
-                    f"{self.page.name}:{command.line}: `{command.text}` prints something else; {UPDATE}=1 rewrites it",
+                    f"{self.page.name}:{command.line}: `{command.text}` prints another screen; {UPDATE}=1 rewrites it",
                     *difference,
                     "",
                     "expected:",

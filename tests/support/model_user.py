@@ -339,7 +339,7 @@ class Project:
         if PHRASES["a second resource for one record was refused"] in text:
             self._rivals.add(name)
 
-    # what the user does about it
+    # the user's actions
 
     def _resolve(self, wish: Wish) -> None:
         """Do what the last command's errors asked for, preferring the way that *wish* names."""

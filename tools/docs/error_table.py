@@ -357,7 +357,7 @@ class Source:
             when = whens[alike.index(text) % len(whens)] if whens else ""
             self.texts.append(replace(text, when=when))
 
-    # What makes a text
+    # Finding messages
 
     def _raised(self, node: ast.Raise) -> None:
         if not isinstance(node.exc, ast.Call):
@@ -427,7 +427,7 @@ class Source:
             shown = f"<argument>: {shown}"
         self._found.append((Text(place, kind, shown, "", getattr(node, "lineno", 0)), self._whens(node, kind)))
 
-    # What a text says
+    # Reading messages
 
     def _read(self, node: ast.expr) -> str | None:
         """Return the text of *node* with its placeholders, or None if it has no known words."""
@@ -541,7 +541,7 @@ class Source:
             return _last_name(node.func).endswith("_remediation") or _last_name(node.func) in _CALLS
         return isinstance(node, (ast.JoinedStr, ast.Constant))
 
-    # Where it stands, and when it comes
+    # Places and conditions
 
     def _above(self, node: ast.AST) -> Iterator[ast.AST]:
         while (above := self._parents.get(node)) is not None:

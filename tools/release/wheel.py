@@ -132,7 +132,7 @@ def _try(wheel: Path, python: str, folder: Path) -> None:
             assert "2 unchanged" in pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
             assert "is SUCCESSFUL now, was PENDING" in pulumi("refresh", "--yes", "--skip-preview")
             assert json.loads(pulumi("stack", "output", "--json")) == {"status": "PENDING"}
-            assert not re.search(r"resource +justt", pulumi("about")), "the CLI takes the package for a plugin"
+            assert not re.search(r"resource +justt", pulumi("about")), "the CLI mistakes the package for a plugin"
             assert "- 2 deleted" in pulumi("destroy", "--yes", "--skip-preview")
         finally:
             simulator.terminate()

@@ -667,7 +667,7 @@ def assert_golden(name: str, found: str) -> None:
     if os.environ.get(UPDATE) == "1":
         path.write_text(found)
     assert found == path.read_text(), (
-        f"run {UPDATE}=1 pytest tests/unit/cli/summary/test_summary.py if that is what is to be read"
+        f"run {UPDATE}=1 pytest tests/unit/cli/summary/test_summary.py if the new text is right"
     )
 
 
