@@ -1,4 +1,4 @@
-"""Errors of what a program calls: one sentence on the real engine, and a TypeError or ValueError to its unit tests."""
+"""Errors of functions that a program calls: one sentence on the real engine, TypeError or ValueError in unit tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def shop(credentials, **arguments):
 
 """
 LITERAL = "sk_live_LITERAL"
-"""What stands in each line for a credential."""
+"""The placeholder for a credential in each line."""
 
 STATEMENTS = [
     (f'from_env("{LITERAL}")', "from_env takes the name of a variable, and not its value"),
@@ -82,21 +82,21 @@ STATEMENTS = [
 
 
 @pytest.mark.parametrize(("statement", "text"), STATEMENTS)
-def test_error_of_the_program(statement: str, text: str) -> None:
-    """Each is what Pulumi shows without a traceback, and the kind that a unit test of the program expects."""
+def test_errors_of_a_program_have_no_traceback(statement: str, text: str) -> None:
+    """Pulumi shows each error without a traceback, and it has the type that a program's unit test expects."""
     with pytest.raises(pulumi.RunError, match=text) as refused:
-        run_program(lambda: exec(HEAD + statement, {}))  # noqa: S102 - our own
+        run_program(lambda: exec(HEAD + statement, {}))  # noqa: S102 - our own code
 
     assert isinstance(refused.value, (TypeError, ValueError))
     assert LITERAL not in str(refused.value)
 
 
 @pytest.mark.parametrize("statement", ['Provider("{}")', 'PaymentIntegration("{}", source="stripe")'])
-def test_what_stands_in_the_place_of_a_forgotten_name_is_not_shown(statement: str) -> None:
-    """An API key of Justt looks like no other, and here it is the only argument that was not forgotten."""
+def test_a_value_in_place_of_the_name_is_not_shown(statement: str) -> None:
+    """Justt's API keys have no fixed form, and here the key is the only argument that was not left out."""
     key = "jk9f8e7d6c5b4a39281706f5e4d3c2b1a0"
     with pytest.raises(pulumi.RunError, match="missing") as refused:
-        run_program(lambda: exec(HEAD + statement.format(key), {}))  # noqa: S102 - our own
+        run_program(lambda: exec(HEAD + statement.format(key), {}))  # noqa: S102 - our own code
 
     assert key not in str(refused.value)
 
@@ -105,8 +105,8 @@ def test_what_stands_in_the_place_of_a_forgotten_name_is_not_shown(statement: st
     "statement", [each for each, _ in STATEMENTS if "LITERAL" in each and re.search("from_|adopt=|key=|opts=", each)]
 )
 @pytest.mark.daily(3)
-def test_line_of_the_program_is_not_printed(stack: Stack, simulator: SimulatorServer, statement: str) -> None:
-    """Pulumi prints the source line of any other error, with the literal in it."""
+def test_the_source_line_is_not_printed(stack: Stack, simulator: SimulatorServer, statement: str) -> None:
+    """For any other error, Pulumi prints the source line, with the literal in it."""
     stack.secrets.append(secret := canary("literal"))
     stack.program(HEAD + statement.replace(LITERAL, f"sk_live_{secret}"))
     shown = stack.preview(fails=True).text
@@ -116,8 +116,8 @@ def test_line_of_the_program_is_not_printed(stack: Stack, simulator: SimulatorSe
     assert simulator.requests == []
 
 
-def test_no_text_of_the_program_is_taken_for_a_color(stack: Stack) -> None:
-    """The CLI acts on such a text in a message, and ends with a Go stack trace where there is no such color."""
+def test_color_tags_of_the_program_are_escaped(stack: Stack) -> None:
+    """The CLI interprets such a text in a message, and crashes with a Go stack trace if it's no known color."""
     stack.program(HEAD + 'shop(ApiKeyOnly(api_key="k"), opts=ResourceOptions(ignore_changes=["<{%bogus%}>"]))')
     shown = stack.preview("--color", "always", fails=True).text
     assert "'< {%bogus%}>' is not a property" in shown
@@ -128,8 +128,8 @@ def test_no_text_of_the_program_is_taken_for_a_color(stack: Stack) -> None:
     assert "goroutine" not in shown
 
 
-def test_error_of_something_else() -> None:
-    """A defect, or what a transformation raises, is named by its place, as its text may hold a value."""
+def test_other_errors_show_only_their_location() -> None:
+    """An internal error, or an exception of a transformation, is shown by its location: its text may have a value."""
 
     @one_sentence
     def call() -> None:
@@ -142,8 +142,8 @@ def test_error_of_something_else() -> None:
     assert refused.traceback[-1].name == "call"
 
 
-def test_own_errors_pass() -> None:
-    """What is a RunError already stays as it is, and the function keeps its name."""
+def test_run_errors_pass_unchanged() -> None:
+    """A RunError is passed on unchanged, and the function keeps its name."""
     error = InvalidArgument("a sentence")
 
     @one_sentence
