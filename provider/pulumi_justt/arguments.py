@@ -61,8 +61,8 @@ The keys are type names, because importing the types could import a module of th
 
 _LONGEST_PATH = 60
 
-_FOR_ANOTHER = "is a reference: give the same from_env or from_file to this resource, not in an Output or an object"
-_TAKES_NONE = "takes no reference (from_env, from_file), as only the fields of credentials do: give the value"
+_FOR_ANOTHER = "is a reference: give the same from_env or from_file to this resource, not inside an Output or object"
+_TAKES_NONE = "takes no reference (from_env, from_file); only the fields of credentials do: give the value"
 _OUTPUT = re.compile(r"Calling __str__ on an Output\[|<pulumi\.output\.Output object at ")
 _IS_OUTPUT = (
     "contains an Output converted by an f-string or str(...), and not its value: use Output.concat, Output.format or "
@@ -174,7 +174,7 @@ def _problem_of_keys(value: Mapping[Any, object]) -> str | None:
 
 def _problem_of_text(value: str) -> str | None:
     if value in _UNKNOWN:
-        return "is the text by which Pulumi marks a value that is not known yet, and cannot be sent"
+        return "is Pulumi's placeholder for a value that is not known yet, so it cannot be sent: pass the Output itself"
     if not is_utf8(value):
         return "is not text in UTF-8"
     return _IS_OUTPUT if _OUTPUT.search(value) else None

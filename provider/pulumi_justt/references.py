@@ -179,7 +179,7 @@ def from_env(name: str, *, version: int = 1) -> VariableReference:
     """
     _require(name, "from_env", "the name of a variable as text", str)
     if not _NAME.fullmatch(name) or _is_like_a_credential(name):
-        raise ValueError("from_env takes the name of a variable, and not its value")
+        raise ValueError("from_env takes the name of an environment variable, not its value")
     if _is_reserved(name):
         raise ValueError(
             f"from_env does not take {name}: variables that begin with PULUMI_ or JUSTT_ configure Pulumi and this "
@@ -206,7 +206,7 @@ def from_file(path: str | os.PathLike[str], *, version: int = 1) -> FileReferenc
     _require(path, "from_file", "a path", str, os.PathLike)
     place: object = os.fspath(path)
     if not isinstance(place, str) or not place or not place.isprintable() or "-----BEGIN " in place:
-        raise ValueError("from_file takes the path of a file, and not its content")
+        raise ValueError("from_file takes the path of a file, not its content")
     if not {".", "/", "\\"} & {*place} and _is_like_a_credential(place):
         raise ValueError(
             "from_file takes the path of a file, and this looks like a credential: for a file of that name, use ./NAME"

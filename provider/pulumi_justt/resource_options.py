@@ -93,7 +93,7 @@ def _checked(opts: ResourceOptions | None, resource: _Resource) -> ResourceOptio
             "set adopt_id on the resource instead, which takes the integration over, or run `pulumi-justt import` for "
             "many"
             if resource.properties is INTEGRATION
-            else "it does not exist at Justt, so let `pulumi up` create it"
+            else "an IntegrationReady does not exist at Justt, so let `pulumi up` create it"
         )
         raise ValueError(f"import_: the engine cannot import into a dynamic provider; {remediation}")
     checked = copy.copy(opts)
@@ -104,7 +104,10 @@ def _checked(opts: ResourceOptions | None, resource: _Resource) -> ResourceOptio
     if opts.additional_secret_outputs:
         wire_names = {each.python_name: each.name for each in resource.properties}
         if {"secretReferences", "secret_references"} & {*opts.additional_secret_outputs}:
-            raise ValueError("additional_secret_outputs: references are not secrets, so that reviewers can see them")
+            raise ValueError(
+                "additional_secret_outputs: references are not secrets, and reviewers need to see them: remove "
+                "secret_references from this option"
+            )
         checked.additional_secret_outputs = [
             _named(path, wire_names, "additional_secret_outputs") for path in opts.additional_secret_outputs
         ]
@@ -190,7 +193,7 @@ def _require_credential(name: str, rest: list[str], option: str, resource: _Reso
     right = _credential_path([field, *below], resource)
     if name not in _places(field, resource):
         is_value = name == "secretReferences" and right.startswith("secretPayload") and field != "*"
-        why = f"{field!r} is not a reference here (from_env, from_file), so " if is_value else ""
+        why = f"{field!r} is a value, not a reference (from_env, from_file), so " if is_value else ""
         _refuse_ignored(name, rest, option, f"; {why}use {right!r}")
     if name == "secretReferences":
         named = references.values() if field == "*" else [references[field]]

@@ -430,8 +430,8 @@ def _problem_of_key(key: str) -> str | None:
     if is_visible_ascii(key):
         return None
     return (
-        "holds a character that no API key has (white space, a line break or not ASCII): remove what was copied along "
-        "with the key"
+        "contains a character that no API key has (white space, a line break or a non-ASCII character): copy only the "
+        "key itself"
     )
 
 
@@ -537,7 +537,7 @@ def _refuse_other_key(resource_name: str, integration: PaymentIntegration, opts:
     if opts.parent.get_provider(_READY_TYPE):
         raise ValueError(
             f"the IntegrationReady {resource_name!r} would use its parent's provider, but its integration uses the "
-            "stack's default provider: give it another parent, or set provider= if the parent's provider is meant"
+            "stack's default provider: give it another parent, or pass provider= to use the parent's provider"
         )
 
 
@@ -558,7 +558,7 @@ def _refuse_plain_api_key() -> None:
     # A plain setting ends up readable in the state. The provider process can't see whether a setting is secret.
     if get_config("justt:apiKey") is not None and not is_config_secret("justt:apiKey"):
         raise pulumi.RunError(
-            "justt:apiKey stands in the stack's configuration in plain text. Run "
-            "`pulumi config set --secret justt:apiKey` and give it the key again; if the file was committed, have the "
-            "key replaced at Justt."
+            "justt:apiKey is in the stack's configuration in plain text. Run "
+            "`pulumi config set --secret justt:apiKey` and enter the key again. If the file was committed, ask Justt "
+            "to replace the key."
         )

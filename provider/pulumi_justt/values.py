@@ -43,12 +43,12 @@ Kind: TypeAlias = Literal["secret", "identifier", "key", "unlisted"]
 MOST_EXACT = 2**53
 """The largest integer that the engine passes on exactly, because its numbers are floats."""
 TOO_LARGE = "is a number beyond 2^53, which would be rounded on its way: give it as text"
-NOT_OF_JSON = "is not a value that JSON has"
+NOT_OF_JSON = "is not a JSON value"
 IS_NULL = "is null, which Justt does not take: leave it out"
 NOT_A_HEADER = "must be visible ASCII without spaces: it is sent as a header"
 DEEPEST = 32
 """The most levels of nesting. The SDK has no limit, so it would never finish with a list that contains itself."""
-TOO_DEEP = f"has more than {DEEPEST} levels of lists and objects, or holds itself"
+TOO_DEEP = f"has more than {DEEPEST} levels of lists and objects, or contains itself"
 LONGEST_ID = 255
 """The most characters of an id. Justt's ids are shorter, and a longer one may not fit into a URL."""
 _MARKUP = "<{%"

@@ -29,17 +29,15 @@ def test_no_replacement_or_rename_deactivates_an_adopted_integration(
     assert "2 unchanged" in stack.up("--expect-no-changes").text
 
     stack.program(integration(mine, label="Renamed"))
-    refused = (
-        f"the stripe integration 'shop-1' ({mine}) is adopted, and what changed (integrationName) would replace it"
-    )
+    refused = f"the stripe integration 'shop-1' ({mine}) is adopted, and the change of integrationName would replace it"
     assert refused in stack.preview(fails=True).text
     text = stack.up(fails=True).text
     assert refused in text
-    assert "take adopt_id out of the program first, run `pulumi up` once" in text
+    assert "first remove adopt_id from the program and run `pulumi up`" in text
 
     stack.program(integration(other))
     text = stack.up(fails=True).text
-    assert f"cannot become integration {other}: another integration is another resource. Set adopt_id back" in text
+    assert f"adopt_id cannot change to {other}, because a resource cannot switch to another integration" in text
 
     stack.program(integration(mine))
     urn = stack.resources()["shop"]["urn"]

@@ -10,7 +10,7 @@ from support.secret_scanner import canary
 
 FIRST = ", opts=pulumi.ResourceOptions(delete_before_replace=True)"
 URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::"
-KEPT = "nothing was deactivated, because with delete_before_replace "
+KEPT = "nothing was deactivated. With delete_before_replace, "
 
 
 def shop(version: int = 1, label: str = "'Shop'", more: str = FIRST, name: str = "shop", codes: str = "[]") -> str:

@@ -17,7 +17,7 @@ import pytest
 
 from pulumi_justt.simulator import Fault, SimulatorServer, payload_digest
 from support.golden_errors import assert_messages
-from support.harness import HANG_SECONDS, Stack, eventually, has_fired, nobody
+from support.harness import HANG_SECONDS, Stack, eventually, has_fired, unused_base_url
 from support.secret_scanner import canary
 
 STRIPE = """
@@ -448,7 +448,7 @@ class TestAccounts:
             in text
         )
         stack.run("config", "rm", "justt:referenceAccountId", "--stack", "dev")
-        assert "the account acc_1 is no longer given" in stack.preview(fails=True).text
+        assert "this integration was created in account acc_1, but neither" in stack.preview(fails=True).text
         stack.program(stripe('reference_account_id="acc_1",'))
         assert "2 unchanged" in stack.preview().text
         stack.program(stripe('reference_account_id="acc_2",'))
@@ -737,7 +737,7 @@ class TestUnreachable:
         stack.program(stripe())
         stack.up()
         known = stack.outputs()["id"]
-        stack.config({"justt:baseUrl": nobody()})
+        stack.config({"justt:baseUrl": unused_base_url()})
         stack.program(stripe(name="Other"))
         assert_messages("create-unreachable", stack, stack.up(fails=True))
         assert stack.resources()["stripe-eu"]["id"] == known

@@ -92,7 +92,7 @@ def test_a_value_that_json_lacks_is_rejected(
         (f"{{'a': {{{SIGNATURE!r}: {SECRET!r}, 'value': 'b'}}}}", f"credentials.a has the key {SIGNATURE}"),
         (f"{{'a': {{{SIGNATURE!r}: {ASSET!r}, 'path': '__main__.py'}}}}", f"credentials.a has the key {SIGNATURE}"),
         ("{'a': pulumi.FileAsset('__main__.py')}", "credentials.a cannot be of type FileAsset"),
-        ("{'a': '04da6b54-80e4-46f7-96ec-b56ff0331ba9'}", "credentials.a is the text by which Pulumi marks"),
+        ("{'a': '04da6b54-80e4-46f7-96ec-b56ff0331ba9'}", "credentials.a is Pulumi's placeholder for a value"),
         ("{'a': Output.secret('').apply(lambda _: ENDLESS)}", "credentials.a[0][0]"),
         ("{'a': {'b': None}}", "credentials.a.b is null, which Justt does not take: leave it out"),
     ],
@@ -224,7 +224,7 @@ def test_data_is_never_a_reference(stack: Stack, simulator: SimulatorServer) -> 
     for given in (f"{shaped}", f"Output.secret({shaped})"):
         text = "credentials.api_key: must be text, got an object; to make a reference, call from_env"
         refused(stack, simulator, of("", f"ApiKeyOnly(api_key={given})"), text)
-    moved = "is a reference: give the same from_env or from_file to this resource, not in an Output or an object"
+    moved = "is a reference: give the same from_env or from_file to this resource, not inside an Output or object"
     refused(
         stack, simulator, of("", "ApiKeyOnly(api_key=Output.from_input('x').apply(lambda _: from_env('A')))"), moved
     )

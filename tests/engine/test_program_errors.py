@@ -31,9 +31,9 @@ LITERAL = "sk_live_LITERAL"
 """The placeholder for a credential in each line."""
 
 STATEMENTS = [
-    (f'from_env("{LITERAL}")', "from_env takes the name of a variable, and not its value"),
+    (f'from_env("{LITERAL}")', "from_env takes the name of an environment variable, not its value"),
     (f'from_env(version="{LITERAL}")', r"from_env\(\) missing 1 required positional argument: 'name'"),
-    (f'from_file("{LITERAL}\\n")', "from_file takes the path of a file, and not its content"),
+    (f'from_file("{LITERAL}\\n")', "from_file takes the path of a file, not its content"),
     (f'shop("{LITERAL}")', "credentials must be one of the classes in pulumi_justt.credentials, for example"),
     (f'shop(Output.secret("{LITERAL}"))', "for an Output of the whole set use that class's from_output"),
     (
@@ -76,7 +76,10 @@ STATEMENTS = [
         "id: the engine would read the resource and ignore its arguments; an IntegrationReady has nothing to read",
     ),
     (f'Provider("other", key="{LITERAL}")', "got an unexpected keyword argument 'key'"),
-    (f'Provider("other", api_key="{LITERAL} ")', "the api_key of the provider 'other' holds a character that no API"),
+    (
+        f'Provider("other", api_key="{LITERAL} ")',
+        "the api_key of the provider 'other' contains a character",
+    ),
     ('Provider("other", api_key="k", opts=ResourceOptions(id="a"))', "id: the engine would read the resource"),
 ]
 

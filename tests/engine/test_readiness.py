@@ -95,7 +95,7 @@ def test_a_failed_integration_stops_the_rollout(stack: Stack, simulator: Simulat
     shown = (
         f"error: JusttError: waiting for the stripe integration 'stripe-main' ({first}): its status is FAILED: "
         f"{WITHHELD}. It stays in the state. Look at Justt for the reason, correct its credentials and "
-        "run `pulumi up`, which replaces it; or, if it was set right at Justt, only run `pulumi up` again.\n"
+        "run `pulumi up`, which replaces it; or, if it was corrected at Justt, only run `pulumi up` again.\n"
     )
     assert shown in text
     assert "Traceback" not in text

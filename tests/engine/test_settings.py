@@ -62,7 +62,7 @@ def test_an_empty_key_never_falls_back_to_another(stack: Stack, simulator: Simul
 
     stack.run("config", "set", "--secret", "justt:apiKey", "", "--stack", stack.name)
     stack.program(PROGRAM)
-    assert "justt:apiKey is set, and empty" in words(stack.up(fails=True).text)
+    assert "justt:apiKey is set but empty" in words(stack.up(fails=True).text)
     assert simulator.requests == []
 
 

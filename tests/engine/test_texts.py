@@ -52,11 +52,11 @@ def test_credentials_of_another_resource_can_be_used(stack: Stack, simulator: Si
         ),
         (
             'justt.Provider("b", api_key="k\\n")',
-            "the api_key of the provider 'b' holds a character that no API key has",
+            "the api_key of the provider 'b' contains a character that no API key has",
         ),
         (
             'justt.Provider("b", api_key=pulumi.Output.secret("k k"))',
-            "the api_key of the provider 'b' holds a character that no API key has",
+            "the api_key of the provider 'b' contains a character that no API key has",
         ),
         (
             'made("second", justt.credentials.Hmac.from_output(first.credentials))',

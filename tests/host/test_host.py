@@ -16,7 +16,7 @@ from pulumi_justt import resources
 from pulumi_justt.simulator import Fault, SimulatorServer, payload_digest
 from pulumi_justt.simulator.rules import NewIntegration
 from support import secret_scanner
-from support.harness import HANG_SECONDS, eventually, has_fired, nobody
+from support.harness import HANG_SECONDS, eventually, has_fired, unused_base_url
 from support.host import INPUTS, UNKNOWN, Host, HostError
 from support.secret_scanner import canary
 
@@ -35,7 +35,7 @@ def host(simulator: SimulatorServer) -> Iterator[Host]:
 @pytest.fixture(scope="module")
 def idle_host() -> Iterator[Host]:
     """Start a host that several tests share, for calls that send nothing."""
-    with Host({"justt:baseUrl": nobody()}) as running:
+    with Host({"justt:baseUrl": unused_base_url()}) as running:
         yield running
     assert secret_scanner.find((running.stdout + running.stderr).encode(), SECRETS) == []
 

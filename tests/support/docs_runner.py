@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from support.harness import HANG_SECONDS, Stack, nobody
+from support.harness import HANG_SECONDS, Stack, unused_base_url
 from support.secret_scanner import canary
 
 __all__ = [
@@ -315,7 +315,7 @@ class Session:
             # and dots may form a line of their own, so that no pattern could remove them.
             "PULUMI_OPTION_SUPPRESS_PROGRESS": "true",
             # A page that doesn't set the address of its simulator must not send requests to Justt.
-            "HTTPS_PROXY": nobody(),
+            "HTTPS_PROXY": unused_base_url(),
             **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
             **given,
         }

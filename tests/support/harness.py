@@ -22,7 +22,7 @@ import httpx
 from pulumi_justt.simulator import SimulatorServer
 from support import environment, secret_scanner
 
-__all__ = ["HANG_SECONDS", "Result", "Stack", "eventually", "has_fired", "nobody"]
+__all__ = ["HANG_SECONDS", "Result", "Stack", "eventually", "has_fired", "unused_base_url"]
 
 HANG_SECONDS = 600
 """Ends a test that hangs. It's long because a loaded machine is slow; no test depends on its value."""
@@ -45,7 +45,7 @@ def has_fired(simulator: SimulatorServer) -> bool:
     return bool(shown["faults"][0]["fired"])
 
 
-def nobody() -> str:
+def unused_base_url() -> str:
     """Return a base URL on localhost where no server listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -25,7 +25,7 @@ from support.model_engine import Killed, Remote
 from support.pulumi_model import KEY, Trouble
 
 START = datetime(2021, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
-THEIRS = "somebody-else"
+THEIRS = "another-writer"
 TIMEOUT = 30.0
 RECORD_CHANGES = ("foreign-before-commit", "foreign-after-commit", "insert", "move", "becomes")
 

@@ -331,7 +331,7 @@ class Project:
         if PHRASES["adopting another one was refused"] in text:
             self._not_to_adopt.add(str(declared.inputs.get("adoptId")))
             self.program[name] = declared.but(adoptId=None)
-        if "Take adopt_id out" in text:
+        if "Remove adopt_id to create" in text:
             self.program[name] = declared.but(adoptId=None)
             if self._other_with_identifier(name):
                 # It was meant to adopt the other resource's integration, and not to create a second one.

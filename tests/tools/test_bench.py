@@ -43,7 +43,7 @@ else:
 class Fake(Contender):
     """A contender that sends one request for each step."""
 
-    provider_mark = "nobody"
+    provider_mark = "no-such-process"
 
     def __init__(self, name: Name, folder: Path, base_url: str, failing: Step | None = None) -> None:
         folder.mkdir(parents=True)
@@ -185,7 +185,7 @@ def test_tables_show_medians_and_failures() -> None:
             "command",
             *("floor, s", "plain, s", "ours, s"),
             *("ours/floor", "ours/plain"),
-            *("requests of plain", "requests of ours"),
+            *("requests: plain", "requests: ours"),
         ]
     ]
     assert rows(text, "| 100 ms | create") == [

@@ -445,7 +445,7 @@ def test_update_returns_the_outputs() -> None:
     [
         ({"justt:environment": "prod"}, "justt:environment must be production or sandbox"),
         ({"justt:apikey": CANARY}, "justt:apikey is not a setting (did you mean 'apiKey'?)"),
-        ({"justt:apiKey": f"{CANARY}\n"}, "justt:apiKey holds a character"),
+        ({"justt:apiKey": f"{CANARY}\n"}, "justt:apiKey contains a character"),
     ],
 )
 def test_an_invalid_configuration_is_a_failure_of_check(config: dict[str, str], text: str) -> None:

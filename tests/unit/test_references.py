@@ -90,15 +90,15 @@ def test_other_values_are_no_references(value: object) -> None:
     [
         (lambda make: make(7), TypeError, "from_env takes the name of a variable as text; got int"),
         (lambda make: make(None), TypeError, "got NoneType"),
-        (lambda make: make(""), ValueError, "the name of a variable, and not its value"),
-        (lambda make: make(f"KEY={CANARY}"), ValueError, "the name of a variable, and not its value"),
-        (lambda make: make("A\0B"), ValueError, "the name of a variable, and not its value"),
-        (lambda make: make("sk_live_51Habc"), ValueError, "the name of a variable, and not its value"),
-        (lambda make: make("rk_test_51Habc"), ValueError, "the name of a variable, and not its value"),
-        (lambda make: make("whsec_51Habc"), ValueError, "the name of a variable, and not its value"),
-        (lambda make: make("a secret+/"), ValueError, "the name of a variable, and not its value"),
+        (lambda make: make(""), ValueError, "the name of an environment variable, not its value"),
+        (lambda make: make(f"KEY={CANARY}"), ValueError, "the name of an environment variable, not its value"),
+        (lambda make: make("A\0B"), ValueError, "the name of an environment variable, not its value"),
+        (lambda make: make("sk_live_51Habc"), ValueError, "the name of an environment variable, not its value"),
+        (lambda make: make("rk_test_51Habc"), ValueError, "the name of an environment variable, not its value"),
+        (lambda make: make("whsec_51Habc"), ValueError, "the name of an environment variable, not its value"),
+        (lambda make: make("a secret+/"), ValueError, "the name of an environment variable, not its value"),
         *(
-            (lambda make, name=name: make(name), ValueError, "the name of a variable, and not its value")
+            (lambda make, name=name: make(name), ValueError, "the name of an environment variable, not its value")
             for name in (
                 "d41d8cd98f00b204e9800998ecf8427e",
                 "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
@@ -109,7 +109,7 @@ def test_other_values_are_no_references(value: object) -> None:
                 "pk_live_x",
             )
         ),
-        (lambda make: make("1A"), ValueError, "the name of a variable, and not its value"),
+        (lambda make: make("1A"), ValueError, "the name of an environment variable, not its value"),
         (lambda make: make("A", version="2"), TypeError, "version takes a whole number; got str"),
         (lambda make: make("A", version=True), TypeError, "version takes a whole number; got bool"),
         (lambda make: make("A", version=0), ValueError, "version starts at 1; got 0"),
@@ -130,9 +130,9 @@ def test_an_impossible_variable_name_is_rejected(
     [
         (lambda make: make(7), TypeError, "from_file takes a path; got int"),
         (lambda make: make(True), TypeError, "from_file takes a path; got bool"),
-        (lambda make: make(""), ValueError, "the path of a file, and not its content"),
-        (lambda make: make(PEM), ValueError, "the path of a file, and not its content"),
-        (lambda make: make(PEM.replace("\n", " ")), ValueError, "the path of a file, and not its content"),
+        (lambda make: make(""), ValueError, "the path of a file, not its content"),
+        (lambda make: make(PEM), ValueError, "the path of a file, not its content"),
+        (lambda make: make(PEM.replace("\n", " ")), ValueError, "the path of a file, not its content"),
         (lambda make: make("sk_live_51Habc"), ValueError, "this looks like a credential: for a file of that name"),
         (lambda make: make("4eC39HqLyjWDarjtT1zdp7dc"), ValueError, "this looks like a credential"),
         (lambda make: make("keys/<{%bogus%}>"), ValueError, "the path of from_file has the characters <, { and %"),
@@ -353,8 +353,8 @@ def test_variables_of_pulumi_and_justt_are_never_credentials(name: str) -> None:
 
 def test_an_inaccessible_path_is_reported_as_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An unknown home and a deleted folder give the same error as any missing file."""
-    assert "'~nobody-of-that-name/key', which cannot be read: there is no such place" in error_of(
-        from_file("~nobody-of-that-name/key")
+    assert "'~no-such-user/key', which cannot be read: there is no such place" in error_of(
+        from_file("~no-such-user/key")
     )
     gone = tmp_path / "gone"
     gone.mkdir()

@@ -184,11 +184,11 @@ def test_the_parts_of_a_reference_are_accepted(given: str) -> None:
         ("secretPayload.hmac.version", "; use 'secretPayload.hmac'"),
         (
             "secretReferences.hmac.version",
-            "; 'hmac' is not a reference here (from_env, from_file), so use 'secretPayload.hmac'",
+            "; 'hmac' is a value, not a reference (from_env, from_file), so use 'secretPayload.hmac'",
         ),
         (
             "secretReferences.accountCode.version",
-            "; 'accountCode' is not a reference here (from_env, from_file), so use 'secretPayload.accountCode'",
+            "; 'accountCode' is a value, not a reference (from_env, from_file), so use 'secretPayload.accountCode'",
         ),
     ],
 )
@@ -331,7 +331,7 @@ def test_the_paths_of_a_wait_are_translated(path: str) -> None:
         ({"ignore_changes": ["secretPayload"]}, "'secretPayload' is not a property"),
         ({"ignore_changes": ["credentials.api_key"]}, "'credentials' is not a property"),
         ({"additional_secret_outputs": ["secretPayload"]}, "'secretPayload' is not a property"),
-        ({"import_": "an-id"}, "it does not exist at Justt, so let `pulumi up` create it"),
+        ({"import_": "an-id"}, "an IntegrationReady does not exist at Justt, so let `pulumi up` create it"),
     ],
 )
 def test_paths_that_a_wait_lacks_are_refused(options: dict[str, Any], message: str) -> None:

@@ -196,7 +196,7 @@ def test_pulumi_color_tags_are_rejected_in_shown_values() -> None:
             {".a[1].b": "is a number beyond 2^53", ".c": "is a number beyond 2^53"},
         ),
         ({"a": [None, {"b": None}]}, {".a[0]": "is null", ".a[1].b": "is null"}),
-        ([FileAsset("a"), math.inf, math.nan], dict.fromkeys(("[0]", "[1]", "[2]"), "is not a value that JSON has")),
+        ([FileAsset("a"), math.inf, math.nan], dict.fromkeys(("[0]", "[1]", "[2]"), "is not a JSON value")),
         ([{"a": UNKNOWN}], {}),
     ],
 )

@@ -32,7 +32,7 @@ _GOAL_CELL = Cell(100, 100)
 _GOAL_WIDE = Cell(100, 100, 32)
 _DISTANCES: dict[Step, float] = {"create": 1.2, "refresh": 0.5, "rotate": 1.2, "destroy": 1.2}
 _DISTANCES_WIDE: dict[Step, float] = {"create": 0.8, "destroy": 0.8}
-"""The maximum seconds of ours above the floor."""
+"""The maximum seconds of this provider above the floor."""
 _GOAL_MEGABYTES = 120
 
 
@@ -75,7 +75,7 @@ class _Run:
         return [] if any(figure.failure for figure in found) else found
 
     def pairs(self, cells: Sequence[Cell], step: Step, other: Name) -> list[tuple[float, float]]:
-        """Return the seconds of ours and of the *other* contender, for each round of these cells."""
+        """Return the seconds of this provider and of the *other* contender, for each round of these cells."""
         return [
             (ours.seconds, theirs.seconds)
             for cell in cells
@@ -99,7 +99,7 @@ def tables(figures: Sequence[Figure]) -> str:
         "command",
         *(f"{name}, s" for name in run.names),
         *(f"ours/{name}" for name in others),
-        *(f"requests of {name}" for name in run.names if name != "floor"),
+        *(f"requests: {name}" for name in run.names if name != "floor"),
     ]
     parts = []
     for integrations in sorted({cell.integrations for cell in run.cells}):
@@ -358,7 +358,7 @@ def _megabytes(kib: Sequence[int | None]) -> str:
 
 def _reason(figure: Figure) -> str:
     lines = [line.strip(" │╷╵*").replace("`", "'") for line in figure.failure.splitlines()]
-    # `Error: ...` of Terraform, `error: JusttError: ...` of ours, and the last line of a traceback.
+    # `Error: ...` of Terraform, `error: JusttError: ...` of this provider, and the last line of a traceback.
     return next((line for line in lines if re.search(r"Error: \S", line)), lines[-1])[:300]
 
 

@@ -23,7 +23,7 @@ import engine
 from pulumi_justt.simulator import Fault, Integration, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
 from support import secret_scanner
-from support.harness import HANG_SECONDS, Stack, eventually, has_fired, nobody
+from support.harness import HANG_SECONDS, Stack, eventually, has_fired, unused_base_url
 
 __all__ = ["SCENARIOS", "Contender", "Outcome", "Scenario", "run"]
 
@@ -243,7 +243,7 @@ class _Run:
         for fault in self.scenario.faults:
             self.simulator.add_fault(Fault.parse(fault.replace("@PAGES", pages)))
         if self.scenario.is_refused:
-            self.stack.config({"justt:baseUrl": nobody()})
+            self.stack.config({"justt:baseUrl": unused_base_url()})
         code, text = self._break()
         if self.scenario.is_destroyed:
             text += self.stack.destroy().text

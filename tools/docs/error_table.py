@@ -230,6 +230,8 @@ _NAMES = {
     "key_origin": "setting",
     "origin": "setting",
     "name_origin": "setting",
+    "VENDOR_URLS[chosen]": "url",
+    "chosen": "environment",
     "url_origin": "setting",
     "account_origin": "setting",
     "settings.environment": "the configuration's environment",
@@ -568,7 +570,9 @@ class Source:
         above = list(self._above(node))
         until = above[: above.index(statement)] if statement in above else above
         in_decorator = isinstance(statement, ast.FunctionDef)
-        in_pattern = any(isinstance(each, ast.Call) and ast.unparse(each.func).startswith("re.") for each in until)
+        in_pattern = any(
+            isinstance(each, ast.Call) and ast.unparse(each.func).startswith(("re.", "cast")) for each in until
+        )
         return not in_decorator and not in_pattern and not any(isinstance(each, ast.JoinedStr) for each in until)
 
     def _choices(self, node: ast.AST) -> list[ast.expr]:

@@ -50,7 +50,7 @@ PART = (
     "tests/engine/test_secrets.py::TestGate::test_misplaced_secrets_are_not_shown",
     "tests/unit/core/test_config.py",
 )
-NOBODY = 65534
+UNPRIVILEGED_USER = 65534
 """The id of a user who owns no files."""
 USERS_OWN = {
     "PULUMI_BACKEND_URL": "file:///no/such/folder",
@@ -133,7 +133,7 @@ def _failure(chosen: Environment) -> str:
         root, command = ROOT, [sys.executable]
         if chosen.is_unprivileged and os.geteuid() == 0:
             root = _copy(Path(folder))
-            command = [*_becoming(NOBODY), str(root / ".venv" / "bin" / "python")]
+            command = [*_becoming(UNPRIVILEGED_USER), str(root / ".venv" / "bin" / "python")]
         given = {**chosen.variables, **chosen.around, "TEST_VARIABLES": json.dumps(chosen.variables)}
         environ = environment.build({**given, "PYTHONPATH": str(root / "provider")}, home=home)
         if root != ROOT:
@@ -161,7 +161,7 @@ def _becoming(user: int) -> list[str]:
 def _copy(folder: Path) -> Path:
     """Copy the repository, with the engine and a virtual environment, for a user who is not root."""
     folder.chmod(0o755)
-    become, root = _becoming(NOBODY), folder / "repository"
+    become, root = _becoming(UNPRIVILEGED_USER), folder / "repository"
     python = _python(become)
     copy_repository(root)
     made = engine.load(ROOT).cache
@@ -199,7 +199,7 @@ def _python(become: Sequence[str]) -> str:
 
 def _give(folder: Path) -> None:
     for path in (folder, *folder.rglob("*")):
-        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+        os.chown(path, UNPRIVILEGED_USER, UNPRIVILEGED_USER, follow_symlinks=False)
 
 
 if __name__ == "__main__":

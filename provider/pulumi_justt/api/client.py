@@ -127,7 +127,7 @@ class _Request(Unpicklable):
             raise InvalidRequest("an argument holds text that is not Unicode", "text")
         if len(content) > _MAX_REQUEST_BYTES:
             raise InvalidRequest(
-                f"the request would have {len(content):,} bytes, and Justt takes {_MAX_REQUEST_BYTES:,}", "size"
+                f"the request would have {len(content):,} bytes, but Justt takes at most {_MAX_REQUEST_BYTES:,}", "size"
             )
         return content
 
@@ -573,5 +573,5 @@ def _read(response: httpx.Response, moment: datetime) -> _Response:
 
 def _path(integration_id: str) -> str:
     if integration_id in ("", ".", "..") or not integration_id.isprintable():
-        raise InvalidRequest(f"{integration_id!r} is no id of an integration", "id")
+        raise InvalidRequest(f"{integration_id!r} is not the id of an integration", "id")
     return f"/integrations/{quote(integration_id, safe='')}"

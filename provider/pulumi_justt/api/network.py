@@ -96,7 +96,7 @@ def refused_by_proxy(words: str) -> ApiConnectionError:
     """
     status = words[:3]
     known = {str(each.value): f"{each.value} {each.phrase}" for each in HTTPStatus}
-    answer = known.get(status, "with something else than success")
+    answer = known.get(status, "with an unknown status")
     reason = f"no connection (the proxy answered {answer})"
     if status == str(HTTPStatus.PROXY_AUTHENTICATION_REQUIRED.value):
         return ApiConnectionError(reason, AttemptResult.BARRED, barrier="proxy")

@@ -193,7 +193,7 @@ def _look_up(config: Mapping[str, object], environ: Mapping[str, str], key: str)
     variable = VARIABLES[key]
     if config.get(key) == "":
         raise InvalidSettings(
-            f"{NAMESPACE}:{key} is set, and empty: set it to a value, or remove it with "
+            f"{NAMESPACE}:{key} is set but empty: set it to a value, or remove it with "
             f"`pulumi config rm {NAMESPACE}:{key}`"
         )
     if config.get(key) is not None:
@@ -212,17 +212,17 @@ def _api_key(
         api_key, origin = environ["JUSTT_API_KEY_OVERRIDE"], "JUSTT_API_KEY_OVERRIDE"
     elif provider is not None and config.get("apiKey") is None:
         raise InvalidSettings(
-            f"the provider {provider!r} has no API key any more: a transformation or a change of the state removed "
-            f"{NAMESPACE}:apiKey, or the configuration has {NAMESPACE}:provider, which is not a setting. Put that "
-            "right; the stack's own key is not used instead"
+            f"the provider {provider!r} has no API key any more: a transformation or an edit of the state removed "
+            f"{NAMESPACE}:apiKey, or the configuration has {NAMESPACE}:provider, which is not a setting. "
+            f"Restore the key, or remove {NAMESPACE}:provider; the stack's own key is not used instead"
         )
     else:
         api_key, origin = _look_up(config, environ, "apiKey")
         origin = origin if provider is None else f"the provider {provider!r}"
     if api_key is not None and not is_visible_ascii(api_key):
         raise InvalidSettings(
-            f"{origin} holds a character that no API key has (white space, a line break or not ASCII): set it "
-            "again, without what was copied beside it"
+            f"{origin} contains a character that no API key has (white space, a line break or a non-ASCII "
+            "character): copy only the key itself, and set it again"
         )
     return None if api_key is None else SecretStr(api_key), origin
 
@@ -291,7 +291,9 @@ def _vendor_url(url: str, origin: str, chosen: str) -> str:
     url = re.sub("(?<!:)/+", "/", url)
     owner = next((each for each in VENDOR_URLS if urlsplit(url).path == urlsplit(VENDOR_URLS[each]).path), None)
     if owner is None:
-        raise InvalidSettings(f"{origin} is no address of Justt's API: it is {VENDOR_URLS[chosen]} in {chosen}")
+        raise InvalidSettings(
+            f"{origin} is not an address of Justt's API. The address for {chosen} is {VENDOR_URLS[chosen]}"
+        )
     if owner != chosen:
         raise InvalidSettings(
             f"{origin} is the vendor's {owner} address, but the environment is {chosen}: "

@@ -93,8 +93,8 @@ class Deactivator:
             if refused.after_unanswered and moment > now and refused.status in _DONE_BEFORE:
                 self._tell(
                     f"warning: {operation}: an earlier attempt got no response, and this one was refused "
-                    f"({refused.response}); taken as scheduled for {to_vendor_time(moment)}. "
-                    "Look it up at Justt after that date."
+                    f"({refused.response}). The provider assumes that the earlier attempt scheduled it for "
+                    f"{to_vendor_time(moment)}. Look it up at Justt after that date."
                 )
                 return False
             raise

@@ -162,8 +162,8 @@ class IntegrationLifecycle:
         left = self._note_state(urn, own, olds)
         if wanted not in (None, UNKNOWN, own):
             raise StateConflict(
-                f"{describe(olds)} cannot become integration {wanted}: another integration is another resource. Set "
-                "adopt_id back, and give the other integration a resource of its own."
+                f"{describe(olds)}: adopt_id cannot change to {wanted}, because a resource cannot switch to another "
+                "integration. Set adopt_id back, and add a separate resource for the other integration."
             )
         replaces = replacing(olds, news)
         if not replaces:
@@ -172,9 +172,9 @@ class IntegrationLifecycle:
             self.creator.intents.tell_left(describe(olds), left)
         if replaces and (is_adopted(olds) or wanted == own):
             raise StateConflict(
-                f"{describe(olds)} is adopted, and what changed ({', '.join(replaces)}) would replace it, which "
-                "deactivates it. Set that back; or, if it is to be replaced, take adopt_id out of the program first, "
-                "run `pulumi up` once, which makes it this stack's own, and then make the change."
+                f"{describe(olds)} is adopted, and the change of {', '.join(replaces)} would replace it, which would "
+                "deactivate it. Undo the change. If you do want to replace it, first remove adopt_id from the program "
+                "and run `pulumi up`, so that this stack owns the integration; then make the change."
             )
         self._ownership.note_diff(urn, own, is_replaced=bool(replaces), is_adopted=is_adopted(olds))
         has_unknowns = bool(split_unknowns(news)[1])
@@ -401,10 +401,10 @@ class IntegrationLifecycle:
             )
         if other := self._ownership.changing_holder(urn, integration_id):
             raise StateConflict(
-                f"{operation}: {other!r} may be this resource under a new name, which an option such as "
-                "replace_on_changes makes Pulumi replace, or it may be another resource that keeps the integration. "
-                "Nothing was sent, and it stays in the state. Rename the resource in an update of its own, and make "
-                "the change after that."
+                f"{operation}: either {other!r} is this resource under a new name, which Pulumi replaces because of an "
+                "option such as replace_on_changes, or it is another resource that keeps the integration. The provider "
+                "can't tell which. Nothing was sent, and the integration stays in the state. First rename the resource "
+                "in a separate update, and then make the change."
             )
 
     def _require_replacement(self, urn: str, integration_id: str, operation: str) -> None:
@@ -420,8 +420,8 @@ class IntegrationLifecycle:
                 self._prepare(inputs)
         except JusttError as error:
             raise StateConflict(
-                f"{operation}: nothing was deactivated, because with delete_before_replace Pulumi creates the "
-                f"replacement after that, and this would fail: {error}"
+                f"{operation}: nothing was deactivated. With delete_before_replace, Pulumi creates the replacement "
+                f"after the deactivation, and that create would fail: {error}"
             ) from None
 
     def _prepare(self, inputs: Properties) -> Inputs:
@@ -490,10 +490,10 @@ class IntegrationLifecycle:
             )
             return
         raise StateConflict(
-            f"{called}: the program adopts it with another {changed} than was sent to Justt, which cannot change it, "
-            "and Pulumi replaces the resource without a comparison (--replace, or a taint). Nothing was sent. Set that "
-            "back and run `pulumi up --replace` with its URN, which corrects the state. To change it, remove adopt_id "
-            "after that, run `pulumi up`, and then make the change."
+            f"{called}: the program adopts it, but also changes {changed}, which Justt cannot update. Pulumi "
+            "replaces the resource without comparing its inputs (--replace, or a taint). Nothing was sent. Undo the "
+            "change and run `pulumi up --replace` with its URN, which corrects the state. To make the change, then "
+            "remove adopt_id, run `pulumi up`, and change the program again."
         )
 
     @staticmethod
@@ -505,9 +505,9 @@ class IntegrationLifecycle:
         """
         raise StateConflict(
             f"{called} is adopted, and an option of the resource, such as replace_on_changes, makes Pulumi replace it "
-            "because adopt_id was taken out. That would create a second integration and leave this one running. "
-            "Nothing was sent, and it stays in the state. Take the option out and run `pulumi up` once, which makes "
-            "the integration this stack's own; then put the option back."
+            "because adopt_id was removed. That would create a second integration and leave this one running. "
+            "Nothing was sent, and it stays in the state. Remove the option and run `pulumi up` once, so that this "
+            "stack owns the integration; then put the option back."
         )
 
     def _refuse_protected(self, called: str, reason: str | None) -> NoReturn:
@@ -593,7 +593,7 @@ class IntegrationLifecycle:
             )
         if record.is_inactive:
             self._journal.forget_integration(self.settings.base_url, integration_id)
-            raise StateConflict(f"{operation}: it is INACTIVE, which is final. Take adopt_id out to create a new one.")
+            raise StateConflict(f"{operation}: it is INACTIVE, which is final. Remove adopt_id to create a new one.")
         self._ownership.adopt(urn, integration_id, operation)
         self._journal.hold_adoption(self.settings.base_url, integration_id, urn)
         self.creator.intents.adopted(urn, inputs, integration_id)

@@ -234,9 +234,9 @@ class Intents:
         rest = len(left) - _MAX_NAMED
         more = f" and {rest} more" if rest > 0 else ""
         self._tell(
-            f"warning: an earlier run began to create {resources}{more}, and no command since then has shown that the "
-            "state holds the result, which may be live at Justt. If the state has it, `pulumi refresh` settles this; "
-            "otherwise run `pulumi-justt recover`."
+            f"warning: an earlier run began to create {resources}{more}, and the journal has no proof that Pulumi "
+            "saved the result in the state. It may be live at Justt. If the state has it, `pulumi refresh` settles "
+            "this; otherwise run `pulumi-justt recover`."
         )
 
     def named_in(self, error: CreateOutcomeUnknown, urn: str, inputs: Inputs) -> CreateOutcomeUnknown:
@@ -506,11 +506,12 @@ class Intents:
             )
             return
         raise StateConflict(
-            f"{operation}, and no command since then has shown that the state holds it (journal: {where}). At Justt it "
-            f"is {status}. Nothing was sent. If the stack has it (`pulumi stack --show-ids`), repeat the command with "
-            "--refresh, or after `pulumi refresh`. If another stack has it (a renamed one, or one of this name in "
-            "another backend), run `pulumi refresh` there: deactivating it would stop that stack's integration. "
-            f"If none has it, run `pulumi-justt recover --claim {integration_id}` to make it this resource's, or "
+            f"{operation}, and the journal has no proof that Pulumi saved it in the state (journal: {where}). At Justt "
+            f"it is {status}. Nothing was sent. Run `pulumi stack --show-ids`. If this stack has the integration, run "
+            "`pulumi refresh`, and then this command again (or repeat it with --refresh). If another stack has it (a "
+            "renamed one, or one of the same name in another backend), run `pulumi refresh` in that stack: "
+            "deactivating the integration would stop it there. If no stack has it, run "
+            f"`pulumi-justt recover --claim {integration_id}` to make it this resource's integration, or "
             f"`pulumi-justt recover --deactivate {integration_id}` or `pulumi-justt recover --forget` to create a new "
             f'one; then run `pulumi up`. A new resource can also take it over with adopt_id="{integration_id}".'
         )

@@ -215,12 +215,12 @@ def hopeless_remediation(status: str, *, is_managed: bool) -> str:
         )
     if status == "INACTIVE":
         return (
-            "That is final. Run `pulumi refresh`, which takes it out of the state, and then `pulumi up`, which creates "
+            "That is final. Run `pulumi refresh`, which removes it from the state, and then `pulumi up`, which creates "
             "a new one."
         )
     return (
         "It stays in the state. Look at Justt for the reason, correct its credentials and run `pulumi up`, which "
-        "replaces it; or, if it was set right at Justt, only run `pulumi up` again."
+        "replaces it; or, if it was corrected at Justt, only run `pulumi up` again."
     )
 
 
@@ -379,9 +379,9 @@ def recorded_settings_remediation(text: str) -> str:
     is_key = any(each in ("justt:apiKey", _OF_A_PROVIDER) for each in settings)
     key = ", or set JUSTT_API_KEY_OVERRIDE for that command" if is_key else ""
     return (
-        "Without --run-program, refresh and destroy use the state's copy of the configuration, and so does an update "
-        "that leaves no integration in the program: after a change of it, add that option, or run `pulumi up` first, "
-        f"with an integration in the program and without --refresh{key}."
+        "Without --run-program, refresh and destroy use the state's copy of the configuration. So does an update that "
+        "leaves no integration in the program. After you change the configuration, add --run-program, or first run "
+        f"`pulumi up` with an integration in the program and without --refresh{key}."
     )
 
 

@@ -255,7 +255,7 @@ class ReadinessLifecycle:
             if self.call().is_cancelled():
                 raise CancelledError(
                     wait.operation,
-                    "it was given up, because the engine cancelled the call",
+                    "the wait stopped, because the engine cancelled the call",
                     messages.ABANDONED_REMEDIATION,
                 )
             if now >= wait.next_note:

@@ -59,14 +59,15 @@ def moves(
     if before == after:
         return
     if after is None:
-        what = f"the account {before} is no longer given, neither by the resource nor by justt:referenceAccountId"
+        now = "neither the resource nor justt:referenceAccountId names an account now"
     else:
-        what = f"justt:referenceAccountId is {after} now, and this integration was created in {before or 'no account'}"
+        now = f"justt:referenceAccountId is {after} now"
     yield (
         "reference_account_id",
         (
-            f"{what}. Set that back. To move the integration on purpose, give the account to the resource itself, "
-            f"which replaces it (`pulumi up --replace` with its URN moves it to {after or 'no account'})"
+            f"this integration was created {f'in account {before}' if before else 'without an account'}, but {now}. "
+            "Set the account back. To move the integration, set reference_account_id on the resource, which replaces "
+            f"the integration (`pulumi up --replace` with its URN moves it to {after or 'no account'})"
         ),
     )
 

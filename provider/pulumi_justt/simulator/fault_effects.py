@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .rules import ErrorEnvelope, Json
 
 # The external identifier of the integrations that a fault creates. It distinguishes them from the client's.
-FOREIGN_IDENTIFIER = "somebody-else"
+FOREIGN_IDENTIFIER = "another-writer"
 # The default target of a redirect. A client that follows it gets a 404.
 DEFAULT_LOCATION = "/v1/redirected"
 
@@ -146,7 +146,7 @@ def _create_foreign(fault: Fault, call: Call, records: Records, *, as_oldest: bo
     source = call.body.get("source")
     foreign = NewIntegration(
         external_identifier=FOREIGN_IDENTIFIER,
-        integration_name="Somebody else's",
+        integration_name="Another writer's",
         source=fault.source or (source if isinstance(source, str) else "stripe"),
         secret_type="APIKEY_ONLY",  # noqa: S106 - the name of a type
         payload_digest=payload_digest({}),

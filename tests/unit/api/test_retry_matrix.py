@@ -10,7 +10,7 @@ from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.errors import CreateOutcomeUnknown, JusttError, RequestFailed, RequestRefused, UnexpectedResponse
 from pulumi_justt.simulator import Fault, SimulatorServer
-from support.harness import nobody
+from support.harness import unused_base_url
 
 FAULTS = {
     AttemptResult.RATE_LIMITED: "status=429",
@@ -83,7 +83,7 @@ def test_fault_that_happens_once(simulator: SimulatorServer, outcome: AttemptRes
 def test_refused_connection_is_retried(method: Method) -> None:
     """A refused connection is retried up to the policy's limit, for a POST too, and nothing was sent."""
     waits: list[float] = []
-    settings = Settings.load({"baseUrl": nobody(), "apiKey": "made-up"}, {})
+    settings = Settings.load({"baseUrl": unused_base_url(), "apiKey": "made-up"}, {})
     client = JusttClient(settings, sleep=waits.append, uniform=lambda: 0.5)
     with pytest.raises(RequestFailed, match="Nothing was sent"):
         send(client, method, "known")

@@ -93,7 +93,7 @@ def test_adopt_refuses_an_inactive_integration() -> None:
     with pytest.raises(StateConflict) as conflict:
         scripted.core.create(ADOPTING)
 
-    assert str(conflict.value) == (f"{TRIED}: it is INACTIVE, which is final. Take adopt_id out to create a new one.")
+    assert str(conflict.value) == (f"{TRIED}: it is INACTIVE, which is final. Remove adopt_id to create a new one.")
 
 
 def test_adopt_fails_on_404_and_creates_nothing() -> None:
@@ -157,7 +157,7 @@ def test_invalid_adopt_id_is_refused() -> None:
     """Create refuses an id that would change the request path; check refuses one with a line break."""
     scripted = Scripted([])
 
-    with pytest.raises(JusttError, match="is no id of an integration"):
+    with pytest.raises(JusttError, match="is not the id of an integration"):
         scripted.core.create({**ADOPTING, "adoptId": ".."})
     checked = scripted.core.check({}, {**MINIMAL, "adoptId": "a\nb", "source": "stripe\nb", "allowUnlisted": True})
 
@@ -222,9 +222,9 @@ def test_diff_refuses_to_replace_an_adopted_integration(changes: dict[str, Any],
     news = {**(ADOPTING if keeps_it else CHECKED), **changes}
 
     assert conflict_of(ADOPTED, news) == (
-        f"{NAMED} is adopted, and what changed ({named}) would replace it, which deactivates it. Set that back; or, if "
-        "it is to be replaced, take adopt_id out of the program first, run `pulumi up` once, which makes it this "
-        "stack's own, and then make the change."
+        f"{NAMED} is adopted, and the change of {named} would replace it, which would deactivate it. Undo the change. "
+        "If you do want to replace it, first remove adopt_id from the program and run `pulumi up`, so that this stack "
+        "owns the integration; then make the change."
     )
 
 
@@ -233,8 +233,8 @@ def test_diff_refuses_to_replace_an_adopted_integration(changes: dict[str, Any],
 def test_diff_refuses_another_adopt_id(olds: dict[str, Any], changes: dict[str, Any]) -> None:
     """An adopt_id other than the resource's own id is refused, whether the integration was adopted or created."""
     assert conflict_of(olds, {**CHECKED, **changes, "adoptId": "id-2"}) == (
-        f"{NAMED} cannot become integration id-2: another integration is another resource. Set adopt_id back, and give "
-        "the other integration a resource of its own."
+        f"{NAMED}: adopt_id cannot change to id-2, because a resource cannot switch to another integration. Set "
+        "adopt_id back, and add a separate resource for the other integration."
     )
 
 
@@ -532,15 +532,15 @@ def test_delete_refuses_inputs_that_were_never_sent_if_its_own_id_is_adopted(
         core.create(wrong)
     (changed,) = changes
     for _ in range(2):
-        with pytest.raises(StateConflict, match=f"the program adopts it with another {changed}") as conflict:
+        with pytest.raises(StateConflict, match=f"the program adopts it, but also changes {changed}") as conflict:
             core.delete("id-1", RECORDED)
-    assert "Set that back and run `pulumi up --replace` with its URN" in str(conflict.value)
+    assert "Undo the change and run `pulumi up --replace` with its URN" in str(conflict.value)
 
     # In a later command, the state that diff gets equals the program, with or without adopt_id.
     later, core = command_of(MINE, tmp_path)
     core.check(wrong, {**MINIMAL, **changes})
     core.diff({**RECORDED, **changes}, {**CHECKED, **changes})
-    with pytest.raises(StateConflict, match=f"the program adopts it with another {changed}"):
+    with pytest.raises(StateConflict, match=f"the program adopts it, but also changes {changed}"):
         core.delete("id-1", RECORDED)
 
     later, core = command_of(MINE, tmp_path, record("PENDING"))
@@ -555,7 +555,7 @@ def test_delete_before_replace_refuses_changed_inputs_of_an_adopted_integration(
     """With `delete_before_replace` the delete runs first and fails, so the changed inputs are never recorded."""
     scripted, core = command_of(MINE, tmp_path)
     core.check({}, {**MINIMAL, "adoptId": "id-1", "integrationName": "Other"})
-    with pytest.raises(StateConflict, match="the program adopts it with another integrationName"):
+    with pytest.raises(StateConflict, match="the program adopts it, but also changes integrationName"):
         core.delete("id-1", ADOPTED)
     assert scripted.methods == []
 
@@ -574,7 +574,7 @@ def test_delete_by_the_former_name_never_releases_a_replaced_resource(tmp_path: 
         core.delete("id-1", RECORDED)
         assert scripted.told == [f"note: {NAMED}: {MINE!r} has it too, so it is released and stays as it is at Justt."]
     else:
-        with pytest.raises(StateConflict, match="may be this resource under a new name"):
+        with pytest.raises(StateConflict, match="is this resource under a new name"):
             core.delete("id-1", RECORDED)
     assert scripted.methods == []
 

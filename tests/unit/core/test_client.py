@@ -1059,7 +1059,7 @@ def test_body_over_1_mb_is_refused_before_it_is_sent(letter: str) -> None:
 
     assert app.attempts == 1
     assert str(raised.value) == (
-        f"{CREATING}: the request would have 1,000,001 bytes, and Justt takes 1,000,000. "
+        f"{CREATING}: the request would have 1,000,001 bytes, but Justt takes at most 1,000,000. "
         "Shorten the credentials or the merchant account codes."
     )
 

@@ -101,7 +101,7 @@ def test_empty_value_in_the_configuration_is_refused(key: str) -> None:
         load(variables, **{key: ""})
 
     assert str(refused.value) == (
-        f"justt:{key} is set, and empty: set it to a value, or remove it with `pulumi config rm justt:{key}`"
+        f"justt:{key} is set but empty: set it to a value, or remove it with `pulumi config rm justt:{key}`"
     )
 
 
@@ -110,7 +110,7 @@ def test_provider_without_its_key_uses_no_other_key() -> None:
     assert "the provider 'us' has no API key any more" in refusal(provider="us")
     with pytest.raises(InvalidSettings, match="the stack's own key is not used instead"):
         load({"JUSTT_API_KEY": CANARY}, provider="us")
-    with pytest.raises(InvalidSettings, match="justt:apiKey is set, and empty"):
+    with pytest.raises(InvalidSettings, match="justt:apiKey is set but empty"):
         load({"JUSTT_API_KEY": CANARY}, provider="us", apiKey="")
 
     assert load({"JUSTT_API_KEY_OVERRIDE": CANARY}, provider="us").require_api_key() == CANARY
@@ -179,8 +179,8 @@ def test_damaged_key_is_refused_and_not_shown(damage: str, key: str | None, vari
     text = refusal({variable: value} if variable else {}, **config)
 
     assert text == (
-        f"{origin} holds a character that no API key has (white space, a line break or not ASCII): set it again, "
-        "without what was copied beside it"
+        f"{origin} contains a character that no API key has (white space, a line break or a non-ASCII "
+        "character): copy only the key itself, and set it again"
     )
 
 
@@ -350,8 +350,8 @@ def test_vendor_url_is_normalized(url: str, spelling: str) -> None:
 def test_another_path_of_the_vendor_is_refused(path: str, environment: str | None) -> None:
     """Another path on the vendor's host is refused in every environment, because its environment is unknown."""
     assert refusal(baseUrl=f"https://api.justt.ai{path}", environment=environment) == (
-        "justt:baseUrl is no address of Justt's API: it is "
-        + (f"{SANDBOX} in sandbox" if environment == "sandbox" else f"{PRODUCTION} in production")
+        "justt:baseUrl is not an address of Justt's API. The address for "
+        + (f"sandbox is {SANDBOX}" if environment == "sandbox" else f"production is {PRODUCTION}")
     )
 
 

@@ -134,8 +134,8 @@ def test_refusal_after_an_unanswered_delete_with_a_future_date_succeeds() -> Non
     assert scripted.told == [
         (
             f"warning: deactivating {NAMED}: an earlier attempt got no response, and this one was refused (Justt "
-            "answered 400: scheduled already, after 2 attempts); taken as scheduled for 2027-01-22T08:00:00Z. Look it "
-            "up at Justt after that date."
+            "answered 400: scheduled already, after 2 attempts). The provider assumes that the earlier attempt "
+            "scheduled it for 2027-01-22T08:00:00Z. Look it up at Justt after that date."
         )
     ]
 

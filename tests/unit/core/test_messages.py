@@ -109,7 +109,7 @@ def test_remediation_after_an_unanswered_attempt() -> None:
 def test_remediation_of_recorded_settings(text: str, ways: int) -> None:
     """The state's copy of a setting is changed by an update or by the program; a key also by the override."""
     shown = recorded_settings_remediation(text)
-    assert sum(way in shown for way in ("`pulumi up` first", "--run-program", "JUSTT_API_KEY_OVERRIDE")) == ways
+    assert sum(way in shown for way in ("first run `pulumi up`", "--run-program", "JUSTT_API_KEY_OVERRIDE")) == ways
     assert (shown == "") is (ways == 0)
 
 

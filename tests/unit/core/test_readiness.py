@@ -35,7 +35,7 @@ RECORDED = {**INPUTS, "status": "SUCCESSFUL", "goLiveDate": "2027-01-01T00:00:00
 NAMED = "the stripe integration 'stripe-eu' (id-1)"
 FAILED_REMEDIATION = (
     "It stays in the state. Look at Justt for the reason, correct its credentials and run `pulumi up`, which replaces "
-    "it; or, if it was set right at Justt, only run `pulumi up` again."
+    "it; or, if it was corrected at Justt, only run `pulumi up` again."
 )
 
 
@@ -475,7 +475,7 @@ def test_inactive_ends_the_wait() -> None:
         until(10.0, record("INACTIVE")).core.create(INPUTS)
 
     assert str(caught.value) == (
-        f"waiting for {NAMED}: its status is INACTIVE. That is final. Run `pulumi refresh`, which takes it out of the "
+        f"waiting for {NAMED}: its status is INACTIVE. That is final. Run `pulumi refresh`, which removes it from the "
         "state, and then `pulumi up`, which creates a new one."
     )
 
@@ -607,7 +607,7 @@ def test_wait_ends_within_a_second_after_the_engine_left() -> None:
     """The wait also checks for the engine between two GETs."""
     vendor = TimedCore(PENDING, leaves_at=50.0)
 
-    with pytest.raises(CancelledError, match="it was given up, because the engine cancelled the call"):
+    with pytest.raises(CancelledError, match="the wait stopped, because the engine cancelled the call"):
         vendor.core.create(INPUTS)
 
     assert 50.0 <= vendor.now <= 51.0

@@ -151,7 +151,7 @@ FAILURES: list[tuple[dict[str, Any], list[str]]] = [
         {"secretType": "X", "allowUnlisted": True, "secretPayload": {"a": {"b": None}, "c": [FileAsset("a")]}},
         [
             "credentials.a.b: is null, which Justt does not take: leave it out",
-            "credentials.c[0]: is not a value that JSON has",
+            "credentials.c[0]: is not a JSON value",
         ],
     ),
     ({"merchantAccountCodes": ["a", 7]}, ["merchant_account_codes[1]: must be text, got number"]),
@@ -416,7 +416,7 @@ def test_check_refuses_deep_nesting(offline: Offline) -> None:
         for _ in range(depth):
             value = [value]
         news = {**MINIMAL, "secretType": "OAUTH", "secretPayload": {"a": value}, "allowUnlisted": True}
-        text = "credentials: has more than 32 levels of lists and objects, or holds itself"
+        text = "credentials: has more than 32 levels of lists and objects, or contains itself"
         assert offline.failures(news) == [text] * holds
     assert offline.failures({**MINIMAL, "merchantAccountCodes": value}) == [f"merchant_account_codes{text[11:]}"]
 
@@ -443,19 +443,19 @@ def test_check_accepts_state_without_an_environment(offline: Offline) -> None:
             {},
             {"referenceAccountId": "acc_1"},
             (
-                "the account acc_1 is no longer given, neither by the resource nor by justt:referenceAccountId",
+                "in account acc_1, but neither the resource nor justt:referenceAccountId names an account now",
                 "no account",
             ),
         ),
         (
             {"referenceAccountId": "acc_2"},
             {"referenceAccountId": "acc_1"},
-            ("justt:referenceAccountId is acc_2 now, and this integration was created in acc_1", "acc_2"),
+            ("in account acc_1, but justt:referenceAccountId is acc_2 now", "acc_2"),
         ),
         (
             {"referenceAccountId": "acc_2"},
             {},
-            ("justt:referenceAccountId is acc_2 now, and this integration was created in no account", "acc_2"),
+            ("without an account, but justt:referenceAccountId is acc_2 now", "acc_2"),
         ),
     ],
 )
@@ -465,8 +465,9 @@ def test_check_refuses_an_account_that_changed_by_default(
     """A stray setting must not replace a fleet, so the failure names the change and both ways out."""
     assert Offline(default).failures(MINIMAL, {**CHECKED, **before}) == [
         (
-            f"reference_account_id: {text[0]}. Set that back. To move the integration on purpose, give the account to "
-            f"the resource itself, which replaces it (`pulumi up --replace` with its URN moves it to {text[1]})"
+            f"reference_account_id: this integration was created {text[0]}. Set the account back. To move the "
+            "integration, set reference_account_id on the resource, which replaces the integration (`pulumi up "
+            f"--replace` with its URN moves it to {text[1]})"
         )
     ]
 

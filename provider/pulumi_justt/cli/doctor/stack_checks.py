@@ -47,9 +47,9 @@ def configuration(patient: Patient, wanted: set[str]) -> Iterator[Check]:
         yield Check(
             "configuration",
             "finding",
-            "justt:apiKey stands in the stack's configuration in plain text.",
-            "Run `pulumi config set --secret justt:apiKey` and give it the key again; if the file was committed, have "
-            "the key replaced at Justt.",
+            "justt:apiKey is in the stack's configuration in plain text.",
+            "Run `pulumi config set --secret justt:apiKey` and enter the key again. If the file was committed, ask "
+            "Justt to replace the key.",
             stack.name,
         )
     try:

@@ -370,7 +370,10 @@ def test_the_account_of_an_answer_wins(
         ({"fields": {"api_key": {"fromFile": "X", "version": "two"}}}, "version must be a whole number"),
         ({"fields": {"api_key": {"fromEnv": "X", "version": 0}}}, "version starts at 1; got 0"),
         ({"fields": {"api_key": {"variable": "UNSET_KEY"}}}, "comes from the variable 'UNSET_KEY', which is not set"),
-        ({"fields": {"api_key": {"variable": "sk_live_canary"}}}, "takes the name of a variable, and not its value"),
+        (
+            {"fields": {"api_key": {"variable": "sk_live_canary"}}},
+            "takes the name of an environment variable, not its value",
+        ),
     ],
 )
 def test_an_invalid_answer_is_refused(
@@ -791,7 +794,7 @@ def test_prompts_for_references(project: FakePulumi, theirs: Theirs) -> None:
     result = project.run("import", "--credentials", "from-env", answers="\n".join(typed))
     assert result.exit_code == 0, result.output
     assert "'9' selects nothing" in result.stderr
-    assert "hmac: from_env takes the name of a variable, and not its value" in result.stderr
+    assert "hmac: from_env takes the name of an environment variable, not its value" in result.stderr
     assert (
         "    credentials=justt.credentials.Hmac(\n"
         f'        hmac=justt.from_env("ADYEN_{adyen[:8].upper()}_HMAC"),\n'
