@@ -476,7 +476,7 @@ def test_an_invalid_setting_from_the_state_names_what_to_do(method: str) -> None
 
     text = shown(lambda: CALLS[method](provider))
 
-    told = "after a change of it, add that option, or run `pulumi up` first"
+    told = "After you change the configuration, add --run-program, or first run `pulumi up`"
     assert (told in text) is (method in ("diff", "delete"))
 
 
