@@ -124,8 +124,8 @@ def test_an_error_is_one_paragraph(host: Host, simulator: SimulatorServer) -> No
     with pytest.raises(HostError) as caught:
         host.create(inputs)
     assert re.fullmatch(
-        r"JusttError: creating the adyen integration 'shop-1', listing the account before it: Justt answered 401: .* "
-        r"\(errorId sim-\w+\)\. The key came from justt:apiKey\. .*\n",
+        r"JusttError: creating the adyen integration 'shop-1', listing the account before the create: Justt "
+        r"answered 401: .* \(errorId sim-\w+\)\. The key came from justt:apiKey\. .*\n",
         str(caught.value),
     )
 

@@ -59,7 +59,7 @@ PHRASES = {
     "the quota was used up": "quota is used up",
     "nothing could be sent": "Nothing was sent: check the network",
     "the key was refused": "Justt answered 401",
-    "a redirect was refused": "A redirect is never followed",
+    "a redirect was refused": "The provider follows no redirect",
     "a deactivation was scheduled": "it runs until",
     "a deactivation was taken as scheduled": "assumes that the earlier attempt scheduled it",
     "an answer was misunderstood": "undocumented shape",

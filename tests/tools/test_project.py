@@ -140,9 +140,9 @@ def test_a_wrong_key_is_reported_for_each_integration(project: tuple[Path, Run])
     )
     text = run("up", fails=True)
     assert re.search(
-        r"error: JusttError: creating the stripe integration 'stripe-eu-main', listing the account before it: Justt "
-        r"answered 401: .* \(errorId sim-\w+\)\. The key came from justt:apiKey\. Set it to a key that is valid in "
-        r"simulator\.",
+        r"error: JusttError: creating the stripe integration 'stripe-eu-main', listing the account before the create: "
+        r"Justt answered 401: .* \(errorId sim-\w+\)\. The key came from justt:apiKey\. Set it to a key that is valid "
+        r"in simulator\.",
         text,
     )
     assert "Traceback" not in text

@@ -276,7 +276,7 @@ class CreateCoordinator:
 
     def _snapshot(self, account: _Account, inputs: Inputs) -> Listing:
         """Return the account's records from before this process created anything there; list it on the first call."""
-        operation = f"{describe_create(inputs)}, listing the account before it"
+        operation = f"{describe_create(inputs)}, listing the account before the create"
         failures = account.failures
         with account.snapshot_lock:
             if account.snapshot is None:
@@ -429,8 +429,8 @@ class CreateCoordinator:
         waiting = (each for each in tuple(self._unresolved) if each.finding is None and not each.is_left)
         if rest > 1.0 and next(waiting, None) is unresolved:
             self._tell(
-                f"note: {unresolved.lost.operation}: {unresolved.lost.response}; the account is listed in {rest:.0f} "
-                "s, to find out whether it exists."
+                f"note: {unresolved.lost.operation}: {unresolved.lost.response}; the provider lists the account in "
+                f"{rest:.0f} s, to find out whether the integration exists."
             )
         sleep_unless(self._client(), rest, lambda: unresolved.finding is not None or self._call().is_cancelled())
 
@@ -459,12 +459,12 @@ class CreateCoordinator:
             return
         for name in dict.fromkeys(each.inputs.reference_account_id for each in group):
             creates = [each for each in group if each.inputs.reference_account_id == name]
-            operation = f"{creates[0].lost.operation}, listing the account after it"
+            operation = f"{creates[0].lost.operation}, listing the account after the create"
             try:
                 now = self._list_account([each.inputs for each in creates], operation, agreeing=2)
             except RequestError as error:
                 for each in creates:
-                    operation = f"{each.lost.operation}, listing the account after it"
+                    operation = f"{each.lost.operation}, listing the account after the create"
                     each.finding = _Finding(failure=error.but(operation=operation))
             else:
                 for each in creates:

@@ -261,7 +261,7 @@ def ambiguous_remediation(candidates: Sequence[tuple[str, str]], *, is_proof: bo
     doubt = "" if is_proof else " (not certain: the account's list was too long, or changed while it was read)"
     if not candidates:
         return (
-            f"Justt may have created it all the same, although it lists no new integration with this source{doubt}. "
+            f"Justt may have created it anyway, although it lists no new integration with this source{doubt}. "
             f"{UNCHECKED}: look at Justt after some minutes. If it is there, settle it with `pulumi-justt recover`; "
             "if it is not, run `pulumi-justt recover --forget`. Then run `pulumi up`."
         )
@@ -320,7 +320,7 @@ PROXY_REMEDIATION = (
 )
 
 
-_REDIRECT_REMEDIATION = "A redirect is never followed with credentials: check justt:baseUrl."
+_REDIRECT_REMEDIATION = "The provider follows no redirect, because its requests carry credentials: check justt:baseUrl."
 
 
 UNCONFIRMED_REMEDIATION = (

@@ -184,8 +184,8 @@ def raise_unless_missing_allowed(settings: Settings, tell: Callable[[str], None]
         return
     raise StateConflict(
         f"{refused} It stays in the state, because Justt keeps every record and so a 404 does not prove that it is "
-        "gone. If it is (a sandbox that was wiped), repeat this refresh or destroy with JUSTT_ON_MISSING=gone, or "
-        "run `pulumi state delete` with its URN."
+        "gone. If it is gone, for example because a sandbox was wiped, repeat this refresh or destroy with "
+        "JUSTT_ON_MISSING=gone, or run `pulumi state delete` with its URN."
     ) from None
 
 

@@ -564,7 +564,7 @@ def test_redirect_with_an_invalid_location_is_a_redirect(operation: Operation, l
     """The location doesn't matter, because no redirect is followed."""
     server = Server({method: [json_reply(307, {}, ("location", location))] for method in METHODS})
 
-    with server.client() as client, pytest.raises(RequestRefused, match="A redirect is never followed"):
+    with server.client() as client, pytest.raises(RequestRefused, match="The provider follows no redirect"):
         call(client, operation)
 
     assert len(server.log) == 1

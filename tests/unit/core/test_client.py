@@ -448,6 +448,7 @@ AMBIGUOUS = (
     "that could create a duplicate: look it up at Justt, and settle it with `pulumi-justt recover`."
 )
 KEPT = "The state keeps what it had: run the command again later."
+NO_REDIRECT = "The provider follows no redirect, because its requests carry credentials: check justt:baseUrl."
 MISUNDERSTOOD = (
     "Nothing was changed in the state. Check justt:baseUrl for a proxy in between; if there is none, please report it."
 )
@@ -515,15 +516,12 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
         (
             "POST",
             Reply(307, headers={"location": "https://elsewhere.example"}),
-            f"{CREATING}: Justt answered 307. A redirect is never followed with credentials: check justt:baseUrl.",
+            f"{CREATING}: Justt answered 307. {NO_REDIRECT}",
         ),
         (
             "GET",
             Reply(303, headers={"location": "https://elsewhere.example"}),
-            (
-                f"{READING}: Justt answered 303, after 6 attempts. A redirect is never followed with credentials: "
-                "check justt:baseUrl."
-            ),
+            f"{READING}: Justt answered 303, after 6 attempts. {NO_REDIRECT}",
         ),
         ("POST", Reply(408, HTML), f"{CREATING}: Justt answered 408: {NOT_JSON}. {AMBIGUOUS}"),
         ("POST", Reply(499), f"{CREATING}: Justt answered 499. {AMBIGUOUS}"),

@@ -405,7 +405,7 @@ def test_post_lost_twice_before_the_commit(policy: Policy) -> None:
 
     assert "Justt answered 502: bad gateway (errorId err-7). " in text
     assert text.endswith(
-        "Justt may have created it all the same, although it lists no new integration with this source. Do not run "
+        "Justt may have created it anyway, although it lists no new integration with this source. Do not run "
         "`pulumi up` again before you have checked, because that could create a duplicate: look at Justt after some "
         "minutes. If it is there, settle it with `pulumi-justt recover`; if it is not, run `pulumi-justt recover "
         "--forget`. Then run `pulumi up`."
@@ -454,7 +454,7 @@ def test_refused_second_post_still_warns(policy: Policy) -> None:
 
     assert text == (
         "creating the stripe integration 'a': the connection broke (ReadError); sent once more: Justt answered 409: no "
-        "(errorId err-4). Justt may have created it all the same, although it lists no new integration with this "
+        "(errorId err-4). Justt may have created it anyway, although it lists no new integration with this "
         "source. Do not run `pulumi up` again before you have checked, because that could create a duplicate: look at "
         "Justt after some minutes. If it is there, settle it with `pulumi-justt recover`; if it is not, run "
         "`pulumi-justt recover --forget`. Then run `pulumi up`."
@@ -1497,7 +1497,9 @@ def test_failed_list_before_the_post_prevents_it(response: httpx.Response) -> No
     with pytest.raises((RequestRefused, UnexpectedResponse)) as raised:
         process.create("a")
 
-    assert str(raised.value).startswith("creating the stripe integration 'a', listing the account before it: Justt ")
+    assert str(raised.value).startswith(
+        "creating the stripe integration 'a', listing the account before the create: Justt "
+    )
     assert "post" not in vendor.requested
 
 
@@ -1548,7 +1550,7 @@ def test_failed_list_before_the_post_fails_all_waiting_creates() -> None:
 
     assert all(isinstance(each, RequestFailed) for each in outcomes)
     assert [str(each).partition(":")[0] for each in outcomes] == [
-        f"creating the stripe integration {name!r}, listing the account before it" for name in SIXTEEN_NAMES
+        f"creating the stripe integration {name!r}, listing the account before the create" for name in SIXTEEN_NAMES
     ]
     assert vendor.moment() <= 2 * RetryPolicy().deadline
 
@@ -1572,7 +1574,7 @@ def test_failed_list_after_the_post_is_named_in_the_warning(policy: Policy, fate
     text = str(process.error("a"))
 
     assert text.startswith("creating the stripe integration 'a': ")
-    assert "listing the account after it: Justt answered 403: key revoked (errorId err-9). " in text
+    assert "listing the account after the create: Justt answered 403: key revoked (errorId err-9). " in text
     assert "Justt may have created it, and the provider could not find out (" in text
     assert WARNING in text
     assert vendor.requested.count("post") == 1
@@ -1615,7 +1617,9 @@ def test_failed_list_after_the_post_fails_all_waiting_creates(policy: Policy) ->
     for name, outcome in outcomes.items():
         assert isinstance(outcome, CreateOutcomeUnknown)
         assert str(outcome).startswith(f"creating the stripe integration {name!r}: ")
-        assert f"(creating the stripe integration {name!r}, listing the account after it: no answer" in str(outcome)
+        assert f"(creating the stripe integration {name!r}, listing the account after the create: no answer" in str(
+            outcome
+        )
         assert WARNING in str(outcome)
 
 
@@ -1719,8 +1723,8 @@ def test_grace_period_is_announced() -> None:
 
     (note,) = process.notes
     assert note == (
-        "note: creating the stripe integration 'a': no answer within 30 s; the account is listed in 30 s, to find out "
-        "whether it exists."
+        "note: creating the stripe integration 'a': no answer within 30 s; the provider lists the account in 30 s, to "
+        "find out whether the integration exists."
     )
 
 

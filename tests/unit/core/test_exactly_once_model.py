@@ -208,7 +208,7 @@ class World(JusttClient):
             RemoteRecord(integration_id=each, source=source, status="PENDING")
             for each, (_, source) in sorted(self.made.items())
         )
-        if operation.endswith("listing the account before it"):
+        if operation.endswith("listing the account before the create"):
             self.before |= self.made.keys()
         else:
             busy = [worker.name for worker in self.stage.parked if worker.at in ("GET", "POST", "response")]

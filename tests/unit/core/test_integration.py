@@ -318,8 +318,8 @@ def test_404_keeps_the_integration_in_the_state(live: Live, operation: str) -> N
     assert "check the key, the account and the environment" in text
     assert text.endswith(
         "It stays in the state, because Justt keeps every record and so a 404 does not prove that it is gone. If it "
-        "is (a sandbox that was wiped), repeat this refresh or destroy with JUSTT_ON_MISSING=gone, or run `pulumi "
-        "state delete` with its URN."
+        "is gone, for example because a sandbox was wiped, repeat this refresh or destroy with JUSTT_ON_MISSING=gone, "
+        "or run `pulumi state delete` with its URN."
     )
     assert conflict.value.__cause__ is None
     assert len(live.requests) == 1

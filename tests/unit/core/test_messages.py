@@ -26,6 +26,7 @@ def remediation(
     return refusal_remediation(status, settings, is_create=is_create, account=account, was_unanswered=False)
 
 
+NO_REDIRECT = "The provider follows no redirect, because its requests carry credentials: check justt:baseUrl."
 NOTHING_CREATED = (
     "Nothing was created: correct what Justt names and run again. If it says that the external identifier is taken by "
     "the integration that is being replaced, give another one, or set delete_before_replace=True."
@@ -72,8 +73,18 @@ NOTHING_CREATED = (
             ),
         ),
         (413, True, None, "Shorten the credentials or the merchant account codes."),
-        (300, True, None, "A redirect is never followed with credentials: check justt:baseUrl."),
-        (399, False, None, "A redirect is never followed with credentials: check justt:baseUrl."),
+        (
+            300,
+            True,
+            None,
+            NO_REDIRECT,
+        ),
+        (
+            399,
+            False,
+            None,
+            NO_REDIRECT,
+        ),
         (400, True, None, NOTHING_CREATED),
         (409, True, None, NOTHING_CREATED),
         (400, False, None, "Nothing was changed: Justt's support can look it up."),
