@@ -1,4 +1,4 @@
-"""Deactivates integrations, which the API has in place of deleting: an integration stops at a date, for good."""
+"""Deactivates integrations. The API cannot delete one; it can stop one permanently, at a given date."""
 
 from __future__ import annotations
 
@@ -60,6 +60,8 @@ class Deactivator:
 
         Raises:
             UnexpectedResponse: A proxy answered, and Justt does not show the integration as INACTIVE.
+            StateConflict: Justt answers 404 for a recorded integration, and JUSTT_ON_MISSING is not set.
+            RequestError: The deactivation failed.
         """
         account = olds.get("referenceAccountId")
         policy = Deactivation.model_validate(olds.get("deactivation", {}))
@@ -132,6 +134,6 @@ class Deactivator:
         try:
             record = self._client().get_integration(integration_id, operation=error.operation, account=account)
         except JusttError:
-            # The user needs the first error; the error of this read adds nothing to it.
+            # The caller raises the first error. The error of this read would add nothing to it.
             return False
         return record.is_inactive

@@ -47,7 +47,7 @@ class ReadWriteLock:
         """Hold the lock alone within the `with` statement.
 
         Args:
-            unless: Whether the lock is no longer needed. Then the wait ends, and the lock is not held.
+            unless: Returns whether the lock is no longer needed. If so, the wait ends without the lock.
 
         Yields:
             Whether the lock is held.

@@ -997,7 +997,7 @@ def test_a_decision_is_carried_out_for_one_of_two_resources(tmp_path: Path) -> N
     with pytest.raises(CreateOutcomeUnknown):
         Process(vendor, state=tmp_path).creator.create(f"{stack}a", inputs)
     first, second = rerun(vendor, tmp_path, Decision("claim", "int-0")), rerun(vendor, tmp_path)
-    assert second.creator.intents._left_earlier("a") != []
+    assert second.creator.intents._earlier_intents("a") != []
     answer = second.client.get_integration
     made: list[str] = []
 
@@ -1062,7 +1062,7 @@ def test_create_that_nothing_repeats_is_told_once(tmp_path: Path) -> None:
     def told(process: Process) -> str:
         for _ in range(2):
             intent = process.journal.intent("urn:a", base_url, None)
-            process.creator.intents.tell_left("the integration 'a'", intent)
+            process.creator.intents.warn_of_unresolved("the integration 'a'", intent)
         assert len(process.told) <= 1
         return process.told[0] if process.told else ""
 
@@ -1082,11 +1082,11 @@ def test_create_beside_an_integration_that_waits_to_be_deleted_is_told_at_the_en
     base_url = process.client.settings.base_url
     for is_settled in (False, True):
         again = rerun(vendor, tmp_path)
-        again.creator.intents.note_left("the integration 'a'", again.journal.intent("urn:a", base_url, None))
+        again.creator.intents.warn_at_end("the integration 'a'", again.journal.intent("urn:a", base_url, None))
         assert again.told == []
         if is_settled:
             again.journal.settle("urn:a", base_url, None, "int-0")
-        again.creator.intents.tell_unseen({"urn:a"}, base_url)
+        again.creator.intents.warn_of_unseen({"urn:a"}, base_url)
         assert len(again.told) == (not is_settled)
 
 

@@ -79,7 +79,7 @@ class HolderRecords(JournalFolder):
         self._write_adoption(Adoption(address(base_url), integration_id, urn, self.command, is_held=True))
 
     def keep_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
-        """Record an adoption that the state has and the journal lacks: it began under another URN or machine."""
+        """Record an adoption that the state has and the journal lacks: it began under another URN or elsewhere."""
         if not self.has_adopted(base_url, integration_id, urn):
             self._write_adoption(Adoption(address(base_url), integration_id, urn, None, is_held=True))
 
