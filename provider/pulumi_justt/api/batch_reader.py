@@ -3,7 +3,7 @@
     one or two reads wait      each requests its own record
     three or more reads wait   one of them reads the next page of the account's list, for all
         record found in a page               no request of its own
-        not found, and no page is due        a request of its own: absence from a list proves nothing
+        not found, and no page is due        a request of its own, because a missing record may still exist
 
 Another page is due if two conditions are true. First, the number of pages is smaller than the number of reads that
 share them. So even if no page has a wanted record, there are at most twice as many requests as with single reads.

@@ -8,8 +8,8 @@
     ├── InvalidRequest          the request cannot be valid, so it was not sent
     └── Cancelled               the caller no longer waits, so the request was not sent (again)
 
-The text of an error never includes a text of the server, of a proxy or of this machine's libraries, because such a text
-may repeat a credential. Such texts are in the attributes `message`, `detail`, `shape` and `error_id`.
+The text of an error never quotes the server, a proxy or this machine's libraries, because a quotation may repeat a
+credential. Their texts are in the attributes `message`, `detail`, `shape` and `error_id`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Each provider resource has its own process, and the engine calls each process fo
 process appends what it learns to one file per command in the journal's folder, and reads what the others appended:
 
     {"urn": U, "id": X}        the program keeps integration X in resource U, or a create of U returned X
-    {"urn": U, "id": null}     the program has resource U, and replaces what it has
+    {"urn": U, "id": null}     the program has resource U, and replaces its integration
     {"waits_for": X}           an `IntegrationReady` waits for X, or its wait for X has failed
     {"is_ready": X}            X is ready
 

@@ -121,7 +121,7 @@ class Settings(Unpicklable):
             environ: The environment variables of the process.
 
         Raises:
-            InvalidSettings: A value is unusable or contradicts another; the text names the setting and holds no secret.
+            InvalidSettings: A value is unusable or contradicts another. The text names the setting but no secret.
         """
         _refuse_misspelt(config, environ)
         provider = None if config.get(_PROVIDER) is None else str(config[_PROVIDER])

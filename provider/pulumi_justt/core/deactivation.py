@@ -106,10 +106,10 @@ class Deactivator:
         return moment == now
 
     def _compare_clocks(self, operation: str, ahead: float, sent: str) -> None:
-        """Warn once that Justt's clock differs from this machine's, by which "now" was sent.
+        """Warn once if the date that was sent for "now" is wrong, because this machine's clock differs from Justt's.
 
-        The provider does not correct the date. The first request of a command would still have this machine's time, and
-        the `Date` header of a response may be a proxy's, while a deactivation cannot be undone.
+        The provider does not correct the date: the first request of a command would still have this machine's time, and
+        the `Date` header of a response may be a proxy's. A deactivation with a wrong correction could not be undone.
 
         Warns:
             warning: This machine's clock is wrong by more than a minute when an integration is deactivated at once.

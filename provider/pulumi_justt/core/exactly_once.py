@@ -4,7 +4,7 @@ This module decides what happens when the response to a POST is lost.
 
     before the first POST to an account    take a snapshot: the ids that the account lists
     before each POST                       write an intent to the journal; it survives a killed run: see `intents`
-    POST                                   send it concurrently with other POSTs; claim the id that it returns, once
+    POST                                   send it concurrently with other POSTs; claim the returned id for one resource
     the response is lost                   wait until the POSTs in flight have ended and the grace period is over, then
                                            list the account. A candidate is an integration with the same source that is
                                            not in the snapshot and that no other known resource has
@@ -12,7 +12,7 @@ This module decides what happens when the response to a POST is lost.
         candidates, `refuse`               raise an error that names them
         one candidate, `adopt`             claim it if no other create can explain it; otherwise raise an error
 
-Creates whose responses are lost together wait together, and one of them lists the account for all. Other creates are
+Creates whose responses are lost together wait together, and one thread lists the account for all. Other creates are
 sent in the meantime: a create that only waits does not occupy a worker. If the engine calls a create again while its
 outcome is unknown, the provider raises the same error again and sends nothing.
 
@@ -54,7 +54,7 @@ _MAX_PASSES = 5
 
 @dataclass(frozen=True)
 class _Finding:
-    """What the account's list shows about a create whose response was lost.
+    """The result of looking for a lost create in the account's list.
 
     Args:
         candidates: The integrations that the create may have made.
@@ -72,7 +72,7 @@ class _Finding:
 
     @property
     def is_absent(self) -> bool:
-        """Whether the create is proved not to have happened."""
+        """Whether the lists prove that the create did not happen."""
         return self.is_proof and not self.candidates
 
     @property
@@ -95,11 +95,11 @@ class _UnresolvedCreate:
         lost: The error to raise if the create cannot be resolved.
         list_at: When the grace period ends, by the client's clock. From then on a list shows what the create did.
         before: The ids that the account had before the create.
-        is_before_complete: Whether those ids are known to be all.
+        is_before_complete: Whether *before* is known to be complete.
         is_of_killed_run: Whether an earlier process sent the create.
         is_changed: Whether the inputs that were sent may differ from the program's inputs now.
-        is_second: Whether this is the second POST, sent because the first one is proved not to have happened.
-        finding: What the list shows; None until the account was listed.
+        is_second: Whether this is the second POST, sent because the lists prove that the first one did not happen.
+        finding: The result of looking for it in the list; None until the account was listed.
         is_abandoned: Whether its thread ended without a finding.
     """
 
@@ -125,7 +125,7 @@ class _UnresolvedCreate:
 
 @dataclass
 class _Account:
-    """What this process knows about one account."""
+    """The data of this process about one account."""
 
     snapshot_lock: threading.Lock = field(default_factory=threading.Lock)
     snapshot: Listing | None = None
@@ -136,7 +136,9 @@ class _Account:
 
 
 class CreateCoordinator:
-    """Creates each integration exactly once, or raises an error if it cannot know. One object serves all threads.
+    """Creates each integration exactly once, or raises an error if the outcome is unknown.
+
+    One object serves all threads.
 
     Args:
         client: Returns the client; called when a request is needed.
@@ -150,7 +152,7 @@ class CreateCoordinator:
         intents: The journal's intents of the creates.
     """
 
-    def __init__(  # noqa: PLR0913 - the core knows no host, so the caller passes in what the host provides
+    def __init__(  # noqa: PLR0913 - the core does not depend on the host, so the caller passes its functions
         self,
         client: Callable[[], JusttClient],
         session: Session,
@@ -252,7 +254,7 @@ class CreateCoordinator:
             )
 
     def _create(self, urn: str, inputs: Inputs, unresolved: _UnresolvedCreate | None) -> RemoteRecord:
-        """Send the POST. Send it once more if its response was lost and the create is proved not to have happened."""
+        """Send the POST, and send it once more if its response was lost and the create did not happen."""
         if unresolved is None:
             sent = self._post(urn, inputs)
             if isinstance(sent, RemoteRecord):
@@ -275,7 +277,7 @@ class CreateCoordinator:
             return self._accounts.setdefault(name, _Account())
 
     def _snapshot(self, account: _Account, inputs: Inputs) -> Listing:
-        """Return the account's records from before this process created anything there; list it on the first call."""
+        """Return the account's records as they were before this process's first create; the first call lists them."""
         operation = f"{describe_create(inputs)}, listing the account before it"
         failures = account.failures
         with account.snapshot_lock:

@@ -194,7 +194,13 @@ class IntegrationLifecycle:
         return replaces
 
     def create(self, inputs: Properties) -> tuple[str, dict[str, Any]]:
-        """Create the integration or adopt the existing one, and return its id and its outputs."""
+        """Create the integration or adopt the existing one, and return its id and its outputs.
+
+        Raises:
+            CreateOutcomeUnknown: Justt may have created the integration.
+            StateConflict: Another resource has the integration, or the state or the journal forbids the create.
+            JusttError: The integration was not created or adopted.
+        """
         wanted, urn = Inputs.model_validate(inputs), self._urn(inputs)
         operation = messages.creating(wanted.source, wanted.external_identifier)
         self._require_one_environment(operation)
@@ -315,8 +321,8 @@ class IntegrationLifecycle:
                 )
             creator = self._journal.claimant(base_url, integration_id)
             if creator not in (None, urn):
-                # Only a warning: this update may delete the owner, which ends its claim. If both stay, their diffs
-                # refuse it.
+                # Only a warning: this update may delete the owner, which ends its claim. If both resources stay in the
+                # program, their next diffs are refused.
                 self.tell(
                     f"warning: {describe(olds, integration_id)}: this stack owns it now, but this machine's "
                     f"journal says that it was created for {creator!r}. While the journal says so, this stack doesn't "
@@ -467,8 +473,8 @@ class IntegrationLifecycle:
     def _require_sent(self, urn: str, integration_id: str, olds: Properties) -> None:
         """Refuse to release a record that its own resource now adopts, if the program's inputs differ from those sent.
 
-        With --replace or after a taint, the engine calls no diff, and it creates before it deletes. This call is then
-        the only one that gets both the old and the new inputs, in this update and in each later one until they agree.
+        With --replace or after a taint, the engine calls no diff, and it creates before it deletes. Then only `delete`
+        can compare the old inputs with the new ones. It refuses in each update until they agree.
 
         Warns:
             warning: The inputs differ, and the record was already adopted, so the inputs that were sent are unknown.
@@ -490,8 +496,8 @@ class IntegrationLifecycle:
             )
             return
         raise StateConflict(
-            f"{called}: the program adopts it with another {changed} than was sent to Justt, which cannot change it, "
-            "and Pulumi replaces the resource without a comparison (--replace, or a taint). Nothing was sent. Set that "
+            f"{called}: the program adopts it with another {changed} than Justt has, and Justt cannot change it. "
+            "Pulumi replaces the resource without a comparison (--replace, or a taint). Nothing was sent. Set that "
             "back and run `pulumi up --replace` with its URN, which corrects the state. To change it, remove adopt_id "
             "after that, run `pulumi up`, and then make the change."
         )

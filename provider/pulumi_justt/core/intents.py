@@ -14,9 +14,9 @@ the same, but the command ended normally     warns and names it: the engine repl
 and `check` gets the recorded inputs         replacement_trigger or replace_with
 has no id                                    waits until the killed run's POST and its grace period have ended, then
                                              resolves it like a create whose response was lost
-belongs to another account                   raises an error that names it if the integration is not INACTIVE, or is
-                                             unknown. It carries out a decision in that account, but a decision to claim
-                                             is an error
+belongs to another account                   raises an error that names it, unless the integration is known to be
+                                             INACTIVE. Carries out a decision in that account, except that a decision to
+                                             claim is an error
 has a URN that left the program, for the     raises an error that names it. If the intent has a decision, it becomes
 same integration                             this resource's intent
 belongs to another stack or project, and     warns: the stack may have been renamed
@@ -149,8 +149,8 @@ class Intents:
     def adopted(self, urn: str, inputs: Inputs, integration_id: str) -> None:
         """Record an adopted id as the result of an unresolved create, if that create can have made the integration.
 
-        It may be a create of the same resource, or of a resource that left the program: the error of an unresolved
-        create suggests to adopt the id in a new resource.
+        That create was sent for the same resource, or for one that left the program. In the latter case, the user has
+        followed the error of the unresolved create, which suggests adopting the id in a new resource.
         """
         own = self._intent_of(urn, inputs)
         earlier = self._earlier_intents(inputs.external_identifier)
@@ -237,8 +237,8 @@ class Intents:
         more = f" and {rest} more" if rest > 0 else ""
         self._tell(
             f"warning: an earlier run began to create {resources}{more}, and no command since then has shown that the "
-            "state holds the result, which may be live at Justt. If the state has it, `pulumi refresh` settles this; "
-            "otherwise run `pulumi-justt recover`."
+            "state holds the result, which may be live at Justt. If the state has it, run `pulumi refresh`; otherwise "
+            "run `pulumi-justt recover`."
         )
 
     def named_in(self, error: CreateOutcomeUnknown, urn: str, inputs: Inputs) -> CreateOutcomeUnknown:
@@ -386,7 +386,7 @@ class Intents:
                 journal.remove_intent(earlier)
 
     def _is_former(self, earlier: Intent, urn: str, inputs: Inputs) -> bool:
-        """Return whether an intent is for the same integration and a resource that may have left the program."""
+        """Return whether an intent is for the same integration, and its resource may have left the program."""
         return (
             stack_of(earlier.urn) == stack_of(urn)
             and self._may_be_unstored(earlier, urn, inputs)
@@ -434,8 +434,8 @@ class Intents:
             self._tell(
                 f"warning: {describe_create(inputs)}: an earlier run of stack {stack!r} {made} (journal: "
                 f"{self._journal.path_of(earlier)}). If that is this stack's former name, this create may make a "
-                "duplicate: run `pulumi-justt recover` and `pulumi-justt doctor`, and remove that file when everything "
-                "is settled. If it is another stack, run `pulumi-justt recover` for that one, in its project's folder."
+                "duplicate: run `pulumi-justt recover` and `pulumi-justt doctor`, and remove that file after that. "
+                "If it is another stack, run `pulumi-justt recover` for that one, in its project's folder."
             )
             return
 
@@ -534,7 +534,7 @@ class Intents:
         journal, integration_id = self._journal, decision.integration_id
         if integration_id is not None:
             operation = (
-                f"{describe_create(inputs)}, which `pulumi-justt recover` settled: {decision.action} {integration_id}"
+                f"{describe_create(inputs)}, as decided with `pulumi-justt recover`: {decision.action} {integration_id}"
             )
             record = self._read(operation, integration_id, intent.account)
             if objection := self._objection(urn, intent, decision, record):

@@ -194,7 +194,7 @@ UNCHECKED = "Do not run `pulumi up` again before you have checked, because that 
 """A part of every error about a create whose outcome is unknown."""
 
 AMBIGUOUS_REMEDIATION = (
-    f"Justt may have created it, and no state knows it. {UNCHECKED}: look it up at Justt, and settle it with "
+    f"Justt may have created it, and no state knows it. {UNCHECKED}: look it up at Justt, and run "
     "`pulumi-justt recover`."
 )
 
@@ -235,7 +235,7 @@ def defect(call: str, error: BaseException, *, is_in_doubt: bool) -> str:
 
     Args:
         call: The provider method that the engine called.
-        error: The unexpected exception. Its message is left out, because it may quote a secret value.
+        error: The unexpected exception. The text omits its message, which may quote a secret value.
         is_in_doubt: Whether a create was sent whose outcome is unknown.
     """
     remediation = AMBIGUOUS_REMEDIATION if is_in_doubt else "The state keeps what it had."
@@ -262,7 +262,7 @@ def ambiguous_remediation(candidates: Sequence[tuple[str, str]], *, is_proof: bo
     if not candidates:
         return (
             f"Justt may have created it all the same, although it lists no new integration with this source{doubt}. "
-            f"{UNCHECKED}: look at Justt after some minutes. If it is there, settle it with `pulumi-justt recover`; "
+            f"{UNCHECKED}: look at Justt after some minutes. If it is there, run `pulumi-justt recover`; "
             "if it is not, run `pulumi-justt recover --forget`. Then run `pulumi up`."
         )
     listed = ", ".join(f"{integration_id} ({status})" for integration_id, status in candidates)

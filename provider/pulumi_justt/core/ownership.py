@@ -40,9 +40,11 @@ resource that created the record ends when the record is released to an adopter,
 
 Only one resource may hold a record. The provider refuses a second resource of the program that adopts the record or
 whose create returns it. It does so even if two processes of one command serve the two resources. The rule applies only
-if both resources are in the program and hold the record now. Three kinds of resources are in the state only, so they do
-not count: a former name of a renamed resource, a resource that leaves the program in favor of an adopter, and a
-resource that an earlier update has replaced but not deleted yet. A refresh reads the last kind too.
+if both resources are in the program and hold the record now. A resource that is only in the state does not count:
+
+    the former name of a resource that an alias renames
+    a resource that leaves the program in favor of an adopter
+    a resource that an earlier update has replaced but not deleted yet; a refresh reads it too
 
 The provider does not replace an adopted record while the old or the new inputs adopt it. With `replace_on_changes` the
 engine may replace a record that `diff` leaves in place. Then `create`, or `delete` if the engine calls it first,
@@ -161,8 +163,8 @@ class Ownership(Unpicklable):
     def changing_holder(self, urn: str, integration_id: str) -> str | None:
         """Return another resource that has the record and that `diff` would update in place.
 
-        The engine may still replace that resource, because of a resource option. It may be the same resource as *urn*:
-        after a rename by an alias, `delete` gets the former URN.
+        The engine may still replace that resource, because of a resource option. After a rename by an alias, it may be
+        the same resource as *urn*, because `delete` gets the former URN.
         """
         with self._lock:
             holders = self._other_holders(urn, integration_id) if urn not in self._program else []
@@ -228,8 +230,8 @@ class Ownership(Unpicklable):
     def ids_of_others(self, urn: str) -> frozenset[str]:
         """Return the ids that an unresolved create of the resource cannot have made, because a resource has them.
 
-        The ids come from this process and from the journal. The journal's claims and adoptions of the resource itself
-        are left out, because its create may have made those ids.
+        The ids come from this process and from the journal. They do not include the journal's claims and adoptions of
+        the resource itself, because its create may have made those ids.
         """
         with self._lock:
             held = {integration_id for integration_id, urns in self._holders.items() if urns}

@@ -1,4 +1,4 @@
-"""Provide a read-write lock with a shared and an exclusive mode, which the standard library does not have."""
+"""Provide a read-write lock, which the standard library does not have."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
     call    what happens                                                                          requests
     check   validates the deadline; fills in the environment                                      0
-    diff    another integration: replace, which waits again, and until that wait ends the former  0
-            integration is not deactivated; any other change: update in place
+    diff    another integration: replace, which waits again; the former integration keeps         0
+            running until that wait succeeds; any other change: update in place
     create  waits until the status is SUCCESSFUL; FAILED, INACTIVE and the deadline are errors    1 for each read,
                                                                                                   or a share in pages
     read    status and go-live date from Justt, the rest from the state; INACTIVE: gone           likewise
@@ -105,7 +105,7 @@ class ReadinessLifecycle:
         inputs = {**drop_none(news), "environment": self.settings.environment}
         if inputs.get("integrationId") == olds.get("integrationId"):
             # A preview that updates the integration makes all its outputs unknown, also those that it does not have.
-            # While the id is the same, they cannot appear, so they stay absent.
+            # An update cannot add them, so remove them here.
             for name in _OF_INTEGRATION:
                 if name not in olds and inputs.get(name) is UNKNOWN:
                     del inputs[name]

@@ -150,7 +150,7 @@ def require_known(properties: Properties, known: Collection[str], integration_id
     Args:
         properties: The recorded inputs or outputs of a resource.
         known: The paths of all properties that this version has. The keys of a nested property are compared only if
-            their paths are listed here, because the keys of credentials are the API's.
+            *known* has their paths; it has none for credentials, whose keys are the API's.
         integration_id: The resource's id, if the call has one.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Validates the inputs of an integration. Texts use the names of the Python arguments and never hold a secret."""
+"""Validates the inputs of an integration. Texts use the names of the Python arguments and never contain a secret."""
 
 from __future__ import annotations
 

@@ -406,7 +406,7 @@ def test_repeated_and_lost_again_before_the_commit(policy: Policy) -> None:
     assert text.endswith(
         "Justt may have created it all the same, although it lists no new integration with this source. Do not run "
         "`pulumi up` again before you have checked, because that could create a duplicate: look at Justt after some "
-        "minutes. If it is there, settle it with `pulumi-justt recover`; if it is not, run `pulumi-justt recover "
+        "minutes. If it is there, run `pulumi-justt recover`; if it is not, run `pulumi-justt recover "
         "--forget`. Then run `pulumi up`."
     )
     assert vendor.asked[-6:] == ["post", "list", "list", "post", "list", "list"]
@@ -455,7 +455,7 @@ def test_repeated_and_refused_still_warns(policy: Policy) -> None:
         "creating the stripe integration 'a': the connection broke (ReadError); sent once more: Justt answered 409: no "
         "(errorId err-4). Justt may have created it all the same, although it lists no new integration with this "
         "source. Do not run `pulumi up` again before you have checked, because that could create a duplicate: look at "
-        "Justt after some minutes. If it is there, settle it with `pulumi-justt recover`; if it is not, run "
+        "Justt after some minutes. If it is there, run `pulumi-justt recover`; if it is not, run "
         "`pulumi-justt recover --forget`. Then run `pulumi up`."
     )
     assert process.creator._unresolved != []

@@ -145,7 +145,7 @@ def test_standing_cures_say_what_not_to_do() -> None:
     """An ambiguous create warns against running again, a misunderstood answer says that the state is as it was."""
     assert AMBIGUOUS_REMEDIATION == (
         "Justt may have created it, and no state knows it. Do not run `pulumi up` again before you have checked, "
-        "because that could create a duplicate: look it up at Justt, and settle it with `pulumi-justt recover`."
+        "because that could create a duplicate: look it up at Justt, and run `pulumi-justt recover`."
     )
     assert (
         MISUNDERSTOOD_REMEDIATION

@@ -18,10 +18,10 @@ from typing import Any, TypeVar
 __all__ = ["JournalFolder", "digest", "file_name", "make_folder", "state_folder"]
 
 _MAX_COMMAND_SECONDS = 2 * 86_400.0
-"""Seconds that one command may take at most: an `IntegrationReady` may wait for a day.
+"""The maximum time of one command, in seconds: an `IntegrationReady` may wait for a day.
 
-Until then, a running process may still need its ended adoptions, its parts, and its snapshots, which the intents of
-later creates will name.
+A running process may need its files for that long: ended adoptions, incomplete files, and snapshots that its later
+intents will name.
 """
 
 _VERSION = 1

@@ -101,7 +101,8 @@ class HolderRecords(JournalFolder):
             base_url: The API's base URL.
             integration_id: The id.
             beside: A resource that has the id without adopting it. Its own adoption counts only if this command made
-                it, because then the command replaces the resource. An earlier one may have ended on another machine.
+                it, because then this command replaces the resource. An earlier adoption may have ended on another
+                machine.
         """
         return sorted(
             each.urn
