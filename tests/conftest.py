@@ -1,4 +1,4 @@
-"""What tests of several modules share: the engine, a simulator, and a stack that points at it."""
+"""Fixtures that several test modules share: the engine, a simulator, and a stack that uses that simulator."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from support import environment
 
-environment.enter()  # first of all: what is imported below may read variables
+environment.enter()  # must come first: the imports below may read environment variables
 
 # ruff: noqa: E402
 from hypothesis import HealthCheck
@@ -27,13 +27,13 @@ from support.fake_pulumi import FakePulumi
 from support.harness import Stack
 from support.secret_scanner import canary
 
-# A busy machine is no fault of what is tested.
+# A slow machine must not fail a test.
 settings.register_profile("at any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("at any speed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use the engine, and as slow the cases of a test beyond those that `make test` runs."""
+    """Mark tests that use the engine, and mark the cases that only `make test-all` runs as slow."""
     cases: Counter[str] = Counter()
     for item in items:
         if daily := item.get_closest_marker("daily"):
@@ -46,20 +46,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector skip the thousands of tests, so that a collection takes milliseconds."""
+    """Exclude the collected tests from garbage collection, which makes each collection fast."""
     gc.freeze()
 
 
 @pytest.fixture(autouse=True)
 def journal_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep the journal of each test out of the user's home."""
+    """Give each test its own journal folder, so that no test writes to the user's home."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg-state"))
     return tmp_path / "xdg-state" / "pulumi-justt"
 
 
 @pytest.fixture(autouse=True)
 def redactor() -> Iterator[Redactor]:
-    """Let the redactor of the process know nothing of other tests."""
+    """Reset the process's redactor, so that it doesn't remember the secrets of other tests."""
     shared_redactor.cache_clear()
     yield shared_redactor()
     shared_redactor.cache_clear()
@@ -67,13 +67,13 @@ def redactor() -> Iterator[Redactor]:
 
 @pytest.fixture(scope="session")
 def engine_bin() -> Path:
-    """Give the folder of the real CLI."""
+    """Return the folder of the real CLI."""
     return engine.ensure(ROOT)
 
 
 @pytest.fixture(scope="session")
 def pinned_engine(engine_bin: Path) -> None:
-    """Skip a test of the CLI's own words where the CLI on PATH is not of the version that they were taken from."""
+    """Skip a test of the CLI's own texts unless the CLI on PATH has the pinned version."""
     pinned, found = engine.load(ROOT).version, engine.reported(engine_bin / "pulumi", environment.build())
     if found != pinned:
         pytest.skip(f"the text is that of pulumi {pinned}, and {found} is on PATH")
@@ -81,14 +81,14 @@ def pinned_engine(engine_bin: Path) -> None:
 
 @pytest.fixture
 def simulator() -> Iterator[SimulatorServer]:
-    """Give a new simulator that accepts any key."""
+    """Start a simulator that accepts any key."""
     with SimulatorServer() as running:
         yield running
 
 
 @pytest.fixture
 def stack(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Iterator[Stack]:
-    """Give a stack that points at the simulator; at the end, nothing secret may have left it."""
+    """Create a stack that uses the simulator; afterwards, check that no secret leaked from it."""
     made = Stack(tmp_path, engine_bin)
     made.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": canary("api-key")})
     made.provide({"stripeKey": canary("stripe")})
@@ -99,7 +99,7 @@ def stack(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Itera
 
 @pytest.fixture
 def project(tmp_path: Path, simulator: SimulatorServer) -> Iterator[FakePulumi]:
-    """Give a project whose `pulumi` is made up, and whose configuration points at the simulator."""
+    """Create a project with a fake `pulumi`, whose configuration uses the simulator."""
     made = FakePulumi(tmp_path)
     made.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": "a-key-of-the-simulator"})
     yield made
@@ -109,7 +109,7 @@ def project(tmp_path: Path, simulator: SimulatorServer) -> Iterator[FakePulumi]:
 
 @pytest.fixture
 def theirs(simulator: SimulatorServer) -> Callable[..., str]:
-    """Give what makes an integration that exists already, and returns its id."""
+    """Return a function that creates an integration outside of the stack and returns its id."""
 
     def add(source: str = "stripe", account: str | None = None, status: str | None = None) -> str:
         new = NewIntegration("by hand", "By hand", source, "APIKEY_ONLY", "", ("apiKey",), None)

@@ -1,7 +1,7 @@
-"""Verifies what a program gives as arguments, before the SDK turns it into what the engine takes.
+"""Verify the arguments of a program before the SDK serializes them for the engine.
 
-The SDK ends with a traceback and the API's name for a value that it cannot send, and rounds a large integer without a
-word. A value in an `Output` is verified when it is known.
+For a value that it cannot send, the SDK shows a traceback with the API's name of the property, and it silently rounds
+large integers. A value in an `Output` is verified when it is known.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class InvalidArgument(RunError, TypeError):
 
 
 class EmptyArgument(InvalidArgument, ValueError):
-    """An argument is empty, as one sees at once. The SDK adds a traceback to a ValueError of an Output."""
+    """A plain argument is empty. It is not used for an Output, where the SDK adds a traceback to a ValueError."""
 
 
 _HINTS = {
@@ -54,9 +54,9 @@ _HINTS = {
     "Sequence": "give a list, list(...)",
     "object": "give text, a number, true or false, a list or an object",
 }
-"""What to write instead of a value of another type; the first that fits.
+"""What to write instead of a value of an unsupported type. The first match counts.
 
-Types are known by name, since a module of the program may have the name of the one that would be imported for them.
+The keys are type names, because importing the types could import a module of the program with the same name instead.
 """
 
 _LONGEST_PATH = 60
@@ -65,11 +65,11 @@ _FOR_ANOTHER = "is a reference: give the same from_env or from_file to this reso
 _TAKES_NONE = "takes no reference (from_env, from_file), as only the fields of credentials do: give the value"
 _OUTPUT = re.compile(r"Calling __str__ on an Output\[|<pulumi\.output\.Output object at ")
 _IS_OUTPUT = (
-    "has the text that an Output becomes in an f-string or str(...), and not its value: use Output.concat, "
-    "Output.format or .apply"
+    "contains an Output converted by an f-string or str(...), and not its value: use Output.concat, Output.format or "
+    ".apply"
 )
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The key by which Pulumi's protocol marks an object as a secret, a file or a resource."""
+"""The key with which Pulumi's protocol marks an object as a secret, a file or a resource."""
 _UNKNOWN = frozenset(
     {
         "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
@@ -81,25 +81,25 @@ _UNKNOWN = frozenset(
         "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
     }
 )
-"""The texts by which Pulumi's protocol marks a value of each type that is not known yet."""
+"""The texts that Pulumi's protocol sends for unknown values, one for each type."""
 
 
 def sendable(resource: str, name: str, value: object, *, depth: int = 0) -> Any:  # noqa: ANN401 - of the value's type
-    """Return *value* as the engine can take it, exactly.
+    """Return *value* in a form that reaches the engine without loss.
 
     Args:
-        resource: What the value is an argument of, in the error text.
-        name: The argument, in the error text.
-        value: The value; what is an `Output`, within it too, is verified when it is known.
-        depth: How many lists and objects it is in. None in one of them is null; elsewhere it is not given.
+        resource: The resource of the argument, for the error text.
+        name: The argument's name, for the error text.
+        value: The argument's value. An `Output`, also inside the value, is verified when it is known.
+        depth: How many lists and objects contain the value. None inside one is null; at depth 0 the argument is absent.
 
     Raises:
-        InvalidArgument: A value has a type that JSON does not have, would arrive as another one, or has no end.
+        InvalidArgument: A value has a type that JSON does not have, would change on its way, or contains itself.
     """
     if inspect.isawaitable(value) and not isinstance(value, Output):
         value = Output.from_input("").apply(lambda _: value)
     if isinstance(value, Output):
-        # Not from_input at once: the SDK's own way through a value that cannot be sent ends in a traceback.
+        # Verify before from_input, which fails with a traceback for a value that cannot be sent.
         return value.apply(lambda known: Output.from_input(sendable(resource, name, known, depth=depth)))
     problem = _problem_of_keys(value) if isinstance(value, Mapping) else _problem(value)
     if value is None and depth > 0:
@@ -126,20 +126,20 @@ def given(
     name: str,
     value: object,
     *,
-    remediation: str = "no other setting is used instead of it",
+    remediation: str = "give a value, as no other setting is used instead",
     problem: Callable[[str], str | None] = lambda _value: None,
 ) -> Any:  # noqa: ANN401 - as above
-    """Return the text *value* as `sendable` does. It must not be empty: something else would be used instead.
+    """Return the text *value* as `sendable` does, but refuse an empty one, which another setting would replace.
 
     Args:
-        resource: What the value is an argument of, in the error text.
-        name: The argument, in the error text.
-        value: The value.
-        remediation: What the error text says of an empty one.
-        problem: Says what is wrong with the value, if anything is.
+        resource: The resource of the argument, for the error text.
+        name: The argument's name, for the error text.
+        value: The argument's value.
+        remediation: What to do about an empty value, for the error text.
+        problem: Returns what is wrong with the value, or None.
 
     Raises:
-        InvalidArgument: It is empty, or no text, or has a *problem*.
+        InvalidArgument: The argument is empty, not text, or invalid.
     """
 
     def require(known: object) -> object:
@@ -147,8 +147,8 @@ def given(
             raise InvalidArgument(f"the {name} of the {resource} is empty: {remediation}")
         if not isinstance(known, str):
             raise InvalidArgument(f"the {name} of the {resource} must be text; got {type(known).__name__}")
-        if (fault := problem(known)) is not None:
-            raise InvalidArgument(f"the {name} of the {resource} {fault}")
+        if (issue := problem(known)) is not None:
+            raise InvalidArgument(f"the {name} of the {resource} {issue}")
         return known
 
     verified = sendable(resource, name, value)
@@ -168,7 +168,7 @@ def _problem_of_keys(value: Mapping[Any, object]) -> str | None:
         if (problem := (_IS_OUTPUT if _OUTPUT.search(key) else color_problem(key))) is not None:
             return f"has a key that {problem}"
     if _SIGNATURE in value:
-        return f"has the key {_SIGNATURE}, by which Pulumi marks secrets and files: give what they stand for"
+        return f"has the key {_SIGNATURE}, by which Pulumi marks secrets and files: give the value itself"
     return None
 
 
@@ -181,13 +181,13 @@ def _problem_of_text(value: str) -> str | None:
 
 
 def _problem(value: object) -> str | None:
-    """Return why a value, apart from those that it holds, cannot be sent."""
+    """Return why *value* cannot be sent, without looking at the values inside it."""
     if isinstance(value, str):
         return _problem_of_text(value)
     if isinstance(value, float) and not math.isfinite(value):
         return NOT_OF_JSON
     if isinstance(value, (int, float)):
-        # A float of exactly that size may have been rounded to it already.
+        # A float of exactly 2^53 may already have been rounded.
         is_large = abs(value) > MOST_EXACT or (abs(value) == MOST_EXACT and isinstance(value, float))
         return TOO_LARGE if is_large else None
     if value is None or isinstance(value, (list, tuple)):

@@ -1,10 +1,10 @@
-"""The credential shapes, each written once: its fields, which are required, which are identifiers instead of secrets.
+"""Define the credential types, each once: its fields, which ones are required, and which are identifiers, not secrets.
 
-A class here is what a program constructs, what validation compares a payload with, and how a payload is named on the
-wire: the API's field is the Python field in camelCase. The vendor's page "Create integration" lists the seven shapes;
-fields that its guide pages treat as identifiers of the merchant (a public key, a shop name) are not secret.
+Programs construct these classes, validation compares payloads with them, and the request derives from them: a field of
+the API is the Python field in camelCase. Justt's page "Create integration" lists the seven types. Fields that Justt's
+guides treat as identifiers of the merchant (a public key, a shop name) are not secret.
 
-Programs and the provider process read this module alike: it hands an `Output` through and imports no Pulumi for it.
+Both programs and the provider process import this module, so it passes an `Output` on without importing Pulumi.
 """
 
 from __future__ import annotations
@@ -54,29 +54,29 @@ def wire_name(python_name: str) -> str:
 
 
 class Credentials(Unpicklable):
-    """How Justt is to sign in at the payment service provider; use one of the subclasses.
+    """Base of the credentials with which Justt signs in at the payment service provider. Use one of the subclasses.
 
-    Every field takes a plain value, an `Output`, or a reference (`from_env`, `from_file`). A field is stored as a
-    secret, unless it says that it is an identifier, or is a reference. No value shows in `repr`, and two instances are
-    equal only if they are the same one.
+    Every field takes a plain value, an `Output`, or a reference (`from_env`, `from_file`). The state stores a field as
+    a secret, unless it is an identifier or a reference. `repr` shows no value. Two instances are equal only if they are
+    the same object.
     """
 
     def wire(self) -> tuple[pulumi.Input[str], dict[str, Any]]:
-        """Return the API's `secretType`, and `secretPayload` without the fields that were not given."""
+        """Return the API's `secretType`, and its `secretPayload` with the fields that are set."""
         raise NotImplementedError
 
     def identifiers(self) -> Collection[str]:
-        """Return the API's names of the fields that identify a merchant, so that they need not be secret."""
+        """Return the API's names of the fields that identify a merchant and so need not be secret."""
         return ()
 
     def __repr__(self) -> str:
-        """Name the shape and no value."""
+        """Return the class name without any value."""
         return f"{type(self).__name__}(…)"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class CredentialType(Credentials):
-    """Base of the shapes that the vendor lists: its dataclass fields are the fields of the payload."""
+    """Base of the types that Justt documents. The dataclass fields are the fields of the payload."""
 
     secret_type: ClassVar[str]
     """The API's `secretType`."""
@@ -85,36 +85,37 @@ class CredentialType(Credentials):
     """API names of fields of which at least one must be given."""
 
     def wire(self) -> tuple[pulumi.Input[str], dict[str, Any]]:
-        """Return the shape's type, and the fields that were given."""
+        """Return the `secretType` of this class, and the fields that are set."""
         given = {name: getattr(self, f.name) for name, f in self.wire_fields().items()}
         return self.secret_type, {name: value for name, value in given.items() if value is not None}
 
     @classmethod
     def identifiers(cls) -> Collection[str]:
-        """Return the fields that say so of themselves."""
+        """Return the API's names of the fields that are marked as identifiers."""
         return [name for name, f in cls.wire_fields().items() if f.metadata.get("identifier")]
 
     @classmethod
     def wire_fields(cls) -> dict[str, Field[Any]]:
-        """Return the fields by the API's names."""
+        """Return the dataclass fields, keyed by the API's names."""
         return {wire_name(f.name): f for f in fields(cls)}
 
     @classmethod
     @one_sentence
     def from_output(cls, output: pulumi.Output[Any]) -> Self:
-        """Take the whole set from one Output of an object that has the API's field names.
+        """Create the credentials from one Output of an object whose keys are the API's field names.
 
-        Meant for `config.require_secret_object(...)`: the object is split, so that each field is a secret, and shows as
-        changed, on its own.
+        Use it with `config.require_secret_object(...)`. Each field becomes a secret of its own, so a preview shows
+        which field changed.
 
         Args:
             output: An Output of a mapping such as `{"apiKey": "..."}`, or the `credentials` of another resource.
 
         Raises:
             TypeError: *output* is not an Output.
-            pulumi.RunError: Its value, once known, is of another class, or no mapping, or has a surplus field.
+            pulumi.RunError: The value of *output* belongs to another credentials class, is not a mapping, or has an
+                unknown key. The error is raised when the value is known.
         """
-        import pulumi  # noqa: PLC0415 - only programs have Outputs; the core, which reads this module, has no Pulumi
+        import pulumi  # noqa: PLC0415 - only programs have Outputs; the core imports this module without Pulumi
 
         if not isinstance(output, pulumi.Output):
             raise TypeError(f"{cls.__name__}.from_output takes an Output of an object; got {type(output).__name__}")
@@ -125,13 +126,13 @@ class CredentialType(Credentials):
                 return value.wire()[1]
             if isinstance(value, Credentials):
                 found = type(value).__name__
-                raise pulumi.RunError(f"{cls.__name__}.from_output: expected its own credentials, got those of {found}")
+                raise pulumi.RunError(f"{cls.__name__}.from_output: expected {cls.__name__} credentials, got {found}")
             if not isinstance(value, Mapping):
                 raise pulumi.RunError(f"{cls.__name__}.from_output: expected an object, got {describe_type(value)}")
             surplus = [quoted(name, known) for name in value if name not in known]
             if surplus:
                 raise pulumi.RunError(
-                    f"{cls.__name__}.from_output: among its keys is {', '.join(surplus)}. It takes {', '.join(known)}"
+                    f"{cls.__name__}.from_output: unknown key: {', '.join(surplus)}. It takes {', '.join(known)}"
                 )
             return dict(value)
 
@@ -146,7 +147,7 @@ class CredentialType(Credentials):
 @one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class ApiKeyOnly(CredentialType):
-    """One API key, as Stripe's restricted keys (`APIKEY_ONLY`).
+    """One API key, such as a restricted key of Stripe (`APIKEY_ONLY`).
 
     Args:
         api_key: The key.
@@ -177,7 +178,7 @@ class BasicAuth(CredentialType):
     """A client id and its secret (`BASIC_AUTH`).
 
     Args:
-        client_id: The client id, kept secret as the vendor's pages do.
+        client_id: The client id. It is a secret because Justt's documentation treats it as one.
         client_secret: The client secret.
     """
 
@@ -189,7 +190,7 @@ class BasicAuth(CredentialType):
 @one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class UsernamePassword(CredentialType):
-    """A user of the PSP's own site (`USERNAME_PASSWORD`).
+    """A user of the PSP's own website (`USERNAME_PASSWORD`).
 
     Args:
         username: The user's name.
@@ -204,7 +205,7 @@ class UsernamePassword(CredentialType):
 @one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Hmac(CredentialType):
-    """A signing key beside an API key, as Adyen's (`HMAC`).
+    """A signing key and an API key, such as those of Adyen (`HMAC`).
 
     Args:
         hmac: The key that signs notifications.
@@ -227,7 +228,7 @@ class ApiKey(CredentialType):
 
     Args:
         api_key: The key.
-        store_url: The shop's address, an identifier.
+        store_url: The shop's URL, an identifier.
         shop_name: The shop's name, an identifier.
     """
 
@@ -240,12 +241,12 @@ class ApiKey(CredentialType):
 @one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Sftp(CredentialType):
-    """An SFTP account, by password or by private key (`sftp`).
+    """An SFTP account with a password or a private key (`sftp`).
 
     Args:
         username: The account's name.
-        password: Its password; this or *private_key* is needed.
-        private_key: Its private key as the raw PEM text, which the vendor encodes.
+        password: The account's password. Either this or *private_key* is required.
+        private_key: The account's private key as raw PEM text. Justt encodes it.
         passphrase: The passphrase of *private_key*.
     """
 
@@ -260,11 +261,11 @@ class Sftp(CredentialType):
 @one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Unlisted(Credentials):
-    """A shape that this release does not know; needs `allow_unlisted=True` on the resource.
+    """A credential type that this release does not know. The resource needs `allow_unlisted=True`.
 
     Args:
         secret_type: The API's `secretType`.
-        payload: The API's `secretPayload`. Its keys are sent as they are, and every value is a secret, unless it is a
+        payload: The API's `secretPayload`. Its keys are sent unchanged. Every value is a secret, unless it is a
             reference.
     """
 
@@ -272,10 +273,10 @@ class Unlisted(Credentials):
     payload: Mapping[str, Any]
 
     def wire(self) -> tuple[pulumi.Input[str], dict[str, Any]]:
-        """Return both as they are.
+        """Return the type and the payload unchanged.
 
         Raises:
-            TypeError: The payload is no mapping.
+            TypeError: The payload is not a mapping.
         """
         if not isinstance(self.payload, Mapping):
             raise TypeError(
@@ -287,13 +288,13 @@ class Unlisted(Credentials):
 CREDENTIAL_TYPES: dict[str, type[CredentialType]] = {
     shape.secret_type: shape for shape in (ApiKeyOnly, PublicSecretKey, BasicAuth, UsernamePassword, Hmac, ApiKey, Sftp)
 }
-"""The vendor's list of secret types."""
+"""The secret types that Justt documents, keyed by `secretType`."""
 
 _FIELDS = frozenset(name for shape in CREDENTIAL_TYPES.values() for name in shape.wire_fields())
 
 
 def python_names(secret_type: str) -> dict[str, str]:
-    """Return the Python name of each field of *secret_type* by the API's; none where that is unlisted."""
+    """Return the Python name of each field of *secret_type*, keyed by the API's; nothing for an unlisted type."""
     shape = CREDENTIAL_TYPES.get(secret_type)
     return {} if shape is None else {name: f.name for name, f in shape.wire_fields().items()}
 
@@ -301,7 +302,7 @@ def python_names(secret_type: str) -> dict[str, str]:
 def from_wire(
     secret_type: str, payload: Mapping[str, Any], referred: Mapping[str, Any] = _NO_REFERENCES
 ) -> Credentials:
-    """Return the credentials that were stored as *secret_type*, with their values and references."""
+    """Return the credentials that the state stores as *secret_type*, *payload* and references (*referred*)."""
     payload = {**payload, **{name: references.from_wire(value) for name, value in referred.items()}}
     shape = CREDENTIAL_TYPES.get(secret_type)
     if shape is None or not payload.keys() <= shape.wire_fields().keys():
@@ -312,11 +313,11 @@ def from_wire(
 def secret_values(
     secret_type: object, payload: Mapping[str, Any], source: object, *, allow_unlisted: bool
 ) -> list[Any]:
-    """Return the values of a payload that no text may show: neither references nor the identifiers of a listed type.
+    """Return the values of a payload that no text may show: all but references and the identifiers of a listed type.
 
-    With *allow_unlisted* the payload may be one of `Unlisted`, where each value is a secret: a value with the name of
-    an identifier, and data that looks like a reference, too. What the program also says as the integration's source
-    is shown anyway, and stands in each record.
+    With *allow_unlisted*, the payload may come from `Unlisted`. Every value is then a secret, including a field with
+    the name of an identifier and data that looks like a reference. A value that equals the integration's *source* is
+    left out, because Justt returns the source in every record.
     """
     shape = CREDENTIAL_TYPES.get(secret_type) if isinstance(secret_type, str) else None
     shown = shape.identifiers() if shape and not allow_unlisted else ()
@@ -335,23 +336,23 @@ def problems(
     unknown: Collection[str] = (),
     allow_surplus: bool = False,
 ) -> Iterator[tuple[str, str]]:
-    """Compare credentials with the vendor's list, and yield each field's Python name with what is wrong with it.
+    """Validate credentials against Justt's list. Yield the Python name of each invalid field, and the problem.
 
-    The name is empty where it may be a credential in the wrong place.
+    The name is empty if it may be a misplaced credential.
 
     Args:
-        secret_type: The API's `secretType`; of an unlisted one only the values are verified.
+        secret_type: The API's `secretType`. For an unlisted type, only the values are validated.
         payload: The fields whose values are known.
         referred: The fields that are references.
-        unknown: The API's names of fields that are given, but known only later.
-        allow_surplus: Whether a field that the shape lacks is meant.
+        unknown: The API's names of the fields whose values are not known yet.
+        allow_surplus: Whether to accept fields that the credential type does not have.
     """
     shape = CREDENTIAL_TYPES.get(secret_type)
     names = python_names(secret_type)
     given = {*payload, *referred, *unknown}
     for name, value in sorted(referred.items()):
         if references.from_wire(value) is None:
-            yield names.get(name, shown_key(name)), "is not a reference that from_env or from_file makes"
+            yield names.get(name, shown_key(name)), "is not a valid reference: use from_env or from_file"
         elif name in {*payload, *unknown}:
             yield names.get(name, shown_key(name)), "is given as a value and as a reference: give one of them"
     for name in sorted(payload.keys() - names.keys()) if shape is None or allow_surplus else ():
@@ -390,20 +391,20 @@ def _value_problems(secret_type: str, name: str, value: object) -> Iterator[tupl
         for problem in filter(None, [value_problem(secret_type, name, value)]):
             yield name, problem
     elif name in python_names(secret_type):
-        hint = "; a reference is from_env or from_file in the program" if references.from_wire(value) else ""
-        # A key may be a secret as well.
+        hint = "; to make a reference, call from_env or from_file" if references.from_wire(value) else ""
+        # Depth 0 leaves out the keys, which may be secrets too.
         yield name, f"must be text, got {describe_type(value, depth=0)}{hint}"
     else:
         yield from ((f"{name}{path}", text) for path, text in unsendable(value))
 
 
 def value_problem(secret_type: str, name: str, value: str) -> str | None:
-    """Return what is wrong with the text *value* of a field, without a word of it, or None.
+    """Return what is wrong with a field's text, without quoting it; None if nothing is wrong.
 
     Args:
         secret_type: The API's `secretType`.
         name: The API's name of the field.
-        value: The text, as it would be sent.
+        value: The text of the field, as it would be sent.
     """
     shape = CREDENTIAL_TYPES.get(secret_type)
     listed = None if shape is None else shape.wire_fields().get(name)

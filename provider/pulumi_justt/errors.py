@@ -1,6 +1,7 @@
-"""Every error a user can meet, and all wording that errors share.
+"""Define every error of this package, and the wording that errors share.
 
-This module knows no HTTP library, no Pulumi and no settings: whoever raises hands in the facts.
+This module imports no HTTP library and no Pulumi, and it reads no settings. The code that raises an error passes the
+facts.
 
     JusttError
     ├── InvalidSettings             the configuration cannot be used as it is
@@ -12,11 +13,11 @@ This module knows no HTTP library, no Pulumi and no settings: whoever raises han
         ├── ConnectionSetupError    a setting of this machine prevents every connection
         ├── CancelledError          the engine cancelled the call
         ├── NotReady                an integration failed, stopped or is not ready before the deadline
-        ├── UnexpectedResponse      the response has no documented shape
+        ├── UnexpectedResponse      the response does not have a documented shape
         └── CreateOutcomeUnknown    the integration may or may not exist
 
-Every text has one form: operation, response, Justt's errorId, remediation. No text holds a credential:
-what Justt or a proxy says passes through `redaction` first.
+Every text has the same parts in the same order: operation, response, Justt's errorId, remediation. No text contains a
+credential: `redaction` processes all text from Justt or a proxy first.
 """
 
 from __future__ import annotations
@@ -44,15 +45,15 @@ __all__ = [
 ]
 
 _KEY = re.compile(r"[\w.-]{1,40}")
-"""What a key of an API looks like; anything else may be a value in the wrong place."""
+"""The format of the API's keys. Any other key may be a misplaced value, so it is not shown."""
 _SLACK = 3
-"""Characters by which a misspelt word may be longer than any of its list."""
+"""How many characters longer than the longest known item a misspelled word may be."""
 _LONGEST_PAIR = 200
-"""Characters of a word and of an item of its list, together, beyond which they are not compared."""
+"""A word and a known item are compared only up to this total length, in characters."""
 
 
 class JusttError(Exception):
-    """Base of all errors of this package; its text is one paragraph that may be shown to anyone."""
+    """Base of all errors of this package. Its text is one paragraph without secrets."""
 
 
 class InvalidSettings(JusttError):
@@ -60,21 +61,21 @@ class InvalidSettings(JusttError):
 
 
 class Unresolved(JusttError):
-    """A credential is not where the program says that it is found."""
+    """A credential reference points to a variable or file that does not hold the credential."""
 
 
 class StateConflict(JusttError):
-    """The record in the stack's state belongs to something else than the configuration points at."""
+    """The stack's state and the configuration contradict each other."""
 
 
 class RequestError(JusttError):
-    """A request did not do what it was sent for.
+    """A request did not succeed.
 
     Args:
-        operation: What the request was for, named by external identifier or id.
-        response: What was received instead of success.
-        remediation: What the user can do about it, as a full sentence.
-        error_id: The vendor's errorId, for their support.
+        operation: What the provider was doing, with the integration's external identifier or id.
+        response: The response or failure that it got instead of success.
+        remediation: What the user should do next, as a full sentence.
+        error_id: Justt's errorId, which Justt's support asks for.
     """
 
     def __init__(self, operation: str, response: str, remediation: str, error_id: str | None = None) -> None:
@@ -85,12 +86,12 @@ class RequestError(JusttError):
         super().__init__()
 
     def __str__(self) -> str:
-        """Give the one form of all such texts."""
+        """Return `operation: response (errorId). Remediation`, the form of all request errors."""
         named = f" (errorId {self.error_id})" if self.error_id else ""
         return f"{self.operation}: {self.response}{named}. {self.remediation}"
 
     def but(self, *, operation: str | None = None, remediation: str | None = None) -> Self:
-        """Return the same error as it is for another thing that was tried, or with what was found out meanwhile."""
+        """Return a copy of the error with another operation or remediation."""
         other = type(self).__new__(type(self))
         other.__dict__.update(self.__dict__)
         other.operation, other.remediation = operation or self.operation, remediation or self.remediation
@@ -98,20 +99,21 @@ class RequestError(JusttError):
 
 
 class RequestRefused(RequestError):
-    """The API answered with a status that means no.
+    """Justt answered with a status that refuses the request.
 
     Args:
-        operation: What the request was for.
-        response: The status and the vendor's words, already redacted.
-        remediation: What the user can do about it.
-        error_id: The vendor's errorId.
+        operation: What the provider was doing.
+        response: The status and Justt's message, already redacted.
+        remediation: What the user should do next.
+        error_id: Justt's errorId.
         status: The HTTP status.
-        after_unanswered: Whether an earlier try of the same request was sent and never answered, so that it may be the
-            reason for this refusal.
-        is_of_api: Whether the API gave it, as far as can be told, and not something else at its address.
+        after_unanswered: Whether an earlier attempt of the same request was sent and got no response. That attempt may
+            be the reason for this refusal.
+        is_of_api: Whether the response came from the API, as far as the provider can see, and not from something else
+            at its address.
     """
 
-    def __init__(  # noqa: PLR0913 - the facts of one answer
+    def __init__(  # noqa: PLR0913 - the facts of one response
         self,
         operation: str,
         response: str,
@@ -129,11 +131,11 @@ class RequestRefused(RequestError):
 
     @property
     def is_not_found(self) -> bool:
-        """Whether the key, in this account, knows no such id."""
+        """Whether the API found no such id with this key and account."""
         return self.status == 404 and self.is_of_api  # noqa: PLR2004 - the HTTP status
 
     def of_given_id(self) -> Self:
-        """Return the same error for an id that a person wrote: of a 404, first the id is in doubt."""
+        """Return the error for an id that the user wrote: after a 404, the remediation is to check the id first."""
         if not self.is_not_found:
             return self
         return self.but(
@@ -142,19 +144,19 @@ class RequestRefused(RequestError):
 
     @property
     def is_of_key(self) -> bool:
-        """Whether it speaks of the key, and so neither of the integration nor of an earlier try."""
+        """Whether the status is about the API key, and so not about the integration or an earlier attempt."""
         return self.status in (401, 403)
 
 
 class RequestFailed(RequestError):
-    """No usable answer came within the tries and the deadline of the retry policy.
+    """No attempt got a usable response before the retry policy's limits were reached.
 
     Args:
-        operation: What the request was for.
-        response: What came instead of an answer.
-        remediation: What the user can do about it.
-        error_id: The vendor's errorId, if there was any answer.
-        is_cut_short: Whether there would have been more tries, had there been time for them.
+        operation: What the provider was doing.
+        response: What happened instead of a usable response.
+        remediation: What the user should do next.
+        error_id: Justt's errorId, if Justt responded.
+        is_cut_short: Whether the deadline, and not the number of attempts, ended the request.
     """
 
     def __init__(
@@ -171,19 +173,19 @@ class RequestFailed(RequestError):
 
 
 class ConnectionSetupError(RequestError):
-    """No request can be sent until a setting of this machine changes, so that no try is repeated."""
+    """No request can be sent until a setting of this machine changes, so the request is not retried."""
 
 
 class UnexpectedResponse(RequestError):
-    """A success came back in a shape that the vendor does not document."""
+    """Justt reported success, but the response does not have a documented shape."""
 
 
 class CancelledError(RequestError):
-    """The engine left before a create was sent, or while it waited, so that nobody would have stored the result."""
+    """The engine cancelled the call before a create was sent or during a wait, so it would not store the result."""
 
 
 class NotReady(RequestError):
-    """An integration that was waited for failed or stopped, or is not ready at the deadline."""
+    """An integration failed, stopped, or was not ready before the deadline of a wait."""
 
 
 class CreateOutcomeUnknown(RequestError):
@@ -191,13 +193,13 @@ class CreateOutcomeUnknown(RequestError):
 
 
 NOT_SHOWN = "[not shown, as it may be a credential]"
-"""Stands for a field of a record."""
+"""Replaces the value of a field that may hold a credential."""
 
-WITHHELD = "its words are not shown, because they may repeat a credential"
+WITHHELD = "the text is not shown, because it may contain a credential"
 
 
 def describe_type(value: object, depth: int = 2) -> str:
-    """Describe the keys and types of *value*, never its values."""
+    """Return the keys and types in *value*, but none of its values."""
     if isinstance(value, Mapping):
         if depth == 0:
             return "an object"
@@ -211,12 +213,12 @@ def describe_type(value: object, depth: int = 2) -> str:
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.55) -> str:
-    """Return a hint that names the item of *known* nearest to *word*, or an empty text.
+    """Return a hint such as ` (did you mean 'stripe'?)`, or an empty text if nothing is similar.
 
     Args:
-        word: What was given.
-        known: What could have been meant; *word* itself is no hint.
-        cutoff: How alike they have to be, from 0 to 1.
+        word: The word that the user wrote.
+        known: The words that the user may have meant. *word* itself is never suggested.
+        cutoff: The least similarity, from 0 to 1.
     """
     by_folded = {_folded(item): item for item in known if item != word}
     likeness, best = max(((_likeness(item, _folded(word)), item) for item in by_folded), default=(0.0, ""))
@@ -224,27 +226,27 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.55) -> str:
 
 
 def quoted(word: object, known: Collection[str]) -> str:
-    """Name what was given instead of an item of *known*; what is not like one may be a secret in the wrong place."""
+    """Quote *word* if it resembles an item of *known*. Otherwise describe it, as it may be a misplaced secret."""
     if not isinstance(word, str):
         return f"a value of type {type(word).__name__}"
     return f"{word!r}{nearest(word, known)}" if is_like(word, known) else f"a text of {len(word)} characters"
 
 
 def is_like(word: str, known: Collection[str]) -> bool:
-    """Return whether *word* is one of *known* or nearly so; what is not may be a secret in the wrong place."""
-    # A word that is much longer than any that could have been meant is something else.
+    """Return whether *word* equals or resembles an item of *known*. Otherwise it may be a misplaced secret."""
+    # A word that is much longer than every known item is not a misspelling of one.
     return word in known or (len(word) <= max(map(len, known)) + _SLACK and nearest(word, known) != "")
 
 
 def _likeness(one: str, other: str) -> float:
-    """Return what difflib would, in place of which a program's own `difflib.py` would be imported."""
-    longest = len(one) + len(other)
-    # A text that is much longer is none of them, and would take long.
-    return 2 * _in_common(one, other) / longest if 0 < longest <= _LONGEST_PAIR else 0.0
+    """Return the same ratio as difflib. A program's own `difflib.py` could shadow that module."""
+    total = len(one) + len(other)
+    # Comparing long texts would be slow, and they are no misspelling of a known item.
+    return 2 * _in_common(one, other) / total if 0 < total <= _LONGEST_PAIR else 0.0
 
 
 def _in_common(one: str, other: str) -> int:
-    """Return how many characters are in the longest part that both have, and in those before and after it."""
+    """Count the characters in the longest common substring, and in those before and after it, recursively."""
     for size in range(min(len(one), len(other)), 0, -1):
         for begin in range(len(one) - size + 1):
             place = other.find(one[begin : begin + size])

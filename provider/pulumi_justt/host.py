@@ -1,13 +1,14 @@
-"""Reach what the SDK's dynamic host knows and does not pass on: the current call, and the engine that it serves.
+"""Read the current call and the engine's address from the SDK's dynamic host, which does not pass them on.
 
-The engine starts the host as `python -m pulumi.dynamic ADDRESS`, by a shell that waits for it, and sends it a signal
-when the command is over. A CLI that is killed sends none: without this module, its host would stay for ever, with the
-stack's passphrase in its environment. So a thread of the host connects to the engine's address every second. Once the
-engine is gone, calls that have not sent a create are cut off, the others finish or undo it, and the process exits:
+The engine starts the host as `python -m pulumi.dynamic ADDRESS`, through a shell that waits for it, and signals it when
+the command ends. A killed CLI sends no signal, so without this module its host would never exit and would keep the
+stack's passphrase in its environment. A thread of the host therefore connects to the engine's address every second.
+When the engine is gone, the host cancels the calls that have not sent a create, lets the others finish or undo it, and
+exits. It waits:
 
-    a create may have been sent    at most one request time-out, after which nothing of it can arrive any more
-    a create is undone             until that has ended
-    any other call                 likewise one time-out at most, so that a DELETE in flight gets its answer
+    if a create may have been sent    at most one request timeout, after which the request has ended
+    if a create is being undone       until the undo has ended
+    for any other call                also at most one request timeout, so that a DELETE in flight gets its response
 """
 
 from __future__ import annotations
@@ -34,16 +35,16 @@ __all__ = ["Calls", "calls", "engine_address", "engine_identity", "engine_reques
 
 _SECONDS_BETWEEN_PROBES = 1.0
 _REFUSALS = 3
-"""Refused connections in a row after which the engine is gone. A busy system may refuse one."""
+"""The number of refused connections in a row that proves the engine is gone. A busy system may refuse one."""
 
 _PROBE_TIMEOUT_SECONDS = 5.0
 """Windows takes two seconds to refuse a connection."""
 
 _LISTENING = "0A"
-"""How Linux writes the state of a socket that listens."""
+"""The state of a listening socket in Linux's /proc/net/tcp."""
 
 _SLACK_SECONDS = 5.0
-"""How late a thread may take the answer to its request on a machine with much to do."""
+"""The longest delay with which a thread processes a response on a busy machine."""
 
 
 @dataclass(eq=False)
@@ -51,27 +52,27 @@ class _Served:
     """A call that a thread of this process serves.
 
     Args:
-        call: What is known of it.
-        is_active: Whether the engine still waits for it, as far as its connection tells.
+        call: The call's facts, such as its URN.
+        is_active: Returns whether the engine still waits for the call, according to its connection.
     """
 
     call: Call
     is_active: Callable[[], bool]
     allowed_at: float = -math.inf
-    """When it was last told that the engine waits for it, and so may have begun a request."""
+    """When the call last learned that the engine waits for it. It may have begun a request since then."""
     is_cancelled: bool = False
-    """Whether it was told that the engine does not wait any more, and so ends, or undoes what it created."""
+    """Whether the call has learned that the engine no longer waits. It then ends, or undoes its create."""
 
 
 class Calls:
-    """The calls in progress, and whether the engine still waits for each.
+    """Tracks the calls in progress, and whether the engine still waits for each.
 
     Args:
-        clock: Monotonic seconds.
+        clock: Returns monotonic seconds.
 
     Attributes:
-        request_timeout_seconds: How long one request may take.
-        was_cut_off: Whether a call has learned that the engine does not wait for it any more.
+        request_timeout_seconds: The longest time that one request may take.
+        was_cut_off: Whether any call has learned that the engine no longer waits for it.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -85,7 +86,7 @@ class Calls:
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[None]:
-        """Count the calling thread's call as in progress within the `with` statement."""
+        """Register the calling thread's call as in progress within the `with` statement."""
         urn, is_active = engine_request()
         served = self._thread.served = _Served(self._call(urn), is_active)
         with self._changed:
@@ -104,15 +105,15 @@ class Calls:
         return served.call if served else self._call()
 
     def _call(self, urn: str | None = None) -> Call:
-        from pulumi_justt.api.call import Call  # noqa: PLC0415 - a program loads none of it
+        from pulumi_justt.api.call import Call  # noqa: PLC0415 - programs do not load the API client
 
         return Call(urn, is_cancelled=self.is_cancelled)
 
     def is_cancelled(self) -> bool:
-        """Return whether the engine does not wait for the calling thread's call any more.
+        """Return whether the engine no longer waits for the calling thread's call.
 
-        A second Ctrl-C cancels the calls in progress, and a killed CLI drops them. Ask before each request that must
-        not be lost: if the answer is no, the process does not exit before that request can have ended.
+        A second Ctrl-C cancels the calls in progress, and a killed CLI drops them. Call this before each request whose
+        result must not be lost: if it returns False, the process does not exit until that request has had time to end.
         """
         served: _Served | None = getattr(self._thread, "served", None)
         is_dropped = served is not None and not served.is_active()
@@ -126,7 +127,7 @@ class Calls:
         return is_cancelled
 
     def finish(self) -> None:
-        """Cancel all calls, and wait until those that may have sent a create have ended, or undone it."""
+        """Cancel all calls, and wait until each call that may have sent a create has ended or undone it."""
         with self._changed:
             self._is_engine_gone = True
             while self._must_wait():
@@ -138,16 +139,17 @@ class Calls:
 
 
 calls = Calls()
-"""Those of this process."""
+"""The calls of this process."""
 
 _watch_lock = threading.Lock()
 _is_watched = False
 
 
 def watch_engine() -> None:
-    """Let this process exit when its engine is gone; once, and only if this process is the SDK's dynamic host.
+    """Start a thread that ends this process when the engine is gone.
 
-    An engine that can't be reached to begin with is not watched: a refused connection would say nothing of it.
+    This does nothing in a process that is not the SDK's dynamic host, or if the thread already runs. It also does
+    nothing if the engine can't be reached now, because a refused connection would then prove nothing later.
     """
     global _is_watched  # noqa: PLW0603 - one fact of the process
     with _watch_lock:
@@ -155,14 +157,14 @@ def watch_engine() -> None:
         if address is None or _connect(address) is not True:
             return
         _is_watched = True
-    # Where the system gives no more threads, the process stays as it would without us.
+    # If the system can't start another thread, the process stays, as it would without this module.
     with contextlib.suppress(RuntimeError):
         threading.Thread(target=_exit_without_engine, args=(address,), name="justt-engine", daemon=True).start()
 
 
 def engine_address() -> tuple[str, int] | None:
-    """Return the address that the engine started this process with; None if this is another kind of process."""
-    # It would be wrong to exit any other process, such as a user's tests, whatever its last argument looks like.
+    """Return the engine's address, with which it started this process; None if this is not the SDK's dynamic host."""
+    # Only the host may be made to exit, and not, for example, a user's tests with a similar last argument.
     if not is_host():
         return None
     name, _, port = sys.argv[-1].rpartition(":")
@@ -170,17 +172,17 @@ def engine_address() -> tuple[str, int] | None:
 
 
 def engine_identity() -> str | None:
-    """Return a name for the engine that started this process; None if this is another kind of process.
+    """Return an identifier of the engine that started this process; None if this is not the SDK's dynamic host.
 
-    A later engine may get the same port. Linux numbers its sockets, which tells the two apart; elsewhere the address is
-    all that is known.
+    A later engine may get the same port. On Linux, the identifier includes the socket's inode number, which differs.
+    On other systems it is only the address.
     """
     address = engine_address()
     return address and f"{address[0]}:{address[1]}{_socket_number(address[1])}"
 
 
 def _socket_number(port: int) -> str:
-    """Return what the kernel calls the socket that listens on *port*; nothing where it does not say."""
+    """Return "/" and the inode number of the socket that listens on *port*, or an empty text if it is unknown."""
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with contextlib.suppress(OSError), Path(table).open(encoding="ascii") as lines:
             for line in lines:
@@ -191,11 +193,11 @@ def _socket_number(port: int) -> str:
 
 
 def wait_until_gone(connect: Callable[[], bool | None], sleep: Callable[[float], None] = time.sleep) -> None:
-    """Return once the engine is gone.
+    """Block until the engine is gone.
 
     Args:
-        connect: Whether a connection to it is taken; None if that can't be told.
-        sleep: Blocks the calling thread for some seconds.
+        connect: Returns whether the engine accepts a connection, or None if that is unknown.
+        sleep: Blocks the calling thread for a number of seconds.
     """
     refused = 0
     while refused < _REFUSALS:
@@ -204,13 +206,13 @@ def wait_until_gone(connect: Callable[[], bool | None], sleep: Callable[[float],
 
 
 def _connect(address: tuple[str, int]) -> bool | None:
-    """Return True if a connection is taken, False if it is refused, and None if the system says neither."""
+    """Return True if a connection is accepted, False if it is refused, and None if neither happened."""
     try:
         socket.create_connection(address, timeout=_PROBE_TIMEOUT_SECONDS).close()
     except ConnectionRefusedError:
         return False
     except (OSError, OverflowError, ValueError):
-        # A time-out or a lack of ports is this machine's load, and proves nothing.
+        # A timeout or a lack of ports may come from the load of this machine and proves nothing.
         return None
     return True
 
@@ -218,14 +220,14 @@ def _connect(address: tuple[str, int]) -> bool | None:
 def _exit_without_engine(address: tuple[str, int]) -> None:
     wait_until_gone(lambda: _connect(address))
     calls.finish()
-    # Nothing less is certain: a thread that still waits for an answer would hold up the interpreter's own exit.
+    # A normal exit could hang: the interpreter would wait for a thread that still waits for a response.
     os._exit(1)
 
 
 def engine_request() -> tuple[str | None, Callable[[], bool]]:
-    """Return the URN of the resource that the calling thread's call is for, and what tells if the engine waits for it.
+    """Return the URN of the calling thread's call, and a function that returns whether the engine waits for it.
 
-    The SDK passes neither to the methods of a provider, so both are read from the frame of the host's own method.
+    The SDK does not pass them to a provider's methods, so this reads both from the stack frame of the host's method.
     """
     frame = inspect.currentframe()
     while frame is not None:

@@ -1,11 +1,11 @@
-"""Imports without the program's folder.
+"""Keep modules in the program's folder from shadowing the modules that this package imports.
 
-The provider process starts in the program's folder, which is the first place where Python looks for modules. Within
-`own_imports`, a `secrets.py` or `pydantic/` there is not found, neither in place of a module that this package or a
-dependency needs, nor in place of one that a dependency only tries to import. Outside of it, and in other threads,
-imports are as usual: another dynamic provider of the same program may need its folder.
+The provider process starts in the program's folder, and Python looks for modules there first. Within `own_imports`,
+Python does not find a `secrets.py` or `pydantic/` in that folder, whether this package or a dependency imports it, and
+whether the import is required or optional. Outside of `own_imports`, and in other threads, imports work as usual:
+another dynamic provider of the same program may need modules from its folder.
 
-This module imports nothing that Python has not loaded already, as it works only after its own import.
+This module imports only modules that Python has already loaded, because its protection starts after its own import.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _thread = threading.local()
 
 
 def is_host() -> bool:
-    """Tell whether this process is the SDK's dynamic host, and no program, command or test."""
+    """Return whether this process is the SDK's dynamic host, and not a program, a command or a test."""
     return getattr(getattr(sys.modules.get("__main__"), "__spec__", None), "name", "") == "pulumi.dynamic.__main__"
 
 
 @contextmanager
 def own_imports() -> Iterator[None]:
-    """Let the calling thread import nothing from the program's folder within the `with` statement, or decorated call.
+    """Import nothing from the program's folder within the `with` statement or the decorated call.
 
-    It does so in the provider process only.
+    This affects only the calling thread, and only in the provider process.
     """
     outer = getattr(_thread, "is_own", False)
     _thread.is_own = is_host()
@@ -43,10 +43,10 @@ def own_imports() -> Iterator[None]:
 
 
 class _OwnFinder:
-    """Finds top-level modules everywhere but in one folder.
+    """Finds top-level modules everywhere except in one folder.
 
     Args:
-        folder: The folder.
+        folder: The folder to leave out.
     """
 
     def __init__(self, folder: str) -> None:
@@ -55,12 +55,12 @@ class _OwnFinder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return where a module is; None leaves that to the finders behind this one."""
+        """Return the location of a module, or None to let the next finder look."""
         if path is not None or not getattr(_thread, "is_own", False):
             return None
         elsewhere = [entry for entry in sys.path if os.path.realpath(entry) != self._folder]
         found = PathFinder.find_spec(name, elsewhere, target)
-        # Such as those of packages that are installed in editable mode.
+        # Other finders serve, for example, packages that are installed in editable mode.
         others = (finder for finder in sys.meta_path if finder not in (self, PathFinder))
         found = found or next(filter(None, (finder.find_spec(name, None, target) for finder in others)), None)
         if found is None:
@@ -69,8 +69,8 @@ class _OwnFinder:
 
 
 def _install() -> None:
-    folder = os.path.realpath(os.getcwd())  # noqa: PTH109 - pathlib's way may not be loaded yet
-    # What is installed into the program's folder has its dependencies there.
+    folder = os.path.realpath(os.getcwd())  # noqa: PTH109 - pathlib may not be loaded yet
+    # If this package is installed into the program's folder, its dependencies are there too, so install nothing.
     if is_host() and os.path.dirname(os.path.dirname(os.path.realpath(__file__))) != folder:  # noqa: PTH120 - likewise
         place = sys.meta_path.index(PathFinder) if PathFinder in sys.meta_path else len(sys.meta_path)
         sys.meta_path.insert(place, _OwnFinder(folder))

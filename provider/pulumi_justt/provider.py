@@ -1,12 +1,12 @@
-"""The dynamic provider: what the Pulumi engine calls. It translates, and decides nothing about Justt.
+"""Implement the dynamic providers that the Pulumi engine calls. They translate calls; the core makes all decisions.
 
-The state of every stack names classes of this module by their dotted paths, so those never change, and their instances
-have no attributes when they are stored: code that is installed later then serves state that was written earlier. Only
-the provider process runs the methods, so only they import the core with its HTTP and validation libraries. There is one
-such process for all resources of a stack, and its providers share one client with its share of the vendor's quota.
+The state of every stack refers to classes of this module by dotted path, so the paths never change. Instances have no
+attributes when they are pickled, so a later version of this package can serve a state that an earlier one wrote. Only
+the provider process runs the methods, so only the methods import the core with its HTTP and validation libraries. One
+process serves all resources of a stack, and its providers share one client and its rate limit.
 
-Three habits of the engine and its SDK shape the code: numbers arrive as floats, unknown values as `Unknown` objects
-anywhere in a property, and an exception is shown with its whole traceback.
+Three properties of the engine and its SDK shape the code: numbers arrive as floats, `Unknown` objects can be anywhere
+in a property, and the engine shows an exception with its whole traceback.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 _core_lock = threading.Lock()
 _PROVIDER_KEY = "__provider"
 _FRAMES = 50
-"""Frames shown with JUSTT_DEBUG=1; without a number, the limit set in `configure` would hide all."""
+"""The number of frames to show with JUSTT_DEBUG=1. The default is the limit that `configure` sets, which shows none."""
 
 
 class _TerminalError(Exception):
-    """What the engine prints: `error: JusttError: <text>`, without the module that a traceback would name."""
+    """The error that the engine prints: `error: JusttError: <text>`, without the module name of a traceback."""
 
     def __init__(self, text: str) -> None:
         super().__init__(without_markup(text))
@@ -68,7 +68,7 @@ _TerminalError.__module__ = "builtins"
 
 
 def error_boundary(method: _Method) -> _Method:
-    """Turn every exception of *method* into one paragraph that holds no credential."""
+    """Decorate *method* to turn every exception into one paragraph without credentials."""
 
     @functools.wraps(method)
     def wrapper(self: _Provider, *args: object, **kwargs: object) -> object:
@@ -79,7 +79,7 @@ def error_boundary(method: _Method) -> _Method:
                 return method(self, *args, **kwargs)
         except JusttError as error:
             raise _TerminalError(_with_debug(self._explained(str(error)), error)) from None
-        except BaseException as error:  # noqa: BLE001 - anything that is no Exception would hang the engine
+        except BaseException as error:  # noqa: BLE001 - an uncaught exception of any kind would hang the engine
             from pulumi_justt.core.messages import defect  # noqa: PLC0415 - see the module docstring
 
             is_in_doubt = method.__name__ == "create" and self._may_have_created(*args)
@@ -89,21 +89,21 @@ def error_boundary(method: _Method) -> _Method:
 
 
 def _is_of_program(call: str, args: Sequence[object]) -> bool:
-    """Return whether the engine makes *call* only where a program runs, whose configuration is the stack's own."""
+    """Return whether the engine makes *call* only when it runs a program, with the stack's current configuration."""
     is_get = call == "read" and is_first_look(cast("Mapping[str, Any]", args[-1]))
     return is_get or call in ("check", "create", "update")
 
 
 def _require_engine(*, operation: str) -> None:
-    """Refuse a call that was queued when the engine left.
+    """Refuse a call that the engine cancelled while it was queued.
 
     Raises:
-        CancelledError: The engine does not wait for its result.
+        CancelledError: The engine no longer waits for the result.
     """
     if host.calls.is_cancelled():
         from pulumi_justt.core.messages import ABANDONED_REMEDIATION  # noqa: PLC0415 - see the module docstring
 
-        raise CancelledError(operation, "the engine left before it began", ABANDONED_REMEDIATION)
+        raise CancelledError(operation, "the engine cancelled the call before it began", ABANDONED_REMEDIATION)
 
 
 def _with_debug(text: str, error: BaseException) -> str:
@@ -113,19 +113,19 @@ def _with_debug(text: str, error: BaseException) -> str:
 
 
 class _Provider(ResourceProvider):
-    """What the engine calls, for one kind of resource."""
+    """Base of the two providers: the methods that the engine calls."""
 
     _runs_program = False
-    """Whether the configuration is known to be the program's run's, and not the state's copy of it."""
+    """Whether the configuration certainly comes from the stack, and is not the copy that the state holds."""
 
     def __getstate__(self) -> None:
-        """Keep nothing: what is pickled goes into every state, and the configuration holds the API key."""
+        """Pickle no attributes: every state stores the pickle, and the configuration holds the API key."""
 
     def configure(self, req: ConfigureRequest) -> None:
-        """Take the stack's configuration; it is judged when a call needs it, so that previews work without a key."""
-        # Errors are one paragraph of text already: the frames above them are the SDK's and ours.
+        """Store the stack's configuration. It is validated on first use, so a preview works without an API key."""
+        # Errors are already one paragraph of text, so their stack frames only add noise.
         sys.tracebacklimit = 0
-        # The SDK offers no way to list keys, and a misspelt one must not pass unseen.
+        # Read all keys, so that a misspelled one is reported. The SDK has no public way to list them.
         self._config = dict(req.config._props)  # noqa: SLF001 - see the line above
         host.watch_engine()
 
@@ -141,7 +141,7 @@ class _Provider(ResourceProvider):
         raise NotImplementedError
 
     def _may_have_created(self, *_props: object) -> bool:
-        """Return whether a create that failed has sent something whose outcome is unknown."""
+        """Return whether a failed create may have sent a request whose outcome is unknown."""
         return False
 
     @functools.cached_property
@@ -150,7 +150,7 @@ class _Provider(ResourceProvider):
         from pulumi_justt.redaction import shared_redactor  # noqa: PLC0415 - see the module docstring
         from pulumi_justt.thread_pool import set_max_workers  # noqa: PLC0415 - likewise
 
-        # Since Python 3.12 `cached_property` takes no lock, and two cores would each think that they create alone.
+        # Since Python 3.12 `cached_property` takes no lock. Two cores would not see each other's creates.
         with _core_lock:
             built: IntegrationLifecycle | ReadinessLifecycle | None = vars(self).get("_core")
             if built is None:
@@ -160,19 +160,19 @@ class _Provider(ResourceProvider):
                     {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)},
                     os.environ,
                 )
-                # It may be another one than the key of the requests.
+                # The requests may use another key, for example that of JUSTT_API_KEY_OVERRIDE.
                 shared_redactor().add_secrets(config.get(f"{prefix}{API_KEY}"))
                 set_max_workers(settings.workers)
                 host.calls.request_timeout_seconds = settings.timeout_seconds
                 built = vars(self)["_core"] = self._make_core(settings, functools.partial(_client, settings))
-                # The CLI waits until this process has gone, and before it goes the interpreter would search all that
-                # is loaded for garbage: 50 ms of each preview.
+                # The CLI waits until this process exits. Without the freeze, the garbage collection at exit would add
+                # 50 ms to each preview.
                 gc.freeze()
             return built
 
     @error_boundary
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Validate the inputs, and fill in the defaults."""
+        """Validate the inputs and fill in the defaults."""
         try:
             core = self._core
         except InvalidSettings as error:
@@ -182,7 +182,7 @@ class _Provider(ResourceProvider):
 
     @error_boundary
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Say which changes need another resource; which changes there are, the engine finds by itself."""
+        """Return the properties whose changes replace the resource. The engine finds the changes itself."""
         return DiffResult(changes=None, replaces=self._core.diff(self._recorded(olds, id_), _decode(news)))
 
     @error_boundary
@@ -194,12 +194,12 @@ class _Provider(ResourceProvider):
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Read the resource's status."""
         outs = self._core.read(id_, self._recorded(props, id_))
-        # The inputs stay as they are: what the API was given cannot be read back.
+        # The inputs stay unchanged, because the API does not return them.
         return ReadResult(None, {}) if outs is None else ReadResult(id_, outs)
 
     @error_boundary
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Remember the inputs."""
+        """Record the new inputs in the state."""
         return UpdateResult(self._core.update(id_, self._recorded(olds, id_), _decode(news)))
 
     @error_boundary
@@ -208,10 +208,10 @@ class _Provider(ResourceProvider):
         self._core.delete(id_, self._recorded(props, id_))
 
     def _recorded(self, props: Mapping[str, Any], id_: str = "") -> dict[str, Any]:
-        """Decode what the state holds of a resource, for every call that gets it. Recorded inputs come without an id.
+        """Decode the properties that the state holds. The id is empty for a call that gets only recorded inputs.
 
         Raises:
-            StateConflict: A newer version of this package has written it.
+            StateConflict: A newer version of this package wrote the properties.
         """
         from pulumi_justt.core.state import require_known  # noqa: PLC0415 - see the module docstring
 
@@ -239,7 +239,7 @@ class IntegrationProvider(_Provider):
             session=_session(settings),
             waiting=additional_worker,
         )
-        # The engine still shows what is told while it ends this process.
+        # The engine still shows messages that are written while it ends this process.
         atexit.register(lambda: None if host.calls.was_cut_off else core.end())
         return core
 
@@ -259,7 +259,7 @@ class ReadinessProvider(_Provider):
         )
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Wait, in a thread that other calls do not miss."""
+        """Wait until the integration is ready, with an additional thread so that other calls are not blocked."""
         from pulumi_justt.thread_pool import additional_worker  # noqa: PLC0415 - see the module docstring
 
         with additional_worker():
@@ -269,24 +269,24 @@ class ReadinessProvider(_Provider):
 def _session(settings: Settings) -> Session:
     from pulumi_justt.core.session import shared_session  # noqa: PLC0415 - see the module docstring
 
-    # Each command has an engine of its own.
+    # Each command starts a new engine, so its identity also identifies the command.
     return shared_session(settings, _tell, lambda: host.calls.was_cut_off, host.engine_identity())
 
 
 def _client(settings: Settings) -> JusttClient:
-    # The HTTP library takes longer to load than everything that a preview does.
+    # Imported only when a request is due: loading the HTTP library takes longer than a whole preview.
     from pulumi_justt.core.client import shared_client  # noqa: PLC0415 - see above
 
     return shared_client(settings, _tell)
 
 
 def _failure(text: str) -> CheckFailure:
-    # With a property's name the engine would print its value, secrets included.
+    # With a property's name, the engine would print the property's value, even if it is secret.
     return CheckFailure("", without_markup(text))
 
 
 def _tell(text: str) -> None:
-    # The engine reads this until it leaves, and what is told after that must not keep a call from ending.
+    # The engine may have closed the pipe. A failed write must not fail the call.
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"{without_markup(text)}\n")
 

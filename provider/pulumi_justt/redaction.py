@@ -1,10 +1,10 @@
-"""Decides whether text that Justt or a proxy sent may be shown: only if no credential is in it, in any known form.
+"""Withhold text from Justt or a proxy if it contains a known credential in any known form.
 
-A `Redactor` is told each credential when the process meets it. It decodes the text (HTML, URL, JSON and Unicode
-escapes, hex, base64, lists of byte values, each within each other) and compares letters and digits only, without case,
-accents and width. If it finds a credential, or eight characters in a row of one that has at least sixteen, the text is
-withheld as a whole. It is withheld too while a credential that Justt was given is not at hand, or is too short to be
-searched for.
+The process adds each credential to its `Redactor` when it first reads it. The redactor decodes the text (HTML, URL,
+JSON and Unicode escapes, hex, base64 and lists of byte values, in any nesting) and compares only letters and digits,
+ignoring case, accents and width. It withholds the whole text if it finds a credential, or eight consecutive characters
+of a credential that has at least sixteen. It also withholds all text while a credential that Justt received is not
+known to this process or is too short to search for.
 """
 
 from __future__ import annotations
@@ -24,32 +24,33 @@ from pulumi_justt.unpicklable import Unpicklable
 
 __all__ = ["Redactor", "shared_redactor"]
 _SHOWN = 300
-"""The most characters of foreign text in an error."""
+"""The most characters of Justt's or a proxy's text in an error."""
 _SHOWN_FROM = 2_000
-"""Characters of which those are taken."""
+"""The first characters of a text, from which the shown ones are taken."""
 _SEARCHED = 4_000
-"""Characters that are searched: a credential that begins within `_SHOWN_FROM` is here, or a part that is found."""
+"""The characters of a text that are searched. They include enough of any credential that starts in `_SHOWN_FROM`."""
 _MOST_DECODED = 40 * _SEARCHED
-"""Characters of decoded text after which the search gives up, and the text is withheld."""
+"""The most characters of decoded text to search. If there are more, the text is withheld."""
 
 _SHORTEST = 4
-"""A shorter credential stands in any text by chance, so it can't be searched for."""
+"""The shortest credential to search for. A shorter one occurs in other text by chance."""
 _RUN = 8
-"""Characters in a row that a text does not share with a long credential by chance."""
+"""The length of a run: consecutive characters of a long credential, too many to occur in other text by chance."""
 _SHORTEST_WITH_PARTS = 16
+"""The shortest credential that is searched for by its runs."""
 _MOST_RUNS = 4_096
-"""Runs that are remembered of one credential; of a file of 1 MB, not each."""
+"""The most runs to remember of one credential. A file of 1 MB has more."""
 _RECORD_RUN = 12
-"""Characters in a row, with a digit among them, that the id of a record does not share with a long credential."""
+"""The length of a run, with at least one digit, that does not occur by chance in the id of a record."""
 _LONGEST_SECRET = 1_000_000
-"""Characters of a credential that are searched for: Justt takes no request with more."""
+"""The most characters of a credential to search for. Justt accepts no request with more."""
 _MOST_OF_RECORDS = 400_000
-"""Characters in the fields of a page that are searched: thousands of records, and a page is asked to have a hundred."""
+"""The most characters of a page's fields to search: enough for thousands of records, and a page has at most 100."""
 _MOST_LEVELS = 4
-"""Levels of escapes that are taken away from a credential that looks as if it had some."""
+"""The most levels of escapes to remove from a credential that appears to contain escapes."""
 
 _ARMOR = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
-"""A line of a PEM file that is the same in all of them."""
+"""A first or last line of a PEM file, which is the same in all files of a type."""
 _SEPARATORS = re.compile(r"[\W_]+")
 _ESCAPE = re.compile(
     r"((?:(?:%|\\x)[0-9a-f]{2})+)|((?:\\[0-3][0-7]{2})+)"
@@ -59,24 +60,27 @@ _ESCAPE = re.compile(
 )
 """Escapes of URLs, JSON, JavaScript, Python, Perl, XML names and Unicode.
 
-Its groups are bytes in hex and in octal, five notations of a code point, and a character that stands for itself or for
-white space.
+The groups are bytes in hex, bytes in octal, five notations of a code point, and an escaped character that represents
+itself or white space.
 """
 _NAME = re.compile(r"\\N\{([a-z][a-z0-9 -]{1,87})\}", re.IGNORECASE)
-"""A character by its name."""
+"""A character escaped by its Unicode name."""
 _WHITE = frozenset("bfnrtv")
 _TWO = "[0-9a-f]{2}"
 _BYTES = tuple(
     (re.compile(f"(?:{one})+", re.IGNORECASE), re.compile(one.replace(_TWO, f"({_TWO})"), re.IGNORECASE))
     for one in (f"={_TWO}", rf"(?:\\'|[-0#&][xh]|[$~]){_TWO};?")
 )
-"""Bytes of quoted-printable, and those of RTF and hex numbers within a text."""
+"""Bytes in quoted-printable, and bytes as RTF escapes or hex numbers."""
 _NUMBERS = {
     8: re.compile(r"\\(?:([0-7]{1,3})|o\{([0-7]{1,7})\})"),
     10: re.compile(r"\\u?([0-9]{1,7})\??"),
     16: re.compile(r"\\(?:([0-9a-fA-F]{1,6})\s?|\+([0-9a-fA-F]{6}))"),
 }
-"""Escapes of shells and C, of Lua, DNS and RTF, of CSS and SQL. Which base is meant can't be seen, so each is tried."""
+"""Numeric escapes of shells and C (octal), of Lua, DNS and RTF (decimal), and of CSS and SQL (hex).
+
+The text does not show the base, so each is tried.
+"""
 _NOT_HEX = re.compile(r"0[xX]|[^0-9a-fA-F]")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/_-]")
 _LISTS = (
@@ -87,17 +91,17 @@ _LISTS = (
     (2, re.compile(r"(?:0b)?([01]{8}|[01]{6,7}(?![01]))")),
     (16, re.compile(r"(?:[$#%]|0x|&h)([0-9a-f]{1,2})(?![0-9a-f])", re.IGNORECASE)),
 )
-"""Bytes in a list, or one behind the other, in each base."""
+"""Byte values in a list, or directly one after the other, in each base."""
 _READABLE = re.compile(r"[\t\n\r -~]{6,}")
-"""What is worth decoding once more; random bytes have no such run."""
+"""Text that is decoded once more. Random bytes contain no such run of printable characters."""
 _BOUNDARY = "\u4e00"
-"""Stands between the fields of records: a letter, so that nothing is found across it."""
+"""Separates the fields of records. It is a letter, so that no match can extend over two fields."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:=-]{0,63}")
 _SHORT_ID = re.compile(
     r"[A-Za-z]{0,8}[._:-]?[0-9a-fA-F]{1,16}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII
 )
-"""An errorId that is no credential by its form: a short number behind a word, or a UUID."""
+"""An errorId whose format rules out a credential: a short number after a word, or a UUID."""
 
 _RECORD_TEXT = re.compile(
     r"(?:[A-Za-z]{1,12}[._:-]){0,2}(?:[A-Za-z]{1,12}\d{0,4}|\d{1,12})"
@@ -105,16 +109,19 @@ _RECORD_TEXT = re.compile(
     r"|[5-7][0-9a-f]{23}|01[0-9A-HJKMNP-TV-Z]{24}",
     re.ASCII,
 )
-"""A field of a record that is no credential by its form: up to three words and a short number, a date, or what a
-database makes as an id (an ObjectId or a ULID, which begin with the time)."""
+"""A record's field whose format rules out a credential.
+
+That is up to three words and a short number, a date, or a database id (an ObjectId or a ULID, which begin with the
+time).
+"""
 _LONG_ID = 12
-"""Characters from which the length of an id tells whether Justt made it."""
+"""The shortest field that may count as an id of Justt because another id has the same length."""
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 def _as_latin1(error: UnicodeError) -> tuple[str, int]:
-    """Decode what is no UTF-8 as Latin-1, as an older server may have encoded it."""
+    """Decode bytes that are not UTF-8 as Latin-1, which older servers may use."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return error.object[error.start : error.end].decode("latin-1"), error.end
@@ -124,61 +131,66 @@ codecs.register_error("pulumi_justt.latin1", _as_latin1)
 
 
 class Redactor(Unpicklable):
-    """The credentials that a process has met, and whether a text that it was sent may be shown."""
+    """Holds the known credentials of a process, and decides whether a received text may be shown."""
 
     def __init__(self) -> None:
-        """Know nothing."""
+        """Start without any credential."""
         self._secrets: set[str] = set()
         self._words: set[str] = set()
-        """Credentials, as `_letters` has them."""
+        """The credentials, as `_letters` returns them."""
         self._marks: set[str] = set()
-        """Credentials that have too few letters and digits, as `_without_space` has them."""
+        """The credentials with too few letters and digits, as `_without_space` returns them."""
         self._runs: set[str] = set()
-        """Parts of the long ones."""
+        """The runs of the long credentials, for texts."""
         self._record_runs: set[str] = set()
+        """The runs of the long credentials, for records."""
         self._cores: dict[str, set[str]] = {}
-        """What is in any seven eighths of a credential, by its begin; of a short one without a digit, the whole."""
+        """The part that any seven eighths of a credential contain, keyed by its first characters.
+
+        For a short credential without a digit, this is the whole credential.
+        """
         self._plain_texts: set[str] = set()
         self._is_missing = False
-        self._met: set[str] = set()
-        self._expected: set[str] = set()
+        self._added_ids: set[str] = set()
+        self._expected_ids: set[str] = set()
 
     @property
     def is_complete(self) -> bool:
-        """Whether every credential that a text may repeat is at hand, as far as this process can tell."""
-        return not self._is_missing and self._expected <= self._met
+        """Whether this process knows every credential that a text may contain, as far as it can determine."""
+        return not self._is_missing and self._expected_ids <= self._added_ids
 
     def add_secrets(self, value: object) -> None:
-        """Take each text and number within *value* for a credential."""
+        """Add each text and number in *value* as a credential."""
         for text in (text[:_LONGEST_SECRET] for text in _texts(value)):
             if text.strip() and text not in self._secrets:
                 self._secrets.add(text)
                 self._add(text)
 
     def mark_incomplete(self) -> None:
-        """Take note that Justt has a credential that is not at hand: what a reference gave at an earlier create."""
+        """Record that Justt has a credential unknown to this process, such as a reference's earlier value."""
         self._is_missing = True
 
     def add_integration(self, integration_id: str) -> None:
-        """Take note that the credentials of an integration were learned or missed."""
-        self._met.add(integration_id)
+        """Record that the credentials of an integration were added, or were marked as missing."""
+        self._added_ids.add(integration_id)
         self.note_plain(integration_id)
 
     def expect_integration(self, integration_id: str) -> None:
-        """Take note that a text about an integration may come, so that nothing is shown until it is met."""
-        self._expected.add(integration_id)
+        """Withhold all text until `add_integration` is called for this integration, whose secrets it may contain."""
+        self._expected_ids.add(integration_id)
         self.note_plain(integration_id)
 
     def note_plain(self, text: str) -> None:
-        """Take note of an id or a source that the program or the state has in plain, so that it is no secret."""
+        """Record an id or a source that the program or the state has in plain text, so it is not a secret."""
         self._plain_texts.add(text)
 
     def redact(self, text: str, *, is_own: bool = False) -> str:
-        """Return *text* as one short line, or what says that it is withheld.
+        """Return *text* as one short line, or a note that it is withheld.
 
         Args:
-            text: What Justt or a proxy said.
-            is_own: Whether this machine said it, which was given no credential, but may quote one from its settings.
+            text: The text that Justt or a proxy sent.
+            is_own: Whether the text comes from this machine. It then can't repeat a credential that was sent, but may
+                quote one from this machine's settings.
         """
         if text and not ((is_own or self.is_complete) and self.is_clean(text)):
             return WITHHELD
@@ -188,20 +200,21 @@ class Redactor(Unpicklable):
     def error_id(self, text: str | None) -> str | None:
         """Return *text* if it is an errorId that may be shown: a short token without a credential.
 
-        Where a credential is not at hand, only what is none by its form: a short number, or a UUID.
+        While a credential is unknown, only a short number or a UUID may be shown, whose format rules out a credential.
         """
         form = _TOKEN if self.is_complete else _SHORT_ID
         return text if text and form.fullmatch(text) and self.is_clean(text) else None
 
     def is_clean(self, text: str) -> bool:
-        """Return whether no known credential, nor a part of a long one, is at the begin of *text* in any known form."""
+        """Return whether the searched part of *text* contains no known credential, nor a part of a long one."""
         return not self._finds(text[:_SEARCHED], self._holds)
 
     def is_clean_record(self, fields: Iterable[str]) -> bool:
-        """Return whether *fields* of Justt's records, which are stored and shown in plain, repeat no credential.
+        """Return whether *fields* of Justt's records, which are stored and shown in plain text, contain no credential.
 
-        Ids are short, so a short credential or a part of a long one stands there by chance. Found are a credential
-        that is the whole of a field, seven eighths of one, and twelve characters in a row with a digit among them.
+        A short credential, or a short part of a long one, can occur in an id by chance. So this looks only for a
+        credential that is a whole field, for seven eighths of a credential, and for twelve consecutive characters of
+        one with at least one digit.
         """
         fields = list(fields)
         text = _BOUNDARY.join(fields)
@@ -211,23 +224,24 @@ class Redactor(Unpicklable):
         return not is_one and not self._finds(text, self._holds_most, most=max(_MOST_DECODED, 10 * len(text)))
 
     def shown(self, field: str) -> str:
-        """Return *field* of a record as it may be shown.
+        """Return *field* of a record, or a placeholder if it may be a credential.
 
-        While a credential is not at hand, that is the field only if it is none by its form, or known in plain. What is
-        decided rests on the field itself: Justt's ids may have any form.
+        While a credential is unknown, a field is shown only if its format rules out a credential, or if the program or
+        the state has it in plain text. Use the result only for display, and the field itself for decisions: Justt's ids
+        may have any format.
         """
         return field if self.is_complete or self._is_harmless(field) else NOT_SHOWN
 
     def _is_harmless(self, field: str) -> bool:
         if field in self._plain_texts or _is_short(field):
             return True
-        # Justt promises no form of its ids: one that is as long as an id of the state, in the same case, is an id too.
-        forms = {(len(text), text.islower()) for text in self._met | self._expected if not _is_short(text)}
+        # Justt documents no format of its ids. A text with the length and case of an id in the state counts as an id.
+        forms = {(len(text), text.islower()) for text in self._added_ids | self._expected_ids if not _is_short(text)}
         return len(field) >= _LONG_ID and (len(field), field.islower()) in forms
 
     def _add(self, text: str) -> None:
         is_searchable = False
-        # As it is, and as it reads if what looks like an escape in it is taken for one.
+        # The text itself, and its readings if sequences that look like escapes are decoded.
         forms = [_ARMOR.sub("\n", text)]
         while len(forms) <= _MOST_LEVELS and (plainer := _without_escapes(html.unescape(forms[-1]))) != forms[-1]:
             forms.append(plainer)
@@ -253,7 +267,7 @@ class Redactor(Unpicklable):
         letters = _letters(text)
         if not self._runs.isdisjoint(_runs(letters)):
             return True
-        # Copies, since another thread may learn meanwhile. Long ones have been searched for by their parts.
+        # Iterate over copies, as another thread may add secrets. Long ones were already searched for by their runs.
         words = (word for word in tuple(self._words) if len(word) < _SHORTEST_WITH_PARTS)
         if any(word in letters for word in words):
             return True
@@ -269,9 +283,9 @@ class Redactor(Unpicklable):
 
     @staticmethod
     def _finds(text: str, holds: Callable[[str], bool], most: int = _MOST_DECODED) -> bool:
-        """Return whether *holds* is true of *text* or of what it decodes to.
+        """Return whether *holds* is true for *text* or for any text that it decodes to.
 
-        It is taken for true if all of that has more than *most* characters, since then it is not searched to the end.
+        If these have more than *most* characters in total, the search stops and returns True.
         """
         seen: set[str] = set()
         pending = [text]
@@ -286,7 +300,7 @@ class Redactor(Unpicklable):
             pending += [unescape(form) for unescape in _UNESCAPES]
             for raw in _decoded(form):
                 decoded = raw.decode("utf-8", "pulumi_justt.latin1")
-                # Of what is decoded once more, letters beyond ASCII are left out.
+                # Only ASCII characters are decoded once more.
                 if holds(decoded) or holds(_without_escapes(decoded)):
                     return True
                 pending.append(" ".join(_READABLE.findall(decoded)))
@@ -295,7 +309,7 @@ class Redactor(Unpicklable):
 
 @functools.cache
 def shared_redactor() -> Redactor:
-    """Return the redactor of this process, which knows the credentials of its environment."""
+    """Return the redactor of this process, which starts with the credentials in the environment variables."""
     redactor = Redactor()
     for name, value in os.environ.items():
         if name in ("JUSTT_API_KEY", "JUSTT_API_KEY_OVERRIDE") or (
@@ -309,7 +323,7 @@ def shared_redactor() -> Redactor:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Yield the texts and numbers within *value*; true and false are no credentials."""
+    """Yield the texts and numbers in *value*, but not true and false, which are no credentials."""
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         yield str(value)
     children = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
@@ -318,17 +332,17 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _letters(text: str) -> str:
-    """Return the letters and digits of *text* without case, accents and width."""
+    """Return the letters and digits of *text*, normalized in case, accents and width."""
     return _SEPARATORS.sub("", _plain(text))
 
 
 def _without_space(text: str) -> str:
-    # A form has "+" in place of a blank.
+    # A form encodes a blank as "+".
     return "".join(c for c in _plain(text) if c.isprintable() and not c.isspace() and c != "+")
 
 
 def _plain(text: str) -> str:
-    # Character by character: accents are dropped, so their order, which takes long to find, does not matter.
+    # Character by character. Sorting the accents of a whole text would be slow, and they are dropped anyway.
     return text.lower() if text.isascii() else "".join(map(_plain_character, text))
 
 
@@ -346,7 +360,7 @@ def _compatible_character(character: str) -> str:
 def _core(word: str) -> str:
     margin = len(word) // 8
     core = word[margin : len(word) - margin]
-    # A word such as "integration1" is a user name, and stands in ids.
+    # A short word such as "integration1" may be a user name that also occurs in ids.
     is_rare = len(word) >= _SHORTEST_WITH_PARTS or (len(core) >= _RUN and any(map(str.isdigit, core)))
     return core if is_rare else word
 
@@ -360,7 +374,7 @@ def _runs(letters: str, length: int = _RUN) -> Iterator[str]:
 
 
 def _without_escapes(text: str) -> str:
-    # Pairs of surrogates, as JSON has them, become the character that they stand for.
+    # The UTF-16 round trip joins the surrogate pairs of JSON escapes to characters.
     return _ESCAPE.sub(_character, text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -396,7 +410,7 @@ def _without_bytes(forms: tuple[re.Pattern[str], re.Pattern[str]], text: str) ->
     def decoded(found: re.Match[str]) -> str:
         return bytes.fromhex("".join(one.findall(found.group()))).decode("utf-8", "pulumi_justt.latin1")
 
-    # A line that ends with "=" goes on in the next one.
+    # In quoted-printable, a line that ends with "=" continues on the next line.
     return several.sub(decoded, re.sub(r"=\r?\n", "", text))
 
 
@@ -407,21 +421,21 @@ def _without_numbers(base: int, text: str) -> str:
 _UNESCAPES: tuple[Callable[[str], str], ...] = (
     html.unescape,
     _without_escapes,
-    # A backslash before a credential, as that of a folder's name, is not part of an escape.
+    # A backslash before a credential, as in a path, is not part of an escape.
     lambda text: re.sub(r"\\+", r"\\", text),
     lambda text: text.replace("\\", ""),
-    # Full width, and lines that break within an escape.
+    # Full-width characters, and line breaks inside an escape.
     lambda text: "".join(map(_compatible_character, text)),
     lambda text: "".join(text.split()),
     _without_names,
     *(functools.partial(_without_bytes, forms) for forms in _BYTES),
     *(functools.partial(_without_numbers, base) for base in _NUMBERS),
 )
-"""Take one level of escapes away, each in another way: which was meant, and in which order, can't be seen."""
+"""Functions that each remove one level of escapes of one kind. The text does not show the kinds or their order."""
 
 
 def _decoded(text: str) -> Iterator[bytes]:
-    """Yield what the hex digits, the base64 characters and the lists of bytes in *text* stand for."""
+    """Yield the bytes that the hex digits, the base64 characters and the lists of byte values in *text* encode."""
     digits = _NOT_HEX.sub("", text)
     for start in range(2):
         part = digits[start:]
@@ -429,7 +443,7 @@ def _decoded(text: str) -> Iterator[bytes]:
     characters = _NOT_BASE64.sub("", text)
     for start in range(4):
         part = characters[start:]
-        # A single character at the end is no byte.
+        # A single character at the end encodes no whole byte.
         part = part[: len(part) - (len(part) % 4 == 1)]
         yield base64.urlsafe_b64decode(part.replace("+", "-").replace("/", "_") + "=" * (-len(part) % 4))
     for base, numbers in _LISTS:

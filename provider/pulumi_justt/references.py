@@ -1,15 +1,15 @@
-"""Credentials by reference: the program says where a value is found, and the provider finds it when it creates.
+"""Support credentials by reference: the program names a variable or a file, and the provider reads it during create.
 
-In the state a reference is a small object that is not secret, so that reviewers see it, and the value is nowhere:
+The state stores the reference as a small object that is not secret, so reviewers can see it, and never the value:
 
     from_env("STRIPE_KEY", version=2)    "secretReferences": {"apiKey": {"fromEnv": "STRIPE_KEY", "version": 2}}
     from_file("keys/sftp.pem")           "secretReferences": {"privateKey": {"fromFile": "keys/sftp.pem", "version": 1}}
 
-Its place tells that it is one, and not its shape: data that a program passes on is a value, whatever it looks like, and
-never chooses which variable or file of this machine is sent.
+Only an object in `secretReferences` is a reference. Data in any other property is a value, even if it has the same
+shape, so data that a program passes on never chooses which variable or file of this machine is sent.
 
-Nothing can tell that the value behind a reference has changed, which is why a rotation is said: another `version`, or
-another name, is another integration. Only `create` needs the variable or the file.
+The provider can't see that the value of a variable or file has changed. To rotate it, the program sets another
+`version` or another name, which replaces the integration. Only `create` needs the variable or the file.
 """
 
 from __future__ import annotations
@@ -32,33 +32,33 @@ from pulumi_justt.values import MOST_EXACT, color_problem, is_like_a_secret, is_
 __all__ = ["FileReference", "Reference", "VariableReference", "from_env", "from_file"]
 
 _MOST_BYTES = 1_000_000
-"""The vendor takes no request that is larger."""
+"""Justt accepts no larger request."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Where a credential is found; made by `from_env` or `from_file`.
+    """A variable or a file that holds a credential. `from_env` and `from_file` create references.
 
     Args:
         place: The name of the variable, or the path of the file.
-        version: Any number that is raised when the value there has changed.
+        version: A number that the program raises when the value has changed.
     """
 
     tag: ClassVar[str]
-    """The key in the state."""
+    """The key of *place* in the state."""
 
     place: str
     version: int
 
     def wire(self) -> dict[str, Any]:
-        """Return what the state holds."""
+        """Return the object that the state stores."""
         return {self.tag: self.place, "version": self.version}
 
     def value(self) -> str:
-        """Return the credential.
+        """Read the credential.
 
         Raises:
-            LookupError: It is not there; the text says where it was looked for, and what was found instead.
+            LookupError: There is no credential. The text says where the provider looked and what it found.
         """
         raise NotImplementedError
 
@@ -70,21 +70,21 @@ class VariableReference(Reference):
     tag: ClassVar[str] = "fromEnv"
 
     def __str__(self) -> str:
-        """Name the variable in an error."""
+        """Return the variable's name for an error text."""
         return f"the variable {self.place!r}"
 
     def value(self) -> str:
-        """Return the variable's value as it is.
+        """Return the variable's value unchanged.
 
         Raises:
-            LookupError: It is not set, or empty.
+            LookupError: The variable is not set, is empty, or is not text in UTF-8.
         """
         value = os.environ.get(self.place)
         if not value or not value.strip():
             state = "is not set" if value is None else "is empty"
             raise LookupError(f"the variable {self.place!r}, which {state} where pulumi runs")
         if not is_utf8(value):
-            raise LookupError(f"the variable {self.place!r}, which is no text in UTF-8")
+            raise LookupError(f"the variable {self.place!r}, which is not text in UTF-8")
         return value
 
 
@@ -95,45 +95,45 @@ class FileReference(Reference):
     tag: ClassVar[str] = "fromFile"
 
     def __str__(self) -> str:
-        """Name the file in an error."""
+        """Return the file's path for an error text."""
         return f"the file {self.place!r}"
 
     def relative_to(self, folder: str | os.PathLike[str]) -> FileReference:
-        """Return the same reference as a program in *folder* writes it, without what differs between checkouts."""
+        """Return the same reference with a path relative to *folder*, so that it is the same in every checkout."""
         home = Path(folder).resolve()
-        # All that a checkout has in common with a folder such as /run/secrets is the root.
+        # Without the root: a path such as /run/secrets, which shares only the root with *folder*, stays absolute.
         above = [each for each in (home, *home.parents) if each != each.parent]
         path = _walked(home, self.place)
         for parent in path.parents:
-            # A link within the checkout stays one; a link to the checkout is looked through.
+            # Keeps a symbolic link inside the checkout, but resolves one that leads to the checkout.
             if (real := parent.resolve()) in above:
                 parts = [*[".."] * above.index(real), *path.relative_to(parent).parts]
                 return FileReference("/".join(parts), self.version)
         return FileReference(path.as_posix(), self.version)
 
     def value(self) -> str:
-        """Return the file's text: a single line without its line break, and more lines, as of a PEM key, as they are.
+        """Return the file's text: one line without its line break, or several lines, such as a PEM key, unchanged.
 
         Raises:
-            LookupError: The file is not there, or holds no such text.
+            LookupError: The file does not exist, cannot be read, is too large, or is not text.
         """
         path = Path(self.place)
         where = f"the file {self.place!r}, which"
         try:
             path = path.expanduser()
             where = f"the file {self.place!r}{'' if path.is_absolute() else f' in {Path.cwd()}'}, which"
-            # A named pipe that nobody writes to would be waited for.
+            # O_NONBLOCK: opening a named pipe without a writer would block.
             opened = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
             try:
-                # Of what was opened: the path may lead to something else by now.
+                # fstat, not stat: the path may lead to another file by now.
                 if not stat.S_ISREG(os.fstat(opened).st_mode):
-                    raise LookupError(f"{where} is no regular file")
+                    raise LookupError(f"{where} is not a regular file")
                 with open(opened, "rb", closefd=False) as file:
                     content = file.read(_MOST_BYTES + 1)
             finally:
                 os.close(opened)
         except (OSError, RuntimeError, ValueError) as error:
-            # A home that nobody has is a RuntimeError.
+            # `expanduser` raises a RuntimeError for a user that does not exist.
             reason = getattr(error, "strerror", None) or "there is no such place"
             raise LookupError(f"{where} cannot be read: {reason}") from None
         if len(content) > _MOST_BYTES:
@@ -141,12 +141,12 @@ class FileReference(Reference):
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
-            # The exception holds the bytes.
-            raise LookupError(f"{where} is no text in UTF-8") from None
+            # `from None`, because the exception holds the file's bytes.
+            raise LookupError(f"{where} is not text in UTF-8") from None
         if not text.strip():
             raise LookupError(f"{where} is empty")
         if "\0" in text:
-            raise LookupError(f"{where} is no text in UTF-8")
+            raise LookupError(f"{where} is not text in UTF-8")
         line = text.rstrip("\r\n")
         return text if "\n" in line else line
 
@@ -155,27 +155,27 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _PUBLIC_KEY = re.compile(r"pk_(live|test)_")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _FEWEST_RANDOM = 16
-"""Characters below which a text is too short to tell words from random letters and digits."""
+"""The least length, in characters, at which random letters and digits can be distinguished from words."""
 _SHORTEST_WORD = 2.5
-"""Characters of the words of a name, on average. Those of random letters and digits have two."""
+"""The least average word length, in characters, of a name. Random letters and digits have an average of two."""
 _RESERVED = ("PULUMI_", "JUSTT_")
-"""How variables begin that configure Pulumi and this provider, keys and passphrases among them."""
+"""The prefixes of variables that configure Pulumi and this provider. Some hold keys and passphrases."""
 
 _KINDS: tuple[type[Reference], ...] = (VariableReference, FileReference)
 
 
 @one_sentence
 def from_env(name: str, *, version: int = 1) -> VariableReference:
-    """Take a credential from a variable of the environment in which `pulumi up` runs.
+    """Read a credential from an environment variable of the process that runs `pulumi up`.
 
     Args:
         name: The variable's name.
-        version: Raise it when the value has been rotated: a new integration is created with the new value.
+        version: Raise it after you rotate the value. `pulumi up` then creates a new integration with the new value.
 
     Raises:
-        TypeError: An argument has another type.
-        ValueError: *name* can be no variable, looks like a credential, or is one of Pulumi's or of this provider's, or
-            *version* is out of range.
+        TypeError: An argument has the wrong type.
+        ValueError: *name* is not a valid variable name, looks like a credential, or is reserved for Pulumi or this
+            provider, or *version* is out of range.
     """
     _require(name, "from_env", "the name of a variable as text", str)
     if not _NAME.fullmatch(name) or _is_like_a_credential(name):
@@ -190,24 +190,27 @@ def from_env(name: str, *, version: int = 1) -> VariableReference:
 
 @one_sentence
 def from_file(path: str | os.PathLike[str], *, version: int = 1) -> FileReference:
-    """Take a credential from a file on the machine on which `pulumi up` runs.
+    """Read a credential from a file on the machine that runs `pulumi up`.
 
     Args:
-        path: The file, in UTF-8: relative to the program's folder (that of Pulumi.yaml, or its `main`), from `~`, or
-            absolute. An absolute one is recorded as a relative one, with `/`, since another checkout of the program has
-            it elsewhere; unless it has no folder but the root in common with the program, as `/run/secrets/key`.
-        version: Raise it when the file has been rotated: a new integration is created with the new value.
+        path: The path of a UTF-8 file: relative to the program's folder (the folder of Pulumi.yaml, or its `main`),
+            absolute, or starting with `~`. The state stores an absolute path as a relative one, with `/`, so that every
+            checkout of the program gives the same state. A path that shares only the root with the program's folder,
+            such as `/run/secrets/key`, stays absolute.
+        version: Raise it after you rotate the file. `pulumi up` then creates a new integration with the new value.
 
     Raises:
-        TypeError: An argument has another type.
-        ValueError: *path* can be no path, or looks like a credential, or *version* is out of range.
+        TypeError: An argument has the wrong type.
+        ValueError: *path* is not a valid path or looks like a credential, or *version* is out of range.
     """
     _require(path, "from_file", "a path", str, os.PathLike)
     place: object = os.fspath(path)
     if not isinstance(place, str) or not place or not place.isprintable() or "-----BEGIN " in place:
         raise ValueError("from_file takes the path of a file, and not its content")
     if not {".", "/", "\\"} & {*place} and _is_like_a_credential(place):
-        raise ValueError("from_file takes the path of a file, and this looks like a credential: a file is ./NAME too")
+        raise ValueError(
+            "from_file takes the path of a file, and this looks like a credential: for a file of that name, use ./NAME"
+        )
     if (problem := color_problem(place)) is not None:
         raise ValueError(f"the path of from_file {problem}")
     # The same on every operating system.
@@ -223,22 +226,22 @@ def from_file(path: str | os.PathLike[str], *, version: int = 1) -> FileReferenc
 
 
 def _below_home(place: str) -> str:
-    """Return a path that begins with `~` in its one spelling, or an absolute one if it leads out of that home."""
+    """Normalize a path that begins with `~`. If it leads out of that home folder, return an absolute path."""
     user, _, rest = place.partition("/")
     if not user.startswith("~"):
         return place
     try:
         home = Path(user).expanduser()
     except RuntimeError:
-        # A home that nobody has: the provider says so when it looks there.
+        # The user does not exist. The provider reports that when it reads the file.
         return place
     path = _walked(home, rest.lstrip("/"))
     return f"{user}/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else path.as_posix()
 
 
 def _walked(folder: Path, place: str) -> Path:
-    """Return the absolute path of *place* in *folder*, without `..`: after a link that leads out of its target."""
-    # Two slashes at the beginning mean nothing but on Windows, where a server follows.
+    """Return the absolute path of *place* in *folder*. A `..` after a symbolic link refers to the link's target."""
+    # Two leading slashes have a meaning only on Windows, where a server name follows.
     whole = Path(folder, place if os.name == "nt" else re.sub("^/+", "/", place))
     path = Path(whole.anchor)
     for part in whole.parts[1:]:
@@ -250,8 +253,8 @@ def _walked(folder: Path, place: str) -> Path:
 
 
 def _program_folder() -> str | None:
-    """Return the program's folder, in which its provider process runs; None where no language host runs a program."""
-    # Not the working directory, which the program may have changed by now.
+    """Return the program's folder, where the provider process runs; None if no language host started this process."""
+    # Not the working directory, which the program may have changed.
     arguments = sys.orig_argv
     if not any(os.path.basename(each).startswith("pulumi-language-python") for each in arguments):  # noqa: PTH119
         return None
@@ -259,15 +262,15 @@ def _program_folder() -> str | None:
 
 
 def _is_like_a_credential(name: str) -> bool:
-    """Tell whether a credential was pasted instead of the name of its variable, which states and previews show."""
-    # Names of many short words, and those with the id of an integration (`ADYEN_110B99FD_HMAC`), have underscores.
+    """Return whether *name* may be a credential pasted by mistake, because state and previews show the name."""
+    # Underscores separate the words of legitimate long names, such as `ADYEN_110B99FD_HMAC`.
     part = max(name.split("_"), key=len)
     is_random = _FEWEST_RANDOM <= len(part) < _SHORTEST_WORD * len(_WORD.findall(part))
     return is_random or is_like_a_secret(name) or _PUBLIC_KEY.match(name) is not None
 
 
 def _is_reserved(name: str) -> bool:
-    # Windows does not tell upper case from lower case here.
+    # Variable names are case-insensitive on Windows.
     return name.upper().startswith(_RESERVED)
 
 
@@ -287,17 +290,17 @@ def _version(version: int) -> int:
     if version < 1:
         raise ValueError(f"version starts at 1; got {version}")
     if version > MOST_EXACT:
-        raise ValueError("version must not be beyond 2^53: it would be rounded on its way")
+        raise ValueError("version must be at most 2^53: the engine would round a larger number")
     return version
 
 
 def from_wire(value: object) -> Reference | None:
-    """Return the reference that the state holds as *value*, or None if that is none which the program can make."""
+    """Return the reference that the state stores as *value*, or None if no program can create that reference."""
     if not isinstance(value, Mapping) or len(value) != 2:  # noqa: PLR2004 - the two keys of a reference
         return None
     for kind in _KINDS:
         place, version = value.get(kind.tag), value.get("version")
-        # The engine's numbers are floats.
+        # The engine sends all numbers as floats.
         if isinstance(version, float) and version.is_integer():
             version = int(version)
         if type(version) is int and 0 < version <= MOST_EXACT and isinstance(place, str) and _can_be(kind, place):
@@ -306,21 +309,21 @@ def from_wire(value: object) -> Reference | None:
 
 
 def are_in(payload: object) -> bool:
-    """Return whether any value in a *payload* looks like a reference, as in a state of before `secretReferences`."""
+    """Return whether any value in *payload* looks like a reference, as in a state from before `secretReferences`."""
     return isinstance(payload, Mapping) and any(map(from_wire, payload.values()))
 
 
 def _value_of(reference: Reference | None, problem: Callable[[str], str | None]) -> str:
-    """Return what *reference* refers to.
+    """Read the value of *reference* and validate it with *problem*.
 
     Raises:
-        LookupError: It is not there, or cannot be a credential.
+        LookupError: The value is missing, or cannot be a credential.
     """
     if reference is None:
-        raise LookupError("something that from_env and from_file do not make")
+        raise LookupError("an invalid reference, not made by from_env or from_file")
     value = reference.value()
-    if (fault := problem(value)) is not None:
-        raise LookupError(f"{reference}, which {fault}")
+    if (issue := problem(value)) is not None:
+        raise LookupError(f"{reference}, which {issue}")
     return value
 
 
@@ -331,20 +334,20 @@ def resolved(
     names: Mapping[str, str],
     problem: Callable[[str, str], str | None] = lambda _field, _value: None,
 ) -> dict[str, str]:
-    """Return the values of *references*.
+    """Read the values of all *references*.
 
     Args:
-        references: References as the state holds them, by field.
-        operation: What this is for, in the error text.
-        names: The user's own name of each field.
-        problem: Says what is wrong with the value of a field, if anything is.
+        references: The references as the state stores them, keyed by field.
+        operation: What the provider is doing, for the error text.
+        names: The Python name of each field, for the error text.
+        problem: Returns what is wrong with the value of a field, or None.
 
     Raises:
-        Unresolved: A credential is not where the program says, or cannot be one; the text names all such fields.
+        Unresolved: A credential is missing or invalid. The text names all such fields.
     """
     values: dict[str, str] = {}
     missing: list[str] = []
-    # The engine gives a mapping in any order, and an error is to read the same every time.
+    # Sorted, because the engine sends mappings in any order and the error text should not vary.
     for field, recorded in sorted(references.items()):
         reference = from_wire(recorded)
         try:

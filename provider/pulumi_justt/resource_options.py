@@ -1,7 +1,8 @@
-"""The names of a resource's properties, and the paths by which resource options may speak of them.
+"""Check and translate the property paths in resource options such as `ignore_changes`.
 
-Programs say snake_case, the state holds the API's names, and the engine ignores a path that matches nothing. So each
-path that is given to a resource option is brought to the state's spelling here, or refused with the right one.
+Programs use snake_case, the state uses the API's names, and the engine silently ignores a path that matches nothing.
+This module therefore translates each path to the state's spelling, or refuses it with an error that names the right
+one.
 """
 
 from __future__ import annotations
@@ -30,48 +31,48 @@ _PART = re.compile(rf"""\.([^.\[\]"]+)|{_BRACKETS}""")
 def with_checked_paths(
     opts: ResourceOptions | None, secret_type: object, payload: Mapping[str, object]
 ) -> ResourceOptions | None:
-    """Return *opts* of a `PaymentIntegration` with every property path in the state's spelling.
+    """Return the *opts* of a `PaymentIntegration` with every property path in the state's spelling.
 
     Args:
-        opts: The options of a resource; they are not changed.
-        secret_type: The resource's secret type, which says which fields `secretPayload` has.
-        payload: The resource's credential fields by the API's names; what is a reference there has parts of its own.
+        opts: The options of a resource. This function does not change them.
+        secret_type: The resource's secret type, which determines the fields of `secretPayload`.
+        payload: The resource's credential fields, keyed by the API's names. A reference in it has paths of its own.
 
     Raises:
-        ValueError: An option cannot work, as an import, or a path that the engine would ignore silently.
+        ValueError: The resource option is not supported, or the property path does not exist.
     """
     return _checked(opts, _Resource(INTEGRATION, secret_type, payload))
 
 
 def with_checked_ready_paths(opts: ResourceOptions | None) -> ResourceOptions | None:
-    """Return *opts* of an `IntegrationReady` with every property path in the state's spelling.
+    """Return the *opts* of an `IntegrationReady` with every property path in the state's spelling.
 
     Raises:
-        ValueError: An option cannot work, as an import, or a path that the engine would ignore silently.
+        ValueError: The resource option is not supported, or the property path does not exist.
     """
     return _checked(opts, _Resource(READY))
 
 
 def refuse_reading(opts: object, instead: str) -> None:
-    """Refuse options by which the engine would read a resource, and use none of its arguments.
+    """Refuse options that would make the engine read the resource and ignore its arguments.
 
     Args:
-        opts: What was given as the options.
-        instead: What the text says to do.
+        opts: The value of the *opts* argument.
+        instead: What the user should do instead, for the error text.
 
     Raises:
-        TypeError: They are no options.
-        ValueError: They have an id or a URN.
+        TypeError: *opts* is not a `ResourceOptions`.
+        ValueError: *opts* has an id or a URN.
     """
     if opts is not None and not isinstance(opts, ResourceOptions):
         raise TypeError(f"opts must be pulumi.ResourceOptions(...); got {type(opts).__name__}")
     for option in ("id", "urn"):
         if getattr(opts, option, None) is not None:
-            raise ValueError(f"{option}: the engine would read the resource, and use none of its arguments; {instead}")
+            raise ValueError(f"{option}: the engine would read the resource and ignore its arguments; {instead}")
 
 
 class _Resource(NamedTuple):
-    """The properties of a resource, and its credentials if it has any."""
+    """A resource's properties, and its credentials if it has any."""
 
     properties: tuple[Property, ...]
     secret_type: object = None
@@ -81,18 +82,18 @@ class _Resource(NamedTuple):
 def _checked(opts: ResourceOptions | None, resource: _Resource) -> ResourceOptions | None:
     if opts is None:
         return None
-    refuse_reading(opts, _GET if resource.properties is INTEGRATION else "it owns nothing at Justt")
+    refuse_reading(opts, _GET if resource.properties is INTEGRATION else "an IntegrationReady has nothing to read")
     if opts.version is not None or opts.plugin_download_url is not None:
         raise ValueError(
-            "version, plugin_download_url: there is no plugin whose version could be chosen; pin pulumi-justt where "
-            "the program's packages are listed, as in requirements.txt"
+            "version, plugin_download_url: this provider has no plugin with a version; pin pulumi-justt where the "
+            "program's packages are listed, for example in requirements.txt"
         )
     if opts.import_ is not None:
         remediation = (
-            "say adopt_id on the resource instead, which takes the integration over, or run `pulumi-justt import` for "
+            "set adopt_id on the resource instead, which takes the integration over, or run `pulumi-justt import` for "
             "many"
             if resource.properties is INTEGRATION
-            else "it owns nothing, so let `pulumi up` create it"
+            else "it does not exist at Justt, so let `pulumi up` create it"
         )
         raise ValueError(f"import_: the engine cannot import into a dynamic provider; {remediation}")
     checked = copy.copy(opts)
@@ -103,7 +104,7 @@ def _checked(opts: ResourceOptions | None, resource: _Resource) -> ResourceOptio
     if opts.additional_secret_outputs:
         wire_names = {each.python_name: each.name for each in resource.properties}
         if {"secretReferences", "secret_references"} & {*opts.additional_secret_outputs}:
-            raise ValueError("additional_secret_outputs: references are not secrets, and reviewers are to see them")
+            raise ValueError("additional_secret_outputs: references are not secrets, so that reviewers can see them")
         checked.additional_secret_outputs = [
             _named(path, wire_names, "additional_secret_outputs") for path in opts.additional_secret_outputs
         ]
@@ -125,7 +126,7 @@ def _input_path(path: str, option: str, resource: _Resource) -> str:
         name = min(_places(parts[0] if parts else "*", resource))
         _require_existing(name, parts, option, resource)
         right = ".".join([name, *parts])
-        raise ValueError(f"{option}: the state has no {path!r}, so the engine would ignore it; say {right!r}")
+        raise ValueError(f"{option}: the state has no {path!r}, so the engine would ignore it; use {right!r}")
     if any(head in (each.name, each.python_name) and each.origin != "program" for each in resource.properties):
         raise ValueError(f"{option}: {path!r} is an output; only inputs are compared")
     name = _named(
@@ -136,7 +137,7 @@ def _input_path(path: str, option: str, resource: _Resource) -> str:
 
 
 def _parsed(path: str, option: str) -> tuple[str, list[str], str]:
-    """Return the first part of *path*, the parts after it, and the text of those."""
+    """Return the first part of *path*, the remaining parts, and the text of the remaining parts."""
     (head, end), *rest = path_parts(path) or [("", 0)]
     if not end:
         raise ValueError(f"{option}: {path!r} is not a property path")
@@ -144,10 +145,10 @@ def _parsed(path: str, option: str) -> tuple[str, list[str], str]:
 
 
 def path_parts(path: str) -> list[tuple[str | int, int]]:
-    """Return the parts of a property path as the engine writes it, names and indexes, and where each ends.
+    """Split a property path in the engine's syntax into its parts.
 
     Returns:
-        Nothing where it is no such path.
+        Each name or index with the position of its end, or nothing if *path* is not a property path.
     """
     parts: list[tuple[str | int, int]] = []
     end = 0
@@ -163,7 +164,7 @@ def path_parts(path: str) -> list[tuple[str | int, int]]:
 
 
 def _require_existing(name: str, rest: list[str], option: str, resource: _Resource) -> None:
-    """Refuse what cannot exist below the property *name*."""
+    """Refuse the path *rest* if it cannot exist below the property *name*."""
     if name in ("secretPayload", "secretReferences"):
         _require_credential(name, rest, option, resource)
         return
@@ -173,24 +174,24 @@ def _require_existing(name: str, rest: list[str], option: str, resource: _Resour
     parts = {part.argument: part.name for part in found.parts}
     hint = ""
     if found.kind is set:
-        hint = "; their order means nothing, so name the whole list"
+        hint = "; the list has no order, so name the whole list"
     elif parts:
         right = parts.get(rest[0]) or wire_name(rest[0])
-        hint = f"; say {f'{name}.{right}'!r}" if right in parts.values() else nearest(rest[0], parts.values())
+        hint = f"; use {f'{name}.{right}'!r}" if right in parts.values() else nearest(rest[0], parts.values())
     exists = rest[0] in parts.values() or (rest[0] == "*" and found.kind in (set, dict))
     if not exists or len(rest) > 1:
         _refuse_ignored(name, rest, option, hint)
 
 
 def _require_credential(name: str, rest: list[str], option: str, resource: _Resource) -> None:
-    """Refuse what cannot exist below a property of the credentials: a reference has parts, and a value has none."""
+    """Refuse the path *rest* if it cannot exist below *name*: references have parts, credential values have none."""
     field, below = (rest[0], rest[1:]) if rest else ("*", [])
     references = {each: value for each, value in resource.payload.items() if isinstance(value, Reference)}
     right = _credential_path([field, *below], resource)
     if name not in _places(field, resource):
         is_value = name == "secretReferences" and right.startswith("secretPayload") and field != "*"
-        why = f"{field!r} is no reference here (from_env, from_file), so " if is_value else ""
-        _refuse_ignored(name, rest, option, f"; {why}say {right!r}")
+        why = f"{field!r} is not a reference here (from_env, from_file), so " if is_value else ""
+        _refuse_ignored(name, rest, option, f"; {why}use {right!r}")
     if name == "secretReferences":
         named = references.values() if field == "*" else [references[field]]
         parts = {part for value in named for part in value.wire()}
@@ -200,15 +201,15 @@ def _require_credential(name: str, rest: list[str], option: str, resource: _Reso
         fields = CREDENTIAL_TYPES[resource.secret_type].wire_fields()
         if field not in (*fields, "*"):
             is_known = wire_name(field) in fields
-            _refuse_ignored(name, rest, option, f"; say {right!r}" if is_known else nearest(field, fields))
+            _refuse_ignored(name, rest, option, f"; use {right!r}" if is_known else nearest(field, fields))
         parts = set()
     if below and (len(below) > 1 or below[0] not in parts):
-        hint = f"; say {right!r}" if not parts or wire_name(below[0]) in parts else nearest(below[0], sorted(parts))
+        hint = f"; use {right!r}" if not parts or wire_name(below[0]) in parts else nearest(below[0], sorted(parts))
         _refuse_ignored(name, rest, option, hint)
 
 
 def _places(field: str, resource: _Resource) -> set[str]:
-    """Return the properties that have a credential field, or, if it is "*", any: references have one of their own."""
+    """Return which of `secretPayload` and `secretReferences` hold the credential *field*, or any field if it is "*"."""
     given = resource.payload.values() if field == "*" else [resource.payload.get(field)]
     return {"secretReferences" if isinstance(each, Reference) else "secretPayload" for each in given} or {
         "secretPayload"
@@ -216,19 +217,19 @@ def _places(field: str, resource: _Resource) -> set[str]:
 
 
 def _credential_path(rest: list[str], resource: _Resource) -> str:
-    """Return the path in the state for the path below `credentials` that a program may mean."""
+    """Return the path in the state that the program most likely means by the path *rest* below `credentials`."""
     field, *below = map(wire_name, rest)
-    # Only a reference has parts.
+    # A path with more parts means a reference, because a credential value has none.
     name = (max if below else min)(_places(field, resource))
     below = below if name == "secretReferences" else []
     return ".".join([name, *([] if field == "*" and not below else [field]), *below])
 
 
 def _refuse_ignored(name: str, rest: list[str], option: str, hint: str) -> NoReturn:
-    """Refuse a path that matches nothing.
+    """Refuse a property path that does not exist.
 
     Raises:
-        ValueError: A path that the engine would ignore silently.
+        ValueError: The property path does not exist, and the engine would silently ignore it.
     """
     what = f"{name!r} has no {'.'.join(rest)!r}" if rest else f"these credentials have no {name!r}"
     raise ValueError(f"{option}: {what}, so the engine would ignore it{hint}")

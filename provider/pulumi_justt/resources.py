@@ -1,6 +1,7 @@
-"""What programs construct. Each resource hands its arguments to the engine under the API's names, secrets marked.
+"""The resources that programs construct: `PaymentIntegration`, `IntegrationReady` and `Provider`.
 
-Programs start fast because nothing here imports the core: validation happens in the provider process, at check.
+Each resource passes its arguments to the engine under the API's names and marks the secret ones. Nothing here imports
+the core, so programs start fast: the provider process validates the arguments in `check`.
 """
 
 from __future__ import annotations
@@ -32,17 +33,17 @@ if TYPE_CHECKING:
 __all__ = ["Deactivation", "DeactivationType", "IntegrationReady", "PaymentIntegration", "Provider", "Source"]
 
 Source = Literal["stripe", "braintree", "paypal", "adyen", "justt_sandbox"]
-"""The payment service providers that the vendor lists."""
+"""The payment service providers (PSPs) that Justt documents."""
 
 DeactivationType = Literal["postingDate", "dueDate"]
-"""Which date of a chargeback is compared with the moment of deactivation."""
+"""The chargeback date that Justt compares with the time of deactivation."""
 
 _T = TypeVar("_T")
 
 _READY_TYPE = "pulumi-python:dynamic/justt:IntegrationReady"
 
-# What `pulumi.dynamic` would pickle anew for every resource. The protocol is fixed because Python 3.14 changed its
-# default, and another blob would show up as a change of every resource when a program moves to it.
+# `pulumi.dynamic` would pickle the provider again for every resource. The protocol is fixed because Python 3.14 changed
+# the default: a different blob would show up as a change to every resource when a program moves to that version.
 _PROVIDER = b64encode(pickle.dumps(IntegrationProvider(), protocol=4)).decode()
 _READINESS_PROVIDER = b64encode(pickle.dumps(ReadinessProvider(), protocol=4)).decode()
 
@@ -50,12 +51,12 @@ _READINESS_PROVIDER = b64encode(pickle.dumps(ReadinessProvider(), protocol=4)).d
 @one_sentence
 @dataclass(frozen=True, kw_only=True)
 class Deactivation:
-    """When an integration stops, once it is deleted or replaced: at once, some days later, or at a date.
+    """When Justt stops an integration that is deleted or replaced: immediately, some days later, or on a date.
 
     Args:
-        type: Which date of a chargeback is compared with that moment.
-        after_days: Whole days between the deletion and that moment.
-        date: That moment, in UTC, such as `2027-01-31T00:00:00Z`; instead of *after_days*.
+        type: The chargeback date that Justt compares with the time of deactivation.
+        after_days: Whole days from the deletion to the deactivation.
+        date: The time of deactivation in UTC, such as `2027-01-31T00:00:00Z`. Use it instead of *after_days*.
     """
 
     type: Input[DeactivationType] = "postingDate"
@@ -64,7 +65,7 @@ class Deactivation:
 
 
 class _Attribute(Generic[_T]):
-    """An output of a resource under its Python name. The SDK stores it under the API's name."""
+    """Expose an output of a resource under its Python name. The SDK stores it under the API's name."""
 
     def __set_name__(self, kind: type[_JusttResource], name: str) -> None:
         self._property = next(each for each in kind._properties if each.python_name == name)  # noqa: SLF001 - see above
@@ -76,35 +77,35 @@ class _Attribute(Generic[_T]):
     def __get__(self, resource: Resource, kind: type) -> Output[_T]: ...
 
     def __get__(self, resource: Resource | None, kind: type) -> Self | Output[_T]:
-        """Return the output of *resource*, or this descriptor if it is read from the class."""
+        """Return the output of *resource*, or this descriptor when it is accessed on the class."""
         if resource is None:
             return self
         output: Output[Any] = resource.__dict__[self._property.name]
         return output.apply(self._read) if self._property.kind in (bool, int) else output
 
     def __set__(self, resource: Resource, value: Never) -> NoReturn:
-        """Refuse the assignment, which would have no effect."""
+        """Reject the assignment, which would have no effect."""
         raise AttributeError(f"{self._property.python_name} is an output and cannot be assigned")
 
     def _read(self, value: Any) -> Any:  # noqa: ANN401 - of the property's type
-        """Convert a flag or a number: the engine gives floats, and None for an absent value."""
+        """Convert a flag or a number: the engine sends floats, and None for an absent value."""
         known = self._property.default if value is None else value
         return None if known is None else self._property.kind(known)
 
 
 class _JusttResource(Resource):
-    """What the resources share: how they are registered, and how their outputs are found."""
+    """Base of the resources: registers them and finds their outputs."""
 
     _blob: ClassVar[str]
-    """The provider, as the state stores it."""
+    """The pickled provider, as the state stores it."""
     _properties: ClassVar[tuple[schema.Property, ...]]
 
     def _register(self, resource_name: str, properties: dict[str, Any], opts: ResourceOptions | None) -> None:
         _refuse_colored_name(resource_name)
         _refuse_plain_api_key()
-        # Also those that the program does not give: the SDK makes an output only of a property that it is told of.
+        # Include the properties that the program leaves out: the SDK makes outputs only of properties that are passed.
         names = [each.name for each in self._properties]
-        # Not dynamic.Resource.__init__: it does what follows, but with a blob made anew for each resource.
+        # Not dynamic.Resource.__init__, which does the same but pickles the provider again for each resource.
         CustomResource.__init__(
             self,
             f"pulumi-python:{self._resource_type_name}",
@@ -117,37 +118,39 @@ class _JusttResource(Resource):
 class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegration"):
     """A connection between a payment service provider and Justt.
 
-    The API can create an integration and deactivate it, and nothing else: a change of any argument but *deactivation*,
-    *deletion_protection* and *allow_unlisted* creates another integration, and deactivates this one afterwards.
-    Arguments are validated before any request, by `pulumi preview` too.
+    The API can only create and deactivate integrations. A change to any argument except *deactivation*,
+    *deletion_protection* and *allow_unlisted* therefore creates a new integration and then deactivates this one.
+    The provider validates all arguments before it sends a request, also during `pulumi preview`.
 
     Args:
         resource_name: The resource's name in the stack.
-        external_identifier: Your own identifier of the connection, 1 to 255 characters.
-        integration_name: The name shown at Justt. The API has no rename, so that a new name is a replacement too.
+        external_identifier: Your own identifier for the connection, 1 to 255 characters.
+        integration_name: The name that Justt shows. The API cannot rename an integration, so a new name replaces it.
         source: The payment service provider.
-        credentials: How Justt signs in there; see `pulumi_justt.credentials`.
-        merchant_account_codes: The merchant accounts covered; their order means nothing.
-        reference_account_id: The account at Justt that the integration belongs to, where one key spans several. Default
-            is the configuration's `justt:referenceAccountId`.
-        deactivation: When the integration stops, once it is deleted or replaced; default is at once.
-        adopt_id: The id of an integration that exists already: it is taken over instead of a new one being created, is
-            assumed to match the other arguments, and is not deactivated by this stack while this argument names it.
-        deletion_protection: Whether `pulumi destroy` and a removal from the program are refused. Replacements, such as
-            a rotation, are not. To delete the integration, set it to False and run `pulumi up` first.
-        allow_unlisted: Whether a source or credentials outside of the vendor's lists are meant.
-        opts: Options of the resource. Property paths in them are checked.
+        credentials: How Justt signs in at the payment service provider; one of the classes in
+            `pulumi_justt.credentials`.
+        merchant_account_codes: The merchant accounts that the integration covers, in any order.
+        reference_account_id: The Justt account that the integration belongs to, if the API key has access to several.
+            Defaults to `justt:referenceAccountId` of the configuration.
+        deactivation: When Justt stops the integration after it is deleted or replaced. Default: immediately.
+        adopt_id: The id of an existing integration. The resource adopts it instead of creating one, and assumes that
+            it matches the other arguments. The stack does not deactivate it while this argument is set.
+        deletion_protection: Whether to refuse `pulumi destroy` and the removal of the resource from the program.
+            Replacements, such as a rotation, are still allowed. To delete the integration, set it to False and run
+            `pulumi up` first.
+        allow_unlisted: Whether to accept a source or credentials that are not in Justt's documented lists.
+        opts: Options of the resource. The property paths in them are checked.
 
     Raises:
-        TypeError: *credentials* or *deactivation* is not of its class.
-        ValueError: A property path in *opts* matches nothing.
-        pulumi.RunError: The API key stands in the stack's configuration in plain text.
+        TypeError: *credentials* or *deactivation* has the wrong type.
+        ValueError: A property path in *opts* does not exist.
+        pulumi.RunError: The stack's configuration holds the API key in plain text.
     """
 
     _blob = _PROVIDER
     _properties = schema.INTEGRATION
     _credential_properties: Collection[str] = ()
-    """The properties that hold the credentials which the program gave."""
+    """The properties that hold the program's credentials."""
 
     @one_sentence
     def __init__(  # noqa: PLR0913 - the API's fields
@@ -166,7 +169,7 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         allow_unlisted: Input[bool] = False,
         opts: ResourceOptions | None = None,
     ) -> None:
-        # Taken first, so that it holds the arguments alone: the schema says what becomes of each.
+        # Must be the first line, so that it holds only the arguments. The schema maps them to properties.
         arguments = dict(locals())
         _require_credentials(credentials)
         secret_type, payload = credentials.wire()
@@ -198,19 +201,21 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         reference_account_id: Input[str] | None = None,
         opts: ResourceOptions | None = None,
     ) -> PaymentIntegration:
-        """Look at an integration that exists and stays someone else's.
+        """Read an existing integration that this stack does not manage.
 
-        Its status, go-live date and source are read on every preview and update; what the API never returns is None.
+        Every preview and update reads its status, go-live date and source. Attributes that the API does not return are
+        None.
 
         Args:
             resource_name: The resource's name in the stack.
             id: The integration's id at Justt.
-            reference_account_id: The account at Justt that it belongs to; default is the configuration's.
+            reference_account_id: The Justt account that it belongs to. Defaults to `justt:referenceAccountId` of the
+                configuration.
             opts: Options of the resource.
 
         Raises:
-            InvalidArgument: *id* is None, empty or no text that is an id, or *reference_account_id* is none that can be
-                sent; also if that turns out only when an Output is known.
+            InvalidArgument: *id* is None, empty or not a valid id, or *reference_account_id* cannot be sent. If the
+                argument is an Output, the error is raised when its value is known.
         """
         resource = f"PaymentIntegration.get({resource_name!r})"
         looked_up = cls.__new__(cls)
@@ -219,39 +224,39 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
             {"referenceAccountId": _verified_account(resource, reference_account_id)},
             ResourceOptions.merge(
                 with_checked_paths(opts, None, {}),
-                ResourceOptions(id=given(resource, "id", id, remediation=_ID_CURE, problem=id_problem)),
+                ResourceOptions(id=given(resource, "id", id, remediation=_ID_REMEDIATION, problem=id_problem)),
             ),
         )
         return looked_up
 
     @property
     def integration_id(self) -> Output[str]:
-        """The id at Justt; also the resource's id."""
-        # The preview of an update knows no other output, and would show whatever depends on this one as changed.
+        """The integration's id at Justt, which is also the resource's id."""
+        # In the preview of an update, `id` is the only known output. Any other would show dependents as changed.
         return self.id
 
     status = _Attribute[str]()
     """PENDING, SUCCESSFUL, FAILED or INACTIVE, as of the last create or refresh."""
 
     go_live_date = _Attribute[str | None]()
-    """The moment from which the integration works; None until it is known."""
+    """When the integration goes live; None until Justt returns it."""
 
     environment = _Attribute[str]()
-    """The vendor's environment that the integration lives in."""
+    """The Justt environment of the integration."""
 
     external_identifier = _Attribute[str]()
-    """As given."""
+    """The argument's value."""
 
     integration_name = _Attribute[str]()
-    """As given."""
+    """The argument's value."""
 
     source = _Attribute[str]()
-    """As given."""
+    """The argument's value."""
 
     @property
     def credentials(self) -> Output[Credentials | None]:
-        """As given, as one secret; `.apply(lambda c: c.api_key)` takes a field out of it."""
-        # The preview of a create knows nothing of a property that was not given.
+        """The argument's value, as one secret; `.apply(lambda c: c.api_key)` reads a field of it."""
+        # In the preview of a create, a property that the program did not set is unknown.
         parts = {name: self.__dict__[name] for name in ("secretType", *sorted(self._credential_properties))}
         return Output.all(**parts).apply(
             lambda each: (
@@ -261,45 +266,47 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         )
 
     merchant_account_codes = _Attribute[Sequence[str] | None]()
-    """As given, sorted."""
+    """The argument's value, sorted."""
 
     reference_account_id = _Attribute[str | None]()
-    """As given, or the configuration's default."""
+    """The argument's value, or the configuration's default."""
 
     @property
     def deactivation(self) -> Output[Deactivation | None]:
-        """As given."""
+        """The argument's value."""
         recorded: Output[Any] = self.__dict__["deactivation"]
         return recorded.apply(lambda policy: policy and _deactivation(policy))
 
     adopt_id = _Attribute[str | None]()
-    """As given."""
+    """The argument's value."""
 
     deletion_protection = _Attribute[bool]()
-    """As given."""
+    """The argument's value."""
 
     allow_unlisted = _Attribute[bool]()
-    """As given."""
+    """The argument's value."""
 
 
 class IntegrationReady(_JusttResource, module="justt", name="IntegrationReady"):
-    """A wait until Justt has tried the credentials of an integration and says that they work.
+    """Waits until Justt has verified an integration's credentials.
 
-    Whatever depends on it is created only then. It owns nothing at Justt. An update that creates it, or whose
-    integration is another one than before, waits; FAILED and INACTIVE end the update with an error, and so does the
-    deadline. The integration is in the stack's state by then, and stays there. Its provider is the integration's.
+    Resources that depend on it are created after the integration is SUCCESSFUL. It creates nothing at Justt.
+
+    `pulumi up` waits when it creates this resource, and when *integration* is a different integration than before. The
+    update fails if the status becomes FAILED or INACTIVE, or if the timeout expires. The integration itself is already
+    in the stack's state at that point and stays there. This resource uses the provider of the integration.
 
     Args:
         resource_name: The resource's name in the stack.
-        integration: What is waited for.
+        integration: The integration to wait for.
         timeout_seconds: The longest wait, in whole seconds from 1 to 86400.
-        opts: Options of the resource. Property paths in them are checked.
+        opts: Options of the resource. The property paths in them are checked.
 
     Raises:
-        TypeError: *integration* is no `PaymentIntegration`.
-        ValueError: A property path in *opts* matches nothing.
-        ValueError: The parent has a provider, and the integration the stack's default one.
-        pulumi.RunError: The API key stands in the stack's configuration in plain text.
+        TypeError: *integration* is not a `PaymentIntegration`.
+        ValueError: A property path in *opts* does not exist.
+        ValueError: The parent sets a provider, but the integration uses the stack's default provider.
+        pulumi.RunError: The stack's configuration holds the API key in plain text.
     """
 
     _blob = _READINESS_PROVIDER
@@ -314,12 +321,12 @@ class IntegrationReady(_JusttResource, module="justt", name="IntegrationReady"):
         timeout_seconds: Input[int] = schema.READY_TIMEOUT_SECONDS,
         opts: ResourceOptions | None = None,
     ) -> None:
-        # Taken first, so that it holds the arguments alone: the schema says what becomes of each.
+        # Must be the first line, so that it holds only the arguments. The schema maps them to properties.
         arguments = dict(locals())
         if not isinstance(integration, PaymentIntegration):
             raise TypeError(
-                "integration must be a PaymentIntegration; for one that is not this program's, give "
-                f"PaymentIntegration.get(name, id); got {type(integration).__name__}"
+                f"integration must be a PaymentIntegration; got {type(integration).__name__}. For an integration that "
+                "this program does not manage, use PaymentIntegration.get(name, id)"
             )
         _refuse_other_key(resource_name, integration, opts)
         self._register(
@@ -331,7 +338,7 @@ class IntegrationReady(_JusttResource, module="justt", name="IntegrationReady"):
                 for each in schema.READY
                 if each.origin == "program"
             },
-            # Another key would not see the integration.
+            # A provider with another API key could not read the integration.
             ResourceOptions.merge(
                 ResourceOptions(provider=integration._provider),  # noqa: SLF001 - the SDK has no public name for it
                 with_checked_ready_paths(opts),
@@ -339,44 +346,46 @@ class IntegrationReady(_JusttResource, module="justt", name="IntegrationReady"):
         )
 
     integration_id = _Attribute[str]()
-    """The integration's id at Justt; what takes it from here is created after the wait."""
+    """The integration's id at Justt. A resource that uses this output is created after the wait."""
 
     status = _Attribute[str]()
-    """SUCCESSFUL after the wait; a refresh may find another one."""
+    """SUCCESSFUL after the wait; a later refresh can change it."""
 
     go_live_date = _Attribute[str | None]()
-    """The moment from which the integration works; None where Justt gives none."""
+    """When the integration goes live; None if Justt returns no date."""
 
     environment = _Attribute[str]()
-    """The vendor's environment that the integration lives in."""
+    """The Justt environment of the integration."""
 
     reference_account_id = _Attribute[str | None]()
-    """The integration's."""
+    """The integration's `reference_account_id`."""
 
     external_identifier = _Attribute[str | None]()
-    """The integration's; None if it is someone else's."""
+    """The integration's `external_identifier`; None if this stack does not manage the integration."""
 
     source = _Attribute[str]()
-    """The integration's."""
+    """The integration's `source`."""
 
     timeout_seconds = _Attribute[int]()
-    """As given."""
+    """The argument's value."""
 
 
 class Provider(ProviderResource):
-    """Another API key for some integrations of a stack, which take it by `ResourceOptions(provider=...)`.
+    """Another API key for some integrations of a stack. Pass it to them with `ResourceOptions(provider=...)`.
 
-    Everything else is as the stack's configuration says, but the default account, which belongs to its key.
+    All other settings come from the stack's configuration, except the default account, because an account belongs to
+    an API key.
 
     Args:
         resource_name: The provider's name in the stack.
-        api_key: The bearer key, stored as a secret.
-        reference_account_id: The account at Justt of those integrations that name none.
+        api_key: The bearer key. It is stored as a secret.
+        reference_account_id: The Justt account of integrations that set none themselves.
         opts: Options of the resource.
 
     Raises:
-        InvalidArgument: *api_key* or *reference_account_id* is empty, as what the configuration lacks, or has a
-            character that no key or account has; also if that turns out only when an Output is known.
+        InvalidArgument: *api_key* or *reference_account_id* is empty, for example because the configuration has no
+            value for it, or contains an invalid character. If the argument is an Output, the error is raised when its
+            value is known.
     """
 
     @one_sentence
@@ -394,9 +403,9 @@ class Provider(ProviderResource):
         resource = f"provider {resource_name!r}"
         settings = {
             **shared,
-            # Without it, a provider whose key a transformation takes out would be the stack's default one.
+            # Marks an explicit provider. If a transformation removed its key, it would look like the default provider.
             "justt:provider": resource_name,
-            # The settings would look for JUSTT_API_KEY instead, which is the key of another account.
+            # Must not be empty: the provider would use JUSTT_API_KEY instead, which is the key of another account.
             "justt:apiKey": Output.secret(given(resource, "api_key", api_key, problem=_problem_of_key)),
             "justt:referenceAccountId": _verified_account(resource, reference_account_id),
         }
@@ -406,7 +415,7 @@ class Provider(ProviderResource):
 _SHARED_SETTINGS = tuple(
     f"justt:{key}" for key in ("environment", "baseUrl", "requestsPerMinute", "timeoutSeconds", "onAmbiguousCreate")
 )
-"""What a provider takes from the configuration: the engine hands it to the default one only."""
+"""The settings that a provider copies from the configuration, which the engine passes to the default provider only."""
 
 
 def _setting(key: str) -> Input[str] | None:
@@ -414,15 +423,15 @@ def _setting(key: str) -> Input[str] | None:
     return Output.secret(value) if value is not None and is_config_secret(key) else value
 
 
-_ID_CURE = "`pulumi-justt list` shows the ids at Justt"
+_ID_REMEDIATION = "`pulumi-justt list` shows the ids at Justt"
 
 
 def _problem_of_key(key: str) -> str | None:
     if is_visible_ascii(key):
         return None
     return (
-        "holds a character that no API key has (white space, a line break or not ASCII): give it without what was "
-        "copied beside it"
+        "holds a character that no API key has (white space, a line break or not ASCII): remove what was copied along "
+        "with the key"
     )
 
 
@@ -431,11 +440,11 @@ def _require_credentials(value: object) -> None:
         return
     if isinstance(value, Output):
         raise TypeError(
-            "credentials must be an instance of a class in pulumi_justt.credentials; for an Output of the whole set "
-            "use that class's from_output, such as credentials.ApiKeyOnly.from_output(output)"
+            "credentials must be one of the classes in pulumi_justt.credentials. For an Output of an object with all "
+            "fields, use the class's from_output, for example credentials.ApiKeyOnly.from_output(output)"
         )
     raise TypeError(
-        "credentials must be an instance of a class in pulumi_justt.credentials, such as "
+        "credentials must be one of the classes in pulumi_justt.credentials, for example "
         f"credentials.ApiKeyOnly(api_key=...); got {type(value).__name__}"
     )
 
@@ -443,7 +452,7 @@ def _require_credentials(value: object) -> None:
 def _credentials(
     resource: str, credentials: Credentials, secret_type: object, payload: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Return the properties that hold the fields of *payload*: each value a secret of its own, and the references.
+    """Return the properties for the fields of *payload*: each value marked as a secret, and the references.
 
     Raises:
         InvalidArgument: A value cannot be sent, or a reference was not made by `from_env` or `from_file`.
@@ -455,16 +464,18 @@ def _credentials(
         names.get(name, name): "" if isinstance(value, references.Reference) else value
         for name, value in payload.items()
     }
-    # A field of a listed type that turns out to be None was not given; elsewhere it would be left out in silence.
+    # A None field of a listed type counts as absent. In an `Unlisted` payload it is an error, not silently dropped.
     depth = 0 if isinstance(credentials, Unlisted) else -1
     verified = sendable(resource, "credentials", values, depth=depth).values()
     for (name, value), item in zip(payload.items(), verified, strict=True):
         if isinstance(value, references.Reference):
             wire = value.wire()
             if references.from_wire(wire) is None:
-                called = f"credentials.{names.get(name, name)}"
-                raise InvalidArgument(f"{resource}: {called} is a reference that from_env and from_file do not make")
-            # Not secret: a reviewer is to see which one it is.
+                field = names.get(name, name)
+                raise InvalidArgument(
+                    f"{resource}: credentials.{field} is not a valid reference: use from_env or from_file"
+                )
+            # Not secret, so that a reviewer sees which variable or file it is.
             properties["secretReferences"][name] = wire
         else:
             properties["secretPayload"][name] = item if name in identifiers else Output.secret(item)
@@ -472,23 +483,23 @@ def _credentials(
 
 
 def _property(resource: str, known: schema.Property, value: Any) -> Any:  # noqa: ANN401 - what the argument takes
-    """Return what the engine gets for an argument of a `PaymentIntegration`."""
+    """Return the property that the engine receives for an argument of a `PaymentIntegration`."""
     if known.name == "referenceAccountId":
         return _account(resource, value)
     if known.name == "deactivation":
         return _deactivation_properties(resource, value)
-    # A flag that is off equals an absent one, and is not stored.
+    # A False flag means the same as an absent one and is not stored.
     return None if known.kind is bool and value is False else sendable(resource, known.argument, value)
 
 
 def _account(resource: str, value: Input[str] | None) -> Any:  # noqa: ANN401 - text, or an Output of it
-    # What is known only later must not turn out to be nothing: the configuration's account would be taken instead.
+    # An Output must not resolve to an empty value: the provider would use the configuration's account instead.
     verify = given if isinstance(value, Output) else sendable
     return verify(resource, "reference_account_id", value)
 
 
 def _verified_account(resource: str, value: Input[str] | None) -> Any:  # noqa: ANN401 - likewise
-    # Of a provider, and of what is only read, there is no check.
+    # The engine does not call `check` for a provider or for a resource that is only read.
     return None if value is None else given(resource, "reference_account_id", value, problem=account_problem)
 
 
@@ -515,36 +526,36 @@ def _deactivation(recorded: Mapping[str, Any]) -> Deactivation:
 
 
 def _refuse_other_key(resource_name: str, integration: PaymentIntegration, opts: ResourceOptions | None) -> None:
-    """Keep a wait from asking with another key than the one that sees its integration.
+    """Refuse an `IntegrationReady` that would use another API key than its integration.
 
     Raises:
-        ValueError: The parent of a wait has a provider, and the integration the stack's default one.
+        ValueError: The parent sets a provider, but the integration uses the stack's default provider.
     """
-    # Pulumi has no name for the default provider, so that a child of such a parent cannot be given it.
+    # A program cannot name the default provider, so it cannot pass it to a child of a parent with a provider.
     if integration._provider or opts is None or opts.provider or opts.parent is None:  # noqa: SLF001 - as above
         return
     if opts.parent.get_provider(_READY_TYPE):
         raise ValueError(
-            f"the parent of the IntegrationReady {resource_name!r} has a provider, whose key would be used, and its "
-            "integration has the stack's default one: give it another parent, or provider= if that key is meant"
+            f"the IntegrationReady {resource_name!r} would use its parent's provider, but its integration uses the "
+            "stack's default provider: give it another parent, or set provider= if the parent's provider is meant"
         )
 
 
 def _refuse_colored_name(resource_name: object) -> None:
-    """Keep a name from the engine with which its CLI ends wherever it shows a URN.
+    """Refuse a resource name that makes the Pulumi CLI crash wherever it shows the URN.
 
     Raises:
-        ValueError: The name has what Pulumi takes for a color.
+        ValueError: The name contains the characters that begin a color in Pulumi's output.
     """
     if is_colored(resource_name):
         raise ValueError(f"the resource's name {COLORED}: give it another name")
 
 
 def _refuse_plain_api_key() -> None:
-    # A unit test with mocks has no configuration file that somebody could commit.
+    # A unit test with mocks has no configuration file that could be committed.
     if isinstance(get_monitor(), MockMonitor):
         return
-    # The provider process can't tell a secret setting from a plain one, and a plain one ends up readable in the state.
+    # A plain setting ends up readable in the state. The provider process can't see whether a setting is secret.
     if get_config("justt:apiKey") is not None and not is_config_secret("justt:apiKey"):
         raise pulumi.RunError(
             "justt:apiKey stands in the stack's configuration in plain text. Run "

@@ -1,17 +1,17 @@
-"""Every property of both resources, once. All other modules derive what they need from these tables.
+"""Define every property of both resources once. All other modules derive what they need from these tables.
 
 A new optional property of `PaymentIntegration` takes four additions:
 
     schema.py      its entry in `INTEGRATION`
     resources.py   an argument of the constructor, with its line under `Args:` of the class
                    a line for the attribute, which type checkers and editors read
-    api/models.py  a field of `NewIntegration`, which says which values are valid
+    api/models.py  a field of `NewIntegration`, which defines the valid values
 
-The rest follows from the entry: whether a change of it replaces the resource, what a create sends, and its name in the
-state, in resource options, in errors, in previews and in an answers file. Only a property with a rule of its own, such
-as `adoptId`, has more code. tests/unit/test_schema.py adds a property this way.
+Everything else follows from the entry: whether a change replaces the resource, what a create sends, and the property's
+name in the state, in resource options, in errors, in previews and in an answers file. Only a property with a rule of
+its own, such as `adoptId`, needs more code. tests/unit/test_schema.py adds a property this way.
 
-Programs import this module, so it must stay cheap: no HTTP library, no validation library.
+Programs import this module, so it imports no HTTP library and no validation library.
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ class Property:
 
     Args:
         name: The API's name, which is the key in the state.
-        argument: The name by which a program gives it, and by which errors call it.
-        kind: The type of its value. A `set` is a list in JSON whose order and duplicates mean nothing.
-        sent_in: The part of the create request that carries it. Justt can't change what it was sent, so a change of
-            the property replaces the resource. A change of a property that is not sent updates the resource in place.
+        argument: The name of the program's argument, which errors use too.
+        kind: The type of its value. A `set` is a JSON list in which order and duplicates have no meaning.
+        sent_in: The part of the create request that contains it. Justt can't change a value that was sent, so a change
+            of the property replaces the resource. A change of a property that is not sent updates the resource in
+            place.
         is_required: Whether Justt needs it in every create request.
         default: The value that an absent property equals.
-        origin: Who sets it: the program, the configuration, or Justt in its responses.
+        origin: Where the value comes from: the program, the configuration, or Justt's responses.
         parts: The properties inside it, if this package defines them.
     """
 
@@ -56,11 +57,11 @@ class Property:
 
     @property
     def python_name(self) -> str:
-        """Its name as an attribute of the resource, as a field of the model, and in resource options."""
+        """The name as an attribute of the resource, as a field of the model, and in resource options."""
         return snake_case(self.name)
 
     def is_absent(self, value: object) -> bool:
-        """Return whether *value* means the same as none at all; 0 is not False here."""
+        """Return whether *value* is None or equals the default. Types must match, so 0 does not equal False."""
         return value is None or (type(value) is type(self.default) and value == self.default)
 
 
@@ -91,6 +92,7 @@ INTEGRATION = (
 """The properties of `PaymentIntegration`."""
 
 READY_TIMEOUT_SECONDS = 300
+"""The default timeout of `IntegrationReady`, in seconds."""
 
 READY = (
     Property("integrationId", "integration", str, is_required=True),
@@ -102,7 +104,7 @@ READY = (
     Property("status", "status", str, origin="justt"),
     Property("goLiveDate", "go_live_date", str, origin="justt"),
 )
-"""The properties of `IntegrationReady`; all but its deadline are the integration's. It sends nothing."""
+"""The properties of `IntegrationReady`. All except its timeout are the integration's, and none is sent to Justt."""
 
 
 def arguments(properties: Iterable[Property]) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Size the thread pool of the SDK's dynamic host. This is the only module that touches its private parts.
 
-The host serves four calls at a time, whatever `--parallel` says, and has no setting for it. This module raises that to
-JUSTT_WORKERS (default 16), and adds one thread for each call that only waits. If the host's internals differ from what
-this module expects, it changes nothing and the host keeps its four threads: calls take longer, and none is lost.
+The host serves four calls at a time for every value of `--parallel`, and has no setting for it. This module raises that
+to JUSTT_WORKERS (default 16), and adds one thread for each call that only waits. If the host's internals differ from
+what this module expects, it changes nothing and the host keeps its four threads: calls take longer, and none is lost.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _resized_lock = threading.Lock()
 def set_max_workers(count: int) -> None:
     """Raise the maximum of the calling thread's pool to *count* threads, once for each pool; never lower it.
 
-    Only the calls that are queued get a thread now, so a small stack has no more threads than calls.
+    It starts threads only for calls that are already queued, so a small stack has no more threads than calls.
     """
     pool = _own_pool()
     if pool is None:
@@ -35,10 +35,10 @@ def set_max_workers(count: int) -> None:
 
 @contextlib.contextmanager
 def additional_worker() -> Iterator[None]:
-    """Give the calling thread's pool one more thread within the `with` statement, for a call that only waits.
+    """Add one thread to the calling thread's pool within the `with` statement, for a call that only waits.
 
-    The thread is started, not only allowed, so that the calling thread is replaced however long it waits. It stays in
-    the pool afterwards; while the pool has more threads than its maximum, it starts no others.
+    This starts the thread at once, so that it can replace the calling thread however long that waits. Afterwards the
+    thread stays in the pool. While the pool has more threads than its maximum, it starts no new ones.
     """
     pool = _own_pool()
     is_added = pool is not None and _add_workers(pool, 1, must_start=True)
@@ -51,23 +51,23 @@ def additional_worker() -> Iterator[None]:
 
 
 class _NeverIdle:
-    """The semaphore of a pool that takes no thread for an idle one, and so starts one for each call up to its maximum.
+    """An idle semaphore that reports no idle threads, so the pool starts a thread for each call up to its maximum.
 
-    The semaphore of the standard library is raised when a call ends, also if its thread goes on with a queued one. So
-    it counts threads that are not idle, and as long as it does, the pool starts none. To lower it first is not enough:
-    a call that ends raises it again before the thread is started.
+    The semaphore of the standard library is released when a call ends, even if its thread continues with a queued call.
+    It then counts threads that are not idle, and the pool starts no new ones. Acquiring it first does not help: a call
+    that ends releases it again before the new thread is started.
     """
 
     def acquire(self, *_args: object, **_kwargs: object) -> bool:
-        """Return that no thread is idle."""
+        """Return False: no thread is idle."""
         return False
 
     def release(self, *_args: object) -> None:
-        """Count nothing."""
+        """Do nothing."""
 
 
 def _own_pool() -> ThreadPoolExecutor | None:
-    """Return the pool that the calling thread belongs to."""
+    """Return the calling thread's pool, or None if it has none."""
     arguments = getattr(threading.current_thread(), "_args", None)
     reference = arguments[0] if isinstance(arguments, tuple) and arguments else None
     pool = reference() if isinstance(reference, weakref.ref) else None
@@ -78,9 +78,9 @@ def _add_workers(pool: ThreadPoolExecutor, count: int, *, must_start: bool) -> b
     """Raise the maximum of *pool* by *count*, and start a thread for each queued call.
 
     Args:
-        pool: The pool.
-        count: How many threads it may have in addition.
-        must_start: Whether to start all of them, unless the pool has more threads than its maximum already.
+        pool: The pool to change.
+        count: The number of additional threads.
+        must_start: Whether to start all *count* threads now. No thread is started beyond the pool's maximum.
 
     Returns:
         Whether the maximum was raised.
@@ -98,6 +98,6 @@ def _add_workers(pool: ThreadPoolExecutor, count: int, *, must_start: bool) -> b
             except BaseException:
                 pool._max_workers -= count  # noqa: SLF001 - no public name
                 raise
-    except Exception:  # noqa: BLE001 - the internals of other versions are not known, and a small pool works too
+    except Exception:  # noqa: BLE001 - other Python versions may differ, and a smaller pool works too
         return False
     return True

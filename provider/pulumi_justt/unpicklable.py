@@ -1,6 +1,6 @@
-"""How secrets are held: no text form of a holder shows them, no pickle takes them along, and one function unwraps them.
+"""Protect objects that hold secrets from being pickled, and unwrap secrets in one place.
 
-Bytes that a pickle writes to a cache, a queue or a crash report would hold them in clear.
+A pickle would write the secrets in plain text to a cache, a queue or a crash report.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ _Value_co = TypeVar("_Value_co", covariant=True)
 
 
 class _Wrapped(Protocol[_Value_co]):
-    """A pydantic secret, of whatever type."""
+    """A pydantic secret of any type."""
 
     def get_secret_value(self) -> _Value_co:
         """Return the value."""
 
 
 def reveal(secret: _Wrapped[_Value_co]) -> _Value_co:
-    """Return a secret in clear, for the request that sends it and for the redactor that keeps it out of errors."""
+    """Return a secret's plain value, for the request that sends it and for the redactor that removes it from errors."""
     return secret.get_secret_value()
 
 
 class Unpicklable:
-    """Base of what holds secrets: it is never copied, as nobody changes it, and it cannot be pickled."""
+    """Base of objects that hold secrets. They cannot be pickled, and copies return the same immutable object."""
 
     def __copy__(self) -> Self:
         """Return the object itself."""
@@ -39,7 +39,7 @@ class Unpicklable:
         return self
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        """Refuse.
+        """Refuse to be pickled.
 
         Raises:
             TypeError: Always.

@@ -1,4 +1,4 @@
-"""What a credential's value has to be, before it is sent: no text here shows a word of it."""
+"""Validate texts and values before they are sent. No problem text quotes the value, which may be a credential."""
 
 from __future__ import annotations
 
@@ -38,47 +38,47 @@ __all__ = [
 ]
 
 Kind: TypeAlias = Literal["secret", "identifier", "key", "unlisted"]
-"""What a field takes."""
+"""The kind of value that a credential field takes."""
 
 MOST_EXACT = 2**53
-"""The largest integer that the engine, whose numbers are floats, hands on as it is."""
+"""The largest integer that the engine passes on exactly, because its numbers are floats."""
 TOO_LARGE = "is a number beyond 2^53, which would be rounded on its way: give it as text"
 NOT_OF_JSON = "is not a value that JSON has"
 IS_NULL = "is null, which Justt does not take: leave it out"
 NOT_A_HEADER = "must be visible ASCII without spaces: it is sent as a header"
 DEEPEST = 32
-"""More levels than any credential has. The SDK has no limit, and a list that holds itself has no end."""
+"""The most levels of nesting. The SDK has no limit, so it would never finish with a list that contains itself."""
 TOO_DEEP = f"has more than {DEEPEST} levels of lists and objects, or holds itself"
 LONGEST_ID = 255
-"""More characters than any id of Justt has; what is longer cannot stand in a URL."""
+"""The most characters of an id. Justt's ids are shorter, and a longer one may not fit into a URL."""
 _MARKUP = "<{%"
-"""Begins what Pulumi takes for a color. Where the color is unknown, its CLI ends in the middle of an update."""
-COLORED = "has the signs <, { and % in a row, which Pulumi takes for a color"
+"""The start of a color in Pulumi's output, whose CLI crashes in the middle of an update if the color is unknown."""
+COLORED = "has the characters <, { and % in a row, which Pulumi takes for a color"
 _WHITE_SPACE_AROUND = "must not begin or end with white space or a line break"
 _NOT_ONE_LINE = "must be one line without control characters"
 
 _PEM_BEGIN = "-----BEGIN "
 _BEGIN_OF_KEY = re.compile(r"-----BEGIN ((?:[A-Z0-9]+ )*PRIVATE KEY)-----")
 _LINE_OF_KEY = re.compile(r"(?!-----)[\w+/=:,. -]+", re.ASCII)
-"""Base64, or a header: no line break in two characters, and no `${KEY}` of a template."""
+"""A line of base64, or a header. It has no line break written as two characters, and no `${KEY}` of a template."""
 _CERTIFICATE = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*CERTIFICATE")
 _PUBLIC_KEY = re.compile(
     r"\s*(-----BEGIN (?:[A-Z0-9]+ )*PUBLIC KEY|---- BEGIN SSH2 PUBLIC|(sk-)?(ssh|ecdsa)-\S+ AAAA|pk_(live|test)_)"
 )
 _SECRET_KEY = re.compile(r"[sr]k_(live|test|org)_|whsec_|shp[a-z]{2}_|gh[a-z]_\w{16}|(AKIA|ASIA)[A-Z0-9]{12}")
-"""How secret keys begin, of payment service providers and of what merchants use beside them."""
+"""The prefixes of secret keys of payment service providers and of other services that merchants use."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _INVISIBLE = re.compile(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
-    # Joiners make one emoji of several, and are spelling in some scripts.
+    # Joiners are allowed next to other characters: they combine emoji, and some scripts need them.
     "|(?<=[\x01-\x7f])[\u200c\u200d]|[\u200c\u200d](?=[\x01-\x7f])"
 )
 _USER_IN_URL = re.compile(r"(?:^|//)[^/?#@\s:]*:[^/?#@\s]*@|://[^/?#]*@")
 _NAME_IN_URL = re.compile(r"[?&;#]([^?=&;#]*)=")
 _SECRET_NAME = re.compile("key|token|secret|pass|pwd|sig", re.IGNORECASE)
 _WRITTEN_LINE_BREAK = re.compile(r"\\[rn]")
-"""A line break as source code writes it: two characters of a text."""
+"""A line break that is written as two characters, as in source code."""
 _NO_PRIVATE_KEY = (
     "must be a private key in PEM: a line -----BEGIN ... PRIVATE KEY-----, the lines of the key, and a line "
     "-----END ... PRIVATE KEY-----"
@@ -86,42 +86,42 @@ _NO_PRIVATE_KEY = (
 
 
 def is_visible_ascii(text: str) -> bool:
-    """Return whether *text* can be an API key, an account or a URL: all of them are sent in the head of a request."""
+    """Return whether *text* has only characters that an API key, an account or a URL can have in a request's head."""
     return all("!" <= character <= "~" for character in text)
 
 
 def is_utf8(text: str) -> bool:
-    """Return whether *text* can be encoded: Python keeps bytes that are no text as lone surrogates."""
+    """Return whether *text* can be encoded as UTF-8. Python represents undecodable bytes as lone surrogates."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def is_first_look(properties: Mapping[str, object]) -> bool:
-    """Return whether *properties* are all that the program says of an integration to be read: nothing is recorded."""
+    """Return whether *properties* come from the program only, as in the first read of `PaymentIntegration.get`."""
     return "integrationId" not in properties
 
 
 def is_like_a_secret(text: str) -> bool:
-    """Return whether *text* begins as secret keys do."""
+    """Return whether *text* begins with the prefix of a secret key."""
     return _SECRET_KEY.match(text) is not None
 
 
 def shown_key(key: object) -> str:
-    """Return *key* if it looks like a name; anything else may be a secret in the wrong place."""
+    """Return *key* if it looks like a name. Otherwise describe it, because it may be a misplaced secret."""
     text = str(key)
-    # No name of a setting or an argument has a digit, and few secrets have none.
+    # No setting or argument has a digit in its name, and almost every secret has one.
     is_name = re.fullmatch("[A-Za-z_-]{1,40}", text) and not is_like_a_secret(text)
     return text if is_name else f"… (a text of {len(text)} characters)"
 
 
 def label_problem(text: str) -> str | None:
-    """Return what is wrong with a name, an identifier or a code that is not a credential, or None."""
+    """Return what is wrong with a name, an identifier or a code that is not secret, or None."""
     if any(map(_is_blank, (text[:1], text[-1:]))):
         return _WHITE_SPACE_AROUND
     return _NOT_ONE_LINE if _CONTROL.search(text) else color_problem(text)
 
 
 def color_problem(text: str) -> str | None:
-    """Return that a preview cannot show *text*, or None: the CLI ends with a Go stack trace for an unknown color."""
+    """Return a problem if *text* could make the CLI crash, which happens for an unknown color; otherwise None."""
     return COLORED if is_colored(text) else None
 
 
@@ -131,54 +131,54 @@ def account_problem(text: str) -> str | None:
 
 
 def id_problem(text: str) -> str | None:
-    """Return what is wrong with an id of an integration, which stands in the path of a URL, or None."""
+    """Return what is wrong with an integration's id, or None. The id becomes part of a URL's path."""
     if len(text) > LONGEST_ID:
         return f"has more than {LONGEST_ID} characters"
     return label_problem(text)
 
 
 def is_colored(value: object) -> bool:
-    """Return whether a text within *value* has what Pulumi takes for a color wherever it shows it."""
+    """Return whether a text in *value* contains the characters that begin a color in Pulumi's output."""
     if isinstance(value, Mapping):
         return any(map(is_colored, value.values()))
     return any(map(is_colored, value)) if isinstance(value, list) else isinstance(value, str) and _MARKUP in value
 
 
 def without_markup(text: str) -> str:
-    """Return *text* so that Pulumi shows it as it is."""
+    """Break up colors in *text*, so that Pulumi shows the text and does not interpret it."""
     return text.replace(_MARKUP, "< {%")
 
 
 def without_commands(line: str) -> str:
-    """Return *line* so that a CI runner that reads it in a log takes it for no command (`::error::`, `##[error]`)."""
+    """Break up commands in *line* (`::error::`, `##[error]`), so that a CI runner does not run them from the log."""
     return re.sub(r"^(\s*):(?=:)", r"\1: ", re.sub(r"##(?=\[|vso\[)", "## ", line))
 
 
 def text_problem(value: str, kind: Kind) -> str | None:
-    """Return what is wrong with a text, as it would be sent, or None."""
+    """Return what is wrong with the text of a credential field, or None."""
     is_pem = _PEM_BEGIN in value
     has_lines = is_pem or kind == "unlisted"
-    # A document of an unlisted payload may hold a key in JSON, where line breaks are written so.
+    # An unlisted payload may be a JSON document that contains a key. JSON writes line breaks as two characters.
     is_written = (value.lstrip().startswith(_PEM_BEGIN) if kind == "unlisted" else is_pem) and (
-        # Attributes before a key may have any text.
+        # Start at the key: attributes before it may contain any text.
         _WRITTEN_LINE_BREAK.search(value, value.find(_PEM_BEGIN)) is not None
     )
     rules = (
         (not value, "must not be empty"),
         (all(map(_is_blank, value)), "must not be blank"),
-        (is_written, "has line breaks that are written as \\n, two characters: give them as line breaks"),
+        (is_written, "has line breaks that are written as \\n, two characters: use real line breaks"),
         *_rules_of_kind(value, kind),
         (not is_pem and any(map(_is_blank, value[:1] + value[-1:])), _WHITE_SPACE_AROUND),
         (not has_lines and _CONTROL.search(value) is not None, _NOT_ONE_LINE),
         (_CONTROL_IN_LINES.search(value) is not None, "must have no control characters but tabs and line breaks"),
-        (_INVISIBLE.search(value) is not None, "has an invisible character within, as what is copied from a web page"),
+        (_INVISIBLE.search(value) is not None, "has an invisible character, which often comes from a web page"),
     )
     problem = next((text for holds, text in rules if holds), None)
     return color_problem(value) if problem is None and kind == "identifier" else problem
 
 
 def _rules_of_kind(value: str, kind: Kind) -> Iterator[tuple[bool, str]]:
-    """Yield whether a text is something else than its field takes, and what to say of that."""
+    """Yield the rules for one kind of field: whether the text breaks the rule, and the problem to report."""
     is_private_key = _has_private_key(value)
     if kind == "identifier":
         yield is_private_key, "is a private key, and this field is an identifier, which is not kept secret"
@@ -192,13 +192,13 @@ def _rules_of_kind(value: str, kind: Kind) -> Iterator[tuple[bool, str]]:
         )
     elif kind != "unlisted" and not is_private_key:
         yield _CERTIFICATE.search(value) is not None, "is a certificate, which is not secret"
-        yield _PUBLIC_KEY.match(value) is not None, "is a public key, and the private one belongs here"
+        yield _PUBLIC_KEY.match(value) is not None, "is a public key, and this field takes the private key"
         yield kind == "key", _NO_PRIVATE_KEY
 
 
 def _has_private_key(text: str) -> bool:
-    """Tell whether a private key in PEM is among the lines of *text*."""
-    # Not one pattern, which would take minutes for a file of many beginnings.
+    """Return whether *text* contains a private key in PEM format."""
+    # A single regular expression could take minutes for a file with many BEGIN lines.
     label, has_lines = "", False
     for line in filter(None, map(str.strip, re.split("[\r\n]", text))):
         if begin := _BEGIN_OF_KEY.fullmatch(line):
@@ -231,7 +231,7 @@ def is_too_deep(value: object) -> bool:
 
 
 def unsendable(value: object) -> Iterator[tuple[str, str]]:
-    """Yield the path of each part of *value* that JSON lacks, that the engine may have rounded, or that is null."""
+    """Yield the path and the problem of each part of *value* that is no JSON value, too large a number, or null."""
     if isinstance(value, Mapping):
         yield from (
             (f".{shown_key(name)}{path}", text) for name, item in value.items() for path, text in unsendable(item)
@@ -244,12 +244,13 @@ def unsendable(value: object) -> Iterator[tuple[str, str]]:
         if abs(value) > MOST_EXACT:
             yield "", TOO_LARGE
     elif not isinstance(value, (str, Enum)):
-        # An Enum is what stands for a value that is not known yet.
+        # An Enum member represents a value that is not known yet.
         yield "", NOT_OF_JSON
 
 
 def _is_blank(character: str) -> bool:
-    # A byte order mark or a zero-width space, which editors and web pages leave, is a format character. So are the tags
-    # that end an emoji of a flag; newer emoji than this Python knows have no category yet.
+    # Format characters (Cf) include byte order marks and zero-width spaces, which editors and web pages add. They also
+    # include the tags that end the emoji of some flags, which are allowed. Emoji newer than this Python have no
+    # category.
     is_tag = "\U000e0020" <= character <= "\U000e007f"
     return character.isspace() or (unicodedata.category(character) in ("Cc", "Cf", "Cs") and not is_tag)

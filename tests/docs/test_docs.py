@@ -1,37 +1,37 @@
-"""The documentation: each page is a session that runs, each screen is what came, and each link leads somewhere.
+"""The documentation: each page runs as a session, each screen matches the output, and each link has a target.
 
-A page is read from its top to its end, in a project named `shop` with a stack `dev` that points at a simulator of its
-own; `pulumi` and `pulumi-justt` are on PATH. What stands in a fence is
+A page runs from top to bottom, in a project named `shop` with a stack `dev` that uses its own simulator. `pulumi` and
+`pulumi-justt` are on PATH. A fenced block is one of:
 
-    python    a program: it replaces `__main__.py` if it begins with an import (comments and a docstring may stand
-              before it), and is appended to it otherwise. A program that no `pulumi up` or `preview` of the page runs
-              is run by a `pulumi preview` of the test.
+    python    a program: it replaces `__main__.py` if it begins with an import (after any comments and a docstring),
+              and is appended to it otherwise. If no `pulumi up` or `preview` of the page runs a program, the test
+              runs it with `pulumi preview`.
     yaml      a file. Its first line is a comment with the file's name: `# merchants.yaml`. A python block that begins
-              so is a file too (`# test_shop.py`), and another block of the page has to name it.
-    console   a line `$ ...` is a command, run by bash in the project's folder; it has to end with 0 (write
-              `|| echo "exit $?"` where another code is meant). One that ends in a backslash goes on in the next line.
-              Lines below it are its screen; without any, it may print what it likes.
+              with such a comment is a file too (`# test_shop.py`), and another block of the page has to name it.
+    console   a line `$ ...` is a command, which bash runs in the project's folder. It must exit with 0 (write
+              `|| echo "exit $?"` for another code). A command that ends in a backslash continues on the next line.
+              The lines below it are its screen. Without a screen, its output can be anything.
 
-and nothing else: a fence of another language, or of none, is refused, since nobody would run it.
+A fence with another language, or with none, is rejected, since nothing would test it.
 
-Screens. A line `...` stands for any lines. Not compared are durations, dates, versions, ports, error ids, runs of
-blanks, lines of progress, and the order of the rows of resources. An id of an integration stands for one integration
-throughout the page: the first screen that shows it says which, and from then on a command or a program may name it
-(`adopt_id="..."`). `UPDATE_DOCS=1 pytest tests/docs/test_docs.py` writes screens anew that differ; to have one written
-at first, put any line below the command.
+Screens. A line `...` stands for any number of lines. Not compared are durations, dates, versions, ports, error ids,
+runs of spaces, lines of progress, and the order of the rows of resources. An integration's id stands for the same
+integration throughout the page: the first screen that shows it defines which one, and later commands and programs may
+use it (`adopt_id="..."`). `UPDATE_DOCS=1 pytest tests/docs/test_docs.py` rewrites screens that differ. To get a new
+screen written, put any line below the command.
 
-Commands. What they export or assign, later ones find. Variables whose name ends in _KEY, _SECRET, _PASSWORD or
-_PASSPHRASE hold a secret of the test's, and so does the line that a command may read from its standard input; at the
-end, all that left is searched for them. `curl` fails where it is answered with an error.
+Commands. Variables that a command exports or assigns are visible to later commands. Variables whose name ends in _KEY,
+_SECRET, _PASSWORD or _PASSPHRASE have a secret of the test, and so does the line on a command's standard input. At the
+end, all output is searched for these secrets. `curl` fails on an HTTP error status.
 
-The simulator's address is http://127.0.0.1:8790 in pages, whatever it is in a run, and also `$JUSTT_SIMULATOR`; `/v1`
-below it is Justt's API, and `/_simulator` what docs/simulator.md describes. It makes each new integration SUCCESSFUL at
-once, which a stack sees at its next look. An id that a command or a program names and that no screen has shown stands
-for an integration of Stripe that somebody made by hand. A page that has `pulumi-justt simulator --port 8790` starts its
-own, and sets `justt:baseUrl` and `justt:apiKey` itself; a page that has `pulumi stack init` starts without a stack, and
-sets `justt:apiKey` itself. Beyond this machine nothing is reached.
+The simulator's address in pages is always http://127.0.0.1:8790, or `$JUSTT_SIMULATOR`. `/v1` below it is Justt's API,
+and docs/simulator.md describes `/_simulator`. It makes each new integration SUCCESSFUL at once, which a stack sees at
+its next read. An id in a command or a program that no screen has shown stands for a Stripe integration that was created
+by hand. A page with `pulumi-justt simulator --port 8790` starts its own, and sets `justt:baseUrl` and `justt:apiKey`
+itself. A page with `pulumi stack init` starts without a stack, and sets `justt:apiKey` itself. No page can reach other
+machines.
 
-The commands of ELSEWHERE are run by other tests, and the pages of the examples by tests/engine/test_examples.py.
+Other tests run the commands of ELSEWHERE, and tests/engine/test_examples.py runs the pages of the examples.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ ELSEWHERE = {
     "pip install pulumi-justt": ("tools/release/wheel.py", '_run(*pip, "--no-deps", str(wheel))'),
     "pip install 'pulumi-justt[simulator]'": ("tools/release/wheel.py", '_run(*pip, "--no-deps", str(wheel))'),
 }
-"""Commands that need a machine or an environment of their own, with the file that runs them, and the words that do."""
+"""Commands that need their own machine or environment: the file that runs them, and the text that does."""
 
 
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -75,13 +75,13 @@ BY_HAND = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("ap
 
 
 def blocks_of(page: str) -> str:
-    """Return what the fenced blocks of a page hold."""
+    """Return the content of the fenced blocks of a page."""
     return "".join(block.text for block in read((ROOT / page).read_text()))
 
 
 @pytest.fixture
 def session(request: pytest.FixtureRequest, tmp_path: Path, engine_bin: Path) -> Iterator[Session]:
-    """Give a page, ready to be run; at the end, nothing secret may have left it."""
+    """Return a page that is ready to run; afterwards, check that no secret leaked from it."""
     page: str = request.param
     text = blocks_of(page)
     is_bare = "$ pulumi stack init" in text
@@ -108,7 +108,7 @@ def session(request: pytest.FixtureRequest, tmp_path: Path, engine_bin: Path) ->
         made.end_processes()
         made.assert_no_leak(b"" if serves else repr(simulator.requests).encode())
     if not is_pinned:
-        pytest.skip("the page ran, and its screens were not compared: they are of another CLI")
+        pytest.skip("the page ran, but its screens were not compared: they show another version of the CLI")
 
 
 SESSIONS = [page for page in PAGES if not page.startswith("examples/")]
@@ -116,8 +116,8 @@ MAIN = {"README.md", "docs/tutorial.md"}
 """The pages that `make test` runs; `make test-all` runs all of them."""
 
 
-def test_the_map_names_what_is_there() -> None:
-    """Each file, folder and target that CONTRIBUTING.md names exists, and each room is on it."""
+def test_contributing_names_existing_files_and_all_packages() -> None:
+    """Each file, folder and target that CONTRIBUTING.md names exists, and it lists each package."""
     text = (ROOT / "CONTRIBUTING.md").read_text()
     places = [ROOT, ROOT / "provider" / "pulumi_justt"]
     named = re.findall(r"`([\w./-]+(?:/|\.py|\.md|\.yml))`", text)
@@ -131,7 +131,7 @@ def test_the_map_names_what_is_there() -> None:
 
 @pytest.mark.parametrize("page", SESSIONS)
 def test_all_blocks_are_run(page: str) -> None:
-    """No block is there that the tests would not run, and a file that a page writes is used by another block."""
+    """The tests run every block, and another block uses each file that a page writes."""
     blocks = read((ROOT / page).read_text())
     files = [block for block in blocks if block.language == "python" and block.file]
     unused = [
@@ -151,21 +151,21 @@ def test_all_blocks_are_run(page: str) -> None:
     ],
     indirect=True,
 )
-def test_page(session: Session) -> None:
-    """Each block of the page does what the page says that it does."""
+def test_page_does_what_it_shows(session: Session) -> None:
+    """Each block of the page does what the page says."""
     session.run()
 
 
 def test_examples_are_run() -> None:
-    """Each example that has a page is run by tests/engine/test_examples.py, which takes its commands and screens."""
+    """tests/engine/test_examples.py runs each example that has a page, with its commands and screens."""
     names = [Path(page).parent.name for page in PAGES if page not in SESSIONS]
     tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_examples.py"))
     assert [name for name in names if f'copied("{name}"' not in tests] == []
 
 
 @pytest.mark.parametrize("command", ELSEWHERE)
-def test_what_is_run_elsewhere(command: str) -> None:
-    """Each command that no page runs is run by another test, and stands in a page."""
+def test_commands_of_elsewhere_are_run_by_other_tests(command: str) -> None:
+    """Another test runs each command of ELSEWHERE, and a page contains it."""
     file, words = ELSEWHERE[command]
     assert words in (ROOT / file).read_text()
     assert any(f"$ {command}" in (ROOT / page).read_text() for page in PAGES)
@@ -176,24 +176,24 @@ def test_what_is_run_elsewhere(command: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("```sh\nmake up\n```\n", "line 1: a block of sh is not run"),
-        ("```\nmake up\n```\n", "line 1: a block of no language is not run"),
-        ("- like so\n\n  ```json\n  {}\n  ```\n", "line 3: a block of json is not run"),
-        ("~~~text\nx\n~~~\n", "line 1: a block of text is not run"),
-        ("```yaml\nkey: 1\n```\n", "line 1: the first line of a yaml block names its file"),
-        ("```console\nmake up\n```\n", "line 1: a console block starts with a command"),
-        ("````python\nimport x\n```\n", "the last block has no end"),
+        ("```sh\nmake up\n```\n", "line 1: a block of sh can't be run"),
+        ("```\nmake up\n```\n", "line 1: a block of no language can't be run"),
+        ("- like so\n\n  ```json\n  {}\n  ```\n", "line 3: a block of json can't be run"),
+        ("~~~text\nx\n~~~\n", "line 1: a block of text can't be run"),
+        ("```yaml\nkey: 1\n```\n", "line 1: the first line of a yaml block must name its file"),
+        ("```console\nmake up\n```\n", "line 1: a console block must start with a command"),
+        ("````python\nimport x\n```\n", "the last block is not closed"),
     ],
 )
-def test_what_nobody_runs_is_refused(text: str, reason: str) -> None:
-    """A block that would not be run fails the tests, however it is fenced."""
+def test_a_block_that_cannot_run_is_rejected(text: str, reason: str) -> None:
+    """A block that nothing would run fails the tests, for any fence."""
     with pytest.raises(NotRunnable) as raised:
         read(text)
     assert reason in str(raised.value)
 
 
-def test_blocks_are_read() -> None:
-    """Programs, parts, files, commands and screens are told apart, and an indented block loses its indentation."""
+def test_blocks_are_parsed() -> None:
+    """Programs, continuations, files, commands and screens are recognized, and an indented block is dedented."""
     page = """
         # A page
 
@@ -266,14 +266,14 @@ Duration: 2s
     ],
 )
 def test_screens_are_compared(screen: str, is_same: bool) -> None:
-    """What differs from run to run makes no difference, and everything else does."""
+    """Text that varies between runs is ignored, and everything else is compared."""
     shown, real = comparable(screen.splitlines()), comparable(PRINTED.splitlines())
     assert matches([*map(without_ids, shown)], [*map(without_ids, real)]) == is_same
 
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Callable[..., Session]:
-    """Give a function that makes a session of a page which needs no engine."""
+    """Return a function that creates a session of a page without an engine."""
 
     def made(*lines: str) -> Session:
         page = tmp_path / "page.md"
@@ -289,11 +289,11 @@ def shell(tmp_path: Path) -> Callable[..., Session]:
         (["$ true", "$ exit 3"], "`exit 3` ended with 3"),
         (["$ echo one | false | cat"], "ended with 1"),
         (["$ echo one", "two"], "-two\n+one"),
-        (["$ make up", "made"], "it has no screen"),
+        (["$ make up", "made"], "it must have no screen"),
     ],
 )
-def test_a_page_that_says_what_is_not_so_fails(shell: Callable[..., Session], lines: list[str], reason: str) -> None:
-    """A command that fails, and a screen that is another one, fail with the page, the line and what came."""
+def test_a_wrong_page_fails(shell: Callable[..., Session], lines: list[str], reason: str) -> None:
+    """A failed command or a different screen is an error with the page, the line and the actual output."""
     with pytest.raises(AssertionError) as raised:
         shell(*lines).run()
     assert reason in str(raised.value)
@@ -301,7 +301,7 @@ def test_a_page_that_says_what_is_not_so_fails(shell: Callable[..., Session], li
 
 
 def test_a_page_that_shows_a_secret_fails(shell: Callable[..., Session]) -> None:
-    """Secrets that a page was given are not to be seen in what it prints, also not those that were typed."""
+    """Secrets given to a page must not appear in its output, including secrets that were typed."""
     for command in ('echo "$STRIPE_KEY"', "cat"):
         leaky = shell(f"$ {command}")
         leaky.run()
@@ -311,7 +311,7 @@ def test_a_page_that_shows_a_secret_fails(shell: Callable[..., Session]) -> None
 
 
 def test_screens_are_rewritten(shell: Callable[..., Session], monkeypatch: pytest.MonkeyPatch) -> None:
-    """UPDATE_DOCS writes what came, leaves alone what is right, and keeps the ids that the page has."""
+    """UPDATE_DOCS writes the actual output, keeps matching screens, and keeps the ids of the page."""
     shown, ours = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "ab")
     before = [
         "$ make up # elsewhere",
@@ -337,7 +337,7 @@ def test_screens_are_rewritten(shell: Callable[..., Session], monkeypatch: pytes
 
 
 def test_an_id_stands_for_one_integration() -> None:
-    """What a screen shows once means the same ever after, and two ids are never one."""
+    """An id on a screen keeps its meaning for the whole page, and two ids are never the same integration."""
     ids, (a, b, here, there) = Ids(), [f"{digit * 8}-0000-4000-8000-000000000000" for digit in "abcd"]
     assert ids.learn([f"id: {a}", "other"], ["more", f"id: {here}"])
     assert ids.to_real(f"adopt {a}, not {b}") == f"adopt {here}, not {b}"
@@ -348,8 +348,8 @@ def test_an_id_stands_for_one_integration() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links(page: str) -> None:
-    """Each link within the repository leads to a file that is there, and to a heading that it has."""
+def test_links_lead_to_existing_headings(page: str) -> None:
+    """Each link within the repository leads to an existing file and heading."""
     text = _without_blocks((ROOT / page).read_text())
     broken = []
     for link in re.findall(r"\]\(([^)\s]+)\)", text):
@@ -364,7 +364,7 @@ def test_links(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_named_tests_exist(page: str) -> None:
-    """A test that a page names beside a link to its file is in that file."""
+    """A test that a page names next to a link to its file is in that file."""
     text = (ROOT / page).read_text()
     missing = [
         name
@@ -375,8 +375,8 @@ def test_named_tests_exist(page: str) -> None:
     assert missing == []
 
 
-def test_the_fault_table_is_whole() -> None:
-    """The table of failures has the rows of each scenario in their order, as `make faults` prints them."""
+def test_the_fault_table_is_complete() -> None:
+    """The table of failures has the rows of all scenarios in order, as `make faults` prints them."""
     page = (ROOT / "docs" / "explanation" / "failures.md").read_text()
     table = page.partition("<!-- make faults -->\n")[2].partition("<!-- end -->")[0]
     rows = re.findall(r"^\| (.+?) \| (ours|plain)", table, re.MULTILINE)
@@ -386,7 +386,7 @@ def test_the_fault_table_is_whole() -> None:
 
 
 def test_every_page_is_in_the_index() -> None:
-    """Each page of docs/ is one link away from docs/README.md."""
+    """docs/README.md links to each page of docs/."""
     index = (ROOT / "docs" / "README.md").read_text()
     pages = [path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob("*.md")]
     assert [str(page) for page in pages if page != Path("README.md") and f"]({page})" not in index] == []
@@ -397,6 +397,6 @@ def _without_blocks(text: str) -> str:
 
 
 def _anchors(path: Path) -> set[str]:
-    """Return what GitHub makes of the headings."""
+    """Return the anchors that GitHub generates from the headings."""
     headings = re.findall(r"^#+ (.*)$", _without_blocks(path.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.replace("`", "")).lower().replace(" ", "-") for heading in headings}

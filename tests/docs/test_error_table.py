@@ -1,4 +1,4 @@
-"""The page of all errors: it is what the source says now, and nothing that a user can meet escapes its generator."""
+"""The page of all errors: it matches the source, and contains every message that a user can see."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from support.checkout import ROOT
 PACKAGE = error_table.package()
 
 
-def test_the_page_is_what_the_source_says() -> None:
-    """docs/errors.md has every text as it is now, and none that is gone."""
+def test_the_page_matches_the_source() -> None:
+    """docs/errors.md has every current text, and no other."""
     kept = (ROOT / "docs" / "errors.md").read_text().splitlines()
     made = error_table.page(PACKAGE).splitlines()
     missing, stale = [line for line in made if line not in kept], [line for line in kept if line not in made]
@@ -21,7 +21,7 @@ def test_the_page_is_what_the_source_says() -> None:
 
 
 def test_every_text_of_the_package_is_read() -> None:
-    """Nothing is raised, told or yielded whose text the generator can't read or has no place for."""
+    """The generator can read, and has a section for, each text that is raised, shown or yielded."""
     assert error_table.unread(PACKAGE) == []
 
 
@@ -49,8 +49,8 @@ def test_every_text_of_the_package_is_read() -> None:
         "yield text, made(text)",
     ],
 )
-def test_what_cannot_be_read_is_found(statement: str) -> None:
-    """A text that comes from somewhere else is listed with its line, not left out in silence."""
+def test_an_unreadable_text_is_listed(statement: str) -> None:
+    """A text from elsewhere is listed with its line, and not silently omitted."""
     code = f"def check(operation, remediation, lost, text) -> Iterator[tuple[str, str]]:\n    {statement}\n"
     assert [
         line
@@ -74,16 +74,16 @@ def test_what_cannot_be_read_is_found(statement: str) -> None:
         ("failure = Answer(failure='a new part')", "a new part"),
     ],
 )
-def test_what_is_new_is_found(statement: str, text: str) -> None:
-    """A text that is added anywhere comes into the page by itself, or is listed where no section is its own."""
+def test_a_new_text_is_found(statement: str, text: str) -> None:
+    """A new text is added to the page automatically, or is listed if it belongs to no section."""
     code = f"def check(operation, count, word, known) -> Iterator[tuple[str, str]]:\n    {statement}\n"
     assert text in [each.text for each in Source("api.client", code).texts]
     assert any(text in line for line in error_table.page([Source("api.client", code)]).replace("\\", "").splitlines())
     assert any(line.endswith(text) for line in error_table.unread([Source("new_module", code)])) or "note: " in text
 
 
-def test_when_is_what_the_docstrings_say() -> None:
-    """The entry of a function wins over that of its caller, and entries of one class are for its texts in order."""
+def test_conditions_come_from_docstrings() -> None:
+    """The entry of a function overrides that of its caller, and entries of one class belong to its texts in order."""
     code = '''
 def outer():
     """Do it.
@@ -118,7 +118,7 @@ def inner():
 
 
 def test_no_entry_of_the_generator_is_stale() -> None:
-    """Each section part, placeholder and exception of the generator still stands for something in the package."""
+    """Each section part, placeholder and exception in the generator still exists in the package."""
     named = set().union(*(source.named for source in PACKAGE))
     assert {name for name in {*error_table._NAMES, *error_table._CALLS} if name not in named} == set()
     places = {f"{text.place}." for source in PACKAGE for text in source.texts} | {"told.", "operation."}

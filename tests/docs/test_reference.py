@@ -1,4 +1,4 @@
-"""The reference pages: they are what the code says now, and they leave nothing out."""
+"""The reference pages: they match the code, and are complete."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from pulumi_justt.core import config
 
 
 @pytest.mark.parametrize("name", reference.pages())
-def test_the_page_is_what_the_code_says(name: str) -> None:
-    """Each page of docs/reference is as it would be made now."""
+def test_the_page_matches_the_code(name: str) -> None:
+    """Each page of docs/reference equals the newly generated one."""
     assert (reference.FOLDER / name).read_text() == reference.pages()[name], "run `make docs`"
 
 
-def test_no_other_page_is_there() -> None:
-    """A page of the reference that nothing makes would go stale."""
+def test_every_reference_page_is_generated() -> None:
+    """A page of the reference that no code generates would become outdated."""
     assert {path.name for path in reference.FOLDER.iterdir()} == reference.pages().keys()
 
 
-def test_every_setting_is_told() -> None:
-    """The tables of config.py, which the page is made from, name each key and variable that is looked up."""
+def test_every_setting_is_documented() -> None:
+    """The tables in config.py, the source of the page, have each key and variable that the code reads."""
     table = {key.partition(":")[2]: variable for key, (variable, _) in reference.settings_table().items()}
     known = {key: variable or "none, on purpose" for key, variable in config.VARIABLES.items()}
     assert table == known
     assert tuple(reference.keyless()) == config._KEYLESS
 
 
-def test_every_public_name_is_told() -> None:
-    """Each name that a program may use has a heading, and each argument what is said of it."""
+def test_every_public_name_is_documented() -> None:
+    """Each public name has a heading, and each argument has a description."""
     page = reference.pages()["resources.md"]
     assert [name for name in pulumi_justt.__all__ if f"\n## {name}\n" not in page] == []
     assert [name for name in credentials.__all__ if f"\n### {name}\n" not in page] == ["Credentials"]
@@ -44,7 +44,7 @@ def test_every_public_name_is_told() -> None:
             assert [each for each in inspect.signature(thing).parameters if f"| `{each}` |" not in section] == []
 
 
-def test_every_command_is_told() -> None:
+def test_every_command_is_documented() -> None:
     """The page has the help of each command, at any depth."""
     page = reference.pages()["command-line.md"]
     lines = [f"$ {context.command_path} --help" for context in reference.commands()]

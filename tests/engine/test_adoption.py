@@ -1,4 +1,4 @@
-"""`adopt_id` on the real engine: whatever a user does, what is adopted is not deactivated while the program says so."""
+"""`adopt_id` on the real engine: an adopted integration is not deactivated while the program adopts it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from support.harness import Stack
 
 @pytest.fixture
 def theirs(simulator: SimulatorServer) -> list[str]:
-    """Give the ids of two integrations that exist already."""
+    """Return the ids of two integrations that exist already."""
     new = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
     return [simulator.records.add_integration(new, None) for _ in range(2)]
 
 
 @pytest.mark.slow
-def test_every_trap(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:
-    """Forced replacements, renames and refused changes leave it alone, and each refusal says what to do."""
+def test_no_replacement_or_rename_deactivates_an_adopted_integration(
+    stack: Stack, simulator: SimulatorServer, theirs: list[str]
+) -> None:
+    """Forced replacements, renames and refused changes don't deactivate it, and each error says what to do."""
     mine, other = theirs
     stack.program(integration(mine))
     stack.up()
@@ -57,8 +59,8 @@ def test_every_trap(stack: Stack, simulator: SimulatorServer, theirs: list[str])
     assert {record.status for record in simulator.records.integrations()} == {"PENDING"}
 
 
-def test_two_at_once(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:
-    """One id is taken over by one resource of a run; the other one is told."""
+def test_only_one_resource_of_a_run_adopts_an_id(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:
+    """Only one resource in a run adopts an id. The other one gets an error."""
     mine, _ = theirs
     stack.program(integration(mine, name="first") + integration(mine, name="second"))
     text = stack.up("--continue-on-error", fails=True).text
@@ -70,8 +72,10 @@ def test_two_at_once(stack: Stack, simulator: SimulatorServer, theirs: list[str]
 
 
 @pytest.mark.slow
-def test_two_in_different_runs(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:
-    """What a resource of an earlier run has is taken over by no other, and what is adopted outlives its owner."""
+def test_only_one_resource_adopts_an_id_across_runs(
+    stack: Stack, simulator: SimulatorServer, theirs: list[str]
+) -> None:
+    """A resource can't adopt an id that another resource of an earlier run has. An adopted id outlives its owner."""
     mine, _ = theirs
     stack.program(integration(mine, name="first"))
     stack.up()
@@ -94,8 +98,10 @@ def test_two_in_different_runs(stack: Stack, simulator: SimulatorServer, theirs:
 
 
 @pytest.mark.slow
-def test_destroy_releases_and_taking_it_out_owns(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:
-    """Destroy leaves what is adopted; without `adopt_id` it is the stack's own, after an update that sends nothing."""
+def test_destroy_releases_an_adopted_integration_and_removing_adopt_id_owns_it(
+    stack: Stack, simulator: SimulatorServer, theirs: list[str]
+) -> None:
+    """Destroy releases an adopted integration. After `adopt_id` is removed, without a request, the stack owns it."""
     mine, _ = theirs
     stack.program(integration(mine))
     stack.up()
@@ -118,10 +124,10 @@ def test_destroy_releases_and_taking_it_out_owns(stack: Stack, simulator: Simula
 @pytest.mark.slow
 @pytest.mark.parametrize("path", ["adoptId", "*"])
 @pytest.mark.parametrize("more", ["", ", delete_before_replace=True"])
-def test_replacement_forced_by_taking_adopt_id_out_is_refused(
+def test_a_replacement_forced_by_removing_adopt_id_is_refused(
     stack: Stack, simulator: SimulatorServer, theirs: list[str], path: str, more: str
 ) -> None:
-    """With `replace_on_changes`, a second integration would be created beside the one that was adopted."""
+    """With `replace_on_changes`, a second integration would be created in addition to the adopted one."""
     mine, _ = theirs
     option = f', opts=pulumi.ResourceOptions(replace_on_changes=["{path}"]{more})'
     stack.program(integration(mine, more=option))

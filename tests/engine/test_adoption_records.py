@@ -1,4 +1,4 @@
-"""Adoption records on the real engine: when one begins and ends, and that none outlives its reason unnoticed."""
+"""Adoption records on the real engine: when they begin and end, and that no stale record goes unnoticed."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ OTHER = 'other = justt.Provider("other", api_key=secret("otherKey"))\n'
 
 @pytest.fixture(autouse=True)
 def other_key(stack: Stack) -> None:
-    """Give the programs the key of a second provider."""
+    """Give the programs the API key of a second provider."""
     stack.provide({"otherKey": canary("other")})
 
 
 def option(text: str) -> str:
-    """Give an argument with resource options."""
+    """Return the source text of an argument with resource options."""
     return f", opts=pulumi.ResourceOptions({text})"
 
 
 def test_an_adoption_that_is_refused_leaves_no_record(stack: Stack, simulator: SimulatorServer) -> None:
-    """A program that adopts its own integration is refused; later, a rotation of the owner deactivates as ever."""
+    """A program that adopts its own integration is refused. A later rotation of the owner deactivates as usual."""
     mine = owner(stack)
     second = adopter(None).replace("source=", "adopt_id=owner.integration_id, source=")
     stack.program(f"owner = {integration(None, name='owner')}{second}")
@@ -41,8 +41,8 @@ def test_an_adoption_that_is_refused_leaves_no_record(stack: Stack, simulator: S
     assert mine not in live(simulator)
 
 
-def test_a_hand_over_that_failed_and_was_taken_back(stack: Stack, simulator: SimulatorServer) -> None:
-    """The owner that came back into the program is deactivated by a destroy."""
+def test_a_failed_and_reverted_hand_over_leaves_no_record(stack: Stack, simulator: SimulatorServer) -> None:
+    """A destroy deactivates the owner that is back in the program."""
     mine = owner(stack)
     stack.program(adopter(mine))
     simulator.add_fault(Fault.parse("GET /integrations/{id} status=403 times=1"))
@@ -53,8 +53,8 @@ def test_a_hand_over_that_failed_and_was_taken_back(stack: Stack, simulator: Sim
     assert live(simulator) == []
 
 
-def test_a_former_name_of_the_adopter_is_named(stack: Stack, simulator: SimulatorServer) -> None:
-    """A rename tells the provider nothing, so the update that takes `adopt_id` out says which file is in the way."""
+def test_a_record_under_the_adopter_s_former_name_is_shown(stack: Stack, simulator: SimulatorServer) -> None:
+    """The provider doesn't see a rename, so the update that removes `adopt_id` names the record's file."""
     mine = owner(stack)
     stack.program(adopter(mine))
     stack.up()
@@ -75,7 +75,7 @@ def test_a_former_name_of_the_adopter_is_named(stack: Stack, simulator: Simulato
 
 
 def test_a_replaced_adopter_still_adopts(stack: Stack, simulator: SimulatorServer) -> None:
-    """The delete of a replaced adopter does not end what its own update has adopted anew."""
+    """The delete of a replaced adopter does not end the adoption by its own update."""
     mine = owner(stack)
     stack.program(integration(None, name="owner") + adopter(mine))
     target = ("--target", urn(stack, "adopter"))
@@ -85,16 +85,16 @@ def test_a_replaced_adopter_still_adopts(stack: Stack, simulator: SimulatorServe
     assert live(simulator) == [mine]
 
 
-def test_the_own_id_under_a_new_provider(stack: Stack, simulator: SimulatorServer) -> None:
-    """The former provider's process deletes the same URN whose new inputs adopt, and has checked nothing."""
+def test_a_new_provider_may_adopt_the_resource_s_own_id(stack: Stack, simulator: SimulatorServer) -> None:
+    """The former provider's process, which has called no check, deletes the URN whose new inputs adopt."""
     mine = owner(stack)
     stack.program(OTHER + integration(mine, name="owner", more=option("provider=other")))
     assert RELEASED in stack.up("--replace", urn(stack, "owner")).text
     assert live(simulator) == [mine]
 
 
-def test_an_adopter_that_comes_before_the_owners_replacement(stack: Stack, simulator: SimulatorServer) -> None:
-    """A resource that is replaced gives its record up, in whatever order the program has the two."""
+def test_an_adopter_may_precede_the_owner_s_replacement(stack: Stack, simulator: SimulatorServer) -> None:
+    """A replaced resource releases its integration, for any order of the two in the program."""
     mine = owner(stack)
     first = adopter(mine).replace("justt.Pay", "first = justt.Pay", 1)
     stack.program(first + integration(None, name="owner", label="Rotated", more=option("depends_on=[first]")))
@@ -103,10 +103,10 @@ def test_an_adopter_that_comes_before_the_owners_replacement(stack: Stack, simul
 
 
 @pytest.mark.parametrize("is_taken_over", [False, True], ids=["on another machine", "taken over meanwhile"])
-def test_a_hand_over_that_failed_halfway(
+def test_a_partly_failed_hand_over_is_completed(
     stack: Stack, simulator: SimulatorServer, tmp_path: Path, is_taken_over: bool
 ) -> None:
-    """Two providers: the next `up` finds the owner still in the state, and an adopter that the state has already."""
+    """With two providers, the next `up` finds both the owner and the adopter in the state."""
     mine = owner(stack)
 
     def program(adopt_id: str | None) -> str:
@@ -124,8 +124,8 @@ def test_a_hand_over_that_failed_halfway(
     assert mine in live(simulator)
 
 
-def test_an_adopter_that_is_not_created(stack: Stack, simulator: SimulatorServer) -> None:
-    """Two providers, and what the adopter depends on fails: its check alone makes the owner's delete a release."""
+def test_the_owner_releases_although_the_adopter_is_not_created(stack: Stack, simulator: SimulatorServer) -> None:
+    """With two providers, a dependency of the adopter fails. The adopter's check alone makes the owner release."""
     mine = owner(stack)
     simulator.add_fault(Fault.parse("POST /integrations status=400 times=1"))
     first = integration(None, name="first", identifier="first").replace("justt.Pay", "first = justt.Pay", 1)
@@ -135,7 +135,7 @@ def test_an_adopter_that_is_not_created(stack: Stack, simulator: SimulatorServer
 
 
 def test_an_adoption_that_ended_on_another_machine(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
-    """This machine's record of a resource does not keep that very resource from deactivating what it owns now."""
+    """This machine's record for a resource doesn't keep that same resource from deactivating its own integration."""
     mine = owner(stack)
     stack.program(adopter(mine))
     stack.up()
@@ -145,8 +145,8 @@ def test_an_adoption_that_ended_on_another_machine(stack: Stack, simulator: Simu
     assert live(simulator) == []
 
 
-def test_a_renamed_stack_and_a_new_one_of_its_name(stack: Stack, simulator: SimulatorServer) -> None:
-    """The new stack names the other one, and creates its own once that has shown that it has what it had created."""
+def test_a_new_stack_with_a_renamed_stack_s_name_creates_its_own(stack: Stack, simulator: SimulatorServer) -> None:
+    """The new stack's error names the other stack. It creates its own when the other stack has confirmed its id."""
     mine = owner(stack)
     stack.run("stack", "rename", "prod", "--stack", "dev")
     shutil.copy(stack.project / "Pulumi.prod.yaml", stack.project / "Pulumi.dev.yaml")
@@ -160,8 +160,8 @@ def test_a_renamed_stack_and_a_new_one_of_its_name(stack: Stack, simulator: Simu
     assert len(live(simulator)) == 2
 
 
-def test_adopt_id_settles_the_create_whose_answer_was_lost(stack: Stack, simulator: SimulatorServer) -> None:
-    """A rotation after that looks for nothing, and names nobody else's integration as its own."""
+def test_adopt_id_resolves_a_lost_create(stack: Stack, simulator: SimulatorServer) -> None:
+    """A later rotation doesn't search for the lost create, and doesn't claim an integration of others."""
     stack.config({"justt:timeoutSeconds": "2"})
     simulator.add_fault(Fault.parse("POST /integrations drop-after-commit times=1"))
     stack.program(integration(None))
@@ -179,8 +179,10 @@ def test_adopt_id_settles_the_create_whose_answer_was_lost(stack: Stack, simulat
 
 
 @pytest.mark.parametrize("how", ["destroy of the owner alone", "owner leaves in another process"])
-def test_what_was_taken_over_is_not_the_former_owners(stack: Stack, simulator: SimulatorServer, how: str) -> None:
-    """After `adopt_id` was taken out, the owner's delete is a release, and then the taker is the only owner."""
+def test_the_former_owner_does_not_deactivate_what_another_resource_owns(
+    stack: Stack, simulator: SimulatorServer, how: str
+) -> None:
+    """After `adopt_id` was removed, the owner's delete is a release, and the adopter is the only owner."""
     mine = owner(stack)
     elsewhere = "leaves" in how
     provider, more = (OTHER, option("provider=other")) if elsewhere else ("", "")
@@ -203,12 +205,12 @@ def test_what_was_taken_over_is_not_the_former_owners(stack: Stack, simulator: S
 def test_an_adopter_beside_the_owner_in_another_process(
     stack: Stack, simulator: SimulatorServer, is_first: bool
 ) -> None:
-    """The owner's process tells the adopter's what the program keeps, in whatever order the two are declared."""
+    """The owner's process tells the adopter's process what the program keeps, for any order of the two."""
     mine = owner(stack)
     both = [integration(None, name="owner"), adopter(mine, more=option("provider=other"))]
     stack.program(OTHER + "".join(both[::-1] if is_first else both))
     assert f"integration {mine} belongs to 'urn:pulumi:dev::shop::" in stack.up(fails=True).text
-    # A state that has it twice is of another machine, or of an update of the adopter alone.
+    # The state has it twice only after an update on another machine, or of the adopter alone.
     for adopt_id in (mine, None):
         stack.program(OTHER + both[0] + adopter(adopt_id, more=option("provider=other")))
         stack.up("--target", urn(stack, "adopter"))
@@ -221,8 +223,8 @@ def test_an_adopter_beside_the_owner_in_another_process(
     assert live(simulator) == [mine]
 
 
-def test_the_rest_of_a_rotation_may_be_adopted(stack: Stack, simulator: SimulatorServer) -> None:
-    """A refresh reads what an update that failed has not deactivated yet; that is not the rotated resource's now."""
+def test_the_old_integration_of_a_failed_rotation_may_be_adopted(stack: Stack, simulator: SimulatorServer) -> None:
+    """A refresh reads the old integration after a failed update, which the rotated resource doesn't own any more."""
     mine = owner(stack)
     rotated = integration(None, name="owner", label="Rotated").replace("justt.Pay", "new = justt.Pay", 1)
     stack.program(rotated + integration(None, name="third", identifier="third", more=option("depends_on=[new]")))

@@ -1,4 +1,4 @@
-"""The Automation API on the real engine: a Python process that drives stacks, with an inline and a local program."""
+"""The Automation API on the real engine: a Python process that runs stacks, with an inline and a local program."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ SCRIPT = """
 """
 
 
-def test_inline_and_local_programs(stack: Stack, simulator: SimulatorServer) -> None:
-    """Both kinds of program work as with the CLI, outputs keep their secrecy, and requests are those of the CLI."""
+def test_inline_and_local_programs_work(stack: Stack, simulator: SimulatorServer) -> None:
+    """Both kinds of program work as with the CLI: the same requests, and outputs that stay secret."""
     stack.program("""
         justt.PaymentIntegration("local", external_identifier="local", integration_name="Local", source="stripe",
             credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
@@ -55,8 +55,8 @@ def test_inline_and_local_programs(stack: Stack, simulator: SimulatorServer) -> 
     """)
     text = stack.script(SCRIPT, simulator.base_url).stdout
     lines = (line.removeprefix("told ") for line in text.splitlines() if line.startswith("told "))
-    told = dict(json.loads(line) for line in lines)
-    assert told == {
+    shown = dict(json.loads(line) for line in lines)
+    assert shown == {
         "preview": {"create": 2},
         "up": {"create": 2},
         "status": "PENDING",
@@ -75,8 +75,8 @@ def test_inline_and_local_programs(stack: Stack, simulator: SimulatorServer) -> 
 
 
 @pytest.mark.slow
-def test_files_of_an_inline_program(stack: Stack, simulator: SimulatorServer) -> None:
-    """A path is recorded as it is given, relative to where the script runs, also without a `work_dir`."""
+def test_paths_of_an_inline_program_are_recorded_unchanged(stack: Stack, simulator: SimulatorServer) -> None:
+    """A path is recorded unchanged, relative to the script's working directory, with or without a `work_dir`."""
     (stack.project / "key").write_text("key-1\n")
     script = """
         import os, sys

@@ -1,4 +1,4 @@
-"""`pulumi-justt doctor` and `list` beside the real CLI: what its configuration and its states really look like."""
+"""`pulumi-justt doctor` and `list` with the real CLI: the actual format of its configuration and states."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def checks(stack: Stack, *, code: int, **variables: str) -> dict[str, list[dict[
     return bad
 
 
-def test_well_then_unwell(stack: Stack, simulator: SimulatorServer) -> None:
-    """A stack after its first update has nothing to see to; then each trap is told, and no secret."""
+def test_doctor_and_list_show_each_problem_of_a_real_stack(stack: Stack, simulator: SimulatorServer) -> None:
+    """After its first update, a stack has no findings. Then each problem is shown, without secrets."""
     stack.provide({"usKey": canary("us-key")})
     stack.program(SHOPS)
     stack.up()

@@ -1,4 +1,4 @@
-"""`delete_before_replace` on the real engine: nothing is deactivated if what replaces it cannot be created."""
+"""`delete_before_replace` on the real engine: nothing is deactivated if the replacement can't be created."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEPT = "nothing was deactivated, because with delete_before_replace "
 
 
 def shop(version: int = 1, label: str = "'Shop'", more: str = FIRST, name: str = "shop", codes: str = "[]") -> str:
-    """Give a program's integration, whose credential is the variable V."""
+    """Return a program with an integration, whose credential is the variable V."""
     return (
         f'{name} = justt.PaymentIntegration("{name}", external_identifier="{name}", integration_name={label}, '
         f'source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=justt.from_env("V", version={version})), '
@@ -23,7 +23,7 @@ def shop(version: int = 1, label: str = "'Shop'", more: str = FIRST, name: str =
 
 
 def sent(simulator: SimulatorServer) -> list[str]:
-    """Give the methods of the requests that change something, and forget them."""
+    """Return the methods of the requests that change something, and clear the requests."""
     seen = [each.method for each in simulator.requests if each.method != "GET"]
     simulator.clear_requests()
     return seen
@@ -31,7 +31,7 @@ def sent(simulator: SimulatorServer) -> list[str]:
 
 @pytest.fixture
 def made(stack: Stack, simulator: SimulatorServer) -> Stack:
-    """Give a stack that has one integration."""
+    """Return a stack with one integration."""
     stack.environ["V"] = canary("first")
     stack.program(shop())
     stack.up()
@@ -40,7 +40,7 @@ def made(stack: Stack, simulator: SimulatorServer) -> Stack:
 
 
 def test_a_replacement_that_cannot_be_sent_deactivates_nothing(made: Stack, simulator: SimulatorServer) -> None:
-    """The error is that of the create, in each way in which the engine replaces; what is correct still rotates."""
+    """The error is that of the create, for each kind of replacement. A valid replacement still rotates."""
     del made.environ["V"]
     made.program(shop(2))
     assert KEPT in made.up(fails=True).text
@@ -66,8 +66,8 @@ def test_a_replacement_that_cannot_be_sent_deactivates_nothing(made: Stack, simu
 
 
 @pytest.mark.slow
-def test_what_is_deleted_with_it_is_not_deactivated_either(made: Stack, simulator: SimulatorServer) -> None:
-    """The engine deletes first what depends on the replaced one, after a diff with unknown values and no check."""
+def test_dependents_of_a_failed_replacement_are_not_deactivated(made: Stack, simulator: SimulatorServer) -> None:
+    """The engine deletes the dependents of a replaced resource first, after a diff with unknown values and no check."""
     child = shop(1, "shop.integration_id", "", "child")
     made.program(shop() + child)
     made.up()
@@ -84,8 +84,8 @@ def test_what_is_deleted_with_it_is_not_deactivated_either(made: Stack, simulato
 
 
 @pytest.mark.slow
-def test_what_is_not_replaced_needs_no_reference(made: Stack, simulator: SimulatorServer) -> None:
-    """A removal, the rest of an earlier replacement and a destroy deactivate without it."""
+def test_a_delete_without_a_replacement_needs_no_reference(made: Stack, simulator: SimulatorServer) -> None:
+    """A removal, the delete of an earlier replacement and a destroy don't need the referenced value."""
     made.program(shop() + shop(name="other"))
     made.up()
     simulator.add_fault(Fault.parse("DELETE /integrations/{id} status=400 times=1"))

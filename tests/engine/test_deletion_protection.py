@@ -1,8 +1,8 @@
-"""`deletion_protection` on the real engine: the calls that come with each command, and which of them are refused.
+"""`deletion_protection` on the real engine: the calls of each command, and the calls that it refuses.
 
-The rule rests on the calls: a replacement's `delete` comes in a process whose `check` has seen the resource, and any
-other `delete` does not. Each case here states the calls as the engine's own log has them, so that an engine that calls
-something else is noticed.
+The rule depends on the calls: the `delete` of a replacement comes in a process whose `check` has seen the resource, and
+any other `delete` does not. Each case here asserts the calls in the engine's own log, so that a changed engine is
+noticed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CALLS = ("Check", "Diff", "Create", "Read", "Update", "Delete")
 
 
 def shop(label: str = "Shop", more: str = "", name: str = "shop", protected: str = "True") -> str:
-    """Give a program's protected integration."""
+    """Return a program with a protected integration."""
     return (
         f'{name.replace("-", "_")} = justt.PaymentIntegration("{name}", external_identifier="{name}", '
         f'integration_name="{label}", source="stripe", credentials=justt.credentials.ApiKeyOnly('
@@ -34,7 +34,7 @@ def shop(label: str = "Shop", more: str = "", name: str = "shop", protected: str
 
 
 def option(text: str) -> str:
-    """Give an argument with resource options."""
+    """Return the source text of an argument with resource options."""
     return f", opts=pulumi.ResourceOptions({text})"
 
 
@@ -54,16 +54,16 @@ FIRST = option("delete_before_replace=True")
 
 @dataclass
 class Logged:
-    """A stack whose engine logs what it calls."""
+    """A stack whose engine logs its calls."""
 
     stack: Stack
     runs: int = 0
     last: Result = field(default_factory=lambda: Result(0, "", ""))
 
     def run(self, *arguments: str, fails: bool = False) -> list[str]:
-        """Run a command, and return the calls for integrations in their order; `!` marks one that failed."""
+        """Run a command, and return the calls for integrations in order; `!` marks a failed one."""
         self.runs += 1
-        # It holds secrets in clear, on purpose, and so is not where the fixture searches for them.
+        # The log contains plain-text secrets by design, so it's in a folder that the fixture doesn't search.
         log = self.stack.folder / f"grpc-{self.runs}.json"
         self.last = self.stack.run(*arguments, "--stack", "dev", fails=fails, PULUMI_DEBUG_GRPC=str(log))
         calls = []
@@ -83,17 +83,17 @@ class Logged:
 
 @pytest.fixture
 def logged(stack: Stack) -> Logged:
-    """Give a stack whose engine logs what it calls."""
+    """Return a stack whose engine logs its calls."""
     return Logged(stack)
 
 
 def live(simulator: SimulatorServer) -> set[str]:
-    """Give the ids that are active."""
+    """Return the ids of the active integrations."""
     return {each.id for each in simulator.records.integrations() if each.status != "INACTIVE"}
 
 
 def test_deletes_are_refused_until_the_program_says_false(logged: Logged, simulator: SimulatorServer) -> None:
-    """Each way to delete it gets `delete` and no `check`; nothing is sent, and the state stays."""
+    """Each way to delete it leads to a `delete` without a `check`. No request is sent, and the state stays."""
     stack = logged.stack
     stack.program(shop())
     assert logged.run(*UP) == ["check shop as new", "create shop"]
@@ -103,7 +103,7 @@ def test_deletes_are_refused_until_the_program_says_false(logged: Logged, simula
     refreshed = ["read shop", "diff shop", "delete shop!"]
     for program, command, expected in (
         (shop(), DESTROY, ["delete shop!"]),
-        # It runs the program for its hooks and providers, and checks nothing.
+        # It runs the program for its hooks and providers, and calls no check.
         (shop(), (*DESTROY, "--run-program"), ["delete shop!"]),
         (shop("Changed"), (*DESTROY, "--run-program", "--refresh"), refreshed),
         (shop(), (*DESTROY, *target), ["delete shop!"]),
@@ -117,7 +117,7 @@ def test_deletes_are_refused_until_the_program_says_false(logged: Logged, simula
         assert logged.run(*command, fails=True) == expected, command
         assert REFUSED in logged.last.text
         assert stack.resources()["shop"]["id"] == kept
-    # A preview calls no delete, and so cannot refuse.
+    # A preview calls no delete, so it can't refuse.
     assert logged.run("destroy", "--preview-only") == []
     assert {each.method for each in simulator.requests} <= {"GET"}
 
@@ -128,8 +128,8 @@ def test_deletes_are_refused_until_the_program_says_false(logged: Logged, simula
 
 
 @pytest.mark.slow
-def test_replacements_pass(logged: Logged, simulator: SimulatorServer) -> None:
-    """Each kind of replacement checks the resource before it deletes; the old integration stops, and one is live."""
+def test_replacements_are_allowed(logged: Logged, simulator: SimulatorServer) -> None:
+    """Each kind of replacement calls check before delete. The old integration stops, and one is live."""
     stack = logged.stack
     stack.program(shop())
     logged.run(*UP)
@@ -153,7 +153,7 @@ def test_replacements_pass(logged: Logged, simulator: SimulatorServer) -> None:
             UP,
             replaced,
         ),
-        # Its delete comes under the former name.
+        # Its delete has the former name.
         (
             PARENT + shop("J", option('aliases=[pulumi.Alias(name="shop", parent=Shops())]'), name="new"),
             UP,
@@ -162,7 +162,7 @@ def test_replacements_pass(logged: Logged, simulator: SimulatorServer) -> None:
     ):
         before = live(simulator)
         if forced is expected:
-            # No call of such a replacement shows that the state has what the update before it created.
+            # No call of such a replacement shows that the state has the id of the previous create.
             stack.refresh()
         stack.program(program)
         assert logged.run(*command) == expected, (program, command)
@@ -176,8 +176,8 @@ def test_replacements_pass(logged: Logged, simulator: SimulatorServer) -> None:
 
 
 @pytest.mark.slow
-def test_a_deactivation_that_failed_is_tried_again(logged: Logged, simulator: SimulatorServer) -> None:
-    """The next `up` retries it, since it belongs to a replacement; a `destroy` or a removal refuses both."""
+def test_a_failed_deactivation_is_retried(logged: Logged, simulator: SimulatorServer) -> None:
+    """The next `up` retries the delete, since it belongs to a replacement. A `destroy` or a removal refuses both."""
     stack = logged.stack
     stack.program(shop())
     logged.run(*UP)
@@ -198,7 +198,7 @@ def test_a_deactivation_that_failed_is_tried_again(logged: Logged, simulator: Si
 
 @pytest.mark.slow
 def test_a_dependency_that_is_deleted_first_refuses_its_dependents(logged: Logged, simulator: SimulatorServer) -> None:
-    """Their delete comes before their check, as that of one that left the program does; an update before it lets go."""
+    """Their delete comes before their check, as in a removal. Turning off protection in an earlier update allows it."""
     stack = logged.stack
     stack.program(shop(more=FIRST, protected="False") + DEPENDENT.format(protected="True"))
     logged.run(*UP)
@@ -217,8 +217,8 @@ def test_a_dependency_that_is_deleted_first_refuses_its_dependents(logged: Logge
 
 
 @pytest.mark.slow
-def test_a_new_provider_and_a_rotation_in_one_update(logged: Logged, simulator: SimulatorServer) -> None:
-    """The former provider's process deletes, and has checked nothing; the other one tells it what the program has."""
+def test_a_new_provider_and_a_rotation_in_one_update_are_allowed(logged: Logged, simulator: SimulatorServer) -> None:
+    """The former provider's process deletes without a check; the other process tells it what the program has."""
     stack = logged.stack
     provider = 'other = justt.Provider("other", api_key=secret("stripeKey"))\n'
     stack.program(provider + shop(more=option("provider=other")))
@@ -229,7 +229,7 @@ def test_a_new_provider_and_a_rotation_in_one_update(logged: Logged, simulator: 
     assert logged.run(*UP, fails=True) == [*rotated[:-1], "delete shop!"]
     assert REFUSED not in logged.last.text
     assert len(live(simulator)) == 2
-    # The rest of it, too, and in a destroy both are refused.
+    # The rest of that replacement is allowed, too, but a destroy refuses both.
     assert {*logged.run(*DESTROY, fails=True)} == {"delete shop!"}
     assert REFUSED in logged.last.text
     assert len(live(simulator)) == 2
@@ -238,7 +238,7 @@ def test_a_new_provider_and_a_rotation_in_one_update(logged: Logged, simulator: 
     stack.program(provider + shop("Back", option("provider=other")))
     assert logged.run(*UP) == rotated
     assert len(live(simulator)) == 1
-    # The key of a provider may change with the rotation: its process stays the same.
+    # The key of a provider may change together with the rotation: its process stays the same.
     stack.provide({"rotatedKey": canary("rotated")})
     stack.program(provider.replace("stripeKey", "rotatedKey") + shop("Newer", option("provider=other")))
     assert logged.run(*UP) == rotated

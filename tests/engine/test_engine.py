@@ -1,4 +1,4 @@
-"""The whole product on the real engine: what a user types, and what terminal, state and vendor then show."""
+"""The whole product on the real engine: the user's commands, and the resulting terminal, state and requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from pulumi_justt.simulator import Fault, SimulatorServer, payload_digest
-from support.golden_errors import assert_told
+from support.golden_errors import assert_messages
 from support.harness import HANG_SECONDS, Stack, eventually, has_fired, nobody
 from support.secret_scanner import canary
 
@@ -35,27 +35,27 @@ STRIPE = """
 
 
 def stripe(more: str = "", name: str = "Stripe EU") -> str:
-    """Give a program with one integration."""
+    """Return a program with one integration."""
     return textwrap.dedent(STRIPE).replace("Stripe EU", name).replace("{more}", more)
 
 
 def methods_so_far(simulator: SimulatorServer) -> list[str]:
-    """Give the methods of the requests so far."""
+    """Return the methods of the requests so far."""
     return [exchange.method for exchange in simulator.requests]
 
 
 def methods(simulator: SimulatorServer) -> list[str]:
-    """Give the methods of the requests so far, and forget them."""
+    """Return the methods of the requests so far, and clear the requests."""
     seen = methods_so_far(simulator)
     simulator.clear_requests()
     return seen
 
 
 class TestLife:
-    """One integration, from nothing to nothing."""
+    """The life of one integration."""
 
-    def test_create_then_nothing_to_do(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """The first up sends one POST and stores the id; the second sends nothing and changes nothing."""
+    def test_a_second_up_after_a_create_changes_nothing(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """The first up sends one POST and stores the id. The second up sends and changes nothing."""
         stack.program(stripe('merchant_account_codes=["b", "a"],'))
         stack.up()
         assert methods(simulator) == ["GET", "POST"]
@@ -75,7 +75,7 @@ class TestLife:
     def test_rotated_secret_is_named_in_the_preview_and_replaces(
         self, stack: Stack, simulator: SimulatorServer
     ) -> None:
-        """A preview names the secret field without a value; up creates the new integration, then stops the old."""
+        """A preview names the secret field without its value. Up creates the new integration, then stops the old."""
         stack.program(stripe())
         stack.up()
         old = stack.outputs()["id"]
@@ -99,7 +99,7 @@ class TestLife:
 
     @pytest.mark.slow
     def test_policy_changes_in_place_without_a_request(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """A changed deactivation is an update that sends nothing, and the destroy after it follows it."""
+        """A changed deactivation is an update without a request, and a later destroy uses it."""
         stack.program(stripe())
         stack.up()
         stack.program(stripe('deactivation=justt.Deactivation(type="dueDate", after_days=7),'))
@@ -121,7 +121,7 @@ class TestLife:
 
     @pytest.mark.slow
     def test_replacement_and_policy_in_one_update_warns(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """A replacement follows the recorded deactivation, and says so when the program changes both."""
+        """A replacement uses the recorded deactivation, and warns if the program changes both."""
         stack.program(stripe())
         stack.up()
         stack.program(stripe("deactivation=justt.Deactivation(after_days=7),", name="New name"))
@@ -129,8 +129,8 @@ class TestLife:
         stack.up()
         assert [record.status for record in simulator.records.integrations()] == ["INACTIVE", "PENDING"]
 
-    def test_refresh_notices_status_and_inactive(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Refresh tells of a changed status, and drops what is INACTIVE, which the next up creates anew."""
+    def test_refresh_shows_a_status_and_drops_inactive(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """Refresh shows a changed status, and drops an INACTIVE integration, which the next up creates again."""
         stack.program(stripe())
         stack.up()
         first = stack.outputs()["id"]
@@ -147,8 +147,8 @@ class TestLife:
         assert stack.outputs()["id"] != first
 
     @pytest.mark.slow
-    def test_destroy_of_what_is_inactive_already(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Destroy takes an integration that was deactivated by someone else as done."""
+    def test_destroy_of_an_inactive_integration_succeeds(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """Destroy treats an integration that someone else has deactivated as deleted."""
         stack.program(stripe())
         stack.up()
         simulator.records.tell_status(stack.outputs()["id"], "INACTIVE")
@@ -158,15 +158,15 @@ class TestLife:
         assert stack.resources() == {}
 
     def test_past_deactivation_date_becomes_now(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """A recorded date that has passed stops the integration now, with a warning."""
+        """If the recorded date has passed, the integration stops now, with a warning."""
         stack.program(stripe('deactivation=justt.Deactivation(date="2020-01-31T00:00:00Z"),'))
         stack.up()
         assert "its deactivation date 2020-01-31T00:00:00Z has passed, so it stops now" in stack.destroy().text
         assert simulator.records.integrations()[0].status == "INACTIVE"
 
     @pytest.mark.slow
-    def test_clock_that_is_ahead_is_named(self, stack: Stack) -> None:
-        """A date that means now is in Justt's future: one warning says so for both, and what runs until when."""
+    def test_a_clock_that_is_ahead_is_reported(self, stack: Stack) -> None:
+        """A date of now is in Justt's future: one warning for both integrations says so, and until when they run."""
         two = stripe() + stripe().replace("stripe-eu", "stripe-us").replace("stripe = ", "other = ")
         with SimulatorServer(clock=lambda: time.time() - 3600) as behind:
             stack.config({"justt:baseUrl": behind.base_url})
@@ -181,21 +181,21 @@ class TestLife:
 
 
 class TestMissing:
-    """A known id that answers 404, which is no proof of absence."""
+    """A 404 for a known id, which does not prove that the integration is gone."""
 
     def test_refresh_and_destroy_keep_the_state(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Both refuse, keep the state and name the ways out; with JUSTT_ON_MISSING=gone both take it as gone."""
+        """Both refuse, keep the state and show the alternatives. With JUSTT_ON_MISSING=gone, both treat it as gone."""
         stack.program(stripe())
         stack.up()
         known = stack.outputs()["id"]
         simulator.records.wipe_integrations()
         for command in (stack.refresh, stack.destroy):
-            assert_told(f"{command.__name__}-404", stack, command(fails=True))
+            assert_messages(f"{command.__name__}-404", stack, command(fails=True))
             assert stack.resources()["stripe-eu"]["id"] == known
         assert "taken as gone because JUSTT_ON_MISSING=gone" in stack.refresh(JUSTT_ON_MISSING="gone").text
         assert stack.resources() == {}
 
-    def test_destroy_with_the_way_out(self, stack: Stack, simulator: SimulatorServer) -> None:
+    def test_destroy_with_on_missing_gone_empties_the_stack(self, stack: Stack, simulator: SimulatorServer) -> None:
         """Destroy with JUSTT_ON_MISSING=gone leaves an empty stack."""
         stack.program(stripe())
         stack.up()
@@ -205,10 +205,10 @@ class TestMissing:
 
 
 class TestPreview:
-    """What a pull request shows."""
+    """The preview of a pull request."""
 
-    def test_without_any_key(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """A preview needs no API key and sends nothing, for a new stack and for an existing one."""
+    def test_preview_needs_no_key(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """A preview needs no API key and sends no requests, for a new and for an existing stack."""
         stack.program(stripe())
         stack.run("config", "rm", "justt:apiKey", "--stack", "dev")
         assert "+ 2 to create" in stack.preview().text
@@ -222,8 +222,8 @@ class TestPreview:
         assert methods(simulator) == []
 
     @pytest.mark.slow
-    def test_unknown_values(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Values that another resource has yet to give are unknown in a preview, anywhere, and right in the up."""
+    def test_preview_accepts_unknown_values_anywhere(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """Values from a resource that does not exist yet are unknown in a preview, anywhere, and right in the up."""
         program = stripe() + textwrap.dedent(
             """
             later = stripe.integration_id
@@ -261,13 +261,13 @@ class TestPreview:
             {"hmac": first, "apiKey": stack.secrets[1], "merchantCode": first}
         )
         assert "4 unchanged" in stack.preview().text
-        # A replaced source makes the follower's fields unknown again, which may or may not be changes.
+        # A replaced source makes the follower's fields unknown again: they may or may not change.
         stack.program(program.replace("Stripe EU", "Renamed"))
         assert "+-3 to replace" in stack.preview().text
 
     @pytest.mark.slow
-    def test_option_paths(self, stack: Stack) -> None:
-        """A checked ignore_changes path holds a changed secret back; one that the engine would ignore is an error."""
+    def test_option_paths_are_checked(self, stack: Stack) -> None:
+        """A valid ignore_changes path keeps a changed secret back. A path that the engine would ignore is an error."""
         stack.program(stripe())
         stack.up()
         stack.provide({"stripeKey": canary("ignored")})
@@ -280,7 +280,7 @@ class TestPreview:
         for path in ("secret_payload.apiKey", "credentials.api_key"):
             stack.program(stripe(held.format(path)))
             text = stack.preview(fails=True).text
-            assert f"has no '{path}', so the engine would ignore it; say 'secretPayload.apiKey'" in text
+            assert f"has no '{path}', so the engine would ignore it; use 'secretPayload.apiKey'" in text
 
 
 VALID = {
@@ -360,7 +360,7 @@ REFUSED: dict[str, tuple[dict[str, str], list[str]]] = {
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory, engine_bin: Path) -> Iterator[Stack]:
-    """Give one stack for all refusals: nothing is ever created in it, and any request would fail."""
+    """Return one stack for all rejected inputs. Nothing is ever created in it, and any request would fail."""
     made = Stack(tmp_path_factory.mktemp("refused"), engine_bin)
     made.config(
         {"justt:baseUrl": "http://127.0.0.1:9/v1"},
@@ -371,12 +371,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory, engine_bin: Path) -> Iterat
 
 
 class TestRefused:
-    """Bad input, which is told before any request."""
+    """Invalid input, which is reported before any request."""
 
     @pytest.mark.parametrize("case", REFUSED)
     @pytest.mark.daily(2)
-    def test_arguments(self, shared: Stack, case: str) -> None:
-        """Every argument that cannot be used is told at once, in the user's names, without a secret."""
+    def test_invalid_arguments_are_reported_at_once(self, shared: Stack, case: str) -> None:
+        """All invalid arguments are reported at once, under the program's names, without a secret."""
         given, expected = REFUSED[case]
         arguments = ", ".join(f"{name}={value}" for name, value in {**VALID, **given}.items())
         shared.program(f'justt.PaymentIntegration("bad", {arguments})\n')
@@ -386,15 +386,15 @@ class TestRefused:
         assert "canary" not in text
         assert "Traceback" not in text
 
-    def test_surplus_field_of_an_object(self, shared: Stack) -> None:
-        """An object with a field that its shape lacks is refused by name."""
+    def test_a_surplus_field_of_an_object_is_rejected(self, shared: Stack) -> None:
+        """A field that the type of an object lacks is rejected by name."""
         shared.program(
             'whole = pulumi.Output.all(apikey=secret("stripeKey"))\n'
             'justt.PaymentIntegration("bad", external_identifier="x", integration_name="X", source="stripe",\n'
             "    credentials=justt.credentials.ApiKeyOnly.from_output(whole))\n"
         )
         text = shared.preview(fails=True).text
-        assert "ApiKeyOnly.from_output: among its keys is 'apikey' (did you mean 'apiKey'?). It takes apiKey" in text
+        assert "ApiKeyOnly.from_output: unknown key: 'apikey' (did you mean 'apiKey'?). It takes apiKey" in text
         assert "Traceback" not in text
 
     @pytest.mark.parametrize(
@@ -410,31 +410,33 @@ class TestRefused:
         ],
     )
     @pytest.mark.daily(2)
-    def test_settings(self, tmp_path: Path, engine_bin: Path, name: str, plain: dict[str, str]) -> None:
-        """A setting that is unusable or contradicts another is told by name, in a preview."""
+    def test_invalid_settings_are_reported_by_preview(
+        self, tmp_path: Path, engine_bin: Path, name: str, plain: dict[str, str]
+    ) -> None:
+        """An invalid or contradictory setting is reported by name, in a preview."""
         stack = Stack(tmp_path, engine_bin)
         stack.config(plain, {"justt:apiKey": canary("api-key"), "stripeKey": canary("stripe")})
         stack.program(stripe())
-        assert_told(f"preview-setting-{name}", stack, stack.preview(fails=True))
+        assert_messages(f"preview-setting-{name}", stack, stack.preview(fails=True))
         stack.assert_no_leak()
 
-    def test_plain_api_key(self, shared: Stack) -> None:
-        """An API key in plain configuration is refused, with the command that mends it."""
+    def test_plain_text_api_key_is_rejected(self, shared: Stack) -> None:
+        """A plain-text API key in the configuration is rejected, with the command that encrypts it."""
         kept = shared.secrets[0]
         shared.config({"justt:apiKey": "not-so-secret"})
         shared.program(stripe())
         result = shared.preview(fails=True)
-        assert_told("preview-plain-api-key", shared, result)
+        assert_messages("preview-plain-api-key", shared, result)
         assert "not-so-secret" not in result.text
         shared.config(secret={"justt:apiKey": kept})
 
 
 class TestAccounts:
-    """The account that a call acts on."""
+    """The account of a call."""
 
     @pytest.mark.slow
-    def test_default_explicit_and_moved(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """The default account is recorded; a default that changes or vanishes is refused, an explicit move replaces."""
+    def test_only_an_explicit_account_change_replaces(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """The default account is recorded. A changed or missing default is refused; an explicit change replaces."""
         stack.config({"justt:referenceAccountId": "acc_1"})
         stack.program(stripe())
         stack.up()
@@ -463,33 +465,35 @@ class TestAccounts:
             ("DELETE", "acc_1"),
         ]
 
-    def test_other_environment(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Neither preview nor refresh nor destroy touch an integration of another environment."""
+    def test_an_integration_of_another_environment_is_not_touched(
+        self, stack: Stack, simulator: SimulatorServer
+    ) -> None:
+        """Preview, refresh and destroy don't touch an integration of another environment."""
         stack.program(stripe())
         stack.up()
         methods(simulator)
-        # The state's copy of the configuration is what refresh and destroy use, until the program runs.
+        # Refresh and destroy use the state's copy of the configuration until the program runs.
         stack.run("config", "rm", "justt:baseUrl", "--stack", "dev")
-        assert_told("preview-other-environment", stack, stack.preview(fails=True))
+        assert_messages("preview-other-environment", stack, stack.preview(fails=True))
         for command in (stack.refresh, stack.destroy):
-            assert_told(f"{command.__name__}-other-environment", stack, command("--run-program", fails=True))
+            assert_messages(f"{command.__name__}-other-environment", stack, command("--run-program", fails=True))
         assert methods(simulator) == []
         assert "stripe-eu" in stack.resources()
 
 
 class TestRotation:
-    """The API key itself is replaced at the vendor."""
+    """A new API key at Justt."""
 
     @pytest.mark.slow
-    def test_destroy_after_a_rotation(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Destroy still uses the state's old key, and its 401 names each cure; the override works at once."""
+    def test_destroy_after_a_key_rotation_needs_the_new_key(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """Destroy still uses the old key in the state, and its 401 lists what to do. The override works at once."""
         stack.program(stripe())
         stack.up()
         rotated = canary("rotated-key")
         simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset({rotated}))
         stack.config(secret={"justt:apiKey": rotated})
         for command in (stack.destroy, stack.refresh):
-            assert_told(f"{command.__name__}-401", stack, command(fails=True))
+            assert_messages(f"{command.__name__}-401", stack, command(fails=True))
         assert "stripe-eu" in stack.resources()
         stack.refresh(JUSTT_API_KEY_OVERRIDE=rotated)
         stack.refresh("--run-program")
@@ -497,8 +501,8 @@ class TestRotation:
         assert [record.status for record in simulator.records.integrations()] == ["INACTIVE"]
 
     @pytest.mark.slow
-    def test_up_first_cures_it(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """After one up with the new key, destroy works by itself."""
+    def test_destroy_works_after_an_up_with_the_new_key(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """After one up with the new key, destroy works without the override."""
         stack.program(stripe())
         stack.up()
         rotated = canary("rotated-key")
@@ -546,10 +550,10 @@ CREDENTIAL_TYPES = """
 
 
 class TestShapes:
-    """Each shape of credentials, as sent and as stored."""
+    """Each credential type, as sent and as stored."""
 
-    def test_all_shapes(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Each shape arrives with the API's names; secrets are secret in the state one by one, identifiers are not."""
+    def test_all_credential_types_are_sent_and_stored(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """Each type is sent under the API's names. Each secret field is a secret in the state; identifiers are not."""
         simulator.options = dataclasses.replace(
             simulator.options, extra_sources=frozenset({"shopify"}), extra_secret_types=frozenset({"OAUTH"})
         )
@@ -593,8 +597,8 @@ class TestShapes:
         assert {record.status for record in simulator.records.integrations()} == {"INACTIVE"}
 
     @pytest.mark.slow
-    def test_a_list_in_a_payload(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """The order and the types within a payload are the API's business: any change of them is a replacement."""
+    def test_any_change_in_a_payload_replaces(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """Any change of order or type within a payload is a replacement, as only the API knows their meaning."""
         simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
         program = """
             justt.PaymentIntegration("listed", external_identifier="x", integration_name="X", source="stripe",
@@ -617,8 +621,10 @@ class TestLookUp:
     """`PaymentIntegration.get`."""
 
     @pytest.mark.slow
-    def test_it_stays_someone_elses(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """A looked-up integration is read on every run, shows its status, and is not deactivated by destroy."""
+    def test_destroy_does_not_deactivate_a_looked_up_integration(
+        self, stack: Stack, simulator: SimulatorServer
+    ) -> None:
+        """Each run reads a looked-up integration and shows its status. Destroy does not deactivate it."""
         stack.program(stripe())
         stack.up()
         theirs = stack.outputs()["id"]
@@ -645,8 +651,10 @@ class TestTwoStacks:
     """Stacks that run at the same time."""
 
     @pytest.mark.slow
-    def test_each_gets_its_own(self, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> None:
-        """Two stacks that are updated and destroyed at once, for two accounts, do not touch each other."""
+    def test_two_stacks_do_not_affect_each_other(
+        self, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer
+    ) -> None:
+        """Concurrent updates and destroys of two stacks, for two accounts, don't affect each other."""
 
         def life(account: str) -> set[str]:
             stack = Stack(tmp_path / account, engine_bin, name=account)
@@ -676,13 +684,13 @@ class TestTwoStacks:
 
 
 class TestInterrupted:
-    """A CLI that leaves while a create is under way."""
+    """A CLI that exits during a create."""
 
     @pytest.mark.parametrize("how", ["twice Ctrl-C", "kill -9"])
-    def test_what_was_created_for_nobody_is_undone(self, stack: Stack, simulator: SimulatorServer, how: str) -> None:
-        """The provider deactivates what the CLI can no longer store; the next up makes exactly one."""
+    def test_a_create_without_its_engine_is_undone(self, stack: Stack, simulator: SimulatorServer, how: str) -> None:
+        """The provider deactivates an integration whose id the CLI can't store. The next up creates exactly one."""
         stack.program(stripe())
-        # The CLI has to leave meanwhile, and waits for five seconds until it kills the provider.
+        # The CLI has to exit during the request, and kills the provider after five seconds.
         simulator.add_fault(Fault.parse("POST /integrations latency=2.5 times=1"))
         process = stack.start("up", "--yes", "--skip-preview")
         eventually(lambda: has_fired(simulator))
@@ -707,7 +715,7 @@ class TestInterrupted:
         assert "1 pending operations from previous deployment" in text
         assert [record.status for record in simulator.records.integrations()] == ["INACTIVE", "PENDING"]
 
-    def test_once_ctrl_c_waits(self, stack: Stack, simulator: SimulatorServer) -> None:
+    def test_one_ctrl_c_waits_for_the_create(self, stack: Stack, simulator: SimulatorServer) -> None:
         """After one Ctrl-C the create ends, its id is stored, and the next up has nothing to create."""
         stack.program(stripe())
         simulator.add_fault(Fault.parse("POST /integrations latency=1 times=1"))
@@ -721,16 +729,16 @@ class TestInterrupted:
 
 
 class TestUnreachable:
-    """No vendor."""
+    """Justt is unreachable."""
 
     @pytest.mark.slow
-    def test_nothing_is_lost(self, stack: Stack, tmp_path: Path) -> None:
-        """Where nothing answers, create and destroy fail with one paragraph, and the state keeps what it had."""
+    def test_an_unreachable_api_changes_no_state(self, stack: Stack, tmp_path: Path) -> None:
+        """Without a response, create and destroy fail with one paragraph, and the state doesn't change."""
         stack.program(stripe())
         stack.up()
         known = stack.outputs()["id"]
         stack.config({"justt:baseUrl": nobody()})
         stack.program(stripe(name="Other"))
-        assert_told("create-unreachable", stack, stack.up(fails=True))
+        assert_messages("create-unreachable", stack, stack.up(fails=True))
         assert stack.resources()["stripe-eu"]["id"] == known
         assert (tmp_path / "state").is_dir()

@@ -1,4 +1,4 @@
-"""What a user reads when a create fails, word for word; other commands' texts are compared in test_engine.py."""
+"""The exact text of each failed create. test_engine.py compares the texts of other commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import httpx
 import error_table
 from pulumi_justt.simulator import Fault, SimulatorServer
 from support import golden_errors
-from support.golden_errors import assert_told
+from support.golden_errors import assert_messages
 from support.harness import HANG_SECONDS, Stack
 
 PROGRAM = """
@@ -21,7 +21,7 @@ def add(name, identifier, key=secret("stripeKey"), **more):
 
 
 def existing(simulator: SimulatorServer, source: str) -> str:
-    """Have somebody else create an integration, and give its id."""
+    """Create an integration of another user, and return its id."""
     body = {"externalIdentifier": source, "integrationName": source, "source": source, "secretType": "APIKEY_ONLY"}
     with httpx.Client(
         base_url=simulator.base_url, headers={"authorization": "Bearer any"}, trust_env=False, timeout=HANG_SECONDS
@@ -30,14 +30,14 @@ def existing(simulator: SimulatorServer, source: str) -> str:
     return str(answer.json()["integrationId"])
 
 
-def test_creates_that_fail(stack: Stack, simulator: SimulatorServer) -> None:
-    """Each create that is refused, or that needs what is not there, says in one paragraph what to do."""
+def test_failed_creates_say_what_to_do(stack: Stack, simulator: SimulatorServer) -> None:
+    """Each create that is refused, or that lacks something, says in one paragraph what to do."""
     inactive, of_adyen = existing(simulator, "stripe"), existing(simulator, "adyen")
     simulator.records.tell_status(inactive, "INACTIVE")
     refusals = ("status=400", "status=401", "status=403", "status=413", "redirect=307")
     for refusal in refusals:
         simulator.add_fault(Fault.parse(f"POST /integrations {refusal} times=1"))
-    # Which of the equal creates meets which fault is left to the engine.
+    # The engine decides which of these equal creates meets which fault.
     lines = [f'add("refused-{number}", "refused")' for number in range(len(refusals))]
     lines += [
         f'add("inactive", "inactive", adopt_id="{inactive}")',
@@ -48,27 +48,29 @@ def test_creates_that_fail(stack: Stack, simulator: SimulatorServer) -> None:
         'add("no-file", "no-file", key=justt.from_file("keys/none.pem"))',
     ]
     stack.program(PROGRAM + "\n".join(lines) + "\n")
-    assert_told("create-refused", stack, stack.up("--continue-on-error", fails=True))
+    assert_messages("create-refused", stack, stack.up("--continue-on-error", fails=True))
 
 
-def test_a_create_in_doubt(stack: Stack, simulator: SimulatorServer) -> None:
-    """A success of an undocumented shape shows that shape, the candidate, and the line to add."""
+def test_an_uncertain_create_shows_its_candidate(stack: Stack, simulator: SimulatorServer) -> None:
+    """A success with an undocumented shape shows that shape, the candidate, and the line to add."""
     stack.config({"justt:timeoutSeconds": "10"})
     simulator.add_fault(Fault.parse("POST /integrations undocumented-shape times=1"))
     stack.program(PROGRAM + 'add("lost", "lost")\n')
-    assert_told("create-in-doubt", stack, stack.up(fails=True))
+    assert_messages("create-in-doubt", stack, stack.up(fails=True))
 
 
-def test_the_page_has_what_the_terminal_shows() -> None:
-    """Whoever searches docs/errors.md for a sentence of a terminal finds it."""
+def test_the_page_has_all_texts_of_the_terminal() -> None:
+    """Each sentence that a terminal shows can be found in docs/errors.md."""
     texts = [_pattern(text.text) for source in error_table.package() for text in source.texts]
     long = [text for text in texts if len(re.findall(r"[a-z]{2,}", text)) > 4]
-    told = [line for path in sorted(golden_errors.KEPT.glob("*.txt")) for line in path.read_text().splitlines() if line]
-    assert len(told) > 20
-    assert [line for line in told if not any(re.search(text, line) for text in long)] == []
+    lines = [
+        line for path in sorted(golden_errors.KEPT.glob("*.txt")) for line in path.read_text().splitlines() if line
+    ]
+    assert len(lines) > 20
+    assert [line for line in lines if not any(re.search(text, line) for text in long)] == []
 
 
 def _pattern(text: str) -> str:
-    """Return what a text of the page matches: anything for a placeholder, and an alternative or nothing in brackets."""
+    """Return a pattern for a text of the page: anything for a placeholder, an alternative or nothing in brackets."""
     escaped = re.sub(r"<[^>]*>", ".+", re.escape(text).replace("\\ ", " "))
     return escaped.replace(r"\[", "(?:").replace(r" \| ", "|").replace(r"\]", ")?")

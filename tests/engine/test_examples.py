@@ -1,4 +1,4 @@
-"""Each example, copied elsewhere as it is and set up as its README says, on the real engine."""
+"""Each example on the real engine, copied unchanged and set up as its README says."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ Copy = Callable[..., "Example"]
 
 
 class Example:
-    """A copy of an example, with the configuration that its README tells to set.
+    """A copy of an example, with the configuration in its README.
 
     Attributes:
         readme: The text of its README.
-        stack: The stack that was made of it.
-        values: The made-up secret of each key, and of each variable.
+        stack: The stack of the copy.
+        values: The generated secret of each key and of each variable.
     """
 
     def __init__(self, name: str, stack: Stack) -> None:
@@ -52,11 +52,11 @@ class Example:
         self.values: dict[str, str] = {}
 
     def configure(self, **given: str) -> None:
-        """Set what the README says: secrets to made-up values, and the rest as it is *given*, or as it is there."""
+        """Set the README's configuration: generated secrets, and for the rest *given* or the README's own values."""
         plain = {}
         for each in _CONFIG_SET.finditer(self.readme):
             if each["secret"]:
-                # A merchant code that begins as a secret key does is refused.
+                # A merchant code with the prefix of a secret key would be rejected.
                 prefix = "" if each["key"].endswith("Code") else "rk_test_"
                 self.values[each["key"]] = f"{prefix}{canary('example')}"
             else:
@@ -72,19 +72,19 @@ class Example:
         self.stack.config(secret={key: self.values[key]})
 
     def edit(self, file: str, old: str, new: str) -> None:
-        """Replace a text that stands once in a file of the copy."""
+        """Replace a text that occurs once in a file of the copy."""
         path = self.stack.project / file
         text = path.read_text()
         assert text.count(old) == 1
         path.write_text(text.replace(old, new))
 
     def up(self, **variables: str) -> None:
-        """`pulumi up`, in its usual display."""
+        """Run `pulumi up` with its usual display."""
         arguments = ("up", "--yes", "--skip-preview", "--stack", self.stack.name)
         self.stack.run(*arguments, fails=False, **variables)
 
     def steps(self, **variables: str) -> dict[str, dict[str, Any]]:
-        """Preview, and give the step of each integration and each wait by its name; a summary names what changes."""
+        """Run a preview, and return the step of each integration and each wait by name. A summary names all changes."""
         arguments = ("preview", "--json", "--stack", self.stack.name)
         shown = self.stack.run(*arguments, fails=False, **variables).stdout
         steps = {
@@ -98,22 +98,22 @@ class Example:
         return steps
 
     def assert_seen(self) -> None:
-        """Assert that what the README shows was printed; a line of dots stands for any lines."""
-        printed = _normalised(self.stack.printed)
+        """Assert that the README's screens were printed; a line of dots stands for any lines."""
+        printed = _normalized(self.stack.printed)
         for screen in _SCREEN.findall(self.readme):
             for part in screen.split("...\n"):
-                assert _normalised(part) in printed
+                assert _normalized(part) in printed
 
 
-def _normalised(text: str) -> str:
-    """Give *text* without what differs from one run to the next, and without line breaks."""
+def _normalized(text: str) -> str:
+    """Return *text* without parts that vary between runs, and without line breaks."""
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>", text)
     return " ".join(re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "<date>", text).split())
 
 
 @pytest.fixture
 def copied(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Iterator[Copy]:
-    """Give a function that copies an example; at the end, nothing secret may have left the copy."""
+    """Return a function that copies an example; afterwards, check that no secret leaked from the copy."""
     made: list[Example] = []
 
     def copy(name: str, stack: str = "dev", **given: str) -> Example:
@@ -130,30 +130,30 @@ def copied(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Iter
 
 
 def sent(simulator: SimulatorServer) -> list[str]:
-    """Give the methods of the requests that change anything, and forget all requests."""
+    """Return the methods of the requests that change something, and clear all requests."""
     methods = [exchange.method for exchange in simulator.requests if exchange.method != "GET"]
     simulator.clear_requests()
     return methods
 
 
 def stops_in_days(simulator: SimulatorServer) -> int:
-    """Give the days from now until the date of the last deactivation."""
+    """Return the days from now until the date of the last deactivation."""
     asked = datetime.strptime(str(simulator.requests[-1].body["deactivationDate"]), "%Y-%m-%dT%H:%M:%S%z")
     return round((asked - datetime.now(timezone.utc)) / timedelta(days=1))
 
 
 def statuses(simulator: SimulatorServer) -> dict[str, str]:
-    """Give the status of each integration that there is at Justt."""
+    """Return the status of each integration at Justt."""
     return {record.id: record.status for record in simulator.records.integrations()}
 
 
 def ids(stack: Stack) -> dict[str, str]:
-    """Give the ids of the integrations in the state."""
+    """Return the ids of the integrations in the state."""
     return {name: resource["id"] for name, resource in stack.resources().items()}
 
 
-def test_the_index_names_all() -> None:
-    """The index has one line for each folder, and each program is a project to copy, with a README of one screen."""
+def test_the_index_lists_all_examples() -> None:
+    """The index has one line for each folder, and each program is a project with a README of one screen."""
     index = (EXAMPLES / "README.md").read_text()
     folders = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
     assert sorted(re.findall(r"^\| \[(\w+)\]\((\w+)\) \|", index, re.MULTILINE)) == [(name, name) for name in folders]
@@ -171,7 +171,7 @@ def test_the_index_names_all() -> None:
 
 
 def test_quickstart(copied: Copy, simulator: SimulatorServer) -> None:
-    """Three integrations are created with the credentials that were set, and a second up sends nothing."""
+    """Three integrations are created with the configured credentials, and a second up sends nothing."""
     example = copied("quickstart")
     steps = example.steps()
     assert [steps[name]["op"] for name in ("stripe-eu", "adyen-eu", "braintree-us")] == ["create"] * 3
@@ -197,7 +197,7 @@ def test_quickstart(copied: Copy, simulator: SimulatorServer) -> None:
 
 @pytest.mark.slow
 def test_stripe(copied: Copy, simulator: SimulatorServer) -> None:
-    """A key that may do anything is refused by the preview; a restricted one is sent, and a rotation replaces."""
+    """The preview refuses an unrestricted key. A restricted key is sent, and a rotation replaces the integration."""
     example = copied("stripe")
     full = f"sk_live_{canary('full')}"
     example.stack.config(secret={"stripeRestrictedKey": full})
@@ -220,8 +220,8 @@ def test_stripe(copied: Copy, simulator: SimulatorServer) -> None:
 class TestFleet:
     """One loop over a file of merchants."""
 
-    def test_one_merchant_more_or_less(self, copied: Copy, simulator: SimulatorServer) -> None:
-        """Each integration is made in its merchant's account; a merchant more or less touches its own one only."""
+    def test_a_merchant_touches_only_its_own_integration(self, copied: Copy, simulator: SimulatorServer) -> None:
+        """Each integration is in its merchant's account. Adding or removing a merchant touches no other integration."""
         example = copied("fleet")
         stack = example.stack
         assert {step["op"] for step in example.steps(HARBOUR_CAFE_BRAINTREE_SECRET="").values()} == {"create"}
@@ -332,10 +332,10 @@ class TestFleet:
         ],
     )
     @pytest.mark.daily(2)
-    def test_mistakes_are_told_by_their_entry(
+    def test_mistakes_are_reported_by_entry(
         self, text: str, told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Every mistake of a file is told at once, by entry and merchant."""
+        """All mistakes in a file are reported at once, by entry and merchant."""
         monkeypatch.syspath_prepend(EXAMPLES / "fleet")
         (tmp_path / "merchants.yaml").write_text(text)
         with pytest.raises(pulumi.RunError) as refused:
@@ -344,7 +344,7 @@ class TestFleet:
 
 
 def test_rotation(copied: Copy, simulator: SimulatorServer) -> None:
-    """The old integration is told to stop, in a week, once the new one works; if that fails, it is left alone."""
+    """The old integration is set to stop in a week when the new one works. If the new one fails, the old one stays."""
     example = copied("rotation")
     stack = example.stack
     first_read_as = functools.partial(Fault, "GET", "/integrations/{id}", "becomes", times=1)
@@ -385,9 +385,9 @@ def test_rotation(copied: Copy, simulator: SimulatorServer) -> None:
 
 @pytest.mark.slow
 def test_environments(copied: Copy, simulator: SimulatorServer) -> None:
-    """Each stack of the one program loads its own settings: what it would send goes to its own environment.
+    """Each stack of the program uses its own settings and sends its requests to its own environment.
 
-    The vendor's own addresses are out of reach here: which of them an environment means is held by test_config.py.
+    Justt's own addresses are out of reach here. test_config.py tests the address of each environment.
     """
     example = copied("environments", "sandbox")
     stack = example.stack
@@ -403,7 +403,7 @@ def test_environments(copied: Copy, simulator: SimulatorServer) -> None:
     assert inputs() == ("production", "shop-production", "acct_eu", "acct_us")
     assert simulator.requests == []
 
-    # An address on this machine is a simulator, beside which no other environment may be set.
+    # An address on this machine is a simulator, so no other environment can be set.
     stack.run("config", "rm", "justt:environment", "--stack", "production")
     example.up()
     (record,) = simulator.records.integrations()
@@ -415,7 +415,7 @@ def test_environments(copied: Copy, simulator: SimulatorServer) -> None:
 
 @pytest.mark.slow
 def test_adopt(copied: Copy, simulator: SimulatorServer) -> None:
-    """What exists is taken over by one GET and released by destroy; without the id it is owned, and deactivated."""
+    """An existing integration is adopted with one GET and released by destroy. Without the id, the stack owns it."""
     new = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
     theirs = simulator.records.add_integration(new, None)
     example = copied("adopt", adoptId=theirs)
@@ -440,7 +440,7 @@ def test_adopt(copied: Copy, simulator: SimulatorServer) -> None:
 
 @pytest.mark.slow
 def test_component(copied: Copy, simulator: SimulatorServer) -> None:
-    """The company's names and run-out reach Justt, its protection holds, and no secret becomes plain."""
+    """The component's names and deactivation reach Justt, its protection works, and no secret becomes plain text."""
     example = copied("component", "production")
     stack = example.stack
     simulator.options = dataclasses.replace(simulator.options, successful_after=0.0)

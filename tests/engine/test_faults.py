@@ -1,4 +1,4 @@
-"""Every scenario of the fault table, on the real engine: nothing doubled, nothing lost, nothing unnamed."""
+"""Every scenario of the fault table on the real engine: no duplicate, no loss, and no unnamed integration."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ LOST = [
         "replace: answer to the POST lost",
     )
 ]
-"""Each outcome of a lost answer once; how it is lost makes no difference to the policy, as `make faults` shows."""
+"""One scenario for each outcome of a lost response. The kind of loss doesn't matter, as `make faults` shows."""
 MAIN = {"create: dropped after the commit", "create: 500 after the commit", "replace: answer to the POST lost"}
-"""What `make test` runs of the table; `make test-all` runs all of it."""
+"""The scenarios that `make test` runs; `make test-all` runs all of them."""
 BEYOND_ADOPT = "create: lost before the commit, and a second writer"
 
 
 def named(scenarios: list[Scenario] | tuple[Scenario, ...]) -> pytest.MarkDecorator:
-    """Run a test with each scenario, under its own name."""
+    """Run a test with each scenario, under the scenario's name."""
     each = [pytest.param(one, marks=() if one.name in MAIN else pytest.mark.slow, id=one.name) for one in scenarios]
     return pytest.mark.parametrize("scenario", each)
 
 
 @named(SCENARIOS)
-def test_refuse(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
-    """Whatever happens, each integration is in the state or named, and doing what the error says ends with one each."""
+def test_refuse_names_every_integration(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
+    """Each integration is in the state or named, and following the error leads to one integration each."""
     outcome = run(scenario, "refuse", tmp_path, engine_bin)
     assert (outcome.duplicates, outcome.unnamed, outcome.lost, outcome.foreign, outcome.leaked) == (0, 0, 0, 0, 0)
     assert outcome.converges
@@ -43,8 +43,8 @@ def test_refuse(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
 
 
 @named([scenario for scenario in LOST if scenario.name != BEYOND_ADOPT])
-def test_adopt(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
-    """Under `adopt` the same holds, while nobody else creates integrations of that source and loses none."""
+def test_adopt_claims_or_names_every_integration(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
+    """The same holds under `adopt`, unless others create integrations with that source. `adopt` loses none."""
     outcome = run(scenario, "adopt", tmp_path, engine_bin)
     assert (outcome.duplicates, outcome.unnamed, outcome.lost, outcome.foreign, outcome.leaked) == (0, 0, 0, 0, 0)
     assert outcome.converges
@@ -52,14 +52,14 @@ def test_adopt(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
 
 @named([scenario for scenario in SCENARIOS if scenario.name == BEYOND_ADOPT])
 def test_adopt_is_for_one_writer(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
-    """What a second writer creates while our POST is lost cannot be told apart: `adopt` takes it, and says which."""
+    """`adopt` can't tell a second writer's integration from a lost create: it claims it and warns with its id."""
     outcome = run(scenario, "adopt", tmp_path, engine_bin)
     assert outcome.foreign == 1
     assert "the only new integration of the account, because justt:onAmbiguousCreate is adopt" in outcome.text
 
 
 @named([scenario for scenario in SCENARIOS if scenario.name == "create: dropped after the commit"])
-def test_the_table_can_tell(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
-    """A provider as tutorials write it leaves a duplicate that nobody names, so the table's zeros mean something."""
+def test_the_table_shows_duplicates_of_another_provider(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
+    """A typical tutorial's provider leaves a duplicate that no message names, so the table's zeros are significant."""
     outcome = run(scenario, "plain", tmp_path, engine_bin)
     assert (outcome.duplicates, outcome.unnamed, outcome.converges) == (1, 1, False)

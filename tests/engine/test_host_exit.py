@@ -1,4 +1,4 @@
-"""A CLI that is killed leaves no provider process behind, with the real engine."""
+"""With the real engine, a killed CLI leaves no provider process behind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.harness import HANG_SECONDS, Stack, eventually
 
 TIMEOUT_SECONDS = 3
 LONGEST_SECONDS = 45
-"""Far above the time-out with the seconds in which the engine is missed, far below a request that hangs."""
+"""Much longer than a timeout plus the detection of a missing engine, and much shorter than a request that hangs."""
 
 PROGRAM = """
 import asyncio
@@ -42,14 +42,14 @@ justt.IntegrationReady("ready", integration=made, timeout_seconds=300)
 
 @dataclass(frozen=True)
 class Case:
-    """A command that is killed at a certain moment.
+    """A command, and the moment at which it's killed.
 
     Attributes:
-        command: the command of the CLI.
-        statuses: those of all integrations afterwards.
-        fault: what the simulator does; the CLI is killed when that has begun.
-        more: what follows in the program; without a fault, the CLI is killed when `is_reached` says so.
-        is_made: whether an update before made the integration.
+        command: The command of the CLI.
+        statuses: The statuses of all integrations afterwards.
+        fault: The simulator's fault; the CLI is killed when it has fired.
+        more: Additional program text. Without a fault, the CLI is killed when `is_reached` is true.
+        is_made: Whether an earlier update created the integration.
     """
 
     command: str
@@ -59,7 +59,7 @@ class Case:
     is_made: bool = False
 
     def is_reached(self, stack: Stack, simulator: SimulatorServer) -> bool:
-        """Tell whether the moment has come."""
+        """Return whether the moment has come."""
         if self.fault:
             faults = httpx.get(f"{simulator.control_url}/faults", trust_env=False, timeout=HANG_SECONDS).json()[
                 "faults"
@@ -84,7 +84,7 @@ CASES = {
 
 
 def providers(stack: Stack) -> list[int]:
-    """Return the provider processes of a stack, the shells included that started them."""
+    """Return the provider processes of a stack, including the shells that started them."""
     names = ("-m pulumi.dynamic", "pulumi-resource-pulumi-python")
     return [each.number for each in stack.processes() if any(name in each.command for name in names)]
 
@@ -93,7 +93,7 @@ def providers(stack: Stack) -> list[int]:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
 @pytest.mark.parametrize("name", CASES)
 def test_no_provider_process_outlives_a_killed_cli(stack: Stack, simulator: SimulatorServer, name: str) -> None:
-    """It ends within the time-out of a request in flight, and the undo of a create whose answer comes."""
+    """It exits after the timeout of a request in flight, and after undoing a create that got a response."""
     case = CASES[name]
     stack.config({"justt:timeoutSeconds": str(TIMEOUT_SECONDS)})
     stack.program(PROGRAM + case.more)

@@ -1,4 +1,4 @@
-"""`pulumi-justt import` on the real engine: what it leaves is what a create leaves, so that nothing is to be done."""
+"""`pulumi-justt import` on the real engine: the result equals that of a create, so the next update changes nothing."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ HEAD = "import pulumi\nimport pulumi_justt as justt\n\nconfig = pulumi.Config()\
 
 
 def by_hand(simulator: SimulatorServer, source: str, account: str | None = None) -> str:
-    """Give the id of an integration that somebody made by hand."""
+    """Return the id of an integration that was created by hand."""
     new = NewIntegration("by hand", "By hand", source, "APIKEY_ONLY", "", ("apiKey",), None)
     return simulator.records.add_integration(new, account)
 
 
 def run(stack: Stack, *arguments: str) -> dict[str, Any]:
-    """Run the command without a terminal, and give what it printed."""
+    """Run the command without a terminal, and return its output."""
     done = stack.justt("import", "--stack", "dev", "--json", *arguments)
     assert done.code == 0, done.stderr
     printed: dict[str, Any] = json.loads(done.stdout)
@@ -37,7 +37,7 @@ def run(stack: Stack, *arguments: str) -> dict[str, Any]:
 
 
 def typed(stack: Stack, *arguments: str, answers: list[tuple[str, str]]) -> tuple[str, str]:
-    """Run the command at a terminal, type each answer when its question comes, and give stdout and what was shown."""
+    """Run the command at a terminal, answer each prompt when it appears, and return stdout and the screen."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [*COMMAND, *arguments],
@@ -46,7 +46,7 @@ def typed(stack: Stack, *arguments: str, answers: list[tuple[str, str]]) -> tupl
         stdin=theirs,
         stdout=subprocess.PIPE,
         stderr=theirs,
-        # Without a terminal that controls it, a password is asked for on stdin.
+        # Without a controlling terminal, a password prompt reads stdin.
         start_new_session=True,
     ) as process:
         os.close(theirs)
@@ -64,7 +64,7 @@ def typed(stack: Stack, *arguments: str, answers: list[tuple[str, str]]) -> tupl
 
 
 def until(terminal: int, text: str) -> bytes:
-    """Read a terminal until it shows *text*; with an empty one, until its program has ended."""
+    """Read a terminal until it shows *text*; with an empty text, until its program has ended."""
     seen = b""
     deadline = time.monotonic() + HANG_SECONDS
     while not text or text.encode() not in seen:
@@ -74,7 +74,7 @@ def until(terminal: int, text: str) -> bytes:
         try:
             chunk = os.read(terminal, 4096)
         except OSError:
-            # The other end was closed.
+            # The other end is closed.
             assert not text, seen.decode()
             return seen
         seen += chunk
@@ -82,12 +82,12 @@ def until(terminal: int, text: str) -> bytes:
 
 
 def changing(simulator: SimulatorServer) -> list[str]:
-    """Give the methods of the requests so far that change anything."""
+    """Return the methods of the requests so far that change something."""
     return [exchange.method for exchange in simulator.requests if exchange.method != "GET"]
 
 
 def lasting(resource: dict[str, Any]) -> dict[str, Any]:
-    """Give what a state says of a resource, but for what is another for each, or of the run that stored it."""
+    """Return a resource of a state without fields that differ for each resource or each run."""
     text = json.dumps({name: resource[name] for name in ("inputs", "outputs", "provider", "parent")})
     kept: dict[str, Any] = json.loads(text.replace(resource["id"], "ID"))
     for part in (kept["inputs"], kept["outputs"]):
@@ -118,8 +118,8 @@ justt.PaymentIntegration(
 """
 
 
-def test_an_account_becomes_the_stacks_own(stack: Stack, simulator: SimulatorServer) -> None:
-    """Imported from a file and at a terminal, nothing is to be done; then each lives as what the stack created."""
+def test_imported_integrations_behave_like_created_ones(stack: Stack, simulator: SimulatorServer) -> None:
+    """After an import from a file and at a terminal, nothing changes. Then each resource behaves like a created one."""
     stripe, adyen, third = (
         by_hand(simulator, "stripe"),
         by_hand(simulator, "adyen", "acct_9"),
@@ -165,7 +165,7 @@ def test_an_account_becomes_the_stacks_own(stack: Stack, simulator: SimulatorSer
             ("External identifier", "third"),
             ("Integration name", "Third"),
             ("Credentials", ""),
-            # The last space is shown when echo is off.
+            # The last space appears after echo is off.
             ("api_key (not shown): ", new),
             ("Merchant account codes", ""),
             ("Import them?", "y"),
@@ -204,8 +204,8 @@ def test_an_account_becomes_the_stacks_own(stack: Stack, simulator: SimulatorSer
 
 
 @pytest.mark.slow
-def test_a_file_to_import_later(stack: Stack, simulator: SimulatorServer) -> None:
-    """The file of --out holds no credential that anybody else can read, and with its commands does the same."""
+def test_a_file_can_be_imported_later(stack: Stack, simulator: SimulatorServer) -> None:
+    """The file of --out has no credential that others can read, and its commands have the same result."""
     stripe = by_hand(simulator, "stripe")
     answers = f"""
         {stripe}:

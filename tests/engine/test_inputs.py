@@ -1,4 +1,4 @@
-"""Inputs that must not be sent, on the real engine: each is one sentence in the user's names, before any request."""
+"""Invalid inputs on the real engine: each gives one sentence under the program's names, before any request."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ PEM = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 ASSET = "c44067f5952c0a294b673a41bacd8c17"
-"""How Pulumi's protocol marks an object of its own, a secret and a file."""
+"""The markers of Pulumi's protocol for its own objects: a secret and a file."""
 PUBLIC = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
 
 
 def of(arguments: str = "", credentials: str = 'ApiKeyOnly(api_key=secret("stripeKey"))', name: str = "shop") -> str:
-    """Give a program with one integration."""
+    """Return a program with one integration."""
     return f"""
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -43,7 +43,7 @@ justt.PaymentIntegration({name!r}, external_identifier={name!r}, integration_nam
 
 
 def refused(stack: Stack, simulator: SimulatorServer, program: str, text: str, **variables: str) -> str:
-    """Assert that a program is refused with *text*, with no traceback and no request, and return what was shown."""
+    """Assert that a program fails with *text*, without a traceback or a request, and return its output."""
     stack.program(program)
     shown = stack.up(fails=True, **variables).text
     assert text in shown, shown
@@ -74,8 +74,10 @@ def refused(stack: Stack, simulator: SimulatorServer, program: str, text: str, *
     ],
 )
 @pytest.mark.daily(1)
-def test_value_of_a_type_that_json_lacks(stack: Stack, simulator: SimulatorServer, arguments: str, text: str) -> None:
-    """The SDK would show a traceback with the API's name; which item of a list is wrong is said, too."""
+def test_a_value_that_json_lacks_is_rejected(
+    stack: Stack, simulator: SimulatorServer, arguments: str, text: str
+) -> None:
+    """The error shows the item of a list. The SDK alone would show a traceback with the API's name."""
     program = of(arguments)
     if arguments.startswith("external_identifier"):
         program = program.replace("external_identifier='shop', ", "")
@@ -96,8 +98,10 @@ def test_value_of_a_type_that_json_lacks(stack: Stack, simulator: SimulatorServe
     ],
 )
 @pytest.mark.daily(2)
-def test_value_that_pulumi_would_change(stack: Stack, simulator: SimulatorServer, payload: str, text: str) -> None:
-    """What the SDK cannot send, would read as a file or a secret of its own, or would drop, is one sentence."""
+def test_a_value_that_pulumi_would_change_is_rejected(
+    stack: Stack, simulator: SimulatorServer, payload: str, text: str
+) -> None:
+    """A value that the SDK can't send, would drop, or would read as a file or a secret gives one sentence."""
     program = of("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})")
     program = program.replace(
         "justt.PaymentIntegration", "ENDLESS = []\nENDLESS.append(ENDLESS)\njustt.PaymentIntegration"
@@ -106,7 +110,7 @@ def test_value_that_pulumi_would_change(stack: Stack, simulator: SimulatorServer
 
 
 def test_each_payload_of_json_is_sent(stack: Stack, simulator: SimulatorServer) -> None:
-    """What is not refused arrives as it is, at every depth that is allowed."""
+    """A valid payload arrives unchanged, at every allowed depth."""
     simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
     payload = f"{{'': 'x', '__a': 'x', 'b': {'[' * 30}{{'__c': [], 'd.e': {{}}, '': False}}{']' * 30}}}"
     stack.program(of("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})"))
@@ -134,16 +138,14 @@ def test_each_payload_of_json_is_sent(stack: Stack, simulator: SimulatorServer) 
     ],
 )
 @pytest.mark.daily(1)
-def test_argument_is_blamed_for_what_is_wrong_with_it(
-    stack: Stack, simulator: SimulatorServer, statement: str, text: str
-) -> None:
-    """Neither the SDK's traceback nor the stack's configuration is named for it."""
+def test_the_error_names_the_argument(stack: Stack, simulator: SimulatorServer, statement: str, text: str) -> None:
+    """The error names neither the stack's configuration nor the SDK's traceback."""
     shown = refused(stack, simulator, f"from pulumi import Output\n{statement}\n", f"error: {text}")
     assert "justt:referenceAccountId" not in shown
 
 
-def test_credentials_of_another_resource_by_reference(stack: Stack, simulator: SimulatorServer) -> None:
-    """A reference is no value that could be taken from a resource; the error says what to write."""
+def test_a_reference_of_another_resource_is_rejected(stack: Stack, simulator: SimulatorServer) -> None:
+    """A reference is not a value that another resource can provide. The error says what to write."""
     program = f"""{of("", "ApiKeyOnly(api_key=from_env('KEY'))").replace("justt.Pay", "other = justt.Pay")}
 justt.PaymentIntegration('copy', external_identifier='copy', integration_name='Copy', source='stripe',
     credentials=ApiKeyOnly.from_output(other.credentials))
@@ -164,16 +166,18 @@ justt.PaymentIntegration('copy', external_identifier='copy', integration_name='C
     ],
 )
 @pytest.mark.daily(1)
-def test_number_that_would_be_rounded(stack: Stack, simulator: SimulatorServer, payload: str, path: str) -> None:
-    """The engine's numbers are floats: beyond 2^53 another number would be sent, at any depth."""
+def test_a_number_that_would_be_rounded_is_rejected(
+    stack: Stack, simulator: SimulatorServer, payload: str, path: str
+) -> None:
+    """The engine's numbers are floats: a number over 2^53 would be changed, at any depth."""
     program = of("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})")
     refused(stack, simulator, program, f"credentials.{path} is a number beyond 2^53, which would be rounded")
 
 
 @pytest.mark.slow
-def test_output_in_an_f_string(stack: Stack, simulator: SimulatorServer) -> None:
-    """The SDK warns, and gives a text that says how to do it: Justt would get that text."""
-    text = "has the text that an Output becomes in an f-string or str(...), and not its value: use Output.concat"
+def test_an_output_in_an_f_string_is_rejected(stack: Stack, simulator: SimulatorServer) -> None:
+    """The SDK only warns, and Justt would get its text about f-strings."""
+    text = "contains an Output converted by an f-string or str(...), and not its value: use Output.concat"
     head = "PaymentIntegration 'shop': "
     program = of("merchant_account_codes=[f'{secret(\"stripeKey\")}-1']")
     refused(stack, simulator, program, f"{head}merchant_account_codes[0] {text}")
@@ -183,25 +187,25 @@ def test_output_in_an_f_string(stack: Stack, simulator: SimulatorServer) -> None
     refused(stack, simulator, program, f"{head}credentials.api_key {text}")
 
 
-def test_name_that_pulumi_takes_for_a_color(stack: Stack, simulator: SimulatorServer) -> None:
-    """With colors, the CLI would end with a Go stack trace and leave the stack locked."""
+def test_a_name_with_a_pulumi_color_tag_is_rejected(stack: Stack, simulator: SimulatorServer) -> None:
+    """With colors on, the CLI would crash with a Go stack trace and leave the stack locked."""
     stack.program(of().replace('integration_name="Shop"', 'integration_name="100 <{% off"'))
     shown = stack.preview("--color", "always", fails=True).text
-    assert "integration_name: has the signs <, { and % in a row" in shown
+    assert "integration_name: has the characters <, { and % in a row" in shown
     assert "goroutine" not in shown
     assert simulator.requests == []
 
 
 @pytest.mark.slow
-def test_module_of_the_program_with_the_name_of_one_of_python_s(stack: Stack, simulator: SimulatorServer) -> None:
-    """The text of an error needs no module that the program may have, such as difflib."""
+def test_errors_work_if_the_program_shadows_a_python_module(stack: Stack, simulator: SimulatorServer) -> None:
+    """An error text needs no module, such as difflib, whose name a module of the program may have."""
     (stack.project / "difflib.py").write_text("raise ImportError('the program has this module')\n")
     program = of("opts=pulumi.ResourceOptions(ignore_changes=['integration_nam'])")
     refused(stack, simulator, program, "'integration_nam' is not a property (did you mean 'integrationName'?)")
 
 
-def test_largest_exact_number_is_sent(stack: Stack, simulator: SimulatorServer) -> None:
-    """What arrives as it is, is not refused."""
+def test_the_largest_exact_number_is_sent(stack: Stack, simulator: SimulatorServer) -> None:
+    """A number that arrives unchanged is accepted."""
     simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
     stack.program(
         of("allow_unlisted=True", "Unlisted(secret_type='OAUTH', payload={'a': 2**53, 'b': [-(2**53), 0.5]})")
@@ -213,12 +217,12 @@ def test_largest_exact_number_is_sent(stack: Stack, simulator: SimulatorServer) 
 
 @pytest.mark.slow
 def test_data_is_never_a_reference(stack: Stack, simulator: SimulatorServer) -> None:
-    """What looks like a reference is a value: sent as it is where any payload is taken, and refused elsewhere."""
+    """Data that resembles a reference is a value: accepted in a payload of any form, and rejected elsewhere."""
     simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
     stack.provide({"other": canary("other")})
     shaped = {"fromEnv": "SECRET_other", "version": 1}
     for given in (f"{shaped}", f"Output.secret({shaped})"):
-        text = "credentials.api_key: must be text, got an object; a reference is from_env"
+        text = "credentials.api_key: must be text, got an object; to make a reference, call from_env"
         refused(stack, simulator, of("", f"ApiKeyOnly(api_key={given})"), text)
     moved = "is a reference: give the same from_env or from_file to this resource, not in an Output or an object"
     refused(
@@ -239,10 +243,10 @@ def test_data_is_never_a_reference(stack: Stack, simulator: SimulatorServer) -> 
 @pytest.mark.parametrize("value", ["None", "''", "'  '"])
 @pytest.mark.parametrize("name", ["api_key", "reference_account_id"])
 @pytest.mark.daily(2)
-def test_provider_without_a_value_takes_no_other(
+def test_a_provider_with_an_empty_key_uses_no_other_key(
     stack: Stack, simulator: SimulatorServer, name: str, value: str
 ) -> None:
-    """A key that turns out to be empty must not become JUSTT_API_KEY, which is another merchant's."""
+    """An empty key must not fall back to JUSTT_API_KEY, which belongs to another merchant."""
     stack.run("config", "rm", "justt:apiKey", "--stack", "dev")
     given = {"api_key": "'key-1'", name: f"Output.secret('x').apply(lambda _: {value})"}
     arguments = ", ".join(f"{key}={text}" for key, text in given.items())
@@ -251,16 +255,16 @@ def test_provider_without_a_value_takes_no_other(
     refused(stack, simulator, program, f"error: the {name} of the provider 'other' is empty")
 
 
-def test_account_that_is_nothing_is_not_the_default(stack: Stack, simulator: SimulatorServer) -> None:
-    """A resource whose account turns out to be missing is not created in the account of the configuration."""
+def test_a_missing_account_is_not_the_default(stack: Stack, simulator: SimulatorServer) -> None:
+    """A resource with a missing account is not created in the account of the configuration."""
     stack.config({"justt:referenceAccountId": "acc_of_the_others"})
     program = of("reference_account_id=Output.from_input(None)")
     refused(stack, simulator, program, "the reference_account_id of the PaymentIntegration 'shop' is empty")
 
 
 @pytest.mark.slow
-def test_credentials_that_cannot_be(stack: Stack, simulator: SimulatorServer) -> None:
-    """Each field is named with what is wrong, all at once, without a character of its value."""
+def test_invalid_credentials_are_reported(stack: Stack, simulator: SimulatorServer) -> None:
+    """All invalid fields are named at once with the problem, without a character of their values."""
     stack.provide({"blank": f" {canary('b')}", "public": PUBLIC.replace("AAAA", canary("public"))})
     stack.provide({"literal": PEM.replace("AAAA", canary("literal")).replace("\n", "\\n")})
     shown = refused(
@@ -273,7 +277,7 @@ def test_credentials_that_cannot_be(stack: Stack, simulator: SimulatorServer) ->
     assert "credentials.merchant_code: must not begin or end with white space" in shown
     assert "credentials.account_code: must not be empty" in shown
     for name, text in {
-        "public": "is a public key, and the private one belongs here",
+        "public": "is a public key, and this field takes the private key",
         "literal": "has line breaks that are written as \\n, two characters",
     }.items():
         program = of("", f'Sftp(username="u", private_key=secret("{name}"))')
@@ -281,8 +285,8 @@ def test_credentials_that_cannot_be(stack: Stack, simulator: SimulatorServer) ->
 
 
 @pytest.mark.slow
-def test_referred_credentials_that_cannot_be(stack: Stack, simulator: SimulatorServer) -> None:
-    """What a variable or file has is verified in the same way, by the create, before it is sent."""
+def test_invalid_referenced_credentials_are_reported(stack: Stack, simulator: SimulatorServer) -> None:
+    """The create validates the value of a variable or a file in the same way, before sending it."""
     (stack.project / "key.pem").write_text(PUBLIC)
     (stack.project / "key").write_text("key-1 \n")
     credentials = "Sftp(username=from_env('SFTP_USER'), password=from_file('key'), private_key=from_file('key.pem'))"
@@ -290,7 +294,7 @@ def test_referred_credentials_that_cannot_be(stack: Stack, simulator: SimulatorS
         stack,
         simulator,
         of("", credentials),
-        "credentials.private_key comes from the file 'key.pem', which is a public key, and the private one belongs",
+        "credentials.private_key comes from the file 'key.pem', which is a public key, and this field takes the",
         SFTP_USER="user\n",
     )
     assert "credentials.password comes from the file 'key', which must not begin or end with white space" in shown
@@ -305,7 +309,7 @@ def test_referred_credentials_that_cannot_be(stack: Stack, simulator: SimulatorS
 
 @pytest.mark.slow
 def test_merchant_account_codes_are_a_set(stack: Stack, simulator: SimulatorServer) -> None:
-    """A code that is named twice is one code: no change of order or number replaces."""
+    """A repeated code counts once, and a change of order or count doesn't replace."""
     stack.program(of("merchant_account_codes=['b', 'a', 'b']"))
     stack.up()
     assert stack.resources()["shop"]["outputs"]["merchantAccountCodes"] == ["a", "b"]
@@ -317,10 +321,10 @@ def test_merchant_account_codes_are_a_set(stack: Stack, simulator: SimulatorServ
 
 @pytest.mark.slow
 @pytest.mark.parametrize("main", ["infra", "infra/app.py"])
-def test_file_is_the_same_for_every_checkout(
+def test_a_file_reference_is_the_same_in_every_checkout(
     stack: Stack, simulator: SimulatorServer, tmp_path: Path, main: str
 ) -> None:
-    """A path out of the program's folder is stored as a relative one, whatever the working directory; `up` finds it."""
+    """A path outside of the program's folder is stored as a relative path, for any working directory; `up` finds it."""
     (stack.project / "Pulumi.yaml").write_text(f"name: shop\nruntime: python\nmain: {main}\n")
     (stack.project / "keys").mkdir()
     (stack.project / "infra").mkdir()
@@ -334,7 +338,7 @@ os.chdir("/")
     (program,) = [stack.project / main] if main.endswith(".py") else [stack.project / main / "__main__.py"]
     head = "import pulumi_justt as justt\n"
     if main.endswith(".py"):
-        # Such a program has no absolute __file__ after a change of the working directory.
+        # In such a program, __file__ is not absolute after a change of the working directory.
         absolute = "KEYS / 'sftp.pem'"
         away = f"from pathlib import Path\nKEYS = Path('../keys').resolve()\n{away}"
     program.write_text(away + head + of("", f"Sftp(username='u', private_key=from_file({absolute}))"))
@@ -359,8 +363,8 @@ os.chdir("/")
 
 
 @pytest.mark.slow
-def test_import_of_answers_keeps_to_the_same_rules(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
-    """Codes are a set there too, files are those of the program, and what cannot be a credential is refused."""
+def test_import_validates_answers_by_the_same_rules(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
+    """In answers, too, codes are a set, files are relative to the program, and invalid credentials are rejected."""
     stack.program("")
     (stack.project / "key").write_text("key-1\n")
     stack.program(of())

@@ -1,6 +1,6 @@
-"""The journal on the real engine: after a kill or a lost answer nothing is created twice, and one command settles it.
+"""The journal on the real engine: after a kill or a lost response, no duplicate is created; one command resolves it.
 
-Each scenario ends with a clean `pulumi up` and with the integrations that the person wanted to have, no other.
+Each scenario ends with a clean `pulumi up` and with exactly the integrations that the user wanted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ACTIONS = ("claim", "deactivate", "forget")
 
 @pytest.fixture
 def state_dir(stack: Stack) -> Iterator[Path]:
-    """Give the stack a journal of its own, and a short time-out; at the end, no file of the journal shows a secret."""
+    """Give the stack its own journal and a short timeout; afterwards, check that the journal's files have no secret."""
     folder = stack.folder / "journal"
     stack.environ |= {"JUSTT_STATE_DIR": str(folder), "JUSTT_TIMEOUT_SECONDS": "3"}
     stack.program(PROGRAM)
@@ -45,8 +45,8 @@ def live(simulator: SimulatorServer) -> list[str]:
     return [record.id for record in simulator.records.integrations() if record.status != "INACTIVE"]
 
 
-def up_names(stack: Stack, lost: str, folder: Path) -> None:
-    """Run `pulumi up`, and assert that it stops with the id, the command that settles it, and the journal's file."""
+def assert_up_names(stack: Stack, lost: str, folder: Path) -> None:
+    """Run `pulumi up`, and assert that it stops with the id, the command that resolves it, and the journal's file."""
     failed = stack.up(fails=True)
     (file,) = (folder / "intents").iterdir()
     for words in (lost, "pulumi-justt recover", str(file)):
@@ -54,15 +54,17 @@ def up_names(stack: Stack, lost: str, folder: Path) -> None:
 
 
 def recover(stack: Stack, action: str, lost: str) -> Result:
-    """Settle the only create of the stack, and assert that it was done."""
+    """Resolve the only create of the stack with `recover`, and assert that it succeeded."""
     given = [] if action == "forget" else [lost]
     done = stack.justt("recover", "--stack", "dev", "--yes", f"--{action}", *given)
     assert done.code == 0, done.text
     return done
 
 
-def ends_well(stack: Stack, simulator: SimulatorServer, action: str, lost: str, old: str | None = None) -> None:
-    """Assert that `pulumi up` ends, that a second one is clean, and that what is live is what was asked for."""
+def assert_up_succeeds(
+    stack: Stack, simulator: SimulatorServer, action: str, lost: str, old: str | None = None
+) -> None:
+    """Assert that `pulumi up` succeeds, that a second one changes nothing, and that the right integrations are live."""
     stack.up()
     stack.up("--expect-no-changes")
     mine = stack.resources()["stripe-eu"]["id"]
@@ -75,11 +77,13 @@ def ends_well(stack: Stack, simulator: SimulatorServer, action: str, lost: str, 
 
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.daily(1)
-def test_a_killed_create(stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str) -> None:
-    """`kill -9` of the CLI and the provider while the POST hangs: the first one is named, and no second is created."""
+def test_a_killed_create_is_not_repeated(
+    stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str
+) -> None:
+    """After `kill -9` of CLI and provider during the POST, the first integration is named, and no second is created."""
     lost = kill_after_commit(stack, simulator, 1)
     stack.run("cancel", "--yes", "--stack", "dev")
-    up_names(stack, lost, state_dir)
+    assert_up_names(stack, lost, state_dir)
     assert live(simulator) == [lost]
     examined = stack.justt("doctor", "--stack", "dev", "--json")
     assert examined.code == 1
@@ -88,13 +92,15 @@ def test_a_killed_create(stack: Stack, simulator: SimulatorServer, state_dir: Pa
     assert "'stripe-eu-main'" in found["journal"]["text"]
     assert found["unmanaged"]["integrationId"] == lost
     recover(stack, action, lost)
-    ends_well(stack, simulator, action, lost)
+    assert_up_succeeds(stack, simulator, action, lost)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_killed_replacement(stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str) -> None:
-    """The same of a replacement, without a look at the error first; the old one is deactivated in the end."""
+def test_a_killed_replacement_is_not_repeated(
+    stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str
+) -> None:
+    """The same for a replacement, without an `up` before `recover`. In the end, the old one is deactivated."""
     stack.up()
     old = stack.resources()["stripe-eu"]["id"]
     stack.program(PROGRAM.replace("NAME", "Another"))
@@ -103,15 +109,15 @@ def test_a_killed_replacement(stack: Stack, simulator: SimulatorServer, state_di
     assert stack.justt("doctor", "--stack", "dev", "--only", "pending").code == 1
     recover(stack, action, lost)
     assert list(state_dir.glob("intents/*")) == []
-    ends_well(stack, simulator, action, lost, old)
+    assert_up_succeeds(stack, simulator, action, lost, old)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_replacement_whose_answer_was_lost(
+def test_a_replacement_without_a_response_is_not_repeated(
     stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str
 ) -> None:
-    """Nobody was killed, so that Pulumi keeps nothing; the journal does, and the next update does as was decided."""
+    """Pulumi has no pending operation, but the journal has an intent, and the next update carries out the decision."""
     stack.up()
     old = stack.resources()["stripe-eu"]["id"]
     stack.program(PROGRAM.replace("NAME", "Another"))
@@ -120,7 +126,7 @@ def test_a_replacement_whose_answer_was_lost(
     (lost,) = set(live(simulator)) - {old}
     for words in (lost, "pulumi-justt recover"):
         assert words in failed.text
-    up_names(stack, lost, state_dir)
+    assert_up_names(stack, lost, state_dir)
     assert live(simulator) == [old, lost]
     shown = stack.justt("recover", "--stack", "dev", "--json")
     assert shown.code == 1
@@ -128,12 +134,14 @@ def test_a_replacement_whose_answer_was_lost(
     assert not case["isPending"]
     assert [each["integrationId"] for each in case["candidates"]] == [lost]
     recover(stack, action, lost)
-    ends_well(stack, simulator, action, lost, old)
+    assert_up_succeeds(stack, simulator, action, lost, old)
 
 
 @pytest.mark.slow
-def test_adopt_id_settles_a_lost_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """It is the other way out that the error names; nothing of the create is left to find, or to do again, after it."""
+def test_adopt_id_resolves_a_lost_create_in_the_journal(
+    stack: Stack, simulator: SimulatorServer, state_dir: Path
+) -> None:
+    """The error also names `adopt_id` as a way out. Afterwards, nothing of the create is left to resolve."""
     simulator.add_fault(Fault.parse("POST /integrations status-after-commit=500 times=1"))
     stack.up(fails=True)
     (lost,) = live(simulator)
@@ -167,12 +175,14 @@ def begun(
 
 
 @pytest.mark.slow
-def test_the_commands_on_a_real_stack(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """Before the first update and after it, by its name and without, the commands find what is the stack's."""
+def test_the_commands_find_the_intents_of_a_real_stack(
+    stack: Stack, simulator: SimulatorServer, state_dir: Path
+) -> None:
+    """Before and after the first update, with and without a stack's name, the commands find the stack's intents."""
     existing = Journal(state_dir)
     stack.run("stack", "select", "dev")
     begun(state_dir, simulator, integration_id="i-0")
-    # The state is empty: the CLI tells the stack's name.
+    # The state is empty, so the CLI provides the stack's name.
     for options in ((), ("--stack", "dev"), ("--stack", "organization/shop/dev")):
         shown = stack.justt("recover", "--json", *options)
         assert shown.code == 1, shown.text
@@ -196,20 +206,22 @@ def test_the_commands_on_a_real_stack(stack: Stack, simulator: SimulatorServer, 
 
 
 @pytest.mark.slow
-def test_replace_right_after_the_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """No diff or read shows that the state holds the id, so it is named; a refresh settles that."""
+def test_replace_right_after_a_create_names_the_integration(
+    stack: Stack, simulator: SimulatorServer, state_dir: Path
+) -> None:
+    """No diff or read has shown that the state has the id, so it's named. A refresh resolves that."""
     stack.up()
     first = stack.resources()["stripe-eu"]["id"]
     assert first in stack.up("--replace", URN, fails=True).text
     stack.run("state", "taint", URN, "--yes", "--stack", "dev")
-    up_names(stack, first, state_dir)
+    assert_up_names(stack, first, state_dir)
     assert live(simulator) == [first]
     assert "an earlier run" not in stack.up("--refresh").text
     assert live(simulator) == [stack.resources()["stripe-eu"]["id"]] != [first]
 
 
-def test_replacement_that_the_engine_does_not_compare(stack: Stack, simulator: SimulatorServer) -> None:
-    """With `replacement_trigger` no diff shows that the state holds the id; what it has recorded does."""
+def test_a_replacement_without_a_diff_is_created(stack: Stack, simulator: SimulatorServer) -> None:
+    """With `replacement_trigger`, no diff shows that the state has the id. The recorded outputs do."""
     for trigger in (1, 2, 3):
         options = f"opts=pulumi.ResourceOptions(replacement_trigger={trigger}),\n)"
         stack.program(PROGRAM.strip().removesuffix(")") + options)
@@ -219,8 +231,10 @@ def test_replacement_that_the_engine_does_not_compare(stack: Stack, simulator: S
 
 
 @pytest.mark.slow
-def test_create_that_the_backend_did_not_save(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """The provider returned the id and ended in order, and the state lacks it: no second one is created."""
+def test_a_create_that_the_backend_did_not_save_is_not_repeated(
+    stack: Stack, simulator: SimulatorServer, state_dir: Path
+) -> None:
+    """The provider returned the id and ended normally, but the state lacks it: no second integration is created."""
     stack.environ["JUSTT_TIMEOUT_SECONDS"] = "20"
     simulator.add_fault(Fault.parse("POST /integrations slow-body=5 times=1"))
     update = stack.start("up", "--yes", "--skip-preview")
@@ -236,18 +250,18 @@ def test_create_that_the_backend_did_not_save(stack: Stack, simulator: Simulator
     (lost,) = live(simulator)
     assert stack.resources() == {}
 
-    up_names(stack, lost, state_dir)
+    assert_up_names(stack, lost, state_dir)
     stack.program(PROGRAM.replace('"stripe-eu",', '"stripe-us",', 1))
-    up_names(stack, lost, state_dir)
+    assert_up_names(stack, lost, state_dir)
     assert live(simulator) == [lost]
 
     stack.program(PROGRAM)
     recover(stack, "claim", lost)
-    ends_well(stack, simulator, "claim", lost)
+    assert_up_succeeds(stack, simulator, "claim", lost)
 
 
 def test_an_error_hook_that_says_retry_sends_nothing(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """The engine calls create again in the same process; it gets the same error, and there is one POST."""
+    """The engine calls create again in the same process. It gets the same error, and there is only one POST."""
     hook = 'hook = pulumi.ErrorHook("retry", lambda _: True)\n'
     options = "opts=pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(on_error=[hook])),\n)"
     stack.program(hook + PROGRAM.strip().removesuffix(")") + options)
@@ -258,14 +272,14 @@ def test_an_error_hook_that_says_retry_sends_nothing(stack: Stack, simulator: Si
     (lost,) = live(simulator)
     assert f"New integrations with this source: {lost} (PENDING)" in text
     assert [exchange.method for exchange in simulator.requests].count("POST") == 1
-    # The engine shows no error of a create that it tries again, so the provider says it, once.
+    # The engine doesn't show the error of a create that it retries, so the provider shows it once.
     assert text.count("creating the stripe integration 'stripe-eu-main': the connection broke") == 2
     assert len(list(state_dir.glob("intents/*"))) == 1
 
 
 @pytest.mark.slow
 def test_a_relative_folder_is_refused(stack: Stack, simulator: SimulatorServer) -> None:
-    """The engine runs the provider elsewhere than a person runs commands: both refuse it, before anything is sent."""
+    """The provider's working directory differs from that of the commands. Both refuse, before any request."""
     stack.program(PROGRAM)
     stack.environ |= {"JUSTT_STATE_DIR": "journal"}
     sentence = "JUSTT_STATE_DIR must be an absolute path"
@@ -281,17 +295,17 @@ UNSEEN = "warning: an earlier run began to create"
 
 
 @pytest.mark.slow
-def test_killed_create_whose_resource_is_renamed_is_named(
+def test_a_killed_create_of_a_renamed_resource_is_reported(
     stack: Stack, simulator: SimulatorServer, state_dir: Path
 ) -> None:
-    """Name and identifier have changed, so no create repeats it: the update says so, and `recover` settles it."""
+    """The name and the identifier have changed, so no create repeats it. The update names it; `recover` resolves it."""
     lost = kill_after_commit(stack, simulator, 1)
     stack.run("cancel", "--yes", "--stack", "dev")
     stack.program(PROGRAM.replace("stripe-eu", "stripe-us"))
     for command in (stack.preview, stack.up):
-        told = " ".join(command().text.split())
-        assert f"{UNSEEN} {URN!r} (journal: {state_dir}" in told, told
-        assert "run `pulumi-justt recover`" in told
+        shown = " ".join(command().text.split())
+        assert f"{UNSEEN} {URN!r} (journal: {state_dir}" in shown, shown
+        assert "run `pulumi-justt recover`" in shown
     stack.refresh("--clear-pending-creates")
     assert UNSEEN in stack.up().text
     examined = stack.justt("doctor", "--stack", "dev", "--only", "journal", "--only", "unmanaged")
@@ -304,25 +318,25 @@ def test_killed_create_whose_resource_is_renamed_is_named(
 
 
 @pytest.mark.slow
-def test_destroy_after_a_killed_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """The intent outlives the stack's resources; the destroy says so if it calls the provider, and `doctor` always."""
+def test_destroy_and_doctor_report_a_killed_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
+    """The intent outlives the stack's resources. Destroy reports it if it calls the provider, and `doctor` always."""
     program = PROGRAM + PROGRAM.replace("stripe-eu", "stripe-us")
     stack.up()
     stack.program(program)
     lost = kill_after_commit(stack, simulator, 2)
     stack.run("cancel", "--yes", "--stack", "dev")
 
-    told = " ".join(stack.destroy().text.split())
+    shown = " ".join(stack.destroy().text.split())
 
     name = URN.replace("stripe-eu", "stripe-us")
-    assert f"{UNSEEN} {name!r}" in told
+    assert f"{UNSEEN} {name!r}" in shown
     assert live(simulator) == [lost]
     for _ in range(2):
         examined = stack.justt("doctor", "--stack", "dev", "--json")
         found = [each for each in json.loads(examined.stdout)["checks"] if each["verdict"] == "finding"]
         assert [each["check"] for each in found] == ["pending", "journal", "unmanaged"]
         assert ([each["urn"] for each in found[:2]], found[2]["integrationId"]) == ([name, name], lost)
-        # There is nothing to call the provider for any more.
+        # There is no resource left to call the provider for.
         assert UNSEEN not in stack.destroy().text
     recover(stack, "deactivate", lost)
     assert live(simulator) == []

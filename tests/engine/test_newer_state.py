@@ -1,4 +1,4 @@
-"""A state that a newer version wrote: each call of an older one refuses it, and two wheels on one state show it."""
+"""A state from a newer version: each call of an older version refuses it, tested with two wheels on one state."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ CALLS: dict[str, Callable[[Host, Mapping[str, Any], Mapping[str, Any]], object]]
 
 
 def refusal(names: str) -> str:
-    """Give what is said of properties."""
+    """Return the error for unknown properties."""
     return (
         f"was written by a newer version of pulumi-justt: it has the {names}, which version {version('pulumi-justt')} "
         "does not know. Nothing was sent, and the state was not changed. Upgrade pulumi-justt where this command runs "
@@ -61,14 +61,14 @@ def refusal(names: str) -> str:
 
 @pytest.fixture(scope="module")
 def vendor() -> Iterator[SimulatorServer]:
-    """Give one simulator."""
+    """Start one simulator."""
     with SimulatorServer() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def host(vendor: SimulatorServer) -> Iterator[Host]:
-    """Give one host process."""
+    """Start one host process."""
     with Host({"justt:baseUrl": vendor.base_url, "justt:apiKey": "made-up"}) as running:
         yield running
 
@@ -84,10 +84,10 @@ def host(vendor: SimulatorServer) -> Iterator[Host]:
     ],
     ids=["integration", "two", "below deactivation", "wait"],
 )
-def test_each_call_refuses_it(  # noqa: PLR0913, PLR0917 - fixtures and parameters
+def test_each_call_refuses_a_newer_state(  # noqa: PLR0913, PLR0917 - fixtures and parameters
     host: Host, vendor: SimulatorServer, call: str, inputs: dict[str, Any], newer: dict[str, Any], names: str
 ) -> None:
-    """Whatever the engine hands over of the state is looked at, and no request is sent."""
+    """Every part of the state that the engine passes is checked, and no request is sent."""
     outputs = {} if call == "check" else {"integrationId": "id-1", "status": "PENDING", "goLiveDate": "2027-01-01"}
     with pytest.raises(HostError) as caught:
         CALLS[call](host, {**inputs, **outputs, **newer}, inputs)
@@ -97,14 +97,14 @@ def test_each_call_refuses_it(  # noqa: PLR0913, PLR0917 - fixtures and paramete
     assert vendor.requests == []
 
 
-def test_what_is_looked_up_is_named_by_its_id(host: Host) -> None:
-    """A state of `PaymentIntegration.get` may hold nothing else."""
+def test_a_looked_up_integration_is_named_by_its_id(host: Host) -> None:
+    """A state of `PaymentIntegration.get` may contain only the id."""
     with pytest.raises(HostError, match="the state of integration id-1 was written by a newer version"):
         host.read("id-1", {"laterKey": 1})
 
 
-def test_keys_of_credentials_are_the_vendors(host: Host) -> None:
-    """The fields of a payload are Justt's, and a field that this version does not know is kept."""
+def test_unknown_payload_fields_are_kept(host: Host) -> None:
+    """Justt defines the fields of a payload, so a field that this version does not know is kept."""
     recorded = {**INTEGRATION, "secretPayload": {"apiKey": "made-up", "laterKey": {"deep": "made-up"}}}
     assert host.update("id-1", {**recorded, "integrationId": "id-1"}, recorded)["secretPayload"] == {
         "apiKey": "made-up",
@@ -113,10 +113,10 @@ def test_keys_of_credentials_are_the_vendors(host: Host) -> None:
 
 
 def _wheel(folder: Path, newer: str | None = None) -> Path:
-    """Build the wheel of the sources, or of a version to come, and unpack it where PYTHONPATH can name it.
+    """Build the wheel of the sources, or of a future version, and unpack it for use in PYTHONPATH.
 
-    The version to come has a property that this one does not know, and writes it: to rename one everywhere does that,
-    and needs no knowledge of the places.
+    The future version writes a property that this one does not know. Renaming a property everywhere has that effect,
+    and needs no knowledge of the code.
     """
     sources, target = folder / "sources", folder / "installed"
     sources.mkdir(parents=True)
@@ -135,7 +135,7 @@ def _wheel(folder: Path, newer: str | None = None) -> Path:
 
 
 def _edit(file: Path, replacements: Mapping[str, str]) -> int:
-    """Replace each pattern in a file, and return how often."""
+    """Replace each pattern in a file, and return the number of replacements."""
     text, number = file.read_text(encoding="utf-8"), 0
     for pattern, replacement in replacements.items():
         text, times = re.subn(pattern, replacement, text, flags=re.MULTILINE)
@@ -153,20 +153,20 @@ def _python(*arguments: str, cwd: Path | None = None) -> None:
 
 
 def _recorded(stack: Stack) -> dict[str, Any]:
-    """Return what the state has of the integration, secrets in clear: each command encrypts them anew."""
+    """Return the integration in the state with decrypted secrets, since each command encrypts them differently."""
     resources = json.loads(stack.decrypted())["deployment"]["resources"]
     return next({name: each[name] for name in ("id", "inputs", "outputs")} for each in resources if each["urn"] == URN)
 
 
 def _changing(simulator: SimulatorServer) -> list[str]:
-    """Return the methods of the requests that changed something, and forget them."""
+    """Return the methods of the requests that changed something, and clear the requests."""
     methods = [each.method for each in simulator.requests if each.method != "GET"]
     simulator.clear_requests()
     return methods
 
 
-def test_two_wheels_on_one_state(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
-    """What the newer one wrote, the older one neither drops nor deletes, and the newer one goes on with it."""
+def test_an_older_wheel_keeps_the_data_of_a_newer_one(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
+    """The older wheel neither drops nor deletes the data of the newer one, which then continues with it."""
     simulator.options = dataclasses.replace(simulator.options, successful_after=0.0)
     older, newer = _wheel(tmp_path / "older"), _wheel(tmp_path / "newer", "99.1.0")
     program = """
@@ -204,7 +204,7 @@ def test_two_wheels_on_one_state(stack: Stack, simulator: SimulatorServer, tmp_p
     assert _recorded(stack) == written
     assert _changing(simulator) == []
 
-    # The engine hands over nothing that is recorded before the new one exists. The old one is kept all the same.
+    # The engine passes no recorded data before the new integration exists. The old one is kept anyway.
     stack.environ["PYTHONPATH"] = str(older)
     stack.program(of_older)
     assert said in stack.up("--replace", URN, fails=True).text

@@ -1,4 +1,4 @@
-"""What this package can't protect against, as SECURITY.md says: each happens, and the defence that it names helps."""
+"""Attacks that this package can't prevent, as in SECURITY.md: each one works, and the named defense helps."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ SHOP = """
 
 
 class Planted:
-    """Unpickled, it makes a folder: the code of somebody who may only write."""
+    """When unpickled, it creates a folder, like the code of an attacker who can only write."""
 
     def __init__(self, place: Path) -> None:
         self.place = str(place)
 
     def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
-        """Name the call that unpickling makes."""
+        """Return the call that unpickling makes."""
         return os.mkdir, (self.place,)
 
 
@@ -45,7 +45,7 @@ def planted(place: Path) -> str:
 
 
 def rewrite(stack: Stack, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change each resource of the state as somebody can who has no key of the secrets provider."""
+    """Change each resource in the state without the key of the secrets provider."""
     exported = json.loads(stack.run("stack", "export", "--stack", stack.name).stdout)
     for resource in exported["deployment"]["resources"]:
         change(resource)
@@ -56,17 +56,17 @@ def rewrite(stack: Stack, change: Callable[[dict[str, Any]], None]) -> None:
 
 @pytest.fixture
 def other() -> Iterator[SimulatorServer]:
-    """Give the server of somebody who may write the state."""
+    """Start the server of an attacker who can write the state."""
     with SimulatorServer() as running:
         yield running
 
 
 @pytest.mark.parametrize("command", ["refresh", "destroy"])
 @pytest.mark.daily(1)
-def test_who_writes_the_state_can_get_the_api_key(
+def test_an_attacker_who_writes_the_state_gets_the_api_key(
     stack: Stack, simulator: SimulatorServer, other: SimulatorServer, command: str
 ) -> None:
-    """Refresh and destroy send the key to the recorded base URL; with --run-program, to the program's."""
+    """Refresh and destroy send the key to the recorded base URL; with --run-program, they send it to the program's."""
     stack.program(SHOP)
     stack.up()
 
@@ -79,7 +79,7 @@ def test_who_writes_the_state_can_get_the_api_key(
     simulator.clear_requests()
 
     run = getattr(stack, command)
-    run(fails=True)  # it has no such integration
+    run(fails=True)  # its server has no such integration
     assert (len(simulator.requests), len(other.requests) > 0) == (0, True)
     other.clear_requests()
 
@@ -88,8 +88,8 @@ def test_who_writes_the_state_can_get_the_api_key(
 
 
 @pytest.mark.slow
-def test_who_writes_the_state_can_run_code(stack: Stack, tmp_path: Path) -> None:
-    """The SDK unpickles what the state says is the provider."""
+def test_an_attacker_who_writes_the_state_can_run_code(stack: Stack, tmp_path: Path) -> None:
+    """The SDK unpickles the provider in the state."""
     stack.program(SHOP)
     stack.up()
 
@@ -108,7 +108,7 @@ def test_who_writes_the_state_can_run_code(stack: Stack, tmp_path: Path) -> None
 def test_other_users_of_the_machine_can_run_code_in_the_provider_process(
     simulator: SimulatorServer, tmp_path: Path
 ) -> None:
-    """The SDK's server on the loopback address takes calls from anybody, and unpickles their provider."""
+    """The SDK's server on the loopback address accepts calls from any user, and unpickles their provider."""
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
     with Host(config) as host, pytest.raises(HostError):
         host.check({}, {"__provider": planted(tmp_path / "ran")})
@@ -117,7 +117,7 @@ def test_other_users_of_the_machine_can_run_code_in_the_provider_process(
 
 
 def default_provider(stack: Stack) -> dict[str, Any]:
-    """Return the inputs of the engine's own provider, as the state has them."""
+    """Return the inputs of the engine's own provider in the state."""
     exported = json.loads(stack.run("stack", "export", "--stack", stack.name).stdout)
     (found,) = (each for each in exported["deployment"]["resources"] if each["urn"].endswith("pulumi-python::default"))
     inputs: dict[str, Any] = found["inputs"]
@@ -125,7 +125,7 @@ def default_provider(stack: Stack) -> dict[str, Any]:
 
 
 def test_the_state_copies_the_configuration(stack: Stack) -> None:
-    """Secrets of any namespace, used or not, are there until they left the configuration and another `up` ran."""
+    """Secrets of all namespaces are in the state, until they are removed from the configuration and `up` runs again."""
     stack.config({"shop:plain": "not-secret"}, {"shop:first": canary("first"), "other:unused": canary("unused")})
     stack.environ["REFERRED"] = canary("referred")
     kept = SHOP.replace('secret("stripeKey")', 'justt.from_env("REFERRED")')
@@ -147,7 +147,7 @@ def test_the_state_copies_the_configuration(stack: Stack) -> None:
 
 @pytest.mark.slow
 def test_secret_settings_are_plain_in_the_state(stack: Stack, simulator: SimulatorServer) -> None:
-    """The account is no secret for this package, also where the configuration has it as one."""
+    """This package doesn't treat the account as a secret, even if the configuration does."""
     stack.run("config", "set", "--secret", "justt:referenceAccountId", "acc_1", "--stack", stack.name)
     stack.run("config", "set", "--secret", "justt:baseUrl", simulator.base_url, "--stack", stack.name)
     stack.program(f"""

@@ -1,4 +1,4 @@
-"""What people use around a resource, on the real engine: its options, `pulumi state`, plans, targets, two accounts."""
+"""Pulumi features on the real engine: resource options, `pulumi state`, plans, targets, two accounts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Shop(pulumi.ComponentResource):
 
 
 def changes(simulator: SimulatorServer) -> list[str]:
-    """Give the requests so far that change anything, such as `POST shop`, by external identifiers, and forget them."""
+    """Return the requests so far that change something, such as `POST shop` by external identifier, and clear them."""
     names = {record.id: record.external_identifier for record in simulator.records.integrations()}
     seen = [
         f"{each.method} {each.body.get('externalIdentifier') or names[each.path.rpartition('/')[2]]}"
@@ -45,7 +45,7 @@ def changes(simulator: SimulatorServer) -> list[str]:
 
 
 def urns(stack: Stack) -> dict[str, str]:
-    """Give the URNs of the integrations in the state, by resource name."""
+    """Return the URNs of the integrations in the state, by resource name."""
     return {name: resource["urn"] for name, resource in stack.resources().items()}
 
 
@@ -89,7 +89,7 @@ make("hidden", merchant_account_codes=["code-1"], opts=O(additional_secret_outpu
 
 
 def test_each_option_does_what_it_says(stack: Stack, simulator: SimulatorServer) -> None:
-    """What reaches Justt with each option: at creates, at changes, at a protected replacement, and at the end."""
+    """The requests with each option: at creates, at changes, at a protected replacement, and at the end."""
     referred = canary("referred")
     stack.secrets.append(referred)
     stack.environ["REFERRED"] = referred
@@ -121,7 +121,7 @@ def test_each_option_does_what_it_says(stack: Stack, simulator: SimulatorServer)
     assert recorded["versioned"]["outputs"]["secretReferences"] == {"apiKey": {"fromEnv": "REFERRED", "version": 1}}
     assert "acme:index:Shop$" in recorded["child"]["urn"]
 
-    # A replacement sends what the program says, the ignored credential included.
+    # A replacement sends the program's inputs, including the ignored credential.
     stack.program(HEAD + AFTER.replace('make("held", "New",', 'make("held", "New", merchant_account_codes=["a"],'))
     stack.up()
     assert changes(simulator) == ["POST held", "DELETE held"]
@@ -139,7 +139,7 @@ def test_each_option_does_what_it_says(stack: Stack, simulator: SimulatorServer)
     stack.run("state", "unprotect", urn, "--yes", "--stack", "dev")
     stack.destroy()
     seen = changes(simulator)
-    # What is retained, and what is said to go with another one, is left to itself at Justt.
+    # Integrations with retain_on_delete or deleted_with stay unchanged at Justt.
     assert sorted(seen) == sorted(
         f"DELETE {name}"
         for name in (
@@ -161,8 +161,8 @@ def test_each_option_does_what_it_says(stack: Stack, simulator: SimulatorServer)
     assert sorted(left) == ["bound", "forced", "forced", "retained", "retained"]
 
 
-def test_company_defaults(stack: Stack, simulator: SimulatorServer) -> None:
-    """Both kinds of transformations reach every integration, see the names of the state, and keep secrets secret."""
+def test_transformations_apply_to_every_integration(stack: Stack, simulator: SimulatorServer) -> None:
+    """Both kinds of transformations apply to every integration, use the state's names, and keep secrets secret."""
     stack.program(
         HEAD
         + """
@@ -202,10 +202,10 @@ Shop("shop", lambda shop: make("child", opts=O(parent=shop)))
     assert Counter(changes(simulator)) == Counter(["POST plain", "POST own", "POST child"])
 
 
-def test_two_accounts_and_two_keys(stack: Stack, simulator: SimulatorServer) -> None:
-    """Accounts under one key, and a second key by a provider of its own: each request goes where it belongs.
+def test_each_request_has_the_key_and_account_of_its_resource(stack: Stack, simulator: SimulatorServer) -> None:
+    """With several accounts of one key, and a second key in its own provider, each request has its key and account.
 
-    `--run-program` lets a destroy use the keys that the program has now, of both.
+    `--run-program` makes destroy use the current keys of the program, for both providers.
     """
     stack.provide({"usKey": canary("us-key")})
     first_key, second_key = stack.secrets[0], stack.secrets[-1]
@@ -257,13 +257,13 @@ Shop("shop", lambda shop: make("child", opts=O(parent=shop)), O(providers=[us]))
     assert Counter(deleted.values()) == Counter({(None, 200): 1, ("acc_eu", 200): 1, ("acc_us", 200): 2})
 
 
-def test_state_commands_and_targets(stack: Stack, simulator: SimulatorServer) -> None:
-    """What `pulumi state` does stays in the state, a taint replaces once, and targets reach what they name."""
+def test_state_commands_change_only_the_state(stack: Stack, simulator: SimulatorServer) -> None:
+    """`pulumi state` changes only the state, a taint replaces once, and targets reach only the named resources."""
     names = ("renamed", "tainted", "forgotten", "moved", "base")
     whole = HEAD + "".join(f'{name} = make("{name}")\n' for name in names) + 'make("top", opts=O(depends_on=[base]))\n'
     stack.program(whole)
     stack.up()
-    # What is tainted, renamed or forgotten before a command has seen it in the state is taken for lost.
+    # A resource that is tainted, renamed or removed before a command has seen it in the state counts as lost.
     stack.refresh()
     changes(simulator)
     urn = urns(stack)
@@ -297,8 +297,8 @@ def test_state_commands_and_targets(stack: Stack, simulator: SimulatorServer) ->
     assert sorted(live) == ["forgotten", "moved", "renamed", "tainted"]
 
 
-def test_plans_and_refreshes_within_other_commands(stack: Stack, simulator: SimulatorServer) -> None:
-    """A plan holds an update to what was reviewed, and `--refresh` sees what became of it."""
+def test_plans_and_refresh_options_work(stack: Stack, simulator: SimulatorServer) -> None:
+    """A plan limits an update to the reviewed changes, and `--refresh` reads the current status."""
     program = HEAD + 'made = make("shop")\npulumi.export("status", made.status)\n'
     plan = str(stack.folder / "user" / "tmp" / "plan.json")
     stack.program(program)
@@ -329,8 +329,8 @@ def test_plans_and_refreshes_within_other_commands(stack: Stack, simulator: Simu
     assert changes(simulator) == ["POST shop"]
 
 
-def test_another_stack_reads_it(stack: Stack, simulator: SimulatorServer) -> None:
-    """A stack reference gives the id and the status, a secret output stays one, and `get` looks by that id."""
+def test_another_stack_can_read_the_outputs(stack: Stack, simulator: SimulatorServer) -> None:
+    """A stack reference has the id and the status, a secret output stays secret, and `get` reads by that id."""
     stack.program(
         HEAD
         + """

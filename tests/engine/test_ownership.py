@@ -1,4 +1,4 @@
-"""Who may deactivate what, on the real engine: each row of the table in `ownership`, and the calls it rests on."""
+"""The rules of deactivation on the real engine: each row of the table in `ownership`, and the calls for it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from support.secret_scanner import canary
 
 
 class Calls:
-    """The calls of the engine to our provider, command by command."""
+    """The calls of the engine to our provider, one command at a time."""
 
     def __init__(self, stack: Stack) -> None:
         self._log = stack.folder / "calls.jsonl"
@@ -29,16 +29,16 @@ class Calls:
         stack.environ["PYTHONPATH"] = f"{ROOT / 'tests' / 'support' / 'call_log'}:{ROOT / 'provider'}"
 
     def clear(self) -> None:
-        """Forget the calls so far."""
+        """Clear the calls so far."""
         self._log.unlink(missing_ok=True)
 
     def seen(self) -> list[tuple[str, str]]:
-        """Return method and resource of each call, in order."""
+        """Return the method and the resource of each call, in order."""
         lines = self._log.read_text(encoding="utf-8").splitlines() if self._log.exists() else []
         return [(method, name) for _, method, name in map(json.loads, lines)]
 
     def processes(self) -> int:
-        """Return how many provider processes were called."""
+        """Return the number of provider processes that were called."""
         return len({json.loads(line)[0] for line in self._log.read_text(encoding="utf-8").splitlines()})
 
 
@@ -49,7 +49,7 @@ def calls(stack: Stack) -> Calls:
 
 
 def journal(stack: Stack) -> Journal:
-    """Return the journal that the stack's commands keep."""
+    """Return the journal of the stack's commands."""
     return Journal(stack.folder / "user" / ".local" / "state" / "pulumi-justt")
 
 
@@ -57,7 +57,7 @@ def journal(stack: Stack) -> Journal:
 
 
 def adopted_by_the_resource_itself(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """A destroy calls delete alone, and the recorded outputs say that the record is adopted."""
+    """Destroy calls only delete, and the recorded outputs say that the integration is adopted."""
     mine = owner(stack)
     stack.refresh()
     stack.run("state", "delete", stack.resources()["owner"]["urn"], "--yes", "--stack", "dev")
@@ -70,7 +70,7 @@ def adopted_by_the_resource_itself(stack: Stack, simulator: SimulatorServer, cal
 
 
 def adopted_by_the_new_program(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """The adopter's check comes before the owner's delete; the refresh before it proves no membership."""
+    """The adopter's check comes before the owner's delete. The earlier refresh proves no membership."""
     mine = owner(stack)
     stack.program(adopter(mine))
     calls.clear()
@@ -86,7 +86,7 @@ def adopted_by_the_new_program(stack: Stack, simulator: SimulatorServer, calls: 
 
 
 def adopted_by_the_old_program(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """The update that takes `adopt_id` out does not deactivate either, whoever else leaves in it."""
+    """An update that removes `adopt_id` does not deactivate either, even if another resource leaves in it."""
     mine = owner(stack)
     stack.program(integration(None, name="owner") + adopter(mine))
     stack.up("--target", urn(stack, "adopter"))
@@ -103,7 +103,7 @@ def adopted_by_the_old_program(stack: Stack, simulator: SimulatorServer, calls: 
 
 
 def held_by_another_resource(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """A diff shows that another resource of the program has the record as its own; the journal knew of no owner."""
+    """A diff shows that another resource of the program has the id. The journal had no owner."""
     mine = owner(stack)
     for adopt_id in (mine, None):
         stack.program(integration(None, name="owner") + adopter(adopt_id))
@@ -116,7 +116,7 @@ def held_by_another_resource(stack: Stack, simulator: SimulatorServer, calls: Ca
 
 
 def adopted_by_an_earlier_command(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """The journal of this machine knows what the engine does not call for."""
+    """The journal of this machine has the adoption, for which the engine makes no call."""
     mine = owner(stack)
     stack.program(integration(None, name="owner") + adopter(mine))
     stack.up("--target", urn(stack, "adopter"))
@@ -127,7 +127,7 @@ def adopted_by_an_earlier_command(stack: Stack, simulator: SimulatorServer, call
 
 
 def held_by_a_resource_that_changes(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """A rename with a change that `replace_on_changes` makes a replacement: the delete has the former name."""
+    """A rename, with a change that `replace_on_changes` turns into a replacement: the delete has the former name."""
     options = 'replace_on_changes=["deactivation"], delete_before_replace=True'
 
     def program(name: str, days: int, more: str = "") -> str:
@@ -146,7 +146,7 @@ def held_by_a_resource_that_changes(stack: Stack, simulator: SimulatorServer, ca
 
 
 def created_for_another_resource(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """What the adopter made its own, without a claim of its creator's being known to have ended, stays that one's."""
+    """The delete of a later owner releases it as long as the journal shows no end of the creator's claim."""
     mine = owner(stack)
     for adopt_id in (mine, None):
         stack.program(integration(None, name="owner") + adopter(adopt_id))
@@ -160,7 +160,7 @@ def created_for_another_resource(stack: Stack, simulator: SimulatorServer, calls
 
 
 def kept_by_the_resource(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """A replacement by the own id that failed halfway: the state has the id twice, and deletes one of the two."""
+    """A replacement that adopts its own id failed halfway: the state has the id twice, and deletes one of the two."""
     mine = owner(stack)
     options = ", opts=pulumi.ResourceOptions(depends_on=[first])"
     for adopt_id in (mine, None):
@@ -176,7 +176,7 @@ def kept_by_the_resource(stack: Stack, simulator: SimulatorServer, calls: Calls)
 
 
 def adopted_in_a_file_that_cannot_be_read(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """It may be of a newer version, and name an adopter in another stack."""
+    """The file may be from a newer version, and name an adopter in another stack."""
     mine = owner(stack)
     file = journal(stack).adoption_file(simulator.base_url, mine, "another")
     assert file is not None
@@ -189,7 +189,7 @@ def adopted_in_a_file_that_cannot_be_read(stack: Stack, simulator: SimulatorServ
 
 
 def adopted_at_this_moment(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """Another command has sent its request, and the state of that one will have the integration."""
+    """Another command has sent its request, and its state will contain the integration."""
     mine = owner(stack)
     journal(stack).begin_adoption(simulator.base_url, mine, "another", is_under_way=True)
     calls.clear()
@@ -199,7 +199,7 @@ def adopted_at_this_moment(stack: Stack, simulator: SimulatorServer, calls: Call
 
 
 def returned_by_a_create_of_this_process(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:  # noqa: ARG001
-    """A vendor that answers a create with the record that it replaces, in an account too long to be listed."""
+    """Justt responds to a create with the id of the replaced integration, in an account too long to be listed."""
     with upserting_vendor() as (url, requests):
         stack.config({"justt:baseUrl": url})
         stack.program(integration(None, name="owner"))
@@ -212,7 +212,7 @@ def returned_by_a_create_of_this_process(stack: Stack, simulator: SimulatorServe
 
 
 def awaited(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """After a failed wait, an update with --continue-on-error deletes what was replaced although it fails again."""
+    """After a failed wait, an update with --continue-on-error deletes the replaced resource although it fails again."""
     simulator.add_fault(Fault.parse("GET /integrations/{id} becomes=SUCCESSFUL times=1"))
     program = integration(None, name="owner").replace("justt.Pay", "owner = justt.Pay", 1)
     stack.program(program + 'justt.IntegrationReady("ready", integration=owner, timeout_seconds=60)\n')
@@ -230,7 +230,7 @@ def awaited(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
 
 
 def any_other_one(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """What leaves the program and no resource adopts is deactivated."""
+    """An integration that leaves the program and that no resource adopts is deactivated."""
     owner(stack)
     stack.program("")
     calls.clear()
@@ -255,25 +255,25 @@ ROWS: dict[str, Callable[[Stack, SimulatorServer, Calls], None]] = {
     "is any other one": any_other_one,
 }
 MAIN = ("a resource of the new program adopts, the resource itself included", "is any other one")
-"""The rows that `make test` tries; `make test-all` tries all of them."""
+"""The rows that `make test` runs; `make test-all` runs all of them."""
 
 
-def test_each_row_of_the_table_is_tried() -> None:
-    """A rule that is added to the docstring needs a scenario here."""
+def test_each_row_of_the_table_is_tested() -> None:
+    """Each row of the docstring's table needs a scenario here."""
     assert ownership.__doc__ is not None
     table = ownership.__doc__.partition("delete of a record that ...")[2].partition("*Released*")[0]
     assert re.findall(r"^    (\S.*?)  ", table, re.MULTILINE) == list(ROWS)
 
 
 @pytest.mark.parametrize("row", [row if row in MAIN else pytest.param(row, marks=pytest.mark.slow) for row in ROWS])
-def test_row_of_the_table(row: str, stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """The engine calls what the table rests on, and the record is released, kept or deactivated as it says."""
+def test_a_delete_follows_the_table(row: str, stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
+    """The engine makes the expected calls, and the integration is released, kept or deactivated as in the table."""
     ROWS[row](stack, simulator, calls)
 
 
 @contextmanager
 def upserting_vendor() -> Iterator[tuple[str, list[str]]]:
-    """Serve a vendor that has one record, returns it from each create, and whose list never ends."""
+    """Start a server with one record, which it returns from each create, and a list that never ends."""
     requests: list[str] = []
     record = {"integrationId": "the-only-one", "source": "stripe", "status": "SUCCESSFUL"}
 
@@ -288,10 +288,10 @@ def upserting_vendor() -> Iterator[tuple[str, list[str]]]:
             self.end_headers()
             self.wfile.write(body.encode())
 
-        do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - the names that the server calls
+        do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - http.server calls these names
 
         def log_message(self, *_: object) -> None:
-            """Print nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -303,13 +303,11 @@ def upserting_vendor() -> Iterator[tuple[str, list[str]]]:
             thread.join()
 
 
-# Hand-overs, renames and traps
+# Hand-overs, renames and special cases
 
 
-def test_hand_over_to_a_resource_with_a_provider_of_its_own(
-    stack: Stack, simulator: SimulatorServer, calls: Calls
-) -> None:
-    """The owner's process sees no call of the adopter's; the adoption record keeps the integration alive."""
+def test_a_hand_over_to_another_provider_releases(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
+    """The owner's process sees no call of the adopter's. The adoption record keeps the integration live."""
     mine = owner(stack)
     stack.provide({"otherKey": canary("other")})
     provider = 'other = justt.Provider("other", api_key=secret("otherKey"))\n'
@@ -327,10 +325,10 @@ def test_hand_over_to_a_resource_with_a_provider_of_its_own(
 @pytest.mark.slow
 @pytest.mark.parametrize("own_provider", [False, True], ids=["one process", "two processes"])
 @pytest.mark.parametrize("flags", [["--continue-on-error"], ["--continue-on-error", "--refresh"]])
-def test_adoption_that_fails_deactivates_nothing(
+def test_a_failed_adoption_deactivates_nothing(
     stack: Stack, simulator: SimulatorServer, own_provider: bool, flags: list[str]
 ) -> None:
-    """If the adopter's read is refused and the engine goes on, the owner's delete still leaves the record alone."""
+    """If the adopter's read is refused and the engine continues, the owner's delete still releases the integration."""
     mine = owner(stack)
     stack.provide({"otherKey": canary("other")})
     provider = 'other = justt.Provider("other", api_key=secret("otherKey"))\n' if own_provider else ""
@@ -360,8 +358,8 @@ def test_adoption_that_fails_deactivates_nothing(
     ids=["renamed", "new parent"],
 )
 @pytest.mark.daily(1)
-def test_rename_under_refresh(stack: Stack, simulator: SimulatorServer, moved: str) -> None:
-    """A resource that is renamed by an alias, or gets a parent, is the same resource for a refresh too."""
+def test_a_renamed_resource_is_the_same_in_a_refresh(stack: Stack, simulator: SimulatorServer, moved: str) -> None:
+    """A resource that is renamed by an alias, or gets a parent, is also the same resource in a refresh."""
     mine = owner(stack)
     stack.program(integration(None, name="renamed", more=f", {moved}"))
     assert "belongs to" not in stack.preview("--refresh").text
@@ -372,8 +370,10 @@ def test_rename_under_refresh(stack: Stack, simulator: SimulatorServer, moved: s
 
 @pytest.mark.parametrize("more", ["", ", delete_before_replace=True"])
 @pytest.mark.daily(1)
-def test_rename_with_a_replacement(stack: Stack, simulator: SimulatorServer, more: str) -> None:
-    """A rename by an alias and a change in one update deactivate the old integration, in either order."""
+def test_a_rename_with_a_replacement_deactivates_the_old_integration(
+    stack: Stack, simulator: SimulatorServer, more: str
+) -> None:
+    """A rename by an alias together with a change deactivates the old integration, for either order."""
     mine = owner(stack)
     options = f', opts=pulumi.ResourceOptions(aliases=[pulumi.Alias(name="owner")]{more})'
     stack.program(integration(None, name="renamed", label="Other", more=options))
@@ -382,8 +382,8 @@ def test_rename_with_a_replacement(stack: Stack, simulator: SimulatorServer, mor
 
 
 @pytest.mark.slow
-def test_own_id_beside_a_change_is_refused(stack: Stack, simulator: SimulatorServer) -> None:
-    """`adopt_id` of the own id with another change would record what was never sent."""
+def test_adopting_the_own_id_with_another_change_is_refused(stack: Stack, simulator: SimulatorServer) -> None:
+    """`adopt_id` of the resource's own id with another change would record inputs that were never sent."""
     mine = owner(stack)
     stack.program(integration(mine, name="owner", label="Renamed"))
     assert "is adopted, and what changed (integrationName) would replace it" in stack.up(fails=True).text
@@ -417,8 +417,8 @@ def forced(stack: Stack) -> tuple[str, str]:
     return "--replace", urn(stack, "owner")
 
 
-def test_the_only_candidate_is_claimed_by_one_of_two_processes(stack: Stack, simulator: SimulatorServer) -> None:
-    """Two provider processes that lose one answer each cannot both claim the one integration that is new."""
+def test_only_one_of_two_processes_claims_the_only_candidate(stack: Stack, simulator: SimulatorServer) -> None:
+    """Two provider processes that each lose one response can't both claim the only new integration."""
     stack.config({"justt:onAmbiguousCreate": "adopt", "justt:timeoutSeconds": "3"})
     stack.provide({"otherKey": canary("other")})
     for fault in ("POST /integrations drop-after-commit times=1", "POST /integrations drop-before-commit times=3"):
@@ -434,8 +434,8 @@ def test_the_only_candidate_is_claimed_by_one_of_two_processes(stack: Stack, sim
     assert len(set(ids)) == len(ids)
 
 
-def test_a_wait_holds_no_integration_of_another_psp(stack: Stack, simulator: SimulatorServer) -> None:
-    """The same external identifier at two PSPs is two integrations, and a failed wait for one keeps only its own."""
+def test_a_wait_keeps_no_integration_of_another_psp(stack: Stack, simulator: SimulatorServer) -> None:
+    """The same external identifier at two PSPs means two integrations. A failed wait keeps only its own old one."""
     stack.provide({"adyenKey": canary("adyen"), "hmac": canary("hmac")})
     adyen = (
         'justt.PaymentIntegration("adyen", external_identifier="shop-1", integration_name="Adyen", source="adyen", '

@@ -1,8 +1,8 @@
-"""What a reviewer of a pull request reads: the exact text of the CLI, resource by resource.
+"""The text that a reviewer of a pull request reads: the CLI's exact output, resource by resource.
 
-A pull request turns the program `was` into `now`, and each secret whose name begins with `rotated` has another value in
-its configuration. The folder `data/previews` has what `pulumi preview --diff` and `pulumi preview --json` say of each
-resource. `UPDATE_GOLDEN=1 pytest tests/engine/test_previews.py` writes it anew, for `git diff` to show.
+A pull request changes the program `was` into `now`, and the configuration of each secret whose name begins with
+`rotated`. The folder `data/previews` has the output of `pulumi preview --diff` and `pulumi preview --json` for each
+resource. `UPDATE_GOLDEN=1 pytest tests/engine/test_previews.py` rewrites it, and `git diff` shows the changes.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ class Case:
     """One resource of the program.
 
     Args:
-        op: What the preview says that happens to it; "same" where it says nothing of it.
-        paths: The properties that it names, those and no others.
-        was: The arguments in the program that is up; None where the resource is new.
-        now: The arguments in the pull request; None where it takes the resource out.
+        op: The operation in the preview; "same" if the preview doesn't mention the resource.
+        paths: The properties that it names, and no others.
+        was: The arguments in the current program; None for a new resource.
+        now: The arguments in the pull request; None for a removed resource.
     """
 
     op: str
@@ -71,23 +71,23 @@ class Case:
 
     @property
     def change(self) -> list[str]:
-        """What the pull request does to these lines of the program."""
+        """The pull request's change of these lines of the program."""
         lines = [(" ", self.now)] if self.was == self.now else [("-", self.was), ("+", self.now)]
         return [f"{sign} {text}" for sign, text in lines if text]
 
 
 def replaced(was: str, now: str | None = None, *, names: str) -> Case:
-    """Give a case that needs another integration; without *now*, only the configuration changes."""
+    """Return a case that needs a replacement; without *now*, only the configuration changes."""
     return Case("replace", tuple(names.split()), was, was if now is None else now)
 
 
 def updated(was: str, now: str, *, names: str) -> Case:
-    """Give a case that changes what is remembered."""
+    """Return a case that changes only recorded properties."""
     return Case("update", tuple(names.split()), was, now)
 
 
 def unchanged(was: str, now: str | None = None) -> Case:
-    """Give a case of which a reviewer is to see nothing."""
+    """Return a case that the preview must not show."""
     return Case("same", (), was, was if now is None else now)
 
 
@@ -407,12 +407,12 @@ _URN = re.compile(r" {8}\[urn=urn:pulumi:dev::shop::pulumi-python:dynamic/justt:
 
 
 def program(arguments: Mapping[str, str | None]) -> str:
-    """Give the program in which each resource has those arguments."""
+    """Return the program in which each resource has the given arguments."""
     return PROGRAM + "".join(f"integration({name!r}, {text})\n" for name, text in arguments.items() if text is not None)
 
 
 def split(shown: str) -> tuple[dict[str, str], str]:
-    """Take the text of a preview apart: what stands of each resource, and what is left, both as they are."""
+    """Split the text of a preview into the part of each resource and the rest, both unchanged."""
     blocks: list[list[str]] = []
     frame: list[str] = []
     for line in shown.splitlines():
@@ -431,10 +431,10 @@ def split(shown: str) -> tuple[dict[str, str], str]:
 
 
 def described(case: Case, block: str | None, step: Mapping[str, Any] | None) -> str:
-    """Give what the golden file has of a case: the change, the text, and what `--json` says of its diff."""
+    """Return the golden text of a case: the change, the preview, and the diff in `--json`."""
     told = ["", "nothing"] if block is None else ["", block]
     if step is not None:
-        # The engine gives the reasons in any order.
+        # The engine's order of the reasons varies.
         reasons = {name: sorted(step.get(name, ())) for name in ("diffReasons", "replaceReasons")}
         parts = {"op": step["op"], **reasons, "detailedDiff": step["detailedDiff"]}
         told += ["", *(f"{name}: {json.dumps(part, sort_keys=True)}" for name, part in parts.items() if part)]
@@ -442,7 +442,7 @@ def described(case: Case, block: str | None, step: Mapping[str, Any] | None) -> 
 
 
 def assert_golden(found: Mapping[str, str]) -> None:
-    """Compare the golden files with what was *found*, or make them that."""
+    """Compare *found* with the golden files, or update them."""
     if os.environ.get(UPDATE) == "1":
         GOLDEN.mkdir(exist_ok=True)
         for path in GOLDEN.iterdir():
@@ -462,12 +462,12 @@ def assert_golden(found: Mapping[str, str]) -> None:
         )
     ]
     if difference:
-        way_out = f"If that is what a reviewer is to read, run {UPDATE}=1 pytest tests/engine/test_previews.py"
+        way_out = f"If the new preview is right, run {UPDATE}=1 pytest tests/engine/test_previews.py"
         pytest.fail("\n".join([*difference, "", way_out]), pytrace=False)
 
 
 def prepare(stack: Stack, simulator: SimulatorServer) -> None:
-    """Bring the program `was` up, and make the pull request: the program `now`, and other values of what is rotated."""
+    """Deploy the program `was`, then make the pull request: the program `now`, and new values of rotated secrets."""
     simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
     theirs = NewIntegration("adoption-over", "theirs", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
     both = {"hmac": canary("object-hmac"), "apiKey": canary("object-key")}
@@ -497,15 +497,15 @@ def prepare(stack: Stack, simulator: SimulatorServer) -> None:
 
 
 @pytest.mark.usefixtures("pinned_engine")
-def test_a_reviewer_reads_what_changed(stack: Stack, simulator: SimulatorServer) -> None:
-    """Each resource that changes is shown with exactly the fields that do, and no value; of the others nothing is."""
+def test_previews_match_golden_files(stack: Stack, simulator: SimulatorServer) -> None:
+    """Each changed resource is shown with exactly its changed fields, without values. No other one is shown."""
     prepare(stack, simulator)
     ids = {resource["id"]: name for name, resource in stack.resources().items()}
     shown = stack.preview("--suppress-progress")
     digest = json.loads(stack.run("preview", "--json", "--stack", "dev").stdout)
     assert simulator.requests == []
 
-    # What a step says beside its diff is the old and the new state, which have the provider as a secret.
+    # The rest of a step is the old and the new state, which contain the provider as a secret.
     for step in digest["steps"]:
         for state in ("oldState", "newState"):
             step.pop(state, None)
@@ -551,7 +551,7 @@ def test_a_reviewer_reads_what_changed(stack: Stack, simulator: SimulatorServer)
 def test_golden_files_are_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: dict[str, str], difference: str
 ) -> None:
-    """A missing, a superfluous and a different golden file fail, with the way to make them anew, which then passes."""
+    """A missing, an extra or a different golden file fails with the command that rewrites it; then the test passes."""
     monkeypatch.setitem(globals(), "GOLDEN", tmp_path)
     monkeypatch.delenv(UPDATE, raising=False)
     (tmp_path / "a.txt").write_text("x\n")

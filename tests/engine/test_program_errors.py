@@ -1,4 +1,4 @@
-"""Errors of what a program calls: one sentence on the real engine, and a TypeError or ValueError to its unit tests."""
+"""Errors of functions that a program calls: one sentence on the real engine, TypeError or ValueError in unit tests."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def shop(credentials, **arguments):
 
 """
 LITERAL = "sk_live_LITERAL"
-"""What stands in each line for a credential."""
+"""The placeholder for a credential in each line."""
 
 STATEMENTS = [
     (f'from_env("{LITERAL}")', "from_env takes the name of a variable, and not its value"),
     (f'from_env(version="{LITERAL}")', r"from_env\(\) missing 1 required positional argument: 'name'"),
     (f'from_file("{LITERAL}\\n")', "from_file takes the path of a file, and not its content"),
-    (f'shop("{LITERAL}")', "credentials must be an instance of a class in pulumi_justt.credentials, such as"),
+    (f'shop("{LITERAL}")', "credentials must be one of the classes in pulumi_justt.credentials, for example"),
     (f'shop(Output.secret("{LITERAL}"))', "for an Output of the whole set use that class's from_output"),
     (
         f'shop(ApiKeyOnly(api_key="{LITERAL}"), deactivation=7)',
@@ -53,9 +53,9 @@ STATEMENTS = [
         r"ApiKeyOnly\(\) got an unexpected keyword argument 'key' \(did you mean 'api_key'\?\)",
     ),
     (f'ApiKeyOnly(**{{"{LITERAL}_1": "k"}})', "got an unexpected keyword argument '… .a text of"),
-    (f'shop("{LITERAL}")', "PaymentIntegration 'shop': credentials must be an instance"),
-    ('Provider("a<" + "{%b", api_key="k")', "the resource's name has the signs <, { and % in a row"),
-    ('PaymentIntegration.get("a<" + "{%b", "id")', "the resource's name has the signs <, { and % in a row"),
+    (f'shop("{LITERAL}")', "PaymentIntegration 'shop': credentials must be one of the"),
+    ('Provider("a<" + "{%b", api_key="k")', "the resource's name has the characters <, { and % in a row"),
+    ('PaymentIntegration.get("a<" + "{%b", "id")', "the resource's name has the characters <, { and % in a row"),
     (f'BasicAuth(client_secret="{LITERAL}")', "missing 1 required keyword-only argument: 'client_id'"),
     (f'PublicSecretKey("{LITERAL}")', "takes 1 positional argument but 2 were given"),
     (f'UsernamePassword("{LITERAL}")', "takes 1 positional argument but 2 were given"),
@@ -73,7 +73,7 @@ STATEMENTS = [
     (f'IntegrationReady("ready", integration="{LITERAL}")', "integration must be a PaymentIntegration; for one"),
     (
         'IntegrationReady("ready", integration=PaymentIntegration.get("a", "b"), opts=ResourceOptions(id="c"))',
-        "id: the engine would read the resource, and use none of its arguments; it owns nothing at Justt",
+        "id: the engine would read the resource and ignore its arguments; an IntegrationReady has nothing to read",
     ),
     (f'Provider("other", key="{LITERAL}")', "got an unexpected keyword argument 'key'"),
     (f'Provider("other", api_key="{LITERAL} ")', "the api_key of the provider 'other' holds a character that no API"),
@@ -82,21 +82,21 @@ STATEMENTS = [
 
 
 @pytest.mark.parametrize(("statement", "text"), STATEMENTS)
-def test_error_of_the_program(statement: str, text: str) -> None:
-    """Each is what Pulumi shows without a traceback, and the kind that a unit test of the program expects."""
+def test_errors_of_a_program_have_no_traceback(statement: str, text: str) -> None:
+    """Pulumi shows each error without a traceback, and it has the type that a program's unit test expects."""
     with pytest.raises(pulumi.RunError, match=text) as refused:
-        run_program(lambda: exec(HEAD + statement, {}))  # noqa: S102 - our own
+        run_program(lambda: exec(HEAD + statement, {}))  # noqa: S102 - our own code
 
     assert isinstance(refused.value, (TypeError, ValueError))
     assert LITERAL not in str(refused.value)
 
 
 @pytest.mark.parametrize("statement", ['Provider("{}")', 'PaymentIntegration("{}", source="stripe")'])
-def test_what_stands_in_the_place_of_a_forgotten_name_is_not_shown(statement: str) -> None:
-    """An API key of Justt looks like no other, and here it is the only argument that was not forgotten."""
+def test_a_value_in_place_of_the_name_is_not_shown(statement: str) -> None:
+    """Justt's API keys have no fixed form, and here the key is the only argument that was not left out."""
     key = "jk9f8e7d6c5b4a39281706f5e4d3c2b1a0"
     with pytest.raises(pulumi.RunError, match="missing") as refused:
-        run_program(lambda: exec(HEAD + statement.format(key), {}))  # noqa: S102 - our own
+        run_program(lambda: exec(HEAD + statement.format(key), {}))  # noqa: S102 - our own code
 
     assert key not in str(refused.value)
 
@@ -105,8 +105,8 @@ def test_what_stands_in_the_place_of_a_forgotten_name_is_not_shown(statement: st
     "statement", [each for each, _ in STATEMENTS if "LITERAL" in each and re.search("from_|adopt=|key=|opts=", each)]
 )
 @pytest.mark.daily(3)
-def test_line_of_the_program_is_not_printed(stack: Stack, simulator: SimulatorServer, statement: str) -> None:
-    """Pulumi prints the source line of any other error, with the literal in it."""
+def test_the_source_line_is_not_printed(stack: Stack, simulator: SimulatorServer, statement: str) -> None:
+    """For any other error, Pulumi prints the source line, with the literal in it."""
     stack.secrets.append(secret := canary("literal"))
     stack.program(HEAD + statement.replace(LITERAL, f"sk_live_{secret}"))
     shown = stack.preview(fails=True).text
@@ -116,34 +116,34 @@ def test_line_of_the_program_is_not_printed(stack: Stack, simulator: SimulatorSe
     assert simulator.requests == []
 
 
-def test_no_text_of_the_program_is_taken_for_a_color(stack: Stack) -> None:
-    """The CLI acts on such a text in a message, and ends with a Go stack trace where there is no such color."""
+def test_color_tags_of_the_program_are_escaped(stack: Stack) -> None:
+    """The CLI interprets such a text in a message, and crashes with a Go stack trace if it's no known color."""
     stack.program(HEAD + 'shop(ApiKeyOnly(api_key="k"), opts=ResourceOptions(ignore_changes=["<{%bogus%}>"]))')
     shown = stack.preview("--color", "always", fails=True).text
     assert "'< {%bogus%}>' is not a property" in shown
     assert "goroutine" not in shown
     stack.program(HEAD + 'PaymentIntegration.get("theirs<" + "{%bogus%}>", "id")')
     shown = stack.preview("--color", "always", fails=True).text
-    assert "the resource's name has the signs <, { and % in a row" in shown
+    assert "the resource's name has the characters <, { and % in a row" in shown
     assert "goroutine" not in shown
 
 
-def test_error_of_something_else() -> None:
-    """A defect, or what a transformation raises, is named by its place, as its text may hold a value."""
+def test_other_errors_show_only_their_location() -> None:
+    """An internal error, or an exception of a transformation, is shown by its location: its text may have a value."""
 
     @one_sentence
     def call() -> None:
         raise KeyError(LITERAL)
 
     with pytest.raises(
-        pulumi.RunError, match=r"^an error that is not of an argument: KeyError at test_program_errors\.py:\d+$"
+        pulumi.RunError, match=r"^unexpected error, not caused by an argument: KeyError at test_program_errors\.py:\d+$"
     ) as refused:
         call()
     assert refused.traceback[-1].name == "call"
 
 
-def test_own_errors_pass() -> None:
-    """What is a RunError already stays as it is, and the function keeps its name."""
+def test_run_errors_pass_unchanged() -> None:
+    """A RunError is passed on unchanged, and the function keeps its name."""
     error = InvalidArgument("a sentence")
 
     @one_sentence

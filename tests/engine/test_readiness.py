@@ -1,4 +1,4 @@
-"""`IntegrationReady` on the real engine: what a rollout does while Justt has not said yes, and after it has said no."""
+"""`IntegrationReady` on the real engine: a rollout while the integration is PENDING, and after it FAILED."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ PROGRAM = """
 
 
 def program(more: str = "", timeout: int | None = None) -> str:
-    """Give a program with an integration, the wait for it, and what is created after that."""
+    """Return a program with an integration, a wait for it, and a resource that depends on the wait."""
     seconds = "" if timeout is None else f", timeout_seconds={timeout}"
     return PROGRAM.replace("{more}", more).replace("{timeout}", seconds)
 
 
 def sent(simulator: SimulatorServer) -> list[tuple[str, str, str | None]]:
-    """Give method, what it was for, and account of the requests so far, without lists, and forget them."""
+    """Return the method, purpose and account of the requests so far, without lists, and clear the requests."""
     names = {record.id: record.external_identifier for record in simulator.records.integrations()}
     seen = [
         (each.method, names.get(each.path.rpartition("/")[2]) or str(each.body["externalIdentifier"]), each.account)
@@ -55,17 +55,17 @@ def sent(simulator: SimulatorServer) -> list[tuple[str, str, str | None]]:
 
 
 def statuses(simulator: SimulatorServer) -> Mapping[str, str]:
-    """Give the status of each record by its id."""
+    """Return the status of each record by its id."""
     return {record.id: record.status for record in simulator.records.integrations()}
 
 
 def fail_next(simulator: SimulatorServer) -> None:
-    """Have the next integration that is looked at FAIL."""
+    """Make the next integration that is read FAILED."""
     simulator.add_fault(Fault.parse("GET /integrations/{id} becomes=FAILED times=1"))
 
 
-def answer_well(simulator: SimulatorServer, *, words: str | None = None) -> None:
-    """Have new integrations succeed at once, and reads come in an envelope."""
+def succeed_at_once(simulator: SimulatorServer, *, words: str | None = None) -> None:
+    """Make new integrations SUCCESSFUL at once, and reads enveloped."""
     simulator.options = dataclasses.replace(
         simulator.options, successful_after=0, read_envelope="enveloped", read_message=words
     )
@@ -77,32 +77,32 @@ DELETE = ("DELETE", "stripe-main", "acc_1")
 
 
 def newest(simulator: SimulatorServer) -> str:
-    """Give the id of the last integration of `stripe-main`."""
+    """Return the id of the newest integration of `stripe-main`."""
     return [each.id for each in simulator.records.integrations() if each.external_identifier == "stripe-main"][-1]
 
 
 @pytest.mark.slow
-def test_a_rollout_that_fails(stack: Stack, simulator: SimulatorServer) -> None:
-    """Nothing is created after a FAILED integration, which stays in the state; a corrected credential goes through."""
+def test_a_failed_integration_stops_the_rollout(stack: Stack, simulator: SimulatorServer) -> None:
+    """Nothing is created after a FAILED integration, which stays in the state. A corrected credential succeeds."""
     stack.provide({"otherKey": canary("other")})
-    answer_well(simulator, words=f"Stripe refused {stack.secrets[1]}: revoked")
+    succeed_at_once(simulator, words=f"Stripe refused {stack.secrets[1]}: revoked")
     stack.program(program('reference_account_id="acc_1",'))
     fail_next(simulator)
 
     text = stack.up(fails=True).text
 
     first = newest(simulator)
-    told = (
+    shown = (
         f"error: JusttError: waiting for the stripe integration 'stripe-main' ({first}): its status is FAILED: "
         f"{WITHHELD}. It stays in the state. Look at Justt for the reason, correct its credentials and "
         "run `pulumi up`, which replaces it; or, if it was set right at Justt, only run `pulumi up` again.\n"
     )
-    assert told in text
+    assert shown in text
     assert "Traceback" not in text
     assert sent(simulator) == [POST, LOOK]
     assert stack.resources().keys() == {"stripe"}
 
-    assert told in stack.up("--continue-on-error", fails=True).text
+    assert shown in stack.up("--continue-on-error", fails=True).text
     assert sent(simulator) == [LOOK]
     assert stack.resources().keys() == {"stripe"}
 
@@ -125,17 +125,17 @@ def test_a_rollout_that_fails(stack: Stack, simulator: SimulatorServer) -> None:
     }
 
 
-def test_a_rotation(stack: Stack, simulator: SimulatorServer) -> None:
-    """The old integration runs until a new one works, however many fail before; other changes are free."""
+def test_a_rotation_keeps_the_old_integration_until_a_new_one_works(stack: Stack, simulator: SimulatorServer) -> None:
+    """The old integration runs until a new one works, however many fail before. Other changes are possible."""
     stack.provide({"otherKey": canary("other")})
-    answer_well(simulator)
+    succeed_at_once(simulator)
     more = 'reference_account_id="acc_1",'
     stack.program(program(more))
     stack.up()
     first = newest(simulator)
     simulator.clear_requests()
 
-    # One that fails leaves the old one as it is, also at the next `up`.
+    # A failed one leaves the old one unchanged, also at the next `up`.
     stack.provide({"stripeKey": canary("wrong")})
     fail_next(simulator)
     stack.up(fails=True)
@@ -148,7 +148,7 @@ def test_a_rotation(stack: Stack, simulator: SimulatorServer) -> None:
     assert (statuses(simulator)[first], statuses(simulator)[second]) == ("SUCCESSFUL", "FAILED")
     assert [(each["id"], each["delete"]) for each in stack.recorded() if "delete" in each] == [(first, True)]
 
-    # One that works is waited for, and then both others go.
+    # After a working one, both others are deactivated.
     stack.provide({"stripeKey": canary("right")})
     stack.up()
     assert sent(simulator) == [POST, LOOK, DELETE, DELETE]
@@ -156,7 +156,7 @@ def test_a_rotation(stack: Stack, simulator: SimulatorServer) -> None:
     assert {each for each, status in statuses(simulator).items() if status == "INACTIVE"} == {first, second}
     assert stack.resources()["stripe-ready"]["id"] == stack.resources()["stripe"]["id"] == third
 
-    # Another deadline is an update in place, and an update of the integration is none of the wait.
+    # Another deadline is an update in place. An update of the integration doesn't change the wait.
     stack.program(program(more + "deactivation=justt.Deactivation(type='dueDate'),", timeout=700))
     text = stack.preview().text
     assert "~ pulumi-python:dynamic/justt:IntegrationReady: (update)" in text
@@ -167,23 +167,23 @@ def test_a_rotation(stack: Stack, simulator: SimulatorServer) -> None:
     assert "1 to update" in stack.preview().text
     assert sent(simulator) == []
 
-    # Who wants the old one to stop first gets that.
+    # A program may also make the old one stop first.
     stack.provide({"stripeKey": canary("another")})
     stack.program(program(more + "opts=pulumi.ResourceOptions(delete_before_replace=True),", timeout=700))
     stack.up()
     assert sent(simulator) == [DELETE, POST, LOOK]
     assert statuses(simulator)[third] == "INACTIVE"
 
-    # Only the integrations are deactivated.
+    # Only integrations are deactivated.
     stack.destroy()
     assert sorted(sent(simulator)) == [("DELETE", "after", None), DELETE]
     assert stack.recorded() == []
 
 
 @pytest.mark.slow
-def test_a_wait_that_comes_with_the_rotation(stack: Stack, simulator: SimulatorServer) -> None:
-    """With --continue-on-error the old integration stays until the new one works, also where nobody waited before."""
-    answer_well(simulator)
+def test_a_new_wait_with_a_rotation_keeps_the_old_integration(stack: Stack, simulator: SimulatorServer) -> None:
+    """With --continue-on-error, the old integration stays until the new one works, even if the wait is new."""
+    succeed_at_once(simulator)
     head, _, _ = program().partition("ready =")
     stack.program(head)
     stack.up()
@@ -206,12 +206,12 @@ def test_a_wait_that_comes_with_the_rotation(stack: Stack, simulator: SimulatorS
 
 
 @pytest.mark.slow
-def test_progress_deadline_and_refresh(stack: Stack, simulator: SimulatorServer) -> None:
-    """Whoever waits sees it, the deadline ends it, and what becomes of an integration later is told by refresh."""
+def test_a_wait_shows_progress_and_ends_at_its_deadline(stack: Stack, simulator: SimulatorServer) -> None:
+    """A wait shows its progress, the deadline ends it, and refresh shows later changes of the status."""
     stack.provide({"otherKey": canary("other")})
     stack.program(program(timeout=600))
 
-    # The terminal shows what is waited for, while it waits.
+    # During the wait, the terminal shows its progress.
     running = stack.start("up", "--yes", "--skip-preview")
     assert running.stdout is not None
     lines: list[bytes] = []
@@ -230,7 +230,7 @@ def test_progress_deadline_and_refresh(stack: Stack, simulator: SimulatorServer)
     assert stack.resources().keys() == {"stripe", "stripe-ready", "after"}
     simulator.clear_requests()
 
-    # What became of it is told, and only told.
+    # The status is shown, and nothing else changes.
     simulator.records.tell_status(first, "FAILED")
     text = stack.refresh().text
     assert f"({first}), which was waited for, is FAILED now, was SUCCESSFUL." in text
@@ -251,7 +251,7 @@ def test_progress_deadline_and_refresh(stack: Stack, simulator: SimulatorServer)
     assert stack.recorded() == []
     assert len(mine) == 2
 
-    # The deadline.
+    # The deadline
     stack.program(program(timeout=10))
     text = stack.up(fails=True).text
     assert re.search(
@@ -259,9 +259,9 @@ def test_progress_deadline_and_refresh(stack: Stack, simulator: SimulatorServer)
     )
     assert stack.resources().keys() == {"stripe"}
 
-    # INACTIVE leaves the state, with the wait for it, and both come anew.
+    # An INACTIVE integration leaves the state with its wait, and both are created again.
     (second,) = statuses(simulator)
-    answer_well(simulator)
+    succeed_at_once(simulator)
     stack.up()
     simulator.records.tell_status(second, "INACTIVE")
     text = stack.refresh().text
@@ -272,7 +272,7 @@ def test_progress_deadline_and_refresh(stack: Stack, simulator: SimulatorServer)
 
 
 def test_deadline_bounds_requests_that_hang(stack: Stack, simulator: SimulatorServer) -> None:
-    """A wait of three seconds does not take the thirty that one request may."""
+    """A wait of three seconds ends before the thirty seconds of a single request."""
     simulator.add_fault(Fault.parse("GET /integrations/{id} hang-before-commit=100"))
     stack.program(program(timeout=3))
 
@@ -282,16 +282,16 @@ def test_deadline_bounds_requests_that_hang(stack: Stack, simulator: SimulatorSe
 
 
 @pytest.mark.slow
-def test_those_that_were_there_before(stack: Stack, simulator: SimulatorServer) -> None:
-    """What is adopted or someone else's can be waited for, a preview needs no key, and nothing of theirs is touched."""
-    answer_well(simulator)
+def test_existing_integrations_can_be_waited_for(stack: Stack, simulator: SimulatorServer) -> None:
+    """Adopted and looked-up integrations can be waited for without a change, and a preview needs no key."""
+    succeed_at_once(simulator)
     stack.program(program())
     stack.provide({"otherKey": canary("other")})
     assert "4 to create" in stack.preview(JUSTT_API_KEY_OVERRIDE="").text
     assert simulator.requests == []
     stack.up()
     mine = stack.resources()["stripe"]["id"]
-    # What no command has seen in the state is looked for before it is created again.
+    # If no command has seen an id in the state, the provider searches for it before it creates again.
     stack.refresh()
     stack.run("state", "delete", stack.resources()["after"]["urn"], "--yes", "--stack", "dev")
     stack.run("state", "delete", stack.resources()["stripe-ready"]["urn"], "--yes", "--stack", "dev")
@@ -317,8 +317,10 @@ def test_those_that_were_there_before(stack: Stack, simulator: SimulatorServer) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["renamed", "wait elsewhere", "moved"])
-def test_a_new_wait_holds_what_is_replaced_elsewhere(stack: Stack, simulator: SimulatorServer, how: str) -> None:
-    """The delete of what is replaced has a former name, or comes in another process than the wait or the create."""
+def test_a_new_wait_keeps_an_integration_that_another_process_replaces(
+    stack: Stack, simulator: SimulatorServer, how: str
+) -> None:
+    """The delete of the replaced resource has a former name, or is in another process than the wait or the create."""
     stack.provide({"otherKey": canary("other")})
     provider = 'other = justt.Provider("other", api_key=secret("otherKey"))\n'
 
@@ -345,7 +347,7 @@ def test_a_new_wait_holds_what_is_replaced_elsewhere(stack: Stack, simulator: Si
 
     assert "its replacement is not ready, so it stays active" in text
     assert statuses(simulator)[old] != "INACTIVE"
-    answer_well(simulator)
+    succeed_at_once(simulator)
     stack.program(provider + rotated)
     stack.up()
     assert statuses(simulator)[old] == "INACTIVE"

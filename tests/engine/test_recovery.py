@@ -1,4 +1,4 @@
-"""`pulumi-justt recover` on what a killed CLI left, with the real engine."""
+"""`pulumi-justt recover` after a killed CLI, with the real engine."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ shop("second", "LABEL", depends_on=[first])
 
 
 def shape(value: object) -> object:
-    """Return the keys of *value* at every depth, and the types of the rest."""
+    """Return the keys of *value* at every depth, and the types of the other values."""
     if isinstance(value, dict):
         return {name: shape(item) for name, item in value.items()}
     return [shape(item) for item in value] if isinstance(value, list) else type(value)
 
 
 def backups(stack: Stack) -> list[Path]:
-    """Give the files that `recover` wrote."""
+    """Return the backup files of `recover`."""
     return sorted((stack.folder / "project").glob("pulumi-justt-recover-*.json"))
 
 
 @pytest.mark.slow
-def test_killed_create_and_killed_replacement(stack: Stack, simulator: SimulatorServer) -> None:
-    """The one that was created becomes the resource, as if nothing had happened; so does the one of a replacement."""
+def test_a_killed_create_and_a_killed_replacement_are_claimed(stack: Stack, simulator: SimulatorServer) -> None:
+    """The created integration becomes the resource, as after a normal create. The same holds for a replacement."""
     stack.provide({"unused": "canary-adyen-2b1f0c9d8e7a6f5b"})
     stack.environ["ADYEN_KEY"] = stack.secrets[-1]
     stack.program(SHOPS)
     lost = kill_after_commit(stack, simulator, 2)
 
-    # Locked by the update that was killed.
+    # The killed update has left a lock.
     locked = stack.justt("recover", "--stack", "dev", answers="1\ny\n")
     assert locked.code == 3
     assert "run `pulumi cancel` first" in locked.stderr
@@ -106,8 +106,8 @@ justt.PaymentIntegration(
 
 
 @pytest.mark.slow
-def test_killed_replacement_that_is_taken_back(stack: Stack, simulator: SimulatorServer) -> None:
-    """No create repeats it, so that the update names it; `recover` leaves it to the resource that adopts it."""
+def test_a_killed_and_reverted_replacement_can_be_adopted(stack: Stack, simulator: SimulatorServer) -> None:
+    """No create repeats it, so the update names it. `recover` releases it to the resource that adopts it."""
     stack.environ["JUSTT_TIMEOUT_SECONDS"] = "1"
     stack.program(ONE)
     stack.up()

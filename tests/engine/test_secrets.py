@@ -1,4 +1,4 @@
-"""Where secrets are and where they are not: every byte that leaves is searched, through the real engine."""
+"""The places with and without secrets: all output is searched, with the real engine."""
 
 from __future__ import annotations
 
@@ -57,36 +57,37 @@ FORMS: list[Callable[[str], str]] = [
     lambda secret: secret.encode().hex(":"),
     lambda secret: quote("".join(f"&#x{ord(character):x};" for character in secret)),
 ]
-"""How a vendor may write what it repeats."""
+"""The encodings in which Justt may repeat a value."""
 
 UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
 """Lets the search see every text that a program prints.
 
-Without it Python holds the text back until the program ends. That is only late if the update succeeds or the program
-raises. If a resource fails, the language host kills the program, which loses the text: a leak would be hidden here, and
-shown on a user's machine that sets this variable, as many images do.
+Without it, Python buffers the output until the program ends. If the update succeeds or the program raises, the output
+is only late. But if a resource fails, the language host kills the program, and the output is lost. That would hide a
+leak here, although it would be visible for users who set this variable, as many images do.
+
 """
 
 
 @pytest.fixture
 def stack(stack: Stack) -> Stack:
-    """Give a stack whose program loses no text."""
+    """Return a stack whose program loses no output."""
     stack.environ |= UNBUFFERED
     return stack
 
 
 def pem_of(line: str) -> str:
-    """Give a private key, as far as one can see."""
+    """Return a text that looks like a private key."""
     return f"-----BEGIN PRIVATE KEY-----\n{line}\n-----END PRIVATE KEY-----\n"
 
 
 def program(hmac: str = FROM_ENV, version: int = 1) -> str:
-    """Give a program with values and references, of variables and of a file, in one payload."""
+    """Return a program with values and references, to variables and to a file, in one payload."""
     return REFERENCES.replace("{hmac}", hmac).replace("{version}", str(version))
 
 
 def live_digests(simulator: SimulatorServer) -> dict[str, str]:
-    """Give the digest of the payload that each integration that is not over was created with."""
+    """Return the digest of the payload with which each live integration was created."""
     return {
         each.external_identifier: each.payload_digest
         for each in simulator.records.integrations()
@@ -95,11 +96,11 @@ def live_digests(simulator: SimulatorServer) -> dict[str, str]:
 
 
 class TestReferences:
-    """Credentials that the program only refers to."""
+    """Credentials by reference."""
 
     @pytest.mark.slow
-    def test_life(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """The value is sent, and is in no state, not even encrypted; only create needs it; `version` rotates it."""
+    def test_a_referenced_value_is_in_no_state(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """The value is sent but is in no state, not even encrypted. Only create needs it, and `version` rotates it."""
         hmac, user, pem = canary("hmac"), canary("user"), pem_of(canary("pem"))
         key = stack.secrets[-1]
         file = stack.folder / "project" / "keys" / "sftp.pem"
@@ -108,13 +109,13 @@ class TestReferences:
         referred = [hmac, user, pem.splitlines()[1]]
         stack.program(program())
 
-        # Nothing is needed to preview.
+        # A preview needs no value.
         shown = stack.preview().stdout
         assert re.search(r"apiKey +: \[secret\]\n", shown), shown
         assert re.search(r'hmac: \{\n +fromEnv: "ADYEN_HMAC"\n +version: 1', shown), shown
         assert simulator.requests == []
 
-        # All that is missing is one error, before any request.
+        # All missing values are one error, before any request.
         file.unlink()
         text = stack.up("--continue-on-error", fails=True).text
         assert "credentials.hmac comes from the variable 'ADYEN_HMAC', which is not set where pulumi runs. Noth" in text
@@ -140,7 +141,7 @@ class TestReferences:
             assert "secretPayload" not in recorded
         assert secret_scanner.find(stack.decrypted(), referred) == []
 
-        # Neither is it needed for anything but create, and another value is nobody's business until `version` says so.
+        # Only create needs the value, and a changed value has no effect until `version` changes.
         file.unlink()
         assert "3 unchanged" in stack.up().text
         stack.refresh()
@@ -156,8 +157,10 @@ class TestReferences:
         assert live_digests(simulator) == {}
 
     @pytest.mark.slow
-    def test_from_value_to_reference_and_back(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """The preview names the field and shows the reference; the present state has the value only while it is one."""
+    def test_a_preview_shows_a_change_between_value_and_reference(
+        self, stack: Stack, simulator: SimulatorServer
+    ) -> None:
+        """The preview names the field and shows the reference. The state has the value only while it's no reference."""
         value, other = canary("value"), canary("other")
         stack.config(secret={"hmac": value})
         stack.secrets.append(other)
@@ -223,7 +226,7 @@ ALL = """
 
 @contextmanager
 def simulator_process(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
-    """Run `pulumi-justt simulator`; what it printed and wrote is in the list when it has ended."""
+    """Run `pulumi-justt simulator`; when it has ended, the list has everything that it printed and wrote."""
     left: list[bytes] = []
     database = folder / "records.sqlite"
     command = [sys.executable, "-m", "pulumi_justt.cli", "simulator", "--database", str(database)]
@@ -247,7 +250,7 @@ def simulator_process(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
 
 
 def fill(stack: Stack) -> None:
-    """Give each secret field of each shape a new canary of its own."""
+    """Set each secret field of each credential type to a new canary."""
     names = [f"{shape}-{field}" for shape, fields in FIELDS.items() for field in fields]
     stack.config({"shapes": json.dumps(FIELDS)})
     stack.provide({name: canary(name) for name in [*names, "other", "deep"]})
@@ -265,10 +268,10 @@ def unmask(stack: Stack) -> str:
 
 
 class TestGate:
-    """Every command, every shape, every failure: nothing that leaves holds a secret in any form."""
+    """Every command, every credential type, every failure: no output has a secret in any encoding."""
 
-    def test_every_command_with_every_shape(self, stack: Stack, tmp_path: Path) -> None:
-        """Debug output on, plain, `--diff`, `--json` and engine logs up to -v=8: the search finds nothing."""
+    def test_no_command_leaks_a_secret_of_any_type(self, stack: Stack, tmp_path: Path) -> None:
+        """The search finds nothing with debug output, plain, `--diff`, `--json` and engine logs up to -v=8."""
         client_id, client_secret = canary("client-id"), canary("client-secret")
         (tmp_path / "project" / "client_secret").write_text(client_secret)
         key = unmask(stack)
@@ -305,8 +308,8 @@ class TestGate:
         stack.assert_no_leak(*left)
 
     @pytest.mark.slow
-    def test_vendor_that_repeats_everything(self, stack: Stack) -> None:
-        """A vendor repeats what it was sent in messages, errorIds, headers, shapes and pages: none of it is shown."""
+    def test_credentials_that_justt_repeats_are_not_shown(self, stack: Stack) -> None:
+        """Justt repeats credentials in messages, errorIds, headers, shapes and pages. None of them is shown."""
         unmask(stack)
         fates = ["400", "401", "403", "409", "413", "422", "307", "500", "shape", "html", "cut", "201"]
         with EchoServer() as echo:
@@ -327,8 +330,8 @@ class TestGate:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("where", ["environment", "file"])
-    def test_vendor_that_repeats_a_value_from_before_a_rotation(self, stack: Stack, where: str) -> None:
-        """After a rotation by reference nobody here knows the old value, and no words of the vendor's are shown."""
+    def test_messages_are_withheld_after_a_rotation_by_reference(self, stack: Stack, where: str) -> None:
+        """After a rotation by reference, the old value is unknown here, and Justt's message is not shown."""
         unmask(stack)
         old, new, other = canary("old"), canary("new"), canary("other")
         stack.provide({"other": other})
@@ -364,8 +367,8 @@ class TestGate:
             for told in (stack.refresh(fails=True), stack.destroy("--continue-on-error", fails=True)):
                 assert f"Justt answered 400: {WITHHELD}" in told.text, told.text
 
-    def test_records_that_repeat_a_credential_that_is_not_at_hand(self, stack: Stack) -> None:
-        """A record's id or source that may be what a reference gave is not shown, nor does it make anything fail."""
+    def test_records_that_may_repeat_an_unknown_credential_are_withheld(self, stack: Stack) -> None:
+        """A record's id or source that may be a referenced value is not shown, and causes no failure."""
         unmask(stack)
         given = canary("given")
         stack.secrets.append(given)
@@ -388,8 +391,8 @@ class TestGate:
             assert "stripe" in stack.justt("list", "--stack", stack.name).stdout
 
     @pytest.mark.slow
-    def test_ids_of_any_form_beside_a_credential_that_is_not_at_hand(self, stack: Stack) -> None:
-        """Justt promises no form of its ids: what is created, read, listed and looked at goes on."""
+    def test_ids_of_any_form_work_with_an_unknown_credential(self, stack: Stack) -> None:
+        """Justt's ids have no promised form. Create, read, list and look-up work with any form."""
         stack.environ["GIVEN_VALUE"] = canary("given")
         with EchoServer() as echo:
             echo.new_id = "A7-x9_qqZZ81-lorem"
@@ -408,16 +411,16 @@ class TestGate:
             echo.form = lambda _: "stripe"
             stack.program(f"{program}    made('second')\n")
             stack.up("--refresh")
-            told = stack.justt("list", "--stack", stack.name)
-            assert told.code == 0
+            shown = stack.justt("list", "--stack", stack.name)
+            assert shown.code == 0
             assert [each["id"] for each in stack.recorded() if each["type"].endswith("PaymentIntegration")] == [
                 "A7-x9_qqZZ81-lorem",
                 "Zq81~another.Form+7x",
             ]
 
     @pytest.mark.slow
-    def test_words_about_one_resource_and_the_credential_of_another(self, stack: Stack) -> None:
-        """What all resources have in the state is known when the vendor answers one of them, in whatever form."""
+    def test_messages_about_one_resource_hide_the_credentials_of_others(self, stack: Stack) -> None:
+        """The credentials of all resources in the state are known when Justt responds to one of them."""
         unmask(stack)
         stack.provide({"other": canary("other")})
         program = """
@@ -442,8 +445,8 @@ class TestGate:
                 assert WITHHELD in stack.up("--continue-on-error", fails=True).text
 
     @pytest.mark.slow
-    def test_commands_beside_a_vendor_that_repeats_everything(self, stack: Stack) -> None:
-        """`list`, `doctor`, `recover` and `import` show no words that may repeat what a state or an answer has."""
+    def test_commands_show_no_credentials_that_justt_repeats(self, stack: Stack) -> None:
+        """`list`, `doctor`, `recover` and `import` show no text that may repeat a secret of a state or an answer."""
         unmask(stack)
         with EchoServer() as echo:
             stack.config({"justt:baseUrl": echo.url, "justt:timeoutSeconds": "10"})
@@ -465,8 +468,8 @@ class TestGate:
                     told = stack.justt(*command, "--stack", stack.name)
                     assert f"Justt answered 400: {WITHHELD}" in " ".join(told.text.split()), told.text
 
-    def test_secrets_in_the_wrong_place(self, stack: Stack) -> None:
-        """A secret of a wrong type, or in another argument, is in no failure of check and no pydantic error."""
+    def test_misplaced_secrets_are_not_shown(self, stack: Stack) -> None:
+        """A secret of a wrong type, or in another argument, is in no failure of check and in no pydantic error."""
         unmask(stack)
         stack.program("""
             key = secret("stripeKey")
@@ -492,8 +495,10 @@ class TestGate:
         ] == []
 
     @pytest.mark.slow
-    def test_defect_with_debug_output(self, stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
-        """An exception whose text and locals hold the credentials is told by its place, with frames, without them."""
+    def test_debug_output_of_an_internal_error_has_no_secret(
+        self, stack: Stack, simulator: SimulatorServer, tmp_path: Path
+    ) -> None:
+        """An exception with credentials in its text and locals is shown by its location, with frames, without them."""
         sabotage(stack, tmp_path, "raise ValueError(f'{self} {inputs.reveal_payload()} {self._api.api_key}')")
         unmask(stack)
         stack.program("""
@@ -505,8 +510,8 @@ class TestGate:
         assert 'File "' in text
         assert [each.method for each in simulator.requests] == ["GET"] or simulator.requests == []
 
-    def test_processes(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """No argument of a process holds a secret, and of all environments only that of the program, by the engine."""
+    def test_process_arguments_have_no_secrets(self, stack: Stack, simulator: SimulatorServer) -> None:
+        """No process has a secret in its arguments. Only the program has one in its environment, from the engine."""
         if not Path("/proc/self/environ").exists():
             pytest.skip("needs /proc")
         simulator.options = type(simulator.options)(latency=1.5)
@@ -531,11 +536,11 @@ class TestGate:
 
 
 class TestOnPurpose:
-    """What Pulumi itself shows when it is asked to, and what a program may do: SECURITY.md lists it."""
+    """Secrets that Pulumi shows on request, and the abilities of a program: SECURITY.md lists both."""
 
     @pytest.mark.slow
     def test_each_entry_of_the_list_is_true(self, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> None:
-        """Each of these does show a secret, so that the list holds nothing that is no longer so."""
+        """Each of these does show a secret, so the list has no outdated entry."""
         stack = Stack(tmp_path, engine_bin, environ={**UNBUFFERED})
         stack.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": canary("key"), "stripeKey": canary("old")})
         stack.program("""
@@ -567,7 +572,7 @@ class TestOnPurpose:
     def test_the_search_finds_each_kind_of_leak(
         self, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer
     ) -> None:
-        """A leak that is planted in any place, in any form, is found there; so the gate can fail."""
+        """A leak that is planted in any place, in any encoding, is found. So the gate can fail."""
         kinds = ["print", "log", "export", "base64", "url", "state", "half", "stderr", "error", "file", "config"]
         stack = Stack(tmp_path, engine_bin, environ={**UNBUFFERED})
         key = canary("key")
@@ -610,7 +615,7 @@ class TestOnPurpose:
 
 
 def sabotage(stack: Stack, folder: Path, statement: str, *, calls: bool = False) -> None:
-    """Let each create of the client begin with a *statement*, and then go on if it *calls* on."""
+    """Make each create of the client begin with a *statement*, and then continue if it *calls* on."""
     (folder / "sabotage").mkdir()
     (folder / "sabotage" / "sitecustomize.py").write_text(
         textwrap.dedent(f"""

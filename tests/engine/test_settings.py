@@ -1,4 +1,4 @@
-"""Settings that would reach the wrong place, on the real engine: refused by the preview, before anything is sent."""
+"""Settings that would use the wrong environment or account, on the real engine: a preview refuses them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def words(text: str) -> str:
 def test_preview_refuses_a_url_of_the_other_environment(
     stack: Stack, environment: str, base_url: str, text: str
 ) -> None:
-    """No spelling of a base URL reaches another environment than the configured one."""
+    """No spelling of a base URL reaches an environment other than the configured one."""
     stack.program(PROGRAM)
     stack.config({"justt:environment": environment, "justt:baseUrl": base_url})
 
@@ -50,7 +50,7 @@ def test_preview_refuses_a_url_of_the_other_environment(
 
 
 def test_an_empty_key_never_falls_back_to_another(stack: Stack, simulator: SimulatorServer) -> None:
-    """Neither one of the configuration, as of an unset variable in CI, nor one that a provider has lost."""
+    """This holds for a key of the configuration, for example from an unset variable in CI, and for a provider's key."""
     stack.environ["JUSTT_API_KEY"] = canary("another-key")
     own = "opts=pulumi.ResourceOptions(provider=justt.Provider('own', api_key=secret('stripeKey'), opts=O)))"
     lost = "lambda each: pulumi.ResourceTransformationResult({**each.props, 'justt:apiKey': None}, each.opts)"
@@ -67,7 +67,7 @@ def test_an_empty_key_never_falls_back_to_another(stack: Stack, simulator: Simul
 
 
 def test_a_corrected_setting_says_how_it_gets_into_the_state(stack: Stack, simulator: SimulatorServer) -> None:
-    """A refresh or destroy goes on with the state's copy, and says so; an update and `--run-program` don't."""
+    """A refresh or a destroy keeps using the state's copy, and says so. An update and `--run-program` don't."""
     stack.program(PROGRAM)
     stack.up()
     stack.config({"justt:timeoutSeconds": "long"})
@@ -76,14 +76,14 @@ def test_a_corrected_setting_says_how_it_gets_into_the_state(stack: Stack, simul
     assert ("justt:timeoutSeconds must be a number" in shown, way in shown) == (True, False)
 
     stack.config({"justt:timeoutSeconds": "20"})
-    # The update that failed has recorded it.
+    # The failed update has recorded it.
     for command in (stack.refresh, stack.destroy):
         shown = words(command(fails=True).text)
         assert ("justt:timeoutSeconds must be a number" in shown, way in shown) == (True, True)
     assert "justt:timeoutSeconds." in stack.justt("doctor", "--only", "recordedKey", "--stack", "dev").stdout
     stack.refresh("--run-program")
     stack.up()
-    # An address that is not the present one any more is recorded by an update that sends nothing.
+    # An update that sends no requests records a new address, too.
     stack.config({"justt:baseUrl": "http://127.0.0.1:9/v1"})
     stack.up()
     stack.config({"justt:baseUrl": simulator.base_url})

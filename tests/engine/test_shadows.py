@@ -1,4 +1,4 @@
-"""Modules of the program that are named as those that the provider process needs, on the real engine."""
+"""Modules of the program with the names of modules that the provider process needs, on the real engine."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ THEIRS = """
 """
 OPTIONAL = {"brotli", "brotlicffi", "colorama", "curio", "email_validator", "exceptiongroup", "h2", "rich", "pygments"}
 OPTIONAL |= {"simplejson", "sniffio", "socksio", "trio", "uvloop", "winloop", "zstandard"}
-"""What a dependency tries to import, and does without."""
+"""Modules that a dependency imports only if they exist."""
 THEIR_OWN = {"stringprep", "unicodedata"}
-"""What the SDK needs to look up the engine's address, so that the program itself fails."""
+"""Modules that the SDK needs to look up the engine's address, so that the program itself fails."""
 
 
 def names() -> list[str]:
-    """Return all top-level modules that the provider process has, beyond those of the SDK's host itself."""
+    """Return all top-level modules in the provider process, except those of the SDK's host."""
     script = """
         import json, sys
         from concurrent import futures
@@ -67,7 +67,7 @@ def names() -> list[str]:
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],
-        # What measures the coverage would bring modules of its own.
+        # Coverage measurement would load its own modules.
         env=environment.build(is_measured=False),
         capture_output=True,
         timeout=HANG_SECONDS,
@@ -78,7 +78,7 @@ def names() -> list[str]:
 
 
 def shadow(project: Path, name: str, traces: Path) -> None:
-    """Write a module that leaves a trace when it runs, and is of no use."""
+    """Write a module that leaves a trace when it runs, and has no other content."""
     text = f"open({str(traces)!r}, 'a').write({name + chr(10)!r})\nraise ImportError('the program has this module')\n"
     if len(name) % 2:
         (project / f"{name}.py").write_text(text)
@@ -87,10 +87,8 @@ def shadow(project: Path, name: str, traces: Path) -> None:
         (project / name / "__init__.py").write_text(text)
 
 
-def test_no_module_of_the_program_runs_in_place_of_ours(
-    stack: Stack, simulator: SimulatorServer, tmp_path: Path
-) -> None:
-    """Previews, creates, waits, refreshes, replacements and deletes work, and no such module is even run."""
+def test_no_module_of_the_program_shadows_ours(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
+    """Previews, creates, waits, refreshes, replacements and deletes work, and no such module even runs."""
     traces = tmp_path / "traces"
     traces.write_text("")
     needed = names()
@@ -106,7 +104,7 @@ def test_no_module_of_the_program_runs_in_place_of_ours(
     stack.program(PROGRAM.format(name="second") + WAIT)
     stack.up()
     stack.destroy()
-    # A base URL beyond this machine: the look-up of its name happens in a thread of its own.
+    # A base URL beyond this machine: a separate thread looks up its name.
     stack.config({"justt:baseUrl": "https://justt.invalid/v1"})
     assert "no connection (" in stack.up(fails=True, HTTPS_PROXY="http://127.0.0.1:1").text
 
@@ -114,7 +112,7 @@ def test_no_module_of_the_program_runs_in_place_of_ours(
 
 
 def test_another_dynamic_provider_finds_its_modules(stack: Stack) -> None:
-    """The program's folder is left out for our own imports only, and for the thread that makes them."""
+    """Only our own imports, in their thread, skip the program's folder."""
     (stack.project / "secrets.py").write_text("raise ImportError\n")
     (stack.project / "theirs.py").write_text(
         textwrap.dedent("""
@@ -136,12 +134,12 @@ def test_another_dynamic_provider_finds_its_modules(stack: Stack) -> None:
 
 
 def test_pythonsafepath_helps_where_the_sdk_itself_breaks(stack: Stack) -> None:
-    """`queue.py` keeps the SDK's host from starting; with the variable, the program and the host both work."""
+    """`queue.py` stops the SDK's host at its start. With the variable, both the program and the host work."""
     (stack.project / "queue.py").write_text("raise ImportError('the program has this module')\n")
     stack.program(PROGRAM.format(name="first"))
 
     assert "the program has this module" in stack.up(fails=True).text
-    # Python 3.10 does not have the variable.
+    # Python 3.10 doesn't have the variable.
     if sys.version_info >= (3, 11):
         stack.up(PYTHONSAFEPATH="1")
         assert list(stack.resources()) == ["first"]

@@ -1,4 +1,4 @@
-"""What has to keep working: renames and moves of stacks, and unusual surroundings of a command, on the real engine."""
+"""Renames and moves of stacks, and unusual environments of a command, on the real engine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROGRAM = """
 
 
 def assert_nothing_changes(stack: Stack, simulator: SimulatorServer) -> None:
-    """Assert that an update and a refresh leave the one integration alone, and that a destroy deactivates it."""
+    """Assert that an update and a refresh don't change the only integration, and that a destroy deactivates it."""
     stack.up("--expect-no-changes")
     stack.refresh()
     assert [record.status for record in simulator.records.integrations()] == ["PENDING"]
@@ -29,8 +29,8 @@ def assert_nothing_changes(stack: Stack, simulator: SimulatorServer) -> None:
     assert [record.status for record in simulator.records.integrations()] == ["INACTIVE"]
 
 
-def test_stack_is_renamed(stack: Stack, simulator: SimulatorServer) -> None:
-    """The integration is the new name's, and nothing is sent for it."""
+def test_a_stack_can_be_renamed(stack: Stack, simulator: SimulatorServer) -> None:
+    """The integration belongs to the new name, and no request is sent."""
     stack.program(PROGRAM)
     stack.up()
     stack.run("stack", "rename", "prod", "--stack", stack.name)
@@ -40,8 +40,8 @@ def test_stack_is_renamed(stack: Stack, simulator: SimulatorServer) -> None:
 
 
 @pytest.mark.slow
-def test_project_is_renamed(stack: Stack, simulator: SimulatorServer) -> None:
-    """A project's name is in the URNs, and in nothing that Justt is sent."""
+def test_a_project_can_be_renamed(stack: Stack, simulator: SimulatorServer) -> None:
+    """A project's name is in the URNs, but in no request to Justt."""
     stack.program(PROGRAM)
     stack.up()
     stack.run("stack", "rename", "organization/store/dev", "--stack", stack.name)
@@ -50,8 +50,8 @@ def test_project_is_renamed(stack: Stack, simulator: SimulatorServer) -> None:
     assert_nothing_changes(stack, simulator)
 
 
-def test_resource_is_moved_to_another_stack(stack: Stack, simulator: SimulatorServer) -> None:
-    """`pulumi state move` takes the integration along: the stack that had it lets it go, the other one has it."""
+def test_a_resource_can_be_moved_to_another_stack(stack: Stack, simulator: SimulatorServer) -> None:
+    """`pulumi state move` moves the integration: the first stack no longer has it, and the other stack does."""
     stack.program(PROGRAM)
     stack.up()
     (moved,) = (resource["urn"] for resource in stack.recorded())
@@ -68,8 +68,8 @@ def test_resource_is_moved_to_another_stack(stack: Stack, simulator: SimulatorSe
 
 
 @pytest.mark.slow
-def test_default_providers_are_disabled(stack: Stack, simulator: SimulatorServer) -> None:
-    """A `justt.Provider` serves where `pulumi:disable-default-providers` allows no other."""
+def test_default_providers_can_be_disabled(stack: Stack, simulator: SimulatorServer) -> None:
+    """A `justt.Provider` works if `pulumi:disable-default-providers` forbids the default one."""
     stack.run("config", "set", "--path", "pulumi:disable-default-providers[0]", "*", "--stack", stack.name)
     own = 'opts=pulumi.ResourceOptions(provider=justt.Provider("own", api_key=secret("stripeKey")))'
     stack.program(PROGRAM.replace("    )\n", f"        {own},\n    )\n"))
@@ -88,8 +88,8 @@ def test_default_providers_are_disabled(stack: Stack, simulator: SimulatorServer
     ids="-".join,
 )
 @pytest.mark.daily(1)
-def test_unusual_variables(stack: Stack, simulator: SimulatorServer, variables: dict[str, str]) -> None:
-    """Without a locale, a home, or asserts and docstrings, a command does the same."""
+def test_unusual_variables_change_nothing(stack: Stack, simulator: SimulatorServer, variables: dict[str, str]) -> None:
+    """A command works without a locale, without a home, or without asserts and docstrings."""
     stack.environ |= variables
     stack.program(PROGRAM)
     stack.preview()
@@ -101,8 +101,8 @@ def test_unusual_variables(stack: Stack, simulator: SimulatorServer, variables: 
 
 
 @pytest.mark.slow
-def test_project_folder_is_read_only_and_reached_by_a_link(stack: Stack, simulator: SimulatorServer) -> None:
-    """A checkout behind a symbolic link, and one that nobody may write to, hold the same integration."""
+def test_a_project_folder_can_be_read_only_or_a_link(stack: Stack, simulator: SimulatorServer) -> None:
+    """A checkout behind a symbolic link, and a read-only one, work with the same integration."""
     (stack.project / "key").write_text("rk_test_from_a_file")
     stack.program(PROGRAM.replace('secret("stripeKey")', 'justt.from_file(os.path.abspath("key"))'))
     stack.up()

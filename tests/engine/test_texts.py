@@ -1,4 +1,4 @@
-"""Errors that name what is wrong, and where, on the real engine."""
+"""Errors that name the problem and its place, on the real engine."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def words(text: str) -> str:
     return re.sub(r"\s+", " ", text)
 
 
-def test_credentials_of_another_resource_are_taken(stack: Stack, simulator: SimulatorServer) -> None:
-    """`from_output(other.credentials)` gives the second resource the same secret fields, also in the first update."""
+def test_credentials_of_another_resource_can_be_used(stack: Stack, simulator: SimulatorServer) -> None:
+    """`from_output(other.credentials)` gives the second resource the same secret fields, even in the first update."""
     stack.program(PROGRAM + '    made("second", justt.credentials.ApiKeyOnly.from_output(first.credentials))\n')
     stack.preview()
     stack.up()
@@ -60,13 +60,13 @@ def test_credentials_of_another_resource_are_taken(stack: Stack, simulator: Simu
         ),
         (
             'made("second", justt.credentials.Hmac.from_output(first.credentials))',
-            "Hmac.from_output: expected its own credentials, got those of ApiKeyOnly",
+            "Hmac.from_output: expected Hmac credentials, got ApiKeyOnly",
         ),
     ],
 )
 @pytest.mark.daily(2)
-def test_text_names_what_the_program_says(stack: Stack, program: str, text: str) -> None:
-    """The text names the call in the program, and no setting or argument that has nothing to do with it."""
+def test_the_error_names_the_call_in_the_program(stack: Stack, program: str, text: str) -> None:
+    """The text names the call in the program, and no unrelated setting or argument."""
     stack.program(f"{PROGRAM}    {program}\n")
 
     shown = words(stack.up(fails=True).text)
@@ -76,8 +76,8 @@ def test_text_names_what_the_program_says(stack: Stack, program: str, text: str)
     assert "is required" not in shown
 
 
-def test_base_url_without_its_path_is_named(stack: Stack, simulator: SimulatorServer) -> None:
-    """A 404 that is not about an integration blames the address, and never counts as proof that one is gone."""
+def test_a_base_url_without_its_path_is_reported(stack: Stack, simulator: SimulatorServer) -> None:
+    """A 404 that is not about an integration points to the address, and never proves that an integration is gone."""
     stack.program(PROGRAM)
     stack.up()
     root = simulator.base_url.removesuffix("/v1")
@@ -90,8 +90,8 @@ def test_base_url_without_its_path_is_named(stack: Stack, simulator: SimulatorSe
     assert list(stack.resources()) == ["first"]
 
 
-def test_a_mistyped_id_is_doubted_first(stack: Stack, simulator: SimulatorServer) -> None:
-    """A 404 for an id that the program gives names the id before the key, and one of the state does not."""
+def test_a_404_suggests_a_mistyped_id_first(stack: Stack, simulator: SimulatorServer) -> None:
+    """A 404 for an id in the program suggests the id before the key; a 404 for an id in the state does not."""
     doubt = "First check the id: `pulumi-justt list` shows those of the account. The key from justt:apiKey"
     adopting = 'made("second", justt.credentials.ApiKeyOnly(api_key="k"), adopt_id="id-typo")'
     for program in (adopting, 'justt.PaymentIntegration.get("theirs", "id-typo")'):
@@ -111,8 +111,8 @@ MARKUP = "<{%bogus%}> <{%fg 1%}> <{%"
 
 
 @pytest.mark.slow
-def test_markup_of_the_vendor_is_shown_as_it_is(stack: Stack) -> None:
-    """Pulumi colors what it shows, and where it does not know a color, its CLI would end and leave the stack locked."""
+def test_markup_in_responses_is_shown_unchanged(stack: Stack) -> None:
+    """Pulumi interprets color tags. An unknown color would crash its CLI and leave the stack locked."""
     program = """
         justt.PaymentIntegration("made", external_identifier="%s", integration_name="x", source="stripe",
             credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
@@ -132,16 +132,16 @@ def test_markup_of_the_vendor_is_shown_as_it_is(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("argument", "text"),
     [
-        ("external_identifier", "external_identifier: has the signs <, { and % in a row"),
-        ("integration_name", "integration_name: has the signs <, { and % in a row"),
-        ("merchant_account_codes", "merchant_account_codes[0]: has the signs <, { and % in a row"),
-        ("reference_account_id", "reference_account_id: has the signs <, { and % in a row"),
-        ("credentials", "credentials.merchant_code: has the signs <, { and % in a row"),
+        ("external_identifier", "external_identifier: has the characters <, { and % in a row"),
+        ("integration_name", "integration_name: has the characters <, { and % in a row"),
+        ("merchant_account_codes", "merchant_account_codes[0]: has the characters <, { and % in a row"),
+        ("reference_account_id", "reference_account_id: has the characters <, { and % in a row"),
+        ("credentials", "credentials.merchant_code: has the characters <, { and % in a row"),
     ],
 )
 @pytest.mark.daily(1)
 def test_markup_in_an_argument_is_refused(stack: Stack, simulator: SimulatorServer, argument: str, text: str) -> None:
-    """Pulumi shows each argument that is no secret, in a preview as in an update."""
+    """Pulumi shows each argument that is no secret, both in a preview and in an update."""
     stack.program(f"""
         arguments = dict(external_identifier="made", integration_name="x", source="adyen",
             credentials=justt.credentials.Hmac(hmac=secret("stripeKey"), api_key="a-key-of-<{{%", merchant_code="M"))

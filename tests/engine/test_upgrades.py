@@ -1,4 +1,4 @@
-"""What an earlier release wrote into a state: the present code changes nothing of it, and serves it to its end."""
+"""States from earlier releases: the current code changes nothing in them, and can deactivate their resources."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from support.recorded_state import FOLDERS, INTEGRATION, Recorded
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=[folder.name for folder in FOLDERS])
-def test_recorded_state_is_served(folder: Path, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> None:
-    """An update sends nothing, and then there is no change; destroy deactivates what is the stack's."""
+def test_recorded_states_still_work(folder: Path, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> None:
+    """An update sends only reads, and later previews show no change. Destroy deactivates the stack's integrations."""
     stack = Stack(tmp_path, engine_bin)
     resources = Recorded(folder, stack, simulator).restore()
     integrations = [each for each in resources if each["type"] == INTEGRATION]
@@ -44,8 +44,8 @@ def test_recorded_state_is_served(folder: Path, tmp_path: Path, engine_bin: Path
     stack.assert_no_leak(repr(simulator.requests).encode())
 
 
-def test_each_release_has_its_state() -> None:
-    """Whoever releases a version records its states first; the changelog tells which there are."""
+def test_each_release_has_a_recorded_state() -> None:
+    """Each version in the changelog has recorded states. A release needs them first."""
     changelog = (ROOT / "CHANGELOG.md").read_text()
     released = {line[4:].partition("]")[0] for line in changelog.splitlines() if line.startswith("## [")}
 

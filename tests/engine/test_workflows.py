@@ -1,7 +1,7 @@
-"""The workflows that people copy: what they may do, which secrets they see, and each of their shell steps, run.
+"""The workflows that users copy: their permissions, their secrets, and each of their shell steps.
 
-A step that uses an action cannot run here; the command that pulumi/actions runs for it does. `gh` is a stand-in that
-keeps the comments of one pull request in a file, and knows the one filter that the workflow asks for.
+A step that uses an action can't run here, but the command that pulumi/actions runs for it does. A fake `gh` keeps the
+comments of one pull request in a file, and supports the only filter that the workflow uses.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ JOBS: dict[tuple[str, str], tuple[dict[str, str], str | None, set[str]]] = {
     ("up", "preview"): (READ, None, {"PULUMI_PREVIEW_TOKEN"}),
     ("up", "up"): (READ, "production", {"PULUMI_ACCESS_TOKEN", "JUSTT_API_KEY", "STRIPE_KEY"}),
 }
-"""The permissions of each job, its environment, and the secrets that it sees."""
+"""The permissions of each job, its environment, and its secrets."""
 
 
 def load(name: str) -> dict[str, Any]:
-    """Read a workflow."""
-    # YAML 1.1 takes the key `on` for a truth value.
+    """Parse a workflow."""
+    # YAML 1.1 reads the key `on` as a boolean.
     loaded: dict[Any, Any] = yaml.safe_load(TEXTS[name])
     loaded["on"] = loaded.pop(True)
     return loaded
@@ -57,11 +57,11 @@ def steps() -> Iterator[tuple[str, str, dict[str, Any]]]:
                 yield name, job, step
 
 
-# What they may do
+# Permissions
 
 
-def test_permissions_environments_and_secrets() -> None:
-    """Each job has what the table says and nothing else; a key of Justt is only where an environment guards it."""
+def test_jobs_have_only_the_listed_permissions_and_secrets() -> None:
+    """Each job has exactly the entries in the table. Justt's keys are only in jobs with a protected environment."""
     found = {}
     for name in TEXTS:
         workflow = load(name)
@@ -75,8 +75,8 @@ def test_permissions_environments_and_secrets() -> None:
     assert all(guard for _, guard, secrets in JOBS.values() if secrets - {"PULUMI_PREVIEW_TOKEN"})
 
 
-def test_what_starts_them() -> None:
-    """No workflow runs the code of a pull request with the rights of main, and one of a fork runs none at all."""
+def test_no_workflow_runs_untrusted_code() -> None:
+    """No workflow runs a pull request's code with the rights of main, and none runs the code of a fork."""
     assert {name: load(name)["on"] for name in TEXTS} == {
         "drift": {"schedule": [{"cron": "17 4 * * *"}], "workflow_dispatch": None},
         "preview": "pull_request",
@@ -87,7 +87,7 @@ def test_what_starts_them() -> None:
 
 
 def test_two_updates_never_run_at_once() -> None:
-    """The second waits for the first, which is not cancelled; only a preview is."""
+    """The second update waits for the first, which is not cancelled; only a preview is cancelled."""
     found = {name: load(name)["concurrency"] for name in TEXTS}
     assert found["up"] == {"group": "up-production", "cancel-in-progress": False}
     assert found["drift"]["cancel-in-progress"] is False
@@ -98,7 +98,7 @@ def test_two_updates_never_run_at_once() -> None:
 
 
 def test_actions_are_pinned() -> None:
-    """Each by its commit, with the version beside it, the same one everywhere; the checkout leaves no token behind."""
+    """Each action has a commit and its version, the same everywhere. The checkout doesn't keep a token."""
     pins: dict[str, list[str]] = {}
     for text in (*TEXTS.values(), OURS):
         for line in re.findall(r"uses: (.+)", text):
@@ -111,19 +111,19 @@ def test_actions_are_pinned() -> None:
             assert step["with"] == {"persist-credentials": False}
 
 
-def test_nothing_is_put_into_a_script() -> None:
-    """What comes from outside reaches a script as a variable, since a name may hold shell."""
+def test_no_external_input_is_inserted_into_a_script() -> None:
+    """External input reaches a script as a variable, since a name may contain shell code."""
     assert [step["run"] for _, _, step in steps() if "${{" in step.get("run", "")] == []
 
 
 def test_the_page_shows_the_workflow() -> None:
-    """The documentation has the file as it is, and links to the others."""
+    """The documentation has the unchanged file, and links to the others."""
     page = PAGE.read_text()
     assert f"```yaml\n{TEXTS['preview']}```\n" in page
     assert all(f"../../examples/workflows/{name}.yml" in page for name in TEXTS)
 
 
-# What they run
+# Steps
 
 GH = """
 import json, os, pathlib, sys
@@ -162,8 +162,8 @@ class Runner:
     """A machine that runs the steps of a job in the project's folder.
 
     Args:
-        stack: The stack; its name is put into the place of the workflow's.
-        secrets: What the repository has, by name.
+        stack: The stack, whose name replaces the workflow's.
+        secrets: The secrets of the repository, by name.
     """
 
     stack: Stack
@@ -171,14 +171,14 @@ class Runner:
     comments: list[dict[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Put the stand-in for `gh` on the PATH of the steps."""
+        """Put the fake `gh` on the PATH of the steps."""
         self.folder = self.stack.folder / "runner"
         self.folder.mkdir()
         (self.folder / "gh").write_text(f"#!{sys.executable}\n{GH}")
         (self.folder / "gh").chmod(0o755)
 
     def job(self, workflow: str, job_name: str) -> list[Result]:
-        """Run a job's steps as GitHub does, whose conditions all mean `unless cancelled`; a failed one stops others."""
+        """Run a job's steps like GitHub. All conditions mean `unless cancelled`; a failed step stops the others."""
         whole = load(workflow)
         job = whole["jobs"][job_name]
         results: list[Result] = []
@@ -255,7 +255,7 @@ justt.PaymentIntegration(
 
 @pytest.fixture
 def runner(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Iterator[Runner]:
-    """Give a repository with a stack that holds no secret, and the secrets of its environments."""
+    """Return a repository with a stack without secrets, and the secrets of its environments."""
     stack = Stack(tmp_path, engine_bin)
     stack.config({"justt:baseUrl": simulator.base_url})
     secrets = {name: canary(name.lower()) for _, _, names in JOBS.values() for name in names}
@@ -266,8 +266,8 @@ def runner(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Iter
 
 
 @pytest.mark.slow
-def test_every_step(runner: Runner, simulator: SimulatorServer) -> None:
-    """Merge, pull request, drift: each job does what it is for, and a preview sends nothing and writes nothing."""
+def test_every_step_works(runner: Runner, simulator: SimulatorServer) -> None:
+    """The jobs of merge, pull request and drift do their work, and a preview sends and writes nothing."""
     stack = runner.stack
     stack.program(PROGRAM)
     (shown,) = runner.job("up", "preview")
@@ -277,7 +277,7 @@ def test_every_step(runner: Runner, simulator: SimulatorServer) -> None:
     assert (checked.code, updated.code) == (0, 0), checked.text + updated.text
     assert len(simulator.records.integrations()) == 1
 
-    # All that is encrypted in the state is the name of the provider's class.
+    # The only encrypted value in the state is the name of the provider's class.
     state = json.loads(stack.decrypted())["deployment"]["resources"]
     hidden = re.findall(r'"plaintext": "((?:[^"\\]|\\.)*)"', json.dumps(state))
     assert {json.loads(f'"{text}"') for text in hidden} == {json.dumps(BLOB)}
@@ -296,7 +296,7 @@ def test_every_step(runner: Runner, simulator: SimulatorServer) -> None:
     assert runner.comments[:2] == others
     assert '`from_env("STRIPE_KEY")` => `from_env("STRIPE_KEY", version=2)`' in runner.comments[2]["body"]
 
-    # The second push of the pull request: a preview that fails says so in the same comment.
+    # The second push of the pull request: a failed preview says so in the same comment.
     stack.program(PROGRAM.replace('"stripe"', '"strip"'))
     failed = [result.code for result in runner.job("preview", "preview")]
     assert failed[0] != 0
@@ -307,14 +307,14 @@ def test_every_step(runner: Runner, simulator: SimulatorServer) -> None:
     assert simulator.requests == []
     assert before == {path: path.read_bytes() for path in (stack.folder / "state").rglob("*") if path.is_file()}
 
-    # A preview that cannot start writes no comment, and so not over another one.
+    # A preview that can't start writes no comment, and so doesn't overwrite one.
     stack.environ["PULUMI_CONFIG_PASSPHRASE"] = ""
     assert [result.code for result in runner.job("preview", "preview")] == [1, 3]
     assert len(runner.comments) == 3
 
 
-def test_an_update_after_a_killed_one(runner: Runner, simulator: SimulatorServer) -> None:
-    """The next job stops before it creates anything: its container has no journal, but the state has the operation."""
+def test_an_update_after_a_killed_one_stops(runner: Runner, simulator: SimulatorServer) -> None:
+    """The next job stops before a create: its container has no journal, but the state has the pending operation."""
     stack = runner.stack
     stack.program(PROGRAM)
     stack.environ |= runner.secrets
@@ -327,8 +327,8 @@ def test_an_update_after_a_killed_one(runner: Runner, simulator: SimulatorServer
 
 
 @pytest.mark.slow
-def test_drift(runner: Runner, simulator: SimulatorServer) -> None:
-    """A status is only a note to `refresh`, and a finding to `doctor`; one that is gone ends both with their codes."""
+def test_drift_is_reported(runner: Runner, simulator: SimulatorServer) -> None:
+    """For `refresh`, a status is only a note; for `doctor`, it's a finding. A missing one fails both jobs."""
     runner.stack.program(PROGRAM)
     runner.job("up", "up")
     (integration,) = simulator.records.integrations()
@@ -340,5 +340,5 @@ def test_drift(runner: Runner, simulator: SimulatorServer) -> None:
     found["401"] = [result.code for result in runner.job("drift", "drift")]
     assert found == {"SUCCESSFUL": [0, 0], "FAILED": [0, 1], "INACTIVE": [7, 1], "401": [1, 1]}
     rows = [line.split(" | ")[-2:] for line in PAGE.read_text().splitlines() if re.match(r"\| .* \| \d", line)]
-    told = [[int(re.sub(r"\D", "", code)) for code in row] for row in rows]
-    assert told == [*found.values()]
+    documented = [[int(re.sub(r"\D", "", code)) for code in row] for row in rows]
+    assert documented == [*found.values()]

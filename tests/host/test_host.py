@@ -1,4 +1,4 @@
-"""The provider in its real host process: what the engine sends and gets, without the engine."""
+"""The provider in its real host process: requests and responses of the engine, without the engine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECRETS = [INPUTS["secretPayload"]["hmac"], INPUTS["secretPayload"]["apiKey"]]
 
 @pytest.fixture
 def host(simulator: SimulatorServer) -> Iterator[Host]:
-    """Give a host that points at the simulator; nothing that it printed may hold a secret."""
+    """Start a host that uses the simulator; afterwards, check that no secret leaked from it."""
     key = canary("api-key")
     with Host({"justt:baseUrl": simulator.base_url, "justt:apiKey": key}) as running:
         yield running
@@ -34,14 +34,14 @@ def host(simulator: SimulatorServer) -> Iterator[Host]:
 
 @pytest.fixture(scope="module")
 def idle_host() -> Iterator[Host]:
-    """Give a host that several tests share, for calls that send nothing."""
+    """Start a host that several tests share, for calls that send nothing."""
     with Host({"justt:baseUrl": nobody()}) as running:
         yield running
     assert secret_scanner.find((running.stdout + running.stderr).encode(), SECRETS) == []
 
 
-def test_a_whole_life(host: Host, simulator: SimulatorServer) -> None:
-    """Check, create, diff, read, update and delete pass each other's answers on, and nothing is lost on the way."""
+def test_the_whole_lifecycle_works(host: Host, simulator: SimulatorServer) -> None:
+    """Check, create, diff, read, update and delete work together without losing any value."""
     inputs, failures = host.check({}, INPUTS)
     assert failures == []
     assert inputs == {**INPUTS, "merchantAccountCodes": ["a", "b"], "environment": "simulator"}
@@ -57,15 +57,15 @@ def test_a_whole_life(host: Host, simulator: SimulatorServer) -> None:
     assert host.diff(made, refreshed, changed) == []
     updated = host.update(made, refreshed, changed)
     assert updated == {**refreshed, **changed}
-    # A destroy has a process of its own.
+    # A destroy runs in its own process.
     with Host({"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}) as second:
         second.delete(made, updated)
         assert [exchange.method for exchange in simulator.requests] == ["GET", "POST", "GET", "DELETE"]
         assert second.read(made, updated) is None
 
 
-def test_numbers_come_back_whole(host: Host, simulator: SimulatorServer) -> None:
-    """A number that travelled as a float is sent to the vendor as the whole number that the program said."""
+def test_whole_numbers_are_sent_to_justt(host: Host, simulator: SimulatorServer) -> None:
+    """A number that was a float on the wire is sent to Justt as the whole number in the program."""
     simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"NEW"}))
     payload = {"port": 22, "ratio": 0.5, "deep": [{"port": 2200}]}
     inputs, failures = host.check({}, {**INPUTS, "secretType": "NEW", "secretPayload": payload, "allowUnlisted": True})
@@ -91,8 +91,8 @@ def test_numbers_come_back_whole(host: Host, simulator: SimulatorServer) -> None
         ["deletionProtection"],
     ],
 )
-def test_unknowns_anywhere(idle_host: Host, path: list[str | int]) -> None:
-    """An unknown value passes check, and in what was sent to the API it counts as a change."""
+def test_unknown_values_are_accepted_anywhere(idle_host: Host, path: list[str | int]) -> None:
+    """An unknown value passes check. In diff, an unknown API field counts as a change."""
     known, _ = idle_host.check({}, {**INPUTS, "referenceAccountId": "acc"})
     news: dict[str, Any] = json.loads(json.dumps(known))
     target: Any = news
@@ -100,7 +100,7 @@ def test_unknowns_anywhere(idle_host: Host, path: list[str | int]) -> None:
         target = target[step]
     target[path[-1]] = UNKNOWN
     inputs, failures = idle_host.check(known, news)
-    # The codes are sorted, so that with one of them the whole list is unknown.
+    # The codes are sorted, so one unknown code makes the whole list unknown.
     expected_inputs = {**news, "merchantAccountCodes": UNKNOWN} if path[0] == "merchantAccountCodes" else news
     assert (inputs, failures) == (expected_inputs, [])
     in_place = ("deactivation", "allowUnlisted", "deletionProtection")
@@ -109,7 +109,7 @@ def test_unknowns_anywhere(idle_host: Host, path: list[str | int]) -> None:
 
 
 def test_failures_name_no_value(host: Host) -> None:
-    """A failure is told under no property, so that the engine prints no value beside it."""
+    """A failure names no property, so the engine prints no value with it."""
     _, failures = host.check({}, {**INPUTS, "secretPayload": {"hmac": SECRETS[0], "api_key": SECRETS[1]}, "source": 5})
     assert sorted(failures) == [
         "credentials.api_key: is not a field of Hmac (did you mean 'apiKey'?)",
@@ -118,7 +118,7 @@ def test_failures_name_no_value(host: Host) -> None:
 
 
 def test_an_error_is_one_paragraph(host: Host, simulator: SimulatorServer) -> None:
-    """A refusal ends in one line that the engine prints as `JusttError: ...`, after the SDK's frameless header."""
+    """An error is one line, which the engine prints as `JusttError: ...` after the SDK's header without a traceback."""
     inputs, _ = host.check({}, INPUTS)
     simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset({"another"}))
     with pytest.raises(HostError) as caught:
@@ -131,7 +131,7 @@ def test_an_error_is_one_paragraph(host: Host, simulator: SimulatorServer) -> No
 
 
 def test_debug_shows_frames_and_requests(simulator: SimulatorServer) -> None:
-    """With JUSTT_DEBUG=1 there are frames and one line for each request, and still no secret."""
+    """JUSTT_DEBUG=1 adds tracebacks and one line for each request, and still no secret."""
     key = canary("api-key")
     with Host({"justt:baseUrl": simulator.base_url, "justt:apiKey": key}, JUSTT_DEBUG="1") as host:
         inputs, _ = host.check({}, INPUTS)
@@ -143,8 +143,8 @@ def test_debug_shows_frames_and_requests(simulator: SimulatorServer) -> None:
     assert secret_scanner.find((host.stderr + str(caught.value)).encode(), [*SECRETS, key]) == []
 
 
-def test_calls_at_once(host: Host, simulator: SimulatorServer) -> None:
-    """Calls in all of the host's threads share one client, and each gets its own answer."""
+def test_concurrent_calls_get_their_own_responses(host: Host, simulator: SimulatorServer) -> None:
+    """Calls in all of the host's threads share one client, and each gets its own response."""
     inputs, _ = host.check({}, INPUTS)
 
     def create(number: int) -> tuple[str, dict[str, Any]]:
@@ -163,12 +163,12 @@ WAIT: dict[str, Any] = {"source": "adyen", "timeoutSeconds": 300, "__provider": 
 
 
 def asked(simulator: SimulatorServer) -> set[str]:
-    """Give the ids of the records that were read."""
+    """Return the ids of the records that were read."""
     return {each.path.rpartition("/")[2] for each in simulator.requests if each.method == "GET"} - {"integrations"}
 
 
-def test_a_whole_life_of_a_wait(host: Host, simulator: SimulatorServer) -> None:
-    """Numbers come back whole, a wait for nothing is over at once, and only create and read send anything."""
+def test_the_whole_lifecycle_of_a_wait_works(host: Host, simulator: SimulatorServer) -> None:
+    """Numbers are ints, a wait without a need ends at once, and only create and read send requests."""
     integration, _ = host.create(host.check({}, INPUTS)[0])
     simulator.records.tell_status(integration, "SUCCESSFUL")
     simulator.clear_requests()
@@ -191,9 +191,9 @@ def test_a_whole_life_of_a_wait(host: Host, simulator: SimulatorServer) -> None:
 
 
 def test_fifty_waits_starve_no_create(host: Host, simulator: SimulatorServer) -> None:
-    """The host serves sixteen calls at a time, and a create that comes after fifty waits is done while they wait."""
+    """The host serves sixteen calls at a time. A create that follows fifty waits ends while they wait."""
     new = NewIntegration("theirs", "Theirs", "adyen", "HMAC", "", (), None)
-    # Each in an account of its own: in one account they would share their looks, and not be seen here.
+    # Each wait uses its own account: in one account they would share their reads, and could not be told apart here.
     ids = {f"acc_{n}": simulator.records.add_integration(new, f"acc_{n}") for n in range(50)}
     waits = [
         host.begin_create({**WAIT, "integrationId": each, "referenceAccountId": account, "environment": "simulator"})
@@ -214,11 +214,11 @@ def test_fifty_waits_starve_no_create(host: Host, simulator: SimulatorServer) ->
 def test_waits_never_starve_creates_after_a_queue(simulator: SimulatorServer) -> None:
     """In each of 50 new hosts, creates are sent while more waits than workers wait.
 
-    The checks before them fill the host's queue, as those of a program's resources do, and its executor then takes busy
-    threads for idle ones.
+    The checks before them fill the host's queue, as those of a program's resources do. Its executor then counts busy
+    threads as idle ones.
     """
     new = NewIntegration("theirs", "Theirs", "adyen", "HMAC", "", (), None)
-    # The fifty have one key, and send more requests than the vendor takes from a key in a minute.
+    # The fifty hosts use one key, and send more requests than Justt allows for a key in a minute.
     simulator.options = dataclasses.replace(simulator.options, requests_per_minute=1_000_000)
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
 
@@ -245,25 +245,23 @@ def test_waits_never_starve_creates_after_a_queue(simulator: SimulatorServer) ->
 
 
 @pytest.mark.parametrize(("workers", "at_once"), [("", 16), ("4", 4), ("20", 20)])
-def test_as_many_calls_as_asked_for_are_served_at_a_time(
-    simulator: SimulatorServer, workers: str, at_once: int
-) -> None:
-    """JUSTT_WORKERS says how many creates are under way together; with 4 the host is as the SDK made it."""
+def test_justt_workers_limits_concurrent_calls(simulator: SimulatorServer, workers: str, at_once: int) -> None:
+    """JUSTT_WORKERS limits how many creates run at the same time; with 4, the host's pool has the SDK's size."""
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
     with Host(config, JUSTT_WORKERS=workers) as host:
         simulator.add_fault(Fault.parse("POST /integrations hang-after-commit=600"))
         calls = [host.begin_create({**INPUTS, "environment": "simulator"}) for _ in range(at_once + 4)]
         eventually(lambda: len(simulator.records.integrations()) >= at_once)
-        time.sleep(0.5)  # in which more would come
+        time.sleep(0.5)  # time in which more would arrive
         assert len(simulator.records.integrations()) == at_once
         assert not any(call.done() for call in calls)
         host.process.kill()
 
 
 def test_many_creates_of_one_outage_wait_together_with_few_workers(simulator: SimulatorServer) -> None:
-    """Sixteen creates that lose both answers wait at most twice more than a single one, which waits twice.
+    """Sixteen creates without responses need at most two waits more than a single create, which needs two.
 
-    After each wait the account is listed twice. Groups of four, as many as there are workers, would wait eight times.
+    The account is listed twice after each wait. Groups of four, the number of workers, would need eight waits.
     """
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key"), "justt:timeoutSeconds": "3"}
     simulator.add_fault(Fault.parse("POST /integrations status=503"))
@@ -280,27 +278,27 @@ def test_many_creates_of_one_outage_wait_together_with_few_workers(simulator: Si
 
 
 def test_both_kinds_share_one_client(simulator: SimulatorServer) -> None:
-    """The vendor counts by key, so what waits takes from the share of what creates."""
+    """Justt counts by key, so the requests of waits reduce the share of creates."""
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key"), "justt:requestsPerMinute": "2"}
     with Host(config) as host:
         made, _ = host.create({**INPUTS, "environment": "simulator"})
         wait = host.begin_create({**WAIT, "integrationId": made, "environment": "simulator"})
         eventually(lambda: methods(simulator) == ["GET", "POST"])
-        time.sleep(0.5)  # in which a third request would come
+        time.sleep(0.5)  # time in which a third request would arrive
         assert methods(simulator) == ["GET", "POST"]
         assert wait.cancel()
         host.process.kill()
 
 
-def test_a_wait_of_an_engine_that_left_is_given_up(host: Host, simulator: SimulatorServer) -> None:
-    """Nobody looks at the integration any more, and nothing is deactivated."""
+def test_a_wait_ends_when_its_engine_leaves(host: Host, simulator: SimulatorServer) -> None:
+    """After the engine has left, the wait sends no more reads, and nothing is deactivated."""
     made, _ = host.create({**INPUTS, "environment": "simulator"})
     wait = host.begin_create({**WAIT, "integrationId": made, "environment": "simulator"})
     eventually(lambda: asked(simulator) == {made})
     assert wait.cancel()
-    time.sleep(4.0)  # in which it is noticed, at most a second later
+    time.sleep(4.0)  # noticed in this time, at most a second later
     simulator.clear_requests()
-    time.sleep(3.0)  # in which the next look would come
+    time.sleep(3.0)  # time in which the next read would arrive
 
     assert methods(simulator) == []
 
@@ -309,7 +307,7 @@ def test_a_wait_of_an_engine_that_left_is_given_up(host: Host, simulator: Simula
 
 
 def leave(simulator: SimulatorServer, host: Host, fault: str) -> None:
-    """Begin a create that runs into *fault*, and leave it when that has begun."""
+    """Start a create that meets *fault*, and cancel it when it has started."""
     simulator.add_fault(Fault.parse(fault))
     create = host.begin_create({**INPUTS, "environment": "simulator"})
     eventually(lambda: has_fired(simulator))
@@ -317,23 +315,23 @@ def leave(simulator: SimulatorServer, host: Host, fault: str) -> None:
 
 
 def methods(simulator: SimulatorServer) -> list[str]:
-    """Give the methods of the requests so far."""
+    """Return the methods of the requests so far."""
     return [exchange.method for exchange in simulator.requests]
 
 
 def test_nothing_is_posted_for_an_engine_that_left(host: Host, simulator: SimulatorServer) -> None:
-    """A create that waits for the list before it is not sent once nobody is there to store its id."""
+    """A create that waits for its snapshot sends no POST after the engine has left: its id could not be stored."""
     leave(simulator, host, "GET /integrations latency=3 times=1")
     eventually(lambda: methods(simulator) == ["GET"])
-    time.sleep(0.5)  # in which a POST would come
+    time.sleep(0.5)  # time in which a POST would arrive
 
     assert methods(simulator) == ["GET"]
     assert simulator.records.integrations() == []
 
 
 @pytest.mark.parametrize("policy", ["refuse", "adopt"])
-def test_lost_create_of_an_engine_that_left(simulator: SimulatorServer, policy: str) -> None:
-    """It is told at once that it may exist; and what the next run creates meanwhile is left alone."""
+def test_a_lost_create_without_its_engine_is_reported(simulator: SimulatorServer, policy: str) -> None:
+    """The error says at once that the integration may exist. The integrations of the next run are not touched."""
     config = {
         "justt:baseUrl": simulator.base_url,
         "justt:apiKey": canary("api-key"),
@@ -354,8 +352,8 @@ def test_lost_create_of_an_engine_that_left(simulator: SimulatorServer, policy: 
 
 
 @pytest.mark.parametrize("debug", ["0", "1"])
-def test_create_of_an_engine_that_left_and_reads_nothing_more(simulator: SimulatorServer, debug: str) -> None:
-    """A CLI that was killed has closed the other end of stderr, which keeps nothing from being taken back."""
+def test_a_create_is_undone_if_stderr_is_closed(simulator: SimulatorServer, debug: str) -> None:
+    """A killed CLI has closed the other end of stderr, and the provider still undoes the create."""
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
     with Host(config, JUSTT_DEBUG=debug) as host:
         assert host.process.stderr is not None

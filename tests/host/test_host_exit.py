@@ -1,4 +1,4 @@
-"""The provider process exits when its engine is gone, and only then: the rules, and the real host without an engine."""
+"""The provider process exits only when its engine is gone: the rules, and the real host without an engine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from support.clock import Clock
 from support.harness import eventually
 from support.host import INPUTS, Host
 
-# The rule that tells an engine that is gone
+# The rule that decides whether an engine is gone
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ from support.host import INPUTS, Host
     ],
 )
 def test_only_refusals_in_a_row_mean_that_the_engine_is_gone(before: list[bool | None]) -> None:
-    """A busy machine may refuse one connection, or let one time out: neither ends a process."""
+    """A busy machine may refuse one connection, or time out once. Neither ends a process."""
     connections = [*before, False, False, False]
     left = iter(connections)
     naps: list[float] = []
@@ -65,7 +65,7 @@ def test_only_refusals_in_a_row_mean_that_the_engine_is_gone(before: list[bool |
 def test_only_the_host_has_an_engine(
     module: str | None, argument: str, address: tuple[str, int] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that is not the SDK's host, such as a user's tests, or a host without an address, is not watched."""
+    """Only the SDK's host with an address is watched, and not, for example, the process of a user's tests."""
     main = SimpleNamespace(__spec__=module and SimpleNamespace(name=module))
     monkeypatch.setitem(sys.modules, "__main__", main)
     monkeypatch.setattr(sys, "argv", ["-m", argument])
@@ -76,10 +76,10 @@ def test_only_the_host_has_an_engine(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux numbers its sockets where a process can read it")
 @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
-def test_a_later_engine_with_the_same_port_is_another_one(
+def test_a_later_engine_with_the_same_port_has_another_identity(
     family: socket.AddressFamily, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All processes of one command agree on its identity, and no process of a later command has it."""
+    """All processes of one command compute the same identity, and no process of a later command computes it."""
     monkeypatch.setitem(
         sys.modules, "__main__", SimpleNamespace(__spec__=SimpleNamespace(name="pulumi.dynamic.__main__"))
     )
@@ -99,31 +99,31 @@ def test_a_later_engine_with_the_same_port_is_another_one(
     assert all(str(each).startswith(f"{host}:{port}/") for each in (*first, *second))
 
 
-# What finishes before the process exits
+# Work that finishes before the process exits
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """Give a clock that stands at 0."""
+    """Return a clock that starts at 0."""
     return Clock()
 
 
 @pytest.fixture
 def calls(clock: Clock) -> Calls:
-    """Give the calls of a process whose requests time out after 30 seconds."""
+    """Return the calls of a process whose requests time out after 30 seconds."""
     return Calls(clock)
 
 
 @pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
-    """Give threads for calls, and for what waits for them."""
+    """Return threads for calls, and for their waits."""
     with ThreadPoolExecutor(4) as running:
         yield running
 
 
 @contextlib.contextmanager
 def call(calls: Calls, pool: ThreadPoolExecutor) -> Iterator[Callable[[], bool]]:
-    """Serve a call in a thread of its own; what is given asks there whether it is cancelled."""
+    """Serve a call in its own thread. The returned function checks in that thread whether it's cancelled."""
     asked, answered, end = threading.Semaphore(0), threading.Semaphore(0), threading.Event()
     answers: list[bool] = []
 
@@ -150,41 +150,41 @@ def call(calls: Calls, pool: ThreadPoolExecutor) -> Iterator[Callable[[], bool]]
 
 
 def test_a_process_without_calls_exits_at_once(calls: Calls, pool: ThreadPoolExecutor) -> None:
-    """Between two calls there is nothing to wait for."""
+    """Between calls, the process exits without waiting."""
     with call(calls, pool) as is_cancelled:
         assert not is_cancelled()
 
     pool.submit(calls.finish).result(5)
 
 
-def test_a_request_in_flight_has_its_time_out(calls: Calls, clock: Clock, pool: ThreadPoolExecutor) -> None:
-    """The answer to a POST that was allowed may come until the request's time-out, and a call that goes on is cut."""
+def test_a_request_in_flight_may_use_its_timeout(calls: Calls, clock: Clock, pool: ThreadPoolExecutor) -> None:
+    """The process waits for the response to a POST until the request's timeout, and then exits despite the call."""
     with call(calls, pool) as is_cancelled:
         clock.now = 100.0
         assert not is_cancelled()
         clock.now = 110.0
         finished = pool.submit(calls.finish)
         clock.now = 131.0
-        time.sleep(1.5)  # in which it would return
+        time.sleep(1.5)  # time in which it would return
         assert not finished.done()
         clock.now = 136.0
         finished.result(5)
 
 
-def test_an_undo_has_all_the_time_that_it_takes(calls: Calls, clock: Clock, pool: ThreadPoolExecutor) -> None:
-    """A call that learns that it is cancelled ends, or undoes what it created: that is waited for."""
+def test_the_process_waits_for_an_undo(calls: Calls, clock: Clock, pool: ThreadPoolExecutor) -> None:
+    """A call that finds that it's cancelled ends, or undoes its create. The process waits for that."""
     with call(calls, pool) as is_cancelled:
         assert not is_cancelled()
         finished = pool.submit(calls.finish)
         eventually(is_cancelled)
         clock.now = 1000.0
-        time.sleep(1.5)  # in which it would return
+        time.sleep(1.5)  # time in which it would return
         assert not finished.done()
     finished.result(5)
 
 
-def test_a_call_that_began_nothing_lately_is_cut(calls: Calls, clock: Clock, pool: ThreadPoolExecutor) -> None:
-    """Retries of a read, or a wait for the rate limit, would keep the process for minutes."""
+def test_a_call_without_a_recent_request_is_cut_off(calls: Calls, clock: Clock, pool: ThreadPoolExecutor) -> None:
+    """Retries of a read, or a wait for the rate limit, would keep the process alive for minutes."""
     with call(calls, pool) as is_cancelled:
         assert not is_cancelled()
         clock.now = 36.0
@@ -192,16 +192,17 @@ def test_a_call_that_began_nothing_lately_is_cut(calls: Calls, clock: Clock, poo
         assert is_cancelled()
 
 
-def test_nothing_begins_for_an_engine_that_left() -> None:
-    """A call that was queued when the engine left sends nothing."""
+def test_queued_calls_send_nothing_after_the_engine_has_left() -> None:
+    """A call that was queued when the engine left sends no request."""
     provider = IntegrationProvider()
 
     def serve(context: object) -> None:
-        """Stand for the host's method, which holds the call's context and calls the provider."""
+        """Stand in for the host's method, which has the call's context and calls the provider."""
         assert context
         provider.delete("id", {})
 
-    with pytest.raises(Exception, match=f"^delete: the engine left before it began. {ABANDONED_REMEDIATION}$"):
+    text = f"delete: the engine cancelled the call before it began. {ABANDONED_REMEDIATION}"
+    with pytest.raises(Exception, match=f"^{text}$"):
         serve(SimpleNamespace(is_active=lambda: False))
     assert "_core" not in vars(provider)
 
@@ -211,19 +212,19 @@ def test_nothing_begins_for_an_engine_that_left() -> None:
 
 @pytest.fixture
 def engine() -> Iterator[socket.socket]:
-    """Give a socket that listens, as an engine does."""
+    """Open a listening socket, as an engine does."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening
 
 
 def start(engine: socket.socket, simulator: SimulatorServer) -> Host:
-    """Return a host of *engine*, to be started."""
+    """Return a host of *engine* that is not started yet."""
     name, port = engine.getsockname()
     return Host({"justt:baseUrl": simulator.base_url}, f"{name}:{port}")
 
 
 def test_an_idle_host_exits_when_its_engine_is_gone(engine: socket.socket, simulator: SimulatorServer) -> None:
-    """It stays as long as its engine listens, although nothing is called, and exits soon afterwards."""
+    """It runs as long as its engine listens, even without calls, and exits soon afterwards."""
     with start(engine, simulator) as host:
         host.check({}, INPUTS)
         with pytest.raises(subprocess.TimeoutExpired):
@@ -234,8 +235,8 @@ def test_an_idle_host_exits_when_its_engine_is_gone(engine: socket.socket, simul
         assert host.process.wait(10.0) == 1
 
 
-def test_a_busy_engine_is_not_taken_for_gone(engine: socket.socket, simulator: SimulatorServer) -> None:
-    """An engine that accepts no connection for a while, because its machine is overloaded, still listens."""
+def test_a_busy_engine_does_not_count_as_gone(engine: socket.socket, simulator: SimulatorServer) -> None:
+    """An engine on an overloaded machine may accept no connection for a while, but it still listens."""
     with contextlib.ExitStack() as waiting, start(engine, simulator) as host:
         host.check({}, INPUTS)
         engine.listen(0)
@@ -248,7 +249,7 @@ def test_a_busy_engine_is_not_taken_for_gone(engine: socket.socket, simulator: S
 
 
 def test_an_engine_that_was_never_reachable_is_not_watched(simulator: SimulatorServer) -> None:
-    """Where connections to the engine are refused from the beginning, they say nothing of it."""
+    """If connections to the engine are refused from the start, refusals have no meaning."""
     with Host({"justt:baseUrl": simulator.base_url}) as host:
         host.check({}, INPUTS)
         with pytest.raises(subprocess.TimeoutExpired):

@@ -1,7 +1,8 @@
-"""Random programs and random trouble over the provider's real host process and a simulator on a socket.
+"""Random programs and random faults, with the provider's real host process and a simulator on a socket.
 
-Few programs, in real time: each command starts a process of its own, as the engine does, and makes its calls at once.
-`test_state_machine` runs thousands over the core, `model_user` says what must hold, and `machine` how to run more.
+It runs few programs, in real time: each command starts its own process, as the engine does, with concurrent calls.
+`test_state_machine` runs thousands with the core only, `model_user` has the invariants, and `pulumi_model` says how to
+run more.
 """
 
 from __future__ import annotations
@@ -59,22 +60,22 @@ KNOWN = Known(
     kills=("kill-before-commit", "kill-after-commit"),
 )
 FATAL = 9.0
-"""Seconds that a request hangs during which the run is killed; no other one hangs as long."""
+"""Seconds that a request hangs during which the run is killed. No other request hangs as long."""
 ROUTES = {
     "create": "POST /integrations",
     "list": "GET /integrations",
     "get": "GET /integrations/{id}",
     "delete": "DELETE /integrations/{id}",
 }
-IMPATIENT, MORTAL, PATIENT = "0.3", "1.5", "20"
-"""Seconds for one request: where trouble is planned, where a kill must come before the time-out, and where a slow
-machine must not make any trouble. What a killed run has sent is waited for twice as long.
+SHORT_TIMEOUT, KILL_TIMEOUT, LONG_TIMEOUT = "0.3", "1.5", "20"
+"""Seconds for one request: with planned faults, with a kill that must come before the timeout, and without faults
+on a slow machine. Requests of a killed run get twice as long.
 """
 
 
 @dataclass
 class Hosts:
-    """Host processes in the place of the provider: see `Backend`."""
+    """Host processes as the provider: see `Backend`."""
 
     simulator: SimulatorServer
     policy: str
@@ -86,7 +87,7 @@ class Hosts:
 
     @property
     def posts(self) -> list[tuple[str, str]]:
-        """Return external identifier and trouble of each POST."""
+        """Return the external identifier and the trouble of each POST."""
         return [
             (str(each.body.get("externalIdentifier")), f"{each.faults[-1]}={each.status}" if each.faults else "")
             for each in self.simulator.requests
@@ -95,20 +96,24 @@ class Hosts:
 
     @property
     def ended(self) -> set[str]:
-        """Return what became INACTIVE when it was read."""
+        """Return the ids of integrations that became INACTIVE on a read."""
         return {each.id or "" for each in self.simulator.fired if each.fault.value == "INACTIVE"}
 
     @contextmanager
     def command(self, *, gone: bool) -> Iterator[HostProcesses]:
-        """Start no process before it is needed, kill all where a fault says so, and keep what they printed."""
+        """Start each process when it's first needed, kill all of them if a fault says so, and keep their output."""
         config = {
             "justt:baseUrl": self.simulator.base_url,
             "justt:apiKey": KEY,
             "justt:onAmbiguousCreate": self.policy,
-            "justt:timeoutSeconds": MORTAL if self._is_fatal() else IMPATIENT if self.simulator.faults else PATIENT,
+            "justt:timeoutSeconds": KILL_TIMEOUT
+            if self._is_fatal()
+            else SHORT_TIMEOUT
+            if self.simulator.faults
+            else LONG_TIMEOUT,
         }
         environ = {"JUSTT_STATE_DIR": str(self.folder), **({"JUSTT_ON_MISSING": "gone"} if gone else {})}
-        # Bound and not listening: no other command has this address, and nobody answers there.
+        # Bound without listening: no other command gets this port, and connections are refused.
         engine = self.open.enter_context(socket.socket())
         engine.bind(("127.0.0.1", 0))
         with ExitStack() as opened:
@@ -134,7 +139,7 @@ class Hosts:
 
     def _kill_if_fatal(self, processes: HostProcesses, has_ended: threading.Event) -> None:
         while self._is_fatal() and not has_ended.wait(0.05):
-            # What was fired is shown there before the request is answered.
+            # The simulator reports a fired fault before it responds to the request.
             shown = httpx.get(f"{self.simulator.control_url}/faults", trust_env=False, timeout=HANG_SECONDS).json()[
                 "faults"
             ]
@@ -169,7 +174,7 @@ class Hosts:
         self.simulator.records.tell_status(integration_id, status)
 
     def intrude(self, source: str) -> None:
-        """Create an integration of somebody else."""
+        """Create an integration that doesn't belong to the project."""
         theirs = NewIntegration(FOREIGN_IDENTIFIER, "Theirs", source, "APIKEY_ONLY", "", ("apiKey",), None)
         self.simulator.records.add_integration(theirs, None)
 
@@ -184,10 +189,10 @@ class HostProcesses:
     opened: ExitStack
     hosts: list[Host] = field(default_factory=list)
     is_killed: bool = False
-    _of: dict[str, MortalHost] = field(default_factory=dict)
+    _of: dict[str, KillableHost] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def of(self, provider: str) -> MortalHost:
+    def of(self, provider: str) -> KillableHost:
         """Start the process of a provider resource, or return it."""
         with self._lock:
             if self.is_killed:
@@ -195,7 +200,7 @@ class HostProcesses:
             if provider not in self._of:
                 host = self.opened.enter_context(Host(self.config, self.engine, **self.environ))
                 self.hosts.append(host)
-                self._of[provider] = MortalHost(self, host)
+                self._of[provider] = KillableHost(self, host)
             return self._of[provider]
 
     def kill(self) -> None:
@@ -207,8 +212,8 @@ class HostProcesses:
 
 
 @dataclass
-class MortalHost:
-    """A host whose calls end with the run when it is killed."""
+class KillableHost:
+    """A host whose calls raise `Killed` after it was killed."""
 
     processes: HostProcesses
     host: Host
@@ -216,7 +221,7 @@ class MortalHost:
     def __getattr__(self, method: str) -> Callable[..., Any]:
         """Return a method of the host."""
 
-        def call(*args: object, urn: str) -> Any:  # noqa: ANN401 - as the host's methods return
+        def call(*args: object, urn: str) -> Any:  # noqa: ANN401 - the type that the host's methods return
             try:
                 return getattr(self.host, method)(*args, urn=urn)
             except HostError:
@@ -231,7 +236,7 @@ PLAN = troubles(KNOWN, storm=2, least=1)
 
 
 class HostMachine(RuleBasedStateMachine):
-    """A user at work, and a vendor in trouble."""
+    """A user at work, with faults of Justt and the network."""
 
     def __init__(self, policy: str, seen: Counter[str]) -> None:
         super().__init__()
@@ -241,7 +246,7 @@ class HostMachine(RuleBasedStateMachine):
 
     @initialize(plan=PLAN, flags=FLAGS)
     def begin(self, plan: list[Trouble], flags: Flags) -> None:
-        """Start with a new simulator and a program that runs into trouble at once."""
+        """Start with a new simulator, and a program whose first command meets faults."""
         folder = Path(self.open.enter_context(TemporaryDirectory()))
         self.hosts = Hosts(self.open.enter_context(SimulatorServer()), self.policy, folder, self.open)
         self.project = Project(self.hosts, refuses=self.policy == "refuse", seen=self.seen)
@@ -258,7 +263,7 @@ class HostMachine(RuleBasedStateMachine):
         flags=FLAGS,
     )
     def run(self, edit: Edit, command: str, plan: list[Trouble], wish: Wish, flags: Flags) -> None:
-        """Change the program, let somebody else do something, and run a command into trouble."""
+        """Change the program, make a change outside of it, and run a command with faults."""
         self.seen["commands"] += 1
         self.project.edit(edit)
         self.hosts.intrude("stripe")
@@ -267,12 +272,12 @@ class HostMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_lost_or_doubled(self) -> None:
-        """Hold after every step."""
+        """Check the invariant after every step."""
         if hasattr(self, "project"):
             self.project.assert_nothing_lost_or_doubled()
 
     def teardown(self) -> None:
-        """End with a stack that is whole, however it was left."""
+        """Bring the stack into a complete state at the end."""
         with self.open:
             if hasattr(self, "project"):
                 self.seen["examples"] += 1
@@ -302,8 +307,8 @@ REACHED = {
 }
 
 
-def walk(project: Project, hosts: Hosts) -> None:
-    """Go to the places that so few random programs may miss."""
+def cover_rare_events(project: Project, hosts: Hosts) -> None:
+    """Cover the events that so few random programs may miss."""
 
     def run(command: str, *planned: tuple[str, str], wish: Wish = "adopt", flags: Flags = PLAIN) -> None:
         hosts.trouble([Trouble(operation, what) for operation, what in planned])
@@ -343,11 +348,11 @@ def walk(project: Project, hosts: Hosts) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", ["refuse", "adopt"])
 def test_nothing_is_lost_or_doubled(policy: str) -> None:
-    """What the core keeps true holds for the process that the engine starts, with calls at once and real time-outs."""
+    """The core's invariants hold for the engine's process, with concurrent calls and real timeouts."""
     seen: Counter[str] = Counter()
     with SimulatorServer() as simulator, TemporaryDirectory() as folder, ExitStack() as opened:
         hosts = Hosts(simulator, policy, Path(folder), opened)
-        walk(Project(hosts, refuses=policy == "refuse", seen=seen), hosts)
+        cover_rare_events(Project(hosts, refuses=policy == "refuse", seen=seen), hosts)
 
     run_machine(lambda: HostMachine(policy, seen), 1, effort(3, steps=6, shrinks=False))
 

@@ -1,4 +1,4 @@
-"""Several stacks, each a process with a limiter of its own, that share one key's quota at one vendor."""
+"""Several stacks, each in a process with its own rate limiter, that share the quota of one key."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ with ThreadPoolExecutor(int(sys.argv[3])) as pool:
 
 
 @pytest.mark.slow
-def test_they_all_finish(simulator: SimulatorServer) -> None:
-    """More requests than a minute allows all succeed, and the answers of 429 on the way stay few."""
+def test_processes_that_share_a_quota_all_finish(simulator: SimulatorServer) -> None:
+    """More requests than a minute allows all succeed, with few 429s."""
     arguments = [sys.executable, "-c", PROGRAM, simulator.base_url, str(READS), str(THREADS)]
     running = [subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) for _ in range(PROCESSES)]
     for process in running:
@@ -36,8 +36,8 @@ def test_they_all_finish(simulator: SimulatorServer) -> None:
         assert process.returncode == 0, stderr
     statuses = [exchange.status for exchange in simulator.requests]
     throttled = statuses.count(429)
-    print(f"{PROCESSES} processes, {PROCESSES * READS} reads under 1,000 a minute: {throttled} answers of 429")  # noqa: T201 - the figure that is asked for
+    print(f"{PROCESSES} processes, {PROCESSES * READS} reads under 1,000 a minute: {throttled} answers of 429")  # noqa: T201 - the measured figure
     assert statuses.count(200) == PROCESSES * READS
-    # Each thread that runs into the limit pauses its whole process, with waits that double: about six a minute,
-    # a dozen with bad luck on a slow machine. `test_quota` has a tighter bound, in virtual time.
+    # Each thread that gets a 429 pauses its whole process, with waits that double: about six 429s a minute, or a
+    # dozen with bad luck on a slow machine. `test_quota` has a tighter bound, in virtual time.
     assert throttled <= PROCESSES * THREADS * 12

@@ -9,7 +9,7 @@ from support.harness import Stack
 def integration(
     adopt_id: str | None, name: str = "shop", more: str = "", label: str = "Shop", identifier: str = "shop-1"
 ) -> str:
-    """Give a program's resource."""
+    """Return the source text of a resource in a program."""
     adopts = f', adopt_id="{adopt_id}"' if adopt_id else ""
     return (
         f'justt.PaymentIntegration("{name}", external_identifier="{identifier}", integration_name="{label}", '
@@ -18,7 +18,7 @@ def integration(
 
 
 def changes(simulator: SimulatorServer) -> list[str]:
-    """Give the methods of the requests so far that change anything."""
+    """Return the methods of all requests so far that change something."""
     return [exchange.method for exchange in simulator.requests if exchange.method != "GET"]
 
 
@@ -26,7 +26,7 @@ RELEASED = "so it is released and stays as it is at Justt"
 
 
 def live(simulator: SimulatorServer) -> list[str]:
-    """Return the ids of what still runs at Justt."""
+    """Return the ids of the integrations that are still live at Justt."""
     return [record.id for record in simulator.records.integrations() if record.status != "INACTIVE"]
 
 
@@ -38,7 +38,7 @@ def owner(stack: Stack) -> str:
 
 
 def adopter(adopt_id: str | None, more: str = "") -> str:
-    """Give a resource that adopts."""
+    """Return the source text of a resource that adopts an integration."""
     return integration(adopt_id, name="adopter", identifier="shop-1", more=more)
 
 

@@ -1,4 +1,4 @@
-"""A journal for tests of one process: it claims, and remembers nothing for later ones."""
+"""A journal for tests of one process: it claims ids, and keeps nothing for later processes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ __all__ = ["ClaimsJournal"]
 
 
 class ClaimsJournal(Journal):
-    """Gives each id to the resource that asks, without files, of which a hundred thousand runs would write too many."""
+    """Claims each id for the resource that asks, without files: 100,000 runs would write too many."""
 
     def __init__(self) -> None:
         super().__init__(None)
 
     def claim(self, base_url: str, integration_id: str, urn: str) -> str | None:  # noqa: ARG002 - one process claims
-        """Give the id to the resource that asks."""
+        """Claim the id for the resource that asks."""
         return urn

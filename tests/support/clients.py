@@ -1,4 +1,4 @@
-"""Clients, settings and inputs for tests that need no engine."""
+"""Clients, settings and inputs for tests without an engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ URL = "https://proxy.example/v1"
 
 
 def settings_of(base_url: str = URL, /, **config: object) -> Settings:
-    """Load settings with a key."""
+    """Load settings with an API key."""
     return Settings.load({"apiKey": KEY, "baseUrl": base_url, **config}, {})
 
 
@@ -30,7 +30,7 @@ def client_of(
     debug: Callable[[str], None] | None = None,
     **config: object,
 ) -> JusttClient:
-    """Give a client whose network is *app* and whose time is injected."""
+    """Return a client that sends its requests to *app*, with an injected clock."""
     moment = moment or Clock(1000.0)
     return JusttClient(
         settings_of(**config),
@@ -44,7 +44,7 @@ def client_of(
 
 
 def inputs_of(payload: dict[str, object] | None = None, /, **changes: object) -> Inputs:
-    """Give the inputs of an integration."""
+    """Return the inputs of an integration."""
     return Inputs.model_validate(
         {
             "externalIdentifier": "stripe-eu-main",

@@ -1,4 +1,4 @@
-"""Virtual time, for all tests that inject a clock."""
+"""A virtual clock for all tests that inject one."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ __all__ = ["Clock"]
 
 
 class Clock:
-    """A clock that only sleeping and the test move; safe for threads.
+    """A thread-safe clock that advances only when code sleeps or the test moves it.
 
     Args:
-        now: The moment at which it starts, in seconds.
+        now: The initial time, in seconds.
 
     Attributes:
-        now: The present moment.
-        slept: How long each sleep so far took.
+        now: The current time, in seconds.
+        slept: The length of each sleep so far, in seconds.
     """
 
     def __init__(self, now: float = 0.0) -> None:
@@ -24,12 +24,12 @@ class Clock:
         self._lock = threading.Lock()
 
     def __call__(self) -> float:
-        """Return the present moment."""
+        """Return the current time."""
         with self._lock:
             return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Let the time pass."""
+        """Advance the time by *seconds*."""
         with self._lock:
             self.slept.append(seconds)
             self.now += seconds

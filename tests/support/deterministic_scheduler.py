@@ -1,7 +1,7 @@
-"""Real threads of which one runs at a time: it goes on until it parks, and the test chooses who is next.
+"""Runs real threads one at a time: each runs until it parks, then the test chooses which thread runs next.
 
-Whatever a thread waits for (a request, a lock, a moment) is a place where it parks, so that a test decides every
-interleaving, and the same choices lead to the same run. Code under test gets the locks of this module for its own.
+A thread parks wherever it would block (a request, a lock, a sleep). So the test decides every interleaving, and the
+same choices always give the same run. The code under test gets its locks from this module.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _always() -> bool:
 
 @dataclass(eq=False)
 class Worker:
-    """A thread: where it is parked, and when it can go on."""
+    """A thread, with the place where it's parked and the condition for it to continue."""
 
     name: str
     work: Callable[[], object]
@@ -36,22 +36,22 @@ class Stage:
     """Runs workers one at a time.
 
     Args:
-        choose: Chooses who goes on, each time that somebody parks or ends; called in whatever thread that was.
+        choose: Chooses the next worker each time that a worker parks or ends. It runs in the thread of that worker.
     """
 
     def __init__(self, choose: Callable[[list[Worker]], Worker]) -> None:
         self._choose = choose
         self.parked: list[Worker] = []
-        """Who waits, be it to be chosen or for something else."""
+        """The workers that wait to be chosen or for their condition."""
         self._here = threading.local()
         self._done = threading.Semaphore(0)
         self._error: BaseException | None = None
 
     def run(self, works: dict[str, Callable[[], object]]) -> None:
-        """Run *works* until all have ended.
+        """Run *works* until all of them have ended.
 
         Raises:
-            AssertionError: Some are parked for ever.
+            AssertionError: Some workers can never continue.
         """
         workers = [Worker(name, work) for name, work in works.items()]
         self.parked = list(workers)
@@ -59,17 +59,17 @@ class Stage:
         for thread in threads:
             thread.start()
         self._pass_on(None)
-        assert self._done.acquire(timeout=HANG_SECONDS), "a thread runs on and on"
+        assert self._done.acquire(timeout=HANG_SECONDS), "a thread never parks"
         for error in (self._error, *(worker.error for worker in workers)):
             if error is not None:
                 raise error
         stuck = {worker.name: worker.at for worker in self.parked}
-        assert stuck == {}, f"nobody can go on: {stuck}"
+        assert stuck == {}, f"no worker can continue: {stuck}"
         for thread in threads:
             thread.join(HANG_SECONDS)
 
     def park(self, at: str, is_ready: Callable[[], bool] = _always) -> None:
-        """Let others go on, until this thread is chosen; called by workers only."""
+        """Let other workers run until this one is chosen again. Only workers call it."""
         worker: Worker = self._here.worker
         worker.at, worker.is_ready = at, is_ready
         self.parked.append(worker)
@@ -77,7 +77,7 @@ class Stage:
 
     @property
     def current(self) -> Worker:
-        """The worker that calls."""
+        """The worker that calls this."""
         worker: Worker = self._here.worker
         return worker
 
@@ -86,7 +86,7 @@ class Stage:
         worker.wake.acquire()
         try:
             worker.work()
-        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits for all
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits for all workers
             worker.error = error
         self._pass_on(None)
 
@@ -94,10 +94,10 @@ class Stage:
         try:
             ready = [worker for worker in self.parked if worker.is_ready()]
             chosen = self._choose(ready) if ready else None
-        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits for all
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits for all workers
             self._error, chosen = error, None
         if chosen is None:
-            # All have ended, or those that have not never will: their threads are daemons.
+            # All workers have ended, or the rest can never continue. Their threads are daemons.
             self._done.release()
         else:
             self.parked.remove(chosen)
@@ -109,19 +109,19 @@ class Stage:
 
 
 class Lock:
-    """A lock that parks who has to wait for it."""
+    """A lock that parks a worker that has to wait for it."""
 
     def __init__(self, stage: Stage, name: str) -> None:
         self._stage = stage
         self._name = name
         self.is_held = False
 
-    def acquire(self, *, timeout: float = -1) -> bool:  # noqa: ARG002 - nobody here holds a lock for so long
+    def acquire(self, *, timeout: float = -1) -> bool:  # noqa: ARG002 - no worker holds a lock for that long
         """Take the lock."""
         return self.__enter__()
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         self.is_held = False
 
     def __enter__(self) -> bool:
@@ -134,12 +134,12 @@ class Lock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         self.is_held = False
 
 
 class Condition(Lock):
-    """A condition that parks who waits for it; nobody parks while holding it, so nobody ever waits to take it."""
+    """A condition that parks a worker that waits for it. No worker parks while it holds the lock."""
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
         """Park until *predicate* holds."""
@@ -151,4 +151,4 @@ class Condition(Lock):
         return True
 
     def notify_all(self) -> None:
-        """Do nothing: who waits is looked at whenever somebody parks."""
+        """Do nothing: the predicates are evaluated whenever a worker parks."""

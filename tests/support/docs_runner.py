@@ -1,8 +1,8 @@
-"""A page of the documentation as a session: what it writes, what it runs, and the screens that it shows.
+"""Runs a page of the documentation as a session: it writes the files, runs the commands and compares the screens.
 
-It must not know a page. `read` finds the blocks and refuses those that nobody could run, `Session` runs them on the
-real engine, and `difference` compares what came with what the page shows. The convention is that of
-tests/docs/test_docs.py.
+It knows nothing about any particular page. `read` finds the blocks and rejects those that can't be run, `Session` runs
+them on the real engine, and `difference` compares the output with the page. tests/docs/test_docs.py describes the
+convention for pages.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ __all__ = [
 ]
 
 PORT = "8790"
-"""What pages call the simulator's port; each session has one of its own."""
+"""The simulator's port in pages; each session uses a different one."""
 SERVES = f"pulumi-justt simulator --port {PORT}"
-"""How the command starts by which a page starts a simulator of its own."""
+"""The prefix of the command with which a page starts its own simulator."""
 UPDATE = "UPDATE_DOCS"
 
 _UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
@@ -51,18 +51,18 @@ _PROGRAM = "__main__.py"
 
 
 class NotRunnable(Exception):
-    """A block that could not be run, and so would never be tested; the text says why."""
+    """A block can't be run, and so would never be tested. The text says why."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command of a console block, and its screen.
+    """A command of a console block, with the screen below it.
 
     Args:
         text: The command, without the prompt.
         screen: The lines below it.
         line: The number of the screen's first line in the page, from 0.
-        indent: What stands before each of those lines.
+        indent: The indentation of those lines.
     """
 
     text: str
@@ -76,10 +76,10 @@ class Block:
     """A fenced block.
 
     Args:
-        language: The word behind the fence.
-        text: What it holds, without the indentation of the fence.
+        language: The language after the opening fence.
+        text: The content, without the indentation of the fence.
         line: The number of its first line in the page, from 0.
-        indent: What stands before each line.
+        indent: The indentation of each line.
     """
 
     language: str
@@ -89,17 +89,17 @@ class Block:
 
     @property
     def file(self) -> str | None:
-        """The file that its first line names in a comment."""
+        """The file that the comment in its first line names."""
         named = _FILE.fullmatch(self.text.partition("\n")[0])
         return named and named[1]
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is a program of its own, and not a part that follows the one before it."""
+        """Whether it's a complete program, and not a continuation of the block before it."""
         return self.file is not None or re.match(r'(?:#.*\n|"""|\n)*(?:import|from) |"""', self.text) is not None
 
     def commands(self) -> list[Command]:
-        """Return the commands of a console block; a line that ends in a backslash goes on in the next one."""
+        """Return the commands of a console block. A line that ends in a backslash continues on the next line."""
         found: list[Command] = []
         lines = self.text.splitlines()
         number = 0
@@ -123,7 +123,7 @@ def read(text: str) -> list[Block]:
     """Return the fenced blocks of a page.
 
     Raises:
-        NotRunnable: One of them is of no kind that is run.
+        NotRunnable: One of them is of a kind that can't be run.
     """
     blocks: list[Block] = []
     fence: re.Match[str] | None = None
@@ -140,39 +140,37 @@ def read(text: str) -> list[Block]:
         else:
             held.append(line)
     if fence:
-        raise NotRunnable("the last block has no end")
+        raise NotRunnable("the last block is not closed")
     return blocks
 
 
 def _refuse(block: Block) -> None:
     where = f"line {block.line}: "
     if block.language not in {"python", "yaml", "console"}:
-        raise NotRunnable(
-            f"{where}a block of {block.language or 'no language'} is not run; say it in `code` or a table"
-        )
+        raise NotRunnable(f"{where}a block of {block.language or 'no language'} can't be run; use `code` or a table")
     if block.language == "yaml" and block.file is None:
-        raise NotRunnable(f"{where}the first line of a yaml block names its file, as in `# merchants.yaml`")
+        raise NotRunnable(f"{where}the first line of a yaml block must name its file, as in `# merchants.yaml`")
     if block.language == "console" and not block.text.startswith("$ "):
-        raise NotRunnable(f"{where}a console block starts with a command, as in `$ pulumi up`")
+        raise NotRunnable(f"{where}a console block must start with a command, as in `$ pulumi up`")
 
 
 @dataclass
 class Ids:
-    """Which id of this run each id of the page stands for."""
+    """Maps the ids on a page to the ids of this run."""
 
     real: dict[str, str] = field(default_factory=dict)
 
     def to_real(self, text: str) -> str:
-        """Return a text of the page with the ids of this run."""
+        """Return a text of the page with the ids of this run in it."""
         return _UUID.sub(lambda each: self.real.get(each[0], each[0]), text)
 
     def to_page(self, text: str) -> str:
-        """Return a text of this run with the ids of the page."""
+        """Return an output of this run with the ids of the page in it."""
         shown = {real: shown for shown, real in self.real.items()}
         return _UUID.sub(lambda each: shown.get(each[0], each[0]), text)
 
     def learn(self, screen: Sequence[str], output: Sequence[str]) -> bool:
-        """Take each id of a screen for the one in the same line of the output; tell whether each had one of its own."""
+        """Map each id on a screen to the id in the same line of the output; return whether the mapping is 1 to 1."""
         rest = [*output]
         found_all = True
         for line in filter(_UUID.search, screen):
@@ -197,7 +195,7 @@ class Ids:
 
 
 def without_ids(line: str) -> str:
-    """Return a line with one word in the place of each id."""
+    """Return a line with each id replaced by the same word."""
     return _UUID.sub("<id>", line)
 
 
@@ -215,11 +213,11 @@ _MASKS = (
     (r"(?<=\S)\s{2,}(?=\S)", "  "),
     (r"\(journal: [^)]*\)", "(journal: <file>)"),
 )
-"""What differs from run to run, from machine to machine or from release to release."""
+"""Text that differs between runs, machines or releases."""
 
 
 def presented(text: str) -> list[str]:
-    """Return output as a page shows it: of the rows of a resource that a terminal overwrites, the last one."""
+    """Return output as a page shows it: with only the last of the rows that the terminal overwrites for a resource."""
     lines = [line.rstrip() for line in text.splitlines()]
     kept: list[str] = []
     rows: dict[str, str] = {}
@@ -240,7 +238,7 @@ def presented(text: str) -> list[str]:
 
 
 def comparable(lines: Sequence[str]) -> list[str]:
-    """Return lines without what differs from run to run, and the rows of resources sorted, as their order is chance."""
+    """Return lines without anything that differs between runs, and with the rows of resources sorted."""
     masked: list[str] = []
     rows: list[str] = []
     for line in [*presented("\n".join(lines)), _ANY]:
@@ -259,26 +257,26 @@ def _masked(line: str) -> str:
 
 
 def matches(expected: Sequence[str], actual: Sequence[str]) -> bool:
-    """Tell whether *actual* is what is *expected*, where a line `...` stands for any lines."""
+    """Return whether *actual* matches *expected*, where a line `...` stands for any number of lines."""
     pattern = "".join(r"(?:.*\n)*?" if line.strip() == _ANY else f"{re.escape(line)}\n" for line in expected)
     return re.fullmatch(pattern, "".join(f"{line}\n" for line in actual)) is not None
 
 
 def _secret() -> str:
-    """Make up a secret, in the form of the keys that one of the examples insists on."""
+    """Generate a secret in the key format that one of the examples requires."""
     return f"rk_test_{canary('page')}"
 
 
 @dataclass
 class Session:
-    """A page, run from its top to its end.
+    """Runs a page from top to bottom.
 
     Args:
         page: The page.
-        stack: The project that it is run in.
+        stack: The project to run it in.
         elsewhere: Commands that other tests run.
-        compares: Whether the words of the CLI are compared: those of a page are of the pinned one.
-        by_hand: Makes an integration outside of the stack, and returns its id.
+        compares: Whether to compare the output of the CLI. The screens of a page show that of the pinned version.
+        by_hand: Creates an integration outside of the stack and returns its id.
     """
 
     page: Path
@@ -293,7 +291,7 @@ class Session:
     _pending: Block | None = None
 
     def __post_init__(self) -> None:
-        """Give the shell what pages rely on."""
+        """Set the environment variables that pages rely on."""
         self.blocks = read(self.page.read_text())
         self.project = self.stack.folder / "project"
         tools = self.stack.folder / "bin"
@@ -302,7 +300,7 @@ class Session:
         tool.write_text(f"#!{sys.executable}\nfrom pulumi_justt.cli.app import main\nmain()\n")
         tool.chmod(0o755)
         self._tools = str(tools)
-        # A request that is refused is a command that fails.
+        # Make `curl` fail on an HTTP error status.
         (self.stack.folder / "user" / ".curlrc").write_text("silent\nshow-error\nfail-with-body\n")
         named = set(_SECRETS.findall("".join(block.text for block in self.blocks)))
         given = {name: _secret() for name in sorted(named)}
@@ -313,22 +311,22 @@ class Session:
         self.stack.environ |= {
             "PULUMI_SKIP_CONFIRMATIONS": "true",
             "COLUMNS": "80",
-            # The CLI writes dots and rows in two threads. On a slow machine a row may stand behind `@ updating...`, and
-            # dots on a line of their own, so that no pattern could remove them.
+            # The CLI writes dots and rows in two threads. On a slow machine a row may follow `@ updating...` directly,
+            # and dots may form a line of their own, so that no pattern could remove them.
             "PULUMI_OPTION_SUPPRESS_PROGRESS": "true",
-            # A page that does not say where its simulator is must not reach the vendor.
+            # A page that doesn't set the address of its simulator must not send requests to Justt.
             "HTTPS_PROXY": nobody(),
             **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
             **given,
         }
 
     def serve(self, base_url: str) -> None:
-        """Take the simulator at *base_url* for that of the page."""
+        """Use the simulator at *base_url* as the one of the page."""
         self.port = base_url.rpartition(":")[2].partition("/")[0]
         self.stack.environ["JUSTT_SIMULATOR"] = base_url.removesuffix("/v1")
 
     def run(self) -> None:
-        """Run all blocks, and fail at the first that does not do what the page shows."""
+        """Run all blocks; fail at the first one that doesn't do what the page shows."""
         for block in self.blocks:
             if block.language == "console":
                 for command in block.commands():
@@ -342,7 +340,7 @@ class Session:
             self._rewrite()
 
     def close(self) -> None:
-        """End the page's own simulator, after a look at what it was sent."""
+        """Stop the page's own simulator, after checking the requests it received."""
         if self._server is None:
             return
         with httpx.Client(trust_env=False, timeout=HANG_SECONDS) as client:
@@ -365,14 +363,16 @@ class Session:
         self._pending = block
 
     def _require_run(self) -> None:
-        """Run a program that no command of the page has run before the next one takes its place, or the page ends."""
+        """Run a program that no command of the page has run before the next one replaces it or the page ends."""
         if self._pending:
             self._shell("pulumi preview", self._pending.line)
 
     def _command(self, command: Command) -> None:
         plain = command.text.partition(" #")[0].strip()
         if plain in self.elsewhere:
-            assert not command.screen, f"{self.page.name}:{command.line}: `{plain}` is not run here; it has no screen"
+            assert not command.screen, (
+                f"{self.page.name}:{command.line}: `{plain}` is not run here, so it must have no screen"
+            )
             return
         if _RUNS_PROGRAM.search(command.text):
             self._pending = None
@@ -399,7 +399,7 @@ class Session:
         raise AssertionError(
             "\n".join(
                 [
-                    f"{self.page.name}:{command.line}: `{command.text}` prints something else; {UPDATE}=1 rewrites it",
+                    f"{self.page.name}:{command.line}: `{command.text}` prints another screen; {UPDATE}=1 rewrites it",
                     *difference,
                     "",
                     "expected:",
@@ -418,13 +418,13 @@ class Session:
         return self.ids.to_real(text).replace(f"127.0.0.1:{PORT}", f"127.0.0.1:{self.port}")
 
     def _shell(self, command: str, line: int) -> str:
-        """Run a command in the project, with the variables that the commands before it have set."""
+        """Run a command in the project, with the variables that earlier commands have set."""
         script = '[ -e "$0" ] && . "$0"\ntrap \'export -p > "$0"\' EXIT\nset -a -o pipefail\n' + self._real(command)
         answer = _secret()
         self.stack.secrets.append(answer)
         output = self.stack.folder / "output"
         with output.open("wb") as file:
-            # Not a pipe: what a page leaves running in the background would keep it open.
+            # Not a pipe: a process that the page leaves running in the background would keep it open.
             done = subprocess.run(
                 ["bash", "-c", script, str(self.stack.folder / "variables")],
                 cwd=self.project,
@@ -445,7 +445,7 @@ class Session:
         return {**environ, "PATH": f"{self._tools}{os.pathsep}{environ['PATH']}"}
 
     def _started(self, command: str) -> str:
-        """Start the page's own simulator, in the place of one that it has started before, and return its first line."""
+        """Start the page's own simulator in place of an earlier one, and return its first line of output."""
         self.close()
         self._server = subprocess.Popen(
             ["bash", "-c", f"exec {command.replace(f'--port {PORT}', f'--port {self.port}')}"],

@@ -1,4 +1,4 @@
-"""A vendor that repeats the credentials it was sent wherever an answer has room for them: the worst for error texts."""
+"""A server that repeats the credentials it received wherever a response has room: the worst case for error texts."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["EchoServer"]
 
 
 class EchoServer(ThreadingHTTPServer):
-    """A server on a socket of this machine; a create is answered as its external identifier says, with a status or so.
+    """A server on localhost. The external identifier of a create selects the response, for example its status.
 
     Attributes:
-        reading: How a read and a deactivation are answered; `record` is a record whose source is the first credential.
-        listing: How a list is answered; 200 with an empty one, `record` with one whose id is the first credential.
-        new_id: The id of what is created next; by default a new one each time.
-        form: How it writes what it repeats.
-        secrets: What it was sent last: the API key, and the credential `apiKey`.
-        given: Each credential that it was ever sent.
+        reading: The response to reads and deactivations; `record` is a record whose source is the first credential.
+        listing: The response to lists; 200 is an empty list, `record` a record whose id is the first credential.
+        new_id: The id of the next create; by default, each create gets a new one.
+        form: The encoding in which it repeats the credentials.
+        secrets: The credentials of the last request: the API key, and the credential `apiKey`.
+        given: Each credential that it ever received.
     """
 
     def __init__(self) -> None:
@@ -41,12 +41,12 @@ class EchoServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/v1"
 
     def __enter__(self) -> Self:
-        """Start."""
+        """Start the server."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop."""
+        """Stop the server."""
         self.shutdown()
         self._thread.join()
         self.server_close()
@@ -57,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """Answer a list, which is empty, or a read."""
+        """Respond to a list, which is empty, or to a read."""
         if "?" in self.path:
             self.server.secrets[0] = self.headers["authorization"].removeprefix("Bearer ")
             if self.server.listing == "200":
@@ -77,12 +77,12 @@ class _Handler(BaseHTTPRequestHandler):
         return {"integrationId": integration_id, "source": source, "status": "PENDING"}
 
     def do_DELETE(self) -> None:
-        """Answer a deactivation."""
+        """Respond to a deactivation."""
         self.rfile.read(int(self.headers["content-length"]))
         self._answer(self.server.reading)
 
     def do_POST(self) -> None:
-        """Answer a create."""
+        """Respond to a create."""
         body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.secrets = [self.headers["authorization"].removeprefix("Bearer "), body["secretPayload"]["apiKey"]]
         self.server.given.append(body["secretPayload"]["apiKey"])
@@ -118,4 +118,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = is_cut
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""

@@ -1,10 +1,10 @@
-"""The environment of the tests, and of everything that they start, built from nothing.
+"""Builds the environment of the tests, and of every process that they start, from scratch.
 
-Of the caller's variables only PATH gets here, and those that are meant for the tests themselves. So a test passes or
-fails alike on every machine, and a key or a proxy in the caller's shell is not used by accident.
+Of the caller's variables, it keeps only PATH and those that are meant for the tests themselves. So a test has the same
+result on every machine, and can't use a key or a proxy of the caller's shell by accident.
 
-`make test-environments` tries other environments: it puts them into TEST_VARIABLES, as JSON, because anything else that
-it would set is dropped here. They are a user's own, so the variables that a test sets itself come before them.
+`make test-environments` runs the tests in other environments: it passes them as JSON in TEST_VARIABLES, because this
+module drops any other variable. They stand for a user's variables, so the variables that a test sets override them.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from pathlib import Path
 __all__ = ["CALLER", "PATH", "build", "enter"]
 
 CALLER = dict(os.environ)
-"""The caller's variables: for tools that set something up (Go, git, pip), and never for what is tested."""
+"""The caller's variables. Use them for set-up tools (Go, git, pip) only, never for the code under test."""
 
 PATH = os.pathsep.join(dict.fromkeys([str(Path(sys.executable).parent), *CALLER["PATH"].split(os.pathsep)]))
-"""The folders of programs; `python` is the interpreter that runs the tests."""
+"""The folders on PATH; `python` is the interpreter that runs the tests."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 _OPTIONS = ("TEST_EFFORT", "TEST_VARIABLES", "UPDATE_DOCS", "UPDATE_GOLDEN")
@@ -38,9 +38,9 @@ def build(
     """Return a new environment.
 
     Args:
-        variables: Further variables, which replace those of the same name.
-        home: An existing folder, for HOME and what is below it.
-        is_measured: Whether a Python process that gets it reports its coverage, if the tests are measured at all.
+        variables: Additional variables, which override those of the same name.
+        home: An existing folder, for HOME and the folders below it.
+        is_measured: Whether a Python process with this environment reports its coverage, if coverage is on at all.
     """
     temporary = home / "tmp"
     temporary.mkdir(exist_ok=True)
@@ -52,7 +52,7 @@ def build(
         "TMPDIR": str(temporary),
         "XDG_STATE_HOME": str(home / ".local" / "state"),
         "LANG": "C.UTF-8",
-        # The sources, and not the copy that is installed beside the dependencies.
+        # The sources, and not the copy that is installed with the dependencies.
         "PYTHONPATH": str(_ROOT / "provider"),
         **kept,
         **(coverage if is_measured else {}),
@@ -62,8 +62,8 @@ def build(
 
 
 def enter() -> None:
-    """Give this process the built environment, which each process that it starts inherits."""
-    # Pytest takes its own variables back one by one.
+    """Give this process the built environment. Each process that it starts inherits it."""
+    # Delete the variables one by one: pytest restores its own.
     pytest_own = {name: value for name, value in os.environ.items() if name.startswith("PYTEST_")}
     os.environ.clear()
     os.environ.update({**build(), **pytest_own})

@@ -1,11 +1,11 @@
-"""A stand-in for the CLI that answers from files, so that what is above it can be tried in any number of cases.
+"""A stand-in for the CLI that responds from files, so that tests of the commands can cover any number of cases.
 
-config.json   what `pulumi config --show-secrets --json` prints
-state.json    what `pulumi stack export` prints, and what `pulumi stack import` replaces
-shown.json    what `pulumi stack export --show-secrets` prints; default is state.json
-fails.json    what to say and to end with instead, by the beginning of the arguments
+config.json   the output of `pulumi config --show-secrets --json`
+state.json    the output of `pulumi stack export`; `pulumi stack import` replaces it
+shown.json    the output of `pulumi stack export --show-secrets`; default: state.json
+fails.json    the error text and exit code of commands that fail, by the beginning of their arguments
 calls         the arguments of each call
-imported.json what the last `pulumi import` was given
+imported.json the input of the last `pulumi import`
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ else:
 
 
 class FakePulumi:
-    """One project whose `pulumi` is made up.
+    """One project with a fake `pulumi`.
 
     Args:
         folder: An empty folder.
@@ -83,19 +83,19 @@ class FakePulumi:
         self.state([])
 
     def run(self, *arguments: str, answers: str = "", environ: Mapping[str, str] | None = None) -> Result:
-        """Run `pulumi-justt` in the project, with *answers* to what it asks."""
+        """Run `pulumi-justt` in the project, with *answers* to its prompts."""
         folder = ["--cwd", str(self.project)] if "--cwd" not in arguments else []
         variables = {"PATH": self.path, "JUSTT_STATE_DIR": str(self.folder / "journal"), **(environ or {})}
         return CliRunner().invoke(main, [*arguments, *folder], input=answers, env=variables)
 
     @property
     def path(self) -> str:
-        """The value of PATH by which it is found."""
+        """The value of PATH with the fake `pulumi` on it."""
         return f"{self.folder / 'bin'}{os.pathsep}{environment.PATH}"
 
     @property
     def journal(self) -> Journal:
-        """The journal that the commands see."""
+        """The journal that the commands use."""
         return Journal(self.folder / "journal")
 
     @property
@@ -106,16 +106,16 @@ class FakePulumi:
 
     @property
     def imported(self) -> list[dict[str, Any]]:
-        """The resources that the last `pulumi import` was given."""
+        """The resources in the input of the last `pulumi import`."""
         given: dict[str, list[dict[str, Any]]] = json.loads((self.folder / "imported.json").read_text())
         return given["resources"]
 
     def fails(self, words: dict[str, str]) -> None:
-        """Let calls that begin with a key fail with a text."""
+        """Make calls that begin with a key of *words* fail with its text."""
         (self.folder / "fails.json").write_text(json.dumps(words))
 
     def config(self, plain: dict[str, str], secret: dict[str, str] | None = None, *, stack: str = "") -> None:
-        """Set the configuration of all stacks, or of one."""
+        """Set the configuration of all stacks, or of one stack."""
         shown = {name: {"value": value, "secret": False} for name, value in plain.items()}
         shown |= {name: {"value": value, "secret": True} for name, value in (secret or {}).items()}
         self._file("config.json", stack).write_text(json.dumps(shown))
@@ -123,7 +123,7 @@ class FakePulumi:
     def state(
         self, resources: list[dict[str, Any]], pending: list[dict[str, Any]] | None = None, *, stack: str = ""
     ) -> None:
-        """Set the state of all stacks, or of one."""
+        """Set the state of all stacks, or of one stack."""
         deployment = {
             "resources": resources,
             **({"pending_operations": pending} if pending else {}),
@@ -131,23 +131,23 @@ class FakePulumi:
         self._file("state.json", stack).write_text(json.dumps({"version": 3, "deployment": deployment}))
 
     def exported(self, *, stack: str = "") -> dict[str, Any]:
-        """Return the present state."""
+        """Return the current state."""
         found: dict[str, Any] = json.loads(self._file("state.json", stack).read_text())
         return found
 
     def shown(self, resources: list[dict[str, Any]]) -> None:
-        """Set the state with its secrets in clear."""
+        """Set the state with its secrets in plain text."""
         text = json.dumps({"version": 3, "deployment": {"resources": resources}})
         (self.folder / "shown.json").write_text(text)
 
     def provider(self, **inputs: object) -> dict[str, Any]:
-        """Return the engine's provider as an update records it: with the settings of the present configuration."""
+        """Return the engine's provider resource as an update records it, with the current configuration's settings."""
         shown = json.loads(self._file("config.json", "").read_text())
         present = {name: item["value"] for name, item in shown.items() if name.startswith("justt:")}
         return provider(**{**present, **inputs})
 
     def own_provider(self, key: object) -> dict[str, Any]:
-        """Return a `justt.Provider` named `default-us` likewise, which has a key of its own."""
+        """Return a `justt.Provider` named `default-us`, recorded in the same way, with its own API key."""
         return {**self.provider(**{"justt:apiKey": key}), "urn": US}
 
     def _file(self, kind: str, stack: str) -> Path:
@@ -155,7 +155,7 @@ class FakePulumi:
 
 
 def integration(name: str, integration_id: str, **outputs: object) -> dict[str, Any]:
-    """Return an integration as a state has it."""
+    """Return an integration as recorded in a state."""
     given = {"source": "stripe", "externalIdentifier": name, "environment": "simulator"} | outputs
     inputs = {key: value for key, value in given.items() if key not in ("integrationId", "status")}
     return {
@@ -171,7 +171,7 @@ def integration(name: str, integration_id: str, **outputs: object) -> dict[str, 
 
 
 def creating(name: str, **inputs: object) -> dict[str, Any]:
-    """Return a create whose end the engine never saw."""
+    """Return a pending create: the engine never recorded its result."""
     resource = integration(name, "", **inputs)
     for key in ("id", "outputs", "created"):
         del resource[key]
@@ -179,5 +179,5 @@ def creating(name: str, **inputs: object) -> dict[str, Any]:
 
 
 def provider(**inputs: object) -> dict[str, Any]:
-    """Return the engine's provider as a state has it."""
+    """Return the engine's provider resource as recorded in a state."""
     return {"urn": PROVIDER, "custom": True, "type": "pulumi:providers:pulumi-python", "inputs": inputs, "id": "p"}

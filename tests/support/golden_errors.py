@@ -1,6 +1,7 @@
-"""What the real CLI shows of errors, warnings and notes, compared exactly with what is kept in tests/data/errors.
+"""Compares the errors, warnings and notes that the real CLI shows with the files in tests/data/errors.
 
-UPDATE_GOLDEN=1 python -m pytest tests/engine/test_engine.py tests/engine/test_error_texts.py     writes them anew
+To rewrite the files:
+UPDATE_GOLDEN=1 python -m pytest tests/engine/test_engine.py tests/engine/test_error_texts.py
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from support.harness import Result, Stack
 
-__all__ = ["assert_told"]
+__all__ = ["assert_messages"]
 
 KEPT = Path(__file__).parents[1] / "data" / "errors"
 
@@ -22,21 +23,21 @@ _MASKS = (
     (r"127\.0\.0\.1:\d{1,5}", "127.0.0.1:<port>"),
     (r"/intents/[0-9a-f]{8}-[0-9a-f]{32}\.json", "/intents/<name>.json"),
 )
-"""What differs from run to run."""
+"""Text that differs between runs."""
 
 
-def assert_told(name: str, stack: Stack, result: Result) -> None:
-    """Assert that a command told what is kept as *name*: these paragraphs, in any order and number, and no other."""
+def assert_messages(name: str, stack: Stack, result: Result) -> None:
+    """Assert that a command showed exactly the paragraphs in the file *name*, in any order and any number of times."""
     told = "".join(f"{paragraph}\n\n" for paragraph in paragraphs(stack, result)).strip("\n") + "\n"
     kept = KEPT / f"{name}.txt"
     if os.environ.get("UPDATE_GOLDEN"):
         kept.write_text(told)
-    assert told == kept.read_text(), "UPDATE_GOLDEN=1 writes it anew"
+    assert told == kept.read_text(), "UPDATE_GOLDEN=1 rewrites it"
     assert "Traceback" not in result.text
 
 
 def paragraphs(stack: Stack, result: Result) -> list[str]:
-    """Return what was told, sorted and each once: the engine repeats itself, and takes resources in any order."""
+    """Return the messages that a command showed, sorted and without repetitions, as the engine's order varies."""
     lines = [line.strip() for line in result.text.splitlines()]
     found = {line for line in lines if re.match(r"(error|warning|note|info): ", line)}
     return sorted({_masked(line.replace(str(stack.folder), "<folder>")) for line in found} - _SUMMARIES)
@@ -53,4 +54,4 @@ _SUMMARIES = {
     "error: preview failed",
     "error: an unhandled error occurred: program exited with non-zero exit code: 1",
 }
-"""How the engine ends, whatever it was; a refresh and a destroy are updates."""
+"""The engine's last line, for any command; a refresh and a destroy count as updates."""

@@ -8,7 +8,7 @@ UPDATE = "UPDATE_GOLDEN"
 
 
 def masked(text: str, ids: Mapping[str, str]) -> str:
-    """Put the name of a resource in the place of its id, which is another one in each run; all else stays."""
+    """Replace each id, which differs between runs, with the name of its resource; change nothing else."""
     for id_, name in ids.items():
         text = text.replace(id_, f"<id of {name}>")
     return text

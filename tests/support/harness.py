@@ -1,4 +1,4 @@
-"""The real CLI on a project and a backend of its own, with every byte kept that it lets out."""
+"""Runs the real CLI on its own project and backend, and keeps every byte that it prints or writes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from support import environment, secret_scanner
 __all__ = ["HANG_SECONDS", "Result", "Stack", "eventually", "has_fired", "nobody"]
 
 HANG_SECONDS = 600
-"""Ends a test that hangs. A loaded machine may take many times as long as a free one, and no test depends on that."""
+"""Ends a test that hangs. It's long because a loaded machine is slow; no test depends on its value."""
 
 _INITIAL: dict[tuple[Path, str], dict[Path, bytes]] = {}
-"""The files of a new stack, by the CLI that made it and its name."""
+"""The files of a new stack, by the CLI that created it and the stack's name."""
 
 
 def eventually(holds: Callable[[], bool]) -> None:
-    """Wait until something that another process does has happened."""
+    """Wait until a condition that another process fulfills holds."""
     deadline = time.monotonic() + HANG_SECONDS
     while not holds():
         assert time.monotonic() < deadline
@@ -40,13 +40,13 @@ def eventually(holds: Callable[[], bool]) -> None:
 
 
 def has_fired(simulator: SimulatorServer) -> bool:
-    """Tell whether the first fault of the simulator has met a request, which may not have been answered yet."""
+    """Return whether the first fault of the simulator has hit a request, which may still be without a response."""
     shown = httpx.get(f"{simulator.control_url}/faults", trust_env=False, timeout=HANG_SECONDS).json()
     return bool(shown["faults"][0]["fired"])
 
 
 def nobody() -> str:
-    """Return a base URL on this machine where nobody listens."""
+    """Return a base URL on localhost where no server listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
@@ -54,7 +54,7 @@ def nobody() -> str:
 
 @dataclass(frozen=True)
 class Result:
-    """What a command printed, and its exit code."""
+    """The output of a command, and its exit code."""
 
     code: int
     stdout: str
@@ -62,13 +62,13 @@ class Result:
 
     @property
     def text(self) -> str:
-        """Both streams, one after the other."""
+        """Both streams, stdout first."""
         return self.stdout + self.stderr
 
 
 @dataclass(frozen=True)
 class Process:
-    """A running process: its arguments in one line, and its environment as it is."""
+    """A running process: its arguments in one line, and its environment as raw bytes."""
 
     number: int
     command: str
@@ -83,9 +83,9 @@ class Stack:
         folder: An empty folder.
         engine_bin: The folder of the CLI.
         name: The stack's name.
-        environ: Further variables of each command.
-        has_stack: Whether the stack is made at once, and not by a command of the test.
-        source: A project to copy; default is an empty one, named `shop`.
+        environ: Additional variables of each command.
+        has_stack: Whether to create the stack at once, and not by a command of the test.
+        source: A project to copy; default: an empty project, named `shop`.
     """
 
     folder: Path
@@ -98,7 +98,7 @@ class Stack:
     _printed: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Make the project and the stack."""
+        """Create the project and the stack."""
         for name in ("home", "state", "user"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         if self.source:
@@ -109,10 +109,10 @@ class Stack:
         (self.project / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
         self.program("")
         if self.has_stack:
-            self._initialise()
+            self._initialize()
 
-    def _initialise(self) -> None:
-        # The CLI makes the same stack each time, and takes a second for it.
+    def _initialize(self) -> None:
+        # The CLI creates the same stack each time, which takes a second.
         initial = _INITIAL.get((self.engine_bin, self.name))
         if initial is None:
             self.run("stack", "init", self.name)
@@ -131,7 +131,7 @@ class Stack:
         return self.folder / "project"
 
     def program(self, text: str) -> None:
-        """Replace the program; *text* finds `pulumi`, `justt`, `config` and `secret` (of a name) defined."""
+        """Replace the program. *text* can use `pulumi`, `justt`, `config` and `secret`, which takes a name."""
         head = textwrap.dedent("""
             import os
             import pulumi
@@ -147,9 +147,9 @@ class Stack:
         (self.project / "__main__.py").write_text(head + textwrap.dedent(text))
 
     def provide(self, secrets: Mapping[str, str]) -> None:
-        """Set what the program's `secret` finds in its environment, and must not be seen again in anything that leaves.
+        """Set the values that the program's `secret` reads from its environment. They must not appear in any output.
 
-        The engine masks whole secrets of the configuration in whatever is printed, so those would hide a leak of ours.
+        The engine masks secrets of the configuration in all output, so such a secret would hide a leak by our code.
         """
         self.secrets += secrets.values()
         self.environ |= {f"SECRET_{name}": value for name, value in secrets.items()}
@@ -157,14 +157,14 @@ class Stack:
     def config(
         self, plain: Mapping[str, str] | None = None, secret: Mapping[str, str] | None = None, *options: str
     ) -> None:
-        """Set configuration; the values of *secret* must not be seen again in anything that leaves."""
+        """Set configuration. The values of *secret* must not appear in any output."""
         self.secrets += (secret or {}).values()
         arguments = [text for name, value in (plain or {}).items() for text in ("--plaintext", f"{name}={value}")]
         arguments += [text for name, value in (secret or {}).items() for text in ("--secret", f"{name}={value}")]
         self.run("config", "set-all", "--stack", self.name, *options, *arguments)
 
     def run(self, *arguments: str, fails: bool | None = False, **variables: str) -> Result:
-        """Run the CLI, and assert that it succeeds, or that it *fails*; None takes either."""
+        """Run the CLI, and assert that it succeeds, or that it *fails*; None accepts both."""
         done = subprocess.run(
             [str(self.engine_bin / "pulumi"), *arguments, "--non-interactive"],
             cwd=self.project,
@@ -196,7 +196,7 @@ class Stack:
         return result
 
     def justt(self, *arguments: str, answers: str = "", **variables: str) -> Result:
-        """Run `pulumi-justt` in the project's folder, with *answers* to what it asks."""
+        """Run `pulumi-justt` in the project's folder, with *answers* to its prompts."""
         done = subprocess.run(
             [sys.executable, "-m", "pulumi_justt.cli", *arguments],
             cwd=self.folder / "project",
@@ -210,7 +210,7 @@ class Stack:
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start the CLI without waiting; hand its output to `keep` when it has ended."""
+        """Start the CLI without waiting. When it has ended, pass its output to `keep`."""
         return subprocess.Popen(
             [str(self.engine_bin / "pulumi"), *arguments, "--stack", self.name, "--non-interactive"],
             cwd=self.project,
@@ -221,60 +221,60 @@ class Stack:
         )
 
     def keep(self, output: bytes) -> None:
-        """Keep *output* of a started command for the search."""
+        """Keep the *output* of a started command for the search for secrets."""
         self._printed.append(output)
 
     def up(self, *arguments: str, fails: bool | None = False, **variables: str) -> Result:
-        """`pulumi up` without a preview before it."""
+        """Run `pulumi up` without a preview before it."""
         return self.run(
             "up", "--yes", "--skip-preview", "--diff", *arguments, "--stack", self.name, fails=fails, **variables
         )
 
     def preview(self, *arguments: str, fails: bool | None = False, **variables: str) -> Result:
-        """`pulumi preview --diff`."""
+        """Run `pulumi preview --diff`."""
         return self.run("preview", "--diff", *arguments, "--stack", self.name, fails=fails, **variables)
 
     def refresh(self, *arguments: str, fails: bool | None = False, **variables: str) -> Result:
-        """`pulumi refresh` without a preview before it."""
+        """Run `pulumi refresh` without a preview before it."""
         return self.run(
             "refresh", "--yes", "--skip-preview", *arguments, "--stack", self.name, fails=fails, **variables
         )
 
     def destroy(self, *arguments: str, fails: bool | None = False, **variables: str) -> Result:
-        """`pulumi destroy` without a preview before it."""
+        """Run `pulumi destroy` without a preview before it."""
         return self.run(
             "destroy", "--yes", "--skip-preview", *arguments, "--stack", self.name, fails=fails, **variables
         )
 
     @property
     def printed(self) -> str:
-        """What all commands so far have printed."""
+        """Return the output of all commands so far."""
         return b"".join(self._printed).decode()
 
     def outputs(self) -> dict[str, Any]:
-        """The stack's outputs, secrets not shown."""
+        """Return the stack's outputs, with masked secrets."""
         found: dict[str, Any] = json.loads(self.run("stack", "output", "--json", "--stack", self.name).stdout)
         return found
 
     def recorded(self) -> list[dict[str, Any]]:
-        """The dynamic resources in the state, those included that wait to be deleted after a replacement."""
+        """Return the dynamic resources in the state, including those that wait to be deleted after a replacement."""
         exported = json.loads(self.run("stack", "export", "--stack", self.name).stdout)
         resources = exported["deployment"].get("resources", [])
         return [resource for resource in resources if resource["type"].startswith("pulumi-python:dynamic")]
 
     def decrypted(self) -> bytes:
-        """The present state with its secrets in clear: what this command prints on purpose, and so is not searched."""
+        """Return the current state with its secrets in plain text. This output is not searched for secrets."""
         kept = [*self._printed]
         shown = self.run("stack", "export", "--show-secrets", "--stack", self.name).stdout.encode()
         self._printed[:] = kept
         return shown
 
     def resources(self) -> dict[str, dict[str, Any]]:
-        """The dynamic resources in the state, by resource name."""
+        """Return the dynamic resources in the state, by resource name."""
         return {resource["urn"].rpartition("::")[2]: resource for resource in self.recorded()}
 
     def everything(self) -> Iterator[bytes]:
-        """Yield all that left: output, state with history and backups, configuration, logs, temporary files."""
+        """Yield all output: streams, state with history and backups, configuration, logs and temporary files."""
         yield from self._printed
         files = [
             path for part in ("state", "home", "user") for path in (self.folder / part).rglob("*") if path.is_file()
@@ -283,7 +283,7 @@ class Stack:
         yield from (path.read_bytes() for path in files)
 
     def processes(self) -> Iterator[Process]:
-        """Yield what runs for this stack; nothing where the system has no /proc."""
+        """Yield the processes of this stack; none if the system has no /proc."""
         mark = f"PULUMI_HOME={self.folder / 'home'}".encode()
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -294,13 +294,13 @@ class Stack:
                 yield Process(int(folder.name), command.replace(b"\0", b" ").decode(errors="replace"), environ)
 
     def end_processes(self) -> None:
-        """End what a CLI that was killed has left behind: Pulumi's language host stays for five minutes."""
+        """End the processes that a killed CLI leaves behind: Pulumi's language host stays for five minutes."""
         for process in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(process.number, signal.SIGKILL)
 
     def assert_no_leak(self, *others: bytes) -> None:
-        """Search all that left, and *others*, for the secrets."""
+        """Search all output, and *others*, for the secrets."""
         for content in [*others, *self.everything()]:
             assert secret_scanner.find(content, self.secrets) == []
 
@@ -315,6 +315,6 @@ class Stack:
         return environment.build(
             {"PATH": f"{self.engine_bin}{os.pathsep}{environment.PATH}", **pulumi, **self.environ, **more},
             home=self.folder / "user",
-            # Unit tests and the host process are measured: each process of each command as well would cost minutes.
+            # Unit tests and the host process measure coverage. Measuring every process of every command takes minutes.
             is_measured=False,
         )

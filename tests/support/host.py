@@ -23,24 +23,24 @@ from support.secret_scanner import canary
 __all__ = ["INPUTS", "UNKNOWN", "Host", "HostError"]
 
 UNKNOWN = rpc.UNKNOWN
-"""How an unknown value travels."""
+"""The wire format of an unknown value."""
 
 _SECONDS_TO_LEAVE = 30
 
 
 class HostError(Exception):
-    """A call that the host answered with an error; the text is what the engine would print."""
+    """The host responded to a call with an error. The text is what the engine would print."""
 
 
 class Host:
-    """One host process, within a `with` statement.
+    """One host process, to use in a `with` statement.
 
-    Its provider is that of `PaymentIntegration`, unless properties name another one as `__provider`.
+    Its provider is the one of `PaymentIntegration`, unless the properties contain another one as `__provider`.
 
     Args:
         config: The stack's configuration, with its namespaces.
-        engine: The engine's address; by default, nobody listens there.
-        environ: Variables beside those of each test.
+        engine: The engine's address; by default, no server listens there.
+        environ: Variables in addition to those of each test.
     """
 
     def __init__(self, config: Mapping[str, str], engine: str = "127.0.0.1:1", **environ: str) -> None:
@@ -67,9 +67,9 @@ class Host:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """End the process as the engine does, and keep what it printed.
+        """End the process as the engine does, and keep its output.
 
-        The SDK's server now and then does not end when it is told to, so that the engine kills it after five seconds.
+        The SDK's server sometimes ignores the request to stop. The engine then kills it after five seconds.
         """
         self._channel.close()
         self.process.send_signal(signal.SIGINT)
@@ -92,12 +92,12 @@ class Host:
         return _plain(answer.inputs), [failure.reason for failure in answer.failures]
 
     def begin_check(self, news: Mapping[str, Any]) -> grpc.Future[Any]:
-        """Start a check without waiting for its answer."""
+        """Start a check without waiting for its response."""
         future: grpc.Future[Any] = self._stub.Check.future(provider_pb2.CheckRequest(news=_props(news)))
         return future
 
     def diff(self, resource_id: str, olds: Mapping[str, Any], news: Mapping[str, Any], *, urn: str = "") -> list[str]:
-        """Return the paths that need a replacement; what changed is left to the engine."""
+        """Return the paths that need a replacement. The engine finds the other changes itself."""
         request = provider_pb2.DiffRequest(urn=urn, id=resource_id, olds=_props(olds), news=_props(news))
         answer = self._call("Diff", request)
         assert answer.changes == provider_pb2.DiffResponse.DIFF_UNKNOWN
@@ -109,12 +109,12 @@ class Host:
         return answer.id, _plain(answer.properties)
 
     def begin_create(self, inputs: Mapping[str, Any]) -> grpc.Future[Any]:
-        """Start a create; whoever cancels it leaves the provider alone with it, as an engine that is killed does."""
+        """Start a create. Cancelling it leaves the provider running, as a killed engine does."""
         future: grpc.Future[Any] = self._stub.Create.future(provider_pb2.CreateRequest(properties=_props(inputs)))
         return future
 
     def read(self, resource_id: str, outputs: Mapping[str, Any], *, urn: str = "") -> dict[str, Any] | None:
-        """Return the outputs, or None where the resource is gone."""
+        """Return the outputs, or None if the resource is gone."""
         answer = self._call("Read", provider_pb2.ReadRequest(urn=urn, id=resource_id, properties=_props(outputs)))
         assert not answer.HasField("inputs")
         return _plain(answer.properties) if answer.id else None
@@ -130,7 +130,7 @@ class Host:
         """Delete the resource."""
         self._call("Delete", provider_pb2.DeleteRequest(urn=urn, id=resource_id, properties=_props(outputs)))
 
-    def _call(self, method: str, request: object) -> Any:  # noqa: ANN401 - each answer has a generated type of its own
+    def _call(self, method: str, request: object) -> Any:  # noqa: ANN401 - each response has its own generated type
         try:
             return getattr(self._stub, method)(request, timeout=HANG_SECONDS)
         except grpc.RpcError as error:

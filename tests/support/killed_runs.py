@@ -1,4 +1,4 @@
-"""Runs that are killed after the vendor has committed a create."""
+"""Kills runs after Justt has committed a create."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from support.harness import HANG_SECONDS, Stack, eventually
 
 
 def kill_after_commit(stack: Stack, simulator: SimulatorServer, number: int) -> str:
-    """Kill an update, its provider too, once the *number*th integration is there and nobody was told; return its id."""
+    """Kill an update and its provider before the response to the *number*th create; return the integration's id."""
     before = len(simulator.records.integrations())
     simulator.faults = [Fault.parse(f"POST /integrations hang-after-commit=600 skip={number - before - 1} times=1")]
     process = stack.start("up", "--yes", "--skip-preview")

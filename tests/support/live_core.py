@@ -1,4 +1,4 @@
-"""The core before the simulator."""
+"""Runs the core against the simulator."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from support.scripted_client import (
 
 @dataclass
 class Live:
-    """The core before the simulator."""
+    """The core, connected to the simulator."""
 
     simulator: SimulatorServer
     client: JusttClient
     told: list[str] = field(default_factory=list)
 
     def core(self, config: Mapping[str, str] | None = None, **environ: str) -> IntegrationLifecycle:
-        """Return the lifecycle under some settings."""
+        """Return the lifecycle with these settings."""
         chosen = load({"baseUrl": self.simulator.base_url, **(config or {})}, **environ)
         return IntegrationLifecycle(chosen, client=lambda: self.client, tell=self.told.append, now=lambda: NOW)
 
     def created(self, **changes: Any) -> tuple[str, dict[str, Any]]:  # noqa: ANN401 - any property
-        """Create an integration, and return its id and what is remembered."""
+        """Create an integration, and return its id and its recorded outputs."""
         created = self.core().create({**CHECKED, **changes})
         self.simulator.clear_requests()
         return created
 
     @property
     def requests(self) -> list[tuple[str, str, str | None]]:
-        """Method, path and account of what arrived."""
+        """The method, path and account of each request that arrived."""
         return [(each.method, each.path.removeprefix("/v1"), each.account) for each in self.simulator.requests]

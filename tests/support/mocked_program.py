@@ -1,4 +1,4 @@
-"""Programs that run against the SDK's mocks, and what they register."""
+"""Runs programs against the SDK's mocks, and returns the resources that they register."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ import pulumi_justt as justt
 
 TOKEN = "pulumi-python:dynamic/justt:PaymentIntegration"
 CANARY = "canary-3e91d2"
-# How the SDK marks a secret on its way to the engine.
+# How the SDK marks a secret that it sends to the engine.
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 ImportAnswer = Callable[[MockResourceArgs], tuple[str, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
-class Hidden:
-    """A value that the engine is told to keep secret."""
+class SecretValue:
+    """A value that the engine must keep secret."""
 
     value: object
 
 
 @dataclass(frozen=True)
-class Seen:
-    """An Output once it is resolved."""
+class ResolvedOutput:
+    """A resolved Output."""
 
     value: Any
     is_secret: bool
@@ -44,31 +44,31 @@ class Seen:
 
 @dataclass
 class Program:
-    """What became of a program."""
+    """The result of a program."""
 
     registered: list[resource_pb2.RegisterResourceRequest] = field(default_factory=list)
     looked_up: list[resource_pb2.ReadResourceRequest] = field(default_factory=list)
-    outputs: dict[str, Seen] = field(default_factory=dict)
+    outputs: dict[str, ResolvedOutput] = field(default_factory=dict)
 
     def sent(self, number: int = 0) -> dict[str, Any]:
         """Return the properties of a registered resource, without the blob."""
-        properties = revealed(MessageToDict(self.registered[number].object))
+        properties = decode(MessageToDict(self.registered[number].object))
         assert isinstance(properties, dict)
         del properties["__provider"]
         return properties
 
 
-def revealed(value: object) -> object:
-    """Read what goes over the wire, with each secret as `Hidden`."""
+def decode(value: object) -> object:
+    """Decode a value in wire format, with each secret as `SecretValue`."""
     if isinstance(value, dict):
         if value.get(SIGNATURE) == SECRET:
-            return Hidden(revealed(value["value"]))
-        return {name: revealed(item) for name, item in value.items()}
-    return [revealed(item) for item in value] if isinstance(value, list) else value
+            return SecretValue(decode(value["value"]))
+        return {name: decode(item) for name, item in value.items()}
+    return [decode(item) for item in value] if isinstance(value, list) else value
 
 
 def as_created(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
-    """Answer as the engine does after a create."""
+    """Respond as the engine does after a create."""
     remembered = {name: value for name, value in args.inputs.items() if name != "__provider"}
     return "id-1", {**remembered, "integrationId": "id-1", "status": "PENDING", "environment": "production"}
 
@@ -101,11 +101,11 @@ class _Mocks(Mocks):
         self.answer = answer
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        """Answer for the engine."""
+        """Respond in place of the engine."""
         return self.answer(args)
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
-        """Refuse: this package has no functions."""
+        """Raise an error: this package has no functions."""
         raise AssertionError(args.token)
 
 
@@ -117,10 +117,10 @@ def run_program(
     config: Mapping[str, str] | None = None,
     secret_keys: Sequence[str] = (),
 ) -> Program:
-    """Run *body* as a Pulumi program under mocks, resolve the Outputs that it returns, and leave nothing of it behind.
+    """Run *body* as a Pulumi program under mocks, resolve the Outputs that it returns, and clean up.
 
-    The SDK keeps its settings in context variables, and makes event loops for whichever thread asks: so the program
-    gets a context of its own, and the loops are made here, where they can be closed.
+    The SDK keeps its settings in context variables, and creates an event loop for any thread that asks for one. So the
+    program gets its own context, and this function creates the loops, so that it can close them.
     """
     program = Program()
     loops: list[asyncio.AbstractEventLoop] = []
@@ -133,7 +133,7 @@ def run_program(
         returned = body()
         for name, output in returned.items() if isinstance(returned, Mapping) else ():
             value = await output.future(with_unknowns=True)
-            program.outputs[name] = Seen(value, await output.is_secret(), await output.is_known())
+            program.outputs[name] = ResolvedOutput(value, await output.is_secret(), await output.is_known())
 
     def run() -> None:
         give_loop()
@@ -145,7 +145,7 @@ def run_program(
             set_mocks(mocks, preview=preview, monitor=_Monitor(mocks, program))
             loop.run_until_complete(run_pulumi_func(resolve))
         finally:
-            # What a program that failed leaves behind must not be waited for by the next one.
+            # The next program must not wait for tasks that a failed program leaves behind.
             SETTINGS.outputs.clear()
             for task in asyncio.all_tasks(loop):
                 task.cancel()
@@ -159,7 +159,7 @@ def run_program(
 
 
 def minimal(name: str = "stripe", **changes: Any) -> justt.PaymentIntegration:  # noqa: ANN401 - any argument
-    """Construct an integration with only what is required."""
+    """Create an integration with only the required arguments."""
     arguments: dict[str, Any] = {
         "external_identifier": "stripe-eu",
         "integration_name": "Stripe EU",
@@ -171,7 +171,7 @@ def minimal(name: str = "stripe", **changes: Any) -> justt.PaymentIntegration:  
 
 
 def full() -> justt.PaymentIntegration:
-    """Construct an integration with every argument."""
+    """Create an integration with every argument."""
     return minimal(
         credentials=justt.credentials.Hmac(
             hmac=CANARY, api_key=CANARY + "2", merchant_code="merchant", account_code="account"

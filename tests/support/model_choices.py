@@ -1,4 +1,4 @@
-"""What is drawn for each step of the state machines: an edit, how a command is run, and what the user prefers."""
+"""The random choices for each step of the state machines: edits, command flags, and the user's preferences."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from support.pulumi_model import NAMES
 __all__ = ["EDIT", "FLAGS", "SLOTS", "WISH", "Edit", "Wish"]
 
 SLOTS = ("a", "b", "c", "d", "e")
-"""The names of resources; which one an integration has is drawn."""
+"""The names of resources. The name of each integration is drawn at random."""
 
 Wish = Literal["adopt", "deactivate", "claim", "recover --deactivate", "forget"]
-"""What the user prefers to do with what was named."""
+"""How the user prefers to resolve a reported integration."""
 
 EditKind = Literal[
     "declare", "schedule", "remove", "own", "rename", "rename without alias", "hand over", "adopt beside", "move"
@@ -39,13 +39,13 @@ class Edit:
     """A change of the program.
 
     Args:
-        kind: What changes.
-        identifier: For which integration.
-        label: The name that it gets at Justt.
+        kind: The kind of change.
+        identifier: The integration that changes.
+        label: Its new name at Justt.
         number: The number of its credential.
-        days: After how many days it stops when it is deactivated.
+        days: The number of days between its deactivation and its end.
         slot: Which of the free names a new resource gets.
-        provider: The provider resource that it gets.
+        provider: Its new provider resource.
     """
 
     kind: EditKind

@@ -1,4 +1,4 @@
-"""The core and the vendor of the Hypothesis machines."""
+"""The core and the fake Justt of the Hypothesis state machines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from support.pulumi_model import KEY, Trouble
 START = datetime(2021, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
 THEIRS = "somebody-else"
 TIMEOUT = 30.0
-MEDDLING = ("foreign-before-commit", "foreign-after-commit", "insert", "move", "becomes")
+RECORD_CHANGES = ("foreign-before-commit", "foreign-after-commit", "insert", "move", "becomes")
 
 
 def moment(clock: Clock) -> datetime:
@@ -37,7 +37,7 @@ def moment(clock: Clock) -> datetime:
 
 @dataclass
 class Kept:
-    """One integration, with what no call of the API gives back."""
+    """One integration, including the fields that no API call returns."""
 
     id: str
     account: str | None
@@ -50,14 +50,14 @@ class Kept:
 
 @dataclass
 class Vendor:
-    """The vendor in memory: every documented envelope, and trouble by plan.
+    """A fake Justt in memory: it uses every documented envelope, and fails as planned.
 
     Args:
-        clock: Moves with each request.
-        is_enveloped: Whether answers come in the envelopes of the guides.
+        clock: Advances with each request.
+        is_enveloped: Whether responses use the envelopes of the guides.
         newest_first: The order of lists.
-        before: How many integrations of others there are already.
-        refuses_ended: What it says to whoever deactivates what is INACTIVE; None: fine.
+        before: The number of integrations that others have created before the test.
+        refuses_ended: The error message for a deactivation of an INACTIVE integration; None: it succeeds.
     """
 
     clock: Clock
@@ -73,20 +73,20 @@ class Vendor:
     _made: int = 0
 
     def __post_init__(self) -> None:
-        """Start with what others have."""
+        """Start with the integrations of others."""
         for _ in range(self.before):
             self.kept.append(self._new(None, THEIRS, "", "stripe"))
         self._forms = cycle(("status", "error", "statusCode"))
 
     def answer(self, request: httpx.Request) -> httpx.Response:
-        """Answer a request, as far as the plan lets it."""
+        """Respond to a request, as the plan allows."""
         self.clock.sleep(0.05)
         self.catch_up()
         assert request.headers["authorization"] == f"Bearer {KEY}"
         operation = self._operation(request)
         body = json.loads(request.content) if request.content else {}
         account = request.headers.get("reference-account-id")
-        trouble, afterwards = self._befall(operation, request, account)
+        trouble, afterwards = self._apply_plan(operation, request, account)
         if operation == "create":
             self.posts.append((body["externalIdentifier"], trouble))
         response = self._before(trouble, body, account)
@@ -98,12 +98,12 @@ class Vendor:
         return response
 
     def catch_up(self) -> None:
-        """Commit what was still at work when its client gave up."""
+        """Commit the creates that were still in progress when their clients gave up."""
         self.kept += [kept for due, kept in self._late if due <= self.clock.now]
         self._late = [(due, kept) for due, kept in self._late if due > self.clock.now]
 
     def intrude(self, account: str | None, source: str) -> None:
-        """Create an integration of somebody else."""
+        """Create an integration that doesn't belong to the project."""
         self.kept.append(self._new(account, THEIRS, "", source))
 
     def find(self, integration_id: str) -> Kept | None:
@@ -111,7 +111,7 @@ class Vendor:
         return next((kept for kept in self.kept if kept.id == integration_id), None)
 
     def status(self, kept: Kept) -> str:
-        """Return the status as of now."""
+        """Return the current status."""
         return "INACTIVE" if kept.ends is not None and kept.ends <= moment(self.clock) else kept.status
 
     def _new(self, account: str | None, name: str, label: str, source: str) -> Kept:
@@ -126,12 +126,12 @@ class Vendor:
             return "delete"
         return "list" if request.url.path == "/integrations" else "get"
 
-    def _befall(self, operation: str, request: httpx.Request, account: str | None) -> tuple[str, list[str]]:
-        """Change what the plan changes for this request, and return what decides its answer, and who comes after it."""
+    def _apply_plan(self, operation: str, request: httpx.Request, account: str | None) -> tuple[str, list[str]]:
+        """Apply the plan's changes for this request; return the trouble for its response, and the later creates."""
         afterwards: list[str] = []
         for trouble in [each for each in self.plan if each.operation == operation]:
             self.plan.remove(trouble)
-            if not trouble.what.startswith(MEDDLING):  # "" too: this request is left alone
+            if not trouble.what.startswith(RECORD_CHANGES):  # "" too: this request succeeds
                 return trouble.what, afterwards
             source = json.loads(request.content)["source"] if request.content else "stripe"
             if trouble.what == "foreign-after-commit":
@@ -150,7 +150,7 @@ class Vendor:
         return "", afterwards
 
     def _before(self, trouble: str, body: dict[str, Any], account: str | None) -> httpx.Response | None:
-        """Give the answer to what is not carried out, or None."""
+        """Return the response to a request that is not carried out, or None."""
         word, _, value = trouble.partition("=")
         if word == "unsent":
             raise httpx.ConnectError("refused")
@@ -172,7 +172,7 @@ class Vendor:
         return httpx.Response(307, headers={"location": "http://127.0.0.1:9/elsewhere"}) if word == "redirect" else None
 
     def _after(self, trouble: str, request: httpx.Request, response: httpx.Response) -> httpx.Response:
-        """Spoil the answer to what was carried out."""
+        """Spoil the response to a request that was carried out."""
         word, _, value = trouble.partition("=")
         if word == "kill-after-commit":
             raise Killed
@@ -221,7 +221,7 @@ class Vendor:
         return httpx.Response(200)
 
     def _page(self, request: httpx.Request, account: str | None) -> httpx.Response:
-        # An envelope says whether more follow, so its pages may be shorter than was asked for.
+        # An envelope says whether more pages follow, so its pages may be shorter than requested.
         size = 7 if self.is_enveloped else int(request.url.params["limit"])
         start = (int(request.url.params["page"]) - 1) * size
         listed = [self._shown(kept) for kept in self.kept if kept.account == account]
@@ -245,7 +245,7 @@ class Vendor:
 
 @dataclass
 class Core:
-    """The core in the place of the provider: see `Backend`."""
+    """The core as the provider of a `Backend`."""
 
     policy: str
     clock: Clock
@@ -258,17 +258,17 @@ class Core:
 
     @property
     def posts(self) -> list[tuple[str, str]]:
-        """Return external identifier and trouble of each POST."""
+        """Return the external identifier and the trouble of each POST."""
         return self.vendor.posts
 
     @property
     def ended(self) -> set[str]:
-        """Return what became INACTIVE when it was read."""
+        """Return the ids of integrations that became INACTIVE on a read."""
         return self.vendor.ended
 
     @contextmanager
     def command(self, *, gone: bool) -> Iterator[CoreProcesses]:
-        """Give new cores with clients of their own, and the one journal."""
+        """Start new cores with their own clients, and the same journal."""
         self._commands += 1
         environ = {"JUSTT_ON_MISSING": "gone"} if gone else {}
         with ExitStack() as opened:
@@ -301,13 +301,13 @@ class Core:
         kept.status = status
 
     def intrude(self, source: str) -> None:
-        """Create an integration of somebody else."""
+        """Create an integration that doesn't belong to the project."""
         self.vendor.intrude(None, source)
 
 
 @dataclass
 class CoreProcesses:
-    """One core for each provider resource, each with a session of its own."""
+    """One core for each provider resource, each with its own session."""
 
     core: Core
     opened: ExitStack
@@ -323,12 +323,12 @@ class CoreProcesses:
         return self.running[provider]
 
     def kill(self) -> None:
-        """Let none of them end in order; what is in memory is not used again."""
+        """Stop all of them without a clean shutdown. Their memory is not used again."""
         self.ending.clear()
 
     def _start(self) -> Called:
         core = self.core
-        # Not a loopback address: a simulator may be reset, and a vendor is not.
+        # Not a loopback address: the code assumes that a simulator may be reset, and that Justt may not.
         config = {"baseUrl": "https://justt.test", "apiKey": KEY, "timeoutSeconds": f"{TIMEOUT:g}"}
         settings = Settings.load({**config, "onAmbiguousCreate": core.policy}, self.environ)
         client = JusttClient(
@@ -354,7 +354,7 @@ class CoreProcesses:
 
 
 class Called:
-    """The core as the engine calls it."""
+    """The core, with the methods that the engine calls."""
 
     core: IntegrationLifecycle
     urn = ""
@@ -376,7 +376,7 @@ class Called:
         return self.core.create(inputs)
 
     def read(self, resource_id: str, outputs: dict[str, Any], *, urn: str) -> dict[str, Any] | None:
-        """Return the outputs, or None where it is gone."""
+        """Return the outputs, or None if the resource is gone."""
         self.urn = urn
         return self.core.read(resource_id, outputs)
 
@@ -386,6 +386,6 @@ class Called:
         return self.core.update(resource_id, olds, news)
 
     def delete(self, resource_id: str, outputs: dict[str, Any], *, urn: str) -> None:
-        """Delete it."""
+        """Delete the resource."""
         self.urn = urn
         self.core.delete(resource_id, outputs)

@@ -1,12 +1,12 @@
-"""Pulumi's engine in miniature: the state that the real one would keep, and the calls that it would make.
+"""A model of Pulumi's engine: it keeps the state that the real one would keep, and makes the same calls.
 
-check, diff     come for each resource of the program that is targeted, under its URN of now; with `--refresh`, read
-and diff come before that, under the URN of the state; an error ends the update without deletes
-create, update  an error stores nothing; with `--continue-on-error` the deletes come all the same
-delete          comes last, for what left the program and for what was replaced; an error keeps the record
+check, diff     for each targeted resource of the program, under its current URN; with `--refresh`, read and diff come
+                first, under the URN in the state; an error ends the update without deletes
+create, update  an error stores nothing; with `--continue-on-error` the deletes follow anyway
+delete          last, for resources that left the program or were replaced; an error keeps the record
 a hook          makes the engine call create again in the same process
-a provider      has a process of its own; a resource may change its provider without being replaced
-a killed run    ends with what was stored so far: neither the id nor the error of a call in progress is known
+a provider      has its own process; a resource may change its provider without a replacement
+a killed run    ends with the state stored so far; the id or the error of a call in progress is lost
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def urn_of(name: str) -> str:
 
 @dataclass(frozen=True)
 class Remote:
-    """An integration at the vendor, as its hub shows it."""
+    """An integration at Justt, as the Justt hub shows it."""
 
     id: str
     name: str
@@ -65,12 +65,12 @@ class Remote:
 
     @property
     def is_live(self) -> bool:
-        """Whether it works and goes on working."""
+        """Whether it's live, with no end date set."""
         return self.status != "INACTIVE" and not self.is_scheduled
 
 
 class Provider(Protocol):
-    """What the engine calls."""
+    """The provider, as the engine calls it."""
 
     def check(self, olds: dict[str, Any], news: dict[str, Any], *, urn: str) -> tuple[dict[str, Any], list[str]]:
         """Return the checked inputs, and the failures."""
@@ -82,35 +82,35 @@ class Provider(Protocol):
         """Return the id and the outputs."""
 
     def read(self, resource_id: str, outputs: dict[str, Any], *, urn: str) -> dict[str, Any] | None:
-        """Return the outputs, or None where it is gone."""
+        """Return the outputs, or None if the resource is gone."""
 
     def update(self, resource_id: str, olds: dict[str, Any], news: dict[str, Any], *, urn: str) -> dict[str, Any]:
         """Return the outputs."""
 
     def delete(self, resource_id: str, outputs: dict[str, Any], *, urn: str) -> None:
-        """Delete it."""
+        """Delete the resource."""
 
 
 class Processes(Protocol):
-    """The provider processes of one command. All their methods raise `Killed` once the run was killed."""
+    """The provider processes of one command. All their methods raise `Killed` after the run was killed."""
 
     def of(self, provider: str) -> Provider:
         """Return the process of a provider resource."""
 
     def kill(self) -> None:
-        """End all of them at once, as they are."""
+        """Kill all of them at once, without a clean shutdown."""
 
 
 class Backend(Protocol):
-    """A provider and its vendor.
+    """A provider and its Justt.
 
     Attributes:
-        failure: What the provider's methods raise, and nothing else but `Killed`.
-        width: How many calls the engine makes at once.
-        told: The lines that were shown by the commands that have ended, until somebody clears them.
-        folder: Where the journal is.
-        posts: External identifier and trouble of each POST that arrived.
-        ended: What the vendor made INACTIVE by itself, when it was read.
+        failure: The exception that the provider's methods raise; apart from `Killed`, they raise no other.
+        width: The number of calls that the engine makes at the same time.
+        told: The lines that ended commands have shown, until a caller clears them.
+        folder: The folder of the journal.
+        posts: The external identifier and the trouble of each POST that arrived.
+        ended: The ids of integrations that became INACTIVE by themselves, when they were read.
     """
 
     failure: type[Exception]
@@ -120,11 +120,11 @@ class Backend(Protocol):
 
     @property
     def posts(self) -> list[tuple[str, str]]:
-        """See above."""
+        """See the class docstring."""
 
     @property
     def ended(self) -> set[str]:
-        """See above."""
+        """See the class docstring."""
 
     def command(self, *, gone: bool) -> AbstractContextManager[Processes]:
         """Start one command, with or without JUSTT_ON_MISSING=gone."""
@@ -133,16 +133,16 @@ class Backend(Protocol):
         """Return the seconds since the epoch."""
 
     def trouble(self, planned: Sequence[Trouble]) -> None:
-        """Let this trouble happen, and no other."""
+        """Replace the planned trouble."""
 
     def records(self) -> list[Remote]:
         """Return all integrations."""
 
     def tell(self, integration_id: str, status: str) -> None:
-        """Set a status behind the provider's back."""
+        """Set a status without the provider's knowledge."""
 
     def intrude(self, source: str) -> None:
-        """Create an integration of somebody else."""
+        """Create an integration that doesn't belong to the project."""
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,8 @@ class Resource:
     """A resource of the program.
 
     Args:
-        inputs: What it declares.
-        provider: The provider resource that serves it.
+        inputs: The inputs that it declares.
+        provider: The provider resource that manages it.
         alias: Its former name.
     """
 
@@ -165,14 +165,14 @@ class Resource:
         return str(self.inputs["externalIdentifier"])
 
     def but(self, **inputs: object) -> Resource:
-        """Return it with other inputs; None takes one out."""
+        """Return a copy with changed inputs; None removes one."""
         changed = {name: value for name, value in {**self.inputs, **inputs}.items() if value is not None}
         return replace(self, inputs=changed)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A resource in the state, with what its program declared."""
+    """A resource in the state, with the inputs that its program declared."""
 
     name: str
     id: str
@@ -188,15 +188,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Flags:
-    """How a command is run.
+    """The way to run a command.
 
     Args:
-        gone: With JUSTT_ON_MISSING=gone.
-        refreshes: With `--refresh`.
-        continues: With `--continue-on-error`.
-        targets: With `--target` for each of these; None is all.
-        retries: How often an `onError` hook has a failed create repeated.
-        dies_unstored: Whether the run is killed when the first create has returned, before the engine stores it.
+        gone: Whether JUSTT_ON_MISSING=gone is set.
+        refreshes: Whether it runs with `--refresh`.
+        continues: Whether it runs with `--continue-on-error`.
+        targets: The resources for `--target`; None: all.
+        retries: The number of times that an `onError` hook repeats a failed create.
+        dies_unstored: Whether the run is killed after the first create has returned, before the engine stores it.
     """
 
     gone: bool = False
@@ -207,7 +207,7 @@ class Flags:
     dies_unstored: bool = False
 
     def has_target(self, name: str) -> bool:
-        """Return whether a resource takes part."""
+        """Return whether the command includes a resource."""
         return self.targets is None or name in self.targets
 
 
@@ -216,11 +216,11 @@ class Run:
     """One command.
 
     Args:
-        flags: How it is run.
-        processes: What serves it.
-        errors: Resource and text of each error.
-        unproved: The ids that left the state, although they are not INACTIVE at the vendor.
-        is_killed: Whether it was killed.
+        flags: The way to run it.
+        processes: The provider processes.
+        errors: The resource and the text of each error.
+        unproved: The ids that left the state although they are not INACTIVE at Justt.
+        is_killed: Whether the run was killed.
         is_refused: Whether a check or a diff failed.
     """
 
@@ -241,11 +241,11 @@ class Engine:
     """The engine with its state.
 
     Args:
-        backend: What serves it.
-        seen: Counts where it has been.
-        state: The resources by their names.
-        condemned: What was replaced, and waits to be deleted.
-        stopped: What may have been stopped by a delete that did not end well.
+        backend: The provider and its Justt.
+        seen: Counts the events that the tests must cover.
+        state: The resources by name.
+        condemned: The replaced resources that wait to be deleted.
+        stopped: The ids of integrations that a failed delete may have stopped.
     """
 
     backend: Backend
@@ -256,16 +256,16 @@ class Engine:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def entries(self) -> list[Entry]:
-        """Return all that the state holds."""
+        """Return all entries in the state."""
         return [*self.state.values(), *self.condemned]
 
     def entry_of(self, name: str, program: Mapping[str, Resource]) -> Entry | None:
-        """Return what the state holds for a resource of the program, perhaps under its former name."""
+        """Return the entry in the state for a resource of the program, under its current or its former name."""
         alias = program[name].alias
         return self.state.get(name) or (self.state.get(alias) if alias and alias not in program else None)
 
     def up(self, program: Mapping[str, Resource], flags: Flags) -> Run:
-        """`pulumi up`."""
+        """Run `pulumi up`."""
         with self._command(flags) as run:
             if flags.refreshes and not self._refresh(run):
                 return run
@@ -280,13 +280,13 @@ class Engine:
         return run
 
     def refresh(self, flags: Flags) -> Run:
-        """`pulumi refresh`."""
+        """Run `pulumi refresh`."""
         with self._command(flags) as run:
             self._refresh(run)
         return run
 
     def destroy(self, flags: Flags) -> Run:
-        """`pulumi destroy`."""
+        """Run `pulumi destroy`."""
         with self._command(flags) as run:
             self._delete_all(run, [*self.condemned, *(self.state[name] for name in sorted(self.state))])
         return run
@@ -360,7 +360,7 @@ class Engine:
             raise Killed
         tries = [trouble for each, trouble in self.backend.posts[before:] if each == inputs["externalIdentifier"]]
         self.seen["created"] += 1
-        # Nothing but a resolved doubt repeats a POST after any of these.
+        # Only a resolved uncertain create repeats a POST after any of these.
         doubtful = ("drop", "hang", "status=5", "status-after", "truncated", "empty", "not-json", "no-id", "undoc")
         self.seen["a lost create was posted again"] += len(tries) > 1 and any(
             each.startswith(doubtful) for each in tries[:-1]
@@ -375,8 +375,8 @@ class Engine:
         try:
             run.provider_of(entry.declared).delete(entry.id, entry.outputs, urn=urn_of(entry.name))
         except (self.backend.failure, Killed) as error:
-            # It may have stopped all the same, and whoever deletes it is told so.
-            assert isinstance(error, Killed) or entry.id in str(error)  # noqa: PT017 - whether it fails is drawn
+            # It may have stopped anyway, and the next delete warns about it.
+            assert isinstance(error, Killed) or entry.id in str(error)  # noqa: PT017 - a failure is drawn at random
             self.stopped.add(entry.id)
             self.seen["a delete failed and kept its record"] += 1
             raise
@@ -386,7 +386,7 @@ class Engine:
         self.seen["deleted what had stopped already"] += not was_live
 
     def _put(self, run: Run, old: Entry | None, new: Entry | None, *, keeps_old: bool = False) -> None:
-        """Store *new* in the place of *old*; *keeps_old* has that wait for its delete."""
+        """Store *new* in place of *old*. With *keeps_old*, the old entry waits for its delete."""
         with self._lock:
             if run.is_killed:
                 raise Killed
@@ -401,15 +401,15 @@ class Engine:
                 self.state[new.name] = new
 
     def _left(self, run: Run, entry: Entry, *, is_stopped: bool) -> None:
-        """Note what leaves the state without the vendor's proof: a warning has to name it."""
+        """Record an entry that leaves the state without proof from Justt: a warning has to name it."""
         if not is_stopped:
             run.unproved.append(entry.id)
 
     def _each(self, run: Run, act: Callable[[_T], None], items: Sequence[_T]) -> bool:
-        """Do *act* for all, as many at once as the real engine does, and return whether none failed.
+        """Run *act* for all items, as many at once as the real engine does, and return whether all succeeded.
 
         Raises:
-            Killed: The run was killed.
+        Killed: The run was killed.
         """
 
         def done(item: _T) -> str:

@@ -1,13 +1,13 @@
-"""Pulumi's user in miniature: the program, what errors and warnings have told, and what must hold after each command.
+"""A model of Pulumi's user: the program, the errors and warnings so far, and the invariants after each command.
 
-Before a command the user looks at Justt for each integration that an error or a warning named, and settles it: by
-`adopt_id`, by having it deactivated there, or by a decision of `pulumi-justt recover`. A killed run names nothing: the
-user runs the next command without having looked, and the journal is what knows of it.
+Before a command, the user looks at Justt for each integration that an error or a warning named, and resolves it: by
+`adopt_id`, by deactivating it there, or by a decision of `pulumi-justt recover`. A killed run names nothing. The user
+runs the next command without looking, and only the journal has a record.
 
-    nothing is lost             what is live and in no state was named, or the journal has its intent after a killed run
-    nothing is doubled          an integration that only the journal knows is named before another is created for it
-    nothing adopted is stopped  neither what the old program adopts, nor what the new one does
-    one id, one resource        but for an adopter beside an owner that has not left yet
+    nothing is lost             a live integration outside of the state was named, or the journal has its intent
+    nothing is doubled          an integration that only the journal knows is named before another one is created
+    nothing adopted is stopped  neither the integrations that the old program adopts, nor those of the new one
+    one id, one resource        except for an adopter beside an owner that has not left yet
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Project:
     """A program and its user, with the engine that runs it.
 
     Args:
-        backend: What serves it.
+        backend: The provider and its Justt.
         refuses: Whether the policy for lost creates is `refuse`.
-        seen: Counts where it has been.
+        seen: Counts the events that the tests must cover.
     """
 
     backend: Backend
@@ -60,7 +60,7 @@ class Project:
     engine: Engine = field(init=False)
     _named: set[str] = field(default_factory=set)
     _may_exist: set[str] = field(default_factory=set)
-    _unheard: set[str] = field(default_factory=set)
+    _unnamed: set[str] = field(default_factory=set)
     _not_to_adopt: set[str] = field(default_factory=set)
     _rivals: set[str] = field(default_factory=set)
     _held_before: frozenset[str] = frozenset()
@@ -70,13 +70,13 @@ class Project:
     def __post_init__(self) -> None:
         """Start with an empty state."""
         self.engine = Engine(self.backend, self.seen)
-        # Looking at the journal drops nothing for its age: at this clock nothing is old.
+        # Reading the journal here drops no old intents: for this clock, nothing is old.
         self._journal = Journal(self.backend.folder, now=lambda: 0.0)
 
     # the program
 
     def declare(self, identifier: str, label: str, number: int, days: int, slot: int = 0) -> None:
-        """Put a resource into the program, or change what is sent to the API for it, and when it stops."""
+        """Add a resource to the program, or change its API fields and its deactivation date."""
         name = self._name_of(identifier) or self._free_name(slot)
         before = self.program.get(name, Resource({}))
         account = {"referenceAccountId": ACCOUNTS[identifier]} if identifier in ACCOUNTS else {}
@@ -91,20 +91,20 @@ class Project:
         )
 
     def schedule(self, identifier: str, days: int) -> None:
-        """Change what is only remembered."""
+        """Change only a recorded property."""
         if name := self._name_of(identifier):
             policy = {"deactivationType": "postingDate", "afterDays": days}
             self.program[name] = self.program[name].but(deactivation=policy)
 
     def remove(self, identifier: str) -> None:
-        """Take a resource out of the program."""
+        """Remove a resource from the program."""
         if name := self._name_of(identifier):
             del self.program[name]
 
     def own(self, identifier: str) -> None:
-        """Set any change of what is adopted back, and take adopt_id out of the program, as the errors say.
+        """Revert changes to an adopted integration, and remove `adopt_id` from the program, as the errors say.
 
-        Not while another resource of the state has the same integration, which would then have two owners.
+        Do nothing while another resource in the state has the same integration: it would then have two owners.
         """
         for name in [name for name, declared in self.program.items() if declared.identifier == identifier]:
             entry = self.engine.entry_of(name, self.program)
@@ -114,7 +114,7 @@ class Project:
                 self.program[name] = replace(self.program[name], inputs=declared.inputs)
 
     def rename(self, identifier: str, slot: int) -> None:
-        """Give a resource of the state another name, with the old one as its alias."""
+        """Rename a resource in the state, with the old name as its alias."""
         name = self._name_of(identifier)
         entry = self.engine.entry_of(name, self.program) if name else None
         if name and entry:
@@ -122,27 +122,28 @@ class Project:
             self._recorded |= {entry.id} if entry.is_adopted else set()
 
     def rename_without_alias(self, identifier: str, slot: int) -> None:
-        """Give a resource another name, so that the engine takes it for another one."""
+        """Rename a resource without an alias, so that it's a new resource for the engine."""
         if name := self._name_of(identifier):
             new = self._free_name(slot)
             self.program[new] = replace(self.program.pop(name), alias=None)
 
     def hand_over(self, identifier: str, slot: int, provider: str, *, keeps_owner: bool = False) -> None:
-        """Let another resource adopt what one has, which leaves the program in the same update, or by mistake not.
+        """Make another resource adopt an integration whose owner leaves the program in the same update.
 
-        That mistake is refused within one provider process only: two processes know too little of each other.
+        With *keeps_owner*, the owner stays by mistake. The provider refuses that only if one process serves both
+        resources: two processes know too little about each other.
         """
         name = self._name_of(identifier)
         entry = self.engine.entry_of(name, self.program) if name else None
-        if name and entry and not self._beside(name):
+        if name and entry and not self._other_with_identifier(name):
             inputs = entry.declared.but(adoptId=entry.id).inputs
             owner = self.program[name] if keeps_owner else self.program.pop(name)
             self.program[self._free_name(slot)] = Resource(inputs, owner.provider if keeps_owner else provider)
 
     def move(self, identifier: str, provider: str) -> None:
-        """Give a resource another provider."""
+        """Move a resource to another provider."""
         name = self._name_of(identifier)
-        if name and not self._beside(name):
+        if name and not self._other_with_identifier(name):
             self.program[name] = replace(self.program[name], provider=provider)
 
     def edit(self, edit: Edit) -> None:
@@ -172,54 +173,54 @@ class Project:
         {"up": self.up, "refresh": self.refresh, "destroy": self.destroy}[command](wish, flags)
 
     def up(self, wish: Wish, flags: Flags = PLAIN) -> None:
-        """`pulumi up`, after what errors asked for."""
-        self._settle(wish)
+        """Run `pulumi up`, after resolving what the errors named."""
+        self._resolve(wish)
         inputs = [each.inputs for name, each in self.program.items() if flags.has_target(name)]
         adopted = {each["adoptId"] for each in inputs if "adoptId" in each}
         self._command(lambda: self.engine.up(self.program, flags), adopted)
 
     def refresh(self, wish: Wish, flags: Flags = PLAIN) -> None:
-        """`pulumi refresh`."""
-        self._settle(wish)
+        """Run `pulumi refresh`."""
+        self._resolve(wish)
         self._command(lambda: self.engine.refresh(flags))
 
     def destroy(self, wish: Wish, flags: Flags = PLAIN) -> None:
-        """`pulumi destroy`."""
-        self._settle(wish)
+        """Run `pulumi destroy`."""
+        self._resolve(wish)
         self._command(lambda: self.engine.destroy(flags))
 
     def interfere(self, identifier: str, status: str) -> None:
-        """Set the status of what the state holds, behind its back."""
+        """Set the status of an integration in the state, without the provider's knowledge."""
         name = self._name_of(identifier)
         entry = self.engine.entry_of(name, self.program) if name else None
         if entry is not None and self._remote(entry.id).status != "INACTIVE":
             self.backend.tell(entry.id, status)
             self.engine.stopped |= {entry.id} if status == "INACTIVE" else set()
 
-    # what must hold
+    # the invariants
 
     def assert_nothing_lost_or_doubled(self) -> None:
-        """Compare the vendor's records with the state, but for what an error or a warning named."""
+        """Compare Justt's records with the state, except for integrations that an error or a warning named."""
         records = self.backend.records()
         entries = self.engine.entries()
         held = self._ids()
         owned = [entry.id for entry in entries if not entry.is_adopted]
         assert len(owned) == len(set(owned)), f"one integration has two owners: {owned}"
         for lost in self._orphans(records):
-            is_in_journal = lost.id in self._unheard and self._intents_of(lost)
+            is_in_journal = lost.id in self._unnamed and self._intents_of(lost)
             assert self._is_named(lost) or is_in_journal, f"{lost} is in no state and was not named"
         dead = {record.id for record in records if not record.is_live}
-        unheard = dead - self.engine.stopped - self.backend.ended
-        assert unheard.isdisjoint(held), "what is in the state was deactivated, and nobody was told"
+        unexpected = dead - self.engine.stopped - self.backend.ended
+        assert unexpected.isdisjoint(held), "an integration in the state was deactivated without a message"
         if self.refuses:
             theirs = {record.id for record in records if not record.is_ours}
-            assert theirs.isdisjoint(held), "an integration of somebody else is in the state"
+            assert theirs.isdisjoint(held), "an integration of another owner is in the state"
 
     def assert_converges(self) -> None:
-        """Run without trouble, doing what is said, until there is exactly one live integration for each resource."""
+        """Run without trouble, following the messages, until each resource has exactly one live integration."""
         self.backend.trouble([])
         for number in range(8):
-            # `pulumi-justt doctor` shows what the journal knows of resources that are not in the program any more.
+            # `pulumi-justt doctor` shows the intents of resources that are no longer in the program.
             self._named |= {lost.id for lost in self._orphans(self.backend.records()) if number and not self.errors}
             self.refresh("adopt")
             self.up("adopt" if number < 3 else "forget")
@@ -235,7 +236,7 @@ class Project:
         records = self.backend.records()
         held = self._ids()
         assert len(held) == len(set(held))
-        # A delete that failed may have set a date all the same, which no call of the API shows before it has come.
+        # A failed delete may have set a date anyway. No API call shows it before that date.
         stopped = self.engine.stopped
         assert set(held) <= {r.id for r in records if r.is_live or (r.status != "INACTIVE" and r.id in stopped)}
         live = {record.id for record in records if record.is_live}
@@ -250,15 +251,15 @@ class Project:
                 assert provider.diff(entry.id, entry.outputs, inputs, urn=urn) == []
                 assert provider.read(entry.id, entry.outputs, urn=urn) == entry.outputs
 
-    # one command, and what it told
+    # one command, and its messages
 
     def _command(self, command: Callable[[], Run], adopted: Iterable[str] = ()) -> None:
         before = self.backend.records()
         self._held_before = frozenset(self._ids())
         orphans = self._orphans(before)
-        # The user has acted on what was named, so that it counts as named only while that lasts.
+        # The user has resolved the named integrations, so each counts as named only as long as that holds.
         self._named = {lost.id for lost in orphans if self._is_named(lost)}
-        self._unheard = {lost.id for lost in orphans} - self._named
+        self._unnamed = {lost.id for lost in orphans} - self._named
         self._may_exist = set()
         protected = {entry.id for entry in self.engine.entries() if entry.is_adopted} | set(adopted)
         handed_over = {entry.id for entry in self.engine.entries() if not entry.is_adopted} & set(adopted)
@@ -267,34 +268,36 @@ class Project:
         self.told, self.backend.told[:] = [*self.backend.told], []
         self.errors = [text for _, text in run.errors]
         for line in self.told:
-            self._hear(line, run)
+            self._read_message(line, run)
         for name, text in run.errors:
-            self._hear(text, run, name)
+            self._read_message(text, run, name)
         for each in run.unproved:
             assert any(each in line for line in self.told), f"{each} left the state without proof"
         was_live = {record.id for record in before if record.is_live}
         stopped = {record.id for record in after if not record.is_live} & was_live - self.backend.ended
-        assert stopped.isdisjoint(protected), "what the program adopts was deactivated"
+        assert stopped.isdisjoint(protected), "an integration that the program adopts was deactivated"
         # No delete ends these adoptions in the journal.
         self._recorded |= protected if run.is_killed or run.flags.gone else set()
         scheduled = {each for each in run.unproved if any(each in line and _SCHEDULED in line for line in self.told)}
         has_reason = {*protected, *self._ids(), *self._recorded, *scheduled}
-        assert run.flags.gone or has_reason.issuperset(run.unproved), "what no resource has was not deactivated"
+        assert run.flags.gone or has_reason.issuperset(run.unproved), (
+            "an integration that no resource has was not deactivated"
+        )
         self._assert_nothing_doubled(before, after)
         if run.is_killed:
-            self._unheard |= {lost.id for lost in self._orphans(after)} - self._named
+            self._unnamed |= {lost.id for lost in self._orphans(after)} - self._named
         self.seen["handed over"] += bool(handed_over - {e.id for e in self.engine.entries() if not e.is_adopted})
 
     def _assert_nothing_doubled(self, before: list[Remote], after: list[Remote]) -> None:
         existed = {record.id for record in before}
         created = {record.name for record in after if record.id not in existed}
-        self._unheard -= self._named
+        self._unnamed -= self._named
         for lost in self._orphans(after):
             is_doubled = lost.id in existed and lost.name in created
-            assert self._is_named(lost) or not is_doubled, f"{lost} was doubled, and nobody had named it"
+            assert self._is_named(lost) or not is_doubled, f"{lost} was doubled before any message named it"
 
-    def _hear(self, text: str, run: Run, name: str | None = None) -> None:
-        """Read one error, or one line that was told."""
+    def _read_message(self, text: str, run: Run, name: str | None = None) -> None:
+        """Read an error, or a line that a command showed."""
         assert secret_scanner.find(text.encode(), SECRETS) == []
         assert "\n" not in text
         assert "inside pulumi-justt" not in text
@@ -310,17 +313,17 @@ class Project:
         if PHRASES["an intent was dropped for its age"] in text:
             self._may_exist |= {identifier for identifier in NAMES if repr(identifier) in text}
         if name in self.program:
-            self._heed(name, text)
+            self._follow_error(name, text)
 
-    def _heed(self, name: str, text: str) -> None:
-        """Note what the error of a resource asks for."""
+    def _follow_error(self, name: str, text: str) -> None:
+        """Record the actions that the error of a resource asks for."""
         declared = self.program[name]
         if any(PHRASES[each] in text for each in _UNLISTED):
             assert repr(declared.identifier) in text
             self._may_exist.add(declared.identifier)
         sent = {declared.identifier}
         if _ELSEWHERE in text:
-            # The name of the resource was another integration's.
+            # The name of the resource belonged to another integration.
             sent = {intent.external_identifier for intent in self._journal.intents() if intent.urn == urn_of(name)}
             self._may_exist |= sent
         if any(each in text for each in _UNSETTLED):
@@ -330,38 +333,38 @@ class Project:
             self.program[name] = declared.but(adoptId=None)
         if "Take adopt_id out" in text:
             self.program[name] = declared.but(adoptId=None)
-            if self._beside(name):
-                # It was meant to take over what the other one has, and not to be a second one.
+            if self._other_with_identifier(name):
+                # It was meant to adopt the other resource's integration, and not to create a second one.
                 del self.program[name]
         if PHRASES["a second resource for one record was refused"] in text:
             self._rivals.add(name)
 
-    # what the user does about it
+    # the user's actions
 
-    def _settle(self, wish: Wish) -> None:
-        """Do what the last command's errors asked for; *wish* says which way out the user likes best."""
+    def _resolve(self, wish: Wish) -> None:
+        """Do what the last command's errors asked for, preferring the way that *wish* names."""
         for name in self._rivals & self.program.keys():
-            rival = self._beside(name)
+            rival = self._other_with_identifier(name)
             if rival:
-                # The owner leaves, or the adopter does: it comes to the same.
+                # Removing the owner or the adopter has the same effect.
                 adopters = [each for each in (name, rival) if "adoptId" in self.program[each].inputs]
                 del self.program[adopters[0] if adopters and wish != "adopt" else name]
         self._rivals.clear()
         for intent in self._journal.intents():
-            # The user has looked at Justt: none of the candidates that run is the resource's.
+            # The user has looked at Justt: none of the live candidates belongs to the resource.
             if intent.external_identifier in self._absent:
                 self.decide(intent, Decision("forget"))
         self._absent.clear()
         for lost in self._orphans(self.backend.records()):
             if self._is_named(lost):
-                self._settle_one(lost, wish)
+                self._resolve_one(lost, wish)
 
-    def _settle_one(self, lost: Remote, wish: Wish) -> None:
+    def _resolve_one(self, lost: Remote, wish: Wish) -> None:
         name = self._name_of(lost.name)
         declared = self.program[name] if name else Resource({})
         intents = self._intents_of(lost)
         is_as_declared = declared.inputs.get("integrationName") == lost.label
-        beside = self._beside(name) if name else None
+        beside = self._other_with_identifier(name) if name else None
         mine = [intent for intent in intents if name and not (beside and intent.urn == urn_of(beside))]
         adopts = declared.inputs.get("adoptId")
         if (
@@ -386,12 +389,12 @@ class Project:
                 self.decide(intent, Decision("forget"))
 
     def decide(self, intent: Intent, decision: Decision) -> None:
-        """Let `pulumi-justt recover` decide about an intent."""
+        """Record a decision of `pulumi-justt recover` about an intent."""
         self.seen[f"decided to {decision.action}"] += 1
         if decision.action == "forget":
             self._journal.remove_intent(intent)
         else:
-            # As of now: a decision is not carried out for ever, and what is too old goes, with a warning.
+            # Dated now: the provider doesn't carry out old decisions, and drops old entries with a warning.
             Journal(self.backend.folder, warn=self.backend.told.append, now=self.backend.now).decide(intent, decision)
 
     def _intents_of(self, lost: Remote) -> list[Intent]:
@@ -403,11 +406,11 @@ class Project:
         ]
 
     def _name_of(self, identifier: str) -> str | None:
-        """Return the resource that declares an identifier; of two, the one that is in no state yet."""
+        """Return the resource that declares an identifier; of two, the one that no state holds yet."""
         names = [name for name, declared in self.program.items() if declared.identifier == identifier]
         return min(names, key=lambda name: (self.engine.entry_of(name, self.program) is not None, name), default=None)
 
-    def _beside(self, name: str) -> str | None:
+    def _other_with_identifier(self, name: str) -> str | None:
         """Return another resource with the same identifier."""
         identifier = self.program[name].identifier
         names = [each for each, declared in self.program.items() if declared.identifier == identifier]

@@ -1,10 +1,10 @@
-"""What both state machines share: how they are run, what can go wrong, and where they have to have been.
+"""The common parts of both state machines: how to run them, their faults, and the events that they must cover.
 
-`model_engine` is Pulumi's engine in miniature, `model_user` its user, with what must hold of both, and `model_choices`
-what is drawn for each step.
+`model_engine` models Pulumi's engine, `model_user` models its user and the invariants of both, and `model_choices`
+draws the random choices for each step.
 
-Programs come from the same seeds every time; `TEST_EFFORT=20 pytest tests/unit/core/test_state_machine.py` runs 20
-times as many, the further ones from other seeds.
+Programs come from the same seeds every time. `TEST_EFFORT=20 pytest tests/unit/core/test_state_machine.py` runs 20
+times as many; the additional ones use other seeds.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ KEY = "5b1d7e0c93a84f26"
 NAMES = ("shop-1", "shop-2", "shop-3")
 """The external identifiers of the integrations."""
 ACCOUNTS = {"shop-3": "acct_3"}
-"""Where the third one lives; the other two name no account."""
+"""The account of the third integration; the other two use the default account."""
 
 PHRASES = {
     "a create was ambiguous": "Do not run `pulumi up` again before you have checked",
@@ -95,16 +95,16 @@ EVENTS = (
     "decided to deactivate",
     "decided to forget",
 )
-"""Where the machines have been: by what happened, and by words that errors and warnings say there."""
+"""The events that the machines must cover. `PHRASES` are recognized by the texts of errors and warnings."""
 
 RARE = {"a create under another name was named", "what another command adopted was released"}
-"""Where only some thousand random programs are sure to come; `test_ownership_cases` goes there."""
+"""Events that only thousands of random programs are sure to cover; `test_ownership_cases` covers them."""
 
 _Test = TypeVar("_Test", bound=Callable[..., None])
 
 
 def effort(examples: int, *, steps: int = 1, shrinks: bool = True) -> settings:
-    """Return the settings of a test with *examples*, for each of `seeds`."""
+    """Return the settings of a test with *examples* for each of `seeds`."""
     return settings(
         max_examples=examples,
         stateful_step_count=steps,
@@ -116,7 +116,7 @@ def effort(examples: int, *, steps: int = 1, shrinks: bool = True) -> settings:
 
 
 def fuzz(examples: int) -> Callable[[_Test], _Test]:
-    """Return the decorator of a test with *examples*, times `TEST_EFFORT`."""
+    """Return a decorator for a test with *examples*, times `TEST_EFFORT`."""
     return effort(examples * _times())
 
 
@@ -127,14 +127,14 @@ def run_machine(
     *,
     is_complete: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Run a machine in *rounds* from different seeds, which go to more places than one long one.
+    """Run a machine in *rounds* with different seeds, which cover more than one long round.
 
     Args:
-        make: Makes a new machine.
-        rounds: How often at least; the variable `TEST_EFFORT` multiplies it.
+        make: Creates a new machine.
+        rounds: The minimum number of rounds, multiplied by the variable `TEST_EFFORT`.
         chosen: The settings of one round.
-        is_complete: Whether it has been everywhere; while it has not, up to five times as many rounds follow. What
-            Hypothesis draws depends on the modules that the test process has loaded, so no number of rounds is sure.
+        is_complete: Whether the machine has covered all events. If not, up to five times as many rounds run. What
+            Hypothesis draws depends on the modules that the process has loaded, so no number of rounds is certain.
     """
     least = rounds * _times()
     for number in range(5 * least):
@@ -144,7 +144,7 @@ def run_machine(
         def factory() -> RuleBasedStateMachine:
             return make()
 
-        # Hypothesis calls it without arguments, and takes any function that makes a machine.
+        # Hypothesis calls it without arguments, and accepts any function that creates a machine.
         run_state_machine_as_test(seed(number)(factory), settings=chosen)  # type: ignore[arg-type]
 
 
@@ -153,13 +153,13 @@ def _times() -> int:
 
 
 def missed(seen: Counter[str], *, refuses: bool) -> set[str]:
-    """Return where a machine should have been and has not, or the other way round."""
+    """Return the events that the machine missed, and those that should never happen but did."""
     never = {"the policy adopted"} if refuses else set()
     return {place for place in {*PHRASES, *EVENTS} - RARE if bool(seen[place]) is (place in never)}
 
 
 def secret(number: int) -> str:
-    """Return the credential number *number* of the programs."""
+    """Return the credential with this number in the programs."""
     return f"{number}c0f9e2d4b81a6d3{number}"
 
 
@@ -168,7 +168,7 @@ SECRETS = (KEY, *map(secret, range(3)))
 
 @dataclass(frozen=True)
 class Trouble:
-    """What happens to the next request of an operation, in the words of the simulator's faults; empty: nothing."""
+    """The fault of the next request of an operation, in the syntax of the simulator's faults; empty: none."""
 
     operation: str
     what: str
@@ -176,18 +176,18 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Known:
-    """What can happen at a vendor, by the sort of it.
+    """The faults that a Justt implementation supports, by kind.
 
     Args:
-        unsent: What keeps a request from being sent.
-        refusals: Statuses that mean no.
-        outages: What leaves a request without an answer.
-        quota: What says that there were too many requests.
-        unreadable: What spoils the answer to what was carried out.
-        intrusions: What others do about a create.
-        shifts: What others do about a list.
-        changes: What the vendor does about an integration that is read.
-        kills: What kills the run while a request is on its way.
+        unsent: Faults that keep a request from being sent.
+        refusals: Error statuses that refuse a request.
+        outages: Faults that leave a request without a response.
+        quota: Responses that report too many requests.
+        unreadable: Faults that spoil the response to a committed request.
+        intrusions: Changes by others during a create.
+        shifts: Changes by others during a list.
+        changes: Status changes of an integration that is read.
+        kills: Faults that kill the run while a request is in progress.
     """
 
     unsent: Sequence[str]
@@ -202,14 +202,14 @@ class Known:
 
 
 def troubles(known: Known, *, storm: int, least: int = 0) -> st.SearchStrategy[list[Trouble]]:
-    """Draw the trouble of one command: for each operation what its requests meet, one after the other.
+    """Draw the trouble of one command: for each operation, the faults of its requests in order.
 
     Args:
-        known: What can happen.
-        storm: How often one thing happens in a row, at most.
-        least: How many things happen at least; three at most.
+        known: The supported faults.
+        storm: The maximum number of times that one fault happens in a row.
+        least: The minimum number of faults; the maximum is three.
     """
-    # Hypothesis shrinks what it draws itself, and varies what comes from a seed.
+    # The first source shrinks well, and the second one, which only has a seed, varies more.
     sources = st.randoms(use_true_random=False) | st.randoms(use_true_random=True)
     return sources.map(lambda random: _trouble(random, known, storm, least))
 
@@ -229,7 +229,7 @@ def _trouble(random: Random, known: Known, storm: int, least: int) -> list[Troub
         return intruder + [Trouble("create", random.choice(lost)) for _ in range(times)]
 
     def list_later(trouble: list[Trouble]) -> list[Trouble]:
-        # The snapshot before the create is left alone, so that there is something to compare with.
+        # Leave the snapshot before the create alone, so that there is something to compare with.
         return [Trouble("list", "")] * random.choice([1, 2]) + trouble
 
     scenes: list[Callable[[], list[Trouble]]] = [

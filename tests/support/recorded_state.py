@@ -1,10 +1,10 @@
-"""States as releases wrote them, one folder of tests/data/states each: the program, and what the stack held after it.
+"""States as released versions wrote them, in one folder of tests/data/states each: a program and its state.
 
-    python tests/support/recorded_state.py 0.2.0     records the present code with that folder's program.py; never a
-    second time
+    python tests/support/recorded_state.py 0.2.0     records the state of the current code for that folder's
+                                                     program.py; only once for each folder
 
-Secrets are made up anew wherever a state is used, so that the files hold none: @SECRET:name@ stands for the value that
-the configuration has under a name, and @ID:name@ for the id of a resource at the vendor.
+Each use of a state generates new secrets, so the files contain none: @SECRET:name@ stands for the value of a
+configuration key, and @ID:name@ for the id of a resource at Justt.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ INTEGRATION = f"{_DYNAMIC}/justt:PaymentIntegration"
 
 
 class Recorded:
-    """A stack for a recorded program, before a simulator.
+    """A stack for a recorded program, connected to a simulator.
 
     Args:
-        folder: With the program, and the state if it has been recorded.
-        stack: A new one.
-        simulator: A new one.
+        folder: The folder with the program, and with the state if it has been recorded.
+        stack: A new stack.
+        simulator: A new simulator.
     """
 
     def __init__(self, folder: Path, stack: Stack, simulator: SimulatorServer) -> None:
@@ -61,7 +61,7 @@ class Recorded:
         (stack.folder / "project" / "__main__.py").write_text((folder / "program.py").read_text())
 
     def record(self) -> None:
-        """Run the program, and keep the state."""
+        """Run the program, and save the state."""
         stack = self.stack
         self.simulator.options = dataclasses.replace(self.simulator.options, successful_after=0)
         stack.environ |= {"STRIPE_KEY": SECRETS["STRIPE_KEY"]}
@@ -79,7 +79,7 @@ class Recorded:
             file.write(text + "\n")
 
     def restore(self) -> list[dict[str, Any]]:
-        """Give the stack the recorded state, with integrations at the vendor, and return its dynamic resources."""
+        """Import the recorded state, create its integrations at the simulator, and return its dynamic resources."""
         text = (self.folder / "resources.json").read_text()
         text = text.replace("@ADOPTED@", self.adopted).replace("@URL@", self.simulator.base_url)
         for resource in json.loads(text):
@@ -103,7 +103,7 @@ class Recorded:
 
 
 def _stored(secret: str) -> str:
-    """Return a secret as the state has it: in JSON, within JSON."""
+    """Return a secret as it appears in the state: as JSON within JSON."""
     return json.dumps(json.dumps(secret)[1:-1])[1:-1]
 
 
@@ -112,7 +112,7 @@ def _name(resource: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Record one."""
+    """Record one state."""
     folder = ROOT / "tests" / "data" / "states" / sys.argv[1]
     with tempfile.TemporaryDirectory() as place, SimulatorServer() as simulator:
         Recorded(folder, Stack(Path(place), engine.ensure(ROOT)), simulator).record()

@@ -1,4 +1,4 @@
-"""Integrations against a client that gives scripted responses."""
+"""Runs the core with a client that returns scripted responses."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ NAMED = "the stripe integration 'stripe-eu' (id-1)"
 
 
 def without(properties: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """Return *properties* without some."""
+    """Return *properties* without the given names."""
     return {name: value for name, value in properties.items() if name not in names}
 
 
 def load(config: Mapping[str, str] | None = None, **environ: str) -> Settings:
-    """Return a configuration that reaches nothing but this machine."""
+    """Return a configuration that only reaches this machine."""
     return Settings.load({"baseUrl": "http://127.0.0.1:9", "apiKey": "bearer-key", **(config or {})}, environ)
 
 
 def no_client() -> NoReturn:
-    """Stand for the client where no request may be sent."""
+    """Stand in for the client in a test that must not send requests."""
     raise AssertionError("a request was about to be sent")
 
 
 @dataclass
 class Offline:
-    """The core without a client, and what it told."""
+    """The core without a client, with the messages that it showed."""
 
     config: dict[str, str] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
@@ -59,13 +59,13 @@ class Offline:
         return IntegrationLifecycle(load(self.config), client=no_client, tell=self.told.append, now=lambda: NOW)
 
     def failures(self, news: Mapping[str, Any], olds: Mapping[str, Any] | None = None) -> list[str]:
-        """Return what check says of *news*."""
+        """Return the failures that `check` reports for *news*."""
         return self.core.check(olds or {}, news).failures
 
 
 @dataclass
 class Scripted:
-    """The core before an API that gives prepared answers."""
+    """The core with an API that returns prepared responses."""
 
     answers: Sequence[httpx.Response | httpx.TransportError]
     environ: dict[str, str] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Scripted:
 
     @property
     def core(self) -> IntegrationLifecycle:
-        """The lifecycle; its engine leaves after as many requests as it is told."""
+        """The lifecycle. Its engine is gone after the given number of requests."""
         remaining = iter(self.answers)
 
         def answer(request: httpx.Request) -> httpx.Response:
@@ -115,7 +115,7 @@ class Scripted:
 
 
 def refusal(status: int, message: str = "no") -> httpx.Response:
-    """Return an error in the vendor's envelope."""
+    """Return an error in Justt's envelope."""
     return httpx.Response(status, json={"status": status, "message": message, "errorId": "e-1"})
 
 

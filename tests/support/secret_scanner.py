@@ -1,7 +1,7 @@
-"""Finds a secret in bytes, in any form in which software is known to let one out.
+"""Finds a secret in bytes, in any encoding in which software is known to leak one.
 
-A form is the secret as it is, escaped for JSON (also by a writer that escapes all that is not ASCII), for a URL or as
-`repr` does, in hex, in base64 at any of the three alignments, and either half of it.
+The encodings are: the secret itself, its JSON escapes (also those of a writer that escapes all non-ASCII characters),
+its URL and `repr` escapes, hex, base64 at any of the three alignments, and either half of the secret.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from urllib.parse import quote, quote_plus
 __all__ = ["canary", "find"]
 
 _SHORTEST = 16
-"""Characters of a canary: what is left of its halves in base64 must not stand anywhere by chance."""
+"""Characters of a canary. The base64 of its halves must be too long to occur by chance."""
 
 
 def find(content: bytes, secrets: Iterable[str]) -> list[str]:
-    """Return, for each form of each of *secrets* that stands in *content*, its description without the secret.
+    """Return, for each encoding of one of *secrets* in *content*, a description without the secret.
 
     Raises:
-        ValueError: A secret is too short for its halves to mean anything.
+        ValueError: A secret is too short for its halves to be significant.
     """
     return [
         f"secret {number} {form}"
@@ -47,11 +47,11 @@ def _forms(secret: str) -> Iterator[tuple[str, bytes]]:
         yield f"{part}, HEX", raw.hex().upper().encode()
         for alphabet in (base64.b64encode, base64.urlsafe_b64encode):
             for alignment in range(3):
-                # The first and the last group hold bits of the neighbours, so only what is between them is searched.
+                # The first and the last group contain bits of neighboring bytes, so search only between them.
                 encoded = alphabet(b"\0" * alignment + raw)
                 yield f"{part}, base64 at {alignment}", encoded[4 if alignment else 0 : len(encoded) // 4 * 4 - 4]
 
 
 def canary(name: str) -> str:
-    """Make up a secret that cannot stand anywhere by chance."""
+    """Generate a secret that can't occur by chance."""
     return f"canary-{name}-{secrets.token_hex(12)}"

@@ -1,16 +1,16 @@
-"""Requests to the simulator, made without our client."""
+"""Sends requests to the simulator without our client."""
 
 from __future__ import annotations
 
 import ssl
 
 CANARY = "canary-7f3b9c"
-# Nothing here is encrypted, and loading the system's certificates would take longer than most tests.
+# Nothing here uses TLS, and loading the system's certificates would take longer than most tests.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def new_body(**changes: object) -> dict[str, object]:
-    """Give a valid create body, with some fields changed or, by an Ellipsis, left out."""
+    """Return a valid create body, with some fields changed, or removed by an Ellipsis."""
     body: dict[str, object] = {
         "externalIdentifier": "stripe-eu",
         "integrationName": "Stripe EU",
@@ -23,7 +23,7 @@ def new_body(**changes: object) -> dict[str, object]:
 
 
 def end_body(integration_id: str, **changes: object) -> dict[str, object]:
-    """Give a valid body of a deactivation, some days before now."""
+    """Return a valid body of a deactivation, dated some days before now."""
     return {
         "integrationId": integration_id,
         "deactivationType": "postingDate",
@@ -33,5 +33,5 @@ def end_body(integration_id: str, **changes: object) -> dict[str, object]:
 
 
 def account_header(account: str | None) -> dict[str, str]:
-    """Select an account, or none."""
+    """Return the header that selects an account, or no header."""
     return {} if account is None else {"reference-account-id": account}

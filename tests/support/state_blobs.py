@@ -1,7 +1,7 @@
-"""The SDK's pickles of our providers, as every state holds them."""
+"""The SDK's pickles of our providers, as in every state."""
 
 from __future__ import annotations
 
-# Every state that was ever written names the class by this text. Python's pickle of another version reads it, too.
+# Every recorded state refers to the class by this text. Other versions of Python must be able to unpickle it.
 BLOB = "gASVNAAAAAAAAACMFXB1bHVtaV9qdXN0dC5wcm92aWRlcpSME0ludGVncmF0aW9uUHJvdmlkZXKUk5QpgZQu"
 READINESS_BLOB = "gASVMgAAAAAAAACMFXB1bHVtaV9qdXN0dC5wcm92aWRlcpSMEVJlYWRpbmVzc1Byb3ZpZGVylJOUKYGULg=="

@@ -1,4 +1,4 @@
-"""What an editor must accept, and the types that it must show. Only type-checked, never run."""
+"""Code that type checkers must accept, and the types that they must infer. It's type-checked, but never run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ stripe = justt.PaymentIntegration(
 pulumi.export("integrationId", stripe.integration_id)
 pulumi.export("status", stripe.status)
 
-# Every argument takes what another resource gives.
+# Every argument accepts an output of another resource.
 PaymentIntegration(
     "adyen",
     external_identifier=stripe.external_identifier,
@@ -54,7 +54,7 @@ PaymentIntegration(
     allow_unlisted=True,
 )
 
-# Every shape, minimal and full, of plain values and Outputs.
+# Every credential type, minimal and full, with plain values and Outputs.
 credentials.PublicSecretKey(secret_key=secret)
 credentials.PublicSecretKey(secret_key="s", public_key=stripe.source)
 credentials.PublicSecretKey(secret_key=justt.from_env("KEY", version=2), public_key=justt.from_env("PUBLIC"))
@@ -69,7 +69,7 @@ credentials.ApiKey(api_key=secret, store_url="https://shop.example", shop_name="
 credentials.Sftp(username="u", password=secret)
 credentials.Sftp(username="u", private_key=secret, passphrase=secret)
 
-# What is chosen at run time may be annotated.
+# Values that are chosen at run time may be annotated.
 source: Source = "justt_sandbox"
 kind: DeactivationType = "dueDate"
 chosen: credentials.Credentials = (
@@ -86,7 +86,7 @@ PaymentIntegration(
 )
 credentials.Unlisted(secret_type=stripe.source, payload=payload)
 
-# What comes out is typed.
+# Outputs are typed.
 assert_type(stripe.id, Output[str])
 assert_type(stripe.integration_id, Output[str])
 assert_type(stripe.status, Output[str])
@@ -107,7 +107,7 @@ assert_type(
     PaymentIntegration,
 )
 
-# A wait takes an integration, and gives what others take.
+# IntegrationReady takes an integration, and its outputs are inputs of other resources.
 ready = justt.IntegrationReady("ready", integration=stripe)
 PaymentIntegration(
     "after",

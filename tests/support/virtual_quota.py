@@ -1,4 +1,4 @@
-"""The vendor's quota in virtual time."""
+"""Justt's quota in virtual time."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ LATENCY = 4 * TICK
 
 @dataclass
 class StagedClock:
-    """A time that passes when everyone sleeps; whoever is to wake first goes on next."""
+    """A clock that advances when all workers sleep; the worker with the earliest wake-up time runs next."""
 
     now: float = 0.0
     wakes: dict[str, tuple[float, int]] = field(default_factory=dict)
     slept: int = 0
 
     def __post_init__(self) -> None:
-        """Make the stage on which everyone sleeps."""
+        """Create the stage on which the workers sleep."""
         self.stage = Stage(self._first)
 
     def __call__(self) -> float:
-        """Give the present moment."""
+        """Return the current time."""
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Let others go on for so long."""
-        # Of those that are to wake at one moment, the one that fell asleep first wakes first.
+        """Let other workers run until *seconds* have passed."""
+        # Of the workers with the same wake-up time, the one that fell asleep first wakes first.
         self.slept += 1
         ticks = math.ceil(seconds / TICK)
         self.wakes[self.stage.current.name] = (self.now + ticks * TICK, self.slept)

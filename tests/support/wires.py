@@ -1,8 +1,8 @@
-"""What may stand between the provider and Justt: a server that speaks TLS, and a proxy.
+"""Servers that can stand between the provider and Justt: a TLS server, and a proxy.
 
-The certificates in tests/data/tls were made with openssl for these tests alone, and nothing trusts them: `here` is for
-this machine and justt.invalid, `expired` ended in 2021, `elsewhere` is another host's; all have one key and one
-authority.
+The certificates in tests/data/tls were made with openssl for these tests, and nothing trusts them. `here` is for
+localhost and justt.invalid, `expired` ended in 2021, and `elsewhere` is for another host. All have the same key and
+issuer.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ __all__ = ["AUTHORITY", "Listener", "connect_proxy", "tls_front"]
 
 _FOLDER = Path(__file__).parents[1] / "data" / "tls"
 AUTHORITY = str(_FOLDER / "authority.pem")
-"""What SSL_CERT_FILE names where the certificates are to be trusted."""
+"""The value of SSL_CERT_FILE if the certificates are to be trusted."""
 
 
 class Listener:
-    """A server on this machine that handles each connection in a thread, within a `with` statement.
+    """A server on localhost that handles each connection in a thread. Use it in a `with` statement.
 
     Args:
-        handle: Gets each connection.
+        handle: Receives each connection.
 
     Attributes:
-        port: Where it listens.
-        connections: How many there were so far.
+        port: The port that it listens on.
+        connections: The number of connections so far.
     """
 
     def __init__(self, handle: Callable[[socket.socket], None]) -> None:
@@ -43,15 +43,15 @@ class Listener:
         self.connections = 0
 
     def __enter__(self) -> Self:
-        """Serve."""
+        """Start the server."""
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Take no more connections."""
-        # Closing alone does not wake a thread that waits in accept.
+        """Stop accepting connections."""
+        # Closing the socket doesn't wake a thread that is blocked in accept.
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -64,13 +64,13 @@ class Listener:
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        # A client that trusts nobody breaks the connection.
+        # A client that doesn't trust the certificate closes the connection.
         with connection, contextlib.suppress(OSError):
             self._handle(connection)
 
 
 def tls_front(port: int, certificate: str) -> Listener:
-    """Return a server that shows *certificate* and hands what it is sent to *port*, where its name is localhost."""
+    """Return a TLS server that shows *certificate* and forwards to *port* on localhost."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(_FOLDER / f"{certificate}.pem", _FOLDER / "key.pem")
 
@@ -89,7 +89,7 @@ def tls_front(port: int, certificate: str) -> Listener:
 
 
 def connect_proxy(answer: Callable[[bytes], bytes], port: int = 0) -> Listener:
-    """Return a proxy that gives *answer* to each CONNECT, and leads to *port* if that is a success."""
+    """Return a proxy that responds to each CONNECT with *answer*, and connects it to *port* on success."""
 
     def handle(connection: socket.socket) -> None:
         request = b""
@@ -105,7 +105,7 @@ def connect_proxy(answer: Callable[[bytes], bytes], port: int = 0) -> Listener:
 
 
 def _join(one: socket.socket, other: socket.socket) -> None:
-    """Carry bytes both ways until one side ends."""
+    """Copy bytes both ways until one side closes."""
 
     def carry(source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):

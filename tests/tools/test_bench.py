@@ -1,4 +1,4 @@
-"""The benchmark runs, counts what was sent, and writes what it says it does; how fast anything is, no test asserts."""
+"""The benchmark runs, counts requests, and writes its report. No test asserts how fast anything is."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ else:
 
 
 class Fake(Contender):
-    """Sends one request for each step."""
+    """A contender that sends one request for each step."""
 
     provider_mark = "nobody"
 
@@ -52,20 +52,20 @@ class Fake(Contender):
         self.secrets: list[str] = []
 
     def command(self, step: Step, parallel: int | None) -> list[str]:
-        """Say all that was asked for."""
+        """Return a command that prints its arguments."""
         assert parallel == 7
         failing = str(self._failing if len(self.secrets) > len(bench_contenders.STEPS) else None)
         return [sys.executable, "-I", "-S", "-c", ONE_REQUEST, self._address, step, failing]
 
     def environ(self, integrations: int, secret: str) -> dict[str, str]:
-        """Keep the secret for the test."""
+        """Record the secret for the test."""
         assert integrations == 5
         self.secrets.append(secret)
         return {}
 
 
 def figure(name: Name, step: Step, seconds: float, **others: Any) -> Figure:  # noqa: ANN401 - any of its fields
-    """Give a figure of 100 integrations at 100 ms."""
+    """Return a figure of 100 integrations at 100 ms."""
     given: dict[str, Any] = {
         "cell": Cell(100, 100),
         "round": 0,
@@ -82,18 +82,18 @@ def figure(name: Name, step: Step, seconds: float, **others: Any) -> Figure:  # 
 
 
 def rows(table: str, begin: str) -> list[list[str]]:
-    """Give the cells of each row of a table that begins so."""
+    """Return the cells of each row of a table, which has this prefix."""
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith(begin)]
 
 
 def met(figures: list[Figure]) -> dict[str, tuple[str, bool | None]]:
-    """Give what became of each goal."""
+    """Return the result of each goal."""
     return {goal.text: (goal.measured, goal.is_met) for goal in bench_report.goals(figures)}
 
 
 @pytest.mark.slow
 def test_each_contender_takes_each_step(tmp_path: Path, engine_bin: Path) -> None:
-    """On the real engine nothing fails, each sends what it has to, and the floor's state has the keys of ours."""
+    """No step fails on the real engine, each contender sends its requests, and the floor's state has our keys."""
     made: dict[Name, Contender] = {}
     recorded: dict[Name, list[Any]] = {}
 
@@ -124,7 +124,7 @@ def test_each_contender_takes_each_step(tmp_path: Path, engine_bin: Path) -> Non
 
 
 def shape(value: object) -> object:
-    """Give the keys of an object, and of a secret that it is one."""
+    """Return the keys of an object, or the type of a secret in it."""
     if not isinstance(value, dict):
         return type(value)
     return sorted(value) if "ciphertext" in value else {name: shape(item) for name, item in value.items()}
@@ -132,7 +132,7 @@ def shape(value: object) -> object:
 
 @pytest.mark.slow
 def test_contenders_take_turns(tmp_path: Path) -> None:
-    """Each round begins with another one, rotates to another secret, and meets a whole quota; who fails sits out."""
+    """Each round starts with a different contender, a different secret and a full quota. A failed contender pauses."""
     made: dict[Name, Fake] = {}
 
     def make(name: Name, folder: Path, base_url: str) -> Contender:
@@ -157,7 +157,7 @@ def test_contenders_take_turns(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="the memory of other processes is read from /proc")
 def test_the_peak_of_each_process_is_found(tmp_path: Path) -> None:
-    """The memory is that of the command itself, and of the provider, which other programs may stand between."""
+    """The memory is that of the command and of its provider, even with other processes between them."""
     for name, mebibytes, child in (("cli", 40, "shell.py"), ("shell", 150, "provider.py"), ("provider", 80, "")):
         (tmp_path / f"{name}.py").write_text(HUNGRY.format(mebibytes=mebibytes, child=child))
     peaks = run([sys.executable, "cli.py"], tmp_path, environment.build(), "provider.py").peaks
@@ -166,8 +166,8 @@ def test_the_peak_of_each_process_is_found(tmp_path: Path) -> None:
     assert 40 << 10 < peaks.cli_kib < 80 << 10 < peaks.provider_kib < 120 << 10
 
 
-def test_tables() -> None:
-    """A time is a median, a ratio the median of the rounds' own, and 429, waits and failures are told."""
+def test_tables_show_medians_and_failures() -> None:
+    """Times are medians, ratios are medians over the rounds, and 429s, waits and failures are shown."""
     figures = [
         figure("floor", "create", 1.0),
         figure("floor", "create", 2.0, round=1),
@@ -195,8 +195,8 @@ def test_tables() -> None:
     assert "- plain, create of 100, 100 ms: `Error: 'Conflict'`\n" in text
 
 
-def test_sizes() -> None:
-    """The table of sizes has the state after the creation, and the largest processes of all commands."""
+def test_sizes_show_state_and_memory() -> None:
+    """The table of sizes has the state after the create, and the peak processes of all commands."""
     figures = [
         figure("ours", "create", 1.0, state_bytes=123456, provider_kib=50_000, cli_kib=100_000),
         figure("ours", "refresh", 1.0, state_bytes=300),
@@ -205,8 +205,8 @@ def test_sizes() -> None:
     assert rows(bench_report.tables(figures), "| 100 | ours") == [["100", "ours", "123,456", "61", "102"]]
 
 
-def test_goals() -> None:
-    """A goal is met or not by the figures of its own cell, and says what was measured; without them, neither."""
+def test_goals_are_met_by_their_own_cells() -> None:
+    """The figures of its own cell decide whether a goal is met. Without figures, it's neither met nor missed."""
     wide, many = Cell(100, 100, 32), Cell(500, 0)
     found = met(
         [
@@ -244,10 +244,10 @@ def test_goals() -> None:
     assert table.count("not measured") == len(found)
 
 
-def test_plot() -> None:
-    """The bars of a panel are as long as the times, and one that failed has none."""
+def test_the_plot_has_proportional_bars() -> None:
+    """A bar is as long as its time, and a failed contender has none."""
     figures = [figure("floor", "create", 2.0), figure("ours", "create", 4.0), figure("plain", "up", 1.0, failure="no")]
-    drawn = ET.fromstring(bench_report.plot([*figures, figure("ours", "create", 9.0, cell=Cell(100, 300))]))  # noqa: S314 - our own
+    drawn = ET.fromstring(bench_report.plot([*figures, figure("ours", "create", 9.0, cell=Cell(100, 300))]))  # noqa: S314 - a file of our own
     space = "{http://www.w3.org/2000/svg}"
     texts = [text.text for text in drawn.iter(f"{space}text")]
     assert "100 integrations, 100 ms, seconds" in texts
@@ -257,8 +257,8 @@ def test_plot() -> None:
     assert texts[texts.index("create") + 1 :][:3] == ["2.0", "none", "4.0"]
 
 
-def test_what_was_kept_is_reported_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--from` prints what a run has kept, and its exit code tells whether ours or the floor failed."""
+def test_stored_figures_are_reported_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--from` prints the stored figures, and exits with 1 if ours or the floor failed."""
     kept = tmp_path / "kept.jsonl"
 
     def keep(*figures: Figure) -> None:
@@ -274,7 +274,7 @@ def test_what_was_kept_is_reported_again(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_two_files_are_one_report_if_they_have_other_cells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Figures of one cell from two runs did not take turns, so no ratio is made of them."""
+    """Figures of one cell from two runs are not alternating, so they have no ratio."""
     one, two, three = (tmp_path / name for name in ("one", "two", "three"))
     for path, cell in ((one, Cell(1, 0)), (two, Cell(2, 0)), (three, Cell(1, 0))):
         lines = [{"facts": f"of {path.name}"}, figure("ours", "create", 1.25, cell=cell).to_json()]
@@ -289,11 +289,11 @@ def test_two_files_are_one_report_if_they_have_other_cells(tmp_path: Path, capsy
 
 @pytest.mark.slow
 def test_the_quick_form_works(engine_bin: Path) -> None:
-    """The command itself, as a user would give it, measures, keeps and reports, beside an earlier package too."""
+    """The command measures, stores and reports as for a user, together with an earlier package."""
     words = ["--quick", "--contenders", "ours", "--before", "HEAD"]
     paths = os.pathsep.join(str(ROOT / name) for name in ("tests", "tools/benchmarks", "tools/engine", "provider"))
     path = f"{engine_bin}{os.pathsep}{environment.PATH}"
-    # The coverage of an earlier package is nobody's concern.
+    # Coverage of an earlier package is irrelevant.
     environ = environment.build({"PYTHONPATH": paths, "PATH": path}, is_measured=False)
     command = [sys.executable, str(ROOT / "tools" / "benchmarks" / "bench.py"), *words]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
@@ -308,8 +308,8 @@ def test_the_quick_form_works(engine_bin: Path) -> None:
     figures.unlink()
 
 
-def test_the_page_has_a_place_for_it() -> None:
-    """The page of the docs keeps its words when the figures change, and a page without the marks is refused."""
+def test_the_page_gets_the_figures_between_its_marks() -> None:
+    """The page in docs keeps its text when the figures change. A page without the marks is rejected."""
     page = (ROOT / "docs" / "benchmarks.md").read_text()
     once = bench_report.with_section(page, "figures\n")
     assert bench_report.with_section(once, "others") == once.replace("\nfigures\n", "\nothers\n")
@@ -319,22 +319,22 @@ def test_the_page_has_a_place_for_it() -> None:
 
 
 @pytest.mark.parametrize("text", ["100", "0/0", "1/-1", "1/2/3/4", "a/b"])
-def test_what_is_no_cell(text: str) -> None:
-    """A cell that says nothing that can be measured is refused, and one that does is written as it was given."""
+def test_an_invalid_cell_is_rejected(text: str) -> None:
+    """An invalid cell is rejected, and the text of a valid one is parsed without loss."""
     with pytest.raises((TypeError, ValueError)):
         Cell.parse(text)
     assert [str(Cell.parse(each)) for each in ("1/0", "100/100/32")] == ["1/0", "100/100/32"]
 
 
-def test_without_terraform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no Terraform, the contender that needs it is left out, and the reason told."""
+def test_a_contender_without_terraform_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Terraform, the contender that needs it is skipped with the reason."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LeftOut, match="no terraform on PATH"):
         bench_contenders.restapi(tmp_path)
 
 
-def test_an_earlier_package_is_taken_out_of_the_repository(tmp_path: Path) -> None:
-    """The sources of a commit lie in a folder of their own, and a commit that is not there leaves the contender out."""
+def test_an_earlier_package_is_extracted_from_the_repository(tmp_path: Path) -> None:
+    """The sources of a commit are in a separate folder. An unknown commit skips the contender."""
     package = bench_contenders.sources("HEAD", tmp_path)
     assert (package / "pulumi_justt" / "provider.py").is_file()
     assert package == bench_contenders.sources("HEAD", tmp_path)
@@ -343,8 +343,8 @@ def test_an_earlier_package_is_taken_out_of_the_repository(tmp_path: Path) -> No
         bench_contenders.sources("no-such-commit", tmp_path)
 
 
-def test_an_estimate_comes_first() -> None:
-    """The whole matrix is guessed to take longer than a part of it, and each round as long as the first."""
+def test_the_estimate_grows_with_cells_and_rounds() -> None:
+    """The estimate of the whole matrix is longer than that of a part, and linear in the rounds."""
     part = bench.estimate(Plan([Cell(100, 100)], 1, bench.QUICK_NAMES))
     assert 10 < part < bench.estimate(Plan(bench.CELLS, 1, bench.QUICK_NAMES))
     assert bench.estimate(Plan([Cell(100, 100)], 3, bench.QUICK_NAMES)) == pytest.approx(3 * part)

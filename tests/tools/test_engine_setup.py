@@ -1,6 +1,6 @@
-"""What `tools/engine/engine.py` takes, in which order, and what it never trusts.
+"""`tools/engine/engine.py`: the engines that it uses, their order, and the ones that it rejects.
 
-Every program is a shell script on a PATH of its own; the rest of the suite runs the real engine.
+Every program here is a shell script on a separate PATH. The other tests run the real engine.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     import engine
 else:
-    # A script and no package: the tests load it from where it lies.
+    # A script, not a package: the tests load it from its path.
     _spec = importlib.util.spec_from_file_location("engine", Path(__file__).parents[2] / "tools/engine/engine.py")
     engine = importlib.util.module_from_spec(_spec)
     sys.modules["engine"] = engine
@@ -73,9 +73,9 @@ done
 
 
 def program(file: Path, text: str) -> Path:
-    """Write something that can be run."""
+    """Write an executable file."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    # One of the module cache is read-only, which stops everybody but root from writing to it again.
+    # A file of the module cache is read-only. Only root could overwrite it.
     file.unlink(missing_ok=True)
     file.write_text(text)
     file.chmod(0o755)
@@ -83,7 +83,7 @@ def program(file: Path, text: str) -> Path:
 
 
 def whole_engine(folder: Path, version: object = PINNED) -> Path:
-    """Lay out an engine as a build or the vendor's archive does."""
+    """Create the files of an engine, as a build or Pulumi's archive does."""
     for name in FILES:
         program(folder / name, PULUMI.format(version))
     return folder
@@ -91,13 +91,13 @@ def whole_engine(folder: Path, version: object = PINNED) -> Path:
 
 @dataclass
 class Machine:
-    """A checkout of the repository on a machine that has only what a test puts there."""
+    """A checkout of the repository on a machine with only the programs of the test."""
 
     home: Path
-    said: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Copy what the script reads."""
+        """Copy the files that the script reads."""
         shutil.copytree(engine.ROOT / "tools/engine", self.root / "tools/engine")
         self.env = {"PATH": str(self.path), "HOME": str(self.home), "JUSTT_ENGINE_INSTALLER": "off"}
 
@@ -113,21 +113,21 @@ class Machine:
 
     @property
     def log(self) -> Path:
-        """What the fake Go was asked for, one call a line."""
+        """The calls of the fake Go, one in each line."""
         return self.home / "log"
 
     @property
     def cache(self) -> Path:
-        """Where the engine is kept."""
+        """The folder of the engine."""
         return engine.load(self.root).cache
 
     @property
-    def story(self) -> str:
-        """All that was said."""
-        return "\n".join(self.said)
+    def output(self) -> str:
+        """All progress messages."""
+        return "\n".join(self.messages)
 
     def has_go(self, version: str = "1.99.0", *, stamp: object = PINNED, meanwhile: str = ":") -> None:
-        """Put a Go on PATH that builds in no time."""
+        """Put a fake Go on PATH that builds at once."""
         sdk = self.home / "sdk"
         for source in engine.SCRIPTS.values():
             program(sdk / source, SCRIPT).chmod(0o444)
@@ -135,11 +135,11 @@ class Machine:
         program(self.path / "go", text)
 
     def ensure(self) -> Path:
-        """Set the engine up in this process."""
-        return engine.ensure(self.root, self.env, self.said.append)
+        """Set up the engine in this process."""
+        return engine.ensure(self.root, self.env, self.messages.append)
 
     def start(self) -> subprocess.Popen[str]:
-        """Set the engine up in a process of its own."""
+        """Set up the engine in a new process."""
         script = self.root / "tools/engine/engine.py"
         return subprocess.Popen(
             [sys.executable, str(script)],
@@ -153,14 +153,14 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """Give an empty machine without a proxy."""
+    """Return a machine without programs and without a proxy."""
     monkeypatch.setenv("no_proxy", "*")
     return Machine(tmp_path)
 
 
 @contextlib.contextmanager
 def site(body: str, status: int = 200) -> Iterator[str]:
-    """Serve one answer on the loopback."""
+    """Serve one response on the loopback."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -182,10 +182,10 @@ def site(body: str, status: int = 200) -> Iterator[str]:
 
 
 def wait_for(file: Path) -> None:
-    """Wait until another process has got as far as writing a file."""
+    """Wait until another process has written a file."""
     deadline = time.monotonic() + HANG_SECONDS
     while not file.exists():
-        assert time.monotonic() < deadline, f"{file} never came"
+        assert time.monotonic() < deadline, f"{file} was not written"
         time.sleep(0.01)
 
 
@@ -201,23 +201,23 @@ def wait_for(file: Path) -> None:
         ("", None),
     ],
 )
-def test_version_is_read_from_what_programs_print(text: str, expected: tuple[int, int, int] | None) -> None:
-    """The version is the first line that starts with one, whoever prints it."""
+def test_version_is_read_from_the_output_of_programs(text: str, expected: tuple[int, int, int] | None) -> None:
+    """The version is from the first line that starts with one, for any program."""
     assert expected == engine.parse_version(text)
 
 
 def test_the_pinned_version_satisfies_the_minimum() -> None:
-    """What we build ourselves is at least what we ask of others."""
+    """The version that we build is at least the minimum for the user's own CLI."""
     assert engine.MINIMUM <= PINNED
 
 
 def test_go_needed_is_the_highest_of_the_modules() -> None:
-    """Both modules have to build, so the more demanding one decides."""
-    assert engine.Version(1, 25, 11) == engine.stated("go", ["go 1.25\n", "module x\n\ngo 1.25.11\n"])
+    """Both modules have to build, so the higher version decides."""
+    assert engine.Version(1, 25, 11) == engine.highest_version("go", ["go 1.25\n", "module x\n\ngo 1.25.11\n"])
 
 
 def test_cache_name_changes_with_the_module_files(machine: Machine) -> None:
-    """An engine of other sources is never taken for this one's."""
+    """An engine from other sources is never used."""
     before = machine.cache
     with (machine.root / "tools/engine/cli/go.sum").open("a") as file:
         file.write("x v1.0.0 h1:x=\n")
@@ -226,16 +226,16 @@ def test_cache_name_changes_with_the_module_files(machine: Machine) -> None:
 
 
 def test_pulumi_on_path_comes_first(machine: Machine) -> None:
-    """A recent command line of the user's own is taken even where the cache holds an engine."""
+    """A recent CLI of the user is used even if the cache has an engine."""
     whole_engine(machine.cache / "bin")
     program(machine.path / "pulumi", PULUMI.format(engine.MINIMUM))
     program(machine.path / engine.HOST, SCRIPT)
     assert machine.path == machine.ensure()
-    assert [f"1. pulumi on PATH: taking {machine.path}, as v3.254.0 is at least v3.254.0"] == machine.said
+    assert [f"1. pulumi on PATH: using {machine.path}: v3.254.0 is at least v3.254.0"] == machine.messages
 
 
 def test_language_host_may_lie_beside_the_linked_pulumi(machine: Machine) -> None:
-    """A link on PATH is enough, as the command line looks beside its real place too."""
+    """A link on PATH is enough, since the CLI also searches next to the link's target."""
     real = whole_engine(machine.home / "opt")
     machine.path.mkdir()
     (machine.path / "pulumi").symlink_to(real / "pulumi")
@@ -253,27 +253,29 @@ def test_language_host_may_lie_beside_the_linked_pulumi(machine: Machine) -> Non
         ("#!/nonexistent/sh\n", True, "No such file or directory"),
     ],
 )
-def test_unfit_pulumi_on_path_is_named_and_passed_over(machine: Machine, text: str, host: bool, reason: str) -> None:
-    """A command line that is too old, alone or broken is named, and the cache is taken."""
+def test_an_unusable_pulumi_on_path_is_reported_and_skipped(
+    machine: Machine, text: str, host: bool, reason: str
+) -> None:
+    """A CLI that is too old, incomplete or broken is reported and skipped, and the cache is used."""
     program(machine.path / "pulumi", text)
     if host:
         program(machine.path / engine.HOST, SCRIPT)
     whole_engine(machine.cache / "bin")
     assert machine.cache / "bin" == machine.ensure()
-    assert str(machine.path / "pulumi") in machine.said[0]
-    assert reason in machine.said[0]
-    assert f"2. made before: taking {machine.cache}/bin, as v{PINNED} runs" == machine.said[1]
+    assert str(machine.path / "pulumi") in machine.messages[0]
+    assert reason in machine.messages[0]
+    assert f"2. made before: using {machine.cache}/bin: v{PINNED} runs" == machine.messages[1]
 
 
 def test_path_may_be_unset(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a PATH the system's own default is searched."""
+    """Without a PATH, the system's default is searched."""
     monkeypatch.setattr(os, "defpath", str(whole_engine(machine.path)))
     del machine.env["PATH"]
     assert machine.path == machine.ensure()
 
 
-def test_version_is_asked_away_from_the_users_home(machine: Machine) -> None:
-    """`pulumi version` gets a home of its own, which is gone afterwards, and no update check."""
+def test_version_check_does_not_use_the_user_s_home(machine: Machine) -> None:
+    """`pulumi version` runs with a temporary home and without an update check."""
     program(machine.path / "pulumi", PULUMI.format(PINNED) + f"echo $PULUMI_HOME > {machine.log}\n")
     program(machine.path / engine.HOST, SCRIPT)
     machine.env["PULUMI_HOME"] = str(machine.home)
@@ -288,22 +290,22 @@ def test_version_is_asked_away_from_the_users_home(machine: Machine) -> None:
     [
         (lambda folder: (folder / "pulumi-language-python-exec").unlink(), "pulumi-language-python-exec missing"),
         (lambda folder: (folder / engine.HOST).chmod(0o644), "pulumi-language-python missing or not executable"),
-        (lambda folder: whole_engine(folder, "3.258.0"), f"it holds v3.258.0 in place of v{PINNED}"),
+        (lambda folder: whole_engine(folder, "3.258.0"), f"it has v3.258.0 instead of v{PINNED}"),
         (lambda folder: program(folder / "pulumi", SCRIPT + "exit 139"), "does not work"),
         (shutil.rmtree, "missing"),
     ],
 )
 def test_broken_cache_is_rebuilt(machine: Machine, damage: Callable[[Path], object], reason: str) -> None:
-    """A cache that is not a whole engine of the pinned version is named, replaced and then trusted."""
+    """An incomplete cache, or one with another version, is reported, rebuilt and then used."""
     damage(whole_engine(machine.cache / "bin"))
     machine.has_go()
     assert machine.cache / "bin" == machine.ensure()
-    assert reason in machine.said[1]
+    assert reason in machine.messages[1]
     engine.verify(machine.cache / "bin", PINNED, machine.env)
 
 
-def test_build_lays_out_a_whole_engine(machine: Machine) -> None:
-    """A build leaves the two stamped binaries and the two scripts, all executable, and nothing half-made."""
+def test_build_creates_a_complete_engine(machine: Machine) -> None:
+    """A build creates the two stamped binaries and the two scripts, all executable, and no partial files."""
     machine.has_go()
     (machine.cache.parent / f"{machine.cache.name}.part-dead" / "bin").mkdir(parents=True)
     assert machine.cache / "bin" == machine.ensure()
@@ -312,7 +314,7 @@ def test_build_lays_out_a_whole_engine(machine: Machine) -> None:
     assert ["lock", machine.cache.name] == sorted((p.name for p in machine.cache.parent.iterdir()), reverse=True)
     builds = [line for line in machine.log.read_text().splitlines() if line.startswith("build")]
     assert [f"version.Version=v{PINNED} -o" in line and "-trimpath" in line for line in builds] == [True, True]
-    assert [line.split(":")[0] for line in machine.said] == [
+    assert [line.split(":")[0] for line in machine.messages] == [
         "1. pulumi on PATH",
         "2. made before",
         "3. official installer",
@@ -321,8 +323,8 @@ def test_build_lays_out_a_whole_engine(machine: Machine) -> None:
     ]
 
 
-def test_second_run_takes_the_cache(machine: Machine) -> None:
-    """What was built once is not built again."""
+def test_second_run_uses_the_cache(machine: Machine) -> None:
+    """An engine is built only once."""
     machine.has_go()
     machine.ensure()
     machine.log.unlink()
@@ -331,11 +333,11 @@ def test_second_run_takes_the_cache(machine: Machine) -> None:
 
 
 def test_long_build_shows_progress(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long build says how long it has taken and how many packages it has compiled."""
+    """A long build shows its duration and the number of compiled packages."""
     monkeypatch.setattr(engine, "TICK_SECONDS", 0.2)
     machine.has_go(meanwhile="sleep 1")
     machine.ensure()
-    assert re.search(r"^  pulumi: \d+ s, 1 packages compiled, 1 modules fetched$", machine.story, re.MULTILINE)
+    assert re.search(r"^  pulumi: \d+ s, 1 packages compiled, 1 modules fetched$", machine.output, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -343,28 +345,28 @@ def test_long_build_shows_progress(machine: Machine, monkeypatch: pytest.MonkeyP
     [("1.25.10", "is not Go 1.25.11 or newer (go1.25.10)"), ("?", "is not Go 1.25.11 or newer (go?)")],
 )
 def test_old_go_is_not_used(machine: Machine, version: str, reason: str) -> None:
-    """A Go older than the modules ask for is named with the version they ask for."""
+    """A Go older than go.mod requires is reported with the required version."""
     machine.has_go(version)
     with pytest.raises(engine.EngineError, match="no Pulumi engine"):
         machine.ensure()
-    assert reason in machine.said[-1]
+    assert reason in machine.messages[-1]
     assert "build" not in machine.log.read_text()
 
 
 def test_failed_build_shows_the_end_of_its_output(machine: Machine) -> None:
-    """The compiler's own words reach the human, and nothing of the build is trusted."""
+    """The compiler's output is shown, and no file of the build is used."""
     machine.has_go(
         meanwhile="i=0; while [ $i -lt 50 ]; do i=$((i+1)); echo noise-$i; done; echo 'no space left'; exit 1"
     )
     with pytest.raises(engine.EngineError, match=r"go build of pulumi-language-python failed \(no space left\)"):
         machine.ensure()
-    assert "noise-50" in machine.story
-    assert "noise-30\n" not in machine.story
+    assert "noise-50" in machine.output
+    assert "noise-30\n" not in machine.output
     assert not machine.cache.exists()
 
 
 def test_unstamped_build_is_refused(machine: Machine) -> None:
-    """A build that does not know its version is not put into the cache."""
+    """A build without its version is not put into the cache."""
     machine.has_go(stamp="")
     with pytest.raises(engine.EngineError, match="does not work"):
         machine.ensure()
@@ -372,7 +374,7 @@ def test_unstamped_build_is_refused(machine: Machine) -> None:
 
 
 def test_sdk_module_without_the_scripts_is_refused(machine: Machine) -> None:
-    """A module that lost the start scripts makes no engine."""
+    """A module without the start scripts makes no engine."""
     machine.has_go()
     shutil.rmtree(machine.home / "sdk")
     with pytest.raises(engine.EngineError, match="the sdk module has no python/cmd/pulumi-language-python-exec"):
@@ -382,7 +384,7 @@ def test_sdk_module_without_the_scripts_is_refused(machine: Machine) -> None:
 
 @pytest.mark.parametrize("home", [None, ""])
 def test_go_gets_caches_where_there_is_no_home(machine: Machine, home: str | None) -> None:
-    """Without HOME Go's caches live in the project's own, and stay removable."""
+    """Without HOME, Go's caches are in the project's cache, and stay removable."""
     machine.env.pop("HOME")
     machine.env |= {} if home is None else {"HOME": home}
     machine.env["GOFLAGS"] = "-buildvcs=false"
@@ -394,13 +396,13 @@ def test_go_gets_caches_where_there_is_no_home(machine: Machine, home: str | Non
 
 
 def test_go_keeps_the_users_settings(machine: Machine) -> None:
-    """With a HOME nothing of Go's settings is changed but what makes the build reproducible."""
+    """With HOME, only the settings for a reproducible build are changed."""
     env = {"HOME": "x", "GOFLAGS": "-p=1"}
     assert {**env, "CGO_ENABLED": "0", "GOWORK": "off"} == engine.go_environment(env, machine.home)
 
 
 def test_installer_comes_before_the_build(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the site answers, its script installs the pinned version into the cache and edits no profile."""
+    """If the site responds, its script installs the pinned version into the cache and edits no profile."""
     machine.has_go()
     script = INSTALLER.format(log=machine.home / "options", meanwhile="sleep 1", files=" ".join(FILES), version=PINNED)
     monkeypatch.setattr(engine, "TICK_SECONDS", 0.1)
@@ -411,60 +413,60 @@ def test_installer_comes_before_the_build(machine: Machine, monkeypatch: pytest.
     options = (machine.home / "options").read_text().split()
     assert ["--version", str(PINNED), "--install-root"] == options[:3]
     assert options[4] == "--no-edit-path"
-    assert re.search(r"^  installing for \d+ s$", machine.story, re.MULTILINE)
+    assert re.search(r"^  installing for \d+ s$", machine.output, re.MULTILINE)
     assert not machine.log.exists()
 
 
 @pytest.mark.parametrize(
     ("body", "status", "reason"),
     [
-        ("", 404, "is out of reach (HTTP Error 404: Not Found)"),
-        ("<html>sign in</html>", 200, "answers with something that is no script"),
+        ("", 404, "is unreachable (HTTP Error 404: Not Found)"),
+        ("<html>sign in</html>", 200, "did not return a script"),
         (SCRIPT + "echo 'no such version'; exit 1", 200, "failed (no such version)"),
         (SCRIPT, 200, "is broken: "),
     ],
 )
 def test_failing_installer_leads_to_the_build(machine: Machine, body: str, status: int, reason: str) -> None:
-    """Whatever the site answers but an engine costs one line, and Go builds."""
+    """If the site does not deliver an engine, one line says so, and Go builds it."""
     machine.has_go()
     with site(body, status) as machine.env["JUSTT_ENGINE_INSTALLER"]:
         machine.ensure()
-    assert "3. official installer: " in machine.said[2]
-    assert reason in machine.said[2]
-    assert f"4. build with Go: taking {machine.cache}/bin, as built v{PINNED}" == machine.said[-1]
+    assert "3. official installer: " in machine.messages[2]
+    assert reason in machine.messages[2]
+    assert f"4. build with Go: using {machine.cache}/bin: built v{PINNED}" == machine.messages[-1]
 
 
 def test_unreachable_installer_leads_to_the_build(machine: Machine) -> None:
-    """A site nobody answers at costs one line, and Go builds."""
+    """If the site is unreachable, one line says so, and Go builds the engine."""
     machine.has_go()
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     machine.env["JUSTT_ENGINE_INSTALLER"] = f"http://127.0.0.1:{port}"
     machine.ensure()
-    assert f"3. official installer: http://127.0.0.1:{port} is out of reach" in machine.said[2]
+    assert f"3. official installer: http://127.0.0.1:{port} is unreachable" in machine.messages[2]
 
 
 @pytest.mark.parametrize("address", ["no address", "file:///nonexistent"])
-def test_senseless_installer_address_leads_to_the_build(machine: Machine, address: str) -> None:
-    """A wrong address costs one line, and Go builds."""
+def test_invalid_installer_address_leads_to_the_build(machine: Machine, address: str) -> None:
+    """If the address is invalid, one line says so, and Go builds the engine."""
     machine.has_go()
     machine.env["JUSTT_ENGINE_INSTALLER"] = address
     machine.ensure()
-    assert f"{address} is out of reach" in machine.said[2]
+    assert f"{address} is unreachable" in machine.messages[2]
 
 
 def test_silent_installer_site_is_given_up(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A site that accepts and says nothing is left after the connect limit."""
+    """A site that accepts a connection without a response is given up after the connect timeout."""
     monkeypatch.setattr(engine, "CONNECT_SECONDS", 0.1)
     machine.has_go()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         machine.env["JUSTT_ENGINE_INSTALLER"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
         machine.ensure()
-    assert "is out of reach (timed out)" in machine.said[2]
+    assert "is unreachable (timed out)" in machine.messages[2]
 
 
 def test_hanging_program_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program past its limit is ended with its children, and its words are kept."""
+    """A program over its time limit is ended with its children, and its output is kept."""
     monkeypatch.setattr(engine, "TICK_SECONDS", 0.01)
     program_text = f"echo here; : > {tmp_path}/ready; /bin/sleep 60"
     outcome = engine.run(
@@ -475,12 +477,14 @@ def test_hanging_program_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("heeds", "printed"), [("pass", "Handlers.SIG_IGN"), ("engine.heed_interrupt()", "default_int_handler")]
+    ("statement", "printed"), [("pass", "Handlers.SIG_IGN"), ("engine.restore_interrupt()", "default_int_handler")]
 )
-def test_children_heed_an_interrupt_again(heeds: str, printed: str) -> None:
-    """Where a script's `&` has Ctrl-C ignored, the programs that are started can be ended by it all the same."""
+def test_children_handle_an_interrupt_again(statement: str, printed: str) -> None:
+    """If a script's `&` has Ctrl-C ignored, it still ends the programs that the script starts."""
     child = "import signal; print(repr(signal.getsignal(signal.SIGINT)))"
-    parent = f"import engine, subprocess, sys; {heeds}; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+    parent = (
+        f"import engine, subprocess, sys; {statement}; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+    )
     script = f"trap '' INT; exec {shlex.quote(sys.executable)} -c {shlex.quote(parent)}"
     env = environment.build({"PYTHONPATH": str(Path(engine.__file__).parent)})
     done = subprocess.run(
@@ -490,8 +494,8 @@ def test_children_heed_an_interrupt_again(heeds: str, printed: str) -> None:
 
 
 @contextlib.contextmanager
-def heeded(number: signal.Signals) -> Iterator[None]:
-    """Start programs that heed a signal, even where the tests run in the background and ignore it."""
+def default_action(number: signal.Signals) -> Iterator[None]:
+    """Start programs that react to a signal, even if the tests run in the background and ignore it."""
     before = signal.signal(number, signal.default_int_handler)
     try:
         yield
@@ -500,18 +504,18 @@ def heeded(number: signal.Signals) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("number", engine.INTERRUPTIONS)
-def test_interrupted_build_leaves_nothing_to_trust(machine: Machine, number: signal.Signals) -> None:
-    """Ctrl-C, a cancelled job or a closed terminal ends Go too, and the next run builds."""
+def test_interrupted_build_leaves_no_cache(machine: Machine, number: signal.Signals) -> None:
+    """Ctrl-C, a cancelled job or a closed terminal also ends Go, and the next run builds."""
     machine.has_go(
         meanwhile=f"echo $$ > {machine.home}/pid.part; mv {machine.home}/pid.part {machine.home}/pid; sleep 60"
     )
-    with heeded(number):
+    with default_action(number):
         process = machine.start()
     wait_for(machine.home / "pid")
     process.send_signal(number)
     out, err = process.communicate(timeout=HANG_SECONDS)
     assert (process.returncode, out) == (130, "")
-    assert err.endswith("engine: interrupted; nothing half-made is kept\n")
+    assert err.endswith("engine: interrupted; no partial engine is kept\n")
     assert [file.name for file in machine.cache.parent.iterdir()] == ["lock"]
     with pytest.raises(ProcessLookupError):
         os.kill(int((machine.home / "pid").read_text()), 0)
@@ -520,7 +524,7 @@ def test_interrupted_build_leaves_nothing_to_trust(machine: Machine, number: sig
 
 
 def test_two_processes_build_once(machine: Machine) -> None:
-    """The second process says that it waits, and takes what the first one made."""
+    """The second process says that it waits, and uses the engine of the first one."""
     machine.has_go(meanwhile=f"while [ ! -e {machine.home}/go-on ]; do sleep 0.05; done")
     first = machine.start()
     wait_for(machine.log)
@@ -534,8 +538,8 @@ def test_two_processes_build_once(machine: Machine) -> None:
     assert len(engine.BINARIES) == machine.log.read_text().count("build ")
 
 
-def test_waiting_process_looks_at_the_cache_again(machine: Machine) -> None:
-    """Once the lock is free the cache is asked first, with neither installer nor Go."""
+def test_waiting_process_checks_the_cache_again(machine: Machine) -> None:
+    """When the lock is free, the cache is checked first, without installer and Go."""
     lock = machine.cache.parent / "lock"
     lock.parent.mkdir(parents=True)
     with lock.open("w") as held:
@@ -550,12 +554,12 @@ def test_waiting_process_looks_at_the_cache_again(machine: Machine) -> None:
 
 
 def test_nothing_available_says_what_to_install(machine: Machine) -> None:
-    """Without any way the message has what was tried and the two things that would help."""
+    """If all ways fail, the message has the attempts and the two programs that would help."""
     with pytest.raises(engine.EngineError) as caught:
         machine.ensure()
     assert str(caught.value).splitlines() == [
-        "no Pulumi engine. Tried:",
-        "  1. pulumi on PATH: none there",
+        "no Pulumi engine. Attempts:",
+        "  1. pulumi on PATH: not found",
         f"  2. made before: no {machine.cache}",
         "  3. official installer: switched off by JUSTT_ENGINE_INSTALLER",
         "  4. build with Go: no go on PATH",
@@ -571,7 +575,7 @@ def test_nothing_available_says_what_to_install(machine: Machine) -> None:
         (None, (0, "/somewhere/bin\n", "")),
         (engine.EngineError("no Pulumi engine"), (1, "", "engine: no Pulumi engine\n")),
         (PermissionError(13, "Permission denied", "/x"), (1, "", "engine: [Errno 13] Permission denied: '/x'\n")),
-        (KeyboardInterrupt(), (130, "", "engine: interrupted; nothing half-made is kept\n")),
+        (KeyboardInterrupt(), (130, "", "engine: interrupted; no partial engine is kept\n")),
     ],
 )
 def test_only_success_is_written_to_stdout(
@@ -592,7 +596,7 @@ def test_only_success_is_written_to_stdout(
 
 
 def test_script_prints_one_line_from_anywhere(machine: Machine) -> None:
-    """Run by its path from another folder, the script prints the folder and nothing else, noisy programs or not."""
+    """From any folder, the script prints only the folder, even if the programs that it runs print more."""
     machine.has_go(meanwhile="echo noise")
     process = machine.start()
     out, err = process.communicate(timeout=HANG_SECONDS)

@@ -1,4 +1,4 @@
-"""The environment of the tests holds nothing of the caller's, and is the only one that a test starts programs with."""
+"""The environment of the tests contains no variables of the caller, and all programs of the tests use it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ USERS_OWN = {
 
 
 def entered(**caller: str) -> dict[str, str]:
-    """Return the environment of the tests where the caller has these variables."""
+    """Return the environment of the tests if the caller has these variables."""
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tests" / "support"), **caller}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], env=environ, capture_output=True, check=True, text=True, timeout=HANG_SECONDS
@@ -36,9 +36,9 @@ def entered(**caller: str) -> dict[str, str]:
 
 
 def test_variables_of_the_caller_are_dropped() -> None:
-    """Whatever the caller sets, the same variables are there, and their folders are temporary."""
+    """For any variables of the caller, the result has the same variables, with temporary folders."""
     found = entered(**USERS_OWN)
-    # Python itself may add this one: https://peps.python.org/pep-0538/
+    # Python itself may add this variable: https://peps.python.org/pep-0538/
     assert found.keys() - {"LC_CTYPE"} == BUILT
     assert not set(found.values()) & set(USERS_OWN.values())
     assert found["HOME"] not in (os.environ["HOME"], str(Path("~").expanduser()))
@@ -47,23 +47,23 @@ def test_variables_of_the_caller_are_dropped() -> None:
 
 
 def test_variables_for_the_tests_are_kept() -> None:
-    """A test is repeated, a golden file written and an environment tried as the caller asks."""
+    """The caller's variables for repetitions, golden files and test environments are kept."""
     found = entered(TEST_EFFORT="3", UPDATE_GOLDEN="1", TEST_VARIABLES='{"TZ": "Asia/Kathmandu", "LANG": "C"}')
     assert found.keys() - {"LC_CTYPE"} == BUILT | {"TEST_EFFORT", "UPDATE_GOLDEN", "TEST_VARIABLES", "TZ"}
     assert (found["TZ"], found["LANG"]) == ("Asia/Kathmandu", "C")
 
 
-def test_this_process_is_in_it() -> None:
-    """In-process tests see the same environment as the programs that tests start."""
+def test_this_process_uses_it() -> None:
+    """Tests in this process have the same environment as the programs that tests start."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     own.pop("LC_CTYPE", None)
-    # Each test has a journal of its own.
+    # Each test has its own journal.
     assert own.pop("XDG_STATE_HOME") != (built := environment.build()).pop("XDG_STATE_HOME")
     assert own == built
 
 
 def test_no_test_extends_the_environment_of_its_process() -> None:
-    """A variable may be read by its name; an environment for a program comes from `environment.build`."""
+    """A test may read a variable by name. The environment of a program comes from `environment.build`."""
     rooms = ("tests", "tools/benchmarks", "tools/docs", "tools/release")
     files = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
     found = {path.name for path in files if re.search(r"os\.environ(?!\[|\.get\()", path.read_text())}

@@ -1,4 +1,4 @@
-"""`make test-environments`: what it runs, and what it says of an environment that it cannot try."""
+"""`make test-environments`: the tests that it runs, and its report if an environment is not possible."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from support.checkout import ROOT
 INNER = "tests/tools/test_environment.py::test_variables_for_the_tests_are_kept"
 
 
-def test_the_part_exists() -> None:
-    """Each file of the part is there; pytest itself refuses a test that is not."""
+def test_the_files_of_the_part_exist() -> None:
+    """Each file of the part exists. Pytest itself rejects an unknown test."""
     assert [each for each in environments.PART if not (ROOT / each.partition("::")[0]).is_file()] == []
 
 
@@ -23,7 +23,7 @@ def test_the_part_exists() -> None:
 def test_the_result_is_that_of_pytest(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], part: str, code: int, words: str
 ) -> None:
-    """One line for each environment; what pytest printed follows only if it failed."""
+    """Each environment has one line. The output of pytest follows only if it failed."""
     monkeypatch.setattr(environments, "PART", (part,))
     assert environments.main(["timezone"]) == code
     first, *more, last = capsys.readouterr().out.splitlines()
@@ -32,18 +32,18 @@ def test_the_result_is_that_of_pytest(
     assert last == f"{1 - code} of 1 environments passed"
 
 
-def test_an_environment_that_cannot_be_tried_is_no_success(
+def test_an_environment_that_cannot_run_is_a_failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where root cannot become another user, the line says so, and the exit code is not 0."""
+    """If root can't become another user, the line says so, and the exit code is not 0."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     monkeypatch.setattr("environments.engine.ensure", lambda root: root)
     assert environments.main(["not-root"]) == 1
-    assert "SKIPPED, which is no success: there is no setpriv on PATH" in capsys.readouterr().out
+    assert "SKIPPED, which counts as a failure: there is no setpriv on PATH" in capsys.readouterr().out
 
 
 def test_an_unknown_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """A name that is not in the list runs nothing."""
+    """An unknown name runs nothing."""
     assert environments.main(["proxy", "no-such-one"]) == 2
-    assert capsys.readouterr().err.startswith("environments: no no-such-one; there are nothing, python, lang, ")
+    assert capsys.readouterr().err.startswith("environments: unknown: no-such-one; valid: nothing, python, lang, ")

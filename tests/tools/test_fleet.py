@@ -1,4 +1,4 @@
-"""Large fleets under the vendor's quota, in virtual time: no storm of 429s, and no slower than the quota."""
+"""Large fleets under Justt's quota, in virtual time: few 429s, and as fast as the quota allows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIZE = 2_000
 
 @pytest.mark.parametrize(("command", "requests"), [(FIRST_UP, SIZE + 1), (ROTATION, 2 * SIZE + 21), (DESTROY, SIZE)])
 def test_writes_are_as_fast_as_the_quota(command: str, requests: int) -> None:
-    """Each integration costs one request, none is refused, and the quota is what takes the time."""
+    """Each integration needs one request, none is refused, and the quota determines the duration."""
     found = cost(command, SIZE)
 
     assert found.requests == requests
@@ -25,7 +25,7 @@ def test_writes_are_as_fast_as_the_quota(command: str, requests: int) -> None:
 
 
 def test_a_fleet_is_created_and_refreshed_at_once() -> None:
-    """Also measured by the whole quota of the vendor, who still counts the creation when the refresh begins."""
+    """The create and the refresh share Justt's quota, which still counts the creates when the refresh starts."""
     created, refreshed = cost_of_creation_and_refresh(SIZE)
 
     assert created.refused == refreshed.refused == 0
@@ -34,8 +34,8 @@ def test_a_fleet_is_created_and_refreshed_at_once() -> None:
     assert refreshed.seconds <= 5
 
 
-def test_a_refresh_is_a_list() -> None:
-    """Two thousand integrations are read in twenty pages and a few single reads, within one minute's quota."""
+def test_a_refresh_reads_lists() -> None:
+    """Two thousand integrations need twenty pages and a few single reads, within one minute's quota."""
     found = cost(REFRESH, SIZE)
 
     assert SIZE / 100 <= found.requests <= SIZE / 100 + 30
@@ -43,30 +43,30 @@ def test_a_refresh_is_a_list() -> None:
     assert found.least_seconds() == 0
 
 
-def test_integrations_of_others_do_not_make_it_dear() -> None:
-    """Ours are found behind a hundred pages of others or of the dead, for half of what single reads cost."""
+def test_integrations_of_others_do_not_make_it_expensive() -> None:
+    """Our integrations behind a hundred pages of others or INACTIVE ones cost half as much as single reads."""
     found = cost(REFRESH, 1_000, foreign=10_000)
 
     assert 110 < found.requests <= 500
 
 
-def test_waits_know_where_to_look() -> None:
-    """What waits is the newest: once it was found behind a thousand others, each look begins there."""
+def test_waits_remember_their_page() -> None:
+    """Waiting integrations are the newest. After they were found behind a thousand others, each read begins there."""
     found, beside = cost_of_waits(50, 120), cost_of_waits(50, 120, foreign=1_000)
 
     assert beside.requests <= found.requests + 60
 
 
-def test_two_waits_are_no_crowd() -> None:
-    """Each asks for its own record: a list of others would be read in vain for each look."""
+def test_two_waits_use_single_reads() -> None:
+    """Each of them reads its own record: a list with others would be wasteful for each read."""
     two = cost_of_waits(2, 120, foreign=10_000)
 
     assert two.requests <= 2 * cost_of_waits(1, 120).requests + 4
 
 
 @pytest.mark.parametrize("size", [3, 50])
-def test_waits_share_their_looks(size: int) -> None:
-    """However many wait, two minutes of it cost about what a single wait costs twice."""
+def test_waits_share_their_reads(size: int) -> None:
+    """For any number of waits, two minutes cost about twice as much as a single wait."""
     alone, together = cost_of_waits(1, 120), cost_of_waits(size, 120)
 
     assert together.requests <= 3 * alone.requests + size
@@ -74,14 +74,14 @@ def test_waits_share_their_looks(size: int) -> None:
     assert 120 <= together.seconds <= 120 + 16
 
 
-def test_nothing_to_do_costs_nothing() -> None:
-    """A preview or an update without changes sends nothing, however large the fleet is."""
+def test_commands_without_changes_send_nothing() -> None:
+    """A preview or an update without changes sends no requests, for any size of the fleet."""
     assert cost(UNCHANGED, SIZE).requests == 0
 
 
 @pytest.mark.slow
 def test_the_documentation_shows_these_costs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The table in docs/ is that of `make fleet`, looked at without its largest fleet, which takes a while."""
+    """The table in docs/ is that of `make fleet`. The test omits the largest fleet, which takes a while."""
     page = (ROOT / "docs" / "explanation" / "limits.md").read_text()
     shown = page.partition("<!-- make fleet -->\n")[2].partition("<!-- end of make fleet -->")[0]
     monkeypatch.setattr(fleet, "SIZES", fleet.SIZES[:-1])

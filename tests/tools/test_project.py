@@ -1,4 +1,4 @@
-"""The commands of the Makefile on the root project, in a copy of the repository, with the real engine."""
+"""The Makefile's commands for the root project, in a copy of the repository, with the real engine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Run = Callable[..., str]
 
 @pytest.fixture
 def project(tmp_path: Path, engine_bin: Path) -> Iterator[tuple[Path, Run]]:
-    """Give a copy of what the commands use, and a function that runs one of them."""
+    """Return a copy of the files that the commands use, and a function that runs a command."""
     copy = tmp_path / "repository"
     for name in ("tools/engine", "examples"):
         shutil.copytree(ROOT / name, copy / name)
@@ -58,12 +58,12 @@ def project(tmp_path: Path, engine_bin: Path) -> Iterator[tuple[Path, Run]]:
 
 
 def _lines(printed: str) -> str:
-    """Return what `env` wrote for a shell, without its progress on stderr."""
+    """Return the output of `env` for a shell, without the progress on stderr."""
     return "\n".join(line for line in printed.splitlines() if line.startswith(("export ", "unset ")))
 
 
 def _configured(copy: Path, engine_bin: Path) -> list[str]:
-    """Return the secret values that the commands made up for the stack."""
+    """Return the secret values that the commands generated for the stack."""
     if not (copy / "Pulumi.dev.yaml").exists():
         return []
     done = subprocess.run(
@@ -83,12 +83,12 @@ def _configured(copy: Path, engine_bin: Path) -> list[str]:
     plain = [each["value"] for each in values if "objectValue" not in each]
     parts = [part for each in values for part in each.get("objectValue", {}).values()]
     assert len(plain + parts) == 6
-    # Adyen's merchant code is an identifier, and the account of nobody: it may be read.
+    # Adyen's merchant code is an identifier of a made-up account, and may be readable.
     return [value for value in plain + parts if value != "ExampleMerchantEU"]
 
 
-def test_what_the_readme_promises(project: tuple[Path, Run]) -> None:
-    """Up, up again, an edit, preview, up, refresh and destroy do what a new user is told that they do."""
+def test_the_commands_do_what_the_readme_says(project: tuple[Path, Run]) -> None:
+    """Up, up again, an edit, preview, up, refresh and destroy do what the README says."""
     copy, run = project
     first = run("up")
     ids = dict(re.findall(r'(stripe|adyen|braintree)Id +: "([0-9a-f-]{36})"', first))
@@ -111,7 +111,7 @@ def test_what_the_readme_promises(project: tuple[Path, Run]) -> None:
     assert f"({ids['adyen']}) is FAILED now" in refreshed
     assert f"({ids['braintree']}) is INACTIVE at Justt, which is final" in refreshed
     assert "+ 1 created" in run("up")
-    # The simulator may end at any time, as with the machine; its records and its address stay.
+    # The simulator may stop at any time, for example with the machine. Its records and its address stay.
     os.kill(simulator["pid"], signal.SIGTERM)
     assert "- 4 deleted" in run("destroy")
     assert json.loads((copy / ".dev" / "simulator.json").read_text())["url"] == simulator["url"]
@@ -125,8 +125,8 @@ def test_what_the_readme_promises(project: tuple[Path, Run]) -> None:
 
 
 @pytest.mark.slow
-def test_a_wrong_key(project: tuple[Path, Run]) -> None:
-    """With a wrong key the terminal shows one paragraph for each integration, and how to go on."""
+def test_a_wrong_key_is_reported_for_each_integration(project: tuple[Path, Run]) -> None:
+    """With a wrong key, the terminal shows one paragraph for each integration, and what to do."""
     copy, run = project
     run("preview")
     subprocess.run(
@@ -148,8 +148,8 @@ def test_a_wrong_key(project: tuple[Path, Run]) -> None:
     assert "Traceback" not in text
 
 
-def test_other_variables_of_the_user_do_not_count(project: tuple[Path, Run]) -> None:
-    """Whatever backend, environment or key the user's shell names, these commands stay with their own stack."""
+def test_variables_of_the_user_are_ignored(project: tuple[Path, Run]) -> None:
+    """For any backend, environment or key in the user's shell, these commands use only their own stack."""
     copy, run = project
     foreign = {**USERS_OWN, "PULUMI_CONFIG_PASSPHRASE": "another"}
     assert "+ 4 to create" in run("preview", **foreign)
@@ -169,11 +169,11 @@ def test_other_variables_of_the_user_do_not_count(project: tuple[Path, Run]) -> 
 
 @pytest.mark.slow
 def test_a_removed_folder_is_explained(project: tuple[Path, Run]) -> None:
-    """Where the passphrase is gone and the configuration that it locked is not, the error says what to remove."""
+    """If the passphrase is gone but the encrypted configuration is not, the error says what to delete."""
     copy, run = project
     run("preview")
     run("stop")
     shutil.rmtree(copy / ".dev")
-    assert "Pulumi.dev.yaml is of an earlier .dev folder" in run("preview", fails=True)
+    assert "Pulumi.dev.yaml belongs to an earlier .dev folder" in run("preview", fails=True)
     (copy / "Pulumi.dev.yaml").unlink()
     assert "+ 4 to create" in run("preview")

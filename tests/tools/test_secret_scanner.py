@@ -1,4 +1,4 @@
-"""The search for secrets, which must be seen to find each kind of leak."""
+"""The scanner for secrets, which must find each kind of leak."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ SECRET = 'line one\n"quoted" påss/wörd+=line two'
         SECRET[len(SECRET) // 2 :].encode(),
     ],
 )
-def test_each_form_is_found(leak: bytes) -> None:
-    """A secret is found in every form, wherever it stands."""
+def test_each_encoding_is_found(leak: bytes) -> None:
+    """A secret is found in every encoding, at any position."""
     assert secret_scanner.find(b"before " + leak + b" after", [SECRET])
 
 
-def test_nothing_is_found_where_nothing_is() -> None:
-    """Masked text holds no secret."""
+def test_masked_text_has_no_findings() -> None:
+    """Masked text contains no secret."""
     assert secret_scanner.find(b'{"apiKey": "[secret]"}', [SECRET, "canary-0123456789"]) == []
 
 
-def test_what_is_found_is_not_repeated() -> None:
-    """The description of a leak does not leak."""
+def test_a_finding_does_not_contain_the_secret() -> None:
+    """The description of a leak doesn't contain the secret."""
     found = secret_scanner.find(SECRET.encode(), [SECRET])
     assert found[0] == "secret 0 whole, raw"
     assert not secret_scanner.find("".join(found).encode(), [SECRET])
 
 
 def test_a_short_canary_is_refused() -> None:
-    """A canary whose halves would be found by chance is no canary."""
+    """The halves of a short canary could be found by chance."""
     with pytest.raises(ValueError, match="at least 16"):
         secret_scanner.find(b"", ["short"])

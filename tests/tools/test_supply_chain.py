@@ -1,4 +1,4 @@
-"""What a release is made of, and by what: locks, licences, known vulnerabilities, bill of materials, workflow."""
+"""The content of a release, and how it's built: locks, licenses, vulnerabilities, bill of materials, workflow."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ DEV_LOCK = ROOT / "requirements-dev.lock"
 
 PERMISSIVE = {"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT", "PSF-2.0"}
 EXCEPTIONS = {
-    "certifi": {"MPL-2.0"},  # the list of certificate authorities, used as it is; the licence binds who changes it
-    "pathspec": {"MPL-2.0"},  # a part of the build backend; no user of the wheel gets it
+    "certifi": {"MPL-2.0"},  # certificate authorities, used unchanged; the license binds those who change it
+    "pathspec": {"MPL-2.0"},  # a part of the build backend; users of the wheel don't install it
 }
 OLD_NAMES = {
     "3-Clause BSD License": "BSD-3-Clause",
@@ -41,7 +41,7 @@ OLD_NAMES = {
     "License :: OSI Approved :: MIT License": "MIT",
     "License :: OSI Approved :: Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
 }
-"""What metadata from before SPDX expressions says, where a locked package still has it."""
+"""License texts of metadata older than SPDX expressions, as some locked packages still have it."""
 
 
 pytestmark = pytest.mark.slow
@@ -49,7 +49,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="session")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with a built release."""
+    """Return a folder with a built release."""
     folder = tmp_path_factory.mktemp("release")
     dist.build(folder)
     return folder
@@ -57,31 +57,31 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def built(release: Path) -> Path:
-    """Give its wheel."""
+    """Return the wheel of the release."""
     (found,) = release.glob("*.whl")
     return found
 
 
 @pytest.fixture(scope="session")
 def described(built: Path) -> Metadata:
-    """Give what the wheel says of itself."""
+    """Return the metadata of the wheel."""
     return dist.metadata(built)
 
 
 @pytest.fixture(scope="session")
 def bill(release: Path) -> dict[str, Any]:
-    """Give the bill of materials that stands beside it."""
+    """Return the bill of materials of the wheel."""
     (file,) = release.glob("*.cdx.json")
     found: dict[str, Any] = json.loads(file.read_text())
     return found
 
 
 class TestLocks:
-    """What may be installed."""
+    """The packages that may be installed."""
 
     @pytest.mark.parametrize("lock", [LOCK, DEV_LOCK], ids=lambda path: path.name)
     def test_every_line_is_one_version_with_hashes(self, lock: Path) -> None:
-        """Nothing gets in under another version, or as another file."""
+        """No other version and no other file can be installed."""
         pinned = locks.read(lock)
         assert all(entry.version for entry in pinned)
         assert [str(entry.requirement) for entry in pinned if not entry.hashes] == []
@@ -92,18 +92,18 @@ class TestLocks:
         ["pulumi>=3", "pulumi", "pulumi==3.*", "pulumi==3,!=4", "--index-url https://example.com", "x==1 \\\n    -e ."],
     )
     def test_other_lines_are_refused(self, line: str, tmp_path: Path) -> None:
-        """A range, a wildcard, an option: the reader of the locks takes none of them."""
+        """The parser of the locks rejects ranges, wildcards and options."""
         (tmp_path / "a.lock").write_text(line)
-        with pytest.raises(ValueError, match=r"is no exact pin|another form|Expected"):
+        with pytest.raises(ValueError, match=r"is not an exact pin|can't be parsed|Expected"):
             _ = [entry.version for entry in locks.read(tmp_path / "a.lock")]
 
-    def test_tests_run_on_what_users_get(self) -> None:
-        """The lock of the developers has each pin of the run time's, with the same hashes."""
+    def test_tests_use_the_users_dependencies(self) -> None:
+        """The developers' lock has each run-time pin, with the same hashes."""
         developers = {(entry.name, entry.version): entry.hashes for entry in locks.read(DEV_LOCK)}
         assert {(entry.name, entry.version): entry.hashes for entry in locks.read(LOCK)}.items() <= developers.items()
 
     def test_run_time_dependencies(self, described: Metadata) -> None:
-        """The package needs three others, its extras four more, and each is locked within the bounds declared."""
+        """The package needs three others, its extras four more, and each is locked within the declared bounds."""
         needs = described.requires_dist or []
         assert {need.name for need in needs if need.marker is None} == {"pulumi", "httpx", "pydantic"}
         assert {(need.name, str(need.marker)) for need in needs if need.marker} == {
@@ -119,16 +119,16 @@ class TestLocks:
             assert [version for version in versions if version not in need.specifier] == [], str(need)
 
 
-class TestLicences:
-    """What users of the package have to agree to."""
+class TestLicenses:
+    """The licenses that users of the package have to accept."""
 
     def test_locked_packages_are_permissive(self) -> None:
-        """What is installed here and locked has a permissive licence, or is a named exception that is still needed."""
+        """Each locked package has a permissive license, or is a named exception that is still needed."""
         pinned = [entry for entry in locks.read(LOCK) if (it := entry.requirement.marker) is None or it.evaluate()]
         installed = {entry.name: distribution(entry.name) for entry in pinned}
         assert {name: found.version for name, found in installed.items()} == {it.name: it.version for it in pinned}
-        licences = {name: licences_of(found.metadata) for name, found in installed.items()}
-        assert {name: found for name, found in licences.items() if not found or found - PERMISSIVE} == EXCEPTIONS
+        licenses = {name: licenses_of(found.metadata) for name, found in installed.items()}
+        assert {name: found for name, found in licenses.items() if not found or found - PERMISSIVE} == EXCEPTIONS
 
     @pytest.mark.parametrize(
         ("fields", "found"),
@@ -142,16 +142,16 @@ class TestLicences:
             ([("License", ""), ("Classifier", "Typing :: Typed")], set()),
         ],
     )
-    def test_each_way_to_name_a_licence_is_read(self, fields: list[tuple[str, str]], found: set[str]) -> None:
-        """An expression, else a text, else classifiers; what is not known stays as it is, and so is not permissive."""
+    def test_each_way_to_name_a_license_is_read(self, fields: list[tuple[str, str]], found: set[str]) -> None:
+        """An expression, else a text, else classifiers. An unknown license stays as it is, so it's not permissive."""
         metadata = Message()
         for name, value in fields:
             metadata[name] = value
-        assert licences_of(metadata) == found
+        assert licenses_of(metadata) == found
 
 
-def licences_of(metadata: PackageMetadata | Message) -> set[str]:
-    """Return the licences that a package names; of a choice, all of them."""
+def licenses_of(metadata: PackageMetadata | Message) -> set[str]:
+    """Return the licenses of a package; if there is a choice, all of them."""
     for expression in metadata.get_all("License-Expression") or []:
         return set(re.findall(r"[\w.+-]+", expression)) - {"AND", "OR", "WITH"}
     texts = [text for text in metadata.get_all("License") or [] if text]
@@ -160,10 +160,10 @@ def licences_of(metadata: PackageMetadata | Message) -> set[str]:
 
 
 class TestAudit:
-    """The look-up of known vulnerabilities, with the answers of pip-audit made up."""
+    """The check for known vulnerabilities, with fake results of pip-audit."""
 
     def test_every_pin_of_both_locks_is_looked_up(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Also those for other systems and Pythons, which pip-audit itself would leave out."""
+        """This includes pins for other systems and Pythons, which pip-audit itself would skip."""
         service = Service()
         assert audit.main(["--required"], service) == 0
         every = {f"{entry.name}=={entry.version}" for path in (LOCK, DEV_LOCK) for entry in locks.read(path)}
@@ -171,21 +171,21 @@ class TestAudit:
         assert len(service.asked) == len(every) + 1
         assert capsys.readouterr().out == f"vulnerabilities: none known in {len(every)} locked releases\n"
 
-    def test_no_package_is_twice_in_one_question(self) -> None:
-        """As pip-audit refuses two versions of one package."""
+    def test_a_batch_has_no_package_twice(self) -> None:
+        """Pip-audit rejects two versions of one package."""
         service = Service()
         audit.main([], service)
         assert all(len({pin.partition("==")[0] for pin in pins}) == len(pins) for pins in service.batches)
 
     def test_a_known_vulnerability_fails(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """It is named with its package, its other names and its cure."""
+        """It's shown with its package, its aliases and the fixed version."""
         found = {"id": "PYSEC-1", "aliases": ["CVE-1"], "fix_versions": []}
         assert audit.main([], Service(httpx={"vulns": [found]})) == 1
         printed = capsys.readouterr().out
         assert re.fullmatch(r"vulnerabilities: httpx \S+ has PYSEC-1, CVE-1; fixed in no release\n", printed)
 
     def test_a_package_without_data_fails(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Where there is data at all, one package without any is not passed over."""
+        """If the service has data, a package without data is not skipped."""
         assert audit.main([], Service(httpx={"skip_reason": "not found"})) == 1
         assert capsys.readouterr().out == "vulnerabilities: httpx could not be looked up: not found\n"
 
@@ -199,13 +199,13 @@ class TestAudit:
             pytest.param(lambda: Service(httpx=audit.OutOfReachError("no network")), id="network lost"),
         ],
     )
-    def test_out_of_reach_is_said(
+    def test_missing_data_skips_the_check(
         self, service: Callable[[], Service], arguments: list[str], capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """A check that could not be made says so in one line, and is a failure only where it is required."""
+        """A check that can't run says so in one line, and fails only if it's required."""
         assert audit.main(arguments, service()) == len(arguments)
         assert re.fullmatch(
-            r"vulnerabilities: SKIPPED, as their data can't be had here \(.+\)\n", capsys.readouterr().out
+            r"vulnerabilities: SKIPPED, since their data is not available here \(.+\)\n", capsys.readouterr().out
         )
 
     @pytest.mark.parametrize(
@@ -216,22 +216,22 @@ class TestAudit:
             "ERROR:pip_audit._cli:Tip: your network may be blocking this service. Try another service with `-s ...`",
         ],
     )
-    def test_trouble_with_the_network_is_told_apart(self, stderr: str) -> None:
-        """An exception of its HTTP library, or its own word, means that the service was not reached."""
+    def test_network_errors_are_recognized(self, stderr: str) -> None:
+        """An exception of its HTTP library, or its own message, means that the service was not reached."""
         with pytest.raises(audit.OutOfReachError):
             audit.audited("", stderr)
 
     @pytest.mark.parametrize(
         "stderr", ["", "ERROR:pip_audit._cli:invalid requirements input", "No module named pip_audit"]
     )
-    def test_other_trouble_is_no_skip(self, stderr: str) -> None:
-        """Nothing printed for any other reason is an error."""
+    def test_other_errors_do_not_skip_the_check(self, stderr: str) -> None:
+        """Missing output for any other reason is an error."""
         with pytest.raises(RuntimeError):
             audit.audited("", stderr)
 
 
 class Service:
-    """Answers as `audit.ask` does, without a vulnerability but for those given by package."""
+    """Responds like `audit.ask`, without vulnerabilities except for the given packages."""
 
     def __init__(self, **answers: dict[str, Any] | Exception) -> None:
         self.answers = {"requests": {"vulns": [{"id": "1", "aliases": [], "fix_versions": []}]}, **answers}
@@ -239,11 +239,11 @@ class Service:
 
     @property
     def asked(self) -> list[str]:
-        """All pins that were asked for."""
+        """All pins in the calls so far."""
         return [pin for pins in self.batches for pin in pins]
 
     def __call__(self, pins: Iterable[str]) -> list[audit.Audited]:
-        """Answer for each of *pins*; what is given of requests is about the release that is known to be vulnerable."""
+        """Respond for each of *pins*; the response for requests is about the known vulnerable release."""
         self.batches.append(list(pins))
         found: list[audit.Audited] = []
         for pin in self.batches[-1]:
@@ -259,7 +259,7 @@ class TestBill:
     """The software bill of materials."""
 
     def test_lists_exactly_what_is_locked(self, bill: dict[str, Any]) -> None:
-        """Each pin is there once, with all its hashes and nothing beside it."""
+        """Each pin is listed once, with all of its hashes and nothing else."""
         listed = [(it["purl"], sorted(digest["content"] for digest in it["hashes"])) for it in bill["components"]]
         pinned = [
             (f"pkg:pypi/{it.name}@{it.version}", sorted(digest.removeprefix("sha256:") for digest in it.hashes))
@@ -268,22 +268,22 @@ class TestBill:
         assert sorted(listed) == sorted(pinned)
 
     def test_describes_the_wheel(self, bill: dict[str, Any], built: Path, described: Metadata) -> None:
-        """The package stands for itself: by name, version, licence and the hash of the file beside the bill."""
+        """The package is listed by name, version, license and the hash of the wheel."""
         about = bill["metadata"]["component"]
         assert (about["name"], about["version"]) == (described.name, str(described.version))
         assert about["purl"] == f"pkg:pypi/{described.name}@{described.version}"
         assert about["licenses"] == [{"acknowledgement": "declared", "expression": "Apache-2.0"}]
         assert about["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(built.read_bytes()).hexdigest()}]
 
-    def test_tells_what_users_get_from_what_builds(self, bill: dict[str, Any]) -> None:
-        """The package's needs are required, those of its extra optional, and the build backend is excluded."""
+    def test_scopes_separate_users_and_build(self, bill: dict[str, Any]) -> None:
+        """The package's dependencies are required, those of its extras optional, and the build backend is excluded."""
         scopes = {it["name"]: it["scope"] for it in bill["components"]}
         assert {scopes[name] for name in ("pulumi", "grpcio", "httpx", "certifi", "pydantic-core")} == {"required"}
         assert {scopes[name] for name in ("aiohttp", "yarl", "click", "rich")} == {"optional"}
         assert {scopes[name] for name in ("hatchling", "pathspec", "trove-classifiers")} == {"excluded"}
 
-    def test_says_who_needs_whom(self, bill: dict[str, Any]) -> None:
-        """From the package, a way leads to everything that is listed."""
+    def test_has_the_dependency_graph(self, bill: dict[str, Any]) -> None:
+        """Everything in the list is reachable from the package."""
         edges = {it["ref"]: it.get("dependsOn", []) for it in bill["dependencies"]}
         root = bill["metadata"]["component"]["bom-ref"]
         names = {ref.rpartition("/")[2].partition("@")[0] for ref in edges[root]}
@@ -295,30 +295,30 @@ class TestBill:
             more = {ref for parent in more for ref in edges[parent]} - found
         assert found == {root, *(it["bom-ref"] for it in bill["components"])}
 
-    def test_has_neither_time_nor_chance(self, bill: dict[str, Any], built: Path, described: Metadata) -> None:
-        """The same wheel and lock have the same bill, to the byte; another lock has another serial number."""
+    def test_is_reproducible(self, bill: dict[str, Any], built: Path, described: Metadata) -> None:
+        """The same wheel and lock always give the same bytes; another lock gives another serial number."""
         assert "timestamp" not in bill["metadata"]
         again = sbom.bill(built, described, LOCK)
         assert again == sbom.bill(built, described, LOCK)
         assert json.loads(again) == bill
         assert json.loads(sbom.bill(built, described, DEV_LOCK))["serialNumber"] != bill["serialNumber"]
 
-    def test_keeps_to_the_schema(self, built: Path, described: Metadata, tmp_path: Path) -> None:
-        """What CycloneDX does not allow, such as a hash of another length, is not written."""
+    def test_an_invalid_bill_is_not_written(self, built: Path, described: Metadata, tmp_path: Path) -> None:
+        """A bill that CycloneDX does not allow, for example with a hash of another length, is not written."""
         (tmp_path / "a.lock").write_text("httpx==1 \\\n    --hash=sha256:00\n    # via pulumi-justt (pyproject.toml)\n")
         with pytest.raises(ValueError, match="00"):
             sbom.bill(built, described, tmp_path / "a.lock")
 
 
 class TestWheel:
-    """The choice of the interpreters that the wheel is tried with."""
+    """The choice of interpreters for the test of the wheel."""
 
-    def test_supported_is_what_the_wheel_says(self, built: Path) -> None:
-        """Each version between the oldest and the newest one is named."""
+    def test_supported_versions_come_from_the_wheel(self, built: Path) -> None:
+        """Each version between the oldest and the newest one is included."""
         assert wheel.supported(built) == [(3, minor) for minor in range(10, 15)]
 
     def test_other_versions_are_not_chosen(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A Python newer or older than those named is passed over, under whatever name it is found."""
+        """A newer or older Python is skipped, whatever its file name."""
         for name, version in (
             ("python3", "3 99"),
             ("python3.13", "3 13"),
@@ -333,10 +333,10 @@ class TestWheel:
 
 
 class TestWorkflow:
-    """What runs on the hosted machines."""
+    """The workflow on hosted machines."""
 
     def test_actions_are_pinned_and_may_only_read(self) -> None:
-        """No tag can be moved under us, and no job gets more than the right to read the repository."""
+        """No tag can change an action, and each job can only read the repository."""
         text = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
         used = re.findall(r"uses: *(.*)", text)
         assert [it for it in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", it)] == []

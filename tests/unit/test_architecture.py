@@ -1,4 +1,4 @@
-"""What must not change by accident: who imports whom, the public names, and everything that is written into a state."""
+"""Rules that must not change by accident: import directions, the public names, and everything stored in a state."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.core.readiness import ReadinessLifecycle
 from support.checkout import ROOT
 from support.harness import HANG_SECONDS
-from support.mocked_program import SECRET, SIGNATURE, TOKEN, Hidden, Program, full, minimal, run_program
+from support.mocked_program import SECRET, SIGNATURE, TOKEN, Program, SecretValue, full, minimal, run_program
 from support.state_blobs import BLOB, READINESS_BLOB
 
 assert pulumi_justt.__file__ is not None
 SOURCE = Path(pulumi_justt.__file__).parent
 SIMULATOR = SOURCE / "simulator"
 
-# What each room may import besides itself.
+# What each package may import besides itself.
 ROOMS: dict[str, set[str]] = {
     "cli": {"simulator", "front end", "core", "api", "base"},
     "front end": {"core", "api", "base"},
@@ -59,8 +59,8 @@ def imports(tree: ast.AST, *, at_import_only: bool = False, with_types: bool = F
 
     Args:
         tree: The module.
-        at_import_only: Whether imports within functions are left out, which run only when the function is called.
-        with_types: Whether imports that only a type checker does are yielded too.
+        at_import_only: Whether to leave out imports within functions, which run only when the function is called.
+        with_types: Whether to include imports that only a type checker does.
     """
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
@@ -75,12 +75,12 @@ def imports(tree: ast.AST, *, at_import_only: bool = False, with_types: bool = F
 
 
 def parse(path: Path) -> ast.Module:
-    """Read a module."""
+    """Parse a module."""
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def room_of(module: str) -> str:
-    """Return the room of a module, by its name below the package."""
+    """Return the package of a module, by its name below `pulumi_justt`."""
     folder, dot, _ = module.partition(".")
     if dot or folder in ROOMS:
         return folder
@@ -88,11 +88,11 @@ def room_of(module: str) -> str:
 
 
 def own_imports(module: str, *, with_types: bool = False) -> set[str]:
-    """Return the modules of this package that a module imports, by their names below the package.
+    """Return the modules of this project that a module imports, by their names below `pulumi_justt`.
 
     Args:
         module: The name of the module.
-        with_types: Whether imports that only a type checker does count too.
+        with_types: Whether to include imports that only a type checker does.
     """
     path, found = MODULES[module], set()
     for full_name in imports(parse(path), with_types=with_types):
@@ -109,7 +109,7 @@ def own_imports(module: str, *, with_types: bool = False) -> set[str]:
 
 
 def loaded_by(statement: str) -> set[str]:
-    """Return the modules that a fresh interpreter has loaded after *statement*."""
+    """Return the modules that a new interpreter has loaded after *statement*."""
     code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True, timeout=HANG_SECONDS
@@ -118,20 +118,20 @@ def loaded_by(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
-def test_a_room_imports_only_what_it_may(module: str) -> None:
-    """Imports between rooms point one way."""
+def test_a_package_imports_only_allowed_packages(module: str) -> None:
+    """Imports between packages follow one direction."""
     allowed = {room_of(module), *ROOMS[room_of(module)]}
 
     assert {each for each in own_imports(module) if room_of(each) not in allowed} == set()
 
 
-def test_no_module_imports_itself_through_others() -> None:
-    """Each module can be read after those that it imports, also for its types."""
+def test_there_are_no_import_cycles() -> None:
+    """There are no import cycles, including imports for types."""
     TopologicalSorter({module: own_imports(module, with_types=True) - {module} for module in MODULES}).prepare()
 
 
 def test_no_test_imports_another_test() -> None:
-    """What tests share stands in tests/support, so that each test module can be read, moved and run alone."""
+    """Shared test code is in tests/support, so that each test module can be read, moved and run by itself."""
     importing = {
         f"{path.name}: {name}"
         for path in ROOT.glob("tests/**/*.py")
@@ -143,8 +143,8 @@ def test_no_test_imports_another_test() -> None:
     assert importing == set()
 
 
-def test_commands_need_no_command_line() -> None:
-    """What a command does can be called without click: click only takes arguments, asks and prints."""
+def test_command_logic_does_not_import_click() -> None:
+    """The logic of a command can be called without click: click only parses arguments, prompts and prints."""
     knowing = {
         module
         for module, path in MODULES.items()
@@ -162,8 +162,8 @@ def test_commands_need_no_command_line() -> None:
 
 
 @pytest.mark.parametrize("module", sorted(each for each in MODULES if room_of(each) in ("core", "api", "base")))
-def test_the_core_knows_no_pulumi(module: str) -> None:
-    """Another front end can take the core as it is; only what programs call looks for it, when called."""
+def test_the_core_does_not_import_pulumi(module: str) -> None:
+    """Another front end can use the core. Only functions that programs call import Pulumi, when they are called."""
     tree = parse(MODULES[module])
     found = {each for each in imports(tree, at_import_only=True) if each.split(".")[0] == "pulumi"}
     anywhere = {each for each in imports(tree) if each.split(".")[0] == "pulumi"}
@@ -172,8 +172,8 @@ def test_the_core_knows_no_pulumi(module: str) -> None:
     assert anywhere == ({"pulumi"} if module in ("credentials", "program_errors") else set())
 
 
-def test_only_the_client_knows_the_http_library() -> None:
-    """There is a single door to the wire, and the sockets behind it; the host's module only connects to the engine."""
+def test_only_the_client_imports_the_http_library() -> None:
+    """Only the client sends requests, and only its modules use sockets. The host's module connects to the engine."""
     libraries = {"httpx", "requests", "urllib3", "http", "socket"}
     knowing = {
         (path.relative_to(SOURCE).as_posix(), name)
@@ -186,8 +186,8 @@ def test_only_the_client_knows_the_http_library() -> None:
     assert {path for path, name in knowing if name == "socket"} == {"host.py", "api/deadline.py"}
 
 
-def test_the_simulator_imports_nothing_of_ours() -> None:
-    """A stand-in that shared code with the client would share its mistakes."""
+def test_the_simulator_imports_no_provider_code() -> None:
+    """A simulator that shared code with the client would share its mistakes."""
     found = set()
     for path in SIMULATOR.rglob("*.py"):
         depth = len(path.relative_to(SIMULATOR).parts)
@@ -203,7 +203,7 @@ def test_the_simulator_imports_nothing_of_ours() -> None:
 
 
 def test_only_the_command_line_imports_the_simulator() -> None:
-    """Who installs the package without its extra misses nothing else."""
+    """The package works without its simulator extra, except for that command."""
     knowing = {
         name
         for name, path in MODULES.items()
@@ -214,8 +214,8 @@ def test_only_the_command_line_imports_the_simulator() -> None:
     assert knowing <= {"cli.simulator"}
 
 
-def test_the_dynamic_provider_decides_nothing_about_justt() -> None:
-    """It names no property of an integration, so that a second front end has nothing to copy."""
+def test_the_dynamic_provider_has_no_logic_about_justt() -> None:
+    """It names no property of an integration, so a second front end has nothing to copy."""
     known: set[str] = {"gone", "INACTIVE", "PENDING"}
     models: tuple[dict[str, FieldInfo], ...] = (
         Inputs.model_fields,
@@ -235,7 +235,7 @@ def test_the_dynamic_provider_decides_nothing_about_justt() -> None:
 
 
 def test_the_public_names() -> None:
-    """What programs may import is listed here, and a change of it is a change of the interface."""
+    """The public interface is listed here, so that each change of it is a decision."""
     assert pulumi_justt.__all__ == [
         "Deactivation",
         "DeactivationType",
@@ -263,8 +263,8 @@ def test_the_public_names() -> None:
     assert all(hasattr(credentials, name) for name in credentials.__all__)
 
 
-def test_a_program_loads_only_what_it_needs() -> None:
-    """Importing the package costs a program neither the HTTP client nor the validation library nor the core."""
+def test_importing_the_package_loads_no_provider_code() -> None:
+    """Importing the package loads neither the HTTP client nor the validation library nor the core."""
     loaded = loaded_by("import pulumi_justt")
 
     assert "pulumi_justt.resources" in loaded
@@ -288,7 +288,7 @@ def test_a_program_loads_only_what_it_needs() -> None:
 
 
 def test_a_preview_loads_no_http_library() -> None:
-    """What sends nothing need not wait for it: check and diff of a provider in the host's process."""
+    """Check and diff of a provider in the host process send no requests, and don't load the HTTP library."""
     loaded = loaded_by(
         "from pulumi_justt.provider import IntegrationProvider\n"
         "provider = IntegrationProvider()\n"
@@ -300,8 +300,8 @@ def test_a_preview_loads_no_http_library() -> None:
     assert loaded & {"httpx", "pulumi_justt.api.client"} == set()
 
 
-def test_the_provider_process_need_not_be_tidied_before_it_goes() -> None:
-    """What it has loaded is out of the garbage collector's sight, which the CLI would wait for at the end."""
+def test_the_provider_process_exits_without_a_garbage_collection() -> None:
+    """Its modules are excluded from garbage collection: the CLI would otherwise wait for the collection at exit."""
     program = (
         "import gc\n"
         "from pulumi_justt.provider import IntegrationProvider\n"
@@ -325,15 +325,15 @@ def test_the_client_needs_no_extra() -> None:
 
 
 def test_the_cli_does_not_look_for_a_plugin() -> None:
-    """A package of this name without the file makes the CLI download a plugin that does not exist."""
+    """Without this file, the package's name makes the CLI download a plugin that does not exist."""
     assert json.loads((SOURCE / "pulumi-plugin.json").read_text())["resource"] is False
 
 
-# The golden blob
+# The pinned provider blob
 
 
 def test_the_stored_providers_are_pinned() -> None:
-    """Another text would show up as a change of every resource of every stack."""
+    """A changed text would appear as a change of every resource in every stack."""
     assert (resources._PROVIDER, resources._READINESS_PROVIDER) == (BLOB, READINESS_BLOB)
     assert len(BLOB) < 100
     assert len(READINESS_BLOB) < 100
@@ -343,10 +343,10 @@ BLOBS = [(BLOB, provider.IntegrationProvider), (READINESS_BLOB, provider.Readine
 
 
 @pytest.mark.parametrize(("blob", "kind"), BLOBS)
-def test_a_stored_provider_is_what_the_sdk_would_store(
+def test_a_stored_provider_equals_the_sdk_s_pickle(
     blob: str, kind: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It equals what `pulumi.dynamic` makes with the default protocol of Python before 3.14."""
+    """It equals the pickle of `pulumi.dynamic` with the default protocol of Python before 3.14."""
     serialize: Callable[[object], str] = dynamic.serialize_provider
     monkeypatch.setattr(pickle, "DEFAULT_PROTOCOL", 4)
 
@@ -355,8 +355,8 @@ def test_a_stored_provider_is_what_the_sdk_would_store(
 
 @pytest.mark.parametrize(("blob", "kind"), BLOBS)
 def test_a_stored_provider_loads(blob: str, kind: type) -> None:
-    """State that was written by any version gets the class that is installed now, without attributes."""
-    loaded = pickle.loads(b64decode(blob))  # noqa: S301 - our own literal
+    """A state from any version loads the installed class, without attributes."""
+    loaded = pickle.loads(b64decode(blob))  # noqa: S301 - a literal in our own code
 
     assert type(loaded) is kind
     assert vars(loaded) == {}
@@ -364,24 +364,24 @@ def test_a_stored_provider_loads(blob: str, kind: type) -> None:
 
 @pytest.mark.parametrize("name", ["IntegrationProvider", "ReadinessProvider"])
 def test_the_dotted_paths_are_pinned(name: str) -> None:
-    """The state names module and class, so both are for ever."""
+    """The state contains the module and the class, so neither may ever be renamed."""
     kind = getattr(provider, name)
 
     assert (kind.__module__, kind.__qualname__) == ("pulumi_justt.provider", name)
 
 
-# The golden state
+# The pinned state
 
 
 def stored(program: Program) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the inputs and the outputs that a state holds after the first create of a program's resource."""
+    """Return the inputs and outputs in the state after the first create of a program's resource."""
 
     def plain(value: object) -> object:
-        if isinstance(value, Hidden):
+        if isinstance(value, SecretValue):
             return plain(value.value)
         if isinstance(value, dict):
             return {name: plain(item) for name, item in value.items()}
-        # The engine hands out numbers as floats, and provider.py reads them.
+        # The engine sends numbers as floats, which provider.py converts.
         return int(value) if isinstance(value, float) else value
 
     news = plain(program.sent())
@@ -417,7 +417,7 @@ def test_the_state_of_a_minimal_resource() -> None:
 
 
 def test_the_state_of_a_full_resource() -> None:
-    """Every argument has its key, and what lies below a key is pinned too."""
+    """Every argument has its key, and nested keys are pinned, too."""
     inputs, outputs = stored(run_program(full))
 
     assert inputs.keys() == {
@@ -441,7 +441,7 @@ def test_the_state_of_a_full_resource() -> None:
 
 
 def test_the_state_of_a_wait() -> None:
-    """An `IntegrationReady` stores these keys and no others, absent where the integration has none."""
+    """An `IntegrationReady` stores these keys and no others. Keys that the integration lacks are absent."""
     request = run_program(lambda: justt.IntegrationReady("ready", integration=minimal())).registered[1]
     news = {name: value for name, value in MessageToDict(request.object).items() if name != "__provider"}
     settings = Settings.load({"baseUrl": "http://127.0.0.1:9", "apiKey": "bearer-key"}, {})
@@ -459,7 +459,7 @@ def test_the_state_of_a_wait() -> None:
 
 
 def test_the_type_and_the_blob_of_a_resource_are_pinned() -> None:
-    """The type is part of each resource's URN, and the blob is a secret beside the properties."""
+    """The type is part of each resource's URN, and the blob is a secret property."""
     request = run_program(minimal).registered[0]
 
     assert request.type == TOKEN == "pulumi-python:dynamic/justt:PaymentIntegration"

@@ -1,4 +1,4 @@
-"""What the SDK cannot send, or not as it is: one sentence, known at once or in an Output."""
+"""Arguments that the SDK can't send, or would change: one sentence of error, for plain values and for Outputs."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ MARKERS = (
     "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
     "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
 )
-"""How the engine's protocol marks what is not known yet: text, true or false, an object."""
+"""The markers of the engine's protocol for unknown values: text, boolean, object."""
 
 
 def nested(levels: int) -> Any:  # noqa: ANN401 - a list of lists
-    """Give a list that many levels deep."""
+    """Return a list that is nested that many levels deep."""
     value: Any = "a"
     for _ in range(levels):
         value = [value]
@@ -46,31 +46,31 @@ def nested(levels: int) -> Any:  # noqa: ANN401 - a list of lists
 
 
 def endless() -> dict[str, Any]:
-    """Give an object that holds itself."""
+    """Return an object that contains itself."""
     value: dict[str, Any] = {}
     value["a"] = [value]
     return value
 
 
 class Text(str, Enum):
-    """Text to JSON as well."""
+    """An Enum that JSON encodes as text."""
 
     A = "a"
 
 
 class Plain(Enum):
-    """No text."""
+    """An Enum that JSON can't encode."""
 
     A = "a"
 
 
 def unlisted(payload: dict[Any, Any]) -> justt.PaymentIntegration:
-    """Make an integration with a payload of any form."""
+    """Create an integration with a payload of any form."""
     return minimal(credentials=justt.credentials.Unlisted(secret_type="X", payload=payload), allow_unlisted=True)
 
 
 def secret_reference() -> VariableReference:
-    """Give one that was made by hand, and is known to no reviewer."""
+    """Return a reference built by hand around a secret Output, which a reviewer couldn't read."""
     name: Any = Output.secret("A")
     return VariableReference(name, 1)
 
@@ -79,13 +79,13 @@ def secret_reference() -> VariableReference:
     "value",
     [None, True, "a", "\u00e9", 0, -1.5, 2**53, -(2**53), {"a": [1, {"b": ""}]}, [["x"]], {}, []],
 )
-def test_what_json_has_is_sent_as_it_is(value: object) -> None:
-    """Nothing is converted."""
+def test_json_values_are_sent_unchanged(value: object) -> None:
+    """JSON types are not converted."""
     assert sendable("it", "name", value) == value
 
 
-def test_what_is_as_good_as_that() -> None:
-    """A tuple is a list, and an Enum of texts is a text."""
+def test_tuples_and_text_enums_are_accepted() -> None:
+    """A tuple becomes a list, and an Enum of texts becomes a text."""
     assert sendable("it", "name", ("a", Text.A)) == ["a", "a"]
     assert sendable("it", "name", nested(32)) == nested(32)
 
@@ -114,17 +114,17 @@ def test_what_is_as_good_as_that() -> None:
         ),
         (
             "shop-Calling __str__ on an Output[T] is not supported.\n",
-            "name has the text that an Output becomes in an f-string or str(...), and",
+            "name contains an Output converted by an f-string or str(...), and",
         ),
         (
             [{"a": "<pulumi.output.Output object at 0x7f>"}],
-            "name[0].a has the text that an Output becomes in an f-string",
+            "name[0].a contains an Output converted by an f-string",
         ),
         (
             {"Calling __str__ on an Output[T] is not supported.": 1},
-            "name has a key that has the text that an Output becomes in an f-string",
+            "name has a key that contains an Output converted by an f-string",
         ),
-        ({"<{%": 1}, "name has a key that has the signs <, { and % in a row, which Pulumi"),
+        ({"<{%": 1}, "name has a key that has the characters <, { and % in a row, which Pulumi"),
         (2**53 + 1, "name is a number beyond 2^53, which would be rounded on its way: give it as text"),
         ([{"a": -(2**64)}], "name[0].a is a number beyond 2^53"),
         (float(2**53), "name is a number beyond 2^53"),
@@ -146,8 +146,8 @@ def test_what_is_as_good_as_that() -> None:
         ("a\udcff", "name is not text in UTF-8"),
     ],
 )
-def test_what_json_lacks(value: object, text: str) -> None:
-    """The path, the type and what to write; of a value that is refused nothing is shown."""
+def test_values_that_json_lacks_are_rejected(value: object, text: str) -> None:
+    """The error has the path, the type and what to write, but not the rejected value."""
     with pytest.raises(InvalidArgument) as refused:
         sendable("it", "name", value)
 
@@ -196,7 +196,7 @@ def test_what_json_lacks(value: object, text: str) -> None:
         ),
         (
             lambda: minimal(credentials=ApiKeyOnly.from_output(Output.secret("").apply(lambda _: {1: "a"}))),
-            "ApiKeyOnly.from_output: among its keys is a value of type int. It takes apiKey",
+            "ApiKeyOnly.from_output: unknown key: a value of type int. It takes apiKey",
         ),
         (
             lambda: minimal(credentials=justt.credentials.UsernamePassword(username="u", password=BYTES)),
@@ -204,7 +204,7 @@ def test_what_json_lacks(value: object, text: str) -> None:
         ),
         (
             lambda: minimal(credentials=justt.credentials.ApiKeyOnly(api_key=secret_reference())),
-            r"credentials\.api_key is a reference that from_env and from_file do not make",
+            r"credentials\.api_key is not a valid reference: use from_env or from_file",
         ),
         (
             lambda: minimal(reference_account_id=Output.from_input(None)),
@@ -227,16 +227,16 @@ def test_what_json_lacks(value: object, text: str) -> None:
     ],
 )
 def test_each_argument_is_verified(make: Callable[[], Any], text: str) -> None:
-    """In the names of the program, known at once or in an Output."""
+    """The error uses the names of the program, for plain values and for Outputs."""
     with pytest.raises(Exception, match=text):
         run_program(make)
-    # Other Outputs of the program failed as well. Collected while another test parses source code, their errors are
-    # logged from there, and Python 3.11 then fails with "AST constructor recursion depth mismatch".
+    # Other Outputs of the program failed as well. If they are garbage-collected while another test parses source code,
+    # their errors are logged there, and Python 3.11 fails with "AST constructor recursion depth mismatch".
     gc.collect()
 
 
-def test_what_is_empty_at_once_is_a_value_error() -> None:
-    """A test of a program may expect what Python raises for it."""
+def test_an_empty_plain_value_is_a_value_error() -> None:
+    """A test of a program can expect Python's usual exception for an empty value."""
     with pytest.raises(EmptyArgument, match="the name of the it is empty"):
         given("it", "name", " ")
     assert issubclass(EmptyArgument, ValueError)

@@ -1,4 +1,4 @@
-"""The credential shapes: their fields against the vendor's table, what shows of them, and what is wrong with one."""
+"""The credential types: their fields as in Justt's table, their text forms, and their validation."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pulumi.output import UNKNOWN as ENGINE_UNKNOWN
 
 from pulumi_justt import credentials
 from pulumi_justt.credentials import CREDENTIAL_TYPES, CredentialType, Unlisted, from_wire, problems
-from support.mocked_program import Hidden, Seen, minimal, run_program
+from support.mocked_program import ResolvedOutput, SecretValue, minimal, run_program
 
 CANARY = "canary-58ac07"
 
-# The table of the vendor's page "Create integration": secretType, required fields, optional fields.
+# The table of Justt's page "Create integration": secretType, required fields, optional fields.
 PEM = "-----BEGIN PRIVATE KEY-----\nAAAA\nBBBB\n-----END PRIVATE KEY-----\n"
 VENDOR: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "APIKEY_ONLY": (("apiKey",), ()),
@@ -27,12 +27,12 @@ VENDOR: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "USERNAME_PASSWORD": (("username", "password"), ()),
     "HMAC": (("hmac", "apiKey"), ("merchantCode", "accountCode")),
     "APIKEY": (("apiKey",), ("storeUrl", "shopName")),
-    # And one of password and privateKey.
+    # and either password or privateKey
     "sftp": (("username",), ("password", "privateKey", "passphrase")),
 }
 IDENTIFIERS = {"publicKey", "merchantCode", "accountCode", "storeUrl", "shopName"}
 
-# The classes by the names that programs use, with their arguments in the API's order.
+# The classes by their public names, with their arguments in the API's order.
 PYTHON: dict[str, tuple[type[CredentialType], tuple[str, ...]]] = {
     "APIKEY_ONLY": (credentials.ApiKeyOnly, ("api_key",)),
     "PUBLIC_SECRET_KEY": (credentials.PublicSecretKey, ("secret_key", "public_key")),
@@ -47,13 +47,13 @@ of_each_type = pytest.mark.parametrize("secret_type", VENDOR)
 
 
 def wire_names(secret_type: str) -> tuple[str, ...]:
-    """Return the vendor's fields of a type, required ones first."""
+    """Return Justt's fields of a type, required ones first."""
     required, optional = VENDOR[secret_type]
     return (*required, *optional)
 
 
 def payload_of(secret_type: str, *, is_full: bool = True) -> dict[str, str]:
-    """Return a valid payload with a value of its own in each field."""
+    """Return a valid payload with a different value in each field."""
     required, _ = VENDOR[secret_type]
     names = wire_names(secret_type) if is_full else required
     least = {"password": f"{CANARY}-password"} if secret_type == "sftp" else {}
@@ -62,22 +62,22 @@ def payload_of(secret_type: str, *, is_full: bool = True) -> dict[str, str]:
 
 
 def build(secret_type: str, payload: dict[str, str]) -> CredentialType:
-    """Construct the shape as a program would."""
+    """Create the credentials as a program would."""
     shape, names = PYTHON[secret_type]
     python_names = dict(zip(wire_names(secret_type), names, strict=True))
     constructor: Callable[..., CredentialType] = shape
     return constructor(**{python_names[name]: value for name, value in payload.items()})
 
 
-def test_the_shapes_are_the_vendors_list() -> None:
-    """There is one class for each secretType that the vendor lists, and no other."""
+def test_credential_types_match_justt_s_list() -> None:
+    """There is one class for each secretType in Justt's list, and no other."""
     assert {secret_type: shape for secret_type, (shape, _) in PYTHON.items()} == CREDENTIAL_TYPES
 
 
 @of_each_type
 @pytest.mark.parametrize("is_full", [False, True])
-def test_a_shape_sends_what_was_given_under_the_vendors_names(secret_type: str, is_full: bool) -> None:
-    """Fields go out in the API's spelling, and those that were not given do not go out at all."""
+def test_fields_are_sent_under_the_api_s_names(secret_type: str, is_full: bool) -> None:
+    """Fields have the API's names, and fields that were not given are not sent."""
     payload = payload_of(secret_type, is_full=is_full)
 
     assert build(secret_type, payload).wire() == (secret_type, payload)
@@ -85,7 +85,7 @@ def test_a_shape_sends_what_was_given_under_the_vendors_names(secret_type: str, 
 
 @of_each_type
 def test_every_required_field_is_required_by_the_constructor(secret_type: str) -> None:
-    """A field that the vendor requires can't be left out."""
+    """A field that Justt requires can't be left out."""
     for name in VENDOR[secret_type][0]:
         payload = payload_of(secret_type)
         del payload[name]
@@ -94,16 +94,16 @@ def test_every_required_field_is_required_by_the_constructor(secret_type: str) -
 
 
 @of_each_type
-def test_a_shape_takes_keywords_only(secret_type: str) -> None:
-    """Two secrets side by side are too easily swapped, so none is given by position."""
+def test_credential_types_take_keywords_only(secret_type: str) -> None:
+    """Two secrets are easily swapped, so none can be passed by position."""
     constructor: Callable[..., CredentialType] = PYTHON[secret_type][0]
     with pytest.raises(TypeError, match="positional"):
         constructor(*payload_of(secret_type).values())
 
 
 @of_each_type
-def test_identifiers_are_those_of_the_vendors_pages(secret_type: str) -> None:
-    """A field is a secret unless the vendor's pages treat it as an identifier of the merchant."""
+def test_identifiers_match_justt_s_pages(secret_type: str) -> None:
+    """A field is a secret unless Justt's pages treat it as an identifier of the merchant."""
     shape = PYTHON[secret_type][0]
     given = from_wire(secret_type, payload_of(secret_type))
 
@@ -112,58 +112,58 @@ def test_identifiers_are_those_of_the_vendors_pages(secret_type: str) -> None:
 
 
 def test_an_unlisted_payload_has_no_identifiers() -> None:
-    """Every value of a payload that no shape describes is a secret, whatever its name."""
+    """In a payload of an unlisted type, every value is a secret, for any name."""
     assert list(Unlisted(secret_type="APIKEY", payload={"shopName": "x"}).identifiers()) == []
 
 
-def test_an_unlisted_payload_is_a_mapping() -> None:
-    """A bare Output as a payload is refused by name: each value has to be a secret of its own."""
+def test_an_unlisted_payload_must_be_a_mapping() -> None:
+    """A bare Output is rejected as a payload: each value has to be a secret of its own."""
     payload: Any = ["no mapping"]
     with pytest.raises(TypeError, match=r"Unlisted\(payload=\.\.\.\) takes a mapping"):
         Unlisted(secret_type="OAUTH2", payload=payload).wire()
 
 
 @of_each_type
-def test_no_text_form_of_a_shape_shows_a_value(secret_type: str) -> None:
-    """Printing credentials by accident names their class only."""
+def test_no_text_form_of_credentials_shows_a_value(secret_type: str) -> None:
+    """The text of credentials shows only their class."""
     given = build(secret_type, payload_of(secret_type))
 
     assert {repr(given), str(given), f"{given}", f"{given!r:>1}"} == {f"{type(given).__name__}(…)"}
 
 
 def test_no_text_form_of_unlisted_credentials_shows_a_value() -> None:
-    """Printing them by accident names their class only, not even the type."""
+    """Their text shows only the class, not even the type."""
     given = Unlisted(secret_type="OAUTH2", payload={"token": CANARY})
 
     assert {repr(given), str(given), f"{given}"} == {"Unlisted(…)"}
 
 
 @of_each_type
-def test_a_shape_can_not_be_changed(secret_type: str) -> None:
-    """Credentials are values: what was handed to a resource stays what it was."""
+def test_credentials_are_immutable(secret_type: str) -> None:
+    """Credentials are values: a resource's credentials never change afterwards."""
     given = build(secret_type, payload_of(secret_type))
     with pytest.raises(FrozenInstanceError):
         setattr(given, PYTHON[secret_type][1][0], "other")
 
 
 def test_credentials_are_not_compared_by_value() -> None:
-    """Two sets are equal only if they are the same object, since a field may be an Output that nobody can compare."""
+    """Only the same object is equal, since a field may be an Output, which can't be compared."""
     one, other = (credentials.ApiKeyOnly(api_key="k") for _ in range(2))
 
     assert one != other
     assert len({one, other, one}) == 2
 
 
-def test_an_output_is_handed_through() -> None:
-    """A field that is known later is not touched by the shape."""
+def test_an_output_is_passed_on() -> None:
+    """A field that is an Output is passed on unchanged."""
     later = object()
     constructor: Callable[..., CredentialType] = credentials.ApiKeyOnly
 
     assert constructor(api_key=later).wire()[1]["apiKey"] is later
 
 
-def test_unlisted_credentials_go_out_as_a_copy() -> None:
-    """Type and keys are sent as they are, and the caller's mapping can be changed afterwards."""
+def test_unlisted_credentials_are_copied() -> None:
+    """The type and the keys are sent unchanged, and the caller can change its mapping afterwards."""
     payload = {"some_key": "v"}
     secret_type, sent = Unlisted(secret_type="OAUTH2", payload=payload).wire()
     payload["other"] = "w"
@@ -172,7 +172,7 @@ def test_unlisted_credentials_go_out_as_a_copy() -> None:
 
 
 def test_unlisted_takes_keywords_only() -> None:
-    """Its two arguments are named as well."""
+    """Both arguments are keywords."""
     constructor: Callable[..., Unlisted] = Unlisted
     with pytest.raises(TypeError, match="positional"):
         constructor("OAUTH2", {})
@@ -180,8 +180,8 @@ def test_unlisted_takes_keywords_only() -> None:
 
 @of_each_type
 @pytest.mark.parametrize("is_full", [False, True])
-def test_what_was_stored_comes_back_as_the_shape(secret_type: str, is_full: bool) -> None:
-    """Reading credentials back from state gives the class that was constructed."""
+def test_stored_credentials_are_read_as_their_class(secret_type: str, is_full: bool) -> None:
+    """Reading credentials from a state gives an object of the original class."""
     payload = payload_of(secret_type, is_full=is_full)
     read = from_wire(secret_type, payload)
 
@@ -193,8 +193,8 @@ def test_what_was_stored_comes_back_as_the_shape(secret_type: str, is_full: bool
     ("secret_type", "payload"),
     [("OAUTH2", {"token": "t"}), ("APIKEY_ONLY", {"apiKey": "k", "region": "eu"})],
 )
-def test_what_no_shape_can_hold_comes_back_unlisted(secret_type: str, payload: dict[str, str]) -> None:
-    """State that a later version wrote is still readable."""
+def test_unknown_stored_credentials_are_read_as_unlisted(secret_type: str, payload: dict[str, str]) -> None:
+    """A state from a later version is still readable."""
     read = from_wire(secret_type, payload)
 
     assert type(read) is Unlisted
@@ -204,13 +204,13 @@ def test_what_no_shape_can_hold_comes_back_unlisted(secret_type: str, payload: d
 @of_each_type
 @pytest.mark.parametrize("is_full", [False, True])
 def test_a_valid_payload_has_no_problems(secret_type: str, is_full: bool) -> None:
-    """What the vendor's table allows passes."""
+    """Payloads that Justt's table allows are valid."""
     assert list(problems(secret_type, payload_of(secret_type, is_full=is_full))) == []
 
 
 @of_each_type
-def test_each_missing_field_is_named_in_python(secret_type: str) -> None:
-    """An empty payload has one problem for each required field, in the constructor's spelling."""
+def test_each_missing_field_has_its_python_name(secret_type: str) -> None:
+    """An empty payload has one problem for each required field, under the constructor's name."""
     shape, names = PYTHON[secret_type]
     required = names[: len(VENDOR[secret_type][0])]
     choice = [("password", "is missing: Sftp needs password or private_key")] if secret_type == "sftp" else []
@@ -223,7 +223,7 @@ def test_each_missing_field_is_named_in_python(secret_type: str) -> None:
 
 @of_each_type
 def test_each_field_must_be_text(secret_type: str) -> None:
-    """Every field of a wrong type is told with the type it has, and no value."""
+    """The problem of a field that is not text shows its type, but not its value."""
     found = list(problems(secret_type, dict.fromkeys(wire_names(secret_type), 123456789)))
 
     assert found == [(name, "must be text, got number") for name in PYTHON[secret_type][1]]
@@ -231,15 +231,15 @@ def test_each_field_must_be_text(secret_type: str) -> None:
 
 @of_each_type
 def test_no_field_may_be_empty(secret_type: str) -> None:
-    """An empty text is no credential, optional or not."""
+    """An empty text is invalid, also in an optional field."""
     found = list(problems(secret_type, dict.fromkeys(wire_names(secret_type), "")))
 
     assert found == [(name, "must not be empty") for name in PYTHON[secret_type][1]]
 
 
 @of_each_type
-def test_a_field_that_is_known_later_counts_as_given(secret_type: str) -> None:
-    """A preview lacks values, and that is no problem."""
+def test_an_unknown_field_value_counts_as_given(secret_type: str) -> None:
+    """A preview lacks some values, which is no problem."""
     required, _ = VENDOR[secret_type]
     later = {*required, "privateKey"} if secret_type == "sftp" else set(required)
 
@@ -254,14 +254,14 @@ def test_a_field_that_is_known_later_counts_as_given(secret_type: str) -> None:
         ("merchantCode", "is not a field of ApiKeyOnly"),
     ],
 )
-def test_a_surplus_field_is_named_with_the_nearest_one(given: str, text: str) -> None:
-    """A field that the shape lacks is a problem, known or not, and a slip of the pen gets a hint."""
+def test_a_surplus_field_gets_a_suggestion(given: str, text: str) -> None:
+    """A field that the type lacks is a problem, even if its value is unknown, and a similar name is suggested."""
     assert list(problems("APIKEY_ONLY", {"apiKey": "k", given: CANARY})) == [(given, text)]
     assert list(problems("APIKEY_ONLY", {"apiKey": "k"}, unknown={given})) == [(given, text)]
 
 
-def test_surplus_fields_are_told_in_order() -> None:
-    """The same payload gives the same texts, whatever the order of its keys."""
+def test_surplus_fields_are_sorted() -> None:
+    """The order of the keys doesn't change the texts."""
     found = list(problems("APIKEY_ONLY", {"apiKey": "k", "shopName": "1", "hmac": "2"}, unknown={"storeUrl"}))
 
     assert [name for name, _ in found] == ["hmac", "shopName", "storeUrl"]
@@ -269,23 +269,23 @@ def test_surplus_fields_are_told_in_order() -> None:
 
 @pytest.mark.parametrize("value", ["k", "", None, 2**60])
 @pytest.mark.parametrize("key", ["sk_live_canary", "correct-horse-battery", "canary-1"])
-def test_a_key_that_is_no_name_may_be_a_credential(key: str, value: object) -> None:
-    """What is like no field is not shown, neither as a surplus field nor in the path of a value."""
+def test_a_key_that_may_be_a_credential_is_not_shown(key: str, value: object) -> None:
+    """A key that resembles no field is not shown, neither as a surplus field nor in the path of a value."""
     told = list(problems("APIKEY_ONLY", {"apiKey": "k", key: value}))
     assert told == [("", f"a text of {len(key)} characters is not a field of ApiKeyOnly, which has apiKey")]
     secret = "sk_live_canary_0"
     assert secret not in repr(list(problems("NEW", {secret: {secret: value}, "a": {secret: None}}, {secret: {}})))
 
 
-def test_a_surplus_field_may_be_meant() -> None:
-    """With allow_unlisted a new field of a known shape passes, but its known fields are still verified."""
+def test_allow_unlisted_accepts_a_surplus_field() -> None:
+    """With allow_unlisted, a new field of a known type is valid, and its known fields are still validated."""
     assert list(problems("APIKEY_ONLY", {"apiKey": "", "zzz": "1"}, allow_surplus=True)) == [
         ("api_key", "must not be empty")
     ]
 
 
 def test_an_unlisted_type_has_no_problems() -> None:
-    """Nothing is known about it, so nothing is wrong with it."""
+    """The fields of an unlisted type are unknown, so they are not validated."""
     assert list(problems("OAUTH2", {"anything": 3, "more": {"deep": [" x "], "fromEnv": "A", "version": 1}})) == []
 
 
@@ -301,36 +301,38 @@ def test_an_unlisted_type_has_no_problems() -> None:
     ],
 )
 def test_sftp_needs_a_password_or_a_private_key(payload: dict[str, str], found: list[tuple[str, str]]) -> None:
-    """Either serves; a passphrase alone opens nothing."""
+    """One of them is enough; a passphrase by itself is not."""
     assert list(problems("sftp", payload)) == found
 
 
-def split(output: Callable[[], Output[Any]], shape: type[CredentialType] = credentials.Hmac) -> dict[str, Seen]:
-    """Return the fields of *shape* as a program gets them out of one Output."""
+def split(
+    output: Callable[[], Output[Any]], shape: type[CredentialType] = credentials.Hmac
+) -> dict[str, ResolvedOutput]:
+    """Return the fields of *shape* that a program gets from one Output."""
     return run_program(lambda: shape.from_output(output()).wire()[1]).outputs
 
 
 def test_from_output_splits_the_set_into_its_fields() -> None:
-    """Each field is an Output of its own, as secret as the whole was, and a field that is absent is None."""
+    """Each field is an Output, secret if the whole set was, and an absent field is None."""
     whole = {"hmac": "h", "apiKey": "a", "merchantCode": "m"}
 
     assert split(lambda: Output.secret(whole)) == {
-        "hmac": Seen("h", is_secret=True),
-        "apiKey": Seen("a", is_secret=True),
-        "merchantCode": Seen("m", is_secret=True),
-        "accountCode": Seen(None, is_secret=True),
+        "hmac": ResolvedOutput("h", is_secret=True),
+        "apiKey": ResolvedOutput("a", is_secret=True),
+        "merchantCode": ResolvedOutput("m", is_secret=True),
+        "accountCode": ResolvedOutput(None, is_secret=True),
     }
 
 
-def test_from_output_makes_no_secret_of_what_was_none() -> None:
-    """Only the resource decides which plain fields become secrets."""
+def test_from_output_keeps_plain_fields_plain() -> None:
+    """Only the resource makes plain fields secret."""
     assert split(lambda: Output.from_input({"apiKey": "a"}), credentials.ApiKeyOnly) == {
-        "apiKey": Seen("a", is_secret=False)
+        "apiKey": ResolvedOutput("a", is_secret=False)
     }
 
 
-def test_from_output_of_what_is_not_known_yet_gives_fields_that_are_not_known_yet() -> None:
-    """A preview in which the whole set is missing has all fields missing, and complains of none."""
+def test_from_output_of_an_unknown_output_gives_unknown_fields() -> None:
+    """If the whole set is unknown in a preview, so are all fields, and none is reported as missing."""
 
     def body() -> dict[str, Output[Any]]:
         never: Output[Any] = Output.from_input({"apiKey": ENGINE_UNKNOWN})
@@ -345,14 +347,14 @@ def test_from_output_of_what_is_not_known_yet_gives_fields_that_are_not_known_ye
         (
             {"hmac": CANARY, "apikey": CANARY, "zzz": CANARY},
             (
-                "Hmac.from_output: among its keys is 'apikey' (did you mean 'apiKey'?), a text of 3 characters. It "
+                "Hmac.from_output: unknown key: 'apikey' (did you mean 'apiKey'?), a text of 3 characters. It "
                 "takes hmac, apiKey, merchantCode, accountCode"
             ),
         ),
         (
             {f"apiKey{CANARY}": CANARY},
             (
-                f"Hmac.from_output: among its keys is a text of {6 + len(CANARY)} characters. It takes hmac, apiKey, "
+                f"Hmac.from_output: unknown key: a text of {6 + len(CANARY)} characters. It takes hmac, apiKey, "
                 "merchantCode, accountCode"
             ),
         ),
@@ -361,8 +363,8 @@ def test_from_output_of_what_is_not_known_yet_gives_fields_that_are_not_known_ye
         (None, "Hmac.from_output: expected an object, got null"),
     ],
 )
-def test_from_output_refuses_what_it_can_not_split(whole: object, text: str) -> None:
-    """The error names the fields that are wrong and those that are right, and no value."""
+def test_from_output_rejects_other_values(whole: object, text: str) -> None:
+    """The error names the invalid and the valid fields, and no value."""
     with pytest.raises(pulumi.RunError) as refused:
         split(lambda: Output.secret(whole))
 
@@ -370,8 +372,8 @@ def test_from_output_refuses_what_it_can_not_split(whole: object, text: str) -> 
 
 
 @pytest.mark.parametrize("given", [{"apiKey": CANARY}, CANARY, None])
-def test_from_output_takes_an_output_only(given: Any) -> None:  # noqa: ANN401 - what no type checker would let pass
-    """A plain object goes to the constructor, where an editor can tell what is missing."""
+def test_from_output_accepts_only_an_output(given: Any) -> None:  # noqa: ANN401 - a value that no type checker would accept
+    """Pass a plain object to the constructor instead, where an editor can show what is missing."""
     with pytest.raises(TypeError) as refused:
         credentials.ApiKeyOnly.from_output(given)
 
@@ -380,9 +382,9 @@ def test_from_output_takes_an_output_only(given: Any) -> None:  # noqa: ANN401 -
 
 
 def test_a_set_from_one_output_is_sent_with_each_field_secret() -> None:
-    """The engine gets the fields apart, so that a preview can name the one that changed."""
+    """The engine gets separate fields, so a preview can name the one that changed."""
     program = run_program(
         lambda: minimal(credentials=credentials.ApiKeyOnly.from_output(Output.secret({"apiKey": CANARY})))
     )
 
-    assert program.sent()["secretPayload"] == {"apiKey": Hidden(CANARY)}
+    assert program.sent()["secretPayload"] == {"apiKey": SecretValue(CANARY)}

@@ -1,4 +1,4 @@
-"""The exception tree, the one text form of errors, and what they must never hold."""
+"""The exception tree, the text form of errors, and the values that they must never contain."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CANARY = "canary-7f3b9c"
 
 
 def exception_classes() -> dict[str, type[BaseException]]:
-    """Give the exceptions that the module defines."""
+    """Return the exceptions that the module defines."""
     return {
         name: value
         for name, value in vars(errors).items()
@@ -43,7 +43,7 @@ def test_public_names_are_the_exceptions() -> None:
 
 
 def test_docstring_tree_is_the_class_tree() -> None:
-    """The tree that opens the module has every class under the parent that it really has."""
+    """The tree in the module docstring lists every class under its actual parent."""
     drawn: dict[str, str] = {}
     open_branches: list[tuple[int, str]] = []
     for line in (errors.__doc__ or "").splitlines():
@@ -83,13 +83,13 @@ def test_docstring_tree_is_the_class_tree() -> None:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-def test_text_of_each_exception(error: JusttError, text: str) -> None:
-    """An error reads: what we tried, what came back, the errorId where there is one, what to do."""
+def test_each_exception_has_the_common_form(error: JusttError, text: str) -> None:
+    """An error's text is: the operation, the response, the errorId if there is one, and what to do."""
     assert text == str(error)
 
 
-def test_facts_stay_readable_on_the_exception() -> None:
-    """Callers decide by attributes, not by parsing the text."""
+def test_an_exception_keeps_its_facts_as_attributes() -> None:
+    """Callers can use attributes, and need not parse the text."""
     refused = RequestRefused("creating x", "Justt answered 409", "Fix it.", "err-3", status=409, after_unanswered=True)
 
     assert (
@@ -123,7 +123,7 @@ def test_facts_stay_readable_on_the_exception() -> None:
     ],
 )
 def test_describe_type(value: object, shape: str) -> None:
-    """A shape is keys and types, two levels deep and short."""
+    """The description has the keys and types of two levels, and is short."""
     assert shape == describe_type(value)
 
 
@@ -134,8 +134,8 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_shape_never_holds_a_value(value: object) -> None:
-    """However values are nested, none of them is in the shape."""
+def test_describe_type_shows_no_value(value: object) -> None:
+    """For any nesting of values, none of them is in the description."""
     shape = describe_type(value)
 
     assert CANARY not in shape
@@ -152,14 +152,14 @@ def test_shape_never_holds_a_value(value: object) -> None:
         ("", ""),
     ],
 )
-def test_nearest(word: str, hint: str) -> None:
-    """A word near a known one gets a hint, any other none."""
+def test_a_similar_word_is_suggested(word: str, hint: str) -> None:
+    """A word near a known word gets a suggestion, and others get none."""
     assert hint == nearest(word, ("production", "sandbox"))
 
 
-def test_nearest_is_what_difflib_finds() -> None:
-    """Without difflib, as a program may have a module of that name."""
-    of = random.Random(1)  # noqa: S311 - no secret
+def test_nearest_gives_the_same_result_as_difflib() -> None:
+    """It doesn't import difflib, because a program may have a module with that name."""
+    of = random.Random(1)  # noqa: S311 - not a secret
     for _ in range(3_000):
         known = ["a" + "".join(of.choices("abcdeA_", k=of.randint(0, 8))) for _ in range(5)]
         word = "".join(of.choices("abcdeA_", k=of.randint(0, 12)))
@@ -169,6 +169,6 @@ def test_nearest_is_what_difflib_finds() -> None:
     assert nearest("production" * 100_000, ["production"]) == ""
 
 
-def test_nearest_of_nothing_is_no_hint() -> None:
-    """Without known words there is nothing to name."""
+def test_nearest_without_known_words_suggests_nothing() -> None:
+    """Without known words, nothing is suggested."""
     assert nearest("word", ()) == ""

@@ -1,4 +1,4 @@
-"""The dynamic provider, called directly: what it translates for the engine, and what of an error reaches a terminal."""
+"""The dynamic provider, called directly: its translation for the engine, and the errors that it lets through."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ CALLS: dict[str, Callable[[IntegrationProvider], object]] = {
 
 
 class Core:
-    """Stands for the lifecycle: keeps what it is called with, and answers or fails as told."""
+    """A stand-in for the lifecycle: records its calls, and returns or raises what the test sets."""
 
     def __init__(self, answer: object = None, error: BaseException | None = None, *, is_in_doubt: bool = False) -> None:
         self.answer = answer
@@ -75,13 +75,13 @@ class Core:
     check = diff = create = read = update = delete = _called
 
     def may_have_created(self, _inputs: object) -> bool:
-        """Say what the test says."""
+        """Return the value that the test sets."""
         return self.is_in_doubt
 
 
 @pytest.fixture(autouse=True)
 def clean_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Take back what the provider changes in it."""
+    """Restore everything that the provider changes in its process."""
     monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
     clients: dict[object, pulumi_justt.core.client.JusttClient] = {}
     monkeypatch.setattr(pulumi_justt.core.client, "_clients", clients)
@@ -92,21 +92,21 @@ def clean_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def configured(config: Mapping[str, str] | None = None) -> IntegrationProvider:
-    """Return a provider as the host makes one from the stored blob."""
+    """Return a provider as the host creates it from the stored blob."""
     provider = IntegrationProvider()
     provider.configure(ConfigureRequest(Config(dict(config or {}), "project")))
     return provider
 
 
 def over(core: Core) -> IntegrationProvider:
-    """Return a configured provider over a stand-in for the lifecycle."""
+    """Return a configured provider with a stand-in for the lifecycle."""
     provider = configured()
     provider.__dict__["_core"] = core
     return provider
 
 
 def at(simulator: SimulatorServer) -> IntegrationProvider:
-    """Return a provider that is configured for the simulator."""
+    """Return a provider whose configuration uses the simulator."""
     return configured({"justt:baseUrl": simulator.base_url, "justt:apiKey": "bearer-key"})
 
 
@@ -124,10 +124,10 @@ def remembered(result: CreateResult | ReadResult | UpdateResult) -> dict[str, An
 
 
 def shown(call: Callable[[], object]) -> str:
-    """Return what the host would send to the terminal about the exception of *call*."""
+    """Return the text that the host would send to the terminal for the exception of *call*."""
     try:
         call()
-    except Exception:  # noqa: BLE001 - as the host does it
+    except Exception:  # noqa: BLE001 - like the host
         return traceback.format_exc()
     raise AssertionError("no exception")
 
@@ -136,8 +136,8 @@ def shown(call: Callable[[], object]) -> str:
 
 
 @pytest.mark.parametrize("method", CALLS)
-def test_an_error_of_ours_is_one_paragraph(method: str) -> None:
-    """The terminal shows the class without its module and the text, and no frame of anyone's code."""
+def test_our_errors_are_one_paragraph(method: str) -> None:
+    """The terminal shows the class without its module and the text, without a traceback."""
     provider = over(Core(error=JusttError("what we tried: what came back. What to do.")))
 
     text = shown(lambda: CALLS[method](provider))
@@ -149,8 +149,8 @@ def test_an_error_of_ours_is_one_paragraph(method: str) -> None:
 @pytest.mark.parametrize(
     "kind", [ValueError, KeyError, SystemExit, KeyboardInterrupt, GeneratorExit, BaseException, RecursionError]
 )
-def test_another_error_is_told_by_type_and_place_only(method: str, kind: type[BaseException]) -> None:
-    """A library's message may quote the value that it choked on, so only where it happened is told."""
+def test_other_errors_show_only_their_type_and_location(method: str, kind: type[BaseException]) -> None:
+    """A library's message may contain the value that it failed on, so only the type and the location are shown."""
     provider = over(Core(error=kind(CANARY)))
 
     text = shown(lambda: CALLS[method](provider))
@@ -172,7 +172,7 @@ def test_another_error_is_told_by_type_and_place_only(method: str, kind: type[Ba
 def test_only_a_create_that_sent_a_post_says_that_something_may_exist(
     kind: type[IntegrationProvider | ReadinessProvider], is_in_doubt: bool, remediation: str
 ) -> None:
-    """A defect after the POST of an integration may leave one behind; before it, and in a wait, nothing was sent."""
+    """After the POST, an internal error may leave an integration behind. Before it, and in a wait, nothing was sent."""
     provider = kind()
     provider.__dict__["_core"] = Core(error=ValueError(CANARY), is_in_doubt=is_in_doubt)
 
@@ -187,10 +187,10 @@ def test_only_a_create_that_sent_a_post_says_that_something_may_exist(
         ("pulumi_justt.core.ownership.Ownership.note_created", AMBIGUOUS_REMEDIATION),
     ],
 )
-def test_a_defect_during_a_create(
+def test_an_internal_error_during_a_create_says_whether_something_may_exist(
     simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch, breaks: str, remediation: str
 ) -> None:
-    """Before the POST a defect says that nothing was sent; after it, that the integration may exist."""
+    """Before the POST, an internal error says that nothing was sent; after it, that the integration may exist."""
 
     def fail(*_: object, **__: object) -> None:
         raise ValueError(CANARY)
@@ -202,8 +202,8 @@ def test_a_defect_during_a_create(
     assert f". {remediation} Please report it" in shown(lambda: provider.create(inputs))
 
 
-def test_a_wait_is_built_from_the_same_process_as_its_integration() -> None:
-    """They share the client and what is known; and another configuration has its own."""
+def test_a_wait_shares_the_session_of_its_integration() -> None:
+    """They share the client and the known state. Another configuration has its own."""
     config = {"justt:baseUrl": "http://127.0.0.1:9", "justt:apiKey": "bearer-key"}
     made = [IntegrationProvider(), ReadinessProvider(), ReadinessProvider()]
     for provider, more in zip(made, ({}, {}, {"justt:timeoutSeconds": "7"}), strict=True):
@@ -215,10 +215,10 @@ def test_a_wait_is_built_from_the_same_process_as_its_integration() -> None:
     assert first.session is second.session is not other.session
 
 
-def test_the_configured_key_is_known_beside_an_override(
+def test_the_configured_key_is_redacted_despite_an_override(
     simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Justt may repeat it too: it is the same account's."""
+    """Justt may repeat that key, too: it belongs to the same account."""
     shared_redactor.cache_clear()
     monkeypatch.setenv("JUSTT_API_KEY_OVERRIDE", "the-key-of-the-override")
     provider = configured({"justt:baseUrl": simulator.base_url, "justt:apiKey": "the-configured-one-4455"})
@@ -227,8 +227,8 @@ def test_the_configured_key_is_known_beside_an_override(
     assert shared_redactor().redact("use THE-CONFIGURED-ONE-4455") == WITHHELD
 
 
-def test_no_text_is_a_color(capsys: pytest.CaptureFixture[str]) -> None:
-    """Pulumi's CLI ends where a text names a color that it does not know; so no door lets one out."""
+def test_no_text_contains_a_color_tag(capsys: pytest.CaptureFixture[str]) -> None:
+    """Pulumi's CLI crashes on a text with an unknown color name, so every output is escaped."""
     core = Core(error=JusttError("no <{%bogus%}>"))
     with pytest.raises(Exception, match=r"no < \{%bogus%\}>"):
         over(core).delete("id-1", {})
@@ -239,7 +239,7 @@ def test_no_text_is_a_color(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("error", [JusttError("plain text"), ValueError(CANARY), SystemExit(CANARY)])
 def test_debug_adds_the_frames_and_no_value(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
-    """JUSTT_DEBUG=1 shows where an error came from, and still not what it says."""
+    """JUSTT_DEBUG=1 shows the location of an error, and still not its message."""
     monkeypatch.setenv("JUSTT_DEBUG", "1")
     provider = over(Core(error=error))
 
@@ -253,15 +253,15 @@ def test_debug_adds_the_frames_and_no_value(error: BaseException, monkeypatch: p
 
 
 def test_debug_is_off_unless_it_is_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any other value of JUSTT_DEBUG is no wish for frames."""
+    """Any other value of JUSTT_DEBUG leaves debug output off."""
     monkeypatch.setenv("JUSTT_DEBUG", "0")
     provider = over(Core(error=JusttError("plain text")))
 
     assert "in create" not in shown(lambda: provider.create(NEWS))
 
 
-def test_a_misread_input_is_told_without_its_value() -> None:
-    """What the validation library says of a state that it can't read stays inside."""
+def test_an_invalid_input_is_reported_without_its_value() -> None:
+    """The validation library's message about an unreadable state is not shown."""
     provider = configured({"justt:baseUrl": "http://127.0.0.1:9", "justt:apiKey": "bearer-key"})
 
     text = shown(lambda: provider.create({**NEWS, "environment": CANARY}))
@@ -273,8 +273,8 @@ def test_a_misread_input_is_told_without_its_value() -> None:
 # Translation
 
 
-def test_numbers_become_whole_again() -> None:
-    """The engine sends every number as a float; the core gets ints where they are whole, at every depth."""
+def test_whole_numbers_become_ints() -> None:
+    """The engine sends every number as a float. The core gets whole numbers as ints, at every depth."""
     core = Core()
     over(core).delete("id-1", {"a": 5.0, "b": {"c": [7.0, {"d": -3.0}]}, "e": 1.5, "f": True, "g": "5.0", "h": None})
 
@@ -283,8 +283,8 @@ def test_numbers_become_whole_again() -> None:
     )
 
 
-def test_numbers_that_are_none_stay_as_they_are() -> None:
-    """Infinity is no whole number and breaks nothing."""
+def test_infinity_stays_a_float() -> None:
+    """Infinity stays a float, and causes no error."""
     core = Core()
     over(core).delete("id-1", {"a": float("inf")})
 
@@ -292,11 +292,11 @@ def test_numbers_that_are_none_stay_as_they_are() -> None:
 
 
 def test_unknown_values_are_translated_both_ways() -> None:
-    """What a preview lacks is the core's own marker inside, and the engine's outside, at every depth."""
+    """An unknown value is the core's marker inside, and the engine's marker outside, at every depth."""
     marked = {"a": UNKNOWN, "b": {"c": [1, UNKNOWN]}}
     core = Core(SimpleNamespace(inputs=marked, failures=[]))
 
-    # The host makes a new object for each.
+    # The host creates a new object for each value.
     unknown: Callable[[], object] = EngineUnknown
 
     result = over(core).check({}, {"a": unknown(), "b": {"c": [1.0, unknown()]}})
@@ -306,8 +306,8 @@ def test_unknown_values_are_translated_both_ways() -> None:
 
 
 @pytest.mark.parametrize("method", CALLS)
-def test_the_stored_provider_is_kept_from_the_core(method: str) -> None:
-    """The blob is the host's business, so the core never sees it."""
+def test_the_core_does_not_get_the_stored_provider(method: str) -> None:
+    """The blob is internal to the host, so the core never sees it."""
     core = Core(("id-1", {}) if method == "create" else {})
     if method == "check":
         core.answer = SimpleNamespace(inputs={}, failures=[])
@@ -318,15 +318,15 @@ def test_the_stored_provider_is_kept_from_the_core(method: str) -> None:
     assert all("__provider" not in each for each in properties)
 
 
-def test_the_callers_properties_are_left_alone() -> None:
-    """The host goes on using what it handed in."""
+def test_the_caller_s_properties_are_not_changed() -> None:
+    """The host continues to use its own objects."""
     over(Core(SimpleNamespace(inputs={}, failures=[]))).check({}, NEWS)
 
     assert NEWS["__provider"] == "blob"
 
 
 def test_check_names_no_property() -> None:
-    """With a property the engine would print its value, so each failure has none."""
+    """The engine prints the value of a named property, so failures name none."""
     core = Core(SimpleNamespace(inputs={"a": 1}, failures=["a: wrong", "b: wrong"]))
 
     result = over(core).check({}, NEWS)
@@ -336,7 +336,7 @@ def test_check_names_no_property() -> None:
 
 
 def test_diff_leaves_the_changes_to_the_engine() -> None:
-    """Only with no verdict of its own does the engine show which secret changed."""
+    """The engine shows the changed secret only if diff leaves the list of changes to it."""
     result = over(Core(["secretPayload.apiKey"])).diff("id-1", NEWS, NEWS)
 
     assert isinstance(result, DiffResult)
@@ -348,28 +348,28 @@ def test_diff_leaves_the_changes_to_the_engine() -> None:
     )
 
 
-def test_diff_hands_over_old_and_new() -> None:
-    """The recorded properties come first."""
+def test_diff_passes_old_and_new_inputs() -> None:
+    """The recorded properties are the first argument."""
     core = Core([])
     over(core).diff("id-1", {"a": 1.0}, {"a": 2.0})
 
     assert core.calls == [({"a": 1}, {"a": 2})]
 
 
-def test_create_returns_the_id_and_what_to_remember() -> None:
-    """Both come from the core as they are."""
+def test_create_returns_the_id_and_the_outputs() -> None:
+    """Both are passed on unchanged from the core."""
     result = over(Core(("id-1", {"a": 1}))).create(NEWS)
 
     assert (result.id, result.outs) == ("id-1", {"a": 1})
 
 
 @pytest.mark.parametrize("is_active", [True, False])
-def test_core_is_told_whether_the_engine_has_left(is_active: bool) -> None:
-    """Where the host's call has been given up, nobody stores what it returns, and the core can ask for that."""
+def test_the_core_knows_whether_the_call_is_cancelled(is_active: bool) -> None:
+    """When the engine has cancelled a call, its result is lost. The core can check for that."""
     core = configured()._core
 
     def serve(context: object) -> bool:
-        """Stand for the host's method, which holds the call's context and calls the provider."""
+        """Stand in for the host's method, which has the call's context and calls the provider."""
         assert context
         with host.calls.serving():
             return core.call().is_cancelled()
@@ -378,13 +378,13 @@ def test_core_is_told_whether_the_engine_has_left(is_active: bool) -> None:
     assert not core.call().is_cancelled()
 
 
-def test_core_is_told_for_which_resource_a_call_is() -> None:
-    """The host knows the resource and tells no method; without a host there is no name."""
+def test_the_core_knows_the_resource_of_a_call() -> None:
+    """The host knows the resource but doesn't pass it on. Without a host there is no name."""
     core = configured()._core
     assert isinstance(core, IntegrationLifecycle)
 
     def serve(request: object, context: object) -> str | None:
-        """Stand for the host's method, which holds the request and the context, and calls the provider."""
+        """Stand in for the host's method, which has the request and the context, and calls the provider."""
         assert request
         assert context
         with host.calls.serving():
@@ -397,13 +397,13 @@ def test_core_is_told_for_which_resource_a_call_is() -> None:
 
 
 def test_threads_share_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls that come first come together, and two cores would not know of each other's creates and claims."""
+    """The first calls are concurrent. Two cores would not know about each other's creates and claims."""
     provider = configured()
     both = threading.Barrier(2)
     load = Settings.load
 
     def meet(config: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
-        # Broken where only one thread may be here, as it should be.
+        # The barrier breaks if only one thread can be here, as intended.
         with contextlib.suppress(threading.BrokenBarrierError):
             both.wait(0.2)
         return load(config, environ)
@@ -416,21 +416,21 @@ def test_threads_share_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_read_leaves_the_inputs_as_they_are() -> None:
-    """What the API was given can't be read back, so nothing is said about it."""
+    """The inputs can't be read back from the API, so the result doesn't contain them."""
     result = over(Core({"status": "PENDING"})).read("id-1", NEWS)
 
     assert (result.id, result.outs, result.inputs) == ("id-1", {"status": "PENDING"}, None)
 
 
-def test_read_of_what_is_gone_drops_it() -> None:
-    """No id, and no outputs but an empty object, is what the host understands."""
+def test_read_drops_a_resource_that_is_gone() -> None:
+    """The host expects no id and an empty object as outputs."""
     result = over(Core(None)).read("id-1", NEWS)
 
     assert (result.id, result.outs) == (None, {})
 
 
-def test_update_returns_what_to_remember() -> None:
-    """The outputs come from the core as they are."""
+def test_update_returns_the_outputs() -> None:
+    """The outputs are passed on unchanged from the core."""
     core = Core({"a": 1})
 
     assert over(core).update("id-1", {"a": 1.0}, {"a": 2.0}).outs == {"a": 1}
@@ -448,8 +448,8 @@ def test_update_returns_what_to_remember() -> None:
         ({"justt:apiKey": f"{CANARY}\n"}, "justt:apiKey holds a character"),
     ],
 )
-def test_an_unusable_configuration_is_a_failure_of_check(config: dict[str, str], text: str) -> None:
-    """A preview says what is wrong with the settings, at each resource, without a property or a secret."""
+def test_an_invalid_configuration_is_a_failure_of_check(config: dict[str, str], text: str) -> None:
+    """A preview reports the invalid setting at each resource, without a property or a secret."""
     result = configured(config).check({}, NEWS)
 
     assert isinstance(result, CheckResult)
@@ -460,8 +460,8 @@ def test_an_unusable_configuration_is_a_failure_of_check(config: dict[str, str],
 
 
 @pytest.mark.parametrize("method", [name for name in CALLS if name != "check"])
-def test_an_unusable_configuration_is_an_error_elsewhere(method: str) -> None:
-    """Where there is no check, as in refresh and destroy, the same text is an error."""
+def test_an_invalid_configuration_is_an_error_in_other_calls(method: str) -> None:
+    """In refresh and destroy, which call no check, the same text is an error."""
     provider = configured({"justt:environment": "prod"})
 
     text = shown(lambda: CALLS[method](provider))
@@ -470,8 +470,8 @@ def test_an_unusable_configuration_is_an_error_elsewhere(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", CALLS)
-def test_a_setting_that_the_state_may_hold_names_its_ways_out(method: str) -> None:
-    """Only refresh and destroy, which run no program, use the state's copy of a setting; a diff may be of either."""
+def test_an_invalid_setting_from_the_state_names_what_to_do(method: str) -> None:
+    """Only refresh and destroy, which run no program, use the state's copy of a setting. A diff can be of either."""
     provider = over(Core(error=InvalidSettings("justt:environment must be production")))
 
     text = shown(lambda: CALLS[method](provider))
@@ -483,8 +483,8 @@ def test_a_setting_that_the_state_may_hold_names_its_ways_out(method: str) -> No
 @pytest.mark.parametrize(
     ("recorded", "is_of_state"), [({"referenceAccountId": "acc_1"}, False), ({"integrationId": "id-1"}, True)]
 )
-def test_a_get_of_the_program_names_no_copy(recorded: dict[str, str], is_of_state: bool) -> None:
-    """What `PaymentIntegration.get` reads has nothing recorded in an update, and has in a refresh."""
+def test_a_get_in_an_update_does_not_mention_the_state(recorded: dict[str, str], is_of_state: bool) -> None:
+    """`PaymentIntegration.get` has no recorded outputs in an update, and has some in a refresh."""
     core = Core(error=JusttError("check justt:baseUrl."))
     core.known_properties = IntegrationLifecycle.known_properties
     provider = over(core)
@@ -501,7 +501,7 @@ def test_a_get_of_the_program_names_no_copy(recorded: dict[str, str], is_of_stat
     ("before", "is_of_state"), [((), True), (("check",), False), (("check", "diff"), False), (("diff",), True)]
 )
 def test_after_a_check_the_settings_are_those_of_the_program(before: tuple[str, ...], is_of_state: bool) -> None:
-    """A delete of an update comes after the checks of that update, and one of a destroy after none."""
+    """A delete in an update follows checks, and a delete in a destroy follows none."""
     provider = configured({"justt:baseUrl": "http://127.0.0.1:9/v1"})
     for method in before:
         CALLS[method](provider)
@@ -513,7 +513,7 @@ def test_after_a_check_the_settings_are_those_of_the_program(before: tuple[str, 
 
 
 def test_a_preview_needs_no_key() -> None:
-    """Without any configuration, what needs no request works."""
+    """Without any configuration, calls that send no request work."""
     provider = configured()
     checked = provider.check({}, NEWS)
 
@@ -523,8 +523,8 @@ def test_a_preview_needs_no_key() -> None:
     assert provider.update("id-1", checked.inputs, checked.inputs).outs == checked.inputs
 
 
-def test_a_missing_key_is_told_when_it_is_needed() -> None:
-    """The first request without a key says how to set one."""
+def test_a_missing_key_is_reported_by_the_first_request() -> None:
+    """The first request without a key shows how to set one."""
     provider = configured()
 
     text = shown(lambda: provider.create(provider.check({}, NEWS).inputs))
@@ -533,12 +533,12 @@ def test_a_missing_key_is_told_when_it_is_needed() -> None:
 
 
 def test_a_provider_that_was_never_configured_has_the_defaults() -> None:
-    """Without a call of configure, the environment variables serve alone."""
+    """Without a call of configure, only the environment variables apply."""
     assert IntegrationProvider().check({}, NEWS).inputs["environment"] == "production"
 
 
-def test_keys_of_other_namespaces_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine hands over the whole stack's configuration, of which only ours counts."""
+def test_keys_of_other_namespaces_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine passes the whole stack configuration, of which only our namespace counts."""
     monkeypatch.setenv("JUSTT_ENVIRONMENT", "sandbox")
     provider = configured({"aws:environment": "x", "environment": "y", "project:apikey": "z"})
 
@@ -549,7 +549,7 @@ def test_keys_of_other_namespaces_are_passed_over(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_stacks_configuration_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable serves where the configuration has no value."""
+    """A variable applies if the configuration has no value."""
     monkeypatch.setenv("JUSTT_ENVIRONMENT", "sandbox")
 
     checked = configured({"justt:environment": "production"}).check({}, NEWS)
@@ -557,13 +557,13 @@ def test_the_stacks_configuration_wins_over_the_variable(monkeypatch: pytest.Mon
     assert checked.inputs["environment"] == "production"
 
 
-# The whole way
+# End to end
 
 
-def test_a_life_before_the_simulator(
+def test_the_whole_lifecycle_works_with_the_simulator(
     simulator: SimulatorServer, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Check, create, read, update and delete work together, and what is to be told goes to stderr."""
+    """Check, create, read, update and delete work together, and messages go to stderr."""
     provider = at(simulator)
     inputs = provider.check({}, {**NEWS, "deactivation": {"deactivationType": "dueDate", "afterDays": 0.0}}).inputs
 
@@ -581,7 +581,7 @@ def test_a_life_before_the_simulator(
     outs = remembered(provider.update(created.id, outs, provider.check(inputs, NEWS).inputs))
     assert "deactivation" not in outs
 
-    # A destroy is a process of its own.
+    # A destroy runs in its own process.
     monkeypatch.setattr(pulumi_justt.core.session, "_sessions", {})
     provider = at(simulator)
     provider.delete(created.id, outs)
@@ -603,6 +603,6 @@ def test_one_client_serves_all_providers_of_a_process(simulator: SimulatorServer
     assert len(pulumi_justt.core.client._clients) == 1
 
 
-def test_a_configured_provider_is_not_what_is_stored() -> None:
-    """The stored form has no attributes, whatever an instance has picked up since."""
-    assert pickle.loads(b64decode(_PROVIDER)).__dict__ == {}  # noqa: S301 - our own literal
+def test_the_stored_provider_has_no_configuration() -> None:
+    """The stored form has no attributes, even if the instance has some."""
+    assert pickle.loads(b64decode(_PROVIDER)).__dict__ == {}  # noqa: S301 - a literal in our own code

@@ -1,4 +1,4 @@
-"""A credential is found in every form that SECURITY.md lists, and harmless words are shown."""
+"""A credential is found in every encoding that SECURITY.md lists, and harmless words are shown."""
 
 from __future__ import annotations
 
@@ -30,31 +30,31 @@ CANARY = "canary-5e81d27f0c94+/a3b6-long"
 
 
 def knowing(*secrets: object) -> Redactor:
-    """Make a redactor that has met some credentials."""
+    """Create a redactor that knows some credentials."""
     made = Redactor()
     made.add_secrets(secrets)
     return made
 
 
 def each(form: Callable[[int], str]) -> Callable[[str], str]:
-    """Write each character, by its code point, in a form of its own."""
+    """Encode each character, by its code point."""
     return lambda secret: "".join(form(ord(character)) for character in secret)
 
 
 def sparse(form: Callable[[int], str]) -> Callable[[str], str]:
-    """Write each ASCII character that is no letter or digit in a form of its own."""
+    """Encode each ASCII character that is no letter or digit."""
     return lambda secret: re.sub(r"[!-/:-@\[-`{-~]", lambda found: form(ord(found.group())), secret)
 
 
 def octets(form: str, between: str = "") -> Callable[[str], str]:
-    """Write each byte in a form of its own."""
+    """Encode each byte."""
     return lambda secret: between.join(form.format(octet) for octet in secret.encode())
 
 
 def packed(
     before: bytes = b"", after: bytes = b"", alphabet: Callable[[bytes], bytes] = base64.b64encode
 ) -> Callable[[str], str]:
-    """Write a text that holds the credential in base64."""
+    """Encode a text that contains the credential in base64."""
     return lambda secret: alphabet(before + secret.encode() + after).decode()
 
 
@@ -84,7 +84,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "repr of bytes": lambda secret: repr(secret.encode()),
     "%u": lambda secret: "".join(f"%u{unit:04x}" for unit in units(secret)),
     "octal": octets("\\{:03o}"),
-    # Set off, since a backslash in front of a digit would be an escape too.
+    # Separate, since a backslash before a digit would be an escape, too.
     "octal, short": lambda secret: (
         " " + re.sub(r"[!-/:-@\[-`{-~](?![0-7])", lambda found: f"\\{ord(found.group()):o}", secret)
     ),
@@ -146,7 +146,7 @@ FORMS: dict[str, Callable[[str], str]] = {
 
 
 def units(text: str) -> list[int]:
-    """Return the UTF-16 units of a text, as JSON escapes have them."""
+    """Return the UTF-16 units of a text, as in JSON escapes."""
     raw = text.encode("utf-16-be")
     return [int.from_bytes(raw[n : n + 2], "big") for n in range(0, len(raw), 2)]
 
@@ -177,8 +177,8 @@ SURROUNDINGS = [
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("secret", SECRETS)
-def test_each_form_of_each_secret_is_found(secret: str, form: str) -> None:
-    """A credential is found in each form, however short it is and wherever it stands."""
+def test_each_encoding_of_each_secret_is_found(secret: str, form: str) -> None:
+    """A credential is found in each encoding, however short it is and wherever it is in the text."""
     redactor = knowing(secret)
 
     assert redactor.is_complete
@@ -199,7 +199,7 @@ VALUES = st.text(string.ascii_letters + string.digits + string.punctuation + " �
     after=PRINTABLE,
 )
 def test_no_surrounding_hides_a_secret(secret: str, form: str, before: str, after: str) -> None:
-    """Whatever stands before and behind a credential, in each form, set off by a blank or a line's end."""
+    """Any text may precede and follow a credential, in each encoding, separated by a space or a line break."""
     redactor = knowing(secret)
 
     assert not redactor.is_complete or redactor.redact(f"{before} {FORMS[form](secret)}\n{after}") == WITHHELD
@@ -210,14 +210,14 @@ def test_no_surrounding_hides_a_secret(secret: str, form: str, before: str, afte
     [CANARY[:15], CANARY[15:], CANARY[3:15], CANARY[:-4], CANARY[4:], CANARY[:15].upper(), CANARY[8:20].encode().hex()],
 )
 def test_a_part_of_a_long_secret_is_found(part: str) -> None:
-    """Half of a key is still too much: eight letters or digits in a row are found, as they are or encoded."""
+    """Half of a key is still too much: eight letters or digits in a row are found, encoded or not."""
     assert knowing(CANARY).redact(f"before {part} after") == WITHHELD
     assert knowing(CANARY).redact(base64.b64encode(f"before {part} after".encode()).decode()) == WITHHELD
 
 
 @pytest.mark.parametrize("secret", [CANARY, "hunter2", "密码密码密码"])
-def test_a_secret_at_the_cut_is_found(secret: str) -> None:
-    """Neither what is not shown nor what is not searched hides the end of a credential whose begin would be shown."""
+def test_a_secret_at_the_truncation_point_is_hidden(secret: str) -> None:
+    """Truncating the text before or after the search never leaves the start of a credential visible."""
     redactor = knowing(secret)
     for blanks in ("x", " ", "&nbsp;", "\\n"):
         for length in (*range(280, 301), *range(1_960, 2_000)):
@@ -226,7 +226,7 @@ def test_a_secret_at_the_cut_is_found(secret: str) -> None:
 
 
 def test_harmless_words_are_shown() -> None:
-    """Words that only resemble a credential, and its own common parts, are no reason to withhold anything."""
+    """Words that only resemble a credential, and common parts of one, don't withhold a text."""
     pem = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n"
     redactor = knowing(CANARY, pem, "stripe-user", {"deep": [70_370_370, True, None]}, "", " ")
 
@@ -252,11 +252,11 @@ def test_harmless_words_are_shown() -> None:
     ],
 )
 def test_foreign_text_becomes_one_line(text: str, line: str) -> None:
-    """What is shown fits in one line of an error."""
+    """The shown text fits into one line of an error."""
     assert Redactor().redact(text) == line
 
 
-# What escapes are made of, put together in ways that no standard knows.
+# The parts of escapes, combined in ways that no standard defines.
 PIECES = (*"\\xuUN{}+079fFhH&#;$%~=3c_'- no,bé۳\n", "\r\n", "0x", "0h", "&H", "x003C_", "d83d", "de00", "0b101")
 
 
@@ -264,7 +264,7 @@ PIECES = (*"\\xuUN{}+079fFhH&#;$%~=3c_'- no,bé۳\n", "\r\n", "0x", "0h", "&H", 
 @example("0H08")
 @example("\\777")
 def test_no_mixture_of_escapes_breaks_the_search(text: str) -> None:
-    """A text that looks like an escape and is none is searched as any other: an error here would lose a create."""
+    """Invalid escapes are searched like other text: an error here would lose a create."""
     redactor = knowing(CANARY)
 
     assert redactor.is_clean(text)
@@ -274,15 +274,15 @@ def test_no_mixture_of_escapes_breaks_the_search(text: str) -> None:
 
 @given(st.text(st.characters(), max_size=1000))
 def test_any_text_becomes_one_short_printable_line(text: str) -> None:
-    """Whatever a server says, also what is no Unicode, the line can be printed."""
+    """Any text from a server, even invalid Unicode, gives a printable line."""
     line = knowing(CANARY, "!?!?").redact(text)
 
     assert line.isprintable()
     assert len(line) <= 301
 
 
-def test_without_every_credential_nothing_foreign_is_shown() -> None:
-    """A value that is not at hand, an integration that was not met and three characters can't be searched for."""
+def test_foreign_text_is_withheld_unless_every_credential_is_known() -> None:
+    """A missing value, an unknown integration and a secret of three characters can't be searched for."""
     missing, unmet, short = Redactor(), Redactor(), knowing("abc")
     missing.mark_incomplete()
     unmet.expect_integration("id-1")
@@ -300,7 +300,7 @@ UUID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
 @pytest.mark.parametrize("text", ["err-1", "77", "sim-619947e7891ec7ed", UUID])
 def test_error_id_is_shown(text: str) -> None:
-    """Support asks for it, also where the words are withheld."""
+    """Support asks for the errorId, so it's shown even if the text is withheld."""
     incomplete = Redactor()
     incomplete.mark_incomplete()
 
@@ -312,13 +312,13 @@ def test_error_id_is_shown(text: str) -> None:
     "text", [CANARY, f"e-{CANARY}", CANARY[:12], CANARY.encode().hex(), "two words", "e\n1", "e" * 65, "", None]
 )
 def test_error_id_that_may_be_something_else_is_not_shown(text: str | None) -> None:
-    """A vendor can put anything there."""
+    """A server can put anything into the errorId."""
     assert knowing(CANARY).error_id(text) is None
 
 
 @pytest.mark.parametrize("text", ["e-hunter2pass", "rk_live_51H8xQ2e", "0123456789abcdef0123456789abcdef", "Zm9vYmFy"])
-def test_error_id_is_more_strict_while_a_credential_is_not_at_hand(text: str) -> None:
-    """Then it can't be searched for that credential, so it must be none by its form."""
+def test_error_id_is_stricter_without_a_known_credential(text: str) -> None:
+    """A credential that is not at hand can't be searched for, so the errorId's form must rule it out."""
     incomplete = Redactor()
     incomplete.mark_incomplete()
 
@@ -327,7 +327,7 @@ def test_error_id_is_more_strict_while_a_credential_is_not_at_hand(text: str) ->
 
 
 def test_records_are_searched_for_whole_credentials() -> None:
-    """A short user name stands in an id by chance, and a part of a longer one too; neither makes a list unreadable."""
+    """A short user name, or a part of a longer one, may be in an id by chance. It doesn't make a list unreadable."""
     redactor = knowing("int1", "integration-user", "12345678", CANARY)
 
     assert redactor.is_clean_record(["stripe_integration_123", "int1-x", "1", "2", "345678", "2027-01-31T00:00:00Z"])
@@ -343,7 +343,7 @@ def test_records_are_searched_for_whole_credentials() -> None:
     "secret", [CANARY, "correct-horse-battery-staple", "x" * 40 + "1", "sk_live_51HxyzAbCd9876qqWWeeRR", "Tr0ub4dor&3x"]
 )
 def test_records_are_searched_for_most_of_a_long_credential(secret: str) -> None:
-    """Most of a credential, and twelve characters with a digit, are no id, as they are or encoded."""
+    """Most of a credential, or twelve characters of it with a digit, are withheld, encoded or not."""
     tenth = len(secret) // 10
     for part in (secret[:-tenth], secret[tenth:], secret[tenth // 2 : -(tenth // 2) or None]):
         for field in (part, f"id-{part}", part.upper(), part.encode().hex(), packed(b"x")(part), quote(quote(part))):
@@ -377,7 +377,7 @@ ID = "V1StGXR8_Z5jdHi6B-myT"
     ],
 )
 def test_records_while_a_credential_is_not_at_hand(field: str, missing: str, *, is_shown: bool) -> None:
-    """A field that is shown must be none by its form then, or stand in plain in the state, or be like an id there."""
+    """A shown field must then have a safe form, or be in the state as plain text, or resemble an id there."""
     redactor = knowing("abc") if missing == "a short one" else Redactor()
     if missing == "a reference":
         redactor.mark_incomplete()
@@ -393,7 +393,7 @@ def test_records_while_a_credential_is_not_at_hand(field: str, missing: str, *, 
 
 
 def test_the_environment_s_credentials_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passwords of proxies and the passphrase, but not a passphrase that is too short, which nobody was sent."""
+    """Proxy passwords and the passphrase are known. A value too short to search for is ignored: Justt never gets it."""
     for name, value in {
         "HTTPS_PROXY": "http://user:first%40pass@proxy.example:1",
         "all_proxy": "token-of-a-proxy@proxy.example",
@@ -423,8 +423,8 @@ def test_the_environment_s_credentials_are_known(monkeypatch: pytest.MonkeyPatch
     ],
     ids=["html", "nested html", "url", "base64", "backslashes", "expanding", "hex"],
 )
-def test_no_text_takes_long(text: str) -> None:
-    """Text is cut before it is decoded, and what decodes to too much is withheld unseen."""
+def test_redaction_of_any_text_is_fast(text: str) -> None:
+    """Text is truncated before it's decoded, and withheld if its decoded form is too long."""
     redactor = knowing(*(f"{CANARY}-{n:020}" for n in range(1_000)), "m" * 10**6)
     started = time.process_time()
 
@@ -434,7 +434,7 @@ def test_no_text_takes_long(text: str) -> None:
 
 
 def test_a_very_long_credential_is_found_by_its_parts() -> None:
-    """A file of a megabyte is not remembered at each of its characters."""
+    """A file of a megabyte is not indexed at each of its characters."""
     secret = "".join(f"{n:x}" for n in range(200_000))
 
     assert knowing(secret).redact(f"got {secret[5_000:5_290]}") == WITHHELD
@@ -453,8 +453,8 @@ def test_a_very_long_credential_is_found_by_its_parts() -> None:
     ],
     ids=["nested URL", "nested html", "accents", "15 MB", "backslashes", "names", "expanding"],
 )
-def test_no_credential_takes_long(secret: str) -> None:
-    """The time that a credential takes grows with its length, up to what Justt takes, and not with the square of it."""
+def test_redaction_with_any_credential_is_fast(secret: str) -> None:
+    """The time for a credential grows linearly with its length, up to the maximum at Justt."""
     started = time.process_time()
 
     assert knowing(secret).redact(secret[:100]) == WITHHELD
@@ -465,8 +465,8 @@ def test_no_credential_takes_long(secret: str) -> None:
 @pytest.mark.parametrize(
     "field", ["&amp;" * 51, "%25" * 85, "\\3c " * 51, "QUFB" * 63, "%2525&amp;amp;\\u0026=3D\\74" * 9]
 )
-def test_no_page_of_records_takes_long(field: str) -> None:
-    """A page of a hundred records, with three fields of the greatest length each."""
+def test_redaction_of_a_page_is_fast(field: str) -> None:
+    """A page of a hundred records, with three fields of maximum length each."""
     started = time.process_time()
 
     knowing(CANARY).is_clean_record([field] * 300)
@@ -474,8 +474,8 @@ def test_no_page_of_records_takes_long(field: str) -> None:
     assert time.process_time() - started < 4.0
 
 
-def test_a_page_of_any_size_takes_little_time() -> None:
-    """A page of thousands of records is searched, and one that no account has is not taken."""
+def test_redaction_of_a_page_of_any_size_is_fast() -> None:
+    """A page of thousands of records is searched, and an implausibly large one is rejected."""
     redactor = knowing(CANARY)
     started = time.process_time()
 
@@ -485,8 +485,8 @@ def test_a_page_of_any_size_takes_little_time() -> None:
     assert time.process_time() - started < 4.0
 
 
-def test_learning_while_another_thread_searches() -> None:
-    """Calls of several resources teach and search at the same time."""
+def test_threads_can_add_secrets_during_a_search() -> None:
+    """Calls of several resources add secrets and search at the same time."""
     redactor, failures = Redactor(), []
 
     def search() -> None:
@@ -507,15 +507,15 @@ def test_learning_while_another_thread_searches() -> None:
     assert failures == []
 
 
-def test_nothing_is_left_that_a_search_of_all_output_would_find() -> None:
-    """The search that guards each scenario finds nothing in what is shown."""
+def test_the_secret_scanner_finds_nothing_in_shown_text() -> None:
+    """The secret scanner of the engine tests finds nothing in shown text."""
     text = f"{CANARY} {CANARY.encode().hex()} {packed(b'x')(CANARY)} {CANARY[:15]} {CANARY[15:]}"
 
     assert secret_scanner.find(knowing(CANARY).redact(text).encode(), [CANARY]) == []
 
 
 def base58(text: str) -> str:
-    """Write a text in base58."""
+    """Encode a text in base58."""
     number, digits = int.from_bytes(text.encode(), "big"), ""
     while number:
         number, digit = divmod(number, 58)
@@ -545,8 +545,8 @@ def base58(text: str) -> str:
         *("words for characters", "look-alikes", "grouped with letters"),
     ],
 )
-def test_forms_that_are_not_recognized(form: Callable[[str], str], secret: str) -> None:
-    """SECURITY.md says so."""
+def test_encodings_that_are_not_recognized(form: Callable[[str], str], secret: str) -> None:
+    """SECURITY.md lists the encodings that are not recognized."""
     assert knowing(secret).redact(form(secret)) == form(secret)
 
 

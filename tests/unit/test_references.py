@@ -1,4 +1,4 @@
-"""Credentials by reference: how they are written, what they resolve to, and what is told where nothing is there."""
+"""Credentials by reference: their stored form, their values, and the errors for a missing value."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def value_of(reference: Reference) -> object:
 
 
 def error_of(*references: Reference) -> str:
-    """Give the text of references that can't be resolved."""
+    """Return the error for references that can't be resolved."""
     payload = dict(zip(("apiKey", "privateKey", "token"), (each.wire() for each in references), strict=False))
     with pytest.raises(Unresolved) as raised:
         resolved(payload, operation="creating it", names=NAMES)
@@ -45,8 +45,8 @@ def error_of(*references: Reference) -> str:
         (from_file(Path("keys") / "sftp.pem", version=2), {"fromFile": "keys/sftp.pem", "version": 2}),
     ],
 )
-def test_wire_form_is_that_of_every_state(reference: Reference, wire: dict[str, object]) -> None:
-    """What states hold is pinned, and is read back as what the program said, with a version that is an int."""
+def test_the_stored_form_is_pinned(reference: Reference, wire: dict[str, object]) -> None:
+    """The stored form is pinned, and is read back as in the program, with the version as an int."""
     assert reference.wire() == wire
     assert from_wire(wire) == reference
     back = from_wire({**wire, "version": float(reference.version)})
@@ -80,8 +80,8 @@ def test_wire_form_is_that_of_every_state(reference: Reference, wire: dict[str, 
         {"from_env": "STRIPE_KEY", "version": 1},
     ],
 )
-def test_nothing_else_is_taken_for_a_reference(value: object) -> None:
-    """A payload of any other shape is a value, and stays one."""
+def test_other_values_are_no_references(value: object) -> None:
+    """A payload of any other form is a value."""
     assert from_wire(value) is None
 
 
@@ -113,11 +113,13 @@ def test_nothing_else_is_taken_for_a_reference(value: object) -> None:
         (lambda make: make("A", version="2"), TypeError, "version takes a whole number; got str"),
         (lambda make: make("A", version=True), TypeError, "version takes a whole number; got bool"),
         (lambda make: make("A", version=0), ValueError, "version starts at 1; got 0"),
-        (lambda make: make("A", version=2**53 + 1), ValueError, "version must not be beyond 2.53"),
+        (lambda make: make("A", version=2**53 + 1), ValueError, "version must be at most 2.53"),
     ],
 )
-def test_variable_that_cannot_be(make: Callable[[Any], object], error: type[Exception], text: str) -> None:
-    """A name that no variable can have, or another type, is told in the program, without what was given."""
+def test_an_impossible_variable_name_is_rejected(
+    make: Callable[[Any], object], error: type[Exception], text: str
+) -> None:
+    """An impossible variable name, or a value of another type, is an error in the program that doesn't show it."""
     with pytest.raises(error, match=text) as raised:
         make(from_env)
     assert CANARY not in str(raised.value)
@@ -131,24 +133,24 @@ def test_variable_that_cannot_be(make: Callable[[Any], object], error: type[Exce
         (lambda make: make(""), ValueError, "the path of a file, and not its content"),
         (lambda make: make(PEM), ValueError, "the path of a file, and not its content"),
         (lambda make: make(PEM.replace("\n", " ")), ValueError, "the path of a file, and not its content"),
-        (lambda make: make("sk_live_51Habc"), ValueError, "this looks like a credential: a file is ./NAME too"),
+        (lambda make: make("sk_live_51Habc"), ValueError, "this looks like a credential: for a file of that name"),
         (lambda make: make("4eC39HqLyjWDarjtT1zdp7dc"), ValueError, "this looks like a credential"),
-        (lambda make: make("keys/<{%bogus%}>"), ValueError, "the path of from_file has the signs <, { and %"),
+        (lambda make: make("keys/<{%bogus%}>"), ValueError, "the path of from_file has the characters <, { and %"),
         (lambda make: make("a.pem", version=1.0), TypeError, "version takes a whole number; got float"),
-        (lambda make: make("a.pem", version=2**60), ValueError, "version must not be beyond 2.53"),
+        (lambda make: make("a.pem", version=2**60), ValueError, "version must be at most 2.53"),
         (lambda make: make("a.pem", version=-1), ValueError, "version starts at 1; got -1"),
     ],
 )
-def test_file_that_cannot_be(make: Callable[[Any], object], error: type[Exception], text: str) -> None:
-    """The content of a key in the place of its path, a common slip, is told without a word of it."""
+def test_an_impossible_path_is_rejected(make: Callable[[Any], object], error: type[Exception], text: str) -> None:
+    """A key's content in place of its path, a common mistake, is an error that doesn't show it."""
     with pytest.raises(error, match=text) as raised:
         make(from_file)
     assert "AAAA" not in str(raised.value)
 
 
 @pytest.mark.parametrize("path", ["./sk_live_51Habc", "sk_live_key.txt", "keys/4eC39HqLyjWDarjtT1zdp7dc", "stripe-key"])
-def test_file_of_an_unusual_name(path: str) -> None:
-    """What has a folder or an ending, or is made of words, can only be a path."""
+def test_unusual_paths_are_accepted(path: str) -> None:
+    """A text with a folder or an extension, or one that consists of words, is a path."""
     assert from_file(path).place == path.removeprefix("./")
 
 
@@ -169,13 +171,13 @@ def test_file_of_an_unusual_name(path: str) -> None:
         "A",
     ],
 )
-def test_variable_of_an_unusual_name(name: str) -> None:
-    """Names are made of words, in whatever case, with numbers here and there."""
+def test_unusual_variable_names_are_accepted(name: str) -> None:
+    """A name consists of words in any case, and may contain numbers."""
     assert from_env(name, version=2**53).place == name
 
 
-def test_variable_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not a character of a variable is touched."""
+def test_a_variable_is_used_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The value of a variable is not changed at all."""
     monkeypatch.setenv("STRIPE_KEY", f" {CANARY}\n")
 
     assert value_of(from_env("STRIPE_KEY")) == f" {CANARY}\n"
@@ -194,16 +196,16 @@ def test_variable_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"a" * 1_000_000, "a" * 1_000_000),
     ],
 )
-def test_file_is_taken_as_its_text(tmp_path: Path, content: bytes, value: str) -> None:
-    """One line loses the line break that editors and `echo` add; the lines of a PEM key keep theirs, which it needs."""
+def test_a_file_is_used_as_text(tmp_path: Path, content: bytes, value: str) -> None:
+    """A file with one line loses its final line break, which editors add; a PEM key keeps those that it needs."""
     path = tmp_path / "key"
     path.write_bytes(content)
 
     assert value_of(from_file(path)) == value
 
 
-def test_relative_file_and_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A relative path starts where the provider runs, and `~` is the user's home."""
+def test_relative_paths_and_home_are_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path starts in the provider's working directory, and `~` is the user's home."""
     (tmp_path / "key").write_text(CANARY)
     monkeypatch.chdir(tmp_path)
     assert value_of(from_file("key")) == CANARY
@@ -213,8 +215,8 @@ def test_relative_file_and_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert value_of(from_file("~/key")) == CANARY
 
 
-def test_all_that_is_missing_is_one_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Each place is named with the user's own name of its field, and the text says that nothing was sent."""
+def test_all_missing_values_are_one_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each missing value is named by the user's name of its field, and the text says that nothing was sent."""
     monkeypatch.delenv("STRIPE_KEY", raising=False)
     monkeypatch.setenv("EMPTY", "")
     monkeypatch.chdir(tmp_path)
@@ -227,8 +229,8 @@ def test_all_that_is_missing_is_one_error(monkeypatch: pytest.MonkeyPatch, tmp_p
     )
 
 
-def test_what_is_no_file_of_a_credential(tmp_path: Path) -> None:
-    """A folder, a pipe that nobody writes to, an image or a log is told as such, with nothing of its content."""
+def test_a_file_that_is_no_credential_is_rejected(tmp_path: Path) -> None:
+    """A folder, a pipe without a writer, an image or a log is described in the error, without its content."""
     (tmp_path / "binary").write_bytes(b"\xff" + CANARY.encode())
     (tmp_path / "wide").write_bytes(CANARY.encode("utf-16-le"))
     (tmp_path / "blank").write_text(" \n")
@@ -240,22 +242,22 @@ def test_what_is_no_file_of_a_credential(tmp_path: Path) -> None:
         assert CANARY not in text
         return text.partition(", which ")[2].partition(". Nothing was sent")[0]
 
-    assert told(".") == "is no regular file"
-    assert told("pipe") == "is no regular file"
-    assert told("binary") == "is no text in UTF-8"
-    assert told("wide") == "is no text in UTF-8"
+    assert told(".") == "is not a regular file"
+    assert told("pipe") == "is not a regular file"
+    assert told("binary") == "is not text in UTF-8"
+    assert told("wide") == "is not text in UTF-8"
     assert told("blank") == "is empty"
     assert told("large") == "has more than 1,000,000 bytes, more than Justt takes"
     assert told("binary/key") == "cannot be read: Not a directory"
 
 
 def in_program(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Be a program in *folder*, as Pulumi's language host starts it."""
+    """Set up the process like a program in *folder* that Pulumi's language host has started."""
     monkeypatch.setattr(sys, "orig_argv", ["python", "/x/pulumi-language-python-exec", "--pwd", str(folder), "."])
 
 
-def test_file_of_the_program_is_the_same_in_every_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`Path(__file__).parent / "key"` is another text on each machine, and would replace what it credentials."""
+def test_a_path_in_the_program_is_the_same_in_every_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`Path(__file__).parent / "key"` differs on each machine, and would replace the integration."""
     program = tmp_path / "shop" / "infra"
     program.mkdir(parents=True)
     in_program(monkeypatch, program)
@@ -269,8 +271,8 @@ def test_file_of_the_program_is_the_same_in_every_checkout(tmp_path: Path, monke
     assert from_file("/run-of-another-tree/secrets/key").place == "/run-of-another-tree/secrets/key"
 
 
-def test_each_spelling_of_a_file_is_one_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A path that another person writes, or that a link leads to, does not replace what it credentials."""
+def test_all_spellings_of_a_path_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another spelling of a path, or a path through a link, doesn't replace the integration."""
     program = tmp_path / "shop" / "infra"
     (program / "keys").mkdir(parents=True)
     (tmp_path / "away" / "sub").mkdir(parents=True)
@@ -291,7 +293,7 @@ def test_each_spelling_of_a_file_is_one_place(tmp_path: Path, monkeypatch: pytes
         f"~/..{program.as_posix().removeprefix(tmp_path.as_posix())}/keys/a",
     )
     assert {from_file(each).place for each in spellings} == {"keys/a"}
-    # As the operating system has it: `..` after a link leads out of where the link leads to.
+    # As in the operating system: `..` after a link is the parent of the link's target.
     assert from_file("link/../a") == from_file(tmp_path / "away" / "a") == from_file("../../away/a")
     assert from_file("link/a").place == "link/a"
     absolute = {from_file(each).place for each in ("/run-of-another-tree/k", "//run-of-another-tree/x/../k")}
@@ -300,8 +302,8 @@ def test_each_spelling_of_a_file_is_one_place(tmp_path: Path, monkeypatch: pytes
     assert from_file("~/../away/a").place == "../../away/a"
 
 
-def test_file_that_is_read_is_the_one_that_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A link that `..` follows is not cut off with it: another file would be sent."""
+def test_a_path_through_a_link_reads_the_named_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`link/..` is not shortened: this would send another file."""
     (tmp_path / "program").mkdir()
     (tmp_path / "away" / "sub").mkdir(parents=True)
     (tmp_path / "away" / "a").write_text(CANARY)
@@ -314,8 +316,8 @@ def test_file_that_is_read_is_the_one_that_was_named(tmp_path: Path, monkeypatch
     assert value_of(from_file("link/../a")) == CANARY
 
 
-def test_file_of_a_checkout_behind_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A link to the checkout is looked through, from either side; one within it is a part of it."""
+def test_a_link_to_the_checkout_is_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link to the checkout is resolved, from either side. A link within the checkout is a part of it."""
     (tmp_path / "real" / "infra").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
@@ -328,29 +330,29 @@ def test_file_of_a_checkout_behind_a_link(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("path", [r"keys\sftp.pem", r".\keys\x\..\sftp.pem", PureWindowsPath("keys") / "sftp.pem"])
-def test_file_is_written_alike_on_every_system(path: str | PureWindowsPath) -> None:
-    """What is stored has `/`, whichever separator the program has."""
+def test_paths_are_stored_alike_on_every_system(path: str | PureWindowsPath) -> None:
+    """The stored path has `/`, for any separator in the program."""
     assert from_file(path).place == "keys/sftp.pem"
     assert from_file(r"..\keys\sftp.pem").place == "../keys/sftp.pem"
 
 
-def test_file_outside_of_a_program_is_as_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test of a program, and a program of the Automation API, have no folder of Pulumi's."""
+def test_a_path_outside_of_a_program_is_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test of a program, and a program of the Automation API, have no Pulumi project folder."""
     monkeypatch.chdir(tmp_path)
 
     assert from_file(tmp_path / "key").place == str(tmp_path / "key")
 
 
 @pytest.mark.parametrize("name", ["JUSTT_API_KEY", "PULUMI_ACCESS_TOKEN", "Pulumi_Config_Passphrase", "justt_x"])
-def test_variables_of_pulumi_and_of_ours_are_never_a_credential(name: str) -> None:
-    """They hold other keys and passphrases; on Windows their case means nothing."""
+def test_variables_of_pulumi_and_justt_are_never_credentials(name: str) -> None:
+    """They contain other keys and passphrases. On Windows, their case doesn't matter."""
     with pytest.raises(ValueError, match=f"from_env does not take {name}: variables that begin with PULUMI_ or JUSTT_"):
         from_env(name)
     assert from_wire({"fromEnv": name, "version": 1}) is None
 
 
-def test_place_that_nobody_can_look_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A home of nobody, and a folder that has gone, are told like any other file that is not there."""
+def test_an_inaccessible_path_is_reported_as_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unknown home and a deleted folder give the same error as any missing file."""
     assert "'~nobody-of-that-name/key', which cannot be read: there is no such place" in error_of(
         from_file("~nobody-of-that-name/key")
     )
@@ -362,25 +364,25 @@ def test_place_that_nobody_can_look_at(tmp_path: Path, monkeypatch: pytest.Monke
     assert "'key', which cannot be read: No such file or directory" in error_of(reference)
 
 
-def test_variable_that_is_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bytes that are no text, and blanks, are told with the name of the variable."""
+def test_a_variable_without_text_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that are no text, and white space, are reported with the name of the variable."""
     monkeypatch.setenv("BYTES", "a\udcff")
     monkeypatch.setenv("BLANK", " \n")
 
-    assert "the variable 'BYTES', which is no text in UTF-8" in error_of(from_env("BYTES"))
+    assert "the variable 'BYTES', which is not text in UTF-8" in error_of(from_env("BYTES"))
     assert "the variable 'BLANK', which is empty" in error_of(from_env("BLANK"))
 
 
-def test_references_are_values() -> None:
-    """Two that say the same are the same, and their text shows the place, which is no secret."""
+def test_references_with_the_same_content_are_equal() -> None:
+    """References with the same content are equal, and their text shows the path or variable, which is no secret."""
     assert from_env("A", version=2) == VariableReference("A", 2)
     assert from_file("a") == FileReference("a", 1)
     assert len({from_file("a"), from_env("a"), from_env("a", version=2)}) == 3
     assert "STRIPE_KEY" in repr(from_env("STRIPE_KEY"))
 
 
-def test_file_that_becomes_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
-    """Whatever stands at the path when it is opened, the value or an error comes at once."""
+def test_a_file_that_becomes_a_pipe_does_not_block(tmp_path: Path) -> None:
+    """Whatever is at the path when it's opened, the value or an error follows at once."""
     path, kept, pipe = tmp_path / "key", tmp_path / "kept", tmp_path / "pipe"
     kept.write_text(CANARY)
     os.mkfifo(pipe)
@@ -409,9 +411,9 @@ def test_file_that_becomes_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         exchanging = pool.submit(exchange)
         try:
-            assert pool.submit(read).result(30) == {CANARY, "is no regular file"}
+            assert pool.submit(read).result(30) == {CANARY, "is not a regular file"}
         finally:
             is_done.set()
-            # An open that waits is let go, so that a failed test ends.
+            # Unblock an open that still waits, so that a failed test ends.
             os.close(os.open(pipe, os.O_RDWR))
         exchanging.result()

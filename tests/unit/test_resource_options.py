@@ -1,4 +1,4 @@
-"""The paths that resource options may speak of: what is translated, what is refused, and what a refusal names."""
+"""Property paths in resource options: their translation, their rejection, and the suggestions in the errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INPUT_OPTIONS = ("ignore_changes", "replace_on_changes", "hide_diffs")
 def checked(
     path: str, *, option: str = "ignore_changes", shape: object = "APIKEY_ONLY", **payload: object
 ) -> list[str]:
-    """Return what an option with this path becomes."""
+    """Return the option that results from this path."""
     opts = ResourceOptions()
     setattr(opts, option, [path])
     result = with_checked_paths(opts, shape, payload)
@@ -53,8 +53,8 @@ def checked(
         ('deactivation["deactivationDate"]', 'deactivation["deactivationDate"]'),
     ],
 )
-def test_a_path_is_brought_to_the_states_spelling(option: str, given: str, becomes: str) -> None:
-    """Top-level names may be Python's or the API's; what follows is kept as it was written."""
+def test_a_path_is_translated_to_the_state_s_names(option: str, given: str, becomes: str) -> None:
+    """Top-level names may be Python's or the API's. The rest of the path is kept as it is."""
     assert checked(given, option=option) == [becomes]
 
 
@@ -68,7 +68,7 @@ def test_a_path_is_brought_to_the_states_spelling(option: str, given: str, becom
     ],
 )
 def test_a_path_may_begin_with_a_quoted_bracket(given: str, meant: tuple[str, ...]) -> None:
-    """The engine reads `["a"].b` as `a.b`, so that form too ends up as a path that the engine finds."""
+    """The engine reads `["a"].b` as `a.b`, so that form also becomes a path that the engine finds."""
     (path,) = checked(given)
 
     assert tuple(
@@ -80,23 +80,23 @@ def test_a_path_may_begin_with_a_quoted_bracket(given: str, meant: tuple[str, ..
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ("credentials", "the state has no 'credentials', so the engine would ignore it; say 'secretPayload'"),
+        ("credentials", "the state has no 'credentials', so the engine would ignore it; use 'secretPayload'"),
         (
             "credentials.api_key",
-            "the state has no 'credentials.api_key', so the engine would ignore it; say 'secretPayload.apiKey'",
+            "the state has no 'credentials.api_key', so the engine would ignore it; use 'secretPayload.apiKey'",
         ),
-        ("secret_payload", "the state has no 'secret_payload', so the engine would ignore it; say 'secretPayload'"),
+        ("secret_payload", "the state has no 'secret_payload', so the engine would ignore it; use 'secretPayload'"),
         (
             "secret_payload.apiKey",
-            "the state has no 'secret_payload.apiKey', so the engine would ignore it; say 'secretPayload.apiKey'",
+            "the state has no 'secret_payload.apiKey', so the engine would ignore it; use 'secretPayload.apiKey'",
         ),
         (
             'secret_payload["api_key"]',
-            "the state has no 'secret_payload[\"api_key\"]', so the engine would ignore it; say 'secretPayload.apiKey'",
+            "the state has no 'secret_payload[\"api_key\"]', so the engine would ignore it; use 'secretPayload.apiKey'",
         ),
         (
             "secretPayload.api_key",
-            "'secretPayload' has no 'api_key', so the engine would ignore it; say 'secretPayload.apiKey'",
+            "'secretPayload' has no 'api_key', so the engine would ignore it; use 'secretPayload.apiKey'",
         ),
         (
             "secretPayload.apiKy",
@@ -105,7 +105,7 @@ def test_a_path_may_begin_with_a_quoted_bracket(given: str, meant: tuple[str, ..
         ("secretPayload.shopName", "'secretPayload' has no 'shopName', so the engine would ignore it"),
         (
             "deactivation.after_days",
-            "'deactivation' has no 'after_days', so the engine would ignore it; say 'deactivation.afterDays'",
+            "'deactivation' has no 'after_days', so the engine would ignore it; use 'deactivation.afterDays'",
         ),
         ("sourc", "'sourc' is not a property (did you mean 'source'?)"),
         ("integration-name", "'integration-name' is not a property (did you mean 'integrationName'?)"),
@@ -119,7 +119,7 @@ def test_a_path_may_begin_with_a_quoted_bracket(given: str, meant: tuple[str, ..
     ],
 )
 def test_a_path_that_the_engine_would_ignore_is_refused(option: str, given: str, text: str) -> None:
-    """The error names the option, what was written and, where there is one, the right path."""
+    """The error names the option, the given path and, if there is one, the right path."""
     with pytest.raises(ValueError, match=f"^{option}: ") as refused:
         checked(given, option=option)
 
@@ -131,7 +131,7 @@ def test_a_path_that_the_engine_would_ignore_is_refused(option: str, given: str,
     [("deactivation.type", "deactivation.deactivationType"), ("deactivation.date", "deactivation.deactivationDate")],
 )
 def test_an_argument_of_deactivation_is_refused_by_the_right_name(given: str, right: str) -> None:
-    """Programs say `type` and `date`, the state does not, and the error tells what the state says."""
+    """Programs use `type` and `date`, but the state doesn't, and the error shows the state's names."""
     with pytest.raises(ValueError, match=right):
         checked(given)
 
@@ -139,15 +139,15 @@ def test_an_argument_of_deactivation_is_refused_by_the_right_name(given: str, ri
 @pytest.mark.parametrize(
     "given", ["secretPayload[apiKey]", 'secretPayload["apiKey"', "source.name", "secretPayload.apiKey.first"]
 )
-def test_a_path_that_can_match_nothing_is_refused(given: str) -> None:
-    """A malformed path, and one below a text, are silently ignored by the engine as well."""
+def test_a_path_that_cannot_match_is_refused(given: str) -> None:
+    """A malformed path, or one below a text, would also be silently ignored by the engine."""
     with pytest.raises(ValueError, match="ignore_changes"):
         checked(given)
 
 
 @pytest.mark.parametrize("secret_type", ["OAUTH2", object()])
-def test_the_fields_of_a_payload_are_free_where_the_shape_is_not_known(secret_type: object) -> None:
-    """An unlisted type, and one that is known later, may have any field."""
+def test_any_payload_field_is_accepted_for_unlisted_types(secret_type: object) -> None:
+    """An unlisted type, or one that is an unknown Output, may have any field."""
     assert checked("secretPayload.whatever", shape=secret_type) == ["secretPayload.whatever"]
 
 
@@ -164,8 +164,8 @@ def test_the_fields_of_a_payload_are_free_where_the_shape_is_not_known(secret_ty
         "secretPayload.merchantCode",
     ],
 )
-def test_the_parts_of_a_reference_are_taken(given: str) -> None:
-    """A credential that is a reference is an object in the state, and each part of it can be named."""
+def test_the_parts_of_a_reference_are_accepted(given: str) -> None:
+    """A credential that is a reference is an object in the state, and a path may name each part of it."""
     payload: dict[str, Any] = {"apiKey": from_env("KEY"), "hmac": from_file("key.pem"), "merchantCode": "M-1"}
     assert checked(given, shape="HMAC", **payload) == [given]
 
@@ -173,27 +173,27 @@ def test_the_parts_of_a_reference_are_taken(given: str) -> None:
 @pytest.mark.parametrize(
     ("given", "hint"),
     [
-        ("secretReferences.apiKey.from_env", "; say 'secretReferences.apiKey.fromEnv'"),
+        ("secretReferences.apiKey.from_env", "; use 'secretReferences.apiKey.fromEnv'"),
         ("secretReferences.apiKey.versio", " (did you mean 'version'?)"),
         ("secretReferences.apiKey.fromFile", " (did you mean"),
         ("secretReferences.apiKey.version.major", ""),
-        ("secretReferences.api_key.version", "; say 'secretReferences.apiKey.version'"),
-        ("secretPayload.apiKey", "; say 'secretReferences.apiKey'"),
-        ("secretPayload.apiKey.version", "; say 'secretReferences.apiKey.version'"),
-        ("secretPayload.*.version", "; say 'secretReferences.*.version'"),
-        ("secretPayload.hmac.version", "; say 'secretPayload.hmac'"),
+        ("secretReferences.api_key.version", "; use 'secretReferences.apiKey.version'"),
+        ("secretPayload.apiKey", "; use 'secretReferences.apiKey'"),
+        ("secretPayload.apiKey.version", "; use 'secretReferences.apiKey.version'"),
+        ("secretPayload.*.version", "; use 'secretReferences.*.version'"),
+        ("secretPayload.hmac.version", "; use 'secretPayload.hmac'"),
         (
             "secretReferences.hmac.version",
-            "; 'hmac' is no reference here (from_env, from_file), so say 'secretPayload.hmac'",
+            "; 'hmac' is not a reference here (from_env, from_file), so use 'secretPayload.hmac'",
         ),
         (
             "secretReferences.accountCode.version",
-            "; 'accountCode' is no reference here (from_env, from_file), so say 'secretPayload.accountCode'",
+            "; 'accountCode' is not a reference here (from_env, from_file), so use 'secretPayload.accountCode'",
         ),
     ],
 )
 def test_a_part_that_a_credential_lacks_is_refused(given: str, hint: str) -> None:
-    """The error names the part that the reference has, or says that a value has none."""
+    """The error names the part that the reference has, or says that a value has no parts."""
     with pytest.raises(ValueError, match="so the engine would ignore it") as refused:
         checked(given, shape="HMAC", apiKey=from_env("KEY"), hmac="a value")
     name, _, missing = given.partition(".")
@@ -203,26 +203,26 @@ def test_a_part_that_a_credential_lacks_is_refused(given: str, hint: str) -> Non
 
 
 @pytest.mark.parametrize("shape", ["APIKEY_ONLY", "OAUTH2"])
-def test_a_property_of_no_field_is_refused(shape: str) -> None:
-    """Values and references are two properties, and the one without a field is not in the state."""
+def test_a_property_without_fields_is_refused(shape: str) -> None:
+    """Values and references are two properties. One without a field is not in the state."""
     for given, payload, right in (
         ("secretPayload", {"apiKey": from_env("KEY")}, "secretReferences"),
         ("secretPayload.*", {"apiKey": from_env("KEY")}, "secretReferences"),
         ("secretReferences", {"apiKey": "value"}, "secretPayload"),
     ):
-        with pytest.raises(ValueError, match=f"; say '{right}'"):
+        with pytest.raises(ValueError, match=f"; use '{right}'"):
             checked(given, shape=shape, **payload)
 
 
 def test_references_cannot_become_secrets() -> None:
-    """A reviewer is to see which variable or file is sent."""
+    """A reviewer must be able to see which variable or file is sent."""
     with pytest.raises(ValueError, match="references are not secrets"):
         checked("secretReferences", option="additional_secret_outputs", apiKey=from_env("KEY"))
 
 
-def test_a_part_of_a_reference_by_pythons_name_is_refused_by_the_right_one() -> None:
-    """The whole path is proposed, in the state's spelling."""
-    with pytest.raises(ValueError, match=r"say 'secretReferences\.apiKey\.version'"):
+def test_a_python_name_in_a_reference_gets_a_suggestion() -> None:
+    """The suggestion is the whole path, with the state's names."""
+    with pytest.raises(ValueError, match=r"use 'secretReferences\.apiKey\.version'"):
         checked("credentials.api_key.version", apiKey=from_env("KEY"))
 
 
@@ -230,8 +230,8 @@ def test_a_part_of_a_reference_by_pythons_name_is_refused_by_the_right_one() -> 
     "opts", [ResourceOptions(version="1.2.3"), ResourceOptions(plugin_download_url="https://example.com")]
 )
 def test_the_version_of_a_plugin_is_refused(opts: ResourceOptions) -> None:
-    """Nothing is downloaded, and the engine would run such a resource in a process and with a quota of its own."""
-    with pytest.raises(ValueError, match=r"there is no plugin whose version could be chosen; pin pulumi-justt"):
+    """Nothing is downloaded, and the engine would run such a resource in its own process with its own quota."""
+    with pytest.raises(ValueError, match=r"this provider has no plugin with a version; pin pulumi-justt"):
         with_checked_paths(opts, "APIKEY_ONLY", {})
 
 
@@ -247,8 +247,8 @@ def test_the_version_of_a_plugin_is_refused(opts: ResourceOptions) -> None:
         ("merchant_account_codes", "merchantAccountCodes"),
     ],
 )
-def test_a_secret_output_is_brought_to_the_states_spelling(given: str, becomes: str) -> None:
-    """Outputs and inputs alike may be made secret, by either name."""
+def test_a_secret_output_is_translated_to_the_state_s_name(given: str, becomes: str) -> None:
+    """Outputs and inputs can be made secret, by either name."""
     assert checked(given, option="additional_secret_outputs") == [becomes]
 
 
@@ -260,7 +260,7 @@ def test_a_secret_output_is_brought_to_the_states_spelling(given: str, becomes: 
     ],
 )
 def test_a_secret_output_that_does_not_exist_is_refused(given: str, text: str) -> None:
-    """Only whole properties can be made secret, and a name that matches none would stay readable."""
+    """Only whole properties can be made secret. A wrong name would leave the property readable."""
     with pytest.raises(ValueError, match="additional_secret_outputs") as refused:
         checked(given, option="additional_secret_outputs")
 
@@ -268,12 +268,12 @@ def test_a_secret_output_that_does_not_exist_is_refused(given: str, text: str) -
 
 
 def test_no_options_stay_none() -> None:
-    """A resource without options has nothing to check."""
+    """A resource without options needs no check."""
     assert with_checked_paths(None, "APIKEY_ONLY", {}) is None
 
 
-def test_the_callers_options_are_left_as_they_were() -> None:
-    """One options object serves many resources, of different shapes, so only a copy is changed."""
+def test_the_caller_s_options_are_not_changed() -> None:
+    """One options object may be used for many resources with different credential types, so only a copy changes."""
     opts = ResourceOptions(
         protect=True, ignore_changes=["integration_name"], additional_secret_outputs=["go_live_date"]
     )
@@ -288,32 +288,32 @@ def test_the_callers_options_are_left_as_they_were() -> None:
 
 
 def test_every_path_of_an_option_is_checked() -> None:
-    """A wrong path is found behind right ones."""
+    """A wrong path is found after valid ones."""
     with pytest.raises(ValueError, match="zzz"):
         with_checked_paths(ResourceOptions(ignore_changes=["source", "integrationName", "zzz"]), "APIKEY_ONLY", {})
 
 
 def test_a_credential_field_that_does_not_exist_is_not_proposed() -> None:
-    """The name that an error proposes is one that works."""
+    """The suggestion in an error is always valid."""
     with pytest.raises(ValueError, match="no 'nosuch'") as refused:
         checked("credentials.nosuch")
     assert "say" not in str(refused.value)
 
 
 def test_one_account_code_cannot_be_named() -> None:
-    """The state's list is sorted and the program's is not, so that an index names another code in each."""
-    with pytest.raises(ValueError, match="their order means nothing, so name the whole list"):
+    """The state's list is sorted and the program's is not, so an index means another code in each."""
+    with pytest.raises(ValueError, match="the list has no order, so name the whole list"):
         checked("merchantAccountCodes[0]")
 
 
-def test_import_is_refused_in_words() -> None:
-    """The engine cannot import into a dynamic provider, and would say so with a traceback of the SDK."""
-    with pytest.raises(ValueError, match=r"say adopt_id on the resource instead.* or run `pulumi-justt import`"):
+def test_the_import_option_is_refused_with_an_explanation() -> None:
+    """The engine can't import into a dynamic provider, and would fail with a traceback of the SDK."""
+    with pytest.raises(ValueError, match=r"set adopt_id on the resource instead.* or run `pulumi-justt import`"):
         with_checked_paths(ResourceOptions(import_="an-id"), "APIKEY_ONLY", {})
 
 
 @pytest.mark.parametrize("path", ["timeoutSeconds", "timeout_seconds", "integration_id", "*"])
-def test_the_paths_of_a_wait_are_brought_to_the_state_s_spelling(path: str) -> None:
+def test_the_paths_of_a_wait_are_translated(path: str) -> None:
     """A program's name for an input works, too."""
     checked = with_checked_ready_paths(ResourceOptions(ignore_changes=[path]))
 
@@ -331,17 +331,17 @@ def test_the_paths_of_a_wait_are_brought_to_the_state_s_spelling(path: str) -> N
         ({"ignore_changes": ["secretPayload"]}, "'secretPayload' is not a property"),
         ({"ignore_changes": ["credentials.api_key"]}, "'credentials' is not a property"),
         ({"additional_secret_outputs": ["secretPayload"]}, "'secretPayload' is not a property"),
-        ({"import_": "an-id"}, "it owns nothing, so let `pulumi up` create it"),
+        ({"import_": "an-id"}, "it does not exist at Justt, so let `pulumi up` create it"),
     ],
 )
-def test_the_paths_of_a_wait_that_match_nothing_are_refused(options: dict[str, Any], message: str) -> None:
-    """It has neither credentials nor anything below a property."""
+def test_paths_that_a_wait_lacks_are_refused(options: dict[str, Any], message: str) -> None:
+    """It has neither credentials nor nested properties."""
     with pytest.raises(ValueError, match=message):
         with_checked_ready_paths(ResourceOptions(**options))
 
 
 def test_the_secret_outputs_of_a_wait() -> None:
-    """Outputs may be named as in the program."""
+    """Outputs may have the names of the program."""
     checked = with_checked_ready_paths(ResourceOptions(additional_secret_outputs=["go_live_date"]))
 
     assert checked is not None

@@ -1,4 +1,4 @@
-"""What a program constructs, as the engine receives it: under Pulumi's mocks, and down to the request's bytes."""
+"""The resources of a program as the engine receives them, under Pulumi's mocks, down to the bytes of the request."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from support.mocked_program import (
     SECRET,
     SIGNATURE,
     TOKEN,
-    Hidden,
-    Seen,
+    ResolvedOutput,
+    SecretValue,
     as_created,
+    decode,
     full,
     minimal,
-    revealed,
     run_program,
 )
 
 
-def test_a_minimal_resource_is_registered_under_the_apis_names_and_nothing_else() -> None:
-    """Absent means absent: only what was given goes out, in the API's spelling, the credential as a secret."""
+def test_a_minimal_resource_registers_only_its_arguments() -> None:
+    """Only the given arguments are sent, under the API's names, with the credential as a secret."""
     program = run_program(minimal)
 
     assert [each.type for each in program.registered] == [TOKEN]
@@ -41,12 +41,12 @@ def test_a_minimal_resource_is_registered_under_the_apis_names_and_nothing_else(
         "integrationName": "Stripe EU",
         "source": "stripe",
         "secretType": "APIKEY_ONLY",
-        "secretPayload": {"apiKey": Hidden(CANARY)},
+        "secretPayload": {"apiKey": SecretValue(CANARY)},
     }
 
 
 def test_a_full_resource_is_registered_with_each_secret_marked_on_its_own() -> None:
-    """Identifiers stay readable and every other credential field is a secret, so that a preview names what changed."""
+    """Identifiers stay readable. Each other credential field is its own secret, so that a preview names the change."""
     program = run_program(full)
 
     assert program.sent() == {
@@ -55,8 +55,8 @@ def test_a_full_resource_is_registered_with_each_secret_marked_on_its_own() -> N
         "source": "stripe",
         "secretType": "HMAC",
         "secretPayload": {
-            "hmac": Hidden(CANARY),
-            "apiKey": Hidden(CANARY + "2"),
+            "hmac": SecretValue(CANARY),
+            "apiKey": SecretValue(CANARY + "2"),
             "merchantCode": "merchant",
             "accountCode": "account",
         },
@@ -69,18 +69,22 @@ def test_a_full_resource_is_registered_with_each_secret_marked_on_its_own() -> N
 
 
 def test_a_secret_identifier_stays_secret() -> None:
-    """Who gives an identifier as a secret Output gets it kept as one."""
+    """An identifier that is a secret Output stays secret."""
     shop = justt.credentials.ApiKey
 
     program = run_program(
         lambda: minimal(credentials=shop(api_key=CANARY, shop_name=Output.secret("shop"), store_url="url"))
     )
 
-    assert program.sent()["secretPayload"] == {"apiKey": Hidden(CANARY), "shopName": Hidden("shop"), "storeUrl": "url"}
+    assert program.sent()["secretPayload"] == {
+        "apiKey": SecretValue(CANARY),
+        "shopName": SecretValue("shop"),
+        "storeUrl": "url",
+    }
 
 
 def test_unlisted_credentials_are_sent_as_they_are() -> None:
-    """The payload's own keys are kept, all values are secret, and the caller's dict stays as it was."""
+    """The payload's keys are kept, all values are secret, and the caller's dict doesn't change."""
     payload = {"tokenId": "t", "nested": {"pem": CANARY}}
     before = copy.deepcopy(payload)
 
@@ -92,11 +96,11 @@ def test_unlisted_credentials_are_sent_as_they_are() -> None:
 
     assert payload == before
     assert program.sent()["secretType"] == "OAUTH2"
-    assert program.sent()["secretPayload"] == {"tokenId": Hidden("t"), "nested": Hidden({"pem": CANARY})}
+    assert program.sent()["secretPayload"] == {"tokenId": SecretValue("t"), "nested": SecretValue({"pem": CANARY})}
 
 
 def test_one_set_of_arguments_serves_two_resources() -> None:
-    """Nothing that a caller hands in is changed, so it can be handed in again."""
+    """The caller's arguments are not changed, so they can be used again."""
     codes, given = ["b", "a"], justt.credentials.ApiKeyOnly(api_key=CANARY)
 
     def body() -> None:
@@ -114,7 +118,7 @@ def test_one_set_of_arguments_serves_two_resources() -> None:
     ("name", "key"), [("allow_unlisted", "allowUnlisted"), ("deletion_protection", "deletionProtection")]
 )
 def test_a_flag_takes_an_output(name: str, key: str, given: bool) -> None:
-    """A flag that is known later is handed on as it turns out; a plain False is the same as not given."""
+    """A flag that is an Output is passed on. A plain False is the same as no argument."""
 
     def flagged(value: object) -> justt.PaymentIntegration:
         arguments: dict[str, Any] = {name: value}
@@ -150,26 +154,26 @@ def test_outputs_of_a_created_resource_are_typed_and_named_in_python() -> None:
         }
 
     assert run_program(body).outputs == {
-        "id": Seen("id-1", is_secret=False),
-        "integration_id": Seen("id-1", is_secret=False),
-        "status": Seen("PENDING", is_secret=False),
-        "go_live_date": Seen(None, is_secret=False),
-        "environment": Seen("production", is_secret=False),
-        "external_identifier": Seen("stripe-eu", is_secret=False),
-        "integration_name": Seen("Stripe EU", is_secret=False),
-        "source": Seen("stripe", is_secret=False),
-        "merchant_account_codes": Seen(["b", "a"], is_secret=False),
-        "reference_account_id": Seen("acc_42", is_secret=False),
-        "deactivation": Seen(justt.Deactivation(type="dueDate", after_days=7), is_secret=False),
-        "deletion_protection": Seen(value=True, is_secret=False),
-        "allow_unlisted": Seen(value=True, is_secret=False),
-        "hmac": Seen(CANARY, is_secret=True),
-        "merchant_code": Seen("merchant", is_secret=True),
+        "id": ResolvedOutput("id-1", is_secret=False),
+        "integration_id": ResolvedOutput("id-1", is_secret=False),
+        "status": ResolvedOutput("PENDING", is_secret=False),
+        "go_live_date": ResolvedOutput(None, is_secret=False),
+        "environment": ResolvedOutput("production", is_secret=False),
+        "external_identifier": ResolvedOutput("stripe-eu", is_secret=False),
+        "integration_name": ResolvedOutput("Stripe EU", is_secret=False),
+        "source": ResolvedOutput("stripe", is_secret=False),
+        "merchant_account_codes": ResolvedOutput(["b", "a"], is_secret=False),
+        "reference_account_id": ResolvedOutput("acc_42", is_secret=False),
+        "deactivation": ResolvedOutput(justt.Deactivation(type="dueDate", after_days=7), is_secret=False),
+        "deletion_protection": ResolvedOutput(value=True, is_secret=False),
+        "allow_unlisted": ResolvedOutput(value=True, is_secret=False),
+        "hmac": ResolvedOutput(CANARY, is_secret=True),
+        "merchant_code": ResolvedOutput("merchant", is_secret=True),
     }
 
 
-def test_after_days_comes_back_as_a_whole_number() -> None:
-    """The engine's numbers are floats, but what the program reads is the int that it wrote."""
+def test_after_days_is_returned_as_an_int() -> None:
+    """The engine's numbers are floats, but the program reads the int that it wrote."""
     program = run_program(
         lambda: {
             "days": minimal(deactivation=justt.Deactivation(after_days=7)).deactivation.apply(
@@ -181,8 +185,8 @@ def test_after_days_comes_back_as_a_whole_number() -> None:
     assert program.outputs["days"].value == "7"
 
 
-def test_a_deactivation_date_comes_back() -> None:
-    """A policy by date has no days, going out and coming back."""
+def test_a_deactivation_date_is_returned() -> None:
+    """A policy with a date has no days, in both directions."""
     date = "2027-01-31T00:00:00Z"
 
     program = run_program(lambda: {"it": minimal(deactivation=justt.Deactivation(date=date)).deactivation})
@@ -192,7 +196,7 @@ def test_a_deactivation_date_comes_back() -> None:
 
 
 def test_outputs_that_are_absent_are_none() -> None:
-    """What was not given and is not known yet reads as None, and a flag as False."""
+    """An absent value that is not unknown is None, and an absent flag is False."""
 
     def body() -> dict[str, Output[Any]]:
         stripe = minimal()
@@ -206,17 +210,17 @@ def test_outputs_that_are_absent_are_none() -> None:
         }
 
     assert run_program(body).outputs == {
-        "go_live_date": Seen(None, is_secret=False),
-        "merchant_account_codes": Seen(None, is_secret=False),
-        "reference_account_id": Seen(None, is_secret=False),
-        "deactivation": Seen(None, is_secret=False),
-        "deletion_protection": Seen(value=False, is_secret=False),
-        "allow_unlisted": Seen(value=False, is_secret=False),
+        "go_live_date": ResolvedOutput(None, is_secret=False),
+        "merchant_account_codes": ResolvedOutput(None, is_secret=False),
+        "reference_account_id": ResolvedOutput(None, is_secret=False),
+        "deactivation": ResolvedOutput(None, is_secret=False),
+        "deletion_protection": ResolvedOutput(value=False, is_secret=False),
+        "allow_unlisted": ResolvedOutput(value=False, is_secret=False),
     }
 
 
 def test_a_preview_knows_the_inputs_and_not_the_status() -> None:
-    """Before anything is created, what the program said can be read back and what Justt will say can not."""
+    """Before the create, inputs are readable, and outputs from Justt are unknown."""
 
     def body() -> dict[str, Output[Any]]:
         stripe = minimal()
@@ -227,14 +231,14 @@ def test_a_preview_knows_the_inputs_and_not_the_status() -> None:
 
     outputs = run_program(body, preview=True, answer=unchanged).outputs
 
-    assert outputs["source"] == Seen("stripe", is_secret=False)
+    assert outputs["source"] == ResolvedOutput("stripe", is_secret=False)
     assert not outputs["status"].is_known
     assert outputs["credentials"].is_known
     assert outputs["credentials"].is_secret
 
 
-def test_get_looks_at_an_integration_and_declares_nothing() -> None:
-    """A lookup reads by id with nothing but the account, and what the API never returns is None."""
+def test_get_reads_an_integration_and_declares_nothing() -> None:
+    """A lookup needs only the id and the account. Properties that the API never returns are None."""
 
     def body() -> dict[str, Output[Any]]:
         theirs = justt.PaymentIntegration.get("theirs", "id-9", reference_account_id="acc_1")
@@ -256,16 +260,16 @@ def test_get_looks_at_an_integration_and_declares_nothing() -> None:
     properties = MessageToDict(program.looked_up[0].properties)
     assert properties.keys() == {"referenceAccountId", "__provider"}
     assert program.outputs == {
-        "id": Seen("id-9", is_secret=False),
-        "status": Seen("FAILED", is_secret=False),
-        "source": Seen("adyen", is_secret=False),
-        "integration_name": Seen(None, is_secret=False),
-        "credentials": Seen(None, is_secret=False),
+        "id": ResolvedOutput("id-9", is_secret=False),
+        "status": ResolvedOutput("FAILED", is_secret=False),
+        "source": ResolvedOutput("adyen", is_secret=False),
+        "integration_name": ResolvedOutput(None, is_secret=False),
+        "credentials": ResolvedOutput(None, is_secret=False),
     }
 
 
-def test_get_keeps_the_options_that_it_is_given() -> None:
-    """A lookup under another resource is listed under it."""
+def test_get_keeps_its_options() -> None:
+    """A lookup with a parent is listed under it."""
 
     def body() -> None:
         parent = pulumi.ComponentResource("test:index:Group", "group")
@@ -277,7 +281,7 @@ def test_get_keeps_the_options_that_it_is_given() -> None:
 
 
 def test_the_option_paths_reach_the_engine_in_the_states_spelling() -> None:
-    """Paths in options are translated, and the caller's options object is left as it was."""
+    """Paths in options are translated, and the caller's options object doesn't change."""
     opts = ResourceOptions(
         ignore_changes=["merchant_account_codes", "secretPayload.apiKey"],
         replace_on_changes=["deactivation"],
@@ -296,18 +300,18 @@ def test_the_option_paths_reach_the_engine_in_the_states_spelling() -> None:
 
 
 def test_a_path_that_matches_nothing_is_refused_by_the_constructor() -> None:
-    """The engine would ignore it silently, so the constructor names the path that works."""
-    with pytest.raises(ValueError, match=r"say 'secretPayload\.apiKey'"):
+    """The engine would silently ignore it, so the constructor names the path that works."""
+    with pytest.raises(ValueError, match=r"use 'secretPayload\.apiKey'"):
         run_program(lambda: minimal(opts=ResourceOptions(ignore_changes=["secret_payload.apiKey"])))
 
 
 def test_a_plain_api_key_is_accepted_in_a_unit_test() -> None:
-    """With mocks there is no configuration file to commit, and `set_all_config` need not name its secrets."""
+    """A test with mocks has no configuration file, and `set_all_config` need not mark secrets."""
     assert run_program(minimal, config={"justt:apiKey": CANARY}).registered
 
 
 def test_a_secret_api_key_is_accepted() -> None:
-    """The key that was set with --secret is no obstacle, and no part of what is sent."""
+    """A key that was set with --secret is accepted, and is not part of the request."""
     program = run_program(minimal, config={"justt:apiKey": "the-bearer-key"}, secret_keys=["justt:apiKey"])
 
     assert "the-bearer-key" not in str(program.registered)
@@ -324,35 +328,35 @@ def test_a_secret_api_key_is_accepted() -> None:
     ],
 )
 def test_credentials_of_another_class_are_refused(given: object, named: str) -> None:
-    """The text names the classes to use and shows nothing of what was given."""
+    """The error names the valid classes, and doesn't show the given value."""
     with pytest.raises(TypeError, match=named) as refused:
         run_program(lambda: minimal(credentials=given))
 
     assert CANARY not in str(refused.value)
 
 
-def test_a_bare_output_as_credentials_is_refused_by_the_name_of_the_cure() -> None:
-    """Who has the whole set in one Output is told of from_output."""
+def test_a_bare_output_as_credentials_gets_a_suggestion() -> None:
+    """The error for a whole set in one Output suggests from_output."""
     with pytest.raises(TypeError, match=r"ApiKeyOnly\.from_output\(output\)"):
         run_program(lambda: minimal(credentials=Output.secret({"apiKey": CANARY})))
 
 
 @pytest.mark.parametrize("given", [{"type": "postingDate"}, "postingDate", 7])
 def test_a_deactivation_of_another_class_is_refused(given: object) -> None:
-    """The policy is a Deactivation, and the text says so."""
+    """The error says that the policy must be a Deactivation."""
     with pytest.raises(TypeError, match=rf"must be a Deactivation\(\.\.\.\); got {type(given).__name__}"):
         run_program(lambda: minimal(deactivation=given))
 
 
 def test_arguments_are_keywords() -> None:
-    """Only the resource's name may be given by position."""
+    """Only the resource's name may be passed by position."""
     constructor: Callable[..., object] = justt.PaymentIntegration
     with pytest.raises(TypeError, match="positional"):
         constructor("stripe", "stripe-eu")
 
 
-def test_a_deactivation_is_a_value() -> None:
-    """Two policies that say the same are equal, none can be changed, and the default is by posting date, at once."""
+def test_deactivations_with_the_same_content_are_equal() -> None:
+    """Policies with the same content are equal and immutable. The default is the posting date, at once."""
     policy: Any = justt.Deactivation()
 
     assert policy == justt.Deactivation(type="postingDate", after_days=None, date=None)
@@ -361,7 +365,7 @@ def test_a_deactivation_is_a_value() -> None:
 
 
 def test_every_resource_carries_the_same_blob_as_a_secret() -> None:
-    """The stored provider is made once and does not depend on the resource."""
+    """The stored provider is created once and doesn't depend on the resource."""
 
     def body() -> None:
         minimal("one")
@@ -377,7 +381,7 @@ def test_every_resource_carries_the_same_blob_as_a_secret() -> None:
 
 
 def test_a_provider_has_its_own_key_and_the_stacks_settings() -> None:
-    """Its key is a secret however it was given, the environment is the stack's, and an account only its own."""
+    """Its key is always a secret, the environment is the stack's, and the account is only its own."""
     program = run_program(
         lambda: justt.Provider("us", api_key=CANARY),
         config={
@@ -391,16 +395,16 @@ def test_a_provider_has_its_own_key_and_the_stacks_settings() -> None:
 
     (registered,) = program.registered
     assert registered.type == "pulumi:providers:pulumi-python"
-    assert revealed(MessageToDict(registered.object)) == {
+    assert decode(MessageToDict(registered.object)) == {
         "justt:environment": "sandbox",
         "justt:timeoutSeconds": "5",
         "justt:provider": "us",
-        "justt:apiKey": Hidden(CANARY),
+        "justt:apiKey": SecretValue(CANARY),
     }
 
 
-def test_what_a_provider_shares_stays_secret() -> None:
-    """A setting that is secret in the configuration is a secret of the provider, too."""
+def test_a_secret_setting_stays_secret_in_a_provider() -> None:
+    """A setting that is secret in the configuration is also secret in the provider."""
     program = run_program(
         lambda: justt.Provider("us", api_key="k"),
         config={"justt:baseUrl": CANARY, "justt:environment": "sandbox"},
@@ -408,19 +412,19 @@ def test_what_a_provider_shares_stays_secret() -> None:
     )
 
     (registered,) = program.registered
-    sent: Any = revealed(MessageToDict(registered.object))
-    assert (sent["justt:baseUrl"], sent["justt:environment"]) == (Hidden(CANARY), "sandbox")
+    sent: Any = decode(MessageToDict(registered.object))
+    assert (sent["justt:baseUrl"], sent["justt:environment"]) == (SecretValue(CANARY), "sandbox")
 
 
 @pytest.mark.parametrize("key", ["", None])
-def test_a_provider_without_a_key_is_refused(key: Any) -> None:  # noqa: ANN401 - None is what is wrong
-    """It would fall back to the key of the environment, and create in another account."""
+def test_a_provider_without_a_key_is_refused(key: Any) -> None:  # noqa: ANN401 - None is the invalid value
+    """It would fall back to the environment's key, and create in another account."""
     with pytest.raises(ValueError, match="the api_key of the provider 'us' is empty"):
         run_program(lambda: justt.Provider("us", api_key=key))
 
 
-def test_what_a_provider_shares_are_settings_that_exist() -> None:
-    """It takes every setting from the configuration but the key and the account."""
+def test_a_provider_copies_existing_settings() -> None:
+    """It copies every setting of the configuration except the key and the account."""
     shared = {key.removeprefix("justt:") for key in resources._SHARED_SETTINGS}
 
     assert shared == config.VARIABLES.keys() - {"apiKey", "referenceAccountId"}
@@ -430,13 +434,13 @@ def test_what_a_provider_shares_are_settings_that_exist() -> None:
 
 
 def seen(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
-    """Answer as the engine does after a wait, or a create."""
+    """Respond as the engine does after a wait or a create."""
     made, state = as_created(args)
     return made, {**state, "status": "SUCCESSFUL"} if "timeoutSeconds" in args.inputs else state
 
 
-def test_a_wait_is_registered_with_what_its_integration_says() -> None:
-    """Its account for the header, its names for the messages, and none of its credentials."""
+def test_a_wait_copies_the_properties_of_its_integration() -> None:
+    """It has the account for the header, the names for the messages, and no credentials."""
     program = run_program(lambda: justt.IntegrationReady("ready", integration=full(), timeout_seconds=60))
 
     assert program.registered[1].type == "pulumi-python:dynamic/justt:IntegrationReady"
@@ -451,7 +455,7 @@ def test_a_wait_is_registered_with_what_its_integration_says() -> None:
 
 
 def test_a_wait_takes_five_minutes_at_most_unless_it_says_otherwise() -> None:
-    """What an integration has not is absent."""
+    """Properties that the integration lacks are absent."""
     program = run_program(lambda: justt.IntegrationReady("ready", integration=minimal()))
 
     assert program.sent(1) == {
@@ -462,8 +466,8 @@ def test_a_wait_takes_five_minutes_at_most_unless_it_says_otherwise() -> None:
     }
 
 
-def test_a_wait_for_someone_else_s_integration() -> None:
-    """What is looked at may be waited for, with the account that it is looked at in."""
+def test_a_wait_accepts_a_looked_up_integration() -> None:
+    """An integration from `get` can be waited for, with the account of that `get`."""
     program = run_program(
         lambda: justt.IntegrationReady(
             "ready", integration=justt.PaymentIntegration.get("theirs", "id-9", reference_account_id="acc_9")
@@ -473,8 +477,8 @@ def test_a_wait_for_someone_else_s_integration() -> None:
     assert program.sent() == {"integrationId": "id-9", "referenceAccountId": "acc_9", "timeoutSeconds": 300.0}
 
 
-def test_the_outputs_of_a_wait() -> None:
-    """Each has the integration's name for it, and the deadline is a whole number again."""
+def test_a_wait_has_named_outputs() -> None:
+    """Each output has the integration's name for it, and the deadline is an int."""
 
     def body() -> dict[str, Output[Any]]:
         ready = justt.IntegrationReady("ready", integration=minimal(reference_account_id="acc_1"), timeout_seconds=5)
@@ -496,8 +500,8 @@ def test_the_outputs_of_a_wait() -> None:
     assert type(outputs["timeout_seconds"]) is int
 
 
-def test_a_preview_of_a_wait_does_not_know_how_it_ends() -> None:
-    """What depends on it is not shown with a status that nobody knows yet."""
+def test_a_preview_of_a_wait_has_an_unknown_status() -> None:
+    """Resources that depend on it don't get a status that is still unknown."""
 
     def answer(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         return "", dict(args.inputs)
@@ -509,16 +513,16 @@ def test_a_preview_of_a_wait_does_not_know_how_it_ends() -> None:
 
 
 @pytest.mark.parametrize("given", ["id-1", None, {"integrationId": "id-1"}])
-def test_only_an_integration_is_waited_for(given: Any) -> None:  # noqa: ANN401 - what no type checker saw
-    """An id lacks the account, and the credentials that no message may show."""
+def test_only_an_integration_is_waited_for(given: Any) -> None:  # noqa: ANN401 - a value that no type checker has seen
+    """An id has neither the account nor the credentials to redact."""
     with pytest.raises(
         TypeError, match=r"integration must be a PaymentIntegration; .*PaymentIntegration\.get\(name, id"
     ):
         justt.IntegrationReady("ready", integration=given)
 
 
-def test_a_wait_asks_with_the_key_of_its_integration() -> None:
-    """The provider of the integration is that of the wait, unless another one is named."""
+def test_a_wait_uses_the_key_of_its_integration() -> None:
+    """A wait uses its integration's provider, unless another one is given."""
 
     def build() -> None:
         us = justt.Provider("us", api_key=CANARY)
@@ -535,17 +539,17 @@ def test_a_wait_asks_with_the_key_of_its_integration() -> None:
 
 
 def test_a_wait_takes_no_key_from_its_parent() -> None:
-    """Where the parent has a provider and the integration has none, the wait would ask with another key."""
+    """If the parent has a provider and the integration has none, the wait would use another key."""
 
     def build() -> None:
         us = justt.Provider("us", api_key=CANARY)
         parent = pulumi.ComponentResource("company:Shop", "shop", None, pulumi.ResourceOptions(providers=[us]))
         below = pulumi.ResourceOptions(parent=parent)
-        with pytest.raises(ValueError, match=r"^the parent of the IntegrationReady 'ready' has a provider, whose key"):
+        with pytest.raises(ValueError, match=r"^the IntegrationReady 'ready' would use its parent's provider, but"):
             justt.IntegrationReady("ready", integration=minimal(), opts=below)
         justt.IntegrationReady("both", integration=minimal("inner", opts=below), opts=below)
-        told = pulumi.ResourceOptions.merge(below, pulumi.ResourceOptions(provider=us))
-        justt.IntegrationReady("told", integration=minimal("outer"), opts=told)
+        options = pulumi.ResourceOptions.merge(below, pulumi.ResourceOptions(provider=us))
+        justt.IntegrationReady("told", integration=minimal("outer"), opts=options)
         plain = pulumi.ComponentResource("company:Shop", "plain")
         justt.IntegrationReady("plain", integration=minimal("alone"), opts=pulumi.ResourceOptions(parent=plain))
 

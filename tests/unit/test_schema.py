@@ -1,4 +1,4 @@
-"""The schema: the constructors, attributes and wire models agree with it, and a new property takes four lines."""
+"""The schema: constructors, attributes and wire models match it, and a new property takes four lines."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ def test_an_output_cannot_be_assigned() -> None:
     integration = PaymentIntegration.__new__(PaymentIntegration)
 
     with pytest.raises(AttributeError, match="status is an output and cannot be assigned"):
-        integration.status = "SUCCESSFUL"  # type: ignore[assignment]  # what the test is about
+        integration.status = "SUCCESSFUL"  # type: ignore[assignment]  # the purpose of this test
 
 
-# One more property
+# A new property
 
 ADDITIONS = {
     "schema.py": (
@@ -178,7 +178,7 @@ print(json.dumps(seen))
 
 
 def with_one_more(folder: Path) -> None:
-    """Copy the package into *folder*, and make the four additions that a new optional property takes."""
+    """Copy the package into *folder*, and make the four additions for a new optional property."""
     shutil.copytree(SOURCE, folder / "pulumi_justt", ignore=shutil.ignore_patterns("__pycache__"))
     for name, (before, line) in [*ADDITIONS.items(), ("resources.py", ATTRIBUTE)]:
         path = folder / "pulumi_justt" / name
@@ -188,7 +188,7 @@ def with_one_more(folder: Path) -> None:
 
 
 def test_one_more_property_takes_four_lines(tmp_path: Path) -> None:
-    """With its entry, argument, attribute and field, it is checked, compared, sent, shown and stored."""
+    """With its entry, argument, attribute and field, it's validated, compared, sent, shown and stored."""
     with_one_more(tmp_path)
     environ = environment.build({"PYTHONPATH": str(tmp_path), "JUSTT_STATE_DIR": str(tmp_path / "state")})
 

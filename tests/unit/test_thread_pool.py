@@ -1,4 +1,4 @@
-"""The size of the SDK host's thread pool; nothing breaks where the pool's internals differ."""
+"""The size of the SDK host's thread pool. If the pool's internals differ, nothing changes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ WORKERS = 2
 
 @pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
-    """Give a pool like the host's."""
+    """Return a pool like the host's."""
     with ThreadPoolExecutor(WORKERS) as running:
         yield running
 
 
 @pytest.fixture
 def end(pool: ThreadPoolExecutor) -> Iterator[threading.Event]:
-    """Give what ends the waits in the pool, at the latest before it is closed."""
+    """Return an event that ends all waits in the pool, and that is set before the pool is closed."""
     assert pool._max_workers == WORKERS
     event = threading.Event()
     yield event
@@ -35,7 +35,7 @@ def end(pool: ThreadPoolExecutor) -> Iterator[threading.Event]:
 
 
 def waiting(pool: ThreadPoolExecutor, count: int, end: threading.Event) -> list[Future[bool]]:
-    """Submit calls that wait beside the pool's work, and return when all of them do."""
+    """Submit calls that wait with an additional worker, and return when all of them are waiting."""
     begun = threading.Semaphore(0)
 
     def wait() -> bool:
@@ -50,7 +50,7 @@ def waiting(pool: ThreadPoolExecutor, count: int, end: threading.Event) -> list[
 
 
 def test_waits_take_no_thread_from_the_rest(pool: ThreadPoolExecutor, end: threading.Event) -> None:
-    """Many more waits than threads all begin, and as many calls as before are served beside them."""
+    """Many more waits than threads start, and the pool still serves as many other calls as before."""
     waits = waiting(pool, 20, end)
     together = threading.Barrier(WORKERS + 1)
 
@@ -61,15 +61,15 @@ def test_waits_take_no_thread_from_the_rest(pool: ThreadPoolExecutor, end: threa
     assert not any(wait.done() for wait in waits)
     end.set()
     assert [wait.result(HANG_SECONDS) for wait in waits] == [True] * 20
-    # A barrier gives each party a number of its own.
+    # The barrier gives each thread its own number.
     assert {own, *(call.result(HANG_SECONDS) for call in calls)} == set(range(WORKERS + 1))
     assert pool._max_workers == WORKERS
 
 
 def test_waits_starve_no_call_after_a_queue(pool: ThreadPoolExecutor, end: threading.Event) -> None:
-    """Each wait starts a thread, although the idle semaphore counts threads that are not idle.
+    """Each wait starts a thread, although the idle semaphore also counts busy threads.
 
-    Before Python 3.12, each call that was queued leaves it too high by one.
+    Before Python 3.12, each queued call leaves the semaphore too high by one.
     """
     pool.submit(pool._idle_semaphore.release, 50).result(HANG_SECONDS)
 
@@ -82,7 +82,7 @@ def test_waits_starve_no_call_after_a_queue(pool: ThreadPoolExecutor, end: threa
     end.set()
 
 
-def test_a_call_that_ends_meanwhile_is_not_taken_for_an_idle_thread(
+def test_a_call_that_ends_meanwhile_does_not_count_as_idle(
     pool: ThreadPoolExecutor, end: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each wait starts a thread, even if another thread ends its call just before."""
@@ -101,7 +101,7 @@ def test_a_call_that_ends_meanwhile_is_not_taken_for_an_idle_thread(
 
 
 def test_more_workers_are_started_after_a_queue(pool: ThreadPoolExecutor) -> None:
-    """The pool starts the threads that it is allowed, although the idle semaphore counts too many."""
+    """The pool starts the threads that it may have, although the idle semaphore is too high."""
     pool.submit(pool._idle_semaphore.release, 50).result(HANG_SECONDS)
     pool.submit(set_max_workers, 8).result(HANG_SECONDS)
 
@@ -109,7 +109,7 @@ def test_more_workers_are_started_after_a_queue(pool: ThreadPoolExecutor) -> Non
 
 
 def test_later_waits_reuse_the_threads_of_earlier_ones(pool: ThreadPoolExecutor) -> None:
-    """An additional thread stays, so the next wait of the process starts none."""
+    """An additional thread stays, so the next wait in the process starts none."""
     for _ in range(3):
         end = threading.Event()
         waits = waiting(pool, 5, end)
@@ -119,8 +119,8 @@ def test_later_waits_reuse_the_threads_of_earlier_ones(pool: ThreadPoolExecutor)
     assert len(pool._threads) <= WORKERS + 5
 
 
-def test_the_pool_is_narrow_again_after_an_error(pool: ThreadPoolExecutor) -> None:
-    """A wait that fails gives back what it took."""
+def test_an_error_restores_the_pool_size(pool: ThreadPoolExecutor) -> None:
+    """A failed wait gives back its additional worker."""
 
     def fail() -> None:
         with additional_worker():
@@ -132,8 +132,8 @@ def test_the_pool_is_narrow_again_after_an_error(pool: ThreadPoolExecutor) -> No
     assert pool._max_workers == WORKERS
 
 
-def test_a_thread_of_no_pool_is_left_alone() -> None:
-    """Another host may serve its calls otherwise; arguments of another kind are nothing to reach through."""
+def test_a_thread_outside_of_a_pool_changes_nothing() -> None:
+    """Another host may use other threads, and other arguments are not searched for a pool."""
     served: list[bool] = []
 
     def serve(*_: object) -> None:
@@ -150,10 +150,10 @@ def test_a_thread_of_no_pool_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("missing", ["_max_workers", "_idle_semaphore", "_adjust_thread_count", "_shutdown_lock"])
-def test_a_pool_that_looks_different_is_left_alone(
+def test_a_pool_with_other_internals_is_not_changed(
     pool: ThreadPoolExecutor, missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The call is served as it would be without us."""
+    """The call is served as without our change."""
 
     class Different(ThreadPoolExecutor):
         def __getattribute__(self, name: str) -> object:
@@ -174,7 +174,7 @@ def test_a_pool_that_looks_different_is_left_alone(
 def test_a_thread_that_cannot_be_started_changes_nothing(
     pool: ThreadPoolExecutor, end: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the system gives no more threads, the pool does not go on asking for one."""
+    """If the system allows no more threads, the pool doesn't keep requesting one."""
 
     def serve() -> int:
         for _ in range(WORKERS):
@@ -193,7 +193,7 @@ def test_a_thread_that_cannot_be_started_changes_nothing(
 
 
 def served_together(pool: ThreadPoolExecutor, count: int) -> bool:
-    """Return whether as many calls as *count* are served at a time."""
+    """Return whether the pool serves *count* calls at the same time."""
     together = threading.Barrier(count)
 
     def serve() -> bool:
@@ -207,8 +207,8 @@ def served_together(pool: ThreadPoolExecutor, count: int) -> bool:
     return all(call.result(HANG_SECONDS) for call in calls)
 
 
-def test_calls_that_are_queued_already_are_served(pool: ThreadPoolExecutor, end: threading.Event) -> None:
-    """Whoever asks for more threads may be the last call for a while."""
+def test_queued_calls_are_served_after_widening(pool: ThreadPoolExecutor, end: threading.Event) -> None:
+    """The call that requests more threads may be the last one for a while."""
     begun = threading.Semaphore(0)
 
     def wait() -> None:
@@ -227,8 +227,8 @@ def test_calls_that_are_queued_already_are_served(pool: ThreadPoolExecutor, end:
     end.set()
 
 
-def test_a_pool_is_widened_once(pool: ThreadPoolExecutor) -> None:
-    """Many resources ask for it, and it stays as wide as it was asked for first, beside what only waits."""
+def test_the_first_requested_size_stays(pool: ThreadPoolExecutor) -> None:
+    """Many resources request it, and the first size stays, in addition to waiting workers."""
     pool.submit(set_max_workers, 8).result(HANG_SECONDS)
     pool.submit(set_max_workers, 16).result(HANG_SECONDS)
 
@@ -237,17 +237,15 @@ def test_a_pool_is_widened_once(pool: ThreadPoolExecutor) -> None:
     assert pool._max_workers == 8
 
 
-def test_a_pool_is_never_made_narrower(pool: ThreadPoolExecutor) -> None:
-    """With JUSTT_WORKERS=4 the host is left as it is."""
+def test_a_pool_never_shrinks(pool: ThreadPoolExecutor) -> None:
+    """JUSTT_WORKERS=4 doesn't change the host."""
     pool.submit(set_max_workers, 1).result(HANG_SECONDS)
 
     assert pool._max_workers == WORKERS
 
 
-def test_a_wait_that_began_before_gives_back_its_own_thread_only(
-    pool: ThreadPoolExecutor, end: threading.Event
-) -> None:
-    """Widths add up, in whatever order they come and go."""
+def test_an_earlier_wait_gives_back_only_its_own_thread(pool: ThreadPoolExecutor, end: threading.Event) -> None:
+    """Sizes add up, in any order of start and end."""
     (wait,) = waiting(pool, 1, end)
     pool.submit(set_max_workers, 8).result(HANG_SECONDS)
     width_meanwhile = pool._max_workers
@@ -257,8 +255,8 @@ def test_a_wait_that_began_before_gives_back_its_own_thread_only(
     assert (width_meanwhile, pool._max_workers) == (8, 7)
 
 
-def test_every_python_of_this_machine() -> None:
-    """What is private in the standard library may differ from version to version; it is as wide as it says in each."""
+def test_thread_pool_works_in_every_installed_python() -> None:
+    """The standard library's internals may differ between versions; the size is right in each."""
     program = f"""
 import importlib.util, sys, threading
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What a type checker, and so an editor, says of programs: good ones pass, and each mistake is found at its line."""
+"""Type checking of programs: valid ones pass, and each mistake is reported at its line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ given = credentials.ApiKeyOnly(api_key=secret)
 
 ARGUMENTS = "'x', external_identifier='x', integration_name='x', source='stripe'"
 
-# Each of these is one statement, whose only mistake is in its last line.
+# Each entry is one statement, with its only mistake in the last line.
 REJECTED: dict[str, tuple[str, str]] = {
     "a missing field": ("credentials.BasicAuth(client_id=secret)", "call-arg"),
     "all fields missing": ("credentials.ApiKeyOnly()", "call-arg"),
@@ -96,7 +96,7 @@ REJECTED: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the type checker said: the errors by file, and all of its output."""
+    """The result of the type checker: the errors by file, and the full output."""
 
     errors: dict[str, list[tuple[int, str]]]
     output: str
@@ -107,7 +107,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def verdict(tmp_path_factory: pytest.TempPathFactory) -> Verdict:
-    """Run the type checker once over everything, strictly, as the project's own configuration says."""
+    """Run the type checker once over all files, in strict mode, as in the project's own configuration."""
     folder = tmp_path_factory.mktemp("rejected")
     names = {}
     for number, (title, (statement, _)) in enumerate(REJECTED.items()):
@@ -136,21 +136,21 @@ def verdict(tmp_path_factory: pytest.TempPathFactory) -> Verdict:
 
 
 def test_the_documented_uses_are_accepted(verdict: Verdict) -> None:
-    """Every class, argument and output works as documented, with the types that an editor should show."""
+    """Every class, argument and output works as documented, with the right types."""
     assert verdict.errors.get(ACCEPTED.name, []) == [], verdict.output
     assert ACCEPTED.name not in verdict.output
 
 
 @pytest.mark.parametrize("title", REJECTED)
-def test_a_mistake_is_found_at_its_line(title: str, verdict: Verdict) -> None:
-    """The editor underlines the mistake itself, and nothing else."""
+def test_a_mistake_is_reported_at_its_line(title: str, verdict: Verdict) -> None:
+    """Only the mistake itself is reported."""
     statement, code = REJECTED[title]
     line = (PRELUDE + statement).count("\n") + 1
 
     assert verdict.errors.get(title) == [(line, code)], verdict.output
 
 
-def test_the_public_face_is_typed_for_others() -> None:
-    """Without the marker a type checker would ignore every annotation of an installed package."""
+def test_the_package_is_marked_as_typed() -> None:
+    """Without the marker, a type checker ignores every annotation of an installed package."""
     assert pulumi_justt.__file__ is not None
     assert (Path(pulumi_justt.__file__).parent / "py.typed").is_file()

@@ -1,4 +1,4 @@
-"""No text form and no pickle of any of our objects shows a secret, and secrets are unwrapped in one function."""
+"""No text form and no pickle of our objects contains a secret, and only one function unwraps secrets."""
 
 from __future__ import annotations
 
@@ -69,17 +69,17 @@ SOURCE = Path(pulumi_justt.__file__).parent
 
 @pytest.fixture(autouse=True)
 def traces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take back what a configured provider changes for its process."""
+    """Restore the state that a configured provider changes in its process."""
     monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
 
 
 def settings() -> Settings:
-    """Load settings with the key."""
+    """Load settings with an API key."""
     return Settings.load({"apiKey": KEY, "baseUrl": "http://127.0.0.1:9"}, {})
 
 
 def inputs() -> Inputs:
-    """Make inputs with a payload of values at every depth."""
+    """Create inputs with a payload of values at every depth."""
     return Inputs.model_validate(
         {
             "externalIdentifier": "a",
@@ -93,7 +93,7 @@ def inputs() -> Inputs:
 
 
 def client() -> JusttClient:
-    """Make a client that has sent both secrets."""
+    """Create a client that has sent both secrets."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=[] if request.method == "GET" else {"integrationId": "i"})
@@ -104,35 +104,35 @@ def client() -> JusttClient:
 
 
 def core() -> IntegrationLifecycle:
-    """Make a core that has created an integration."""
+    """Create a core that has created an integration."""
     made = IntegrationLifecycle(settings(), client=client, tell=lambda _: None)
     made.creator.create("urn", inputs())
     return made
 
 
 def redactor() -> Redactor:
-    """Make what knows an integration's credentials."""
+    """Create a redactor that knows an integration's credentials."""
     made = Redactor()
     made.add_secrets({"apiKey": PAYLOAD, "more": [KEY]})
     return made
 
 
 def replacements() -> Replacements:
-    """Give the inputs of a resource that is not created yet."""
+    """Return the inputs of a resource that is not created yet."""
     made = Replacements()
     made.note_check("urn", {"secretPayload": {"apiKey": PAYLOAD}}, is_accepted=True)
     return made
 
 
 def ownership() -> Ownership:
-    """Make what knows the program's resources."""
+    """Create the ownership of a program's resources."""
     made = session().ownership
     made.note_check("urn", {"secretPayload": {"apiKey": PAYLOAD}})
     return made
 
 
 def session() -> Session:
-    """Make what the resources of a process share."""
+    """Create the shared state of a process."""
     return Session("http://127.0.0.1:9/v1", redactor=redactor())
 
 
@@ -140,19 +140,19 @@ _Provider = TypeVar("_Provider", IntegrationProvider, ReadinessProvider)
 
 
 def provider(kind: Callable[[], _Provider]) -> _Provider:
-    """Make a provider that knows its configuration."""
+    """Create a provider with its configuration."""
     made = kind()
     made.configure(ConfigureRequest(Config({"justt:apiKey": KEY}, "shop")))
     return made
 
 
 def stack() -> Stack:
-    """Make a stack whose variables hold the key."""
+    """Create a stack whose variables contain the key."""
     return Stack("dev", environ={"JUSTT_API_KEY": KEY})
 
 
 def state() -> State:
-    """Make a state with its secrets in clear."""
+    """Create a state with its secrets in plain text."""
     resource = {
         "urn": "urn:pulumi:dev::shop::t::n",
         "type": INTEGRATION_TYPE,
@@ -165,18 +165,18 @@ def state() -> State:
 
 
 def view() -> account_records.View:
-    """Make a stack with its settings and its state."""
+    """Create a stack with its settings and its state."""
     return account_records.View(stack(), settings(), state(), {"urn": settings()})
 
 
 def case() -> Case:
-    """Make a create that never ended."""
+    """Create a pending create."""
     pending = state().pending()[0]
     return Case(pending.urn, "", needs_decision=True, pending=pending)
 
 
 def found() -> Found:
-    """Make an integration that is managed."""
+    """Create a managed integration."""
     record = RemoteRecord(integration_id="i", source="stripe", status="PENDING")
     return Found(
         record, account_records.Account(settings(), None), tuple(account_records.managed([view()])["simulator", "i"])
@@ -184,26 +184,26 @@ def found() -> Found:
 
 
 def answer() -> ImportAnswer:
-    """Make what a user said of an integration."""
+    """Create a user's answers for an integration."""
     return ImportAnswer("r", {}, "APIKEY_ONLY", {"apiKey": PAYLOAD})
 
 
 def plan() -> Plan:
-    """Make what is imported in one run."""
+    """Create the plan of an import."""
     candidate = Candidate(RemoteRecord(integration_id="i", source="stripe", status="PENDING"), None)
     one = Import(candidate, answer(), "r", "r", {"secretPayload": {"apiKey": PAYLOAD}}, {"apiKey": "rApiKey"})
     return Plan([one], None)
 
 
 def importer() -> Importer:
-    """Make what has looked at its stack."""
+    """Create an importer that has read its stack."""
     made = Importer(stack(), [], print)
     vars(made)["_view"] = view()
     return made
 
 
 def shapes() -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield a way to make each shape with the secret in all of its fields."""
+    """Yield a factory for each credential type with the secret in all of its fields."""
     for secret_type, shape in credentials.CREDENTIAL_TYPES.items():
         payload = dict.fromkeys(shape.wire_fields(), PAYLOAD)
         yield shape.__name__, functools.partial(credentials.from_wire, secret_type, payload)
@@ -322,11 +322,11 @@ HARMLESS |= {"OutputLostError", "_TerminalError", "_TextLoader"}
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_PendingRead"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}
 HARMLESS |= {"JournalFolder", "HolderRecords", "CommandLog", "Lookup", "Candidates", "_Given"}
-"""Classes whose objects hold what anybody may see, or of which there are no objects."""
+"""Classes whose objects contain only public values, or that have no objects."""
 
 
 def forms(holder: object) -> Iterator[str]:
-    """Yield each text that software makes of an object by itself."""
+    """Yield each text that software creates from an object by default."""
     yield from (repr(holder), str(holder), f"{holder}", f"{holder!a:>9}", string.Template("$it").substitute(it=holder))
     yield from (pprint.pformat({"holder": [holder]}), reprlib.repr(holder), repr(ValueError(holder)))
     log = io.StringIO()
@@ -342,7 +342,7 @@ def forms(holder: object) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", HOLDERS)
 def test_no_text_form_shows_a_value(name: str) -> None:
-    """Whatever prints, formats, logs or dumps an object gets no value from it."""
+    """No value is in the output of code that prints, formats, logs or dumps an object."""
     holder = HOLDERS[name]()
 
     for form in forms(holder):
@@ -353,7 +353,7 @@ def test_no_text_form_shows_a_value(name: str) -> None:
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("name", HOLDERS)
 def test_no_pickle_holds_a_value(name: str, protocol: int) -> None:
-    """An object is pickled without its secrets, or not at all, and then the error does not show them either."""
+    """The pickle of an object has no secrets, or pickling fails with an error without secrets."""
     try:
         result = pickle.dumps(HOLDERS[name](), protocol)
     except (TypeError, AttributeError, pickle.PicklingError) as error:
@@ -363,8 +363,8 @@ def test_no_pickle_holds_a_value(name: str, protocol: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["ApiKeyOnly", "Unlisted", "Settings", "Inputs"])
-def test_what_a_program_hands_around_may_be_copied(name: str) -> None:
-    """A copy is the object itself, which nobody can change, and is not made by way of a pickle."""
+def test_public_values_may_be_copied(name: str) -> None:
+    """A copy is the immutable object itself, and doesn't use a pickle."""
     holder = HOLDERS[name]()
 
     assert copy.copy(holder) is holder
@@ -378,8 +378,8 @@ def test_a_refused_pickle_says_why(name: str) -> None:
         pickle.dumps(HOLDERS[name]())
 
 
-def test_the_search_would_find_them() -> None:
-    """The objects do hold the secrets: whoever takes their fields apart finds them."""
+def test_the_objects_contain_the_secrets() -> None:
+    """The objects do contain the secrets: reading their fields shows them."""
     held: dict[str, Any] = {name: HOLDERS[name]() for name in HOLDERS}
 
     assert held["ApiKeyOnly"].api_key == PAYLOAD
@@ -389,8 +389,8 @@ def test_the_search_would_find_them() -> None:
     assert KEY in repr(vars(held["JusttClient"]._api))
 
 
-def test_each_class_is_looked_at() -> None:
-    """A new class with fields is either tried here, or said to be harmless by somebody who has thought about it."""
+def test_each_class_is_tested_or_listed_as_harmless() -> None:
+    """A new class with fields must be tested here, or be listed as harmless."""
     found: set[str] = set()
     for path in SOURCE.rglob("*.py"):
         if "simulator" in path.parts:
@@ -403,7 +403,7 @@ def test_each_class_is_looked_at() -> None:
 
 
 def calls() -> Iterator[tuple[str, str]]:
-    """Yield the name of each function or method that the package calls, with the function that calls it."""
+    """Yield the name of each function or method that the package calls, with its caller."""
     for path in SOURCE.rglob("*.py"):
         for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -414,7 +414,7 @@ def calls() -> Iterator[tuple[str, str]]:
 
 
 def test_secrets_are_unwrapped_in_one_function() -> None:
-    """One function unwraps, two call it, and who calls those is listed here for a reviewer."""
+    """One function unwraps, two functions call it, and their callers are listed here for a reviewer."""
     callers: dict[str, set[str]] = {}
     for called, caller in calls():
         callers.setdefault(called, set()).add(caller)

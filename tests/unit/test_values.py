@@ -1,4 +1,4 @@
-"""What a credential's value has to be: which texts pass for which kind of field, and which numbers."""
+"""Valid credential values: the texts for each kind of field, and the numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KINDS: tuple[Kind, ...] = ("secret", "identifier", "key", "unlisted")
 
 
 def of(label: str) -> str:
-    """Give PEM text with another label."""
+    """Return PEM text with another label."""
     return PEM.replace("PRIVATE KEY", label)
 
 
@@ -32,8 +32,8 @@ def of(label: str) -> str:
         of("RSA PRIVATE KEY").replace("AAAA", "Proc-Type: 4,ENCRYPTED\n\nAAAA"),
     ],
 )
-def test_private_keys_pass(value: str) -> None:
-    """Every form of PEM that has a private key, with its line breaks; never in a field that stays readable."""
+def test_private_keys_are_valid(value: str) -> None:
+    """Every PEM form of a private key is valid, with its line breaks, but not in a field that stays readable."""
     assert text_problem(value, "key") is None
     assert text_problem(value, "secret") is None
     assert text_problem(value, "unlisted") is None
@@ -68,16 +68,16 @@ def test_private_keys_pass(value: str) -> None:
         ("/home/you/keys/sftp.pem", "must be a private key in PEM"),
     ],
 )
-def test_what_is_no_private_key(value: str, text: str) -> None:
-    """Each common slip is named, without a character of the value."""
+def test_an_invalid_private_key_is_rejected(value: str, text: str) -> None:
+    """Each common mistake is named, without any character of the value."""
     assert str(text_problem(value, "key")).startswith(text)
     assert "AAAA" not in str(text_problem(value, "key"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("value", [" ", "\n", "\t \r\n", "\u00a0", "\ufeff", "\u200b"])
-def test_blanks_are_no_credential(kind: Kind, value: str) -> None:
-    """White space of any kind, and what is not printable, is what a variable or file has by mistake."""
+def test_a_value_without_printable_text_is_rejected(kind: Kind, value: str) -> None:
+    """A value with only white space or unprintable characters is usually a mistake in a variable or a file."""
     assert text_problem(value, kind) == "must not be blank"
     assert text_problem("", kind) == "must not be empty"
 
@@ -85,12 +85,12 @@ def test_blanks_are_no_credential(kind: Kind, value: str) -> None:
 @pytest.mark.parametrize("kind", ["secret", "identifier", "unlisted"])
 @pytest.mark.parametrize("value", ["k\n", "k\r\n", " k", "k\t", "k\u00a0", "\ufeffk", "k\u200b", "k\0"])
 def test_white_space_around_a_value_is_refused(kind: Kind, value: str) -> None:
-    """It comes from `echo`, an editor or a web page, and Justt would sign in with it."""
+    """It comes from `echo`, an editor or a web page, and Justt would use it to sign in."""
     assert text_problem(value, kind) == "must not begin or end with white space or a line break"
 
 
-def test_verdict_on_a_large_value_takes_no_time() -> None:
-    """What a variable or a file has by mistake may be a megabyte of anything."""
+def test_validation_of_a_large_value_is_fast() -> None:
+    """A variable or a file may contain a megabyte of anything by mistake."""
     begun = time.process_time()
     for part in (
         "-----BEGIN PRIVATE KEY-----\n",
@@ -121,12 +121,12 @@ def test_verdict_on_a_large_value_takes_no_time() -> None:
     ids=["heart", "flag of Scotland", "newer than Python knows", "private use"],
 )
 def test_emoji_at_the_end_are_text(kind: Kind, value: str) -> None:
-    """An emoji can end with a format character that belongs to it, or be one that Python has no category for."""
+    """An emoji may end with a format character, or have no category in this Python."""
     assert text_problem(value, kind) is None
 
 
-def test_lines_within_a_value() -> None:
-    """A field of a listed type is one line; what an unlisted one takes is not known. White space within is text."""
+def test_line_breaks_are_allowed_only_for_unlisted_types() -> None:
+    """A field of a listed type is one line; for an unlisted type, nothing is known. Inner white space is text."""
     for value in ("a\nb", "a\rb", "a\0b", "a\x0bb", "a\u2028b", "a\x85b"):
         for kind in ("secret", "identifier"):
             assert text_problem(value, kind) == "must be one line without control characters"
@@ -140,10 +140,10 @@ def test_lines_within_a_value() -> None:
 
 
 @pytest.mark.parametrize("kind", ["secret", "identifier", "unlisted"])
-def test_invisible_characters_within_a_value(kind: Kind) -> None:
-    """They are in what is copied from a web page or a chat. Within emoji and some scripts they are text."""
+def test_invisible_characters_within_a_value_are_rejected(kind: Kind) -> None:
+    """They come from a web page or a chat. In emoji and some scripts, they are part of the text."""
     for sign in "\u00ad\u200b\u200c\u200d\u200e\u202e\u2060\u2066\ufeff":
-        problem = "has an invisible character within, as what is copied from a web page"
+        problem = "has an invisible character, which often comes from a web page"
         assert text_problem(f"key{sign}1", kind) == problem, hex(ord(sign))
     for value in ("pw\N{WOMAN}\u200d\N{WOMAN}1", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"):
         assert text_problem(value, kind) is None
@@ -161,8 +161,8 @@ def test_invisible_characters_within_a_value(kind: Kind) -> None:
         "shop.example?access_token=hunt7er",
     ],
 )
-def test_secrets_in_a_url_that_is_shown(value: str) -> None:
-    """An identifier is in previews and in the state as it is; a credential may be such a URL."""
+def test_a_url_with_secrets_is_no_identifier(value: str) -> None:
+    """Previews and the state show identifiers, and such a URL may contain a credential."""
     problem = "has a user, a password or a key in a URL, and this field is an identifier, which is not kept secret"
     assert text_problem(value, "identifier") == problem
     assert text_problem(value, "secret") is None
@@ -171,15 +171,15 @@ def test_secrets_in_a_url_that_is_shown(value: str) -> None:
 @pytest.mark.parametrize(
     "value", ["https://shop.example:8443/a@b?page=1", "shop@example", "M:1", "Key & Lock = 1", "a=b&c=d", "EU:shop#1"]
 )
-def test_identifiers_that_look_like_it(value: str) -> None:
-    """An address without secrets, and a code with such signs, pass."""
+def test_identifiers_that_resemble_such_a_url_are_valid(value: str) -> None:
+    """An address without secrets and a code with such characters are valid."""
     assert text_problem(value, "identifier") is None
 
 
-def test_signs_that_pulumi_takes_for_a_color() -> None:
-    """The CLI ends with a Go stack trace where it shows them; what it does not show may have them."""
+def test_pulumi_color_tags_are_rejected_in_shown_values() -> None:
+    """The CLI crashes with a Go stack trace if it shows them. Values that it doesn't show may contain them."""
     for value in ("100 <{% off", "<{%fg 1%}>"):
-        assert label_problem(value) == "has the signs <, { and % in a row, which Pulumi takes for a color"
+        assert label_problem(value) == "has the characters <, { and % in a row, which Pulumi takes for a color"
         assert text_problem(value, "identifier") == label_problem(value)
         assert account_problem(value.replace(" ", "")) == label_problem(value)
         assert text_problem(value, "secret") is None
@@ -200,8 +200,8 @@ def test_signs_that_pulumi_takes_for_a_color() -> None:
         ([{"a": UNKNOWN}], {}),
     ],
 )
-def test_values_that_cannot_be_sent(value: object, paths: dict[str, str]) -> None:
-    """Each is named by its path, at any depth; what is not known yet is not judged."""
+def test_values_that_cannot_be_sent_are_reported(value: object, paths: dict[str, str]) -> None:
+    """Each is named by its path, at any depth. Unknown values are not validated."""
     found = dict(unsendable(value))
     assert found.keys() == paths.keys()
     assert all(found[path].startswith(text) for path, text in paths.items())
@@ -209,20 +209,20 @@ def test_values_that_cannot_be_sent(value: object, paths: dict[str, str]) -> Non
 
 @pytest.mark.parametrize("value", [" a", "a\n", "a\u00a0", "\ufeffa", "a\u200b", " "])
 def test_white_space_around_a_label_is_refused(value: str) -> None:
-    """It is seen nowhere, and another identifier is another integration."""
+    """It's invisible, and another identifier is another integration."""
     assert label_problem(value) == "must not begin or end with white space or a line break"
 
 
 @pytest.mark.parametrize("value", ["a", "a b", "\u00c9tienne & S\u00f6hne", "a\u200cb", "\U0001f4b3"])
-def test_any_other_text_is_a_label(value: str) -> None:
-    """Names are in every language."""
+def test_a_label_may_be_in_any_language(value: str) -> None:
+    """A label may be in any language."""
     assert label_problem(value) is None
 
 
 @pytest.mark.parametrize("value", ["sk_live_51H", "rk_test_51H", "sk_org_1", "whsec_1", "AKIAIOSFODNN7EXAMPLE"])
 def test_secret_key_is_no_identifier(value: str) -> None:
-    """An identifier stands in the state in plain text. The halves of a key pair are easily swapped."""
+    """An identifier is plain text in the state, and the halves of a key pair are easily swapped."""
     assert str(text_problem(value, "identifier")).startswith("looks like a secret key")
     assert text_problem(value, "secret") is None
     assert text_problem("pk_live_51H", "identifier") is None
-    assert text_problem("pk_live_51H", "secret") == "is a public key, and the private one belongs here"
+    assert text_problem("pk_live_51H", "secret") == "is a public key, and this field takes the private key"

@@ -1,13 +1,13 @@
-"""Measure this package beside others, on the real engine with the file backend, against one simulator.
+"""Compares this package with other tools, on the real engine with the file backend and one simulator.
 
-Cells are written `INTEGRATIONS/MILLISECONDS` or `INTEGRATIONS/MILLISECONDS/PARALLEL`: how many there are, what the API
-adds to each answer, and what `--parallel` says where that is not the tool's default. Every figure goes to a file as
-soon as it is there, and `--from` reports on such a file without measuring again.
+A cell is written as `INTEGRATIONS/MILLISECONDS` or `INTEGRATIONS/MILLISECONDS/PARALLEL`: the number of integrations,
+the latency of the API, and the value of `--parallel` if it's not the tool's default. Each figure is written to a file
+as soon as it's measured, and `--from` creates a report from such a file without measuring again.
 
-    make bench                                              the cells of the docs, about two hours
+    make bench                                              the cells of the docs, in about two hours
     make bench ARGS='--cells 100/100 500/0 --rounds 3'      these cells
-    make bench ARGS='--cells 1/0 --before e018e38'          beside the package of that commit as well
-    make bench ARGS=--quick                                 a minute, to see that it works
+    make bench ARGS='--cells 1/0 --before e018e38'          also measures the package of that commit
+    make bench ARGS=--quick                                 a minute, to check that the benchmark works
 """
 
 from __future__ import annotations
@@ -59,18 +59,18 @@ _EACH_MS: dict[Step, tuple[float, float]] = {
     "rotate": (16, 0.12),
     "destroy": (6, 0.033),
 }
-"""What the engine takes for each resource on two cores, and what it takes more for each that is beside it.
+"""The engine's milliseconds for each resource on two cores, and the additional ones for each other resource.
 
-It writes its state after each change. For the estimate only.
+The engine writes its state after each change. These are for the estimate only.
 """
 
 _WORKERS: dict[Name, int] = {"plain": 4, "ours": 8, "before": 4, "restapi": 10}
-"""Requests at a time, likewise."""
+"""Concurrent requests, also for the estimate only."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure, report and, where asked, write the page; return the exit code: 1 if ours or the floor failed."""
-    engine.heed_interrupt()
+    """Measure, report and, with `--write`, update the page; return 1 if this package or the floor failed, else 0."""
+    engine.restore_interrupt()
     arguments = _arguments(argv)
     if arguments.sources:
         facts, figures = _kept(arguments.sources)
@@ -96,7 +96,7 @@ made it wait. `failed`: see the end.
 
 
 def estimate(plan: Plan) -> float:
-    """Guess how many seconds a run takes on two quiet cores."""
+    """Estimate the duration of a run on two idle cores, in seconds."""
     return plan.rounds * sum(_guess(cell, name, step) for cell in plan.cells for name in plan.names for step in STEPS)
 
 
@@ -114,13 +114,13 @@ def _guess(cell: Cell, name: Name, step: Step) -> float:
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make bench", description="Measure this package beside others.")
+    parser = argparse.ArgumentParser(prog="make bench", description="Compare this package with other tools.")
     parser.add_argument("--cells", nargs="+", type=Cell.parse, help="INTEGRATIONS/MILLISECONDS[/PARALLEL]")
-    parser.add_argument("--rounds", type=int, help="how often each step is taken in a cell; default 3")
-    parser.add_argument("--contenders", nargs="+", choices=_USUAL, help="default all that this machine has")
-    parser.add_argument("--before", metavar="COMMIT", help="measure the package of this commit as well")
-    parser.add_argument("--quick", action="store_true", help="two integrations, one round: to see that it works")
-    parser.add_argument("--from", dest="sources", type=Path, nargs="+", metavar="FILE", help="report on kept figures")
+    parser.add_argument("--rounds", type=int, help="rounds of all steps in each cell; default 3")
+    parser.add_argument("--contenders", nargs="+", choices=_USUAL, help="default: all that this machine can run")
+    parser.add_argument("--before", metavar="COMMIT", help="also measure the package of this commit")
+    parser.add_argument("--quick", action="store_true", help="two integrations, one round: a test of the benchmark")
+    parser.add_argument("--from", dest="sources", type=Path, nargs="+", metavar="FILE", help="report on stored figures")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and docs/benchmarks.svg")
     found = parser.parse_args(argv)
     found.cells = found.cells or (QUICK_CELLS if found.quick else CELLS)
@@ -168,13 +168,13 @@ def _measured(arguments: argparse.Namespace) -> tuple[str, list[Figure]]:
 def _contenders(
     asked: Sequence[Name], before: str | None, engine_bin: Path
 ) -> tuple[list[Name], Callable[[Name, Path, str], Contender]]:
-    """Return those who can take part, and what makes one of them."""
+    """Return the contenders that can run here, and a function that creates one."""
     made: dict[Name, Callable[[Path, str], Contender]] = {}
     for name in asked:
         try:
             made[name] = _maker(name, before or "", engine_bin)
         except LeftOut as reason:  # noqa: PERF203 - there are five
-            _say(f"{name} is left out: {reason}")
+            _say(f"{name} is skipped: {reason}")
     return list(made), lambda name, folder, base_url: made[name](folder, base_url)
 
 
@@ -193,7 +193,7 @@ def _kept(sources: Sequence[Path]) -> tuple[str, list[Figure]]:
         first, *rest = map(json.loads, source.read_text().splitlines())
         found = list(map(Figure.from_json, rest))
         if again := {figure.cell for figure in figures} & {figure.cell for figure in found}:
-            # Ratios are of commands that ran one after the other.
+            # A ratio needs commands that ran one after the other.
             raise SystemExit(f"bench: {source} measured {', '.join(map(str, sorted(again)))} too")
         facts.append(first["facts"])
         figures += found

@@ -1,12 +1,12 @@
-"""Those who take part in `make bench`: how each is told to take a step, and where its state lies.
+"""The contenders of `make bench`: the command for each step, and the location of the state.
 
-    floor    floor_provider, a dynamic resource of the same size for which nothing is done
+    floor    floor_provider, a dynamic resource of the same size whose provider does nothing
     plain    plain_provider, a dynamic provider as tutorials write it
     ours     PaymentIntegration
-    before   the same of an earlier commit
+    before   PaymentIntegration of an earlier commit
     restapi  Mastercard's restapi for Terraform, as bench_programs/restapi/main.tf uses it
 
-A contender makes, sees and changes the same integrations in each step, each with a secret of its own.
+Each contender creates, refreshes and changes the same integrations in each step, each with its own secret.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ NAMES: tuple[Name, ...] = get_args(Name)
 
 Step = Literal["create", "preview", "up", "refresh", "rotate", "destroy"]
 STEPS: tuple[Step, ...] = get_args(Step)
-"""In this order: the preview and the up after the creation find nothing to do."""
+"""The steps in order: the preview and the up after the create find no change."""
 
 _PROGRAMS = Path(__file__).parent / "bench_programs"
 _API_KEY = "made-up-for-the-benchmark"
 
 
 class LeftOut(Exception):
-    """A contender can't take part on this machine; the text says why."""
+    """A contender can't run on this machine; the text says why."""
 
 
 class Contender(ABC):
-    """One way to manage integrations, with a project and a state of its own.
+    """A tool that manages integrations, with its own project and state.
 
     Attributes:
-        name: As the tables have it.
-        provider_mark: What stands in the command line of its provider process.
-        folder: Where its commands run.
-        state: The file that holds the present state.
+        name: Its name in the tables.
+        provider_mark: A part of the command line that identifies its provider process.
+        folder: The folder in which its commands run.
+        state: The file with the current state.
     """
 
     name: Name
@@ -66,26 +66,26 @@ class Contender(ABC):
 
     @abstractmethod
     def command(self, step: Step, parallel: int | None) -> list[str]:
-        """Return the command of a step, with a *parallel* other than the tool's own default."""
+        """Return the command of a step; *parallel* overrides the tool's own default."""
 
     @abstractmethod
     def environ(self, integrations: int, secret: str) -> dict[str, str]:
-        """Return the variables that tell the program how many integrations there are, and what is secret in them."""
+        """Return the variables that give the program the number of integrations and their secret."""
 
 
 class PulumiContender(Contender):
-    """A program for Pulumi, on a stack with a file backend.
+    """A Pulumi program, on a stack with a file backend.
 
     Args:
-        name: Which program.
+        name: The name of the program.
         folder: An empty folder.
         engine_bin: The folder of the CLI.
-        base_url: Where the API is.
-        package: The folder of the sources of `pulumi_justt`.
+        base_url: The address of the API.
+        package: The folder with the sources of `pulumi_justt`.
     """
 
     provider_mark = "pulumi.dynamic"
-    _configurations: dict[str, str] = {}  # noqa: RUF012 - by URL: the CLI makes the same each time, and takes seconds
+    _configurations: dict[str, str] = {}  # noqa: RUF012 - by URL: the CLI creates the same stack each time, which takes seconds
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class PulumiContender(Contender):
         written.write_text(self._configurations[base_url])
 
     def command(self, step: Step, parallel: int | None) -> list[str]:
-        """Return what a pipeline would run, without the preview that precedes each command otherwise."""
+        """Return the command that a pipeline would run, without the preview that otherwise precedes it."""
         words = {"create": "up", "rotate": "up"}.get(step, step)
         quiet = [] if step == "preview" else ["--yes", "--skip-preview"]
         wide = [] if parallel is None else ["--parallel", str(parallel)]
@@ -130,13 +130,13 @@ class PulumiContender(Contender):
 
 
 class RestapiContender(Contender):
-    """A module for Terraform, with a local state.
+    """A Terraform module, with a local state.
 
     Args:
         folder: An empty folder.
-        terraform: The program.
+        terraform: The Terraform program.
         provider: The provider's program.
-        base_url: Where the API is.
+        base_url: The address of the API.
     """
 
     name = "restapi"
@@ -153,7 +153,7 @@ class RestapiContender(Contender):
         (folder / "terraform.rc").write_text(f"provider_installation {{\n  {overrides}\n  direct {{}}\n}}\n")
 
     def command(self, step: Step, parallel: int | None) -> list[str]:
-        """Return what a pipeline would run; each of them reads every object first, as Terraform does."""
+        """Return the command that a pipeline would run; each one reads every object first, as Terraform does."""
         words = {
             "preview": ["plan"],
             "refresh": ["apply", "-auto-approve", "-refresh-only"],
@@ -163,7 +163,7 @@ class RestapiContender(Contender):
         return [str(self._terraform), *words, "-input=false", "-no-color", *wide]
 
     def environ(self, integrations: int, secret: str) -> dict[str, str]:
-        """Return the variables of the module, and where the provider is."""
+        """Return the variables of the module, and the location of the provider."""
         return environment.build(
             {
                 "CHECKPOINT_DISABLE": "1",
@@ -177,10 +177,10 @@ class RestapiContender(Contender):
 
 
 def restapi(cache: Path) -> tuple[Path, Path]:
-    """Find Terraform, build the provider from its Go module unless *cache* has it, and return both programs.
+    """Find Terraform, build the provider from its Go module unless it's in *cache*, and return both programs.
 
     Raises:
-        LeftOut: There is no Terraform or no Go, or the build fails.
+        LeftOut: Terraform or Go is missing, or the build fails.
     """
     terraform, go = shutil.which("terraform"), shutil.which("go")
     if terraform is None or go is None:
@@ -203,10 +203,10 @@ def restapi(cache: Path) -> tuple[Path, Path]:
 
 
 def sources(commit: str, cache: Path) -> Path:
-    """Take the package of a *commit* out of the repository, unless *cache* has it, and return the folder of it.
+    """Extract the package of a *commit* from the repository, unless it's in *cache*, and return its folder.
 
     Raises:
-        LeftOut: There is no such commit here.
+        LeftOut: This repository has no such commit.
     """
 
     def git(*words: str) -> str:

@@ -1,4 +1,4 @@
-"""What the package costs by itself: to import, to start its provider, for each resource, and in a state."""
+"""Measures the package itself: importing it, starting its provider, its cost per resource, and its size in a state."""
 
 from __future__ import annotations
 
@@ -85,14 +85,14 @@ print(each, each_with - each, first_with - first - (each_with - each))
 
 
 def journal(package: Path, pairs: int) -> str:
-    """Measure what the journal adds to each create and the diff that follows it, in CPU time.
+    """Measure the CPU time that the journal adds to each create and the diff that follows it.
 
-    Each is made in one process with and without a journal, in turn. No folder is removed before the end: ext4 gives no
-    file the place of one that was removed in the last minutes, and its search for another one would be measured.
+    One process measures creates with and without a journal, in turn. Folders are removed only at the end: ext4 doesn't
+    reuse the inode of a recently removed file, and the search for another one would be part of the measurement.
 
     Args:
-        package: The folder of the sources of `pulumi_justt`.
-        pairs: How often; medians are shown.
+        package: The folder with the sources of `pulumi_justt`.
+        pairs: The number of measurements; the result is their median.
     """
     environ = environment.build({"PYTHONPATH": str(package)})
 
@@ -116,11 +116,11 @@ def journal(package: Path, pairs: int) -> str:
 
 
 def sentence(package: Path, pairs: int) -> str:
-    """Measure in fresh interpreters, in turn, so that a busy machine slows both sides alike; medians are compared.
+    """Compare medians of runs in new interpreters, in turn, so that a busy machine slows down both sides.
 
     Args:
-        package: The folder of the sources of `pulumi_justt`.
-        pairs: How often.
+        package: The folder with the sources of `pulumi_justt`.
+        pairs: The number of measurements.
     """
     environ = environment.build({"PYTHONPATH": str(package)}, is_measured=False)
 

@@ -1,8 +1,8 @@
-"""One run of the benchmark: contenders take turns at each step, and each command is timed, counted and looked at.
+"""Runs the benchmark: contenders take turns at each step, and each command is timed and its requests are counted.
 
-All commands meet one simulator, and its clock jumps a minute ahead before each: as if each were run a minute after the
-last one, so that none pays for what another has sent of the vendor's 1,000 requests a minute. What a single command
-sends beyond that counts as it would there: ours waits, and others get the vendor's 429.
+All commands use one simulator, whose clock skips a minute before each command. So no command is slowed down by the
+requests of an earlier one, which would count toward the quota of 1,000 requests a minute. If a single command exceeds
+that quota, the usual happens: ours waits, and the others get a 429.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from pulumi_justt.simulator import Options, SimulatorServer
 __all__ = ["Cell", "Figure", "Peaks", "Plan", "measure", "run"]
 
 DOCUMENTED = Options()
-"""The vendor as its documents have it, with 1,000 requests a minute."""
+"""Justt as documented, with 1,000 requests a minute."""
 
 _SAMPLED_SECONDS = 0.1
 _LONGEST_SECONDS = 1800.0
 _WAITED = "for Justt's rate limit"
-"""What our provider tells when the quota makes it wait."""
+"""A part of our provider's message when the quota makes it wait."""
 
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """How much is managed, through what.
+    """A size of the benchmark, and its conditions.
 
     Attributes:
-        integrations: How many there are.
-        latency_ms: What the API adds to each answer.
-        parallel: The value of `--parallel`; 0 is the tool's own default.
+        integrations: The number of integrations.
+        latency_ms: The latency that the API adds to each response.
+        parallel: The value of `--parallel`; 0: the tool's own default.
     """
 
     integrations: int
@@ -48,26 +48,26 @@ class Cell:
 
     @classmethod
     def parse(cls, text: str) -> Cell:
-        """Read `INTEGRATIONS/MILLISECONDS` or `INTEGRATIONS/MILLISECONDS/PARALLEL`."""
+        """Parse `INTEGRATIONS/MILLISECONDS` or `INTEGRATIONS/MILLISECONDS/PARALLEL`."""
         cell = cls(*map(int, text.split("/")))
         if cell.integrations < 1 or min(cell.latency_ms, cell.parallel) < 0:
             raise ValueError(text)
         return cell
 
     def __str__(self) -> str:
-        """Write it as `parse` reads it."""
+        """Return the text that `parse` accepts."""
         wide = f"/{self.parallel}" if self.parallel else ""
         return f"{self.integrations}/{self.latency_ms}{wide}"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured, one cell after the other.
+    """The measurements to make, one cell after the other.
 
     Attributes:
-        cells: How much is managed, through what.
-        rounds: How often each contender takes all steps of a cell.
-        names: The contenders; each round begins with another one.
+        cells: The sizes and their conditions.
+        rounds: The number of times that each contender takes all steps of a cell.
+        names: The contenders; each round starts with a different one.
     """
 
     cells: Sequence[Cell]
@@ -77,16 +77,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class Figure:
-    """What one command took.
+    """The measurements of one command.
 
     Attributes:
-        requests: Requests that the API got, those that it refused included.
-        throttled: Answers of 429 among them.
-        waited: Whether the provider told that the quota made it wait.
+        requests: The requests that the API received, including those that it refused.
+        throttled: The responses with status 429.
+        waited: Whether the provider reported that the quota made it wait.
         state_bytes: The size of the state afterwards.
-        provider_kib: The most memory that a provider process ever had; None where the system does not tell.
-        cli_kib: The same of the CLI itself.
-        failure: What the command said when it failed; empty if it did not.
+        provider_kib: The peak memory of a provider process; None if the system doesn't report it.
+        cli_kib: The peak memory of the CLI.
+        failure: The error of the command; empty if it succeeded.
     """
 
     cell: Cell
@@ -103,27 +103,27 @@ class Figure:
     failure: str
 
     def to_json(self) -> dict[str, object]:
-        """Give what `from_json` takes."""
+        """Return the data that `from_json` reads."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, found: Mapping[str, object]) -> Figure:
-        """Read what `to_json` gave."""
+        """Read the data that `to_json` returned."""
         return cls(**{**found, "cell": Cell(**found["cell"])})  # type: ignore[arg-type] # as it was written
 
 
 def measure(
     plan: Plan, make: Callable[[Name, Path, str], Contender], folder: Path, options: Options = DOCUMENTED
 ) -> Iterator[Figure]:
-    """Yield what each command took, in the order in which they ran.
+    """Yield the measurements of each command, in the order in which they ran.
 
-    A contender that fails sits out the rest of its cell: what a later command would find is not what it was to be.
+    A contender that fails skips the rest of its cell, because its next command would start from a wrong state.
 
     Args:
-        plan: What is measured.
-        make: Makes a contender in an empty folder, for the API at an address.
+        plan: The measurements to make.
+        make: Creates a contender in an empty folder, for the API at an address.
         folder: An empty folder.
-        options: What the simulator is like, but for the latency of a cell.
+        options: The options of the simulator, except for the latency.
     """
     clock = _Clock()
     with SimulatorServer(clock=clock) as simulator:
@@ -144,7 +144,7 @@ def measure(
 
 
 class _Clock:
-    """Unix seconds, with minutes left out."""
+    """Unix time, with skipped minutes."""
 
     def __init__(self) -> None:
         self._skipped = 0.0
@@ -171,7 +171,7 @@ def _figure(simulator: SimulatorServer, cell: Cell, round_: int, contender: Cont
         requests=len(statuses),
         throttled=statuses.count(429),
         waited=_WAITED in ended.text,
-        # A create that failed as a whole has left no state.
+        # A create that failed for all resources has left no state.
         state_bytes=contender.state.stat().st_size if contender.state.exists() else 0,
         provider_kib=ended.peaks.provider_kib,
         cli_kib=ended.peaks.cli_kib,
@@ -181,15 +181,15 @@ def _figure(simulator: SimulatorServer, cell: Cell, round_: int, contender: Cont
 
 @dataclass
 class Peaks:
-    """The most memory that the processes of one command ever had; None where the system has no /proc.
+    """The peak memory of the processes of one command; None if the system has no /proc.
 
-    The kernel keeps the peak of each process itself, so that only what is allocated after the last look is missed.
+    The kernel keeps the peak of each process, so only allocations after the last sample are missed.
 
     Args:
-        root: The number of the CLI's process.
-        mark: What stands in the command line of a provider's process.
+        root: The id of the CLI's process.
+        mark: A part of the command line that identifies a provider process.
         provider_kib: The largest peak of the providers so far, in KiB.
-        cli_kib: That of the CLI.
+        cli_kib: The peak of the CLI so far, in KiB.
     """
 
     root: int
@@ -199,7 +199,7 @@ class Peaks:
 
     @contextmanager
     def sampled(self) -> Iterator[None]:
-        """Look again and again within a `with` statement."""
+        """Take samples within a `with` statement."""
         over = threading.Event()
 
         def sample() -> None:
@@ -216,7 +216,7 @@ class Peaks:
             thread.join()
 
     def look(self) -> None:
-        """Look once."""
+        """Take one sample."""
         status = {int(each.name): _status(each) for each in Path("/proc").glob("[0-9]*")}
         below = {self.root}
         while more := {number for number, (parent, _) in status.items() if parent in below} - below:
@@ -226,13 +226,13 @@ class Peaks:
             if number == self.root:
                 self.cli_kib = max(self.cli_kib or 0, peak) or None
             elif self.mark.encode() in _command(number):
-                # Read again: before it got this command line, the process was a copy of its parent.
+                # Read it again: before it had this command line, the process was a copy of its parent.
                 peak = _status(Path("/proc") / str(number))[1]
                 self.provider_kib = max(self.provider_kib or 0, peak) or None
 
 
 def _status(folder: Path) -> tuple[int, int]:
-    """Return the parent's number and the peak in KiB; zeros for what has ended meanwhile, or has no memory."""
+    """Return the parent's process id and the peak in KiB; zeros if the process has ended or has no memory."""
     try:
         text = (folder / "status").read_text()
     except OSError:
@@ -250,7 +250,7 @@ def _command(number: int) -> bytes:
 
 @dataclass(frozen=True)
 class Ended:
-    """A command that ran to its end."""
+    """A command that has ended."""
 
     code: int
     seconds: float
@@ -259,8 +259,8 @@ class Ended:
 
 
 def run(argv: Sequence[str], folder: Path, environ: Mapping[str, str], mark: str) -> Ended:
-    """Run one command, for half an hour at most."""
-    # Waiting with a limit is waiting in small steps, which would show in the times.
+    """Run one command, for at most half an hour."""
+    # Waiting with a timeout means polling, which would distort the times.
     with tempfile.TemporaryFile() as output:
         started = time.perf_counter()
         process = subprocess.Popen(

@@ -1,7 +1,7 @@
-"""What a run of the benchmark says: tables in Markdown, the goals, and a plot.
+"""Reports a run of the benchmark: tables in Markdown, the goals, and a plot.
 
 A time is the median over the rounds. A ratio or difference is the median of those of each round, so that it compares
-commands which ran one after the other. A contender that failed in any round has no figure in that place.
+commands that ran one after the other. A contender that failed in any round has no figure in that place.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ _GOAL_CELL = Cell(100, 100)
 _GOAL_WIDE = Cell(100, 100, 32)
 _DISTANCES: dict[Step, float] = {"create": 1.2, "refresh": 0.5, "rotate": 1.2, "destroy": 1.2}
 _DISTANCES_WIDE: dict[Step, float] = {"create": 0.8, "destroy": 0.8}
-"""Seconds by which ours may be behind the floor."""
+"""The maximum seconds of ours above the floor."""
 _GOAL_MEGABYTES = 120
 
 
-_COLOURS: dict[Name, str] = {
+_COLORS: dict[Name, str] = {
     "floor": "#8b949e",
     "plain": "#d29922",
     "ours": "#2f81f7",
     "before": "#79c0ff",
     "restapi": "#a371f7",
 }
-"""Readable on white and on black."""
+"""Colors that are readable on white and on black."""
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What was to be reached, what was measured, and whether it was; None where the run did not measure it."""
+    """A goal, the measured value, and whether the value meets it; None if the run did not measure it."""
 
     text: str
     measured: str
@@ -56,7 +56,7 @@ class Goal:
 
 
 class _Run:
-    """The figures of a run, by what was done."""
+    """The figures of a run, by cell, step and contender."""
 
     def __init__(self, figures: Sequence[Figure]) -> None:
         self._by_place: dict[tuple[Cell, Step, Name], list[Figure]] = {}
@@ -66,16 +66,16 @@ class _Run:
         self.names = [name for name in NAMES if any(figure.contender == name for figure in figures)]
 
     def found(self, cell: Cell, step: Step, name: Name) -> list[Figure]:
-        """Give the figures of all rounds, in their order."""
+        """Return the figures of all rounds, in order."""
         return self._by_place.get((cell, step, name), [])
 
     def whole(self, cell: Cell, step: Step, name: Name) -> list[Figure]:
-        """Give them if none of them failed."""
+        """Return the figures of all rounds if none of them failed, else nothing."""
         found = self.found(cell, step, name)
         return [] if any(figure.failure for figure in found) else found
 
     def pairs(self, cells: Sequence[Cell], step: Step, other: Name) -> list[tuple[float, float]]:
-        """Give the seconds of ours and of the *other*, of each round of these cells."""
+        """Return the seconds of ours and of the *other* contender, for each round of these cells."""
         return [
             (ours.seconds, theirs.seconds)
             for cell in cells
@@ -85,13 +85,13 @@ class _Run:
         ]
 
     def failures(self) -> Iterator[Figure]:
-        """Yield one figure for each place in which a contender failed."""
+        """Yield one figure for each cell and step in which a contender failed."""
         for found in self._by_place.values():
             yield from [figure for figure in found if figure.failure][:1]
 
 
 def tables(figures: Sequence[Figure]) -> str:
-    """Write the tables of times, requests, sizes and failures."""
+    """Return the tables of times, requests, sizes and failures."""
     run = _Run(figures)
     others = [name for name in run.names if name != "ours"] if "ours" in run.names else []
     head = [
@@ -128,7 +128,7 @@ def tables(figures: Sequence[Figure]) -> str:
 
 
 def goals(figures: Sequence[Figure]) -> list[Goal]:
-    """Compare the run with what was to be reached."""
+    """Compare the run with the goals."""
     run = _Run(figures)
     found = [_quiet_goal(run, integrations, step) for integrations in (100, 500) for step in _QUIET]
     for step, limit in _DISTANCES.items():
@@ -157,7 +157,7 @@ def goals(figures: Sequence[Figure]) -> list[Goal]:
 
 
 def goals_table(found: Sequence[Goal]) -> str:
-    """Write the goals as a table."""
+    """Return the goals as a table."""
     words = {True: "yes", False: "**no**", None: "not measured"}
     return _table(["goal", "measured", "met"], [[goal.text, goal.measured, words[goal.is_met]] for goal in found])
 
@@ -166,7 +166,7 @@ def with_section(page: str, section: str) -> str:
     """Return the *page* with *section* between the marks.
 
     Raises:
-        ValueError: The page has no marks.
+        ValueError: The page lacks the marks.
     """
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -176,7 +176,7 @@ def with_section(page: str, section: str) -> str:
 
 
 def plot(figures: Sequence[Figure]) -> str:
-    """Draw the times at one latency, 100 ms if it was measured, as bars that are readable on light and dark pages."""
+    """Draw the times at one latency (100 ms if measured) as bars that are readable on light and dark pages."""
     run = _Run(figures)
     default = [cell for cell in run.cells if not cell.parallel]
     latency = _GOAL_CELL.latency_ms if _GOAL_CELL.latency_ms in {cell.latency_ms for cell in default} else None
@@ -191,7 +191,7 @@ def plot(figures: Sequence[Figure]) -> str:
 
 
 class _Drawing:
-    """Panels of horizontal bars below each other, each with a scale of its own."""
+    """Panels of horizontal bars below each other, each with its own scale."""
 
     _WIDTH, _LEFT, _RIGHT, _BAR, _GAP = 760, 170, 70, 9, 8
     _STYLE = (
@@ -205,11 +205,11 @@ class _Drawing:
         self._y = 34
         for number, name in enumerate(names):
             x = self._LEFT + 100 * number
-            self._parts.append(f'<rect x="{x}" y="8" width="12" height="12" fill="{_COLOURS[name]}"/>')
+            self._parts.append(f'<rect x="{x}" y="8" width="12" height="12" fill="{_COLORS[name]}"/>')
             self._text(x + 18, 18, name)
 
     def add_panel(self, title: str, groups: Sequence[tuple[str, Sequence[float | None]]]) -> None:
-        """Add a panel with a group of bars for each of *groups*, one for each name; None has no bar."""
+        """Add a panel with a group of bars for each of *groups*, one bar for each name; None draws no bar."""
         longest = max((value for _, values in groups for value in values if value is not None), default=1.0)
         self._y += 22
         self._text(8, self._y, title, "title")
@@ -223,7 +223,7 @@ class _Drawing:
             self._y += self._GAP
 
     def svg(self) -> str:
-        """Return the file."""
+        """Return the content of the file."""
         body = "\n".join(self._parts)
         size = f'width="{self._WIDTH}" height="{self._y + self._GAP}" viewBox="0 0 {self._WIDTH} {self._y + self._GAP}"'
         return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>\n<style>{self._STYLE}</style>\n{body}\n</svg>\n'
@@ -232,7 +232,7 @@ class _Drawing:
         width = 0.0 if value is None else (self._WIDTH - self._LEFT - self._RIGHT) * value / longest
         self._parts.append(
             f'<rect x="{self._LEFT}" y="{self._y}" width="{width:.1f}" height="{self._BAR - 1}" '
-            f'fill="{_COLOURS[name]}"/>'
+            f'fill="{_COLORS[name]}"/>'
         )
         shown = "none" if value is None else f"{value:.1f}"
         self._text(self._LEFT + width + 4, self._y + self._BAR - 1, shown, "value")
@@ -245,7 +245,7 @@ class _Drawing:
 
 def _quiet_goal(run: _Run, integrations: int, step: Step) -> Goal:
     cells = [cell for cell in run.cells if cell.integrations == integrations and not cell.parallel]
-    # Nothing is sent, so the latency of the API makes no difference, and all of them count.
+    # No requests are sent, so the latency of the API makes no difference, and all cells count.
     ratios = [ours / floor for ours, floor in run.pairs(cells, step, "floor")]
     sent = sum(figure.requests for cell in cells for figure in run.whole(cell, step, "ours"))
     return _goal(
@@ -358,7 +358,7 @@ def _megabytes(kib: Sequence[int | None]) -> str:
 
 def _reason(figure: Figure) -> str:
     lines = [line.strip(" │╷╵*").replace("`", "'") for line in figure.failure.splitlines()]
-    # `Error: ...` of Terraform, `error: JusttError: ...` of ours, and what ends a traceback.
+    # `Error: ...` of Terraform, `error: JusttError: ...` of ours, and the last line of a traceback.
     return next((line for line in lines if re.search(r"Error: \S", line)), lines[-1])[:300]
 
 

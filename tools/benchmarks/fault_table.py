@@ -1,8 +1,8 @@
-"""What each fault of the network, the vendor or the terminal leaves behind, with the real engine.
+"""Shows what each fault of the network, of Justt or of the terminal leaves behind, with the real engine.
 
-A scenario is run by a contender: this package under either policy for lost creates, or `plain_provider`, a dynamic
-provider as tutorials write it. First it runs into a fault, then its user does what the error said, then it runs again
-without faults.
+Each scenario runs with several contenders: this package with either policy for lost creates, and `plain_provider`, a
+dynamic provider as tutorials write it. The first run meets a fault. Then a simulated user does what the error says, and
+runs the command again without faults.
 
     python tools/benchmarks/fault_table.py     prints the table of all scenarios and contenders, as Markdown
 """
@@ -33,18 +33,18 @@ KEY, SECRET = "canary-api-key-5c1f0a9b7e", "canary-stripe-key-3e8d2b6f10"
 
 @dataclass(frozen=True)
 class Scenario:
-    """One way in which things go wrong.
+    """One kind of failure.
 
     Attributes:
-        name: As the table has it.
-        faults: What the simulator does, in the notation of `pulumi-justt simulator --fault`.
-        resources: How many integrations the program has.
-        before: Whether they exist already.
-        command: What is run into the faults; `replace` is an `up` after a changed name.
-        interrupt: What happens to the CLI while the POST is under way; `kill all` kills the provider, too.
-        is_destroyed: Whether `destroy` comes next, before anybody has looked at what was left.
-        is_refused: Whether nothing listens at the API's address.
-        others: How many integrations of others the account has.
+        name: Its name in the table.
+        faults: The simulator's faults, in the notation of `pulumi-justt simulator --fault`.
+        resources: The number of integrations in the program.
+        before: Whether the integrations exist already.
+        command: The command that meets the faults; `replace` is an `up` after a changed name.
+        interrupt: What happens to the CLI during the POST; `kill all` kills the provider, too.
+        is_destroyed: Whether `destroy` runs next, before the user looks at the leftovers.
+        is_refused: Whether no server listens at the API's address.
+        others: The number of integrations of others in the account.
     """
 
     name: str
@@ -159,17 +159,17 @@ SCENARIOS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one contender made of one scenario.
+    """The result of one contender in one scenario.
 
     Attributes:
-        duplicates: Live integrations beyond those that the program asks for, after the second run.
-        unnamed: Live integrations that are in no state and were named to nobody, after the first run.
+        duplicates: Live integrations beyond those of the program, after the second run.
+        unnamed: Live integrations that are in no state and that no message named, after the first run.
         lost: Live integrations that left the state in the first run.
-        converges: Whether the second run ends with what the program asks for and an empty preview.
-        leaked: Forms of a secret found in anything that left.
-        error_id: Whether the vendor's errorId was shown; None where it sent none, or the command succeeded.
-        foreign: Integrations of somebody else that are in the state, after either run.
-        text: What the faulty run printed.
+        converges: Whether the second run ends with the program's integrations and an empty preview.
+        leaked: Encodings of a secret found in any output.
+        error_id: Whether the output shows Justt's errorId; None if Justt sent none, or the command succeeded.
+        foreign: Integrations of others that are in the state, after either run.
+        text: The output of the first run.
     """
 
     duplicates: int
@@ -201,7 +201,7 @@ def run(scenario: Scenario, contender: Contender, folder: Path, engine_bin: Path
 
 
 class _Run:
-    """One scenario, one contender, one stack."""
+    """One scenario with one contender on one stack."""
 
     def __init__(self, scenario: Scenario, contender: Contender, simulator: SimulatorServer, stack: Stack) -> None:
         self.scenario = scenario
@@ -213,7 +213,7 @@ class _Run:
         stack.config(
             {
                 "justt:baseUrl": simulator.base_url,
-                # Shorter than what hangs; longer than what is interrupted meanwhile.
+                # Shorter than a response that hangs, and longer than the time until an interrupt.
                 "justt:timeoutSeconds": "10" if scenario.interrupt else "3",
                 **policy,
             },
@@ -226,7 +226,7 @@ class _Run:
             shutil.copy(Path(__file__).parent / "plain_provider.py", stack.folder / "project")
 
     def outcome(self) -> Outcome:
-        """Break it, look, do as told, run again, look again."""
+        """Run with faults, inspect, do what the error says, run again, and inspect again."""
         for number in range(self.scenario.others):
             theirs = NewIntegration(f"theirs-{number}", "Theirs", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
             self.simulator.records.add_integration(theirs, None)
@@ -237,7 +237,8 @@ class _Run:
         if self.scenario.command == "replace":
             self._write("renamed")
         self.simulator.clear_requests()
-        # The first page of the list after: the one before is read once, and twice under `adopt`, two pages each.
+        # The first page of the list after the POST: the list before it is read once, or twice under `adopt`, with two
+        # pages each.
         pages = str(3 if self.contender == "refuse" else 5)
         for fault in self.scenario.faults:
             self.simulator.add_fault(Fault.parse(fault.replace("@PAGES", pages)))
@@ -249,7 +250,7 @@ class _Run:
         lost_or_made = self._live() - self._in_state()
         named = text
         if self.scenario.interrupt == "kill all" and self.contender != "plain":
-            # Nobody is left to say anything. This is what the pages say to run after a kill.
+            # A killed run reports nothing. This is the command that the docs give for that case.
             named += self.stack.justt("doctor", "--stack", self.stack.name).text
         unnamed = {each for each in lost_or_made if each not in named}
         if "look it up at Justt" in text:
@@ -258,9 +259,9 @@ class _Run:
         error_ids = [exchange.error_id for exchange in self.simulator.requests if exchange.error_id]
         self.simulator.clear_faults()
         self.stack.config({"justt:baseUrl": self.simulator.base_url})
-        self._do_as_told(text)
+        self._follow_error(text)
         converges = self._run_again()
-        wanted = 0 if self._ends_empty else len(self.names)
+        wanted = 0 if self._ends_without_integrations else len(self.names)
         return Outcome(
             duplicates=max(0, len(self._live()) - wanted),
             unnamed=len(unnamed),
@@ -304,7 +305,7 @@ class _Run:
             process.send_signal(signal.SIGINT)
         printed = process.communicate(timeout=HANG_SECONDS)[0]
         self.stack.keep(printed)
-        # What the provider does without its CLI needs the rest of the request, and one more.
+        # A provider without its CLI needs the time of the current request, and of one more.
         time.sleep(SLOW_SECONDS)
         eventually(self._is_quiet)
         self.stack.run("cancel", "--yes", "--stack", self.stack.name, fails=None)
@@ -315,9 +316,9 @@ class _Run:
         time.sleep(2.0)
         return len(self.simulator.requests) == before
 
-    def _do_as_told(self, text: str) -> None:
-        """Do what a user would who reads the error, and sees at Justt which integration has which identifier."""
-        # After a destroy, nothing but `doctor` is left that could say so.
+    def _follow_error(self, text: str) -> None:
+        """Act like a user who reads the error, and sees at Justt which integration has which identifier."""
+        # After a destroy, only `doctor` can report it.
         if self.contender == "plain" or ("pulumi-justt recover" not in text and not self.scenario.is_destroyed):
             return
         found = self._found_at_justt(text)
@@ -329,7 +330,7 @@ class _Run:
         self.stack.justt("recover", "--stack", self.stack.name, "--yes", *decisions)
 
     def _found_at_justt(self, text: str) -> dict[str, str]:
-        """Return the integrations that a user finds at Justt who was told to look for those of some resources."""
+        """Return the integrations that a user finds at Justt if the text says to look for those of some resources."""
         held = self._in_state()
         return {
             record.external_identifier: record.id
@@ -338,18 +339,18 @@ class _Run:
         }
 
     def _run_again(self) -> bool:
-        if self._ends_empty:
+        if self._ends_without_integrations:
             return self.stack.destroy(fails=None).code == 0
         again = self.stack.up(fails=None)
         if again.code:
-            # What the first run could not say, since it was killed, the next one says.
-            self._do_as_told(again.text)
+            # The killed run could not report it, so the next run does.
+            self._follow_error(again.text)
             if self.stack.up(fails=None).code:
                 return False
         return self.stack.preview("--expect-no-changes", fails=None).code == 0
 
     @property
-    def _ends_empty(self) -> bool:
+    def _ends_without_integrations(self) -> bool:
         return self.scenario.command == "destroy" or self.scenario.is_destroyed
 
     def _live_records(self) -> list[Integration]:

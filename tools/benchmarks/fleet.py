@@ -1,7 +1,7 @@
-"""What a fleet of integrations costs in requests and minutes under the vendor's quota, in virtual time.
+"""Computes the requests and minutes that a fleet of integrations costs under Justt's quota, in virtual time.
 
-The core and the client are the real ones, with as many threads as the provider process has; only time, the network and
-the account at the other end are stand-ins.
+The core and the client are the real ones, with as many threads as the provider process has. Only time, the network and
+the account at Justt are fakes.
 
     python tools/benchmarks/fleet.py     prints the table of the documentation, as Markdown
 """
@@ -35,12 +35,12 @@ SIZES = (10, 100, 1_000, 10_000)
 
 @dataclass(frozen=True)
 class Cost:
-    """What one command took.
+    """The cost of one command.
 
     Attributes:
-        requests: Sent to the vendor.
-        refused: Of these, answered with 429.
-        seconds: Of virtual time.
+        requests: The number of requests sent.
+        refused: The number of these that got a 429.
+        seconds: The duration in virtual seconds.
     """
 
     requests: int
@@ -48,13 +48,13 @@ class Cost:
     seconds: float
 
     def least_seconds(self, each_minute: int = SHARE) -> float:
-        """What a share of the quota takes for so many requests: a minute's at once, then the next minute's."""
+        """Return the minimum duration of these requests: one share of the quota at once, then one share a minute."""
         return max(0, self.requests - 1) // each_minute * WINDOW_SECONDS
 
 
 @dataclass
 class Account:
-    """The vendor's side: records in the order of their creation, and a minute's quota."""
+    """Justt's side: records in the order of their creation, and a quota for each minute."""
 
     clock: StagedClock
     records: dict[str, str] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Account:
     _answered: deque[float] = field(default_factory=deque)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Answer, or refuse beyond the quota."""
+        """Respond, or refuse requests beyond the quota."""
         self.clock.sleep(LATENCY)
         now = self.clock()
         self.requests += 1
@@ -98,13 +98,13 @@ class Account:
 
 
 def cost(command: str, size: int, foreign: int = 0) -> Cost:
-    """Run *command* for a fleet of *size* in an account that has *foreign* integrations beside it."""
+    """Run *command* for a fleet of *size* in an account that also has *foreign* integrations."""
     clock = StagedClock()
     account = Account(clock)
     account.records |= {f"other-{number}": "SUCCESSFUL" for number in range(foreign)}
     ours = [] if command == "first `up`" else [f"ours-{number}" for number in range(size)]
     account.records |= dict.fromkeys(ours, "SUCCESSFUL")
-    # What the engine asks for first is in no order that the account knows.
+    # The engine's order has nothing to do with the order in the account.
     random.Random(0).shuffle(ours)  # noqa: S311 - the same in each run
     process = _Process(clock, account)
     if command == "first `up`":
@@ -123,7 +123,7 @@ def cost(command: str, size: int, foreign: int = 0) -> Cost:
 
 
 def cost_of_creation_and_refresh(size: int) -> tuple[Cost, Cost]:
-    """Create a fleet, and let another command refresh it at once, while the vendor still counts what the first sent."""
+    """Create a fleet, then refresh it at once with another command, while the requests of the first still count."""
     clock = StagedClock()
     account = Account(clock)
     process = _Process(clock, account)
@@ -137,7 +137,7 @@ def cost_of_creation_and_refresh(size: int) -> tuple[Cost, Cost]:
 
 
 def cost_of_waits(size: int, seconds: float, foreign: int = 0) -> Cost:
-    """Let as many waits as there are integrations go on at once for *seconds*, until all of them work."""
+    """Wait for all integrations at once, until all of them are ready after *seconds*."""
     clock = StagedClock()
     account = Account(clock, {f"other-{number}": "INACTIVE" for number in range(foreign)})
     ours = [f"ours-{number}" for number in range(size)]
@@ -150,7 +150,7 @@ def cost_of_waits(size: int, seconds: float, foreign: int = 0) -> Cost:
 
 
 class _Process:
-    """A provider process whose threads, locks and time are those of a stage."""
+    """A provider process whose threads, locks and time belong to a stage."""
 
     def __init__(self, clock: StagedClock, account: Account) -> None:
         self._clock = clock
@@ -174,7 +174,7 @@ class _Process:
         client._reader._accounts[None] = PageCache(lock=Lock(clock.stage, "pages"))  # type: ignore[arg-type] # it parks instead
 
     def all(self, call: Callable[..., object], calls: Sequence[tuple[object, ...]], threads: int = THREADS) -> None:
-        """Make *calls* from all threads, each as soon as one is free."""
+        """Make *calls* from all threads, each as soon as a thread is free."""
         left = list(reversed(calls))
 
         def work() -> None:

@@ -1,6 +1,6 @@
-"""A dynamic provider that does nothing for resources of the same size as ours: what the engine itself costs.
+"""A dynamic provider that does nothing, for resources of the same size as ours: it measures the engine's own cost.
 
-`make bench` compares with it. Keys, values and secrets in the state are those of `PaymentIntegration`.
+`make bench` compares with it. The keys, values and secrets in the state are those of `PaymentIntegration`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _SENT = ("externalIdentifier", "integrationName", "source", "secretType", "secre
 
 
 class FloorProvider(ResourceProvider):
-    """Make up an id, replace for any change, and take everything else as it comes."""
+    """Return a made-up id, replace on any change, and do nothing else."""
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Return the inputs, an id and a status."""
@@ -23,7 +23,7 @@ class FloorProvider(ResourceProvider):
         return CreateResult(made, {**props, "integrationId": made, "status": "PENDING"})
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Replace for any change."""
+        """Replace on any change."""
         return DiffResult(replaces=[name for name in _SENT if olds[name] != news[name]])
 
 
@@ -31,6 +31,6 @@ class FloorIntegration(Resource, module="justt", name="FloorIntegration"):
     """The resource, with the properties of the API's create call."""
 
     def __init__(self, name: str, properties: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
-        """Hand everything to the provider."""
+        """Pass all properties to the provider."""
         outputs = {"environment": "simulator", "integrationId": None, "status": None, "goLiveDate": None}
         super().__init__(FloorProvider(), name, {**properties, **outputs}, opts)

@@ -1,7 +1,7 @@
-"""A dynamic provider for the same API as the usual tutorial would write it: the one that `make faults` compares with.
+"""A dynamic provider for the same API as a tutorial would write it; `make faults` compares with it.
 
-It is meant fairly: it marks its secrets, has a time-out, raises for error statuses and takes a 404 for a deleted
-resource.
+The comparison is fair: this provider marks its secrets, has a timeout, raises for error statuses and treats a 404 as a
+deleted resource.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ class PlainProvider(ResourceProvider):
     """Create, read, replace and delete, each with one request."""
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """POST, and take the id from the answer."""
+        """Send a POST, and take the id from the response."""
         answer = _request(props, "POST", "/integrations", props["body"])
         return CreateResult(answer["integrationId"], {**props, "status": "PENDING"})
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """GET; what is not found is gone."""
+        """Send a GET; after a 404, the resource is gone."""
         try:
             answer = _request(props, "GET", f"/integrations/{id_}")
         except httpx.HTTPStatusError as error:
@@ -34,16 +34,16 @@ class PlainProvider(ResourceProvider):
         return ReadResult(id_, {**props, "status": answer["status"]})
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Replace for any change."""
+        """Replace on any change."""
         is_changed = olds["body"] != news["body"]
         return DiffResult(changes=is_changed, replaces=["body"] if is_changed else [])
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Remember the inputs."""
+        """Record the inputs."""
         return UpdateResult(news)
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
-        """DELETE; what is not found is gone."""
+        """Send a DELETE; a 404 is a success."""
         body = {
             "integrationId": id_,
             "deactivationType": "postingDate",
@@ -69,7 +69,7 @@ class PlainIntegration(Resource):
     """The resource, with the body of the API's create call."""
 
     def __init__(self, name: str, body: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
-        """Hand everything to the provider."""
+        """Pass all properties to the provider."""
         config = pulumi.Config("justt")
         props = {
             "base_url": config.require("baseUrl"),

@@ -1,12 +1,12 @@
-"""Every text that the product shows where something is wrong or worth a word, read from its source, as Markdown.
+"""Lists every message that the package shows for an error, a warning or a note, read from its source, as Markdown.
 
     python tools/docs/error_table.py     prints docs/errors.md
 
-A text is what is raised, told, or yielded as a failure of check, and any other literal of words, since it may be put
-into one. It stands in the page as the code has it: what varies as <name>, what may be absent in [brackets], and a bar
-between alternatives. When it comes is taken from the docstrings: the entry of its class under `Raises`, or of its kind
-under `Warns`, in the function itself or in the nearest that refers to it. What is raised, told or yielded and cannot be
-read is listed by `unread`, and so is what belongs to no section.
+A message is the text of an exception, a warning, a note or a failure of check. Any other literal with words counts too,
+since it may be a part of one. The page shows it as the code has it: variable parts as <name>, optional parts in
+[brackets], and alternatives separated by bars. The condition comes from docstrings: the entry of its class under
+`Raises`, or of its kind under `Warns`, in the function itself or in the nearest one that refers to it. `unread` lists
+each message that can't be read or that belongs to no section.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2] / "provider" / "pulumi_justt"
 
 SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "In your program": (
-        "Raised by what a program calls: a TypeError or ValueError whose text Pulumi shows alone. Nothing was sent.",
+        "Raised by functions that a program calls: a TypeError or ValueError. Pulumi shows its text. Nothing was sent.",
         (
             "resources",
             "arguments",
@@ -43,11 +43,11 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "Configuration": (
-        "Told of each resource by previews and updates, and by `refresh` and `destroy`. Nothing was sent.",
+        "Shown for each resource by previews and updates, and by `refresh` and `destroy`. Nothing was sent.",
         ("core.config",),
     ),
     "Arguments": (
-        "Told of each resource by previews and updates, all at once. Nothing was sent.",
+        "Previews and updates show all of them at once for each resource. Nothing was sent.",
         (
             "core.state._REASONS",
             "core.readiness._problems",
@@ -90,7 +90,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "A request that failed: the operation": (
-        "Such an error reads `operation: response (errorId ...). Remediation`; its parts are in three tables.",
+        "Such an error reads `operation: response (errorId ...). Remediation`. Its three parts are in three tables.",
         ("core.messages.creating", "core.state.describe", "operation"),
     ),
     "A request that failed: the response": (
@@ -110,24 +110,24 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "A request that failed: the remediation": ("", ("core.messages", "errors")),
     "Warnings and notes": (
-        "Lines beside a command that goes on.",
+        "Lines that a command shows while it continues.",
         ("told", "core.client.JusttClient._tell_attempt", "core.journal"),
     ),
-    "Defects": ("What should not happen, in the form in which it is shown.", ("core.messages.defect", "provider")),
+    "Defects": ("Errors in the provider itself, as they are shown.", ("core.messages.defect", "provider")),
     "The command line": ("", ("cli",)),
     "The simulator": (
-        "`pulumi-justt simulator` says what is wrong with its options and ends; in Python it is a ValueError.",
+        "`pulumi-justt simulator` shows what is wrong with its options and exits. In Python, it's a ValueError.",
         ("simulator",),
     ),
 }
-"""For each heading, what holds of all below it, and the parts of the package whose texts stand there."""
+"""For each heading: a text that applies to the whole section, and the parts of the package with its messages."""
 
-_HEAD = r"""# What it can say
+_HEAD = r"""# Errors, warnings and notes
 
-Every error, warning and note of pulumi-justt, to be searched for what the terminal shows. Made from the source by
-`make errors`; `tests/docs/test_error_table.py` holds that none is missing.
+Every error, warning and note of pulumi-justt. Search this page for the text in your terminal. It's generated from the
+source by `make errors`, and `tests/docs/test_error_table.py` checks that it's complete.
 
-\<This> stands for what differs from case to case, [this] may be absent, and of [this \| that] there is one at most."""
+\<This> stands for a part that varies, [this] is optional, and of [this \| that] the message shows at most one part."""
 _ELSEWHERE = {
     "core.journal.folder.state_folder": "the name of a folder",
     "simulator.records.log": "the simulator's log, a line for each request",
@@ -170,7 +170,7 @@ _NEVER_SHOWN = {
 }
 _DOORS = {"tell", "_tell", "debug", "print", "echo", "exit", "warn", "_warn"}
 _CHANNELS = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging"}
-"""Whose methods are doors too."""
+"""The modules whose methods are doors, too."""
 _SINKS = {
     "provider._tell",
     "core.client._debug_line",
@@ -187,7 +187,7 @@ _SINKS |= {
     "cli.importing.prompts.Terminal._picked",
 }
 _SINKS |= {"cli.summary.command.command", "cli.rendering.print_paragraphs"}
-"""What writes a line that its caller gives, each of whom is a door, or what a command is asked for."""
+"""Functions that write a line of their caller, so each caller is a door, or the output that a command is for."""
 _COMPOSED = {
     "RequestError",
     "RequestRefused",
@@ -198,9 +198,9 @@ _COMPOSED = {
     "NotReady",
     "ConnectionSetupError",
 }
-"""Errors that are made of an operation, a response and a remediation, which are texts of their own."""
+"""Errors that consist of an operation, a response and a remediation, which are messages of their own."""
 _FAILURES = "Iterator[tuple[str, str]]"
-"""What a function gives that yields failures of check: the argument, and what is wrong with it."""
+"""The return type of a function that yields failures of check: the argument, and the problem."""
 _HINT = "[ (did you mean <another>?)]"
 _WORDS_OF_A_LABEL = 3
 _CALLS = {
@@ -215,7 +215,7 @@ _CALLS = {
     "repr": "'<value>'",
     "to_vendor_time": "<moment>",
 }
-"""What stands for the value of a call."""
+"""The placeholders for the values of calls."""
 _NAMES = {
     "operation": "operation",
     "unresolved.lost.operation": "operation",
@@ -290,12 +290,12 @@ _NAMES = {
     "wait": "number",
     "self._property.python_name": "name",
 }
-"""What stands for the value of another expression, where its own last word would not tell a user."""
+"""The placeholders for other expressions whose own last word would mean nothing to a user."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """One text: the part of the package that has it, what it is, and when it comes."""
+    """One message: the part of the package that it's in, its kind, and its condition."""
 
     place: str
     kind: str
@@ -305,7 +305,7 @@ class Text:
 
     @property
     def section(self) -> str | None:
-        """The heading under which it stands: that of the longest part that it belongs to."""
+        """The heading of its section: that of the longest matching part of the package."""
         kind = {"note": "told", "warning": "told", "operation": "operation"}.get(self.kind)
         parts = {part: heading for heading, (_, parts) in SECTIONS.items() for part in parts}
         fitting = [part for part in parts if f"{kind or self.place}.".startswith(f"{part}.")]
@@ -314,12 +314,12 @@ class Text:
 
 @dataclass
 class Source:
-    """One module of the package, read.
+    """One parsed module of the package.
 
     Args:
-        name: Its name below the package.
+        name: Its name within the package.
         code: Its source.
-        values: What its global names stand for.
+        values: The values of its global names.
     """
 
     name: str
@@ -330,7 +330,7 @@ class Source:
     named: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        """Read it."""
+        """Parse the module."""
         tree = ast.parse(self.code)
         self._parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
         self._used: set[ast.AST] = set()
@@ -344,7 +344,7 @@ class Source:
                 self._yielded(node)
         if not self.name.startswith("simulator."):
             literals = [node for node in ast.walk(tree) if isinstance(node, (ast.Constant, ast.JoinedStr))]
-            # What is assigned may be a part of what comes later, and is read with it.
+            # A value may be a part of a later message, and is read with that one.
             literals.sort(key=lambda node: (isinstance(self._statement(node), ast.Assign), -node.lineno))
             for node in literals:
                 self._other(node)
@@ -356,7 +356,7 @@ class Source:
             when = whens[alike.index(text) % len(whens)] if whens else ""
             self.texts.append(replace(text, when=when))
 
-    # What makes a text
+    # Finding messages
 
     def _raised(self, node: ast.Raise) -> None:
         if not isinstance(node.exc, ast.Call):
@@ -399,7 +399,7 @@ class Source:
             self._text(node, "failure", f"{self._read(name) or '<argument>'}: {read}")
 
     def _other(self, node: ast.Constant | ast.JoinedStr) -> None:
-        """Add *node* if it is a literal of words that no other text has used."""
+        """Add *node* if it's a literal with words that no other message has used."""
         statement = self._statement(node)
         is_operation = isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "operation"
         if node in self._used or not self._is_outermost(node) or not (is_operation or _is_prose(node)):
@@ -426,10 +426,10 @@ class Source:
             shown = f"<argument>: {shown}"
         self._found.append((Text(place, kind, shown, "", getattr(node, "lineno", 0)), self._whens(node, kind)))
 
-    # What a text says
+    # Reading messages
 
     def _read(self, node: ast.expr) -> str | None:
-        """Return the text of *node* with its placeholders, or None if it has no words that can be known."""
+        """Return the text of *node* with its placeholders, or None if it has no known words."""
         read = None
         match node:
             case ast.Constant(value=str(text)):
@@ -458,7 +458,7 @@ class Source:
         return f"{quotes}{value}{quotes}"
 
     def _value(self, node: ast.expr, spec: str = "") -> str:
-        """Return what stands for the value of *node*: the value itself where it is the same always."""
+        """Return the placeholder of *node*, or its value if that is always the same."""
         source = ast.unparse(node)
         names = [each.id for each in ast.walk(node) if isinstance(each, ast.Name)]
         if source not in _NAMES and names and all(self._is_constant(node, name) for name in names):
@@ -486,11 +486,11 @@ class Source:
             return _CALLS[name]
         if name == "str" and isinstance(node.args[0], ast.Name) and self._is_caught(node, node.args[0].id):
             return "<the error>"
-        # What wraps a text, such as what adds the frames to it.
+        # A function that wraps a text, for example to add the frames.
         return self._read(node.args[0]) if name in ("_with_debug", "_explained") else None
 
     def _variable(self, node: ast.Name) -> str | None:
-        """Read what the function that *node* stands in assigns to it."""
+        """Return the text that the enclosing function assigns to *node*."""
         if node.id in _NAMES:
             return self._placeholder(node.id) if self._assigned(node) else None
         known = self.values.get(node.id)
@@ -503,7 +503,7 @@ class Source:
         return self._either(given) if given and all(map(_holds_text, given)) else None
 
     def _given(self, node: ast.Name) -> list[ast.expr]:
-        """Return what this module's calls of the function that *node* stands in give for it."""
+        """Return the arguments that this module's calls of the enclosing function pass for *node*."""
         function = self._function(node)
         names = [each.arg for each in function.args.args] if function else []
         if function is None or node.id not in names:
@@ -524,9 +524,9 @@ class Source:
         return isinstance(node, ast.Call) and _last_name(node.func) == "nearest"
 
     def _is_traced(self, node: ast.expr) -> bool:
-        """Tell whether *node* hands on what is a text of its own, here or in errors.py."""
+        """Return whether *node* passes on a text that is listed by itself, here or in errors.py."""
         if isinstance(node, ast.Name):
-            # What a caller says that it tries is a text of the caller's.
+            # The operation that a caller passes is a text of the caller.
             function = self._function(node)
             is_given = function is not None and node.id in {each.arg for each in function.args.kwonlyargs}
             if (node.id == "operation" and is_given) or node.id.endswith("_REMEDIATION"):
@@ -540,7 +540,7 @@ class Source:
             return _last_name(node.func).endswith("_remediation") or _last_name(node.func) in _CALLS
         return isinstance(node, (ast.JoinedStr, ast.Constant))
 
-    # Where it stands, and when it comes
+    # Places and conditions
 
     def _above(self, node: ast.AST) -> Iterator[ast.AST]:
         while (above := self._parents.get(node)) is not None:
@@ -561,7 +561,7 @@ class Source:
         return ".".join([self.name, *names])
 
     def _is_outermost(self, node: ast.AST) -> bool:
-        """Tell whether *node* is a literal that counts: no docstring, no part of another, no help of an option."""
+        """Return whether *node* is a literal that counts: no docstring, no part of another one, no option's help."""
         statement = self._statement(node)
         if isinstance(statement, ast.Expr) and statement.value is node:
             return False
@@ -572,7 +572,7 @@ class Source:
         return not in_decorator and not in_pattern and not any(isinstance(each, ast.JoinedStr) for each in until)
 
     def _choices(self, node: ast.AST) -> list[ast.expr]:
-        """Return the conditional expressions of which *node* is a branch."""
+        """Return the conditional expressions in which *node* is a branch."""
         found: list[ast.expr] = []
         for each in self._above(node):
             if not isinstance(each, ast.IfExp):
@@ -590,7 +590,7 @@ class Source:
         ]
 
     def _is_constant(self, node: ast.expr, name: str) -> bool:
-        """Tell whether *name* is a global of data that nothing near *node* hides."""
+        """Return whether *name* is a global of data that no local name near *node* hides."""
         function = self._function(node)
         arguments = [each.arg for each in ast.walk(function) if isinstance(each, ast.arg)] if function else []
         is_data = name in self.values and not callable(self.values[name]) and not inspect.ismodule(self.values[name])
@@ -604,7 +604,7 @@ class Source:
         return any(name in ast.unparse(each.target).strip("()").split(", ") for each in loops)
 
     def _whens(self, node: ast.AST, kind: str) -> list[str]:
-        """Return what the docstrings say of when it comes; several are for the texts of that kind in their order."""
+        """Return the conditions that the docstrings give; several belong to the texts of that kind in order."""
         above = list(self._above(node))
         for each in above:
             if isinstance(each, ast.Dict):
@@ -647,7 +647,7 @@ def _holds_text(node: ast.AST) -> bool:
 
 
 def _is_prose(node: ast.Constant | ast.JoinedStr) -> bool:
-    """Tell whether a literal has at least two words with a blank between them."""
+    """Return whether a literal has at least two words with a space between them."""
     values = node.values if isinstance(node, ast.JoinedStr) else [node]
     text = "".join(
         str(each.value) if isinstance(each, ast.Constant) and isinstance(each.value, str) else " … " for each in values
@@ -657,12 +657,12 @@ def _is_prose(node: ast.Constant | ast.JoinedStr) -> bool:
 
 
 def _unbracketed(text: str) -> str:
-    """Return *text* without the brackets around the whole of it."""
+    """Return *text* without the brackets around all of it."""
     return text[1:-1] if re.fullmatch(r"\[[^\[\]]*(\[[^\[\]]*\][^\[\]]*)*\]", text) else text
 
 
 def _entries(node: ast.AST | None, section: str, name: str) -> list[str]:
-    """Return what the docstring of *node* says of *name* in a section."""
+    """Return the entries for *name* in a section of the docstring of *node*."""
     documented = ast.get_docstring(node) if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else None
     found = re.search(rf"^{section}:\n((?:    .*\n?)+)", documented or "", re.MULTILINE)
     entries = re.findall(r"^    ([\w.]+): ((?:.*\n?)(?:     .*\n?)*)", found[1] if found else "", re.MULTILINE)
@@ -670,7 +670,7 @@ def _entries(node: ast.AST | None, section: str, name: str) -> list[str]:
 
 
 def package() -> list[Source]:
-    """Read the whole package."""
+    """Parse the whole package."""
     read = []
     for path in sorted(ROOT.rglob("*.py")):
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("__init__").strip(".")
@@ -690,13 +690,13 @@ def _shown(sources: Iterable[Source]) -> list[Text]:
 
 
 def _is_label(text: Text) -> bool:
-    """Tell whether *text* is a column, a prompt or a style of the command line, and no sentence to search for."""
+    """Return whether *text* is a column, a prompt or a style of the command line, and not a sentence."""
     is_command = text.place.startswith("cli.")
     return is_command and len(text.text.split()) <= _WORDS_OF_A_LABEL
 
 
 def unread(sources: Iterable[Source]) -> list[str]:
-    """Return what is raised, told or yielded without a text that can be read, and each text without a section."""
+    """Return each message whose text can't be read, and each message without a section."""
     sources = list(sources)
     homeless = [f"{text.place}:{text.line}: {text.text}" for text in _shown(sources) if text.section is None]
     return [line for source in sources for line in source.unread] + homeless
@@ -708,7 +708,7 @@ def page(sources: Iterable[Source]) -> str:
     lines = [_HEAD]
     for heading, (intro, _) in SECTIONS.items():
         rows = list(dict.fromkeys((text.text, text.when) for text in texts if text.section == heading))
-        # What is said of most texts tells nothing about one of them.
+        # A condition that most texts have is no help for one of them.
         common = {when for when, count in Counter(when for _, when in rows).items() if when and count > len(rows) / 2}
         rows = [(text, "" if when in common else when) for text, when in rows]
         has_when = any(when for _, when in rows)
@@ -720,7 +720,7 @@ def page(sources: Iterable[Source]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Escape what Markdown would take for its own, except in code, where it takes a bar only."""
+    """Escape the characters that Markdown interprets. In code, only the bar needs that."""
     parts = text.split("`")
     outside = [re.sub(r"([|*<])", r"\\\1", part) for part in parts]
     inside = [part.replace("|", "\\|") for part in parts]

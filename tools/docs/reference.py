@@ -1,10 +1,9 @@
-"""The reference pages, made from the code: what programs construct, the settings, and the command line.
+"""Generates the reference pages from the code: the resources, the settings, and the command line.
 
     python tools/docs/reference.py     writes docs/reference
 
-A page has what the code says and no fact of its own: signatures and docstrings of the public names, the table in the
-docstring of config.py, and the help of each command as it is printed. tests/docs/test_reference.py holds the pages to
-it.
+The pages contain only facts from the code: signatures and docstrings of the public names, the table in the docstring of
+config.py, and the help of each command as it's printed. tests/docs/test_reference.py compares the pages with the code.
 """
 
 from __future__ import annotations
@@ -32,52 +31,51 @@ __all__ = ["FOLDER", "commands", "pages", "settings_table"]
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
-_MADE = "Made from the code by `make docs`."
-_RESOURCES = f"""# Reference: what programs construct
+_MADE = "Generated from the code by `make docs`."
+_RESOURCES = f"""# Reference: resources, credentials and functions
 
-Everything that `import pulumi_justt as justt` brings. {_MADE} What happens when an argument changes:
-[what happens to an integration](../explanation/lifecycle.md).
+The public names of `import pulumi_justt as justt`. {_MADE}
+For the effect of a changed argument, see [what happens to an integration](../explanation/lifecycle.md).
 
-`Input[...]` is a plain value or an `Output` of it. All arguments but the name of a resource are given by keyword."""
-_CREDENTIALS = """How Justt signs in at the payment service provider: one class for each of its secret types. All fields
-are given by keyword.
+`Input[...]` is a plain value or an `Output` of it. Except for the name of a resource, pass all arguments by keyword."""
+_CREDENTIALS = """The credentials with which Justt signs in at the payment service provider: one class for each secret
+type. Pass all fields by keyword.
 
-A field takes a plain value, an `Output`, or a reference, [`from_env`](#from_env) or [`from_file`](#from_file). It is
-kept as a secret whatever it is given as, except an identifier of the merchant, which stays readable for a reviewer (a
-secret `Output` there stays one), and a reference, which holds no secret."""
+A field takes a plain value, an `Output`, or a reference: [`from_env`](#from_env) or [`from_file`](#from_file). The
+provider always stores a field as a secret, with two exceptions. An identifier of the merchant stays readable for
+reviewers, unless it's a secret `Output`. A reference contains no secret."""
 _CONFIGURATION = f"""# Reference: configuration
 
-{_MADE} The variable serves where the configuration of the stack has no value."""
-_KEYLESS = """These variables have no key, because they are meant for one command or one machine:"""
-_STATE = """An empty variable counts as one that is not set, since CI systems pass what they lack as empty. An empty
-value in the configuration is an error: falling back to the variable could mean the API key of another account.
+{_MADE} A variable applies if the stack configuration has no value for the key."""
+_KEYLESS = """These variables have no key, because they are for one command or one machine:"""
+_STATE = """An empty variable counts as unset, since CI systems pass missing values as empty variables. An empty value
+in the configuration is an error: falling back to the variable could select the API key of another account.
 
-`JUSTT_API_KEY_OVERRIDE` also replaces the key of each [`justt.Provider`](resources.md#provider), which is another
-account's. Each resource of such a provider warns of it. In a stack with more than one key, limit the command to the
-resources that the key is for (`--target`), or use `--run-program` instead.
+`JUSTT_API_KEY_OVERRIDE` also replaces the key of each [`justt.Provider`](resources.md#provider), although that key may
+belong to another account. Each resource of such a provider shows a warning. In a stack with more than one key, limit
+the command to the resources of that key (`--target`), or use `--run-program` instead.
 
-The provider learns from the *state* in which environment a resource is. It refuses to touch a resource that is recorded
-in another environment than the configured one, and then also refuses to create others. A new resource has no recorded
-environment, and Pulumi may reach it before any other: `pulumi up --skip-preview` with a wrong environment can create it
-there. A preview reaches all resources before anything is created, and refuses the update, so don't skip it where
-settings may stray.
+The *state* records the environment of each resource. If it differs from the configured environment, the provider
+refuses to touch the resource, and from then on also refuses to create others. A new resource has no recorded
+environment, and Pulumi may create it before it reaches an existing one: `pulumi up --skip-preview` with a wrong
+environment can create it there. A preview reaches all resources before anything is created, and refuses the update. So
+don't skip the preview if the settings may be wrong.
 
-`--secret` protects `justt:apiKey` in the state, but no other setting: the account and the address stand there, in
-previews and in errors as plain text ([SECURITY.md](../../SECURITY.md#where-each-secret-is)).
+`--secret` protects `justt:apiKey` in the state, but no other setting: the state, previews and errors show the account
+and the address as plain text ([SECURITY.md](../../SECURITY.md#where-each-secret-is)).
 
-`refresh` and `destroy` use the copy of the configuration in the *state*, so right after a rotation of the
-API key they still use the old one. Run `pulumi up` first, add `--run-program`, or set `JUSTT_API_KEY_OVERRIDE` for that
-command.
+`refresh` and `destroy` use the copy of the configuration in the *state*. So right after a rotation of the API key, they
+still use the old key. Run `pulumi up` first, add `--run-program`, or set `JUSTT_API_KEY_OVERRIDE` for that command.
 
-Whatever is wrong with a setting is told before anything is sent: [errors](../errors.md#configuration)."""
+A wrong setting is reported before any request is sent: see [errors](../errors.md#configuration)."""
 _COMMANDS = f"""# Reference: the command line
 
-What each command says of itself. {_MADE} `pip install 'pulumi-justt[cli]'` brings
-what it needs, and `'pulumi-justt[simulator]'` what `simulator` needs."""
+The help of each command. {_MADE} `pip install 'pulumi-justt[cli]'` installs the
+dependencies of the commands, and `'pulumi-justt[simulator]'` those of `simulator`."""
 
 
 def pages() -> dict[str, str]:
-    """Return the text of each page by its name."""
+    """Return the text of each page by its file name."""
     return {
         "resources.md": _page([_RESOURCES, *_public()]),
         "configuration.md": _page([_CONFIGURATION, *_settings()]),
@@ -91,24 +89,24 @@ def _page(parts: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class Documented:
-    """A class, a function or a property: its node in the source, and its docstring in parts."""
+    """A class, a function or a property: its syntax node, and its docstring in parts."""
 
     node: ast.ClassDef | ast.FunctionDef
 
     @classmethod
     def of(cls, thing: type | types.FunctionType) -> Documented:
-        """Read the source of *thing*."""
+        """Parse the source of *thing*."""
         node = ast.parse(textwrap.dedent(inspect.getsource(thing))).body[0]
         assert isinstance(node, (ast.ClassDef, ast.FunctionDef))
         return cls(node)
 
     @property
     def prose(self) -> str:
-        """What the docstring says before its sections."""
+        """The part of the docstring before its sections."""
         return self._parts[0].strip()
 
     def entries(self, section: str) -> dict[str, str]:
-        """Return what a section of the docstring says of each name."""
+        """Return the entries in a section of the docstring, by name."""
         text = textwrap.dedent(next((part for name, part in self._sections if name == section), ""))
         found = re.findall(r"^([\w.]+): ((?:.*\n?)(?:[ ]+.*\n?)*)", text, re.MULTILINE)
         return {name: " ".join(said.split()) for name, said in found}
@@ -127,7 +125,7 @@ class Documented:
         return {ast.unparse(each) for each in self.node.decorator_list}
 
     def outputs(self) -> Iterator[tuple[str, str, str]]:
-        """Yield each attribute of a resource with its type and what is said of it."""
+        """Yield each attribute of a resource with its type and its description."""
         for each, after in zip(self.node.body, [*self.node.body[1:], None], strict=True):
             if isinstance(each, ast.FunctionDef) and "property" in Documented(each).decorators:
                 assert each.returns
@@ -140,7 +138,7 @@ class Documented:
                 yield ast.unparse(each.targets[0]), f"Output[{kind[1]}]", str(after.value.value)
 
     def arguments(self) -> Iterator[tuple[str, str, str | None]]:
-        """Yield each argument with its type and its default, which is None where it is required."""
+        """Yield each argument with its type and its default, which is None for a required argument."""
         if isinstance(self.node, ast.FunctionDef):
             given = self.node.args
             assert not given.defaults
@@ -169,7 +167,7 @@ class Documented:
 
 
 def _default(value: ast.expr) -> str:
-    """Write a default as a program would give it."""
+    """Return a default as it's written in a program."""
     if isinstance(value, ast.Attribute) and ast.unparse(value.value) == "schema":
         return repr(getattr(schema, value.attr))
     return ast.unparse(value)
@@ -236,7 +234,7 @@ def _shape(shape: type[credentials.Credentials]) -> str:
 
 
 def _said_of(alias: str) -> str:
-    """Return the text below the definition of a type."""
+    """Return the docstring below the definition of a type."""
     body = ast.parse(inspect.getsource(resources)).body
     texts = [
         after.value.value
@@ -255,7 +253,7 @@ def settings_table() -> dict[str, tuple[str, str]]:
 
 
 def keyless() -> dict[str, str]:
-    """Return the meaning of each variable that has no key."""
+    """Return the meaning of each variable without a key."""
     rows = re.findall(r"^    (JUSTT_\w+) +(.*(?:\n {8,}.*)*)", inspect.getdoc(config) or "", re.MULTILINE)
     return {variable: " ".join(meaning.split()) for variable, meaning in rows}
 
@@ -272,7 +270,7 @@ def _settings() -> Iterator[str]:
 
 
 def commands() -> Iterator[click.Context]:
-    """Yield the context of each command, that of the whole first."""
+    """Yield the context of each command, starting with that of `pulumi-justt` itself."""
 
     def below(context: click.Context) -> Iterator[click.Context]:
         yield context
@@ -282,7 +280,7 @@ def commands() -> Iterator[click.Context]:
                 if inner and not inner.hidden:
                     yield from below(click.Context(inner, context, name))
 
-    # As wide as click writes in a terminal of 80 columns.
+    # The width that click uses in a terminal with 80 columns.
     yield from below(click.Context(app.main, info_name="pulumi-justt", terminal_width=78))
 
 

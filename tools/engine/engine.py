@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Find or make the Pulumi engine that the examples and the tests run on.
+"""Find or create the Pulumi engine for the examples and the tests.
 
-Owns the order of the four ways below and the cache folder under `.dev/engine`; must not know the provider. Progress
-goes to stderr; on success stdout gets one line, the folder to put first on PATH.
+This script defines the order of the four ways below and the cache folder under `.dev/engine`. It knows nothing about
+the provider. Progress goes to stderr. On success, stdout gets one line: the folder to put first on PATH.
 
-    way                    passed over when
-    1 pulumi on PATH       there is none, it is too old, or it has no Python language host
-    2 made before          a file is missing, or `pulumi version` does not answer with the pinned version
+    way                    skipped if
+    1 pulumi on PATH       it's missing or too old, or it has no Python language host
+    2 made before          a file is missing, or `pulumi version` doesn't print the pinned version
     3 official installer   JUSTT_ENGINE_INSTALLER is `off` (or its address fails), the site or its script fails
-    4 build with Go        Go is missing or older than go.mod asks for, or the build fails
+    4 build with Go        Go is missing or older than go.mod requires, or the build fails
 
-The version is pinned in `cli/go.mod` and nowhere else; `.dev/engine` keeps one folder for each set of module files.
+The version is pinned only in `cli/go.mod`. `.dev/engine` has one folder for each set of module files.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["EngineError", "ensure", "heed_interrupt"]
+__all__ = ["EngineError", "ensure", "restore_interrupt"]
 
 
 class Version(NamedTuple):
@@ -47,12 +47,12 @@ class Version(NamedTuple):
     patch: int
 
     def __str__(self) -> str:
-        """Write it as its vendor does."""
+        """Return it in Pulumi's notation."""
         return ".".join(map(str, self))
 
 
 ROOT = Path(__file__).resolve().parents[2]
-# The first release whose `pulumi import --file` takes outputs, which a payment integration cannot be imported without.
+# The first release whose `pulumi import --file` accepts outputs. The import of a payment integration needs them.
 MINIMUM = Version(3, 254, 0)
 INSTALLER = "https://get.pulumi.com"
 HOST = "pulumi-language-python"
@@ -78,40 +78,40 @@ TAIL_LINES = 20
 
 
 class EngineError(Exception):
-    """No way led to an engine; the text says what was tried and what to install."""
+    """All ways failed; the text lists the attempts and what to install."""
 
 
 class UnavailableError(Exception):
-    """One way is passed over; the text says why."""
+    """This way is skipped; the text says why."""
 
 
 class Found(NamedTuple):
-    """An engine that runs, and why it is the one to take."""
+    """A working engine, and the reason to use it."""
 
     folder: Path
     why: str
 
 
 class Outcome(NamedTuple):
-    """What a finished program left behind."""
+    """The result of a finished program."""
 
     code: int
     lines: list[str]
 
     @property
     def version(self) -> Version | None:
-        """The version it answered with, if it succeeded."""
+        """The version that it printed, if it succeeded."""
         return parse_version("\n".join(self.lines)) if self.code == 0 else None
 
     @property
     def last(self) -> str:
-        """The line that most likely names the trouble."""
+        """The line that most likely describes the problem."""
         return next((line for line in reversed(self.lines) if line.strip()), f"exit code {self.code}, no output")
 
 
 @dataclass(frozen=True)
 class Project:
-    """What is pinned, and where the engine made from it is kept."""
+    """The pinned versions, and the folder of the engine made from them."""
 
     modules: Path
     version: Version
@@ -120,56 +120,56 @@ class Project:
 
 
 def parse_version(text: str) -> Version | None:
-    """Return the version of the first line that starts with one, written `v3.259.0`, `go1.26` or bare."""
+    """Return the version from the first line that starts with one, written `v3.259.0`, `go1.26` or without prefix."""
     match = re.search(r"^(?:v|go)?(\d+)\.(\d+)(?:\.(\d+))?", text, re.MULTILINE)
     return Version(*(int(part or 0) for part in match.groups())) if match else None
 
 
-def stated(subject: str, go_mods: Sequence[str]) -> Version:
-    """Return the highest version that the module files state for a subject, which is the one that suits them all."""
+def highest_version(subject: str, go_mods: Sequence[str]) -> Version:
+    """Return the highest version that the module files require for a subject, which satisfies all of them."""
     words = re.findall(rf"^\s*{re.escape(subject)} (\S+)$", "\n".join(go_mods), re.MULTILINE)
     return max(version for word in words if (version := parse_version(word)))
 
 
 def fingerprint(parts: Sequence[str]) -> str:
-    """Return a short name that changes with any of the parts."""
+    """Return a short name that changes if any of the parts changes."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
 def go_environment(env: Mapping[str, str], store: Path) -> dict[str, str]:
-    """Return the environment to build in; without a home Go's own caches live in the store."""
+    """Return the environment of the build; without HOME, Go's own caches are in *store*."""
     if not env.get("HOME"):
-        # Go writes its module cache read-only, and `rm -rf .dev` would stop there.
+        # Go makes its module cache read-only, and `rm -rf .dev` would fail there.
         flags = f"{env.get('GOFLAGS', '')} -modcacherw".strip()
         env = {"GOCACHE": str(store / "build"), "GOPATH": str(store / "path"), **env, "GOFLAGS": flags}
     return {**env, **BUILD_ENV}
 
 
 def advice(go: Version, operation: Sequence[str]) -> str:
-    """Say what was tried and what would help."""
+    """Return a list of the attempts, and what to do."""
     steps = "\n".join(f"  {line}" for line in operation)
     return (
-        f"no Pulumi engine. Tried:\n{steps}\nInstall one of these and run this again:\n"
+        f"no Pulumi engine. Attempts:\n{steps}\nInstall one of these and run this again:\n"
         f"  the Pulumi CLI {MINIMUM} or newer: https://www.pulumi.com/docs/install/\n"
         f"  Go {go} or newer, to build the CLI: https://go.dev/doc/install"
     )
 
 
 def progress(elapsed: float, lines: Sequence[str]) -> str:
-    """Sum up the output of `go build -v` so far, one line for each package or downloaded module."""
+    """Summarize the output of `go build -v` so far: one line for each package or downloaded module."""
     modules = sum(line.startswith("go: ") for line in lines)
     return f"{elapsed:.0f} s, {len(lines) - modules} packages compiled, {modules} modules fetched"
 
 
 def load(root: Path) -> Project:
-    """Read what the repository pins."""
+    """Read the versions that the repository pins."""
     modules = root / "tools" / "engine"
     mods, sums = ([(modules / folder / name).read_text() for folder, _ in BINARIES.values()] for name in MODULE_FILES)
-    version = stated("github.com/pulumi/pulumi/pkg/v3", mods)
-    # A checkout may be shared by two systems, such as a laptop and the container that mounts it.
+    version = highest_version("github.com/pulumi/pulumi/pkg/v3", mods)
+    # Two systems may share a checkout, such as a laptop and a container that mounts it.
     system = (platform.system(), platform.machine())
     name = fingerprint([*mods, *sums, *BUILD_FLAGS, LINK_FLAGS, *map("=".join, BUILD_ENV.items()), *system])
-    return Project(modules, version, stated("go", mods), root / ".dev" / "engine" / f"{version}-{name}")
+    return Project(modules, version, highest_version("go", mods), root / ".dev" / "engine" / f"{version}-{name}")
 
 
 def run(
@@ -180,13 +180,13 @@ def run(
     limit: float = ANSWER_SECONDS,
     tick: Callable[[float, list[str]], None] = lambda _elapsed, _lines: None,
 ) -> Outcome:
-    """Run a program to its end, its limit or our interruption, and leave none of its children behind."""
+    """Run a program until it ends, reaches its time limit or is interrupted, and leave none of its children behind."""
     with tempfile.NamedTemporaryFile() as output:
 
         def lines() -> list[str]:
             return Path(output.name).read_text("utf-8", "replace").splitlines()
 
-        # An interruption inside Popen would lose a program that already runs, so it has to wait until we can end it.
+        # An interrupt inside Popen would lose a program that already runs, so defer it until the program can be ended.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
         try:
             process = subprocess.Popen(
@@ -216,13 +216,13 @@ def run(
 
 
 def which(name: str, env: Mapping[str, str]) -> Path | None:
-    """Find a program on the given PATH, as an absolute path."""
+    """Return the absolute path of a program on the given PATH."""
     found = shutil.which(name, path=env.get("PATH", os.defpath))
     return Path(found).absolute() if found else None
 
 
 def reported(program: Path, env: Mapping[str, str]) -> Version:
-    """Ask a `pulumi` for its version, without touching the user's home or the network."""
+    """Return the version of a `pulumi`, without touching the user's home or the network."""
     with tempfile.TemporaryDirectory(prefix="pulumi-home-") as home:
         quiet = {**env, "PULUMI_HOME": home, "PULUMI_SKIP_UPDATE_CHECK": "true"}
         outcome = run([str(program), "version"], quiet)
@@ -231,29 +231,29 @@ def reported(program: Path, env: Mapping[str, str]) -> Version:
     return outcome.version
 
 
-def heed_interrupt() -> None:
-    """Have SIGINT end this process and its children again where a script's `&` has it ignored.
+def restore_interrupt() -> None:
+    """Make SIGINT end this process and its children again, even if a script's `&` has made it ignored.
 
-    The CLI ends its plugins by it, and waits 5 s for each that does not go.
+    The CLI ends its plugins with SIGINT, and waits 5 s for each one that doesn't end.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def verify(folder: Path, expected: Version, env: Mapping[str, str]) -> None:
-    """Refuse a folder that is not a whole engine of the pinned version."""
+    """Reject a folder without a complete engine of the pinned version."""
     missing = [name for name in (*BINARIES, *SCRIPTS) if not shutil.which(name, path=str(folder))]
     if missing:
         raise UnavailableError(f"{folder} is broken: {', '.join(missing)} missing or not executable")
     version = reported(folder / "pulumi", env)
     if version != expected:
-        raise UnavailableError(f"{folder} is broken: it holds v{version} in place of v{expected}")
+        raise UnavailableError(f"{folder} is broken: it has v{version} instead of v{expected}")
 
 
 def on_path(env: Mapping[str, str]) -> Found:
-    """Take the user's own command line."""
+    """Use the user's own CLI."""
     program = which("pulumi", env)
     if program is None:
-        raise UnavailableError("none there")
+        raise UnavailableError("not found")
     version = reported(program, env)
     if version < MINIMUM:
         raise UnavailableError(f"{program} is v{version}, older than v{MINIMUM}")
@@ -263,7 +263,7 @@ def on_path(env: Mapping[str, str]) -> Found:
 
 
 def made_before(project: Project, env: Mapping[str, str]) -> Found:
-    """Take the engine of an earlier run."""
+    """Use the engine that an earlier run made."""
     if not project.cache.exists():
         raise UnavailableError(f"no {project.cache}")
     verify(project.cache / "bin", project.version, env)
@@ -272,7 +272,7 @@ def made_before(project: Project, env: Mapping[str, str]) -> Found:
 
 @contextlib.contextmanager
 def staged(project: Project, env: Mapping[str, str]) -> Iterator[Path]:
-    """Give a folder to make the engine in, which becomes the cache only when it holds a whole one."""
+    """Create a folder for the engine, which becomes the cache only when the engine is complete."""
     prefix = f"{project.cache.name}.part-"
     for leftover in project.cache.parent.glob(f"{prefix}*"):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -288,17 +288,17 @@ def staged(project: Project, env: Mapping[str, str]) -> Iterator[Path]:
 
 
 def install(project: Project, env: Mapping[str, str], say: Callable[[str], None]) -> Found:
-    """Run the vendor's installer into the cache folder."""
+    """Run Pulumi's installer with the cache folder as its target."""
     address = env.get("JUSTT_ENGINE_INSTALLER") or INSTALLER
     if address == "off":
         raise UnavailableError("switched off by JUSTT_ENGINE_INSTALLER")
     try:
-        with urllib.request.urlopen(address, timeout=CONNECT_SECONDS) as answer:  # noqa: S310 - the user's own address
+        with urllib.request.urlopen(address, timeout=CONNECT_SECONDS) as answer:  # noqa: S310 - an address that the user has set
             script: bytes = answer.read()
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise UnavailableError(f"{address} is out of reach ({error})") from error
+        raise UnavailableError(f"{address} is unreachable ({error})") from error
     if not script.startswith(b"#!"):
-        raise UnavailableError(f"{address} answers with something that is no script")
+        raise UnavailableError(f"{address} did not return a script")
     with staged(project, env) as stage:
         file = stage / "install.sh"
         file.write_bytes(script)
@@ -318,7 +318,7 @@ def build(project: Project, env: Mapping[str, str], say: Callable[[str], None]) 
     if go is None:
         raise UnavailableError("no go on PATH")
     env, cli = go_environment(env, project.cache.parent / "go"), project.modules / "cli"
-    # Asked in the module: a Go that may fetch the toolchain which go.mod names answers for that one.
+    # Run it in the module's folder: a Go that can download the toolchain in go.mod reports that version.
     answer = run([str(go), "env", "GOVERSION"], env, cwd=cli, limit=LONG_SECONDS)
     if answer.version is None or answer.version < project.go:
         raise UnavailableError(f"{go} is not Go {project.go} or newer ({answer.last})")
@@ -341,7 +341,7 @@ def build(project: Project, env: Mapping[str, str], say: Callable[[str], None]) 
             script = Path(sdk.last, source)
             if not script.is_file():
                 raise UnavailableError(f"the sdk module has no {source} ({sdk.last})")
-            # Not copy2: the module cache drops the run bit and the write bit.
+            # Not copy2: files in the module cache have no execute and write permission.
             shutil.copyfile(script, stage / "bin" / name)
             (stage / "bin" / name).chmod(0o755)
     return Found(project.cache / "bin", f"built v{project.version}")
@@ -349,7 +349,7 @@ def build(project: Project, env: Mapping[str, str], say: Callable[[str], None]) 
 
 @contextlib.contextmanager
 def locked(file: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Let one process at a time make an engine; the system frees the lock of a process that dies."""
+    """Let only one process at a time make an engine; the system releases the lock of a process that dies."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as handle:
         try:
@@ -361,7 +361,7 @@ def locked(file: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def tell(line: str) -> None:
-    """Report progress to the human."""
+    """Report progress to the user."""
     sys.stderr.write(f"engine: {line}\n")
     sys.stderr.flush()
 
@@ -371,10 +371,10 @@ def ensure(
     env: Mapping[str, str] = os.environ,
     say: Callable[[str], None] = tell,
 ) -> Path:
-    """Return the folder to put first on PATH, making the engine if none is there.
+    """Return the folder to put first on PATH, after making the engine if there is none.
 
     Raises:
-        EngineError: No way led to an engine.
+        EngineError: All ways failed.
     """
     project = load(root)
     operation: list[str] = []
@@ -386,7 +386,7 @@ def ensure(
             operation.append(f"{title}: {reason}")
             say(operation[-1])
             return None
-        say(f"{title}: taking {found.folder}, as {found.why}")
+        say(f"{title}: using {found.folder}: {found.why}")
         return found.folder
 
     folder = attempt("1. pulumi on PATH", lambda: on_path(env))
@@ -394,7 +394,7 @@ def ensure(
     if folder:
         return folder
     with locked(project.cache.parent / "lock", say):
-        # The process that had the lock may have made it since.
+        # Another process may have made it while this one waited for the lock.
         with contextlib.suppress(UnavailableError):
             return made_before(project, env).folder
         folder = attempt("3. official installer", lambda: install(project, env, say))
@@ -412,7 +412,7 @@ def main() -> int:
         tell(str(error))
         return 1
     except KeyboardInterrupt:
-        tell("interrupted; nothing half-made is kept")
+        tell("interrupted; no partial engine is kept")
         return 130
     sys.stdout.write(f"{folder}\n")
     return 0
@@ -420,7 +420,7 @@ def main() -> int:
 
 if __name__ == "__main__":
     for number in INTERRUPTIONS:
-        # Ignored, as under nohup, it stays ignored.
+        # If SIGHUP is ignored, as under nohup, keep ignoring it.
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     sys.exit(main())

@@ -1,13 +1,13 @@
-"""Run one Pulumi command on the project at the root of this repository, against a simulator on this machine.
+"""Run one Pulumi command on the project at the root of this repository, with a simulator on this machine.
 
-    up       create or update what `examples/quickstart` asks for     refresh   look at what became of it
-    preview  show what `up` would change                              destroy   deactivate all of it
-    stop     end the simulator; its records stay                      env       print the variables to export
+    up       create or update the resources of `examples/quickstart`     refresh   read the status of all resources
+    preview  show what `up` would change                                 destroy   deactivate all integrations
+    stop     stop the simulator; its records stay                        env       print the variables to export
 
-Everything it makes is below `.dev`, which git ignores: the engine, the stack's state on a file backend, the passphrase
-of its secrets, the simulator's records and key. The stack's configuration is `Pulumi.dev.yaml`. What is there already
-is used as it is, so a value that a user set is never set again. The last step becomes the `pulumi` process itself, so
-that Ctrl-C reaches it as it would by hand.
+All its files are in `.dev`, which git ignores: the engine, the stack's state on a file backend, the passphrase of
+its secrets, the simulator's records and key. The stack's configuration is `Pulumi.dev.yaml`. Existing files and
+values are never overwritten, so a value that a user has set stays. The last step replaces this process with
+`pulumi`, so that Ctrl-C reaches it as usual.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ COMMANDS = {
     "refresh": ["refresh", "--yes", "--skip-preview", "--diff"],
     "destroy": ["destroy", "--yes"],
 }
-_HEEDED = ("JUSTT_DEBUG", "JUSTT_ON_MISSING", "JUSTT_WORKERS")
-"""Variables of the user that mean these commands too; any other speaks of the user's own stacks and accounts."""
+_ACCEPTED = ("JUSTT_DEBUG", "JUSTT_ON_MISSING", "JUSTT_WORKERS")
+"""The user's variables that also apply to these commands. All others are for the user's own stacks and accounts."""
 _START_SECONDS = 120.0
 
 
 def main(command: str) -> None:
-    """Run *command*, one of those in the module's docstring."""
+    """Run *command*, one of those in the module docstring."""
     if command == "stop":
         _stop_simulator()
         return
@@ -60,16 +60,16 @@ def main(command: str) -> None:
     _configure(environ, url, key)
     sys.stdout.flush()
     os.chdir(ROOT)
-    os.execvpe("pulumi", ["pulumi", *COMMANDS[command], "--stack", STACK, "--non-interactive"], environ)  # noqa: S606, S607 - the program that was just set up
+    os.execvpe("pulumi", ["pulumi", *COMMANDS[command], "--stack", STACK, "--non-interactive"], environ)  # noqa: S606, S607 - the program that was just installed
 
 
 def _environment(engine_bin: Path) -> dict[str, str]:
-    """Return the variables that keep a run within this folder, whatever Pulumi set-up the user has besides."""
+    """Return the variables that keep a run within this folder, whatever other Pulumi setup the user has."""
     (DEV / "state").mkdir(exist_ok=True)
     _kept_secret("passphrase")
     foreign = ("PULUMI_", "JUSTT_")
     return {
-        **{name: value for name, value in os.environ.items() if not name.startswith(foreign) or name in _HEEDED},
+        **{name: value for name, value in os.environ.items() if not name.startswith(foreign) or name in _ACCEPTED},
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(engine_bin), os.environ.get("PATH", "")]),
         "PULUMI_HOME": str(DEV / "pulumi"),
         "PULUMI_BACKEND_URL": f"file://{DEV / 'state'}",
@@ -80,7 +80,7 @@ def _environment(engine_bin: Path) -> dict[str, str]:
 
 
 def _kept_secret(name: str) -> str:
-    """Return the secret kept as *name*, made up at its first use."""
+    """Return the secret stored as *name*; generate it on first use."""
     path = DEV / name
     if not path.exists():
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -90,7 +90,7 @@ def _kept_secret(name: str) -> str:
 
 
 def _configure(environ: Mapping[str, str], url: str, key: str) -> None:
-    """Give the stack what it lacks: the simulator's address and key, and made-up credentials of three PSPs."""
+    """Add missing configuration to the stack: the simulator's address and key, and fake credentials of three PSPs."""
     _pulumi(environ, "stack", "select", "--create", STACK)
     config: dict[str, dict[str, object]] = json.loads(_pulumi(environ, "config", "--json", "--stack", STACK))
     project = "justt-quickstart"
@@ -110,7 +110,9 @@ def _configure(environ: Mapping[str, str], url: str, key: str) -> None:
     known = config.get("justt:baseUrl", {}).get("value")
     if known != url:
         if known:
-            sys.stderr.write("simulator: it moved, so `make up` comes before refresh and destroy: they use the state\n")
+            sys.stderr.write(
+                "simulator: its address changed. Run `make up` before refresh or destroy, which use the recorded one\n"
+            )
         _pulumi(environ, "config", "set", "justt:baseUrl", url, "--stack", STACK)
 
 
@@ -126,13 +128,13 @@ def _pulumi(environ: Mapping[str, str], *arguments: str, stdin: str = "") -> str
     )
     if done.returncode:
         if "incorrect passphrase" in done.stderr:
-            raise SystemExit("Pulumi.dev.yaml is of an earlier .dev folder, and cannot be read any more: remove it")
+            raise SystemExit("Pulumi.dev.yaml belongs to an earlier .dev folder and can't be decrypted. Delete it.")
         raise SystemExit(f"pulumi {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
 
 
 def _running_simulator() -> str | None:
-    """Return the address of the simulator that an earlier run left behind, if it still answers."""
+    """Return the address of the simulator that an earlier run started, if it still responds."""
     try:
         url = str(json.loads((DEV / "simulator.json").read_text())["url"])
         _control(url, "options")
@@ -142,9 +144,9 @@ def _running_simulator() -> str | None:
 
 
 def _start_simulator() -> str:
-    """Start a simulator that outlives this run, at the address it had before if that is free."""
+    """Start a simulator that outlives this run, at its earlier address if that is free."""
     record, log = DEV / "simulator.json", DEV / "simulator.log"
-    # The state remembers the address, so that refresh and destroy need the same one again.
+    # The state contains the address, so refresh and destroy need the same one again.
     ports = ["0"]
     if record.exists():
         ports.insert(0, json.loads(record.read_text())["url"].rpartition(":")[2].partition("/")[0])
@@ -175,18 +177,18 @@ def _stop_simulator() -> None:
 
 
 def _control(url: str, what: str, body: object = None) -> None:
-    """Ask or, with *body*, tell the simulator at *url*.
+    """Send a GET or, with *body*, a POST to the simulator at *url*.
 
     Raises:
-        OSError: Nothing answers there, or no simulator.
+        OSError: No simulator responds there.
     """
-    request = urllib.request.Request(  # noqa: S310 - an address that a simulator of ours printed
+    request = urllib.request.Request(  # noqa: S310 - an address that our own simulator printed
         url.replace("/v1", f"/_simulator/{what}"),
         data=None if body is None else json.dumps(body).encode(),
         headers={"content-type": "application/json"},
         method="GET" if body is None else "PUT",
     )
-    # No proxy of the environment can reach this machine.
+    # Skip any proxy in the environment: it can't reach this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=30) as response:
         response.read()

@@ -1,9 +1,9 @@
 """Run the test suite on the real engine.
 
     python tools/engine/test.py                    all tests
-    python tools/engine/test.py -m "not slow"      what these arguments of pytest select
+    python tools/engine/test.py -m "not slow"      the tests that these pytest arguments select
 
-Only a run of all tests reports branch coverage, over all processes that the tests start, and fails below its limit.
+Only a run of all tests reports branch coverage, for all processes that the tests start. It fails below the limit.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
-    """Return the exit code of the suite, or of the coverage gate after it."""
-    engine.heed_interrupt()
-    # Pytest obeys the user's own variables; the tests get none of them: see tests/support/environment.py.
+    """Run the suite, then the coverage gate, and return the exit code of the first one that fails."""
+    engine.restore_interrupt()
+    # Pytest uses the user's own variables. The tests get none of them: see tests/support/environment.py.
     environ = {
         **os.environ,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(engine.ensure(ROOT)), os.environ["PATH"]]),
-        # The sources, and not the copy that is installed beside the dependencies, in every process.
+        # Every process uses the sources, not the copy that is installed with the dependencies.
         "PYTHONPATH": str(ROOT / "provider"),
     }
 

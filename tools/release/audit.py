@@ -1,15 +1,15 @@
-"""Look up the known vulnerabilities of all that the locks pin, for any system and Python, where their data can be had.
+"""Check all packages in the lock files for known vulnerabilities, for any system and Python, if the data is available.
 
-Where its service has no data, pip-audit passes a package over and succeeds. So it is first asked for a release that is
-known to be vulnerable: if that one is not found, nothing can be. Then this check says that it was skipped, and fails
-only with --required, which is for machines that are known to reach the data.
+When its service has no data for a package, pip-audit skips the package and succeeds. So this script first checks a
+release that is known to be vulnerable. If pip-audit doesn't report that one, the data is not available. Then this check
+reports that it was skipped. It fails in that case only with --required, for machines that must have access to the data.
 
-    the answer                                  exit code
+    result                                      exit code
     no package has a known vulnerability        0
     a package has one                           1
     a package has no data, but others do        1
-    no data, or not before the limit            0, with --required 1
-    pip-audit failed on its own account         an exception
+    no data, or not before the time limit       0, with --required 1
+    pip-audit itself failed                     an exception
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LIMIT_SECONDS = 45.0
 
 
 class Vulnerability(TypedDict):
-    """What pip-audit says of a vulnerability."""
+    """A vulnerability in the output of pip-audit."""
 
     id: str
     aliases: list[str]
@@ -43,7 +43,7 @@ class Vulnerability(TypedDict):
 
 
 class Audited(TypedDict, total=False):
-    """What pip-audit says of a package."""
+    """A package in the output of pip-audit."""
 
     name: str
     version: str
@@ -52,11 +52,11 @@ class Audited(TypedDict, total=False):
 
 
 class OutOfReachError(Exception):
-    """The data can't be had here; the text says why."""
+    """The data is not available here; the text says why."""
 
 
 def ask(pins: Iterable[str]) -> list[Audited]:
-    """Run pip-audit on exact pins, without an old answer from its cache."""
+    """Run pip-audit on exact pins, without cached responses."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pins"
         file.write_text("\n".join(pins))
@@ -72,10 +72,10 @@ def ask(pins: Iterable[str]) -> list[Audited]:
 
 
 def audited(stdout: str, stderr: str) -> list[Audited]:
-    """Read what pip-audit printed.
+    """Parse the output of pip-audit.
 
     Raises:
-        OutOfReachError: It did not reach its service, by its own words or by an exception of its HTTP library.
+        OutOfReachError: It could not reach its service, according to its message or an exception of its HTTP library.
         RuntimeError: It failed for another reason.
     """
     if stdout.strip():
@@ -87,26 +87,26 @@ def audited(stdout: str, stderr: str) -> list[Audited]:
 
 
 def main(arguments: Sequence[str], ask: Callable[[Iterable[str]], list[Audited]] = ask) -> int:
-    """Print the result in one line, or one for each vulnerability, and return the exit code."""
+    """Print one line with the result, or one for each vulnerability, and return the exit code."""
     try:
         answers = _look_up(ask)
     except OutOfReachError as reason:
-        print(f"vulnerabilities: SKIPPED, as their data can't be had here ({reason})")
+        print(f"vulnerabilities: SKIPPED, since their data is not available here ({reason})")
         return int("--required" in arguments)
-    faults = [line for answer in answers for line in _faults(answer)]
-    print("\n".join(faults) or f"vulnerabilities: none known in {len(answers)} locked releases")
-    return int(bool(faults))
+    problems = [line for answer in answers for line in _problems(answer)]
+    print("\n".join(problems) or f"vulnerabilities: none known in {len(answers)} locked releases")
+    return int(bool(problems))
 
 
 def _look_up(ask: Callable[[Iterable[str]], list[Audited]]) -> list[Audited]:
     (known,) = ask([VULNERABLE])
     if not known.get("vulns"):
-        raise OutOfReachError(f"{VULNERABLE}, which is known to be vulnerable, is not known there")
+        raise OutOfReachError(f"{VULNERABLE}, which is known to be vulnerable, has no entry there")
     return [answer for pins in _batches() for answer in ask(pins)]
 
 
 def _batches() -> Iterator[list[str]]:
-    """Yield all pins, each once, and in each batch no package twice: pip-audit refuses that."""
+    """Yield all pins once, in batches without two versions of a package: pip-audit rejects those."""
     versions: dict[str, list[str]] = {}
     for entry in (entry for name in LOCKS for entry in locks.read(ROOT / name)):
         pins = versions.setdefault(entry.name, [])
@@ -116,7 +116,7 @@ def _batches() -> Iterator[list[str]]:
         yield [pin for pin in batch if pin]
 
 
-def _faults(answer: Audited) -> Iterator[str]:
+def _problems(answer: Audited) -> Iterator[str]:
     if reason := answer.get("skip_reason"):
         yield f"vulnerabilities: {answer['name']} could not be looked up: {reason}"
     for known in answer.get("vulns", []):

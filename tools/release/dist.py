@@ -1,4 +1,4 @@
-"""Build what a release consists of into one folder: the wheel, the sdist, and the wheel's bill of materials."""
+"""Build the files of a release into one folder: the wheel, the sdist, and the wheel's bill of materials."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def build(folder: Path) -> Path:
-    """Build into *folder*, which holds no other wheel, and return the wheel."""
+    """Build into *folder*, which has no other wheel in it, and return the wheel."""
     command = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-t", "sdist", "-d", str(folder))
     subprocess.run(command, cwd=ROOT, check=True)
     (wheel,) = folder.glob("*.whl")
@@ -28,7 +28,7 @@ def build(folder: Path) -> Path:
 
 
 def metadata(wheel: Path) -> Metadata:
-    """Return what a wheel says of itself."""
+    """Return the metadata of a wheel."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         return Metadata.from_email(archive.read(name))

@@ -1,13 +1,13 @@
-"""Run a part of the test suite in each of ENVIRONMENTS: `make test-environments`, or with ARGS="proxy" in that one.
+"""Run a part of the test suite in each of ENVIRONMENTS: `make test-environments`, or one of them with ARGS="proxy".
 
 The part covers each kind of program that tests start: the engine with the provider, the command line, a page of the
-docs, the gate for secrets and the provider's host. Each run starts with the same few variables (`environment.build`)
-and what the environment adds to them, so it differs from a clean one in that alone.
+docs, the scan for secrets and the provider's host. Each run starts with the same few variables (`environment.build`)
+and those that the environment adds, so that is its only difference from a clean run.
 
-The tests drop the variables of their caller, so those would never reach the product. That is why they are also in
-TEST_VARIABLES, which the tests add to the environment of what they start. The exception is USERS_OWN: they are settings
-of the product, which change what it does. They must not reach a test, and `test_project.py` gives them to `make up`.
-
+The tests drop the variables of their caller, so variables set for pytest would never reach the product. That is why
+TEST_VARIABLES also contains them: the tests add it to the environment of every process that they start. The exception
+is USERS_OWN: these are settings of the product, which change its behavior. They must not reach a test, and
+`test_project.py` passes them to `make up`.
 Exit codes: 0 if all passed, 1 if one failed or was skipped, 2 for a name that is not in the list.
 """
 
@@ -35,23 +35,23 @@ __all__ = ["ENVIRONMENTS", "PART", "USERS_OWN", "main"]
 
 PART = (
     "tests/unit/cli/test_cli.py",
-    "tests/docs/test_docs.py::test_page[README.md]",
+    "tests/docs/test_docs.py::test_page_does_what_it_shows[README.md]",
     "tests/unit/cli/doctor/test_doctor.py",
-    "tests/engine/test_engine.py::TestLife::test_destroy_of_what_is_inactive_already",
-    "tests/engine/test_engine.py::TestLife::test_refresh_notices_status_and_inactive",
+    "tests/engine/test_engine.py::TestLife::test_destroy_of_an_inactive_integration_succeeds",
+    "tests/engine/test_engine.py::TestLife::test_refresh_shows_a_status_and_drops_inactive",
     "tests/tools/test_engine_setup.py",
     "tests/tools/test_environment.py",
     "tests/host/test_host.py",
     "tests/unit/cli/list/test_inventory.py",
-    "tests/tools/test_project.py::test_other_variables_of_the_user_do_not_count",
+    "tests/tools/test_project.py::test_variables_of_the_user_are_ignored",
     "tests/unit/cli/recover/test_recovery.py",
     "tests/unit/test_references.py",
     "tests/unit/cli/test_rendering.py",
-    "tests/engine/test_secrets.py::TestGate::test_secrets_in_the_wrong_place",
+    "tests/engine/test_secrets.py::TestGate::test_misplaced_secrets_are_not_shown",
     "tests/unit/core/test_config.py",
 )
 NOBODY = 65534
-"""A user who owns nothing."""
+"""The id of a user who owns no files."""
 USERS_OWN = {
     "PULUMI_BACKEND_URL": "file:///no/such/folder",
     "PULUMI_CONFIG_PASSPHRASE_FILE": "/no/such/file",
@@ -68,7 +68,7 @@ DEAD_PROXY = "http://127.0.0.1:9"
 
 
 class CannotRunError(Exception):
-    """This machine cannot run the part in an environment; the text says why."""
+    """This machine can't run the part in an environment; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,10 @@ class Environment:
     """One environment.
 
     Args:
-        variables: Variables of pytest and of all that the tests start.
-        around: Variables of pytest alone.
-        umask: The umask, if not the caller's.
-        is_unprivileged: Whether it has to be a user other than root.
+        variables: Variables of pytest and of all processes that the tests start.
+        around: Variables of pytest only.
+        umask: The umask, if it differs from the caller's.
+        is_unprivileged: Whether it must run as a user other than root.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Environment:
 
 
 ENVIRONMENTS = {
-    "nothing": Environment(),  # among others without PYTHONUNBUFFERED and PYTHONDONTWRITEBYTECODE
+    "nothing": Environment(),  # among others, without PYTHONUNBUFFERED and PYTHONDONTWRITEBYTECODE
     "python": Environment({"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}),
     "lang": Environment({"LANG": "C"}),
     "timezone": Environment({"TZ": "Asia/Kathmandu"}),
@@ -106,7 +106,7 @@ ENVIRONMENTS = {
 def main(names: Sequence[str]) -> int:
     """Run the part in each environment, print a line for each, and return the exit code."""
     if unknown := set(names) - ENVIRONMENTS.keys():
-        sys.stderr.write(f"environments: no {', '.join(sorted(unknown))}; there are {', '.join(ENVIRONMENTS)}\n")
+        sys.stderr.write(f"environments: unknown: {', '.join(sorted(unknown))}; valid: {', '.join(ENVIRONMENTS)}\n")
         return 2
     engine.ensure(ROOT)
     passed = 0
@@ -117,7 +117,7 @@ def main(names: Sequence[str]) -> int:
             output = _failure(ENVIRONMENTS[name])
             word = "FAILED" if output else "passed"
         except CannotRunError as reason:
-            output, word = "", f"SKIPPED, which is no success: {reason}"
+            output, word = "", f"SKIPPED, which counts as a failure: {reason}"
         print(f"{name:12} {word} {time.monotonic() - started:.0f} s", flush=True)
         print(output, end="", flush=True)
         passed += word == "passed"
@@ -126,7 +126,7 @@ def main(names: Sequence[str]) -> int:
 
 
 def _failure(chosen: Environment) -> str:
-    """Run the part, and return what pytest printed if it failed."""
+    """Run the part, and return the output of pytest if it failed."""
     with tempfile.TemporaryDirectory(prefix="pulumi-justt-environment-") as folder:
         home = Path(folder) / "home"
         home.mkdir()
@@ -154,12 +154,12 @@ def _failure(chosen: Environment) -> str:
 def _becoming(user: int) -> list[str]:
     program = shutil.which("setpriv")
     if program is None:
-        raise CannotRunError("there is no setpriv on PATH to become another user than root")
+        raise CannotRunError("there is no setpriv on PATH, which is needed to run as a user other than root")
     return [program, f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"]
 
 
 def _copy(folder: Path) -> Path:
-    """Make a copy of the repository, with the engine and an environment of Python, for a user who is not root."""
+    """Copy the repository, with the engine and a virtual environment, for a user who is not root."""
     folder.chmod(0o755)
     become, root = _becoming(NOBODY), folder / "repository"
     python = _python(become)
@@ -186,7 +186,7 @@ def _copy(folder: Path) -> Path:
 
 
 def _python(become: Sequence[str]) -> str:
-    """Return a Python that this user may run: root's own may be in a folder that nobody else can open."""
+    """Return a Python that this user can run: root's own may be in a folder that only root can open."""
     check = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))"
     names = ["python3", *(f"python3.{minor}" for minor in range(14, 9, -1))]
     for folder in environment.CALLER["PATH"].split(os.pathsep):

@@ -1,4 +1,4 @@
-"""Read the lock files: what is pinned, with which hashes, and for whom."""
+"""Read the lock files: the pinned packages, their hashes, and the packages that need them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["Locked", "read"]
 
 @dataclass
 class Locked:
-    """One line of a lock; a package has several if other systems or Pythons get another version.
+    """One line of a lock; a package has several lines if other systems or Pythons need another version.
 
     Args:
-        requirement: The pin, and where it applies.
-        hashes: One for each file that may be installed.
+        requirement: The pin, and its environment marker.
+        hashes: The hashes of all files that may be installed.
         wanted_by: The packages that need it.
     """
 
@@ -28,20 +28,20 @@ class Locked:
 
     @property
     def name(self) -> NormalizedName:
-        """The package, as registries compare names."""
+        """The package name, normalized as registries compare it."""
         return canonicalize_name(self.requirement.name)
 
     @property
     def version(self) -> str:
-        """The one version that may be installed."""
+        """The only version that may be installed."""
         pin = re.fullmatch(r"==([^*,]+)", str(self.requirement.specifier))
         if pin is None:
-            raise ValueError(f"{self.requirement} is no exact pin")
+            raise ValueError(f"{self.requirement} is not an exact pin")
         return pin[1]
 
 
 def read(path: Path) -> list[Locked]:
-    """Return what a lock written by uv pins, in its order."""
+    """Return the pins of a lock written by uv, in its order."""
     found: list[Locked] = []
     for line in path.read_text(encoding="utf-8").splitlines():
         text = line.removesuffix("\\").strip()
@@ -50,7 +50,7 @@ def read(path: Path) -> list[Locked]:
         elif text.startswith("--hash="):
             found[-1].hashes.append(text.removeprefix("--hash="))
         elif not text.startswith("#"):
-            raise ValueError(f"{path.name} has a line of another form: {text}")
+            raise ValueError(f"{path.name} has a line that can't be parsed: {text}")
         elif wanted_by := re.sub(r"^#(?: via)? *", "", text):
             found[-1].wanted_by.append(wanted_by.split()[0])
     return found

@@ -1,11 +1,11 @@
-"""Describe a wheel as a CycloneDX software bill of materials, the same to the byte wherever and whenever it is made.
+"""Describe a wheel as a CycloneDX software bill of materials. Each build of the same wheel gives the same bytes.
 
-It lists the wheel with its hash, and what requirements.lock pins with the hash of each file that may be installed.
+It lists the wheel with its hash, and the pins of requirements.lock with the hash of each file that may be installed.
 
-    scope       what is pinned because
-    required    the package needs it, or what it needs does
-    optional    one of its extras does: the command line, the simulator
-    excluded    it builds the wheel; nobody who installs the package gets it
+    scope       the pinned package
+    required    is needed by the package, directly or indirectly
+    optional    is needed by one of its extras: the command line, the simulator
+    excluded    builds the wheel; users of the package don't install it
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ _hash = HashTypeFactory().from_composite_str
 
 
 def bill(wheel: Path, metadata: Metadata, lock: Path) -> str:
-    """Return the bill of *wheel*, which says *metadata* of itself and whose dependencies *lock* pins.
+    """Return the bill of materials of *wheel*, with its *metadata* and the dependencies that *lock* pins.
 
     Raises:
-        ValueError: It is not what the schema of CycloneDX allows.
+        ValueError: The bill violates the schema of CycloneDX.
     """
     pinned = read(lock)
     root = _root(metadata, _digest(wheel))
     bom = Bom(serial_number=uuid.uuid5(uuid.NAMESPACE_OID, _digest(wheel) + _digest(lock)))
     bom.metadata.component = root
     bom.metadata.tools.components.add(this_component())
-    bom.metadata.timestamp = None  # type: ignore[assignment] # there is no other way to leave it out
+    bom.metadata.timestamp = None  # type: ignore[assignment] # the only way to leave it out
     scopes = _scopes(metadata, pinned)
     components = [(entry, _component(entry, scopes[entry.name])) for entry in pinned]
     bom.components.update(component for _, component in components)
     for name, component in [(root.name, root), *((entry.name, component) for entry, component in components)]:
         bom.register_dependency(component, [its for entry, its in components if name in entry.wanted_by])
-    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415 - loading it takes a second
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415 - importing it takes a second
 
     text = make_outputter(bom, OutputFormat.JSON, VERSION).output_as_string(indent=2)
     if fault := JsonStrictValidator(VERSION).validate_str(text):

@@ -1,6 +1,6 @@
-"""What the release scripts take from this machine: its interpreters, and a copy of its checkout.
+"""Find this machine's Python interpreters, and copy its checkout, for the release scripts.
 
-The unit tests import it, so it loads nothing that takes time, as `wheel` and `dist` do.
+The unit tests import it, so it imports nothing that is slow to load, unlike `wheel` and `dist`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests")]
 
-from support import environment  # noqa: E402 - found by the line before
+from support import environment  # noqa: E402 - the line above makes it importable
 
 __all__ = ["copy_repository", "interpreters"]
 
 
 def copy_repository(folder: Path) -> list[str]:
-    """Copy what is or will be in the repository, and return the paths of the files."""
+    """Copy the files that are or will be in the repository, and return their paths."""
     command = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     environ = environment.build({"PYTHONPATH": ""})
     listed = subprocess.run(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -34,10 +34,10 @@ def copy_repository(folder: Path) -> list[str]:
 
 
 def interpreters(versions: Sequence[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], str]]:
-    """Yield each of *versions* that is on this machine, with a program that has it."""
+    """Yield each of *versions* that this machine has, with the path of its interpreter."""
     names = ["python{}.{}".format(*version) for version in versions]
     paths = [path for name in [*names, "python3"] if (path := shutil.which(name))]
-    # Not HOME, which is temporary in `.ci/run`.
+    # Not HOME, which is a temporary folder in `.ci/run`.
     home = Path(pwd.getpwuid(os.getuid()).pw_dir)
     paths += map(str, home.glob(".pyenv/versions/3.*/bin/python3"))
     for path in paths:

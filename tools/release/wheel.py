@@ -1,10 +1,10 @@
-"""Build the release twice, install its wheel into empty environments, and use it end to end with the real engine.
+"""Build the release twice, install its wheel into empty environments, and run it end to end with the real engine.
 
-The second build is made from a copy of the repository with other times, in another folder and time zone, with another
-umask and another seed of Python's hashes; wheel, sdist and bill of materials must be the same.
+The second build uses a copy of the repository with other file times, in another folder and time zone, with another
+umask and another hash seed of Python. Wheel, sdist and bill of materials must be identical.
 
-The environments are made with the oldest and the newest supported Python of this machine, get the wheel with its locked
-run-time dependencies and nothing else, and run one program through up, an unchanged up, refresh and destroy.
+The environments use the oldest and the newest supported Python of this machine. Each contains only the wheel with its
+locked run-time dependencies, and runs one program through up, an unchanged up, refresh and destroy.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tools" / "engine"), str(ROOT / "tests")]
 
 import dist  # noqa: E402
-import engine  # noqa: E402 - found by the line before
+import engine  # noqa: E402 - the line above makes it importable
 from support import environment  # noqa: E402
 from this_machine import copy_repository, interpreters  # noqa: E402
 
@@ -42,7 +42,7 @@ pulumi.export("status", made.status)
 
 
 def main() -> None:
-    """Build, then try each interpreter."""
+    """Build the release, then test it with each interpreter."""
     with tempfile.TemporaryDirectory() as folder:
         wheel = _built(Path(folder))
         found = dict(sorted(interpreters(supported(wheel))))
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _built(folder: Path) -> Path:
-    """Build a release twice, and return its wheel if both are the same to the byte and it has what users need."""
+    """Build a release twice, and return its wheel if both builds are identical and complete."""
     _copy(folder / "copy")
     first = _release(ROOT, folder / "first", umask=0o022, TZ="UTC0", PYTHONHASHSEED="1")
     second = _release(folder / "copy", folder / "second", umask=0o077, TZ="FAR-13", PYTHONHASHSEED="2")
@@ -72,7 +72,7 @@ def _built(folder: Path) -> Path:
 
 
 def _release(root: Path, folder: Path, *, umask: int, **variables: str) -> dict[str, bytes]:
-    """Build the release of the repository at *root* into a new folder, and return its files."""
+    """Build the release of the repository at *root* into a new folder, and return the content of its files."""
     folder.mkdir()
     command = (sys.executable, str(root / "tools" / "release" / "dist.py"), str(folder))
     _run(*command, environ=environment.build(variables), umask=umask)
@@ -80,14 +80,14 @@ def _release(root: Path, folder: Path, *, umask: int, **variables: str) -> dict[
 
 
 def _copy(folder: Path) -> None:
-    """Copy the repository, for its owner only and with a time of long ago."""
+    """Copy the repository, readable only by its owner, with an old modification time."""
     for name in copy_repository(folder):
         (folder / name).chmod((ROOT / name).stat().st_mode & 0o700)
         os.utime(folder / name, (1_000_000_000, 1_000_000_000))
 
 
 def supported(wheel: Path) -> list[tuple[int, int]]:
-    """Return the versions of Python that the wheel says it is for."""
+    """Return the Python versions that the wheel supports, according to its metadata."""
     matches = (
         re.fullmatch(r"Programming Language :: Python :: (\d+)\.(\d+)", text)
         for text in dist.metadata(wheel).classifiers or []
@@ -96,7 +96,7 @@ def supported(wheel: Path) -> list[tuple[int, int]]:
 
 
 def _try(wheel: Path, python: str, folder: Path) -> None:
-    """Run one program through its life in an empty environment."""
+    """Run one program through its life cycle in an empty environment."""
     for name in ("project", "state", "home"):
         (folder / name).mkdir(parents=True)
     _run(python, "-m", "venv", str(folder / "venv"))
@@ -114,7 +114,7 @@ def _try(wheel: Path, python: str, folder: Path) -> None:
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
     }
     path = os.pathsep.join([str(venv), str(engine.ensure(ROOT)), environment.PATH])
-    # What is installed is tried here, and not the sources.
+    # This tests the installed package, not the sources.
     environ = environment.build({"PATH": path, "PYTHONPATH": "", **pulumi_own}, home=folder / "home")
 
     def pulumi(*arguments: str) -> str:
@@ -132,7 +132,7 @@ def _try(wheel: Path, python: str, folder: Path) -> None:
             assert "2 unchanged" in pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
             assert "is SUCCESSFUL now, was PENDING" in pulumi("refresh", "--yes", "--skip-preview")
             assert json.loads(pulumi("stack", "output", "--json")) == {"status": "PENDING"}
-            assert not re.search(r"resource +justt", pulumi("about")), "the CLI takes the package for a plugin"
+            assert not re.search(r"resource +justt", pulumi("about")), "the CLI mistakes the package for a plugin"
             assert "- 2 deleted" in pulumi("destroy", "--yes", "--skip-preview")
         finally:
             simulator.terminate()

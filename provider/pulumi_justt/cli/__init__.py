@@ -1,1 +1,1 @@
-"""The command line: one package or module per command, and what they share."""
+"""The command line: one package or module per command, and the code that commands share."""

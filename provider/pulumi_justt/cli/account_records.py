@@ -1,4 +1,4 @@
-"""What the given stacks manage, beside what the accounts that they use hold: the view that several commands share."""
+"""Joins what stacks manage with what their accounts at Justt hold. Several commands share this module."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class View(Unpicklable):
 
     Args:
         stack: The stack.
-        settings: What its configuration says.
-        state: What it has.
-        own: What each `justt.Provider` of it says instead, by the provider's URN.
+        settings: The settings from its configuration.
+        state: Its exported state.
+        own: The settings of each `justt.Provider` in the stack, by the provider's URN.
     """
 
     stack: Stack
@@ -49,13 +49,13 @@ class View(Unpicklable):
     own: Mapping[str, Settings]
 
     def account(self, of: Recorded | Pending, reference: str | None) -> Account:
-        """Return the account *reference* as the provider of a resource reaches it."""
+        """Return the account *reference*, with the settings of the resource's provider."""
         return Account(self.own.get(of.provider, self.settings), reference)
 
 
 @dataclass(frozen=True)
 class Managed:
-    """An integration as a stack has it."""
+    """An integration in a stack's state."""
 
     stack: Stack
     recorded: Recorded
@@ -63,22 +63,24 @@ class Managed:
 
 @dataclass(frozen=True, eq=False)
 class Account:
-    """An account at Justt, and the settings by which it is reached; one key at one address reaches the same.
+    """An account at Justt, with the settings to reach it.
+
+    Two accounts are equal if their base URL, API key and reference are equal.
 
     Args:
-        settings: Where, and with which key.
-        reference: The account's id; None where the key's own is meant.
+        settings: The base URL, the API key and the other settings.
+        reference: The account's id; None for the API key's own account.
     """
 
     settings: Settings
     reference: str | None
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether *other* is the same account, however fast or patiently it is asked."""
+        """Compare base URL, API key and reference; rate limit and time-outs don't matter."""
         return isinstance(other, Account) and self._identity == other._identity
 
     def __hash__(self) -> int:
-        """Return what equal accounts have in common."""
+        """Return the hash of base URL, API key and reference."""
         return hash(self._identity)
 
     @property
@@ -87,38 +89,38 @@ class Account:
 
     @property
     def called(self) -> str:
-        """Name the account in a text."""
+        """The account's name in messages."""
         which = f"account {self.reference}" if self.reference else "the default account"
         return f"{which} in {self.settings.environment}"
 
 
 def view(stack: Stack) -> View:
-    """Look at a stack.
+    """Read a stack's configuration and state.
 
     Raises:
-        StackError: Its configuration or its state could not be read.
-        InvalidSettings: Its configuration cannot be used.
+        StackError: The configuration or the state could not be read.
+        InvalidSettings: The configuration is invalid.
     """
     settings, state = stack.settings(), stack.state()
     return View(stack, settings, state, stack.provider_settings(state, settings))
 
 
 def default_settings() -> Settings:
-    """Return the settings that hold without a stack: those of the JUSTT_* variables.
+    """Return the settings from the JUSTT_* variables, which apply if there is no stack.
 
     Raises:
-        InvalidSettings: They cannot be used.
+        InvalidSettings: The variables are invalid.
     """
     return Settings.load({}, os.environ)
 
 
 def accounts(views: Sequence[View], settings: Iterable[Settings], given: Sequence[str] = ()) -> list[Account]:
-    """Return the accounts to look at: the *given* ones, else the default ones and each that a stack uses.
+    """Return the accounts to list: the *given* ones, or else the default accounts and all that the stacks use.
 
     Args:
         views: The stacks.
-        settings: Those of the stacks, or the only ones where there is no stack.
-        given: References of accounts.
+        settings: The settings of each stack, or the settings from the JUSTT_* variables if there is no stack.
+        given: References of accounts from the command line.
     """
     used = dict.fromkeys(
         each.account(recorded, recorded.account)
@@ -128,21 +130,21 @@ def accounts(views: Sequence[View], settings: Iterable[Settings], given: Sequenc
     )
     found = {account: None for account in used if not given or account.reference in given}
     keys = {Account(account.settings, None) for account in used}
-    for its in settings:
+    for each_settings in settings:
         for reference in given:
-            # It may need the key of a provider that has it.
+            # If a stack uses the account, it is listed with the key of the resource's provider, which may be needed.
             if all(account.reference != reference for account in used):
-                found[Account(its, reference)] = None
-        # A key that spans several merchants need not have an account of its own, and a stack whose providers have keys
-        # needs none.
-        is_needed = its.reference_account_id is not None or Account(its, None) not in keys
-        if not given and is_needed and (its.api_key or not used):
-            found[Account(its, its.reference_account_id)] = None
+                found[Account(each_settings, reference)] = None
+        # The default account is left out if resources already use this key with other accounts: a key that spans
+        # several merchants may have no account of its own. A stack whose providers have keys may have no default key.
+        is_needed = each_settings.reference_account_id is not None or Account(each_settings, None) not in keys
+        if not given and is_needed and (each_settings.api_key or not used):
+            found[Account(each_settings, each_settings.reference_account_id)] = None
     return [*found]
 
 
 def managed(views: Iterable[View]) -> dict[tuple[str, str], list[Managed]]:
-    """Return who has each integration, by environment and id."""
+    """Return the resources that hold each integration, by environment and id."""
     found: dict[tuple[str, str], list[Managed]] = {}
     for each in views:
         for recorded in each.state.integrations():
@@ -152,7 +154,7 @@ def managed(views: Iterable[View]) -> dict[tuple[str, str], list[Managed]]:
 
 
 def owners(views: Iterable[View]) -> dict[tuple[str, str], Managed]:
-    """Return the first that has an integration as its own, and does not only look at it, by environment and id."""
+    """Return the first resource that manages each integration, by environment and id; `get` does not count."""
     owned = (
         (key, [each for each in having if not each.recorded.is_external]) for key, having in managed(views).items()
     )
@@ -166,14 +168,14 @@ def read(
 
     Raises:
         InvalidSettings: There is no API key.
-        RequestError: It could not be read.
+        RequestError: The integration could not be read.
     """
     client = shared_client(account.settings, tell)
     return client.get_integration(integration_id, operation=operation, account=account.reference)
 
 
 def listed(account: Account) -> Listing:
-    """List an account once, within the bounds of `listing`.
+    """List an account, up to the page limit of `core.listing`.
 
     Raises:
         InvalidSettings: There is no API key.
@@ -184,14 +186,14 @@ def listed(account: Account) -> Listing:
 
 
 def shown(record: RemoteRecord) -> RemoteRecord:
-    """Return *record* without what may be a credential that is not at hand."""
+    """Return *record* with its id and source redacted, in case they repeat a credential."""
     redact = shared_redactor().shown
     return record.model_copy(update={"integration_id": redact(record.integration_id), "source": redact(record.source)})
 
 
 def cut_short(account: Account, number: int) -> str:
-    """Say that a list is not surely whole."""
+    """Return a sentence that says that an account's list may be incomplete."""
     return (
-        f"{account.called} was listed as far as {number:,} integrations, and more may follow: the list is too long, or "
-        "changed while it was read."
+        f"{account.called} was listed up to {number:,} integrations, and there may be more: the list is too long, or "
+        "it changed while it was read."
     )

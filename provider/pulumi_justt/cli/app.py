@@ -1,4 +1,4 @@
-"""The command line `pulumi-justt`: how it begins and ends. Each command has a package or module of its own."""
+"""Entry point of the command line `pulumi-justt`. Each command has a package or module of its own."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ __all__ = ["main"]
 
 
 class _Commands(click.Group):
-    """Ends with the exit code that a command returns, or with a line and `NOT_DONE` where it cannot be carried out."""
+    """Exit with the code that the command returns. If the command fails, print the error and exit with `NOT_DONE`."""
 
     def main(self, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - click's own signature has overloads
-        """Run the command line, also `--help` and what click says of a wrong one, and end the process."""
+        """Run the command line, including `--help` and click's usage errors, and exit."""
         with rendering.standard_streams():
             try:
                 return super().main(*arguments, **more)
             except rendering.OutputLostError as lost:
                 if lost.reason:
                     rendering.note(
-                        f"error: writing to standard output: {lost.reason}. What was done until then stays done."
+                        f"error: writing to standard output: {lost.reason}. Changes made before this error remain."
                     )
                 sys.exit(NOT_DONE)
 
     def invoke(self, ctx: click.Context) -> None:
-        """Run the command."""
+        """Run the command and exit with its code."""
         ctx.exit(self._run(ctx))
 
     def _run(self, ctx: click.Context) -> int:
@@ -53,17 +53,17 @@ class _Commands(click.Group):
             rendering.note("Stopped.")
         except (click.ClickException, click.exceptions.Exit, rendering.OutputLostError):
             raise
-        except Exception as error:  # noqa: BLE001 - Python's own exit code is that of a finding
-            _tell_defect(error)
+        except Exception as error:  # noqa: BLE001 - a traceback would exit with 1, the code for a finding
+            _report_internal_error(error)
         return NOT_DONE
 
 
-def _tell_defect(error: Exception) -> None:
+def _report_internal_error(error: Exception) -> None:
     *_, where = traceback.extract_tb(error.__traceback__)
-    # Its own text stays out: a library's message may quote the value that it choked on.
+    # The exception's own text is not shown: a library's message may quote the value that caused it.
     rendering.note(
         f"error: an error inside pulumi-justt, {type(error).__name__} at {Path(where.filename).name}:{where.lineno}. "
-        "What was done until then stays done. Please report it with what JUSTT_DEBUG=1 prints."
+        "Changes made before this error remain. Please report it with what JUSTT_DEBUG=1 prints."
     )
     if os.environ.get("JUSTT_DEBUG") == "1":
         for line in "".join(traceback.format_tb(error.__traceback__)).splitlines():
@@ -75,19 +75,18 @@ def _tell_defect(error: Exception) -> None:
 def main() -> None:
     """Work with Justt integrations that Pulumi manages.
 
-    The settings are those of the stack (`pulumi config`); without a stack, those of the JUSTT_* variables. Results go
-    to stdout, as text or with --json as one document; notes and questions go to stderr, and so does the reason where
-    there is no result.
+    Commands read the settings of the stack (`pulumi config`), or the JUSTT_* variables if there is no stack. Results
+    go to stdout: text, or one JSON document with --json. Notes, prompts and errors go to stderr.
 
-    Where stdout accepts no more, since it is closed or full or its reader has ended (as `head` does), the command ends
-    with 3. A stderr that accepts no more changes neither what a command does nor its exit code.
+    If stdout is closed or full, or its reader has exited (as `head` does), the command exits with code 3. A closed or
+    full stderr changes neither what a command does nor its exit code.
 
     \b
     Exit codes, the same for all commands:
       0  done, and nothing is left to do
-      1  done, and something was found that needs you
+      1  done, and something needs your attention
       2  the command line is wrong
-      3  not done, or not all of it: no key, no answer, no stack, stopped by Ctrl-C, a defect; stderr says which
+      3  not done, or only partly: no API key, no response, no stack, Ctrl-C, or an internal error; stderr says which
     """
 
 

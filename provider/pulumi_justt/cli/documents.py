@@ -1,4 +1,4 @@
-"""Reads YAML or JSON that a person wrote: each number, date and word stays the text that stands there."""
+"""Reads YAML or JSON that a user wrote. Numbers, dates and other scalars stay text, exactly as written."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ import yaml
 __all__ = ["InvalidDocument", "read"]
 
 _MOST_NODES = 1_000_000
-"""Values that a document with aliases stands for at most: each is looked at, and a kilobyte can have billions."""
+"""The limit of values after the expansion of aliases. With aliases, a kilobyte can expand to billions of values."""
 _NULLS = ("", "~", "null", "Null", "NULL")
-"""What YAML takes for null where it stands without quotes."""
+"""The unquoted scalars that YAML reads as null."""
 
 
 class InvalidDocument(ValueError):
-    """The text cannot be used; the message goes on after the document's name, and quotes no value."""
+    """The document is invalid. The message continues a sentence that starts with its name, and quotes no value."""
 
 
-def read(text: str) -> Any:  # noqa: ANN401 - whatever the text holds
-    """Return the mappings, lists, texts, nulls and (of JSON) truth values of *text*.
+def read(text: str) -> Any:  # noqa: ANN401 - the type depends on the document
+    """Parse *text* into mappings, lists, texts, nulls and, in JSON, booleans.
 
     Raises:
-        InvalidDocument: It is neither YAML nor JSON, is nested too deeply, has a key twice in one mapping, or stands
-            for millions of values by YAML's aliases.
+        InvalidDocument: The text is neither YAML nor JSON, is nested too deeply, has a key twice in one mapping, or
+            expands to more than a million values with YAML's aliases.
     """
     try:
         try:
-            # YAML 1.1 takes neither tabs nor pairs of surrogates, which JSON may have.
+            # JSON first, because YAML 1.1 accepts neither tabs nor surrogate pairs, which JSON may have.
             return json.loads(text, object_pairs_hook=_mapping, parse_int=str, parse_float=str, parse_constant=str)
         except json.JSONDecodeError:
-            return yaml.load(text, Loader=_TextLoader)  # noqa: S506 - it makes texts only
+            return yaml.load(text, Loader=_TextLoader)  # noqa: S506 - this loader creates only texts
     except yaml.YAMLError as error:
-        # Its own text quotes the line.
+        # The error's own text is not shown, because it quotes the line.
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
         raise InvalidDocument(f"are neither YAML nor JSON{where}") from None
@@ -52,7 +52,7 @@ def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class _TextLoader(yaml.BaseLoader):
-    """A loader for which every scalar is text, so that account codes keep their zeros, but for null."""
+    """Loads every scalar except null as text, so that account codes keep their leading zeros."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -63,10 +63,10 @@ class _TextLoader(yaml.BaseLoader):
         is_alias, before = self.check_event(yaml.AliasEvent), self._count
         node = super().compose_node(parent, index)
         if is_alias:
-            # Without a size, it is a part of what it stands for.
+            # An alias without a size refers to a node that contains it.
             self._count += self._sizes.get(id(node), _MOST_NODES)
             if self._count > _MOST_NODES:
-                raise InvalidDocument(f"stand for more than {_MOST_NODES:,} values by their aliases (*)")
+                raise InvalidDocument(f"expand to more than {_MOST_NODES:,} values by their aliases (*)")
         else:
             self._count += 1
             self._sizes[id(node)] = self._count - before

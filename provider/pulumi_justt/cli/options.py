@@ -1,4 +1,4 @@
-"""What the commands have in common: the options that look at stacks and accounts, and the exit codes."""
+"""Options and exit codes that the commands share."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["ACCOUNTS", "FINDINGS", "FINE", "NOT_DONE", "STACKS", "account", "com
 FINE = 0
 FINDINGS = 1
 NOT_DONE = 3
-"""Exit codes; 2 is click's own, for a command line that is wrong."""
+"""Exit codes. Click itself uses 2 for usage errors."""
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def account(text: str) -> str:
-    """Return an account that was given, if it can be one."""
+    """Validate an account reference from the command line."""
     if not is_visible_ascii(text):
         raise click.BadParameter(f"an account {NO_ACCOUNT}")
     return text
@@ -34,7 +34,7 @@ STACKS = click.option(
     "names",
     multiple=True,
     metavar="NAME",
-    help="A stack to look at; may be given again. Default: the selected one.",
+    help="A stack to examine; repeat for more. Default: the selected stack.",
 )
 ACCOUNTS = click.option(
     "--account",
@@ -42,7 +42,8 @@ ACCOUNTS = click.option(
     multiple=True,
     type=account,
     metavar="ID",
-    help="A reference account to list; may be given again. Default: the configured one, and those of the stacks.",
+    help="A reference account to list; repeat for more. Default: the configured account and the accounts that the "
+    "stacks use.",
 )
 _JSON = click.option("--json", "is_json", is_flag=True, help="Print one JSON document instead of tables.")
 _FOLDER = click.option(
@@ -51,10 +52,10 @@ _FOLDER = click.option(
     "folder",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=Path(),
-    help="The folder of the Pulumi project. Default: this one.",
+    help="The folder of the Pulumi project. Default: the current folder.",
 )
 
 
 def common(command: _Command) -> _Command:
-    """Add the options of all commands that look at stacks."""
+    """Add the options that every command on stacks has."""
     return _FOLDER(_JSON(command))

@@ -1,4 +1,4 @@
-"""The Pulumi project that a folder belongs to, found and read as `pulumi` does."""
+"""Finds and reads the Pulumi project of a folder, as `pulumi` does."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ __all__ = ["program_folder", "project_file", "project_name"]
 
 
 def project_file(folder: Path) -> Path | None:
-    """Return the project's file as `pulumi` finds it: in *folder*, or in the nearest above."""
-    # The CLI goes up from where a link leads, unless the shell came there by the link.
+    """Return the project's file as `pulumi` finds it: in *folder*, or in the nearest parent folder that has one."""
+    # Below a symbolic link, the CLI goes up from the link's path if the shell used that path, and else from the link's
+    # target. So both are tried.
     places = (place for start in (folder.absolute(), folder.resolve()) for place in (start, *start.parents))
     files = (place / f"Pulumi.{extension}" for place in places for extension in ("yaml", "yml", "json"))
     return next((file for file in files if file.is_file()), None)
 
 
 def program_folder(folder: Path) -> Path:
-    """Return the folder of the program whose project `pulumi` finds from *folder*: the project's, or its `main`."""
+    """Return the program's folder: that of the project that `pulumi` finds from *folder*, or its `main`."""
     file, project = _project(folder)
     main = project.get("main")
     place = (file.parent if file else folder) / (main if isinstance(main, str) else "")
@@ -28,13 +29,13 @@ def program_folder(folder: Path) -> Path:
 
 
 def project_name(folder: Path) -> str | None:
-    """Return the name of the project that `pulumi` finds from *folder*; None where it has none."""
+    """Return the name of the project that `pulumi` finds from *folder*, or None if there is no name."""
     name = _project(folder)[1].get("name")
     return name if isinstance(name, str) else None
 
 
 def _project(folder: Path) -> tuple[Path | None, dict[str, Any]]:
-    """Return the project's file and what it says; nothing if it cannot be read, as the CLI says best what is wrong."""
+    """Return the project's file and its content. The content is empty if invalid, because the CLI reports that."""
     file = project_file(folder)
     with contextlib.suppress(ValueError, OSError):
         content = documents.read(file.read_text(encoding="utf-8-sig")) if file else None

@@ -1,8 +1,8 @@
-"""How commands print: tables and JSON on stdout, notes and progress on stderr, and nothing that a text can take over.
+"""Output of commands: tables and JSON go to stdout, notes and progress to stderr.
 
-Tables and paragraphs fit a terminal as far as no word has to be broken for it, since ids are there to be copied. What
-the vendor or a user wrote is shown without control characters, and never read as markup. Tables are drawn on a
-terminal, and plain columns elsewhere, whatever FORCE_COLOR says; NO_COLOR is obeyed.
+Tables and paragraphs are fitted to the terminal, but no word is broken, so that ids can be copied. Texts of Justt or of
+a user are shown without control characters and never interpreted as markup. A terminal gets drawn tables, anything else
+plain columns, even with FORCE_COLOR. NO_COLOR is respected.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ _STYLES = {
     "FAILED": "bold red",
     "INACTIVE": "dim",
 }
-"""How a cell of exactly this text looks where colours are shown."""
+"""The style of a cell with exactly this text, if colors are shown."""
 
 _WIDEST = 10_000
-"""Columns where nobody looks at a screen, so that no line is folded for who reads it by program."""
+"""The width in columns if stdout is not a terminal, so that no line is folded for a program that reads it."""
 
 _INDENT = "    "
 
 
 class MissingLibrary(JusttError):
-    """A library of an extra is not installed."""
+    """A library that belongs to an optional extra is not installed."""
 
 
 class OutputLostError(Exception):
-    """Standard output accepts no more. No command may take this for an error of its own work.
+    """Standard output is closed or full. Commands must not handle this as an error of their own work.
 
     Args:
-        reason: What the operating system said; empty if the reader has closed the pipe, as `head` does.
+        reason: The operating system's error; empty if the reader has closed the pipe, as `head` does.
     """
 
     def __init__(self, reason: str) -> None:
@@ -63,10 +63,10 @@ class OutputLostError(Exception):
 
 @contextmanager
 def standard_streams() -> Iterator[None]:
-    """Write every text to the operating system at once, and handle a stream that accepts no more.
+    """Write to stdout and stderr without buffering, and handle a stream that is closed or full.
 
     Standard output holds the result, so losing it ends the command. Standard error holds notes, so losing it is the
-    same as `2>/dev/null`: a command that changes something must not stop halfway because nobody reads its notes.
+    same as `2>/dev/null`: a command that changes something must not stop halfway because its notes can't be written.
 
     Raises:
         OutputLostError: Standard output is closed or full, or its reader has closed the pipe.
@@ -80,19 +80,20 @@ def standard_streams() -> Iterator[None]:
 
 
 def _stream(stream: TextIO | None, on_lost: Callable[[OSError], None]) -> TextIO:
-    # Python has no object for a stream that was closed. A descriptor that is not open for writing fails like that one,
-    # and occupies its number, so that no file or connection gets the number of a standard stream.
+    # If the stream is closed, Python has no object for it. The replacement is a descriptor that is not open for
+    # writing, so it fails in the same way. It also occupies the number of the standard stream, so that no file or
+    # connection gets that number.
     return cast(
         "TextIO", _Stream(stream or os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8"), on_lost)
     )
 
 
 class _Stream:
-    """A stream without a buffer, whose failures are not mistaken for those of files and connections.
+    """An unbuffered stream that handles its own failures, so they are not mistaken for those of files and connections.
 
     Args:
-        stream: The stream that is written to.
-        on_lost: Called once when it fails. From then on the stream discards what is written.
+        stream: The underlying stream.
+        on_lost: Called once when a write fails. From then on, all output is discarded.
     """
 
     def __init__(self, stream: IO[Any], on_lost: Callable[[OSError], None]) -> None:
@@ -101,16 +102,16 @@ class _Stream:
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - each attribute of the stream has its own type
         found = getattr(self._stream, name)
-        # click writes to the buffer if the encoding of the text is ASCII.
+        # If the encoding is ASCII, click writes to the buffer.
         return _Stream(found, self._on_lost) if name == "buffer" else found
 
     def write(self, text: str | bytes) -> int:
-        """Write *text* without delay."""
+        """Write and flush *text*."""
         try:
             written: int = self._stream.write(text)
             self._stream.flush()
         except OSError as error:
-            # What is left in the buffer would fail again when the interpreter ends, which exits with 120 then.
+            # The interpreter flushes what is left in the buffer when it ends. If that failed, it would exit with 120.
             with Path(os.devnull).open("wb") as nothing:
                 os.dup2(nothing.fileno(), self._stream.fileno())
             self._on_lost(error)
@@ -118,32 +119,35 @@ class _Stream:
         return written
 
     def flush(self) -> None:
-        """Do nothing: nothing waits."""
+        """Do nothing, because `write` flushes."""
 
 
 def clean(text: object) -> str:
-    """Return *text* on one line without control characters, as far as stdout can write it."""
+    """Return *text* on one line, without control characters, with escapes for what stdout cannot encode."""
     return _writable(without_commands("".join(c if c.isprintable() else " " for c in str(text))))
 
 
 def _writable(text: str) -> str:
-    """Return *text* with Python's escapes for what stdout cannot write."""
+    """Return *text* with Python's escapes for characters that stdout cannot encode."""
     encoding = sys.stdout.encoding or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def note(text: str) -> None:
-    """Print a line beside the result."""
+    """Print a line to stderr."""
     click.echo(clean(text), err=True)
 
 
 def print_json(document: Mapping[str, object]) -> None:
-    """Print the whole result as one JSON document."""
+    """Print the result as one JSON document."""
     click.echo(json.dumps(document, indent=2))
 
 
 def print_text(text: str) -> None:
-    """Print lines of ours, such as a program, as they are; an escape means the same in a literal."""
+    """Print generated text, such as a program, without cleaning it.
+
+    Characters that stdout cannot encode become escapes, which mean the same in a string literal.
+    """
     click.echo(_writable(text), nl=False)
 
 
@@ -154,13 +158,13 @@ def print_table(
     is_question: bool = False,
     spare: Sequence[str] = (),
 ) -> None:
-    """Print *rows* below the names of their *columns*, with no word broken, so that an id can be copied.
+    """Print a table. No word is broken, so that an id can be copied.
 
     Args:
-        columns: The names.
-        rows: A cell for each column; None is an empty one.
-        is_question: Whether it goes to stderr, because the user is to choose from it.
-        spare: Columns that are left out where the terminal is too narrow, the first one first.
+        columns: The names of the columns.
+        rows: The rows, with a cell for each column; None is an empty cell.
+        is_question: Whether to print to stderr, because the table belongs to a prompt.
+        spare: Columns to leave out if the terminal is too narrow, in this order.
 
     Raises:
         MissingLibrary: The extra is not installed.
@@ -174,14 +178,14 @@ def print_table(
         if narrowest <= console.width or len(left_out) == len(spare):
             break
         left_out.append(spare[len(left_out)])
-    # What does not fit even so, the terminal continues on its next line, and it stays one word to who copies it.
+    # If the table is still too wide, the terminal wraps the lines, and a copied id stays one word.
     console.width = max(console.width, narrowest)
     with console.capture() as captured:
         console.print(table)
-    # A cell that ends its line is padded to the width of its column.
+    # `rstrip`, because the last cell of a line is padded to the width of its column.
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()), err=is_question)
     if left_out:
-        note(f"Too narrow for {', '.join(left_out)}: widen the terminal, or give --json.")
+        note(f"The terminal is too narrow for {', '.join(left_out)}: widen it, or use --json.")
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], console: Console) -> Table:
@@ -192,7 +196,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], console: Co
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, padding=(0, 2, 0, 0))
     shown = [["" if cell is None else clean(cell) for cell in row] for row in rows]
     for n, name in enumerate(columns):
-        # Left to itself it narrows the widest column first, in the middle of its words.
+        # By default, rich would narrow the widest column first and break its words.
         table.add_column(Text(clean(name)), overflow="fold", no_wrap=not any(" " in cells[n] for cells in shown))
     for cells in shown:
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
@@ -200,7 +204,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], console: Co
 
 
 def print_paragraphs(paragraphs: Iterable[tuple[str, str, str, str]]) -> None:
-    """Print each paragraph: a verdict, what it is on, what was seen, and on lines of its own what to do about it.
+    """Print paragraphs of verdict, subject, finding and remediation; the remediation starts a line of its own.
 
     No word is broken, so that an id can be copied.
 
@@ -210,10 +214,10 @@ def print_paragraphs(paragraphs: Iterable[tuple[str, str, str, str]]) -> None:
     console = _console()
     from rich.text import Text  # noqa: PLC0415 - `--json` works without the extra
 
-    for verdict, subject, seen, remediation in paragraphs:
+    for verdict, subject, finding, remediation in paragraphs:
         lines = [
             line
-            for text, indent in ((f"{verdict}: {subject}: {seen}", ""), (remediation, _INDENT))
+            for text, indent in ((f"{verdict}: {subject}: {finding}", ""), (remediation, _INDENT))
             for line in textwrap.wrap(
                 clean(text),
                 console.width,
@@ -235,10 +239,10 @@ def _console(*, is_question: bool = False) -> Console:
         from rich import console as rich  # noqa: PLC0415 - `--json` works without the extra
     except ModuleNotFoundError as missing:
         raise MissingLibrary(
-            f"tables need {missing.name}: run `pip install 'pulumi-justt[cli]'`, or give --json"
+            f"tables need {missing.name}: run `pip install 'pulumi-justt[cli]'`, or use --json"
         ) from None
     stream = sys.stderr if is_question else sys.stdout
-    # Left to itself, rich takes FORCE_COLOR for a terminal, and would fold lines and leave out columns in a pipe.
+    # By default, rich treats FORCE_COLOR as a terminal, and would fold lines and leave out columns in a pipe.
     console = rich.Console(file=stream, force_terminal=stream.isatty(), highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = _WIDEST
@@ -246,5 +250,5 @@ def _console(*, is_question: bool = False) -> Console:
 
 
 def cells(record: RemoteRecord) -> tuple[str | None, ...]:
-    """Return what tables show of an integration: its id, source, status and go-live date."""
+    """Return an integration's id, source, status and go-live date for a table."""
     return record.integration_id, record.source, record.status, record.go_live_date

@@ -1,7 +1,7 @@
-"""The stacks that a command is about, seen through the user's own `pulumi`: settings, what they manage, their state.
+"""Access to stacks through the user's `pulumi` CLI: settings, configuration and state.
 
-State is read as the engine exports it, with its secrets still encrypted, and written back as the engine takes it; no
-backend is spoken to directly, so that every kind of backend and secrets provider works.
+The CLI exports the state with its secrets encrypted, and imports it in the same form. Commands never access a backend
+directly, so every kind of backend and secrets provider works.
 """
 
 from __future__ import annotations
@@ -30,32 +30,32 @@ from pulumi_justt.unpicklable import Unpicklable
 
 __all__ = ["Configuration", "Stack", "StackError", "chosen"]
 
-_CURES = {
+_REMEDIATIONS = {
     "passphrase": "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the stack's passphrase.",
     "no stack selected": "Name the stack with --stack, or run `pulumi stack select`.",
     "no stack named": "`pulumi stack ls` shows the stacks of this backend.",
     "PULUMI_ACCESS_TOKEN": "Run `pulumi login`.",
-    "update canceled": "It was interrupted, and has ended in order.",
+    "update canceled": "It was interrupted, and has ended cleanly.",
     "no Pulumi.yaml project file": "Name the project's folder with --cwd.",
     "locked": "Wait for the other update; if there is none any more, run `pulumi cancel` first.",
 }
-"""What to do, by a part of the CLI's own words."""
+"""What to do, by a part of the CLI's error message."""
 
 _SECONDS = 300
-"""For one call of the CLI that only reads; a backend behind a network may take its time."""
+"""The time-out of a CLI call that only reads. It is long because a remote backend may be slow."""
 
 
 class StackError(JusttError):
-    """The `pulumi` CLI could not do what a command needs of it."""
+    """A call of the `pulumi` CLI failed."""
 
 
 @dataclass(frozen=True, repr=False)
 class Configuration(Unpicklable):
-    """What a stack's configuration says to the provider, in clear.
+    """The provider's part of a stack's configuration, in plain text.
 
     Args:
-        values: By the names of the settings.
-        has_plain_key: Whether the API key stands there without encryption.
+        values: The values, by the names of the settings.
+        has_plain_key: Whether the API key is stored there without encryption.
     """
 
     values: Mapping[str, object]
@@ -67,10 +67,10 @@ class Stack(Unpicklable):
     """One stack of the Pulumi project in a folder.
 
     Args:
-        name: As `--stack` takes it; None is the selected one.
-        folder: Where `pulumi` runs.
-        environ: Its variables, which hold the passphrase or token of the backend.
-        command: The CLI.
+        name: The name for `--stack`; None for the selected stack.
+        folder: The folder in which `pulumi` runs.
+        environ: The environment variables of `pulumi`, such as the backend's passphrase or token.
+        command: The name of the CLI.
     """
 
     name: str | None = None
@@ -80,50 +80,50 @@ class Stack(Unpicklable):
 
     @property
     def called(self) -> str:
-        """Name the stack in a text."""
+        """The stack's name in messages."""
         return self.name or "the selected stack"
 
     @property
     def option(self) -> str:
-        """The option that names the stack in a command that is shown, with a space before it; empty without a name."""
+        """The `--stack` option for a command in a message, with a leading space; empty without a name."""
         return f" --stack {shlex.quote(self.name)}" if self.name else ""
 
     def configuration(self) -> Configuration:
-        """Read what the stack's configuration says to the provider; the rest of it is not kept.
+        """Read the provider's part of the stack's configuration. Nothing else is kept.
 
         Raises:
             StackError: The configuration could not be read.
         """
         shown = self._json("reading the configuration", "config", "--show-secrets", "--json")
-        # An object has its parts beside its text, where a short one can't be told from the rest.
+        # For an object, `value` is its JSON text. Short secrets can't be found in it, so `objectValue` is added too.
         secrets = [[item.get("value"), item.get("objectValue")] for item in shown.values() if item.get("secret")]
         shared_redactor().add_secrets(secrets)
-        ours = {key.removeprefix(PREFIX): item for key, item in shown.items() if key.startswith(PREFIX)}
-        key = ours.get("apiKey")
+        settings = {key.removeprefix(PREFIX): item for key, item in shown.items() if key.startswith(PREFIX)}
+        key = settings.get("apiKey")
         return Configuration(
-            {name: item.get("value") for name, item in ours.items()},
+            {name: item.get("value") for name, item in settings.items()},
             has_plain_key=key is not None and not key.get("secret"),
         )
 
     def settings(self, configuration: Configuration | None = None) -> Settings:
-        """Return the provider's settings as the stack has them.
+        """Return the provider's settings for the stack.
 
         Args:
-            configuration: What its configuration says, if it has been read already.
+            configuration: The stack's configuration, if it has been read already.
 
         Raises:
             StackError: The configuration could not be read.
-            InvalidSettings: It cannot be used.
+            InvalidSettings: The configuration is invalid.
         """
         values = (configuration or self.configuration()).values
-        # The engine tells the provider so, for a project that is named as our namespace is.
+        # The engine sets PULUMI_PROJECT for the provider; it matters if the project is named like the namespace.
         return Settings.load(values, {**self.environ, "PULUMI_PROJECT": project_name(self.folder) or ""})
 
     def state(self) -> State:
-        """Export the state; secrets stay encrypted, so that Justt's words can't be searched for them.
+        """Export the state. Its secrets stay encrypted, so the redactor doesn't know them and is marked incomplete.
 
         Raises:
-            StackError: It could not be exported.
+            StackError: The state could not be exported.
         """
         state = State(self._json("exporting the state", "stack", "export"))
         if state.has_credentials:
@@ -133,10 +133,10 @@ class Stack(Unpicklable):
         return state
 
     def urn_prefix(self, state: State) -> str:
-        """Return how the URNs of the stack's resources begin, by one that is in *state* or by the stack's name.
+        """Return the prefix of the stack's URNs, from a resource in *state* or from the stack's name.
 
         Raises:
-            StackError: The state has none, and the CLI doesn't tell the name.
+            StackError: The state is empty, and the CLI doesn't return the name.
         """
         resources = [*state.resources(), *(operation.resource for operation in state.pending())]
         if resources:
@@ -145,13 +145,13 @@ class Stack(Unpicklable):
         return f"urn:pulumi:{name.rpartition('/')[2]}::{project_name(self.folder)}::"
 
     def outdated(self, state: State, configuration: Configuration) -> list[str]:
-        """Return the settings whose copies in *state* are not those of *configuration*; no value is kept or shown.
+        """Return the names of the settings whose copies in *state* differ from *configuration*, without values.
 
         Raises:
-            StackError: The state could not be exported, or its secrets not be decrypted.
+            StackError: The state could not be exported, or its secrets could not be decrypted.
         """
         copies = list(state.recorded_settings())
-        # Only where a copy is a secret are all secrets of the state decrypted, for it.
+        # The export decrypts all secrets of the state, so it is only made if a copy is encrypted.
         if any(isinstance(value, Mapping) for copy in copies for value in copy.values()):
             shown = State(self._json("reading the recorded configuration", "stack", "export", "--show-secrets"))
             copies = list(shown.recorded_settings())
@@ -164,10 +164,10 @@ class Stack(Unpicklable):
         ]
 
     def provider_settings(self, state: State, settings: Settings) -> dict[str, Settings]:
-        """Return the settings of each `justt.Provider` in *state*, by its URN: *settings* with a key of its own.
+        """Return the settings of each `justt.Provider` in *state*, by its URN: *settings* with the provider's own key.
 
         Raises:
-            StackError: The state could not be exported, or its secrets not be decrypted.
+            StackError: The state could not be exported, or its secrets could not be decrypted.
         """
         if not state.own_keys() or settings.is_overridden:
             return {}
@@ -177,10 +177,10 @@ class Stack(Unpicklable):
         return {urn: settings.with_api_key(key, "the provider " + name_of(urn)) for urn, key in keys.items()}
 
     def replace_state(self, state: State) -> None:
-        """Import *state* in place of the present one.
+        """Replace the stack's state with *state*.
 
         Raises:
-            StackError: The CLI refused it, and the state is what it was.
+            StackError: The CLI refused it, and the state is unchanged.
         """
         self._run("importing the state", "stack", "import", given=json.dumps(state.exported))
 
@@ -188,28 +188,28 @@ class Stack(Unpicklable):
         """Return the keys of the configuration, without their namespaces.
 
         Raises:
-            StackError: It could not be read.
+            StackError: The configuration could not be read.
         """
         return {key.rpartition(":")[2] for key in self._json("reading the configuration", "config", "--json")}
 
     def set_secret(self, key: str, value: str) -> None:
-        """Set *key* of the configuration to *value*, which goes through a pipe and is encrypted.
+        """Set *key* of the configuration to the secret *value*, which goes through a pipe.
 
         Raises:
             StackError: The CLI refused.
         """
-        # The CLI takes one line break off the end.
+        # The CLI removes one line break from the end.
         self._run(f"setting {key} in the configuration", "config", "set", "--secret", key, given=f"{value}\n")
 
     def encrypted(self, texts: Iterable[str]) -> dict[str, str]:
-        """Return each of *texts* as the stack's secrets provider encrypts it.
+        """Encrypt each of *texts* with the stack's secrets provider. Return the ciphertexts by text.
 
         Raises:
-            StackError: They could not be encrypted.
+            StackError: A text could not be encrypted.
         """
         exported = self._json("exporting the state", "stack", "export")
         state = (exported["deployment"].get("secrets_providers") or {}).get("state") or {}
-        # What a stack's configuration file says of its secrets provider; of Pulumi Cloud's it says nothing.
+        # The fields of a secrets provider in the stack's configuration file. That of Pulumi Cloud has no fields there.
         names = {"encryptionsalt": "salt", "secretsprovider": "url", "encryptedkey": "encryptedkey"}
         provider = {name: state[key] for name, key in names.items() if state.get(key)}
         done: dict[str, str] = {}
@@ -222,21 +222,22 @@ class Stack(Unpicklable):
                 )
                 written = yaml.safe_load(scratch.read_text())
                 if any(written.get(name) != provider.get(name) for name in names):
-                    # It made itself a new key, and the stack would not understand what that encrypted.
+                    # The CLI has created a new key, and the stack could not decrypt this ciphertext.
                     raise StackError(
-                        f"encrypting as {self.called} does: its secrets provider is of no known kind. Leave out --out."
+                        f"encrypting for {self.called}: its kind of secrets provider is not supported. Run the command "
+                        "without --out."
                     )
                 ((_, value),) = written["config"].items()
                 done[text] = value["secure"]
         return done
 
     def import_resources(self, document: str) -> None:
-        """Import what *document* lists, which goes through a pipe: no file and no argument holds what is secret in it.
+        """Import the resources in *document*. It goes through a pipe, so its secrets are in no file and no argument.
 
         Raises:
             StackError: The CLI refused.
         """
-        # Pulumi's own `protect` would refuse rotations too: `deletion_protection` is in the document.
+        # Not with Pulumi's `protect`, which would also refuse rotations: the document has `deletion_protection`.
         options = ("--yes", "--skip-preview", "--generate-code=false", "--protect=false", "--file", "/dev/stdin")
         self._run("importing", "import", *options, given=document)
 
@@ -253,11 +254,11 @@ class Stack(Unpicklable):
             text = self._run(operation, *arguments)
             shown: dict[str, Any] = json.loads(text)
         except (StackError, ValueError) as error:
-            # What could not be read may have credentials, which Justt may repeat.
+            # The output may have had credentials that the redactor doesn't know now, and that Justt may repeat.
             shared_redactor().mark_incomplete()
             if isinstance(error, StackError):
                 raise
-            # Its text may hold what was asked for with --show-secrets.
+            # The message does not quote the output, which may have secrets because of --show-secrets.
             raise StackError(
                 f"{operation} of {self.called}: `{self.command} {' '.join(arguments)}` printed no JSON. Run it by "
                 "hand, and update the CLI if it is older than 3.254."
@@ -265,12 +266,12 @@ class Stack(Unpicklable):
         return shown
 
     def _run(self, operation: str, *arguments: str, given: str | None = None, of_stack: bool = True) -> str:
-        """Run the CLI and return what it printed.
+        """Run the CLI and return its output.
 
         Raises:
             StackError: There is no CLI on PATH.
-            StackError: The CLI does not come back.
-            StackError: The CLI refused.
+            StackError: The CLI did not end in time.
+            StackError: The CLI reported an error.
         """
         stack = ["--stack", self.name] if of_stack and self.name else []
         line = [self.command, *arguments, *stack, "--non-interactive"]
@@ -281,7 +282,7 @@ class Stack(Unpicklable):
                     line,
                     cwd=self.folder,
                     env=dict(self.environ),
-                    # Not ours: what is typed there answers the command's own questions.
+                    # Not inherited: the user's input answers the prompts of this command.
                     stdin=subprocess.DEVNULL if given is None else None,
                     input=given,
                     capture_output=True,
@@ -303,7 +304,7 @@ class Stack(Unpicklable):
                 or f"exit code {done.returncode}"
             )
             remediation = next(
-                (remediation for part, remediation in _CURES.items() if part in words), "Run it by hand."
+                (remediation for part, remediation in _REMEDIATIONS.items() if part in words), "Run it by hand."
             )
             raise StackError(f"{operation}: `{' '.join(line)}` said: {words.removesuffix('.')}. {remediation}")
         return done.stdout
@@ -311,7 +312,10 @@ class Stack(Unpicklable):
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Leave Ctrl-C to the CLI, which then ends in order; killed, it would leave a lock and half of its work."""
+    """Ignore Ctrl-C here and leave it to the CLI, which then ends cleanly.
+
+    If the CLI were killed, it would leave the stack locked and its work incomplete.
+    """
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         yield
@@ -320,17 +324,17 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _errors_in(printed: str) -> str:
-    """Return what an update says of its errors, which it prints beside its progress."""
+    """Return the error messages in the output of an update."""
     lines = [line.strip() for line in printed.partition("Diagnostics:")[2].splitlines()]
     return " ".join(dict.fromkeys(line.removeprefix("error: ") for line in lines if line.startswith("error: ")))
 
 
 def chosen(names: Sequence[str], folder: Path) -> list[Stack]:
-    """Return the stacks of *names*, else the selected one of the project in *folder*; none where there is no project.
+    """Return the stacks of *names*, or the selected stack of the project; an empty list if there is no project.
 
     Args:
-        names: As `--stack` takes them.
-        folder: Where `pulumi` runs.
+        names: The names of stacks from `--stack`.
+        folder: The folder of the project.
     """
     if names:
         return [Stack(name, folder) for name in dict.fromkeys(names)]

@@ -1,4 +1,4 @@
-"""A stack's state as the engine exports it: the integrations in it, what was interrupted, what providers it has.
+"""A stack's exported state: its integrations, pending operations and providers.
 
 Secrets stay encrypted, unless the state was exported with `--show-secrets`.
 """
@@ -18,24 +18,24 @@ from pulumi_justt.unpicklable import Unpicklable
 __all__ = ["PREFIX", "Pending", "Recorded", "State"]
 
 _PROVIDER_TYPE = "pulumi:providers:pulumi-python"
-"""The type of the engine's provider, whose inputs are the state's copy of the configuration."""
+"""The type of the engine's provider resource. Its inputs are the state's copy of the configuration."""
 
 PREFIX = f"{NAMESPACE}:"
 _KEY = f"{PREFIX}apiKey"
-"""What a provider's inputs call the API key."""
+"""The name of the API key in a provider's inputs."""
 
 
 @dataclass(frozen=True, repr=False)
 class Recorded(Unpicklable):
-    """An integration as a state has it.
+    """An integration in a state.
 
     Args:
         urn: The resource's URN.
         integration_id: The id at Justt.
-        outputs: What is remembered; secrets are envelopes with ciphertext.
-        is_external: Whether the stack only looks at it (`PaymentIntegration.get`).
-        is_replaced: Whether another one has its place already, and it waits to be deleted.
-        provider: The URN of the engine's provider that it has.
+        outputs: The resource's outputs; secrets are envelopes with ciphertext.
+        is_external: Whether the stack only reads it (`PaymentIntegration.get`).
+        is_replaced: Whether it has been replaced and still has to be deleted.
+        provider: The URN of its provider resource.
     """
 
     urn: str
@@ -52,28 +52,28 @@ class Recorded(Unpicklable):
 
     @property
     def is_adopted(self) -> bool:
-        """Whether it stays as it is when the stack lets go of it."""
+        """Whether the resource adopts the integration, so that a delete does not deactivate it."""
         return is_adopted(self.outputs)
 
     @property
     def account(self) -> str | None:
-        """The account at Justt that it was created in; None also where that is a secret."""
+        """The reference account of the integration; None also if it is a secret."""
         found: str | None = self.outputs.get("referenceAccountId")
         return None if self.has_secret_account else found
 
     @property
     def has_secret_account(self) -> bool:
-        """Whether the program gives the account as a secret, which is not opened to be shown."""
+        """Whether the account is a secret in the state, which commands don't decrypt."""
         return isinstance(self.outputs.get("referenceAccountId"), Mapping)
 
 
 @dataclass(frozen=True, repr=False)
 class Pending(Unpicklable):
-    """An operation that the engine began and never saw the end of.
+    """A pending operation: the engine started it and never recorded its end.
 
     Args:
-        kind: Such as `creating`.
-        resource: The resource as the state has it.
+        kind: The kind of operation, such as `creating`.
+        resource: The resource in the state.
     """
 
     kind: str
@@ -91,24 +91,24 @@ class Pending(Unpicklable):
 
     @property
     def is_ours(self) -> bool:
-        """Whether the resource is one of this provider's."""
+        """Whether the resource belongs to this provider."""
         return str(self.resource["type"]).startswith(OUR_TYPES)
 
     @property
     def may_have_created(self) -> bool:
-        """Whether Justt may have an integration by it that no state knows of."""
+        """Whether the operation may have created an integration that no state holds."""
         is_create = self.kind == "creating" and self.resource["type"] == INTEGRATION_TYPE
         return is_create and "adoptId" not in (self.resource.get("inputs") or {})
 
     @property
     def provider(self) -> str:
-        """The URN of the engine's provider that the resource has."""
+        """The URN of the resource's provider resource."""
         return _provider(self.resource)
 
 
 @dataclass(frozen=True, repr=False)
 class State(Unpicklable):
-    """A stack's state as `pulumi stack export` gives it, secrets encrypted."""
+    """A stack's state, as exported by `pulumi stack export`."""
 
     exported: dict[str, Any]
 
@@ -122,7 +122,7 @@ class State(Unpicklable):
         return found
 
     def integrations(self) -> Iterator[Recorded]:
-        """Yield the integrations, those included that wait to be deleted after a replacement."""
+        """Yield the integrations, including replaced ones that still have to be deleted."""
         for resource in self.resources():
             if resource["type"] == INTEGRATION_TYPE:
                 yield Recorded(
@@ -136,13 +136,13 @@ class State(Unpicklable):
 
     @property
     def has_credentials(self) -> bool:
-        """Whether Justt was given credentials that are in it, encrypted or as references."""
+        """Whether the state has credentials of integrations, encrypted or as references."""
         pending = (operation.resource for operation in self.pending())
         names = {"secretPayload", "secretReferences"}
         return any(names & (each.get("inputs") or {}).keys() for each in (*self.resources(), *pending))
 
     def recorded_settings(self) -> Iterator[Mapping[str, object]]:
-        """Yield what each provider resource has of the configuration; a `justt.Provider` has a key of its own."""
+        """Yield each provider resource's copy of the configuration, without the own key of a `justt.Provider`."""
         for resource, inputs in self._providers():
             own = () if _is_default(resource) else ("apiKey", "referenceAccountId")
             yield {name: _plaintext(inputs.get(f"{PREFIX}{name}")) for name in VARIABLES if name not in own}
@@ -161,21 +161,24 @@ class State(Unpicklable):
                 yield resource, resource.get("inputs") or {}
 
     def pending(self) -> list[Pending]:
-        """Return the operations whose end the engine never saw."""
+        """Return the pending operations."""
         operations = self._deployment.get("pending_operations") or []
         return [Pending(operation["type"], operation["resource"]) for operation in operations]
 
 
 def _plaintext(value: object) -> object:
-    """Return what `--show-secrets` shows as *value*, an envelope around JSON or a plain text."""
+    """Return the value in an envelope of `--show-secrets`, or *value* itself if it is not an envelope."""
     return json.loads(value["plaintext"]) if isinstance(value, Mapping) and "plaintext" in value else value
 
 
 def _provider(resource: Mapping[str, Any]) -> str:
-    """Return the URN of the provider of *resource*: a reference is that and an id."""
+    """Return the URN of the provider of *resource*. The state's reference is this URN, `::` and an id."""
     return str(resource.get("provider") or "").rpartition("::")[0]
 
 
 def _is_default(provider: Mapping[str, Any]) -> bool:
-    """Tell whether a provider is the engine's own: a program may name its own likewise, but that has a parent."""
+    """Check whether a provider is the engine's default provider.
+
+    A program can give its own provider the same name, but that one has a parent.
+    """
     return not provider.get("parent") and name_of(provider["urn"]).partition("_")[0] == "default"

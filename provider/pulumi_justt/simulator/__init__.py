@@ -1,18 +1,20 @@
-"""A stateful stand-in for the Justt API, which follows its OpenAPI document and is as strict as the vendor.
+"""Simulate the Justt API with state, following its OpenAPI document and refusing what Justt refuses.
 
     with SimulatorServer(Options(successful_after=2)) as simulator:
         client = httpx.Client(base_url=simulator.base_url, headers={"Authorization": "Bearer any"})
 
-It needs the `simulator` extra of this package and imports nothing else of it. It contacts no payment provider, tries no
-credential, and every account exists.
+It needs the `simulator` extra of this package and imports no other module of it. It contacts no payment service
+provider and verifies no credential, and every account exists.
 
-    server          the thread, the foreground, the sockets
+    server          runs the simulator in a thread or in the foreground, and owns the sockets
       pipeline      the steps of each request: faults before, the API, faults after, the journal
         api             the operations and their responses
         fault_effects   what each fault does
       control       the control endpoint
       options       the options
-    rules, faults, records: the vendor's rules, the kinds of faults and when they happen, what is kept
+    rules           Justt's rules for requests
+    faults          the kinds of faults, and when each happens
+    records         the stored integrations and requests
 """
 
 from .fault_effects import FOREIGN_IDENTIFIER

@@ -1,14 +1,14 @@
-"""The operations of the API: what each does to the records, and the response that it gives.
+"""Implement the operations of the API: what each does to the records, and its response.
 
-An operation validates a `Call` and returns its commit: a function that does the work and returns the response. It knows
-nothing of faults, sockets or the control endpoint. The operations on merchants are not served, because the provider
-never calls them.
+An operation validates a `Call` and returns a commit: a function that does the work and returns the response. This
+module handles no faults, sockets or control endpoint. It does not serve the operations on merchants, because the
+provider never calls them.
 
-The vendor's documents leave these points open, and the simulator decides them so:
-- A record of another account, or of none, is not found.
-- To deactivate an INACTIVE integration is refused with 400; a deactivation whose date has not come can be moved.
+Justt's documentation leaves these points open. The simulator decides them as follows:
+- A record of another account, or of no account, is not found.
+- A request to deactivate an INACTIVE integration gets a 400. A deactivation in the future can be moved.
 - The response to a deactivation has no body, because the OpenAPI document describes none.
-- An operation that is not documented is 404, also where its path has others: 405 is not among the vendor's statuses.
+- An undocumented operation gets a 404, even on a path with other operations, because Justt documents no 405.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ Operation: TypeAlias = "Callable[[Records, Call], Commit]"
 
 @dataclass
 class Call:
-    """One request to the API, and what the steps of the pipeline found out about it.
+    """One request to the API, and the facts that the steps of the pipeline add to it.
 
     Attributes:
-        request: as aiohttp received it.
-        operation: what it calls.
-        route: the path of the operation in the OpenAPI document; None where no operation is documented.
-        account: the `reference-account-id` header.
-        record_id: the id in the path, or of the record that was created; empty where there is none.
-        options: those in force when the request arrived; a fault may replace them for this request.
-        plan: the faults in force when the request arrived.
-        delay: the seconds that pass before anything is checked.
-        body: the JSON object that was sent; empty where the operation takes none.
-        commit: does the work, once the request is found valid.
-        fault_events: the faults that happened to this request, in that order.
-        fault: the fault that decides the response, if there is one.
-        error_id: of an error response.
+        request: The request, as aiohttp received it.
+        operation: The operation that the request calls.
+        route: The path of the operation in the OpenAPI document, or None if the operation is not documented.
+        account: The value of the `reference-account-id` header.
+        record_id: The id in the path, or the id of the created record. Empty if there is neither.
+        options: The options in force when the request arrived. A fault may replace them for this request.
+        plan: The faults in force when the request arrived.
+        delay: The seconds to wait before the request is validated.
+        body: The JSON object that was sent. Empty if the operation takes no body.
+        commit: The function that does the work of a valid request.
+        fault_events: The faults that happened to this request, in order.
+        fault: The fault that decides the response, if there is one.
+        error_id: The errorId of an error response.
     """
 
     request: web.Request
@@ -72,11 +72,11 @@ class Call:
 
     @property
     def newest_first(self) -> bool:
-        """Whether lists begin with the newest record."""
+        """Whether lists start with the newest record."""
         return self.options.list_order == "newest-first"
 
     def error_response(self, error: ApiError, envelope: ErrorEnvelope | None = None) -> web.Response:
-        """Return the response to a refused request, with an errorId of its own."""
+        """Return the response to a refused request, with a new errorId."""
         self.error_id = f"sim-{secrets.token_hex(8)}"
         content = error.to_json(envelope or self.options.error_envelope, self.error_id)
         return web.json_response(content, status=error.status)
@@ -142,11 +142,11 @@ def deactivate_integration(records: Records, call: Call) -> Commit:
 
 
 def undocumented(_records: Records, _call: Call) -> Commit:
-    """Refuse each method and path without an operation."""
+    """Refuse a method and path without an operation."""
     raise ApiError(HTTPStatus.NOT_FOUND, "no such operation")
 
 
-# In the order in which they are matched. A route is a path of the OpenAPI document; its parameter matches any name.
+# The operations, in matching order. A route is a path of the OpenAPI document, and its parameter matches any name.
 OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("POST", "/integrations", create_integration),
     ("GET", "/integrations", list_integrations),

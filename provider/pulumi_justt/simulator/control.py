@@ -1,17 +1,17 @@
-"""The control endpoint: what people, and tests in other processes, can see and change without the API.
+"""Implement the control endpoint, where people and tests in other processes read and change the simulator.
 
-It asks for no key, because only this machine reaches it, and shows none: API keys and payloads are shown as digests.
-What it refuses gets a `{message}`. It knows nothing of how the API answers.
+It requires no key, because only this machine can reach it. It shows API keys and payloads only as digests. A refused
+request gets a `{message}`. This module does not depend on how the API responds.
 
     GET     /integrations        all records of all accounts, oldest first
     PATCH   /integrations/{id}   {"status": ..., "goLiveDate": date-time or null}, both optional
     DELETE  /integrations        remove all records
-    GET     /keys                {"fingerprints": [...], or null where every key is accepted}
+    GET     /keys                {"fingerprints": [...], or null if every key is accepted}
     PUT     /keys                {"apiKeys": [...] or null}
     GET     /requests            {"count": ..., "requests": [...]}
-    DELETE  /requests            forget the requests
-    GET     /options             all options, by the names of `Options`
-    PATCH   /options             any of them
+    DELETE  /requests            clear the recorded requests
+    GET     /options             all options, under the names in `Options`
+    PATCH   /options             some options
     GET     /faults              {"faults": [{"fault", "matched", "fired"}, ...] in force, "fired": [...] so far}
     POST    /faults              {"faults": ["METHOD ROUTE FAULT ...", ...]}: add these after the others
     DELETE  /faults              remove all faults
@@ -45,13 +45,13 @@ _Operation: TypeAlias = "Callable[[web.Request], Awaitable[Json]]"
 
 
 class Control:
-    """The endpoint of one simulator."""
+    """The control endpoint of one simulator."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
 
     def add_routes(self, app: web.Application) -> None:
-        """Serve each operation below `BASE_PATH`."""
+        """Add a route below `BASE_PATH` for each operation."""
         for method, path, operation in (
             ("GET", "/integrations", self.list_integrations),
             ("PATCH", "/integrations/{id}", self.change_integration),
@@ -69,7 +69,7 @@ class Control:
             app.router.add_route(method, BASE_PATH + path, _handler(operation))
 
     async def list_integrations(self, _request: web.Request) -> Json:
-        """Show all records."""
+        """Return all records."""
         return [_integration(integration) for integration in self._simulator.records.integrations()]
 
     async def change_integration(self, request: web.Request) -> Json:
@@ -77,7 +77,7 @@ class Control:
         integration_id = request.match_info["id"]
         changes = await _json_object(request)
         if not changes.keys() <= {"status", "goLiveDate"}:
-            raise ApiError(HTTPStatus.BAD_REQUEST, "status and goLiveDate can be changed")
+            raise ApiError(HTTPStatus.BAD_REQUEST, "only status and goLiveDate can be changed")
         status = changes.get("status", "")
         go_live_date = changes.get("goLiveDate")
         if not isinstance(status, str) or ("status" in changes and status not in rules.STATUSES):
@@ -102,14 +102,14 @@ class Control:
         return []
 
     async def read_keys(self, _request: web.Request) -> Json:
-        """Show which keys are accepted, as fingerprints."""
+        """Return the fingerprints of the accepted keys."""
         api_keys = self._simulator.options.api_keys
         if api_keys is None:
             return {"fingerprints": None}
         return {"fingerprints": [*sorted(rules.key_fingerprint(key) for key in api_keys)]}
 
     async def replace_keys(self, request: web.Request) -> Json:
-        """Accept only these keys from now on, as after a rotation."""
+        """Replace the accepted keys, as a rotation does."""
         body = await _json_object(request)
         given = body.get("apiKeys")
         if body.keys() != {"apiKeys"} or not (given is None or isinstance(given, list)):
@@ -121,21 +121,21 @@ class Control:
         return await self.read_keys(request)
 
     async def list_requests(self, _request: web.Request) -> Json:
-        """Show the requests to the API, oldest first."""
+        """Return the requests to the API, oldest first."""
         journal = self._simulator.journal
         return {"count": journal.count, "requests": [_exchange(exchange) for exchange in journal.exchanges()]}
 
     async def clear_requests(self, request: web.Request) -> Json:
-        """Forget the requests."""
+        """Clear the recorded requests."""
         self._simulator.journal.clear()
         return await self.list_requests(request)
 
     async def read_options(self, _request: web.Request) -> Json:
-        """Show the options."""
+        """Return the options."""
         return self._simulator.options.to_json()
 
     async def change_options(self, request: web.Request) -> Json:
-        """Change some options for the requests that follow."""
+        """Change some options for later requests."""
         changes = await _json_object(request)
         try:
             self._simulator.options = self._simulator.options.changed(changes)
@@ -144,14 +144,14 @@ class Control:
         return await self.read_options(request)
 
     async def list_faults(self, _request: web.Request) -> Json:
-        """Show the faults in force with their counts, and the faults that happened."""
+        """Return the faults in force with their counts, and the faults that happened."""
         return {
             "faults": [_progress(progress) for progress in self._simulator.plan.progress()],
             "fired": [_event(event) for event in self._simulator.journal.fired()],
         }
 
     async def add_faults(self, request: web.Request) -> Json:
-        """Add faults after the others, all of them or none."""
+        """Add faults after the others. If one is invalid, none is added."""
         body = await _json_object(request)
         given = body.get("faults")
         if body.keys() != {"faults"} or not isinstance(given, list):
@@ -167,7 +167,7 @@ class Control:
         return await self.list_faults(request)
 
     async def clear_faults(self, request: web.Request) -> Json:
-        """Remove all faults; those that happened are still shown."""
+        """Remove all faults. The faults that already happened are still listed."""
         self._simulator.restart_faults(())
         return await self.list_faults(request)
 

@@ -1,9 +1,9 @@
-"""What each fault does: to the request, to the records, to the response, and to the connection that carries it.
+"""Implement what each fault does to the request, the records, the response or the connection.
 
-`faults` says when a fault happens. One of these three functions has the effect of each kind:
+The module `faults` decides when a fault happens. One of three functions implements each kind:
 
-    apply      the faults that leave the response to the API
-    respond    the faults that decide the response, by the response that the API gave
+    apply      the faults that do not change the response
+    respond    the faults that replace or change the response of the API
     send       the faults that send a response late, in part or not at all
 """
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from .records import Records
     from .rules import ErrorEnvelope, Json
 
-# The external identifier of the integrations that a fault creates, which tells them from those of the client.
+# The external identifier of the integrations that a fault creates. It distinguishes them from the client's.
 FOREIGN_IDENTIFIER = "somebody-else"
-# Where a redirect points. It is answered with 404 if the client follows.
+# The default target of a redirect. A client that follows it gets a 404.
 DEFAULT_LOCATION = "/v1/redirected"
 
 _NOT_SENT = frozenset({"drop-before-commit", "drop-after-commit", "hang-before-commit", "hang-after-commit"})
@@ -39,7 +39,11 @@ _SLOW_BODY_PARTS = 50
 
 
 def apply(fault: Fault, call: Call, records: Records) -> str | None:
-    """Change the request or the records, and return the id of the record that the fault is about, if there is one."""
+    """Change the request or the records as the fault says.
+
+    Returns:
+        The id of the record that the fault changed or created, or else of the request. None if there is none.
+    """
     match fault.what:
         case "latency":
             call.delay += fault.seconds
@@ -59,9 +63,15 @@ def apply(fault: Fault, call: Call, records: Records) -> str | None:
 
 
 def respond(fault: Fault, call: Call, response: web.Response | None) -> web.Response:
-    """Return the response that a fault makes of that of the API, which is None where nothing was done.
+    """Return the response of the API, as the fault replaces or changes it.
 
-    The status of the response is 0 where nothing was done and nothing is sent.
+    Args:
+        fault: The fault that decides the response.
+        call: The request.
+        response: The response of the API, or None if nothing was committed.
+
+    Returns:
+        The response to send. Its status is 0 if nothing was committed and nothing is to be sent.
     """
     match fault.what:
         case "status" | "status-after-commit":
@@ -91,20 +101,20 @@ def respond(fault: Fault, call: Call, response: web.Response | None) -> web.Resp
 
 
 async def send(call: Call, response: web.Response, pause: Callable[[float], Awaitable[None]]) -> web.StreamResponse:
-    """Send a response late, in part or not at all, if a fault says so; otherwise return it to be sent.
+    """Send the response late, in part or not at all if a fault says so. Otherwise return it for aiohttp to send.
 
-    A response that is returned after its connection was closed is not sent: for aiohttp, the client has left.
+    If this closes the connection, aiohttp does not send the returned response, as if the client had disconnected.
     """
     fault, request = call.fault, call.request
     if fault is None:
         return response
     if fault.what in _NOT_SENT:
-        # A hang ends like a drop, and a drop takes no seconds.
+        # A hang is a drop after some seconds. A drop has 0 seconds.
         await pause(fault.seconds)
         return _closed(request, web.Response())
     if fault.what not in _SENT_BADLY:
         return response
-    # A response without a body gets one, which can be cut or sent slowly.
+    # Add a body if the response has none, so that it can be truncated or sent slowly.
     body = _bytes(response) or b"{}"
     partial = web.StreamResponse(status=response.status)
     partial.content_type = "application/json"

@@ -1,7 +1,8 @@
-"""The faults that can be asked for: their kinds, their text, and when each happens.
+"""Define the faults that a user can request: their kinds, their text format, and when each happens.
 
-This module knows no requests, records or sockets: `fault_effects` has what each fault does. Python code constructs a
-`Fault`; the command line and the control endpoint write it as text, which `Fault.parse` reads and `str` returns:
+This module handles no requests, records or sockets. `fault_effects` implements what each fault does. Python code
+constructs a `Fault`. The command line and the control endpoint use its text format, which `Fault.parse` reads and `str`
+returns:
 
     METHOD ROUTE FAULT[=VALUE] [skip=N] [times=N] [probability=P] [DETAIL=VALUE ...]
 
@@ -11,11 +12,11 @@ This module knows no requests, records or sockets: `fault_effects` has what each
 
 Each fault belongs to one of three stages of the pipeline, and counts only the requests that reach it:
 
-    arrival     all requests to a documented operation, before anything is checked
-    before      the requests that were not refused (400, 401, 413, 429), before the work is done
-    after       the requests whose work was done, after it
+    arrival     all requests to a documented operation, before validation
+    before      the requests that passed validation (no 400, 401, 413 or 429), before the commit
+    after       the requests that were committed, after the commit
 
-If several faults of a stage decide the response, only the first happens; the others stay for later requests.
+If several faults of a stage decide the response, only the first happens. The others remain for later requests.
 """
 
 from __future__ import annotations
@@ -65,13 +66,13 @@ class FaultKind:
     """The properties of one kind of fault.
 
     Attributes:
-        stage: when it happens.
-        decides: whether it decides the response.
-        choices: the values that it takes; empty where it takes no value, or seconds.
-        seconds: whether its value is a number of seconds.
-        default: the value where none is given; without a default, a value is required.
-        details: the further fields that it takes.
-        only: the only operation that it can happen to.
+        stage: When the fault happens.
+        decides: Whether the fault decides the response.
+        choices: The values that it accepts. Empty if it takes no value, or a number of seconds.
+        seconds: Whether its value is a number of seconds.
+        default: The default value. Without one, a value is required.
+        details: The additional fields that it accepts.
+        only: The only operation that it can happen to, or None for all.
     """
 
     stage: Stage
@@ -84,7 +85,7 @@ class FaultKind:
 
     @property
     def takes(self) -> str:
-        """The values that it takes, in words."""
+        """A description of the accepted values, for error texts."""
         if self.seconds:
             return "a number of seconds, not negative"
         if self.choices == _ERRORS:
@@ -124,20 +125,21 @@ class Fault:
     """A fault, and when it happens: `Fault("POST", "/integrations", "drop-after-commit", times=1)`.
 
     Attributes:
-        method: of the requests that it counts, or `"*"`.
-        route: of the requests that it counts, as the OpenAPI document writes it, or `"*"`.
-        what: a name among `KINDS`.
-        value: seconds, a status, or one of the choices of that kind.
-        skip: the number of matching requests that pass before it can happen.
-        times: how often it happens after that; None means always.
-        probability: that it happens to a request; the seed of the simulator decides.
-        body: the envelope of an error status, or `"html"` for the page of a proxy; None means the envelope in the
+        method: The method of the requests to count, or `"*"`.
+        route: The route of the requests to count, as the OpenAPI document writes it, or `"*"`.
+        what: The name of the kind, one of `KINDS`.
+        value: A number of seconds, a status, or one of the choices of the kind.
+        skip: The number of matching requests that pass before the fault can happen.
+        times: How often it happens after that. None means always.
+        probability: The probability that it happens to a request. The simulator's seed makes this reproducible.
+        body: The envelope of an error response, or `"html"` for the page of a proxy. None means the envelope in the
             options.
-        retry_after: the text of that header, seconds or a date.
-        location: where a redirect points; by default to a path without an operation, so that the journal shows a 404 if
-            the client follows.
-        id: the integration whose status `becomes` changes; by default the one in the path of the request.
-        source: of the integration that another client creates; by default that of the request, or `stripe`.
+        retry_after: The value of the `Retry-After` header: seconds or a date.
+        location: The target of a redirect. The default is a path without an operation, so the journal shows a 404 if
+            the client follows the redirect.
+        id: The integration whose status `becomes` changes. The default is the id in the request's path.
+        source: The source of the integration that another client creates. The default is the request's source, or
+            `stripe`.
     """
 
     method: str
@@ -154,23 +156,23 @@ class Fault:
     source: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a fault that could never happen; most faults arrive as text."""
+        """Raise a ValueError for a fault that could never happen."""
         kind = KINDS.get(self.what)
         if kind is None:
-            raise ValueError(f"no fault is called {self.what!r}; known are {', '.join(KINDS)}")
+            raise ValueError(f"unknown fault {self.what!r}; faults are {', '.join(KINDS)}")
         self._check_operation(kind)
         if self.value is None:
             object.__setattr__(self, "value", kind.default)
         self._check_value(kind)
         self._check_details(kind)
         if not is_count(self.skip, 0) or not (self.times is None or is_count(self.times, 1)):
-            raise ValueError("skip must be a whole number, 0 or more, and times one of 1 or more")
+            raise ValueError("skip must be a whole number, 0 or more, and times a whole number, 1 or more")
         if not is_number(self.probability) or not 0 < self.probability <= 1:
             raise ValueError("probability must be a number above 0, 1 or less")
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read the text of a fault; a ValueError of one line says what is wrong with it and what is allowed."""
+        """Parse the text of a fault. A ValueError of one line says what is wrong and what is allowed."""
         try:
             method, route, what, *rest = shlex.split(text)
         except ValueError:
@@ -184,7 +186,7 @@ class Fault:
             field = name.replace("-", "_")
             if field not in {"skip", "times", "probability", *_DETAILS} or field in fields or not given:
                 known = ", ".join(_spelled(each) for each in ("skip", "times", "probability", *_DETAILS))
-                raise ValueError(f"{word!r} is no NAME=VALUE, each name given once; names are {known}")
+                raise ValueError(f"{word!r} is not NAME=VALUE with each name once; names are {known}")
             fields[field] = given
         return cls(
             method,
@@ -211,18 +213,20 @@ class Fault:
         return " ".join(words)
 
     def matches(self, method: str, route: str) -> bool:
-        """Tell whether it counts requests with this method and route."""
+        """Return whether the fault counts requests with this method and route."""
         return self.method in (ANY, method) and self.route in (ANY, route)
 
     @property
     def seconds(self) -> float:
-        """The value, where it is a number of seconds."""
+        """The value as a number of seconds."""
         return float(self.value or 0)
 
     def _check_operation(self, kind: FaultKind) -> None:
         if not any(self.matches(*operation) for operation in OPERATIONS):
             known = ", ".join(" ".join(operation) for operation in sorted(OPERATIONS))
-            raise ValueError(f"{self.method} {self.route} is no operation; known are {known}, and * for either part")
+            raise ValueError(
+                f"{self.method} {self.route} is not an operation; operations are {known}, and * for either part"
+            )
         if kind.only and kind.only != (self.method, self.route):
             raise ValueError(f"{self.what} is for {' '.join(kind.only)}")
 
@@ -247,7 +251,7 @@ class Fault:
         if self.body is not None and self.body not in _FORMS:
             raise ValueError(f"body must be one of {', '.join(_FORMS)}")
         if self.what == "becomes" and self.id is None and not self.route.endswith("/integrations/{id}"):
-            raise ValueError("becomes needs id=ID where the route is not /integrations/{id}")
+            raise ValueError("becomes needs id=ID if the route is not /integrations/{id}")
 
 
 @dataclass(frozen=True)
@@ -255,10 +259,10 @@ class FaultEvent:
     """A fault that happened.
 
     Attributes:
-        fault: its name is `fault.what`.
-        method: of the request.
-        path: of the request, percent-encoded, as it was sent.
-        id: the record that the fault created, moved or changed; otherwise the one that the request created or named.
+        fault: The fault. `fault.what` is its name.
+        method: The method of the request.
+        path: The path of the request, percent-encoded as it was sent.
+        id: The record that the fault created, moved or changed, or else the one that the request created or named.
     """
 
     fault: Fault
@@ -269,7 +273,7 @@ class FaultEvent:
 
 @dataclass
 class FaultProgress:
-    """How many requests a fault has counted, and how often it has happened."""
+    """The number of requests that a fault has counted, and how often it has happened."""
 
     fault: Fault
     random: random.Random
@@ -281,9 +285,9 @@ class FaultPlan:
     """The faults in force and their counts, safe to use from any thread.
 
     Args:
-        faults: in order: of those that decide the response, the first that is due happens.
-        seed: with its position it seeds the random generator of each fault, so that a fault depends only on the
-            requests that it counts.
+        faults: The faults, in order. Of those that decide the response, the first that is due happens.
+        seed: The seed of the random generators. Each fault has its own, seeded with this and the fault's position, so
+            that a fault depends only on the requests that it counts.
     """
 
     def __init__(self, faults: Iterable[Fault], seed: int) -> None:
@@ -294,7 +298,7 @@ class FaultPlan:
             self.add(fault)
 
     def add(self, fault: Fault) -> None:
-        """Add a fault after the others."""
+        """Add a fault after the existing ones."""
         with self._lock:
             generator = random.Random(f"{self._seed} {len(self._progress)}")  # noqa: S311 - reproducible on purpose
             self._progress.append(FaultProgress(fault, generator))
@@ -305,7 +309,7 @@ class FaultPlan:
             return [replace(each) for each in self._progress]
 
     def due(self, stage: Stage, method: str, route: str) -> list[Fault]:
-        """Count a request that reaches a stage, and return its faults; the one that decides the response is last."""
+        """Count a request that reaches *stage*, and return its faults. The one that decides the response is last."""
         due: list[Fault] = []
         deciding: list[Fault] = []
         with self._lock:
@@ -336,14 +340,14 @@ def _spelled(name: str) -> str:
 
 
 def _value(kind: FaultKind, text: str) -> Value:
-    """Read the value of a kind; text that is none of its choices stays text, which `Fault` refuses."""
+    """Parse the value of a kind. A text that is not one of the choices stays text, and `Fault` refuses it."""
     if kind.seconds:
         return _number(text)
     return next((choice for choice in kind.choices if str(choice) == text), text)
 
 
 def _whole(text: str) -> int:
-    """Read a whole number; other text becomes -1, which `Fault` refuses."""
+    """Parse a whole number. Any other text becomes -1, which `Fault` refuses."""
     return int(text) if text.isascii() and text.isdigit() else -1
 
 
@@ -355,10 +359,10 @@ def _number(text: str) -> float:
 
 
 def is_count(value: object, least: int) -> bool:
-    """Tell whether a value is a whole number of at least this size; True and False are not."""
+    """Return whether *value* is a whole number and at least *least*. True and False are not numbers."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def is_number(value: object) -> bool:
-    """Tell whether a value is a finite number; True and False are not."""
+    """Return whether *value* is a finite number. True and False are not numbers."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,6 +1,6 @@
-"""The options of a simulator, as Python code, the command line and the control endpoint give them.
+"""Define the options of a simulator, for Python code, the command line and the control endpoint.
 
-`Options` is immutable: a running simulator is changed by giving it another one, so that no request sees half a change.
+`Options` is immutable. To change a running simulator, replace its options, so that no request sees half a change.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "error_envelope": get_args(ErrorEnvelope),
     "list_order": get_args(ListOrder),
 }
-# The database is opened once, keys are credentials, and faults have their own operations of the control endpoint.
+# Excluded because the database is opened once, keys are credentials, and faults have their own control operations.
 _NOT_SHOWN = frozenset({"database", "api_keys", "faults"})
 
 
 @dataclass(frozen=True)
 class Options:
-    """All options; the defaults are what the vendor's documents describe.
+    """The options of a simulator. The defaults follow Justt's documentation.
 
     Attributes:
-        database: path of the SQLite file that keeps the records, or `":memory:"`.
-        api_keys: the bearer keys that are accepted; None accepts every non-empty one.
-        extra_sources: values of `source` that are accepted beside the documented ones.
-        extra_secret_types: values of `secretType` that are accepted beside the documented ones, with any payload.
-        successful_after: seconds after which a new integration is SUCCESSFUL; None leaves it PENDING.
-        requests_per_minute: the requests that one key can make in any 60 seconds.
-        latency: seconds that pass before anything about a request is checked.
-        list_envelope: `GET /integrations` as a bare array, or with `hasMore` around it.
-        read_envelope: `GET /integrations/{id}` as the bare record, or as `data` of an envelope.
-        read_message: the `message` beside the `data` of a read; None means the phrase of the status.
-        create_envelope: the name of the new id in the response to `POST /integrations`.
-        error_envelope: the name of the field with the status; the documents show all three.
-        list_order: the order of lists, which the vendor does not document.
-        faults: the faults in force; a change of them, or of the seed, restarts all counts.
-        seed: decides the faults that have a probability.
+        database: The path of the SQLite file for the records, or `":memory:"`.
+        api_keys: The accepted bearer keys. None accepts every non-empty key.
+        extra_sources: Values of `source` to accept in addition to the documented ones.
+        extra_secret_types: Values of `secretType` to accept in addition to the documented ones, with any payload.
+        successful_after: The seconds until a new integration is SUCCESSFUL. None leaves it PENDING.
+        requests_per_minute: The most requests with one key in any 60 seconds.
+        latency: The seconds to wait before a request is validated.
+        list_envelope: Whether `GET /integrations` returns a bare array, or an object with `hasMore` around it.
+        read_envelope: Whether `GET /integrations/{id}` returns the bare record, or an object with the record as `data`.
+        read_message: The `message` next to the `data` of a read. None means the status phrase.
+        create_envelope: The name of the new id in the response to `POST /integrations`.
+        error_envelope: The name of the field with the status. Justt's documentation shows all three.
+        list_order: The order of lists, which Justt does not document.
+        faults: The faults in force. A change of them, or of the seed, restarts all counts.
+        seed: The seed of the random generators for faults with a probability.
     """
 
     database: str = ":memory:"
@@ -70,7 +70,7 @@ class Options:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the values, which can come from JSON or a command line."""
+        """Validate the values, which may come from JSON or a command line."""
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}")
@@ -90,16 +90,16 @@ class Options:
         _check_faults(self.faults, self.seed)
 
     def with_envelope(self, form: str) -> Self:
-        """Return options that choose this form for each envelope that has it."""
+        """Return options in which every envelope that supports *form* uses it."""
         return self._replaced({name: form for name, choices in _CHOICES.items() if form in choices})
 
     def to_json(self) -> dict[str, Json]:
-        """Return the options that may be shown, under their own names."""
+        """Return the options that the control endpoint may show, under their own names."""
         shown = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _NOT_SHOWN}
         return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in shown.items()}
 
     def changed(self, changes: Mapping[str, Json]) -> Self:
-        """Change some of the options that `to_json` shows; a ValueError says what is wrong with a change."""
+        """Return options with some values of `to_json` changed. A ValueError says what is wrong with a change."""
         known = self.to_json().keys()
         if not changes.keys() <= known:
             raise ValueError(f"the options are {', '.join(sorted(known))}")
@@ -108,7 +108,7 @@ class Options:
         )
 
     def _replaced(self, changes: dict[str, Any]) -> Self:
-        # The values come from JSON, and are checked in `__post_init__`.
+        # The values come from JSON. `__post_init__` validates them.
         return replace(self, **changes)
 
 
@@ -120,7 +120,7 @@ def _check_faults(faults: object, seed: object) -> None:
 
 
 def _set_of_text(values: list[Json]) -> frozenset[str] | None:
-    """Return None, which no option with a set accepts, for a list that holds anything but strings."""
+    """Return a list of strings as a set. For any other list, return None, which no option with a set accepts."""
     texts = [value for value in values if isinstance(value, str)]
     return frozenset(texts) if len(texts) == len(values) else None
 

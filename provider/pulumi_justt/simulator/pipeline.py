@@ -1,15 +1,17 @@
-"""The pipeline: the steps that each request to the API passes, and the state that they share.
+"""Implement the pipeline: the steps that process each request to the API, and the state that they share.
 
-Each step is a middleware: it calls the next one, works on its response and returns it. The first is the outermost.
+Each step is a middleware: it calls the next step and returns its response, or a changed one. The first is the
+outermost.
 
-    journal_request         keeps and logs the request, when its response is known
-    faults_on_arrival       apply the faults of that stage, and wait for the latency
+    journal_request         records and logs the request when its response is known
+    faults_on_arrival       applies the faults of that stage, and waits for the latency
     validate                refuses with 401, 429, 413, 400 or 404, or lets the operation of `api` prepare its commit
-    faults_before_commit    apply the faults of that stage; if one decides the response, nothing is committed
-    faults_after_commit     apply the faults of that stage to the response of the commit
+    faults_before_commit    applies the faults of that stage; if one decides the response, nothing is committed
+    faults_after_commit     applies the faults of that stage to the response of the commit
     commit                  changes or reads the records
 
-The response is then sent as its fault says. This module knows no threads, no sockets and no control endpoint.
+Finally the response is sent, or treated as a fault requires. This module handles no threads, sockets or control
+endpoint.
 """
 
 from __future__ import annotations
@@ -45,11 +47,11 @@ BASE_PATH = "/v1"
 
 
 class Simulator:
-    """The state of one simulator, and how it answers requests to the API.
+    """Holds the state of one simulator, and processes requests to the API.
 
     Args:
-        options: can be replaced at any time; a request that has begun keeps those it began with.
-        clock: returns Unix seconds.
+        options: The options. They can be replaced at any time. A request uses the options from when it arrived.
+        clock: Returns Unix seconds.
     """
 
     def __init__(self, options: Options, clock: Callable[[], float]) -> None:
@@ -88,28 +90,28 @@ class Simulator:
         return self._plan
 
     def restart_faults(self, faults: Iterable[Fault]) -> None:
-        """Replace all faults, and count from zero."""
+        """Replace all faults, and restart their counts."""
         self._options = replace(self._options, faults=tuple(faults))
         self._plan = FaultPlan(self._options.faults, self._options.seed)
 
     def add_fault(self, fault: Fault) -> None:
-        """Add a fault after the others, whose counts stay."""
+        """Add a fault after the existing ones, which keep their counts."""
         self._options = replace(self._options, faults=(*self._options.faults, fault))
         self._plan.add(fault)
 
     def add_routes(self, app: web.Application) -> None:
-        """Serve each operation below `BASE_PATH`."""
+        """Add a route below `BASE_PATH` for each operation."""
         for method, route, operation in api.OPERATIONS:
             path = re.sub(r"\{.*\}", "{name:[^/]+}", route)
             app.router.add_route(method, BASE_PATH + path, self._handler(operation, route))
         app.router.add_route("*", BASE_PATH + "/{name:.*}", self._handler(api.undocumented, None))
 
     def stop_waiting(self) -> None:
-        """End the waits of latency, of hanging and of slow responses."""
+        """End all waits for latency, for hangs and for slow responses."""
         self._stopping.set()
 
     async def journal_request(self, call: Call, handler: Handler) -> web.Response:
-        """Keep the request with the status of its response, and log it."""
+        """Record the request with the status of its response, and log it."""
         response = await handler(call)
         self.journal.add(
             Exchange(
@@ -127,13 +129,13 @@ class Simulator:
         return response
 
     async def faults_on_arrival(self, call: Call, handler: Handler) -> web.Response:
-        """Apply the faults that happen before anything is checked, and wait for the latency."""
+        """Apply the faults that happen before validation, and wait for the latency."""
         self._apply_faults(call, "arrival")
         await self._pause(call.delay)
         return await handler(call)
 
     async def validate(self, call: Call, handler: Handler) -> web.Response:
-        """Check the key, the rate limit, the body and the parameters; turn each `ApiError` into a response."""
+        """Validate the key, the rate limit, the body and the parameters, and turn an `ApiError` into a response."""
         request, options = call.request, call.options
         try:
             key = rules.authenticated(request.headers.get("Authorization"), options.api_keys)
@@ -146,18 +148,18 @@ class Simulator:
             return call.error_response(error)
 
     async def faults_before_commit(self, call: Call, handler: Handler) -> web.Response:
-        """Apply the faults that happen before the commit; if one decides the response, nothing is committed."""
+        """Apply the faults that happen before the commit. If one decides the response, nothing is committed."""
         fault = self._apply_faults(call, "before")
         return await handler(call) if fault is None else fault_effects.respond(fault, call, None)
 
     async def faults_after_commit(self, call: Call, handler: Handler) -> web.Response:
-        """Apply the faults that happen after the commit; one of them may replace the response."""
+        """Apply the faults that happen after the commit. One of them may replace the response."""
         response = await handler(call)
         fault = self._apply_faults(call, "after")
         return response if fault is None else fault_effects.respond(fault, call, response)
 
     def _apply_faults(self, call: Call, stage: Stage) -> Fault | None:
-        """Apply the faults of a stage, and return the one that decides the response, if there is one."""
+        """Apply the faults of *stage*. Return the one that decides the response, if there is one."""
         request = call.request
         if call.route is None:
             return None
@@ -211,7 +213,7 @@ async def _read_body(request: web.Request) -> bytes:
     except web.HTTPRequestEntityTooLarge:
         raw = None
     except (ConnectionError, web.RequestPayloadError):
-        raise ApiError(HTTPStatus.BAD_REQUEST, "the body did not arrive whole") from None
+        raise ApiError(HTTPStatus.BAD_REQUEST, "the body is incomplete") from None
     if raw is None or len(raw) > rules.MAX_BODY_BYTES:
         raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is over 1 MB")
     return raw

@@ -1,14 +1,15 @@
-"""What the simulator keeps: the integrations, in one SQLite database, and the last requests, in memory.
+"""Store the integrations in a SQLite database, and the last requests in memory.
 
-This module knows no HTTP and does not check what it is given. No integration is removed, except by `wipe_integrations`:
-a deactivation only sets a date. The status is derived on each read, from the first of these that applies:
+This module does not use HTTP and does not validate its arguments. Only `wipe_integrations` removes integrations, and a
+deactivation only sets a date. Each read derives the status from the first of these rules that applies:
 
-    INACTIVE                the date of the deactivation has come
-    what `tell_status` set
-    SUCCESSFUL              `successful_after` seconds have passed since the creation
-    PENDING                 otherwise
+    INACTIVE                       the date of the deactivation has passed
+    the status of `tell_status`    it was called for the integration
+    SUCCESSFUL                     `successful_after` seconds have passed since the creation
+    PENDING                        otherwise
 
-The journal keeps bodies with their secrets replaced by digests, and logs no body. Of the headers it keeps the account.
+The journal keeps request bodies with their secrets replaced by digests, and it logs no body. The only header that it
+keeps is the account.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ CREATE TABLE IF NOT EXISTS integrations (
 CREATE INDEX IF NOT EXISTS integrations_of_account ON integrations (account, number);
 PRAGMA user_version = {_FORMAT};
 """
-# The key says whether the newest come first; both use the index.
+# Keyed by whether the newest records come first. Both statements use the index.
 _PAGE_OF_INTEGRATIONS = {
     False: "SELECT * FROM integrations WHERE account IS ? ORDER BY number LIMIT ? OFFSET ?",
     True: "SELECT * FROM integrations WHERE account IS ? ORDER BY number DESC LIMIT ? OFFSET ?",
@@ -69,7 +70,7 @@ _PAGE_OF_INTEGRATIONS = {
 
 @dataclass(frozen=True)
 class Integration:
-    """One integration, with its status at the moment of the read."""
+    """One integration, with its status at the time of the read."""
 
     id: str
     account: str | None
@@ -88,12 +89,12 @@ class Integration:
 
 
 class Records:
-    """The store, safe to use from any thread.
+    """The store of integrations. It is safe to use from any thread.
 
     Args:
-        database: a path, or `":memory:"`.
-        clock: returns Unix seconds.
-        successful_after: returns that option; it is called on each read, because the option can change.
+        database: The path of the SQLite file, or `":memory:"`.
+        clock: Returns Unix seconds.
+        successful_after: Returns the option of that name. It is called on each read, because the option can change.
     """
 
     def __init__(
@@ -103,19 +104,20 @@ class Records:
         self._successful_after = successful_after
         self._lock = threading.Lock()
         if database not in ("", ":memory:"):
-            # SQLite would make the file readable for all, and gives its own files beside it the same mode. An OSError
-            # is left to SQLite, whose error says best why a file cannot be used.
+            # Create the file first with mode 0600: SQLite would make it readable for everyone, and it gives its own
+            # files next to it the same mode. Ignore an OSError, because SQLite's error explains best why it cannot use
+            # the file.
             with suppress(OSError):
                 file = os.open(database, os.O_CREAT | os.O_RDWR | getattr(os, "O_NONBLOCK", 0), 0o600)
                 try:
-                    # As root, the mode of /dev/null could be changed for the whole machine.
+                    # As root, this would otherwise change the mode of /dev/null for the whole machine.
                     if not stat.S_ISREG(os.fstat(file).st_mode):
                         raise ValueError(f"the database {database} is not a regular file: name another one")
                     if hasattr(os, "fchmod"):
                         os.fchmod(file, 0o600)
                 finally:
                     os.close(file)
-        # Autocommit: every write below is one statement.
+        # Autocommit is enough, because every write below is a single statement.
         self._connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
         try:
@@ -131,12 +133,12 @@ class Records:
         self._connection.executescript(_SCHEMA)
 
     def close(self) -> None:
-        """Close the database, so that its file holds everything."""
+        """Close the database, which writes everything to its file."""
         with self._lock:
             self._connection.close()
 
     def add_integration(self, new: NewIntegration, account: str | None, *, as_oldest: bool = False) -> str:
-        """Store a new integration and return its id; lists show it as the newest, or as the oldest."""
+        """Store a new integration and return its id. Lists show it as the newest, or with *as_oldest* as the oldest."""
         integration_id = str(uuid.uuid4())
         self._execute(
             "INSERT INTO integrations (number, id, account, external_identifier, integration_name, source, secret_type,"
@@ -173,7 +175,7 @@ class Records:
         return [self._integration(row) for row in rows[: page.limit]], len(rows) > page.limit
 
     def deactivate_integration(self, integration_id: str, deactivation: Deactivation) -> None:
-        """Set the date from which an integration is INACTIVE, or move it."""
+        """Set or change the date from which an integration is INACTIVE."""
         self._execute(
             "UPDATE integrations SET deactivation_type = ?, deactivation_date = ?, deactivated_at = ? WHERE id = ?",
             deactivation.type,
@@ -183,7 +185,7 @@ class Records:
         )
 
     def move_integration(self, integration_id: str, *, as_oldest: bool) -> None:
-        """Make lists show an integration as the oldest, or as the newest."""
+        """Move an integration to the oldest or the newest place in lists."""
         self._execute(
             "UPDATE integrations SET number = (SELECT CASE WHEN ? THEN MIN(number) - 1 ELSE MAX(number) + 1 END"
             " FROM integrations) WHERE id = ?",
@@ -192,7 +194,7 @@ class Records:
         )
 
     def tell_status(self, integration_id: str, status: str) -> None:
-        """Set the status without the API, and remove the deactivation if there is one."""
+        """Set the status without the API, and remove any deactivation."""
         self._execute(
             "UPDATE integrations SET told_status = ?, deactivation_type = NULL, deactivation_date = NULL,"
             " deactivated_at = NULL WHERE id = ?",
@@ -201,11 +203,11 @@ class Records:
         )
 
     def tell_go_live_date(self, integration_id: str, go_live_date: str | None) -> None:
-        """Set the go-live date without the API; None goes back to the derived one."""
+        """Set the go-live date without the API. None restores the derived date."""
         self._execute("UPDATE integrations SET told_go_live_date = ? WHERE id = ?", go_live_date, integration_id)
 
     def wipe_integrations(self) -> None:
-        """Remove all integrations of all accounts, as the reset of a sandbox does."""
+        """Remove all integrations of all accounts, as a sandbox reset does."""
         self._execute("DELETE FROM integrations")
 
     def _execute(self, statement: str, *values: str | float | None) -> list[sqlite3.Row]:
@@ -234,7 +236,7 @@ class Records:
         )
 
     def _succeeded_at(self, row: sqlite3.Row) -> float | None:
-        """Return when the integration became SUCCESSFUL by itself, if it has."""
+        """Return when the integration became SUCCESSFUL by `successful_after`, or None if it has not."""
         seconds = self._successful_after()
         if seconds is None or row["told_status"] is not None:
             return None
@@ -250,14 +252,16 @@ class Exchange:
     """One request to the API and its response.
 
     Attributes:
-        path: percent-encoded, as it was sent.
-        account: the `reference-account-id` header.
-        body: the fields that were sent; those that are not known to be plain, like `secretPayload`, as digests. Empty
-            where no body was read.
-        status: of the response, also where a fault kept the response back; 0 where a fault prevented both the work and
-            the response.
-        error_id: of an error response, also where its envelope does not show it.
-        faults: the names of the faults that happened to this request, in that order.
+        method: The HTTP method.
+        path: The path, percent-encoded as it was sent.
+        query: The query parameters.
+        account: The value of the `reference-account-id` header.
+        body: The fields that were sent. All fields that may be secret, such as `secretPayload`, are digests. Empty if
+            no body was read.
+        status: The status of the response, even if a fault kept it from being sent. 0 if a fault prevented both the
+            commit and the response.
+        error_id: The errorId of an error response, even if its envelope does not show it.
+        faults: The names of the faults that happened to this request, in order.
     """
 
     method: str
@@ -271,37 +275,37 @@ class Exchange:
 
 
 class Journal:
-    """The last requests to the API and the last faults that happened, oldest first."""
+    """Keeps the last requests to the API and the last faults that happened, oldest first."""
 
     def __init__(self) -> None:
-        self.count = 0  # of all requests, also of those that are no longer kept
+        self.count = 0  # counts all requests, including those that are no longer kept
         self._exchanges: deque[Exchange] = deque(maxlen=_KEPT_REQUESTS)
         self._events: deque[FaultEvent] = deque(maxlen=_KEPT_REQUESTS)
 
     def add(self, exchange: Exchange, events: Iterable[FaultEvent]) -> None:
-        """Keep a request with the faults that happened to it, and log it."""
+        """Record a request with the faults that happened to it, and log it."""
         self.count += 1
         self._events.extend(events)
         self._exchanges.append(exchange)
         log(exchange.method, exchange.path, exchange.status, exchange.error_id, *exchange.faults)
 
     def exchanges(self) -> list[Exchange]:
-        """Return the requests that are kept."""
+        """Return the recorded requests."""
         return list(self._exchanges)
 
     def fired(self) -> list[FaultEvent]:
-        """Return the faults that happened, as far as they are kept."""
+        """Return the recorded faults that happened."""
         return list(self._events)
 
     def clear(self) -> None:
-        """Forget all of them, and count from zero."""
+        """Clear the requests and faults, and reset the count."""
         self.count = 0
         self._exchanges.clear()
         self._events.clear()
 
 
 def log(method: str, path: str, status: int, error_id: str | None = None, *faults: str) -> None:
-    """Log a request, in one line."""
+    """Log a request in one line."""
     logger.info("%s", " ".join((method, path, str(status), error_id or "-", *faults)))
 
 

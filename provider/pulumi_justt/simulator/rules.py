@@ -1,22 +1,22 @@
-"""The vendor's rules: what a request must be, and what may be kept of it.
+"""Implement Justt's rules for requests, and the rules for what the simulator may keep of a request.
 
-This module knows no aiohttp, no SQLite and no clock. An `ApiError` never repeats a value of the request, because a
-value may be a secret that was put into the wrong field.
+This module uses no aiohttp, no SQLite and no clock. An `ApiError` never repeats a value of the request, because the
+value may be a secret in the wrong field.
 
     401  no bearer key, or a key that is not accepted
     429  more requests with one key than the limit allows in 60 seconds
     413  a body over 1 MB
     400  a body that is not a JSON object; null anywhere in it; a field that is missing or of the wrong type; a value
-         outside its list; a `secretPayload` without what its type requires; a bad `limit` or `page`
-    404  no such operation or record (`api` decides this, where the records are)
+         outside its list; a `secretPayload` without a field that its type requires; an invalid `limit` or `page`
+    404  no such operation or record (`api` decides this, because it has the records)
 
-The vendor's documents leave these points open, and the simulator decides them so:
-- `deactivationDate` is a date-time string, as in the OpenAPI document; the Unix seconds of the guide are refused. A
-  date in the past is accepted: the integration is INACTIVE at once.
+Justt's documentation leaves these points open. The simulator decides them as follows:
+- `deactivationDate` is a date-time string, as in the OpenAPI document. Unix seconds, as in the guide, are refused. A
+  date in the past is accepted and makes the integration INACTIVE immediately.
 - 1 MB is 1,000,000 bytes, and the Content-Type of a body must be `application/json`.
-- `limit` and `page` are whole numbers, although the OpenAPI document says number, and each is given at most once.
-- Required fields of a payload are non-empty strings and optional ones are strings. Fields that are not documented are
-  accepted, in a payload as in a body.
+- `limit` and `page` are whole numbers, although the OpenAPI document says number. Each may occur at most once.
+- Required fields of a payload are non-empty strings, and optional fields are strings. Undocumented fields are accepted,
+  both in a payload and in a body.
 - Two integrations may have the same `externalIdentifier`.
 """
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
-# The documented forms of a response. Where the OpenAPI document and the guides differ, the option of that name chooses.
+# The documented forms of a response. If the OpenAPI document and the guides differ, an option selects the form.
 ListEnvelope = Literal["bare", "enveloped"]
 ReadEnvelope = Literal["bare", "enveloped"]
 CreateEnvelope = Literal["integrationId", "id"]
@@ -51,8 +51,8 @@ _RATE_SECONDS = 60.0
 
 _DATE_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
-# The fields that are kept as they are. This lists what is safe, not what is secret, so that a credential under a
-# misspelt name is not kept either.
+# The fields that are kept unchanged. This lists the safe fields and not the secret ones, so that a credential under a
+# misspelled name is not kept either.
 _PLAIN_FIELDS = frozenset(
     {
         "externalIdentifier",
@@ -68,7 +68,7 @@ _PLAIN_FIELDS = frozenset(
 
 
 class ApiError(Exception):
-    """A request that the API answers with this status and message."""
+    """A refused request, with the status and message of the response."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -76,7 +76,7 @@ class ApiError(Exception):
         self.message = message
 
     def to_json(self, envelope: ErrorEnvelope, error_id: str) -> Json:
-        """Return the body of the response; the form with `statusCode` is documented without an errorId."""
+        """Return the body of the response. The form with `statusCode` is documented without an errorId."""
         if envelope == "status":
             return {"status": self.status.value, "message": self.message, "errorId": error_id}
         if envelope == "error":
@@ -86,7 +86,7 @@ class ApiError(Exception):
 
 @dataclass(frozen=True)
 class PayloadFields:
-    """The fields of one kind of `secretPayload`: all of *required*, one of *alternatives* if there are any."""
+    """The fields of one type of `secretPayload`: all of *required*, and one of *alternatives* if there are any."""
 
     required: frozenset[str]
     optional: frozenset[str] = frozenset()
@@ -108,7 +108,7 @@ PAYLOADS: Mapping[str, PayloadFields] = {
 
 @dataclass(frozen=True)
 class NewIntegration:
-    """A valid body of `POST /integrations`; of its payload only what may be kept."""
+    """A valid body of `POST /integrations`, with a digest and the keys of its payload instead of the values."""
 
     external_identifier: str
     integration_name: str
@@ -130,25 +130,25 @@ class Deactivation:
 
 @dataclass(frozen=True)
 class Page:
-    """The page of a list that a request asks for."""
+    """The page of a list that a request selects."""
 
     limit: int
     number: int
 
     @property
     def offset(self) -> int:
-        """The number of records before this page, at most what SQLite can count."""
+        """The number of records before this page, limited to a size that SQLite accepts."""
         return min((self.number - 1) * self.limit, 2**62)
 
 
 class RateLimiter:
-    """Counts the requests of the last 60 seconds by API key."""
+    """Counts the requests of the last 60 seconds for each API key."""
 
     def __init__(self) -> None:
         self._admitted: defaultdict[str, deque[float]] = defaultdict(deque)
 
     def admit(self, key: str, limit: int, now: float) -> None:
-        """Count a request, or refuse it with 429; a refused request does not count."""
+        """Count a request, or refuse it with 429. A refused request does not count."""
         admitted = self._admitted[key]
         while admitted and admitted[0] <= now - _RATE_SECONDS:
             admitted.popleft()
@@ -158,7 +158,7 @@ class RateLimiter:
 
 
 def authenticated(authorization: str | None, api_keys: frozenset[str] | None) -> str:
-    """Return the API key of an `Authorization` header, or refuse it with 401."""
+    """Return the API key of an `Authorization` header, or refuse the request with 401."""
     scheme, _, key = (authorization or "").partition(" ")
     key = key.strip()
     if scheme.lower() != "bearer" or not key:
@@ -169,12 +169,12 @@ def authenticated(authorization: str | None, api_keys: frozenset[str] | None) ->
 
 
 def json_object(raw: bytes, content_type: str) -> dict[str, Json]:
-    """Decode a body; the functions below check its fields."""
+    """Decode a body. The functions below validate its fields."""
     if content_type != "application/json":
         _refuse("Content-Type must be application/json")
     try:
         body: Json = json.loads(raw.decode(), parse_constant=_refuse_constant)
-        # `loads` accepts lone surrogates and very deep nesting, but nothing later can write them.
+        # `loads` accepts lone surrogates and very deep nesting, which could not be written later.
         json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         _refuse("the body must be JSON")
@@ -186,7 +186,7 @@ def json_object(raw: bytes, content_type: str) -> dict[str, Json]:
 def new_integration(
     body: Mapping[str, Json], *, extra_sources: frozenset[str], extra_secret_types: frozenset[str]
 ) -> NewIntegration:
-    """Read the body of `POST /integrations`."""
+    """Validate the body of `POST /integrations`."""
     _refuse_nulls(body)
     external_identifier = _text(body, "externalIdentifier")
     if not 1 <= len(external_identifier) <= 255:  # noqa: PLR2004 - the documented length, needed here only
@@ -205,7 +205,7 @@ def new_integration(
 
 
 def deactivation(body: Mapping[str, Json], integration_id: str) -> Deactivation:
-    """Read the body of `DELETE /integrations/{id}`, which repeats the id of the path."""
+    """Validate the body of `DELETE /integrations/{id}`, which must repeat the id of the path."""
     _refuse_nulls(body)
     date = _text(body, "deactivationDate")
     found = Deactivation(
@@ -219,7 +219,7 @@ def deactivation(body: Mapping[str, Json], integration_id: str) -> Deactivation:
 
 
 def date_time(text: str, name: str) -> float:
-    """Return the Unix seconds of an RFC 3339 date-time, which is what OpenAPI calls `date-time`."""
+    """Return the Unix seconds of an RFC 3339 date-time, the format that OpenAPI calls `date-time`."""
     parts = _DATE_TIME.fullmatch(text)
     if parts is None:
         _refuse(f"{name} must be a date-time such as 2027-01-31T00:00:00Z")
@@ -232,7 +232,7 @@ def date_time(text: str, name: str) -> float:
 
 
 def page(query: Iterable[tuple[str, str]]) -> Page:
-    """Read `limit` and `page`; other parameters are ignored."""
+    """Validate `limit` and `page`. Other parameters are ignored."""
     pairs = list(query)
     return Page(
         limit=_whole_number(pairs, "limit", default=10, least=10, most=100),
@@ -241,21 +241,21 @@ def page(query: Iterable[tuple[str, str]]) -> Page:
 
 
 def payload_digest(payload: Mapping[str, object]) -> str:
-    """Return a digest of a `secretPayload`, whatever the order of its fields.
+    """Return a digest of a `secretPayload` that does not depend on the order of its fields.
 
-    A test can prove with it which payload arrived, in this process or another. It has no secret key, so a short
-    password can be guessed from it: use made-up credentials only.
+    With it, a test in this or another process can prove which payload arrived. The digest has no secret key, so a short
+    password could be guessed from it. Use only made-up credentials.
     """
     return _digest(payload)
 
 
 def key_fingerprint(api_key: str) -> str:
-    """Return a short digest, which tells API keys apart without showing them."""
+    """Return a short digest that distinguishes API keys without showing them."""
     return _digest(api_key)[:12]
 
 
 def redacted(body: Mapping[str, Json]) -> dict[str, Json]:
-    """Replace the value of each field that is not known to be plain by its digest."""
+    """Replace the value of each field that may be secret with its digest."""
     return {name: value if name in _PLAIN_FIELDS else _digest(value) for name, value in body.items()}
 
 
@@ -268,7 +268,7 @@ def _refuse_constant(_: str) -> NoReturn:
 
 
 def _refuse_nulls(body: Mapping[str, Json]) -> None:
-    # Not recursive: a body may be nested deeper than Python's recursion limit.
+    # Not recursive, because a body may be nested deeper than Python's recursion limit.
     waiting: list[Json] = list(body.values())
     while waiting:
         value = waiting.pop()

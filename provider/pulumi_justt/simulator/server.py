@@ -1,7 +1,7 @@
-"""The two ways to run a simulator: in a thread of this process, or in the foreground until a signal.
+"""Run a simulator in a thread of this process, or in the foreground until a signal.
 
-Only loopback addresses are bound, and only requests whose `Host` is one are answered: the control endpoint asks for no
-key, and a web page can give its own name a loopback address.
+The server binds only loopback addresses and serves only requests whose `Host` is one. The control endpoint requires no
+key, and without the check a web page could reach it through a name that resolves to a loopback address.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from .records import Exchange, Records
 
 LOOPBACK = "127.0.0.1"
-# Requests that are being answered at the shutdown get this long.
+# How long a shutdown waits for requests in progress.
 _SHUTDOWN_SECONDS = 1.0
 
 
 def _redact_log_record(record: logging.LogRecord) -> bool:
-    """Keep only the class of an error from what aiohttp logs, because the rest may quote a request."""
+    """Reduce a log record of aiohttp to the class of the error, because the rest may quote a request."""
     kind = record.exc_info[0] if record.exc_info else None
     record.msg = f"the simulator could not serve a request{f': {kind.__name__}' if kind else ''}"
     record.args, record.exc_info = (), None
@@ -54,10 +54,10 @@ def run(options: Options, *, on_ready: Callable[[str], None], host: str = LOOPBA
     """Serve in the foreground until SIGINT or SIGTERM.
 
     Args:
-        options: of the simulator.
-        on_ready: called once with the base URL of the API, when requests are served.
-        host: a loopback address, or `localhost`.
-        port: 0 takes a free one.
+        options: The options of the simulator.
+        on_ready: Called once with the base URL of the API, as soon as requests are served.
+        host: A loopback address, or `localhost`.
+        port: The port. 0 selects a free one.
     """
     _check_loopback(host)
 
@@ -76,19 +76,19 @@ def run(options: Options, *, on_ready: Callable[[str], None], host: str = LOOPBA
 
 
 class SimulatorServer:
-    """A simulator in its own thread, within a `with` statement.
+    """Runs a simulator in its own thread, within a `with` statement.
 
-    It serves requests, and has its attributes, from the beginning of the statement to its end.
+    It serves requests, and its attributes are set, from the start of the `with` statement to its end.
 
     Args:
-        options: of the simulator; by default those that the vendor's documents describe.
-        host: a loopback address, or `localhost`.
-        port: 0 takes a free one.
-        clock: returns Unix seconds; a test can pass a clock that it moves.
+        options: The options of the simulator. The defaults follow Justt's documentation.
+        host: A loopback address, or `localhost`.
+        port: The port. 0 selects a free one.
+        clock: Returns Unix seconds. A test can pass a clock that it controls.
 
     Attributes:
-        base_url: of the API.
-        control_url: of the control endpoint.
+        base_url: The base URL of the API.
+        control_url: The base URL of the control endpoint.
     """
 
     base_url: str
@@ -108,7 +108,7 @@ class SimulatorServer:
         self._clock = clock
 
     def __enter__(self) -> Self:
-        """Return once requests are served."""
+        """Start the simulator, and return when it serves requests."""
         self._simulator = pipeline.Simulator(self._initial_options, self._clock)
         ready: Future[str] = Future()
         self._thread = threading.Thread(target=self._run, args=(ready,), name="justt-simulator", daemon=True)
@@ -126,7 +126,7 @@ class SimulatorServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Return once the port is free and the database closed."""
+        """Stop the simulator, and return when the port is free and the database is closed."""
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self._simulator.records.close()
@@ -143,12 +143,12 @@ class SimulatorServer:
 
     @property
     def request_count(self) -> int:
-        """The number of requests to the API, also of those that `requests` no longer has."""
+        """The number of requests to the API, including those that `requests` no longer lists."""
         return self._simulator.journal.count
 
     @property
     def options(self) -> Options:
-        """The options in force; `simulator.options = dataclasses.replace(simulator.options, ...)` changes them."""
+        """The options in force. To change them, assign `dataclasses.replace(simulator.options, ...)`."""
         return self._simulator.options
 
     @options.setter
@@ -157,7 +157,7 @@ class SimulatorServer:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """The faults in force; `simulator.faults = [...]` replaces them and counts from zero."""
+        """The faults in force. An assignment replaces them and restarts their counts."""
         return self._simulator.options.faults
 
     @faults.setter
@@ -165,26 +165,26 @@ class SimulatorServer:
         self._simulator.restart_faults(faults)
 
     def add_fault(self, fault: Fault) -> None:
-        """Add a fault after the others, whose counts stay."""
+        """Add a fault after the existing ones, which keep their counts."""
         self._simulator.add_fault(fault)
 
     def clear_faults(self) -> None:
-        """Remove all faults; those that happened stay in `fired`."""
+        """Remove all faults. `fired` still lists those that happened."""
         self._simulator.restart_faults(())
 
     @property
     def fired(self) -> list[FaultEvent]:
-        """The faults that happened, in the order in which their requests were answered."""
+        """The faults that happened, in the order of the responses to their requests."""
         return self._simulator.journal.fired()
 
     def clear_requests(self) -> None:
-        """Forget the requests so far, and the faults that happened to them."""
+        """Clear the recorded requests, and the faults that happened to them."""
         self._simulator.journal.clear()
 
     def _run(self, ready: Future[str]) -> None:
         try:
             asyncio.run(self._serve_until_stopped(ready))
-        except BaseException as error:  # noqa: BLE001 - the thread that waits must get any error
+        except BaseException as error:  # noqa: BLE001 - the thread that waits must receive every error
             ready.set_exception(error)
 
     async def _serve_until_stopped(self, ready: Future[str]) -> None:
@@ -198,7 +198,8 @@ class SimulatorServer:
 @asynccontextmanager
 async def _serving(simulator: pipeline.Simulator, host: str, port: int) -> AsyncIterator[str]:
     """Bind the address, and yield the root URL."""
-    # Some releases of aiohttp refuse a body of exactly their limit. This limit bounds memory; `validate` refuses.
+    # One byte more, because some releases of aiohttp refuse a body of exactly the limit. This limit only bounds the
+    # memory. `validate` refuses a body that is too large.
     app = web.Application(client_max_size=MAX_BODY_BYTES + 1, middlewares=[_refuse_other_hosts])
     simulator.add_routes(app)
     control.Control(simulator).add_routes(app)

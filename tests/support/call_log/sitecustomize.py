@@ -1,4 +1,4 @@
-"""Writes down each call of the engine to our providers. Python imports this module at start if it is on its path."""
+"""Logs each call of the engine to our providers. Python imports this module at startup if it's on its path."""
 
 import functools
 import json

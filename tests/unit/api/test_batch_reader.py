@@ -1,4 +1,4 @@
-"""Shared reads: what a crowd costs, that it gets what single reads would give, and that nothing stale is handed out."""
+"""Batched reads: how many requests they send, and that they return what single reads would, never stale."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ SECRET = "psp-canary-1c9d0e"
 
 
 class AccountServer:
-    """An account, and what was asked of it."""
+    """A simulated account that records the requests it receives."""
 
     def __init__(self, ids: Sequence[str]) -> None:
         self.status = dict.fromkeys(ids, "SUCCESSFUL")
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         self.list_status = 200
         self.record_status = 200
-        self.meanwhile: Callable[[], object] = lambda: None
+        self.during_write: Callable[[], object] = lambda: None
         self._lock = threading.Lock()
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request."""
+        """Respond to one request."""
         path = request.url.path.removeprefix("/v1/integrations").removeprefix("/")
         with self._lock:
-            self.asked.append(path or f"page {request.url.params['page']}" if request.method == "GET" else "change")
+            self.requested.append(path or f"page {request.url.params['page']}" if request.method == "GET" else "change")
         if request.method != "GET":
-            self.meanwhile()
+            self.during_write()
             return httpx.Response(200, json={})
         if path:
             return self._record(path)
@@ -68,42 +68,42 @@ class AccountServer:
         return {"integrationId": integration_id, "source": "stripe", "status": self.status[integration_id]}
 
 
-class Watched(Clock):
-    """A clock that counts how often it is looked at."""
+class CountingClock(Clock):
+    """A clock that counts how often it is read."""
 
     calls = 0
 
     def __call__(self) -> float:
-        """Give the present moment."""
+        """Return the current time."""
         self.calls += 1
         return super().__call__()
 
 
 class Reader:
-    """Shared reads of one account in a time of its own."""
+    """Batched reads of one account, with a clock of their own."""
 
     def __init__(self, vendor: AccountServer) -> None:
         self.vendor = vendor
-        self.moment = Watched(1000.0)
+        self.moment = CountingClock(1000.0)
         self.client = client_of(vendor, moment=self.moment, policy=RetryPolicy(attempts=2))
 
     def get(
         self,
         integration_id: str,
         max_age: float = FRESH_SECONDS,
-        patience: float = math.inf,
+        time_left: float = math.inf,
     ) -> RemoteRecord:
-        """Read one."""
+        """Read one integration."""
         return self.client.read_integration(
             integration_id,
             operation=f"reading {integration_id}",
             account=None,
             max_age=max_age,
-            call=Call(deadline=self.moment() + patience),
+            call=Call(deadline=self.moment() + time_left),
         )
 
     def deactivate(self, integration_id: str) -> None:
-        """Deactivate one at once."""
+        """Deactivate one integration now."""
         self.client.deactivate_integration(
             integration_id,
             operation="deactivating",
@@ -115,180 +115,183 @@ class Reader:
 
     @contextmanager
     def others(self, count: int = 2) -> Iterator[PageCache]:
-        """Let others wait meanwhile."""
+        """Register *count* other waiting reads while the block runs."""
         with ExitStack() as stack:
             for _ in range(count - 1):
                 stack.enter_context(self.client.waiting(None))
             yield stack.enter_context(self.client.waiting(None))
 
 
-def ids(count: int, name: str = "ours") -> list[str]:
-    """Make up ids."""
+def ids(count: int, name: str = "own") -> list[str]:
+    """Return made-up ids."""
     return [f"{name}-{number}" for number in range(count)]
 
 
-def test_one_costs_one() -> None:
-    """Who reads alone asks for one record, each time."""
+def test_single_reads_send_single_gets() -> None:
+    """A read that waits alone sends one GET for its record, each time."""
     reader = Reader(AccountServer(ids(3)))
 
     assert [reader.get(name).integration_id for name in ids(3)] == ids(3)
-    assert reader.vendor.asked == ids(3)
+    assert reader.vendor.requested == ids(3)
 
 
-def test_two_ask_for_themselves() -> None:
-    """A list page for two would save nothing."""
+def test_two_waiting_reads_send_single_gets() -> None:
+    """A list page would save nothing for two reads."""
     reader = Reader(AccountServer(ids(3)))
     with reader.others(1):
-        reader.get("ours-0")
+        reader.get("own-0")
 
-    assert reader.vendor.asked == ["ours-0"]
+    assert reader.vendor.requested == ["own-0"]
 
 
-def test_a_crowd_shares_a_page() -> None:
-    """Once three wait, a page is read, and all whose record is in it ask for nothing, afterwards too."""
+def test_three_waiting_reads_share_a_page() -> None:
+    """Once three reads wait, a page is read; reads whose record is in it send nothing, also later."""
     reader = Reader(AccountServer(ids(100)))
     with reader.others():
         assert [reader.get(name).integration_id for name in ids(100)] == ids(100)
-    reader.get("ours-7")
+    reader.get("own-7")
 
-    assert reader.vendor.asked == ["page 1"]
+    assert reader.vendor.requested == ["page 1"]
 
 
-def test_further_pages_are_read_as_they_are_due() -> None:
-    """Three hundred integrations are three pages, and what is asked for first costs at most a read of its own."""
+def test_further_pages_are_read_when_needed() -> None:
+    """Reading 300 integrations takes three pages; a record that is not on a page yet costs one GET."""
     reader = Reader(AccountServer(ids(300)))
     with reader.others():
         found = [reader.get(name).integration_id for name in reversed(ids(300))]
 
     assert found == list(reversed(ids(300)))
-    assert reader.vendor.asked == ["page 1", "ours-299", "page 2", "ours-298", "page 3"]
+    assert reader.vendor.requested == ["page 1", "own-299", "page 2", "own-298", "page 3"]
 
 
-def test_what_no_page_has_is_asked_for() -> None:
-    """A list that lacks an id proves nothing: the answer to the id itself is what counts."""
+def test_id_missing_from_the_list_gets_its_own_get() -> None:
+    """A list that lacks an id proves nothing: only the GET of that id decides."""
     reader = Reader(AccountServer(ids(5)))
     with reader.others(), pytest.raises(RequestRefused) as refused:
         reader.get("unknown")
 
     assert refused.value.status == 404
     assert str(refused.value).startswith("reading unknown: Justt answered 404: no such integration")
-    assert reader.vendor.asked == ["page 1", "unknown"]
+    assert reader.vendor.requested == ["page 1", "unknown"]
 
 
 @given(
-    ours=st.integers(1, 60),
+    own=st.integers(1, 60),
     foreign=st.integers(0, 2_000),
-    where=st.randoms(use_true_random=False),
-    crowd=st.integers(2, 20),
+    order=st.randoms(use_true_random=False),
+    waiting=st.integers(2, 20),
 )
 @pytest.mark.slow
-def test_never_more_than_twice(ours: int, foreign: int, where: random.Random, crowd: int) -> None:
-    """However many integrations of others there are and wherever ours stand, pages cost no more than single reads."""
-    everyone = [*ids(ours), *ids(foreign, "theirs")]
-    where.shuffle(everyone)
-    reader = Reader(AccountServer(everyone))
-    with reader.others(crowd):
-        assert [reader.get(name).integration_id for name in ids(ours)] == ids(ours)
+def test_batching_at_most_doubles_the_requests(own: int, foreign: int, order: random.Random, waiting: int) -> None:
+    """However many foreign integrations the account has, and in whatever order, pages never outnumber the reads."""
+    all_ids = [*ids(own), *ids(foreign, "foreign")]
+    order.shuffle(all_ids)
+    reader = Reader(AccountServer(all_ids))
+    with reader.others(waiting):
+        assert [reader.get(name).integration_id for name in ids(own)] == ids(own)
 
-    pages = sum(path.startswith("page") for path in reader.vendor.asked)
-    assert len(reader.vendor.asked) - pages <= ours
-    assert pages <= ours
+    pages = sum(path.startswith("page") for path in reader.vendor.requested)
+    assert len(reader.vendor.requested) - pages <= own
+    assert pages <= own
 
 
-def test_an_account_of_others_costs_a_quarter_more() -> None:
-    """Pages that find nothing are given up soon."""
-    reader = Reader(AccountServer([*ids(5_000, "theirs"), *ids(100)]))
+def test_foreign_integrations_add_at_most_a_quarter() -> None:
+    """The reader soon stops reading pages that contain none of the ids it needs."""
+    reader = Reader(AccountServer([*ids(5_000, "foreign"), *ids(100)]))
     with reader.others():
         for name in ids(100):
             reader.get(name)
 
-    assert len(reader.vendor.asked) <= 100 + 8 + 100 // 4
+    assert len(reader.vendor.requested) <= 100 + 8 + 100 // 4
 
 
-@pytest.mark.parametrize("ended", [1_000, 3_000])
-def test_ours_stand_behind_what_ended(ended: int) -> None:
-    """A fleet that was rotated again and again costs little more than its pages: the vendor lists the dead first."""
-    reader = Reader(AccountServer([*ids(ended, "ended"), *ids(500)]))
+@pytest.mark.parametrize("inactive", [1_000, 3_000])
+def test_inactive_integrations_listed_first_cost_little(inactive: int) -> None:
+    """After many rotations Justt lists the inactive integrations first.
+
+    Reading the live ones costs few extra requests.
+    """
+    reader = Reader(AccountServer([*ids(inactive, "inactive"), *ids(500)]))
     with reader.others():
         for name in ids(500):
             reader.get(name)
 
-    pages = ended // 100 + 5
-    assert len(reader.vendor.asked) <= pages + 4 * (ended // 100 - 8) + 5
+    pages = inactive // 100 + 5
+    assert len(reader.vendor.requested) <= pages + 4 * (inactive // 100 - 8) + 5
 
 
-def test_a_page_that_had_it_comes_first() -> None:
-    """Who looks again begins where the record was, however many pages are before it."""
-    reader = Reader(AccountServer([*ids(300, "ended"), *ids(60)]))
+def test_next_read_starts_at_the_page_that_had_the_record() -> None:
+    """A later read starts at the page where the record was, however many pages precede it."""
+    reader = Reader(AccountServer([*ids(300, "inactive"), *ids(60)]))
     with reader.others():
         for name in ids(60):
             reader.get(name)
-        reader.vendor.asked.clear()
+        reader.vendor.requested.clear()
         reader.moment.now += FRESH_SECONDS + 1
         for name in ids(60):
             reader.get(name)
 
-    assert reader.vendor.asked == ["page 4"]
+    assert reader.vendor.requested == ["page 4"]
 
 
-def test_pages_of_one_account_serve_no_other() -> None:
+def test_pages_are_not_shared_between_accounts() -> None:
     """The same key sees other records in another account."""
     reader = Reader(AccountServer(ids(5)))
     with reader.others(), reader.client.waiting("acc_2"), reader.client.waiting("acc_2"):
-        reader.get("ours-1")
-        reader.client.read_integration("ours-1", operation="reading", account="acc_2")
+        reader.get("own-1")
+        reader.client.read_integration("own-1", operation="reading", account="acc_2")
 
-    assert reader.vendor.asked == ["page 1", "page 1"]
+    assert reader.vendor.requested == ["page 1", "page 1"]
 
 
-def test_a_write_drops_the_pages() -> None:
-    """What this process changed is not answered from before."""
+def test_write_drops_the_pages() -> None:
+    """After this process changes an integration, no read returns the cached record."""
     reader = Reader(AccountServer(ids(5)))
     with reader.others():
-        reader.get("ours-1")
-        reader.deactivate("ours-1")
-        assert reader.get("ours-1").is_inactive
+        reader.get("own-1")
+        reader.deactivate("own-1")
+        assert reader.get("own-1").is_inactive
 
-    assert reader.vendor.asked == ["page 1", "change", "page 1"]
+    assert reader.vendor.requested == ["page 1", "change", "page 1"]
 
 
-def test_what_is_read_during_a_write_is_not_kept() -> None:
-    """The vendor may have listed before it did what is on its way."""
+def test_page_read_during_a_write_is_not_cached() -> None:
+    """Justt may have built that page before it processed the write."""
     reader = Reader(AccountServer(ids(5)))
     with reader.others(), ThreadPoolExecutor(1) as pool:
-        reader.vendor.meanwhile = lambda: pool.submit(reader.get, "ours-1").result()
-        reader.deactivate("ours-1")
-        assert reader.get("ours-1").is_inactive
+        reader.vendor.during_write = lambda: pool.submit(reader.get, "own-1").result()
+        reader.deactivate("own-1")
+        assert reader.get("own-1").is_inactive
 
-    assert reader.vendor.asked == ["change", "page 1", "page 1"]
+    assert reader.vendor.requested == ["change", "page 1", "page 1"]
 
 
 @pytest.mark.parametrize(("max_age", "passed"), [(FRESH_SECONDS, FRESH_SECONDS + 1), (2.0, 3.0)])
-def test_pages_grow_old(max_age: float, passed: float) -> None:
-    """After a minute, or as soon as a reader says so, pages are read anew."""
+def test_pages_expire(max_age: float, passed: float) -> None:
+    """A page is read again after a minute, or after the max_age of the read."""
     reader = Reader(AccountServer(ids(5)))
     with reader.others():
-        reader.get("ours-1")
+        reader.get("own-1")
         reader.moment.now += passed
-        reader.vendor.status["ours-1"] = "FAILED"
-        assert reader.get("ours-1", max_age=max_age).status == "FAILED"
-        reader.get("ours-2", max_age=max_age)
+        reader.vendor.status["own-1"] = "FAILED"
+        assert reader.get("own-1", max_age=max_age).status == "FAILED"
+        reader.get("own-2", max_age=max_age)
 
-    assert reader.vendor.asked == ["page 1", "page 1"]
+    assert reader.vendor.requested == ["page 1", "page 1"]
 
 
-def test_a_list_that_is_refused_is_not_asked_for_again() -> None:
-    """A key that may read but not list costs one request more, and no error."""
+def test_refused_list_is_not_requested_again() -> None:
+    """A key that may read but not list costs one extra request, and no error."""
     reader = Reader(AccountServer(ids(5)))
     reader.vendor.list_status = 403
     with reader.others():
         assert [reader.get(name).integration_id for name in ids(5)] == ids(5)
 
-    assert reader.vendor.asked == ["page 1", *ids(5)]
+    assert reader.vendor.requested == ["page 1", *ids(5)]
 
 
-def test_an_outage_is_waited_out_once() -> None:
-    """Whoever waited while a page could not be had is told so, under its own name."""
+def test_outage_fails_all_waiting_reads_at_once() -> None:
+    """If a page can't be read, each waiting read fails with that response, under its own operation."""
     reader = Reader(AccountServer(ids(8)))
     reader.vendor.list_status = reader.vendor.record_status = 503
 
@@ -299,19 +302,19 @@ def test_an_outage_is_waited_out_once() -> None:
 
     with reader.others() as account, ThreadPoolExecutor(4) as pool:
         with account.lock:
-            asked_for_the_time = reader.moment.calls
+            clock_reads = reader.moment.calls
             running = [pool.submit(read, name) for name in ids(4)]
-            eventually(lambda: reader.moment.calls == asked_for_the_time + 3 * len(running))
+            eventually(lambda: reader.moment.calls == clock_reads + 3 * len(running))
         texts = [each.result() for each in running]
 
     assert [text.partition(":")[0] for text in texts] == [f"reading {name}" for name in ids(4)]
     assert all(": Justt answered 503: no list, after 2 attempts (errorId e-1). " in text for text in texts)
-    assert reader.vendor.asked[:2] == ["page 1"] * 2
-    assert len(reader.vendor.asked) == 3
+    assert reader.vendor.requested[:2] == ["page 1"] * 2
+    assert len(reader.vendor.requested) == 3
 
 
-def test_a_list_that_fails_is_no_outage() -> None:
-    """Where a list is too much for the vendor and one record is not, each asks for its own, and no list again."""
+def test_failed_list_falls_back_to_single_gets() -> None:
+    """If the list fails but single GETs work, each read sends its own GET, and the list is not requested again."""
     reader = Reader(AccountServer(ids(3)))
     reader.vendor.list_status = 503
     with reader.others(), pytest.raises(RequestRefused):
@@ -319,47 +322,47 @@ def test_a_list_that_fails_is_no_outage() -> None:
     with reader.others():
         assert [reader.get(name).integration_id for name in ids(3)] == ids(3)
 
-    assert reader.vendor.asked == ["page 1", "page 1", "unknown", "unknown", *ids(3)]
+    assert reader.vendor.requested == ["page 1", "page 1", "unknown", "unknown", *ids(3)]
 
 
-def test_who_has_no_time_speaks_for_nobody_else() -> None:
-    """A wait at its deadline tries once; what it met is not told to who queued behind it and has time."""
+def test_read_at_its_deadline_does_not_fail_the_others() -> None:
+    """A read at its deadline makes one attempt; its failure is not passed to waiting reads that still have time."""
     reader = Reader(AccountServer(ids(3)))
     reader.vendor.list_status = reader.vendor.record_status = 503
 
-    told = []
+    outages = []
     with reader.others() as account:
-        for name, patience in (("ours-0", 0.1), ("ours-1", math.inf)):
+        for name, time_left in (("own-0", 0.1), ("own-1", math.inf)):
             with pytest.raises(RequestFailed):
-                reader.get(name, patience=patience)
-            told.append(account.outage is not None)
+                reader.get(name, time_left=time_left)
+            outages.append(account.outage is not None)
         reader.vendor.list_status = reader.vendor.record_status = 200
         reader.moment.now += 1
-        assert reader.get("ours-2").integration_id == "ours-2"
+        assert reader.get("own-2").integration_id == "own-2"
 
-    assert told == [False, True]
-    assert reader.vendor.asked == ["page 1", *["page 1"] * 2, "ours-1", "page 1"]
+    assert outages == [False, True]
+    assert reader.vendor.requested == ["page 1", *["page 1"] * 2, "own-1", "page 1"]
 
 
-def test_a_record_that_repeats_a_credential_is_shown_to_nobody() -> None:
-    """What the client would refuse in a single read is refused in a page too."""
-    reader = Reader(AccountServer(["ours-0", SECRET]))
+def test_record_that_repeats_a_credential_is_refused_in_a_page() -> None:
+    """A record that a single GET would refuse is refused in a page too."""
+    reader = Reader(AccountServer(["own-0", SECRET]))
     reader.client.redactor.add_secrets(SECRET)
     with reader.others(), pytest.raises(RequestError) as error:
         reader.get(SECRET)
 
     assert "a record that repeats a credential" in str(error.value)
-    assert set(reader.vendor.asked) == {"page 1"}
+    assert set(reader.vendor.requested) == {"page 1"}
 
 
 @pytest.mark.parametrize("threads", [4, 8, 16])
-def test_a_hundred_from_many_threads(threads: int) -> None:
-    """A refresh of a hundred integrations, while others wait too, takes one request, over real connections."""
+def test_hundred_reads_from_many_threads_send_one_request(threads: int) -> None:
+    """Refreshing a hundred integrations over real connections takes one request while other reads wait."""
     with SimulatorServer(Options(latency=0.02)) as simulator:
         new = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
         known = [simulator.records.add_integration(new, None) for _ in range(100)]
         client = JusttClient(settings_of(simulator.base_url))
-        # Without others, the first reads would each be a request of its own, and the load decides how many those are.
+        # Without other waiting reads, the first reads would each send a GET; how many depends on the machine's load.
         with client.waiting(None), client.waiting(None), ThreadPoolExecutor(threads) as pool:
             found = pool.map(
                 lambda name: client.read_integration(name, operation="reading", account=None).integration_id,
@@ -371,8 +374,8 @@ def test_a_hundred_from_many_threads(threads: int) -> None:
     assert [exchange.path for exchange in simulator.requests] == ["/v1/integrations"]
 
 
-class SlowWire:
-    """Requests that take six seconds each, and by when each has to be done."""
+class SlowClient:
+    """A client whose requests take six seconds each, and which records each deadline."""
 
     writes = 0
 
@@ -386,18 +389,18 @@ class SlowWire:
         return RemoteRecord(integration_id=integration_id, source="stripe", status="PENDING")
 
     def list_integrations(self, page: int, *, call: Call, **_: object) -> Page:
-        """Read one page, which has what nobody looks for."""
+        """Read one page, which lacks the record that the reader needs."""
         self.deadlines.append(call.deadline)
         self.clock.sleep(6.0)
         return Page((RemoteRecord(integration_id=f"other-{page}", source="stripe", status="PENDING"),), is_last=False)
 
 
-def test_pages_take_from_the_patience_of_who_reads_them() -> None:
-    """A wait that has a deadline keeps it, whatever it has read before it asks for its own record."""
-    wire = SlowWire()
-    reads = BatchReader(wire)
+def test_reading_pages_keeps_the_deadline_of_the_read() -> None:
+    """Reading pages first doesn't extend the deadline of the read's own GET."""
+    client = SlowClient()
+    reads = BatchReader(client)
     with reads.waiting(None), reads.waiting(None):
         for _ in range(2):
-            reads.get("ours-1", account=None, max_age=0.0, call=Call(deadline=wire.clock() + 10.0))
+            reads.get("own-1", account=None, max_age=0.0, call=Call(deadline=client.clock() + 10.0))
 
-    assert wire.deadlines == [1010.0, 1010.0, 1016.0, 1016.0]
+    assert client.deadlines == [1010.0, 1010.0, 1016.0, 1016.0]

@@ -1,6 +1,6 @@
-"""The API's client alone: a script that uses it, what its errors say, and what it tells of itself.
+"""The API client on its own: a script that uses it, its errors, and what it says about itself.
 
-What the provider makes of these errors, and every path of a request, is in tests/unit/core/test_client.py.
+tests/unit/core/test_client.py covers the provider's errors and every failure of a request.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ WORDS = "the key rk_live_0123456789 is not known"
 REFUSAL = {"status": 403, "message": WORDS, "errorId": "err-1"}
 
 
-def client_of(*answers: httpx.Response | Exception, observe: Callable[[Attempt], None] | None = None) -> Client:
-    """Give a client whose network gives *answers*, the last of them again and again, in a time of its own."""
-    moment, left = Clock(1000.0), list(answers)
+def client_of(*responses: httpx.Response | Exception, observe: Callable[[Attempt], None] | None = None) -> Client:
+    """Return a client with its own clock and a scripted network, which repeats the last of *responses*."""
+    moment, left = Clock(1000.0), list(responses)
 
-    def answer(_: httpx.Request) -> httpx.Response:
+    def respond(_: httpx.Request) -> httpx.Response:
         given = left.pop(0) if len(left) > 1 else left[0]
         if isinstance(given, Exception):
             raise given
@@ -59,7 +59,7 @@ def client_of(*answers: httpx.Response | Exception, observe: Callable[[Attempt],
     return Client(
         URL,
         KEY,
-        transport=httpx.MockTransport(answer),
+        transport=httpx.MockTransport(respond),
         policy=RetryPolicy(attempts=2, rate_limited_attempts=2),
         clock=moment,
         sleep=moment.sleep,
@@ -67,8 +67,8 @@ def client_of(*answers: httpx.Response | Exception, observe: Callable[[Attempt],
     )
 
 
-def test_a_script_without_pulumi() -> None:
-    """Create, look, list and deactivate, with nothing but the client and its models."""
+def test_script_without_pulumi() -> None:
+    """A script can create, get, list and deactivate with only the client and its models."""
     with SimulatorServer(Options()) as simulator, Client(simulator.base_url, KEY) as justt:
         new = NewIntegration(
             external_identifier="stripe-eu",
@@ -89,7 +89,7 @@ def test_a_script_without_pulumi() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind", "outcome", "attempts"),
+    ("response", "kind", "outcome", "attempts"),
     [
         (httpx.Response(403, json=REFUSAL), ApiStatusError, AttemptResult.REJECTED, 1),
         (httpx.Response(429, json=REFUSAL), ApiStatusError, AttemptResult.RATE_LIMITED, 2),
@@ -101,12 +101,12 @@ def test_a_script_without_pulumi() -> None:
         (httpx.ProxyError(f"407 {WORDS}"), ApiConnectionError, AttemptResult.BARRED, 1),
     ],
 )
-def test_an_error_has_the_facts_and_no_words(
-    answer: httpx.Response | Exception, kind: type[ApiError], outcome: AttemptResult, attempts: int
+def test_error_has_the_facts_but_no_server_text(
+    response: httpx.Response | Exception, kind: type[ApiError], outcome: AttemptResult, attempts: int
 ) -> None:
-    """Each error has the outcome of its last attempt, and its text no words of a server or a library."""
+    """Each error has the outcome of its last attempt, and its text quotes neither a server nor a library."""
     with pytest.raises(ApiError) as raised:
-        client_of(answer).get_integration("int-1")
+        client_of(response).get_integration("int-1")
 
     error = raised.value
     assert type(error) is kind
@@ -119,13 +119,13 @@ def test_an_error_has_the_facts_and_no_words(
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [httpx.ReadTimeout("late"), httpx.Response(502, json={}), httpx.Response(201, json={"message": "created"})],
 )
-def test_a_create_whose_outcome_is_unknown_is_sent_once(answer: httpx.Response | Exception) -> None:
-    """It may exist, so the error says that and has what came instead of an id."""
+def test_create_with_an_unknown_outcome_is_sent_once(response: httpx.Response | Exception) -> None:
+    """The integration may exist, so the error says so and the POST is not repeated."""
     attempts: list[Attempt] = []
-    client = client_of(answer, observe=attempts.append)
+    client = client_of(response, observe=attempts.append)
 
     with pytest.raises(OutcomeUnknown, match=r"^the integration may exist: ") as raised:
         client.create_integration(NEW)
@@ -134,8 +134,8 @@ def test_a_create_whose_outcome_is_unknown_is_sent_once(answer: httpx.Response |
     assert raised.value.was_unanswered
 
 
-def test_what_cannot_be_sent_is_refused_before_any_request() -> None:
-    """Too large a body, text that is no Unicode, and ids that would name another path."""
+def test_invalid_request_is_refused_before_it_is_sent() -> None:
+    """A body that is too large, text that is not Unicode, and ids that would change the path are refused."""
     attempts: list[Attempt] = []
     client = client_of(httpx.Response(200), observe=attempts.append)
 
@@ -162,15 +162,15 @@ def test_what_cannot_be_sent_is_refused_before_any_request() -> None:
         (URL, f"{CANARY}ä", "api_key must be visible ASCII"),
     ],
 )
-def test_a_client_that_could_send_nothing_is_not_made(url: str, key: str, text: str) -> None:
-    """What would fail at each request, and make a create look sent, is refused at once."""
+def test_client_refuses_an_unusable_url_or_key(url: str, key: str, text: str) -> None:
+    """A URL or key that would fail every request is refused when the client is created."""
     with pytest.raises(ValueError, match=text) as raised:
         Client(url, key)
     assert CANARY not in str(raised.value)
 
 
-def test_an_observer_that_fails_loses_no_record() -> None:
-    """The integration exists, whatever becomes of the line that tells of it."""
+def test_failing_observer_does_not_lose_a_record() -> None:
+    """If the observer raises, the created record is still returned."""
 
     def observe(_: Attempt) -> None:
         raise OSError
@@ -180,8 +180,8 @@ def test_an_observer_that_fails_loses_no_record() -> None:
     assert client.create_integration(NEW).integration_id == "int-1"
 
 
-def test_a_call_that_is_cancelled_or_late_sends_nothing() -> None:
-    """A create asks before each attempt; a request whose deadline has come is not begun."""
+def test_cancelled_or_late_call_sends_nothing() -> None:
+    """A create checks for cancellation before each attempt, and no request starts after its deadline."""
     attempts: list[Attempt] = []
     client = client_of(httpx.Response(200, json={}), observe=attempts.append)
 
@@ -195,8 +195,8 @@ def test_a_call_that_is_cancelled_or_late_sends_nothing() -> None:
     assert attempts == []
 
 
-def test_what_came_before_the_deadline_is_told_after_it() -> None:
-    """Where the wait for the rate limit takes the rest of the time, the error is that of the last attempt."""
+def test_error_at_the_deadline_is_that_of_the_last_attempt() -> None:
+    """If the wait for the rate limiter uses up the remaining time, the error is that of the last attempt."""
     client = client_of(httpx.Response(503, json=REFUSAL))
     client.policy, client.uniform = RetryPolicy(base=1.0), lambda: 0.0
     for _ in range(client.requests_per_minute - 1):
@@ -208,8 +208,8 @@ def test_what_came_before_the_deadline_is_told_after_it() -> None:
     assert (raised.value.attempts, raised.value.is_cut_short, raised.value.was_unanswered) == (1, True, True)
 
 
-def test_a_deadline_ends_the_attempts() -> None:
-    """No attempt begins that would come after it, and the error says that there was no time for another one."""
+def test_deadline_ends_the_attempts() -> None:
+    """No attempt starts after the deadline, and the error says that no time was left."""
     client = client_of(httpx.Response(503, headers={"retry-after": "9"}, json={}))
 
     with pytest.raises(ApiStatusError) as raised:
@@ -219,16 +219,16 @@ def test_a_deadline_ends_the_attempts() -> None:
     assert Call().deadline == math.inf
 
 
-def test_a_read_that_is_not_to_be_repeated() -> None:
-    """Its first failed attempt is the last one."""
+def test_unrepeatable_read_makes_one_attempt() -> None:
+    """With is_repeatable=False, the first failed attempt is the last one."""
     with pytest.raises(ApiStatusError) as raised:
         client_of(httpx.Response(503, json={})).get_integration("int-1", is_repeatable=False)
 
     assert raised.value.attempts == 1
 
 
-def test_network_settings_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are refused when the client is made, without the proxy's address, which may hold a password."""
+def test_invalid_proxy_settings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client refuses them when it is created, without the proxy's address, which may hold a password."""
     monkeypatch.setenv("HTTPS_PROXY", f"http://user:{CANARY}@:1")
 
     with pytest.raises(InvalidNetworkSettings, match="HTTPS_PROXY") as raised:
@@ -239,28 +239,28 @@ def test_network_settings_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_requests_name_the_package_and_its_version() -> None:
-    """Justt's support can tell which release sent a request."""
+    """The User-Agent tells Justt's support which release sent a request."""
     seen: list[httpx.Request] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         seen.append(request)
         return httpx.Response(200, json=[])
 
-    with Client(URL, KEY, transport=httpx.MockTransport(answer)) as justt:
+    with Client(URL, KEY, transport=httpx.MockTransport(respond)) as justt:
         justt.list_integrations(1)
 
     agent = f"pulumi-justt/{pulumi_justt.__version__} Python/{platform.python_version()}"
     assert seen[0].headers["user-agent"] == agent
 
 
-def test_the_version_is_the_one_that_is_installed() -> None:
-    """The package's metadata is made from the same line."""
+def test_version_matches_the_installed_package() -> None:
+    """`__version__` equals the version in the package's metadata."""
     assert re.fullmatch(r"\d+\.\d+\.\d+", pulumi_justt.__version__)
     assert importlib.metadata.version("pulumi-justt") == pulumi_justt.__version__
 
 
-def test_nothing_shows_the_key() -> None:
-    """Neither the client nor what it sends has a text form with a credential."""
+def test_repr_shows_no_credential() -> None:
+    """The repr and str of the client and of its models show no credential."""
     shown = f"{client_of(httpx.Response(200))!r} {NEW!r} {NEW}"
 
     assert KEY not in shown

@@ -1,4 +1,4 @@
-"""The sockets below the client: whatever they do, one exchange takes no longer than it may. Time is virtual."""
+"""The sockets below the client: whatever they do, no request takes longer than its time-out. Time is virtual."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from pulumi_justt.api.deadline import TotalTimeout
 
 
 class Network:
-    """Connections that take as long as they may, in a time that only they move.
+    """Connections on a virtual clock that only their operations advance.
 
     Args:
-        takes: Seconds of each operation on a connection; it times out where it may not take so long.
-        living: The addresses that take a connection; the others say nothing.
+        takes: Seconds of each operation on a connection. The operation times out if its time-out is shorter.
+        responsive: The addresses that accept a connection. The others never respond.
     """
 
-    def __init__(self, *, takes: float = 0.0, living: tuple[str, ...] = ("10.0.0.1",)) -> None:
+    def __init__(self, *, takes: float = 0.0, responsive: tuple[str, ...] = ("10.0.0.1",)) -> None:
         self.now = 1000.0
         self.takes = takes
-        self.living = living
+        self.responsive = responsive
         self.operations: list[tuple[str, float | None]] = []
         self.written: list[bytes] = []
 
     def pass_time(self, name: str, timeout: float | None, error: type[Exception]) -> None:
-        """Let an operation take its time, or end with its time-out."""
+        """Let an operation take its time, or raise its time-out."""
         assert timeout is not None
         self.operations.append((name, round(timeout, 3)))
         self.now += min(self.takes, timeout)
@@ -39,10 +39,10 @@ class Network:
             raise error
 
     def connect(self, host: str, _: int, timeout: float | None, *__: object) -> httpcore.NetworkStream:
-        """Open a connection, or wait in vain."""
+        """Open a connection, or wait until the time-out."""
         assert timeout is not None
         self.operations.append((host, round(timeout, 3)))
-        if host in self.living:
+        if host in self.responsive:
             return Stream(self)
         self.now += timeout
         raise httpcore.ConnectTimeout(f"{host} says nothing")
@@ -55,17 +55,17 @@ class Stream(httpcore.NetworkStream):
         self.network = network
 
     def read(self, _: int, timeout: float | None = None) -> bytes:
-        """Give one byte."""
+        """Return one byte."""
         self.network.pass_time("read", timeout, httpcore.ReadTimeout)
         return b"x"
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Take everything."""
+        """Accept everything."""
         self.network.pass_time("write", timeout, httpcore.WriteTimeout)
         self.network.written.append(buffer)
 
     def start_tls(self, _: SSLContext, __: str | None = None, timeout: float | None = None) -> httpcore.NetworkStream:
-        """Take the handshake."""
+        """Accept the handshake."""
         self.network.pass_time("tls", timeout, httpcore.ConnectTimeout)
         return self
 
@@ -73,7 +73,7 @@ class Stream(httpcore.NetworkStream):
 def connect(
     monkeypatch: pytest.MonkeyPatch, network: Network, *addresses: str
 ) -> tuple[TotalTimeout, Callable[[float], httpcore.NetworkStream]]:
-    """Put *network* below the sockets under test, and give what opens a connection within some seconds."""
+    """Put *network* below the sockets under test, and return a function that opens a connection within some seconds."""
     infos = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in addresses]
     monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: network.now))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: infos)
@@ -82,9 +82,9 @@ def connect(
     return limit, lambda timeout: limit.connect_tcp("justt.example", 443, timeout)
 
 
-def test_addresses_of_a_name_share_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each gets as much as the others, and all together no more than one would."""
-    network = Network(living=())
+def test_addresses_of_a_name_share_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each address gets the same share, and all together take no longer than one time-out."""
+    network = Network(responsive=())
     limit, open_within = connect(monkeypatch, network, "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")
 
     with limit.of(30.0), pytest.raises(httpcore.ConnectTimeout, match=r"10\.0\.0\.4 says nothing"):
@@ -94,9 +94,9 @@ def test_addresses_of_a_name_share_the_time(monkeypatch: pytest.MonkeyPatch) -> 
     assert network.now == pytest.approx(1010.0)
 
 
-def test_address_that_lives_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What comes before it takes its share of the time only."""
-    network = Network(living=("10.0.0.2",))
+def test_first_responsive_address_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unresponsive addresses before it take only their share of the time-out."""
+    network = Network(responsive=("10.0.0.2",))
     limit, open_within = connect(monkeypatch, network, "10.0.0.1", "10.0.0.2", "10.0.0.3")
 
     with limit.of(3.0):
@@ -105,9 +105,9 @@ def test_address_that_lives_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> 
     assert network.operations == [("10.0.0.1", 1.0), ("10.0.0.2", 1.0)]
 
 
-def test_one_address_that_is_named_twice_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A resolver may name an address for each kind of socket."""
-    network = Network(living=())
+def test_duplicate_address_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver may return an address once for each socket type."""
+    network = Network(responsive=())
     limit, open_within = connect(monkeypatch, network, "10.0.0.1", "10.0.0.1")
 
     with limit.of(3.0), pytest.raises(httpcore.ConnectTimeout):
@@ -117,8 +117,8 @@ def test_one_address_that_is_named_twice_is_tried_once(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("takes", [0.5, 1.0])
-def test_request_that_is_taken_in_drips(monkeypatch: pytest.MonkeyPatch, takes: float) -> None:
-    """A body is written in pieces, each within what is left, and no piece is written when nothing is."""
+def test_slow_upload_ends_at_the_timeout(monkeypatch: pytest.MonkeyPatch, takes: float) -> None:
+    """A body is written in pieces, each within the remaining time, and no piece is written after it."""
     network = Network(takes=takes)
     limit, open_within = connect(monkeypatch, network, "10.0.0.1")
 
@@ -132,8 +132,8 @@ def test_request_that_is_taken_in_drips(monkeypatch: pytest.MonkeyPatch, takes: 
     assert {len(piece) for piece in network.written} == {4096}
 
 
-def test_request_is_written_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pieces are the body, and nothing is none."""
+def test_request_is_written_completely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pieces add up to the body, and an empty body writes nothing."""
     network = Network()
     limit, open_within = connect(monkeypatch, network, "10.0.0.1")
     body = bytes(range(256)) * 40
@@ -156,10 +156,10 @@ def test_request_is_written_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=["read", "write", "tls"],
 )
-def test_operation_gets_what_is_left(
+def test_operation_gets_the_remaining_time(
     monkeypatch: pytest.MonkeyPatch, operation: Callable[[httpcore.NetworkStream], Any], error: type[Exception]
 ) -> None:
-    """After that there is none; a handshake that has no time is a connection that was never made."""
+    """With no time left, the operation times out; a handshake then counts as a connection that failed."""
     network = Network(takes=2.0)
     limit, open_within = connect(monkeypatch, network, "10.0.0.1")
 
@@ -175,8 +175,8 @@ def test_operation_gets_what_is_left(
     assert [timeout for _, timeout in network.operations[1:]] == [5.0, 3.0, 1.0]
 
 
-def test_nothing_is_opened_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waiting for a place in the pool may have taken it all."""
+def test_no_connection_is_opened_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting for the pool may have taken all the time."""
     network = Network()
     limit, open_within = connect(monkeypatch, network, "10.0.0.1")
 

@@ -1,9 +1,9 @@
-"""What the network and the vendor may send: any bytes, any status, any shape, any header.
+"""What the network and the vendor may send: any bytes, status, shape and header.
 
-Whatever comes, a call ends with a result that the answer bears out or with a documented error of one line, in time, and
-no value of a secret gets out, wherever the server puts it. What is found here is kept below as a test of its own.
+Whatever arrives, a call ends in time, with a result that the response supports or with a documented error of one line.
+It never shows a secret, wherever the server puts one. Each failure that fuzzing found is a test of its own below.
 
-`TEST_EFFORT=20 pytest tests/unit/api/test_fuzz_responses.py` tries 20 times as much.
+`TEST_EFFORT=20 pytest tests/unit/api/test_fuzz_responses.py` runs 20 times as many examples.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ Operation = Literal["create", "get", "list", "delete"]
 OPERATIONS: tuple[Operation, ...] = ("create", "get", "list", "delete")
 
 
-# what may be sent
+# what the server may send
 
 NAMES = ("integrationId", "id", "source", "status", "goLiveDate", "data", "hasMore", "message", "error", "errorId")
 VALUES = (
@@ -109,7 +109,7 @@ PLAUSIBLE: dict[str, st.SearchStrategy[object]] = {
     | st.fixed_dictionaries({"data": st.lists(RECORDS, max_size=3), "hasMore": st.sampled_from([False, False, True])}),
     "DELETE": st.just({}),
 }
-"""What each request may be answered with where all is well, but for a value here and there."""
+"""A normal response to each request, except for some values."""
 
 STATUSES = st.sampled_from([200, 201, 204, 307, 400, 401, 404, 429, 500, 503]) | st.integers(100, 999)
 NUMBERS = ("0", "1", "7", "601", "9" * 400, "-1", "1.5", "1e3", "nan", "inf", "٣", "")
@@ -154,16 +154,16 @@ METHODS = ("POST", "GET", "LIST", "DELETE")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One answer of a server.
+class Reply:
+    """One response of a server.
 
     Attributes:
-        status: Of it.
-        body: What it says, before anything is done to it.
-        sent: What travels.
-        headers: Beside it.
-        seconds: How long it takes.
-        failure: What happens instead of it, or after its head where it has one.
+        status: The HTTP status.
+        body: The body before compression or truncation.
+        sent: The body as sent.
+        headers: The headers.
+        seconds: The seconds until it is sent.
+        failure: The error that replaces it, or that follows its head if `after_head` is set.
     """
 
     status: int
@@ -175,8 +175,8 @@ class Answer:
     after_head: bool = False
 
     @property
-    def said(self) -> object:
-        """What a client may understand; nothing where the body did not come, or is none."""
+    def document(self) -> object:
+        """The JSON that a client can read, or None if the body is missing, compressed or not JSON."""
         is_compressed = any(name == "content-encoding" and value != "identity" for name, value in self.headers)
         if (self.failure and not self.after_head) or is_compressed:
             return None
@@ -186,7 +186,7 @@ class Answer:
             return None
 
     def response(self) -> httpx.Response:
-        """Let it happen."""
+        """Build the response, or raise the failure."""
         if self.failure and not self.after_head:
             raise self.failure(f"failed with {KEY}")
         headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in self.headers]
@@ -207,15 +207,15 @@ class _Stream(httpx.SyncByteStream):
 
 
 @st.composite
-def answers(draw: st.DrawFn, method: str) -> Answer:
-    """Draw an answer to a request: one that is nearly right, or anything."""
+def replies(draw: st.DrawFn, method: str) -> Reply:
+    """Draw a reply to a request: one that is nearly valid, or anything."""
     if draw(st.booleans()):
         body = json.dumps(draw(PLAUSIBLE[method])).encode()
-        return Answer(200, body, body)
+        return Reply(200, body, body)
     seconds = draw(st.sampled_from([0.0, 0.0, 0.1, TIMEOUT]))
     if draw(st.integers(0, 7)) == 7:
         failure, after_head = draw(st.sampled_from(FAILURES)), draw(st.booleans())
-        return Answer(200, b"{}", b"{}", (), seconds, failure, after_head)
+        return Reply(200, b"{}", b"{}", (), seconds, failure, after_head)
     if draw(st.integers(0, 7)) == 7:
         body = draw(st.binary(max_size=40) | st.sampled_from([b"[" * 100_000, b"9" * 5000, b"\xef\xbb\xbf{}", b"NaN"]))
     else:
@@ -230,50 +230,50 @@ def answers(draw: st.DrawFn, method: str) -> Answer:
         coding = draw(st.sampled_from(["gzip", "deflate"]))
         sent = gzip.compress(body, mtime=0) if coding == "gzip" else zlib.compress(body)
         headers = [*headers, ("content-encoding", coding)]
-    return Answer(draw(STATUSES), body, sent, tuple(headers), seconds)
+    return Reply(draw(STATUSES), body, sent, tuple(headers), seconds)
 
 
-PLANS = st.fixed_dictionaries({method: st.lists(answers(method), min_size=1, max_size=3) for method in METHODS})
+PLANS = st.fixed_dictionaries({method: st.lists(replies(method), min_size=1, max_size=3) for method in METHODS})
 
 
-def answering(status: int, said: object, *headers: tuple[str, str]) -> Answer:
-    """Return a plain answer."""
-    body = json.dumps(said).encode()
-    return Answer(status, body, body, headers)
+def json_reply(status: int, document: object, *headers: tuple[str, str]) -> Reply:
+    """Return a reply with a JSON body."""
+    body = json.dumps(document).encode()
+    return Reply(status, body, body, headers)
 
 
 RECORD = {"integrationId": ID, "source": "stripe"}
 
 
-# what it is sent to
+# the server and its client
 
 
 @dataclass
 class Server:
-    """Gives prepared answers to each method, over and over, and keeps which request got which."""
+    """Send prepared replies to each method, repeatedly, and record which request got which."""
 
-    prepared: Mapping[str, Sequence[Answer]]
+    prepared: Mapping[str, Sequence[Reply]]
     clock: Clock = field(default_factory=Clock)
-    given: list[tuple[str, Answer]] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
-    next: dict[str, Iterator[Answer]] = field(init=False)
+    log: list[tuple[str, Reply]] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    next: dict[str, Iterator[Reply]] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Start with the first."""
+        """Start with the first reply of each method."""
         self.next = {method: cycle(prepared) for method, prepared in self.prepared.items()}
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        """Give the next answer."""
+    def respond(self, request: httpx.Request) -> httpx.Response:
+        """Send the next reply."""
         is_list = request.method == "GET" and request.url.path == "/integrations"
         method = "LIST" if is_list else request.method
-        answer = self.next[method].__next__()
-        self.clock.sleep(answer.seconds)
-        self.given.append((method, answer))
-        return answer.response()
+        reply = self.next[method].__next__()
+        self.clock.sleep(reply.seconds)
+        self.log.append((method, reply))
+        return reply.response()
 
     @contextmanager
     def client(self, policy: str = "refuse") -> Iterator[JusttClient]:
-        """Give a client of it, whose time is virtual."""
+        """Yield a client of this server, with a virtual clock."""
         settings = Settings.load(
             {
                 "baseUrl": "http://127.0.0.1:9",
@@ -285,7 +285,7 @@ class Server:
         )
         client = JusttClient(
             settings,
-            transport=httpx.MockTransport(self.answer),
+            transport=httpx.MockTransport(self.respond),
             clock=self.clock,
             sleep=self.clock.sleep,
             uniform=lambda: 0.5,
@@ -297,17 +297,17 @@ class Server:
 
     @contextmanager
     def provider(self, policy: str) -> Iterator[IntegrationProvider]:
-        """Give the provider as the engine calls it."""
+        """Yield the provider as the engine calls it."""
         with self.client(policy) as client:
             provider = IntegrationProvider()
             provider.__dict__["_core"] = IntegrationLifecycle(
-                client.settings, client=lambda: client, tell=self.told.append
+                client.settings, client=lambda: client, tell=self.messages.append
             )
             yield provider
 
-    def answers_to(self, *methods: str) -> list[Answer]:
-        """Return what requests of *methods* were given."""
-        return [answer for method, answer in self.given if method in methods]
+    def replies_to(self, *methods: str) -> list[Reply]:
+        """Return the replies to requests of *methods*."""
+        return [reply for method, reply in self.log if method in methods]
 
 
 def call(client: JusttClient, operation: Operation) -> RemoteRecord | Sequence[RemoteRecord] | None:
@@ -336,14 +336,14 @@ def texts(value: object) -> set[str]:
     return {text for child in children for text in texts(child)}
 
 
-def is_record(said: object, **wanted: str) -> bool:
-    """Tell whether a record with these values stands in what was said, bare or under `data`."""
-    holders = [said, said.get("data")] if isinstance(said, dict) else []
+def is_record(document: object, **wanted: str) -> bool:
+    """Return whether the document, bare or below `data`, is a record with these values."""
+    holders = [document, document.get("data")] if isinstance(document, dict) else []
     return any(isinstance(each, dict) and wanted.items() <= each.items() for each in holders)
 
 
 def assert_presentable(text: str, secrets: Sequence[str] = SECRETS) -> None:
-    """Assert that *text* is one line, without anything that a terminal obeys, and without a secret."""
+    """Assert that *text* is one line without control characters and without a secret."""
     assert text.isprintable(), repr(text)
     assert "Traceback" not in text
     assert "inside pulumi-justt" not in text
@@ -351,7 +351,7 @@ def assert_presentable(text: str, secrets: Sequence[str] = SECRETS) -> None:
 
 
 def assert_holds_no_secret(outs: object) -> None:
-    """Assert that what the state is to hold can be written, in plain text but for the credentials themselves."""
+    """Assert that the outputs can be stored, and hold no secret except the credentials themselves."""
     assert isinstance(outs, dict)
     plain = {name: value for name, value in outs.items() if name != "secretPayload"}
     json.dumps(outs, ensure_ascii=False).encode()
@@ -360,17 +360,19 @@ def assert_holds_no_secret(outs: object) -> None:
 
 
 def known_to(operation: Operation) -> Sequence[str]:
-    """Return the secrets that the client is told for an operation; those of the state are the core's to keep."""
+    """Return the secrets that the client knows in an operation; the core handles those of the state."""
     return SECRETS if operation == "create" else (KEY,)
 
 
-def is_success(answer: Answer) -> bool:
-    """Tell whether it has a 2xx that came, be it with a body that is compressed."""
-    return 200 <= answer.status < 300 and answer.failure is None
+def is_success(reply: Reply) -> bool:
+    """Return whether the reply is a complete 2xx, possibly with a compressed body."""
+    return 200 <= reply.status < 300 and reply.failure is None
 
 
-def assert_call_ends_well(client: JusttClient, operation: Operation, given: Callable[[], Sequence[Answer]]) -> None:
-    """Make a call, and compare what became of it with what was answered."""
+def assert_call_ends_well(
+    client: JusttClient, operation: Operation, get_replies: Callable[[], Sequence[Reply]]
+) -> None:
+    """Make a call, and compare its result with the replies."""
     try:
         result = call(client, operation)
     except JusttError as error:
@@ -378,13 +380,13 @@ def assert_call_ends_well(client: JusttClient, operation: Operation, given: Call
         assert_presentable(str(error), known_to(operation))
         return
     event(f"{operation}: a result")
-    last = given()[-1]
+    last = get_replies()[-1]
     assert is_success(last)
     if isinstance(result, RemoteRecord):
-        assert result.integration_id in texts(last.said)
-        assert operation == "create" or is_record(last.said, integrationId=ID, status=result.status)
+        assert result.integration_id in texts(last.document)
+        assert operation == "create" or is_record(last.document, integrationId=ID, status=result.status)
     elif result is not None:
-        assert {record.integration_id for record in result} <= texts(last.said)
+        assert {record.integration_id for record in result} <= texts(last.document)
     else:
         assert operation == "delete"
 
@@ -395,141 +397,143 @@ def assert_call_ends_well(client: JusttClient, operation: Operation, given: Call
 @pytest.mark.parametrize("operation", OPERATIONS)
 @fuzz(300)
 @given(prepared=PLANS)
-def test_a_call_ends_well_and_in_time(operation: Operation, prepared: dict[str, list[Answer]]) -> None:
-    """Each call of the client ends as documented, within its tries and its deadline."""
+def test_call_ends_as_documented_and_in_time(operation: Operation, prepared: dict[str, list[Reply]]) -> None:
+    """Each call of the client ends as documented, within its attempts and its deadline."""
     server = Server(prepared)
 
     with server.client() as client:
-        assert_call_ends_well(client, operation, lambda: server.answers_to("POST", "GET", "DELETE", "LIST"))
+        assert_call_ends_well(client, operation, lambda: server.replies_to("POST", "GET", "DELETE", "LIST"))
 
-    assert len(server.given) <= POLICY.attempts + POLICY.rate_limited_attempts
+    assert len(server.log) <= POLICY.attempts + POLICY.rate_limited_attempts
     assert server.clock.now <= POLICY.deadline + TIMEOUT + POLICY.longest_pause
     if operation == "create":
         unsent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-        earlier = [answer for _, answer in server.given[:-1]]
+        earlier = [reply for _, reply in server.log[:-1]]
         assert all((each.failure in unsent) if each.failure else each.status == 429 for each in earlier), (
-            "a POST that may have been carried out was repeated"
+            "a POST that may have been processed was repeated"
         )
 
 
 @pytest.mark.parametrize("policy", ["refuse", "adopt"])
 @fuzz(300)
 @given(prepared=PLANS)
-def test_create_through_the_boundary(policy: str, prepared: dict[str, list[Answer]]) -> None:
-    """A create returns an id that stood in an answer, or raises one line."""
+def test_create_through_the_boundary(policy: str, prepared: dict[str, list[Reply]]) -> None:
+    """A create returns an id from a reply, or raises an error of one line."""
     server = Server(prepared)
 
     with server.provider(policy) as provider:
         try:
             made = provider.create({**INPUTS})
         except Exception as error:  # noqa: BLE001 - what else it could be is the question
-            assert type(error).__name__ == "JusttError"  # noqa: PT017 - whether it fails depends on the answers
+            assert type(error).__name__ == "JusttError"  # noqa: PT017 - whether it fails depends on the replies
             assert_presentable(str(error))
         else:
             event("created")
-            told_by = server.answers_to("POST") if policy == "refuse" else server.answers_to("POST", "LIST")
-            assert any(is_success(each) and made.id in texts(each.said) for each in told_by)
+            sources = server.replies_to("POST") if policy == "refuse" else server.replies_to("POST", "LIST")
+            assert any(is_success(each) and made.id in texts(each.document) for each in sources)
             assert made.outs is not None
             assert made.outs["integrationId"] == made.id
             assert made.id.isprintable(), "no later request could name it"
             assert_holds_no_secret(made.outs)
 
-    for line in server.told:
+    for line in server.messages:
         assert_presentable(line)
 
 
 @fuzz(300)
 @given(prepared=PLANS)
-def test_read_through_the_boundary(prepared: dict[str, list[Answer]]) -> None:
-    """Only the right integration's INACTIVE drops a record; all else keeps it, or raises one line."""
+def test_read_through_the_boundary(prepared: dict[str, list[Reply]]) -> None:
+    """Only INACTIVE for the right id drops a resource; anything else keeps it, or raises an error of one line."""
     server = Server(prepared)
 
     with server.provider("refuse") as provider:
         try:
             read = provider.read(ID, {**RECORDED})
         except Exception as error:  # noqa: BLE001 - what else it could be is the question
-            assert type(error).__name__ == "JusttError"  # noqa: PT017 - whether it fails depends on the answers
+            assert type(error).__name__ == "JusttError"  # noqa: PT017 - whether it fails depends on the replies
             assert_presentable(str(error))
         else:
-            last = server.given[-1][1]
+            last = server.log[-1][1]
             assert is_success(last)
             if read.id is None:
                 event("gone")
-                assert is_record(last.said, integrationId=ID, status="INACTIVE")
+                assert is_record(last.document, integrationId=ID, status="INACTIVE")
             else:
                 event("kept")
                 assert read.id == ID
                 assert read.outs is not None
-                assert is_record(last.said, integrationId=ID, status=read.outs["status"])
+                assert is_record(last.document, integrationId=ID, status=read.outs["status"])
                 assert_holds_no_secret(read.outs)
 
-    for line in server.told:
+    for line in server.messages:
         assert_presentable(line)
 
 
-@pytest.mark.parametrize("operation", ["adopt", "look up"])
+@pytest.mark.parametrize("operation", ["adopt", "get"])
 @fuzz(300)
 @given(prepared=PLANS)
-def test_adoption_and_look_up_through_the_boundary(operation: str, prepared: dict[str, list[Answer]]) -> None:
-    """What exists already is taken over, or looked at, only as its own record says, or one line is raised."""
+def test_adopt_and_get_through_the_boundary(operation: str, prepared: dict[str, list[Reply]]) -> None:
+    """An existing integration is adopted or read only as its own record says, or an error of one line is raised."""
     server = Server(prepared)
 
     with server.provider("refuse") as provider:
         try:
             result = provider.create({**INPUTS, "adoptId": ID}) if operation == "adopt" else provider.read(ID, {})
         except Exception as error:  # noqa: BLE001 - what else it could be is the question
-            assert type(error).__name__ == "JusttError"  # noqa: PT017 - whether it fails depends on the answers
-            # Who only looks knows no credential that could be kept out, but the key.
+            assert type(error).__name__ == "JusttError"  # noqa: PT017 - whether it fails depends on the replies
+            # `get` knows no credential that could be redacted, except the API key.
             assert_presentable(str(error), SECRETS if operation == "adopt" else (KEY,))
         else:
             event("done")
             assert result.id == ID
-            assert is_record(server.given[-1][1].said, integrationId=ID)
+            assert is_record(server.log[-1][1].document, integrationId=ID)
             assert result.outs is not None
             assert secret_scanner.find(json.dumps({**result.outs, "secretPayload": {}}).encode(), (KEY,)) == []
             if operation == "adopt":
                 assert_holds_no_secret(result.outs)
 
-    assert not server.answers_to("POST", "DELETE", "LIST")
+    assert not server.replies_to("POST", "DELETE", "LIST")
 
 
 @fuzz(300)
 @given(prepared=PLANS)
-def test_delete_through_the_boundary(prepared: dict[str, list[Answer]]) -> None:
-    """A delete succeeds on a 2xx, or where INACTIVE was read; all else raises one line."""
+def test_delete_through_the_boundary(prepared: dict[str, list[Reply]]) -> None:
+    """A delete succeeds after a 2xx or a read of INACTIVE; anything else raises an error of one line."""
     server = Server(prepared)
 
     with server.provider("refuse") as provider:
         try:
             provider.delete(ID, {**RECORDED})
         except Exception as error:  # noqa: BLE001 - what else it could be is the question
-            assert type(error).__name__ == "JusttError"  # noqa: PT017 - whether it fails depends on the answers
+            assert type(error).__name__ == "JusttError"  # noqa: PT017 - whether it fails depends on the replies
             assert_presentable(str(error))
         else:
-            method, last = server.given[-1]
+            method, last = server.log[-1]
             event(f"proved by {method}")
             assert is_success(last)
-            assert method == "DELETE" or is_record(last.said, integrationId=ID, status="INACTIVE")
+            assert method == "DELETE" or is_record(last.document, integrationId=ID, status="INACTIVE")
 
-    for line in server.told:
+    for line in server.messages:
         assert_presentable(line)
 
 
-# what was found: each the smallest answer that did harm
+# failures that fuzzing found, each with the smallest reply that causes it
 
 
-def plan(**prepared: Answer) -> dict[str, list[Answer]]:
-    """Return the answers to each method, empty where none is given."""
-    return {method: [prepared.get(method, answering(200, []))] for method in METHODS}
+def plan(**prepared: Reply) -> dict[str, list[Reply]]:
+    """Return the reply to each method; by default it is an empty list."""
+    return {method: [prepared.get(method, json_reply(200, []))] for method in METHODS}
 
 
 @pytest.mark.parametrize("operation", ["create", "read", "delete"])
 @pytest.mark.parametrize(
-    "said", [{"message": SECRET}, {"message": "no", "errorId": SECRET}, {SECRET: 1}], ids=["message", "errorId", "key"]
+    "document",
+    [{"message": SECRET}, {"message": "no", "errorId": SECRET}, {SECRET: 1}],
+    ids=["message", "errorId", "key"],
 )
-def test_no_error_repeats_what_the_vendor_knows(operation: str, said: dict[str, object]) -> None:
-    """The vendor has the credentials since the create, and may name them in any later answer."""
-    refused = answering(400, said)
+def test_no_error_repeats_a_credential_of_the_vendor(operation: str, document: dict[str, object]) -> None:
+    """The vendor has the credentials since the create, and may repeat them in any later response."""
+    refused = json_reply(400, document)
     server = Server(plan(GET=refused, LIST=refused, DELETE=refused))
     calls: dict[str, Callable[[IntegrationProvider], object]] = {
         "create": lambda provider: provider.create({**INPUTS}),
@@ -543,27 +547,27 @@ def test_no_error_repeats_what_the_vendor_knows(operation: str, said: dict[str, 
     assert secret_scanner.find(str(caught.value).encode(), SECRETS) == []
 
 
-def test_no_cookie_is_kept() -> None:
-    """A cookie that cannot be written back, such as one of a proxy, must not break every later request."""
-    server = Server(plan(GET=answering(200, {**RECORD, "status": "PENDING"}, ("set-cookie", "a=\x80"))))
+def test_cookies_are_ignored() -> None:
+    """A cookie that can't be sent back, such as one of a proxy, must not break later requests."""
+    server = Server(plan(GET=json_reply(200, {**RECORD, "status": "PENDING"}, ("set-cookie", "a=\x80"))))
 
     with server.provider("refuse") as provider:
         provider.read(ID, {**RECORDED})
         provider.read(ID, {**RECORDED})
 
-    assert [method for method, _ in server.given] == ["GET", "GET"]
+    assert [method for method, _ in server.log] == ["GET", "GET"]
 
 
 @pytest.mark.parametrize("location", ["x:y", "//", "http://[", "http://a:b"])
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_redirect_to_nowhere_is_a_redirect(operation: Operation, location: str) -> None:
-    """An address that is none does not matter, as no redirect is followed."""
-    server = Server({method: [answering(307, {}, ("location", location))] for method in METHODS})
+def test_redirect_with_an_invalid_location_is_a_redirect(operation: Operation, location: str) -> None:
+    """The location doesn't matter, because no redirect is followed."""
+    server = Server({method: [json_reply(307, {}, ("location", location))] for method in METHODS})
 
     with server.client() as client, pytest.raises(RequestRefused, match="A redirect is never followed"):
         call(client, operation)
 
-    assert len(server.given) == 1
+    assert len(server.log) == 1
 
 
 FOREIGN = pytest.mark.parametrize(
@@ -575,11 +579,11 @@ FOREIGN = pytest.mark.parametrize(
 
 @FOREIGN
 @pytest.mark.parametrize("name", ["integrationId", "status", "source", "goLiveDate"])
-def test_a_state_and_an_adoption_hold_no_foreign_text(name: str, text: str) -> None:
-    """What the vendor calls things stands in states and errors only where it can be shown to anyone."""
-    said = answering(200, {**RECORD, "status": "PENDING", name: text})
+def test_state_and_adoption_error_hold_no_unsafe_text(name: str, text: str) -> None:
+    """States and errors contain the vendor's texts only if they are safe to show."""
+    document = json_reply(200, {**RECORD, "status": "PENDING", name: text})
     for operation in ("create", "read"):
-        server = Server(plan(GET=said))
+        server = Server(plan(GET=document))
         with server.provider("refuse") as provider, suppress(Exception):
             result = (
                 provider.create({**INPUTS, "source": "adyen", "adoptId": ID})
@@ -588,7 +592,7 @@ def test_a_state_and_an_adoption_hold_no_foreign_text(name: str, text: str) -> N
             )
             assert_holds_no_secret(result.outs)
             assert len(json.dumps(result.outs)) < 2_000
-    server = Server(plan(GET=said))
+    server = Server(plan(GET=document))
     with server.provider("refuse") as provider, pytest.raises(Exception, match="adopting integration") as caught:
         provider.create({**INPUTS, "source": "adyen", "adoptId": ID})
     assert_presentable(str(caught.value))
@@ -597,11 +601,11 @@ def test_a_state_and_an_adoption_hold_no_foreign_text(name: str, text: str) -> N
 
 @FOREIGN
 @pytest.mark.parametrize("name", ["integrationId", "status", "source"])
-def test_a_candidate_is_named_in_one_line(name: str, text: str) -> None:
-    """What a list calls its records is as foreign as any message."""
-    found = answering(200, [{**RECORD, "status": "PENDING", name: text}])
-    server = Server(plan(POST=answering(500, {})))
-    server.next["LIST"] = chain([answering(200, [])], repeat(found))
+def test_candidate_is_named_on_one_line(name: str, text: str) -> None:
+    """The fields of a listed record are as untrusted as any message."""
+    found = json_reply(200, [{**RECORD, "status": "PENDING", name: text}])
+    server = Server(plan(POST=json_reply(500, {})))
+    server.next["LIST"] = chain([json_reply(200, [])], repeat(found))
 
     with server.provider("refuse") as provider, pytest.raises(Exception, match="Justt may have") as caught:
         provider.create({**INPUTS})
@@ -610,21 +614,21 @@ def test_a_candidate_is_named_in_one_line(name: str, text: str) -> None:
 
 
 @FOREIGN
-def test_a_status_is_told_in_one_line(text: str) -> None:
-    """A status is shown to the user, so that it can be none of these."""
-    server = Server(plan(GET=answering(200, {**RECORD, "status": text})))
+def test_status_is_shown_on_one_line(text: str) -> None:
+    """The status is shown to the user, so it never contains unsafe text."""
+    server = Server(plan(GET=json_reply(200, {**RECORD, "status": text})))
 
     with server.provider("refuse") as provider, suppress(Exception):
         provider.read(ID, {**RECORDED})
 
-    assert server.given
-    for line in server.told:
+    assert server.log
+    for line in server.messages:
         assert_presentable(line)
 
 
-def test_an_id_that_no_request_can_name_is_none() -> None:
-    """An id that read and delete refuse would leave an integration that nobody can get rid of."""
-    server = Server(plan(POST=answering(201, {"integrationId": "a\nb"})))
+def test_id_that_no_request_can_name_is_refused() -> None:
+    """With such an id, read and delete would fail, and the integration could never be deleted."""
+    server = Server(plan(POST=json_reply(201, {"integrationId": "a\nb"})))
 
     with (
         server.provider("refuse") as provider,
@@ -633,9 +637,9 @@ def test_an_id_that_no_request_can_name_is_none() -> None:
         provider.create({**INPUTS})
 
 
-def test_an_empty_page_before_the_last_proves_nothing() -> None:
-    """Where more is said to follow, what is not listed may exist all the same, and a second POST would double it."""
-    server = Server(plan(LIST=answering(200, {"hasMore": True, "data": []}), POST=answering(500, {})))
+def test_empty_page_before_the_last_proves_nothing() -> None:
+    """If more pages follow, an integration may exist unlisted, and a second POST would duplicate it."""
+    server = Server(plan(LIST=json_reply(200, {"hasMore": True, "data": []}), POST=json_reply(500, {})))
 
     with (
         server.provider("refuse") as provider,
@@ -643,16 +647,16 @@ def test_an_empty_page_before_the_last_proves_nothing() -> None:
     ):
         provider.create({**INPUTS})
 
-    assert len(server.answers_to("POST")) == 1
+    assert len(server.replies_to("POST")) == 1
 
 
-def test_an_id_that_was_listed_before_is_not_new() -> None:
-    """A create that is answered with what existed already made nothing: it would be deactivated as the old one.
+def test_id_that_was_listed_before_the_post_is_not_new() -> None:
+    """The create made nothing, and a later delete of the old resource would deactivate the integration.
 
-    The vendor may take the same external identifier for the same integration, or a proxy may repeat an answer.
+    The vendor may treat the same external identifier as the same integration, or a proxy may repeat a response.
     """
-    old = answering(200, [{**RECORD, "status": "SUCCESSFUL"}])
-    server = Server(plan(LIST=old, POST=answering(201, {"integrationId": ID})))
+    old = json_reply(200, [{**RECORD, "status": "SUCCESSFUL"}])
+    server = Server(plan(LIST=old, POST=json_reply(201, {"integrationId": ID})))
 
     with server.provider("refuse") as provider, pytest.raises(Exception, match=ID):
         provider.create({**INPUTS})
@@ -667,7 +671,7 @@ HASTY_TIMEOUT = 0.1
 
 
 class Loopback:
-    """A server on a socket that sends prepared bytes to each request, and then closes or says nothing more."""
+    """A socket server that sends prepared bytes to each request, and then closes the connection or stalls."""
 
     def __init__(self) -> None:
         self.prepared = b""
@@ -679,8 +683,8 @@ class Loopback:
         self._thread.start()
 
     def close(self) -> None:
-        """End all threads."""
-        # Only this wakes a thread that waits in accept.
+        """Stop all threads."""
+        # Only a shutdown wakes a thread that waits in accept.
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -702,7 +706,7 @@ class Loopback:
         connection.settimeout(HANG_SECONDS)
         with connection, suppress(OSError):
             connection.recv(65536)
-            if then == "drip":
+            if then == "slow":
                 for byte in prepared:
                     connection.sendall(bytes([byte]))
                     time.sleep(0.02)
@@ -715,7 +719,7 @@ class Loopback:
 
 @pytest.fixture(scope="module")
 def loopback() -> Iterator[Loopback]:
-    """Yield the server."""
+    """Yield the socket server."""
     server = Loopback()
     yield server
     server.close()
@@ -743,32 +747,32 @@ LINES = st.sampled_from(
 
 @st.composite
 def streams(draw: st.DrawFn) -> bytes:
-    """Draw what travels over a connection."""
+    """Draw the bytes that are sent over a connection."""
     if draw(st.integers(0, 5)) == 5:
         return draw(st.binary(max_size=60))
-    answer = draw(st.sampled_from(METHODS).flatmap(answers))
+    reply = draw(st.sampled_from(METHODS).flatmap(replies))
     head = [draw(LINES)]
-    head += [f"{name}: {value}".encode("latin-1", "replace") for name, value in answer.headers]
+    head += [f"{name}: {value}".encode("latin-1", "replace") for name, value in reply.headers]
     if draw(st.booleans()):
-        head.append(b"content-length: %d" % (len(answer.sent) + draw(st.sampled_from([0, 0, 0, 1, -1]))))
+        head.append(b"content-length: %d" % (len(reply.sent) + draw(st.sampled_from([0, 0, 0, 1, -1]))))
     if draw(st.integers(0, 9)) == 9:
         head.append(draw(st.binary(max_size=20)))
-    return draw(st.sampled_from([b"\r\n", b"\r\n", b"\n"])).join([*head, b"", b""]) + answer.sent
+    return draw(st.sampled_from([b"\r\n", b"\r\n", b"\n"])).join([*head, b"", b""]) + reply.sent
 
 
 @fuzz(200)
 @given(
     operation=st.sampled_from(OPERATIONS),
     sent=streams(),
-    then=st.sampled_from(["close"] * 8 + ["hang", "drip"]),
+    then=st.sampled_from(["close"] * 8 + ["hang", "slow"]),
 )
 @example(operation="get", sent=b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, then="hang")
 @example(
     operation="create", sent=b"HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\nffffffff\r\n{", then="hang"
 )
 @example(operation="delete", sent=b"HTTP/1.1 200 OK\r\nx: " + b"y" * 300_000, then="close")
-def test_a_call_ends_well_on_a_socket(loopback: Loopback, operation: Operation, sent: bytes, then: str) -> None:
-    """Any bytes on a connection that closes, stalls or drips end as documented, in real time."""
+def test_call_ends_as_documented_on_a_socket(loopback: Loopback, operation: Operation, sent: bytes, then: str) -> None:
+    """Any bytes on a connection that closes, stalls or is slow end as documented, in real time."""
     loopback.prepared, loopback.then = sent, then
     settings = Settings.load(
         {"baseUrl": loopback.url, "apiKey": KEY, "timeoutSeconds": f"{HASTY_TIMEOUT:g}"},
@@ -789,5 +793,5 @@ def test_a_call_ends_well_on_a_socket(loopback: Loopback, operation: Operation, 
     finally:
         client.close()
 
-    # A connection that stalls does so for longer.
+    # A stalled connection would take longer.
     assert time.monotonic() - started < HANG_SECONDS / 2

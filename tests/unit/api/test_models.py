@@ -1,4 +1,4 @@
-"""The models of the core: what they accept, how they are spelled in the state, and what they never show."""
+"""The models of the core: what they accept, their names in the state, and what they never show."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ INPUTS: dict[str, Any] = {
 }
 
 
-def test_the_sources_are_the_vendors_list() -> None:
-    """The list is the one of the vendor's page, in its order."""
+def test_sources_are_the_vendors_list() -> None:
+    """The list is the one in Justt's documentation, in its order."""
     assert SOURCES == ("stripe", "braintree", "paypal", "adyen", "justt_sandbox")
 
 
-def test_there_is_one_unknown() -> None:
-    """What a preview lacks is one value, and may be compared by identity."""
+def test_unknown_is_a_single_value() -> None:
+    """UNKNOWN is one value, so it can be compared by identity."""
     assert list(Unknown) == [UNKNOWN]
 
 
@@ -42,17 +42,17 @@ def test_there_is_one_unknown() -> None:
         (datetime(2027, 1, 31, 1, 30, tzinfo=timezone(timedelta(hours=2))), "2027-01-30T23:30:00Z"),
     ],
 )
-def test_a_moment_is_written_as_the_vendor_wants_it(moment: datetime, text: str) -> None:
-    """Dates go out in UTC with whole seconds, wherever they come from."""
+def test_time_is_written_in_the_vendor_format(moment: datetime, text: str) -> None:
+    """Times are written in UTC with whole seconds, whatever their time zone."""
     assert to_vendor_time(moment) == text
 
 
-def test_a_moment_survives_a_round_trip() -> None:
-    """What was written can be read again."""
+def test_written_time_can_be_read() -> None:
+    """A time in the vendor's format is parsed."""
     assert from_vendor_time("2027-01-31T23:59:59Z") == datetime(2027, 1, 31, 23, 59, 59, tzinfo=timezone.utc)
 
 
-NO_MOMENTS = [
+INVALID_TIMES = [
     "",
     "2027-01-31",
     "2027-01-31T00:00:00",
@@ -67,9 +67,9 @@ NO_MOMENTS = [
 ]
 
 
-@pytest.mark.parametrize("text", NO_MOMENTS)
-def test_another_form_of_a_moment_is_refused(text: str) -> None:
-    """Only the vendor's form is taken, and only for days and times that exist."""
+@pytest.mark.parametrize("text", INVALID_TIMES)
+def test_time_in_another_format_is_refused(text: str) -> None:
+    """Only the vendor's format is accepted, and only for existing dates and times."""
     with pytest.raises(ValidationError, match="must be a moment in UTC such as 2027-01-31T00:00:00Z"):
         Deactivation(deactivation_date=text)
 
@@ -84,13 +84,13 @@ def test_another_form_of_a_moment_is_refused(text: str) -> None:
         ({"deactivationDate": "2026-01-01T00:00:00Z"}, datetime(2026, 1, 1, tzinfo=timezone.utc)),
     ],
 )
-def test_a_policy_gives_the_moment_of_a_deactivation(policy: dict[str, object], moment: datetime) -> None:
-    """A policy is counted from the deletion, or is the date itself even if that has passed."""
+def test_policy_gives_the_time_of_the_deactivation(policy: dict[str, object], moment: datetime) -> None:
+    """`afterDays` counts from the deletion; a date is used as it is, even in the past."""
     assert Deactivation.model_validate(policy).moment(NOW) == moment
 
 
-def test_the_default_policy_is_by_posting_date() -> None:
-    """An absent policy is the empty one: by posting date, at once."""
+def test_default_policy_is_by_posting_date() -> None:
+    """An absent policy equals an empty one: by posting date, now."""
     assert Deactivation().deactivation_type == "postingDate"
     assert Deactivation() == Deactivation.model_validate({"deactivationType": "postingDate"})
 
@@ -108,14 +108,14 @@ def test_the_default_policy_is_by_posting_date() -> None:
         {"afterDays": 1, "deactivationDate": "2027-01-31T00:00:00Z"},
     ],
 )
-def test_a_policy_that_means_nothing_is_refused(policy: dict[str, object]) -> None:
-    """A policy has at most one moment, of the right type, within ten years."""
+def test_invalid_policy_is_refused(policy: dict[str, object]) -> None:
+    """A policy has at most one date, of the right type, within ten years."""
     with pytest.raises(ValidationError):
         Deactivation.model_validate(policy)
 
 
-def test_inputs_are_spelled_as_the_api_spells_them() -> None:
-    """The state's keys are aliases of the Python names, and what is absent is not written."""
+def test_inputs_use_the_names_of_the_api() -> None:
+    """The state's keys are aliases of the Python names, and absent inputs are not written."""
     inputs = Inputs.model_validate({**INPUTS, "deactivation": {"afterDays": 7}})
 
     assert inputs.external_identifier == "stripe-eu"
@@ -125,7 +125,7 @@ def test_inputs_are_spelled_as_the_api_spells_them() -> None:
 
 
 def test_absent_inputs_equal_their_defaults() -> None:
-    """State that was written before an input existed reads as if it had been left out."""
+    """A state from before an input existed reads as if the input were left out."""
     inputs = Inputs.model_validate(INPUTS)
 
     assert (
@@ -137,16 +137,16 @@ def test_absent_inputs_equal_their_defaults() -> None:
     ) == (None, None, None, False, False)
 
 
-def test_credentials_show_in_no_text_form_of_the_inputs() -> None:
-    """Only the method that says so reveals the payload."""
+def test_no_text_form_of_the_inputs_shows_a_credential() -> None:
+    """Only reveal_payload() returns the payload."""
     inputs = Inputs.model_validate(INPUTS)
 
     assert CANARY not in f"{inputs} {inputs!r} {inputs.model_dump()} {inputs.model_dump_json()}"
     assert inputs.reveal_payload() == {"apiKey": CANARY}
 
 
-def test_inputs_can_not_be_changed() -> None:
-    """What was validated stays what it was."""
+def test_inputs_are_immutable() -> None:
+    """Validated inputs can't be changed."""
     inputs: Any = Inputs.model_validate(INPUTS)
     with pytest.raises(ValidationError, match="frozen"):
         inputs.source = "adyen"
@@ -176,8 +176,8 @@ def test_inputs_can_not_be_changed() -> None:
         ("allowUnlisted", 1),
     ],
 )
-def test_an_input_that_the_vendor_would_refuse_is_refused(name: str, value: object) -> None:
-    """Lengths, types and the form of a header are verified, and the error does not show the input."""
+def test_invalid_input_is_refused(name: str, value: object) -> None:
+    """Lengths, types and header values are validated, and the error does not show the input."""
     with pytest.raises(ValidationError) as refused:
         Inputs.model_validate({**INPUTS, name: value})
 
@@ -186,21 +186,21 @@ def test_an_input_that_the_vendor_would_refuse_is_refused(name: str, value: obje
 
 
 @pytest.mark.parametrize("length", [1, 255])
-def test_an_external_identifier_may_have_1_to_255_characters(length: int) -> None:
-    """The vendor's bounds are included."""
+def test_external_identifier_may_have_1_to_255_characters(length: int) -> None:
+    """Both limits are allowed."""
     assert Inputs.model_validate({**INPUTS, "externalIdentifier": "x" * length}).external_identifier == "x" * length
 
 
-def test_a_record_is_read_with_whatever_the_vendor_adds() -> None:
-    """Only the documented fields of a record matter, and a new one or a new status is no error."""
+def test_record_ignores_new_fields_and_accepts_new_statuses() -> None:
+    """A new field or a new status is no error."""
     record = RemoteRecord.model_validate({"integrationId": "i", "source": "shopify", "status": "PAUSED", "extra": 1})
 
     assert record == RemoteRecord(integration_id="i", source="shopify", status="PAUSED", go_live_date=None)
 
 
 @pytest.mark.parametrize("missing", ["integrationId", "source", "status"])
-def test_a_record_without_a_required_field_is_none(missing: str) -> None:
-    """What the vendor requires of a record has to be there."""
+def test_record_without_a_required_field_is_refused(missing: str) -> None:
+    """A record needs its id, source and status."""
     record = {"integrationId": "i", "source": "stripe", "status": "PENDING"}
     del record[missing]
     with pytest.raises(ValidationError, match=missing):
@@ -210,13 +210,13 @@ def test_a_record_without_a_required_field_is_none(missing: str) -> None:
 @pytest.mark.parametrize(
     ("status", "is_inactive"), [("INACTIVE", True), ("PENDING", False), ("SUCCESSFUL", False), ("FAILED", False)]
 )
-def test_only_inactive_is_the_end(status: str, is_inactive: bool) -> None:
-    """A failed integration still exists."""
+def test_only_inactive_is_final(status: str, is_inactive: bool) -> None:
+    """A FAILED integration still exists."""
     assert RemoteRecord(integration_id="i", source="stripe", status=status).is_inactive is is_inactive
 
 
-def test_what_is_known_is_split_from_what_is_not() -> None:
-    """Unknown values are named by their paths, and a list with one unknown item is unknown as a whole."""
+def test_unknown_values_are_split_from_known_ones() -> None:
+    """Unknown values are named by their paths; a list with one unknown item is unknown as a whole."""
     value = {
         "a": 1,
         "b": UNKNOWN,

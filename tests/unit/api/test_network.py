@@ -1,4 +1,4 @@
-"""Certificates and proxies: what works, what fails at once, and which variables the text names."""
+"""Certificates and proxies: what works, what fails at once, and which variables the errors name."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ INPUTS = Inputs.model_validate(
     }
 )
 BEYOND = "https://justt.invalid/v1"
-"""No address of this machine, so that the environment's proxy is used."""
+"""Not an address of this machine, so the environment's proxy is used."""
 
 
-def words(text: str) -> str:
-    """Return *text* in one line."""
+def one_line(text: str) -> str:
+    """Return *text* on one line."""
     return re.sub(r"\s+", " ", text)
 
 
-def listed(folder: Path, base_url: str, **variables: str) -> Result:
+def run_list(folder: Path, base_url: str, **variables: str) -> Result:
     """Run `pulumi-justt list` in an empty folder."""
     environ = {"JUSTT_API_KEY": "a-key", "JUSTT_BASE_URL": base_url, **variables}
     done = subprocess.run(
@@ -71,15 +71,15 @@ def listed(folder: Path, base_url: str, **variables: str) -> Result:
     return Result(done.returncode, done.stdout, done.stderr)
 
 
-def listed_here(project: FakePulumi, **variables: str) -> tuple[int, str]:
-    """Run the same in this process, and return the exit code and what stderr got."""
+def run_list_in_process(project: FakePulumi, **variables: str) -> tuple[int, str]:
+    """Run the command in this process, and return its exit code and stderr."""
     environ = {"JUSTT_API_KEY": "a-key", "JUSTT_BASE_URL": BEYOND, **variables}
     done = project.run("list", "--cwd", str(project.folder), environ=environ)
     return done.exit_code, done.stderr
 
 
 def port_of(simulator: SimulatorServer) -> int:
-    """Return where the simulator listens."""
+    """Return the simulator's port."""
     port = urlsplit(simulator.base_url).port
     assert port
     return port
@@ -110,47 +110,49 @@ BAD_CERTIFICATES = [
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
 @pytest.mark.parametrize("bad", BAD_CERTIFICATES)
-def test_certificate_that_is_not_trusted_fails_at_once(
+def test_untrusted_certificate_fails_at_once(
     monkeypatch: pytest.MonkeyPatch, simulator: SimulatorServer, method: Method, bad: tuple[str, str, str]
 ) -> None:
-    """One connection and no wait: the text says what is wrong and names the variables, and nothing was sent."""
+    """There is one connection and no retry. The error has the reason and the variables, and nothing was sent."""
     certificate, authority, reason = bad
     monkeypatch.setenv("SSL_CERT_FILE", authority)
     with tls_front(port_of(simulator), certificate) as front:
         settings = Settings.load({"apiKey": "a-key", "baseUrl": f"https://127.0.0.1:{front.port}/v1"}, {})
         client = JusttClient(settings)
-        with pytest.raises(ConnectionSetupError) as barred:
+        with pytest.raises(ConnectionSetupError) as error:
             send(client, method)
         client.close()
 
     assert front.connections == 1
-    assert reason in barred.value.response
-    assert barred.value.remediation.startswith("Nothing was sent. ")
-    assert {"SSL_CERT_FILE", "SSL_CERT_DIR"} <= set(re.findall(r"[A-Z_]{6,}", barred.value.remediation))
+    assert reason in error.value.response
+    assert error.value.remediation.startswith("Nothing was sent. ")
+    assert {"SSL_CERT_FILE", "SSL_CERT_DIR"} <= set(re.findall(r"[A-Z_]{6,}", error.value.remediation))
     assert simulator.request_count == 0
 
 
-def test_certificates_of_variables_are_trusted_for_this_machine_too(simulator: SimulatorServer, tmp_path: Path) -> None:
-    """SSL_CERT_FILE and SSL_CERT_DIR hold for a loopback address; without them the command says what to set."""
+def test_ssl_cert_variables_apply_to_loopback_addresses(simulator: SimulatorServer, tmp_path: Path) -> None:
+    """SSL_CERT_FILE and SSL_CERT_DIR apply to a loopback address; without them the error says what to set."""
     folder = tmp_path / "authorities"
     folder.mkdir()
-    # The name by which OpenSSL looks this authority up.
+    # OpenSSL looks the authority up by this name.
     shutil.copy(AUTHORITY, folder / "774b5dcc.0")
     with tls_front(port_of(simulator), "here") as front:
         url = f"https://127.0.0.1:{front.port}/v1"
-        refused = listed(tmp_path, url)
-        trusted = [listed(tmp_path, url, SSL_CERT_FILE=AUTHORITY), listed(tmp_path, url, SSL_CERT_DIR=str(folder))]
+        refused = run_list(tmp_path, url)
+        trusted = [run_list(tmp_path, url, SSL_CERT_FILE=AUTHORITY), run_list(tmp_path, url, SSL_CERT_DIR=str(folder))]
 
     assert refused.code == 3
     assert [(each.code, each.stderr) for each in trusted] == [(0, ""), (0, "")]
-    assert "set SSL_CERT_FILE to that authority's PEM file (or SSL_CERT_DIR" in words(refused.stderr)
+    assert "set SSL_CERT_FILE to that authority's PEM file (or SSL_CERT_DIR" in one_line(refused.stderr)
 
 
-def test_no_file_gets_the_keys_of_connections(simulator: SimulatorServer, tmp_path: Path) -> None:
-    """SSLKEYLOGFILE is not followed: with that file, whoever records the traffic could read every credential."""
+def test_sslkeylogfile_is_ignored(simulator: SimulatorServer, tmp_path: Path) -> None:
+    """With the keys in that file, anyone who records the traffic could read every credential."""
     file = tmp_path / "keys.log"
     with tls_front(port_of(simulator), "here") as front:
-        done = listed(tmp_path, f"https://127.0.0.1:{front.port}/v1", SSL_CERT_FILE=AUTHORITY, SSLKEYLOGFILE=str(file))
+        done = run_list(
+            tmp_path, f"https://127.0.0.1:{front.port}/v1", SSL_CERT_FILE=AUTHORITY, SSLKEYLOGFILE=str(file)
+        )
 
     assert done.code == 0
     assert not file.exists()
@@ -159,7 +161,7 @@ def test_no_file_gets_the_keys_of_connections(simulator: SimulatorServer, tmp_pa
 def test_every_command_of_the_engine_stops_at_an_untrusted_certificate(
     stack: Stack, simulator: SimulatorServer
 ) -> None:
-    """Creates, refreshes and deletes fail at the first connection, and the state keeps what it had."""
+    """Creates, refreshes and deletes fail at the first connection, and the state is unchanged."""
     with tls_front(port_of(simulator), "here") as front:
         stack.config({"justt:baseUrl": f"https://127.0.0.1:{front.port}/v1"})
         stack.program(PROGRAM.format(name="first"))
@@ -168,7 +170,7 @@ def test_every_command_of_the_engine_stops_at_an_untrusted_certificate(
         stack.program(PROGRAM.format(name="first") + PROGRAM.format(name="second"))
         for command in (stack.up, stack.refresh, stack.destroy):
             before, started = front.connections, time.monotonic()
-            shown = words(command(fails=True).text)
+            shown = one_line(command(fails=True).text)
             assert "certificate not trusted: unable to get local issuer certificate" in shown
             assert "set SSL_CERT_FILE to" in shown
             assert "may have created" not in shown
@@ -178,30 +180,30 @@ def test_every_command_of_the_engine_stops_at_an_untrusted_certificate(
 
 
 @pytest.mark.parametrize("form", [b"%s", b"Bearer %s", b"denied for %s"])
-def test_what_a_proxy_says_of_its_password_is_not_shown(tmp_path: Path, form: bytes) -> None:
-    """A 407 fails at once, names the variables, and its reason phrase, which may be the password, stays out."""
+def test_proxy_password_in_a_407_is_not_shown(tmp_path: Path, form: bytes) -> None:
+    """A 407 fails at once and names the variables; its reason phrase, which may be the password, is not shown."""
     password = canary("proxy")
 
-    def answer(request: bytes) -> bytes:
+    def respond(request: bytes) -> bytes:
         sent = re.search(rb"(?i)proxy-authorization: Basic (\S+)", request)
         assert sent
-        told = base64.b64decode(sent[1]).partition(b":")[2]
-        return b"HTTP/1.1 407 " + form % told + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        decoded = base64.b64decode(sent[1]).partition(b":")[2]
+        return b"HTTP/1.1 407 " + form % decoded + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
-    with connect_proxy(answer) as proxy:
+    with connect_proxy(respond) as proxy:
         url = f"http://user:{password}@127.0.0.1:{proxy.port}"
-        done = listed(tmp_path, BEYOND, HTTPS_PROXY=url, JUSTT_DEBUG="1")
+        done = run_list(tmp_path, BEYOND, HTTPS_PROXY=url, JUSTT_DEBUG="1")
 
     assert (done.code, proxy.connections) == (3, 1)
     assert password not in done.text
-    assert "no connection (the proxy answered 407 Proxy Authentication Required)" in words(done.stderr)
+    assert "no connection (the proxy answered 407 Proxy Authentication Required)" in one_line(done.stderr)
     assert "HTTPS_PROXY" in done.stderr
     assert "NO_PROXY" in done.stderr
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
 def test_407_of_a_proxy_fails_at_once(monkeypatch: pytest.MonkeyPatch, method: Method) -> None:
-    """No method is tried again, and a create is known not to have happened."""
+    """No method is retried, and a create is known not to have happened."""
     with connect_proxy(lambda _: b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n") as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         client = JusttClient(Settings.load({"apiKey": "a-key", "baseUrl": BEYOND}, {}))
@@ -222,18 +224,18 @@ def test_407_of_a_proxy_fails_at_once(monkeypatch: pytest.MonkeyPatch, method: M
         (None, "the proxy: no answer within 0.5 s"),
     ],
 )
-def test_a_proxy_that_makes_no_tunnel_has_got_nothing(
+def test_proxy_that_opens_no_tunnel_received_no_request(
     monkeypatch: pytest.MonkeyPatch, method: Method, head: bytes | None, failure: str
 ) -> None:
-    """Only CONNECT has left, so a create is known not to have happened, and is tried again like any other request."""
+    """Only CONNECT was sent, so a create is known not to have happened, and is retried like any request."""
     is_over = threading.Event()
 
-    def answer(_: bytes) -> bytes:
+    def respond(_: bytes) -> bytes:
         if head is None:
             is_over.wait(HANG_SECONDS)
         return head or b""
 
-    with connect_proxy(answer) as proxy:
+    with connect_proxy(respond) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         settings = Settings.load({"apiKey": "a-key", "baseUrl": BEYOND, "timeoutSeconds": "0.5"}, {})
         client = JusttClient(settings, policy=RetryPolicy(attempts=2), sleep=lambda _: None)
@@ -247,12 +249,12 @@ def test_a_proxy_that_makes_no_tunnel_has_got_nothing(
 
 
 def close_after_request(connection: socket.socket) -> None:
-    """Take a request and give no answer."""
+    """Read a request and send no response."""
     connection.recv(65536)
 
 
-def test_a_create_that_went_through_the_tunnel_may_have_happened(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection that breaks behind the proxy, after TLS, leaves the outcome open."""
+def test_create_that_went_through_the_tunnel_is_ambiguous(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the connection breaks behind the proxy, after TLS, the outcome is unknown."""
     monkeypatch.setenv("SSL_CERT_FILE", AUTHORITY)
     with (
         Listener(close_after_request) as server,
@@ -267,14 +269,14 @@ def test_a_create_that_went_through_the_tunnel_may_have_happened(monkeypatch: py
 
 
 @pytest.mark.parametrize("no_proxy", ["", "localhost,[::1]", "[", "localhost,[fe80::1%eth0],10.0.0.0/8,.example, ,:"])
-def test_no_proxy_of_any_form_does_no_harm(project: FakePulumi, simulator: SimulatorServer, no_proxy: str) -> None:
-    """Entries that the HTTP library cannot read, such as an address in brackets, leave the others in force."""
+def test_invalid_no_proxy_entries_are_ignored(project: FakePulumi, simulator: SimulatorServer, no_proxy: str) -> None:
+    """Entries that httpx can't read, such as an address in brackets, don't affect the others."""
     with (
         tls_front(port_of(simulator), "here") as front,
         connect_proxy(lambda _: b"HTTP/1.1 200 Fine\r\n\r\n", front.port) as proxy,
     ):
         variables = {"HTTPS_PROXY": f"127.0.0.1:{proxy.port}", "NO_PROXY": no_proxy, "SSL_CERT_FILE": AUTHORITY}
-        done = listed_here(project, **variables)
+        done = run_list_in_process(project, **variables)
 
     assert (done, proxy.connections) == ((0, ""), 1)
 
@@ -295,7 +297,7 @@ def test_no_proxy_of_any_form_does_no_harm(project: FakePulumi, simulator: Simul
     ],
 )
 def test_entries_of_no_proxy(monkeypatch: pytest.MonkeyPatch, no_proxy: str, *, is_bypassed: bool) -> None:
-    """Each way in which other programs write a host or a domain means the same here."""
+    """Each form of a host or domain that other programs accept has the same meaning here."""
     monkeypatch.setenv("HTTPS_PROXY", " http://proxy.example:8080 ")
     monkeypatch.setenv("NO_PROXY", no_proxy)
 
@@ -303,8 +305,8 @@ def test_entries_of_no_proxy(monkeypatch: pytest.MonkeyPatch, no_proxy: str, *, 
         assert proxy_for(host) == (None if is_bypassed else "http://proxy.example:8080")
 
 
-def test_blank_proxy_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable that holds only white space is not set, and does not hide another one."""
+def test_blank_proxy_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable with only white space counts as unset, and does not hide another one."""
     monkeypatch.setenv("HTTPS_PROXY", "   ")
     assert proxy_for("https://api.justt.ai/v1") is None
     monkeypatch.setenv("ALL_PROXY", "proxy.example:1")
@@ -317,10 +319,10 @@ def test_blank_proxy_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     "no_proxy",
     ["*", "justt.invalid", "a.example,.invalid", "localhost, *", "*.invalid", "justt.invalid.", "JUSTT.invalid:{port}"],
 )
-def test_no_proxy_keeps_the_proxy_out(
+def test_no_proxy_bypasses_the_proxy(
     project: FakePulumi, simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch, no_proxy: str
 ) -> None:
-    """Its entries are hosts, and the ends of hosts, to which the requests then go directly."""
+    """Requests to hosts that match an entry, or end with one, go directly."""
     with (
         tls_front(port_of(simulator), "here") as front,
         connect_proxy(lambda _: b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n") as proxy,
@@ -335,7 +337,7 @@ def test_no_proxy_keeps_the_proxy_out(
             "NO_PROXY": no_proxy.format(port=front.port),
             "SSL_CERT_FILE": AUTHORITY,
         }
-        done = listed_here(project, JUSTT_BASE_URL=f"https://justt.invalid:{front.port}/v1", **variables)
+        done = run_list_in_process(project, JUSTT_BASE_URL=f"https://justt.invalid:{front.port}/v1", **variables)
 
     assert (done, front.connections, proxy.connections) == ((0, ""), 1, 0)
 
@@ -361,11 +363,11 @@ def test_no_proxy_keeps_the_proxy_out(
         ("SSL_CERT_FILE", str(Path(__file__))),
     ],
 )
-def test_network_settings_that_cannot_be_used(project: FakePulumi, name: str, value: str) -> None:
-    """One sentence that names the variable, before anything is sent."""
-    code, stderr = listed_here(project, **{name: value})
+def test_invalid_network_settings_are_one_error(project: FakePulumi, name: str, value: str) -> None:
+    """One sentence names the variable, before any request."""
+    code, stderr = run_list_in_process(project, **{name: value})
 
     assert code == 3
     assert name in stderr
-    assert "the network settings of this machine cannot be used" in words(stderr)
+    assert "the network settings of this machine cannot be used" in one_line(stderr)
     assert "inside pulumi-justt" not in stderr

@@ -1,7 +1,8 @@
-"""Several processes under one quota: each keeps to its own share, the sum does not, and all finish all the same.
+"""Several processes under one quota: each keeps to its own limit, their sum exceeds the quota, and all still finish.
 
-Processes are threads with a client and a limiter of their own, before one vendor that counts its 1,000 requests a
-minute and answers 429 beyond. Time is virtual: who sleeps is woken when nobody has anything to do before that.
+Processes are threads, each with its own client and limiter. They use one vendor, which counts 1,000 requests a minute
+and responds with 429 beyond that. Time is virtual: a sleeping thread wakes when no thread has anything to do before its
+time.
 """
 
 from __future__ import annotations
@@ -29,29 +30,29 @@ READS = 700
 
 @dataclass
 class QuotaServer:
-    """Counts a minute's requests over all processes."""
+    """A server that counts the requests of all processes per minute."""
 
     clock: StagedClock
-    answered: deque[float] = field(default_factory=deque)
+    accepted: deque[float] = field(default_factory=deque)
     refused: int = 0
     most: int = 0
 
     def __call__(self, _: httpx.Request) -> httpx.Response:
-        """Answer, or refuse beyond the quota."""
+        """Respond with a record, or with 429 beyond the quota."""
         self.clock.sleep(LATENCY)
         now = self.clock()
-        while self.answered and now - self.answered[0] >= WINDOW_SECONDS:
-            self.answered.popleft()
-        if len(self.answered) >= QUOTA:
+        while self.accepted and now - self.accepted[0] >= WINDOW_SECONDS:
+            self.accepted.popleft()
+        if len(self.accepted) >= QUOTA:
             self.refused += 1
             return httpx.Response(429, json={"message": "too many requests", "statusCode": 429})
-        self.answered.append(now)
-        self.most = max(self.most, len(self.answered))
+        self.accepted.append(now)
+        self.most = max(self.most, len(self.accepted))
         return httpx.Response(200, json={"integrationId": "int-1", "source": "stripe", "status": "SUCCESSFUL"})
 
 
 def read_all(clock: StagedClock, vendor: QuotaServer, share: int, seed: int) -> int:
-    """Let each process read as much as it wants within its share, and return how many reads were answered."""
+    """Let each process read as fast as its limit allows, and return how many reads succeeded."""
     chance = random.Random(seed)  # noqa: S311 - jitter, the same in each run
     settings = Settings.load(
         {"apiKey": "bearer-key", "baseUrl": "http://127.0.0.1:9", "requestsPerMinute": str(share)}, {}
@@ -76,12 +77,12 @@ def read_all(clock: StagedClock, vendor: QuotaServer, share: int, seed: int) -> 
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_processes_share_the_vendor_s_quota(seed: int, record_property: Callable[[str, object], None]) -> None:
-    """Three processes that want 2,100 reads at once all get them, within minutes, at a bounded number of 429s.
+def test_processes_share_the_vendor_quota(seed: int, record_property: Callable[[str, object], None]) -> None:
+    """Three processes with 2,100 concurrent reads finish within minutes, with a bounded number of 429s.
 
-    The bound: a 429 pauses all threads of its process, so that a pause costs one 429 for each of them at most; pauses
-    that double from half a second make about six in a minute, seven with bad luck; and the 2,100 requests exhaust the
-    quota twice. So there are at most 2 * 3 * 16 * 7 = 672.
+    The bound: a 429 pauses all threads of its process, so each pause costs at most one 429 per thread. Pauses that
+    double from half a second make about six per minute, seven at worst. The 2,100 requests exhaust the quota twice.
+    So there are at most 2 * 3 * 16 * 7 = 672.
     """
     clock = StagedClock()
     vendor = QuotaServer(clock)
@@ -90,18 +91,18 @@ def test_processes_share_the_vendor_s_quota(seed: int, record_property: Callable
 
     done = read_all(clock, vendor, SHARE, seed)
 
-    record_property("answers of 429", vendor.refused)
+    record_property("429 responses", vendor.refused)
     record_property("virtual seconds", round(clock.now, 1))
     assert done == PROCESSES * READS
     assert bound == 672
     assert 0 < vendor.refused <= bound
     assert vendor.most == QUOTA
-    # Two windows have to pass at least, and each may be overshot by the longest pause.
+    # At least two windows must pass, and each may be exceeded by the longest pause.
     assert 2 * WINDOW_SECONDS < clock.now < 2 * (WINDOW_SECONDS + policy.rate_limited_cap)
 
 
-def test_shares_that_fit_into_the_quota_are_never_refused() -> None:
-    """With `requestsPerMinute` divided among the stacks nobody sees a 429, and it takes no longer."""
+def test_limits_within_the_quota_get_no_429() -> None:
+    """If `requestsPerMinute` is divided among the stacks, no request gets a 429, and it takes no longer."""
     clock = StagedClock()
     vendor = QuotaServer(clock)
 

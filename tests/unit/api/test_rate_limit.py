@@ -1,4 +1,4 @@
-"""The rate limiter: never more than its share in any 60 seconds, no slower than that, one pause for everyone."""
+"""The rate limiter: never above its limit in any 60 seconds, no slower than that, and one pause for all threads."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ TICK = 1 / 64
 
 
 def limiter_of(per_minute: int) -> tuple[RateLimiter, Clock]:
-    """Give a limiter in a time of its own."""
+    """Return a limiter and its virtual clock."""
     moment = Clock()
     return RateLimiter(per_minute, clock=moment, sleep=moment.sleep), moment
 
 
 def most_in_a_window(grants: list[float]) -> int:
-    """Count the grants of the fullest 60 seconds."""
+    """Return the number of grants in the fullest 60 seconds."""
     return max(sum(start <= grant < start + WINDOW_SECONDS for grant in grants) for start in grants)
 
 
-def test_window_is_the_vendor_s_minute() -> None:
-    """The vendor counts its 1,000 requests by the minute."""
+def test_window_is_one_minute() -> None:
+    """Justt counts its 1,000 requests per minute."""
     assert WINDOW_SECONDS == 60.0
 
 
-def test_below_the_limit_nobody_waits() -> None:
-    """As many requests as allowed go out at once."""
+def test_no_wait_below_the_limit() -> None:
+    """As many requests as allowed are sent at once."""
     limiter, moment = limiter_of(950)
 
     assert [limiter.acquire() for _ in range(950)] == [0.0] * 950
     assert moment.slept == []
 
 
-def test_one_more_waits_until_the_oldest_leaves_the_window() -> None:
+def test_request_above_the_limit_waits_for_the_oldest_to_expire() -> None:
     """The wait is as short as the window allows, and its length is returned."""
     limiter, moment = limiter_of(2)
     limiter.acquire()
@@ -58,8 +58,8 @@ def test_one_more_waits_until_the_oldest_leaves_the_window() -> None:
 
 
 @pytest.mark.parametrize("within", [0.0, -1.0, 20.0, 35.0])
-def test_who_has_no_time_does_not_wait(within: float) -> None:
-    """A caller whose time ends before its turn is told at once, and takes nothing from the share."""
+def test_caller_without_time_does_not_wait(within: float) -> None:
+    """A caller whose deadline is before its turn gets a TimeoutError at once, and uses no request of the limit."""
     limiter, moment = limiter_of(2)
     limiter.acquire()
     moment.now = 25.0
@@ -73,8 +73,8 @@ def test_who_has_no_time_does_not_wait(within: float) -> None:
     assert limiter.acquire(within=35.5) == (35.0 if within > 0 else 0.0)
 
 
-def test_window_is_no_bucket() -> None:
-    """A full share spent late in one minute leaves nothing for the start of the next."""
+def test_limit_holds_across_minutes() -> None:
+    """A full limit used late in one minute leaves nothing for the start of the next."""
     limiter, moment = limiter_of(3)
     moment.now = 59.0
     for _ in range(3):
@@ -93,7 +93,7 @@ ARRIVALS = st.lists(st.integers(0, 40 * 64).map(lambda ticks: ticks * TICK), min
 @example(per_minute=1, gaps=[0.0] * 5)
 @example(per_minute=3, gaps=[59.0, 0.0, 0.0, 1.0, 0.0])
 def test_no_window_holds_more_than_the_limit(per_minute: int, gaps: list[float]) -> None:
-    """Whatever the pattern of arrivals, no 60 seconds hold more grants than allowed."""
+    """With any arrival times, no 60 seconds have more grants than allowed."""
     limiter, moment = limiter_of(per_minute)
     grants: list[float] = []
     for gap in gaps:
@@ -105,8 +105,8 @@ def test_no_window_holds_more_than_the_limit(per_minute: int, gaps: list[float])
 
 
 @given(per_minute=st.integers(1, 8), gaps=ARRIVALS)
-def test_no_request_waits_longer_than_the_window_demands(per_minute: int, gaps: list[float]) -> None:
-    """Each request goes out when it comes, or at the first moment at which the window has room."""
+def test_no_request_waits_longer_than_needed(per_minute: int, gaps: list[float]) -> None:
+    """Each request is granted on arrival, or as soon as the window has room."""
     limiter, moment = limiter_of(per_minute)
     grants: list[float] = []
     for gap in gaps:
@@ -119,8 +119,8 @@ def test_no_request_waits_longer_than_the_window_demands(per_minute: int, gaps: 
         assert took == moment.now - came
 
 
-def test_pause_holds_everyone() -> None:
-    """During a pause no request goes out, however much of the share is left, and at its end all may."""
+def test_pause_holds_all_requests() -> None:
+    """During a pause no request is granted, however much of the limit is left; after it all are."""
     limiter, moment = limiter_of(100)
     limiter.pause(5.0)
 
@@ -130,7 +130,7 @@ def test_pause_holds_everyone() -> None:
 
 
 def test_longest_pause_counts() -> None:
-    """A shorter pause called during a longer one does not cut it short, nor does it add to it."""
+    """A shorter pause during a longer one neither shortens it nor adds to it."""
     limiter, moment = limiter_of(100)
     limiter.pause(30.0)
     moment.now = 10.0
@@ -139,8 +139,8 @@ def test_longest_pause_counts() -> None:
     assert limiter.acquire() == 20.0
 
 
-def test_pause_during_a_wait_is_seen() -> None:
-    """Who already waits for the window also waits for a pause that begins meanwhile."""
+def test_pause_during_a_wait_is_observed() -> None:
+    """A caller that waits for the window also waits for a pause that starts meanwhile."""
     moment = Clock()
 
     def sleep(seconds: float) -> None:
@@ -155,7 +155,7 @@ def test_pause_during_a_wait_is_seen() -> None:
 
 
 def test_pause_and_window_do_not_add_up() -> None:
-    """Where both hold, the longer one decides."""
+    """If both apply, the longer wait counts."""
     limiter, moment = limiter_of(1)
     limiter.acquire()
     limiter.pause(20.0)
@@ -167,8 +167,8 @@ def test_pause_and_window_do_not_add_up() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0])
-def test_pause_that_is_over_holds_nobody(seconds: float) -> None:
-    """A pause of no length changes nothing."""
+def test_pause_of_no_length_has_no_effect(seconds: float) -> None:
+    """A pause of zero or negative length changes nothing."""
     limiter, _ = limiter_of(1)
     limiter.pause(seconds)
 
@@ -176,7 +176,7 @@ def test_pause_that_is_over_holds_nobody(seconds: float) -> None:
 
 
 def test_threads_share_one_window() -> None:
-    """However many threads draw on it, the share is one, and no grant is lost or given twice."""
+    """All threads share one limit, and no grant is lost or given twice."""
     limiter, moment = limiter_of(10)
     started = threading.Barrier(8)
 
@@ -188,13 +188,13 @@ def test_threads_share_one_window() -> None:
         waits = [wait for drawn in pool.map(draw, range(8)) for wait in drawn]
 
     assert len(waits) == 40
-    # 40 requests at 10 a minute need three more windows; parallel sleepers may push this clock further, never less.
+    # 40 requests at 10 a minute need three more windows. Parallel sleepers may advance this clock further, never less.
     assert moment.now >= 180.0
     assert sum(wait == 0.0 for wait in waits) >= 10
 
 
-def test_threads_never_exceed_the_window() -> None:
-    """With the window still open, exactly the share is granted to all threads together."""
+def test_threads_never_exceed_the_limit() -> None:
+    """Within one window, all threads together get exactly the limit."""
     moment = Clock()
     refused = threading.Semaphore(0)
     release = threading.Event()
@@ -217,8 +217,8 @@ def test_threads_never_exceed_the_window() -> None:
     assert sum(wait >= WINDOW_SECONDS for wait in waits) == 5
 
 
-def test_pause_reaches_a_thread_that_never_saw_the_429() -> None:
-    """One thread's pause holds another's request."""
+def test_pause_applies_to_threads_without_a_429() -> None:
+    """A pause by one thread holds another thread's request."""
     limiter, _ = limiter_of(100)
     pausing = threading.Thread(target=limiter.pause, args=(12.0,))
     pausing.start()
@@ -228,8 +228,8 @@ def test_pause_reaches_a_thread_that_never_saw_the_429() -> None:
         assert pool.submit(limiter.acquire).result() == 12.0
 
 
-def test_by_default_time_is_monotonic_and_real() -> None:
-    """Without injection the limiter reads the monotonic clock, which no change of the wall clock moves."""
+def test_default_clock_is_monotonic() -> None:
+    """Without injection the limiter uses the monotonic clock, which changes of the system time don't affect."""
     defaults = {name: each.default for name, each in inspect.signature(RateLimiter).parameters.items()}
 
     assert defaults["clock"] is time.monotonic

@@ -1,4 +1,4 @@
-"""Reading the vendor's answers: every documented shape, and nothing of any other but its keys and types."""
+"""Parsing the vendor's responses: each documented shape, and only the keys and types of any other."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ NOW = datetime(2027, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
 
 
 def remote(*, status: str = "SUCCESSFUL", source: str = "stripe", go_live_date: str | None = None) -> RemoteRecord:
-    """Give the record that is expected."""
+    """Return the expected record."""
     return RemoteRecord(integration_id=ID, source=source, status=status, go_live_date=go_live_date)
 
 
-def unread(read: Callable[[], object]) -> str:
-    """Give the text with which a callable finds an answer unreadable."""
+def parse_error(read: Callable[[], object]) -> str:
+    """Return the text with which a callable refuses a response."""
     with pytest.raises(InvalidResponse) as unreadable:
         read()
     return str(unreadable.value)
@@ -59,8 +59,8 @@ def unread(read: Callable[[], object]) -> str:
         ("deflate,br", "deflate, br"),
     ],
 )
-def test_compression_is_whatever_is_not_identity(header: str, names: str) -> None:
-    """A `Content-Encoding` header is read as the names of compressions, of which `identity` is none."""
+def test_compressions_of_a_content_encoding(header: str, names: str) -> None:
+    """`Content-Encoding` is read as the names of compressions; `identity` is not one."""
     assert compressions(header) == names
 
 
@@ -75,7 +75,7 @@ def test_compression_is_whatever_is_not_identity(header: str, names: str) -> Non
     ],
 )
 def test_json_is_parsed(content: bytes, value: object) -> None:
-    """Any JSON document is read, with or without a byte order mark."""
+    """Any JSON document is parsed, with or without a byte order mark."""
     assert value == parsed(content)
 
 
@@ -91,37 +91,37 @@ def test_json_is_parsed(content: bytes, value: object) -> None:
         (b"1" * 5000, "5000 bytes that are not JSON"),
     ],
 )
-def test_what_is_not_json_is_measured_only(content: bytes, text: str) -> None:
-    """Of what is no JSON, too deep or cut off, only the length is told."""
-    assert text == unread(lambda: parsed(content))
+def test_invalid_json_is_described_by_its_length(content: bytes, text: str) -> None:
+    """Of a body that is not JSON, is too deep or is cut off, only the length is shown."""
+    assert text == parse_error(lambda: parsed(content))
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         RECORD,
         {"status": 200, "message": "OK", "data": RECORD},
         {**RECORD, "goLiveDate": None, "createdAt": 5, "data": {"status": "FAILED"}},
     ],
-    ids=["bare", "enveloped", "with fields that nobody documents"],
+    ids=["bare", "enveloped", "with undocumented fields"],
 )
-def test_record_in_each_envelope(answer: object) -> None:
-    """A record is read bare (OpenAPI) or below `data` (guide), whatever else stands beside it."""
-    assert remote().model_copy(update={"message": ""}) == record(answer, ID)
+def test_record_in_each_envelope(response: object) -> None:
+    """A record is read bare (OpenAPI) or below `data` (guide), whatever other fields there are."""
+    assert remote().model_copy(update={"message": ""}) == record(response, ID)
 
 
 @pytest.mark.parametrize("wrap", [False, True])
 def test_go_live_date_of_a_record(wrap: bool) -> None:
-    """The go-live date is taken where it is given."""
-    answer = {**RECORD, "goLiveDate": LIVE}
+    """The go-live date is read if there is one."""
+    response = {**RECORD, "goLiveDate": LIVE}
 
     expected = remote(go_live_date=LIVE).model_copy(update={"message": ""})
-    assert expected == record({"data": answer} if wrap else answer, ID)
+    assert expected == record({"data": response} if wrap else response, ID)
 
 
 @pytest.mark.parametrize("status", ["PENDING", "SUCCESSFUL", "FAILED", "INACTIVE", "PAUSED"])
 def test_status_of_a_record(status: str) -> None:
-    """Each status is kept as it came, those of a later version of the API included."""
+    """Each status is kept as it is, also one of a later version of the API."""
     found = record({**RECORD, "status": status}, ID)
 
     assert status == found.status
@@ -149,27 +149,27 @@ UNDOCUMENTED_RECORDS: list[tuple[object, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "shape"), UNDOCUMENTED_RECORDS)
-def test_record_in_an_undocumented_shape(answer: object, shape: str) -> None:
-    """A record in any other shape is described by keys and types."""
-    assert shape == unread(lambda: record(answer, ID))
+@pytest.mark.parametrize(("response", "shape"), UNDOCUMENTED_RECORDS)
+def test_record_in_an_undocumented_shape(response: object, shape: str) -> None:
+    """A record in any other shape is described by its keys and types."""
+    assert shape == parse_error(lambda: record(response, ID))
 
 
-def test_record_by_python_s_names_is_undocumented() -> None:
-    """The API writes camelCase only: a record in snake_case is none."""
-    answer = {"integration_id": ID, "source": "stripe", "status": "PENDING"}
+def test_record_in_snake_case_is_undocumented() -> None:
+    """The API uses only camelCase, so a record in snake_case is refused."""
+    response = {"integration_id": ID, "source": "stripe", "status": "PENDING"}
 
-    assert unread(lambda: record(answer, ID)) == "{integration_id: text, source: text, status: text}"
+    assert parse_error(lambda: record(response, ID)) == "{integration_id: text, source: text, status: text}"
 
 
 def test_record_of_another_integration() -> None:
-    """A record that answers for another id is not taken, and neither id is repeated."""
-    assert unread(lambda: record({**RECORD, "integrationId": CANARY}, ID)) == "the record of another integration"
-    assert unread(lambda: record({"data": RECORD}, CANARY)) == "the record of another integration"
+    """A record with another id is refused, and neither id is shown."""
+    assert parse_error(lambda: record({**RECORD, "integrationId": CANARY}, ID)) == "the record of another integration"
+    assert parse_error(lambda: record({"data": RECORD}, CANARY)) == "the record of another integration"
 
 
 @pytest.mark.parametrize(
-    ("answer", "records", "is_last"),
+    ("response", "records", "is_last"),
     [
         ([], 0, True),
         ([RECORD], 1, True),
@@ -184,13 +184,13 @@ def test_record_of_another_integration() -> None:
         ({"status": 200, "message": "OK", "hasMore": True, "data": []}, 0, False),
     ],
 )
-def test_page_in_each_envelope(answer: object, records: int, is_last: bool) -> None:
-    """`hasMore` ends a list where there is one, a short page where there is none, and an empty page always."""
-    assert page(answer, 2) == Page((remote(),) * records, is_last)
+def test_page_in_each_envelope(response: object, records: int, is_last: bool) -> None:
+    """`hasMore` decides whether a page is the last one; without it, a short page does."""
+    assert page(response, 2) == Page((remote(),) * records, is_last)
 
 
-def test_page_keeps_the_order_and_drops_what_nobody_documents() -> None:
-    """Each record of a page is read as a single one is."""
+def test_page_keeps_the_order_and_drops_undocumented_fields() -> None:
+    """Each record of a page is parsed like a single one."""
     records = [{**RECORD, "integrationId": name, "goLiveDate": None, "createdAt": 5} for name in ("b", "a")]
 
     assert [each.integration_id for each in page(records, 100).records] == ["b", "a"]
@@ -198,7 +198,7 @@ def test_page_keeps_the_order_and_drops_what_nobody_documents() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "shape"),
+    ("response", "shape"),
     [
         (None, "null"),
         ("canary-7f3b9c", "text"),
@@ -212,13 +212,13 @@ def test_page_keeps_the_order_and_drops_what_nobody_documents() -> None:
         ({"data": ["canary-7f3b9c"]}, "{data: [1 of text]}"),
     ],
 )
-def test_page_in_an_undocumented_shape(answer: object, shape: str) -> None:
-    """A page with anything that is no record is unreadable as a whole: half a list would prove things that are not."""
-    assert shape == unread(lambda: page(answer, 100))
+def test_page_in_an_undocumented_shape(response: object, shape: str) -> None:
+    """A page with an invalid record is refused as a whole: a partial list would prove wrong facts."""
+    assert shape == parse_error(lambda: page(response, 100))
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         {"integrationId": ID},
         {"status": 201, "message": "Created", "id": ID},
@@ -229,65 +229,65 @@ def test_page_in_an_undocumented_shape(answer: object, shape: str) -> None:
         {"integrationId": None, "data": {"integrationId": ID}},
     ],
 )
-def test_creation_in_each_envelope(answer: object) -> None:
-    """The new id is found in either documented form, also wrapped like a read, and the status starts as PENDING."""
-    assert remote(status="PENDING", source="adyen") == created(answer, "adyen")
+def test_creation_in_each_envelope(response: object) -> None:
+    """The new id is found in each documented envelope, also below `data`; the status defaults to PENDING."""
+    assert remote(status="PENDING", source="adyen") == created(response, "adyen")
 
 
-def test_id_that_pulumi_would_color_is_none() -> None:
-    """An id can't be changed, and Pulumi would break off the update that shows it; a source is only shown."""
+def test_id_with_pulumi_color_markup_is_refused() -> None:
+    """Pulumi would abort the update that shows such an id, and an id can't be changed; a source is only shown."""
     text = "a<{%b"
-    for answer in ({"integrationId": text}, {"id": text}):
+    for response in ({"integrationId": text}, {"id": text}):
         with pytest.raises(InvalidResponse):
-            created(answer, "stripe")
+            created(response, "stripe")
     with pytest.raises(InvalidResponse):
         page([{**RECORD, "integrationId": text}], 100)
     assert record({**RECORD, "source": text}, ID).source == "a< {%b"
 
 
 def test_openapi_name_of_the_new_id_wins() -> None:
-    """Where both names stand, `integrationId` is the id, and the outer envelope comes before the inner."""
-    answer = {"integrationId": ID, "id": "other", "data": {"integrationId": "another"}}
+    """With both names, `integrationId` is the id, and the outer envelope wins over the inner one."""
+    response = {"integrationId": ID, "id": "other", "data": {"integrationId": "another"}}
 
-    assert created(answer, "stripe").integration_id == ID
+    assert created(response, "stripe").integration_id == ID
 
 
 @pytest.mark.parametrize(
-    ("said", "status"),
+    ("value", "status"),
     [("SUCCESSFUL", "SUCCESSFUL"), ("FAILED", "FAILED"), (201, "PENDING"), ("success", "PENDING"), ("", "PENDING")],
 )
-def test_creation_that_says_more(said: object, status: str) -> None:
-    """A status of the integration is taken; one of the HTTP answer is not mistaken for it."""
-    answer = {"integrationId": ID, "status": said, "goLiveDate": LIVE}
+def test_creation_with_a_status(value: object, status: str) -> None:
+    """The integration's status is used; the HTTP status in the envelope is not mistaken for it."""
+    response = {"integrationId": ID, "status": value, "goLiveDate": LIVE}
 
-    assert remote(status=status, go_live_date=LIVE) == created(answer, "stripe")
-    assert remote(status=status, go_live_date=LIVE) == created({"status": 201, "data": answer}, "stripe")
+    assert remote(status=status, go_live_date=LIVE) == created(response, "stripe")
+    assert remote(status=status, go_live_date=LIVE) == created({"status": 201, "data": response}, "stripe")
 
 
 @pytest.mark.parametrize(
     "extra",
     [{"goLiveDate": 5}, {"goLiveDate": None}, {"goLiveDate": {}}, {"status": None}, {"status": []}, {"source": 5}],
 )
-def test_nothing_beside_the_new_id_makes_it_unreadable(extra: dict[str, object]) -> None:
-    """With an id the integration exists, so an oddity beside it never raises."""
+def test_invalid_fields_beside_the_new_id_are_ignored(extra: dict[str, object]) -> None:
+    """With an id the integration exists, so an invalid other field never raises."""
     assert remote(status="PENDING") == created({"integrationId": ID, **extra}, "stripe")
 
 
 @pytest.mark.parametrize("extra", [{"status": "A\ud800"}, {"goLiveDate": "\ud800"}])
-def test_broken_letters_beside_the_new_id_are_dropped(extra: dict[str, object]) -> None:
-    """A lone surrogate, which JSON can carry and UTF-8 can't, neither raises nor reaches the state."""
-    answer = parsed(json.dumps({"integrationId": ID, **extra}).encode())
+def test_lone_surrogates_beside_the_new_id_are_dropped(extra: dict[str, object]) -> None:
+    """A lone surrogate, which JSON allows and UTF-8 doesn't, neither raises nor reaches the state."""
+    response = parsed(json.dumps({"integrationId": ID, **extra}).encode())
 
-    assert remote(status="PENDING") == created(answer, "stripe")
+    assert remote(status="PENDING") == created(response, "stripe")
 
 
-def test_broken_letters_in_the_new_id_are_unreadable() -> None:
-    """An id that cannot be written is no id: the create is ambiguous, not a crash."""
-    assert unread(lambda: created(parsed(b'{"integrationId": "\\ud800"}'), "stripe")) == "{integrationId: text}"
+def test_lone_surrogate_in_the_new_id_is_refused() -> None:
+    """An id that can't be encoded is refused: the create is ambiguous, not a crash."""
+    assert parse_error(lambda: created(parsed(b'{"integrationId": "\\ud800"}'), "stripe")) == "{integrationId: text}"
 
 
 @pytest.mark.parametrize(
-    ("answer", "shape"),
+    ("response", "shape"),
     [
         ({}, "{}"),
         ([ID], "[1 of text]"),
@@ -301,13 +301,13 @@ def test_broken_letters_in_the_new_id_are_unreadable() -> None:
         ({"merchantUuid": CANARY}, "{merchantUuid: text}"),
     ],
 )
-def test_creation_without_an_id(answer: object, shape: str) -> None:
-    """A creation whose id is not found is described by keys and types."""
-    assert shape == unread(lambda: created(answer, "stripe"))
+def test_creation_without_an_id(response: object, shape: str) -> None:
+    """A creation without an id is described by its keys and types."""
+    assert shape == parse_error(lambda: created(response, "stripe"))
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("response", "expected"),
     [
         ({"status": 400, "message": "no", "errorId": "err-1"}, ErrorBody("no", "err-1")),
         ({"error": "Bad Request", "message": "no", "errorId": "err-1"}, ErrorBody("no", "err-1")),
@@ -323,39 +323,41 @@ def test_creation_without_an_id(answer: object, shape: str) -> None:
         (None, ErrorBody("null", None)),
     ],
 )
-def test_fault_in_each_envelope(answer: object, expected: ErrorBody) -> None:
-    """The vendor's words and errorId are found in every documented envelope; another document is a shape."""
-    assert expected == error_body(json.dumps(answer).encode())
-
-
-@pytest.mark.parametrize("answer", [{"detail": CANARY}, {"errors": [{"field": CANARY}]}, {"message": None, "code": 7}])
-def test_fault_in_an_undocumented_envelope_shows_its_shape(answer: dict[str, object]) -> None:
-    """A refusal in an object that nobody documents shows its keys, or the user is left with a bare number."""
-    message = error_body(json.dumps(answer).encode()).message
-
-    assert CANARY not in message
-    assert all(key in message for key in answer)
+def test_error_in_each_envelope(response: object, expected: ErrorBody) -> None:
+    """The message and the errorId are found in each documented envelope; another document is described by its shape."""
+    assert expected == error_body(json.dumps(response).encode())
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response", [{"detail": CANARY}, {"errors": [{"field": CANARY}]}, {"message": None, "code": 7}]
+)
+def test_error_in_an_undocumented_envelope_shows_its_shape(response: dict[str, object]) -> None:
+    """Without the keys, the user would see only a status number."""
+    message = error_body(json.dumps(response).encode()).message
+
+    assert CANARY not in message
+    assert all(key in message for key in response)
+
+
+@pytest.mark.parametrize(
+    "response",
     [
         {"message": {"target": CANARY}},
         {"message": [{"target": {"apiKey": CANARY}}]},
         {"error": {"code": 7, "echo": CANARY}},
     ],
 )
-def test_fault_that_is_no_text_never_shows_values(answer: dict[str, object]) -> None:
-    """Where the message is an object, it is shown by keys and types: it may echo what was sent."""
-    assert CANARY not in error_body(json.dumps(answer).encode()).message
+def test_error_message_that_is_an_object_shows_no_values(response: dict[str, object]) -> None:
+    """It is shown by its keys and types, because it may repeat what was sent."""
+    assert CANARY not in error_body(json.dumps(response).encode()).message
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b"", ""), (b"<html>canary-7f3b9c</html>", "a response that is not JSON, so perhaps from a proxy")],
 )
-def test_fault_that_is_no_json(content: bytes, message: str) -> None:
-    """An empty refusal says nothing, and a page of HTML is suspected to be a proxy's."""
+def test_error_that_is_not_json(content: bytes, message: str) -> None:
+    """An empty body has no message, and an HTML page may come from a proxy."""
     assert ErrorBody(message) == error_body(content)
 
 
@@ -377,7 +379,7 @@ JSON = st.recursive(
 
 
 def numbers_of(value: object) -> set[str]:
-    """Give the large numbers within *value*, as they would be written."""
+    """Return the large numbers within *value* as text."""
     if isinstance(value, dict):
         return {text for item in value.values() for text in numbers_of(item)}
     if isinstance(value, list):
@@ -385,8 +387,8 @@ def numbers_of(value: object) -> set[str]:
     return {str(value)} if isinstance(value, int) and not isinstance(value, bool) else set()
 
 
-def complaint(read: Callable[[], object]) -> str:
-    """Give the text with which a callable finds an answer unreadable, or nothing where it can read it."""
+def parse_error_or_nothing(read: Callable[[], object]) -> str:
+    """Return the text with which a callable refuses a response, or an empty text."""
     try:
         read()
     except InvalidResponse as unreadable:
@@ -396,22 +398,25 @@ def complaint(read: Callable[[], object]) -> str:
 
 @given(JSON)
 @example({"integrationId": CANARY + "\ud800"})
-def test_any_json_is_read_or_unreadable(answer: object) -> None:
-    """Whatever JSON comes, nothing but Unreadable is raised, and its text has no value of the answer."""
-    for text in (complaint(lambda: record(answer, ID)), complaint(lambda: created(answer, "stripe"))):
+def test_any_json_is_parsed_or_refused(response: object) -> None:
+    """Any JSON raises at most InvalidResponse, whose text has no value of the response."""
+    for text in (
+        parse_error_or_nothing(lambda: record(response, ID)),
+        parse_error_or_nothing(lambda: created(response, "stripe")),
+    ):
         assert CANARY not in text
-        assert not any(number in text for number in numbers_of(answer))
+        assert not any(number in text for number in numbers_of(response))
 
 
 @given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()[:-1]))
-def test_any_bytes_are_read_or_unreadable(content: bytes) -> None:
-    """Whatever bytes come, nothing but Unreadable is raised, and its text has nothing of them."""
-    assert complaint(lambda: parsed(content)) in ("", f"{len(content)} bytes that are not JSON")
+def test_any_bytes_are_parsed_or_refused(content: bytes) -> None:
+    """Any bytes raise at most InvalidResponse, whose text has none of them."""
+    assert parse_error_or_nothing(lambda: parsed(content)) in ("", f"{len(content)} bytes that are not JSON")
 
 
 @given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
-def test_fault_never_raises(content: bytes) -> None:
-    """A refusal is told as well as can be, whatever it says: raising would hide that it was one."""
+def test_error_body_never_raises(content: bytes) -> None:
+    """An exception would hide that the response was an error, so any body is accepted."""
     found = error_body(content)
 
     assert isinstance(found.message, str)
@@ -438,20 +443,20 @@ def test_fault_never_raises(content: bytes) -> None:
     ],
 )
 def test_retry_after(value: str | None, seconds: float | None) -> None:
-    """Seconds and HTTP dates are understood, from now to a day ahead; anything else is as good as absent."""
+    """Seconds and HTTP dates up to a day ahead are understood; anything else counts as absent."""
     assert seconds == retry_after(value, NOW)
 
 
 @pytest.mark.parametrize("zone", [timezone.utc, timezone(timedelta(hours=5))])
-def test_retry_after_a_date(zone: timezone) -> None:
-    """A date is the seconds from the moment of the answer until then, in whatever zone it is written."""
+def test_retry_after_with_a_date(zone: timezone) -> None:
+    """A date counts from the time of the response, in any time zone."""
     header = format_datetime((NOW + timedelta(seconds=90)).astimezone(zone))
 
     assert retry_after(header, NOW) == 90.0
 
 
-def test_retry_after_a_date_without_a_zone() -> None:
-    """A date that names no zone is UTC, like every date of the vendor."""
+def test_retry_after_with_a_date_without_a_zone() -> None:
+    """A date without a time zone is UTC, like all dates of the vendor."""
     header = (NOW + timedelta(seconds=90)).strftime("%a, %d %b %Y %H:%M:%S -0000")
 
     assert retry_after(header, NOW) == 90.0
@@ -467,8 +472,8 @@ def test_retry_after_a_date_without_a_zone() -> None:
     ],
     ids=["superscript", "beyond any float", "zone beyond any clock", "year beyond any calendar"],
 )
-def test_retry_after_that_nobody_can_wait_for(value: str) -> None:
-    """A header that is no usable number or date never raises, and never asks for an endless wait."""
+def test_retry_after_out_of_range(value: str) -> None:
+    """A header with no usable number or date never raises, and never causes an endless wait."""
     seconds = retry_after(value, NOW)
 
     assert seconds is None or math.isfinite(seconds)
@@ -476,7 +481,7 @@ def test_retry_after_that_nobody_can_wait_for(value: str) -> None:
 
 @given(LETTERS | st.integers().map(str) | st.datetimes().map(format_datetime))
 def test_retry_after_is_a_wait_or_absent(value: str) -> None:
-    """Any header is a number of seconds that is not negative, or as good as absent."""
+    """Any header is a non-negative number of seconds, or counts as absent."""
     seconds = retry_after(value, NOW)
 
     assert seconds is None or seconds >= 0.0

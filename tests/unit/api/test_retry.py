@@ -1,4 +1,4 @@
-"""The retry policy: the whole table, its bounds, and that a create is never repeated blindly."""
+"""The retry policy: the whole table, its limits, and that a create is never repeated blindly."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ EXPECTED: dict[AttemptResult, tuple[RetryDecision, RetryDecision, RetryDecision]
     AttemptResult.REJECTED: (RetryDecision.FAIL, RetryDecision.FAIL, RetryDecision.FAIL),
     AttemptResult.UNREADABLE: (RetryDecision.RETRY, RetryDecision.FAIL, RetryDecision.AMBIGUOUS),
 }
-"""The table of design section 5, in the order GET, DELETE, POST."""
+"""The expected table, in the order GET, DELETE, POST."""
 
 RETRYING = [cell for cell in CELLS if TABLE[cell[1]][cell[0]] is RetryDecision.RETRY]
 
 
-def decide(  # noqa: PLR0913 - the facts of one try, with defaults
+def decide(  # noqa: PLR0913 - the facts of one attempt, with defaults
     method: Method = "GET",
     outcome: AttemptResult = AttemptResult.UNANSWERED,
     *,
@@ -53,14 +53,14 @@ def decide(  # noqa: PLR0913 - the facts of one try, with defaults
     )
 
 
-def test_methods_are_the_ones_of_the_design() -> None:
-    """The three methods that the client uses are the columns of the table."""
+def test_methods_are_get_delete_and_post() -> None:
+    """The client's three methods are the columns of the table."""
     assert METHODS == ("GET", "DELETE", "POST")
 
 
 @pytest.mark.parametrize(("method", "outcome"), CELLS)
 def test_every_cell(method: Method, outcome: AttemptResult) -> None:
-    """The first try that ends badly is followed by what the design's table says."""
+    """The decision after the first failed attempt is the one in the expected table."""
     is_rate_limited = outcome is AttemptResult.RATE_LIMITED
     decision = decide(method, outcome, failures=int(not is_rate_limited), rate_limited=int(is_rate_limited))
 
@@ -69,8 +69,8 @@ def test_every_cell(method: Method, outcome: AttemptResult) -> None:
     assert RetryPlan(expected, 0.25 if expected is RetryDecision.RETRY else 0.0) == decision
 
 
-def test_docstring_table_is_the_table() -> None:
-    """The table that opens the module as text is the one that is obeyed."""
+def test_docstring_table_equals_the_table() -> None:
+    """The table in the module docstring is the one that the code uses."""
     lines = (retry.__doc__ or "").splitlines()
     start = next(n for n, line in enumerate(lines) if line.strip().startswith("outcome of an attempt"))
     assert list(METHODS) == lines[start].split()[-3:]
@@ -86,8 +86,8 @@ def test_docstring_table_is_the_table() -> None:
 @pytest.mark.parametrize(
     ("method", "outcome"), [cell for cell in RETRYING if cell[1] is not AttemptResult.RATE_LIMITED]
 )
-def test_tries_are_bounded(method: Method, outcome: AttemptResult) -> None:
-    """The last of the policy's tries is final, the one before is not."""
+def test_attempts_are_limited(method: Method, outcome: AttemptResult) -> None:
+    """The policy's last attempt is final, the one before is not."""
     policy = RetryPolicy(attempts=3)
 
     assert decide(method, outcome, policy=policy, failures=2).action is RetryDecision.RETRY
@@ -95,8 +95,8 @@ def test_tries_are_bounded(method: Method, outcome: AttemptResult) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_throttled_tries_are_counted_apart(method: Method) -> None:
-    """Answers of 429 have a number of their own, and neither count uses up the other."""
+def test_rate_limited_attempts_are_counted_separately(method: Method) -> None:
+    """429 responses have their own limit, and neither count affects the other."""
     policy = RetryPolicy(attempts=2, rate_limited_attempts=4)
 
     assert (
@@ -121,8 +121,8 @@ def test_throttled_tries_are_counted_apart(method: Method) -> None:
         (99.0, RetryDecision.FAIL),
     ],
 )
-def test_deadline_bounds_faults_with_their_wait(elapsed: float, action: RetryDecision) -> None:
-    """A retry that would only start at the deadline or after it is not waited for."""
+def test_deadline_includes_the_backoff(elapsed: float, action: RetryDecision) -> None:
+    """A retry that would start at the deadline or later is not made."""
     assert action is decide(policy=RetryPolicy(deadline=10.0), elapsed=elapsed).action
 
 
@@ -137,8 +137,8 @@ def test_deadline_bounds_faults_with_their_wait(elapsed: float, action: RetryDec
         (100.0, 0.0, 0.0, RetryDecision.FAIL),
     ],
 )
-def test_bounds_of_a_common_pause(elapsed: float, paused: float, retry_after: float, action: RetryDecision) -> None:
-    """A 429 is final once the request's own time is used up, or where all pauses are longer than the longest."""
+def test_limits_of_a_rate_limit_pause(elapsed: float, paused: float, retry_after: float, action: RetryDecision) -> None:
+    """A 429 is final once the request's own time is used up, or if all pauses exceed the longest one."""
     decision = decide(
         outcome=AttemptResult.RATE_LIMITED,
         policy=RetryPolicy(deadline=100.0),
@@ -156,16 +156,16 @@ def test_bounds_of_a_common_pause(elapsed: float, paused: float, retry_after: fl
     ("failures", "bound"), [(1, 0.5), (2, 1.0), (3, 2.0), (4, 4.0), (5, 8.0), (6, 8.0), (7, 8.0), (50, 8.0)]
 )
 @pytest.mark.parametrize("random", [0.0, 0.25, 0.999])
-def test_waits_double_with_full_jitter_up_to_the_cap(failures: int, bound: float, random: float) -> None:
-    """A wait is anything from nothing to a bound that doubles up to the cap."""
+def test_backoff_doubles_with_full_jitter_up_to_the_cap(failures: int, bound: float, random: float) -> None:
+    """A wait is between zero and a bound that doubles up to the cap."""
     decision = decide(policy=RetryPolicy(attempts=99), failures=failures, random=random)
 
     assert pytest.approx(bound * random) == decision.wait
 
 
 @pytest.mark.parametrize(("rate_limited", "bound"), [(1, 0.5), (7, 32.0), (8, 60.0), (20, 60.0)])
-def test_waits_after_429_have_a_cap_of_their_own(rate_limited: int, bound: float) -> None:
-    """Since the quota is counted by the minute, waits after 429 grow further than others."""
+def test_backoff_after_429_has_its_own_cap(rate_limited: int, bound: float) -> None:
+    """The quota is counted per minute, so waits after a 429 grow further than others."""
     policy = RetryPolicy(rate_limited_attempts=99)
 
     decision = decide(
@@ -175,8 +175,8 @@ def test_waits_after_429_have_a_cap_of_their_own(rate_limited: int, bound: float
     assert pytest.approx(bound * 0.5) == decision.wait
 
 
-def test_lone_request_outlasts_a_minute_of_exhausted_quota() -> None:
-    """A vendor that counts by the minute, and says no `Retry-After`, never makes a single request fail by bad luck."""
+def test_single_request_outlasts_a_minute_of_exhausted_quota() -> None:
+    """Without `Retry-After`, jitter never makes a request fail before the vendor's minute is over."""
     for seed in range(400):
         uniform = Random(seed).random  # noqa: S311 - the same waits every time
         waited, rate_limited = 0.0, 0
@@ -199,7 +199,7 @@ def test_lone_request_outlasts_a_minute_of_exhausted_quota() -> None:
 @pytest.mark.parametrize(("method", "outcome"), RETRYING)
 @pytest.mark.parametrize("retry_after", [0.0, 0.125, 30.0])
 def test_retry_after_wins(method: Method, outcome: AttemptResult, retry_after: float) -> None:
-    """What the server asks to wait replaces the policy's own wait, beyond the cap and down to nothing."""
+    """`Retry-After` replaces the policy's own wait, above the cap and down to zero."""
     policy = RetryPolicy(cap=1.0, rate_limited_cap=1.0)
 
     decision = decide(method, outcome, policy=policy, rate_limited=1, retry_after=retry_after, random=0.9)
@@ -208,13 +208,13 @@ def test_retry_after_wins(method: Method, outcome: AttemptResult, retry_after: f
 
 
 def test_retry_after_beyond_the_deadline_is_final() -> None:
-    """A server that asks a single request to wait past its deadline is not waited for."""
+    """If `Retry-After` goes past the deadline, the request fails."""
     assert RetryPlan(RetryDecision.FAIL) == decide(policy=RetryPolicy(deadline=10.0), retry_after=10.0)
 
 
 @pytest.mark.parametrize(("method", "outcome"), [cell for cell in CELLS if cell not in RETRYING])
 def test_no_wait_and_no_random_number_without_a_retry(method: Method, outcome: AttemptResult) -> None:
-    """Where nothing follows, no header and no count makes the policy wait."""
+    """Without a retry, no header and no count makes the policy wait."""
 
     def no_random() -> float:
         raise AssertionError
@@ -228,7 +228,7 @@ def test_no_wait_and_no_random_number_without_a_retry(method: Method, outcome: A
 
 
 def test_defaults() -> None:
-    """The defaults are the documented patience: six tries and twenty answers of 429, within two minutes."""
+    """The defaults are the documented ones: six attempts and twenty 429 responses, within two minutes."""
     assert RetryPolicy() == RetryPolicy(
         attempts=6,
         rate_limited_attempts=20,
@@ -241,7 +241,7 @@ def test_defaults() -> None:
 
 
 def sent(policy: RetryPolicy, method: Method, outcomes: list[AttemptResult], times: list[float]) -> list[AttemptResult]:
-    """Run one request through *outcomes*, over and over if need be, and give those of the tries that were made."""
+    """Run one request through *outcomes*, repeated as needed, and return the outcomes of its attempts."""
     failures = rate_limited = 0
     elapsed = paused = 0.0
     operation: list[AttemptResult] = []
@@ -279,7 +279,7 @@ TIMES = st.lists(st.floats(0.0, 40.0), min_size=1, max_size=5)
 def test_create_is_never_sent_again_once_it_may_have_happened(
     outcomes: list[AttemptResult], times: list[float]
 ) -> None:
-    """Whatever happened before, nothing follows a POST that was not answered or not understood."""
+    """Whatever happened before, no attempt follows a POST without a response, or with an unreadable one."""
     operation = sent(RetryPolicy(), "POST", outcomes, times)
 
     assert not {AttemptResult.UNANSWERED, AttemptResult.UNREADABLE} & set(operation[:-1])
@@ -287,10 +287,10 @@ def test_create_is_never_sent_again_once_it_may_have_happened(
 
 @given(method=st.sampled_from(METHODS), outcomes=OUTCOMES, times=TIMES, attempts=st.integers(1, 8))
 @example(method="GET", outcomes=[AttemptResult.UNSENT, AttemptResult.RATE_LIMITED], times=[0.0], attempts=8)
-def test_tries_of_any_request_are_bounded(
+def test_attempts_of_any_request_are_limited(
     method: Method, outcomes: list[AttemptResult], times: list[float], attempts: int
 ) -> None:
-    """Whatever the sequence of outcomes, one request is tried no more often than both counts allow together."""
+    """With any outcomes, a request has no more attempts than both limits allow together."""
     policy = RetryPolicy(attempts=attempts, rate_limited_attempts=5)
 
     operation = sent(policy, method, outcomes, times)
@@ -301,8 +301,8 @@ def test_tries_of_any_request_are_bounded(
 
 
 @given(method=st.sampled_from(METHODS), outcomes=OUTCOMES)
-def test_no_try_starts_after_the_deadline(method: Method, outcomes: list[AttemptResult]) -> None:
-    """With tries without end it is the deadline that ends a request."""
+def test_no_attempt_starts_after_the_deadline(method: Method, outcomes: list[AttemptResult]) -> None:
+    """With unlimited attempts, the deadline ends a request."""
     policy = RetryPolicy(attempts=10_000, rate_limited_attempts=10_000, deadline=100.0)
 
     assert len(sent(policy, method, outcomes, [10.0])) <= 10

@@ -1,4 +1,4 @@
-"""Each cell of the retry table, by the real client on a real socket: what is sent again, and what it ends with."""
+"""Each cell of the retry table, with the real client on a real socket: what is retried, and how it ends."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ INPUTS = Inputs.model_validate(
 
 
 def client_of(url: str) -> JusttClient:
-    """Give a client that waits for nothing."""
+    """Return a client that never waits."""
     settings = Settings.load({"baseUrl": url, "apiKey": "made-up"}, {})
     return JusttClient(settings, sleep=lambda _: None, uniform=lambda: 0.0)
 
 
 def send(client: JusttClient, method: Method, known: str) -> None:
-    """Make the call that uses *method*."""
+    """Send a request of *method*."""
     if method == "GET":
         client.get_integration(known, operation="reading", account=None)
     elif method == "POST":
@@ -55,19 +55,19 @@ def send(client: JusttClient, method: Method, known: str) -> None:
 
 @pytest.mark.parametrize("method", ROUTES)
 @pytest.mark.parametrize("outcome", FAULTS)
-def test_a_fault_that_happens_once(simulator: SimulatorServer, outcome: AttemptResult, method: Method) -> None:
-    """After one bad try, a retry succeeds; a refusal, an ambiguity, and an odd answer to a DELETE end it."""
+def test_fault_that_happens_once(simulator: SimulatorServer, outcome: AttemptResult, method: Method) -> None:
+    """After one failed attempt, the client retries successfully, or ends with the error that the table says."""
     client = client_of(simulator.base_url)
     known = client.create_integration(INPUTS).integration_id
     simulator.clear_requests()
     simulator.add_fault(Fault.parse(f"{method} {ROUTES[method]} {FAULTS[outcome]} times=1"))
-    action = TABLE[outcome][method]
+    decision = TABLE[outcome][method]
     expected: dict[RetryDecision, tuple[type[JusttError] | None, int]] = {
         RetryDecision.RETRY: (None, 2),
         RetryDecision.FAIL: (UnexpectedResponse if outcome is AttemptResult.UNREADABLE else RequestRefused, 1),
         RetryDecision.AMBIGUOUS: (CreateOutcomeUnknown, 1),
     }
-    error, tries = expected[action]
+    error, attempts = expected[decision]
     try:
         send(client, method, known)
         raised = None
@@ -75,13 +75,13 @@ def test_a_fault_that_happens_once(simulator: SimulatorServer, outcome: AttemptR
         raised = type(caught)
     client.close()
     assert raised is error
-    assert [exchange.method for exchange in simulator.requests] == [method] * tries
+    assert [exchange.method for exchange in simulator.requests] == [method] * attempts
     assert len(simulator.fired) == 1
 
 
 @pytest.mark.parametrize("method", ROUTES)
-def test_nothing_listens(method: Method) -> None:
-    """A refused connection is tried again up to the policy's tries, for a POST too, and nothing has been sent."""
+def test_refused_connection_is_retried(method: Method) -> None:
+    """A refused connection is retried up to the policy's limit, for a POST too, and nothing was sent."""
     waits: list[float] = []
     settings = Settings.load({"baseUrl": nobody(), "apiKey": "made-up"}, {})
     client = JusttClient(settings, sleep=waits.append, uniform=lambda: 0.5)

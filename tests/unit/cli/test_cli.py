@@ -1,4 +1,4 @@
-"""The command line: arguments, what it prints, and how it ends."""
+"""The command line: options, output and exit codes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from support.secret_scanner import canary
 
 
 def test_simulator_serves_until_interrupted(tmp_path: Path) -> None:
-    """`pulumi-justt simulator` prints its address, obeys its options, keeps its records and ends on a signal."""
+    """`pulumi-justt simulator` prints its URL, obeys its options, keeps its records and stops on a signal."""
     command = [sys.executable, "-m", "pulumi_justt.cli", "simulator", "--database", str(tmp_path / "records.sqlite")]
     command += ["--extra-source", "shopify", "--extra-secret-type", "OAUTH", "--successful-after", "0"]
     seen = []
@@ -43,8 +43,8 @@ def test_simulator_serves_until_interrupted(tmp_path: Path) -> None:
     assert seen == [["SUCCESSFUL"], ["SUCCESSFUL", "SUCCESSFUL"]]
 
 
-def test_simulator_lets_things_go_wrong() -> None:
-    """Each `--fault` is one fault, in their order, and `--seed` is the seed of all."""
+def test_simulator_injects_the_given_faults() -> None:
+    """Each `--fault` adds one fault, in order, and `--seed` applies to all."""
     command = [sys.executable, "-m", "pulumi_justt.cli", "simulator", "--seed", "7"]
     command += ["--fault", "GET * status=503 times=1", "--fault", "* * status=429 retry-after=2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -68,13 +68,13 @@ def test_simulator_lets_things_go_wrong() -> None:
         (["--requests-per-minute", "0"], "requests_per_minute must be a whole number, 1 or more"),
         (["--database", "/no/such/folder/records.sqlite"], "unable to open database file"),
         (["--port", "99999"], "port must be 0-65535"),
-        (["--fault", "GET * explode"], "no fault is called 'explode'; known are latency, "),
+        (["--fault", "GET * explode"], "unknown fault 'explode'; faults are latency, "),
         (["--fault", "GET"], "a fault is written METHOD ROUTE FAULT[=VALUE]"),
         (["--seed", "-1"], "seed must be a whole number"),
     ],
 )
-def test_simulator_refuses(arguments: list[str], expected: str) -> None:
-    """Options that cannot be used end in one line and exit code 3."""
+def test_simulator_refuses_invalid_options(arguments: list[str], expected: str) -> None:
+    """The error is one line, and the exit code is 3."""
     result = CliRunner().invoke(main, ["simulator", *arguments])
     assert result.exit_code == 3
     assert expected in result.output
@@ -83,7 +83,7 @@ def test_simulator_refuses(arguments: list[str], expected: str) -> None:
 
 
 def test_version() -> None:
-    """`--version` names the package's version."""
+    """`--version` prints the package's version."""
     assert CliRunner().invoke(main, ["--version"]).output.startswith("pulumi-justt, version ")
 
 
@@ -96,16 +96,18 @@ def test_version() -> None:
         ("aiohttp", ["--version"], 0, ""),
     ],
 )
-def test_without_an_extra(missing: str, arguments: list[str], code: int, expected: str) -> None:
-    """Each command says how to install what it needs, and needs nothing else."""
+def test_a_missing_extra_is_named(missing: str, arguments: list[str], code: int, expected: str) -> None:
+    """Each command says how to install the extra that it needs, and needs no other one."""
     program = f"import sys; sys.modules[{missing!r}] = None; from pulumi_justt.cli.app import main; main({arguments!r})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (code, expected)
 
 
 @pytest.mark.parametrize("is_debugging", [False, True])
-def test_a_defect_of_ours(project: FakePulumi, monkeypatch: pytest.MonkeyPatch, is_debugging: bool) -> None:
-    """It does not end as a finding does, and its own text, which may quote a value, is shown nowhere."""
+def test_an_internal_error_exits_with_3(
+    project: FakePulumi, monkeypatch: pytest.MonkeyPatch, is_debugging: bool
+) -> None:
+    """The exit code differs from that of a finding. The exception's text is not shown, because it may quote a value."""
     value = canary("value")
 
     def fail(*_: object, **__: object) -> None:
@@ -131,10 +133,10 @@ def test_a_defect_of_ours(project: FakePulumi, monkeypatch: pytest.MonkeyPatch, 
         (KeyboardInterrupt(), 3, "Stopped."),
     ],
 )
-def test_what_is_no_defect(
+def test_usage_errors_and_ctrl_c_are_no_internal_errors(
     project: FakePulumi, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int, words: str
 ) -> None:
-    """A wrong command line, an exit that is meant and Ctrl-C end as they are documented."""
+    """A usage error, an intended exit and Ctrl-C have their documented exit codes."""
 
     def fail(*_: object, **__: object) -> None:
         raise raised
@@ -165,7 +167,7 @@ UNBUFFERED, ASCII = {"PYTHONUNBUFFERED": "1"}, {"PYTHONIOENCODING": "ascii"}
 
 
 def start(project: FakePulumi, line: str, lost: str = "", how: str = "", **environ: str) -> subprocess.Popen[bytes]:
-    """Start a command whose output is buffered, as it is by default, with one stream that is *lost*."""
+    """Start a command with buffered output, as by default, with one stream that is closed or full (*lost*)."""
     (project.project / "preview.json").write_text('{"steps": []}')
     redirection = {"": "", "stdout": ">", "stderr": "2>"}[lost]
     shell = {"": "", "gone": "", "closed": f"{redirection}&-", "full": f"{redirection}/dev/full"}[how]
@@ -185,7 +187,7 @@ def start(project: FakePulumi, line: str, lost: str = "", how: str = "", **envir
 
 
 def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
-    """Wait for a command, and return its exit code and what it printed."""
+    """Wait for a command, and return its exit code and output."""
     out, err = process.communicate(timeout=600)
     return process.returncode, (out or b"").decode(), (err or b"").decode()
 
@@ -198,21 +200,21 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
         *(("gone", "doctor", environ) for environ in (UNBUFFERED, ASCII)),
     ],
 )
-def test_a_command_ends_with_3_where_stdout_accepts_no_more(
+def test_a_closed_or_full_stdout_exits_with_3(
     project: FakePulumi, how: str, line: str, environ: dict[str, str]
 ) -> None:
-    """Nothing but the reason is on stderr, and not even that if the reader ended, as that of `| head -1` does."""
+    """Only the reason is on stderr, and not even that if the reader has exited, as in `| head -1`."""
     reason = {
         "gone": "",
-        "closed": "error: writing to standard output: Bad file descriptor. What was done until then stays done.\n",
-        "full": "error: writing to standard output: No space left on device. What was done until then stays done.\n",
+        "closed": "error: writing to standard output: Bad file descriptor. Changes made before this error remain.\n",
+        "full": "error: writing to standard output: No space left on device. Changes made before this error remain.\n",
     }[how]
     assert ended(start(project, line, "stdout", how, **environ)) == (3, "", reason)
 
 
 @pytest.mark.parametrize("line", [line for line, code in COMMANDS.items() if code > 1])
-def test_a_command_without_a_result_needs_no_stdout(project: FakePulumi, line: str) -> None:
-    """What is wrong with the command line is said, and decides the exit code."""
+def test_a_usage_error_needs_no_stdout(project: FakePulumi, line: str) -> None:
+    """The error is shown, and decides the exit code."""
     code, out, err = ended(start(project, line, "stdout", "gone"))
     assert (code, out) == (COMMANDS[line], "")
     assert "rror: " in err
@@ -231,10 +233,10 @@ def test_a_command_without_a_result_needs_no_stdout(project: FakePulumi, line: s
         ),
     ],
 )
-def test_a_command_does_the_same_where_stderr_accepts_no_more(
+def test_a_closed_or_full_stderr_changes_nothing(
     project: FakePulumi, theirs: Callable[..., str], how: str, line: str, environ: dict[str, str]
 ) -> None:
-    """The exit code is that of a run whose notes are read, and no note goes to stdout."""
+    """The exit code is the same, and no note goes to stdout."""
     theirs()  # which no stack manages: a finding
     code, out, _ = ended(start(project, line, "stderr", how, **environ))
     assert (code, bool(out)) == (COMMANDS[line], COMMANDS[line] < 2)
@@ -243,8 +245,10 @@ def test_a_command_does_the_same_where_stderr_accepts_no_more(
 
 @pytest.mark.parametrize("line", ["list", "list --json"])
 @pytest.mark.daily(1)
-def test_a_reader_that_ends_in_the_middle(project: FakePulumi, theirs: Callable[..., str], line: str) -> None:
-    """The command ends with 3 and without a word, after more than a pipe can hold."""
+def test_a_reader_that_exits_early_gives_exit_code_3(
+    project: FakePulumi, theirs: Callable[..., str], line: str
+) -> None:
+    """The command prints nothing to stderr, even if the output is larger than the pipe."""
     for _ in range(1500):
         theirs()
     with start(project, line) as process:
@@ -255,8 +259,8 @@ def test_a_reader_that_ends_in_the_middle(project: FakePulumi, theirs: Callable[
         assert (process.stderr.read(), process.wait(timeout=600)) == (b"", 3)
 
 
-def test_questions_that_nobody_sees_are_not_taken_for_answered(project: FakePulumi, theirs: Callable[..., str]) -> None:
-    """Without stderr and without an answer the command stops, and imports nothing."""
+def test_an_invisible_prompt_is_not_confirmed(project: FakePulumi, theirs: Callable[..., str]) -> None:
+    """With stderr closed and no input, the command stops and imports nothing."""
     theirs()
     assert ended(start(project, "import --all", "stderr", "closed")) == (3, "", "")
     assert not any("import" in call for call in project.calls)

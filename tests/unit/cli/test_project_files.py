@@ -1,4 +1,4 @@
-"""Where a project is found, and that no command looks elsewhere although a stack says where to look."""
+"""How commands find the project, and that they use the base URL of its stack."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ PROJECTS = {
 @pytest.mark.parametrize("name", PROJECTS)
 @pytest.mark.parametrize("place", ["here", "above", "by a link"])
 @pytest.mark.parametrize("command", [["list"], ["doctor"], ["recover", "--json"], ["import", "--json", "--id", "x"]])
-def test_project_of_any_format_is_found(project: FakePulumi, name: str, place: str, command: list[str]) -> None:
-    """Each command asks the stack of a project whose file is YAML or JSON, in the folder or above it."""
+def test_a_project_file_of_any_format_is_found(project: FakePulumi, name: str, place: str, command: list[str]) -> None:
+    """Each command uses the stack of a project whose file is YAML or JSON, in the folder or a parent."""
     (project.project / "Pulumi.yaml").unlink()
     (project.project / name).write_text(PROJECTS[name], encoding="utf-8")
     below = project.project / "a" / "b"
@@ -43,17 +43,15 @@ def test_project_of_any_format_is_found(project: FakePulumi, name: str, place: s
     [("doctor", "https://api.justt.ai/v1/sandbox"), ("list", "listing the default account in sandbox")],
     ids=["doctor", "list"],
 )
-def test_production_is_left_alone_if_the_stack_says_sandbox(
-    project: FakePulumi, name: str, command: str, words: str
-) -> None:
-    """A key of the environment is used where the stack points, whatever the format of the project's file."""
+def test_the_base_url_of_the_stack_is_used(project: FakePulumi, name: str, command: str, words: str) -> None:
+    """A key in the environment is sent to the stack's base URL, for every format of the project file."""
     (project.project / "Pulumi.yaml").unlink()
     (project.project / name).write_text(PROJECTS[name], encoding="utf-8")
     project.config({"justt:environment": "sandbox"})
     asked: list[bytes] = []
 
     def refuse(request: bytes) -> bytes:
-        # A request ends at the first 407, without another try, and nothing leaves this machine.
+        # A request ends at the first 407, without another attempt, and nothing leaves this machine.
         asked.append(request.partition(b" HTTP")[0])
         return b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"
 
@@ -68,13 +66,13 @@ def test_production_is_left_alone_if_the_stack_says_sandbox(
 
 
 @pytest.mark.parametrize("name", ["Pulumi.yml", "Pulumi.json"])
-def test_real_cli_finds_the_same_projects(stack: Stack, simulator: SimulatorServer, name: str) -> None:
-    """What the CLI takes for a project, doctor does too: it tells the simulator that the stack is configured for."""
+def test_the_real_cli_finds_the_same_projects(stack: Stack, simulator: SimulatorServer, name: str) -> None:
+    """Doctor finds each project that the CLI finds: it uses the simulator of the stack's configuration."""
     (stack.project / "Pulumi.yaml").unlink()
     (stack.project / name).write_text(PROJECTS[name].removeprefix("\ufeff"))
     (stack.project / "below").mkdir()
     stack.run("stack", "select", stack.name)
-    # The CLI wants the stack's file in the format of the project's.
+    # The CLI expects the stack's file in the format of the project file.
     stack.config({"justt:baseUrl": simulator.base_url})
 
     done = stack.justt("doctor", "--cwd", "below", "--only", "configuration")

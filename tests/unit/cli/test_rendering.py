@@ -1,4 +1,4 @@
-"""How tables look: on a terminal and elsewhere, with colours and without, whatever stands in a cell."""
+"""The output of tables and paragraphs: on a terminal and elsewhere, with and without colors, with any text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ rendering.print_paragraphs([("finding", "unmanaged", "It is there.", 'Add adopt_
 
 
 def on_a_terminal(program: str = PROGRAM, **environ: str) -> str:
-    """Return what a terminal, of 60 columns unless said otherwise, is sent."""
+    """Return the output on a terminal, 60 columns wide by default."""
     ours, theirs = pty.openpty()
     given = environment.build({"TERM": "xterm-256color", "COLUMNS": "60", "NO_COLOR": "", **environ})
     with subprocess.Popen([sys.executable, "-c", program], stdout=theirs, stderr=theirs, env=given) as process:
@@ -45,8 +45,8 @@ def on_a_terminal(program: str = PROGRAM, **environ: str) -> str:
     return sent.decode()
 
 
-def test_a_terminal() -> None:
-    """Lines fit, verdicts have colours unless NO_COLOR is set, and no cell sends anything else."""
+def test_a_terminal_gets_fitted_colored_tables() -> None:
+    """Lines fit, verdicts have colors unless NO_COLOR is set, and cells send no other control characters."""
     coloured, plain = on_a_terminal(), on_a_terminal(NO_COLOR="1")
     assert "\x1b[1;31mfinding" in coloured
     assert "\x1b[2J" not in coloured
@@ -66,8 +66,8 @@ def test_a_terminal() -> None:
         (30, ["ID", "MANAGED", "BY"]),
     ],
 )
-def test_a_narrow_terminal(columns: int, names: list[str]) -> None:
-    """What is needed least is left out, and what is copied, as an id, stands on one line however narrow it is."""
+def test_a_narrow_terminal_leaves_out_columns(columns: int, names: list[str]) -> None:
+    """The least important columns are left out, and an id stays on one line however narrow the terminal is."""
     sent = on_a_terminal(WIDE, NO_COLOR="1", COLUMNS=str(columns)).replace("\x1b[1m", "").replace("\x1b[0m", "")
     lines = [line.rstrip() for line in sent.splitlines()]
     assert next(line for line in lines if "ID" in line).split() == names
@@ -78,8 +78,8 @@ def test_a_narrow_terminal(columns: int, names: list[str]) -> None:
     assert ("--json" in sent) == (len(names) < 8)
 
 
-def test_paragraphs_without_a_terminal() -> None:
-    """What was seen is on one line, and what to do on the next, whole."""
+def test_paragraphs_without_a_terminal_are_not_folded() -> None:
+    """The finding is on one line, and the remediation on the next."""
     done = subprocess.run(
         [sys.executable, "-c", WIDE], capture_output=True, check=True, timeout=HANG_SECONDS, text=True
     )
@@ -89,8 +89,8 @@ def test_paragraphs_without_a_terminal() -> None:
 
 
 @pytest.mark.parametrize("environ", [{}, {"FORCE_COLOR": "1", "COLUMNS": "40"}, {"TTY_COMPATIBLE": "1"}])
-def test_no_terminal(environ: dict[str, str]) -> None:
-    """One line for each row, in columns, of what stdout can write; no variable makes a terminal of a pipe."""
+def test_a_pipe_gets_plain_columns(environ: dict[str, str]) -> None:
+    """Each row is one line of text that stdout can encode. No variable makes a pipe count as a terminal."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         env=environment.build({"PYTHONIOENCODING": "ascii", **environ}),
@@ -104,8 +104,8 @@ def test_no_terminal(environ: dict[str, str]) -> None:
     assert ok == "ok"
 
 
-def test_a_text_that_stdout_cannot_write() -> None:
-    """A program is printed all the same, and its literals mean what they meant."""
+def test_characters_that_stdout_cannot_encode_are_escaped() -> None:
+    """A program is printed with escapes, and its literals mean the same."""
     done = subprocess.run(
         [sys.executable, "-c", r"from pulumi_justt.cli import rendering; rendering.print_text('x = \"\xe9\u2026\"\n')"],
         env=environment.build({"PYTHONIOENCODING": "latin-1"}),
@@ -116,14 +116,14 @@ def test_a_text_that_stdout_cannot_write() -> None:
     assert done.stdout == b'x = "\xe9\\u2026"\n'
 
 
-def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table says which extra is missing, and what works without it."""
+def test_without_rich_a_table_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error also says that --json works without it."""
     monkeypatch.setitem(sys.modules, "rich", None)
-    with pytest.raises(rendering.MissingLibrary, match="pip install 'pulumi-justt\\[cli\\]'`, or give --json"):
+    with pytest.raises(rendering.MissingLibrary, match="pip install 'pulumi-justt\\[cli\\]'`, or use --json"):
         rendering.print_table(("A",), [("b",)])
 
 
 def test_json_is_ascii(capsys: pytest.CaptureFixture[str]) -> None:
-    """A document can be written anywhere, and holds no character that a terminal obeys."""
+    """Any stream can encode the document, and it has no control characters."""
     rendering.print_json({"name": "a\x1b[31m\u202e"})
     assert capsys.readouterr().out == '{\n  "name": "a\\u001b[31m\\u202e"\n}\n'

@@ -1,4 +1,4 @@
-"""The core without a network, and before the simulator."""
+"""Fixtures of the core tests: the core without a client, and the core with a client of the simulator."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from support.scripted_client import (
 
 @pytest.fixture
 def offline() -> Offline:
-    """Return the core without a client."""
+    """Return the core without a client; any request fails."""
     return Offline()
 
 
 @pytest.fixture(scope="module")
 def shared_simulator() -> Iterator[tuple[SimulatorServer, JusttClient]]:
-    """Yield one simulator, whose time stands still, and one client of it."""
+    """Yield a simulator whose clock stands still, and a client for it."""
     options = Options(requests_per_minute=1_000_000)
     with SimulatorServer(options, clock=NOW.timestamp) as simulator:
         client = JusttClient(
@@ -37,7 +37,7 @@ def shared_simulator() -> Iterator[tuple[SimulatorServer, JusttClient]]:
 
 @pytest.fixture
 def live(shared_simulator: tuple[SimulatorServer, JusttClient]) -> Live:
-    """Return the core before an empty simulator."""
+    """Return the core with a client of an empty simulator."""
     simulator, client = shared_simulator
     simulator.records.wipe_integrations()
     simulator.clear_requests()

@@ -1,4 +1,4 @@
-"""`adopt_id`: how an integration that exists comes into a stack, and how it stays somebody else's until released."""
+"""`adopt_id`: how a stack takes an existing integration into its state without owning it, until adopt_id is removed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CHANGES: list[tuple[dict[str, Any], str]] = [
 
 
 def conflict_of(olds: Mapping[str, Any], news: Mapping[str, Any]) -> str:
-    """Return the text with which diff refuses a change."""
+    """Return the error text with which diff refuses a change."""
     with pytest.raises(StateConflict) as conflict:
         Offline().core.diff(olds, news)
     return str(conflict.value)
@@ -56,8 +56,8 @@ def conflict_of(olds: Mapping[str, Any], news: Mapping[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("status", ["PENDING", "SUCCESSFUL", "FAILED"])
-def test_adopting_is_one_get(status: str) -> None:
-    """The record is read in its account, nothing is posted or listed, and the state gets it with all inputs."""
+def test_adopt_sends_one_get(status: str) -> None:
+    """Create with adopt_id sends one GET with the account, no POST or list, and stores the record with all inputs."""
     scripted = Scripted([record(status, goLiveDate="2027-01-01T00:00:00Z")])
     inputs = {**ADOPTING, "referenceAccountId": "acc_1"}
 
@@ -73,8 +73,8 @@ def test_adopting_is_one_get(status: str) -> None:
     assert scripted.told == []
 
 
-def test_adopting_another_source_is_refused() -> None:
-    """Whoever mixes ids up is told by the source, before anything is in the state."""
+def test_adopt_refuses_an_integration_with_another_source() -> None:
+    """If adopt_id names an integration with another source, create fails and stores nothing."""
     scripted = Scripted([record("SUCCESSFUL")])
 
     with pytest.raises(StateConflict) as conflict:
@@ -86,8 +86,8 @@ def test_adopting_another_source_is_refused() -> None:
     )
 
 
-def test_adopting_what_is_inactive_is_refused() -> None:
-    """An integration that never works again is nothing to take over."""
+def test_adopt_refuses_an_inactive_integration() -> None:
+    """INACTIVE is final, so create with adopt_id fails."""
     scripted = Scripted([record("INACTIVE")])
 
     with pytest.raises(StateConflict) as conflict:
@@ -96,8 +96,8 @@ def test_adopting_what_is_inactive_is_refused() -> None:
     assert str(conflict.value) == (f"{TRIED}: it is INACTIVE, which is final. Take adopt_id out to create a new one.")
 
 
-def test_adopting_what_is_not_there_is_refused() -> None:
-    """A 404 is an error that names what was tried, and no reason to create anything."""
+def test_adopt_fails_on_404_and_creates_nothing() -> None:
+    """If the GET returns 404, create fails with an error that names the operation, and sends no POST."""
     scripted = Scripted([refusal(404, "no such integration")])
 
     with pytest.raises(RequestRefused, match=f"^{TRIED}: Justt answered 404: no such integration"):
@@ -106,8 +106,8 @@ def test_adopting_what_is_not_there_is_refused() -> None:
     assert scripted.methods == ["GET"]
 
 
-def test_one_id_is_adopted_once() -> None:
-    """Two resources of one process cannot adopt one integration; the second one is told."""
+def test_second_adopter_of_the_same_id_is_refused() -> None:
+    """Two resources in one process cannot adopt the same integration; the second create fails."""
     core = Scripted([record("PENDING"), record("PENDING")]).core
     second = {**ADOPTING, "externalIdentifier": "other"}
     for inputs in (ADOPTING, second):
@@ -123,8 +123,8 @@ def test_one_id_is_adopted_once() -> None:
     )
 
 
-def test_what_this_run_created_is_not_adopted() -> None:
-    """An id that a resource of this process just got is in that resource."""
+def test_adopt_refuses_an_id_that_this_process_created() -> None:
+    """An id that this process just created belongs to that resource, so another resource cannot adopt it."""
     core = Scripted([listing(), httpx.Response(201, json={"integrationId": "id-1"}), record("PENDING")]).core
     first = {**CHECKED, "externalIdentifier": "first"}
     for inputs in (first, ADOPTING):
@@ -135,8 +135,8 @@ def test_what_this_run_created_is_not_adopted() -> None:
         core.create(ADOPTING)
 
 
-def test_what_was_adopted_is_not_created() -> None:
-    """A vendor that answers a create with an id that was adopted meanwhile must not fill a second resource with it."""
+def test_create_refuses_an_id_that_is_already_adopted() -> None:
+    """If Justt responds to a create with an id that another resource has adopted, the create fails."""
     core = Scripted([record("PENDING"), listing(), httpx.Response(201, json={"integrationId": "id-1"})]).core
     core.create({**ADOPTING, "externalIdentifier": "first"})
 
@@ -144,8 +144,8 @@ def test_what_was_adopted_is_not_created() -> None:
         core.create(CHECKED)
 
 
-def test_a_refused_adoption_claims_nothing() -> None:
-    """After the source is corrected the same run may adopt it."""
+def test_refused_adopt_can_be_retried() -> None:
+    """After the user corrects the source, the same process can adopt the id."""
     core = Scripted([record("PENDING"), record("PENDING")]).core
     with pytest.raises(StateConflict):
         core.create({**ADOPTING, "source": "adyen"})
@@ -153,8 +153,8 @@ def test_a_refused_adoption_claims_nothing() -> None:
     assert core.create(ADOPTING)[0] == "id-1"
 
 
-def test_an_id_that_is_none_is_refused() -> None:
-    """What would reach another operation is not sent, and what would break a line of text is refused by check."""
+def test_invalid_adopt_id_is_refused() -> None:
+    """Create refuses an id that would change the request path; check refuses one with a line break."""
     scripted = Scripted([])
 
     with pytest.raises(JusttError, match="is no id of an integration"):
@@ -171,8 +171,8 @@ def test_an_id_that_is_none_is_refused() -> None:
 # check
 
 
-def test_check_takes_an_id_to_adopt() -> None:
-    """The id is kept as it is."""
+def test_check_accepts_adopt_id() -> None:
+    """Check returns adoptId unchanged."""
     checked = Offline().core.check({}, {**MINIMAL, "adoptId": "id-1"})
 
     assert (checked.inputs, checked.failures) == (ADOPTING, [])
@@ -181,18 +181,18 @@ def test_check_takes_an_id_to_adopt() -> None:
 @pytest.mark.parametrize(
     ("value", "failure"), [("", "adopt_id: must not be empty"), (7, "adopt_id: must be text, got number")]
 )
-def test_check_refuses_what_is_no_id(value: object, failure: str) -> None:
-    """An empty text is no way to say that nothing is adopted."""
+def test_check_refuses_an_invalid_adopt_id(value: object, failure: str) -> None:
+    """adopt_id must be text and not empty."""
     assert Offline().failures({**MINIMAL, "adoptId": value}) == [failure]
 
 
-def test_check_drops_an_absent_id() -> None:
-    """None is the same as not given."""
+def test_check_drops_an_adopt_id_of_none() -> None:
+    """None means the same as leaving adopt_id out."""
     assert Offline().core.check({}, {**MINIMAL, "adoptId": None}).inputs == CHECKED
 
 
-def test_an_unknown_id_passes_a_preview() -> None:
-    """An id that another resource gives later is neither a failure nor a replacement."""
+def test_unknown_adopt_id_passes_a_preview() -> None:
+    """An adopt_id that is unknown during a preview causes neither a check failure nor a replacement."""
     core = Offline().core
     checked = core.check({}, {**MINIMAL, "adoptId": UNKNOWN})
 
@@ -204,8 +204,8 @@ def test_an_unknown_id_passes_a_preview() -> None:
 # diff
 
 
-def test_an_adopted_integration_that_did_not_change_is_no_change() -> None:
-    """The same program is no change, and what is ours may change in place."""
+def test_unchanged_adopted_integration_has_no_diff() -> None:
+    """Unchanged inputs give no diff, and deactivation and allowUnlisted change in place."""
     core = Offline().core
 
     assert core.diff(ADOPTED, ADOPTING) == []
@@ -214,8 +214,11 @@ def test_an_adopted_integration_that_did_not_change_is_no_change() -> None:
 
 @pytest.mark.parametrize(("changes", "named"), CHANGES)
 @pytest.mark.parametrize("keeps_it", [True, False], ids=["keeps adopt_id", "takes adopt_id out at once"])
-def test_an_adopted_integration_is_not_replaced(changes: dict[str, Any], named: str, keeps_it: bool) -> None:
-    """It would be deactivated, and it is not this stack's, not even in the update that takes adopt_id out."""
+def test_diff_refuses_to_replace_an_adopted_integration(changes: dict[str, Any], named: str, keeps_it: bool) -> None:
+    """A replacement would deactivate an integration that another owner uses.
+
+    Removing adopt_id in the same update changes nothing.
+    """
     news = {**(ADOPTING if keeps_it else CHECKED), **changes}
 
     assert conflict_of(ADOPTED, news) == (
@@ -227,32 +230,32 @@ def test_an_adopted_integration_is_not_replaced(changes: dict[str, Any], named: 
 
 @pytest.mark.parametrize("olds", [ADOPTED, RECORDED], ids=["adopted", "created"])
 @pytest.mark.parametrize("changes", [{}, {"source": "adyen"}], ids=["nothing else", "another change too"])
-def test_another_id_is_refused(olds: dict[str, Any], changes: dict[str, Any]) -> None:
-    """Another integration is another resource, whether this one was adopted or created."""
+def test_diff_refuses_another_adopt_id(olds: dict[str, Any], changes: dict[str, Any]) -> None:
+    """An adopt_id other than the resource's own id is refused, whether the integration was adopted or created."""
     assert conflict_of(olds, {**CHECKED, **changes, "adoptId": "id-2"}) == (
         f"{NAMED} cannot become integration id-2: another integration is another resource. Set adopt_id back, and give "
         "the other integration a resource of its own."
     )
 
 
-def test_the_own_id_may_be_given_to_what_was_created() -> None:
-    """To say `adopt_id` of what the stack created hands it out: from then on the stack does not deactivate it."""
+def test_adopt_id_may_be_the_id_of_a_created_integration() -> None:
+    """Adopting its own id releases an integration that the stack created: the stack no longer deactivates it."""
     core = Offline().core
 
     assert core.diff(RECORDED, ADOPTING) == []
     assert core.update("id-1", RECORDED, ADOPTING) == ADOPTED
 
 
-def test_after_the_release_a_change_replaces() -> None:
-    """Once adopt_id is out of the state, the integration is this stack's like any other."""
+def test_diff_replaces_after_adopt_id_was_removed() -> None:
+    """Once adopt_id is out of the state, the stack owns the integration, and a change replaces it."""
     assert Offline().core.diff(RECORDED, {**CHECKED, "source": "adyen"}) == ["source"]
 
 
 # update, read, delete, undo
 
 
-def test_taking_the_id_out_changes_the_state_only() -> None:
-    """No request is sent, and the record is what a created one would be."""
+def test_removing_adopt_id_changes_only_the_state() -> None:
+    """Update sends no request, and the state becomes the same as for a created integration."""
     offline = Offline()
 
     assert offline.core.update("id-1", ADOPTED, CHECKED) == RECORDED
@@ -264,7 +267,7 @@ OWNER = "urn:pulumi:dev::shop::type::owner"
 
 
 @pytest.mark.parametrize(
-    ("creator", "is_told"),
+    ("creator", "warns"),
     [
         ("urn:pulumi:prod::shop::type::owner", True),
         ("urn:pulumi:dev::other::type::owner", True),
@@ -273,8 +276,10 @@ OWNER = "urn:pulumi:dev::shop::type::owner"
         (None, False),
     ],
 )
-def test_owning_what_another_resource_created_is_told(tmp_path: Path, creator: str | None, is_told: bool) -> None:
-    """Both may own it from then on, so neither deactivates it until the creator's claim has ended."""
+def test_removing_adopt_id_warns_if_another_resource_created_the_integration(
+    tmp_path: Path, creator: str | None, warns: bool
+) -> None:
+    """Both resources may then own the integration, so neither deactivates it until the creator's claim ends."""
     base_url, mine = Offline().core.settings.base_url, MINE
     earlier = Journal(tmp_path)
     earlier.hold_adoption(base_url, "id-1", mine)
@@ -291,19 +296,19 @@ def test_owning_what_another_resource_created_is_told(tmp_path: Path, creator: s
         "state, run `pulumi state delete` with its URN there. If it is in no state, or is a former name of this "
         f"resource, remove the file {file}."
     )
-    assert scripted.told == [words] * is_told
+    assert scripted.told == [words] * warns
     last.delete("id-1", RECORDED)
-    assert later.methods == ["DELETE"] * (not is_told)
+    assert later.methods == ["DELETE"] * (not warns)
     words = (
         f"note: {NAMED}: it was created for {creator!r} ({file}) and only adopted here, as this machine's journal "
         "says, so it is released and stays as it is at Justt."
     )
-    assert later.told == [words] * is_told
+    assert later.told == [words] * warns
 
 
 @pytest.mark.parametrize("removes", ["owner", "file"])
-def test_owning_what_was_handed_over(tmp_path: Path, removes: str) -> None:
-    """The owner's release ends its claim, and so does a person who removes the file that the warning names."""
+def test_resource_owns_an_integration_after_the_hand_over(tmp_path: Path, removes: str) -> None:
+    """The creator's claim ends when its resource is released, or when the user removes the file that the text names."""
     base_url = Offline().core.settings.base_url
     journal = Journal(tmp_path)
     journal.claim(base_url, "id-1", OWNER)
@@ -320,8 +325,11 @@ def test_owning_what_was_handed_over(tmp_path: Path, removes: str) -> None:
 
 
 @pytest.mark.parametrize("first", ["owner", "adopter"])
-def test_two_processes_of_one_command_do_not_share_a_record(tmp_path: Path, first: str) -> None:
-    """Whichever call comes second sees that the other process's resource has it, and what is replaced is free."""
+def test_two_processes_of_one_command_cannot_hold_the_same_id(tmp_path: Path, first: str) -> None:
+    """The second call is refused, because the other process's resource has the id.
+
+    A diff that replaces it frees the id.
+    """
     scripted = [Scripted([record("PENDING")] * 2, session=process_of(tmp_path)) for _ in range(2)]
     owner, adopter = (each.core for each in scripted)
     owner.call, adopter.call = (lambda: Call(OWNER)), (lambda: Call(MINE))
@@ -338,20 +346,20 @@ def test_two_processes_of_one_command_do_not_share_a_record(tmp_path: Path, firs
 
 
 def process_of(folder: Path) -> Session:
-    """Return the session of one of the processes of a command."""
+    """Return the session of one provider process of a command."""
     return Session(Offline().core.settings.base_url, Journal(folder, command="a command"))
 
 
-def command_of(urn: str | None, folder: Path, *answers: httpx.Response) -> tuple[Scripted, IntegrationLifecycle]:
-    """Return a later command on the same machine, which is for one resource, with its core."""
-    scripted = Scripted([*answers], session=Session(Offline().core.settings.base_url, Journal(folder)))
+def command_of(urn: str | None, folder: Path, *responses: httpx.Response) -> tuple[Scripted, IntegrationLifecycle]:
+    """Return the client and core of a later command on the same machine, for one resource."""
+    scripted = Scripted([*responses], session=Session(Offline().core.settings.base_url, Journal(folder)))
     core = scripted.core
     core.call = lambda: Call(urn)
     return scripted, core
 
 
-def test_what_a_resource_took_over_stays_its_own_until_it_is_deleted(tmp_path: Path) -> None:
-    """No other resource deactivates it, and its note names the file; after the taker's release the next one may."""
+def test_adopted_id_is_not_deactivated_until_its_adopter_is_deleted(tmp_path: Path) -> None:
+    """Until then another resource's delete only releases it, with a note that names the file."""
     command_of("taker", tmp_path, record("PENDING"))[1].create(ADOPTING)
     command_of("taker", tmp_path)[1].update("id-1", ADOPTED, CHECKED)
     former, core = command_of("former", tmp_path)
@@ -368,19 +376,19 @@ def test_what_a_resource_took_over_stays_its_own_until_it_is_deleted(tmp_path: P
     assert later.methods == ["DELETE"]
 
 
-def test_giving_the_own_id_is_recorded(tmp_path: Path) -> None:
-    """A resource that begins to adopt what it owns keeps others from deactivating it, as a new adopter does."""
+def test_adopting_its_own_id_is_recorded_in_the_journal(tmp_path: Path) -> None:
+    """A resource that adopts the integration it created keeps others from deactivating it, like any adopter."""
     command_of("owner", tmp_path)[1].update("id-1", RECORDED, ADOPTING)
     copy, core = command_of("copy", tmp_path)
     core.delete("id-1", RECORDED)
     assert "'owner' has adopted it" in copy.told[0]
 
 
-def test_the_rest_of_a_replacement_holds_nothing(tmp_path: Path) -> None:
-    """A refresh also reads what an update that failed has replaced; another resource may adopt that."""
+def test_replaced_id_can_be_adopted_by_another_resource(tmp_path: Path) -> None:
+    """A refresh also reads the old integration of a failed replacement; another resource may adopt it."""
     new = {**RECORDED, "integrationId": "id-2"}
-    answers = [record("PENDING", integrationId="id-2"), record("PENDING"), record("PENDING")]
-    scripted, core = command_of("owner", tmp_path, *answers)
+    responses = [record("PENDING", integrationId="id-2"), record("PENDING"), record("PENDING")]
+    scripted, core = command_of("owner", tmp_path, *responses)
     for integration_id, outputs in (("id-2", new), ("id-1", RECORDED)):
         core.read(integration_id, outputs)
     core.check(CHECKED, MINIMAL)
@@ -395,17 +403,24 @@ def test_the_rest_of_a_replacement_holds_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "waits"), [(None, 0.0), (None, 601.0), (refusal(403, "no"), 0.0)], ids=["under way", "killed", "failed"]
+    ("response", "waits"),
+    [(None, 0.0), (None, 601.0), (refusal(403, "no"), 0.0)],
+    ids=["under way", "killed", "failed"],
 )
-def test_an_adoption_under_way_in_another_command(tmp_path: Path, answer: httpx.Response | None, waits: float) -> None:
-    """Its request has been sent, so a delete waits for how it ends; what was killed or has failed is in no way."""
+def test_delete_is_refused_while_another_command_adopts_the_id(
+    tmp_path: Path, response: httpx.Response | None, waits: float
+) -> None:
+    """While the adopter's GET is in flight, delete is refused.
+
+    After the adopter was killed or has failed, it deactivates.
+    """
     owner, core = command_of("owner", tmp_path, httpx.Response(204))
-    _, adopting = command_of("adopter", tmp_path, *([answer] if answer else []))
-    # Without an answer it ends as a killed process does: nothing is written after the request.
+    _, adopting = command_of("adopter", tmp_path, *([response] if response else []))
+    # Without a scripted response it ends like a killed process: nothing is written after the request.
     with pytest.raises((RequestRefused, RuntimeError)):
         adopting.create(ADOPTING)
     core._journal.now = lambda: adopting._journal.now() + waits
-    if answer is None and not waits:
+    if response is None and not waits:
         with pytest.raises(StateConflict, match="another command is adopting it for 'adopter'"):
             core.delete("id-1", RECORDED)
         assert owner.methods == []
@@ -414,8 +429,8 @@ def test_an_adoption_under_way_in_another_command(tmp_path: Path, answer: httpx.
         assert owner.methods == ["DELETE"]
 
 
-def test_an_adopter_that_stays_is_the_only_one(tmp_path: Path) -> None:
-    """A second adopter is refused by what the first one's diff says, with a way out that stops nothing."""
+def test_second_adopter_is_refused_while_the_first_keeps_the_id(tmp_path: Path) -> None:
+    """After the first adopter's diff, a second adopter is refused, with steps that deactivate nothing."""
     _, core = command_of("first", tmp_path, record("PENDING"))
     core.check(ADOPTING, {**MINIMAL, "adoptId": "id-1"})
     core.diff(ADOPTED, ADOPTING)
@@ -432,8 +447,8 @@ def test_an_adopter_that_stays_is_the_only_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("changes", [{}, {"deactivation": {"afterDays": 7}}], ids=["unchanged", "updated"])
-def test_what_the_resource_keeps_is_not_deactivated(tmp_path: Path, changes: dict[str, Any]) -> None:
-    """A replacement by the same id that failed halfway leaves that id in the state twice, once to be deleted."""
+def test_delete_keeps_an_id_that_the_resource_still_holds(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """A failed replacement by the same id leaves that id in the state twice; deleting one copy only releases it."""
     Journal(tmp_path).hold_adoption(Offline().core.settings.base_url, "id-1", "owner")
     scripted, core = command_of("owner", tmp_path)
     inputs = core.check(CHECKED, {**MINIMAL, **changes}).inputs
@@ -442,12 +457,12 @@ def test_what_the_resource_keeps_is_not_deactivated(tmp_path: Path, changes: dic
         core.update("id-1", RECORDED, inputs)
     core.delete("id-1", RECORDED)
     assert scripted.told == [f"note: {NAMED}: the resource keeps it, so it is released and stays as it is at Justt."]
-    # The resource has it, so it stays recorded.
+    # The resource still has the id, so the journal keeps the adoption record.
     assert Journal(tmp_path).adopters(core.settings.base_url, "id-1") == ["owner"]
 
 
-def test_what_replace_on_changes_replaces_is_deactivated(tmp_path: Path) -> None:
-    """The engine may replace for a change that this provider would make in place, and delete before it creates."""
+def test_delete_before_replace_deactivates_despite_an_empty_diff(tmp_path: Path) -> None:
+    """With `replace_on_changes` the engine may replace a resource that diff would update, and delete it first."""
     scripted, core = command_of("owner", tmp_path, httpx.Response(204))
     inputs = core.check(CHECKED, {**MINIMAL, "deactivation": {"afterDays": 7}}).inputs
     assert core.diff(RECORDED, inputs) == []
@@ -459,8 +474,8 @@ def test_what_replace_on_changes_replaces_is_deactivated(tmp_path: Path) -> None
     ("content", "reason"),
     [("", "is damaged"), ('{"version": 2}', "has the format 2 of another version of pulumi-justt")],
 )
-def test_an_adoption_that_cannot_be_read_counts(tmp_path: Path, content: str, reason: str) -> None:
-    """It may name an adopter, so nothing is deactivated while the file is there."""
+def test_delete_is_refused_if_an_adoption_file_is_unreadable(tmp_path: Path, content: str, reason: str) -> None:
+    """The file may name an adopter, so delete sends nothing while the file exists."""
     Journal(tmp_path).hold_adoption(Offline().core.settings.base_url, "id-1", "adopter")
     (file,) = (tmp_path / "adoptions").rglob("*.json")
     file.write_text(content)
@@ -477,8 +492,8 @@ def test_an_adoption_that_cannot_be_read_counts(tmp_path: Path, content: str, re
 
 
 @pytest.mark.parametrize("what", ["adoptions", ""])
-def test_a_folder_of_adoptions_that_cannot_be_read_counts(tmp_path: Path, what: str) -> None:
-    """A file in its place stands for a folder of another user: both are there, and neither can be listed."""
+def test_delete_is_refused_if_the_adoptions_folder_is_unreadable(tmp_path: Path, what: str) -> None:
+    """A file in place of the folder simulates a folder of another user: it exists, but cannot be listed."""
     folder = tmp_path / "journal"
     in_the_way = folder / what
     in_the_way.parent.mkdir(parents=True, exist_ok=True)
@@ -495,8 +510,8 @@ def test_a_folder_of_adoptions_that_cannot_be_read_counts(tmp_path: Path, what: 
     assert later.methods == ["DELETE"]
 
 
-def test_a_journal_that_cannot_be_there_has_no_adoptions(tmp_path: Path) -> None:
-    """Below a file (HOME=/dev/null) or in a folder of another user there is no journal, as on a machine without one."""
+def test_delete_works_if_the_journal_folder_cannot_exist(tmp_path: Path) -> None:
+    """If the journal's path is below a file (HOME=/dev/null), there is no journal and no adoption."""
     (tmp_path / "home").write_text("")
     owner, core = command_of("owner", tmp_path / "home" / "journal", httpx.Response(204))
 
@@ -507,10 +522,10 @@ def test_a_journal_that_cannot_be_there_has_no_adoptions(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("order", ["create first", "delete first"])
 @pytest.mark.parametrize("changes", [{"secretPayload": {"apiKey": "other"}}, {"integrationName": "Other"}])
-def test_the_own_id_never_records_unnoticed_what_was_not_sent(
+def test_delete_refuses_inputs_that_were_never_sent_if_its_own_id_is_adopted(
     tmp_path: Path, changes: dict[str, Any], order: str
 ) -> None:
-    """With --replace no diff is called, so the delete compares; it is refused until the two agree again."""
+    """With --replace the engine calls no diff, so delete compares the inputs, and fails until they match the state."""
     _, core = command_of(MINE, tmp_path, *[record("PENDING")] * 2)
     wrong = core.check({}, {**MINIMAL, **changes, "adoptId": "id-1"}).inputs
     if order == "create first":
@@ -521,7 +536,7 @@ def test_the_own_id_never_records_unnoticed_what_was_not_sent(
             core.delete("id-1", RECORDED)
     assert "Set that back and run `pulumi up --replace` with its URN" in str(conflict.value)
 
-    # A later command, whose diff finds in the state what the program says, with or without adopt_id.
+    # In a later command, the state that diff gets equals the program, with or without adopt_id.
     later, core = command_of(MINE, tmp_path)
     core.check(wrong, {**MINIMAL, **changes})
     core.diff({**RECORDED, **changes}, {**CHECKED, **changes})
@@ -536,8 +551,8 @@ def test_the_own_id_never_records_unnoticed_what_was_not_sent(
     assert "The state has the new values now, but nothing was sent" in later.told[0]
 
 
-def test_an_adopted_integration_is_not_replaced_by_itself_with_a_change(tmp_path: Path) -> None:
-    """With `delete_before_replace` the delete comes first, so that nothing is recorded."""
+def test_delete_before_replace_refuses_changed_inputs_of_an_adopted_integration(tmp_path: Path) -> None:
+    """With `delete_before_replace` the delete runs first and fails, so the changed inputs are never recorded."""
     scripted, core = command_of(MINE, tmp_path)
     core.check({}, {**MINIMAL, "adoptId": "id-1", "integrationName": "Other"})
     with pytest.raises(StateConflict, match="the program adopts it with another integrationName"):
@@ -546,8 +561,8 @@ def test_an_adopted_integration_is_not_replaced_by_itself_with_a_change(tmp_path
 
 
 @pytest.mark.parametrize("ends", ["replaced", "updated"])
-def test_a_renamed_resource_that_changes_is_not_released(tmp_path: Path, ends: str) -> None:
-    """With `replace_on_changes` the engine replaces what diff leaves in place, and deletes it by its former name."""
+def test_delete_by_the_former_name_never_releases_a_replaced_resource(tmp_path: Path, ends: str) -> None:
+    """With `replace_on_changes` the engine may replace a renamed resource, and delete it by its former name."""
     changed = {**CHECKED, "deactivation": {"afterDays": 1}}
     scripted, core = command_of(MINE, tmp_path)
     core.check(CHECKED, {**MINIMAL, "deactivation": {"afterDays": 1}})
@@ -564,10 +579,10 @@ def test_a_renamed_resource_that_changes_is_not_released(tmp_path: Path, ends: s
     assert scripted.methods == []
 
 
-def test_what_a_refused_create_returned_is_not_deactivated(tmp_path: Path) -> None:
-    """A vendor may answer a create with what the former name of the resource has; its delete comes in that update."""
-    answers = [listing("id-1"), httpx.Response(201, json={"integrationId": "id-1"})]
-    scripted, core = command_of(MINE, tmp_path, *answers)
+def test_delete_sends_nothing_for_an_id_that_a_refused_create_returned(tmp_path: Path) -> None:
+    """Justt may respond to a create with the id of the resource's former name, which the same update deletes."""
+    responses = [listing("id-1"), httpx.Response(201, json={"integrationId": "id-1"})]
+    scripted, core = command_of(MINE, tmp_path, *responses)
     core.check({}, MINIMAL)
     with pytest.raises(StateConflict):
         core.create(CHECKED)
@@ -576,8 +591,8 @@ def test_what_a_refused_create_returned_is_not_deactivated(tmp_path: Path) -> No
     assert scripted.methods == ["GET", "POST"]
 
 
-def test_an_adopted_integration_is_read_like_any_other() -> None:
-    """A refresh keeps it adopted, and takes it out of the state when it is INACTIVE."""
+def test_read_of_an_adopted_integration() -> None:
+    """Read keeps it adopted, and removes it from the state if it is INACTIVE."""
     scripted = Scripted([record("SUCCESSFUL"), record("INACTIVE")])
     core = scripted.core
 
@@ -585,8 +600,8 @@ def test_an_adopted_integration_is_read_like_any_other() -> None:
     assert core.read("id-1", ADOPTED) is None
 
 
-def test_deleting_an_adopted_integration_releases_it() -> None:
-    """Nothing is sent, and the user is told that it stays."""
+def test_delete_releases_an_adopted_integration() -> None:
+    """Delete sends no request, and a note says that the integration stays at Justt."""
     offline = Offline()
 
     offline.core.delete("id-1", ADOPTED)
@@ -599,8 +614,8 @@ def test_deleting_an_adopted_integration_releases_it() -> None:
     [RECORDED, {**RECORDED, "adoptId": "id-2"}, {**without(ADOPTED, "integrationId"), "adoptId": "id-2"}],
     ids=["released", "another id", "no id"],
 )
-def test_deleting_what_is_not_adopted_deactivates_it(olds: dict[str, Any]) -> None:
-    """After the release it is deactivated, and only the record's very own id keeps it from that."""
+def test_delete_deactivates_an_integration_that_is_not_adopted(olds: dict[str, Any]) -> None:
+    """Only an adoptId that equals the integration's own id prevents the deactivation."""
     scripted = Scripted([httpx.Response(200)])
 
     scripted.core.delete("id-1", olds)
@@ -608,8 +623,8 @@ def test_deleting_what_is_not_adopted_deactivates_it(olds: dict[str, Any]) -> No
     assert scripted.methods == ["DELETE"]
 
 
-def test_forced_replacement_of_an_adopted_integration_harms_nothing() -> None:
-    """Where the engine skips diff, the same integration is adopted again, and the old record is only released."""
+def test_forced_replacement_of_an_adopted_integration_sends_no_delete() -> None:
+    """With --replace the engine skips diff: create adopts the same integration again, and delete only releases it."""
     scripted = Scripted([record("PENDING")])
     core = scripted.core
 
@@ -620,8 +635,8 @@ def test_forced_replacement_of_an_adopted_integration_harms_nothing() -> None:
     assert scripted.methods == ["GET"]
 
 
-def test_what_was_adopted_for_nobody_stays_as_it_is() -> None:
-    """It was there before, so nothing is left behind when the engine leaves during the adoption."""
+def test_adopted_integration_stays_if_the_engine_leaves() -> None:
+    """The integration existed before, so nothing is undone when the engine exits during the adoption."""
     scripted = Scripted([record("PENDING")], leaves_after=1)
 
     scripted.core.create(ADOPTING)
@@ -633,8 +648,8 @@ def test_what_was_adopted_for_nobody_stays_as_it_is() -> None:
 CREATED = httpx.Response(201, json={"integrationId": "id-1"})
 
 
-def test_what_was_created_for_nobody_stops_at_once() -> None:
-    """The declared policy is for an integration in use; one that no state knows stops now, and the way out is told."""
+def test_create_is_undone_at_once_if_the_engine_leaves() -> None:
+    """The undo ignores the `deactivation` setting and deactivates the integration now. A note says what to do next."""
     scripted = Scripted([listing(), CREATED, httpx.Response(200)], leaves_after=2)
 
     scripted.core.create({**CHECKED, "deactivation": {"afterDays": 7}})
@@ -649,8 +664,8 @@ def test_what_was_created_for_nobody_stops_at_once() -> None:
     ]
 
 
-def test_what_was_created_for_an_engine_that_is_there_is_kept() -> None:
-    """Nothing is taken back without a reason."""
+def test_create_is_not_undone_while_the_engine_runs() -> None:
+    """If the engine is still there, create sends no DELETE."""
     scripted = Scripted([listing(), CREATED])
 
     scripted.core.create(CHECKED)
@@ -658,8 +673,8 @@ def test_what_was_created_for_an_engine_that_is_there_is_kept() -> None:
     assert scripted.methods == ["GET", "POST"]
 
 
-def test_candidate_that_was_claimed_for_nobody_stays_as_it_is(tmp_path: Path) -> None:
-    """What a list showed may be what the next run has created already: only what a POST brought is taken back."""
+def test_claimed_candidate_is_not_deactivated_if_the_engine_leaves(tmp_path: Path) -> None:
+    """An id found in a list may belong to a later run's create, so only an id that a POST returned is undone."""
     scripted = Scripted(
         [listing(), listing(), httpx.ReadTimeout("x"), listing("id-1"), listing("id-1")],
         {"JUSTT_ON_AMBIGUOUS_CREATE": "adopt"},
@@ -674,8 +689,8 @@ def test_candidate_that_was_claimed_for_nobody_stays_as_it_is(tmp_path: Path) ->
     assert scripted.methods == ["GET", "GET", "POST", "GET", "GET"]
 
 
-def test_lost_create_of_an_engine_that_left_is_told() -> None:
-    """The error reaches nobody any more, so its text goes where the terminal may still show it."""
+def test_unknown_create_outcome_is_logged_if_the_engine_left() -> None:
+    """The engine no longer shows the error, so its text is also logged as a warning."""
     scripted = Scripted([listing(), httpx.ReadTimeout("x")], leaves_after=2)
 
     with pytest.raises(CreateOutcomeUnknown):
@@ -688,8 +703,8 @@ def test_lost_create_of_an_engine_that_left_is_told() -> None:
     assert "Do not run `pulumi up` again before you have checked" in told
 
 
-def test_undo_that_fails_says_so_and_raises_nothing() -> None:
-    """Nobody is left to catch an error, so what stays behind is told with the reason."""
+def test_failed_undo_warns_and_raises_nothing() -> None:
+    """The engine is gone and no caller can handle an error, so a warning names the integration that remains and why."""
     scripted = Scripted([listing(), CREATED, refusal(403, "no")], leaves_after=2)
 
     scripted.core.create(CHECKED)

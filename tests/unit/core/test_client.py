@@ -1,6 +1,6 @@
-"""The client: what reaches the wire, what each outcome becomes, and what no text, line or body may hold.
+"""The core's client: its requests, its error for each failure, and the secrets that no error or log line may show.
 
-Where httpx can stand in for the network, an app answers in its place; where it can't, a socket on this machine does.
+Most tests use an httpx mock transport. The others use a real socket on this machine.
 """
 
 from __future__ import annotations
@@ -68,36 +68,36 @@ DEACTIVATING = "deactivating the integration 'stripe-eu-main' (int-1)"
 
 @dataclasses.dataclass
 class Reply:
-    """One answer of a scripted server: a document, or text as it is."""
+    """One response of a scripted server: a JSON document, or raw bytes."""
 
     status: int
     content: object = b""
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def response(self) -> httpx.Response:
-        """Make the answer."""
+        """Build the response."""
         raw = self.content if isinstance(self.content, bytes) else json.dumps(self.content).encode()
-        # A stream, which nobody has read and unpacked yet, as from a network.
+        # A stream that is neither read nor decoded yet, as from a network.
         return httpx.Response(self.status, content=iter([raw]), headers=self.headers)
 
 
 class App:
-    """A server that answers each request by the next item of a script, and goes on with the last one.
+    """A server that responds to each request with the next item of a script, and repeats the last one.
 
-    An exception that says that nothing was sent keeps its request from reaching the server.
+    If the item is an error that means "nothing was sent", the request does not count as received.
     """
 
     def __init__(self, *script: Reply | Exception, moment: Clock | None = None, takes: float = 0.0) -> None:
         self.script = script
-        self.tries = 0
+        self.attempts = 0
         self.reached: list[httpx.Request] = []
         self._moment = moment
         self._takes = takes
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request."""
-        item = self.script[min(self.tries, len(self.script) - 1)]
-        self.tries += 1
+        """Respond to one request."""
+        item = self.script[min(self.attempts, len(self.script) - 1)]
+        self.attempts += 1
         if self._moment:
             self._moment.now += self._takes
         if not isinstance(item, UNSENT_ERRORS):
@@ -112,7 +112,7 @@ UNSENT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, ht
 
 @contextlib.contextmanager
 def real_client(base_url: str, *, policy: RetryPolicy | None = None, **config: object) -> Iterator[JusttClient]:
-    """Give a client on the real network and clock, which only sleeps by injection."""
+    """Yield a client with the real network and clock; only its sleeps are replaced."""
     client = JusttClient(
         settings_of(base_url, **config), policy=policy or RetryPolicy(), sleep=lambda _: None, uniform=lambda: 0.0
     )
@@ -137,7 +137,7 @@ def deactivate(client: JusttClient, *, account: str | None = "acc_42", integrati
 
 
 def call(client: JusttClient, method: Method) -> RemoteRecord | None:
-    """Make the one call that there is for *method*."""
+    """Send the one kind of request that the client has for *method*."""
     if method == "GET":
         return read(client)
     if method == "POST":
@@ -147,7 +147,7 @@ def call(client: JusttClient, method: Method) -> RemoteRecord | None:
 
 
 def failure(client: JusttClient, method: Method) -> RequestError:
-    """Give the error that a call ends with."""
+    """Return the error that a call ends with."""
     with pytest.raises(RequestError) as raised:
         call(client, method)
     return raised.value
@@ -155,15 +155,15 @@ def failure(client: JusttClient, method: Method) -> RequestError:
 
 METHODS: tuple[Method, ...] = ("GET", "DELETE", "POST")
 GOOD: dict[Method, Reply] = {"GET": Reply(200, RECORD), "DELETE": Reply(200), "POST": Reply(201, {"integrationId": ID})}
-NO_ANSWERS_TO_DELETE = [
+INVALID_DELETE_RESPONSES = [
     Reply(200, b"<html>"),
     Reply(200, b"OK"),
     Reply(299, b"{"),
     Reply(200, RECORD, {"content-encoding": "gzip"}),
 ]
-"""Successes that may be of something else than Justt; to a DELETE, an empty body and any JSON are answers."""
+"""2xx responses that may not be Justt's. For a DELETE, an empty body or any JSON is a valid response."""
 BAD: dict[AttemptResult, list[Reply | Exception]] = {
-    AttemptResult.UNSENT: [error("no way there") for error in UNSENT_ERRORS],
+    AttemptResult.UNSENT: [error("no route") for error in UNSENT_ERRORS],
     AttemptResult.BARRED: [httpx.ProxyError("407 Proxy Authentication Required")],
     AttemptResult.RATE_LIMITED: [Reply(429, {"status": 429, "message": "slow down", "errorId": "err-1"})],
     AttemptResult.UNANSWERED: [
@@ -184,7 +184,7 @@ BAD: dict[AttemptResult, list[Reply | Exception]] = {
         Reply(status)
         for status in (300, 301, 302, 304, 307, 308, 400, 401, 403, 404, 407, 409, 413, 417, 422, 424, 428, 431, 451)
     ],
-    AttemptResult.UNREADABLE: [*NO_ANSWERS_TO_DELETE, Reply(200, {}), Reply(202, [RECORD]), Reply(204)],
+    AttemptResult.UNREADABLE: [*INVALID_DELETE_RESPONSES, Reply(200, {}), Reply(202, [RECORD]), Reply(204)],
 }
 NEVER_SENT = (AttemptResult.UNSENT, AttemptResult.BARRED)
 CELLS = [
@@ -192,7 +192,7 @@ CELLS = [
     for method in METHODS
     for outcome, items in BAD.items()
     for bad in items
-    if (method, outcome) != ("DELETE", AttemptResult.UNREADABLE) or bad in NO_ANSWERS_TO_DELETE
+    if (method, outcome) != ("DELETE", AttemptResult.UNREADABLE) or bad in INVALID_DELETE_RESPONSES
 ]
 FAILURES: dict[AttemptResult, type[RequestError]] = {
     AttemptResult.UNSENT: RequestFailed,
@@ -204,67 +204,67 @@ FAILURES: dict[AttemptResult, type[RequestError]] = {
 }
 
 
-def test_retry_matrix_cover_the_table() -> None:
-    """The cases below stand for every row of the retry table."""
+def test_retry_matrix_covers_the_table() -> None:
+    """The cases below cover every row of the retry table."""
     assert set(TABLE) == set(BAD) == set(FAILURES)
 
 
 @pytest.mark.parametrize(("method", "outcome", "bad"), CELLS)
-def test_one_bad_try(method: Method, outcome: AttemptResult, bad: Reply | Exception) -> None:
-    """After one bad try the next one follows, or none does, as the cell of the retry table says."""
+def test_one_failed_attempt(method: Method, outcome: AttemptResult, bad: Reply | Exception) -> None:
+    """After one failed attempt, the client retries or fails as the retry table says."""
     moment = Clock(1000.0)
     app = App(bad, GOOD[method])
     client = client_of(app, moment=moment)
-    action = TABLE[outcome][method]
+    decision = TABLE[outcome][method]
 
-    if action is RetryDecision.RETRY:
+    if decision is RetryDecision.RETRY:
         found = call(client, method)
         assert (None if method == "DELETE" else ID) == (found and found.integration_id)
     else:
         expected = {RetryDecision.AMBIGUOUS: CreateOutcomeUnknown, RetryDecision.FAIL: FAILURES[outcome]}
-        assert type(failure(client, method)) is expected[action]
-    tries = 2 if action is RetryDecision.RETRY else 1
-    assert tries == app.tries
-    assert tries - (outcome in NEVER_SENT) == len(app.reached)
-    assert ([0.25] if action is RetryDecision.RETRY else []) == moment.slept
+        assert type(failure(client, method)) is expected[decision]
+    attempts = 2 if decision is RetryDecision.RETRY else 1
+    assert attempts == app.attempts
+    assert attempts - (outcome in NEVER_SENT) == len(app.reached)
+    assert ([0.25] if decision is RetryDecision.RETRY else []) == moment.slept
 
 
 @pytest.mark.parametrize(("method", "outcome", "bad"), CELLS)
-def test_nothing_but_bad_tries(method: Method, outcome: AttemptResult, bad: Reply | Exception) -> None:
-    """Tries end with the policy's number of them, and the error says what kind of failure it was."""
+def test_all_attempts_fail(method: Method, outcome: AttemptResult, bad: Reply | Exception) -> None:
+    """The client stops at the policy's number of attempts, and raises the error type of the last failure."""
     app = App(bad)
     client = client_of(app)
-    action = TABLE[outcome][method]
+    decision = TABLE[outcome][method]
 
     error = failure(client, method)
-    assert type(error) is (CreateOutcomeUnknown if action is RetryDecision.AMBIGUOUS else FAILURES[outcome])
+    assert type(error) is (CreateOutcomeUnknown if decision is RetryDecision.AMBIGUOUS else FAILURES[outcome])
     assert error.__cause__ is None
     assert error.__context__ is None, "an exception of httpx holds the request, and with it the key"
-    tries = 1 if action is not RetryDecision.RETRY else 16 if outcome is AttemptResult.RATE_LIMITED else 6
-    assert tries == app.tries
-    assert (0 if outcome in NEVER_SENT else tries) == len(app.reached)
+    attempts = 1 if decision is not RetryDecision.RETRY else 16 if outcome is AttemptResult.RATE_LIMITED else 6
+    assert attempts == app.attempts
+    assert (0 if outcome in NEVER_SENT else attempts) == len(app.reached)
 
 
 @pytest.mark.parametrize("reply", [Reply(200), Reply(204), Reply(200, b" \r\n"), Reply(202, []), Reply(200, "done")])
-def test_delete_is_done_with_an_empty_body_or_json(reply: Reply) -> None:
-    """Nothing of the answer to a deactivation has to be read, if it can be Justt's."""
+def test_delete_accepts_an_empty_body_or_json(reply: Reply) -> None:
+    """A 2xx response to a DELETE succeeds if its body is empty or JSON."""
     app = App(reply)
 
     deactivate(client_of(app))
 
-    assert app.tries == 1
+    assert app.attempts == 1
 
 
 @pytest.mark.parametrize(
-    ("method", "script", "tries"),
+    ("method", "script", "attempts"),
     [
         ("POST", [httpx.ConnectError("x"), Reply(429), Reply(500)], 3),
         ("POST", [Reply(429), httpx.PoolTimeout("x"), Reply(201, {})], 3),
         ("GET", [Reply(200, {}), Reply(500), Reply(429), httpx.ConnectError("x"), Reply(200, RECORD)], 5),
     ],
 )
-def test_mixed_outcomes(method: Method, script: list[Reply | Exception], tries: int) -> None:
-    """Each try is judged by itself: a create stops at the first that may have been processed, a read goes on."""
+def test_mixed_outcomes(method: Method, script: list[Reply | Exception], attempts: int) -> None:
+    """The client classifies each attempt: a create stops after one that Justt may have processed, a read goes on."""
     app = App(*script)
     client = client_of(app)
 
@@ -272,11 +272,11 @@ def test_mixed_outcomes(method: Method, script: list[Reply | Exception], tries: 
         assert isinstance(failure(client, method), CreateOutcomeUnknown)
     else:
         assert read(client).integration_id == ID
-    assert tries == app.tries
+    assert attempts == app.attempts
 
 
-def test_waits_between_faults_grow() -> None:
-    """Faults are waited out one by one, with the injected randomness."""
+def test_backoff_grows() -> None:
+    """The wait after each failed attempt doubles, with injected jitter."""
     moment = Clock(1000.0)
     failure(client_of(App(Reply(503)), moment=moment), "GET")
 
@@ -284,7 +284,7 @@ def test_waits_between_faults_grow() -> None:
 
 
 def test_retry_after_is_obeyed() -> None:
-    """A server that says how long to wait is believed, after a fault as after a 429."""
+    """The client waits as long as `Retry-After` says, after a 503 and after a 429."""
     for status in (503, 429):
         moment = Clock(1000.0)
         client = client_of(App(Reply(status, headers={"Retry-After": "7"}), GOOD["GET"]), moment=moment)
@@ -294,8 +294,8 @@ def test_retry_after_is_obeyed() -> None:
 
 @pytest.mark.parametrize("hours", [-1, 0, 1, 24])
 @pytest.mark.parametrize("status", [503, 429])
-def test_retry_after_a_date_is_measured_by_the_server_s_clock(status: int, hours: int) -> None:
-    """However wrong this machine's clock is, a date to wait for is as far away as the server means it."""
+def test_retry_after_date_is_measured_against_the_server_clock(status: int, hours: int) -> None:
+    """A date in `Retry-After` is compared with the response's `Date`, so a wrong local clock doesn't matter."""
     moment = Clock(1000.0)
     headers = {"Date": "Fri, 15 Jan 2027 08:00:00 GMT", "Retry-After": "Fri, 15 Jan 2027 08:00:07 GMT"}
     client = client_of(App(Reply(status, headers=headers), GOOD["GET"]), moment=moment)
@@ -306,8 +306,8 @@ def test_retry_after_a_date_is_measured_by_the_server_s_clock(status: int, hours
     assert moment.slept == [7.0]
 
 
-def test_retry_after_a_date_of_an_answer_without_one() -> None:
-    """Where the answer has no `Date`, this machine's clock is all there is."""
+def test_retry_after_date_without_a_date_header() -> None:
+    """If the response has no `Date`, the client compares `Retry-After` with the local clock."""
     moment = Clock(1000.0)
     headers = {"Retry-After": "Fri, 15 Jan 2027 08:00:07 GMT"}
     client = client_of(App(Reply(503, headers=headers), GOOD["GET"]), moment=moment)
@@ -318,8 +318,11 @@ def test_retry_after_a_date_of_an_answer_without_one() -> None:
     assert moment.slept == [7.0]
 
 
-def test_clock_is_compared_with_the_server_s() -> None:
-    """An answer was dated between sending and receiving; what lies outside of that is the clock's fault."""
+def test_clock_ahead_measures_the_offset_from_the_server() -> None:
+    """There is no offset if the response's `Date` lies between sending and receiving.
+
+    Otherwise, the difference is the offset.
+    """
     start = datetime(2027, 1, 15, 8, tzinfo=timezone.utc)
     ahead: list[float] = []
     for dated in ("07:59:00", "08:00:00", "08:00:29", "08:02:00"):
@@ -333,52 +336,52 @@ def test_clock_is_compared_with_the_server_s() -> None:
 
 
 @pytest.mark.parametrize("takes", [30.0, 59.0])
-def test_deadline_ends_a_slow_request(takes: float) -> None:
-    """Tries that take long end with the deadline before their number is used up."""
+def test_deadline_ends_slow_attempts(takes: float) -> None:
+    """If each attempt takes long, the deadline ends the request before the number of attempts does."""
     moment = Clock(1000.0)
     app = App(Reply(503), moment=moment, takes=takes)
 
     error = failure(client_of(app, moment=moment), "GET")
 
     assert isinstance(error, RequestFailed)
-    assert {30.0: 4, 59.0: 3}[takes] == app.tries
+    assert {30.0: 4, 59.0: 3}[takes] == app.attempts
 
 
-def test_waits_between_faults_count() -> None:
-    """The deadline is over all tries together with the waits between them."""
+def test_backoff_counts_toward_the_deadline() -> None:
+    """The deadline covers all attempts and the waits between them."""
     moment = Clock(1000.0)
     app = App(Reply(503, headers={"Retry-After": "50"}))
 
     failure(client_of(app, moment=moment), "GET")
 
-    assert app.tries == 3
+    assert app.attempts == 3
     assert moment.slept == [50.0, 50.0]
 
 
-def test_common_pauses_have_a_bound_of_their_own() -> None:
-    """Pauses after 429 are no time of the request, so they go past its deadline, up to five minutes in all."""
+def test_rate_limit_pauses_have_their_own_limit() -> None:
+    """Pauses after a 429 don't count toward the request's deadline; they end after five minutes in total."""
     moment = Clock(1000.0)
     app = App(Reply(429, headers={"Retry-After": "50"}))
 
     failure(client_of(app, moment=moment), "GET")
 
-    assert app.tries == 7
+    assert app.attempts == 7
     assert moment.slept == [50.0] * 6
 
 
-def test_waiting_for_the_limiter_does_not_count() -> None:
-    """A small share of the quota makes a request slow, not impatient."""
+def test_waiting_for_the_rate_limiter_does_not_count() -> None:
+    """Waiting for the rate limiter doesn't count toward the request's deadline."""
     moment = Clock(1000.0)
     app = App(*[Reply(503)] * 5, GOOD["GET"])
 
     read(client_of(app, moment=moment, requestsPerMinute="1"))
 
-    assert app.tries == 6
+    assert app.attempts == 6
     assert moment.now >= 1300.0
 
 
-def test_every_try_takes_from_the_share() -> None:
-    """Retries count like any request: the second try of a share of one waits for the next minute."""
+def test_every_attempt_counts_toward_the_rate_limit() -> None:
+    """A retry counts like any request: with one request a minute, the second attempt waits for the next minute."""
     moment = Clock(1000.0)
     client = client_of(App(httpx.ConnectError("x"), GOOD["GET"]), moment=moment, requestsPerMinute="1")
 
@@ -387,8 +390,8 @@ def test_every_try_takes_from_the_share() -> None:
     assert moment.now == 1060.0
 
 
-def test_429_pauses_everyone() -> None:
-    """A request that comes while another one waits out a 429 waits for the end of the same pause."""
+def test_429_pauses_all_requests() -> None:
+    """A request that starts while another one waits after a 429 waits for the same pause."""
     moment = Clock(1000.0)
     asleep: list[float] = []
     sent: dict[str, list[float]] = {"first": [], "second": []}
@@ -401,12 +404,12 @@ def test_429_pauses_everyone() -> None:
             moment.now += seconds
 
     def sending(name: str, app: App) -> JusttClient:
-        def answer(request: httpx.Request) -> httpx.Response:
+        def respond(request: httpx.Request) -> httpx.Response:
             sent[name].append(moment.now)
             return app(request)
 
         return JusttClient(
-            settings_of(), transport=httpx.MockTransport(answer), limiter=limiter, clock=moment, sleep=moment.sleep
+            settings_of(), transport=httpx.MockTransport(respond), limiter=limiter, clock=moment, sleep=moment.sleep
         )
 
     limiter = RateLimiter(950, clock=moment, sleep=sleep)
@@ -417,8 +420,8 @@ def test_429_pauses_everyone() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_retry_after_beyond_what_can_be_slept(status: int) -> None:
-    """A Retry-After longer than any thread can sleep ends in an error of ours, or in a shorter wait."""
+def test_retry_after_longer_than_a_thread_can_sleep(status: int) -> None:
+    """A `Retry-After` above threading.TIMEOUT_MAX ends in a RequestFailed, or in a shorter wait."""
     moment = Clock(1000.0)
     client = client_of(App(Reply(status, headers={"Retry-After": "99999999999"}), GOOD["GET"]), moment=moment)
 
@@ -428,8 +431,8 @@ def test_retry_after_beyond_what_can_be_slept(status: int) -> None:
     assert all(seconds <= threading.TIMEOUT_MAX for seconds in moment.slept)
 
 
-def test_client_waits_for_the_limiter_it_is_given() -> None:
-    """A limiter that is handed in is the one that is asked."""
+def test_client_uses_the_injected_limiter() -> None:
+    """The client waits for the limiter that its caller passes in."""
     moment = Clock(1000.0)
     limiter = RateLimiter(1, clock=moment, sleep=moment.sleep)
     limiter.pause(12.0)
@@ -585,20 +588,20 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
     ],
 )
 def test_text_of_each_failure(method: Method, reply: Reply | Exception, text: str) -> None:
-    """Each failure reads: what we tried, what came back, the errorId, what to do; a proxy's page is not repeated."""
+    """Each error reads: operation, response, errorId, what to do next. A proxy's HTML page is not quoted."""
     assert text == str(failure(client_of(App(reply)), method))
 
 
-def test_origin_of_the_key_is_named() -> None:
-    """A 401 names the setting that the refused key came from."""
+def test_401_names_the_origin_of_the_key() -> None:
+    """A 401 names the setting that the key came from."""
     settings = Settings.load({"baseUrl": URL, "apiKey": "old"}, {"JUSTT_API_KEY_OVERRIDE": KEY})
     client = JusttClient(settings, transport=httpx.MockTransport(App(Reply(401))))
 
     assert "The key came from JUSTT_API_KEY_OVERRIDE." in str(failure(client, "GET"))
 
 
-def test_refusal_without_an_account_says_so() -> None:
-    """Where no account was sent, the error doesn't name one."""
+def test_404_without_an_account_says_so() -> None:
+    """If the request had no account, the error says so."""
     with pytest.raises(RequestRefused) as refused:
         read(client_of(App(Reply(404)), environment="sandbox"), account=None)
 
@@ -616,16 +619,16 @@ def test_refusal_without_an_account_says_so() -> None:
         ([httpx.ConnectError("x"), Reply(400)], False),
     ],
 )
-def test_refusal_after_an_unanswered_try(script: list[Reply | Exception], expected: bool) -> None:
-    """A refusal knows whether an earlier try of the same request may have been processed."""
+def test_refusal_after_an_unanswered_attempt(script: list[Reply | Exception], expected: bool) -> None:
+    """A 4xx error records whether an earlier attempt of the same request may have been processed."""
     error = failure(client_of(App(*script)), "DELETE")
 
     assert isinstance(error, RequestRefused)
     assert expected is error.after_unanswered
 
 
-def test_a_request_that_was_sent_once_is_not_called_unsent() -> None:
-    """After a try that may have been processed, no text claims that nothing was sent, however the last one ended."""
+def test_error_never_says_unsent_after_an_attempt_was_sent() -> None:
+    """After an attempt that Justt may have processed, the error never says that nothing was sent."""
     app = App(Reply(500), httpx.ConnectError("x"))
 
     error = failure(client_of(app), "DELETE")
@@ -640,8 +643,10 @@ SECRETS = [CANARY, 'quo"te-7f3b9c', "back\\slash-7f3b9c", "line\nbreak-7f3b9c", 
 @pytest.mark.parametrize("form", ["raw", "escaped"])
 @pytest.mark.parametrize("secret", SECRETS)
 @pytest.mark.parametrize("status", [400, 500])
-def test_words_that_repeat_a_credential_are_withheld(secret: str, status: int, form: Literal["raw", "escaped"]) -> None:
-    """If a server repeats a credential, as it is or as JSON, neither its words nor its errorId are shown."""
+def test_message_that_repeats_a_credential_is_withheld(
+    secret: str, status: int, form: Literal["raw", "escaped"]
+) -> None:
+    """If a server repeats a credential, raw or as JSON, neither its message nor its errorId is shown."""
     echo = secret if form == "raw" else json.dumps(secret)[1:-1]
     app = App(Reply(status, {"message": f"can't use {echo} here", "errorId": f"err-{echo}"}))
 
@@ -656,23 +661,23 @@ def test_words_that_repeat_a_credential_are_withheld(secret: str, status: int, f
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_words_that_repeat_the_api_key_are_withheld(method: Method) -> None:
-    """The bearer key is known whatever the request was, and also where the connection itself fails."""
+def test_message_that_repeats_the_api_key_is_withheld(method: Method) -> None:
+    """The redactor knows the API key for every request, also when the connection itself fails."""
     for reply in (Reply(401, {"message": f"bad key {KEY}"}), httpx.ConnectError(f"bad proxy {KEY}")):
         text = str(failure(client_of(App(reply)), method))
         assert KEY not in text
         assert WITHHELD in text
 
 
-def test_error_id_is_shown_beside_withheld_words() -> None:
-    """Justt's support finds the error by its errorId, which is a short token without a credential."""
+def test_error_id_is_shown_when_the_message_is_withheld() -> None:
+    """Justt's support needs the errorId, so it is shown if it contains no credential."""
     app = App(Reply(400, {"message": f"bad key {KEY}", "errorId": "3fa85f64-5717-4562-b3fc-2c963f66afa6"}))
 
     assert f"{WITHHELD} (errorId 3fa85f64-5717-4562-b3fc-2c963f66afa6). " in str(failure(client_of(app), "GET"))
 
 
-def test_the_password_of_a_proxy_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The passwords in the variables of proxies are credentials that this process knows, whoever repeats them."""
+def test_proxy_password_is_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The redactor knows the passwords in the proxy environment variables, whichever server repeats them."""
     monkeypatch.setenv("https_proxy", "http://user:s3cretpass@proxy.example:3128")
     shared_redactor.cache_clear()
     shared_redactor()
@@ -683,8 +688,8 @@ def test_the_password_of_a_proxy_is_known(monkeypatch: pytest.MonkeyPatch) -> No
     assert ("cretpass" in text, WITHHELD in text) == (False, True), text
 
 
-def test_this_machine_s_own_words_are_shown_while_a_credential_is_not_at_hand() -> None:
-    """A name that can't be looked up is told as that, while a proxy may repeat what it was sent."""
+def test_local_network_errors_are_shown_while_a_credential_is_unavailable() -> None:
+    """A local DNS error is shown, but a proxy's message is withheld because it may repeat what the proxy received."""
     for error, shown in ((httpx.ConnectError("no such name"), True), (httpx.ProxyError("no such name"), False)):
         client = client_of(App(error), policy=RetryPolicy(attempts=1))
         client.redactor.mark_incomplete()
@@ -703,8 +708,8 @@ def test_this_machine_s_own_words_are_shown_while_a_credential_is_not_at_hand() 
     ],
     ids=["text", "list", "base64", "object", "page", "nested"],
 )
-def test_an_error_of_15_mb_takes_little_time(body: str) -> None:
-    """Only as much of a text as an error can show is decoded and searched."""
+def test_15_mb_error_body_is_processed_quickly(body: str) -> None:
+    """Only as much of a body as an error can show is decoded and searched."""
     client = client_of(App(Reply(400, body.encode())))
     for n in range(200):
         client.redactor.add_secrets(f"{CANARY}-{n:020d}")
@@ -725,8 +730,8 @@ def test_an_error_of_15_mb_takes_little_time(body: str) -> None:
         ("source", "{}", KEY),
     ],
 )
-def test_record_that_repeats_a_credential_is_no_record(field: str, text: str, secret: str) -> None:
-    """What is shown and stored in plain never holds a credential, be it alone or within another text."""
+def test_record_that_repeats_a_credential_is_refused(field: str, text: str, secret: str) -> None:
+    """Fields that are shown and stored in plain text never hold a credential, alone or within other text."""
     said = {**RECORD, field: text.format(secret)}
     client = client_of(App(Reply(200, said), Reply(200, [said])), policy=RetryPolicy(attempts=1))
     client.redactor.add_secrets(secret)
@@ -739,8 +744,8 @@ def test_record_that_repeats_a_credential_is_no_record(field: str, text: str, se
         assert secret not in str(raised.value)
 
 
-def test_records_while_a_credential_is_not_at_hand() -> None:
-    """An id of Justt may have any form, so no answer is refused for one; a status that says anything is not shown."""
+def test_records_while_a_credential_is_unavailable() -> None:
+    """While a credential is unavailable, an id of any form is accepted, but a status of any other form is not shown."""
     free = {**RECORD, "integrationId": "A7-x9_qqZZ81-lorem", "source": "PSP of the program"}
     client = client_of(
         App(
@@ -772,7 +777,7 @@ def test_records_while_a_credential_is_not_at_hand() -> None:
     ],
 )
 def test_each_value_of_an_unlisted_payload_is_a_credential(secret_type: str, payload: dict[str, object]) -> None:
-    """Neither the name of a field nor the look of its value matters, if the payload may be of any shape."""
+    """Every value of an unlisted payload is redacted, whatever its field name or shape."""
     client = client_of(App(Reply(400, {"message": f"no {CANARY}"})))
     inputs = inputs_of(payload, secretType=secret_type, allowUnlisted=True)
 
@@ -783,8 +788,8 @@ def test_each_value_of_an_unlisted_payload_is_a_credential(secret_type: str, pay
     assert WITHHELD in str(raised.value)
 
 
-def test_created_record_that_repeats_a_credential_is_in_doubt() -> None:
-    """The integration may exist, and its id would be the credential."""
+def test_created_id_that_repeats_a_credential_is_ambiguous() -> None:
+    """The integration may exist, but its id contains a credential and can't be stored."""
     app = App(Reply(201, {"integrationId": f"id-{SECRETS[0]}", "status": "PENDING"}))
 
     client = client_of(app)
@@ -796,8 +801,8 @@ def test_created_record_that_repeats_a_credential_is_in_doubt() -> None:
     assert SECRETS[0] not in str(error)
 
 
-def test_record_may_say_what_a_short_credential_says() -> None:
-    """A user name such as `stripe`, or three characters that stand in an id by chance, make no answer unreadable."""
+def test_record_may_contain_a_short_credential() -> None:
+    """A record that contains a short credential such as `stripe` or `int` by chance is not refused."""
     app = App(Reply(200, {**RECORD, "goLiveDate": DATE}))
     client = client_of(app)
     client.redactor.add_secrets(["stripe", "SUCCESSFUL", "int", "", DATE[:4]])
@@ -807,11 +812,11 @@ def test_record_may_say_what_a_short_credential_says() -> None:
     assert (record.integration_id, record.source, record.go_live_date) == (ID, "stripe", DATE)
 
 
-def test_words_are_not_quoted_where_a_credential_is_not_at_hand() -> None:
-    """The vendor knows what a reference gave at the create, and nobody here can look for it in what it says now."""
+def test_message_is_withheld_while_a_credential_is_unavailable() -> None:
+    """After create, the provider can't search for a credential that came from a reference, so it quotes no message."""
     lines: list[str] = []
-    for answer in (Reply(400, {"message": CANARY, "errorId": CANARY}), Reply(200, {CANARY: 1})):
-        client = client_of(App(answer), debug=lines.append, policy=RetryPolicy(attempts=1))
+    for response in (Reply(400, {"message": CANARY, "errorId": CANARY}), Reply(200, {CANARY: 1})):
+        client = client_of(App(response), debug=lines.append, policy=RetryPolicy(attempts=1))
         client.redactor.mark_incomplete()
         with pytest.raises(RequestError) as raised:
             client.get_integration(ID, operation="reading", account=None)
@@ -822,22 +827,22 @@ def test_words_are_not_quoted_where_a_credential_is_not_at_hand() -> None:
 
 
 @pytest.mark.parametrize("date", ["x", KEY, SECRETS[0], "2027-01-01\n\x1b[31m", "\u202e2027-01-01", "2027", None])
-def test_go_live_date_that_is_none_is_dropped(date: str | None) -> None:
-    """A field that is only remembered is no reason to refuse the status that came with it."""
+def test_invalid_go_live_date_is_dropped(date: str | None) -> None:
+    """An invalid go-live date is dropped, and the record's status is still used."""
     client = client_of(App(Reply(200, {**RECORD, "goLiveDate": date})))
 
     assert read(client).go_live_date is None
 
 
 @pytest.mark.parametrize("source", ["x" * 256, "stripe\n\x1b[31m"])
-def test_source_that_no_terminal_may_show_is_no_source(source: str) -> None:
-    """It is quoted in errors."""
+def test_unprintable_source_is_refused(source: str) -> None:
+    """Errors quote the source, so a record with a long or unprintable source is refused."""
     with pytest.raises(UnexpectedResponse):
         read(client_of(App(Reply(200, {**RECORD, "source": source})), policy=RetryPolicy(attempts=1)))
 
 
-def test_debug_line_that_nobody_reads_keeps_no_answer_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The CLI may have been killed, and the id that came must still reach whoever takes the integration back."""
+def test_failed_debug_output_does_not_lose_a_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If stderr is closed because the CLI was killed, the id is still returned, so that the create can be undone."""
     for error in (BrokenPipeError(), ValueError("I/O operation on closed file")):
 
         def write(_: str, error: Exception = error) -> int:
@@ -847,8 +852,8 @@ def test_debug_line_that_nobody_reads_keeps_no_answer_back(monkeypatch: pytest.M
         assert read(client_of(App(Reply(200, RECORD)), debug=module._debug_line)).integration_id == ID
 
 
-def test_number_is_a_credential_too() -> None:
-    """A credential that is no text, as an unlisted type may have, is hidden too."""
+def test_number_is_redacted() -> None:
+    """A numeric credential, as an unlisted type may have, is redacted too."""
     app = App(Reply(400, {"message": "70370370 is no valid pin"}))
 
     client = client_of(app)
@@ -858,8 +863,8 @@ def test_number_is_a_credential_too() -> None:
 
 
 @pytest.mark.parametrize("secret", [CANARY, CANARY + "x" * 60], ids=["short", "longer than a key that is shown"])
-def test_echo_in_the_keys_of_an_undocumented_answer_is_redacted(secret: str) -> None:
-    """The keys of an undocumented answer are shown, but not where a credential stands among them."""
+def test_credential_in_the_keys_of_an_undocumented_response_is_redacted(secret: str) -> None:
+    """The error shows the keys of an undocumented response, unless one of them contains a credential."""
     client = client_of(App(Reply(201, {secret: 1})))
     client.redactor.add_secrets(secret)
     error = failure(client, "POST")
@@ -868,8 +873,8 @@ def test_echo_in_the_keys_of_an_undocumented_answer_is_redacted(secret: str) -> 
     assert CANARY not in str(error)
 
 
-def test_create_is_exactly_this_request() -> None:
-    """A create has the documented fields and headers, and nothing of what only the program knows."""
+def test_create_request() -> None:
+    """A create has the documented fields and headers, and no provider-only input."""
     app = App(GOOD["POST"])
     inputs = inputs_of(
         {"apiKey": "sk_ä", "shopName": "shop"},
@@ -900,7 +905,7 @@ def test_create_is_exactly_this_request() -> None:
 
 
 def test_create_without_options_has_no_nulls() -> None:
-    """What a program leaves out is left out of the request: the API refuses null."""
+    """Options that the program leaves out are not in the request body: the API refuses null."""
     cases: list[dict[str, object]] = [{}, {"merchantAccountCodes": None}, {"merchantAccountCodes": []}]
     for changes in cases:
         app = App(GOOD["POST"])
@@ -915,8 +920,8 @@ def test_create_without_options_has_no_nulls() -> None:
         assert "reference-account-id" not in app.reached[0].headers
 
 
-def test_delete_is_exactly_this_request() -> None:
-    """A deactivation repeats the id in its body, beside the type and the date."""
+def test_delete_request() -> None:
+    """A DELETE has the id, the type and the date in its body."""
     app = App(Reply(200))
 
     deactivate(client_of(app))
@@ -933,8 +938,8 @@ def test_delete_is_exactly_this_request() -> None:
     assert request.headers["reference-account-id"] == "acc_42"
 
 
-def test_read_is_exactly_this_request() -> None:
-    """A read has no body, and the account only where one is given."""
+def test_read_request() -> None:
+    """A read has no body, and an account header only if an account is given."""
     app = App(GOOD["GET"])
     client = client_of(app)
 
@@ -956,8 +961,8 @@ def listed(client: JusttClient, number: int = 1, *, account: str | None = "acc_4
     return client.list_integrations(number, operation="listing the account", account=account)
 
 
-def test_list_is_exactly_this_request() -> None:
-    """The wire gets one GET with the largest page size, the page's number and the account, and no body."""
+def test_list_request() -> None:
+    """Listing a page is one GET with the largest page size, the page number and the account, and no body."""
     app = App(Reply(200, [RECORD]))
 
     found = listed(client_of(app), 7)
@@ -971,7 +976,7 @@ def test_list_is_exactly_this_request() -> None:
 
 
 def test_list_without_an_account_sends_none() -> None:
-    """Where no account is named, the key says which one is meant."""
+    """Without an account, the request has no account header, and the key determines the account."""
     app = App(Reply(200, []))
 
     listed(client_of(app), account=None)
@@ -982,16 +987,16 @@ def test_list_without_an_account_sends_none() -> None:
 @pytest.mark.parametrize(
     "bad", [*BAD[AttemptResult.RATE_LIMITED], Reply(503), httpx.ReadTimeout("slow"), Reply(200, {"a": 1})]
 )
-def test_list_is_tried_again(bad: Reply | Exception) -> None:
-    """A list is only read, so that a bad try costs nothing but another one."""
+def test_list_is_retried(bad: Reply | Exception) -> None:
+    """Listing only reads, so every failed attempt is retried."""
     app = App(bad, Reply(200, {"hasMore": True, "data": [RECORD]}))
 
     assert not listed(client_of(app)).is_last
-    assert app.tries == 2
+    assert app.attempts == 2
 
 
 def test_list_in_an_undocumented_shape() -> None:
-    """After all tries the error shows what was tried and the shape, never a value or the key."""
+    """After all attempts, the error names the operation and the shape, but no value and no key."""
     with pytest.raises(UnexpectedResponse) as raised:
         listed(client_of(App(Reply(200, {KEY: [CANARY]}))))
 
@@ -1005,8 +1010,8 @@ def test_list_in_an_undocumented_shape() -> None:
     ("integration_id", "segment"),
     [("a/b", b"a%2Fb"), ("a?b#c", b"a%3Fb%23c"), ("50% ü", b"50%25%20%C3%BC"), ("%2e%2e", b"%252e%252e")],
 )
-def test_id_stays_one_segment_of_the_path(integration_id: str, segment: bytes) -> None:
-    """Whatever an id holds, it addresses a record and no other operation."""
+def test_id_is_escaped_to_one_path_segment(integration_id: str, segment: bytes) -> None:
+    """An id with reserved characters still addresses one record and no other operation."""
     app = App(Reply(200, {**RECORD, "integrationId": integration_id}))
 
     read(client_of(app), integration_id=integration_id)
@@ -1016,7 +1021,7 @@ def test_id_stays_one_segment_of_the_path(integration_id: str, segment: bytes) -
 
 @pytest.mark.parametrize("integration_id", [".", "..", ""])
 def test_id_of_dots_reaches_no_other_operation(integration_id: str) -> None:
-    """An id that a URL would resolve away is refused, or sent so that it stays below /integrations/."""
+    """An empty or dot-only id is refused, or its request stays below /integrations/."""
     app = App(Reply(200, {**RECORD, "integrationId": integration_id}))
 
     with contextlib.suppress(JusttError):
@@ -1028,7 +1033,7 @@ def test_id_of_dots_reaches_no_other_operation(integration_id: str) -> None:
 
 
 def padded(size: int, letter: str = "x") -> Inputs:
-    """Give inputs whose request has *size* bytes."""
+    """Return inputs whose request body has *size* bytes."""
     body = {
         "externalIdentifier": "stripe-eu-main",
         "integrationName": "Stripe EU",
@@ -1043,7 +1048,7 @@ def padded(size: int, letter: str = "x") -> Inputs:
 
 @pytest.mark.parametrize("letter", ["x", "ü"])
 def test_body_over_1_mb_is_refused_before_it_is_sent(letter: str) -> None:
-    """The vendor's limit counts bytes: exactly 1 MB goes out, one byte more does not."""
+    """Justt's limit counts bytes: a body of exactly 1 MB is sent, one more byte is refused."""
     app = App(GOOD["POST"])
     client = client_of(app)
     client.create_integration(padded(1_000_000, letter))
@@ -1052,36 +1057,36 @@ def test_body_over_1_mb_is_refused_before_it_is_sent(letter: str) -> None:
     with pytest.raises(JusttError) as raised:
         client.create_integration(padded(1_000_001, letter))
 
-    assert app.tries == 1
+    assert app.attempts == 1
     assert str(raised.value) == (
         f"{CREATING}: the request would have 1,000,001 bytes, and Justt takes 1,000,000. "
         "Shorten the credentials or the merchant account codes."
     )
 
 
-def test_id_that_is_no_unicode_is_an_error_of_ours() -> None:
-    """An id that cannot be written into a URL is refused in words, not by a crash."""
+def test_id_that_is_not_unicode_is_refused() -> None:
+    """An id that can't be encoded in a URL raises a JusttError, not a UnicodeEncodeError."""
     app = App(GOOD["GET"])
 
     with pytest.raises(JusttError):
         read(client_of(app), integration_id="int-\udce4")
 
-    assert app.tries == 0
+    assert app.attempts == 0
 
 
-def test_credential_that_is_no_unicode_is_an_error_of_ours() -> None:
-    """A lone surrogate, as an environment variable in another encoding brings, is refused in words, not by a crash."""
+def test_credential_that_is_not_unicode_is_refused() -> None:
+    """A lone surrogate, as in a badly encoded environment variable, raises a JusttError, not a UnicodeEncodeError."""
     app = App(GOOD["POST"])
 
     with pytest.raises(JusttError) as raised:
         client_of(app).create_integration(inputs_of({"apiKey": f"{CANARY}\udce4"}))
 
-    assert app.tries == 0
+    assert app.attempts == 0
     assert CANARY not in str(raised.value)
 
 
-def test_endless_answer_is_cut_off() -> None:
-    """An answer far beyond any page of records is no answer, and is not called slow."""
+def test_too_large_response_is_cut_off() -> None:
+    """The client stops reading a response above the size limit, and the error doesn't call it a time-out."""
     app = App(Reply(200, b" " * 16_000_001))
 
     error = failure(client_of(app, policy=RetryPolicy(attempts=1)), "GET")
@@ -1090,8 +1095,8 @@ def test_endless_answer_is_cut_off() -> None:
     assert "did not end within" not in str(error)
 
 
-def test_large_answer_is_read() -> None:
-    """Up to that bound, size is no reason to refuse an answer."""
+def test_large_response_is_read() -> None:
+    """A response of exactly the size limit is read."""
     filler = b" " * (16_000_000 - len(json.dumps(RECORD)))
 
     assert read(client_of(App(Reply(200, json.dumps(RECORD).encode() + filler)))).integration_id == ID
@@ -1109,8 +1114,8 @@ COMPRESSED: list[tuple[bytes, str]] = [
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize(("body", "coding"), COMPRESSED, ids=["gzip", "x-gzip", "identity", "two", "deflate", "br"])
-def test_compressed_answer_is_unreadable(body: bytes, coding: str, method: Method) -> None:
-    """No request allows a compression; an answer that has one all the same is not read, and the error says why."""
+def test_compressed_response_is_refused(body: bytes, coding: str, method: Method) -> None:
+    """Requests allow no compression; a compressed response is not decoded, and the error says why."""
     app = App(Reply(201, body, {"content-encoding": coding}))
 
     error = failure(client_of(app), method)
@@ -1120,11 +1125,11 @@ def test_compressed_answer_is_unreadable(body: bytes, coding: str, method: Metho
     assert type(error) is (CreateOutcomeUnknown if method == "POST" else UnexpectedResponse)
     assert expected in error.response
     assert app.reached[0].headers["accept-encoding"] == "identity"
-    assert app.tries == (1 if method == "POST" else 6)
+    assert app.attempts == (1 if method == "POST" else 6)
 
 
-def test_compressed_refusal_says_so() -> None:
-    """The words of a refusal that cannot be read are replaced by the reason."""
+def test_compressed_error_response_says_so() -> None:
+    """If an error response is compressed, the error shows that instead of its message."""
     app = App(Reply(400, gzip.compress(json.dumps(ERROR).encode()), {"content-encoding": "gzip"}))
 
     error = failure(client_of(app), "POST")
@@ -1135,8 +1140,8 @@ def test_compressed_refusal_says_so() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_identity_is_no_compression(method: Method) -> None:
-    """A server may say that it did not compress."""
+def test_identity_encoding_is_accepted(method: Method) -> None:
+    """`Content-Encoding: identity` means no compression."""
     reply = dataclasses.replace(GOOD[method], headers={"content-encoding": "identity"})
 
     app = App(reply)
@@ -1145,16 +1150,16 @@ def test_identity_is_no_compression(method: Method) -> None:
     assert len(app.reached) == 1
 
 
-def test_name_of_a_compression_repeats_no_credential() -> None:
-    """A header is the vendor's text like any other."""
+def test_credential_in_content_encoding_is_redacted() -> None:
+    """A response header is redacted like any other text of the server."""
     app = App(Reply(201, b"x", {"content-encoding": f"x-{CANARY}"}))
 
     assert CANARY not in str(failure(client_of(app), "POST"))
 
 
 @pytest.mark.parametrize("layers", [1, 2])
-def test_compressed_answer_takes_no_memory(layers: int) -> None:
-    """A few bytes that would decompress to gigabytes stay a few bytes."""
+def test_compressed_response_takes_no_memory(layers: int) -> None:
+    """A decompression bomb is never decompressed."""
     bomb = gzip.compress(b" " * 200_000_000)
     for _ in range(layers - 1):
         bomb = gzip.compress(bomb)
@@ -1180,7 +1185,7 @@ def test_compressed_answer_takes_no_memory(layers: int) -> None:
     ],
 )
 def test_debug_line(method: Method, reply: Reply | Exception, line: str) -> None:
-    """With debugging on, each try is one line: method, path, status or failure, time, errorId; no body, no header."""
+    """Each attempt logs one line: method, path, status or failure, time and errorId, but no body and no header."""
     moment = Clock(1000.0)
     lines: list[str] = []
 
@@ -1190,8 +1195,8 @@ def test_debug_line(method: Method, reply: Reply | Exception, line: str) -> None
     assert [line] == lines
 
 
-def test_debug_tells_every_try() -> None:
-    """A request that is tried again has a line for each try."""
+def test_debug_logs_every_attempt() -> None:
+    """A retried request logs one line per attempt."""
     lines: list[str] = []
 
     read(client_of(App(Reply(503), Reply(429), GOOD["GET"]), debug=lines.append))
@@ -1200,8 +1205,8 @@ def test_debug_tells_every_try() -> None:
 
 
 @pytest.mark.parametrize("error_id", ["err\njustt: GET /forged 200", f"err-{KEY}", f"err-{CANARY}"])
-def test_debug_line_stays_one_line_without_secrets(error_id: str) -> None:
-    """A hostile errorId neither forges a second line nor carries a credential into the log."""
+def test_hostile_error_id_cannot_forge_a_debug_line(error_id: str) -> None:
+    """An errorId can neither add a second log line nor put a credential into the log."""
     lines: list[str] = []
 
     client = client_of(App(Reply(400, {"message": "no", "errorId": error_id})), debug=lines.append)
@@ -1215,25 +1220,25 @@ def test_debug_line_stays_one_line_without_secrets(error_id: str) -> None:
 
 
 def test_no_repr_shows_a_credential() -> None:
-    """The client, its settings and its inner records print without the key, the payload or a body."""
+    """The repr of the client, its settings and its internal records shows no key, payload or body."""
     client = client_of(App(GOOD["GET"]))
     request = api._Request("POST", "/", None, Call(), {"secretPayload": CANARY})
-    answer = api._Response(200, CANARY.encode(), "", None)
+    response = api._Response(200, CANARY.encode(), "", None)
 
-    shown = f"{client!r} {client!s} {client.settings!r} {request!r} {request!s} {answer!r} {inputs_of()!r}"
+    shown = f"{client!r} {client!s} {client.settings!r} {request!r} {request!s} {response!r} {inputs_of()!r}"
 
     assert KEY not in shown
     assert CANARY not in shown
 
 
 def test_client_without_a_key_is_refused() -> None:
-    """A client needs a key from the start, so that no request ever goes out without one."""
+    """Creating a client without an API key fails, so no request is sent without one."""
     with pytest.raises(InvalidSettings, match="no Justt API key"):
         JusttClient(Settings.load({}, {}))
 
 
-def test_by_default_time_and_chance_are_real() -> None:
-    """Without injection the client has a limiter of the configured share, on its own clock."""
+def test_defaults_use_real_time_and_randomness() -> None:
+    """Without injection, the client uses the real clock and randomness, and a limiter with the configured rate."""
     client = JusttClient(settings_of(requestsPerMinute="17"), transport=httpx.MockTransport(App(GOOD["GET"])))
 
     assert client.clock is time.monotonic
@@ -1245,7 +1250,7 @@ def test_by_default_time_and_chance_are_real() -> None:
 
 @pytest.fixture
 def no_shared_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Start with no client in the process, and close those that were opened."""
+    """Start with no shared client in this process, and close those that the test opens."""
     clients: dict[Settings, JusttClient] = {}
     monkeypatch.setattr(module, "_clients", clients)
     monkeypatch.setattr(module, "_limiters", {})
@@ -1256,7 +1261,7 @@ def no_shared_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("no_shared_clients")
 def test_equal_settings_share_a_client() -> None:
-    """Equal settings give the same client; another key or URL gives another."""
+    """Equal settings return the same client; another key or URL returns another client."""
     first = shared_client(settings_of())
 
     assert first is shared_client(settings_of())
@@ -1266,26 +1271,26 @@ def test_equal_settings_share_a_client() -> None:
 
 @pytest.mark.usefixtures("no_shared_clients")
 def test_threads_share_a_client() -> None:
-    """However many threads ask at once, one client is made."""
+    """Concurrent calls from many threads create only one client."""
     started = threading.Barrier(16)
 
-    def ask(_: int) -> int:
+    def get(_: int) -> int:
         started.wait()
         return id(shared_client(settings_of()))
 
     with ThreadPoolExecutor(16) as pool:
-        assert len(set(pool.map(ask, range(16)))) == 1
+        assert len(set(pool.map(get, range(16)))) == 1
 
 
 @pytest.mark.usefixtures("no_shared_clients")
 @pytest.mark.parametrize("other", [{"referenceAccountId": "acc_42"}, {"timeoutSeconds": "5"}])
 def test_one_limiter_for_a_url_and_key(other: dict[str, str]) -> None:
-    """Settings that differ in something else share the limiter: the vendor counts by key."""
+    """Settings with the same URL and key share a rate limiter, because Justt counts requests per key."""
     assert shared_client(settings_of())._api._limiter is shared_client(settings_of(**other))._api._limiter
 
 
 @pytest.mark.usefixtures("no_shared_clients")
-def test_shared_client_debugs_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+def test_debug_lines_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     """`JUSTT_DEBUG=1` writes the debug lines to stderr; without it nothing is written."""
     with SimulatorServer() as simulator:
         config = {"apiKey": KEY, "baseUrl": simulator.base_url}
@@ -1302,8 +1307,8 @@ def test_shared_client_debugs_on_stderr(capsys: pytest.CaptureFixture[str]) -> N
     assert took.endswith("s\n")
 
 
-def test_account_header_arrives() -> None:
-    """On the wire the account is the one of the inputs or the call, and there is none where none was given."""
+def test_account_header_is_sent() -> None:
+    """Each request sends the account of the inputs or the call, and no account header if there is none."""
     with SimulatorServer() as simulator, real_client(simulator.base_url) as client:
         created = client.create_integration(inputs_of(referenceAccountId="acc_42"))
         read(client, integration_id=created.integration_id)
@@ -1318,8 +1323,8 @@ def test_account_header_arrives() -> None:
     assert kept.account == "acc_42"
 
 
-def test_create_arrives_whole_and_without_nulls() -> None:
-    """A server that refuses null takes the create, keeps every field, and got the very payload."""
+def test_create_sends_every_field_and_no_null() -> None:
+    """The strict simulator accepts the create, stores every field, and receives the exact payload."""
     payload: dict[str, object] = {"username": "name", "privateKey": '-----BEGIN\nä"\\\n-----END\n'}
     inputs = inputs_of(payload, secretType="sftp", merchantAccountCodes=["acct_2", "acct_1"])
     with SimulatorServer() as simulator, real_client(simulator.base_url) as client:
@@ -1356,12 +1361,12 @@ ERROR_ENVELOPES: tuple[Literal["status", "error", "statusCode"], ...] = ("status
 @pytest.mark.parametrize(
     ("create", "reading", "error"), list(itertools.product(CREATE_ENVELOPES, READ_ENVELOPES, ERROR_ENVELOPES))
 )
-def test_whole_life_in_every_envelope(
+def test_lifecycle_with_every_response_envelope(
     create: Literal["integrationId", "id"],
     reading: Literal["bare", "enveloped"],
     error: Literal["status", "error", "statusCode"],
 ) -> None:
-    """In whatever documented envelopes the vendor answers, create, read, delete and a refusal work the same."""
+    """Create, read, delete and a 400 work the same with each documented envelope."""
     options = Options(create_envelope=create, read_envelope=reading, error_envelope=error, successful_after=0.0)
     with SimulatorServer(options) as simulator, real_client(simulator.base_url) as client:
         created = client.create_integration(inputs_of())
@@ -1390,8 +1395,8 @@ def test_whole_life_in_every_envelope(
     assert len(error_ids) == 1
 
 
-def test_401_after_a_rotation() -> None:
-    """Once the vendor takes only the new key, calls with the old one are refused with the cures, others work."""
+def test_401_after_an_api_key_rotation() -> None:
+    """Once Justt accepts only the new key, calls with the old key fail and say what to do, and the override works."""
     old, new = Options(api_keys=frozenset({KEY})), Options(api_keys=frozenset({"new-key"}))
     with SimulatorServer(old) as simulator, real_client(simulator.base_url) as client:
         created = client.create_integration(inputs_of())
@@ -1409,7 +1414,7 @@ def test_401_after_a_rotation() -> None:
 
 
 def test_404_of_another_account() -> None:
-    """An integration of another account is not found, and the account that was asked is named."""
+    """Reading an integration of another account returns 404, and the error names the account that was used."""
     with SimulatorServer() as simulator, real_client(simulator.base_url) as client:
         created = client.create_integration(inputs_of(referenceAccountId="acc_42"))
         with pytest.raises(RequestRefused) as refused:
@@ -1419,8 +1424,8 @@ def test_404_of_another_account() -> None:
     assert "with account acc_43 in simulator: check the key, the account and the environment." in str(refused.value)
 
 
-def test_vendor_s_rate_limit_is_outlasted() -> None:
-    """Where others used the quota up, requests wait for the vendor's minute and then go through."""
+def test_client_waits_out_the_vendor_rate_limit() -> None:
+    """If other clients have used up the quota, requests wait for the next minute and then succeed."""
     moment = Clock(1000.0)
     with SimulatorServer(Options(requests_per_minute=2), clock=moment) as simulator:
         client = JusttClient(settings_of(simulator.base_url), clock=moment, sleep=moment.sleep, uniform=lambda: 0.999)
@@ -1435,8 +1440,8 @@ def test_vendor_s_rate_limit_is_outlasted() -> None:
     assert moment.now >= 1060.0
 
 
-def test_own_limit_keeps_within_the_vendor_s() -> None:
-    """With the share configured to the vendor's limit no request is ever answered with 429."""
+def test_client_rate_limit_prevents_429() -> None:
+    """With requestsPerMinute equal to the vendor's limit, no request gets a 429."""
     moment = Clock(1000.0)
     with SimulatorServer(Options(requests_per_minute=3), clock=moment) as simulator:
         settings = settings_of(simulator.base_url, requestsPerMinute="3")
@@ -1449,8 +1454,8 @@ def test_own_limit_keeps_within_the_vendor_s() -> None:
     assert moment.now == 1120.0
 
 
-def test_threads_share_one_client_on_the_wire() -> None:
-    """One client serves many threads at once, and each gets its own answer."""
+def test_client_serves_many_threads() -> None:
+    """One client serves many threads at once, and each gets its own response."""
     with SimulatorServer() as simulator, real_client(simulator.base_url) as client:
         ids = [client.create_integration(inputs_of()).integration_id for _ in range(8)]
         with ThreadPoolExecutor(8) as pool:
@@ -1459,8 +1464,8 @@ def test_threads_share_one_client_on_the_wire() -> None:
     assert ids * 3 == [record.integration_id for record in found]
 
 
-def test_proxy_variables_do_not_hide_a_simulator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An address of this machine is reached directly, whatever proxy the environment names."""
+def test_loopback_address_bypasses_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests to a loopback address ignore the proxy environment variables."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with SimulatorServer() as simulator, real_client(simulator.base_url) as client:
@@ -1468,10 +1473,10 @@ def test_proxy_variables_do_not_hide_a_simulator(monkeypatch: pytest.MonkeyPatch
 
 
 class RawServer:
-    """A server on this machine that treats each connection by hand, in a thread of its own.
+    """A local server that handles each connection by hand, in a thread of its own.
 
     Args:
-        handle: Gets the connection and the bytes of its first request.
+        handle: Receives the connection and the bytes of its first request.
     """
 
     def __init__(self, handle: Callable[[socket.socket, bytes], None]) -> None:
@@ -1484,14 +1489,14 @@ class RawServer:
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
 
     def __enter__(self) -> Self:
-        """Serve."""
+        """Start serving."""
         self._threads[0].start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop, and wait for what is being served."""
+        """Stop, and wait for the connections being served."""
         self.stop.set()
-        # Closing alone does not wake a thread that waits in accept.
+        # Closing the socket does not wake a thread that waits in accept.
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -1509,7 +1514,7 @@ class RawServer:
             thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
-        # A client that has left while it is being answered is what some tests are about.
+        # Some tests disconnect the client before the response ends.
         with connection, contextlib.suppress(OSError):
             request = received(connection)
             self.requests.append(request)
@@ -1531,80 +1536,80 @@ def received(connection: socket.socket) -> bytes:
 
 
 def reset(connection: socket.socket, _: bytes) -> None:
-    """Take the request and break the connection."""
+    """Read the request, then reset the connection."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def hang_up(_: socket.socket, __: bytes) -> None:
-    """Take the request and close the connection in good order, without an answer."""
+    """Read the request, then close the connection without a response."""
 
 
 def truncate(connection: socket.socket, _: bytes) -> None:
-    """Answer with the first half of a creation."""
+    """Send the first half of a 201 response."""
     connection.sendall(b'HTTP/1.1 201 Created\r\nContent-Length: 27\r\nConnection: close\r\n\r\n{"integrationId')
 
 
-@pytest.mark.parametrize(("method", "tries"), [("GET", 6), ("DELETE", 6), ("POST", 1)])
+@pytest.mark.parametrize(("method", "attempts"), [("GET", 6), ("DELETE", 6), ("POST", 1)])
 @pytest.mark.parametrize("handle", [reset, hang_up, truncate])
-def test_broken_connection(handle: Callable[[socket.socket, bytes], None], method: Method, tries: int) -> None:
-    """A connection that breaks after the request was sent is tried again, but for a create, which is ambiguous."""
+def test_broken_connection(handle: Callable[[socket.socket, bytes], None], method: Method, attempts: int) -> None:
+    """A connection that breaks after the request was sent is retried, except for a create, which is ambiguous."""
     with RawServer(handle) as server, real_client(server.base_url) as client:
         error = failure(client, method)
 
     assert type(error) is (CreateOutcomeUnknown if method == "POST" else RequestFailed)
     assert error.response.startswith("the connection broke (")
-    assert tries == len(server.requests)
+    assert attempts == len(server.requests)
 
 
 def test_truncated_201_is_ambiguous() -> None:
-    """A creation of which only half arrived may have happened, and the text says which way it broke."""
+    """A create with a truncated 201 may have succeeded, and the error says how the connection broke."""
     with RawServer(truncate) as server, real_client(server.base_url) as client:
         assert f"{CREATING}: the connection broke (RemoteProtocolError). {AMBIGUOUS}" == str(failure(client, "POST"))
 
 
-class Idling:
-    """Keeps connections alive, and closes each as soon as another request comes on it."""
+class OneRequestPerConnection:
+    """Keep each connection open, and close it as soon as a second request arrives on it."""
 
     def __init__(self) -> None:
         self.reused = 0
 
     def __call__(self, connection: socket.socket, _: bytes) -> None:
-        """Answer the first request, and none after it."""
+        """Respond to the first request only."""
         body = json.dumps(RECORD).encode()
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
         if connection.recv(65536):
             self.reused += 1
 
 
-def test_change_is_never_sent_on_a_connection_that_was_used() -> None:
-    """A server that closes what is idle loses no create and no deactivation; reads still share connections."""
-    idling = Idling()
-    with RawServer(idling) as server, real_client(server.base_url) as client:
+def test_writes_never_reuse_a_connection() -> None:
+    """A server that closes idle connections loses no create and no deactivation; reads still reuse connections."""
+    handler = OneRequestPerConnection()
+    with RawServer(handler) as server, real_client(server.base_url) as client:
         read(client)
         for _ in range(3):
             assert client.create_integration(inputs_of()).integration_id == ID
             deactivate(client)
-        assert idling.reused == 0
+        assert handler.reused == 0
         read(client)
-        assert idling.reused == 1
+        assert handler.reused == 1
 
     changes = [request for request in server.requests if not request.startswith(b"GET")]
     assert len(changes) == 6
     assert all(b"\r\nconnection: close\r\n" in request.lower() for request in changes)
 
 
-def test_many_creates_share_no_connection() -> None:
-    """Neither do creates of many threads, whose connections become free at any moment."""
-    idling = Idling()
-    with RawServer(idling) as server, real_client(server.base_url) as client, ThreadPoolExecutor(8) as pool:
+def test_concurrent_creates_never_reuse_a_connection() -> None:
+    """Creates of many threads each get a new connection, although connections become free all the time."""
+    handler = OneRequestPerConnection()
+    with RawServer(handler) as server, real_client(server.base_url) as client, ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: client.create_integration(inputs_of()), range(64)))
 
     assert len(made) == len(server.requests) == 64
-    assert idling.reused == 0
+    assert handler.reused == 0
 
 
 def test_refused_connection() -> None:
-    """A port where nobody listens is tried as often as the policy says, and nothing is said to be sent."""
+    """A refused connection is retried as often as the policy says, and the error says that nothing was sent."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with real_client(f"http://127.0.0.1:{port}/v1") as client:
@@ -1619,7 +1624,7 @@ def test_refused_connection() -> None:
 
 
 def test_failed_tls_handshake() -> None:
-    """A server that does not speak TLS got nothing, so that even a create is tried again."""
+    """A failed TLS handshake sends nothing, so even a create is retried."""
 
     def answer_plainly(connection: socket.socket, _: bytes) -> None:
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -1637,8 +1642,8 @@ def test_failed_tls_handshake() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_silent_server(method: Method) -> None:
-    """A server that never answers is left at the time limit."""
+def test_server_that_never_responds(method: Method) -> None:
+    """The client gives up on a server that never responds when the time-out ends."""
 
     def wait(_: socket.socket, __: bytes) -> None:
         server.stop.wait()
@@ -1654,20 +1659,20 @@ def test_silent_server(method: Method) -> None:
     assert (1 if method == "POST" else 2) == len(server.requests)
 
 
-def dripping(start: bytes, drop: bytes, pause: float) -> Callable[[socket.socket, bytes], None]:
-    """Give a handler that sends *drop* again and again until the client leaves, so that no read ever times out."""
+def slow_response(start: bytes, chunk: bytes, pause: float) -> Callable[[socket.socket, bytes], None]:
+    """Return a handler that sends *chunk* repeatedly until the client disconnects, so that no single read times out."""
 
-    def drip(connection: socket.socket, _: bytes) -> None:
+    def send(connection: socket.socket, _: bytes) -> None:
         connection.sendall(start)
         end = time.monotonic() + HANG_SECONDS
         while time.monotonic() < end:
-            connection.sendall(drop)
+            connection.sendall(chunk)
             time.sleep(pause)
 
-    return drip
+    return send
 
 
-DRIPS = [
+SLOW_RESPONSES = [
     pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n", 0.02, id="body"),
     pytest.param(b"HTTP/1.1 200 OK\r\nX-Drip: ", b"x", 0.02, id="header"),
     pytest.param(
@@ -1676,12 +1681,12 @@ DRIPS = [
 ]
 
 
-@pytest.mark.parametrize(("start", "drop", "pause"), DRIPS)
-def test_dripping_answer_ends_within_the_time_limit(start: bytes, drop: bytes, pause: float) -> None:
-    """An answer that comes byte by byte is left at the time limit, wherever it drips: the limit is of one request."""
+@pytest.mark.parametrize(("start", "chunk", "pause"), SLOW_RESPONSES)
+def test_slow_response_ends_at_the_request_timeout(start: bytes, chunk: bytes, pause: float) -> None:
+    """The time-out covers the whole request: a response that arrives byte by byte, in header or body, is cut off."""
     policy = RetryPolicy(attempts=1)
     with (
-        RawServer(dripping(start, drop, pause)) as server,
+        RawServer(slow_response(start, chunk, pause)) as server,
         real_client(server.base_url, policy=policy, timeoutSeconds="0.2") as client,
     ):
         error = failure(client, "GET")
@@ -1691,18 +1696,18 @@ def test_dripping_answer_ends_within_the_time_limit(start: bytes, drop: bytes, p
 
 
 class Stalled:
-    """A server on this machine whose connections stall: full from the start, or read as slowly as a test wants.
+    """A local server whose connections stall: its backlog is full, or it reads as slowly as the test wants.
 
     Args:
-        address: Of this machine.
-        port: Zero chooses one.
+        address: An address of this machine.
+        port: The port; zero chooses a free one.
     """
 
     def __init__(self, address: str = "127.0.0.1", port: int = 0) -> None:
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        # As on a real network: with the packets of a loopback, the sender's buffer takes a megabyte at once.
+        # As on a real network: with loopback's large packets, the sender's buffer takes a megabyte at once.
         self.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         self.listener.bind((address, port))
         self.listener.listen(0)
@@ -1710,16 +1715,16 @@ class Stalled:
         self.waiting: list[socket.socket] = []
 
     def __enter__(self) -> Self:
-        """Serve nobody."""
+        """Return the server, which accepts no connection yet."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close everything."""
+        """Close all sockets."""
         for each in (*self.waiting, self.listener):
             each.close()
 
     def fill(self) -> None:
-        """Take all places of those that wait to be served, so that nobody else is answered."""
+        """Fill the backlog, so that no other connection is accepted."""
         for _ in range(8):
             caller = socket.socket()
             caller.setblocking(False)
@@ -1728,15 +1733,15 @@ class Stalled:
         time.sleep(0.1)
 
     def read_slowly(self, size: int, pause: float, stop: threading.Event) -> None:
-        """Serve one connection by reading it in small pieces."""
+        """Accept one connection and read it in small pieces."""
         connection, _ = self.listener.accept()
         with connection, contextlib.suppress(OSError):
             while not stop.wait(pause) and connection.recv(size):
                 pass
 
 
-def test_server_that_reads_slowly_is_left_at_the_time_limit() -> None:
-    """A body that is taken in drips, each before a time-out, is given up at the limit of the request."""
+def test_slow_upload_ends_at_the_request_timeout() -> None:
+    """If the server reads the body slowly, but fast enough for each write, the request still ends at its time-out."""
     stop = threading.Event()
     with (
         Stalled() as server,
@@ -1754,7 +1759,7 @@ def test_server_that_reads_slowly_is_left_at_the_time_limit() -> None:
 
 
 def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """Let `localhost` have these addresses."""
+    """Make `localhost` resolve to these addresses."""
     real = socket.getaddrinfo
 
     def resolve(host: str, *arguments: int, **options: int) -> list[object]:
@@ -1765,8 +1770,8 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have one loopback address")
-def test_dead_addresses_share_one_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name with several addresses that say nothing takes no longer than one of them; nothing was sent."""
+def test_unresponsive_addresses_share_one_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name with several unresponsive addresses takes one time-out in total, and nothing is sent."""
     names = [f"127.0.0.{number}" for number in range(2, 10)]
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(Stalled(names[0]))]
@@ -1786,8 +1791,8 @@ def test_dead_addresses_share_one_time_limit(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have one loopback address")
-def test_address_behind_dead_ones_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each address gets a share of the time, so that the last one has some as well."""
+def test_address_after_an_unresponsive_one_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each address gets a share of the time-out, so that the last one is still tried."""
     with SimulatorServer() as simulator, contextlib.ExitStack() as stack:
         url = httpx.URL(simulator.base_url)
         stack.enter_context(Stalled("127.0.0.2", url.port or 0)).fill()
@@ -1797,8 +1802,8 @@ def test_address_behind_dead_ones_is_reached(monkeypatch: pytest.MonkeyPatch) ->
             assert client.create_integration(inputs_of()).status == "PENDING"
 
 
-def test_look_up_that_hangs_is_left_at_the_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A resolver has no time-out of its own; what waits for it waits for the time of the request, and sent nothing."""
+def test_hanging_dns_lookup_ends_at_the_request_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver has no time-out of its own, so the request's time-out applies, and nothing is sent."""
     found = threading.Event()
 
     def hang(*_: object, **__: object) -> list[object]:
@@ -1817,8 +1822,8 @@ def test_look_up_that_hangs_is_left_at_the_time_limit(monkeypatch: pytest.Monkey
     assert took < 10.0
 
 
-def test_name_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The resolver's own words are shown."""
+def test_dns_error_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error shows the resolver's message."""
 
     def fail(*_: object, **__: object) -> list[object]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -1831,7 +1836,7 @@ def test_name_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_redirect_is_not_followed() -> None:
-    """A redirect, even to the same host, gets no second request: it would carry the key and the credentials."""
+    """The client never follows a redirect, even to the same host: that would send the key and the credentials again."""
 
     def redirect(connection: socket.socket, _: bytes) -> None:
         location = f"{server.base_url}/elsewhere".encode()
@@ -1852,8 +1857,8 @@ def test_redirect_is_not_followed() -> None:
     ]
 
 
-def test_proxy_that_refuses_never_sees_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond this machine the environment's proxy is used; one that refuses the tunnel got no key, so it is retried."""
+def test_proxy_that_refuses_the_tunnel_never_gets_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy from the environment that refuses the CONNECT never gets the key, so the request is retried."""
 
     def refuse(connection: socket.socket, _: bytes) -> None:
         connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")

@@ -1,4 +1,4 @@
-"""What the provider processes of one command tell each other, and that no folder and no line of it fails a call."""
+"""What the provider processes of one command share, and that an unusable folder or line fails no call."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ URN = "urn:pulumi:dev::shop::type::shop"
 
 
 def log(folder: Path | None, command: str = "a command", base_url: str = BASE_URL) -> CommandLog:
-    """Return the log as a new process of a command has it."""
+    """Return the log of a new process of a command."""
     return CommandLog(Journal(folder, command=command), base_url)
 
 
-def test_the_last_line_counts(tmp_path: Path) -> None:
-    """Each process sees what the others of its command have told, at the same address."""
+def test_last_line_counts(tmp_path: Path) -> None:
+    """Each process sees the latest line that another process of its command wrote for the same base URL."""
     first, second = log(tmp_path), log(tmp_path)
     first.note_holder(URN, "id-1")
     assert second.holders_of("id-1") == [URN]
@@ -36,14 +36,14 @@ def test_the_last_line_counts(tmp_path: Path) -> None:
     assert {each.stat().st_mode & 0o777 for each in (tmp_path / "commands").iterdir()} == {0o600}
 
 
-def test_what_stands_in_for_a_urn_is_not_told(tmp_path: Path) -> None:
-    """It may be another resource's, too."""
+def test_placeholder_urn_is_not_logged(tmp_path: Path) -> None:
+    """Another resource may have the same placeholder."""
     log(tmp_path).note_holder("the resource of 'shop'", "id-1")
     assert log(tmp_path).holders_of("id-1") == []
 
 
-def test_a_line_that_is_damaged_or_not_whole(tmp_path: Path) -> None:
-    """It is left out, or taken once its end is there."""
+def test_damaged_or_incomplete_line_is_skipped(tmp_path: Path) -> None:
+    """A damaged line is skipped; an incomplete line is read once its end is written."""
     first, second = log(tmp_path), log(tmp_path)
     first.note_holder(URN, "id-1")
     (file,) = (tmp_path / "commands").iterdir()
@@ -54,8 +54,8 @@ def test_a_line_that_is_damaged_or_not_whole(tmp_path: Path) -> None:
     assert second.holders_of("id-1") == [URN]
 
 
-def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
-    """Nothing is told, and nothing fails."""
+def test_unusable_folder_fails_nothing(tmp_path: Path) -> None:
+    """Nothing is shared, and nothing raises."""
     (tmp_path / "file").write_text("")
     for folder in (None, tmp_path / "file"):
         log(folder).note_holder(URN, "id-1")
@@ -63,7 +63,7 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 def test_old_files_are_removed(tmp_path: Path) -> None:
-    """A command that began later removes them, after two days."""
+    """A later command removes them after two days."""
     log(tmp_path, "old").note_holder(URN, "id-1")
     (file,) = (tmp_path / "commands").iterdir()
     os.utime(file, (time.time() - 2 * 86_400 - 60,) * 2)

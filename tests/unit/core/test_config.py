@@ -1,4 +1,4 @@
-"""The configuration: both doors of every key, what is refused, and that no refusal shows a secret."""
+"""The configuration: the key and variable of each setting, what is refused, and that no error shows a secret."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ SIMULATOR = "http://127.0.0.1:8080/v1"
 
 
 def load(environ: Mapping[str, str] | None = None, /, **config: object) -> Settings:
-    """Load settings of the given stack configuration and variables."""
+    """Load settings from the given stack configuration and variables."""
     return Settings.load(config, environ or {})
 
 
 def refusal(environ: Mapping[str, str] | None = None, /, **config: object) -> str:
-    """Give the text with which a configuration is refused."""
+    """Return the error text for an invalid configuration."""
     with pytest.raises(InvalidSettings) as refused:
         load(environ, **config)
     return str(refused.value)
 
 
 def test_namespace() -> None:
-    """The keys are typed as `justt:...`."""
+    """The configuration keys are `justt:...`."""
     assert NAMESPACE == "justt"
 
 
 def test_defaults() -> None:
-    """Nothing configured is production, without a key or an account, at 950 requests a minute and 30 s each."""
+    """Without configuration: production, no key, no account, 950 requests a minute, and 30 s per request."""
     assert load() == Settings(
         environment="production",
         base_url=PRODUCTION,
@@ -55,7 +55,7 @@ def test_defaults() -> None:
     )
 
 
-DOORS = [
+SETTINGS = [
     ("apiKey", "JUSTT_API_KEY", CANARY, "another-key"),
     ("environment", "JUSTT_ENVIRONMENT", "sandbox", "production"),
     ("baseUrl", "JUSTT_BASE_URL", "https://a.example/v1", "https://b.example/v1"),
@@ -66,7 +66,7 @@ DOORS = [
 
 
 def value_of(settings: Settings, key: str) -> str:
-    """Give what was understood under *key*, as text."""
+    """Return the value of the setting *key* as text."""
     values: dict[str, object] = {
         "apiKey": settings.api_key and settings.require_api_key(),
         "environment": settings.environment,
@@ -78,25 +78,25 @@ def value_of(settings: Settings, key: str) -> str:
     return str(values[key])
 
 
-@pytest.mark.parametrize(("key", "variable", "value", "other"), DOORS)
-def test_both_doors(key: str, variable: str, value: str, other: str) -> None:
-    """Each key is read from the configuration, and from its variable where the configuration has no value."""
+@pytest.mark.parametrize(("key", "variable", "value", "other"), SETTINGS)
+def test_key_and_variable_of_each_setting(key: str, variable: str, value: str, other: str) -> None:
+    """Each setting comes from the configuration, or from its variable if the configuration has no value."""
     assert value == value_of(load(**{key: value}), key)
     assert value == value_of(load({variable: value}), key)
     assert value == value_of(load({variable: other}, **{key: value}), key)
     assert value == value_of(load({variable: value}, **{key: None}), key)
 
 
-@pytest.mark.parametrize(("key", "variable"), [(door[0], door[1]) for door in DOORS])
-def test_an_empty_variable_is_not_set(key: str, variable: str) -> None:
-    """CI systems set what they lack to nothing, so it is the default."""
+@pytest.mark.parametrize(("key", "variable"), [(row[0], row[1]) for row in SETTINGS])
+def test_empty_variable_counts_as_unset(key: str, variable: str) -> None:
+    """CI systems set missing variables to an empty text, so the default is used."""
     assert value_of(load(), key) == value_of(load({variable: ""}), key)
 
 
-@pytest.mark.parametrize("key", [*(door[0] for door in DOORS), "referenceAccountId"])
-def test_an_empty_value_in_the_configuration_is_refused(key: str) -> None:
-    """It never falls back to the variable, which may mean another key, account or environment."""
-    variables = {door[1]: door[3] for door in DOORS if door[0] == key}
+@pytest.mark.parametrize("key", [*(row[0] for row in SETTINGS), "referenceAccountId"])
+def test_empty_value_in_the_configuration_is_refused(key: str) -> None:
+    """It never falls back to the variable, which may name another key, account or environment."""
+    variables = {row[1]: row[3] for row in SETTINGS if row[0] == key}
     with pytest.raises(InvalidSettings) as refused:
         load(variables, **{key: ""})
 
@@ -105,8 +105,8 @@ def test_an_empty_value_in_the_configuration_is_refused(key: str) -> None:
     )
 
 
-def test_a_provider_without_its_key_does_not_take_another() -> None:
-    """A `justt.Provider` names itself, and so is never taken for the stack's default provider."""
+def test_provider_without_its_key_uses_no_other_key() -> None:
+    """A `justt.Provider` without its own key fails; it never uses the stack's key or the variable."""
     assert "the provider 'us' has no API key any more" in refusal(provider="us")
     with pytest.raises(InvalidSettings, match="the stack's own key is not used instead"):
         load({"JUSTT_API_KEY": CANARY}, provider="us")
@@ -117,7 +117,7 @@ def test_a_provider_without_its_key_does_not_take_another() -> None:
     assert load(provider="us", apiKey=CANARY).provider == "us"
 
 
-def test_account_has_one_door() -> None:
+def test_account_has_no_variable() -> None:
     """The default account comes from the configuration only: a variable must not move a stack to another merchant."""
     environ = {"JUSTT_REFERENCE_ACCOUNT_ID": "acc_1", "JUSTT_REFERENCEACCOUNTID": "acc_1"}
 
@@ -144,14 +144,14 @@ def test_account_has_one_door() -> None:
     ],
 )
 def test_precedence_of_api_keys(config: dict[str, str], environ: dict[str, str], key: str, origin: str) -> None:
-    """The override wins over everything, the configuration over the variable, and the origin is remembered."""
+    """The override wins over everything, the configuration over the variable, and the origin is kept."""
     settings = Settings.load(config, environ)
 
     assert (key, origin) == (settings.require_api_key(), settings.api_key_origin)
 
 
-def test_no_key_is_fine_until_it_is_needed() -> None:
-    """Previews work without a key; who needs one is told how to set it."""
+def test_missing_key_fails_only_when_it_is_needed() -> None:
+    """Previews work without a key. A request without one fails with the command that sets it."""
     with pytest.raises(InvalidSettings) as refused:
         load().require_api_key()
 
@@ -172,7 +172,7 @@ def test_no_key_is_fine_until_it_is_needed() -> None:
     ],
 )
 def test_damaged_key_is_refused_and_not_shown(damage: str, key: str | None, variable: str | None, origin: str) -> None:
-    """A key with white space, a line break or letters beyond ASCII is refused by its origin, without being shown."""
+    """A key with white space, a line break or a non-ASCII letter is refused, and the error doesn't show it."""
     value = damage.format(CANARY)
     config = {key: value} if key else {}
 
@@ -185,8 +185,8 @@ def test_damaged_key_is_refused_and_not_shown(damage: str, key: str | None, vari
 
 
 @pytest.mark.parametrize("account", ["acc 42", "acc\n42", "acc\r\nx-evil: 1", "ácc", " "])
-def test_account_that_is_no_header_is_refused(account: str) -> None:
-    """The account is sent as a header, so it must fit into one."""
+def test_invalid_account_is_refused(account: str) -> None:
+    """The account is sent as a header, so it must be a valid header value."""
     assert (
         refusal(referenceAccountId=account)
         == "justt:referenceAccountId must be visible ASCII without spaces: it is sent as a header"
@@ -197,7 +197,7 @@ def test_account_that_is_no_header_is_refused(account: str) -> None:
     ("environment", "base_url"), [(None, PRODUCTION), ("production", PRODUCTION), ("sandbox", SANDBOX)]
 )
 def test_environments_of_the_vendor(environment: str | None, base_url: str) -> None:
-    """Production is the default, and each environment has its documented address."""
+    """Production is the default, and each environment has its documented URL."""
     settings = load(environment=environment)
 
     assert (environment or "production", base_url) == (settings.environment, settings.base_url)
@@ -213,7 +213,7 @@ def test_environments_of_the_vendor(environment: str | None, base_url: str) -> N
     ],
 )
 def test_unknown_environment(value: str, hint: str) -> None:
-    """An environment outside the list is refused with the nearest match, by the door it came through."""
+    """The error for an unknown environment names the key or variable, and the nearest match."""
     text = f"must be production or sandbox, not {value!r}{hint}"
 
     assert f"justt:environment {text}" == refusal(environment=value)
@@ -231,8 +231,8 @@ def test_unknown_environment(value: str, hint: str) -> None:
         "https://localhost/v1",
     ],
 )
-def test_address_of_this_machine_is_a_simulator(url: str) -> None:
-    """A loopback address, by either scheme, makes the environment a simulator, said or unsaid."""
+def test_loopback_address_means_simulator(url: str) -> None:
+    """A loopback address, with http or https, makes the environment `simulator`, with or without the setting."""
     for environment in (None, "simulator"):
         settings = load(baseUrl=url, environment=environment)
 
@@ -240,8 +240,8 @@ def test_address_of_this_machine_is_a_simulator(url: str) -> None:
 
 
 @pytest.mark.parametrize("environment", ["production", "sandbox"])
-def test_environment_beside_an_address_of_this_machine(environment: str) -> None:
-    """Another environment beside a loopback address is refused, by the names of both doors."""
+def test_loopback_address_with_another_environment_is_refused(environment: str) -> None:
+    """The error names the key or variable of both settings."""
     assert refusal(baseUrl=SIMULATOR, environment=environment) == (
         "justt:baseUrl is an address of this machine, so the environment is a simulator, but justt:environment says "
         f"{environment}: unset one of them"
@@ -252,8 +252,8 @@ def test_environment_beside_an_address_of_this_machine(environment: str) -> None
     )
 
 
-def test_simulator_needs_an_address_of_this_machine() -> None:
-    """The environment `simulator` has no address of its own, and none beyond this machine."""
+def test_simulator_needs_a_loopback_address() -> None:
+    """The environment `simulator` has no default URL, and allows only URLs on this machine."""
     assert (
         refusal(environment="simulator")
         == "justt:environment simulator needs justt:baseUrl, the address of a simulator on this machine"
@@ -283,7 +283,7 @@ def test_plain_http_beyond_this_machine(url: str) -> None:
 
 @pytest.mark.parametrize("environment", [None, "production", "sandbox"])
 @pytest.mark.parametrize("url", ["https://proxy.example/justt", "https://proxy.example:8443", "https://10.0.0.1/v1"])
-def test_another_url_of_an_environment(environment: str | None, url: str) -> None:
+def test_proxy_url_works_with_any_environment(environment: str | None, url: str) -> None:
     """A proxy's URL serves whichever environment is configured."""
     settings = load(baseUrl=url, environment=environment)
 
@@ -291,7 +291,7 @@ def test_another_url_of_an_environment(environment: str | None, url: str) -> Non
 
 
 @pytest.mark.parametrize("slashes", ["", "/", "//"])
-def test_trailing_slashes_go(slashes: str) -> None:
+def test_trailing_slashes_are_removed(slashes: str) -> None:
     """A URL with and without a trailing slash is the same."""
     assert load(baseUrl=f"https://proxy.example/v1{slashes}").base_url == "https://proxy.example/v1"
     assert load(baseUrl=f"{SIMULATOR}{slashes}") == load(baseUrl=SIMULATOR)
@@ -301,8 +301,8 @@ def test_trailing_slashes_go(slashes: str) -> None:
     ("url", "environment"),
     [(PRODUCTION, None), (PRODUCTION, "production"), (SANDBOX, "sandbox")],
 )
-def test_vendor_url_of_the_configured_environment(url: str, environment: str | None) -> None:
-    """The vendor's own URL may be spelt out beside its environment."""
+def test_vendor_url_of_the_configured_environment_is_accepted(url: str, environment: str | None) -> None:
+    """The program may set the vendor's own URL explicitly."""
     assert load(baseUrl=url, environment=environment).base_url == url
 
 
@@ -334,8 +334,8 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize(("url", "spelling"), [(url, each) for url in SPELLINGS for each in SPELLINGS[url]])
-def test_vendor_url_is_sent_in_one_spelling(url: str, spelling: str) -> None:
-    """Whatever the spelling, it belongs to one environment, and requests go to that environment's documented URL."""
+def test_vendor_url_is_normalized(url: str, spelling: str) -> None:
+    """Each spelling belongs to one environment, and requests use that environment's documented URL."""
     assert load(baseUrl=spelling, environment="sandbox" if url == SANDBOX else "production").base_url == url
 
 
@@ -348,7 +348,7 @@ def test_vendor_url_is_sent_in_one_spelling(url: str, spelling: str) -> None:
     ],
 )
 def test_another_path_of_the_vendor_is_refused(path: str, environment: str | None) -> None:
-    """Which environment another path of the vendor reaches is not known, so it is refused for all of them."""
+    """Another path on the vendor's host is refused in every environment, because its environment is unknown."""
     assert refusal(baseUrl=f"https://api.justt.ai{path}", environment=environment) == (
         "justt:baseUrl is no address of Justt's API, which is "
         + (f"{SANDBOX} in sandbox" if environment == "sandbox" else f"{PRODUCTION} in production")
@@ -367,7 +367,7 @@ def test_another_path_of_the_vendor_is_refused(path: str, environment: str | Non
     ],
 )
 def test_url_is_normalized(url: str, sent: str) -> None:
-    """One address has one spelling, so that one limiter and one journal serve it; what a path means is kept."""
+    """Each URL has one spelling, so that one limiter and one journal serve it; the path's meaning is kept."""
     assert load(baseUrl=url).base_url == sent
 
 
@@ -385,16 +385,18 @@ def test_url_is_normalized(url: str, sent: str) -> None:
         *((url, None, "sandbox", "production") for url in SPELLINGS[SANDBOX]),
     ],
 )
-def test_vendor_url_of_the_other_environment(url: str, environment: str | None, owner: str, chosen: str) -> None:
-    """The vendor's URL of the other environment is refused in both directions, with the command that fixes it."""
+def test_vendor_url_of_the_other_environment_is_refused(
+    url: str, environment: str | None, owner: str, chosen: str
+) -> None:
+    """It is refused in both directions, with the command that fixes it."""
     assert refusal(baseUrl=url, environment=environment) == (
         f"justt:baseUrl is the vendor's {owner} address, but the environment is {chosen}: run `pulumi config set "
         f"justt:environment {owner}`, or unset justt:baseUrl"
     )
 
 
-def test_refused_url_names_its_door() -> None:
-    """A URL from the variable is refused by the variable's name."""
+def test_refused_url_names_its_variable() -> None:
+    """If the URL came from the variable, the error names the variable."""
     assert refusal({"JUSTT_BASE_URL": SANDBOX}) == (
         "JUSTT_BASE_URL is the vendor's sandbox address, but the environment is production: run `pulumi config set "
         "justt:environment sandbox`, or unset JUSTT_BASE_URL"
@@ -426,8 +428,8 @@ def test_refused_url_names_its_door() -> None:
         "https://proxy.example/%zz",
     ],
 )
-def test_unusable_url(url: str) -> None:
-    """What is no URL is refused with an example of one."""
+def test_invalid_url_is_refused(url: str) -> None:
+    """The error gives an example of a valid URL."""
     assert refusal(baseUrl=url) == "justt:baseUrl must be a URL such as https://api.justt.ai/v1"
 
 
@@ -444,14 +446,14 @@ def test_unusable_url(url: str) -> None:
         f"https://proxy.example/v1#{CANARY}",
     ],
 )
-def test_url_with_more_than_an_address(url: str) -> None:
-    """User, query and fragment are refused, and none of them is repeated."""
+def test_url_with_user_query_or_fragment_is_refused(url: str) -> None:
+    """The error shows none of them."""
     assert refusal(baseUrl=url) == "justt:baseUrl must be a plain URL, without user, query or fragment"
 
 
 @pytest.mark.parametrize("url", ["https://proxy.example/v1?", "https://proxy.example/v1#"])
-def test_url_with_an_empty_query_or_fragment(url: str) -> None:
-    """A question mark or hash at the end is refused too, or every path would become part of the query."""
+def test_url_with_an_empty_query_or_fragment_is_refused(url: str) -> None:
+    """Otherwise every path would become part of the query or fragment."""
     assert refusal(baseUrl=url) == "justt:baseUrl must be a plain URL, without user, query or fragment"
 
 
@@ -467,8 +469,8 @@ def test_url_with_an_empty_query_or_fragment(url: str) -> None:
         "https://[v1.a]/v1",
     ],
 )
-def test_url_that_the_client_cannot_use(url: str) -> None:
-    """A URL with control characters or a host that is none is refused here, by the name of its setting."""
+def test_url_that_httpx_cannot_use_is_refused(url: str) -> None:
+    """A URL with control characters or an invalid host is refused, and the error names its setting."""
     assert refusal(baseUrl=url) == "justt:baseUrl must be a URL such as https://api.justt.ai/v1"
 
 
@@ -478,8 +480,8 @@ SCHEMES = st.sampled_from(["https://", "http://", "HTTPS://", "ftp://", ""])
 @given(scheme=SCHEMES, rest=st.text(st.characters(codec="utf-8") | st.sampled_from("@:/?#[].%\\"), max_size=40))
 @example(scheme="https://", rest=f"{CANARY}:{CANARY}@[")
 @example(scheme="https://", rest=f"proxy.example\\@{CANARY}")
-def test_any_text_as_url_is_an_address_or_refused(scheme: str, rest: str) -> None:
-    """Whatever the URL, it is refused by InvalidSettings or names a host and no user; nothing else is raised."""
+def test_any_text_as_url_is_valid_or_refused(scheme: str, rest: str) -> None:
+    """Any text either raises InvalidSettings, or gives a URL with a host and no user."""
     text = ""
     try:
         base_url = load(baseUrl=f"{scheme}{rest}").base_url
@@ -508,27 +510,27 @@ def test_any_text_as_url_is_an_address_or_refused(scheme: str, rest: str) -> Non
         ),
     ],
 )
-def test_bad_numbers(key: str, variable: str, bounds: str, bad: list[str]) -> None:
-    """A number that is none or out of bounds is refused with its bounds, by the door it came through."""
+def test_invalid_number_is_refused(key: str, variable: str, bounds: str, bad: list[str]) -> None:
+    """The error for a number that is invalid or out of range names the key or variable, and the range."""
     for value in bad:
         assert f"justt:{key} must be a number from {bounds}" == refusal(**{key: value})
         assert f"{variable} must be a number from {bounds}" == refusal({variable: value})
 
 
 @pytest.mark.parametrize(("text", "number"), [("1", 1), ("1000", 1000), ("950", 950)])
-def test_bounds_of_requests_per_minute(text: str, number: int) -> None:
-    """Both ends of the share are allowed: one request, and the vendor's whole quota."""
+def test_limits_of_requests_per_minute(text: str, number: int) -> None:
+    """One request and the vendor's whole quota are allowed."""
     assert number == load(requestsPerMinute=text).requests_per_minute
 
 
 @pytest.mark.parametrize(("text", "number"), [("0.1", 0.1), ("600", 600.0), ("2.5", 2.5)])
-def test_bounds_of_the_time_limit(text: str, number: float) -> None:
-    """Both ends of the time limit are allowed, and fractions of seconds."""
+def test_limits_of_the_timeout(text: str, number: float) -> None:
+    """Both limits are allowed, and fractions of seconds."""
     assert number == load(timeoutSeconds=text).timeout_seconds
 
 
 @pytest.mark.parametrize(
-    ("misspelt", "meant"),
+    ("misspelled", "meant"),
     [
         ("api_key", "apiKey"),
         ("apikey", "apiKey"),
@@ -542,22 +544,22 @@ def test_bounds_of_the_time_limit(text: str, number: float) -> None:
         ("on_ambiguous_create", "onAmbiguousCreate"),
     ],
 )
-def test_misspelt_key(misspelt: str, meant: str) -> None:
-    """A known key in another spelling is refused by name, and its value is not shown."""
-    assert refusal(**{misspelt: CANARY}) == (
-        f"justt:{misspelt} is not a setting (did you mean {meant!r}?); settings are {', '.join(module.VARIABLES)}"
+def test_misspelled_key_is_refused(misspelled: str, meant: str) -> None:
+    """A known key in another spelling is refused, and its value is not shown."""
+    assert refusal(**{misspelled: CANARY}) == (
+        f"justt:{misspelled} is not a setting (did you mean {meant!r}?); settings are {', '.join(module.VARIABLES)}"
     )
 
 
 @pytest.mark.parametrize("name", ["enviroment", "timeout", "requestPerMinute", "somethingElse"])
-def test_unknown_key(name: str) -> None:
-    """Any key that is none of the settings is refused: a misspelt environment would mean production."""
+def test_unknown_key_is_refused(name: str) -> None:
+    """Every unknown key is refused, because a misspelled environment would mean production."""
     assert refusal(**{name: CANARY}).startswith(f"justt:{name} is not a setting")
 
 
 @pytest.mark.parametrize("name", ["sk_live_51Hxyz", "apiKey" * 7, f"key {CANARY}"])
-def test_unknown_key_that_may_be_a_secret(name: str) -> None:
-    """A value that was given as a key is not shown."""
+def test_unknown_key_that_may_be_a_secret_is_not_shown(name: str) -> None:
+    """The user may have given a secret as the key's name."""
     text = refusal(**{name: "x"})
     assert text.startswith(f"justt:… (a text of {len(name)} characters) is not a setting")
     assert name not in text
@@ -565,29 +567,29 @@ def test_unknown_key_that_may_be_a_secret(name: str) -> None:
 
 @pytest.mark.parametrize("key", ["environment", "onAmbiguousCreate"])
 @pytest.mark.parametrize("value", ["staging", "sandbox" * 4, CANARY, " "])
-def test_value_that_may_be_a_secret(key: str, value: str) -> None:
-    """Only what is nearly one of the values is shown."""
+def test_invalid_value_that_may_be_a_secret_is_not_shown(key: str, value: str) -> None:
+    """Only a value that is close to a valid one is shown."""
     text = refusal(**{key: value})
     assert text.endswith(f"not a text of {len(value)} characters")
     assert repr(value) not in text
 
 
 @pytest.mark.parametrize("name", ["JUSTT_ENVIROMENT", "JUSTT_API_KEYS", "JUSTT_BASEURL"])
-def test_misspelt_variable(name: str) -> None:
-    """A variable that is nearly one of ours is refused by name, without its value."""
+def test_misspelled_variable_is_refused(name: str) -> None:
+    """A variable that resembles one of the provider's is refused by name, without its value."""
     text = refusal({name: CANARY})
     assert text.startswith(f"{name} is not a variable of this provider (did you mean 'JUSTT_")
     assert CANARY not in text
 
 
-def test_variables_of_others_are_left_alone() -> None:
-    """A variable of the same prefix that resembles none of ours is somebody's own."""
+def test_unrelated_variables_are_ignored() -> None:
+    """A variable with the prefix JUSTT_ that resembles none of the provider's may belong to the user."""
     assert load({"JUSTT_ENGINE_INSTALLER": "off", "JUSTT_TEAM": "payments"}) == load()
 
 
 @pytest.mark.parametrize(("value", "expected"), [("", False), ("refuse", False), ("adopt", True)])
 def test_on_ambiguous_create(value: str, expected: bool) -> None:
-    """Only `adopt` takes the candidate of a lost create over; nothing configured is `refuse`."""
+    """Only `adopt` claims the candidate of a lost create; the default is `refuse`."""
     assert expected is load(onAmbiguousCreate=value or None).adopts_ambiguous
     assert expected is load({"JUSTT_ON_AMBIGUOUS_CREATE": value}).adopts_ambiguous
 
@@ -596,28 +598,28 @@ def test_on_ambiguous_create(value: str, expected: bool) -> None:
     ("value", "hint"),
     [("Adopt", " (did you mean 'adopt'?)"), ("refused", " (did you mean 'refuse'?)")],
 )
-def test_on_ambiguous_create_knows_two_values(value: str, hint: str) -> None:
-    """Any other value is refused by the door that it came through, with the nearest of the two."""
+def test_on_ambiguous_create_accepts_two_values(value: str, hint: str) -> None:
+    """The error for any other value names the key or variable, and the nearest of the two."""
     text = f"must be refuse or adopt, not {value!r}{hint}"
 
     assert refusal(onAmbiguousCreate=value) == f"justt:onAmbiguousCreate {text}"
     assert refusal({"JUSTT_ON_AMBIGUOUS_CREATE": value}) == f"JUSTT_ON_AMBIGUOUS_CREATE {text}"
 
 
-def test_keys_of_others_are_left_alone() -> None:
-    """A project that is itself named justt has keys of its own in this namespace."""
+def test_keys_of_a_project_named_justt_are_ignored() -> None:
+    """A project that is itself named justt has its own keys in this namespace."""
     assert load({"PULUMI_PROJECT": "justt"}, stripeRestrictedKey="x", replicas="3") == load()
 
 
 @pytest.mark.parametrize(("value", "expected"), [(None, False), ("", False), ("gone", True)])
 def test_on_missing(value: str | None, expected: bool) -> None:
-    """For one command, `gone` lets a 404 stand for a vanished integration."""
+    """For one command, `gone` makes a 404 count as gone."""
     assert expected is load({} if value is None else {"JUSTT_ON_MISSING": value}).missing_is_gone
 
 
 @pytest.mark.parametrize("value", ["GONE", "true", "1", "keep", " gone"])
-def test_on_missing_knows_one_value(value: str) -> None:
-    """Any other value is refused: who sets it expects something of it."""
+def test_on_missing_accepts_one_value(value: str) -> None:
+    """Any other value is refused, because the user expects it to have an effect."""
     assert refusal({"JUSTT_ON_MISSING": value}) == 'JUSTT_ON_MISSING must be "gone" or unset'
 
 
@@ -631,19 +633,19 @@ def test_debug(value: str | None, expected: bool) -> None:
 
 @pytest.mark.parametrize("name", ["apiKeyOverride", "onMissing", "debug"])
 def test_variables_of_one_command_have_no_key(name: str) -> None:
-    """The override, the answer to a 404 and debugging cannot be left in a stack's configuration."""
+    """The key override, JUSTT_ON_MISSING and JUSTT_DEBUG can't be left in a stack's configuration."""
     assert refusal(**{name: CANARY}).startswith(f"justt:{name} is not a setting")
 
 
 def test_docstring_table_names_every_key_and_variable() -> None:
-    """The table that opens the module has the keys and variables that are looked up."""
+    """The table in the module docstring has exactly the keys and variables that are read."""
     rows = re.findall(r"^    justt:(\w+) +(JUSTT_\w+|none, on purpose)", module.__doc__ or "", re.MULTILINE)
 
-    assert {key: None if door.startswith("none") else door for key, door in rows} == module.VARIABLES
+    assert {key: None if row.startswith("none") else row for key, row in rows} == module.VARIABLES
 
 
 def test_no_form_of_settings_shows_the_key() -> None:
-    """Printing, formatting and comparing settings leaves the key hidden."""
+    """The repr, str and dict forms of settings hide the key."""
     settings = load(apiKey=CANARY)
 
     assert CANARY not in f"{settings!r} {settings!s} {dataclasses.asdict(settings)} {vars(settings)}"
@@ -651,7 +653,7 @@ def test_no_form_of_settings_shows_the_key() -> None:
 
 
 def test_settings_are_equal_by_value_and_immutable() -> None:
-    """Equal settings are one key of a dictionary, which is how threads find the client that they share."""
+    """Equal settings are one dictionary key, which is how threads find the client that they share."""
     assert len({load(apiKey=CANARY), load(apiKey=CANARY), load(apiKey="another")}) == 2
     with pytest.raises(dataclasses.FrozenInstanceError):
         load().debug = True  # type: ignore[misc] # what the type checker forbids is what is tested
@@ -659,19 +661,19 @@ def test_settings_are_equal_by_value_and_immutable() -> None:
 
 @pytest.mark.parametrize("value", ["3", "65", "many", "4.5"])
 def test_workers_out_of_range(value: str) -> None:
-    """A number that the host could not have, or that no machine wants, is refused."""
+    """A number below the host's own four threads, or above 64, is refused."""
     assert refusal({"JUSTT_WORKERS": value}) == "JUSTT_WORKERS must be a number from 4 to 64"
 
 
 @pytest.mark.parametrize(("value", "workers"), [("", 16), ("4", 4), ("64", 64)])
 def test_workers(value: str, workers: int) -> None:
-    """Sixteen calls at a time, unless a variable says otherwise."""
+    """The host serves 16 calls at a time, unless the variable sets another number."""
     assert load({"JUSTT_WORKERS": value}).workers == workers
 
 
 @pytest.mark.parametrize("value", ["state", "./state", "~/state", "state/../state"])
-def test_a_relative_folder_of_the_journal(value: str) -> None:
-    """Pulumi runs the provider in the program's folder, and a person runs the commands elsewhere."""
+def test_relative_journal_folder_is_refused(value: str) -> None:
+    """Pulumi runs the provider in the program's folder, and users run the commands in other folders."""
     assert refusal({"JUSTT_STATE_DIR": value}) == (
         "JUSTT_STATE_DIR must be an absolute path: Pulumi may run the provider in another folder than yours"
     )

@@ -1,4 +1,4 @@
-"""When an integration stops, and what each answer to its deactivation means."""
+"""When an integration stops, and what each response to its DELETE means."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from support.scripted_client import (
 def test_delete_sends_the_recorded_policy(
     live: Live, policy: dict[str, object] | None, kind: str, date: str, status: str
 ) -> None:
-    """The body says which date of a chargeback counts, and from when on."""
+    """The body says which date of a chargeback counts, and from when the integration is inactive."""
     integration_id, remembered = live.created(referenceAccountId="acc_1")
 
     live.core().delete(integration_id, {**remembered, **({"deactivation": policy} if policy else {})})
@@ -53,8 +53,8 @@ def test_delete_sends_the_recorded_policy(
     assert live.told == (later if status == "PENDING" else [])
 
 
-def test_delete_uses_the_recorded_account_only(live: Live) -> None:
-    """A default that was configured since does not redirect the deactivation."""
+def test_delete_uses_the_recorded_account(live: Live) -> None:
+    """A default account that was configured later is not used."""
     integration_id, remembered = live.created()
 
     live.core({"referenceAccountId": "acc_new"}).delete(integration_id, remembered)
@@ -62,8 +62,8 @@ def test_delete_uses_the_recorded_account_only(live: Live) -> None:
     assert live.requests == [("DELETE", f"/integrations/{integration_id}", None)]
 
 
-def test_delete_after_the_recorded_date_stops_now(live: Live) -> None:
-    """A date that has passed becomes now, with a warning."""
+def test_delete_after_the_recorded_date_deactivates_now(live: Live) -> None:
+    """A date in the past becomes now, with a warning."""
     integration_id, remembered = live.created()
 
     live.core().delete(integration_id, {**remembered, "deactivation": {"deactivationDate": "2027-01-15T07:59:59Z"}})
@@ -80,7 +80,7 @@ def test_delete_after_the_recorded_date_stops_now(live: Live) -> None:
 
 
 def test_delete_of_an_inactive_integration_succeeds(live: Live) -> None:
-    """Deleting again what stopped already is no error, in the account that it belongs to."""
+    """Deleting an integration that is already INACTIVE is no error."""
     integration_id, remembered = live.created(referenceAccountId="acc_1")
     live.core().delete(integration_id, remembered)
     live.simulator.clear_requests()
@@ -94,8 +94,8 @@ def test_delete_of_an_inactive_integration_succeeds(live: Live) -> None:
     assert live.told == []
 
 
-def test_delete_that_is_refused_is_an_error() -> None:
-    """An integration that is still active although its deactivation was refused stays in the state."""
+def test_refused_delete_is_an_error() -> None:
+    """An integration that is still active after a refused DELETE stays in the state."""
     scripted = Scripted([refusal(400, "not today"), record("SUCCESSFUL")])
 
     with pytest.raises(RequestRefused, match="Justt answered 400: not today"):
@@ -103,8 +103,8 @@ def test_delete_that_is_refused_is_an_error() -> None:
     assert scripted.methods == ["DELETE", "GET"]
 
 
-def test_delete_reports_the_refusal_where_it_can_not_be_explained() -> None:
-    """That the record could not be read either is not what the user has to know."""
+def test_delete_reports_the_refusal_if_the_read_fails() -> None:
+    """If the GET that should explain the refusal fails too, the error is that of the DELETE."""
     scripted = Scripted([refusal(400, "not today"), refusal(403, "nor that")])
 
     with pytest.raises(RequestRefused, match="Justt answered 400: not today"):
@@ -112,8 +112,8 @@ def test_delete_reports_the_refusal_where_it_can_not_be_explained() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_delete_asks_no_more_where_the_key_is_refused(status: int) -> None:
-    """A key that may not deactivate explains nothing, so the refusal stands."""
+def test_delete_with_a_refused_key_sends_no_get(status: int) -> None:
+    """A key that may not deactivate explains nothing, so the DELETE's error is raised at once."""
     scripted = Scripted([refusal(status)])
 
     with pytest.raises(RequestRefused, match=f"Justt answered {status}"):
@@ -124,8 +124,8 @@ def test_delete_asks_no_more_where_the_key_is_refused(status: int) -> None:
 LATER = {**RECORDED, "deactivation": {"afterDays": 7}}
 
 
-def test_delete_is_scheduled_where_an_unanswered_try_explains_the_refusal() -> None:
-    """After a DELETE that was never answered, a refusal means that its future date was taken, with a warning."""
+def test_refusal_after_an_unanswered_delete_with_a_future_date_succeeds() -> None:
+    """Justt must have accepted the unanswered DELETE, so the refusal is only a warning."""
     scripted = Scripted([httpx.ReadTimeout("slow"), refusal(400, "scheduled already"), record("SUCCESSFUL")])
 
     scripted.core.delete("id-1", LATER)
@@ -141,8 +141,8 @@ def test_delete_is_scheduled_where_an_unanswered_try_explains_the_refusal() -> N
 
 
 @pytest.mark.parametrize("policy", [LATER, RECORDED])
-def test_delete_for_a_later_date_keeps_the_claim(tmp_path: Path, policy: dict[str, Any]) -> None:
-    """Until that date the integration is live, and must not be taken for what a lost create has made."""
+def test_delete_with_a_future_date_keeps_the_claim(tmp_path: Path, policy: dict[str, Any]) -> None:
+    """Until that date the integration is live, and must not become a candidate of a lost create."""
     session = Session(Scripted([]).core.settings.base_url, Journal(tmp_path))
     journal, base_url = session.journal, session.base_url
     assert journal.claim(base_url, "id-1", "urn:a") == "urn:a"
@@ -152,8 +152,8 @@ def test_delete_for_a_later_date_keeps_the_claim(tmp_path: Path, policy: dict[st
     assert journal.claimed_ids(base_url) == ({"id-1"} if policy is LATER else set())
 
 
-def test_delete_is_not_done_where_an_unanswered_try_should_have_stopped_it() -> None:
-    """With a date that has come the record would be INACTIVE by now, so a refusal is a refusal."""
+def test_refusal_after_an_unanswered_delete_for_now_is_an_error() -> None:
+    """If Justt had accepted the unanswered DELETE, the integration would be INACTIVE by now."""
     scripted = Scripted([refusal(500), refusal(400), record("SUCCESSFUL")])
 
     with pytest.raises(RequestRefused):
@@ -161,8 +161,8 @@ def test_delete_is_not_done_where_an_unanswered_try_should_have_stopped_it() -> 
 
 
 @pytest.mark.parametrize("status", [300, 302, 307, 308, 402, 405, 406, 407, 411, 413, 415, 431, 451])
-def test_delete_that_something_in_between_refuses_never_drops_state(status: int) -> None:
-    """What a proxy, or a server in maintenance, answers says nothing of an earlier try: the state keeps it."""
+def test_proxy_response_after_an_unanswered_delete_never_drops_state(status: int) -> None:
+    """The status of a proxy or a maintenance page says nothing about the earlier attempt."""
     scripted = Scripted([refusal(503), refusal(status), record("SUCCESSFUL")])
 
     with pytest.raises(RequestRefused, match=f"Justt answered {status}"):
@@ -171,25 +171,25 @@ def test_delete_that_something_in_between_refuses_never_drops_state(status: int)
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_delete_with_a_refused_key_never_drops_state(status: int) -> None:
-    """A key that is refused says nothing about the try before it, so the integration stays in the state."""
+    """A 401 or 403 says nothing about the earlier attempt, so the integration stays in the state."""
     scripted = Scripted([refusal(500), refusal(status)])
 
     with pytest.raises(RequestRefused, match=f"Justt answered {status}"):
         scripted.core.delete("id-1", LATER)
 
 
-def test_a_404_after_an_unanswered_try_is_no_proof_either() -> None:
-    """What another tenant's key does not see may still be there."""
+def test_404_after_an_unanswered_delete_keeps_the_state() -> None:
+    """The integration may still exist in an account that the key doesn't see."""
     scripted = Scripted([refusal(500), refusal(404)])
 
     with pytest.raises(StateConflict):
         scripted.core.delete("id-1", LATER)
 
 
-@pytest.mark.parametrize("answer", [httpx.Response(200), httpx.Response(204), httpx.Response(200, json={"a": 1})])
-def test_delete_needs_no_body_to_have_succeeded(answer: httpx.Response) -> None:
-    """A success without a body is one, and so is one with any JSON."""
-    scripted = Scripted([answer])
+@pytest.mark.parametrize("response", [httpx.Response(200), httpx.Response(204), httpx.Response(200, json={"a": 1})])
+def test_delete_succeeds_without_a_body_or_with_any_json(response: httpx.Response) -> None:
+    """A 2xx needs no particular body."""
+    scripted = Scripted([response])
 
     scripted.core.delete("id-1", RECORDED)
 
@@ -200,8 +200,8 @@ def test_delete_needs_no_body_to_have_succeeded(answer: httpx.Response) -> None:
     }
 
 
-def done_at(date: str) -> httpx.Response:
-    """Return the answer to a deactivation, with the `Date` of its server."""
+def response_at(date: str) -> httpx.Response:
+    """Return a successful response with this `Date`."""
     return httpx.Response(200, headers={"date": date})
 
 
@@ -209,7 +209,7 @@ AT_NOW = "Fri, 15 Jan 2027 08:00:00 GMT"
 
 
 @pytest.mark.parametrize(
-    ("local", "words"),
+    ("local", "text"),
     [
         (
             NOW + timedelta(hours=1),
@@ -224,24 +224,24 @@ AT_NOW = "Fri, 15 Jan 2027 08:00:00 GMT"
         ),
     ],
 )
-def test_delete_says_once_that_the_clock_is_wrong(local: datetime, words: str) -> None:
-    """A date that means now is another moment for Justt; it is told for the first integration, and sent as it is."""
-    scripted = Scripted([done_at(AT_NOW), done_at(AT_NOW)], now=local)
+def test_delete_warns_once_that_the_clock_is_wrong(local: datetime, text: str) -> None:
+    """The date that means now is another time for Justt. The first delete warns, and the date is sent as it is."""
+    scripted = Scripted([response_at(AT_NOW), response_at(AT_NOW)], now=local)
     core = scripted.core
 
     core.delete("id-1", RECORDED)
     core.delete("id-1", {**RECORDED, "deactivation": {"deactivationDate": "2020-01-01T00:00:00Z"}})
 
     assert scripted.told[0] == (
-        f"warning: deactivating {NAMED}: the clock of this machine is {words}. Set the clock. This applies to all "
+        f"warning: deactivating {NAMED}: the clock of this machine is {text}. Set the clock. This applies to all "
         "integrations of this command."
     )
     assert [text for text in scripted.told[1:] if "clock" in text] == []
     assert json.loads(scripted.requests[0].content)["deactivationDate"] == to_vendor_time(local)
 
 
-def test_delete_that_is_refused_says_that_the_clock_is_wrong() -> None:
-    """A clock that is behind may be the reason of the refusal."""
+def test_refused_delete_warns_that_the_clock_is_wrong() -> None:
+    """A clock that is behind may be the reason for the refusal."""
     refused = httpx.Response(400, json={"message": "deactivationDate is in the past"}, headers={"date": AT_NOW})
     scripted = Scripted([refused, record("PENDING")], now=NOW - timedelta(hours=2))
 
@@ -253,21 +253,21 @@ def test_delete_that_is_refused_says_that_the_clock_is_wrong() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "olds", "local"),
+    ("response", "olds", "local"),
     [
-        (done_at(AT_NOW), RECORDED, NOW + timedelta(seconds=60)),
-        (done_at(AT_NOW), LATER, NOW + timedelta(hours=1)),
-        (done_at("yesterday"), RECORDED, NOW + timedelta(hours=1)),
+        (response_at(AT_NOW), RECORDED, NOW + timedelta(seconds=60)),
+        (response_at(AT_NOW), LATER, NOW + timedelta(hours=1)),
+        (response_at("yesterday"), RECORDED, NOW + timedelta(hours=1)),
         (httpx.Response(200, headers={"date": AT_NOW, "age": "3600"}), RECORDED, NOW + timedelta(hours=1)),
         (httpx.Response(200), RECORDED, NOW + timedelta(hours=1)),
     ],
     ids=["a minute", "a later date", "no date", "a date kept by a cache", "no header"],
 )
-def test_delete_says_nothing_of_a_clock_that_does_no_harm(
-    answer: httpx.Response, olds: dict[str, object], local: datetime
+def test_delete_does_not_warn_of_a_harmless_clock(
+    response: httpx.Response, olds: dict[str, object], local: datetime
 ) -> None:
-    """A minute is nothing, a date in a week is not now, and an answer without its own `Date` proves nothing."""
-    scripted = Scripted([answer], now=local)
+    """There is no warning for a minute, for a date in a week, or without a fresh `Date`."""
+    scripted = Scripted([response], now=local)
 
     scripted.core.delete("id-1", olds)
 
@@ -275,22 +275,22 @@ def test_delete_says_nothing_of_a_clock_that_does_no_harm(
 
 
 def login_page() -> httpx.Response:
-    """Return what a proxy says that wants a login."""
+    """Return a proxy's login page."""
     return httpx.Response(200, html="<p>Sign in</p>")
 
 
 def compressed() -> httpx.Response:
-    """Return an answer that no request allows."""
+    """Return a compressed response, which no request allows."""
     return httpx.Response(200, content=iter([b"\x1f\x8b"]), headers={"content-encoding": "gzip"})
 
 
 @pytest.mark.parametrize("olds", [RECORDED, LATER])
-@pytest.mark.parametrize("answer", [login_page, compressed])
-def test_delete_answered_by_a_page_is_done_if_a_read_says_inactive(
-    answer: Callable[[], httpx.Response], olds: dict[str, object]
+@pytest.mark.parametrize("response", [login_page, compressed])
+def test_delete_with_a_login_page_succeeds_if_a_read_shows_inactive(
+    response: Callable[[], httpx.Response], olds: dict[str, object]
 ) -> None:
-    """A page of a proxy proves nothing, and the record does."""
-    scripted = Scripted([answer(), record("INACTIVE")])
+    """The page proves nothing, but the record does."""
+    scripted = Scripted([response(), record("INACTIVE")])
 
     scripted.core.delete("id-1", olds)
 
@@ -299,10 +299,10 @@ def test_delete_answered_by_a_page_is_done_if_a_read_says_inactive(
 
 
 @pytest.mark.parametrize("olds", [RECORDED, LATER])
-@pytest.mark.parametrize("looks", [[record("SUCCESSFUL")], [login_page(), login_page()], [refusal(404)]])
-def test_delete_answered_by_a_page_keeps_the_state(looks: list[httpx.Response], olds: dict[str, object]) -> None:
-    """Where no read says INACTIVE, also because a later date was asked for, the state keeps the integration."""
-    scripted = Scripted([login_page(), *looks])
+@pytest.mark.parametrize("reads", [[record("SUCCESSFUL")], [login_page(), login_page()], [refusal(404)]])
+def test_delete_with_a_login_page_keeps_the_state(reads: list[httpx.Response], olds: dict[str, object]) -> None:
+    """Unless a GET shows INACTIVE, which it doesn't for a future date, the integration stays in the state."""
+    scripted = Scripted([login_page(), *reads])
 
     with pytest.raises(UnexpectedResponse) as raised:
         scripted.core.delete("id-1", olds)

@@ -1,4 +1,4 @@
-"""`deletion_protection` in the core: which deletes are refused, and what tells a replacement from a removal."""
+"""`deletion_protection` in the core: which deletes are refused, and how a replacement differs from a removal."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ HANDED_OVER = "Run `pulumi state delete` with its URN: {}, so it keeps running a
 
 @dataclass
 class Process:
-    """The core before an API that accepts each DELETE, called for one resource after the other."""
+    """The core with an API that accepts each DELETE, called for one resource after the other."""
 
     scripted: Scripted = field(default_factory=lambda: Scripted([httpx.Response(204)] * 2))
     name: str | None = "a"
 
     def __post_init__(self) -> None:
-        """Make one core for all calls."""
+        """Use one core for all calls."""
         self.core: IntegrationLifecycle = self.scripted.core
         calls = self.core.call
         self.core.call = lambda: replace(calls(), urn=None if self.name is None else URN + self.name)
 
     def delete(self, name: str | None, outputs: dict[str, Any]) -> None:
-        """Delete what *outputs* are of under the URN of *name*."""
+        """Delete the integration of *outputs* under the URN of *name*."""
         self.name = name
         self.core.delete(outputs["integrationId"], outputs)
 
     def assert_refused(self, name: str | None, outputs: dict[str, Any], remediation: str) -> None:
-        """Delete id-1 under the URN of *name*, which is refused before any request, with what to do."""
+        """Assert that deleting id-1 under the URN of *name* sends nothing and fails with *remediation*."""
         with pytest.raises(StateConflict) as conflict:
             self.delete(name, outputs)
         assert str(conflict.value) == REFUSED + remediation
@@ -66,41 +66,41 @@ class Process:
 
 @pytest.fixture
 def process() -> Process:
-    """Give a new process."""
+    """Return a new process."""
     return Process()
 
 
-def test_a_delete_without_a_check_is_refused(process: Process) -> None:
-    """A `destroy`, and a resource that left the program, get `delete` only; the error says what to do."""
+def test_delete_without_a_check_is_refused(process: Process) -> None:
+    """For `destroy` and for a resource that left the program, the engine calls only delete."""
     process.assert_refused("a", PROTECTED, DESTROYED)
     process.name = "b"
     process.core.check({}, MINIMAL)
     process.assert_refused("a", PROTECTED, LEAVING)
 
 
-def test_a_delete_of_what_is_in_the_program_is_a_replacement(process: Process) -> None:
-    """In an `up`, the resource of a replaced integration was checked, with or without protection in the program."""
+def test_delete_of_a_resource_in_the_program_is_a_replacement(process: Process) -> None:
+    """In an `up`, check saw the replaced resource, with or without protection in the program."""
     process.core.check({}, MINIMAL)
     process.delete("a", PROTECTED)
     assert process.scripted.methods == ["DELETE"]
 
 
 def test_without_protection_a_delete_needs_no_check(process: Process) -> None:
-    """The recorded value counts: absent is the same as False."""
+    """The recorded value counts; absent is the same as False."""
     process.delete("a", RECORDED)
     assert process.scripted.methods == ["DELETE"]
 
 
-def test_a_resource_without_a_name_is_refused(process: Process) -> None:
-    """Where the host does not tell the URN, the provider cannot know that it is a replacement."""
+def test_delete_without_a_urn_is_refused(process: Process) -> None:
+    """If the host doesn't give the URN, the provider can't know that the delete is a replacement."""
     process.name = None
     process.core.check({}, INPUTS)
     process.core.diff(PROTECTED, INPUTS)
     process.assert_refused(None, PROTECTED, LEAVING)
 
 
-def test_a_renamed_resource_is_replaced(process: Process) -> None:
-    """The engine deletes it under its former URN; the diff under the new one was about the same record."""
+def test_renamed_resource_can_be_replaced(process: Process) -> None:
+    """The engine deletes by the former URN; the diff under the new URN was about the same integration."""
     process.name = "new-name"
     process.core.check(INPUTS, INPUTS)
     assert process.core.diff(PROTECTED, {**INPUTS, "integrationName": "Other"}) == ["integrationName"]
@@ -109,8 +109,8 @@ def test_a_renamed_resource_is_replaced(process: Process) -> None:
 
 
 @pytest.mark.parametrize("command", ["this command", "another"])
-def test_a_resource_that_another_process_replaces_is_replaced(tmp_path: Path, command: str) -> None:
-    """With another provider resource, check and create come in that one's process, and the delete in the former's."""
+def test_resource_can_be_replaced_in_another_process(tmp_path: Path, command: str) -> None:
+    """With another provider resource, check and create run in one process and delete in another."""
     former, present = (
         Process(Scripted([httpx.Response(204)], session=Session(BASE_URL, Journal(tmp_path, command=name))))
         for name in ("this command", command)
@@ -126,23 +126,23 @@ def test_a_resource_that_another_process_replaces_is_replaced(tmp_path: Path, co
         former.delete("a", {**PROTECTED, "integrationId": "id-2"})
 
 
-def test_a_diff_alone_proves_nothing(process: Process) -> None:
-    """A refresh calls diff for what left the program, and so does the replacement of a dependency."""
+def test_diff_alone_does_not_lift_the_protection(process: Process) -> None:
+    """A refresh calls diff for resources that left the program, and so does the replacement of a dependency."""
     process.core.diff(PROTECTED, INPUTS)
     process.core.diff(PROTECTED, {**INPUTS, "integrationName": "Other"})
     process.assert_refused("a", PROTECTED, DESTROYED)
 
 
-def test_an_adopter_does_not_lift_the_protection(process: Process) -> None:
-    """What leaves the program is refused, although another resource of the program adopts the same record."""
+def test_adopter_does_not_lift_the_protection(process: Process) -> None:
+    """A removed resource is refused, even if another resource in the program adopts its integration."""
     process.name = "adopter"
     process.core.check({}, {**INPUTS, "adoptId": "id-1"})
     process.core.diff({**RECORDED, "adoptId": "id-1"}, {**CHECKED, "adoptId": "id-1"})
     process.assert_refused("a", PROTECTED, HANDED_OVER.format(f"'{URN}adopter' adopts it"))
 
 
-def test_an_adopted_integration_is_refused_before_it_is_released(process: Process) -> None:
-    """The same rule comes first; in the program, it is released and nothing is sent."""
+def test_protected_adopted_integration_is_refused_before_it_is_released(process: Process) -> None:
+    """The protection is checked first. If the resource is in the program, it is released and nothing is sent."""
     process.assert_refused("a", ADOPTED, HANDED_OVER.format("it was adopted"))
     process.core.check({}, {**MINIMAL, "adoptId": "id-1"})
     process.delete("a", ADOPTED)
@@ -151,8 +151,8 @@ def test_an_adopted_integration_is_refused_before_it_is_released(process: Proces
 
 
 @pytest.mark.parametrize("name", ["a", None])
-def test_an_abandoned_create_is_undone(name: str | None) -> None:
-    """The protection is for what the state has; what no state will know is deactivated."""
+def test_undo_of_a_create_ignores_the_protection(name: str | None) -> None:
+    """The protection is for integrations in the state; one that no state knows is deactivated."""
     created = httpx.Response(201, json={"integrationId": "id-1"})
     scripted = Scripted([listing(), created, httpx.Response(204)], leaves_after=2)
     process = Process(scripted, name)
@@ -161,15 +161,15 @@ def test_an_abandoned_create_is_undone(name: str | None) -> None:
     assert "so it was deactivated again" in scripted.told[-1]
 
 
-def test_update_changes_the_protection_in_the_state_only(process: Process) -> None:
-    """Taking it out leaves no trace."""
+def test_update_changes_the_protection_only_in_the_state(process: Process) -> None:
+    """Removing it leaves no property in the state."""
     assert process.core.update("id-1", RECORDED, INPUTS) == PROTECTED
     assert process.core.update("id-1", PROTECTED, CHECKED) == RECORDED
     assert Offline().core.check(INPUTS, {**MINIMAL, "deletionProtection": True}).inputs == INPUTS
 
 
-def test_all_providers_of_a_process_share_one_program() -> None:
-    """The engine may serve check and delete by two provider objects of one process."""
+def test_all_providers_of_a_process_share_one_ownership() -> None:
+    """The engine may call check and delete on two provider objects of one process."""
     config = {"justt:baseUrl": "http://127.0.0.1:9"}
     cores = []
     for _ in range(2):
@@ -181,7 +181,7 @@ def test_all_providers_of_a_process_share_one_program() -> None:
     assert first._ownership is second._ownership is not Offline().core._ownership
 
 
-def test_ownership_knows_the_program_only() -> None:
+def test_ownership_counts_only_checked_resources() -> None:
     """A resource is in the program once check has seen it; a diff counts only after that."""
     ownership = Ownership(Journal(None), "http://127.0.0.1:9/v1")
     ownership.note_diff("urn", "id-1", is_replaced=False)

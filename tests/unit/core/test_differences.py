@@ -1,4 +1,4 @@
-"""Which changes replace an integration, which change the state alone, and which are none."""
+"""Which changes replace an integration, which change only the state, and which are no change."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ CHANGES: list[tuple[dict[str, Any], list[str]]] = [
 
 
 @pytest.mark.parametrize(("changes", "replaces"), CHANGES)
-def test_diff_replaces_for_everything_that_was_sent(
+def test_diff_replaces_for_every_property_sent_to_the_api(
     offline: Offline, changes: dict[str, Any], replaces: list[str]
 ) -> None:
-    """What the API was told can't be changed there, and each changed field is named on its own."""
+    """The API can't change these, and each changed field is named on its own."""
     news = {name: value for name, value in {**FULL, **changes}.items() if value is not ...}
 
     assert offline.core.diff({**FULL, "integrationId": "id-1", "status": "FAILED"}, news) == replaces
@@ -67,7 +67,7 @@ def test_diff_replaces_for_everything_that_was_sent(
     ],
 )
 def test_diff_replaces_for_nothing_else(offline: Offline, changes: dict[str, Any]) -> None:
-    """The policy and the flag are ours and change in place; the order of codes is no change at all."""
+    """Provider-only properties change in place, and the order of codes is no change."""
     news = {name: value for name, value in {**FULL, **changes}.items() if value is not ...}
 
     assert offline.core.diff(FULL, news) == []
@@ -83,22 +83,20 @@ def test_diff_replaces_for_nothing_else(offline: Offline, changes: dict[str, Any
         ({"merchantAccountCodes": ["a", UNKNOWN]}, ["merchantAccountCodes"]),
     ],
 )
-def test_diff_is_conservative_about_what_is_known_later(
-    offline: Offline, changes: dict[str, Any], replaces: list[str]
-) -> None:
-    """What may turn out different is announced as a replacement."""
+def test_diff_replaces_for_unknown_values(offline: Offline, changes: dict[str, Any], replaces: list[str]) -> None:
+    """An unknown value may turn out different, so it is shown as a replacement."""
     assert offline.core.diff(FULL, {**FULL, **changes}) == replaces
 
 
-def test_absent_equals_default(offline: Offline) -> None:
-    """State from before an input existed is not replaced by it."""
+def test_absent_property_equals_its_default(offline: Offline) -> None:
+    """A state from before an input existed is not replaced by that input."""
     news = offline.core.check(MINIMAL, {**MINIMAL, "merchantAccountCodes": [], "allowUnlisted": False}).inputs
 
     assert offline.core.diff(MINIMAL, news) == []
 
 
 def test_diff_warns_when_the_policy_changes_with_a_replacement(offline: Offline) -> None:
-    """The old integration follows the policy that was recorded, which is not the one that was just written."""
+    """The old integration follows the recorded deactivation, not the new one."""
     news = {**FULL, "source": "adyen", "deactivation": {"deactivationType": "dueDate"}}
 
     assert offline.core.diff({**FULL, "integrationId": "id-1"}, news) == ["source"]
@@ -112,8 +110,8 @@ def test_diff_warns_when_the_policy_changes_with_a_replacement(offline: Offline)
 
 
 @pytest.mark.parametrize("policy", [{"deactivationType": "postingDate"}, {"afterDays": 0}])
-def test_diff_does_not_warn_of_a_policy_that_says_the_default(offline: Offline, policy: dict[str, object]) -> None:
-    """An absent policy equals the default one, so writing the default out changes nothing."""
+def test_diff_does_not_warn_if_the_policy_is_the_default(offline: Offline, policy: dict[str, object]) -> None:
+    """An absent policy equals the default, so writing the default changes nothing."""
     offline.core.diff(CHECKED, {**CHECKED, "source": "adyen", "deactivation": policy})
 
     assert offline.told == []

@@ -1,6 +1,7 @@
-"""Creating exactly once: the real `Creator` and client before a scripted vendor in memory; no second really passes.
+"""Creating exactly once: the real `CreateCoordinator` and client with a scripted vendor in memory, on a virtual clock.
 
-`test_exactly_once_model.py` runs every interleaving of a small case; here are the sizes, shapes, moments and words.
+`test_exactly_once_model.py` runs every interleaving of a small case. The tests here vary list sizes, response formats
+and timing, and check the texts.
 """
 
 from __future__ import annotations
@@ -44,10 +45,10 @@ from support.deterministic_scheduler import Condition, Lock, Stage, Worker
 from support.harness import HANG_SECONDS
 
 SECONDS = 30.0
-"""The time-out of a request, and so the least settle delay."""
+"""The time-out of a request, which is also the shortest grace period."""
 
 PATIENCE = HANG_SECONDS
-"""Real seconds after which a test has failed; nothing ever takes them."""
+"""Real seconds after which a test fails; no passing test waits that long."""
 
 Policy = Literal["refuse", "adopt"]
 POLICIES: tuple[Policy, ...] = ("refuse", "adopt")
@@ -59,13 +60,13 @@ LOST_AFTER = (AFTER, "5xx after the commit", "empty 201", "HTML for a 201", "201
 
 _T = TypeVar("_T")
 
-CROWD = [f"shop-{number}" for number in range(16)]
+SIXTEEN_NAMES = [f"shop-{number}" for number in range(16)]
 
 WARNING = "Do not run `pulumi up` again before you have checked"
 
 
-class Moment(Clock):
-    """A clock that, for the threads of a stage, goes on only when all of them sleep or wait."""
+class StagedClock(Clock):
+    """A clock that, while a stage runs threads, advances only when all of them sleep or wait."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,12 +84,12 @@ class Moment(Clock):
         self.now = max(self.now, self._ends.pop(name))
 
     def next_of(self, ready: list[Worker]) -> Worker:
-        """Choose one that does not sleep, or else the one that wakes first."""
+        """Return a thread that does not sleep, or else the one that wakes first."""
         return min(ready, key=lambda each: self._ends.get(each.name, -1.0))
 
 
-def ambiguous_answer(fate: str) -> httpx.Response:
-    """Return, or raise, what a lost POST brings."""
+def ambiguous_response(fate: str) -> httpx.Response:
+    """Return the response of a lost POST, or raise its network error."""
     if fate in (BEFORE, AFTER):
         raise (httpx.ReadError if fate == BEFORE else httpx.ReadTimeout)("lost")
     if fate.startswith("5xx"):
@@ -99,34 +100,34 @@ def ambiguous_answer(fate: str) -> httpx.Response:
 
 @dataclass
 class ScriptedVendor:
-    """An account list and a POST, with a fate for each POST, and a hook for whoever else is at work.
+    """A server with an account list and a POST, a scripted fate for each POST, and hooks for other writers.
 
     Args:
-        moment: The time at which things happen.
+        moment: The clock.
         enveloped: Whether lists come as `{status, message, hasMore, data}`.
         newest_first: The order of lists.
-        fates: What becomes of the POSTs for an external identifier, one after the other; then they are answered.
-        default_account: The account that a request without the header acts on.
+        fates: What happens to the POSTs for an external identifier, in order. Later POSTs succeed.
+        default_account: The account that a request without the header uses.
     """
 
-    moment: Moment = field(default_factory=Moment)
+    moment: StagedClock = field(default_factory=StagedClock)
     enveloped: bool = False
     newest_first: bool = False
     fates: dict[str, list[str]] = field(default_factory=dict)
     default_account: str | None = None
     records: list[dict[str, Any]] = field(default_factory=list)
     journal: list[tuple[str, str, float]] = field(default_factory=list)
-    """What was asked for: `list` with the account and page, or `post` with the external identifier; and when."""
+    """The requests, with their times: `list` with the account and page, or `post` with the external identifier."""
     on_request: Callable[[str, str], object] = lambda _, __: None
     on_commit: Callable[[str], object] = lambda _: None
     on_list: Callable[[int], httpx.Response | None] = lambda _: None
 
     def __post_init__(self) -> None:
-        """Make what its threads share."""
+        """Create the lock."""
         self._lock = threading.RLock()
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request."""
+        """Respond to one request."""
         account = request.headers.get("reference-account-id", self.default_account)
         if request.method == "GET":
             page = int(request.url.params["page"])
@@ -145,23 +146,23 @@ class ScriptedVendor:
         if refused:
             return httpx.Response(int(fate), json={"status": int(fate), "message": "no", "errorId": "err-4"})
         if fate != "answered":
-            return ambiguous_answer(fate)
+            return ambiguous_response(fate)
         return httpx.Response(201, json={"integrationId": made})
 
     def make(self, name: str, source: str = "stripe", account: str | None = None, status: str = "PENDING") -> str:
-        """Create an integration, for us or for somebody else, and return its id."""
+        """Create an integration, for this process or for another writer, and return its id."""
         with self._lock:
             made = f"int-{len(self.records)}"
             self.records.append({"integrationId": made, "source": source, "status": status, "by": (name, account)})
         return made
 
     def made_by(self, name: str) -> list[str]:
-        """Return the ids that were made under an external identifier."""
+        """Return the ids that were created under an external identifier."""
         return [record["integrationId"] for record in self.records if record["by"][0] == name]
 
     @property
-    def asked(self) -> list[str]:
-        """Return what was asked for, in order: `list` or `post`, pages of one pass taken together."""
+    def requested(self) -> list[str]:
+        """Return the requests in order, as `list` or `post`; the pages of one pass count once."""
         return [kind for kind, what, _ in self.journal if kind == "post" or what.endswith("/1")]
 
     def _note(self, kind: str, what: str) -> None:
@@ -183,25 +184,25 @@ class ScriptedVendor:
 
 @dataclass
 class Process:
-    """A `CreateCoordinator` with its client before a vendor, and what it told.
+    """A `CreateCoordinator` and its client, connected to a vendor, and the warnings and notes that it logged.
 
     Args:
-        vendor: Who answers.
+        vendor: The server.
         policy: The configured `onAmbiguousCreate`.
-        state: The folder of the journal; processes that share it are processes of one machine. Default is a new one.
+        state: The folder of the journal. Processes of one machine share it. By default it is a new folder.
     """
 
     vendor: ScriptedVendor
     policy: Policy = "refuse"
     state: Path | None = None
-    told: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    is_abandoned: Callable[[], bool] = lambda: False
+    is_cancelled: Callable[[], bool] = lambda: False
     machines: ClassVar[Path]
     numbers: ClassVar[Iterator[int]] = itertools.count()
 
     def __post_init__(self) -> None:
-        """Start with nothing created."""
+        """Create the client, the journal and the coordinator."""
         moment = self.vendor.moment
         if self.state is None:
             self.state = self.machines / str(next(self.numbers))
@@ -213,14 +214,14 @@ class Process:
             sleep=moment.sleep,
             uniform=lambda: 0.0,
         )
-        self.journal = Journal(self.state, warn=self.told.append, now=moment)
+        self.journal = Journal(self.state, warn=self.warnings.append, now=moment)
         self.session = Session(self.client.settings.base_url, self.journal)
         self.creator = CreateCoordinator(
             lambda: self.client,
             self.session,
             claims=self.policy == "adopt",
-            tell=lambda text: (self.notes if text.startswith("note: ") else self.told).append(text),
-            call=lambda: Call(is_cancelled=self.is_abandoned),
+            tell=lambda text: (self.notes if text.startswith("note: ") else self.warnings).append(text),
+            call=lambda: Call(is_cancelled=self.is_cancelled),
         )
 
     def create(self, name: str, source: str = "stripe", account: str | None = None) -> str:
@@ -228,14 +229,14 @@ class Process:
         return self._record(name, source, account).integration_id
 
     def outcome(self, name: str, source: str = "stripe", account: str | None = None) -> str | JusttError:
-        """Return the id of a new integration, or the error."""
+        """Create an integration, and return its id or the error."""
         try:
             return self.create(name, source, account)
         except JusttError as error:
             return error
 
     def error(self, name: str, source: str = "stripe", account: str | None = None) -> CreateOutcomeUnknown:
-        """Return the error of a create that is left in doubt."""
+        """Return the error of a create whose outcome is unknown."""
         with pytest.raises(CreateOutcomeUnknown) as raised:
             self.create(name, source, account)
         assert raised.value.__suppress_context__ or raised.value.__context__ is None
@@ -244,12 +245,12 @@ class Process:
         return raised.value.but(remediation=remediation)
 
     def at_once(self, sources: Mapping[str, str], workers: int | None = None) -> dict[str, str | JusttError]:
-        """Create all of *sources* by name.
+        """Create an integration for each name in *sources*, all at once.
 
         Args:
-            sources: The source of each.
-            workers: How many calls the process serves at a time; by default it serves all, and the POSTs of all are in
-                flight before one of them is answered.
+            sources: The source for each external identifier.
+            workers: How many calls the process serves at a time. By default it serves all, and the POSTs of all are in
+                flight before the first response.
         """
         stage = self.vendor.moment.stage = Stage(self.vendor.moment.next_of)
         vars(self.account)["snapshot_lock"] = Lock(stage, "snapshot")
@@ -260,7 +261,7 @@ class Process:
 
         def commit(name: str) -> None:
             posted.add(name)
-            stage.park("answer", lambda: posted == sources.keys())
+            stage.park("response", lambda: posted == sources.keys())
 
         @contextlib.contextmanager
         def waiting() -> Iterator[None]:
@@ -288,7 +289,7 @@ class Process:
 
     @property
     def account(self) -> _Account:
-        """What is known of the account that has no name."""
+        """The coordinator's data for the account without a name."""
         return self.creator._account(None)
 
 
@@ -298,22 +299,22 @@ def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Process, "machines", tmp_path, raising=False)
 
 
-class Noticed(threading.Condition):
-    """A condition that lets a test know when somebody is about to wait for it."""
+class NotifyingCondition(threading.Condition):
+    """A condition that calls a function when a thread is about to wait for it."""
 
     def __init__(self, on_wait: Callable[[], object]) -> None:
         super().__init__()
         self._on_wait = on_wait
 
     def wait_for(self, predicate: Callable[[], _T], timeout: float | None = None) -> _T:
-        """Wait, and say so before."""
+        """Call the function if the thread has to wait, then wait."""
         if not predicate():
             self._on_wait()
         return super().wait_for(predicate, timeout)
 
 
 def assert_all_accounted_for(vendor: ScriptedVendor, outcomes: Mapping[str, str | JusttError]) -> None:
-    """Assert that each integration of ours is in one resource, or named in the error of its own create."""
+    """Assert that each created integration is in one resource, or is named in the error of its create."""
     ids = [each for each in outcomes.values() if isinstance(each, str)]
     assert len(set(ids)) == len(ids)
     for name, outcome in outcomes.items():
@@ -326,13 +327,13 @@ def assert_all_accounted_for(vendor: ScriptedVendor, outcomes: Mapping[str, str 
             assert all(each in str(outcome) for each in made)
 
 
-# One create, one lost answer
+# One create, one lost response
 
 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("fate", LOST_BEFORE)
 def test_lost_before_the_commit_is_sent_once_more(policy: Policy, fate: str) -> None:
-    """What is nowhere to be found did not happen: one more POST, and one integration."""
+    """If the list shows no new integration, the POST is sent once more and creates one integration."""
     vendor = ScriptedVendor(fates={"a": [fate]})
     process = Process(vendor, policy)
     vendor.make("old")
@@ -341,13 +342,13 @@ def test_lost_before_the_commit_is_sent_once_more(policy: Policy, fate: str) -> 
 
     assert vendor.made_by("a") == [made]
     before = ["list", "list"] if policy == "adopt" else ["list"]
-    assert vendor.asked == [*before, "post", "list", "list", "post"]
-    assert process.told == []
+    assert vendor.requested == [*before, "post", "list", "list", "post"]
+    assert process.warnings == []
 
 
 @pytest.mark.parametrize("fate", LOST_AFTER)
 def test_lost_after_the_commit_is_refused(fate: str) -> None:
-    """The error names the candidate, gives the line to add, and warns; nothing is sent again."""
+    """With `refuse`, the error names the candidate and the `adopt_id` line and warns; no second POST is sent."""
     vendor = ScriptedVendor(fates={"a": [fate]})
     vendor.make("old")
 
@@ -364,12 +365,12 @@ def test_lost_after_the_commit_is_refused(fate: str) -> None:
         f'resource can also take it over with adopt_id="{made}". If none is yours, run `pulumi-justt recover '
         "--forget`. Then run `pulumi up`."
     )
-    assert vendor.asked == ["list", "post", "list", "list"]
+    assert vendor.requested == ["list", "post", "list", "list"]
 
 
 @pytest.mark.parametrize("fate", LOST_AFTER)
-def test_lost_after_the_commit_is_adopted(fate: str) -> None:
-    """With `adopt` the only candidate is taken over, with a warning that names it."""
+def test_lost_after_the_commit_is_claimed(fate: str) -> None:
+    """With `adopt`, the only candidate is claimed, with a warning that names it."""
     vendor = ScriptedVendor(fates={"a": [fate]})
     process = Process(vendor, "adopt")
     vendor.make("old")
@@ -377,16 +378,16 @@ def test_lost_after_the_commit_is_adopted(fate: str) -> None:
     made = process.create("a")
 
     assert vendor.made_by("a") == [made]
-    (told,) = process.told
-    assert told.startswith("warning: creating the stripe integration 'a': ")
-    assert told.endswith(
+    (warning,) = process.warnings
+    assert warning.startswith("warning: creating the stripe integration 'a': ")
+    assert warning.endswith(
         f"; claimed {made}, the only new integration of the account, because justt:onAmbiguousCreate is adopt."
     )
-    assert vendor.asked == ["list", "list", "post", "list", "list"]
+    assert vendor.requested == ["list", "list", "post", "list", "list"]
 
 
-def test_adopted_is_what_the_list_says() -> None:
-    """The record that was taken over has the status of the list, not an assumed one."""
+def test_claimed_record_has_the_status_of_the_list() -> None:
+    """The claimed record has the status from the list, not an assumed one."""
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     process = Process(vendor, "adopt")
     vendor.on_commit = lambda _: vendor.records[0].update(status="SUCCESSFUL")
@@ -395,8 +396,8 @@ def test_adopted_is_what_the_list_says() -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_repeated_and_lost_again_before_the_commit(policy: Policy) -> None:
-    """There is no third POST: nothing is listed, but what was lost may still turn up, so the error warns."""
+def test_post_lost_twice_before_the_commit(policy: Policy) -> None:
+    """No third POST is sent. The list shows nothing new, but Justt may still commit, so the error warns."""
     vendor = ScriptedVendor(fates={"a": [BEFORE, "5xx before the commit"]})
     process = Process(vendor, policy)
 
@@ -409,29 +410,29 @@ def test_repeated_and_lost_again_before_the_commit(policy: Policy) -> None:
         "minutes. If it is there, run `pulumi-justt recover`; if it is not, run `pulumi-justt recover "
         "--forget`. Then run `pulumi up`."
     )
-    assert vendor.asked[-6:] == ["post", "list", "list", "post", "list", "list"]
+    assert vendor.requested[-6:] == ["post", "list", "list", "post", "list", "list"]
     assert vendor.records == []
 
 
-def test_repeated_and_lost_after_the_commit_is_refused() -> None:
-    """The second POST is in doubt as the first one was."""
+def test_second_post_lost_after_the_commit_is_refused() -> None:
+    """A lost second POST is resolved like a lost first one."""
     vendor = ScriptedVendor(fates={"a": [BEFORE, AFTER]})
 
     assert 'adopt_id="int-0"' in str(Process(vendor).error("a"))
 
 
-def test_repeated_and_lost_after_the_commit_is_adopted() -> None:
-    """The only candidate of a second POST is taken over as that of a first one is."""
+def test_second_post_lost_after_the_commit_is_claimed() -> None:
+    """The only candidate of a second POST is claimed, as for a first one."""
     vendor = ScriptedVendor(fates={"a": [BEFORE, AFTER]})
     process = Process(vendor, "adopt")
 
     assert [process.create("a")] == vendor.made_by("a")
-    assert len(process.told) == 1
+    assert len(process.warnings) == 1
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_late_commit_of_the_first_is_named_beside_the_second(policy: Policy) -> None:
-    """Where the vendor commits the first POST when nobody waits any more, both are named."""
+def test_late_commit_of_the_first_post_is_named_with_the_second(policy: Policy) -> None:
+    """If Justt commits the first POST late, the error names the integrations of both POSTs."""
     vendor = ScriptedVendor(fates={"a": [BEFORE, AFTER]})
     posts = itertools.count()
     vendor.on_commit = lambda name: vendor.make(name) if next(posts) == 1 else None
@@ -443,8 +444,8 @@ def test_late_commit_of_the_first_is_named_beside_the_second(policy: Policy) -> 
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_repeated_and_refused_still_warns(policy: Policy) -> None:
-    """A refusal of the second POST may mean that the first one did happen: nobody is told that nothing was created."""
+def test_refused_second_post_still_warns(policy: Policy) -> None:
+    """The second POST may be refused because the first one was committed, so the error still warns."""
     vendor = ScriptedVendor(fates={"a": [BEFORE, "409"]})
 
     process = Process(vendor, policy)
@@ -461,15 +462,15 @@ def test_repeated_and_refused_still_warns(policy: Policy) -> None:
     assert process.creator._unresolved != []
 
 
-def test_refused_at_once_is_no_doubt() -> None:
-    """A first POST that is refused is an error like any other, and costs no list after it."""
+def test_refused_first_post_is_not_ambiguous() -> None:
+    """If Justt refuses the first POST, nothing was created, and no list is read after it."""
     vendor = ScriptedVendor(fates={"a": ["400"]})
     process = Process(vendor)
 
     with pytest.raises(RequestRefused, match="Nothing was created"):
         process.create("a")
 
-    assert vendor.asked == ["list", "post"]
+    assert vendor.requested == ["list", "post"]
     assert process.creator._unresolved == []
 
 
@@ -478,30 +479,28 @@ def test_refused_at_once_is_no_doubt() -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("fate", ["5xx before the commit", AFTER])
-def test_creates_that_are_lost_in_one_outage_wait_together(policy: Policy, fate: str) -> None:
-    """Sixteen creates that lose both answers take no longer than one: they share the grace periods and the lists."""
-    vendor = ScriptedVendor(fates={name: [fate] * 2 for name in CROWD})
+def test_creates_lost_in_one_outage_share_the_wait(policy: Policy, fate: str) -> None:
+    """Sixteen creates that each lose two responses take as long as one: they share the grace periods and the lists."""
+    vendor = ScriptedVendor(fates={name: [fate] * 2 for name in SIXTEEN_NAMES})
     process = Process(vendor, policy)
     alone = Process(ScriptedVendor(fates={"a": [fate] * 2}), policy)
     alone.outcome("a")
 
-    outcomes = process.at_once(dict.fromkeys(CROWD, "stripe"))
+    outcomes = process.at_once(dict.fromkeys(SIXTEEN_NAMES, "stripe"))
 
     assert all(isinstance(each, CreateOutcomeUnknown) for each in outcomes.values()) or policy == "adopt"
     assert_all_accounted_for(vendor, outcomes)
     assert vendor.moment() <= alone.vendor.moment() + 2 * SECONDS
-    assert vendor.asked.count("list") <= 2 * (alone.vendor.asked.count("list") + 2)
+    assert vendor.requested.count("list") <= 2 * (alone.vendor.requested.count("list") + 2)
 
 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("fate", ["5xx before the commit", AFTER])
 @pytest.mark.parametrize(("seconds", "most"), [(0.1, 2), (SECONDS, 4)], ids=["answered", "timed out"])
-def test_creates_wait_together_however_few_are_served_at_a_time(
-    policy: Policy, fate: str, seconds: float, most: int
-) -> None:
-    """With four workers, sixteen that lose both answers take at most two grace periods more than a single one.
+def test_few_workers_share_the_wait_of_lost_creates(policy: Policy, fate: str, seconds: float, most: int) -> None:
+    """With four workers, sixteen creates that lose both responses take at most two more grace periods than one create.
 
-    Where each POST hangs until its time-out, the three more batches of POSTs take a time-out each by themselves.
+    If each POST hangs until its time-out, the three further batches of POSTs take one time-out each in addition.
     """
 
     def vendor_of(names: Iterable[str]) -> ScriptedVendor:
@@ -509,18 +508,18 @@ def test_creates_wait_together_however_few_are_served_at_a_time(
         vendor.on_commit = lambda _: vendor.moment.sleep(seconds)
         return vendor
 
-    vendor = vendor_of(CROWD)
+    vendor = vendor_of(SIXTEEN_NAMES)
     alone = Process(vendor_of("a"), policy)
     alone.outcome("a")
 
-    outcomes = Process(vendor, policy).at_once(dict.fromkeys(CROWD, "stripe"), workers=4)
+    outcomes = Process(vendor, policy).at_once(dict.fromkeys(SIXTEEN_NAMES, "stripe"), workers=4)
 
     assert_all_accounted_for(vendor, outcomes)
     assert vendor.moment() <= alone.vendor.moment() + most * SECONDS
 
 
-def test_a_create_that_waits_holds_up_no_other() -> None:
-    """While a lost create waits for its grace period, others are sent and answered, with a single worker."""
+def test_waiting_create_does_not_block_others() -> None:
+    """While a lost create waits for its grace period, one worker still sends other creates."""
     vendor = ScriptedVendor(fates={"a": [BEFORE]})
     process = Process(vendor)
     ends: dict[str, float] = {}
@@ -539,8 +538,8 @@ def test_a_create_that_waits_holds_up_no_other() -> None:
     assert ends == {"a": SECONDS, "b": 0.0, "c": 0.0}
 
 
-def test_a_create_under_the_name_of_one_in_flight() -> None:
-    """Where the host can't tell URNs, two resources may share a name; what is in flight is not in doubt."""
+def test_two_creates_with_the_same_name_in_flight() -> None:
+    """If the host can't tell URNs apart, two resources may share a name; a create in flight is not ambiguous."""
     vendor = ScriptedVendor()
     process = Process(vendor)
     inputs = inputs_of(externalIdentifier="a", referenceAccountId=None)
@@ -560,8 +559,8 @@ def test_a_create_under_the_name_of_one_in_flight() -> None:
     assert sorted(made) == vendor.made_by("a")
 
 
-def test_a_create_whose_error_cannot_be_made_stays_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever goes wrong after a lost answer, the next call sends nothing."""
+def test_create_whose_error_fails_to_build_stays_unresolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong after a lost response, the next call sends no POST."""
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     process = Process(vendor)
     monkeypatch.setattr(process.creator.intents, "named_in", lambda *_: 1 / 0)
@@ -572,23 +571,26 @@ def test_a_create_whose_error_cannot_be_made_stays_in_doubt(monkeypatch: pytest.
     assert (process.error("a").operation, len(vendor.made_by("a"))) == ("creating the stripe integration 'a'", 1)
 
 
-def test_a_create_that_is_called_again_raises_the_same_error_and_sends_nothing() -> None:
-    """An `onError` hook makes the engine call create again; a second POST would be a second integration."""
+def test_repeated_call_of_an_unresolved_create_sends_nothing() -> None:
+    """An `onError` hook makes the engine call create again.
+
+    It gets the same error, because a second POST would be a duplicate.
+    """
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     process = Process(vendor)
     first = process.error("a")
-    asked = [*vendor.asked]
+    requested = [*vendor.requested]
 
     again = [process.error("a") for _ in range(3)]
 
-    assert ({str(each) for each in again}, vendor.asked) == ({str(first)}, asked)
-    assert [line.startswith("warning: creating the stripe integration 'a': ") for line in process.told] == [True]
+    assert ({str(each) for each in again}, vendor.requested) == ({str(first)}, requested)
+    assert [line.startswith("warning: creating the stripe integration 'a': ") for line in process.warnings] == [True]
     assert len(vendor.made_by("a")) == 1
 
 
 @pytest.mark.parametrize("fate", ["answered", "400"])
-def test_a_process_drops_only_the_intent_that_it_wrote(tmp_path: Path, fate: str) -> None:
-    """A second process has begun a create of the resource since: an undo, or a refusal, leaves its intent there."""
+def test_process_removes_only_its_own_intent(tmp_path: Path, fate: str) -> None:
+    """After an undo or a 4xx, a process keeps the intent that a second process has since written for the resource."""
     vendor = ScriptedVendor(fates={"a": [fate]})
     first, second = Process(vendor, state=tmp_path), Process(vendor, state=tmp_path)
     inputs = inputs_of(externalIdentifier="a", referenceAccountId=None)
@@ -610,17 +612,17 @@ def test_a_process_drops_only_the_intent_that_it_wrote(tmp_path: Path, fate: str
     assert first.journal.intents() == []
 
 
-# Killed runs: processes of one machine, one after the other
+# Killed runs: successive processes on one machine
 
 
-def killed(
+def kill_create(
     state: Path, vendor: ScriptedVendor, *, after: Literal["sent", "committed", "answered"], name: str = "a"
 ) -> None:
-    """Leave what a process that was killed during a create leaves: its journal, and what the vendor has."""
+    """Run a create that is killed at the given point; its journal and the vendor's records remain."""
     process = Process(vendor, state=state)
 
     class Killed(BaseException):
-        """The end of the process: no code of ours runs any more."""
+        """Simulates the end of the process: no provider code runs after it."""
 
     def die(*_: object) -> None:
         raise Killed
@@ -628,7 +630,7 @@ def killed(
     vendor.on_request = lambda kind, _: die() if kind == "post" and after == "sent" else None
     vendor.on_commit = lambda _: die() if after == "committed" else None
     if after == "answered":
-        vars(process.session.ownership)["note_created"] = die  # right behind the answer
+        vars(process.session.ownership)["note_created"] = die  # right after the response
     with pytest.raises(Killed):
         process.create(name)
     vendor.on_request, vendor.on_commit = lambda _, __: None, lambda _: None
@@ -636,10 +638,10 @@ def killed(
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_killed_before_the_commit_is_created_once(tmp_path: Path, policy: Policy) -> None:
-    """The next run waits until the POST has settled, finds nothing new, and creates one integration."""
+    """The next run waits until the POST can no longer be committed, finds nothing new, and creates one integration."""
     vendor = ScriptedVendor()
     vendor.make("old")
-    killed(tmp_path, vendor, after="sent")
+    kill_create(tmp_path, vendor, after="sent")
 
     process = Process(vendor, policy, tmp_path)
     made = process.create("a")
@@ -651,10 +653,10 @@ def test_killed_before_the_commit_is_created_once(tmp_path: Path, policy: Policy
 
 
 def test_killed_after_the_commit_is_named(tmp_path: Path) -> None:
-    """The next run creates no second one: its error names the first one and the command that settles it."""
+    """The next run sends no POST: its error names the first integration and the command that resolves it."""
     vendor = ScriptedVendor()
     vendor.make("old")
-    killed(tmp_path, vendor, after="committed")
+    kill_create(tmp_path, vendor, after="committed")
 
     error = str(Process(vendor, state=tmp_path).error("a"))
 
@@ -663,19 +665,19 @@ def test_killed_after_the_commit_is_named(tmp_path: Path) -> None:
     assert "pulumi-justt recover --claim int-1" in error
 
 
-def test_killed_after_the_commit_is_claimed_under_adopt(tmp_path: Path) -> None:
-    """With `adopt` the only new integration is claimed, whichever process sent the POST."""
+def test_killed_after_the_commit_is_claimed_with_adopt(tmp_path: Path) -> None:
+    """With `adopt`, the only new integration is claimed, whichever process sent the POST."""
     vendor = ScriptedVendor()
-    killed(tmp_path, vendor, after="committed")
+    kill_create(tmp_path, vendor, after="committed")
 
     assert [Process(vendor, "adopt", tmp_path).create("a")] == vendor.made_by("a") == ["int-0"]
 
 
-def test_ids_of_other_resources_are_no_candidates_of_a_killed_run(tmp_path: Path) -> None:
-    """What the killed run or a later one created for others, and what the state holds, was not created by this POST."""
+def test_ids_of_other_resources_are_not_candidates_of_a_killed_run(tmp_path: Path) -> None:
+    """Ids that any run created for other resources, and ids in the state, are not candidates."""
     vendor = ScriptedVendor()
     Process(vendor, state=tmp_path).create("before")
-    killed(tmp_path, vendor, after="sent")
+    kill_create(tmp_path, vendor, after="sent")
     process = Process(vendor, state=tmp_path)
     process.create("later")
     process.session.ownership.note_state("urn:held", vendor.make("held"), {})
@@ -683,11 +685,11 @@ def test_ids_of_other_resources_are_no_candidates_of_a_killed_run(tmp_path: Path
     assert [process.create("a")] == vendor.made_by("a")
 
 
-def answering_reads(vendor: ScriptedVendor, process: Process) -> None:
-    """Let the vendor answer a GET of one record and a DELETE, too."""
+def serve_reads(vendor: ScriptedVendor, process: Process) -> None:
+    """Make the vendor also respond to a GET of one record and to a DELETE."""
     handle = vendor.__call__
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         integration_id = request.url.path.rpartition("/")[2]
         found = [record for record in vendor.records if record["integrationId"] == integration_id]
         if integration_id == "integrations":
@@ -700,24 +702,24 @@ def answering_reads(vendor: ScriptedVendor, process: Process) -> None:
         return httpx.Response(200, json={name: found[0][name] for name in ("integrationId", "source", "status")})
 
     process.client._api._http = process.client._api._fresh_http = httpx.Client(
-        base_url="http://127.0.0.1:9/v1", transport=httpx.MockTransport(answer), trust_env=False
+        base_url="http://127.0.0.1:9/v1", transport=httpx.MockTransport(respond), trust_env=False
     )
 
 
 def rerun(vendor: ScriptedVendor, state: Path, decision: Decision | None = None) -> Process:
-    """Return the next process of the machine, for which a person may have decided."""
+    """Return the next process of the machine, after the user has made a decision, if any."""
     process = Process(vendor, state=state)
-    answering_reads(vendor, process)
+    serve_reads(vendor, process)
     if decision:
         (intent,) = process.journal.intents()
         process.journal.decide(intent, decision)
     return process
 
 
-def test_killed_after_the_answer_is_named_while_it_is_live(tmp_path: Path) -> None:
-    """The journal has the id, so the next run asks for it, and creates another one only once it is INACTIVE."""
+def test_killed_after_the_response_is_named_while_it_is_live(tmp_path: Path) -> None:
+    """The journal has the id, so the next run reads it, and creates another integration only if it is INACTIVE."""
     vendor = ScriptedVendor()
-    killed(tmp_path, vendor, after="answered")
+    kill_create(tmp_path, vendor, after="answered")
 
     for _ in range(2):
         with pytest.raises(StateConflict, match="an earlier run created integration int-0 for this resource") as raised:
@@ -728,10 +730,10 @@ def test_killed_after_the_answer_is_named_while_it_is_live(tmp_path: Path) -> No
     assert rerun(vendor, tmp_path).create("a") == "int-1"
 
 
-def test_killed_after_the_answer_and_not_found(tmp_path: Path) -> None:
-    """A 404 is no proof of absence, but for a simulator, whose records can be reset."""
+def test_killed_after_the_response_and_not_found(tmp_path: Path) -> None:
+    """A 404 does not prove absence, except for a simulator, whose records can be reset."""
     vendor = ScriptedVendor()
-    killed(tmp_path, vendor, after="answered")
+    kill_create(tmp_path, vendor, after="answered")
     vendor.records.clear()
     process = rerun(vendor, tmp_path)
     process.client.settings = replace(process.client.settings, environment="sandbox")
@@ -742,10 +744,10 @@ def test_killed_after_the_answer_and_not_found(tmp_path: Path) -> None:
     assert rerun(vendor, tmp_path).create("a") == "int-0"
 
 
-def test_killed_after_the_answer_and_not_found_by_mistake(tmp_path: Path) -> None:
-    """A simulator that still lists the id was not reset, whatever it answers to a GET."""
+def test_killed_after_the_response_and_not_found_but_listed(tmp_path: Path) -> None:
+    """A simulator that still lists the id was not reset, even if a GET of it returns 404."""
     vendor = ScriptedVendor()
-    killed(tmp_path, vendor, after="answered")
+    kill_create(tmp_path, vendor, after="answered")
     process = rerun(vendor, tmp_path)
 
     def refuse(*_: object, operation: str, **__: object) -> None:
@@ -756,11 +758,11 @@ def test_killed_after_the_answer_and_not_found_by_mistake(tmp_path: Path) -> Non
         process.create("a")
 
 
-def test_killed_before_a_reset_of_the_simulator(tmp_path: Path) -> None:
-    """If the account lacks what it had before the POST, the simulator was reset, and the intent means nothing."""
+def test_intent_is_dropped_after_a_reset_of_the_simulator(tmp_path: Path) -> None:
+    """If the account lacks ids from before the POST, the simulator was reset, and the intent is dropped."""
     vendor = ScriptedVendor()
     vendor.make("old")
-    killed(tmp_path, vendor, after="committed")
+    kill_create(tmp_path, vendor, after="committed")
     vendor.records.clear()
 
     assert Process(vendor, state=tmp_path).create("a") == "int-0"
@@ -777,11 +779,11 @@ def test_killed_before_a_reset_of_the_simulator(tmp_path: Path) -> None:
         {"merchantAccountCodes": ["one"]},
     ],
 )
-def test_killed_before_the_program_was_changed(tmp_path: Path, policy: Policy, change: dict[str, object]) -> None:
-    """What the killed run sent is looked for, not what the program says now, and never claimed for the latter."""
+def test_killed_before_the_program_changed(tmp_path: Path, policy: Policy, change: dict[str, object]) -> None:
+    """The next run looks for what the killed run sent, and never claims it for the changed inputs."""
     vendor = ScriptedVendor()
     vendor.make("old")
-    killed(tmp_path, vendor, after="committed")
+    kill_create(tmp_path, vendor, after="committed")
     process = Process(vendor, policy, tmp_path)
     inputs = inputs_of(**{"externalIdentifier": "a", **change})
     changed = r"has changed since that create was sent.*`pulumi-justt recover --deactivate int-1`"
@@ -791,7 +793,7 @@ def test_killed_before_the_program_was_changed(tmp_path: Path, policy: Policy, c
     ):
         process.creator.create("urn:a", inputs)
 
-    assert vendor.asked.count("post") == 1
+    assert vendor.requested.count("post") == 1
     for _ in range(2):
         process = rerun(vendor, tmp_path, Decision("claim", "int-1"))
         with pytest.raises(StateConflict, match=changed):
@@ -805,10 +807,10 @@ def test_killed_before_the_program_was_changed(tmp_path: Path, policy: Policy, c
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_killed_before_the_api_key_was_changed(tmp_path: Path, policy: Policy) -> None:
-    """What was sent can't be told from something else then, and nor can it where an older version sent it."""
+def test_killed_before_the_api_key_changed(tmp_path: Path, policy: Policy) -> None:
+    """Without the old key, or an intent's digest, the sent inputs can't be compared, so the candidate is only named."""
     vendor = ScriptedVendor()
-    killed(tmp_path, vendor, after="committed")
+    kill_create(tmp_path, vendor, after="committed")
     for key, digest in (("another", "as it was"), (None, None)):
         process = Process(vendor, policy, tmp_path)
         if key:
@@ -816,13 +818,13 @@ def test_killed_before_the_api_key_was_changed(tmp_path: Path, policy: Policy) -
         (intent,) = process.journal.intents()
         process.journal.write_intent(replace(intent, digest=intent.digest if digest else None))
         assert "int-0 (PENDING)" in str(process.error("a"))
-        assert vendor.asked.count("post") == 1
+        assert vendor.requested.count("post") == 1
 
 
-def test_what_the_journal_has_of_an_earlier_create_cannot_be_used(tmp_path: Path) -> None:
-    """A newer version may have written it, or it is damaged: nothing is sent, and the file stays as it is."""
+def test_unusable_intent_file_blocks_the_create(tmp_path: Path) -> None:
+    """If the intent is damaged or from a newer version, nothing is sent, and the file stays unchanged."""
     vendor = ScriptedVendor()
-    killed(tmp_path, vendor, after="committed")
+    kill_create(tmp_path, vendor, after="committed")
     (file,) = (tmp_path / "intents").iterdir()
     for content in ('{"version": 2}', "{", ""):
         file.write_text(content)
@@ -831,15 +833,17 @@ def test_what_the_journal_has_of_an_earlier_create_cannot_be_used(tmp_path: Path
             process.create("a")
         assert str(file) in str(raised.value)
         assert file.read_text() == content
-    assert vendor.asked.count("post") == 1
+    assert vendor.requested.count("post") == 1
     assert process.create("b") == "int-1"
 
 
 @pytest.mark.parametrize("after", ["committed", "answered"])
-def test_killed_before_the_account_got_another_name(tmp_path: Path, after: Literal["committed", "answered"]) -> None:
-    """One account has two names, by its id and by none; a create under one of them stops a create under the other."""
+def test_killed_create_blocks_the_account_under_its_other_name(
+    tmp_path: Path, after: Literal["committed", "answered"]
+) -> None:
+    """An account can be named by its id, or not at all. A killed create under one name blocks the other."""
     vendor = ScriptedVendor(default_account="main")
-    killed(tmp_path, vendor, after=after)
+    kill_create(tmp_path, vendor, after=after)
 
     with pytest.raises(StateConflict, match="int-0" if after == "answered" else "without an account") as raised:
         rerun(vendor, tmp_path).create("a", account="main")
@@ -855,9 +859,9 @@ def test_killed_before_the_account_got_another_name(tmp_path: Path, after: Liter
 
 
 def test_killed_with_a_longer_time_out(tmp_path: Path) -> None:
-    """The killed request has the time of its own run, however short the next run's time-out is."""
+    """The wait for the killed request uses that run's time-out, even if the next run's time-out is shorter."""
     vendor = ScriptedVendor()
-    killed(tmp_path, vendor, after="sent")
+    kill_create(tmp_path, vendor, after="sent")
     process = Process(vendor, state=tmp_path)
     process.client.settings = replace(process.client.settings, timeout_seconds=SECONDS / 10)
 
@@ -866,30 +870,30 @@ def test_killed_with_a_longer_time_out(tmp_path: Path) -> None:
     assert vendor.moment() >= 2 * SECONDS
 
 
-def test_killed_beside_another_create_is_not_claimed_for_it(tmp_path: Path) -> None:
-    """With `adopt`, one new integration has two explanations while the journal has two creates without an answer."""
+def test_candidate_of_two_killed_creates_is_not_claimed(tmp_path: Path) -> None:
+    """With `adopt`, a new integration is not claimed while the journal has two creates without a response."""
     vendor = ScriptedVendor()
-    killed(tmp_path, vendor, after="sent")
-    killed(tmp_path, vendor, after="committed", name="b")
+    kill_create(tmp_path, vendor, after="sent")
+    kill_create(tmp_path, vendor, after="committed", name="b")
 
     assert "int-0 (PENDING)" in str(Process(vendor, "adopt", tmp_path).error("a"))
 
 
-def test_id_that_was_claimed_for_the_resource_itself_is_a_candidate(tmp_path: Path) -> None:
-    """A claim may have been written where the intent could not be: its integration is the one that is looked for."""
+def test_id_claimed_for_the_resource_itself_is_a_candidate(tmp_path: Path) -> None:
+    """The claim may be on disk although the intent's id is not; the claimed integration is then the candidate."""
     vendor = ScriptedVendor()
-    killed(tmp_path, vendor, after="committed")
+    kill_create(tmp_path, vendor, after="committed")
     process = Process(vendor, state=tmp_path)
     process.journal.claim(process.client.settings.base_url, "int-0", "urn:a")
 
     assert "int-0 (PENDING)" in str(process.error("a"))
 
 
-def test_adopted_id_settles_the_intent_that_can_have_made_it(tmp_path: Path) -> None:
-    """What was there before the POST is another one, and so is any if the answer or a person named the id."""
+def test_adopted_id_settles_only_an_intent_that_may_have_created_it(tmp_path: Path) -> None:
+    """An id from before the POST doesn't settle the intent, nor does one that differs from the id already known."""
     vendor = ScriptedVendor()
     vendor.make("old")
-    killed(tmp_path, vendor, after="committed")
+    kill_create(tmp_path, vendor, after="committed")
     process = rerun(vendor, tmp_path, Decision("claim", "int-1"))
     inputs = inputs_of(externalIdentifier="a")
     for adopted, known in (("int-0", None), ("int-2", None), ("int-1", "int-1"), ("int-2", "int-1")):
@@ -897,8 +901,8 @@ def test_adopted_id_settles_the_intent_that_can_have_made_it(tmp_path: Path) -> 
         assert process.journal.intents()[0].integration_id == known
 
 
-def test_state_that_holds_the_id_under_another_name_settles_the_intent(tmp_path: Path) -> None:
-    """A resource was renamed by an alias, or a stack was: the old name is free for another integration."""
+def test_state_with_the_id_under_another_urn_settles_the_intent(tmp_path: Path) -> None:
+    """After a rename of the resource or the stack, the old name can get another integration."""
     for number, is_settled in enumerate((True, False)):
         vendor, state = ScriptedVendor(), tmp_path / str(number)
         made = Process(vendor, state=state).create("a")
@@ -911,8 +915,8 @@ def test_state_that_holds_the_id_under_another_name_settles_the_intent(tmp_path:
         assert process.create("a") == "int-1"
 
 
-def test_state_that_holds_the_id_settles_the_intent(tmp_path: Path) -> None:
-    """A create that the engine has stored leaves nothing behind, and the id belongs to its resource alone."""
+def test_state_with_the_id_settles_the_intent(tmp_path: Path) -> None:
+    """Once the state holds the id, the intent is removed, and the claim stays with the resource."""
     vendor = ScriptedVendor()
     process = Process(vendor, state=tmp_path)
     made = process.create("a")
@@ -929,10 +933,13 @@ def test_state_that_holds_the_id_settles_the_intent(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a", "renamed"])
 @pytest.mark.parametrize("is_in_order", [True, False])
-def test_create_is_refused_while_an_earlier_one_is_not_seen_in_the_state(
+def test_create_is_refused_until_the_state_shows_the_earlier_one(
     tmp_path: Path, *, is_in_order: bool, name: str
 ) -> None:
-    """Also if the first command ended in order: the engine may have failed to save the id. A read settles it."""
+    """Even if the first command ended normally, the engine may have failed to save the id.
+
+    A read settles the intent.
+    """
     vendor, stack, inputs = ScriptedVendor(), "urn:pulumi:dev::shop::type::", inputs_of(externalIdentifier="a")
     process = Process(vendor, state=tmp_path)
     process.creator.create(f"{stack}a", inputs)
@@ -942,15 +949,15 @@ def test_create_is_refused_while_an_earlier_one_is_not_seen_in_the_state(
 
     with pytest.raises(StateConflict, match=r"an earlier run created integration int-0 for .*At Justt it is PENDING"):
         again.creator.create(f"{stack}{name}", inputs)
-    assert (vendor.asked.count("post"), again.told) == (1, [])
+    assert (vendor.requested.count("post"), again.warnings) == (1, [])
 
     assert again.journal.settle(f"{stack}a", process.client.settings.base_url, None, "int-0") is None
     assert rerun(vendor, tmp_path).creator.create(f"{stack}{name}", inputs).integration_id == "int-1"
 
 
 @pytest.mark.parametrize("after", ["committed", "answered"])
-def test_a_decision_is_carried_out(tmp_path: Path, after: Literal["committed", "answered"]) -> None:
-    """The next create does what `pulumi-justt recover` was told: claim, deactivate or forget."""
+def test_decision_is_carried_out(tmp_path: Path, after: Literal["committed", "answered"]) -> None:
+    """The next create carries out the decision of `pulumi-justt recover`: claim, deactivate or forget."""
     for number, (decision, outcome, live) in enumerate(
         [
             (Decision("claim", "int-0"), "int-0", ["int-0"]),
@@ -959,7 +966,7 @@ def test_a_decision_is_carried_out(tmp_path: Path, after: Literal["committed", "
         ]
     ):
         vendor, state = ScriptedVendor(), tmp_path / str(number)
-        killed(state, vendor, after=after)
+        kill_create(state, vendor, after=after)
         process = rerun(vendor, state, decision)
 
         assert process.create("a") == outcome
@@ -968,8 +975,8 @@ def test_a_decision_is_carried_out(tmp_path: Path, after: Literal["committed", "
         assert (intent.integration_id, intent.decision) == (outcome, None)
 
 
-def test_a_decision_that_no_longer_fits_is_refused(tmp_path: Path) -> None:
-    """An id that another resource holds, of another PSP or INACTIVE is not claimed, and nothing is sent."""
+def test_outdated_decision_is_refused(tmp_path: Path) -> None:
+    """An id that is INACTIVE, of another PSP, or held by another resource is not claimed, and nothing is sent."""
     for number, (change, problem) in enumerate(
         [
             ({"status": "INACTIVE"}, "it is INACTIVE, which is final"),
@@ -978,7 +985,7 @@ def test_a_decision_that_no_longer_fits_is_refused(tmp_path: Path) -> None:
         ]
     ):
         vendor, state = ScriptedVendor(), tmp_path / str(number)
-        killed(state, vendor, after="committed")
+        kill_create(state, vendor, after="committed")
         vendor.records[0].update(change)
         process = rerun(vendor, state, Decision("claim", "int-0"))
         if not change:
@@ -986,11 +993,11 @@ def test_a_decision_that_no_longer_fits_is_refused(tmp_path: Path) -> None:
 
         with pytest.raises(StateConflict, match=problem):
             process.create("a")
-        assert vendor.asked.count("post") == 1
+        assert vendor.requested.count("post") == 1
 
 
-def test_a_decision_is_carried_out_for_one_of_two_resources(tmp_path: Path) -> None:
-    """The lost create's resource got another name; two new ones of its identity are in two processes at one moment."""
+def test_decision_is_carried_out_for_only_one_of_two_resources(tmp_path: Path) -> None:
+    """The resource was renamed, and two new resources with its identity are created in two processes at once."""
     vendor, stack = ScriptedVendor(), "urn:pulumi:dev::shop::type::"
     vendor.fates = {"a": [AFTER]}
     inputs = inputs_of(externalIdentifier="a")
@@ -998,13 +1005,13 @@ def test_a_decision_is_carried_out_for_one_of_two_resources(tmp_path: Path) -> N
         Process(vendor, state=tmp_path).creator.create(f"{stack}a", inputs)
     first, second = rerun(vendor, tmp_path, Decision("claim", "int-0")), rerun(vendor, tmp_path)
     assert second.creator.intents._earlier_intents("a") != []
-    answer = second.client.get_integration
+    response = second.client.get_integration
     made: list[str] = []
 
     def meanwhile(integration_id: str, *, operation: str, account: str | None) -> RemoteRecord:
         if not made:
             made.append(first.creator.create(f"{stack}b", inputs).integration_id)
-        return answer(integration_id, operation=operation, account=account)
+        return response(integration_id, operation=operation, account=account)
 
     vars(second.client)["get_integration"] = meanwhile
     made.append(second.creator.create(f"{stack}c", inputs).integration_id)
@@ -1015,12 +1022,12 @@ def test_a_decision_is_carried_out_for_one_of_two_resources(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("action", ["claim", "deactivate"])
 @pytest.mark.parametrize("adopter", ["of an earlier command", "of the program"])
-def test_a_decision_about_what_another_resource_adopts_is_refused(
+def test_decision_about_an_id_that_another_resource_adopts_is_refused(
     tmp_path: Path, action: Literal["claim", "deactivate"], adopter: str
 ) -> None:
-    """It was adopted after that was decided: it is that resource's, and goes on running."""
+    """The other resource adopted the id after the decision, so the integration is neither claimed nor deactivated."""
     vendor = ScriptedVendor()
-    killed(tmp_path, vendor, after="answered")
+    kill_create(tmp_path, vendor, after="answered")
     process = rerun(vendor, tmp_path, Decision(action, "int-0"))
     if adopter == "of the program":
         process.session.ownership.note_check("urn:b", {"adoptId": "int-0"})
@@ -1033,49 +1040,52 @@ def test_a_decision_about_what_another_resource_adopts_is_refused(
 
 
 @pytest.mark.parametrize("after", ["committed", "answered"])
-def test_a_decision_is_carried_out_in_the_account_of_the_create(
+def test_decision_is_carried_out_in_the_account_of_the_create(
     tmp_path: Path, after: Literal["committed", "answered"]
 ) -> None:
-    """The account was changed since: what is in the other one is deactivated or left there, and never claimed."""
+    """If the account has changed, the old account's integration is deactivated or left, but never claimed."""
     for number, (decision, live) in enumerate(
         [(Decision("deactivate", "int-0"), ["int-1"]), (Decision("forget"), ["int-0", "int-1"])]
     ):
         vendor, state = ScriptedVendor(), tmp_path / str(number)
-        killed(state, vendor, after=after)
+        kill_create(state, vendor, after=after)
 
         assert rerun(vendor, state, decision).create("a", account="other") == "int-1"
         assert [each["integrationId"] for each in vendor.records if each["status"] != "INACTIVE"] == live
 
     vendor = ScriptedVendor()
-    killed(tmp_path / "claim", vendor, after=after)
-    with pytest.raises(StateConflict, match="to claim int-0, which an earlier run created without an account"):
+    kill_create(tmp_path / "claim", vendor, after=after)
+    with pytest.raises(
+        StateConflict,
+        match="to claim int-0, which an earlier run created without an account",
+    ):
         rerun(vendor, tmp_path / "claim", Decision("claim", "int-0")).create("a", account="other")
     assert rerun(vendor, tmp_path / "claim").create("a") == "int-0"
 
 
-def test_create_that_nothing_repeats_is_told_once(tmp_path: Path) -> None:
-    """Not what this command sent; also what a run that ended in order has made, as the engine may not have saved it."""
+def test_warning_of_a_left_over_create_is_logged_once(tmp_path: Path) -> None:
+    """It names creates of earlier runs, even those that ended normally, but not those of this command."""
     vendor = ScriptedVendor()
     process = Process(vendor, state=tmp_path)
     base_url = process.client.settings.base_url
 
-    def told(process: Process) -> str:
+    def warning(process: Process) -> str:
         for _ in range(2):
             intent = process.journal.intent("urn:a", base_url, None)
             process.creator.intents.warn_of_unresolved("the integration 'a'", intent)
-        assert len(process.told) <= 1
-        return process.told[0] if process.told else ""
+        assert len(process.warnings) <= 1
+        return process.warnings[0] if process.warnings else ""
 
     process.create("a")
-    assert told(process) == ""
-    assert "'a': an earlier run created integration int-0 for this resource" in told(rerun(vendor, tmp_path))
+    assert warning(process) == ""
+    assert "'a': an earlier run created integration int-0 for this resource" in warning(rerun(vendor, tmp_path))
     process.journal.end_in_order()
-    assert told(rerun(vendor, tmp_path)) != ""
-    assert "run `pulumi-justt recover` again, because" in told(rerun(vendor, tmp_path, Decision("claim", "int-0")))
+    assert warning(rerun(vendor, tmp_path)) != ""
+    assert "run `pulumi-justt recover` again, because" in warning(rerun(vendor, tmp_path, Decision("claim", "int-0")))
 
 
-def test_create_beside_an_integration_that_waits_to_be_deleted_is_told_at_the_end(tmp_path: Path) -> None:
-    """The call about that one may come before the call that settles the other one's intent."""
+def test_left_over_create_beside_a_pending_delete_is_reported_at_the_end(tmp_path: Path) -> None:
+    """Another call of this command may still settle the intent, so the warning waits for the end."""
     vendor = ScriptedVendor()
     process = Process(vendor, state=tmp_path)
     process.create("a")
@@ -1083,15 +1093,15 @@ def test_create_beside_an_integration_that_waits_to_be_deleted_is_told_at_the_en
     for is_settled in (False, True):
         again = rerun(vendor, tmp_path)
         again.creator.intents.warn_at_end("the integration 'a'", again.journal.intent("urn:a", base_url, None))
-        assert again.told == []
+        assert again.warnings == []
         if is_settled:
             again.journal.settle("urn:a", base_url, None, "int-0")
         again.creator.intents.warn_of_unseen({"urn:a"}, base_url)
-        assert len(again.told) == (not is_settled)
+        assert len(again.warnings) == (not is_settled)
 
 
-def test_create_under_another_name_of_the_stack_is_told_once(tmp_path: Path) -> None:
-    """A stack may have been renamed after a kill, or be another one of the program: it is a warning, and no error."""
+def test_create_left_over_in_another_stack_is_warned_of_once(tmp_path: Path) -> None:
+    """The stack may have been renamed, or be another stack of the program, so it is a warning, not an error."""
 
     def urn(stack: str, name: str = "a", project: str = "shop") -> str:
         return f"urn:pulumi:{stack}::{project}::type::{name}"
@@ -1104,44 +1114,44 @@ def test_create_under_another_name_of_the_stack_is_told_once(tmp_path: Path) -> 
     process.journal.end_in_order()
     again = rerun(vendor, tmp_path)
     again.creator.create(urn("prod"), inputs["a"])
-    assert again.told == []
+    assert again.warnings == []
 
     (tmp_path / "ended" / f"{process.journal.process}.json").unlink()
     again = rerun(vendor, tmp_path)
     for name in "ab":
         again.creator.create(urn("next", name), inputs[name])
-    (warning,) = again.told
+    (warning,) = again.warnings
     assert "an earlier run of stack 'shop/dev' created integration int-0 for it (journal: " in warning
     assert str(tmp_path / "intents") in warning
     assert "`pulumi-justt recover`" in warning
 
     again = rerun(vendor, tmp_path)
     again.creator.create(urn("dev", "b", "renamed"), inputs["b"])
-    assert "an earlier run of stack 'shop/dev' created integration int-1 for it" in again.told[0]
+    assert "an earlier run of stack 'shop/dev' created integration int-1 for it" in again.warnings[0]
 
 
-def test_what_cannot_be_kept_fails_no_create(tmp_path: Path) -> None:
-    """A journal whose folder cannot be used is one warning, and the create succeeds."""
+def test_unusable_journal_fails_no_create(tmp_path: Path) -> None:
+    """If the journal's folder can't be used, there is one warning, and creates succeed."""
     (tmp_path / "file").write_text("in the way")
     process = Process(ScriptedVendor(), state=tmp_path / "file")
 
     process.create("a")
     process.create("b")
 
-    assert ["the journal of creates can't be relied on" in line for line in process.told] == [True]
+    assert ["the journal of creates can't be relied on" in line for line in process.warnings] == [True]
 
 
-# What `adopt` does not take over
+# What `adopt` does not claim
 
 
-def somebody_else(*sources: str, status: str = "PENDING") -> Callable[[ScriptedVendor], None]:
-    """Return a writer that creates integrations while the first POST is on its way."""
+def another_writer(*sources: str, status: str = "PENDING") -> Callable[[ScriptedVendor], None]:
+    """Return a function that makes another writer create integrations during the first POST."""
 
     def prepare(vendor: ScriptedVendor) -> None:
         def write(name: str) -> None:
             if name == "a":
                 for source in sources:
-                    vendor.make("somebody else", source, status=status)
+                    vendor.make("another writer", source, status=status)
 
         vendor.on_commit = write
 
@@ -1151,15 +1161,15 @@ def somebody_else(*sources: str, status: str = "PENDING") -> Callable[[ScriptedV
 @pytest.mark.parametrize(
     ("prepare", "named"),
     [
-        pytest.param(somebody_else("stripe"), ["int-0", "int-1"], id="two candidates"),
-        pytest.param(somebody_else("adyen"), ["int-0"], id="another one of another source"),
-        pytest.param(somebody_else("adyen", "stripe"), ["int-0", "int-2"], id="another of each source"),
+        pytest.param(another_writer("stripe"), ["int-0", "int-1"], id="two candidates"),
+        pytest.param(another_writer("adyen"), ["int-0"], id="another one of another source"),
+        pytest.param(another_writer("adyen", "stripe"), ["int-0", "int-2"], id="another of each source"),
     ],
 )
-def test_adopt_is_refused_where_something_else_is_new(
+def test_nothing_is_claimed_if_another_integration_is_new(
     prepare: Callable[[ScriptedVendor], None], named: list[str]
 ) -> None:
-    """A second new integration means a second writer, and then nothing can be told apart."""
+    """A second new integration means that another writer is active, so the candidates can't be told apart."""
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     prepare(vendor)
     process = Process(vendor, "adopt")
@@ -1167,51 +1177,51 @@ def test_adopt_is_refused_where_something_else_is_new(
     text = str(process.error("a"))
 
     assert ", ".join(f"{each} (PENDING)" for each in named) in text
-    assert process.told == []
+    assert process.warnings == []
 
 
-def test_adopt_is_refused_for_an_inactive_candidate() -> None:
-    """What was deactivated meanwhile never comes back, so it is named and not taken over."""
+def test_inactive_candidate_is_not_claimed() -> None:
+    """INACTIVE is final, so the candidate is named and not claimed."""
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     vendor.on_commit = lambda _: vendor.records[0].update(status="INACTIVE")
     process = Process(vendor, "adopt")
 
     assert "int-0 (INACTIVE)" in str(process.error("a"))
-    assert process.told == []
+    assert process.warnings == []
 
 
-def test_adopt_is_refused_after_a_doubt_that_was_refused() -> None:
-    """A create that was refused stays in doubt: its integration may turn up as the candidate of another one."""
+def test_nothing_is_claimed_after_an_unresolved_create() -> None:
+    """The integration of an earlier unresolved create may appear as a candidate of a later one."""
     vendor = ScriptedVendor(fates={"a": [BEFORE, BEFORE], "b": [AFTER]})
     process = Process(vendor, "adopt")
     process.error("a")
 
     assert "int-0 (PENDING)" in str(process.error("b"))
-    assert process.told == []
+    assert process.warnings == []
 
 
-def test_adopt_is_refused_after_a_doubt_that_was_repeated() -> None:
-    """A create that succeeded by its second POST stays in doubt too: the first one may still be committed."""
+def test_nothing_is_claimed_after_a_create_that_took_two_posts() -> None:
+    """Justt may still commit the first POST of a create whose second POST succeeded."""
     vendor = ScriptedVendor(fates={"a": [BEFORE], "b": [AFTER]})
     process = Process(vendor, "adopt")
     process.create("a")
 
     assert "int-1 (PENDING)" in str(process.error("b"))
-    assert process.told == []
+    assert process.warnings == []
 
 
-def test_adopt_goes_on_after_one_that_was_adopted() -> None:
-    """A doubt that ended in an adoption is none any more, and its id is no candidate of the next one."""
+def test_second_lost_create_is_claimed_after_a_first() -> None:
+    """After a claim the first create is resolved, and its id is not a candidate of the next one."""
     vendor = ScriptedVendor(fates={"a": [AFTER], "b": [AFTER]})
     process = Process(vendor, "adopt")
 
     assert [process.create("a")] == vendor.made_by("a")
     assert [process.create("b")] == vendor.made_by("b")
-    assert len(process.told) == 2
+    assert len(process.warnings) == 2
 
 
-def test_adopt_is_refused_while_another_is_in_doubt() -> None:
-    """Of two that lost their answers at once neither is taken over, whatever their sources."""
+def test_nothing_is_claimed_while_another_create_is_unresolved() -> None:
+    """If two creates lose their responses at once, neither is claimed, whatever their sources."""
     for sources in ({"a": "stripe", "b": "stripe"}, {"a": "stripe", "b": "adyen"}):
         vendor = ScriptedVendor(fates={"a": [AFTER], "b": [AFTER]})
         process = Process(vendor, "adopt")
@@ -1220,27 +1230,27 @@ def test_adopt_is_refused_while_another_is_in_doubt() -> None:
 
         assert all(isinstance(each, CreateOutcomeUnknown) for each in outcomes.values())
         assert_all_accounted_for(vendor, outcomes)
-        assert process.told == []
+        assert process.warnings == []
 
 
-def test_adopt_is_refused_while_another_is_in_doubt_under_the_account_s_other_name() -> None:
-    """A request without an account may act on the same one as a request that names it: a doubt there counts as well."""
+def test_nothing_is_claimed_while_the_default_account_has_an_unresolved_create() -> None:
+    """A request without an account may use the account that this create names, so its unresolved create counts too."""
     vendor = ScriptedVendor(fates={"a": [BEFORE, BEFORE], "b": [AFTER]}, default_account="acc_1")
     process = Process(vendor, "adopt")
     process.error("a", account=None)
 
     assert "int-0 (PENDING)" in str(process.error("b", account="acc_1"))
-    assert process.told == []
+    assert process.warnings == []
 
 
-def test_candidate_of_another_name_of_the_account_is_not_swapped() -> None:
-    """A create under one name of an account waits for a POST under its other name, and does not take that one's id."""
+def test_creates_under_two_names_of_an_account_do_not_swap_ids() -> None:
+    """A lost create waits for a POST under the account's other name, and does not take that one's id."""
     vendor = ScriptedVendor(fates={"a": [BEFORE]}, default_account="acc_1")
     process = Process(vendor, "adopt")
     for account in (None, "acc_1"):
         process.create("first", account=account)
     committed, go_on = threading.Event(), threading.Event()
-    vars(process.creator._posts)["_changed"] = Noticed(go_on.set)
+    vars(process.creator._posts)["_changed"] = NotifyingCondition(go_on.set)
 
     def hold(name: str) -> None:
         if name == "b":
@@ -1259,7 +1269,7 @@ def test_candidate_of_another_name_of_the_account_is_not_swapped() -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_what_adopt_id_took_is_no_candidate(policy: Policy) -> None:
+def test_adopted_id_is_not_a_candidate(policy: Policy) -> None:
     """An integration that another resource of this run adopted by its id is accounted for."""
     vendor = ScriptedVendor(fates={"a": [BEFORE]})
     process = Process(vendor, policy)
@@ -1268,11 +1278,11 @@ def test_what_adopt_id_took_is_no_candidate(policy: Policy) -> None:
     )
 
     assert [process.create("a")] == vendor.made_by("a")
-    assert process.told == []
+    assert process.warnings == []
 
 
-def test_candidate_that_another_process_claims_first_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two provider processes that find the same candidate cannot both have it: the first claim counts."""
+def test_candidate_claimed_by_another_process_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If two provider processes find the same candidate, only the first claim counts."""
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     process = Process(vendor, "adopt")
     claim = process.journal.claim
@@ -1284,7 +1294,7 @@ def test_candidate_that_another_process_claims_first_is_refused(monkeypatch: pyt
     monkeypatch.setattr(process.journal, "claim", claim_second)
 
     assert "int-0 (PENDING)" in str(process.error("a"))
-    assert process.told == []
+    assert process.warnings == []
 
 
 def test_candidate_is_not_claimed_without_a_journal(tmp_path: Path) -> None:
@@ -1293,8 +1303,8 @@ def test_candidate_is_not_claimed_without_a_journal(tmp_path: Path) -> None:
     process = Process(ScriptedVendor(fates={"a": [AFTER]}), "adopt", tmp_path / "file")
 
     assert "int-0 (PENDING)" in str(process.error("a"))
-    assert len(process.told) == 1
-    assert "the journal of creates can't be relied on" in process.told[0]
+    assert len(process.warnings) == 1
+    assert "the journal of creates can't be relied on" in process.warnings[0]
 
 
 # Lists: shapes, orders, lengths, shifts
@@ -1306,7 +1316,7 @@ def test_candidate_is_not_claimed_without_a_journal(tmp_path: Path) -> None:
 @pytest.mark.parametrize("newest_first", [False, True], ids=["oldest first", "newest first"])
 @pytest.mark.parametrize("size", [0, 99, 100, 101, 250])
 def test_every_kind_of_list(policy: Policy, fate: str, enveloped: bool, newest_first: bool, size: int) -> None:
-    """Whatever the envelope, the order and the number of pages, what is new is found, and only that."""
+    """With any envelope, order and number of pages, the new integration is found, and only that one."""
     vendor = ScriptedVendor(fates={"a": [fate]}, enveloped=enveloped, newest_first=newest_first)
     for number in range(size):
         vendor.make(f"old-{number}")
@@ -1322,7 +1332,7 @@ def test_every_kind_of_list(policy: Policy, fate: str, enveloped: bool, newest_f
 
 
 def test_pages_of_one_pass() -> None:
-    """Pages are asked for one after the other, and a bare array ends with the first short one, an envelope at once."""
+    """A pass reads pages in order, until the first short page of a bare array, or `hasMore: false` of an envelope."""
     for enveloped, pages in ((False, ["1", "2", "3"]), (True, ["1", "2"])):
         vendor = ScriptedVendor(enveloped=enveloped)
         for number in range(200):
@@ -1334,16 +1344,16 @@ def test_pages_of_one_pass() -> None:
 
 
 def shifting(vendor: ScriptedVendor, times: int) -> None:
-    """Let somebody else create an integration of another source at each request for a second page, some times."""
+    """Make another writer create an integration at each request for page 2, *times* times."""
     left = itertools.count(times, -1)
     vendor.on_request = lambda kind, what: (
-        vendor.make("somebody else", "adyen") if kind == "list" and what.endswith("/2") and next(left) > 0 else None
+        vendor.make("another writer", "adyen") if kind == "list" and what.endswith("/2") and next(left) > 0 else None
     )
 
 
 @pytest.mark.parametrize("newest_first", [False, True], ids=["oldest first", "newest first"])
-def test_pages_that_shift_are_read_until_two_passes_agree(newest_first: bool) -> None:
-    """New integrations shift the pages of a pass under way; once two passes agree, the list counts."""
+def test_shifting_pages_are_read_until_two_passes_agree(newest_first: bool) -> None:
+    """New integrations shift the pages during a pass; the list counts once two passes agree."""
     vendor = ScriptedVendor(fates={"a": [BEFORE]}, newest_first=newest_first)
     for number in range(150):
         vendor.make(f"old-{number}")
@@ -1353,13 +1363,13 @@ def test_pages_that_shift_are_read_until_two_passes_agree(newest_first: bool) ->
     made = process.create("a")
 
     assert vendor.made_by("a") == [made]
-    assert 2 < vendor.asked.count("list") - 1 <= 5
+    assert 2 < vendor.requested.count("list") - 1 <= 5
 
 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("fate", [BEFORE, AFTER])
 def test_passes_that_never_agree_prove_nothing(policy: Policy, fate: str) -> None:
-    """An account that changes during each pass is neither repeated in nor adopted from, after five passes."""
+    """If the account changes during each of five passes, the POST is not repeated and nothing is claimed."""
     vendor = ScriptedVendor(fates={"a": [fate]}, newest_first=True)
     for number in range(150):
         vendor.make(f"old-{number}")
@@ -1370,13 +1380,13 @@ def test_passes_that_never_agree_prove_nothing(policy: Policy, fate: str) -> Non
 
     assert "(not certain: the account's list was too long, or changed while it was read)" in text
     assert all(each in text for each in vendor.made_by("a"))
-    assert vendor.asked[vendor.asked.index("post") :] == ["post", *["list"] * 5]
-    assert process.told == []
+    assert vendor.requested[vendor.requested.index("post") :] == ["post", *["list"] * 5]
+    assert process.warnings == []
 
 
 @pytest.mark.parametrize("fate", [BEFORE, AFTER])
-def test_list_before_that_never_agrees_proves_nothing(fate: str) -> None:
-    """With `adopt` the list before has to be read until two passes agree too, or nothing can be new for sure."""
+def test_unstable_list_before_the_post_proves_nothing(fate: str) -> None:
+    """With `adopt`, two passes of the list before the POST must agree too; otherwise no integration counts as new."""
     vendor = ScriptedVendor(fates={"a": [fate]}, newest_first=True)
     for number in range(150):
         vendor.make(f"old-{number}")
@@ -1389,11 +1399,11 @@ def test_list_before_that_never_agrees_proves_nothing(fate: str) -> None:
     vendor.on_commit = stop
 
     assert "(not certain: " in str(process.error("a"))
-    assert vendor.asked == [*["list"] * 5, "post", "list", "list"]
+    assert vendor.requested == [*["list"] * 5, "post", "list", "list"]
 
 
-def test_record_that_hides_from_one_pass_is_still_found() -> None:
-    """What a pass missed because the pages moved is found by the next one, so that nothing is sent twice."""
+def test_record_missing_from_one_pass_is_found() -> None:
+    """If the pages shift and one pass misses a record, the next one finds it, and no second POST is sent."""
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     for number in range(150):
         vendor.make(f"old-{number}")
@@ -1407,11 +1417,11 @@ def test_record_that_hides_from_one_pass_is_still_found() -> None:
     vendor.on_list = hide
 
     assert "int-150 (PENDING)" in str(Process(vendor).error("a"))
-    assert vendor.asked == ["list", "post", "list", "list", "list"]
+    assert vendor.requested == ["list", "post", "list", "list", "list"]
 
 
 def test_record_that_only_the_first_pass_shows_counts() -> None:
-    """What was seen once exists, even where two later passes agree without it: so nothing is sent twice."""
+    """A record that was listed once exists, even if two later passes agree without it, so no second POST is sent."""
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     for number in range(150):
         vendor.make(f"old-{number}")
@@ -1425,15 +1435,15 @@ def test_record_that_only_the_first_pass_shows_counts() -> None:
     vendor.on_list = hide
 
     assert "int-150 (PENDING)" in str(Process(vendor).error("a"))
-    assert vendor.asked == ["list", "post", "list", "list", "list"]
+    assert vendor.requested == ["list", "post", "list", "list", "list"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("fate", [BEFORE, AFTER])
 @pytest.mark.parametrize("enveloped", [False, True], ids=["array", "envelope"])
-def test_account_beyond_the_page_bound_proves_nothing(policy: Policy, fate: str, enveloped: bool) -> None:
-    """Of more than 100 pages 100 are read; a create works, but a lost one is neither repeated nor adopted."""
+def test_account_beyond_the_page_limit_proves_nothing(policy: Policy, fate: str, enveloped: bool) -> None:
+    """At most 100 pages are read. Beyond that creates work, but a lost one is neither repeated nor claimed."""
     vendor = ScriptedVendor(fates={"a": [fate]}, enveloped=enveloped, newest_first=True)
     vendor.records = [
         {"integrationId": f"int-{number}", "source": "stripe", "status": "PENDING", "by": ("old", None)}
@@ -1447,13 +1457,13 @@ def test_account_beyond_the_page_bound_proves_nothing(policy: Policy, fate: str,
 
     assert "(not certain: the account's list was too long, or changed while it was read)" in text
     assert all(each in text for each in vendor.made_by("a"))
-    assert vendor.asked == ["list", "post", "post", "list"]
-    assert process.told == []
+    assert vendor.requested == ["list", "post", "post", "list"]
+    assert process.warnings == []
 
 
 @pytest.mark.slow
-def test_account_of_exactly_the_page_bound_is_whole_where_the_vendor_says_so() -> None:
-    """`hasMore: false` on the 100th page ends the list; a bare array of as many full pages says nothing of its end."""
+def test_account_of_exactly_the_page_limit_is_complete_if_the_envelope_says_so() -> None:
+    """`hasMore: false` on page 100 ends the list; a bare array of 100 full pages may continue."""
     texts = []
     for enveloped in (True, False):
         vendor = ScriptedVendor(fates={"a": [BEFORE]}, enveloped=enveloped)
@@ -1467,8 +1477,8 @@ def test_account_of_exactly_the_page_bound_is_whole_where_the_vendor_says_so() -
     assert WARNING in texts[1]
 
 
-def test_pages_that_do_not_move_on_prove_nothing() -> None:
-    """A server that gives the same full page for every number is not asked for a hundred, and is not believed."""
+def test_repeated_page_proves_nothing() -> None:
+    """If every page number returns the same full page, only two pages are read, and the list doesn't count."""
     vendor = ScriptedVendor(fates={"a": [BEFORE]})
     full = [{"integrationId": f"x-{number}", "source": "stripe", "status": "PENDING"} for number in range(100)]
     vendor.on_list = lambda _: httpx.Response(200, json=full)
@@ -1477,22 +1487,22 @@ def test_pages_that_do_not_move_on_prove_nothing() -> None:
     assert [what for kind, what, _ in vendor.journal if kind == "list"] == ["None/1", "None/2"] * 2
 
 
-@pytest.mark.parametrize("answer", [httpx.Response(403, json={"message": "no"}), httpx.Response(200, json={"a": 1})])
-def test_list_that_cannot_be_read_before_keeps_the_post_back(answer: httpx.Response) -> None:
-    """Without a list before it, a lost create could not be resolved: so nothing is posted, and the error says when."""
+@pytest.mark.parametrize("response", [httpx.Response(403, json={"message": "no"}), httpx.Response(200, json={"a": 1})])
+def test_failed_list_before_the_post_prevents_it(response: httpx.Response) -> None:
+    """Without that list a lost create could not be resolved, so no POST is sent, and the error names the list."""
     vendor = ScriptedVendor()
-    vendor.on_list = lambda _: answer
+    vendor.on_list = lambda _: response
     process = Process(vendor)
 
     with pytest.raises((RequestRefused, UnexpectedResponse)) as raised:
         process.create("a")
 
     assert str(raised.value).startswith("creating the stripe integration 'a', listing the account before it: Justt ")
-    assert "post" not in vendor.asked
+    assert "post" not in vendor.requested
 
 
-def test_list_before_is_tried_again_by_the_next_create() -> None:
-    """A list that failed is not remembered as an empty one."""
+def test_failed_list_before_the_post_is_retried_by_the_next_create() -> None:
+    """A failed list does not count as an empty one."""
     vendor = ScriptedVendor(fates={"b": [AFTER]})
     vendor.make("old")
     process = Process(vendor)
@@ -1505,40 +1515,40 @@ def test_list_before_is_tried_again_by_the_next_create() -> None:
     assert "this source: int-1 (PENDING). " in text
 
 
-def test_list_that_never_comes_fails_all_who_wait_for_it() -> None:
-    """During an outage sixteen creates end when the first one's list has failed, and don't fail one after the other."""
+def test_failed_list_before_the_post_fails_all_waiting_creates() -> None:
+    """During an outage, sixteen creates fail together with the first list, not one after the other."""
     vendor = ScriptedVendor()
     process = Process(vendor)
     arrived = threading.Semaphore(0)
     lock = process.account.snapshot_lock
 
     class Counted:
-        """The lock of the list before, which tells who comes for it."""
+        """The lock of the list before the POST, which counts the threads that come for it."""
 
         def __enter__(self) -> None:
-            """Take it."""
+            """Count the thread, and take the lock."""
             arrived.release()
             lock.acquire()
 
         def __exit__(self, *_: object) -> None:
-            """Give it back."""
+            """Release the lock."""
             lock.release()
 
     vars(process.account)["snapshot_lock"] = Counted()
 
     def hang(_: int) -> httpx.Response:
         if len(vendor.journal) == 1:
-            assert all(arrived.acquire(timeout=PATIENCE) for _ in CROWD)
+            assert all(arrived.acquire(timeout=PATIENCE) for _ in SIXTEEN_NAMES)
         vendor.moment.sleep(SECONDS)
         raise httpx.ReadTimeout("silent")
 
     vendor.on_list = hang
-    with ThreadPoolExecutor(len(CROWD)) as pool:
-        outcomes = list(pool.map(process.outcome, CROWD))
+    with ThreadPoolExecutor(len(SIXTEEN_NAMES)) as pool:
+        outcomes = list(pool.map(process.outcome, SIXTEEN_NAMES))
 
     assert all(isinstance(each, RequestFailed) for each in outcomes)
     assert [str(each).partition(":")[0] for each in outcomes] == [
-        f"creating the stripe integration {name!r}, listing the account before it" for name in CROWD
+        f"creating the stripe integration {name!r}, listing the account before it" for name in SIXTEEN_NAMES
     ]
     assert vendor.moment() <= 2 * RetryPolicy().deadline
 
@@ -1546,15 +1556,15 @@ def test_list_that_never_comes_fails_all_who_wait_for_it() -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("fate", [BEFORE, AFTER])
 @pytest.mark.parametrize("page", [1, 2])
-def test_list_that_cannot_be_read_afterwards_is_told_with_the_warning(policy: Policy, fate: str, page: int) -> None:
-    """The error says that the outcome could not be found out, why not, and still warns; nothing is sent again."""
+def test_failed_list_after_the_post_is_named_in_the_warning(policy: Policy, fate: str, page: int) -> None:
+    """The error says that the outcome is unknown, and why, and still warns; no second POST is sent."""
     vendor = ScriptedVendor(fates={"a": [fate]})
     for number in range(100):
         vendor.make(f"old-{number}")
     refusal = httpx.Response(403, json={"message": "key revoked", "errorId": "err-9"})
 
     def revoke(_: str) -> None:
-        vendor.on_list = lambda asked: refusal if asked == page else None
+        vendor.on_list = lambda requested: refusal if requested == page else None
 
     vendor.on_commit = revoke
     process = Process(vendor, policy)
@@ -1565,12 +1575,12 @@ def test_list_that_cannot_be_read_afterwards_is_told_with_the_warning(policy: Po
     assert "listing the account after it: Justt answered 403: key revoked (errorId err-9). " in text
     assert "Justt may have created it, and the provider could not find out (" in text
     assert WARNING in text
-    assert vendor.asked.count("post") == 1
-    assert process.told == []
+    assert vendor.requested.count("post") == 1
+    assert process.warnings == []
 
 
-def test_list_that_cannot_be_read_after_the_second_post_is_told_of_that_one() -> None:
-    """What is said of a create that was lost twice is what the second loss brought."""
+def test_failed_list_after_the_second_post_reports_that_post() -> None:
+    """The error of a create that was lost twice has the errorId of the second loss."""
     vendor = ScriptedVendor(fates={"a": [BEFORE, "5xx after the commit"]})
     posts = itertools.count()
 
@@ -1588,18 +1598,18 @@ def test_list_that_cannot_be_read_after_the_second_post_is_told_of_that_one() ->
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_list_after_that_never_comes_fails_all_who_wait_for_it(policy: Policy) -> None:
-    """Sixteen creates that an outage swallowed end when the first one's list has failed, each with its own warning."""
-    vendor = ScriptedVendor(fates={name: [AFTER] for name in CROWD})
+def test_failed_list_after_the_post_fails_all_waiting_creates(policy: Policy) -> None:
+    """Sixteen creates lost in an outage fail together with the first list, each with its own warning."""
+    vendor = ScriptedVendor(fates={name: [AFTER] for name in SIXTEEN_NAMES})
 
     def go_down(_: int) -> httpx.Response | None:
-        if vendor.asked.count("post") < len(CROWD):
+        if vendor.requested.count("post") < len(SIXTEEN_NAMES):
             return None
         vendor.moment.sleep(SECONDS)
         raise httpx.ReadTimeout("silent")
 
     vendor.on_list = go_down
-    outcomes = Process(vendor, policy).at_once(dict.fromkeys(CROWD, "stripe"))
+    outcomes = Process(vendor, policy).at_once(dict.fromkeys(SIXTEEN_NAMES, "stripe"))
 
     assert vendor.moment() <= SECONDS + 2 * RetryPolicy().deadline
     for name, outcome in outcomes.items():
@@ -1609,8 +1619,8 @@ def test_list_after_that_never_comes_fails_all_who_wait_for_it(policy: Policy) -
         assert WARNING in str(outcome)
 
 
-def test_list_after_is_tried_again_for_what_is_lost_later() -> None:
-    """A list that failed before a create was lost says nothing of it."""
+def test_failed_list_after_the_post_is_retried_for_a_later_loss() -> None:
+    """A list that failed before a create was lost says nothing about that create."""
     vendor = ScriptedVendor(fates={"a": [AFTER], "b": [AFTER]})
     process = Process(vendor)
     process.create("first")
@@ -1625,8 +1635,8 @@ def test_list_after_is_tried_again_for_what_is_lost_later() -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_list_before_is_read_once_for_each_account(policy: Policy) -> None:
-    """However many creates there are, each account is listed once; what one lists is nothing to another."""
+def test_each_account_is_listed_once_before_its_first_create(policy: Policy) -> None:
+    """However many creates there are, each account is listed once, and accounts share no list."""
     vendor = ScriptedVendor(fates={"c": [AFTER]})
     process = Process(vendor, policy)
     passes = 2 if policy == "adopt" else 1
@@ -1634,25 +1644,25 @@ def test_list_before_is_read_once_for_each_account(policy: Policy) -> None:
     for number, account in enumerate(["acc_1", "acc_2", "acc_1", None, "acc_2"]):
         process.create(f"shop-{number}", account=account)
 
-    asked = [what for kind, what, _ in vendor.journal if kind == "list"]
-    assert asked == [what for what in ("acc_1/1", "acc_2/1", "None/1") for _ in range(passes)]
+    requested = [what for kind, what, _ in vendor.journal if kind == "list"]
+    assert requested == [what for what in ("acc_1/1", "acc_2/1", "None/1") for _ in range(passes)]
 
 
-def test_threads_share_the_list_before() -> None:
-    """Creates that start at once wait for one list and do not read one each."""
+def test_threads_share_the_list_before_the_post() -> None:
+    """Creates that start at once wait for one list."""
     vendor = ScriptedVendor()
 
     Process(vendor).at_once({f"shop-{number}": "stripe" for number in range(16)})
 
-    assert vendor.asked == ["list", *["post"] * 16]
+    assert vendor.requested == ["list", *["post"] * 16]
 
 
-# When
+# Timing
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_settle_delay_is_the_time_out_counted_from_the_loss(policy: Policy) -> None:
-    """The list after it is asked for no sooner than a time-out after the answer was lost, and no later."""
+def test_grace_period_is_one_time_out_from_the_loss(policy: Policy) -> None:
+    """The list after a lost POST is read exactly one time-out after the response was lost."""
     vendor = ScriptedVendor(fates={"a": [BEFORE, AFTER]})
     lost: list[float] = []
 
@@ -1670,8 +1680,8 @@ def test_settle_delay_is_the_time_out_counted_from_the_loss(policy: Policy) -> N
     assert [when for _, _, when in listed] == [each + SECONDS for each in lost]
 
 
-def test_settle_delay_passes_once_for_those_that_were_lost_together() -> None:
-    """Each waits for its own loss, so that sixteen lost at once don't wait sixteen times."""
+def test_creates_lost_together_share_the_grace_period() -> None:
+    """Each create waits from its own loss, so sixteen that are lost at once wait once."""
     names = {f"shop-{number}": "stripe" for number in range(16)}
     vendor = ScriptedVendor(fates={name: [AFTER] for name in names})
 
@@ -1680,8 +1690,8 @@ def test_settle_delay_passes_once_for_those_that_were_lost_together() -> None:
     assert vendor.moment() == SECONDS
 
 
-def test_no_wait_where_the_delay_is_over() -> None:
-    """A resolution that had to wait for longer than the delay goes on at once, and never sleeps less than nothing."""
+def test_no_wait_after_the_grace_period() -> None:
+    """If the grace period is already over, the resolution continues at once, and never sleeps a negative time."""
     vendor = ScriptedVendor(fates={"a": [BEFORE], "b": [BEFORE]})
     process = Process(vendor)
     waits: list[float] = []
@@ -1696,13 +1706,13 @@ def test_no_wait_where_the_delay_is_over() -> None:
 
     process.at_once({"a": "stripe", "b": "adyen"})
 
-    # One pass before, and two after the delay.
+    # One pass before the POST, and two after the grace period.
     assert vendor.moment() == pytest.approx(1.0 + SECONDS + 2.0)
     assert min(waits) >= 0.0
 
 
-def test_wait_for_the_list_after_is_told() -> None:
-    """Half a minute of silence would look like a hang, so the terminal says what is waited for."""
+def test_grace_period_is_announced() -> None:
+    """Half a minute without output looks like a hang, so a note says what the provider waits for."""
     process = Process(ScriptedVendor(fates={"a": [AFTER]}))
 
     process.error("a")
@@ -1714,14 +1724,14 @@ def test_wait_for_the_list_after_is_told() -> None:
     )
 
 
-# A list that is not whole
+# An incomplete list
 
 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("fate", [BEFORE, AFTER])
 @pytest.mark.parametrize("lacks", ["everything", "what was there before", "what this run created"])
 def test_list_that_lacks_a_known_record_proves_nothing(policy: Policy, fate: str, lacks: str) -> None:
-    """The vendor keeps every record, so a list without one is a stale one, and no reason to post again or to adopt."""
+    """Justt keeps every record, so a list without a known one is stale: nothing is sent again or claimed."""
     vendor = ScriptedVendor(fates={"b": [fate]})
     old = vendor.make("old")
     process = Process(vendor, policy)
@@ -1740,12 +1750,12 @@ def test_list_that_lacks_a_known_record_proves_nothing(policy: Policy, fate: str
 
     assert WARNING in text
     assert "(not certain: " in text
-    assert vendor.asked.count("post") == 2
-    assert process.told == []
+    assert vendor.requested.count("post") == 2
+    assert process.warnings == []
 
 
-def test_list_of_another_account_need_not_hold_what_was_created_elsewhere() -> None:
-    """Each account lists its own integrations, and what one lacks belongs to another."""
+def test_list_may_lack_the_ids_of_another_account() -> None:
+    """Each account lists only its own integrations."""
     vendor = ScriptedVendor(fates={"b": [BEFORE]})
     process = Process(vendor)
     process.create("a", account="acc_1")
@@ -1754,7 +1764,7 @@ def test_list_of_another_account_need_not_hold_what_was_created_elsewhere() -> N
 
 
 def test_listing_that_takes_too_long_proves_nothing() -> None:
-    """A vendor that needs half a minute for a page does not hold all creates for hours: what was read is a part."""
+    """If a page takes half a minute, listing stops at its time limit, and the partial list doesn't count."""
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     for number in range(6_000):
         vendor.make(f"old-{number}")
@@ -1776,18 +1786,18 @@ def test_listing_that_takes_too_long_proves_nothing() -> None:
         (httpx.Response(429), "Justt answered 429"),
     ],
 )
-def test_repeated_and_not_sent_still_warns(again: httpx.Response | Exception, response: str) -> None:
-    """That the second POST could not be sent says nothing of the first, which may still turn up."""
+def test_unsent_second_post_still_warns(again: httpx.Response | Exception, response: str) -> None:
+    """Even if the second POST could not be sent, Justt may still commit the first one."""
     vendor = ScriptedVendor(fates={"a": [BEFORE]})
 
     def go_down(kind: str, _: str) -> None:
-        if kind == "post" and vendor.asked.count("post") == 1:
+        if kind == "post" and vendor.requested.count("post") == 1:
             raise Down
 
     class Down(Exception):
         """The network is down."""
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         try:
             return vendor(request)
         except Down:
@@ -1797,7 +1807,7 @@ def test_repeated_and_not_sent_still_warns(again: httpx.Response | Exception, re
 
     vendor.on_request = go_down
     process = Process(vendor)
-    process.client._api._http._transport = process.client._api._fresh_http._transport = httpx.MockTransport(answer)
+    process.client._api._http._transport = process.client._api._fresh_http._transport = httpx.MockTransport(respond)
 
     text = str(process.error("a"))
 
@@ -1806,26 +1816,26 @@ def test_repeated_and_not_sent_still_warns(again: httpx.Response | Exception, re
     assert "Nothing was sent" not in text
 
 
-# The engine leaves
+# The engine exits
 
 
-def test_nothing_is_posted_for_an_engine_that_left() -> None:
-    """Creates that waited for the list, the gate or the quota are not sent once nobody is there to store an id."""
+def test_no_post_is_sent_after_the_engine_left() -> None:
+    """Creates that waited for the list, the lock or the quota are not sent if the engine is gone."""
     vendor = ScriptedVendor()
     process = Process(vendor)
-    vendor.on_list = lambda _: vars(process).__setitem__("is_abandoned", lambda: True)
+    vendor.on_list = lambda _: vars(process).__setitem__("is_cancelled", lambda: True)
 
     error = process.outcome("a")
 
     assert isinstance(error, CancelledError)
-    assert "it was not sent, because the engine cancelled the call. Nothing was created" in str(error)
-    assert vendor.asked == ["list"]
+    assert "it was not sent, because the engine has left. Nothing was created" in str(error)
+    assert vendor.requested == ["list"]
 
 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("after", [0.0, 3.0, 29.5])
-def test_lost_create_of_an_engine_that_left_is_told_at_once(policy: Policy, after: float) -> None:
-    """There are seconds before the process is killed, so nothing is waited for, listed, sent again or taken over."""
+def test_lost_create_fails_at_once_after_the_engine_left(policy: Policy, after: float) -> None:
+    """The process is killed within seconds, so it doesn't wait, list, send again or claim."""
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     process = Process(vendor, policy)
     left: list[float] = []
@@ -1834,37 +1844,37 @@ def test_lost_create_of_an_engine_that_left_is_told_at_once(policy: Policy, afte
         left.append(vendor.moment() + after)
 
     vendor.on_commit = leave
-    process.is_abandoned = lambda: bool(left) and vendor.moment() >= left[0]
+    process.is_cancelled = lambda: bool(left) and vendor.moment() >= left[0]
 
     text = str(process.error("a"))
 
     assert WARNING in text
     assert vendor.moment() <= left[0] + 1.0
-    assert vendor.asked == [*["list"] * (2 if policy == "adopt" else 1), "post"]
-    assert process.told == []
+    assert vendor.requested == [*["list"] * (2 if policy == "adopt" else 1), "post"]
+    assert process.warnings == []
 
 
-def test_engine_that_leaves_during_the_list_gets_nothing_adopted() -> None:
-    """What turned up meanwhile may be what the next run has created, and is left alone."""
+def test_nothing_is_claimed_if_the_engine_leaves_during_the_list() -> None:
+    """A new integration may be one that the next run created, so it is not claimed."""
     vendor = ScriptedVendor(fates={"a": [BEFORE]})
     process = Process(vendor, "adopt")
     process.create("first")
 
     def rerun(_: int) -> None:
-        if not process.is_abandoned():
+        if not process.is_cancelled():
             vendor.make("a")
-        process.is_abandoned = lambda: True
+        process.is_cancelled = lambda: True
 
     vendor.on_list = rerun
 
     process.error("a")
 
-    assert process.told == []
+    assert process.warnings == []
     assert not process.creator.has_posted(vendor.made_by("a")[0])
 
 
-def test_only_what_a_post_brought_was_posted() -> None:
-    """An adopted candidate is in the resource, and still nothing that this process may take back."""
+def test_has_posted_is_true_only_for_ids_from_a_post() -> None:
+    """A claimed candidate is in the resource, but this process may not undo it."""
     vendor = ScriptedVendor(fates={"b": [AFTER]})
     process = Process(vendor, "adopt")
     ids = [process.create("a"), process.create("b")]
@@ -1872,10 +1882,10 @@ def test_only_what_a_post_brought_was_posted() -> None:
     assert [process.creator.has_posted(each) for each in ids] == [True, False]
 
 
-def test_adoption_of_what_still_works_is_suggested() -> None:
-    """Of two candidates the one to add is not the one that is over."""
+def test_adopt_id_of_a_live_candidate_is_suggested() -> None:
+    """Of two candidates, the suggested `adopt_id` is the one that is not INACTIVE."""
     vendor = ScriptedVendor(fates={"a": [AFTER]})
-    vendor.on_commit = lambda _: vendor.make("somebody else", status="INACTIVE")
+    vendor.on_commit = lambda _: vendor.make("another writer", status="INACTIVE")
     vendor.newest_first = True
 
     text = str(Process(vendor).error("a"))
@@ -1884,8 +1894,8 @@ def test_adoption_of_what_still_works_is_suggested() -> None:
     assert 'adopt_id="int-0"' in text
 
 
-def test_very_many_candidates_put_the_list_before_in_doubt() -> None:
-    """An account whose first list came back empty by mistake seems to be all new, and the text says so."""
+def test_many_candidates_hint_at_an_incomplete_list_before() -> None:
+    """If the first list was empty by mistake, the whole account seems new, and the error says so."""
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     for number in range(30):
         vendor.make(f"old-{number}")
@@ -1896,13 +1906,13 @@ def test_very_many_candidates_put_the_list_before_in_doubt() -> None:
     assert "int-30 (PENDING). There are 31 of them, so the list that was read before the create was probably" in text
 
 
-def test_resolution_waits_for_posts_in_flight_and_newcomers_wait_for_it() -> None:
+def test_resolution_waits_for_posts_in_flight_and_blocks_new_ones() -> None:
     """No list is read while a POST is in flight, and a later create is sent after the account was listed."""
     vendor = ScriptedVendor(fates={"a": [BEFORE]})
     process = Process(vendor)
     process.create("first")
     waiting = threading.Semaphore(0)
-    vars(process.creator._posts)["_changed"] = Noticed(waiting.release)
+    vars(process.creator._posts)["_changed"] = NotifyingCondition(waiting.release)
     arrived, go_on = threading.Event(), threading.Event()
 
     def hold(name: str) -> None:
@@ -1917,7 +1927,7 @@ def test_resolution_waits_for_posts_in_flight_and_newcomers_wait_for_it() -> Non
         lost = pool.submit(process.create, "a")
         assert waiting.acquire(timeout=PATIENCE), "the lost create does not wait for the POST in flight"
         late = pool.submit(process.create, "late")
-        assert waiting.acquire(timeout=PATIENCE), "the newcomer does not wait"
+        assert waiting.acquire(timeout=PATIENCE), "the new create does not wait"
         during = [what for _, what, _ in vendor.journal]
         go_on.set()
         ids = [each.result(PATIENCE) for each in (slow, lost, late)]
@@ -1928,32 +1938,32 @@ def test_resolution_waits_for_posts_in_flight_and_newcomers_wait_for_it() -> Non
     assert ids == [*vendor.made_by("slow"), *vendor.made_by("a"), *vendor.made_by("late")]
 
 
-def test_newcomer_waits_for_a_resolution_under_way() -> None:
-    """A create that comes while a lost one is looked for is sent once the list is read."""
+def test_new_create_waits_for_a_running_resolution() -> None:
+    """A create that starts while a lost one is resolved is sent after the list was read."""
     vendor = ScriptedVendor(fates={"a": [BEFORE]})
     process = Process(vendor)
     process.create("first")
     waiting = threading.Semaphore(0)
-    vars(process.creator._posts)["_changed"] = Noticed(waiting.release)
+    vars(process.creator._posts)["_changed"] = NotifyingCondition(waiting.release)
     late: list[Future[str]] = []
     with ThreadPoolExecutor(1) as pool:
 
         def come(kind: str, _: str) -> None:
             if kind == "list" and not late:
                 late.append(pool.submit(process.create, "late"))
-                assert waiting.acquire(timeout=PATIENCE), "the newcomer does not wait"
+                assert waiting.acquire(timeout=PATIENCE), "the new create does not wait"
 
         vendor.on_request = come
         process.create("a")
         late[0].result(PATIENCE)
 
-    asked = [what for _, what, _ in vendor.journal]
-    assert asked[:5] == ["None/1", "first", "a", "None/1", "None/1"]
-    assert sorted(asked[5:]) == ["a", "late"]
+    requested = [what for _, what, _ in vendor.journal]
+    assert requested[:5] == ["None/1", "first", "a", "None/1", "None/1"]
+    assert sorted(requested[5:]) == ["a", "late"]
 
 
-def test_defect_of_one_leaves_the_way_open_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever finds things out and fails between two accounts is not waited for, and whoever has a finding is."""
+def test_exception_in_one_resolution_does_not_block_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the thread that resolves for several accounts raises, the others still get their result."""
     vendor = ScriptedVendor(fates={"a": [BEFORE], "b": [BEFORE], "c": [BEFORE]})
     process = Process(vendor)
     find, calls = process.creator._finding, itertools.count(1)
@@ -1964,7 +1974,7 @@ def test_defect_of_one_leaves_the_way_open_for_others(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(process.creator, "_finding", finding)
     together = threading.Barrier(2)
-    vendor.on_commit = lambda _: together.wait(PATIENCE) if vendor.asked.count("post") <= 2 else None
+    vendor.on_commit = lambda _: together.wait(PATIENCE) if vendor.requested.count("post") <= 2 else None
 
     def run(name: str) -> str | Exception:
         try:
@@ -1979,8 +1989,8 @@ def test_defect_of_one_leaves_the_way_open_for_others(monkeypatch: pytest.Monkey
     assert [type(each) for each in outcomes].count(str) == 1
 
 
-def test_error_of_one_leaves_the_way_open_for_others() -> None:
-    """A POST that is refused and a resolution that fails both leave the gate, or all others would hang."""
+def test_error_of_one_create_does_not_block_others() -> None:
+    """A refused POST and a failed resolution both release the lock."""
     vendor = ScriptedVendor(fates={"a": ["400"], "b": [AFTER]})
     process = Process(vendor)
 
@@ -2002,35 +2012,37 @@ def test_error_of_one_leaves_the_way_open_for_others() -> None:
         pytest.param({"shop-3": BEFORE, "shop-7": AFTER}, "stripe", id="one of each, one source"),
         pytest.param({"shop-3": BEFORE, "shop-7": AFTER}, "adyen", id="one of each, two sources"),
         pytest.param({"shop-3": AFTER, "shop-7": AFTER, "shop-9": BEFORE}, "adyen", id="three"),
-        pytest.param(dict.fromkeys(CROWD, BEFORE), "stripe", id="all before"),
-        pytest.param(dict.fromkeys(CROWD, AFTER), "stripe", id="all after"),
+        pytest.param(dict.fromkeys(SIXTEEN_NAMES, BEFORE), "stripe", id="all before"),
+        pytest.param(dict.fromkeys(SIXTEEN_NAMES, AFTER), "stripe", id="all after"),
         pytest.param(
-            {name: (BEFORE, AFTER)[number % 2] for number, name in enumerate(CROWD)}, "adyen", id="half and half"
+            {name: (BEFORE, AFTER)[number % 2] for number, name in enumerate(SIXTEEN_NAMES)},
+            "adyen",
+            id="half and half",
         ),
     ],
 )
 def test_sixteen_at_once(policy: Policy, newest_first: bool, lost: dict[str, str], others: str) -> None:
-    """Of sixteen in flight, whichever are lost, each integration is in one resource or named in its own error."""
+    """Whichever of sixteen creates are lost, each integration is in one resource or named in its own error."""
     vendor = ScriptedVendor(fates={name: [fate] for name, fate in lost.items()}, newest_first=newest_first)
     for number in range(120):
         vendor.make(f"old-{number}")
     process = Process(vendor, policy)
-    sources = {name: ("stripe", others)[number % 2] for number, name in enumerate(CROWD)}
+    sources = {name: ("stripe", others)[number % 2] for number, name in enumerate(SIXTEEN_NAMES)}
 
     outcomes = process.at_once(sources)
 
     assert_all_accounted_for(vendor, outcomes)
     assert {name for name, each in outcomes.items() if isinstance(each, JusttError)} <= lost.keys()
     if policy == "adopt" and lost.keys() == {"shop-7"}:
-        assert len(process.told) == 1
+        assert len(process.warnings) == 1
     else:
-        assert process.told == []
+        assert process.warnings == []
         refused = {name for name, each in outcomes.items() if isinstance(each, JusttError)}
         assert refused >= {name for name, fate in lost.items() if fate == AFTER}
 
 
-def test_one_of_each_source_is_told_apart_by_its_source() -> None:
-    """The one that was lost before is sent again although another source's was lost after: that is no candidate."""
+def test_candidates_are_told_apart_by_source() -> None:
+    """A create lost before its commit is sent again, although another source's create was lost after its commit."""
     vendor = ScriptedVendor(fates={"a": [BEFORE], "b": [AFTER]})
 
     outcomes = Process(vendor).at_once({"a": "stripe", "b": "adyen"})
@@ -2039,8 +2051,8 @@ def test_one_of_each_source_is_told_apart_by_its_source() -> None:
     assert isinstance(outcomes["b"], CreateOutcomeUnknown)
 
 
-def test_several_of_one_source_all_name_all_candidates() -> None:
-    """Nobody can tell which candidate is whose, so each error names them all, and none is sent again."""
+def test_lost_creates_of_one_source_all_name_all_candidates() -> None:
+    """The candidates can't be matched to creates, so each error names all of them, and no POST is repeated."""
     vendor = ScriptedVendor(fates={"a": [BEFORE], "b": [AFTER], "c": [AFTER]})
 
     outcomes = Process(vendor).at_once(dict.fromkeys("abc", "stripe"))
@@ -2059,25 +2071,25 @@ def test_several_of_one_source_all_name_all_candidates() -> None:
 @pytest.mark.parametrize("source", ["stripe", "adyen"])
 @pytest.mark.parametrize("turn", range(8))
 def test_second_writer_at_any_moment(policy: Policy, fates: list[str], source: str, turn: int) -> None:
-    """Whenever somebody else creates one, ours is in the state or named; `refuse` never takes theirs.
+    """Whenever another writer creates one, this stack's is in the state or named; `refuse` never claims the other.
 
-    `adopt` takes theirs in one case: ours never happened, and theirs, of the same source, appeared between the list
-    before and the last one after, so that every answer is what it would be if theirs were ours.
+    `adopt` claims the other in one case: this stack's POST was never committed, and the other, of the same source,
+    appeared between the list before and the last list after, so every response looks as if it were this stack's.
     """
     vendor = ScriptedVendor(fates={"a": list(fates)})
     process = Process(vendor, policy)
     requests = itertools.count()
-    vendor.on_request = lambda _, __: vendor.make("somebody else", source) if next(requests) == turn else None
+    vendor.on_request = lambda _, __: vendor.make("another writer", source) if next(requests) == turn else None
 
     outcome = process.outcome("a")
 
-    ours, theirs = vendor.made_by("a"), vendor.made_by("somebody else")
+    ours, theirs = vendor.made_by("a"), vendor.made_by("another writer")
     assert len(ours) <= 1
     if isinstance(outcome, str) and outcome in theirs:
         assert (policy, ours, source) == ("adopt", [], "stripe")
-        # After the first of the two lists before it, which theirs must not be in.
+        # After the first of the two lists before the POST, which must not contain the other writer's.
         assert turn >= 2
-        assert f"claimed {outcome}, " in process.told[0]
+        assert f"claimed {outcome}, " in process.warnings[0]
     elif isinstance(outcome, str):
         assert ours == [outcome]
     else:
@@ -2087,19 +2099,19 @@ def test_second_writer_at_any_moment(policy: Policy, fates: list[str], source: s
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_second_writer_between_all_requests(policy: Policy) -> None:
-    """In an account that somebody else never stops writing to, a create whose answer came is not disturbed."""
+    """In an account with a constantly active second writer, a create that gets its response works normally."""
     vendor = ScriptedVendor()
     process = Process(vendor, policy)
-    vendor.on_request = lambda _, __: vendor.make("somebody else")
+    vendor.on_request = lambda _, __: vendor.make("another writer")
 
     assert [process.create(name) for name in "abc"] == [vendor.made_by(name)[0] for name in "abc"]
 
 
-# One id in one resource
+# Each id in one resource
 
 
-def test_id_that_the_api_gives_twice_is_an_error() -> None:
-    """A vendor that takes a second create for the first one must not put one integration into two resources."""
+def test_id_returned_for_two_creates_is_an_error() -> None:
+    """If Justt responds to a second create with the first one's id, only the first resource gets it."""
     vendor = ScriptedVendor()
     process = Process(vendor)
     process.client = JusttClient(
@@ -2123,43 +2135,43 @@ def test_id_that_the_api_gives_twice_is_an_error() -> None:
     )
 
 
-def test_id_that_the_api_gives_to_all_is_in_one_resource() -> None:
-    """Of sixteen that get one id at once, one has it."""
+def test_id_returned_for_all_creates_is_in_one_resource() -> None:
+    """If sixteen concurrent creates get the same id, only one resource gets it."""
     process = Process(ScriptedVendor())
     vendor = process.vendor
-    vendor.make = lambda *_, **__: "int-1"  # type: ignore[method-assign] # a vendor that makes one for all
+    vendor.make = lambda *_, **__: "int-1"  # type: ignore[method-assign] # a vendor that returns one id for all
 
-    outcomes = process.at_once(dict.fromkeys(CROWD, "stripe"))
+    outcomes = process.at_once(dict.fromkeys(SIXTEEN_NAMES, "stripe"))
 
     assert [each for each in outcomes.values() if isinstance(each, str)] == ["int-1"]
     assert sum(isinstance(each, StateConflict) for each in outcomes.values()) == 15
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_id_that_was_there_before_is_an_error(policy: Policy) -> None:
-    """An id that stood in the list before is not new: it may be in a resource already, and goes into no second one."""
+def test_id_listed_before_the_post_is_an_error(policy: Policy) -> None:
+    """An id from the list before the POST is not new and may be in another resource, so create fails."""
     vendor = ScriptedVendor()
     process = Process(vendor, policy)
     old = vendor.make("old")
-    vendor.make = lambda *_, **__: old  # type: ignore[method-assign] # a vendor that takes it for the same one
+    vendor.make = lambda *_, **__: old  # type: ignore[method-assign] # a vendor that treats it as the same integration
 
     with pytest.raises(JusttError, match=old):
         process.create("a")
 
 
-def test_second_post_that_brings_a_known_id_is_an_error() -> None:
-    """The rule holds for what a repeated POST brings as well."""
+def test_known_id_from_a_second_post_is_an_error() -> None:
+    """The rule also holds for a repeated POST."""
     vendor = ScriptedVendor(fates={"b": [BEFORE]})
     process = Process(vendor)
     made = process.create("a")
-    vendor.make = lambda *_, **__: made  # type: ignore[method-assign] # a vendor that takes it for the same one
+    vendor.make = lambda *_, **__: made  # type: ignore[method-assign] # a vendor that treats it as the same integration
 
     with pytest.raises(StateConflict, match=f"integration {made}, which belongs to 'urn:a' already"):
         process.create("b")
 
 
-def test_list_after_that_cannot_be_reached_is_told_with_the_warning() -> None:
-    """An outage that swallows the answer and all that follows leaves one error that warns and names the cause."""
+def test_unreachable_list_after_the_post_is_named_in_the_warning() -> None:
+    """After an outage that starts with the POST, one error warns and names the cause."""
     vendor = ScriptedVendor(fates={"a": [AFTER]})
 
     def go_down(_: str) -> None:

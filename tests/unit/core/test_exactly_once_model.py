@@ -1,15 +1,17 @@
-"""Every interleaving of three creates, up to two lost answers and a foreign writer, on the real `CreateCoordinator`.
+"""Every interleaving of three creates, up to two lost responses and a second writer, on the real `CreateCoordinator`.
 
-Threads are stepped by `stepping`: each arrives, asks for a list, sends a POST, takes its answer and ends its grace
-period when the schedule says so, and where several wait for a lock the schedule says who gets it. A POST is answered,
-or lost before or after the vendor commits it. At any step somebody else may create one integration.
+`deterministic_scheduler` steps the threads: each starts, reads a list, sends a POST, gets its response and ends its
+grace period when the schedule says so. If several threads wait for a lock, the schedule chooses which one gets it. A
+POST succeeds, or its response is lost before or after the vendor commits it. At any step a second writer may create one
+integration.
 
-The schedules form a graph: its nodes are the states (what each thread has seen, what the vendor has, what the
-`CreateCoordinator` holds), its edges are the choices. Each edge is run at least once, and wherever it is run it must
-lead to the same state, so that the paths through the graph are all interleavings, whether each of them was run on its
-own or not. Left out is only what cannot matter: which of the creates of one source arrives first (they differ by name),
-in which order those that waited for the list before go on to their POSTs (each parks again before it sends anything),
-and when somebody else creates where no list is asked for before the next step (only a list shows it).
+The schedules form a graph. Its nodes are states: what each thread has seen, what the vendor has, what the
+`CreateCoordinator` holds. Its edges are the choices. Each edge is run at least once, and must lead to the same state
+each time. So the paths through the graph are all interleavings, even those that were not run on their own.
+
+The graph leaves out only choices that cannot matter: which create of one source starts first (they differ by name); in
+which order those that waited for the first list continue to their POSTs (each parks again before it sends anything);
+and when the second writer creates if no list is read before the next step (only a list shows it).
 """
 
 from __future__ import annotations
@@ -40,12 +42,12 @@ MOST_LOST = 2
 
 Policy = Literal["refuse", "adopt"]
 Choice = tuple[str, str]
-"""Who goes on, and what becomes of the POST that it sends."""
+"""The thread that continues, and what happens to the POST that it sends."""
 
 
 @dataclass
 class Graph:
-    """The states that were met, and where each choice leads."""
+    """The states that were reached, and the state that each choice leads to."""
 
     edges: dict[Hashable, dict[Choice, Hashable]] = field(default_factory=dict)
     to_run: list[list[Choice]] = field(default_factory=lambda: [[]])
@@ -65,21 +67,21 @@ class Graph:
 
 @dataclass
 class Path:
-    """One run: a prefix that leads to a new choice, and from there the first choice each time."""
+    """One run: a prefix that ends with a new choice, and then the first choice each time."""
 
     graph: Graph
     prefix: list[Choice]
     taken: list[Choice] = field(default_factory=list)
     state: Hashable = None
 
-    def choose(self, choices: list[Choice], tell_state: Callable[[], Hashable]) -> Choice:
-        """Return which of *choices* is done next, and note what else can be."""
+    def choose(self, choices: list[Choice], get_state: Callable[[], Hashable]) -> Choice:
+        """Return the next of *choices*, and note the alternatives."""
         done = len(self.taken)
         if done < len(self.prefix) - 1:
-            # A repetition, up to the choice that is new.
+            # Repeat the prefix up to its new choice.
             choice = self.prefix[done]
         else:
-            state = tell_state()
+            state = get_state()
             self._arrive(state)
             if state not in self.graph.edges:
                 self.graph.edges[state] = dict.fromkeys(choices)
@@ -91,19 +93,19 @@ class Path:
         return choice
 
     def end(self) -> None:
-        """Note that nobody has anything left to do."""
+        """Note that all threads have ended."""
         self._arrive("end")
 
     def _arrive(self, state: Hashable) -> None:
         if self.state is not None:
             leads_to = self.graph.edges[self.state]
-            assert leads_to[self.taken[-1]] in (None, state), "a state does not tell all that matters"
+            assert leads_to[self.taken[-1]] in (None, state), "two runs reach different states by the same choice"
             leads_to[self.taken[-1]] = state
 
 
 @dataclass
 class Create:
-    """One resource: what its thread has seen, and how it ended."""
+    """One resource: what its thread has seen, and its outcome."""
 
     inputs: Inputs
     seen: list[Hashable] = field(default_factory=list)
@@ -111,9 +113,9 @@ class Create:
 
     @property
     def id(self) -> str:
-        """The id in the state, if there is one."""
-        kind, told = self.outcome
-        return told if kind == "made" else ""
+        """The id in the state, or an empty string."""
+        kind, text = self.outcome
+        return text if kind == "made" else ""
 
     @property
     def posts(self) -> int:
@@ -122,16 +124,16 @@ class Create:
 
     @property
     def error(self) -> str:
-        """The text that the user sees, if there is one."""
-        kind, told = self.outcome
-        return told if kind != "made" else ""
+        """The error that the user sees, or an empty string."""
+        kind, text = self.outcome
+        return text if kind != "made" else ""
 
 
 class World(JusttClient):
-    """A vendor that waits for the schedule at each request, and the creates before it."""
+    """A client that waits for the schedule at each request, and the creates that use it."""
 
     def __init__(self, *, on_ambiguous: Policy, path: Path, sources: tuple[str, ...]) -> None:
-        """Start with an empty account; nothing is connected to anything."""
+        """Start with an empty account, without a network."""
         self.settings = SETTINGS
         self.on_ambiguous = on_ambiguous
         self.path = path
@@ -141,15 +143,15 @@ class World(JusttClient):
         self.sleep = self._sleep
         self.creates = {name: Create(_inputs(name, source)) for name, source in zip("abc", self.sources, strict=True)}
         self.made: dict[str, tuple[str, str]] = {}
-        """Who made each integration, and of which source."""
+        """The creator and the source of each integration."""
         self.before: set[str] = set()
-        self.given: set[str] = set()
-        """The ids that POSTs brought."""
-        self.in_doubt: set[str] = set()
-        """The creates that lost an answer; who was adopted is none of them any more."""
+        self.returned: set[str] = set()
+        """The ids that POSTs returned, and those that were claimed."""
+        self.unresolved: set[str] = set()
+        """The creates that lost a response and have claimed nothing."""
         self.lost = 0
         self.fate = ""
-        self.told: list[str] = []
+        self.warnings: list[str] = []
         self.session = Session(SETTINGS.base_url, ClaimsJournal())
         self.creator = CreateCoordinator(
             lambda: self, self.session, claims=self.on_ambiguous == "adopt", tell=self._tell
@@ -161,12 +163,12 @@ class World(JusttClient):
 
     def _sleep(self, _: float) -> None:
         self.stage.park("sleep")
-        # The first one is beside other creates, and the second one is alone.
+        # The first sleep is beside other creates; the second one has the lock alone.
         self.creates[self.stage.current.name].seen.append(("slept",))
 
     def _tell(self, text: str) -> None:
         if not text.startswith("note: "):
-            self.told.append(text)
+            self.warnings.append(text)
 
     def run(self) -> None:
         """Run all creates to their ends."""
@@ -174,7 +176,7 @@ class World(JusttClient):
         self.path.end()
 
     def create_integration(self, inputs: Inputs, *, call: Call = UNLIMITED) -> RemoteRecord:
-        """Commit and answer, each when the schedule says so, or lose the answer."""
+        """Commit and respond when the schedule says so, or lose the response."""
         assert not call.is_cancelled()
         me = self.stage.current.name
         self.stage.park("POST")
@@ -184,12 +186,12 @@ class World(JusttClient):
         made = f"{me}{len(seen)}"
         if fate != "lost before":
             self.made[made] = (me, inputs.source)
-        self.stage.park("answer")
+        self.stage.park("response")
         if fate != "answered":
-            self.in_doubt.add(me)
+            self.unresolved.add(me)
             operation = messages.creating(inputs.source, inputs.external_identifier)
             raise CreateOutcomeUnknown(operation, "no answer within 30 s", messages.AMBIGUOUS_REMEDIATION)
-        self.given.add(made)
+        self.returned.add(made)
         return RemoteRecord(integration_id=made, source=inputs.source, status="PENDING")
 
     def list_integrations(
@@ -199,7 +201,7 @@ class World(JusttClient):
         operation: str,
         account: str | None,
     ) -> Page:
-        """List the whole account as one page, when the schedule says so."""
+        """List the whole account as one page when the schedule says so."""
         assert (page, account) == (1, None)
         self.stage.park("GET")
         listed = tuple(
@@ -209,7 +211,7 @@ class World(JusttClient):
         if operation.endswith("listing the account before it"):
             self.before |= self.made.keys()
         else:
-            busy = [worker.name for worker in self.stage.parked if worker.at in ("GET", "POST", "answer")]
+            busy = [worker.name for worker in self.stage.parked if worker.at in ("GET", "POST", "response")]
             assert busy == [], "a lost create is resolved while others have requests in flight"
         self.creates[self.stage.current.name].seen.append(tuple(sorted(self.made)))
         return Page(listed, is_last=True)
@@ -226,21 +228,21 @@ class World(JusttClient):
             create.outcome = ("in doubt", str(lost))
         except JusttError as error:
             create.outcome = ("failed", str(error))
-        if me in self.in_doubt and create.id not in self.given:
-            self._assert_adopted_rightly(me, create)
+        if me in self.unresolved and create.id not in self.returned:
+            self._assert_claim_is_justified(me, create)
         create.seen.append(create.outcome)
 
-    def _assert_adopted_rightly(self, me: str, create: Create) -> None:
-        strangers = self.made.keys() - self.before - self.given
+    def _assert_claim_is_justified(self, me: str, create: Create) -> None:
+        candidates = self.made.keys() - self.before - self.returned
         is_only_explanation = (
-            self.in_doubt == {me}
-            and len(strangers) == 1
-            and all(self.made[each][1] == create.inputs.source for each in strangers)
+            self.unresolved == {me}
+            and len(candidates) == 1
+            and all(self.made[each][1] == create.inputs.source for each in candidates)
         )
         if self.on_ambiguous == "adopt" and is_only_explanation:
-            assert create.outcome == ("made", *strangers)
-            self.given |= strangers
-            self.in_doubt.remove(me)
+            assert create.outcome == ("made", *candidates)
+            self.returned |= candidates
+            self.unresolved.remove(me)
         else:
             assert create.outcome[0] == "in doubt"
 
@@ -259,13 +261,13 @@ class World(JusttClient):
         if waiting:
             return [(waiting[0], "")]
         choices: list[Choice] = []
-        newcomers: set[str] = set()
+        started: set[str] = set()
         for worker in sorted(parked, key=lambda each: each.name):
             if worker.at == "start":
                 source = self.creates[worker.name].inputs.source
-                if source in newcomers:
+                if source in started:
                     continue
-                newcomers.add(source)
+                started.add(source)
             fates = ("answered", "lost before", "lost after") if worker.at == "POST" else ("",)
             choices += [(worker.name, fate) for fate in fates[: 3 if self.lost < MOST_LOST else 1]]
         if FOREIGN not in self.made and any(worker.at == "GET" for worker in parked):
@@ -301,7 +303,7 @@ def _inputs(name: str, source: str) -> Inputs:
     )
 
 
-def assert_nothing_lost_nothing_doubled(world: World) -> None:
+def assert_nothing_lost_or_duplicated(world: World) -> None:
     """Assert what holds at the end of every run."""
     ids = [create.id for create in world.creates.values() if create.id]
     assert len(set(ids)) == len(ids), "one id is in two resources"
@@ -314,11 +316,11 @@ def assert_nothing_lost_nothing_doubled(world: World) -> None:
         assert bool(create.error) != bool(create.id)
         assert not create.error or "Do not run `pulumi up` again before you have checked" in create.error
         may_be = [each for each in world.made if each in create.error]
-        assert not create.error or may_be or create.posts == 2, "what did not happen was not tried again"
+        assert not create.error or may_be or create.posts == 2, "a POST that was not committed was not repeated"
     if world.on_ambiguous == "refuse":
-        assert FOREIGN not in ids, "somebody else's integration is in a resource of ours"
-        assert world.told == []
-    assert [FOREIGN in each for each in world.told].count(True) == ids.count(FOREIGN), "taken over in silence"
+        assert FOREIGN not in ids, "another writer's integration is in a resource"
+        assert world.warnings == []
+    assert [FOREIGN in each for each in world.warnings].count(True) == ids.count(FOREIGN), "claimed without a warning"
 
 
 @pytest.mark.slow
@@ -329,28 +331,28 @@ def assert_nothing_lost_nothing_doubled(world: World) -> None:
 def test_every_interleaving(
     policy: Policy, sources: tuple[str, ...], record_property: Callable[[str, object], None]
 ) -> None:
-    """Nothing is lost or doubled, and `adopt` takes somebody else's integration only where nobody could tell.
+    """Nothing is lost or duplicated, and `adopt` claims another writer's integration only if it looks like ours.
 
-    That does happen, and the vendor's answers leave no way to prevent it: our POST was lost before the commit, and
-    somebody else creates one integration of the same source between the list before and the last list after. As long
-    as no other create of the process lost its answer and nothing else is new, every answer is the same as if that
-    integration were ours. `World` asserts that it is taken over exactly then, and that a create whose answer was lost
-    ends in an error otherwise; hence `adopt` is for accounts with one writer.
+    This can happen, and no response allows the provider to prevent it: our POST was lost before the commit, and the
+    other writer creates one integration of the same source between the list before and the last list after. As long
+    as no other create of the process lost its response and nothing else is new, every response is the same as if that
+    integration were ours. `World` asserts that it is claimed exactly then, and that a create whose response was lost
+    ends in an error otherwise. So `adopt` is for accounts with one writer.
     """
     graph = Graph()
-    taken_over = 0
+    claimed = 0
     while graph.to_run:
         world = World(on_ambiguous=policy, path=Path(graph, graph.to_run.pop()), sources=sources)
         world.run()
-        assert_nothing_lost_nothing_doubled(world)
+        assert_nothing_lost_or_duplicated(world)
         graph.runs += 1
-        taken_over += any(create.id == FOREIGN for create in world.creates.values())
+        claimed += any(create.id == FOREIGN for create in world.creates.values())
     interleavings = graph.interleavings()
     record_property("runs", graph.runs)
     record_property("interleavings", interleavings)
-    record_property("runs that took over somebody else's integration", taken_over)
+    record_property("runs that claimed another writer's integration", claimed)
 
-    assert (taken_over > 0) == (policy == "adopt")
-    # A schedule that forgot to choose would prove nothing.
+    assert (claimed > 0) == (policy == "adopt")
+    # Guards against a schedule that skips choices.
     assert graph.runs > 2_000
     assert interleavings > 100_000

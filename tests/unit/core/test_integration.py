@@ -1,4 +1,4 @@
-"""The lifecycle: what each call does, against the simulator over a real socket and against scripted answers."""
+"""The lifecycle of an integration: each call, with the simulator over a real socket and with scripted responses."""
 
 from __future__ import annotations
 
@@ -36,40 +36,40 @@ OTHER_ENVIRONMENT = (
 
 
 @pytest.mark.parametrize(
-    "seen",
+    "call",
     [
         lambda core: core.check({**MINIMAL, "environment": "production"}, MINIMAL),
         lambda core: core.diff({**RECORDED, "environment": "production"}, CHECKED),
     ],
 )
-def test_create_refuses_another_environment_than_the_stacks(
-    offline: Offline, seen: Callable[[IntegrationLifecycle], object]
+def test_create_refuses_another_environment_than_that_of_the_stack(
+    offline: Offline, call: Callable[[IntegrationLifecycle], object]
 ) -> None:
-    """A new resource isn't created where the configuration strays to, once the process has seen where the stack is."""
+    """Once the process has seen the stack's recorded environment, it creates nothing in another one."""
     core = offline.core
-    seen(core)
+    call(core)
 
     with pytest.raises(StateConflict, match="other resources of this stack are recorded in production, and the conf"):
         core.create({**CHECKED, "externalIdentifier": "new"})
 
 
-def test_an_override_of_the_key_of_a_provider_is_told(live: Live) -> None:
-    """Each resource whose provider has a key of its own says that another one is used; those of the stack do not."""
+def test_override_of_a_provider_key_is_noted(live: Live) -> None:
+    """Each resource of a provider with its own key notes that the override is used; other resources don't."""
     for provider in ({}, {"provider": "us"}):
         integration_id, recorded = live.core(provider, JUSTT_API_KEY_OVERRIDE="override").create(CHECKED)
         core = live.core(provider, JUSTT_API_KEY_OVERRIDE="override")
         core.read(integration_id, recorded)
         core.delete(integration_id, recorded)
 
-    told = "JUSTT_API_KEY_OVERRIDE replaces the API key of the provider 'us', too."
-    assert [text.rpartition(": ")[2] for text in live.told if "OVERRIDE" in text] == [told] * 3
+    note = "JUSTT_API_KEY_OVERRIDE replaces the API key of the provider 'us', too."
+    assert [text.rpartition(": ")[2] for text in live.told if "OVERRIDE" in text] == [note] * 3
 
 
 # create
 
 
-def test_create_posts_once_and_remembers_everything(live: Live) -> None:
-    """The id comes back at once with what was given, and the API got the very credentials."""
+def test_create_sends_one_post_and_returns_all_inputs(live: Live) -> None:
+    """Create returns the id and all inputs, and the API receives the exact credentials."""
     inputs = {**CHECKED, "merchantAccountCodes": ["a", "b"], "referenceAccountId": "acc_1", "allowUnlisted": True}
 
     integration_id, remembered = live.core().create(inputs)
@@ -90,8 +90,8 @@ def test_create_posts_once_and_remembers_everything(live: Live) -> None:
     assert live.told == []
 
 
-def test_a_later_create_is_one_request(live: Live) -> None:
-    """The account is listed before the process's first create of it, and not again."""
+def test_second_create_is_one_request(live: Live) -> None:
+    """The account is listed before the process's first create in it, and not again."""
     core = live.core()
     core.create({**CHECKED, "referenceAccountId": "acc_1"})
     live.simulator.clear_requests()
@@ -102,14 +102,14 @@ def test_a_later_create_is_one_request(live: Live) -> None:
 
 
 def test_create_with_adopt_lists_the_account_twice(live: Live) -> None:
-    """Where a candidate may be taken over, the list before has to be one that two passes agree on."""
+    """With onAmbiguousCreate=adopt, two passes of the list before the POST must agree."""
     live.core({"onAmbiguousCreate": "adopt"}).create({**CHECKED, "referenceAccountId": "acc_1"})
 
     assert live.requests == [FIRST_PAGE, FIRST_PAGE, ("POST", "/integrations", "acc_1")]
 
 
-def test_create_sends_nothing_that_was_not_given(live: Live) -> None:
-    """Our own properties are not the API's, and an absent one is not sent."""
+def test_create_sends_only_the_given_api_fields(live: Live) -> None:
+    """Provider-only properties and absent ones are not sent."""
     live.core().create({**CHECKED, "deactivation": {"afterDays": 7}})
 
     _, post = live.simulator.requests
@@ -118,20 +118,20 @@ def test_create_sends_nothing_that_was_not_given(live: Live) -> None:
     assert post.account is None
 
 
-def test_create_takes_the_status_that_the_answer_tells() -> None:
-    """PENDING is assumed only where the answer says no more."""
-    answer = httpx.Response(
+def test_create_uses_the_status_of_the_response() -> None:
+    """The status is PENDING only if the response has none."""
+    response = httpx.Response(
         201, json={"integrationId": "id-1", "status": "SUCCESSFUL", "goLiveDate": "2027-01-01T00:00:00Z"}
     )
 
-    assert Scripted([listing(), answer]).core.create(CHECKED) == (
+    assert Scripted([listing(), response]).core.create(CHECKED) == (
         "id-1",
         {**CHECKED, "integrationId": "id-1", "status": "SUCCESSFUL", "goLiveDate": "2027-01-01T00:00:00Z"},
     )
 
 
-def test_create_that_is_refused_says_so(live: Live) -> None:
-    """The vendor's words reach the user, and nothing was created."""
+def test_refused_create_fails(live: Live) -> None:
+    """The error names the operation without the credential, and nothing is created."""
     with pytest.raises(RequestRefused, match="creating the shopify integration 'stripe-eu'") as refused:
         live.core().create({**CHECKED, "source": "shopify", "allowUnlisted": True})
 
@@ -139,8 +139,8 @@ def test_create_that_is_refused_says_so(live: Live) -> None:
     assert live.simulator.records.integrations() == []
 
 
-def test_create_that_is_not_answered_is_ambiguous() -> None:
-    """A POST that may have been processed is not repeated where something new is listed that it may have made."""
+def test_unanswered_create_is_ambiguous() -> None:
+    """A POST that Justt may have processed is not repeated if the list shows a candidate."""
     scripted = Scripted([listing(), refusal(500), listing("id-1"), listing("id-1")])
 
     with pytest.raises(CreateOutcomeUnknown, match='adopt_id="id-1"'):
@@ -151,8 +151,8 @@ def test_create_that_is_not_answered_is_ambiguous() -> None:
 # read
 
 
-def test_read_returns_the_status_over_the_remembered_rest(live: Live) -> None:
-    """Status and go-live date are the API's; everything else is remembered."""
+def test_read_updates_status_and_go_live_date_only(live: Live) -> None:
+    """Status and go-live date come from the API, everything else from the state."""
     integration_id, remembered = live.created(referenceAccountId="acc_1", allowUnlisted=True)
     live.simulator.records.tell_status(integration_id, "SUCCESSFUL")
     live.simulator.records.tell_go_live_date(integration_id, "2027-02-01T00:00:00Z")
@@ -163,8 +163,8 @@ def test_read_returns_the_status_over_the_remembered_rest(live: Live) -> None:
     assert live.requests == [("GET", f"/integrations/{integration_id}", "acc_1")]
 
 
-def test_read_uses_the_recorded_account_only(live: Live) -> None:
-    """A default that was configured since does not make a managed integration look lost."""
+def test_read_uses_the_recorded_account(live: Live) -> None:
+    """A default account that was configured later is not used, so the integration is still found."""
     integration_id, remembered = live.created()
 
     assert live.core({"referenceAccountId": "acc_new"}).read(integration_id, remembered) == remembered
@@ -172,8 +172,8 @@ def test_read_uses_the_recorded_account_only(live: Live) -> None:
 
 
 @pytest.mark.parametrize("account", ["", "ä", "a b", "a\r\nX: 1", 5])
-def test_read_refuses_an_account_that_is_no_header(live: Live, account: object) -> None:
-    """A state that was changed by hand is named, and neither sent nor taken for a defect."""
+def test_invalid_recorded_account_is_refused(live: Live, account: object) -> None:
+    """If the state was edited by hand, read and delete name the account and send nothing."""
     integration_id, remembered = live.created()
     for olds in ({**remembered, "referenceAccountId": account}, {"referenceAccountId": account}):
         for call in (live.core().read, live.core().delete):
@@ -182,8 +182,8 @@ def test_read_refuses_an_account_that_is_no_header(live: Live, account: object) 
     assert live.requests == []
 
 
-def test_read_tells_a_status_that_changed(live: Live) -> None:
-    """A refresh shows no change of an output, and a failure must not pass unseen."""
+def test_read_notes_a_changed_status(live: Live) -> None:
+    """A refresh shows no changed outputs, so a note reports the new status."""
     integration_id, remembered = live.created()
     live.simulator.records.tell_status(integration_id, "FAILED")
 
@@ -192,24 +192,24 @@ def test_read_tells_a_status_that_changed(live: Live) -> None:
     assert live.told == [f"note: the stripe integration 'stripe-eu' ({integration_id}) is FAILED now, was PENDING."]
 
 
-@pytest.mark.parametrize("forgotten", [(), ("status",)])
-def test_read_tells_nothing_where_nothing_changed(live: Live, forgotten: tuple[str, ...]) -> None:
-    """The same status, or one that was never recorded, is no news."""
+@pytest.mark.parametrize("missing", [(), ("status",)])
+def test_read_notes_nothing_without_a_change(live: Live, missing: tuple[str, ...]) -> None:
+    """There is no note for the same status, or if no status was recorded."""
     integration_id, remembered = live.created()
 
-    assert live.core().read(integration_id, without(remembered, *forgotten)) == remembered
+    assert live.core().read(integration_id, without(remembered, *missing)) == remembered
     assert live.told == []
 
 
-def test_read_forgets_a_go_live_date_that_is_no_longer_told() -> None:
-    """What the API can tell is not remembered instead."""
+def test_read_drops_a_go_live_date_that_the_api_no_longer_returns() -> None:
+    """A value that the API returns is never kept from the old state."""
     olds = {**RECORDED, "goLiveDate": "2027-01-01T00:00:00Z"}
 
     assert Scripted([record("PENDING")]).core.read("id-1", olds) == RECORDED
 
 
 def test_read_drops_an_inactive_integration(live: Live) -> None:
-    """INACTIVE is final: the integration is gone, and the user is told that a new one will follow."""
+    """INACTIVE is final: the resource leaves the state, and a warning says that a new one will be created."""
     integration_id, remembered = live.created()
     live.simulator.records.tell_status(integration_id, "INACTIVE")
 
@@ -222,8 +222,8 @@ def test_read_drops_an_inactive_integration(live: Live) -> None:
     ]
 
 
-def test_read_of_a_looked_up_integration_tells_what_the_api_knows(live: Live) -> None:
-    """Someone else's integration is read with the default account, and its source comes from the API."""
+def test_get_returns_what_the_api_knows(live: Live) -> None:
+    """`get()` reads with the default account and takes the source from the API."""
     integration_id, _ = live.created(referenceAccountId="acc_1")
 
     read = live.core({"referenceAccountId": "acc_1"}).read(integration_id, {})
@@ -238,8 +238,8 @@ def test_read_of_a_looked_up_integration_tells_what_the_api_knows(live: Live) ->
     assert live.told == []
 
 
-def test_read_of_a_looked_up_integration_needs_no_account(live: Live) -> None:
-    """Where no account is named or configured, none is sent and none is recorded."""
+def test_get_works_without_an_account(live: Live) -> None:
+    """If no account is given or configured, none is sent and none is recorded."""
     integration_id, _ = live.created()
 
     read = live.core().read(integration_id, {})
@@ -249,8 +249,8 @@ def test_read_of_a_looked_up_integration_needs_no_account(live: Live) -> None:
     assert live.requests == [("GET", f"/integrations/{integration_id}", None)]
 
 
-def test_read_of_a_looked_up_integration_prefers_its_own_account(live: Live) -> None:
-    """The account that was given to get() wins over the configured one."""
+def test_get_prefers_its_own_account(live: Live) -> None:
+    """The account that was given to `get()` wins over the configured one."""
     integration_id, _ = live.created(referenceAccountId="acc_1")
 
     read = live.core({"referenceAccountId": "acc_2"}).read(integration_id, {"referenceAccountId": "acc_1"})
@@ -259,8 +259,8 @@ def test_read_of_a_looked_up_integration_prefers_its_own_account(live: Live) -> 
     assert read["referenceAccountId"] == "acc_1"
 
 
-def test_read_keeps_a_looked_up_integration_that_is_inactive(live: Live) -> None:
-    """To one who only looks, INACTIVE is a status like any other."""
+def test_get_keeps_an_inactive_integration(live: Live) -> None:
+    """For `get()`, INACTIVE is a status like any other."""
     integration_id, _ = live.created()
     live.simulator.records.tell_status(integration_id, "INACTIVE")
 
@@ -271,11 +271,11 @@ def test_read_keeps_a_looked_up_integration_that_is_inactive(live: Live) -> None
     assert live.told == [f"note: integration {integration_id} is INACTIVE now, was PENDING."]
 
 
-# What proves nothing
+# Responses that prove nothing
 
 
 def not_proof() -> list[list[httpx.Response | httpx.TransportError]]:
-    """Return answers that say nothing about whether an integration exists, each as often as it is asked for."""
+    """Return responses that don't show whether an integration exists, each repeated for all attempts."""
     return [
         [refusal(401)],
         [refusal(403)],
@@ -287,23 +287,23 @@ def not_proof() -> list[list[httpx.Response | httpx.TransportError]]:
     ]
 
 
-@pytest.mark.parametrize("answers", [*not_proof(), [httpx.Response(200, text="<html>")] * 3])
-def test_read_never_drops_state_without_proof(answers: list[httpx.Response | httpx.TransportError]) -> None:
-    """An answer that proves nothing is an error, and the state keeps what it had."""
+@pytest.mark.parametrize("responses", [*not_proof(), [httpx.Response(200, text="<html>")] * 3])
+def test_read_never_drops_state_without_proof(responses: list[httpx.Response | httpx.TransportError]) -> None:
+    """If the response proves nothing, read fails and the state stays unchanged."""
     with pytest.raises(JusttError, match=r"reading the stripe integration 'stripe-eu' \(id-1\)"):
-        Scripted(answers, {"JUSTT_ON_MISSING": "gone"}).core.read("id-1", RECORDED)
+        Scripted(responses, {"JUSTT_ON_MISSING": "gone"}).core.read("id-1", RECORDED)
 
 
-@pytest.mark.parametrize("answers", not_proof())
-def test_delete_never_drops_state_without_proof(answers: list[httpx.Response | httpx.TransportError]) -> None:
-    """A deactivation that got no proper answer is an error, and the state keeps what it had."""
+@pytest.mark.parametrize("responses", not_proof())
+def test_delete_never_drops_state_without_proof(responses: list[httpx.Response | httpx.TransportError]) -> None:
+    """If a DELETE gets no valid response, delete fails and the state stays unchanged."""
     with pytest.raises(JusttError, match=r"deactivating the stripe integration 'stripe-eu' \(id-1\)"):
-        Scripted(answers, {"JUSTT_ON_MISSING": "gone"}).core.delete("id-1", RECORDED)
+        Scripted(responses, {"JUSTT_ON_MISSING": "gone"}).core.delete("id-1", RECORDED)
 
 
 @pytest.mark.parametrize("operation", ["reading", "deactivating"])
-def test_a_404_is_no_proof(live: Live, operation: str) -> None:
-    """The state keeps an integration that answers 404, and the text names the ways out."""
+def test_404_keeps_the_integration_in_the_state(live: Live, operation: str) -> None:
+    """A 404 is an error that names the ways out, and the state stays unchanged."""
     core = live.core()
     call: Callable[[], object] = {
         "reading": lambda: core.read("id-1", RECORDED),
@@ -326,7 +326,7 @@ def test_a_404_is_no_proof(live: Live, operation: str) -> None:
 
 
 @pytest.mark.parametrize("operation", ["reading", "deactivating"])
-def test_a_404_is_gone_where_the_user_says_so(live: Live, operation: str) -> None:
+def test_404_drops_the_integration_if_on_missing_is_gone(live: Live, operation: str) -> None:
     """With JUSTT_ON_MISSING=gone the integration leaves the state, with a warning."""
     core = live.core(JUSTT_ON_MISSING="gone")
     call: Callable[[], object] = {
@@ -350,7 +350,7 @@ ELSEWHERE = {**RECORDED, "environment": "production"}
 
 
 @pytest.mark.parametrize(
-    ("verb", "call"),
+    ("operation", "call"),
     [
         ("reading", lambda core: core.read("id-1", ELSEWHERE)),
         ("updating", lambda core: core.update("id-1", ELSEWHERE, CHECKED)),
@@ -358,20 +358,20 @@ ELSEWHERE = {**RECORDED, "environment": "production"}
     ],
 )
 def test_another_environment_is_refused_before_any_request(
-    offline: Offline, verb: str, call: Callable[[IntegrationLifecycle], object]
+    offline: Offline, operation: str, call: Callable[[IntegrationLifecycle], object]
 ) -> None:
-    """What was recorded in one environment is not looked for in another, and no key is sent there."""
+    """If the recorded environment is not the configured one, no request and no key is sent."""
     with pytest.raises(StateConflict) as conflict:
         call(offline.core)
 
-    assert str(conflict.value) == f"{verb} {NAMED}: {OTHER_ENVIRONMENT}"
+    assert str(conflict.value) == f"{operation} {NAMED}: {OTHER_ENVIRONMENT}"
 
 
 # update
 
 
-def test_update_changes_the_state_only(offline: Offline) -> None:
-    """What the API knows is kept, and what the program took out is gone."""
+def test_update_changes_only_the_state(offline: Offline) -> None:
+    """API values are kept, and inputs that the program removed are dropped."""
     olds = {**RECORDED, "deactivation": {"afterDays": 7}, "allowUnlisted": True, "goLiveDate": "g"}
     news = {**CHECKED, "deactivation": {"deactivationType": "dueDate"}}
 
@@ -383,8 +383,8 @@ def test_update_changes_the_state_only(offline: Offline) -> None:
     assert "deactivation" not in offline.core.update("id-1", olds, CHECKED)
 
 
-def test_the_present_is_the_clocks() -> None:
-    """Without another clock, now is now."""
+def test_default_clock_is_the_real_one() -> None:
+    """Without an injected clock, now() returns the current time."""
     now = IntegrationLifecycle(load(), client=no_client, tell=print).now()
 
     assert abs(datetime.now(timezone.utc) - now) < timedelta(minutes=1)
@@ -403,7 +403,7 @@ OTHER = {**RECORDED, "externalIdentifier": "other", "secretPayload": {"apiKey": 
 
 
 def test_reference_of_an_older_state_is_the_same_credential(offline: Offline) -> None:
-    """A state of before `secretReferences` has it among the values: it moves without a request."""
+    """An older state has the reference in `secretPayload`; it moves to `secretReferences` without a request."""
     (reference,) = REFERRED["secretReferences"].values()
     older = {**RECORDED, "secretPayload": {"apiKey": reference}}
 
@@ -411,16 +411,16 @@ def test_reference_of_an_older_state_is_the_same_credential(offline: Offline) ->
     assert "secretPayload" not in offline.core.update("id-1", older, REFERRED)
     rotated = {**REFERRED, "secretReferences": {"apiKey": {**reference, "version": 2}}}
     assert offline.core.diff(older, rotated) == ["secretPayload.apiKey", "secretReferences.apiKey"]
-    # The other way round it is another credential: data never becomes, nor was, a reference.
+    # In the other direction it is another credential: plain data is never a reference.
     assert offline.core.diff(REFERRED, older) == ["secretPayload.apiKey", "secretReferences.apiKey"]
 
 
 @pytest.mark.parametrize("now", [GIVEN, "canary-rotated-77a1", None], ids=["same", "rotated", "unset"])
 @pytest.mark.parametrize("call", ["read", "delete", "adopt", "read another", "create another"])
-def test_words_are_withheld_once_a_recorded_reference_is_met(
+def test_message_is_withheld_after_a_recorded_reference_is_seen(
     monkeypatch: pytest.MonkeyPatch, call: str, now: str | None
 ) -> None:
-    """The variable may hold another value since the create, so the words may repeat one that nobody here knows."""
+    """The variable may have changed since the create, so a message may repeat a value that the process doesn't know."""
     monkeypatch.delenv("STRIPE_KEY", raising=False)
     if now:
         monkeypatch.setenv("STRIPE_KEY", now)
@@ -445,26 +445,26 @@ def test_words_are_withheld_once_a_recorded_reference_is_met(
     assert f"Justt answered 400: {WITHHELD}. " in str(raised.value)
 
 
-def test_words_about_a_create_are_shown_if_they_do_not_repeat_the_reference_s_value(
+def test_message_of_a_create_is_shown_unless_it_repeats_the_reference_value(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What a create sends is known to the process that sends it."""
+    """Create resolves the reference, so the process knows its value and can search for it."""
     monkeypatch.setenv("STRIPE_KEY", GIVEN)
     referred = {**CHECKED, "secretReferences": REFERRED["secretReferences"]}
     del referred["secretPayload"]
-    for words, shown in (("the name is taken", "the name is taken"), (f"{GIVEN.upper()} is no key", WITHHELD)):
-        scripted = Scripted([httpx.Response(200, json=[]), httpx.Response(400, json={"message": words})])
+    for message, shown in (("the name is taken", "the name is taken"), (f"{GIVEN.upper()} is no key", WITHHELD)):
+        scripted = Scripted([httpx.Response(200, json=[]), httpx.Response(400, json={"message": message})])
         with pytest.raises(RequestRefused) as raised:
             scripted.core.create(referred)
         assert f"Justt answered 400: {shown}. " in str(raised.value)
 
 
-@pytest.mark.parametrize("met", ["check", "diff", "read", "delete"])
-def test_words_about_one_resource_do_not_repeat_the_credential_of_another(met: str) -> None:
-    """Each call that brings a credential teaches it to all resources of the process."""
+@pytest.mark.parametrize("source_call", ["check", "diff", "read", "delete"])
+def test_message_never_repeats_the_credential_of_another_resource(source_call: str) -> None:
+    """Each call that receives a credential makes it known to the whole process."""
     ok = httpx.Response(200, json={"integrationId": "id-2", "source": "stripe", "status": "PENDING"})
     refused = httpx.Response(400, json={"message": "no canary%2D5c17d2e0b8aa", "errorId": "canary-5c17d2e0b8aa"})
-    scripted = Scripted([ok, refused] if met in ("read", "delete") else [refused])
+    scripted = Scripted([ok, refused] if source_call in ("read", "delete") else [refused])
     core = scripted.core
     calls: dict[str, Callable[[], object]] = {
         "check": lambda: core.check({}, OTHER),
@@ -472,7 +472,7 @@ def test_words_about_one_resource_do_not_repeat_the_credential_of_another(met: s
         "read": lambda: core.read("id-2", OTHER),
         "delete": lambda: core.delete("id-2", OTHER),
     }
-    calls[met]()
+    calls[source_call]()
 
     with pytest.raises(RequestRefused, match=f"Justt answered 400: {WITHHELD}") as raised:
         core.read("id-1", RECORDED)
@@ -480,8 +480,8 @@ def test_words_about_one_resource_do_not_repeat_the_credential_of_another(met: s
     assert "errorId" not in str(raised.value)
 
 
-def test_identifiers_are_no_credentials() -> None:
-    """Justt's words may name the shop or the account, which a preview shows too."""
+def test_identifiers_are_not_redacted() -> None:
+    """A message may name the shop or the account, which a preview shows too."""
     adyen = {
         **RECORDED,
         "secretType": "HMAC",
@@ -493,16 +493,16 @@ def test_identifiers_are_no_credentials() -> None:
         scripted.core.read("id-1", adyen)
 
 
-def test_words_are_withheld_if_a_credential_is_too_short_to_be_searched_for() -> None:
-    """Three characters stand in any text by chance."""
+def test_message_is_withheld_if_a_credential_is_too_short_to_search_for() -> None:
+    """A text of three characters may occur in any message by chance."""
     scripted = Scripted([httpx.Response(400, json={"message": "no such user", "errorId": "err-1"})])
 
     with pytest.raises(RequestRefused, match=rf"{WITHHELD} \(errorId err-1\)"):
         scripted.core.read("id-1", {**RECORDED, "secretType": "X", "secretPayload": {"pin": 123, "is_live": True}})
 
 
-def test_refusal_is_looked_into_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The read that explains a refused deactivation knows of the credentials, too, so that its debug line is clean."""
+def test_read_after_a_refused_delete_logs_no_credential(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The redactor also knows the credentials during the GET that explains a refused DELETE."""
     lines: list[str] = []
     refused = httpx.Response(400, json={"message": "no", "errorId": f"e-{GIVEN}"})
     scripted = Scripted([refused, refused])

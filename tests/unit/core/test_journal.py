@@ -1,4 +1,4 @@
-"""The journal: what its files hold, how they survive a kill and a race, and that no folder makes a create fail."""
+"""The journal: its files, how they survive kills and races, and that an unusable folder fails no create."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ DAY = 86_400.0
 
 
 def begun(number: int = 0, **fields: object) -> Intent:
-    """Return the intent of a create that has just begun."""
+    """Return the intent of a create that has just started."""
     made = Intent(f"{URN}{number or ''}", URL, "acc_1", f"stripe-eu-{number}", "stripe", 1_000_000.0, 1_000_030.0)
     return replace(made, **fields)  # type: ignore[arg-type]
 
 
-class Kept(Journal):
-    """A journal whose clock the test sets, and whose warnings are kept."""
+class RecordingJournal(Journal):
+    """A journal whose clock the test sets, and which collects its warnings."""
 
     def __init__(self, folder: Path | None, command: str | None = None) -> None:
         self.clock = 1_000_000.0
@@ -41,13 +41,13 @@ class Kept(Journal):
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Kept:
-    """Give a journal in a folder that does not exist yet."""
-    return Kept(tmp_path / "a" / "state")
+def journal(tmp_path: Path) -> RecordingJournal:
+    """Return a journal in a folder that does not exist yet."""
+    return RecordingJournal(tmp_path / "a" / "state")
 
 
 def filled(journal: Journal) -> Intent:
-    """Let each kind of file be written once, and return the intent."""
+    """Write each kind of file once, and return the intent."""
     name = journal.write_snapshot(["i-1", "i-0"], is_complete=True)
     intent = begun(snapshot=name, decision=Decision("claim", "i-2"))
     assert journal.write_intent(intent)
@@ -62,7 +62,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def child(code: str, *arguments: object) -> subprocess.Popen[str]:
-    """Start a Python process that has the journal of the folder in its first argument."""
+    """Start a Python process with a journal in the folder of its first argument."""
     head = """
         import os, sys, time
         from pathlib import Path
@@ -78,10 +78,10 @@ def child(code: str, *arguments: object) -> subprocess.Popen[str]:
     )
 
 
-def test_what_is_written_is_read(journal: Kept) -> None:
-    """Each kind of file is found again, by this object and by another one; what is removed is gone."""
+def test_written_files_are_read(journal: RecordingJournal) -> None:
+    """The same object and a new one read each kind of file; removed files are gone."""
     intent = filled(journal)
-    for each in (journal, Kept(journal.folder)):
+    for each in (journal, RecordingJournal(journal.folder)):
         assert each.intent(URN, URL, "acc_1") == intent
         assert each.intents() == [intent]
         snapshot = each.snapshot(intent.snapshot)
@@ -105,8 +105,8 @@ def test_what_is_written_is_read(journal: Kept) -> None:
     assert journal.warnings == []
 
 
-def test_an_intent_is_settled_by_its_id(journal: Kept) -> None:
-    """A state that holds another id for the URN, such as that of the one to be replaced, settles nothing."""
+def test_intent_is_settled_by_its_id(journal: RecordingJournal) -> None:
+    """If the state holds another id for the URN, such as the one being replaced, the intent stays."""
     made = begun(integration_id="i-1")
     assert journal.settle(URN, URL, "acc_1", "i-1") is None
     journal.write_intent(begun())
@@ -120,18 +120,18 @@ def test_an_intent_is_settled_by_its_id(journal: Kept) -> None:
     assert journal.intents() == []
 
 
-def test_a_call_reads_no_intent_of_another_resource(journal: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fleet of N would otherwise read N times N files."""
+def test_call_reads_only_the_intent_of_its_resource(journal: RecordingJournal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a fleet of N resources would read N times N files."""
     for number in range(5):
         journal.write_intent(begun(number, integration_id=f"i-{number}"))
     read: list[Path] = []
     bytes_of = journal_folder._bytes_of
 
-    def noted(path: Path) -> bytes:
+    def recorded(path: Path) -> bytes:
         read.append(path)
         return bytes_of(path)
 
-    monkeypatch.setattr(journal_folder, "_bytes_of", noted)
+    monkeypatch.setattr(journal_folder, "_bytes_of", recorded)
     journal.settle(f"{URN}1", URL, "acc_1", "i-1")
     assert {path for path in read if path.parent.name == "intents"} == {journal.path_of(begun(1))}
 
@@ -147,33 +147,33 @@ def test_a_call_reads_no_intent_of_another_resource(journal: Kept, monkeypatch: 
         ("https://api.justt.ai:443/v1/", "https://API.justt.ai/v1"),
     ],
 )
-def test_spellings_of_a_base_url_are_one_key(journal: Kept, one: str, other: str) -> None:
-    """An intent, a claim and an adoption are found whichever spelling the next command is given."""
-    written, asked = (Settings.load({"baseUrl": url}, {}).base_url for url in (one, other))
+def test_spellings_of_a_base_url_share_a_journal_key(journal: RecordingJournal, one: str, other: str) -> None:
+    """Intents, claims and adoptions are found with any spelling of the base URL."""
+    written, requested = (Settings.load({"baseUrl": url}, {}).base_url for url in (one, other))
     assert journal.write_intent(begun(base_url=written))
     assert journal.claim(written, "i-1", URN) == URN
     journal.hold_adoption(written, "i-2", URN)
-    found = journal.intent(URN, asked, "acc_1")
+    found = journal.intent(URN, requested, "acc_1")
     assert found is not None
-    assert found.is_at(asked)
-    assert journal.claim(asked, "i-1", "another") == URN
-    assert journal.claimed_ids(asked) == {"i-1"}
-    assert journal.adopters(asked, "i-2") == [URN]
-    assert journal.adopted_ids(asked, besides="another") == {"i-2"}
+    assert found.is_at(requested)
+    assert journal.claim(requested, "i-1", "another") == URN
+    assert journal.claimed_ids(requested) == {"i-1"}
+    assert journal.adopters(requested, "i-2") == [URN]
+    assert journal.adopted_ids(requested, besides="another") == {"i-2"}
     assert journal.intent(URN, "http://127.0.0.2:8700/v1", "acc_1") is None
 
 
-def test_intents_of_a_stack_are_told_from_all_others(journal: Kept) -> None:
-    """The end of a command asks for those of its own stack only."""
+def test_intents_can_be_filtered_by_stack(journal: RecordingJournal) -> None:
+    """The end of a command reads only the intents of its own stack."""
     journal.write_intent(begun())
     journal.write_intent(begun(urn=URN.replace(":dev:", ":prod:")))
     assert journal.intents(stack_of(URN)) == [begun()]
     assert len(journal.intents()) == 2
 
 
-def test_a_process_removes_no_intent_of_another_one(tmp_path: Path) -> None:
-    """What a second process has written for the resource since is about another create."""
-    journal = Kept(tmp_path)
+def test_process_keeps_the_intent_of_another_process(tmp_path: Path) -> None:
+    """An intent that a second process wrote for the resource since then belongs to another create."""
+    journal = RecordingJournal(tmp_path)
     first, second = begun(process="first"), begun(process="second", external_identifier="changed")
     journal.write_intent(first)
     journal.write_intent(second)
@@ -183,8 +183,8 @@ def test_a_process_removes_no_intent_of_another_one(tmp_path: Path) -> None:
     assert journal.intents() == []
 
 
-def test_a_claim_is_settled_by_its_id(journal: Kept) -> None:
-    """A state that holds what a person has claimed for the create leaves nothing to decide, and no other id does."""
+def test_claim_decision_is_settled_by_its_id(journal: RecordingJournal) -> None:
+    """Once the state holds the id that the user claimed, the intent is removed; another id keeps it."""
     journal.decide(begun(), Decision("claim", "i-1"))
     journal.settle(URN, URL, "acc_1", "i-0")
     assert len(journal.intents()) == 1
@@ -196,8 +196,11 @@ def test_a_claim_is_settled_by_its_id(journal: Kept) -> None:
 
 
 @pytest.mark.parametrize("integration_id", [None, "i-1"])
-def test_a_decision_ends_after_30_days(journal: Kept, integration_id: str | None) -> None:
-    """It surprises nobody later: the create is undecided again. Until then the intent is kept, however old it is."""
+def test_decision_expires_after_30_days(journal: RecordingJournal, integration_id: str | None) -> None:
+    """An expired decision is dropped, and the create is undecided again.
+
+    Until then the intent is kept, however old it is.
+    """
     journal.clock += 29 * DAY
     intent = begun(integration_id=integration_id)
     decided = replace(intent, decision=Decision("claim", "i-1"))
@@ -208,21 +211,21 @@ def test_a_decision_ends_after_30_days(journal: Kept, integration_id: str | None
     journal.clock += 1
     assert journal.intents() == ([intent] if integration_id else [])
     assert journal.intent(URN, URL, "acc_1") == (intent if integration_id else None)
-    # The record of a create whose outcome nobody knows ends with a warning, as it does without a decision.
+    # An intent with an unknown outcome is dropped with a warning, as it is without a decision.
     assert [line[:64] for line in journal.warnings] == (
         [] if integration_id else ["warning: creating the stripe integration 'stripe-eu-0': a create"]
     )
 
 
-def test_a_decision_is_kept_with_its_intent(journal: Kept) -> None:
-    """It replaces an earlier one, and the rest of the intent stays as it is."""
+def test_decision_is_stored_in_its_intent(journal: RecordingJournal) -> None:
+    """A new decision replaces an earlier one, and the rest of the intent stays unchanged."""
     for decision in (Decision("deactivate", "i-1"), Decision("forget")):
         assert journal.decide(begun(), decision)
         assert journal.intent(URN, URL, "acc_1") == begun(decision=decision)
 
 
-def test_one_id_belongs_to_one_resource(journal: Kept) -> None:
-    """The first one keeps it until the integration is INACTIVE; several may adopt it."""
+def test_id_belongs_to_one_resource(journal: RecordingJournal) -> None:
+    """The first claim holds until the integration is INACTIVE; several resources may adopt it."""
     assert journal.claim(URL, "i-1", "first") == "first"
     assert journal.claim(URL, "i-1", "second") == "first"
     assert journal.claim(URL, "i-1", "first") == "first"
@@ -231,25 +234,29 @@ def test_one_id_belongs_to_one_resource(journal: Kept) -> None:
         journal.hold_adoption(URL, "i-1", urn)
     assert journal.adopters(URL, "i-1") == ["a", "b"]
     journal.end_adoption(URL, "i-1", "none")
-    later = Kept(journal.folder)
+    later = RecordingJournal(journal.folder)
     later.end_adoption(URL, "i-1", "b")
-    assert Kept(journal.folder).adopters(URL, "i-1") == ["a"]
+    assert RecordingJournal(journal.folder).adopters(URL, "i-1") == ["a"]
     journal.forget_integration(URL, "i-1")
     assert journal.adopters(URL, "i-1") == []
     assert journal.claim(URL, "i-1", "second") == "second"
     assert journal.warnings == []
 
 
-def test_an_adoption_counts_in_its_command_and_after_it_has_succeeded(tmp_path: Path) -> None:
-    """A failed one, and one that has ended, count in that command only; files of commands long past are removed."""
-    same, fellow, later = Kept(tmp_path, "1"), Kept(tmp_path, "1"), Kept(tmp_path, "2")
+def test_adoption_counts_in_its_command_and_after_it_succeeded(tmp_path: Path) -> None:
+    """A failed or ended adoption counts only in its own command; files of old commands are removed."""
+    same, fellow, later = (
+        RecordingJournal(tmp_path, "1"),
+        RecordingJournal(tmp_path, "1"),
+        RecordingJournal(tmp_path, "2"),
+    )
     same.begin_adoption(URL, "i-1", URN)
     assert (fellow.adopters(URL, "i-1"), later.adopters(URL, "i-1")) == ([URN], [])
     same.hold_adoption(URL, "i-1", URN)
-    # The end of the adopter that was replaced is not the end of the adoption.
+    # Deleting the replaced adopter does not end the adoption.
     fellow.end_adoption(URL, "i-1", URN)
     assert (fellow.adopters(URL, "i-1"), later.adopters(URL, "i-1")) == ([URN], [URN])
-    # As the owner itself, a resource is replaced in this command, or ended its adoption on another machine.
+    # For the owner itself, the adoption counts only in this command: elsewhere it may have ended on another machine.
     assert (fellow.adopters(URL, "i-1", beside=URN), later.adopters(URL, "i-1", beside=URN)) == ([URN], [])
     later.end_adoption(URL, "i-1", URN)
     assert (later.adopters(URL, "i-1"), same.adopters(URL, "i-1")) == ([URN], [])
@@ -258,16 +265,16 @@ def test_an_adoption_counts_in_its_command_and_after_it_has_succeeded(tmp_path: 
     assert same.adopters(URL, "i-1") == [URN]
     (kept,) = files(tmp_path)
     os.utime(kept, (1, 1))
-    Kept(tmp_path).hold_adoption(URL, "i-2", URN)
+    RecordingJournal(tmp_path).hold_adoption(URL, "i-2", URN)
     assert kept.exists()
     later.end_adoption(URL, "i-1", URN)
     os.utime(kept, (1, 1))
-    Kept(tmp_path).hold_adoption(URL, "i-2", URN)
+    RecordingJournal(tmp_path).hold_adoption(URL, "i-2", URN)
     assert not kept.exists()
 
 
-def test_a_former_name_is_settled_too(journal: Kept) -> None:
-    """After a rename, or a move to another stack, the state has the id under another URN than the create had."""
+def test_intent_of_a_former_urn_is_settled(journal: RecordingJournal) -> None:
+    """After a rename or a move to another stack, the state has the id under another URN than the create had."""
     assert journal.write_intent(begun(integration_id="i-1"))
     journal.claim(URL, "i-1", URN)
     journal.settle("another stack's", URL, "acc_1", "i-2")
@@ -276,8 +283,8 @@ def test_a_former_name_is_settled_too(journal: Kept) -> None:
     assert journal.intents() == []
 
 
-def test_only_the_owner_can_read(journal: Kept) -> None:
-    """Under any umask, files have mode 0600, and each folder that was made has 0700."""
+def test_only_the_owner_can_read(journal: RecordingJournal) -> None:
+    """Under any umask, files have mode 0600, and created folders have 0700."""
     before = os.umask(0)
     try:
         filled(journal)
@@ -290,8 +297,8 @@ def test_only_the_owner_can_read(journal: Kept) -> None:
     assert len(files(journal.folder)) == 4
 
 
-def test_what_the_files_say(journal: Kept) -> None:
-    """They hold these keys and no other, so that there is no place for a credential; names show nothing."""
+def test_files_have_no_field_for_a_credential(journal: RecordingJournal) -> None:
+    """Files have exactly these keys, none of which can hold a credential, and file names reveal nothing."""
     filled(journal)
     assert journal.folder is not None
     keys = {path.parent.name: set(json.loads(path.read_bytes())) for path in files(journal.folder)}
@@ -309,8 +316,8 @@ def test_what_the_files_say(journal: Kept) -> None:
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.011, 0.023, 0.041, 0.067, 0.101, 0.149, 0.211])
-def test_a_kill_leaves_nothing_half_written(tmp_path: Path, wait: float) -> None:
-    """After `kill -9` at any moment each file is whole, and what was not finished is removed two days later."""
+def test_kill_leaves_no_partial_file(tmp_path: Path, wait: float) -> None:
+    """After `kill -9` at any moment each file is complete, and unfinished parts are removed two days later."""
     code = """
         print("ready", flush=True)
         for number in range(10**6):
@@ -331,7 +338,7 @@ def test_a_kill_leaves_nothing_half_written(tmp_path: Path, wait: float) -> None
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
 
-    after = Kept(tmp_path)
+    after = RecordingJournal(tmp_path)
     after.clock = time.time()
     for intent in after.intents():
         assert after.snapshot(intent.snapshot) is not None
@@ -351,10 +358,10 @@ def test_a_kill_leaves_nothing_half_written(tmp_path: Path, wait: float) -> None
 
 @pytest.mark.parametrize("has_links", [True, False], ids=["with hard links", "without"])
 @pytest.mark.daily(1)
-def test_several_processes_claim_one_id(tmp_path: Path, has_links: bool) -> None:
-    """Of several processes at once, exactly one gets each id, and the others are told which resource has it.
+def test_concurrent_claims_have_one_winner(tmp_path: Path, has_links: bool) -> None:
+    """Exactly one of several processes gets each id, and the others get the URN of its resource.
 
-    A file system without hard links may show them a file that is not whole yet: then they are told of nobody.
+    Without hard links, a process may read a file that is incomplete, and then gets no URN.
     """
     code = """
         if sys.argv[3] == "False":
@@ -369,20 +376,20 @@ def test_several_processes_claim_one_id(tmp_path: Path, has_links: bool) -> None
     processes = [child(code, tmp_path, name, has_links) for name in names]
     winners: list[str] = []
     for number in range(300):
-        # Whoever is told first is another one each time.
+        # A different process gets the number first each time.
         turned = processes[number % 4 :] + processes[: number % 4]
         for process in turned:
             assert process.stdin is not None
             process.stdin.write(f"{number}\n")
             process.stdin.flush()
-        told = set()
+        urns = set()
         for process in turned:
             assert process.stdout is not None
-            told.add(process.stdout.readline().strip())
+            urns.add(process.stdout.readline().strip())
         if not has_links:
-            told.discard("None")
-        assert len(told) == 1
-        winners += told
+            urns.discard("None")
+        assert len(urns) == 1
+        winners += urns
     assert {process.communicate(timeout=60)[0] for process in processes} == {""}
     assert [process.returncode for process in processes] == [0] * 4
     assert set(winners) <= set(names)
@@ -391,7 +398,7 @@ def test_several_processes_claim_one_id(tmp_path: Path, has_links: bool) -> None
 
 
 def _use(journal: Journal) -> None:
-    """Call everything, and assert that it goes on with nothing kept."""
+    """Call every method, and assert that nothing is kept and nothing raises."""
     intent = begun(integration_id="i-1")
     assert not journal.write_intent(intent)
     assert not journal.decide(intent, Decision("forget"))
@@ -409,9 +416,9 @@ def _use(journal: Journal) -> None:
     journal.forget_integration(URL, "i-1")
 
 
-def test_a_missing_folder_is_made(tmp_path: Path) -> None:
-    """Looking makes none; the first write does, and again where it was removed meanwhile."""
-    journal = Kept(tmp_path / "x" / "y")
+def test_missing_folder_is_created_by_the_first_write(tmp_path: Path) -> None:
+    """Reading creates no folder; a write does, also after the folder was removed."""
+    journal = RecordingJournal(tmp_path / "x" / "y")
     assert [*journal.intents(), *journal.claimed_ids(URL), *journal.adopters(URL, "i-1")] == []
     assert not (tmp_path / "x").exists()
     for _ in range(2):
@@ -424,8 +431,8 @@ def test_a_missing_folder_is_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("reason", ["Read-only file system", "No space left on device", "Permission denied"])
-def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
-    """It is one warning with the reason and what to do, and no call fails; nothing is left in it."""
+def test_unwritable_folder_is_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+    """The warning has the reason and what to do; no call fails, and no file is left."""
     really = os.open
 
     def fail(path: str, flags: int, mode: int = 0o777) -> int:
@@ -435,7 +442,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(number, reason)
 
     monkeypatch.setattr(os, "open", fail)
-    journal = Kept(tmp_path)
+    journal = RecordingJournal(tmp_path)
     _use(journal)
     (warning,) = journal.warnings
     assert warning.startswith("warning: the journal of creates can't be relied on: ")
@@ -446,8 +453,8 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
     assert files(tmp_path) == []
 
 
-def test_a_disk_that_is_full(tmp_path: Path) -> None:
-    """A file that could only be written in part is not there at all, and an earlier one stays as it was."""
+def test_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
+    """A file that can't be written completely does not appear, and an earlier one stays unchanged."""
     code = """
         import resource
         earlier = Intent("urn", "url", None, "identifier", "stripe", time.time(), 0.0)
@@ -466,21 +473,21 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["", "intents", "parts"])
-def test_a_file_in_the_place_of_a_folder(tmp_path: Path, place: str) -> None:
-    """It is one warning, and the file stays as it is."""
+def test_file_in_place_of_a_folder_is_one_warning(tmp_path: Path, place: str) -> None:
+    """The file stays unchanged."""
     taken = tmp_path / "state" / place
     taken.parent.mkdir(exist_ok=True)
-    taken.write_text("somebody's own")
-    journal = Kept(tmp_path / "state")
+    taken.write_text("a user's file")
+    journal = RecordingJournal(tmp_path / "state")
     assert not journal.write_intent(begun())
     assert journal.intents() == []
-    assert taken.read_text() == "somebody's own"
+    assert taken.read_text() == "a user's file"
     assert len(journal.warnings) == 1
 
 
-def test_no_place_at_all() -> None:
-    """Without HOME, as in some containers, it is one warning that names the variables."""
-    journal = Kept(state_folder({}))
+def test_no_home_is_one_warning() -> None:
+    """Without HOME, as in some containers, one warning names the variables."""
+    journal = RecordingJournal(state_folder({}))
     _use(journal)
     assert journal.path_of(begun()) is None
     (warning,) = journal.warnings
@@ -488,15 +495,15 @@ def test_no_place_at_all() -> None:
 
 
 @pytest.mark.parametrize("reason", ["Operation not permitted", "Operation not supported", "Function not implemented"])
-def test_a_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
-    """An id still belongs to one resource, and there is nothing to warn of."""
+def test_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+    """An id still belongs to one resource, and there is no warning."""
 
     def fail(*_: object) -> None:
         number = next(number for number in range(1, 134) if os.strerror(number) == reason)
         raise OSError(number, reason)
 
     monkeypatch.setattr(os, "link", fail)
-    journal = Kept(tmp_path)
+    journal = RecordingJournal(tmp_path)
     assert [journal.claim(URL, "i-1", urn) for urn in ("first", "second", "first")] == ["first"] * 3
     assert journal.claimed_ids(URL) == {"i-1"}
     assert [path.parent.name for path in files(tmp_path)] == ["claims"]
@@ -507,8 +514,8 @@ def test_a_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     "environ", [{"JUSTT_STATE_DIR": "state", "HOME": "/h"}, {"HOME": "h"}, {"JUSTT_STATE_DIR": "~/state"}]
 )
-def test_a_relative_folder_is_none(environ: dict[str, str]) -> None:
-    """Each process would have another one."""
+def test_relative_folder_is_not_used(environ: dict[str, str]) -> None:
+    """A relative path would be a different folder for each process."""
     assert state_folder(environ) is None
 
 
@@ -523,8 +530,10 @@ def test_a_relative_folder_is_none(environ: dict[str, str]) -> None:
         ({"HOME": "/h"}, "darwin", "/h/Library/Application Support/pulumi-justt"),
     ],
 )
-def test_where_it_is(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], platform: str, folder: str) -> None:
-    """The variables win over the platform's place, in this order; an empty one counts as none."""
+def test_location_of_the_folder(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], platform: str, folder: str
+) -> None:
+    """The variables win over the platform's default, in this order; an empty variable counts as unset."""
     monkeypatch.setattr(sys, "platform", platform)
     assert state_folder(environ) == Path(folder)
 
@@ -540,8 +549,8 @@ WHOLE = json.dumps({"version": 1, "urn": URN, "base_url": URL, "integration_id":
         '{"version": 1, "decision": null, "later": 1}',
     ],
 )
-def test_a_file_that_cannot_be_used(journal: Kept, content: str) -> None:
-    """Damaged, or of another version: one warning that names a file, and the journal goes on without its content."""
+def test_unusable_files_are_one_warning(journal: RecordingJournal, content: str) -> None:
+    """If files are damaged or from another version, one warning names a file, and the journal ignores their content."""
     intent = filled(journal)
     assert journal.folder is not None
     for path in files(journal.folder):
@@ -559,7 +568,7 @@ def test_a_file_that_cannot_be_used(journal: Kept, content: str) -> None:
     assert journal.unusable[files(journal.folder / "intents")[0]] in warning
     assert ("has the format 2 of another version" if "2}" in content else "is damaged") in warning
 
-    # It may be all that is known of a create.
+    # An unusable intent is not overwritten, because it may be the only record of a create.
     (path,) = files(journal.folder / "intents")
     assert journal.unusable_intent(URN, URL, "acc_1") == journal.unusable[path]
     assert not journal.write_intent(intent)
@@ -581,8 +590,8 @@ def test_a_file_that_cannot_be_used(journal: Kept, content: str) -> None:
         {"later": 1},
     ],
 )
-def test_intent_of_another_shape_is_damaged(journal: Kept, change: dict[str, object]) -> None:
-    """No call meets a value that it can't work with, whichever resource it is for."""
+def test_intent_with_invalid_values_is_damaged(journal: RecordingJournal, change: dict[str, object]) -> None:
+    """No call gets a value of the wrong type, whichever resource it is for."""
     intent = begun()
     assert journal.write_intent(intent)
     (path,) = files(journal.folder or Path())
@@ -593,8 +602,8 @@ def test_intent_of_another_shape_is_damaged(journal: Kept, change: dict[str, obj
     assert f"{path} is damaged" in journal.warnings[0]
 
 
-def test_a_pipe_among_the_files(journal: Kept) -> None:
-    """It is no file of the journal; nobody waits for whoever writes into it."""
+def test_pipe_in_place_of_a_file_does_not_block(journal: RecordingJournal) -> None:
+    """A named pipe counts as damaged, and no call waits for a writer."""
     filled(journal)
     assert journal.folder is not None
     for path in files(journal.folder):
@@ -607,8 +616,8 @@ def test_a_pipe_among_the_files(journal: Kept) -> None:
     assert "is damaged" in (journal.unusable_intent(URN, URL, "acc_1") or "")
 
 
-def test_an_intent_follows_one_of_two_resources(journal: Kept) -> None:
-    """Two processes have read it; only one can take it, and the claim with it."""
+def test_intent_moves_to_only_one_of_two_resources(journal: RecordingJournal) -> None:
+    """If two processes have read the intent, only one can move it, together with its claim."""
     made = replace(begun(integration_id="i-1"), decision=Decision("claim", "i-1"))
     journal.write_intent(made)
     assert journal.claim(URL, "i-1", made.urn) == made.urn
@@ -622,15 +631,15 @@ def test_an_intent_follows_one_of_two_resources(journal: Kept) -> None:
     "times",
     [(1e400, 1e400), (float("nan"), 0.0), (1e18, 1e18), (-1.0, 0.0), (0.0, float("nan")), (0.0, 1e9), (10**400, 0.0)],
 )
-def test_a_time_that_no_clock_shows(journal: Kept, times: tuple[float, float]) -> None:
-    """It is damage, too: nobody waits for it, and it is in no text."""
+def test_impossible_time_is_damaged(journal: RecordingJournal, times: tuple[float, float]) -> None:
+    """An intent with an impossible time counts as damaged, so no call waits for it or shows it."""
     journal.write_intent(begun(sent_at=times[0], settled_at=times[1]))
     assert journal.intents() == []
     assert "is damaged" in journal.warnings[0]
 
 
-def test_a_create_that_was_lost_long_ago(journal: Kept) -> None:
-    """After 30 days an intent without an id is dropped, with a warning; whoever only looks drops nothing."""
+def test_unknown_create_is_dropped_after_30_days(journal: RecordingJournal) -> None:
+    """After 30 days an intent without an id is dropped, with a warning; only reading the journal drops nothing."""
     journal.write_intent(begun(1))
     journal.write_intent(begun(2))
     journal.clock += 30 * DAY
@@ -645,23 +654,23 @@ def test_a_create_that_was_lost_long_ago(journal: Kept) -> None:
         "warning: creating the stripe integration 'stripe-eu-1': a create"
     ]
     assert "more than 30 days ago" in journal.warnings[0]
-    # Any create on this machine drops the others.
-    later = Kept(journal.folder)
+    # The next create on this machine drops the other one.
+    later = RecordingJournal(journal.folder)
     later.clock = journal.clock
     later.write_intent(begun(3, sent_at=journal.clock))
     assert ["stripe-eu-2" in each for each in later.warnings] == [True]
     assert len(files(journal.folder)) == 1
 
 
-def test_a_create_that_no_later_command_looked_at(journal: Kept) -> None:
-    """The intent of a stack that was created and left alone is no alarm: it is kept for a year."""
+def test_completed_intent_is_kept_for_a_year(journal: RecordingJournal) -> None:
+    """No command may have run on the stack since the create, so an intent with an id is kept without a warning."""
     kept = begun(1, integration_id="i-1")
     journal.write_intent(kept)
     journal.clock += 365 * DAY
     assert journal.intent(kept.urn, URL, "acc_1") == kept
     assert journal.intents() == [kept]
     journal.clock += 1
-    later = Kept(journal.folder)
+    later = RecordingJournal(journal.folder)
     later.clock = journal.clock
     later.write_intent(begun(2, sent_at=journal.clock))
     assert [each.urn for each in later.intents()] == [f"{URN}2"]
@@ -671,11 +680,11 @@ def test_a_create_that_no_later_command_looked_at(journal: Kept) -> None:
 
 
 def test_snapshots_are_pruned(tmp_path: Path) -> None:
-    """One that no intent names is removed after two days, by the next process that creates.
+    """A snapshot that no intent names is removed after two days, by the next process that creates.
 
-    Until then the process that took it may still be at work, and name it in the intent of a create that is lost.
+    Until then the process that took it may still run, and name it in the intent of a lost create.
     """
-    first = Kept(tmp_path)
+    first = RecordingJournal(tmp_path)
     first.clock = time.time()
     named, unnamed, fresh = (first.write_snapshot([], is_complete=True) for _ in range(3))
     first.write_intent(begun(snapshot=named, sent_at=first.clock))
@@ -683,7 +692,7 @@ def test_snapshots_are_pruned(tmp_path: Path) -> None:
         os.utime(tmp_path / "snapshots" / f"{name}.json", (first.clock - age, first.clock - age))
     first.write_intent(begun(1, sent_at=first.clock))
     assert len(files(tmp_path / "snapshots")) == 3
-    second = Kept(tmp_path)
+    second = RecordingJournal(tmp_path)
     second.clock = first.clock
     assert len(second.intents()) == 2
     second.write_intent(begun(2, sent_at=first.clock))

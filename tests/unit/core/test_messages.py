@@ -1,4 +1,4 @@
-"""What an error about a request tells the user to do."""
+"""What the error of a request tells the user to do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SANDBOX = Settings.load({"environment": "sandbox"}, {})
 def remediation(
     status: int, *, is_create: bool = False, account: str | None = None, origin: str = "JUSTT_API_KEY"
 ) -> str:
-    """Ask for the cure of a refusal."""
+    """Return the remediation for a 4xx response."""
     settings = replace(SANDBOX, api_key_origin=origin)
     return refusal_remediation(status, settings, is_create=is_create, account=account, was_unanswered=False)
 
@@ -80,13 +80,13 @@ NOTHING_CREATED = (
         (422, False, None, "Nothing was changed: Justt's support can look it up."),
     ],
 )
-def test_cure_of_each_refusal(status: int, is_create: bool, account: str | None, text: str) -> None:
-    """Each refusal names what this user can do about it."""
+def test_remediation_of_each_4xx(status: int, is_create: bool, account: str | None, text: str) -> None:
+    """Each 4xx says what the user can do about it."""
     assert text == remediation(status, is_create=is_create, account=account)
 
 
-def test_cure_after_an_attempt_that_was_not_answered() -> None:
-    """It may have been carried out, so no text says that nothing was changed."""
+def test_remediation_after_an_unanswered_attempt() -> None:
+    """An earlier attempt may have been processed, so the text never says that nothing was changed."""
     shown = refusal_remediation(405, SANDBOX, is_create=False, account=None, was_unanswered=True)
     assert shown == "An earlier attempt was not answered and may have been carried out: look it up at Justt."
 
@@ -97,7 +97,7 @@ def test_cure_after_an_attempt_that_was_not_answered() -> None:
         (remediation(401, origin="justt:apiKey"), 3),
         (remediation(401, origin="the provider 'us'"), 3),
         ("justt:environment must be production or sandbox, not a text of 3 characters", 2),
-        # A variable is never the state's copy, and the override is not cured by itself.
+        # A variable is never the state's copy, and the override can't replace itself.
         (remediation(401, origin="JUSTT_API_KEY"), 0),
         (remediation(401, origin="JUSTT_API_KEY_OVERRIDE"), 0),
         ("JUSTT_TIMEOUT_SECONDS must be a number from 0.1 to 600.0", 0),
@@ -106,8 +106,8 @@ def test_cure_after_an_attempt_that_was_not_answered() -> None:
         ("deactivating 'urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::a': it is gone", 0),
     ],
 )
-def test_recorded_settings_have_their_ways_out(text: str, ways: int) -> None:
-    """A setting that is the state's copy is changed by an update or by the program, and a key by a variable too."""
+def test_remediation_of_recorded_settings(text: str, ways: int) -> None:
+    """The state's copy of a setting is changed by an update or by the program; a key also by the override."""
     shown = recorded_settings_remediation(text)
     assert sum(way in shown for way in ("`pulumi up` first", "--run-program", "JUSTT_API_KEY_OVERRIDE")) == ways
     assert (shown == "") is (ways == 0)
@@ -136,13 +136,13 @@ def test_recorded_settings_have_their_ways_out(text: str, ways: int) -> None:
         (False, False, "The state keeps what it had: run the command again later."),
     ],
 )
-def test_cure_where_no_answer_came(is_unsent: bool, is_rate_limited: bool, text: str) -> None:
-    """An unreachable API, a used-up quota and a silent one have different cures."""
+def test_remediation_without_a_response(is_unsent: bool, is_rate_limited: bool, text: str) -> None:
+    """An unreachable API, a used-up quota and a silent API have different remediations."""
     assert text == unreachable_remediation("https://p.example", is_unsent=is_unsent, is_rate_limited=is_rate_limited)
 
 
-def test_standing_cures_say_what_not_to_do() -> None:
-    """An ambiguous create warns against running again, a misunderstood answer says that the state is as it was."""
+def test_fixed_remediations() -> None:
+    """An ambiguous create warns against running again; an invalid response says that the state is unchanged."""
     assert AMBIGUOUS_REMEDIATION == (
         "Justt may have created it, and no state knows it. Do not run `pulumi up` again before you have checked, "
         "because that could create a duplicate: look it up at Justt, and run `pulumi-justt recover`."

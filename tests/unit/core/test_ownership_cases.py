@@ -1,4 +1,4 @@
-"""What the state machine has found, each as the shortest walk that shows it; `model_user` asserts the rest."""
+"""Cases that the state machine found, each as the shortest sequence of commands; `model_user` asserts the rest."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from support.pulumi_model import Trouble
 
 
 class Walk(Project):
-    """A project over the core, with one integration that is created at first.
+    """A project on the core whose program has one integration.
 
     Args:
-        folder: Where the journal is.
-        policy: The policy for lost creates.
+        folder: The folder of the journal.
+        policy: `onAmbiguousCreate`.
     """
 
     def __init__(self, folder: Path, policy: str = "refuse") -> None:
@@ -33,8 +33,8 @@ class Walk(Project):
         super().__init__(core, refuses=policy == "refuse", seen=Counter())
         self.declare("shop-1", "first", 0, 0)
 
-    def does(self, command: str, trouble: str = "", wish: Wish = "adopt", flags: Flags = PLAIN) -> Walk:
-        """Run a command, of which the first create or read meets trouble, and assert what the model asserts."""
+    def run_command(self, command: str, trouble: str = "", wish: Wish = "adopt", flags: Flags = PLAIN) -> Walk:
+        """Run a command whose first create or read meets *trouble*, and assert what the model asserts."""
         operation, _, what = trouble.partition(" ")
         self.backend.trouble([Trouble(operation, what)] if trouble else [])
         self.run(command, wish, flags)
@@ -42,11 +42,11 @@ class Walk(Project):
         return self
 
     def live(self) -> list[str]:
-        """Return the ids of what goes on running at Justt."""
+        """Return the ids of the integrations that are live at Justt."""
         return [record.id for record in self.backend.records() if record.is_live]
 
     def held(self) -> dict[str, str]:
-        """Return the id of each resource of the state."""
+        """Return the id of each resource in the state."""
         return {name: entry.id for name, entry in self.engine.state.items()}
 
     def intents(self) -> list[str | None]:
@@ -56,157 +56,157 @@ class Walk(Project):
 
 @pytest.fixture
 def walk(tmp_path: Path) -> Walk:
-    """Start a walk."""
+    """Return a new project."""
     return Walk(tmp_path)
 
 
 def test_deactivating_the_candidate_at_justt_settles_a_lost_create(walk: Walk) -> None:
-    """The next update finds no candidate that runs, and creates another one."""
-    walk.does("up", "create drop-after-commit")
-    walk.does("up", wish="deactivate")
+    """The next update finds no live candidate, and creates another integration."""
+    walk.run_command("up", "create drop-after-commit")
+    walk.run_command("up", wish="deactivate")
     assert (walk.errors, walk.held(), walk.live()) == ([], {"a": "int-00002"}, ["int-00002"])
 
 
 def test_adopting_the_candidate_settles_a_lost_create(walk: Walk) -> None:
-    """The intent gets the id, and ends as each one does: a later replacement is not taken for the lost create."""
-    walk.does("up", "create drop-after-commit")
+    """The intent gets the id and is removed as usual, so the lost create doesn't block a later replacement."""
+    walk.run_command("up", "create drop-after-commit")
     assert walk.intents() == [None]
-    walk.does("up", wish="adopt")
+    walk.run_command("up", wish="adopt")
     assert (walk.intents(), walk.held()) == (["int-00001"], {"a": "int-00001"})
-    walk.does("up")
+    walk.run_command("up")
     assert walk.intents() == []
 
 
 def test_adopting_the_candidate_under_another_name_settles_a_lost_create(walk: Walk) -> None:
-    """As the error says: a new resource takes it over. Then it is that one's own, and can be rotated."""
-    walk.does("up", "create drop-after-commit")
+    """As the error says, a new resource can adopt it. After adopt_id is removed it can be rotated."""
+    walk.run_command("up", "create drop-after-commit")
     walk.rename_without_alias("shop-1", 0)
-    walk.does("up", wish="adopt")
+    walk.run_command("up", wish="adopt")
     assert (walk.intents(), walk.held()) == (["int-00001"], {"b": "int-00001"})
-    walk.does("up")
+    walk.run_command("up")
     assert walk.intents() == []
     walk.own("shop-1")
-    walk.does("up")
+    walk.run_command("up")
     walk.declare("shop-1", "second", 1, 0, slot=1)
-    walk.does("up")
+    walk.run_command("up")
     assert (walk.errors, walk.held(), walk.live()) == ([], {"b": "int-00002"}, ["int-00002"])
 
 
 @pytest.mark.parametrize("command", ["up", "refresh", "destroy"])
-def test_killed_rotation_that_is_not_continued_is_told(walk: Walk, command: str) -> None:
-    """The change is reverted, or the resource leaves: no create names what the killed one has made."""
-    walk.does("up")
+def test_killed_rotation_that_is_not_continued_is_warned_of(walk: Walk, command: str) -> None:
+    """If the change is reverted or the resource is removed, no create names the killed one, so a warning does."""
+    walk.run_command("up")
     walk.declare("shop-1", "second", 1, 0)
-    walk.does("up", "create kill-after-commit")
+    walk.run_command("up", "create kill-after-commit")
     assert walk.told == []
     walk.declare("shop-1", "first", 0, 0)
-    walk.does(command)
+    walk.run_command(command)
     assert any(
         "an earlier run began to create another one for this resource" in line and "`pulumi-justt recover`" in line
         for line in walk.told
     )
 
 
-def test_failed_adoption_of_the_candidate_leaves_it_one(walk: Walk) -> None:
-    """A candidate whose adoption failed is in no resource, and no other one is created beside it."""
-    walk.does("up", "create drop-after-commit")
-    walk.does("up", "get status=403", wish="adopt")
+def test_candidate_stays_one_after_a_failed_adoption(walk: Walk) -> None:
+    """It is in no resource yet, so no other integration is created beside it."""
+    walk.run_command("up", "create drop-after-commit")
+    walk.run_command("up", "get status=403", wish="adopt")
     walk.program["a"] = walk.program["a"].but(adoptId=None)
     ((_, text),) = walk.engine.up(walk.program, PLAIN).errors
     assert "New integrations with this source: int-00001 (PENDING)" in text
     assert walk.live() == ["int-00001"]
 
 
-def test_adopting_what_is_older_settles_nothing(walk: Walk) -> None:
-    """What the account had before a killed create cannot be its result."""
+def test_adopting_an_older_integration_settles_nothing(walk: Walk) -> None:
+    """An integration from before the killed create can't be its result."""
     walk.vendor.intrude(None, "stripe")
-    walk.does("up", "create kill-after-commit")
+    walk.run_command("up", "create kill-after-commit")
     walk.program["a"] = walk.program["a"].but(adoptId="int-00001")
     walk.refuses = False
-    walk.does("up")
+    walk.run_command("up")
     assert (walk.intents(), walk.held()) == ([None], {"a": "int-00001"})
 
 
 @pytest.mark.parametrize("kill", ["kill-before-commit", "kill-after-commit"])
 @pytest.mark.parametrize("wish", ["adopt", "claim", "deactivate", "recover --deactivate"])
-def test_killed_create_is_named_under_another_name(walk: Walk, kill: str, wish: Wish) -> None:
-    """A resource that is named anew without an alias, after a run that was killed, is created once."""
-    walk.does("up", f"create {kill}")
+def test_killed_create_is_named_after_a_rename_without_alias(walk: Walk, kill: str, wish: Wish) -> None:
+    """A resource that is renamed without an alias after a killed run is created once."""
+    walk.run_command("up", f"create {kill}")
     walk.rename_without_alias("shop-1", 0)
-    walk.does("up")
+    walk.run_command("up")
     assert [f"an earlier run began to create it for '{urn_of('a')}'" in text for text in walk.errors] == [True]
     assert walk.seen["a create under another name was named"] == 1
-    walk.does("up", wish=wish)
+    walk.run_command("up", wish=wish)
     if wish == "deactivate" and kill == "kill-after-commit":
-        # The journal does not know that this was it.
-        walk.does("up")
+        # The journal does not know that this integration was the killed create's.
+        walk.run_command("up")
     assert walk.errors == []
     assert walk.live() == list(walk.held().values())
     assert list(walk.held()) == ["b"]
     assert walk.live() == ["int-00002" if kill == "kill-after-commit" and "deactivate" in wish else "int-00001"]
 
 
-def test_killed_create_is_named_although_its_name_is_another_ones_now(walk: Walk) -> None:
-    """The name of a resource whose create was killed may be given to an integration of another account."""
+def test_killed_create_is_named_although_its_name_was_reused(walk: Walk) -> None:
+    """The name of the killed resource may now belong to an integration of another account."""
     walk.program.clear()
     walk.declare("shop-3", "first", 0, 0)
-    walk.does("up", "create kill-after-commit")
+    walk.run_command("up", "create kill-after-commit")
     walk.rename_without_alias("shop-3", 0)
     walk.declare("shop-1", "first", 0, 0)
-    walk.does("up")
+    walk.run_command("up")
     assert (walk.held(), len(walk.errors)) == ({}, 2)
-    walk.does("up", wish="claim")
+    walk.run_command("up", wish="claim")
     assert walk.held() == {"b": "int-00001"}
-    walk.does("up")
+    walk.run_command("up")
     assert (walk.errors, walk.held()) == ([], {"a": "int-00002", "b": "int-00001"})
 
 
-def test_created_id_that_was_not_stored_is_named_under_another_name(walk: Walk) -> None:
-    """Nothing is created beside it, and `recover --claim` makes it the new name's."""
-    walk.does("up", flags=Flags(dies_unstored=True))
+def test_unstored_id_is_named_after_a_rename_without_alias(walk: Walk) -> None:
+    """No other integration is created, and `recover --claim` gives it to the new name."""
+    walk.run_command("up", flags=Flags(dies_unstored=True))
     walk.rename_without_alias("shop-1", 0)
-    walk.does("up")
+    walk.run_command("up")
     assert ["an earlier run created integration int-00001 for 'urn:" in text for text in walk.errors] == [True]
     (intent,) = walk._journal.intents()
     walk.decide(intent, Decision("claim", "int-00001"))
-    walk.does("up")
+    walk.run_command("up")
     assert (walk.errors, walk.held(), walk.live()) == ([], {"b": "int-00001"}, ["int-00001"])
-    walk.does("refresh")
+    walk.run_command("refresh")
     assert walk.intents() == []
 
 
-def test_former_name_of_a_create_that_no_command_has_seen_is_named(walk: Walk) -> None:
-    """The engine may have failed to store the id; after a refresh it deletes it once the new one is created."""
-    walk.does("up")
+def test_create_of_the_former_name_is_named_until_a_refresh(walk: Walk) -> None:
+    """The engine may have failed to store the id. After a refresh it deletes the old one once the new one exists."""
+    walk.run_command("up")
     walk.rename_without_alias("shop-1", 0)
-    walk.does("up")
+    walk.run_command("up")
     assert ["an earlier run created integration int-00001 for 'urn:" in text for text in walk.errors] == [True]
-    walk.does("refresh")
-    walk.does("up")
+    walk.run_command("refresh")
+    walk.run_command("up")
     assert (walk.errors, walk.held(), walk.live()) == ([], {"b": "int-00002"}, ["int-00002"])
 
 
-def test_former_name_of_a_claim_is_no_obstacle_after_a_refresh(walk: Walk) -> None:
-    """The run that claims an id for its resource stands for it, and not the killed one before."""
-    walk.does("up", flags=Flags(dies_unstored=True))
+def test_claim_of_the_former_name_does_not_block_after_a_refresh(walk: Walk) -> None:
+    """A refresh settles the intent of the run that claimed the id, so the new name can be created."""
+    walk.run_command("up", flags=Flags(dies_unstored=True))
     (intent,) = walk._journal.intents()
     walk.decide(intent, Decision("claim", "int-00001"))
-    walk.does("up")
+    walk.run_command("up")
     assert walk.held() == {"a": "int-00001"}
-    walk.does("refresh")
+    walk.run_command("refresh")
     walk.rename_without_alias("shop-1", 0)
-    walk.does("up")
+    walk.run_command("up")
     assert (walk.errors, walk.held(), walk.live()) == ([], {"b": "int-00002"}, ["int-00002"])
 
 
-def test_decision_for_a_former_name_replaces_no_intent_of_the_new_one(walk: Walk) -> None:
-    """What was begun under the new name is settled first."""
-    walk.does("up", "create kill-after-commit")
+def test_decision_for_the_former_name_keeps_the_intent_of_the_new_name(walk: Walk) -> None:
+    """The new name's own unresolved create is resolved first."""
+    walk.run_command("up", "create kill-after-commit")
     (intent,) = walk._journal.intents()
     walk._journal.write_intent(replace(intent, urn=urn_of("b")))
     walk.decide(intent, Decision("claim", "int-00001"))
     walk.rename_without_alias("shop-1", 0)
-    walk.does("up")
+    walk.run_command("up")
     assert ["New integrations with this source: int-00001 (PENDING)" in text for text in walk.errors] == [True]
     assert {each.urn: each.decision for each in walk._journal.intents()} == {
         urn_of("a"): Decision("claim", "int-00001"),
@@ -214,112 +214,112 @@ def test_decision_for_a_former_name_replaces_no_intent_of_the_new_one(walk: Walk
     }
 
 
-def test_same_integration_of_another_key_is_no_obstacle(walk: Walk) -> None:
-    """Two accounts may be reached by two keys and no account name: a record that the key does not see is another's."""
-    walk.does("up", flags=Flags(dies_unstored=True))
+def test_integration_of_another_key_does_not_block(walk: Walk) -> None:
+    """Two keys may reach two accounts without an account name; an id that this key can't see belongs to the other."""
+    walk.run_command("up", flags=Flags(dies_unstored=True))
     walk.vendor.kept[0].account = "of another key"
     lost = dict(walk.program["a"].inputs)
     with walk.backend.command(gone=False) as processes:
         inputs, _ = processes.of("other").check({}, lost, urn=urn_of("b"))
         assert processes.of("other").create(inputs, urn=urn_of("b"))[0] == "int-00002"
-        # What another process of this command is at work on is no earlier run's.
+        # A create of another process of this command does not count as one of an earlier run.
         inputs, _ = processes.of("third").check({}, lost, urn=urn_of("c"))
         assert processes.of("third").create(inputs, urn=urn_of("c"))[0] == "int-00003"
 
 
 def test_rename_with_a_replacement_deactivates_the_old_one(walk: Walk) -> None:
-    """The engine deletes what was replaced under the former name, and its successor does not hold it any more."""
-    walk.does("up")
+    """The engine deletes the replaced integration by its former name, and the renamed resource no longer holds it."""
+    walk.run_command("up")
     walk.rename("shop-1", 0)
     walk.declare("shop-1", "second", 1, 0)
-    walk.does("up")
+    walk.run_command("up")
     assert (walk.held(), walk.live()) == ({"b": "int-00002"}, ["int-00002"])
 
 
-def test_adoption_under_a_former_name_is_told(walk: Walk) -> None:
-    """The journal cannot tell a former name from another resource, so it still protects, and a note says so."""
-    walk.does("up")
+def test_adoption_under_a_former_name_is_noted(walk: Walk) -> None:
+    """The journal can't tell a former name from another resource, so a note says that it still counts."""
+    walk.run_command("up")
     walk.hand_over("shop-1", 0, "")
-    walk.does("up")
+    walk.run_command("up")
     walk.rename("shop-1", 1)
-    walk.does("up")
+    walk.run_command("up")
     walk.own("shop-1")
-    walk.does("up")
+    walk.run_command("up")
     assert [line for line in walk.told if "If that is a former name of this resource" in line] != []
     walk.remove("shop-1")
-    walk.does("up")
+    walk.run_command("up")
     assert (walk.errors, walk.held(), walk.live()) == ([], {}, ["int-00001"])
 
 
-def forbid(walk: Walk) -> None:
-    """Have the adopter's GET refused."""
+def fail_with_403(walk: Walk) -> None:
+    """Make the adopter's GET fail with 403."""
     walk.hand_over("shop-1", 0, "other", keeps_owner=True)
-    walk.does("up", "get status=403")
+    walk.run_command("up", "get status=403")
 
 
-def forget_the_owner(walk: Walk) -> None:
-    """Have the adoption refused because the owner is still in the program."""
+def keep_the_owner(walk: Walk) -> None:
+    """Make the adoption fail because the owner is still in the program."""
     walk.hand_over("shop-1", 0, "", keeps_owner=True)
-    walk.does("up")
+    walk.run_command("up")
 
 
-@pytest.mark.parametrize("fail", [forbid, forget_the_owner])
-def test_failed_adoption_protects_in_its_command_only(walk: Walk, fail: Callable[[Walk], None]) -> None:
-    """A resource whose adoption failed, and that leaves the program, keeps no integration running for ever."""
-    walk.does("up")
+@pytest.mark.parametrize("fail", [fail_with_403, keep_the_owner])
+def test_failed_adoption_protects_only_in_its_command(walk: Walk, fail: Callable[[Walk], None]) -> None:
+    """A removed resource whose adoption failed does not keep an integration live."""
+    walk.run_command("up")
     fail(walk)
     (text,) = walk.errors
     assert "adopting integration int-00001" in text
     del walk.program["b"]
     walk._rivals.clear()
     walk.declare("shop-1", "second", 1, 0)
-    walk.does("up")
+    walk.run_command("up")
     assert (walk.held(), walk.live()) == ({"a": "int-00002"}, ["int-00002"])
 
 
 @pytest.mark.parametrize(("owner", "adopter"), [("a", "b"), ("b", "a")])
-def test_owner_and_adopter_that_leave_together_release(walk: Walk, owner: str, adopter: str) -> None:
-    """Whichever the engine deletes first, what the old program adopts goes on running."""
+def test_owner_and_adopter_deleted_together_release_the_integration(walk: Walk, owner: str, adopter: str) -> None:
+    """Whichever the engine deletes first, an integration that the old program adopts stays live."""
     walk.program[owner] = walk.program.pop("a")
-    walk.does("up")
+    walk.run_command("up")
     walk.hand_over("shop-1", 0, "")
-    walk.does("up", flags=Flags(targets=frozenset({adopter})))
+    walk.run_command("up", flags=Flags(targets=frozenset({adopter})))
     assert walk.held() == {owner: "int-00001", adopter: "int-00001"}
-    walk.does("destroy")
+    walk.run_command("destroy")
     assert walk.seen["what another command adopted was released"] == (owner == "a")
     assert (walk.held(), walk.live()) == ({}, ["int-00001"])
 
 
 @pytest.mark.parametrize(("owner", "adopter"), [("a", "b"), ("b", "a")])
-def test_adopter_that_no_journal_knows_protects_if_it_is_deleted_first(walk: Walk, owner: str, adopter: str) -> None:
-    """An adopter of another machine is known from its recorded outputs: `destroy` calls delete alone.
+def test_adopter_without_a_journal_protects_if_it_is_deleted_first(walk: Walk, owner: str, adopter: str) -> None:
+    """`destroy` calls only delete, so an adopter from another machine is known only from its recorded outputs.
 
-    The engine of the model deletes in the order of names, so that the other order shows what is not covered.
+    The model's engine deletes in the order of names, so the other order shows the case that is not covered.
     """
     walk.program[owner] = walk.program.pop("a")
-    walk.does("up")
+    walk.run_command("up")
     walk.hand_over("shop-1", 0, "")
-    walk.does("up", flags=Flags(targets=frozenset({adopter})))
+    walk.run_command("up", flags=Flags(targets=frozenset({adopter})))
     shutil.rmtree(walk.backend.folder / "adoptions")
     walk.engine.destroy(PLAIN)
     assert (walk.held(), walk.live()) == ({}, ["int-00001"] if adopter == "a" else [])
 
 
-def test_former_name_is_free(walk: Walk) -> None:
-    """The intent of a create is settled when its id is seen under a name that the resource got since."""
-    walk.does("up")
+def test_former_name_can_be_reused(walk: Walk) -> None:
+    """The intent is settled once its id is seen under the resource's new name."""
+    walk.run_command("up")
     walk.rename("shop-1", 0)
-    walk.does("up")
+    walk.run_command("up")
     walk.declare("shop-2", "first", 0, 0, slot=0)
     assert list(walk.program) == ["b", "a"]
-    walk.does("up")
+    walk.run_command("up")
     assert (walk.errors, walk.held()) == ([], {"b": "int-00001", "a": "int-00002"})
 
 
 @pytest.mark.parametrize("is_recorded", [True, False])
 def test_candidate_that_the_program_adopts_is_not_claimed(tmp_path: Path, is_recorded: bool) -> None:
-    """With `adopt`, a lost create does not claim what another resource names by its id."""
-    walk = Walk(tmp_path, "adopt").does("up", "create kill-after-commit")
+    """With `adopt`, a lost create does not claim an id that another resource adopts."""
+    walk = Walk(tmp_path, "adopt").run_command("up", "create kill-after-commit")
     lost = dict(walk.program["a"].inputs)
     with walk.backend.command(gone=False) as processes:
         provider = processes.of("")
@@ -331,28 +331,28 @@ def test_candidate_that_the_program_adopts_is_not_claimed(tmp_path: Path, is_rec
 
 
 def test_candidate_that_an_earlier_command_adopted_is_not_claimed(tmp_path: Path) -> None:
-    """The journal knows what a resource of another provider adopts."""
-    walk = Walk(tmp_path, "adopt").does("up", "create kill-after-commit")
+    """The journal records what a resource of another provider adopts."""
+    walk = Walk(tmp_path, "adopt").run_command("up", "create kill-after-commit")
     adopting = walk.program["a"].but(externalIdentifier="shop-2", adoptId="int-00001")
     walk.program["b"] = Resource(adopting.inputs, provider="other")
-    walk.does("up", flags=Flags(targets=frozenset({"b"})))
-    walk.does("up", flags=Flags(targets=frozenset({"a"})))
+    walk.run_command("up", flags=Flags(targets=frozenset({"b"})))
+    walk.run_command("up", flags=Flags(targets=frozenset({"a"})))
     assert walk.held() == {"a": "int-00002", "b": "int-00001"}
 
 
-def test_stack_that_was_left_alone_is_not_taken_for_a_killed_run(walk: Walk) -> None:
-    """After more than 30 days an id that was stored long ago is settled as usual, without a warning."""
-    walk.does("up")
+def test_unused_stack_does_not_count_as_a_killed_run(walk: Walk) -> None:
+    """After more than 30 days, a stored id is settled as usual, without a warning."""
+    walk.run_command("up")
     walk.vendor.clock.sleep(40 * 86_400.0)
     walk.declare("shop-2", "first", 0, 0)
-    walk.does("up")
+    walk.run_command("up")
     assert (walk.errors, walk.seen["an intent was dropped for its age"]) == ([], 0)
     assert walk.intents() == ["int-00002"]
 
 
-def test_killed_create_is_forgotten_after_30_days(walk: Walk) -> None:
-    """What may have been created so long ago holds nothing up, and a warning says so."""
-    walk.does("up", "create kill-after-commit")
+def test_killed_create_is_dropped_after_30_days(walk: Walk) -> None:
+    """The dropped intent no longer blocks the create, and a warning says so."""
+    walk.run_command("up", "create kill-after-commit")
     walk.vendor.clock.sleep(40 * 86_400.0)
-    walk.does("up")
+    walk.run_command("up")
     assert (walk.held(), walk.seen["an intent was dropped for its age"]) == ({"a": "int-00002"}, 1)

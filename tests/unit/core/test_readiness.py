@@ -1,4 +1,4 @@
-"""The core of `IntegrationReady`: each row of its table, before scripted answers, in a time that only sleep moves."""
+"""The core of `IntegrationReady`: each row of its table, with scripted responses and a virtual clock."""
 
 from __future__ import annotations
 
@@ -40,61 +40,61 @@ FAILED_REMEDIATION = (
 
 
 def load(**environ: str) -> Settings:
-    """Return a configuration that reaches nothing but this machine, and has an account that no wait may use."""
+    """Return settings that reach only this machine; their default account must never be used by a wait."""
     config = {"baseUrl": "http://127.0.0.1:9", "apiKey": "bearer-key", "referenceAccountId": "acc_default"}
     return Settings.load(config, environ)
 
 
 def no_client() -> NoReturn:
-    """Stand for the client where no request may be sent."""
+    """Fail a test that sends a request."""
     raise AssertionError("a request was about to be sent")
 
 
 def record(status: str, **more: Any) -> httpx.Response:  # noqa: ANN401 - any field
-    """Answer with the bare record."""
+    """Return a response with the bare record."""
     return httpx.Response(200, json={"integrationId": "id-1", "source": "stripe", "status": status, **more})
 
 
 def enveloped(status: str, message: str) -> httpx.Response:
-    """Answer with a record in an envelope that has words of its own."""
+    """Return a response with the record in an envelope that has a message."""
     data = {"integrationId": "id-1", "source": "stripe", "status": status}
     return httpx.Response(200, json={"status": 200, "message": message, "data": data})
 
 
 @dataclass
 class TimedCore:
-    """The core before an API whose answers depend on the time, which passes only while somebody sleeps.
+    """The core with an API whose responses depend on the time, which passes only during a sleep.
 
     Args:
-        answers: The answer from each moment on.
-        took: Seconds that pass before an answer comes.
-        leaves_at: The moment at which the engine leaves.
-        random: What jitter is made of.
+        responses: The response from each time on.
+        took: Seconds until each response.
+        leaves_at: The time at which the engine exits.
+        random: The value that determines the jitter.
     """
 
-    answers: Mapping[float, httpx.Response | httpx.ReadError]
+    responses: Mapping[float, httpx.Response | httpx.ReadError]
     environ: dict[str, str] = field(default_factory=dict)
     took: float = 0.0
     leaves_at: float = float("inf")
     random: float = 0.5
     now: float = 0.0
-    asked: list[float] = field(default_factory=list)
+    requested: list[float] = field(default_factory=list)
     requests: list[httpx.Request] = field(default_factory=list)
-    told: list[tuple[float, str]] = field(default_factory=list)
+    messages: list[tuple[float, str]] = field(default_factory=list)
     session: Session = field(default_factory=lambda: Session("http://127.0.0.1:9/v1"))
     policy: RetryPolicy = field(default_factory=lambda: RetryPolicy(attempts=1))
-    is_met: bool = True
+    knows_credentials: bool = True
 
     @property
     def core(self) -> ReadinessLifecycle:
         """The lifecycle."""
-        if self.is_met:
+        if self.knows_credentials:
             self.session.redactor.add_secrets({"apiKey": CANARY})
             self.session.redactor.add_integration("id-1")
         settings = load(**self.environ)
         client = JusttClient(
             settings,
-            transport=httpx.MockTransport(self._answer),
+            transport=httpx.MockTransport(self._respond),
             policy=self.policy,
             clock=lambda: self.now,
             sleep=self._sleep,
@@ -103,7 +103,7 @@ class TimedCore:
         return ReadinessLifecycle(
             settings,
             client=lambda: client,
-            tell=lambda text: self.told.append((self.now, text)),
+            tell=lambda text: self.messages.append((self.now, text)),
             call=lambda: Call(is_cancelled=lambda: self.now >= self.leaves_at),
             session=self.session,
             clock=lambda: self.now,
@@ -115,34 +115,34 @@ class TimedCore:
         assert 0 < seconds < 20
         self.now += seconds
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(self.now)
+    def _respond(self, request: httpx.Request) -> httpx.Response:
+        self.requested.append(self.now)
         self.requests.append(request)
         self.now += self.took
-        answer = self.answers[max(moment for moment in self.answers if moment <= self.asked[-1])]
-        if isinstance(answer, httpx.ReadError):
-            raise answer
-        return httpx.Response(answer.status_code, content=answer.content)
+        response = self.responses[max(moment for moment in self.responses if moment <= self.requested[-1])]
+        if isinstance(response, httpx.ReadError):
+            raise response
+        return httpx.Response(response.status_code, content=response.content)
 
 
 PENDING = {0.0: record("PENDING")}
 
 
 def until(moment: float, then: httpx.Response) -> TimedCore:
-    """Return an API that says PENDING until *moment*."""
+    """Return an API that returns PENDING until *moment*."""
     return TimedCore({**PENDING, moment: then})
 
 
 def offline() -> ReadinessLifecycle:
-    """Return the core without a client."""
+    """Return the core without a client; any request fails."""
     return ReadinessLifecycle(load(), client=no_client, tell=print)
 
 
 # check
 
 
-def test_check_fills_in_the_environment_and_nothing_else() -> None:
-    """An account is the integration's or none: the configuration's default belongs to integrations."""
+def test_check_adds_only_the_environment() -> None:
+    """The account is that of the integration, or none; the configured default account is not used."""
     news = {name: value for name, value in INPUTS.items() if name != "environment"}
 
     checked = offline().check({}, {**news, "referenceAccountId": None})
@@ -163,19 +163,19 @@ def test_check_fills_in_the_environment_and_nothing_else() -> None:
         ({"timeout": 5}, "timeout: is not an argument (did you mean 'timeout_seconds'?)"),
     ],
 )
-def test_check_tells_what_cannot_be_used(changes: Mapping[str, object], failure: str) -> None:
-    """Each in the user's own name of it."""
+def test_check_names_invalid_arguments(changes: Mapping[str, object], failure: str) -> None:
+    """Each failure uses the argument's name in the program."""
     assert offline().check({}, {**INPUTS, **changes}).failures == [failure]
 
 
 @pytest.mark.parametrize("seconds", [1, 300, 86_400])
-def test_check_takes_every_deadline_of_a_day(seconds: int) -> None:
-    """From one second to a day."""
+def test_check_accepts_a_timeout_of_up_to_a_day(seconds: int) -> None:
+    """timeout_seconds is between one second and one day."""
     assert offline().check({}, {**INPUTS, "timeoutSeconds": seconds}).failures == []
 
 
 def test_check_refuses_another_environment() -> None:
-    """A stack is of one environment."""
+    """A stack belongs to one environment."""
     assert offline().check({**INPUTS, "environment": "production"}, INPUTS).failures == [
         (
             "environment: this integration was created in production, and the configuration says simulator: set "
@@ -185,15 +185,15 @@ def test_check_refuses_another_environment() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(INPUTS.keys() - {"environment"}))
-def test_check_takes_what_a_preview_does_not_know(name: str) -> None:
-    """A new integration has no id yet, and anything else may come from another resource."""
+def test_check_accepts_values_that_a_preview_does_not_know(name: str) -> None:
+    """A new integration has no id yet, and other inputs may come from another resource."""
     checked = offline().check({}, {**INPUTS, name: UNKNOWN})
 
     assert (checked.inputs[name], checked.failures) == (UNKNOWN, [])
 
 
-def test_an_update_of_the_integration_changes_nothing_here() -> None:
-    """Its preview does not know the account that it has not, and of the same integration that cannot change."""
+def test_unknown_account_in_a_preview_of_the_same_integration_is_no_change() -> None:
+    """In a preview of an update the account is unknown, but it can't change for the same integration."""
     unknown = {**INPUTS, "referenceAccountId": UNKNOWN}
 
     assert offline().check(INPUTS, unknown).inputs == INPUTS
@@ -201,8 +201,8 @@ def test_an_update_of_the_integration_changes_nothing_here() -> None:
     assert offline().check({**INPUTS, "referenceAccountId": "acc"}, unknown).inputs == unknown
 
 
-def test_a_failure_without_words_is_looked_at_once() -> None:
-    """Only what a list said is looked up: an answer about this one record that has no words has none the next time."""
+def test_failed_without_a_message_is_read_once() -> None:
+    """Only a record from a list is read again by its own GET. A GET without a message is not repeated."""
     vendor = TimedCore({0.0: record("FAILED")})
 
     with pytest.raises(NotReady):
@@ -215,7 +215,7 @@ def test_a_failure_without_words_is_looked_at_once() -> None:
 
 
 def test_only_another_integration_replaces() -> None:
-    """Whatever else changes is remembered in place; an id that is not known yet is another one's."""
+    """Other changes update in place; an unknown id counts as another integration."""
     core = offline()
 
     assert core.diff(RECORDED, INPUTS) == []
@@ -224,8 +224,8 @@ def test_only_another_integration_replaces() -> None:
     assert core.diff(RECORDED, {**INPUTS, "timeoutSeconds": UNKNOWN, "externalIdentifier": "renamed"}) == []
 
 
-def test_what_was_waited_for_before_runs_until_what_replaces_it_is_ready() -> None:
-    """With --continue-on-error the engine would deactivate it, although the wait for the new one has failed."""
+def test_old_integration_stays_until_its_replacement_is_ready() -> None:
+    """With --continue-on-error the engine would delete it although the wait for the new one failed."""
     vendor = TimedCore({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
     core, old = vendor.core, {**RECORDED, "integrationId": "id-0"}
     integrations = IntegrationLifecycle(load(), client=no_client, tell=print, session=vendor.session)
@@ -249,8 +249,8 @@ def test_what_was_waited_for_before_runs_until_what_replaces_it_is_ready() -> No
     assert not vendor.session.ownership.is_awaited_by("urn", "id-0")
 
 
-def test_all_that_one_integration_replaces_runs_until_it_is_ready() -> None:
-    """Of two waits that were for different integrations before, none forgets that of the other."""
+def test_two_old_integrations_stay_until_their_replacement_is_ready() -> None:
+    """If two waits had different integrations before, both stay active until the new one is ready."""
     vendor = TimedCore({0.0: record("SUCCESSFUL")})
     for before in ("id-0", "id-9"):
         vendor.core.diff({**RECORDED, "integrationId": before}, INPUTS)
@@ -264,8 +264,8 @@ def test_all_that_one_integration_replaces_runs_until_it_is_ready() -> None:
 
 
 @pytest.mark.parametrize("command", ["this command", "another"])
-def test_a_wait_in_another_process_holds_what_its_integration_replaces(tmp_path: Path, command: str) -> None:
-    """Either of the two may have another provider resource than the delete of what is replaced."""
+def test_wait_in_another_process_keeps_the_replaced_integration(tmp_path: Path, command: str) -> None:
+    """The wait and the delete may use different provider resources, and so run in different processes."""
     vendor = TimedCore({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
     base_url = vendor.session.base_url
     vendor.session = Session(base_url, Journal(tmp_path, command="this command"))
@@ -282,8 +282,8 @@ def test_a_wait_in_another_process_holds_what_its_integration_replaces(tmp_path:
     assert not deleting.ownership.is_awaited_by("urn:new", "id-0")
 
 
-def test_a_wait_holds_what_a_renamed_resource_replaces() -> None:
-    """The delete has the former name; the diff under the new one was about the same integration."""
+def test_wait_keeps_the_replaced_integration_of_a_renamed_resource() -> None:
+    """The delete has the former name; the diff under the new name was about the same integration."""
     vendor = TimedCore({0.0: record("FAILED")})
     ownership = vendor.session.ownership
     ownership.note_check("urn:new", {})
@@ -296,8 +296,8 @@ def test_a_wait_holds_what_a_renamed_resource_replaces() -> None:
     assert not ownership.is_awaited_by("urn:former", "id-9")
 
 
-def test_a_new_wait_keeps_what_its_integration_replaces() -> None:
-    """If the wait is added in the update that rotates, no earlier wait says what is replaced: the resource does."""
+def test_new_wait_keeps_the_integration_that_its_integration_replaces() -> None:
+    """If the wait is added in the update that rotates, the integration's own create shows what it replaces."""
     vendor = TimedCore({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
     ownership = vendor.session.ownership
     ownership.note_created("urn", "id-1")
@@ -312,8 +312,8 @@ def test_a_new_wait_keeps_what_its_integration_replaces() -> None:
     assert not ownership.is_awaited_by("urn", "id-0")
 
 
-def test_a_wait_for_someone_elses_keeps_nothing() -> None:
-    """What has no identifier here is not told apart by the lack of one."""
+def test_wait_for_a_foreign_integration_keeps_nothing() -> None:
+    """A wait without an external identifier doesn't match other integrations."""
     vendor = TimedCore({0.0: record("FAILED")})
     theirs = {name: value for name, value in INPUTS.items() if name not in ("externalIdentifier", "source")}
     with pytest.raises(NotReady):
@@ -323,7 +323,7 @@ def test_a_wait_for_someone_elses_keeps_nothing() -> None:
 
 
 def test_update_and_delete_send_nothing() -> None:
-    """A new deadline is remembered beside what was seen, an argument that is gone is forgotten, and delete is free."""
+    """Update stores the new timeout, keeps the outputs and drops removed arguments; delete does nothing."""
     news = {**INPUTS, "timeoutSeconds": 5}
 
     updated = offline().update("id-1", {**RECORDED, "referenceAccountId": "acc"}, news)
@@ -333,8 +333,8 @@ def test_update_and_delete_send_nothing() -> None:
 
 
 @pytest.mark.parametrize("operation", ["read", "update"])
-def test_another_environment_is_not_reached(operation: str) -> None:
-    """What was recorded elsewhere is neither read nor changed."""
+def test_another_environment_is_refused(operation: str) -> None:
+    """If the recorded environment is not the configured one, nothing is read or changed."""
     olds = {**RECORDED, "environment": "production"}
     calls: dict[str, Callable[[ReadinessLifecycle], object]] = {
         "read": lambda core: core.read("id-1", olds),
@@ -349,8 +349,8 @@ def test_another_environment_is_not_reached(operation: str) -> None:
 
 
 @pytest.mark.parametrize("account", [None, "acc_42"])
-def test_what_is_ready_is_not_waited_for(account: str | None) -> None:
-    """One look in the integration's own account, no word, and what was seen is remembered."""
+def test_ready_integration_is_not_waited_for(account: str | None) -> None:
+    """One GET with the integration's own account, no messages, and the outputs are stored."""
     vendor = TimedCore({0.0: record("SUCCESSFUL", goLiveDate="2027-01-01T00:00:00Z")})
     inputs = INPUTS if account is None else {**INPUTS, "referenceAccountId": account}
 
@@ -359,56 +359,56 @@ def test_what_is_ready_is_not_waited_for(account: str | None) -> None:
     assert made == ("id-1", {**inputs, "status": "SUCCESSFUL", "goLiveDate": "2027-01-01T00:00:00Z"})
     assert [(each.method, each.url.path) for each in vendor.requests] == [("GET", "/integrations/id-1")]
     assert vendor.requests[0].headers.get("reference-account-id") == account
-    assert vendor.told == []
+    assert vendor.messages == []
 
 
-def test_looks_become_rarer_up_to_every_fifteen_seconds() -> None:
-    """The first comes at once, the second within a second; the last ones are as far apart as the longest pause."""
+def test_polling_slows_down_to_every_fifteen_seconds() -> None:
+    """The first GET is immediate, the second follows within a second, and later pauses grow to 15 seconds."""
     vendor = until(80.0, record("SUCCESSFUL"))
     vendor.random = 1.0
 
     vendor.core.create(INPUTS)
 
-    pauses = [after - before for before, after in zip(vendor.asked, vendor.asked[1:], strict=False)]
-    assert vendor.asked[0] == 0.0
+    pauses = [after - before for before, after in zip(vendor.requested, vendor.requested[1:], strict=False)]
+    assert vendor.requested[0] == 0.0
     assert pauses == pytest.approx([1.0, 1.5, 2.25, 3.375, 5.0625, 7.59375, 11.390625, 15.0, 15.0, 15.0, 15.0])
 
 
-def test_waits_that_began_together_do_not_stay_together() -> None:
-    """Chance takes up to half of each pause away."""
+def test_polling_has_jitter() -> None:
+    """Jitter shortens each pause by up to half, so that concurrent waits spread out."""
     vendor = until(80.0, record("SUCCESSFUL"))
     vendor.random = 0.0
 
     vendor.core.create(INPUTS)
 
-    pauses = [after - before for before, after in zip(vendor.asked, vendor.asked[1:], strict=False)]
+    pauses = [after - before for before, after in zip(vendor.requested, vendor.requested[1:], strict=False)]
     assert pauses[:3] == pytest.approx([0.5, 0.75, 1.125])
     assert max(pauses) == pytest.approx(7.5)
 
 
-def test_a_status_that_the_vendor_adds_is_waited_out() -> None:
-    """Only FAILED and INACTIVE are known to be final."""
+def test_unknown_status_keeps_waiting() -> None:
+    """Only FAILED and INACTIVE end the wait with an error."""
     vendor = TimedCore({0.0: record("IN_REVIEW"), 30.0: record("SUCCESSFUL")})
 
     assert vendor.core.create(INPUTS)[1]["status"] == "SUCCESSFUL"
-    assert vendor.told[0][1].endswith("its status is IN_REVIEW after 0 s of at most 100 s.")
+    assert vendor.messages[0][1].endswith("its status is IN_REVIEW after 0 s of at most 100 s.")
 
 
-def test_whoever_watches_is_told_every_half_minute() -> None:
-    """The first note comes as soon as it is clear that there is something to wait for."""
+def test_wait_logs_a_note_every_half_minute() -> None:
+    """The first note follows the first GET that shows that a wait is needed."""
     vendor = until(95.0, record("SUCCESSFUL"))
 
     vendor.core.create(INPUTS)
 
-    assert [text for _, text in vendor.told] == [
+    assert [text for _, text in vendor.messages] == [
         f"note: waiting for {NAMED}: its status is PENDING after {seconds} s of at most 100 s."
         for seconds in (0, 30, 61, 91)
     ]
-    assert [moment for moment, _ in vendor.told] == pytest.approx([0, 30, 61, 91], abs=1.0)
+    assert [moment for moment, _ in vendor.messages] == pytest.approx([0, 30, 61, 91], abs=1.0)
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("response", "message"),
     [
         (record("FAILED"), ""),
         (record("FAILED", message=None), ""),
@@ -421,19 +421,19 @@ def test_whoever_watches_is_told_every_half_minute() -> None:
         (enveloped("FAILED", f"{CANARY} was revoked"), f": {WITHHELD}"),
     ],
 )
-def test_failed_ends_the_wait_with_the_vendor_s_words(answer: httpx.Response, words: str) -> None:
-    """They are quoted where there are any that say more than that the request went well, and no credential is."""
-    vendor = until(10.0, answer)
+def test_failed_ends_the_wait_with_the_vendor_message(response: httpx.Response, message: str) -> None:
+    """The message is quoted if it says more than "OK", and withheld if it contains a credential."""
+    vendor = until(10.0, response)
 
     with pytest.raises(NotReady) as caught:
         vendor.core.create(INPUTS)
 
-    assert str(caught.value) == f"waiting for {NAMED}: its status is FAILED{words}. {FAILED_REMEDIATION}"
+    assert str(caught.value) == f"waiting for {NAMED}: its status is FAILED{message}. {FAILED_REMEDIATION}"
 
 
-def test_words_are_not_shown_where_the_credentials_are_not_at_hand() -> None:
-    """What the vendor knows of an integration that this process has not met may stand in its words."""
-    vendor = TimedCore({0.0: enveloped("FAILED", f"{CANARY} was revoked")}, is_met=False)
+def test_message_is_withheld_if_the_credentials_are_unknown() -> None:
+    """If this process has not seen the integration's credentials, the message may contain one."""
+    vendor = TimedCore({0.0: enveloped("FAILED", f"{CANARY} was revoked")}, knows_credentials=False)
 
     with pytest.raises(NotReady) as caught:
         vendor.core.create(INPUTS)
@@ -441,8 +441,8 @@ def test_words_are_not_shown_where_the_credentials_are_not_at_hand() -> None:
     assert str(caught.value) == f"waiting for {NAMED}: its status is FAILED: {WITHHELD}. {FAILED_REMEDIATION}"
 
 
-def test_the_credentials_of_an_integration_are_at_hand_in_its_process() -> None:
-    """A create and each diff of an integration come before the wait for it, and keep what its words may not repeat."""
+def test_create_and_diff_make_the_credentials_known_to_the_wait() -> None:
+    """They run before the wait, in the same process, so the wait can search its messages for the credentials."""
     inputs = {
         "externalIdentifier": "stripe-eu",
         "integrationName": "Stripe EU",
@@ -452,17 +452,17 @@ def test_the_credentials_of_an_integration_are_at_hand_in_its_process() -> None:
         "environment": "simulator",
     }
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=[] if request.method == "GET" else {"integrationId": "id-new"})
 
-    client = JusttClient(load(), transport=httpx.MockTransport(answer))
+    client = JusttClient(load(), transport=httpx.MockTransport(respond))
     session = Session("http://127.0.0.1:9/v1")
     core = IntegrationLifecycle(load(), client=lambda: client, tell=print, session=session)
     core.create(inputs)
     core.diff({**inputs, "integrationId": "id-old"}, inputs)
 
-    for met in ("id-new", "id-old"):
-        session.redactor.expect_integration(met)
+    for integration_id in ("id-new", "id-old"):
+        session.redactor.expect_integration(integration_id)
     assert not session.redactor.is_clean(CANARY)
     assert session.redactor.is_complete
     session.redactor.expect_integration("id-other")
@@ -470,7 +470,7 @@ def test_the_credentials_of_an_integration_are_at_hand_in_its_process() -> None:
 
 
 def test_inactive_ends_the_wait() -> None:
-    """Somebody deactivated it meanwhile, and the next refresh will find that too."""
+    """The integration was deactivated meanwhile; the error says to run a refresh."""
     with pytest.raises(NotReady) as caught:
         until(10.0, record("INACTIVE")).core.create(INPUTS)
 
@@ -481,8 +481,8 @@ def test_inactive_ends_the_wait() -> None:
 
 
 @pytest.mark.parametrize("status", ["FAILED", "INACTIVE"])
-def test_an_integration_of_someone_else_is_theirs_to_correct(status: str) -> None:
-    """This stack neither knows its identifier nor could replace it."""
+def test_failed_foreign_integration_must_be_fixed_by_its_owner(status: str) -> None:
+    """This stack doesn't know its identifier and can't replace it."""
     inputs = {name: value for name, value in INPUTS.items() if name != "externalIdentifier"}
 
     with pytest.raises(NotReady) as caught:
@@ -494,8 +494,8 @@ def test_an_integration_of_someone_else_is_theirs_to_correct(status: str) -> Non
     )
 
 
-def test_the_deadline_is_kept_to_the_second() -> None:
-    """The last look is at the deadline, and the error names the last status, the seconds, and what to do."""
+def test_wait_ends_at_its_timeout() -> None:
+    """The last GET is at the deadline; the error has the last status, the seconds, and what to do."""
     vendor = TimedCore(PENDING)
 
     with pytest.raises(NotReady) as caught:
@@ -505,11 +505,11 @@ def test_the_deadline_is_kept_to_the_second() -> None:
         f"waiting for {NAMED}: its status is PENDING after 100 s. It stays in the state. Check at Justt why it "
         "is not ready, and run `pulumi up` again, which waits again, or give the IntegrationReady more timeout_seconds."
     )
-    assert vendor.asked[-1] == vendor.now == 100.0
+    assert vendor.requested[-1] == vendor.now == 100.0
 
 
-def test_the_deadline_counts_from_the_start_of_the_wait() -> None:
-    """Looks that take their time are part of it, and five minutes are the default."""
+def test_timeout_counts_from_the_start_of_the_wait() -> None:
+    """Slow GETs count toward the timeout, which is 300 seconds by default."""
     vendor = TimedCore(PENDING, took=7.0, now=1_000.0)
     inputs = {name: value for name, value in INPUTS.items() if name != "timeoutSeconds"}
 
@@ -519,46 +519,46 @@ def test_the_deadline_counts_from_the_start_of_the_wait() -> None:
     assert 1_300.0 <= vendor.now <= 1_307.0
 
 
-def test_an_api_that_cannot_be_reached_is_told_once_and_waited_out() -> None:
-    """What a network does in between is no reason to stop a rollout."""
+def test_unreachable_api_is_one_warning_and_the_wait_continues() -> None:
+    """A network failure during the wait does not stop a rollout."""
     lost = httpx.ReadError("x")
     vendor = TimedCore({**PENDING, 5.0: lost, 40.0: record("PENDING"), 60.0: lost, 80.0: record("SUCCESSFUL")})
 
     assert vendor.core.create(INPUTS)[1]["status"] == "SUCCESSFUL"
-    assert [text for _, text in vendor.told if text.startswith("warning")] == [
+    assert [text for _, text in vendor.messages if text.startswith("warning")] == [
         f"warning: waiting for {NAMED}: the connection broke (ReadError). The wait goes on."
     ]
 
 
-def test_an_api_that_is_never_reached_ends_the_wait_at_the_deadline() -> None:
-    """The error says what kept the status from being known."""
+def test_api_that_is_never_reached_ends_the_wait_at_its_timeout() -> None:
+    """The error says why the status is unknown."""
     vendor = TimedCore({0.0: httpx.Response(503)})
 
     with pytest.raises(NotReady, match=r"its status is not known yet after 100 s \(Justt answered 503\)\. It stays"):
         vendor.core.create(INPUTS)
 
 
-def test_what_was_lost_in_between_is_no_reason_at_the_deadline() -> None:
-    """The error speaks of the last look."""
+def test_earlier_failure_is_not_in_the_timeout_error() -> None:
+    """The error describes only the last GET."""
     with pytest.raises(NotReady, match=r"its status is PENDING after 100 s\. It stays"):
         TimedCore({**PENDING, 5.0: httpx.Response(503), 40.0: record("PENDING")}).core.create(INPUTS)
 
 
-@pytest.mark.parametrize("answer", [httpx.Response(503), httpx.Response(429), httpx.Response(200, content=b"<html>")])
-def test_no_look_goes_far_beyond_the_deadline(answer: httpx.Response) -> None:
-    """However patient the policy of requests is, a wait ends with its deadline, or a second after it."""
-    vendor = TimedCore({0.0: answer}, policy=RetryPolicy(), random=0.999)
+@pytest.mark.parametrize("response", [httpx.Response(503), httpx.Response(429), httpx.Response(200, content=b"<html>")])
+def test_no_request_goes_far_beyond_the_timeout(response: httpx.Response) -> None:
+    """Whatever the retry policy allows, a wait ends within a second of its deadline."""
+    vendor = TimedCore({0.0: response}, policy=RetryPolicy(), random=0.999)
 
     with pytest.raises((NotReady, UnexpectedResponse)):
         vendor.core.create({**INPUTS, "timeoutSeconds": 10})
 
-    assert len(vendor.asked) > 3
-    assert vendor.asked[-1] < 11.0
+    assert len(vendor.requested) > 3
+    assert vendor.requested[-1] < 11.0
     assert vendor.now < 11.0
 
 
-def test_deadline_bounds_a_request_that_is_not_answered(simulator: SimulatorServer) -> None:
-    """The time-out of one request is thirty seconds, and a wait of two ends after two."""
+def test_timeout_bounds_a_request_without_a_response(simulator: SimulatorServer) -> None:
+    """A request may take 30 seconds, but a wait of two seconds ends after two."""
     simulator.add_fault(Fault.parse("GET * hang-before-commit=60"))
     client = JusttClient(Settings.load({"baseUrl": simulator.base_url, "apiKey": "bearer-key"}, {}))
     core = ReadinessLifecycle(load(), client=lambda: client, tell=lambda _: None)
@@ -572,8 +572,8 @@ def test_deadline_bounds_a_request_that_is_not_answered(simulator: SimulatorServ
     assert took < 15.0
 
 
-def test_deadline_bounds_the_waits_for_the_quota() -> None:
-    """A pause of a minute that a 429 asks of everyone does not keep a wait from ending."""
+def test_timeout_bounds_a_rate_limit_pause() -> None:
+    """A pause of a minute after a 429 does not extend the wait."""
     vendor = TimedCore({0.0: httpx.Response(429, headers={"retry-after": "60"})}, policy=RetryPolicy())
     core = vendor.core
     core.client()._api._limiter.pause(45.0)
@@ -582,12 +582,12 @@ def test_deadline_bounds_the_waits_for_the_quota() -> None:
         core.create({**INPUTS, "timeoutSeconds": 3})
 
     assert vendor.now < 4.1
-    assert vendor.asked == []
+    assert vendor.requested == []
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
-def test_a_refusal_ends_the_wait_at_once(status: int) -> None:
-    """A key or an account that is wrong does not become right by waiting; nothing of it says that it is gone."""
+def test_4xx_ends_the_wait_at_once(status: int) -> None:
+    """Waiting doesn't fix a wrong key or account; the error doesn't say that the integration is gone."""
     vendor = until(2.0, httpx.Response(status, json={"message": "no", "errorId": "e-1"}))
 
     with pytest.raises(RequestRefused) as caught:
@@ -597,14 +597,14 @@ def test_a_refusal_ends_the_wait_at_once(status: int) -> None:
     assert vendor.now < 5.0
 
 
-def test_an_answer_that_cannot_be_understood_ends_the_wait() -> None:
-    """What answers is not the API, or a later one."""
+def test_invalid_response_ends_the_wait() -> None:
+    """The response comes from another server, or from a later version of the API."""
     with pytest.raises(UnexpectedResponse):
         TimedCore({0.0: httpx.Response(200, json={"result": []})}).core.create(INPUTS)
 
 
-def test_nobody_waits_for_an_engine_that_has_left() -> None:
-    """It is noticed within a second, between two looks too."""
+def test_wait_ends_within_a_second_after_the_engine_left() -> None:
+    """The wait also checks for the engine between two GETs."""
     vendor = TimedCore(PENDING, leaves_at=50.0)
 
     with pytest.raises(CancelledError, match="it was given up, because the engine cancelled the call"):
@@ -616,20 +616,20 @@ def test_nobody_waits_for_an_engine_that_has_left() -> None:
 # read
 
 
-def test_read_takes_the_present_status_over_the_rest() -> None:
-    """Inputs stay; a go-live date that is gone is gone."""
+def test_read_updates_status_and_go_live_date() -> None:
+    """Inputs stay; a go-live date that the API no longer returns is dropped."""
     vendor = TimedCore({0.0: record("SUCCESSFUL")})
 
     read = vendor.core.read("id-1", {**RECORDED, "referenceAccountId": "acc_42"})
 
     assert read == {**INPUTS, "referenceAccountId": "acc_42", "status": "SUCCESSFUL"}
     assert vendor.requests[0].headers["reference-account-id"] == "acc_42"
-    assert vendor.told == []
+    assert vendor.messages == []
 
 
 @pytest.mark.parametrize("status", ["FAILED", "PENDING", "PAUSED"])
 def test_read_never_waits_and_never_fails_for_a_status(status: str) -> None:
-    """It tells of one that changed, once."""
+    """A changed status is one note."""
     vendor = TimedCore({0.0: record(status)})
 
     read = vendor.core.read("id-1", RECORDED)
@@ -637,18 +637,18 @@ def test_read_never_waits_and_never_fails_for_a_status(status: str) -> None:
     vendor.core.read("id-1", read)
 
     assert read["status"] == status
-    assert [text for _, text in vendor.told] == [
+    assert [text for _, text in vendor.messages] == [
         f"note: {NAMED}, which was waited for, is {status} now, was SUCCESSFUL."
     ]
     assert vendor.now == 0.0
 
 
-def test_read_drops_what_is_inactive() -> None:
-    """The integration leaves the state with it, and a new one is to be waited for."""
+def test_read_drops_an_inactive_integration() -> None:
+    """The IntegrationReady leaves the state together with the integration, and the next one waits again."""
     vendor = TimedCore({0.0: record("INACTIVE")})
 
     assert vendor.core.read("id-1", RECORDED) is None
-    assert [text for _, text in vendor.told] == [
+    assert [text for _, text in vendor.messages] == [
         (
             f"warning: {NAMED} is INACTIVE at Justt, which is final: its IntegrationReady leaves the state, and the "
             "next `pulumi up` waits for a new one if the program still has it."
@@ -656,21 +656,21 @@ def test_read_drops_what_is_inactive() -> None:
     ]
 
 
-def test_read_takes_no_404_for_proof() -> None:
-    """It stays in the state, unless the user says so for one command."""
-    answer = httpx.Response(404, json={"message": "no such integration"})
+def test_404_keeps_the_wait_in_the_state() -> None:
+    """It leaves the state only with JUSTT_ON_MISSING=gone."""
+    response = httpx.Response(404, json={"message": "no such integration"})
 
     with pytest.raises(StateConflict, match=r"for its IntegrationReady: Justt answered 404: .* It stays in the state"):
-        TimedCore({0.0: answer}).core.read("id-1", RECORDED)
+        TimedCore({0.0: response}).core.read("id-1", RECORDED)
 
-    vendor = TimedCore({0.0: answer}, environ={"JUSTT_ON_MISSING": "gone"})
+    vendor = TimedCore({0.0: response}, environ={"JUSTT_ON_MISSING": "gone"})
     assert vendor.core.read("id-1", RECORDED) is None
-    assert vendor.told[0][1].endswith("taken as gone because JUSTT_ON_MISSING=gone.")
+    assert vendor.messages[0][1].endswith("taken as gone because JUSTT_ON_MISSING=gone.")
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])
-def test_read_drops_nothing_for_another_error(status: int) -> None:
-    """JUSTT_ON_MISSING speaks of a 404 only."""
+def test_read_drops_nothing_after_another_error(status: int) -> None:
+    """JUSTT_ON_MISSING applies to a 404 only."""
     vendor = TimedCore({0.0: httpx.Response(status)}, environ={"JUSTT_ON_MISSING": "gone"})
 
     with pytest.raises(Exception, match=f"Justt answered {status}"):
@@ -678,22 +678,22 @@ def test_read_drops_nothing_for_another_error(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", ["FAILED", "INACTIVE"])
-def test_who_waits_with_others_gets_the_vendor_s_words_too(status: str) -> None:
-    """A page of the list says for all that one has failed; why, only its own record says."""
+def test_batched_wait_still_gets_the_vendor_message(status: str) -> None:
+    """A list page shows that the integration failed; only its own record shows why."""
     vendor = TimedCore({0: record("PENDING")})
-    asked: list[str] = []
+    requested: list[str] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url.path)
+    def respond(request: httpx.Request) -> httpx.Response:
+        requested.append(request.url.path)
         if request.url.path == "/integrations":
             return httpx.Response(200, json=[{"integrationId": "id-1", "source": "stripe", "status": status}])
         return enveloped(status, "The key has no rights.")
 
     core = vendor.core
     client = core.client()
-    client._api._http._transport = httpx.MockTransport(answer)
+    client._api._http._transport = httpx.MockTransport(respond)
     with client.waiting(None), client.waiting(None), pytest.raises(NotReady) as failed:
         core.create(INPUTS)
 
     assert str(failed.value).startswith(f"waiting for {NAMED}: its status is {status}: The key has no rights.")
-    assert asked == ["/integrations", "/integrations/id-1"]
+    assert requested == ["/integrations", "/integrations/id-1"]

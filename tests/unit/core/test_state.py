@@ -1,4 +1,4 @@
-"""What is said of a value that the schema refuses."""
+"""The messages for values that the schema refuses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pulumi_justt.core.state import invalid
 
 
 class Model(BaseModel):
-    """Texts of several lengths."""
+    """Texts with length limits."""
 
     some: Annotated[str, Field(min_length=1)] = "x"
     pair: Annotated[str, Field(min_length=2, max_length=3)] = "xx"
@@ -26,7 +26,7 @@ class Model(BaseModel):
         ({"pair": "xxxx"}, "must have at most 3 characters, has 4"),
     ],
 )
-def test_length_of_a_text(properties: dict[str, str], reason: str) -> None:
-    """The bound that was missed is told, and how far the value is from it."""
-    ((_, said),) = invalid(Model, properties, ())
-    assert said == reason
+def test_message_for_the_length_of_a_text(properties: dict[str, str], reason: str) -> None:
+    """The message names the limit and the actual length."""
+    ((_, message),) = invalid(Model, properties, ())
+    assert message == reason

@@ -1,7 +1,7 @@
-"""Random programs and random trouble over the core: whatever happens, nothing is lost, and nothing is doubled.
+"""Random programs and random failures on the core: no integration is lost, and none is created twice.
 
-The vendor is in memory and time is virtual, so that thousands of commands take seconds; `model_user` says what must
-hold, and `machine` how to run more of them.
+The vendor is in memory and time is virtual, so thousands of commands take seconds. `model_user` defines what must hold,
+and `pulumi_model` explains how to run more of them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ PLAN = troubles(KNOWN, storm=12)
 
 
 class CoreMachine(RuleBasedStateMachine):
-    """A user at work, a vendor in trouble, somebody else at work, and time that passes."""
+    """A user, a failing vendor, another writer, and time that passes."""
 
     def __init__(self, policy: str, seen: Counter[str]) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class CoreMachine(RuleBasedStateMachine):
         refuses_ended: Literal[400, 409] | None,
         names: set[str],
     ) -> None:
-        """Start with a vendor of some habits and a program of some resources."""
+        """Start with a vendor's settings and a program's resources."""
         clock = Clock()
         vendor = Vendor(clock, is_enveloped, newest_first, before, refuses_ended)
         self.clock = clock
@@ -84,12 +84,12 @@ class CoreMachine(RuleBasedStateMachine):
 
     @rule(edit=EDIT)
     def edit(self, edit: Edit) -> None:
-        """Change the program: a resource more, less, or another; in place; under another name or provider."""
+        """Change the program: add, remove or change a resource, in place or under another name or provider."""
         self.project.edit(edit)
 
     @rule(command=st.sampled_from(["up", "up", "up", "refresh", "destroy"]), plan=PLAN, wish=WISH, flags=FLAGS)
     def run(self, command: str, plan: list[Trouble], wish: Wish, flags: Flags) -> None:
-        """Run a command into trouble."""
+        """Run a command that meets failures."""
         self.seen["commands"] += 1
         self.core.trouble(plan)
         self.project.run(command, wish, flags)
@@ -101,7 +101,7 @@ class CoreMachine(RuleBasedStateMachine):
         days=st.sampled_from([0, 0, 1, 8, 40]),
     )
     def meanwhile(self, name: str, status: str, source: str, days: int) -> None:
-        """Between two commands: the vendor changes what the state holds, somebody else creates one, time passes."""
+        """Between two commands, change a status at the vendor, create a foreign integration, and let time pass."""
         self.project.interfere(name, status)
         if source:
             self.core.intrude(source)
@@ -109,12 +109,12 @@ class CoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_lost_or_doubled(self) -> None:
-        """Hold after every step."""
+        """Check after every step."""
         if hasattr(self, "project"):
             self.project.assert_nothing_lost_or_doubled()
 
     def teardown(self) -> None:
-        """End with a stack that is whole, however it was left."""
+        """Assert that the stack converges from any state."""
         if hasattr(self, "project"):
             self.seen["examples"] += 1
             with self.folder:
@@ -122,18 +122,18 @@ class CoreMachine(RuleBasedStateMachine):
 
 
 def test_nothing_is_lost_or_doubled() -> None:
-    """Whatever goes wrong, the state and the vendor agree but for what was named, and the next run makes it whole."""
+    """After any failure the state and the vendor agree, except for named integrations, and the next run converges."""
     run_machine(lambda: CoreMachine("refuse", Counter()), 1, effort(30, steps=30))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", ["refuse", "adopt"])
-def test_nothing_is_lost_or_doubled_wherever_a_program_can_be(policy: str) -> None:
-    """The same holds in so many programs that each place of `PHRASES` and `EVENTS` was among them."""
+def test_nothing_is_lost_or_doubled_in_any_phase(policy: str) -> None:
+    """The programs reach every entry of `PHRASES` and `EVENTS`."""
     seen: Counter[str] = Counter()
 
-    def never_was() -> set[str]:
+    def unreached() -> set[str]:
         return missed(seen, refuses=policy == "refuse")
 
-    run_machine(lambda: CoreMachine(policy, seen), 6, effort(40, steps=30), is_complete=lambda: not never_was())
-    assert never_was() == set()
+    run_machine(lambda: CoreMachine(policy, seen), 6, effort(40, steps=30), is_complete=lambda: not unreached())
+    assert unreached() == set()

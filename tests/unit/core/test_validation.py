@@ -1,4 +1,4 @@
-"""What `check` refuses, what it fills in, and what it takes."""
+"""What `check` refuses, adds and accepts."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from support.scripted_client import (
 )
 
 
-def test_check_fills_in_the_environment_and_nothing_else(offline: Offline) -> None:
-    """A minimal resource gets the configured environment, and no nulls for what was not given."""
+def test_check_adds_only_the_environment(offline: Offline) -> None:
+    """A minimal resource gets the configured environment, and no nulls for absent properties."""
     checked = offline.core.check({}, MINIMAL)
 
     assert checked.failures == []
     assert checked.inputs == CHECKED
 
 
-def test_check_drops_what_was_not_given(offline: Offline) -> None:
-    """Absent means absent: the API refuses null, so none gets into the state."""
+def test_check_drops_nulls(offline: Offline) -> None:
+    """The API refuses null, so a property of None is absent from the state."""
     news = {
         **MINIMAL,
         "merchantAccountCodes": None,
@@ -44,8 +44,8 @@ def test_check_drops_what_was_not_given(offline: Offline) -> None:
     assert checked.inputs == {**CHECKED, "deactivation": {"deactivationType": "dueDate"}}
 
 
-def test_check_changes_nothing_that_it_is_given(offline: Offline) -> None:
-    """The engine's own properties are left as they are."""
+def test_check_does_not_modify_its_arguments(offline: Offline) -> None:
+    """The engine's own properties stay unchanged."""
     news = {**MINIMAL, "merchantAccountCodes": ["b", "a"], "allowUnlisted": False, "goLiveDate": None}
     before = json.dumps(news)
 
@@ -55,14 +55,14 @@ def test_check_changes_nothing_that_it_is_given(offline: Offline) -> None:
 
 
 def test_check_sorts_the_account_codes(offline: Offline) -> None:
-    """Their order means nothing, so it may never show as a change."""
+    """The codes are a set, so their order must never show as a change."""
     checked = offline.core.check({}, {**MINIMAL, "merchantAccountCodes": ["b", "c", "a"]})
 
     assert checked.inputs["merchantAccountCodes"] == ["a", "b", "c"]
 
 
-def test_check_takes_codes_of_which_one_is_not_known_as_unknown(offline: Offline) -> None:
-    """Where each stands cannot be told yet, and a preview that showed them place by place would name wrong ones."""
+def test_check_makes_codes_unknown_if_one_is_unknown(offline: Offline) -> None:
+    """Their sorted positions are unknown too, and a preview would show wrong changes by position."""
     checked = offline.core.check({}, {**MINIMAL, "merchantAccountCodes": ["b", UNKNOWN, "a"]})
 
     assert checked.failures == []
@@ -72,19 +72,19 @@ def test_check_takes_codes_of_which_one_is_not_known_as_unknown(offline: Offline
 @pytest.mark.parametrize(
     ("name", "default"), [("merchantAccountCodes", []), ("allowUnlisted", False), ("deletionProtection", False)]
 )
-def test_check_drops_what_equals_its_default(offline: Offline, name: str, default: object) -> None:
-    """An empty list of codes and a False flag are the same as none, in the state too."""
+def test_check_drops_defaults(offline: Offline, name: str, default: object) -> None:
+    """An empty list of codes and a False flag are the same as absent, in the state too."""
     assert offline.core.check({}, {**MINIMAL, name: default}).inputs == CHECKED
 
 
 @pytest.mark.parametrize("value", [0, False])
-def test_check_does_not_take_another_type_for_a_default(offline: Offline, value: object) -> None:
-    """Everything is validated: account codes that are no list are told, even where they compare equal to nothing."""
+def test_check_refuses_a_falsy_value_of_another_type(offline: Offline, value: object) -> None:
+    """Account codes of 0 or False are a failure, although they compare equal to a default."""
     assert len(offline.failures({**MINIMAL, "merchantAccountCodes": value})) == 1
 
 
-def test_check_fills_in_the_default_account() -> None:
-    """The configured account serves resources that name none."""
+def test_check_adds_the_default_account() -> None:
+    """The configured account is used for resources that name none."""
     offline = Offline({"referenceAccountId": "acc_default"})
 
     assert offline.core.check({}, MINIMAL).inputs["referenceAccountId"] == "acc_default"
@@ -186,17 +186,17 @@ FAILURES: list[tuple[dict[str, Any], list[str]]] = [
 
 
 @pytest.mark.parametrize(("changes", "failures"), FAILURES)
-def test_check_says_what_is_wrong_in_the_users_names(
+def test_check_names_invalid_properties_by_their_arguments(
     offline: Offline, changes: dict[str, Any], failures: list[str]
 ) -> None:
-    """Each invalid property has one text, under the argument's name, and without its value."""
+    """Each invalid property has one failure, with the argument's name and without its value."""
     news = {name: value for name, value in {**MINIMAL, **changes}.items() if value is not ...}
 
     assert offline.failures(news) == failures
 
 
-def test_check_tells_everything_at_once(offline: Offline) -> None:
-    """One run names every property that has to be corrected."""
+def test_check_reports_all_failures_at_once(offline: Offline) -> None:
+    """One run names every property that the user has to correct."""
     news = {
         "externalIdentifier": "",
         "source": "strip",
@@ -229,7 +229,7 @@ def test_check_tells_everything_at_once(offline: Offline) -> None:
     ],
 )
 def test_check_has_one_failure_for_each_field(offline: Offline, changes: dict[str, Any]) -> None:
-    """However much is wrong with a property, it is named once."""
+    """A property with several problems has one failure."""
     news = {name: value for name, value in {**MINIMAL, **changes}.items() if value is not ...}
     named = [text.split(":")[0] for text in offline.failures(news)]
 
@@ -247,14 +247,14 @@ def test_check_has_one_failure_for_each_field(offline: Offline, changes: dict[st
         ({"secretType": "OAUTH2"}, "credentials", "HMAC, APIKEY, sftp", None),
     ],
 )
-def test_check_refuses_what_the_vendor_does_not_list(
+def test_check_refuses_an_unlisted_value(
     offline: Offline, changes: dict[str, str], field_name: str, listed: str, hint: str | None
 ) -> None:
-    """The text gives the list, the nearest match if there is one, and the way to insist."""
+    """The failure has the list, the nearest match if any, and the allow_unlisted flag."""
     (text,) = offline.failures({**MINIMAL, **changes})
 
     assert text.startswith(f"{field_name}: ")
-    # What resembles nothing in the list may be a secret in the wrong place, so it is not quoted.
+    # A value without a near match may be a secret in the wrong place, so it is not quoted.
     given = next(iter(changes.values()))
     assert (repr(given) in text) is (hint is not None)
     assert (f"a text of {len(given)} characters" in text) is (hint is None)
@@ -273,13 +273,15 @@ def test_check_refuses_what_the_vendor_does_not_list(
         {"secretPayload": {"apiKey": CANARY, "region": "eu"}},
     ],
 )
-def test_check_takes_what_is_meant(offline: Offline, flag: object, changes: dict[str, Any]) -> None:
-    """With allow_unlisted, or while it is not known, a source, type or field outside of the lists passes."""
+def test_check_accepts_unlisted_values_with_allow_unlisted(
+    offline: Offline, flag: object, changes: dict[str, Any]
+) -> None:
+    """With allow_unlisted, or while the flag is unknown, an unlisted source, type or field passes."""
     assert offline.failures({**MINIMAL, **changes, "allowUnlisted": flag}) == []
 
 
-def test_check_still_verifies_a_listed_shape_when_unlisted_is_allowed(offline: Offline) -> None:
-    """The flag permits more, it does not excuse a missing field."""
+def test_allow_unlisted_does_not_excuse_a_missing_field(offline: Offline) -> None:
+    """A listed type still needs its required fields."""
     assert offline.failures({**MINIMAL, "secretPayload": {}, "allowUnlisted": True}) == [
         "credentials.api_key: is required by ApiKeyOnly"
     ]
@@ -305,23 +307,23 @@ def test_check_still_verifies_a_listed_shape_when_unlisted_is_allowed(offline: O
         {"deactivation": {"deactivationDate": UNKNOWN}},
     ],
 )
-def test_check_has_nothing_against_what_is_known_later(offline: Offline, changes: dict[str, Any]) -> None:
-    """A preview in which a value is missing passes, and the value is still missing in what it returns."""
+def test_check_accepts_unknown_values(offline: Offline, changes: dict[str, Any]) -> None:
+    """In a preview an unknown value passes, and stays unknown in the returned inputs."""
     checked = offline.core.check({}, {**MINIMAL, **changes})
 
     assert checked.failures == []
     assert checked.inputs == {**CHECKED, **changes}
 
 
-def test_check_still_verifies_what_is_known_beside_what_is_not(offline: Offline) -> None:
-    """One missing value hides no mistake in another."""
+def test_check_validates_known_values_beside_unknown_ones(offline: Offline) -> None:
+    """An unknown value hides no failure of another one."""
     news = {**MINIMAL, "externalIdentifier": UNKNOWN, "secretType": "HMAC", "secretPayload": {"hmac": UNKNOWN}}
 
     assert offline.failures(news) == ["credentials.api_key: is required by Hmac"]
 
 
 def test_check_is_deterministic(offline: Offline) -> None:
-    """The engine calls it twice for a replacement, and `up --plan` compares, so the same properties give the same."""
+    """The engine calls check twice for a replacement, and `up --plan` compares the results."""
     news = {**MINIMAL, "zzz": 1, "aaa": 2, "merchantAccountCodes": ["b", "a"], "source": "x"}
     backwards = dict(reversed(news.items()))
 
@@ -359,34 +361,36 @@ BAGS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         )
     },
 )
-relentless = settings(max_examples=150, database=None, derandomize=True)
+thorough = settings(max_examples=150, database=None, derandomize=True)
 
 
 def unknown_paths(value: object, path: tuple[object, ...] = ()) -> set[tuple[object, ...]]:
-    """Return where a value is missing."""
+    """Return the paths of all unknown values."""
     if value is UNKNOWN:
         return {path}
     items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     return {found for name, item in items for found in unknown_paths(item, (*path, name))}
 
 
-@relentless
+@thorough
 @given(olds=BAGS, news=BAGS)
-def test_check_takes_anything(olds: dict[str, Any], news: dict[str, Any]) -> None:
-    """Check never crashes, keeps what is missing (of codes the whole list), and adds nothing to what it returned."""
+def test_check_never_crashes(olds: dict[str, Any], news: dict[str, Any]) -> None:
+    """Check keeps unknown values (of codes the whole list), and a second check of its result changes nothing."""
     core = Offline().core
     checked = core.check(olds, news)
     again = core.check(olds, checked.inputs)
 
     assert all(checked.failures)
     given_codes = news.get("merchantAccountCodes")
-    whole = {"merchantAccountCodes": UNKNOWN} if isinstance(given_codes, list) and UNKNOWN in given_codes else {}
-    assert unknown_paths(checked.inputs) == unknown_paths({**without(news, "environment"), **whole})
+    unknown_codes = (
+        {"merchantAccountCodes": UNKNOWN} if isinstance(given_codes, list) and UNKNOWN in given_codes else {}
+    )
+    assert unknown_paths(checked.inputs) == unknown_paths({**without(news, "environment"), **unknown_codes})
     assert again.inputs == checked.inputs
     assert core.check(olds, news) == checked
 
 
-@relentless
+@thorough
 @given(
     payload=st.dictionaries(
         st.sampled_from(["apiKey", "hmac", "zzz"]),
@@ -399,14 +403,14 @@ def test_check_takes_anything(olds: dict[str, Any], news: dict[str, Any]) -> Non
     secret_type=st.sampled_from(["APIKEY_ONLY", "HMAC", "sftp", "zzz"]),
 )
 def test_check_shows_no_value_of_a_credential(payload: dict[str, Any], secret_type: str) -> None:
-    """No text quotes what stands in the payload, however deep."""
+    """No failure quotes a value of the payload, however deep."""
     failures = Offline().failures({**MINIMAL, "secretType": secret_type, "secretPayload": payload})
 
     assert CANARY not in " ".join(failures)
 
 
-def test_check_refuses_what_is_nested_too_deeply(offline: Offline) -> None:
-    """By the rule of the program, at any depth, and whatever the property is."""
+def test_check_refuses_deep_nesting(offline: Offline) -> None:
+    """The limit of 32 levels is the same as in the program, for every property."""
     for depth, holds in ((31, False), (32, True), (3_000, True)):
         value: object = "x"
         for _ in range(depth):
@@ -418,7 +422,7 @@ def test_check_refuses_what_is_nested_too_deeply(offline: Offline) -> None:
 
 
 def test_check_refuses_a_stack_of_another_environment(offline: Offline) -> None:
-    """An integration that was created in one environment can't be carried to another by a setting."""
+    """A setting can't move an integration from one environment to another."""
     assert offline.failures(MINIMAL, {**MINIMAL, "environment": "production"}) == [
         (
             "environment: this integration was created in production, and the configuration says simulator: set "
@@ -427,13 +431,13 @@ def test_check_refuses_a_stack_of_another_environment(offline: Offline) -> None:
     ]
 
 
-def test_check_takes_state_without_an_environment(offline: Offline) -> None:
-    """A key that is absent from old state equals its default."""
+def test_check_accepts_state_without_an_environment(offline: Offline) -> None:
+    """A key that is absent from an old state equals its default."""
     assert offline.failures(MINIMAL, MINIMAL) == []
 
 
 @pytest.mark.parametrize(
-    ("default", "before", "told"),
+    ("default", "before", "text"),
     [
         (
             {},
@@ -455,22 +459,22 @@ def test_check_takes_state_without_an_environment(offline: Offline) -> None:
         ),
     ],
 )
-def test_check_refuses_an_account_that_moved_by_default(
-    default: dict[str, str], before: dict[str, str], told: tuple[str, str]
+def test_check_refuses_an_account_that_changed_by_default(
+    default: dict[str, str], before: dict[str, str], text: tuple[str, str]
 ) -> None:
-    """A stray setting must not replace a fleet, so the text tells the move and both ways on."""
+    """A stray setting must not replace a fleet, so the failure names the change and both ways out."""
     assert Offline(default).failures(MINIMAL, {**CHECKED, **before}) == [
         (
-            f"reference_account_id: {told[0]}. Set that back. To move the integration on purpose, give the account to "
-            f"the resource itself, which replaces it (`pulumi up --replace` with its URN moves it to {told[1]})"
+            f"reference_account_id: {text[0]}. Set that back, or give the account to the resource itself if a move is "
+            f"meant, which replaces it (`pulumi up --replace` with its URN moves it to {text[1]})"
         )
     ]
 
 
 @pytest.mark.parametrize("default", [{}, {"referenceAccountId": "acc_1"}, {"referenceAccountId": "acc_3"}])
 @pytest.mark.parametrize("before", [{}, {"referenceAccountId": "acc_1"}])
-def test_check_takes_an_account_that_is_moved_explicitly(default: dict[str, str], before: dict[str, str]) -> None:
-    """An account that stands at the resource is meant, and diff makes it a replacement."""
+def test_check_accepts_an_account_that_changed_explicitly(default: dict[str, str], before: dict[str, str]) -> None:
+    """An account given to the resource is intended, and diff makes it a replacement."""
     offline = Offline(default)
     olds = {**CHECKED, **before}
 
@@ -481,35 +485,35 @@ def test_check_takes_an_account_that_is_moved_explicitly(default: dict[str, str]
 
 
 @pytest.mark.parametrize(("default", "before"), [({}, {}), ({"referenceAccountId": "a"}, {"referenceAccountId": "a"})])
-def test_check_takes_an_account_that_stays(default: dict[str, str], before: dict[str, str]) -> None:
-    """The same default as before is no move."""
+def test_check_accepts_an_unchanged_default_account(default: dict[str, str], before: dict[str, str]) -> None:
+    """The same default as before is no change."""
     assert Offline(default).failures(MINIMAL, {**CHECKED, **before}) == []
 
 
-def test_check_of_a_new_resource_takes_any_default_account() -> None:
-    """What does not exist yet can't move."""
+def test_check_of_a_new_resource_accepts_any_default_account() -> None:
+    """A new resource has no account that could change."""
     assert Offline({"referenceAccountId": "acc_2"}).failures(MINIMAL, {}) == []
 
 
-@relentless
+@thorough
 @given(news=BAGS)
-def test_what_check_returns_is_no_change_to_itself(news: dict[str, Any]) -> None:
-    """A program that did not change replaces nothing, whatever it says."""
+def test_checked_inputs_have_no_diff_to_themselves(news: dict[str, Any]) -> None:
+    """An unchanged program replaces nothing, whatever its inputs."""
     core = Offline().core
     inputs = core.check({}, news).inputs
     if not unknown_paths(inputs):
         assert core.diff(inputs, inputs) == []
 
 
-def test_check_refuses_a_misspelt_policy(offline: Offline) -> None:
-    """A key of the policy that does not exist, as raw state or a transform may have it, is told by its right name."""
+def test_check_refuses_a_misspelled_policy_key(offline: Offline) -> None:
+    """A wrong key of `deactivation`, as from raw state or a transform, is reported with the right name."""
     (failure,) = offline.failures({**MINIMAL, "deactivation": {"deactivationType": "dueDate", "afterdays": 5}})
 
     assert failure == "deactivation.afterdays: is not an argument (did you mean 'after_days'?)"
 
 
 @pytest.mark.parametrize(
-    ("referred", "text"),
+    ("references", "text"),
     [
         (UNKNOWN, "credentials: a reference must be known when the program runs"),
         ({"apiKey": UNKNOWN}, "credentials: a reference must be known when the program runs"),
@@ -517,21 +521,21 @@ def test_check_refuses_a_misspelt_policy(offline: Offline) -> None:
             {"apiKey": {"fromEnv": UNKNOWN, "version": 1}},
             "credentials: a reference must be known when the program runs",
         ),
-        ({"apiKey": "STRIPE_KEY"}, "credentials.api_key: is not a reference that from_env or from_file makes"),
-        ({"apiKey": {"fromEnv": "JUSTT_API_KEY", "version": 1}}, "credentials.api_key: is not a reference that"),
+        ({"apiKey": "STRIPE_KEY"}, "credentials.api_key: is not a valid reference: use from_env or from_file"),
+        ({"apiKey": {"fromEnv": "JUSTT_API_KEY", "version": 1}}, "credentials.api_key: is not a valid reference"),
         ([1], "credentials: must be an object, got [1 of item]"),
     ],
 )
-def test_references_that_a_program_cannot_make(offline: Offline, referred: object, text: str) -> None:
-    """What a transform or a state may have in their place is refused."""
+def test_check_refuses_invalid_references(offline: Offline, references: object, text: str) -> None:
+    """A transform or an edited state may put something else in place of a reference."""
     given = {name: value for name, value in MINIMAL.items() if name != "secretPayload"}
-    (failure,) = offline.failures({**given, "secretReferences": referred})
+    (failure,) = offline.failures({**given, "secretReferences": references})
 
     assert failure.startswith(text)
 
 
-def test_a_field_is_a_value_or_a_reference(offline: Offline) -> None:
-    """Both together are what ignore_changes may leave of one that became the other."""
+def test_field_is_either_a_value_or_a_reference(offline: Offline) -> None:
+    """With ignore_changes, a field that became a reference may still have its value, which is refused."""
     both = {**MINIMAL, "secretReferences": {"apiKey": {"fromEnv": "A", "version": 1}}}
 
     assert offline.failures(both) == ["credentials.api_key: is given as a value and as a reference: give one of them"]

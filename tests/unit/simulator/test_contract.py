@@ -1,7 +1,7 @@
-"""The simulator against the vendor's OpenAPI document: requests are generated from it, answers are judged by it.
+"""The simulator against Justt's OpenAPI document, which generates the requests and validates the responses.
 
-Where the vendor's guides go beyond the document, the difference is stated here, once, as `guide_statuses` and
-`GUIDE_ENVELOPES`; the document itself stays as it is.
+Where Justt's guides go beyond the document, the differences are stated here, once, as `guide_statuses` and
+`GUIDE_ENVELOPES`. The document itself is not changed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from pulumi_justt.simulator.rules import CreateEnvelope, ErrorEnvelope, ListEnvelope, ReadEnvelope
 
-# A parsed OpenAPI document and what is cut out of it: pyyaml, schemathesis and jsonschema_rs type it no further.
+# A parsed OpenAPI document and parts of it: pyyaml, schemathesis and jsonschema_rs have no more precise types.
 Document = dict[str, Any]
 
 TESTS = Path(__file__).parents[2]
@@ -72,14 +72,14 @@ GUIDE_ENVELOPES: dict[str, Document] = {
         "additionalProperties": False,
     },
 }
-# The document makes every field of an error optional but the message: these are the three forms that its examples and
-# the guide on errors show.
+# In the document, every field of an error except the message is optional. These are the three forms in its examples
+# and in the guide on errors.
 ERROR_FORMS = {
     "status": {"status", "message", "errorId"},
     "error": {"error", "message", "errorId"},
     "statusCode": {"message", "statusCode"},
 }
-# The document says object, the guide what is in it.
+# The document says object; the guide describes its content.
 PAYLOADS = {
     "APIKEY_ONLY": {"apiKey": "x"},
     "PUBLIC_SECRET_KEY": {"secretKey": "x"},
@@ -96,19 +96,19 @@ NEW_INTEGRATION: Document = {
     "secretType": "APIKEY_ONLY",
     "secretPayload": {"apiKey": "x"},
 }
-# No code of ours calls them.
+# Our code doesn't call these.
 NOT_SERVED = ("/merchants", "/merchants/{merchantUuid}")
 
 
 def vendor_document() -> Document:
-    """Read the document as the vendor means it, without what the simulator does not serve."""
+    """Parse the document, without the operations that the simulator does not serve."""
     document: Document = yaml.safe_load(COPY.read_text(encoding="utf-8"))
     document["paths"] = {path: item for path, item in document["paths"].items() if path not in NOT_SERVED}
     return document
 
 
 def operations_of(document: Document) -> dict[str, Document]:
-    """Give the operations by method and path."""
+    """Return the operations by method and path."""
     return {
         f"{method.upper()} {path}": operation
         for path, item in document["paths"].items()
@@ -118,7 +118,7 @@ def operations_of(document: Document) -> dict[str, Document]:
 
 
 def guided_document() -> Document:
-    """Add the status of the guides that the document leaves out for most bodies: any may be too large."""
+    """Add the status of the guides that the document omits for most bodies: any body may be too large."""
     document = vendor_document()
     for operation in operations_of(document).values():
         if "requestBody" in operation:
@@ -127,13 +127,13 @@ def guided_document() -> Document:
 
 
 schema = schemathesis.openapi.from_dict(guided_document())
-# Every request is sent with the key: without it all answers would be 401. `ignored_auth` takes it away again.
+# Every request is sent with the key; otherwise all responses would be 401. `ignored_auth` removes it in one test.
 schema.config.generation.update(with_security_parameters=False)
 OPERATIONS = tuple(operations_of(vendor_document()))
 
 BOUNDED = settings(
     max_examples=100,
-    derandomize=True,  # a red build must be red again
+    derandomize=True,  # a failure must be reproducible
     database=None,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
@@ -156,8 +156,10 @@ def session() -> Iterator[requests.Session]:
 
 @schema.parametrize()
 @BOUNDED
-def test_every_answer_conforms(case: AnyCase, simulator: SimulatorServer, session: requests.Session) -> None:
-    """Whatever is sent, valid or not, the answer is a documented one; what the document forbids is refused."""
+def test_every_response_conforms_to_the_document(
+    case: AnyCase, simulator: SimulatorServer, session: requests.Session
+) -> None:
+    """For any request, the response is a documented one, and an invalid request is refused."""
     complete_payload(case)
     case.call_and_validate(
         base_url=simulator.base_url,
@@ -177,7 +179,7 @@ def test_every_answer_conforms(case: AnyCase, simulator: SimulatorServer, sessio
 
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_valid_requests_succeed(label: str, simulator: SimulatorServer, session: requests.Session) -> None:
-    """Every valid request to every operation is answered by its documented 2xx, once what it names exists."""
+    """Every valid request to an existing record gets the documented 2xx of its operation."""
     answered: list[int] = []
     method, path = label.split()
 
@@ -199,7 +201,7 @@ def test_valid_requests_succeed(label: str, simulator: SimulatorServer, session:
 
 
 def make_meaningful(case: AnyCase, simulator: SimulatorServer, session: requests.Session) -> None:
-    """Fill in what the document can't say: what a payload needs and what exists, whole pages, and no null anywhere."""
+    """Add what the document can't express: complete payloads, existing records, whole pages, and no null."""
     body: Any = drop_none(case.body)
     case.body = body
     complete_payload(case)
@@ -220,7 +222,7 @@ def make_meaningful(case: AnyCase, simulator: SimulatorServer, session: requests
 
 
 def complete_payload(case: AnyCase) -> None:
-    """Add what a payload needs, or every other fault of a create body would hide behind an incomplete payload."""
+    """Complete the payload. An incomplete payload would hide every other error in a create body."""
     body = case.body
     if case.operation.label != "POST /integrations" or not isinstance(body, dict):
         return
@@ -230,14 +232,14 @@ def complete_payload(case: AnyCase) -> None:
 
 
 def drop_none(value: Any) -> Any:  # noqa: ANN401 - any JSON comes in and goes out
-    """Leave out null, which the guide forbids everywhere and the document only where it names a type."""
+    """Remove nulls, which the guide forbids everywhere and the document only where it names a type."""
     if isinstance(value, dict):
         return {name: drop_none(each) for name, each in value.items() if each is not None}
     return [drop_none(each) for each in value if each is not None] if isinstance(value, list) else value
 
 
 def test_statuses_beyond_the_document_are_those_of_the_guides() -> None:
-    """What is added to the document is pinned, so that no answer becomes documented by accident."""
+    """The statuses added to the document are pinned, so that no response becomes documented by accident."""
     vendor, guided = (operations_of(document) for document in (vendor_document(), guided_document()))
     added = {label: set(guided[label]["responses"]) - set(vendor[label]["responses"]) for label in vendor}
     assert added == {
@@ -248,8 +250,8 @@ def test_statuses_beyond_the_document_are_those_of_the_guides() -> None:
     }
 
 
-def test_key_and_limit_hold_for_every_operation() -> None:
-    """401 and 429 come before anything else is judged, and 413 before a body is."""
+def test_every_operation_checks_key_and_limit_first() -> None:
+    """401 and 429 precede any other check, and 413 precedes the check of a body."""
     with SimulatorServer(Options(api_keys=frozenset({API_KEY}), requests_per_minute=1)) as running:
 
         def status(label: str, **sent: Any) -> int:  # noqa: ANN401 - requests.request names too many types
@@ -269,7 +271,7 @@ def test_key_and_limit_hold_for_every_operation() -> None:
 
 
 def test_all_but_merchants_is_served(simulator: SimulatorServer, session: requests.Session) -> None:
-    """What the document has and the simulator does not serve is 404, in a documented shape."""
+    """An operation that the simulator does not serve gets a 404 in a documented shape."""
     document = yaml.safe_load(COPY.read_text(encoding="utf-8"))
     left_out = {label for label in operations_of(document) if label not in OPERATIONS}
     assert left_out == {"GET /merchants", "POST /merchants", "DELETE /merchants", "GET /merchants/{merchantUuid}"}
@@ -282,7 +284,7 @@ def test_all_but_merchants_is_served(simulator: SimulatorServer, session: reques
 
 @pytest.mark.parametrize("form", ["bare", "enveloped"])
 def test_lists_in_each_envelope_are_documented(form: ListEnvelope) -> None:
-    """Both envelopes of a list are alternatives of the document, with a page that has records and one that has not."""
+    """Both envelopes of a list match the document, for a page with records and for an empty one."""
     integration = {"$ref": "#/components/schemas/Integration"}
     page: dict[str, Document] = {
         "bare": {"type": "array", "items": integration},
@@ -303,7 +305,7 @@ def test_lists_in_each_envelope_are_documented(form: ListEnvelope) -> None:
     [("integrationId", {"$ref": "#/components/schemas/CreatedIntegration"}), ("id", GUIDE_ENVELOPES["created"])],
 )
 def test_creation_in_each_envelope_is_documented(form: CreateEnvelope, expected: Document) -> None:
-    """The id comes as the document says, or as the guide on responses does."""
+    """The id is in the field of the document, or in that of the guide on responses."""
     with SimulatorServer(Options(create_envelope=form)) as running:
         answer = requests.post(
             f"{running.base_url}/integrations", json=NEW_INTEGRATION, headers=HEADERS, timeout=HANG_SECONDS
@@ -317,7 +319,7 @@ def test_creation_in_each_envelope_is_documented(form: CreateEnvelope, expected:
     [("bare", {"$ref": "#/components/schemas/Integration"}), ("enveloped", GUIDE_ENVELOPES["read"])],
 )
 def test_record_in_each_envelope_is_documented(form: ReadEnvelope, expected: Document) -> None:
-    """The record comes as the document says, or as the guide on responses does, with its go-live date."""
+    """The record has the shape of the document, or of the guide on responses, with its go-live date."""
     with SimulatorServer(Options(read_envelope=form, successful_after=0)) as running:
         integrations = f"{running.base_url}/integrations"
         answer = requests.post(integrations, json=NEW_INTEGRATION, headers=HEADERS, timeout=HANG_SECONDS)
@@ -330,7 +332,7 @@ def test_record_in_each_envelope_is_documented(form: ReadEnvelope, expected: Doc
 
 @pytest.mark.parametrize("form", ERROR_FORMS)
 def test_errors_in_each_form_are_documented(form: ErrorEnvelope) -> None:
-    """Each form satisfies the document, has exactly the fields of its example, and the status of its answer."""
+    """Each form matches the document, has exactly the fields of its example, and the status of its response."""
     with SimulatorServer(Options(error_envelope=form)) as running:
         integrations = f"{running.base_url}/integrations"
         answers = {
@@ -350,19 +352,19 @@ def test_errors_in_each_form_are_documented(form: ErrorEnvelope) -> None:
 
 
 def assert_valid(part: Document, content: object) -> None:
-    """Validate against a schema that may refer to the components of the document."""
+    """Validate against a schema that may refer to components of the document."""
     whole = {**part, "components": vendor_document()["components"]}
     jsonschema_rs.Draft4Validator(whole, validate_formats=True).validate(content)
 
 
 def test_document_is_the_shared_one() -> None:
-    """The copy beside the tests is the contract that all of us work from."""
+    """The copy in the tests equals the contract that the whole team uses."""
     expected = hashlib.sha256(SHARED.read_bytes()).hexdigest() if SHARED.exists() else SHA256
     assert hashlib.sha256(COPY.read_bytes()).hexdigest() == expected == SHA256
 
 
-def test_simulator_imports_nothing_of_ours() -> None:
-    """A stand-in that shared code with the provider would share its mistakes."""
+def test_simulator_imports_no_provider_code() -> None:
+    """A simulator that shared code with the provider would share its mistakes."""
     folder = Path(simulator_package.__path__[0])
     allowed = {*sys.stdlib_module_names, "aiohttp", "typing_extensions", "."}
     for path in folder.glob("*.py"):

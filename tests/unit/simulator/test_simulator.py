@@ -1,4 +1,4 @@
-"""The simulator, over a real socket: what it keeps, what it refuses, and what it never shows."""
+"""The simulator over a real socket: the data that it stores, the requests that it refuses, and its redaction."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PAYLOADS: dict[str, dict[str, str]] = {
 
 
 class Api:
-    """A simulator with a client of its API and one of its control endpoint."""
+    """A simulator, with a client of its API and a client of its control endpoint."""
 
     def __init__(self, simulator: SimulatorServer, clock: Clock, http: httpx.Client, control: httpx.Client) -> None:
         self.simulator = simulator
@@ -50,11 +50,11 @@ class Api:
         self.control = control
 
     def configure(self, **changes: object) -> None:
-        """Change options as another process would."""
+        """Change options through the control endpoint."""
         assert self.control.patch("/options", json=changes).status_code == 200
 
     def create(self, account: str | None = None, **changes: object) -> str:
-        """Create an integration and give its id."""
+        """Create an integration and return its id."""
         answer = self.http.post("/integrations", json=new_body(**changes), headers=account_header(account))
         assert answer.status_code == 201, answer.text
         created: str = answer.json()["integrationId"]
@@ -74,19 +74,19 @@ class Api:
         )
 
     def status(self, integration_id: str) -> str:
-        """Give the status that the API shows."""
+        """Return the status that the API shows."""
         status: str = self.read(integration_id).json()["status"]
         return status
 
 
 def client(base_url: str, api_key: str | None = None) -> httpx.Client:
-    """Give a client of one of the simulator's two faces."""
+    """Return a client for the API or the control endpoint."""
     headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
     return httpx.Client(base_url=base_url, headers=headers, verify=NO_TLS, timeout=HANG_SECONDS)
 
 
 def refused(answer: httpx.Response, status: int) -> str:
-    """Assert that a request was refused so, and give the message."""
+    """Assert that a request was refused with this status, and return the message."""
     assert answer.status_code == status, answer.text
     assert answer.json()["status"] == status
     assert answer.json()["errorId"].startswith("sim-")
@@ -97,13 +97,13 @@ def refused(answer: httpx.Response, status: int) -> str:
 
 @pytest.fixture
 def clock() -> Clock:
-    """Give the time of the simulator under test."""
+    """Return the clock of the simulator under test."""
     return Clock(NOW)
 
 
 @pytest.fixture
 def api(clock: Clock) -> Iterator[Api]:
-    """Run a simulator with the documented behaviour."""
+    """Start a simulator with the documented behavior."""
     with (
         SimulatorServer(clock=clock) as simulator,
         client(simulator.base_url, "key-1") as http,
@@ -112,19 +112,19 @@ def api(clock: Clock) -> Iterator[Api]:
         yield Api(simulator, clock, http, control)
 
 
-# What is kept
+# Storage
 
 
 def test_created_integration_is_read_back_as_pending(api: Api) -> None:
-    """A new integration is PENDING, and only the three documented fields are shown."""
+    """A new integration is PENDING, and a read shows only the three documented fields."""
     created = api.create()
     answer = api.read(created)
     assert answer.status_code == 200
     assert answer.json() == {"integrationId": created, "source": "stripe", "status": "PENDING"}
 
 
-def test_records_tell_what_was_created(api: Api) -> None:
-    """The store gives everything that was sent but the payload, of which it gives the digest and the keys."""
+def test_records_contain_everything_but_the_payload(api: Api) -> None:
+    """A record contains everything that was sent, but of the payload only the digest and the keys."""
     payload = {"username": "name", "privateKey": CANARY, "passphrase": CANARY}
     created = api.create("acc_1", secretType="sftp", secretPayload=payload, merchantAccountCodes=["b", "a"])
     record = api.simulator.records.integration(created)
@@ -138,17 +138,17 @@ def test_records_tell_what_was_created(api: Api) -> None:
 
 
 def test_different_payloads_have_different_digests() -> None:
-    """A digest tells one payload from another."""
+    """The digest distinguishes payloads."""
     assert payload_digest({"apiKey": "a"}) != payload_digest({"apiKey": "b"})
 
 
 def test_two_integrations_may_share_an_external_identifier(api: Api) -> None:
-    """Nothing documented forbids it, so it is accepted."""
+    """No documentation forbids it, so it's accepted."""
     assert api.create() != api.create()
 
 
 def test_records_survive_a_restart(tmp_path: Path, clock: Clock) -> None:
-    """A database file holds all that a later simulator needs, its deactivations included."""
+    """A database file holds everything that a later simulator needs, including deactivations."""
     options = Options(database=str(tmp_path / "records.db"))
     with (
         SimulatorServer(options, clock=clock) as first,
@@ -168,7 +168,7 @@ def test_records_survive_a_restart(tmp_path: Path, clock: Clock) -> None:
 
 
 def test_database_must_be_a_regular_file(tmp_path: Path) -> None:
-    """A device or a named pipe is refused and keeps its mode: root could close /dev/null to the whole machine."""
+    """A device or a named pipe is refused and keeps its mode: root could make /dev/null unusable for all processes."""
     pipe = tmp_path / "records.db"
     os.mkfifo(pipe, 0o644)
     mode = pipe.stat().st_mode
@@ -178,7 +178,7 @@ def test_database_must_be_a_regular_file(tmp_path: Path) -> None:
 
 
 def test_database_of_another_version_is_refused(tmp_path: Path) -> None:
-    """A file whose tables would not fit is named as the cause, before anything is served."""
+    """A file with another version of the tables is an error before the simulator serves requests."""
     path = tmp_path / "records.db"
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 99")
@@ -191,7 +191,7 @@ def test_database_of_another_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_accounts_do_not_see_each_other(api: Api) -> None:
-    """A record of one account is not found, listed or deactivated under another or none."""
+    """A record of one account is not found, listed or deactivated from another account or without one."""
     created = api.create("acc_1")
     assert api.read(created, "acc_1").status_code == 200
     for other in ("acc_2", None):
@@ -201,8 +201,8 @@ def test_accounts_do_not_see_each_other(api: Api) -> None:
     refused(api.read(api.create(), "acc_1"), 404)
 
 
-def test_account_header_that_is_not_text_is_an_account_too(api: Api) -> None:
-    """Header bytes that are no UTF-8 select an account of their own."""
+def test_an_account_header_may_be_any_bytes(api: Api) -> None:
+    """Header bytes that are not UTF-8 select their own account."""
     headers = {b"reference-account-id": b"\xff"}
     created = api.http.post("/integrations", json=new_body(), headers=headers).json()["integrationId"]
     assert api.http.get(f"/integrations/{created}", headers=headers).status_code == 200
@@ -211,14 +211,14 @@ def test_account_header_that_is_not_text_is_an_account_too(api: Api) -> None:
 
 @pytest.mark.parametrize("value", ["", "Bearer", "Basic a2V5", "key-1"])
 def test_missing_key_is_refused(api: Api, value: str) -> None:
-    """Without a bearer key every operation answers 401."""
+    """Without a bearer key, every operation responds with 401."""
     for method, path in (("GET", "/integrations"), ("POST", "/integrations"), ("GET", "/elsewhere")):
         message = refused(api.http.request(method, path, headers={"Authorization": value}), 401)
         assert message == "an API key is required: Authorization: Bearer <api key>"
 
 
 def test_keys_can_be_rotated_while_running(api: Api) -> None:
-    """Once keys are set, others are refused; the endpoint shows fingerprints, never keys."""
+    """After keys are set, others are refused. The control endpoint shows fingerprints, never keys."""
     assert api.control.get("/keys").json() == {"fingerprints": None}
     assert api.http.get("/integrations").status_code == 200
     answer = api.control.put("/keys", json={"apiKeys": ["key-2"]})
@@ -232,21 +232,21 @@ def test_keys_can_be_rotated_while_running(api: Api) -> None:
 
 @pytest.mark.parametrize("body", [{}, {"apiKeys": "key"}, {"apiKeys": [""]}, {"apiKeys": [1]}, {"keys": None}])
 def test_bad_keys_are_refused(api: Api, body: object) -> None:
-    """A rotation that would accept nobody by mistake is refused, and changes nothing."""
+    """A rotation that would accept no key is refused, and changes nothing."""
     assert api.control.put("/keys", json=body).status_code == 400
     assert api.http.get("/integrations").status_code == 200
 
 
 def test_options_do_not_show_keys() -> None:
-    """The keys are in no representation of the options."""
+    """No text form of the options contains the keys."""
     assert CANARY not in repr(Options(api_keys=frozenset({CANARY})))
 
 
 # Status and deactivation
 
 
-def test_integration_succeeds_by_itself_after_a_while(api: Api) -> None:
-    """With `successful_after` the status becomes SUCCESSFUL, with a go-live date, at that age."""
+def test_an_integration_succeeds_at_the_set_age(api: Api) -> None:
+    """With `successful_after`, the status becomes SUCCESSFUL at that age, with a go-live date."""
     api.configure(successful_after=60)
     created = api.create()
     api.clock.now += 59
@@ -256,8 +256,8 @@ def test_integration_succeeds_by_itself_after_a_while(api: Api) -> None:
     assert api.read(created).json()["goLiveDate"] == "2027-01-15T08:01:00Z"
 
 
-def test_status_can_be_told(api: Api) -> None:
-    """The control endpoint sets status and go-live date behind the client's back; what is told wins over age."""
+def test_the_status_can_be_set(api: Api) -> None:
+    """The control endpoint sets status and go-live date without the client. A set status overrides the age."""
     api.configure(successful_after=0)
     created = api.create()
     path = f"/integrations/{created}"
@@ -269,8 +269,8 @@ def test_status_can_be_told(api: Api) -> None:
     assert "goLiveDate" not in api.read(created).json()
 
 
-def test_told_status_revives_what_was_deactivated(api: Api) -> None:
-    """A status that is told replaces a recorded deactivation."""
+def test_a_set_status_ends_a_deactivation(api: Api) -> None:
+    """A set status replaces a recorded deactivation."""
     created = api.create()
     assert api.end(created).status_code == 200
     answer = api.control.patch(f"/integrations/{created}", json={"status": "SUCCESSFUL"}).json()
@@ -280,18 +280,18 @@ def test_told_status_revives_what_was_deactivated(api: Api) -> None:
 @pytest.mark.parametrize(
     "body", [{"status": "DONE"}, {"status": None}, {"goLiveDate": "soon"}, {"goLiveDate": 1}, {"source": "adyen"}]
 )
-def test_bad_news_is_refused(api: Api, body: object) -> None:
-    """Only a documented status and a date-time can be told."""
+def test_an_invalid_status_is_refused(api: Api, body: object) -> None:
+    """Only a documented status and a date-time can be set."""
     assert api.control.patch(f"/integrations/{api.create()}", json=body).status_code == 400
 
 
-def test_telling_nobody_is_not_found(api: Api) -> None:
-    """An unknown id can't be told anything."""
+def test_an_unknown_id_is_not_found(api: Api) -> None:
+    """The status of an unknown id can't be set."""
     assert api.control.patch("/integrations/none", json={"status": "FAILED"}).status_code == 404
 
 
-def test_deactivated_integration_stays_as_inactive(api: Api) -> None:
-    """Deactivation removes nothing: the record is read and listed as INACTIVE; the answer has no body."""
+def test_a_deactivated_integration_stays_as_inactive(api: Api) -> None:
+    """Deactivation removes nothing: the record is read and listed as INACTIVE. The response has no body."""
     created = api.create()
     answer = api.end(created)
     assert (answer.status_code, answer.content) == (200, b"")
@@ -303,7 +303,7 @@ def test_deactivated_integration_stays_as_inactive(api: Api) -> None:
 
 
 def test_future_deactivation_takes_effect_at_its_date(api: Api) -> None:
-    """Until its date a deactivation changes no status and can be moved."""
+    """Until its date, a deactivation changes no status and can be moved."""
     created = api.create()
     assert api.end(created, deactivationDate="2027-01-15T08:00:10Z").status_code == 200
     assert api.status(created) == "PENDING"
@@ -315,16 +315,16 @@ def test_future_deactivation_takes_effect_at_its_date(api: Api) -> None:
 
 
 def test_deactivating_twice_is_refused(api: Api) -> None:
-    """What is INACTIVE already, by a deactivation or by being told, can't be deactivated."""
-    ended, told = api.create(), api.create()
-    api.end(ended)
-    api.control.patch(f"/integrations/{told}", json={"status": "INACTIVE"})
-    for created in (ended, told):
+    """An integration that is INACTIVE, by a deactivation or by a set status, can't be deactivated."""
+    deactivated, updated = api.create(), api.create()
+    api.end(deactivated)
+    api.control.patch(f"/integrations/{updated}", json={"status": "INACTIVE"})
+    for created in (deactivated, updated):
         assert refused(api.end(created), 400) == "the integration is INACTIVE already"
 
 
-def test_deactivation_repeats_the_id_of_its_path(api: Api) -> None:
-    """A body that names another integration than the path is refused before either is looked for."""
+def test_a_deactivation_must_repeat_the_id_of_its_path(api: Api) -> None:
+    """A body with another id than the path is refused before the simulator looks for either one."""
     message = refused(api.end(api.create(), integrationId="another"), 400)
     assert message == "integrationId must be the id in the path"
 
@@ -342,7 +342,7 @@ def test_deactivation_repeats_the_id_of_its_path(api: Api) -> None:
     ],
 )
 def test_deactivation_date_must_be_a_date_time(api: Api, date: object) -> None:
-    """The OpenAPI document wins over the guide: a date-time string, no Unix seconds."""
+    """The OpenAPI document overrides the guide: the date is a date-time string, not Unix seconds."""
     created = api.create()
     assert "deactivationDate" in refused(api.end(created, deactivationDate=date), 400)
     assert api.status(created) == "PENDING"
@@ -354,13 +354,13 @@ def test_deactivation_type_must_be_documented(api: Api) -> None:
     assert message == "deactivationType must be one of dueDate, postingDate"
 
 
-# What is refused
+# Validation
 
 
 @pytest.mark.parametrize("secret_type", PAYLOADS)
 @pytest.mark.parametrize("way", ["complete", "missing", "empty", "wrong type"])
 def test_payload_has_what_its_type_requires(api: Api, secret_type: str, way: str) -> None:
-    """Every documented type is accepted with its fields, and refused without any of them."""
+    """Every documented type is accepted with its fields, and refused without any one of them."""
     complete = PAYLOADS[secret_type]
     if way == "complete":
         api.create(secretType=secret_type, secretPayload=complete)
@@ -382,7 +382,7 @@ def test_sftp_takes_a_private_key_instead_of_a_password(api: Api) -> None:
 
 
 def test_optional_payload_fields_are_strings(api: Api) -> None:
-    """A documented optional field is judged too; an undocumented one is not."""
+    """A documented optional field is validated, too; an undocumented one is not."""
     api.create(secretPayload={"apiKey": CANARY, "region": 7})
     body = new_body(secretType="HMAC", secretPayload={**PAYLOADS["HMAC"], "merchantCode": 7})
     assert refused(api.http.post("/integrations", json=body), 400) == "secretPayload.merchantCode must be a string"
@@ -417,18 +417,18 @@ def test_optional_payload_fields_are_strings(api: Api) -> None:
     ],
 )
 def test_bad_create_body_is_refused(api: Api, changes: dict[str, object], message: str) -> None:
-    """Each fault of a create body is 400, named by its field and never by a value."""
+    """Each error in a create body is a 400 that names the field and not the value."""
     assert refused(api.http.post("/integrations", json=new_body(**changes)), 400) == message
     assert api.simulator.records.integrations() == []
 
 
 def test_longest_identifier_counts_characters(api: Api) -> None:
-    """255 characters are accepted however many bytes they take."""
+    """255 characters are accepted, however many bytes they are."""
     api.create(externalIdentifier="é" * 255)
 
 
-def test_unlisted_values_are_accepted_when_said(api: Api) -> None:
-    """Extra sources and secret types are accepted beside the documented ones, with any payload."""
+def test_unlisted_values_are_accepted_if_configured(api: Api) -> None:
+    """The options can add sources and secret types to the documented ones. They accept any payload."""
     api.configure(extra_sources=["shopify"], extra_secret_types=["OAUTH"])
     api.create(source="shopify", secretType="OAUTH", secretPayload={"anything": CANARY})
     api.create()
@@ -450,20 +450,20 @@ def test_unlisted_values_are_accepted_when_said(api: Api) -> None:
     ],
 )
 def test_body_that_is_no_json_object_is_refused(api: Api, content: bytes) -> None:
-    """Whatever can't be read as a JSON object is 400."""
+    """A body that can't be parsed as a JSON object is a 400."""
     answer = api.http.post("/integrations", content=content, headers={"Content-Type": "application/json"})
     assert refused(answer, 400).startswith("the body must be")
 
 
-def test_body_must_say_that_it_is_json(api: Api) -> None:
-    """Another content type is refused, however the bytes look."""
+def test_a_body_needs_a_json_content_type(api: Api) -> None:
+    """Another content type is refused, whatever the body is."""
     content = json.dumps(new_body())
     answer = api.http.post("/integrations", content=content, headers={"Content-Type": "text/plain"})
     assert refused(answer, 400) == "Content-Type must be application/json"
 
 
 def test_body_over_one_megabyte_is_refused(api: Api) -> None:
-    """A million bytes are accepted, one more is 413."""
+    """A million bytes are accepted; one more is a 413."""
     size = len(json.dumps(new_body(integrationName="")))
     exact = json.dumps(new_body(integrationName="x" * (1_000_000 - size)))
     headers = {"Content-Type": "application/json"}
@@ -491,7 +491,7 @@ def test_body_over_one_megabyte_is_refused(api: Api) -> None:
     ],
 )
 def test_bad_page_is_refused(api: Api, query: str) -> None:
-    """`limit` is a whole number from 10 to 100 and `page` one from 1, given once."""
+    """`limit` is a whole number from 10 to 100 and `page` is one from 1, each given once."""
     assert "must be a whole number" in refused(api.http.get(f"/integrations?{query}"), 400)
 
 
@@ -500,12 +500,12 @@ def test_bad_page_is_refused(api: Api, query: str) -> None:
     [("GET", "/"), ("GET", "/charges"), ("GET", "/integrations/"), ("PUT", "/integrations")],
 )
 def test_undocumented_operation_is_not_found(api: Api, method: str, path: str) -> None:
-    """Other paths, and other methods on known paths, are 404."""
+    """Other paths, and other methods on known paths, are a 404."""
     assert refused(api.http.request(method, f"{api.simulator.base_url}{path}"), 404) == "no such operation"
 
 
 def test_requests_over_the_limit_are_refused(api: Api) -> None:
-    """A key may make so many requests in any 60 seconds; refusals name no time to wait and do not count."""
+    """A key has a limit for any 60 seconds. A 429 has no Retry-After, and doesn't count."""
     api.configure(requests_per_minute=2)
     assert api.http.get("/integrations").status_code == 200
     api.clock.now += 30
@@ -526,7 +526,7 @@ def test_default_limit_is_the_documented_one() -> None:
 
 
 def test_every_refusal_has_its_own_error_id(api: Api) -> None:
-    """Support could tell two refusals apart."""
+    """Each refusal has a different errorId."""
     first, second = (api.read("none").json()["errorId"] for _ in range(2))
     assert first != second
 
@@ -537,7 +537,7 @@ def test_every_refusal_has_its_own_error_id(api: Api) -> None:
 @pytest.mark.parametrize("order", ["oldest-first", "newest-first"])
 @pytest.mark.parametrize("envelope", ["bare", "enveloped"])
 def test_list_is_paged(api: Api, order: str, envelope: str) -> None:
-    """Pages follow each other in the chosen order; `hasMore` is true until the last, and beyond it pages are empty."""
+    """Pages have the chosen order. `hasMore` is true up to the last page, and later pages are empty."""
     api.configure(list_order=order, list_envelope=envelope)
     created = [api.create("acc_1") for _ in range(20)]
     api.create()
@@ -555,7 +555,7 @@ def test_list_is_paged(api: Api, order: str, envelope: str) -> None:
 
 
 def test_list_is_of_ten_by_default(api: Api) -> None:
-    """Without parameters the first ten records are listed; a limit may be written as any JSON number."""
+    """Without parameters, a list has the first ten records. A limit may be any JSON number."""
     for _ in range(12):
         api.create()
     assert len(api.http.get("/integrations").json()) == 10
@@ -564,7 +564,7 @@ def test_list_is_of_ten_by_default(api: Api) -> None:
 
 
 def test_read_can_be_enveloped(api: Api) -> None:
-    """The guide's envelope carries the same record as `data`."""
+    """The guide's envelope has the same record as `data`."""
     created = api.create()
     bare = api.read(created).json()
     api.configure(read_envelope="enveloped")
@@ -594,7 +594,7 @@ def test_errors_come_in_three_forms(api: Api) -> None:
 
 
 def test_control_shows_all_records(api: Api) -> None:
-    """People see every account's records, with a digest in place of the payload."""
+    """The endpoint shows the records of all accounts, with a digest in place of the payload."""
     created = api.create("acc_1", merchantAccountCodes=["a"])
     api.create()
     first, second = api.control.get("/integrations").json()
@@ -618,14 +618,14 @@ def test_control_shows_all_records(api: Api) -> None:
 
 
 def test_control_wipes_the_records(api: Api) -> None:
-    """A wiped sandbox knows no id any more."""
+    """A wiped simulator knows no ids."""
     created = api.create()
     assert api.control.delete("/integrations").json() == []
     refused(api.read(created), 404)
 
 
-def test_requests_are_remembered_redacted(api: Api) -> None:
-    """Method, path, query, account, answer and body are kept, and digests instead of what may be secret."""
+def test_requests_are_recorded_without_secrets(api: Api) -> None:
+    """Method, path, query, account, response and body are kept, with digests in place of possible secrets."""
     api.create("acc_1", secretPayloads={"apiKey": CANARY})
     api.http.get("/integrations?limit=20")
     posted, listed = api.simulator.requests
@@ -635,7 +635,7 @@ def test_requests_are_remembered_redacted(api: Api) -> None:
         query={},
         account="acc_1",
         body={
-            **new_body(secretPayload=payload_digest({"apiKey": CANARY})),  # type: ignore[dict-item]  # new_body is wider
+            **new_body(secretPayload=payload_digest({"apiKey": CANARY})),  # type: ignore[dict-item]  # new_body has a wider type
             "secretPayloads": payload_digest({"apiKey": CANARY}),
         },
         status=201,
@@ -656,8 +656,8 @@ def test_requests_are_remembered_redacted(api: Api) -> None:
     }
 
 
-def test_remembered_requests_can_be_forgotten(api: Api) -> None:
-    """Both ways of forgetting start the count again; calls of the control endpoint are never counted."""
+def test_recorded_requests_can_be_cleared(api: Api) -> None:
+    """Both ways to clear the requests reset the count. Calls of the control endpoint are never counted."""
     api.create()
     assert api.control.delete("/requests", timeout=HANG_SECONDS).json() == {"count": 0, "requests": []}
     api.create()
@@ -667,7 +667,7 @@ def test_remembered_requests_can_be_forgotten(api: Api) -> None:
 
 
 def test_options_are_shown_and_changed(api: Api) -> None:
-    """Options can be read and changed in part, but for the database and the keys."""
+    """All options can be read, and all except the database and the keys can be changed."""
     shown = api.control.get("/options").json()
     assert shown == {
         "extra_sources": [],
@@ -689,7 +689,7 @@ def test_options_are_shown_and_changed(api: Api) -> None:
 
 
 def test_options_can_be_replaced_in_the_same_process(api: Api) -> None:
-    """Python code gives a whole new set."""
+    """Python code replaces all options."""
     api.simulator.options = dataclasses.replace(api.simulator.options, list_envelope="enveloped")
     assert api.http.get("/integrations").json()["data"] == []
 
@@ -718,7 +718,7 @@ def test_options_can_be_replaced_in_the_same_process(api: Api) -> None:
     ],
 )
 def test_bad_options_are_refused(api: Api, changes: object) -> None:
-    """A bad option is 400 with a message, and changes nothing."""
+    """An invalid option is a 400 with a message, and changes nothing."""
     answer = api.control.patch("/options", json=changes)
     assert answer.status_code == 400
     assert answer.json()["message"]
@@ -731,11 +731,11 @@ def test_bad_keys_are_refused_in_python_too() -> None:
         Options(api_keys=frozenset({""}))
 
 
-# What is never shown
+# Secrets
 
 
 def test_no_secret_is_kept_or_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither payloads nor keys reach the files, the log or the control endpoint; each request has one log line."""
+    """Neither payloads nor keys are in the files, the log or the control endpoint. Each request has one log line."""
     caplog.set_level(logging.DEBUG)
     key = f"key-{CANARY}"
     options = Options(database=str(tmp_path / "records.db"), api_keys=frozenset({key}))
@@ -751,7 +751,7 @@ def test_no_secret_is_kept_or_logged(tmp_path: Path, caplog: pytest.LogCaptureFi
             httpx.get(f"{simulator.control_url}/{name}", timeout=HANG_SECONDS).text
             for name in ("integrations", "requests", "keys")
         ]
-        # Also while it is open, where the write-ahead log has not been merged yet.
+        # This includes the open database, before the write-ahead log is merged.
         files = [path.read_bytes() for path in tmp_path.iterdir()]
     files += [path.read_bytes() for path in tmp_path.iterdir()]
     assert any(b"stripe-eu" in content for content in files)
@@ -779,7 +779,7 @@ def test_no_secret_is_kept_or_logged(tmp_path: Path, caplog: pytest.LogCaptureFi
 def test_a_malformed_request_is_not_logged(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], head: str
 ) -> None:
-    """The server library would log it with a traceback, which quotes the header or the body that it choked on."""
+    """The server library would log a traceback that quotes the invalid header or body."""
     with SimulatorServer() as simulator:
         url = httpx.URL(simulator.base_url)
         with socket.create_connection((url.host, url.port or 0), timeout=HANG_SECONDS) as connection:
@@ -794,7 +794,7 @@ def test_a_malformed_request_is_not_logged(
 
 
 def test_latency_delays_answers(api: Api) -> None:
-    """Every request takes at least the latency; other requests pass meanwhile."""
+    """Every request takes at least the latency, and other requests proceed meanwhile."""
     api.configure(latency=0.05)
     begun = time.monotonic()
     api.http.get("/integrations")
@@ -802,7 +802,7 @@ def test_latency_delays_answers(api: Api) -> None:
 
 
 def test_port_is_free_again_afterwards() -> None:
-    """Leaving the statement frees the port and ends the thread."""
+    """Leaving the `with` statement frees the port and ends the thread."""
     with SimulatorServer() as first:
         port = httpx.URL(first.base_url).port
         assert port
@@ -811,17 +811,17 @@ def test_port_is_free_again_afterwards() -> None:
     assert "justt-simulator" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_taken_port_is_an_error_where_it_is_entered() -> None:
-    """A port that can't be bound is told to the caller, not to a thread."""
+def test_a_taken_port_is_an_error_for_the_caller() -> None:
+    """If the port is taken, the caller gets the error, not a thread."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match="in use"), SimulatorServer(port=port):
             pass
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])  # noqa: S104 - refused, which is the point
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])  # noqa: S104 - expected to be refused
 def test_only_loopback_is_bound(host: str) -> None:
-    """An address that others could reach is refused: the control endpoint asks for no key."""
+    """An address that other machines could reach is refused: the control endpoint needs no key."""
     with pytest.raises(ValueError, match="loopback"):
         SimulatorServer(host=host)
     with pytest.raises(ValueError, match="loopback"):
@@ -829,7 +829,7 @@ def test_only_loopback_is_bound(host: str) -> None:
 
 
 def test_localhost_is_loopback() -> None:
-    """The name is accepted, and is part of the URL."""
+    """The name localhost is accepted, and is a part of the URL."""
     with SimulatorServer(host="localhost") as simulator:
         assert simulator.base_url.startswith("http://localhost:")
         assert httpx.get(f"{simulator.control_url}/requests", timeout=HANG_SECONDS).json()["count"] == 0
@@ -843,7 +843,7 @@ run(Options(), on_ready=lambda base_url: print(base_url, flush=True))
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_foreground_serves_until_a_signal(number: signal.Signals) -> None:
-    """`run` calls back with the base URL once it serves, and ends quietly by SIGINT and SIGTERM."""
+    """`run` calls back with the base URL when it serves, and ends without an error on SIGINT and SIGTERM."""
     command = [sys.executable, "-W", "error", "-c", FOREGROUND]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -860,7 +860,7 @@ def test_foreground_serves_until_a_signal(number: signal.Signals) -> None:
 
 
 def test_foreground_closes_everything_when_it_ends(tmp_path: Path) -> None:
-    """Both a signal and an error of the callback free the port and close the database, in this process too."""
+    """Both a signal and an error in the callback free the port and close the database."""
     options = Options(database=str(tmp_path / "records.db"))
     ready: list[str] = []
 
@@ -879,8 +879,8 @@ def test_foreground_closes_everything_when_it_ends(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["records.db"]
 
 
-def test_client_that_vanishes_commits_nothing(api: Api) -> None:
-    """A connection that ends within the body leaves a refused request, no record and a server that serves."""
+def test_a_client_that_disconnects_commits_nothing(api: Api) -> None:
+    """A connection that ends within the body leaves a refused request and no record, and the server continues."""
     url = httpx.URL(api.simulator.base_url)
     assert url.port
     with socket.create_connection((url.host, url.port)) as connection:
@@ -896,7 +896,7 @@ def test_client_that_vanishes_commits_nothing(api: Api) -> None:
 
 
 def test_many_clients_are_served_at_once(api: Api) -> None:
-    """Requests of several connections leave one record each."""
+    """Concurrent requests on several connections leave one record each."""
     api.configure(requests_per_minute=10_000)
 
     async def create_many() -> None:
@@ -923,8 +923,8 @@ def test_many_clients_are_served_at_once(api: Api) -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/integrations", "/_simulator/requests", "/elsewhere"])
-def test_only_hosts_of_this_machine_are_answered(api: Api, host: str, path: str, *, is_served: bool) -> None:
-    """A web page whose name leads to this machine (DNS rebinding) reads and changes nothing, at any path."""
+def test_only_host_names_of_this_machine_are_served(api: Api, host: str, path: str, *, is_served: bool) -> None:
+    """A web page whose name resolves to this machine (DNS rebinding) can read and change nothing, at any path."""
     root = api.simulator.base_url.removesuffix("/v1")
     answer = httpx.get(
         root + path, headers={"host": host, "authorization": "Bearer key-1"}, trust_env=False, timeout=HANG_SECONDS
@@ -935,8 +935,8 @@ def test_only_hosts_of_this_machine_are_answered(api: Api, host: str, path: str,
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o277])
-def test_database_is_its_owner_s_alone(tmp_path: Path, mask: int) -> None:
-    """The records, and what SQLite keeps beside them, have mode 0600 whatever the umask, also where they were open."""
+def test_only_the_owner_can_read_the_database(tmp_path: Path, mask: int) -> None:
+    """The database and SQLite's other files have mode 0600 for any umask, even if they were readable before."""
     database = tmp_path / "records.db"
     before = os.umask(mask)
     try:

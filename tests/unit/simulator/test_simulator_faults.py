@@ -1,4 +1,4 @@
-"""The simulator's faults, over a real socket: what the client sees, what the records say, and when they happen."""
+"""The simulator's faults over a real socket: their effect for the client, on the records, and their timing."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ CLOSED = "Server disconnected without sending a response"
 
 
 class Api:
-    """A simulator and a client of its API that does not wait long."""
+    """A simulator, and a client of its API with a short timeout."""
 
     def __init__(self, simulator: SimulatorServer, http: httpx.Client) -> None:
         self.simulator = simulator
         self.http = http
 
     def fault(self, *texts: str) -> None:
-        """Put these faults in place of all others."""
+        """Replace all faults."""
         self.simulator.faults = [Fault.parse(text) for text in texts]
 
     def create(self, account: str | None = None, **changes: object) -> httpx.Response:
@@ -39,36 +39,36 @@ class Api:
         return self.http.post("/integrations", json=new_body(**changes), headers=account_header(account))
 
     def created(self, account: str | None = None, **changes: object) -> str:
-        """Create an integration that nothing happens to, and give its id."""
+        """Create an integration without a fault, and return its id."""
         answer = self.create(account, **changes)
         assert answer.status_code == 201, answer.text
         integration_id: str = answer.json()["integrationId"]
         return integration_id
 
     def statuses(self, count: int, method: str = "GET", path: str = "/integrations") -> list[int]:
-        """Send some requests and give the statuses of their answers."""
+        """Send requests and return the statuses of the responses."""
         return [self.http.request(method, path).status_code for _ in range(count)]
 
     def listed(self, **query: int) -> list[str]:
-        """Give the ids that one page shows."""
+        """Return the ids on one page."""
         return [item["integrationId"] for item in self.http.get("/integrations", params=query).json()]
 
     def ids(self) -> list[str]:
-        """Give the ids of all records."""
+        """Return the ids of all records."""
         return [record.id for record in self.simulator.records.integrations()]
 
     def fired(self) -> list[tuple[str, str, str, str | None]]:
-        """Give what happened: method, path, name and id."""
+        """Return the events: method, path, name and id."""
         return [(each.method, each.path, each.fault.what, each.id) for each in self.simulator.fired]
 
     def journal(self) -> list[tuple[int, tuple[str, ...]]]:
-        """Give the status and the faults of each request."""
+        """Return the status and the faults of each request."""
         return [(exchange.status, exchange.faults) for exchange in self.simulator.requests]
 
 
 @pytest.fixture
 def api() -> Iterator[Api]:
-    """Run a simulator without faults."""
+    """Start a simulator without faults."""
     with (
         SimulatorServer() as simulator,
         httpx.Client(
@@ -81,8 +81,8 @@ def api() -> Iterator[Api]:
 # Before the commit
 
 
-def test_latency_passes_before_a_request_is_looked_at(api: Api) -> None:
-    """It adds to the option, and reaches what is refused, too."""
+def test_latency_delays_a_request_before_it_is_handled(api: Api) -> None:
+    """It adds to the option's latency, and also delays refused requests."""
     api.simulator.options = Options(latency=0.03)
     api.fault("GET * latency=0.03", "GET /integrations latency=0.04")
     begun = time.monotonic()
@@ -92,7 +92,7 @@ def test_latency_passes_before_a_request_is_looked_at(api: Api) -> None:
 
 
 def test_status_before_the_commit_does_nothing(api: Api) -> None:
-    """The error has the envelope of the option, its errorId is in the journal, and no record is made."""
+    """The error has the envelope of the option, its errorId is in the journal, and no record is created."""
     api.fault("POST /integrations status=503")
     answer = api.create()
     exchange = api.simulator.requests[0]
@@ -106,7 +106,7 @@ def test_status_before_the_commit_does_nothing(api: Api) -> None:
 
 @pytest.mark.parametrize("what", ["status", "status-after-commit"])
 def test_error_status_has_any_envelope_and_retry_after(api: Api, what: str) -> None:
-    """All documented envelopes, a page as of a proxy, and the header with seconds or a date."""
+    """All documented envelopes, a proxy's page, and the header with seconds or a date."""
     api.fault(
         f"POST * {what}=429 body=status retry-after=2 times=1",
         f"POST * {what}=500 body=error times=1",
@@ -130,8 +130,8 @@ def test_error_status_has_any_envelope_and_retry_after(api: Api, what: str) -> N
     assert len(api.ids()) == (0 if what == "status" else 4)
 
 
-def test_drop_before_the_commit(api: Api) -> None:
-    """The connection is closed without an answer and nothing is done; the journal has 0 for the status."""
+def test_drop_before_the_commit_commits_nothing(api: Api) -> None:
+    """The connection closes without a response and nothing is committed. The journal has status 0."""
     api.fault("POST * drop-before-commit times=1")
     with pytest.raises(httpx.RemoteProtocolError, match=CLOSED):
         api.create()
@@ -139,8 +139,8 @@ def test_drop_before_the_commit(api: Api) -> None:
     api.created()
 
 
-def test_hang_before_the_commit(api: Api) -> None:
-    """No answer comes until the client gives up, and nothing is done."""
+def test_hang_before_the_commit_commits_nothing(api: Api) -> None:
+    """No response is sent until the client gives up, and nothing is committed."""
     api.fault("POST * hang-before-commit times=1")
     with pytest.raises(httpx.ReadTimeout):
         api.http.post("/integrations", json=new_body(), timeout=2)
@@ -149,7 +149,7 @@ def test_hang_before_the_commit(api: Api) -> None:
 
 
 def test_hang_is_bounded(api: Api) -> None:
-    """After its seconds the connection is closed without an answer."""
+    """After the given seconds, the connection closes without a response."""
     api.fault("* * hang-before-commit=0.05")
     begun = time.monotonic()
     with pytest.raises(httpx.RemoteProtocolError, match=CLOSED):
@@ -158,8 +158,8 @@ def test_hang_is_bounded(api: Api) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirect(api: Api, status: int) -> None:
-    """It points where it is told, or where the journal shows who followed; nothing is done."""
+def test_a_redirect_commits_nothing(api: Api, status: int) -> None:
+    """It points to the given URL, or to one in the journal that shows who followed it. Nothing is committed."""
     api.fault(f"POST * redirect={status} times=1", f"POST * redirect={status} location=https://other.example/x")
     assert [api.create().headers["location"] for _ in range(2)] == ["/v1/redirected", "https://other.example/x"]
     api.fault(f"POST * redirect={status}")
@@ -168,8 +168,8 @@ def test_redirect(api: Api, status: int) -> None:
     assert api.ids() == []
 
 
-def test_login_page(api: Api) -> None:
-    """A proxy that wants a login answers 200 with a page, and nothing is done."""
+def test_a_login_page_commits_nothing(api: Api) -> None:
+    """It's a proxy's login page with status 200, and nothing is committed."""
     api.fault("* * login-page")
     answers = [api.create(), api.http.get("/integrations/x")]
     assert [(answer.status_code, answer.headers["content-type"]) for answer in answers] == [
@@ -182,8 +182,8 @@ def test_login_page(api: Api) -> None:
 # After the commit
 
 
-def test_status_after_the_commit(api: Api) -> None:
-    """The record is there although the answer is an error."""
+def test_status_after_the_commit_keeps_the_record(api: Api) -> None:
+    """The record exists although the response is an error."""
     api.fault("POST * status-after-commit=500")
     assert api.create().status_code == 500
     (integration_id,) = api.ids()
@@ -191,8 +191,8 @@ def test_status_after_the_commit(api: Api) -> None:
     assert api.fired() == [("POST", "/v1/integrations", "status-after-commit", integration_id)]
 
 
-def test_drop_after_the_commit(api: Api) -> None:
-    """The record is there although no answer came; the journal has the status that it would have had."""
+def test_drop_after_the_commit_keeps_the_record(api: Api) -> None:
+    """The record exists although there was no response. The journal has the status of the lost response."""
     api.fault("POST * drop-after-commit", "DELETE * drop-after-commit")
     with pytest.raises(httpx.RemoteProtocolError, match=CLOSED):
         api.create()
@@ -205,8 +205,8 @@ def test_drop_after_the_commit(api: Api) -> None:
     assert [each.id for each in api.simulator.fired] == [integration_id] * 2
 
 
-def test_hang_after_the_commit(api: Api) -> None:
-    """The record is there, and known to be, while the client still waits."""
+def test_hang_after_the_commit_keeps_the_record(api: Api) -> None:
+    """The record exists and is visible while the client still waits."""
     api.fault("POST * hang-after-commit")
     with pytest.raises(httpx.ReadTimeout):
         api.http.post("/integrations", json=new_body(), timeout=2)
@@ -214,8 +214,8 @@ def test_hang_after_the_commit(api: Api) -> None:
     assert api.journal() == [(201, ("hang-after-commit",))]
 
 
-def test_truncated_body(api: Api) -> None:
-    """Less arrives than was announced, also where there is no body to cut."""
+def test_a_truncated_body_is_shorter_than_announced(api: Api) -> None:
+    """The body is shorter than its Content-Length, even if the original body is empty."""
     api.fault("* * truncated-body")
     with pytest.raises(httpx.RemoteProtocolError, match="received 28 bytes, expected 57"):
         api.create()
@@ -224,15 +224,15 @@ def test_truncated_body(api: Api) -> None:
         api.http.request("DELETE", f"/integrations/{integration_id}", json=end_body(integration_id))
 
 
-def test_empty_body(api: Api) -> None:
-    """The status is right and nothing follows."""
+def test_an_empty_body_has_the_right_status(api: Api) -> None:
+    """The status is right, and the body is empty."""
     api.fault("POST * empty-body")
     answer = api.create()
     assert (answer.status_code, answer.content, len(api.ids())) == (201, b"", 1)
 
 
-def test_body_that_is_not_json(api: Api) -> None:
-    """A page, or bytes that are not even text but say that they are JSON."""
+def test_a_body_may_be_invalid_json(api: Api) -> None:
+    """The body is a page, or bytes that are no text, with a JSON content type."""
     api.fault("POST * not-json times=1", "POST * not-json=bytes")
     page, raw = api.create(), api.create()
     assert (page.status_code, page.headers["content-type"]) == (201, "text/html")
@@ -243,8 +243,8 @@ def test_body_that_is_not_json(api: Api) -> None:
     assert len(api.ids()) == 2
 
 
-def test_slow_body(api: Api) -> None:
-    """The answer drips so that no single wait is long, and is whole in the end."""
+def test_a_slow_body_is_complete_in_the_end(api: Api) -> None:
+    """The response arrives in small parts without a long pause, and is complete in the end."""
     api.fault("POST * slow-body=3")
     begun = time.monotonic()
     answer = api.http.post("/integrations", json=new_body(), timeout=2)
@@ -252,8 +252,8 @@ def test_slow_body(api: Api) -> None:
     assert answer.json() == {"integrationId": api.ids()[0]}
 
 
-def test_client_that_leaves_a_slow_body(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """A connection that ends within the body is no error of the simulator."""
+def test_a_client_may_disconnect_during_a_slow_body(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    """A connection that closes within the body is no error in the simulator."""
     api.fault("GET * slow-body=0.1")
     with httpx.Client(verify=NO_TLS, headers=api.http.headers) as http:
         request = http.build_request("GET", f"{api.simulator.base_url}/integrations")
@@ -264,8 +264,8 @@ def test_client_that_leaves_a_slow_body(api: Api, caplog: pytest.LogCaptureFixtu
     assert "Error handling request" not in caplog.text
 
 
-def test_documented_envelopes_for_some_answers(api: Api) -> None:
-    """Every form that an option can choose for all answers, a fault can choose for one."""
+def test_a_fault_can_select_an_envelope(api: Api) -> None:
+    """A fault can select each envelope that an option selects for all responses."""
     integration_id = api.created()
     bare = api.http.get(f"/integrations/{integration_id}").json()
     api.simulator.options = dataclasses.replace(api.simulator.options, create_envelope="id")
@@ -288,8 +288,8 @@ def test_documented_envelopes_for_some_answers(api: Api) -> None:
 
 
 @pytest.mark.parametrize("form", ["bare", "enveloped"])
-def test_answer_without_the_id(api: Api, form: str) -> None:
-    """The id is missing wherever the answer has one, and nothing else is."""
+def test_a_response_may_lack_its_id(api: Api, form: str) -> None:
+    """The id is missing everywhere in the response, and nothing else is."""
     integration_id = api.created()
     api.fault("* * no-id", f"GET * envelope={form}")
     assert api.create().json() == {}
@@ -301,18 +301,18 @@ def test_answer_without_the_id(api: Api, form: str) -> None:
     assert ended.json() is None
 
 
-def test_undocumented_shape(api: Api) -> None:
-    """The right answer is in a place where nobody looks."""
+def test_an_undocumented_shape_moves_the_response(api: Api) -> None:
+    """The right response is in an undocumented field."""
     api.fault("* * undocumented-shape")
     assert api.create().json() == {"result": [{"integrationId": api.ids()[0]}]}
 
 
-# Behind the client's back
+# Changes without the client
 
 
 @pytest.mark.parametrize("status", ["INACTIVE", "FAILED"])
 def test_record_changes_before_it_is_read(api: Api, status: str) -> None:
-    """The record that a request is about has another status from then on."""
+    """The record of the request has another status from then on."""
     integration_id, other = api.created(), api.created()
     api.fault(f"GET /integrations/{{id}} becomes={status} times=1")
     assert [api.http.get(f"/integrations/{integration_id}").json()["status"] for _ in range(2)] == [status] * 2
@@ -320,15 +320,15 @@ def test_record_changes_before_it_is_read(api: Api, status: str) -> None:
     assert api.fired() == [("GET", f"/v1/integrations/{integration_id}", "becomes", integration_id)]
 
 
-def test_named_record_changes(api: Api) -> None:
-    """Any request can be the moment at which a record changes; one that nobody has does nothing."""
+def test_a_fault_can_change_a_named_record(api: Api) -> None:
+    """Any request can trigger a change of a record. An unknown record changes nothing."""
     integration_id = api.created()
     api.fault(f"GET /integrations becomes=INACTIVE id={integration_id}", "* * becomes=FAILED id=none")
     assert [item["status"] for item in api.http.get("/integrations").json()] == ["INACTIVE"]
 
 
-def test_deactivation_comes_too_late(api: Api) -> None:
-    """What became INACTIVE a moment before is refused as ever."""
+def test_a_deactivation_may_come_too_late(api: Api) -> None:
+    """A deactivation is refused as usual if the integration has just become INACTIVE."""
     integration_id = api.created()
     api.fault("DELETE /integrations/{id} becomes=INACTIVE")
     answer = api.http.request("DELETE", f"/integrations/{integration_id}", json=end_body(integration_id))
@@ -338,7 +338,7 @@ def test_deactivation_comes_too_late(api: Api) -> None:
 
 @pytest.mark.parametrize("order", ["oldest-first", "newest-first"])
 def test_insertion_shifts_the_pages(api: Api, order: str) -> None:
-    """Between two pages somebody's record comes to the front: the last of page 1 is the first of page 2."""
+    """A record of others is inserted at the front between two pages: the last of page 1 is the first of page 2."""
     ids = [api.created() for _ in range(20)]
     api.simulator.options = Options(list_order="newest-first" if order == "newest-first" else "oldest-first")
     expected = ids if order == "oldest-first" else ids[::-1]
@@ -354,7 +354,7 @@ def test_insertion_shifts_the_pages(api: Api, order: str) -> None:
 
 @pytest.mark.parametrize("order", ["oldest-first", "newest-first"])
 def test_move_shifts_the_pages(api: Api, order: str) -> None:
-    """Between two pages the first record becomes the last: the first of page 2 is in neither."""
+    """The first record moves to the end between two pages: the first of page 2 is on neither page."""
     ids = [api.created("acc_1") for _ in range(20)]
     other = api.created()
     api.simulator.options = Options(list_order="newest-first" if order == "newest-first" else "oldest-first")
@@ -367,8 +367,8 @@ def test_move_shifts_the_pages(api: Api, order: str) -> None:
     assert set(api.ids()) == {*ids, other}
 
 
-def test_shift_of_nothing(api: Api) -> None:
-    """An empty list has nothing to move; somebody's record is its first."""
+def test_shifts_of_an_empty_list(api: Api) -> None:
+    """An empty list has nothing to move. An inserted record is its first."""
     api.fault("GET /integrations shift=move")
     assert api.listed() == []
     api.fault("GET /integrations shift=insert times=1")
@@ -376,8 +376,8 @@ def test_shift_of_nothing(api: Api) -> None:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_second_writer(api: Api, when: str) -> None:
-    """Somebody else creates one in the same account, of the same source or another."""
+def test_a_second_writer_creates_an_integration(api: Api, when: str) -> None:
+    """Another client creates an integration in the same account, with the same source or another one."""
     api.fault(
         f"POST /integrations foreign-{when}-commit times=1", f"POST /integrations foreign-{when}-commit source=x skip=1"
     )
@@ -391,7 +391,7 @@ def test_second_writer(api: Api, when: str) -> None:
 
 
 def test_lost_create_with_a_second_writer(api: Api) -> None:
-    """A fault of the records and one of the answer meet the same request."""
+    """A fault of the records and a fault of the response affect the same request."""
     api.fault("POST /integrations foreign-before-commit", "POST /integrations drop-before-commit")
     with pytest.raises(httpx.RemoteProtocolError):
         api.create()
@@ -399,17 +399,17 @@ def test_lost_create_with_a_second_writer(api: Api) -> None:
     assert api.journal() == [(0, ("foreign-before-commit", "drop-before-commit"))]
 
 
-# When they happen
+# Matching
 
 
 def test_fault_skips_and_counts(api: Api) -> None:
-    """So many pass, so many are hit, and the rest passes again."""
+    """A fault skips the given number of requests, affects the given number, and then ends."""
     api.fault("GET * status=503 skip=2 times=3")
     assert api.statuses(7) == [200, 200, 503, 503, 503, 200, 200]
 
 
 def test_fault_counts_only_its_operation(api: Api) -> None:
-    """Method and route both have to fit."""
+    """Both method and route have to match."""
     api.fault("GET /integrations/{id} status=500", "DELETE * status=502 skip=1")
     integration_id = api.created()
     body = end_body(integration_id)
@@ -419,7 +419,7 @@ def test_fault_counts_only_its_operation(api: Api) -> None:
 
 
 def test_refused_requests_are_not_counted(api: Api) -> None:
-    """What the vendor refuses anyway uses no fault up, nor does an operation that does not exist."""
+    """A request that Justt would refuse, or to an unknown operation, doesn't count for a fault."""
     api.simulator.options = Options(api_keys=frozenset({"key-1"}))
     api.fault("* * status=503 times=1", "GET * drop-after-commit times=1")
     assert api.create(source=...).status_code == 400
@@ -431,8 +431,8 @@ def test_refused_requests_are_not_counted(api: Api) -> None:
         api.http.get("/integrations")
 
 
-def test_first_of_several_decides(api: Api) -> None:
-    """Those that come after it are left for later requests."""
+def test_the_first_matching_fault_applies(api: Api) -> None:
+    """The first matching fault applies. The others remain for later requests."""
     api.fault("GET * status=500 times=1", "GET * status=502 times=2", "GET * no-id times=1", "GET * empty-body")
     api.created()
     assert api.statuses(3) == [500, 502, 502]
@@ -440,8 +440,8 @@ def test_first_of_several_decides(api: Api) -> None:
     assert api.http.get("/integrations").content == b""
 
 
-def test_probability_is_decided_by_the_seed() -> None:
-    """The same seed and the same requests give the same faults, another seed others; other faults change nothing."""
+def test_the_seed_decides_the_probability() -> None:
+    """The same seed and requests give the same faults, and another seed gives others. Other faults don't matter."""
 
     def statuses(seed: int, *more: Fault) -> list[int]:
         faults = (Fault("GET", "*", "status", 503, probability=0.5, times=20), *more)
@@ -460,11 +460,11 @@ def test_probability_is_decided_by_the_seed() -> None:
     assert 200 in first[:20]
 
 
-# The doors
+# Interfaces
 
 
 def test_faults_begin_with_the_simulator_or_later() -> None:
-    """Python code names them at the start, replaces, adds and removes them; what happened stays until it is cleared."""
+    """Python code sets the faults at the start, and replaces, adds and removes them. Events stay until cleared."""
     first = Fault("GET", "*", "status", 503, times=1)
     with (
         SimulatorServer(Options(faults=(first,))) as simulator,
@@ -492,7 +492,7 @@ def test_faults_begin_with_the_simulator_or_later() -> None:
 
 
 def test_control_endpoint_adds_shows_and_removes(api: Api) -> None:
-    """Other processes write faults as text and see how far they have come."""
+    """Other processes send faults as text, and read how often they have fired."""
     url = f"{api.simulator.control_url}/faults"
     texts = ["GET * status=503 times=1", "GET /integrations no-id skip=1"]
     with httpx.Client(verify=NO_TLS, timeout=HANG_SECONDS) as control:
@@ -517,8 +517,8 @@ def test_control_endpoint_adds_shows_and_removes(api: Api) -> None:
     "body",
     [{}, {"faults": "GET * no-id"}, {"faults": [1]}, {"faults": ["GET * no-id", "GET * nothing"]}, {"fault": []}],
 )
-def test_control_endpoint_refuses(api: Api, body: object) -> None:
-    """All faults of one call are taken, or none."""
+def test_control_endpoint_refuses_invalid_faults(api: Api, body: object) -> None:
+    """A call adds all of its faults, or none of them."""
     answer = httpx.post(f"{api.simulator.control_url}/faults", json=body, verify=NO_TLS, timeout=HANG_SECONDS)
     assert answer.status_code == 400
     assert answer.json()["message"]
@@ -544,7 +544,7 @@ def test_control_endpoint_refuses(api: Api, body: object) -> None:
     ],
 )
 def test_text_and_fault_are_the_same(text: str, fault: Fault) -> None:
-    """What is read is what is written."""
+    """Parsing and formatting a fault are inverse."""
     assert Fault.parse(text) == fault
     assert str(fault) == text
 
@@ -554,10 +554,10 @@ def test_text_and_fault_are_the_same(text: str, fault: Fault) -> None:
     [
         ("", "a fault is written METHOD ROUTE FAULT[=VALUE] [NAME=VALUE ...]; faults are latency, "),
         ("GET * 'no-id", "a fault is written METHOD ROUTE"),
-        ("GET * explode", f"no fault is called 'explode'; known are {', '.join(KINDS)}"),
-        ("GET /charges no-id", "GET /charges is no operation; known are DELETE /integrations/{id}, "),
-        ("PUT * no-id", "PUT * is no operation; "),
-        ("POST /integrations/{id} no-id", "POST /integrations/{id} is no operation; "),
+        ("GET * explode", f"unknown fault 'explode'; faults are {', '.join(KINDS)}"),
+        ("GET /charges no-id", "GET /charges is not an operation; operations are DELETE /integrations/{id}, "),
+        ("PUT * no-id", "PUT * is not an operation; "),
+        ("POST /integrations/{id} no-id", "POST /integrations/{id} is not an operation; "),
         ("* * shift=insert", "shift is for GET /integrations"),
         ("* * foreign-after-commit", "foreign-after-commit is for POST /integrations"),
         ("GET * status", "status takes an HTTP status from 400 to 511"),
@@ -568,11 +568,11 @@ def test_text_and_fault_are_the_same(text: str, fault: Fault) -> None:
         ("GET * slow-body", "slow-body takes a number of seconds, not negative"),
         ("GET * redirect=200", "redirect takes one of 301, 302, 303, 307, 308"),
         ("* * becomes=DONE", "becomes takes one of FAILED, INACTIVE, PENDING, SUCCESSFUL"),
-        ("* * becomes=FAILED", "becomes needs id=ID where the route is not /integrations/{id}"),
-        ("GET * no-id often", "'often' is no NAME=VALUE, each name given once; names are skip, times, probability, "),
-        ("GET * no-id skip=1 skip=1", "'skip=1' is no NAME=VALUE, each name given once; "),
-        ("GET * no-id skip=-1", "skip must be a whole number, 0 or more, and times one of 1 or more"),
-        ("GET * no-id times=0", "skip must be a whole number, 0 or more, and times one of 1 or more"),
+        ("* * becomes=FAILED", "becomes needs id=ID if the route is not /integrations/{id}"),
+        ("GET * no-id often", "'often' is not NAME=VALUE with each name once; names are skip, times, probability, "),
+        ("GET * no-id skip=1 skip=1", "'skip=1' is not NAME=VALUE with each name once; "),
+        ("GET * no-id skip=-1", "skip must be a whole number, 0 or more, and times a whole number, 1 or more"),
+        ("GET * no-id times=0", "skip must be a whole number, 0 or more, and times a whole number, 1 or more"),
         ("GET * no-id probability=0", "probability must be a number above 0, 1 or less"),
         ("GET * no-id retry-after=1", "no-id takes no details, not retry-after"),
         ("GET * status=503 id=1", "status takes body, retry-after, not id"),
@@ -581,7 +581,7 @@ def test_text_and_fault_are_the_same(text: str, fault: Fault) -> None:
     ],
 )
 def test_bad_fault_is_refused_in_one_line(text: str, message: str) -> None:
-    """The message says what is wrong and what is known."""
+    """The message has the error and the valid values."""
     with pytest.raises(ValueError, match=r".") as caught:
         Fault.parse(text)
     assert str(caught.value).startswith(message)
@@ -590,28 +590,28 @@ def test_bad_fault_is_refused_in_one_line(text: str, message: str) -> None:
 
 @pytest.mark.parametrize("value", [True, "503", [], float("nan")])
 def test_bad_value_is_refused_in_python_too(value: object) -> None:
-    """Nobody needs a type checker to find out."""
+    """A wrong type is an error even without a type checker."""
     for what in ("status", "latency"):
         with pytest.raises(ValueError, match="takes"):
-            Fault("GET", "*", what, value)  # type: ignore[arg-type]  # that is the point
+            Fault("GET", "*", what, value)  # type: ignore[arg-type]  # the purpose of this test
 
 
 def test_bad_options_are_refused_in_python_too() -> None:
-    """Faults are no text where code names them."""
+    """In Python code, faults are objects, not texts."""
     with pytest.raises(ValueError, match="faults must be a tuple of Fault"):
-        Options(faults=("GET * no-id",))  # type: ignore[arg-type]  # that is the point
+        Options(faults=("GET * no-id",))  # type: ignore[arg-type]  # the purpose of this test
 
 
-def test_faults_know_all_operations() -> None:
-    """What can fail is what is served."""
+def test_faults_can_name_all_operations() -> None:
+    """A fault can name each operation that the simulator serves."""
     assert {(method, route) for method, route, _ in OPERATIONS} == KNOWN_OPERATIONS
 
 
 # Running
 
 
-def test_shutdown_does_not_wait_for_those_who_hang() -> None:
-    """Hanging, dripping and late requests end with the simulator, at once and without a right answer."""
+def test_shutdown_does_not_wait_for_hanging_requests() -> None:
+    """Hanging, slow and delayed requests end at once with the simulator, without a valid response."""
     texts = (
         "POST * hang-after-commit",
         "GET /integrations/{id} hang-before-commit",
@@ -633,7 +633,7 @@ def test_shutdown_does_not_wait_for_those_who_hang() -> None:
         threads = [threading.Thread(target=send, args=call) for call in calls * 2]
         for thread in threads:
             thread.start()
-        while len(simulator.requests) < 6:  # the late ones are not looked at yet
+        while len(simulator.requests) < 6:  # the delayed ones are not handled yet
             time.sleep(0.005)
         assert outcomes == []
     for thread in threads:
@@ -643,7 +643,7 @@ def test_shutdown_does_not_wait_for_those_who_hang() -> None:
 
 
 def test_faults_leave_no_warning(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """Connections that were closed on purpose are no errors in any log, and each request has its line."""
+    """Connections that a fault closed are no errors in any log, and each request has its line."""
     caplog.set_level("INFO")
     api.fault("* * drop-after-commit times=1", "* * truncated-body times=1", "* * hang-after-commit=0.01 times=1")
     for _ in range(3):

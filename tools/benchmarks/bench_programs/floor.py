@@ -1,4 +1,4 @@
-"""Resources of the same size as ours, for which nothing is done."""
+"""Resources of the same size as ours, whose provider does nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The integrations as this package manages them, in an account that the others do not write to."""
+"""The integrations as this package manages them, in an account that no other contender writes to."""
 
 from __future__ import annotations
 

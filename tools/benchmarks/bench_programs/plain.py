@@ -1,4 +1,4 @@
-"""The integrations as a dynamic provider manages them that is written like a tutorial's."""
+"""The integrations, managed by a dynamic provider as a tutorial would write it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""`pulumi-justt doctor`: what is wrong with the stacks and their integrations, and what to do."""
+"""`pulumi-justt doctor`: find problems with the stacks and their integrations, and say what to do."""

@@ -1,4 +1,4 @@
-"""The checks of `pulumi-justt doctor` at Justt: the key, the lists of the accounts, each integration in them."""
+"""The checks of `pulumi-justt doctor` that call the API: the key, the accounts and each integration."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from pulumi_justt.unpicklable import Unpicklable
 
 __all__ = ["Accounts", "integrations", "listed", "unmanaged"]
 
-_UNWELL = {
+_BAD_STATUSES = {
     "INACTIVE": (
         "is INACTIVE at Justt, which is final.",
-        "Run `pulumi refresh`, which takes it out of the state; the next `pulumi up` creates what the program has.",
+        "Run `pulumi refresh`, which removes it from the state; the next `pulumi up` creates what the program has.",
     ),
     "FAILED": (
-        "is FAILED: Justt could not work with its credentials.",
+        "is FAILED: Justt could not use its credentials.",
         "Look it up at Justt, then correct the credentials in the program; `pulumi up` replaces it.",
     ),
 }
-"""What each status means that is not as it should be, and what to do."""
+"""What each bad status means, and what to do."""
 
-_NOT_OURS = "It is only looked at here, and is for whoever manages it to mend."
+_NOT_MANAGED_HERE = "This stack only reads it (`PaymentIntegration.get`): correct it where it is managed."
 
 
 @dataclass(repr=False)
 class Accounts(Unpicklable):
-    """The lists of the accounts, as far as they could be read."""
+    """The lists of the accounts that could be read, and the accounts that could not."""
 
     listings: dict[Account, Listing] = field(default_factory=dict)
     failed: set[Account] = field(default_factory=set)
 
 
 def listed(account: Account, found: Accounts) -> Check:
-    """List an account, and keep the list in *found*."""
+    """List an account, and store the list in *found*."""
     try:
         listing = account_records.listed(account)
     except InvalidSettings as error:
@@ -59,47 +59,47 @@ def listed(account: Account, found: Accounts) -> Check:
     return Check(
         "account",
         "ok",
-        f"the key from {account.settings.api_key_origin} is accepted. Integrations of {account.called}: {live}, and "
-        f"INACTIVE: {len(listing.records) - live}.",
+        f"the key from {account.settings.api_key_origin} is accepted. Integrations of {account.called}: {live} active, "
+        f"{len(listing.records) - live} INACTIVE.",
         account=account.reference,
     )
 
 
 def integrations(view: View, found: Accounts) -> Iterator[Check]:
-    """Look up each integration of a stack."""
-    well = 0
+    """Check each integration of a stack."""
+    healthy = 0
     for each in view.state.integrations():
-        seen = _seen(view, each, found)
-        if seen is None:
-            well += 1
+        problem = _problem(view, each, found)
+        if problem is None:
+            healthy += 1
             continue
-        verdict, text, remediation = seen
+        verdict, text, remediation = problem
         text = f"{each.name} ({each.integration_id}) {text}"
         yield Check(
             "integration", verdict, text, remediation, view.stack.name, each.account, each.integration_id, each.urn
         )
-    if well:
-        yield Check("integration", "ok", f"integrations as they should be: {well}.", stack=view.stack.name)
+    if healthy:
+        yield Check("integration", "ok", f"healthy integrations: {healthy}.", stack=view.stack.name)
 
 
-def _seen(view: View, recorded: Recorded, found: Accounts) -> tuple[Verdict, str, str] | None:
-    """Return the verdict on an integration, what was seen and what to do; None where it is as it should be."""
+def _problem(view: View, recorded: Recorded, found: Accounts) -> tuple[Verdict, str, str] | None:
+    """Return the verdict on an integration, the problem and its remediation; None if the integration is healthy."""
     environment = recorded.outputs.get("environment", view.settings.environment)
     if environment != view.settings.environment:
         return (
             "finding",
-            f"was recorded in {environment}, and the configuration says {view.settings.environment}.",
+            f"was recorded in {environment}, but the configuration says {view.settings.environment}.",
             "Set justt:environment and justt:baseUrl (or their variables) back for this stack.",
         )
     if recorded.has_secret_account:
         return (
             "not checked",
-            "could not be looked up, as its account is a secret.",
-            "Give reference_account_id as plain text, as it is no credential.",
+            "could not be looked up, because its account is a secret.",
+            "Set reference_account_id as plain text, because it is not a credential.",
         )
     account = view.account(recorded, recorded.account)
     if account in found.failed:
-        return "not checked", "could not be looked up, as its account could not be listed.", ""
+        return "not checked", "could not be looked up, because its account could not be listed.", ""
     try:
         status = _status(account, recorded.integration_id, found)
     except JusttError as error:
@@ -107,30 +107,30 @@ def _seen(view: View, recorded: Recorded, found: Accounts) -> tuple[Verdict, str
     if status is None:
         return (
             "finding",
-            f"is not known at Justt, or not to the key from {account.settings.api_key_origin} in {account.called}.",
+            f"does not exist at Justt, or not for the key from {account.settings.api_key_origin} in {account.called}.",
             "Correct the id in the program, or the key, the account or the environment."
             if recorded.is_external
             else "Check the key, the account and the environment. Only if it is gone for good (a sandbox that was "
             "wiped), run `pulumi refresh` with JUSTT_ON_MISSING=gone.",
         )
-    return _unwell(recorded, status)
+    return _status_problem(recorded, status)
 
 
-def _unwell(recorded: Recorded, status: str) -> tuple[Verdict, str, str] | None:
+def _status_problem(recorded: Recorded, status: str) -> tuple[Verdict, str, str] | None:
     if recorded.is_replaced:
-        return "finding", f"was replaced, and still waits to be deactivated ({status}).", "Run `pulumi up`."
-    if status not in _UNWELL:
+        return "finding", f"was replaced, but is not deactivated yet ({status}).", "Run `pulumi up`."
+    if status not in _BAD_STATUSES:
         return None
-    text, remediation = _UNWELL[status]
-    release = "Take adopt_id out of the program, which names it. " if recorded.is_adopted else ""
-    return "finding", text, _NOT_OURS if recorded.is_external else f"{release}{remediation}"
+    text, remediation = _BAD_STATUSES[status]
+    release = "Remove its adopt_id from the program. " if recorded.is_adopted else ""
+    return "finding", text, _NOT_MANAGED_HERE if recorded.is_external else f"{release}{remediation}"
 
 
 def _status(account: Account, integration_id: str, found: Accounts) -> str | None:
-    """Return the status of an integration, or None where it is not known.
+    """Return the status of an integration, or None if Justt does not know it.
 
     Raises:
-        RequestError: It could not be read.
+        RequestError: The integration could not be read.
     """
     listing = found.listings.get(account)
     if listing and integration_id in listing.records:
@@ -144,26 +144,26 @@ def _status(account: Account, integration_id: str, found: Accounts) -> str | Non
 
 
 def unmanaged(patients: Sequence[Patient], views: Sequence[View], found: Accounts) -> Iterator[Check]:
-    """Look for integrations that none of the given stacks owns."""
+    """Find integrations that none of the given stacks owns."""
     if not patients:
         yield Check(
             "unmanaged",
             "not checked",
-            "no stack is given, so that nothing is known of who manages what.",
+            "without a stack, doctor cannot know which integrations are managed.",
             "Run this in the folder of a Pulumi project, or name the project with --cwd and its stacks with --stack.",
         )
         return
     if len(views) < len(patients):
-        yield Check("unmanaged", "not checked", "a stack that may manage integrations could not be looked at.")
+        yield Check("unmanaged", "not checked", "a stack that may manage integrations could not be read.")
         return
     owned = account_records.owners(views)
     pending = [operation for view in views for operation in view.state.pending() if operation.may_have_created]
-    waiting = {operation.resource.get("inputs", {}).get("source") for operation in pending}
-    told: set[tuple[str, str]] = set()
+    interrupted = {operation.resource.get("inputs", {}).get("source") for operation in pending}
+    reported: set[tuple[str, str]] = set()
     for account, listing in found.listings.items():
         settings, reference = account.settings, account.reference
         if not listing.is_complete:
-            yield Check("unmanaged", "not checked", f"the list of {account.called} is not whole.", account=reference)
+            yield Check("unmanaged", "not checked", f"the list of {account.called} is incomplete.", account=reference)
             continue
         records = [
             record
@@ -171,31 +171,31 @@ def unmanaged(patients: Sequence[Patient], views: Sequence[View], found: Account
             if not record.is_inactive and (settings.environment, record.integration_id) not in owned
         ]
         for record in records:
-            # Two keys may reach the same.
-            if (settings.base_url, record.integration_id) not in told:
-                told.add((settings.base_url, record.integration_id))
-                yield _unmanaged(account, record, is_waiting=record.source in waiting)
+            # Two API keys may list the same integration.
+            if (settings.base_url, record.integration_id) not in reported:
+                reported.add((settings.base_url, record.integration_id))
+                yield _unmanaged(account, record, is_interrupted=record.source in interrupted)
         if not records:
             text = f"the given stacks manage all integrations of {account.called}."
             yield Check("unmanaged", "ok", text, account=reference)
 
 
-def _unmanaged(account: Account, record: RemoteRecord, *, is_waiting: bool) -> Check:
-    """Return what to do about an integration that is in no stack.
+def _unmanaged(account: Account, record: RemoteRecord, *, is_interrupted: bool) -> Check:
+    """Return the finding for an integration that is in none of the stacks.
 
     Args:
-        account: Where it was listed.
-        record: What Justt says of it.
-        is_waiting: Whether a create of its source was interrupted.
+        account: The account that lists it.
+        record: What the API returned.
+        is_interrupted: Whether a create of its source was interrupted.
     """
     shown = account_records.shown(record)
-    first = "It may be what an interrupted create left: run `pulumi-justt recover` first. " if is_waiting else ""
+    first = "An interrupted create may have made it: run `pulumi-justt recover` first. " if is_interrupted else ""
     return Check(
         "unmanaged",
         "finding",
-        f"{shown.source} integration {shown.integration_id} ({record.status}) is in no given stack.",
-        f'{first}Add adopt_id="{shown.integration_id}" to a resource to take it over, or have it deactivated at Justt '
-        "if it is nobody's.",
+        f"{shown.source} integration {shown.integration_id} ({record.status}) is in none of the given stacks.",
+        f'{first}To adopt it, add adopt_id="{shown.integration_id}" to a resource. If it is not in use, ask Justt to '
+        "deactivate it.",
         account=account.reference,
         integration_id=shown.integration_id,
     )

@@ -1,4 +1,4 @@
-"""What `pulumi-justt doctor` looks at and what comes of each look: the parts that its checks share."""
+"""The types that the checks of `pulumi-justt doctor` share."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ Verdict = Literal["ok", "finding", "not checked"]
 
 @dataclass(frozen=True)
 class Check:
-    """What came of one look.
+    """The result of one check.
 
     Args:
-        name: Which check it is; stable, and listed in the module's docstring.
-        verdict: Whether all is well, something is to be done, or it could not be found out.
-        text: What was seen, as a sentence.
+        name: The name of the check, which never changes; `doctor.examination` lists them.
+        verdict: `ok`, `finding` if the user should act, or `not checked` if the check could not be made.
+        text: What the check found, as a sentence.
         remediation: What to do about it.
-        stack: The stack that it is about.
-        account: The account that it is about.
-        integration_id: The integration that it is about.
-        urn: The resource that it is about.
+        stack: The stack that the result is about.
+        account: The account that the result is about.
+        integration_id: The integration that the result is about.
+        urn: The resource that the result is about.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Check:
 
 @dataclass(repr=False)
 class Patient(Unpicklable):
-    """A stack, as far as it could be looked at."""
+    """A stack under examination. A field is None until it has been read, or if it could not be read."""
 
     stack: Stack
     configuration: Configuration | None = None
@@ -54,7 +54,7 @@ class Patient(Unpicklable):
 
     @property
     def view(self) -> View | None:
-        """The stack as commands see it; None unless all of it could be read."""
+        """The stack with its settings and state; None unless everything could be read."""
         if self.settings is None or self.state is None or self.own is None:
             return None
         return View(self.stack, self.settings, self.state, self.own)

@@ -23,27 +23,27 @@ __all__ = ["command"]
     "only",
     multiple=True,
     type=click.Choice(examination.CHECKS),
-    help="Make this check only, and read no more than it needs; may be given again.",
+    help="Run only this check, and read only what it needs; repeat for more.",
 )
 @common
 def command(
     names: tuple[str, ...], accounts: tuple[str, ...], only: tuple[str, ...], folder: Path, is_json: bool
 ) -> int:
-    """Look for whatever is wrong with the stacks and their integrations, and say what to do.
+    """Find problems with the stacks and their integrations, and say what to do about each.
 
-    It looks at the versions, the configuration and its API key, the account, the state with its interrupted operations,
-    the creates in this machine's journal, each integration's status, and what no given stack manages, with the adopt_id
-    line that takes it over. It changes nothing. Exit code 1: something was found; 3: nothing was found, but not all
-    could be looked at.
+    The command checks the versions of the tools, the configuration and its API key, the account, interrupted operations
+    in the state, unfinished creates in this machine's journal, and the status of each integration. It also lists the
+    integrations that no given stack manages, with the adopt_id line that adopts each. It changes nothing. Exit code 1:
+    there are findings. Exit code 3: there are no findings, but some checks could not be made.
 
-    Run `pulumi-justt doctor --only pending` before each `pulumi up` of a pipeline: it only exports the state, and ends
-    with 1 if an update was killed.
+    In a pipeline, run `pulumi-justt doctor --only pending` before each `pulumi up`. It only exports the state, and
+    exits with 1 if an update was killed.
 
     \b
     Keys of --json:
       checks[]: check, verdict (ok, finding, not checked), text, remediation, stack,
         referenceAccountId, integrationId, urn
-      findings, notChecked: how many
+      findings, notChecked: the number of each
     """
     checks = [*examination.examine(stacks.chosen(names, folder), accounts=accounts, only=only)]
     findings = sum(check.verdict == "finding" for check in checks)

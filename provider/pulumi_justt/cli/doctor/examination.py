@@ -1,21 +1,22 @@
-"""`pulumi-justt doctor`: what is wrong, in sentences, and what to do about each. It writes nothing and sends GETs only.
+"""Runs the checks of `pulumi-justt doctor`. Doctor changes nothing, and sends only GET requests.
 
-    check          what it looks at
-    tools          the CLI and the SDK are of versions that the provider works with
-    configuration  the stack's configuration can be read and used, and its API key is encrypted
-    recordedKey    the state's copy of the API key and the other settings, which refresh and destroy use, is the present
-                   one
+    check          what it verifies
+    tools          the provider supports the versions of the CLI and the SDK
+    configuration  the stack's configuration is readable and valid, and its API key is encrypted
+    recordedKey    the state's copy of the API key and the other settings, which refresh and destroy use, is up to date
     state          the state can be read
     pending        no operation was interrupted
-    journal        no create of the stack that this machine began is still unfinished
+    journal        this machine's journal has no unfinished create of the stack
     duplicate      no integration is in two resources
-    apiKey         the key is accepted
+    apiKey         Justt accepts the key
     account        the account's list could be read to its end
-    integration    what a stack has is known at Justt, and neither FAILED nor INACTIVE, in the configured environment
-    unmanaged      what Justt has is managed by one of the given stacks
+    integration    each integration of a stack is in the configured environment, exists at Justt, and is neither FAILED
+                   nor INACTIVE
+    unmanaged      one of the given stacks manages each integration at Justt
 
-A check that cannot be made says so, and the others go on. Where only some are asked for, only what they need is read;
-what keeps them from being made is told with them.
+If a check cannot be made, its verdict is `not checked`, and the other checks go on. If the user selects some checks,
+doctor reads only what these need. It then also shows the other checks that failed, because a selected check may depend
+on them.
 """
 
 from __future__ import annotations
@@ -45,21 +46,21 @@ _OF_ACCOUNTS = {"apiKey", "account", "integration", "unmanaged"}
 
 
 def examine(stacks: Sequence[Stack], *, accounts: Sequence[str] = (), only: Sequence[str] = ()) -> Iterator[Check]:
-    """Look at *stacks*, and at the accounts that they use; each result comes as soon as it is there.
+    """Check *stacks* and the accounts that they use. Yield each result as soon as it is known.
 
     Args:
-        stacks: The stacks; without any, the JUSTT_* variables say where to look.
+        stacks: The stacks; if there are none, the settings come from the JUSTT_* variables.
         accounts: References of the accounts to list; by default those that the stacks use.
         only: The names of the checks to make; by default all.
     """
     wanted = {*(only or CHECKS)}
-    for check in _examined(stacks, accounts, wanted):
-        # What one of them needs and could not be had is not kept quiet.
+    for check in _run_checks(stacks, accounts, wanted):
+        # A selected check may depend on another one that failed, so that failure is shown too.
         if check.name in wanted or check.verdict != "ok":
             yield check
 
 
-def _examined(stacks: Sequence[Stack], accounts: Sequence[str], wanted: set[str]) -> Iterator[Check]:
+def _run_checks(stacks: Sequence[Stack], accounts: Sequence[str], wanted: set[str]) -> Iterator[Check]:
     if "tools" in wanted:
         yield from stack_checks.tools(stacks)
     patients = [Patient(stack) for stack in stacks]

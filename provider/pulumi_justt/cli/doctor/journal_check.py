@@ -1,4 +1,4 @@
-"""The check `journal` of `pulumi-justt doctor`: the creates that this machine began and that no state holds.
+"""The check `journal` of `pulumi-justt doctor`: creates that this machine started and that no state holds.
 
     intent                                           verdict
     the stack's state holds its id for its resource  none: nothing is left to do
@@ -6,17 +6,17 @@
     of another stack, which is not given, and whose  finding: the stack or its project may have had that name
     resource a given stack has too; of another
     project, for the same external identifier
-    of any other stack, or of another address        named in one line
-    of a stack that could not be looked at           not checked
-    in a file that can't be used                     finding, with the file to remove
-    in a folder that can't be used                   finding
+    of any other stack, or of another base URL       ok, all named in one line
+    of a stack that could not be read                not checked
+    in an invalid file                               finding, with the file to remove
+    in an unusable folder                            finding
 
-An adoption record keeps an integration from being deactivated by the resource that owns it:
+An adoption record keeps the resource that owns an integration from deactivating it:
 
     adoption of an integration that a given stack owns   verdict
     a resource of a given stack has it                   none
     the adopter's stack is given, and does not have it   finding, with the file to remove
-    the adopter's stack is not given                     named in one line
+    the adopter's stack is not given                     ok, named in one line
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from pulumi_justt.core.journal import Intent, Journal, stack_of, within_stack
 __all__ = ["examine"]
 
 _FEW = 5
-"""As many as are named in one line."""
+"""The most creates that one line names."""
 
 
 def examine(patients: Sequence[Patient]) -> Iterator[Check]:
-    """Look at the journal of this machine's user, beside the stacks."""
+    """Compare the journal of this machine's user with the stacks."""
     warnings: list[str] = []
     journal = intents.opened(warnings.append)
     rest = journal.intents()
     if unusable := _folder_problem(journal.folder):
-        remediation = "Make the folder usable, or set JUSTT_STATE_DIR to another one."
+        remediation = "Make the folder readable and writable, or set JUSTT_STATE_DIR to another one."
         yield Check("journal", "finding", f"{unusable}, so no journal of creates is kept.", remediation)
         if not rest:
             return
@@ -56,7 +56,7 @@ def examine(patients: Sequence[Patient]) -> Iterator[Check]:
     given = _Given.of(patients)
     for patient in patients:
         if patient.state is None or patient.settings is None:
-            yield Check("journal", "not checked", "the stack could not be looked at.", stack=patient.stack.name)
+            yield Check("journal", "not checked", "the stack could not be read.", stack=patient.stack.name)
             continue
         view = View(patient.stack, patient.settings, patient.state, {})
         try:
@@ -64,7 +64,7 @@ def examine(patients: Sequence[Patient]) -> Iterator[Check]:
         except StackError as error:
             yield Check("journal", "not checked", str(error), stack=view.stack.name)
         else:
-            former = _former(rest, view, given, journal)
+            former = _under_former_name(rest, view, given, journal)
             yield from _of_stack(view, own, former, journal)
             rest = [intent for intent in rest if intent not in (*own, *former)]
         yield from _adopted_elsewhere(view, given, journal)
@@ -73,26 +73,26 @@ def examine(patients: Sequence[Patient]) -> Iterator[Check]:
 
 
 def _of_others(rest: Sequence[Intent], journal: Journal, *, has_stacks: bool) -> Iterator[Check]:
-    """Yield the creates that belong to none of the given stacks."""
+    """Yield results for the creates that belong to none of the given stacks."""
     if not has_stacks:
         for intent in rest:
             yield _unfinished(intent, journal, Stack())
         if not rest and not journal.unusable:
             yield Check("journal", "ok", f"the journal in {journal.folder} holds no create.")
     elif rest:
-        named = ", ".join(_place(intent) for intent in rest[:_FEW])
+        named = ", ".join(_location(intent) for intent in rest[:_FEW])
         more = f" and {len(rest) - _FEW} more" if len(rest) > _FEW else ""
-        text = f"the journal on this machine has creates of other stacks or addresses: {named}{more}."
-        yield Check("journal", "ok", text, "Name these stacks with --stack to see more.")
+        text = f"the journal on this machine has creates of other stacks or base URLs: {named}{more}."
+        yield Check("journal", "ok", text, "To see more, name these stacks with --stack.")
 
 
 @dataclass(frozen=True)
 class _Given:
-    """What the given stacks have.
+    """The resources of the given stacks.
 
     Args:
-        prefixes: How the URNs of their resources begin.
-        integrations: The ids that they have, each with the URN of the resource.
+        prefixes: The prefixes of their resources' URNs.
+        integrations: The id of each integration that they hold, with the URN of the resource.
     """
 
     prefixes: tuple[str, ...]
@@ -100,12 +100,12 @@ class _Given:
 
     @classmethod
     def of(cls, patients: Sequence[Patient]) -> _Given:
-        """Return what the stacks have whose states could be read."""
+        """Collect the resources of the stacks whose state could be read."""
         prefixes: list[str] = []
         having: set[tuple[str, str]] = set()
         for patient in patients:
             if patient.state is not None:
-                # The CLI doesn't tell the name of an empty stack: then nothing is known of its resources.
+                # If the state is empty and the CLI doesn't return the stack's name, the prefix stays unknown.
                 with contextlib.suppress(StackError):
                     prefixes.append(patient.stack.urn_prefix(patient.state))
                 having |= {(each.integration_id, each.urn) for each in patient.state.integrations()}
@@ -113,7 +113,7 @@ class _Given:
 
 
 def _of_stack(view: View, own: Sequence[Intent], former: Sequence[Intent], journal: Journal) -> Iterator[Check]:
-    """Yield the unfinished creates of a stack, and those that were left under a name which it may have had."""
+    """Yield results for the unfinished creates of a stack, including those under a name that it may have had before."""
     stack = view.stack
     unfinished = [intent for intent in own if not intents.is_settled(intent, view.state)]
     for intent in unfinished:
@@ -128,14 +128,14 @@ def _of_stack(view: View, own: Sequence[Intent], former: Sequence[Intent], journ
             journal,
             f"{name_of(intent.urn)} of stack {other}",
             f"If {other} is another stack, run `pulumi-justt recover` for it, in its project's folder. If this stack "
-            "had that name, `pulumi-justt list` shows what no stack has: adopt it or have it deactivated at Justt, and "
-            "then remove that file.",
+            "had that name before, run `pulumi-justt list --unmanaged` to find the integration. Adopt it or ask Justt "
+            "to deactivate it, and then remove that file.",
             stack,
         )
 
 
-def _former(found: Sequence[Intent], view: View, given: _Given, journal: Journal) -> list[Intent]:
-    """Return the creates that were left under another name which a stack, or its project, may have had."""
+def _under_former_name(found: Sequence[Intent], view: View, given: _Given, journal: Journal) -> list[Intent]:
+    """Return the creates under another stack or project name that this stack may have had before."""
     here = [*view.state.resources(), *(operation.resource for operation in view.state.pending())]
     names = {(*stack_of(each["urn"])[1:], within_stack(each["urn"])) for each in here}
     identifiers = {
@@ -151,7 +151,7 @@ def _former(found: Sequence[Intent], view: View, given: _Given, journal: Journal
             or (within_stack(intent.urn), intent.external_identifier) in identifiers
         )
         and not intents.is_settled(intent, view.state)
-        # Another stack of the program has what its last command created.
+        # Leave out a create of another stack that its own state most likely holds.
         and not journal.is_likely_stored(intent)
     ]
 
@@ -161,17 +161,17 @@ def _unfinished(intent: Intent, journal: Journal, stack: Stack) -> Check:
     if intent.decision:
         remediation = (
             f"Your decision is: {intents.decided(intent.decision)}. The next `pulumi up{again}` that creates the "
-            "resource carries it out."
+            "resource will carry it out."
         )
     elif intent.integration_id:
         remediation = (
             f"Run `pulumi-justt recover{again} --claim {shlex.quote(intent.integration_id)}` to keep it, or use "
-            f"--deactivate or --forget. Then run `pulumi up{again}`, which creates no other one before."
+            f"--deactivate or --forget. Then run `pulumi up{again}`; before you decide, it creates no duplicate."
         )
     else:
         remediation = (
-            f"Run `pulumi-justt recover{again}`, which shows what it may have created, or `pulumi up{again}`, which "
-            "looks for that before it creates another one."
+            f"Run `pulumi-justt recover{again}`, which shows what the create may have made, or `pulumi up{again}`, "
+            "which looks for it before it creates another one."
         )
     return _finding(intent, journal, name_of(intent.urn), remediation, stack)
 
@@ -182,35 +182,35 @@ def _finding(intent: Intent, journal: Journal, subject: str, remediation: str, s
 
 
 def _folder_problem(folder: Path | None) -> str | None:
-    """Return why nothing can be written to a folder, or why it cannot be made, if that shows without writing."""
+    """Return why a folder is unusable or cannot be created, or None. Nothing is written to find out."""
     if folder is None:
         return None
     there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
     if not there.is_dir():
-        return f"{there} is no folder"
+        return f"{there} is not a folder"
     if not os.access(there, os.R_OK | os.W_OK | os.X_OK):
-        return f"{there} can't be read and written"
+        return f"{there} is not readable and writable"
     return None
 
 
 def _unusable(journal: Journal, warnings: Sequence[str]) -> Iterator[Check]:
-    """Yield what keeps the journal from being relied on."""
+    """Yield results for invalid files and for the warnings of the journal."""
     for path, reason in sorted(journal.unusable.items()):
         yield Check(
             "journal",
             "finding",
-            f"{reason}, so what it says is not taken into account.",
-            "Look at it first: a file in `intents` may be all that is known of a create, so look at Justt for an "
-            f"integration that no stack has. Then run `rm {shlex.quote(str(path))}`.",
+            f"{reason}, so the file is ignored.",
+            "A file in `intents` may be the only record of a create: read it, and look at Justt for an integration "
+            f"that no stack has. Then run `rm {shlex.quote(str(path))}`.",
         )
     for warning in warnings:
-        # What is wrong with a file has been said of that file.
+        # The loop above has reported the problems of single files.
         if not any(reason in warning for reason in journal.unusable.values()):
             yield Check("journal", "not checked", warning.removeprefix("warning: "))
 
 
-def _place(intent: Intent) -> str:
-    # A file that was edited by hand may hold any text.
+def _location(intent: Intent) -> str:
+    # Not parsed any further: a file that was edited by hand may hold any text.
     return f"{name_of(intent.urn)} of {engine.stack_of(intent.urn)} at {intent.base_url}"
 
 
@@ -220,7 +220,7 @@ def _adopted_elsewhere(view: View, given: _Given, journal: Journal) -> Iterator[
         if recorded.is_external or recorded.is_adopted:
             continue
         for adopter in journal.adopters(base_url, recorded.integration_id, beside=recorded.urn):
-            # Adopted still, or owned since `adopt_id` was taken out.
+            # The adopter still adopts it, or has owned it since `adopt_id` was removed.
             if (recorded.integration_id, adopter) in given.integrations:
                 continue
             is_gone = adopter.startswith(given.prefixes)
@@ -229,11 +229,11 @@ def _adopted_elsewhere(view: View, given: _Given, journal: Journal) -> Iterator[
                 "journal",
                 "finding" if is_gone else "ok",
                 f"the journal on this machine says that {adopter} has adopted {recorded.name} "
-                f"({recorded.integration_id}){', which its stack does not have any more' if is_gone else ''}: "
+                f"({recorded.integration_id}){', but its stack does not have it any more' if is_gone else ''}: "
                 "this stack won't deactivate it.",
                 f"If no update of that stack is under way, run `rm {file}`."
                 if is_gone
-                else "Name the other stack with --stack to see whether it still has it.",
+                else "To see whether the other stack still has it, name that stack with --stack.",
                 stack=view.stack.name,
                 integration_id=recorded.integration_id,
                 urn=recorded.urn,

@@ -1,4 +1,4 @@
-"""The checks of `pulumi-justt doctor` that ask only the user's `pulumi`: versions, configuration, state."""
+"""The checks of `pulumi-justt doctor` that call only the `pulumi` CLI: versions, configuration and state."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pulumi_justt.errors import InvalidSettings
 __all__ = ["configuration", "duplicates", "recorded_key", "state", "tools"]
 
 _OLDEST_CLI = (3, 254)
-"""The first CLI that has all that the commands and the provider use."""
+"""The first CLI version that has every feature the commands and the provider use."""
 
 
 def tools(stacks: Sequence[Stack]) -> Iterator[Check]:
-    """Look at the versions of the CLI and the SDK."""
+    """Check the versions of the CLI and the SDK."""
     own = f"SDK {version('pulumi')}, Python {platform.python_version()} and pulumi-justt {version('pulumi-justt')}"
     try:
         cli = (stacks[0] if stacks else Stack()).version()
@@ -36,7 +36,7 @@ def tools(stacks: Sequence[Stack]) -> Iterator[Check]:
 
 
 def configuration(patient: Patient, wanted: set[str]) -> Iterator[Check]:
-    """Read the configuration, and keep it for the other checks."""
+    """Check the configuration, and store it for the other checks."""
     stack = patient.stack
     try:
         patient.configuration = found = stack.configuration()
@@ -64,7 +64,7 @@ def configuration(patient: Patient, wanted: set[str]) -> Iterator[Check]:
 
 
 def recorded_key(patient: Patient, wanted: set[str]) -> Iterator[Check]:
-    """Compare the state's copy of the settings with the configuration, and keep the keys of the stack's providers."""
+    """Compare the state's copy of the settings with the configuration, and store the keys of the stack's providers."""
     stack = patient.stack
     if patient.state is None or patient.configuration is None:
         return
@@ -83,7 +83,7 @@ def recorded_key(patient: Patient, wanted: set[str]) -> Iterator[Check]:
 
 
 def state(patient: Patient, wanted: set[str]) -> Iterator[Check]:
-    """Export the state, keep it for the other checks, and look for interrupted operations."""
+    """Export the state, store it for the other checks, and check for interrupted operations."""
     stack = patient.stack
     try:
         patient.state = stack.state()
@@ -100,22 +100,23 @@ def state(patient: Patient, wanted: set[str]) -> Iterator[Check]:
 def _pending(stack: Stack, operation: Pending) -> Check:
     again = stack.option
     if not operation.is_ours:
-        remediation = f"It belongs to another provider: `pulumi refresh{again}` asks about it."
+        remediation = f"It belongs to another provider: run `pulumi refresh{again}`, which asks what to do about it."
     elif operation.may_have_created:
         remediation = (
-            "Do not simply run again, which may create a second one: run `pulumi cancel` if the stack is locked, then "
-            f"`pulumi-justt recover{again}`."
+            "Do not run `pulumi up` before this is settled: it could create a duplicate. If the stack is locked, run "
+            f"`pulumi cancel`. Then run `pulumi-justt recover{again}`."
         )
     else:
         remediation = (
-            f"`pulumi up{again}` does again what was not done; `pulumi-justt recover{again}` clears the record."
+            f"Run `pulumi up{again}`, which repeats it if needed, or `pulumi-justt recover{again}`, which clears the "
+            "record."
         )
     text = f"{operation.kind} {operation.name} was interrupted."
     return Check("pending", "finding", text, remediation, stack.name, urn=operation.urn)
 
 
 def duplicates(patients: Iterable[Patient]) -> Iterator[Check]:
-    """Look for integrations that two resources own."""
+    """Find integrations that two resources own."""
     holders: dict[tuple[str, str], set[str]] = {}
     is_known = False
     for patient in patients:
@@ -130,8 +131,8 @@ def duplicates(patients: Iterable[Patient]) -> Iterator[Check]:
             "duplicate",
             "finding",
             f"integration {integration_id} is in {len(has)} resources: {', '.join(sorted(has))}.",
-            "Whoever deletes it first deactivates it for all: keep one, and run `pulumi state delete` with the URN of "
-            "each other.",
+            "Deleting any of them deactivates it for all: keep one, and run `pulumi state delete` with the URN of each "
+            "other one.",
             integration_id=integration_id,
         )
     if is_known and not shared:

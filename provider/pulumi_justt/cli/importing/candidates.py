@@ -1,4 +1,4 @@
-"""The integrations that `pulumi-justt import` can take over, and how the user picks among them."""
+"""The integrations that `pulumi-justt import` offers, and how the user selects some of them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["Candidate", "described", "picked", "suggested_name"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """An integration that the API knows.
+    """An integration at Justt that can be imported.
 
     Args:
-        record: What the API tells of it.
-        account: The account that it was found in; None where the key has only one.
+        record: What the API returned.
+        account: The reference account that lists it; None for the API key's own account.
     """
 
     record: RemoteRecord
@@ -32,20 +32,24 @@ class Candidate:
 
     @property
     def suggested_name(self) -> str:
-        """A resource name, where the user gives none."""
+        """The default resource name."""
         return suggested_name(self.record.source, self.id)
 
 
 def described(candidate: Candidate) -> dict[str, Any]:
-    """Return *candidate* as a script reads it."""
+    """Return *candidate* for the JSON document."""
     return {**candidate.record.model_dump(by_alias=True), "referenceAccountId": candidate.account}
 
 
 def picked(text: str, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return what *text* picks: numbers from 1, ranges such as 2-4, ids, or `all`; separated by commas or spaces.
+    """Return the candidates that *text* selects.
+
+    Args:
+        text: Numbers from 1, ranges such as 2-4, ids, or `all`, separated by commas or spaces.
+        candidates: The candidates, in the order in which they were shown.
 
     Raises:
-        ImportRefused: A part of it picks nothing.
+        ImportRefused: A part of the text selects no candidate.
     """
     by_id = {candidate.id: candidate for candidate in candidates}
     chosen: dict[str, Candidate] = {}
@@ -60,11 +64,11 @@ def picked(text: str, candidates: Sequence[Candidate]) -> list[Candidate]:
             chosen |= {each.id: each for each in candidates[first - 1 : last]}
         else:
             raise ImportRefused(
-                f"{part!r} picks nothing: say numbers from 1 to {len(candidates)}, ranges such as 1-2, ids, or all."
+                f"{part!r} selects nothing: enter numbers from 1 to {len(candidates)}, ranges such as 1-2, ids, or all."
             )
     return list(chosen.values())
 
 
 def suggested_name(source: str, integration_id: str) -> str:
-    """Return a resource name, where the user gives none."""
+    """Return the default resource name of an integration."""
     return re.sub(r"[^a-z0-9]+", "-", f"{source}-{integration_id[:8]}".lower()).strip("-")

@@ -37,20 +37,21 @@ def _text(_: click.Context, option: click.Parameter, file: IO[str] | None) -> st
     "others",
     multiple=True,
     metavar="NAME",
-    help="A stack whose integrations are left alone; may be given again.",
+    help="Another stack, whose integrations are not imported; repeat for more.",
 )
 @click.option(
     "--account", type=account, metavar="ID", help="The reference account to list. Default: the configured one."
 )
-@click.option("--id", "ids", multiple=True, metavar="ID", help="Import this one; may be given again.")
-@click.option("--all", "is_all", is_flag=True, help="Import all that none of the stacks has.")
+@click.option("--id", "ids", multiple=True, metavar="ID", help="Import this integration; repeat for more.")
+@click.option("--all", "is_all", is_flag=True, help="Import all integrations that none of the stacks has.")
 @click.option(
     "--answers",
     "answers",
     type=click.File(encoding="utf-8"),
     callback=_text,
     metavar="FILE",
-    help="What Justt does not return, in YAML or JSON; see below. Alone, it says which to import.",
+    help="A YAML or JSON file with the values that Justt does not return; see above. Without --id and --all, the "
+    "integrations in this file are imported.",
 )
 @click.option(
     "--credentials",
@@ -58,49 +59,52 @@ def _text(_: click.Context, option: click.Parameter, file: IO[str] | None) -> st
     type=click.Choice(["values", "from-env"]),
     default="values",
     show_default=True,
-    help="What is asked for: credentials, without echo, or names of variables, so that nothing secret is.",
+    help="Whether to prompt for the credentials, without echo, or only for the names of environment variables that "
+    "hold them.",
 )
 @click.option(
     "--protect/--no-protect",
     "is_protected",
     default=True,
     show_default=True,
-    help="Whether they get deletion_protection, which refuses deletes and lets rotations pass.",
+    help="Whether to set deletion_protection, which refuses deletes but allows rotations.",
 )
 @click.option(
     "--config/--no-config",
     "sets_configuration",
     default=True,
     show_default=True,
-    help="Whether the credentials are set in the stack's configuration, too.",
+    help="Whether to also set the credentials in the stack's configuration.",
 )
 @click.option(
     "--out",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Only write the file that `pulumi import` takes.",
+    help="Don't import; write the file for `pulumi import --file` instead.",
 )
-@click.option("--yes", "-y", "is_sure", is_flag=True, help="Ask for no consent.")
+@click.option("--yes", "-y", "is_sure", is_flag=True, help="Import without asking for confirmation.")
 @common
-def command(  # noqa: PLR0913, PLR0917 - one argument for each option that is no wish
+def command(  # noqa: PLR0913, PLR0917 - one argument for each option that is not in `ImportOptions`
     name: str | None,
     others: tuple[str, ...],
     credentials: str,
     is_sure: bool,
     folder: Path,
     is_json: bool,
-    **given: Any,  # noqa: ANN401 - the rest are the fields of `Wishes`
+    **given: Any,  # noqa: ANN401 - the other options are fields of `ImportOptions`
 ) -> int:
-    """Take integrations that exist into a stack as its own, with the program for them.
+    """Import existing integrations into a stack, and print the program for them.
 
-    What no given stack has is listed, and you pick. Each is verified by a GET, and nothing else is sent to Justt. What
-    Justt does not return, you are asked for: a name, an identifier, the credentials as Justt has them. The provider's
-    own check verifies that, and `pulumi import` puts it into the state, so that with the program that is printed the
-    next preview is empty. From then on the stack owns them: unlike with adopt_id, `pulumi destroy` deactivates them.
+    The command lists the integrations that no given stack has, and you select some. It verifies each with a GET request
+    and sends nothing else to Justt. It prompts for the values that Justt does not return: the name, the identifier and
+    the current credentials. The provider checks these values, and `pulumi import` adds them to the state. If you add
+    the printed program, the next preview shows no changes. From then on the stack owns the integrations: unlike with
+    adopt_id, `pulumi destroy` deactivates them.
 
-    No credential is in a file or an argument: they go to `pulumi` through pipes. In the file of --out they are
-    encrypted by the stack's secrets provider, so that only this stack can read it.
+    No credential is passed as an argument or written to a file in plain text: the command passes them to `pulumi`
+    through pipes. In the file of --out, they are encrypted by the stack's secrets provider, so only this stack can read
+    them.
 
     \b
     An answers file, which holds no credential:
@@ -110,8 +114,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option that is no
         integration_name: Stripe EU
         credentials: ApiKeyOnly            # a class of justt.credentials
         fields:
-          api_key: {variable: STRIPE_KEY}  # read now; or {fromEnv: NAME},
-                                           # {fromFile: PATH}: the program says so
+          api_key: {variable: STRIPE_KEY}  # read now; with {fromEnv: NAME} or
+                                           # {fromFile: PATH}, the program reads it
         merchant_account_codes: [acct_1]   # optional
         reference_account_id: acct_42      # optional
 
@@ -119,16 +123,17 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option that is no
     Keys of --json:
       integrations[]: integrationId, source, status, goLiveDate,
         referenceAccountId, resourceName
-      isImported (null where nobody can tell), program,
-      configuration[] (keys that were set),
+      isImported (null if not known), program,
+      configuration[] (the keys that were set),
       commands[] (what is left to run), file, failure
-      isComplete: whether all was listed that had to be; notes[]: why not
-    With --json and nothing that says which, only integrations[], isComplete and notes[] are printed, and nothing is
-    imported. Where that list or the one of --all may not be whole, the exit code is 3.
+      isComplete: false if the list may be incomplete; notes[]: why
+
+    With --json but none of --id, --all and --answers, the command prints only integrations[], isComplete and notes[],
+    and imports nothing. If that list, or the list for --all, may be incomplete, the exit code is 3.
     """
     options = ImportOptions(**given, is_by_reference=credentials == "from-env")
     if options.ids and options.is_all:
-        raise click.UsageError("--id and --all exclude each other")
+        raise click.UsageError("use either --id or --all, not both")
     importer = Importer(Stack(name, folder), [Stack(other, folder) for other in others], rendering.note)
     if is_json and not options.says_which:
         listed = [described(each) for each in importer.candidates(options.account)]
@@ -137,13 +142,13 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option that is no
     try:
         outcome = importer.run(options, Terminal(is_sure=is_sure))
     except ImportRefused as refused:
-        # All of them in one paragraph would be hard to read.
+        # One line for each problem: in one paragraph they would be hard to read.
         rendering.note("error: nothing was imported:")
         for problem in refused.problems:
             rendering.note(f"  {problem}")
         return NOT_DONE
     except click.Abort:
-        rendering.note("Nothing was imported. Where nobody can answer, give --answers and --yes.")
+        rendering.note("Nothing was imported. To run without prompts, use --answers and --yes.")
         raise
     if outcome is None:
         rendering.note("There is nothing to import.")
@@ -161,7 +166,7 @@ def _completeness(importer: Importer) -> Mapping[str, object]:
 
 
 def _show(outcome: Outcome) -> None:
-    """Print the program on stdout, and on stderr what is to be done with it."""
+    """Print the program to stdout, and the next steps to stderr."""
     if outcome.file:
         rendering.note(f"Written to {outcome.file}, for this stack only. Nothing is imported yet.")
     elif outcome.is_known:
@@ -173,7 +178,7 @@ def _show(outcome: Outcome) -> None:
         for command in outcome.commands:
             rendering.note(f"  {command}")
     rendering.note(
-        "Paste this before the next `pulumi up`, which deletes what the program does not have; then `pulumi preview "
-        "--expect-no-changes` shows that nothing changes:"
+        "Add this to your program before the next `pulumi up`, which would otherwise delete the resources. Then run "
+        "`pulumi preview --expect-no-changes` to verify that nothing changes:"
     )
     rendering.print_text(outcome.program)

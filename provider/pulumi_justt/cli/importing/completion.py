@@ -1,4 +1,4 @@
-"""What the program and the stack call what `pulumi-justt import` brings, and what they hold of it, once verified."""
+"""Names the imported resources, their variables and configuration keys, and validates their inputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["completed"]
 
 _RESOURCE_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _RESERVED = {"config", "justt", "pulumi"}
-"""What the program calls its modules and its configuration."""
+"""Names that the program uses for its modules and its configuration."""
 
 
 def completed(
@@ -31,14 +31,14 @@ def completed(
     configured: Collection[str],
     protection: Mapping[str, bool],
 ) -> Iterator[tuple[Import, list[str]]]:
-    """Yield each import with what is wrong with it.
+    """Yield each import with its problems, if any.
 
     Args:
-        settings: The configuration of the stack.
-        answered: What to import, and what the user says of each.
-        taken: Names of resources that the stack has.
-        configured: Keys that its configuration has.
-        protection: The property that protects each of them, if they are to be protected.
+        settings: The settings of the stack.
+        answered: The integrations to import, with the user's answers.
+        taken: The names of the resources that the stack has.
+        configured: The keys that the stack's configuration has.
+        protection: The property that protects each resource; empty for no protection.
     """
     core = IntegrationLifecycle(settings, client=_no_client, tell=lambda _: None)
     names, variables, keys = set(taken), set(_RESERVED), set(configured)
@@ -52,10 +52,10 @@ def completed(
         variables.add(variable)
         own_keys: dict[str, str] = {}
         for wire in answer.secrets():
-            # Fields of an unlisted type may differ in nothing that a key has: apiKey and api_key.
+            # Two fields of an unlisted type may lead to the same key, for example apiKey and api_key.
             own_keys[wire] = _unique(_key(variable, answer.python_name(wire)), own_keys.values())
         problems += [
-            f"the configuration has {key} already: give another resource_name, or remove it by `pulumi config rm {key}`"
+            f"the configuration has {key} already: use another resource_name, or run `pulumi config rm {key}`"
             for key in own_keys.values()
             if key in keys
         ]
@@ -67,7 +67,7 @@ def completed(
 
 
 def _properties(candidate: Candidate, answer: ImportAnswer) -> dict[str, Any]:
-    """Return what the program hands over."""
+    """Return the properties that the program passes to the resource."""
     source = candidate.record.source
     properties = {
         **answer.properties,
@@ -85,13 +85,13 @@ def _properties(candidate: Candidate, answer: ImportAnswer) -> dict[str, Any]:
 
 def _name_problems(name: str, taken: Collection[str]) -> Iterator[str]:
     if not _RESOURCE_NAME.fullmatch(name):
-        yield "resource_name: must begin with a letter or digit, and have only those and . _ -"
+        yield "resource_name: must begin with a letter or digit, and contain only letters, digits and . _ -"
     elif name in taken:
-        yield f"resource_name: there is another {name!r}"
+        yield f"resource_name: there is already a resource {name!r}"
 
 
 def _identifier(resource_name: str) -> str:
-    """Return what a program calls the resource."""
+    """Return the program's variable for the resource."""
     name = re.sub(r"\W+", "_", resource_name, flags=re.ASCII).lower().strip("_") or "integration"
     if name[0].isdigit():
         return f"integration_{name}"
@@ -99,7 +99,7 @@ def _identifier(resource_name: str) -> str:
 
 
 def _key(variable: str, field: str) -> str:
-    """Return what the configuration calls a secret."""
+    """Return the configuration key of a secret."""
     head, *tail = f"{variable}_{field}".split("_")
     return head + "".join(part[:1].upper() + part[1:] for part in tail)
 

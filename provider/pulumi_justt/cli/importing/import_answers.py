@@ -1,7 +1,7 @@
-"""What the API does not return and the user has to say: typed, or read from an answers file that holds no credential.
+"""The values that the API does not return: from prompts, or from an answers file, which holds no credential.
 
-A credential is a value, typed without echo or read from a variable now; or it is a reference, which the program keeps
-and the provider resolves when it creates, so that nothing secret is asked for.
+A credential is a value or a reference. A value is typed without echo, or read now from an environment variable or a
+file. A reference stays in the program, and the provider resolves it during a create, so the user enters no secret.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ __all__ = ["Asker", "ImportAnswer", "ImportRefused", "ask", "read_answers"]
 _CREDENTIAL_TYPES = {shape.__name__: shape for shape in CREDENTIAL_TYPES.values()}
 _UNLISTED = "Unlisted"
 _USUAL = {"stripe": "ApiKeyOnly", "adyen": "Hmac"}
-"""The shape that the vendor's guide pages name for a source."""
+"""The credential type that the vendor's guides name for a source."""
 
 _OF_MANY_LINES = "privateKey"
-"""What nobody types."""
+"""A field that is too long to type, so the prompt asks for its file."""
 
 _ASKED = [each for each in INTEGRATION if each.sent_in == "body" and each.argument not in ("source", "credentials")]
 """The properties that Justt does not return, apart from the credentials."""
@@ -49,14 +49,14 @@ _PLACES = (
     "{variable: NAME}, which is read now, or {fromEnv: NAME} or {fromFile: PATH}, which the program refers to and "
     "which may have a version"
 )
-"""What an answers file says of a credential."""
+"""The forms that an answers file accepts for a credential."""
 
 
 class ImportRefused(JusttError):
-    """What was asked for cannot be imported, and nothing was changed.
+    """The requested import is not possible. Nothing was changed.
 
     Args:
-        problems: All that is in the way, each as a sentence or half of one.
+        problems: All problems, each as a sentence or a part of one.
     """
 
     def __init__(self, *problems: str) -> None:
@@ -65,32 +65,32 @@ class ImportRefused(JusttError):
 
 
 class Asker(Protocol):
-    """Asks whoever sits at the terminal."""
+    """Prompts the user at the terminal."""
 
     def tell(self, text: str) -> None:
         """Show *text*."""
 
     def text(self, label: str, default: str | None = None) -> str:
-        """Return a line that is typed; without a *default*, one that is not empty."""
+        """Prompt for a line. Without a *default*, it must not be empty."""
 
     def secret(self, label: str, *, is_required: bool) -> str:
-        """Return what is typed without echo."""
+        """Prompt for a line without echo."""
 
     def choice(self, label: str, options: Sequence[str], default: str | None = None) -> str:
-        """Return one of *options*."""
+        """Prompt for one of *options*."""
 
 
 @dataclass(frozen=True, repr=False)
 class ImportAnswer(Unpicklable):
-    """What the user says of one integration.
+    """The user's answers for one integration.
 
     Args:
-        resource_name: The resource's name in the stack; empty where it is left to us.
-        properties: What else the API does not return, under the API's names and without the credentials.
-        secret_type: The API's name of the credentials' shape.
-        fields: The credentials under the API's names: values, or references.
-        variables: The variable that a value was read from, under the API's name of the field.
-        account: The account that it belongs to, where that is said.
+        resource_name: The resource's name in the stack; empty for the default name.
+        properties: The other properties that the API does not return, by the API's names, without the credentials.
+        secret_type: The API's name of the credential type.
+        fields: The credentials, by the API's names: values or references.
+        variables: The environment variable that a value was read from, by the API's name of the field.
+        account: The integration's account; None if not given.
     """
 
     resource_name: str
@@ -101,7 +101,7 @@ class ImportAnswer(Unpicklable):
     account: str | None = None
 
     def relative_to(self, folder: Path) -> ImportAnswer:
-        """Return the same, with files as a program in *folder* names them."""
+        """Return a copy whose file references are relative to the program's *folder*."""
         fields = {
             name: value.relative_to(folder) if isinstance(value, FileReference) else value
             for name, value in self.fields.items()
@@ -109,13 +109,13 @@ class ImportAnswer(Unpicklable):
         return replace(self, fields=fields)
 
     def python_name(self, wire: str) -> str:
-        """Return what a program calls a field of the credentials, by its name at the API."""
+        """Return the program's name of a credential field, from its API name."""
         shape = CREDENTIAL_TYPES.get(self.secret_type)
         fields = shape.wire_fields() if shape else {}
         return fields[wire].name if wire in fields else re.sub(r"\W", "_", wire, flags=re.ASCII)
 
     def secrets(self) -> dict[str, str]:
-        """Return the values that are kept secret, under the API's names."""
+        """Return the credential values that must stay secret, by the API's names."""
         shape = CREDENTIAL_TYPES.get(self.secret_type)
         open_fields = [name for name, f in shape.wire_fields().items() if _is_identifier(f)] if shape else []
         return {
@@ -124,44 +124,45 @@ class ImportAnswer(Unpicklable):
 
 
 def ask(source: str, suggested_name: str, asker: Asker, *, is_by_reference: bool) -> ImportAnswer:
-    """Ask for all that the API does not return of an integration.
+    """Prompt for all values of an integration that the API does not return.
 
     Args:
-        source: Its payment service provider.
-        suggested_name: The resource name that Enter takes.
-        asker: Asks.
-        is_by_reference: Whether credentials are given as names of variables, so that no secret is asked for.
+        source: The integration's source (PSP).
+        suggested_name: The default resource name.
+        asker: Prompts the user.
+        is_by_reference: Whether to prompt for the names of environment variables instead of credentials.
     """
     name = asker.text("Resource name", suggested_name)
-    properties = {each.name: _property(asker, each) for each in _ASKED if each.is_required}
+    properties = {each.name: _prompt_for_property(asker, each) for each in _ASKED if each.is_required}
     shape = _CREDENTIAL_TYPES[asker.choice("Credentials", list(_CREDENTIAL_TYPES), _USUAL.get(source))]
     fields = {
-        wire: _asked(asker, wire, f, name if is_by_reference else None) for wire, f in shape.wire_fields().items()
+        wire: _prompt_for_field(asker, wire, f, name if is_by_reference else None)
+        for wire, f in shape.wire_fields().items()
     }
     for each in _ASKED:
-        if not each.is_required and (given := _property(asker, each)):
+        if not each.is_required and (given := _prompt_for_property(asker, each)):
             properties[each.name] = given
     return ImportAnswer(name, properties, shape.secret_type, {wire: value for wire, value in fields.items() if value})
 
 
 def read_answers(text: str) -> dict[str, ImportAnswer]:
-    """Read an answers file, in YAML or JSON: what is said of each integration, by its id.
+    """Parse the text of an answers file, in YAML or JSON, and return the answers by integration id.
 
     Raises:
-        ImportRefused: It is no such file, or something in it cannot be used; all of it is named at once.
+        ImportRefused: The text is not an answers file, or entries are invalid. The error names all problems.
     """
     try:
         content = documents.read(text)
     except documents.InvalidDocument as error:
         raise ImportRefused(f"the answers {error}") from None
     if not isinstance(content, dict) or not all(isinstance(entry, dict) for entry in content.values()):
-        raise ImportRefused("the answers must be a mapping from the ids of integrations to what is said of each")
+        raise ImportRefused("the answers must be a mapping from the ids of integrations to the answers for each")
     problems: list[str] = []
     answers: dict[str, ImportAnswer] = {}
     for integration_id, entry in content.items():
         reader = _Entry(entry)
-        # "Left out" and the word "null" are both possible.
-        reader.problems += [f"{place}: is null; leave it out, or put it into quotes" for place in _nulls(entry)]
+        # A null is ambiguous: the user may mean no value, or the text "null".
+        reader.problems += [f"{place}: is null; leave it out, or put it in quotes" for place in _paths_of_nulls(entry)]
         answers[integration_id] = reader.answer()
         problems += [f"{integration_id}: {problem}" for problem in reader.problems]
     if problems:
@@ -169,18 +170,18 @@ def read_answers(text: str) -> dict[str, ImportAnswer]:
     return answers
 
 
-def _nulls(value: object, place: str = "") -> Iterator[str]:
-    """Yield the place of each null within *value*."""
+def _paths_of_nulls(value: object, place: str = "") -> Iterator[str]:
+    """Yield the path of each null within *value*."""
     if value is None:
         yield place
     parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in parts:
-        yield from _nulls(part, f"{place}.{key}" if place else f"{key}")
+        yield from _paths_of_nulls(part, f"{place}.{key}" if place else f"{key}")
 
 
 @dataclass(repr=False)
 class _Entry(Unpicklable):
-    """What an answers file says of one integration, and what is wrong with it."""
+    """Parses the entry of one integration in an answers file, and collects its problems."""
 
     given: Mapping[str, Any]
     problems: list[str] = field(default_factory=list)
@@ -191,7 +192,7 @@ class _Entry(Unpicklable):
                 f"{shown_key(name)} is not an answer{nearest(name, _KEYS)}; answers are {', '.join(_KEYS)}"
             )
         properties = {each.name: self.given[each.argument] for each in _ASKED if each.argument in self.given}
-        secret_type, shape = self._shape()
+        secret_type, shape = self._credential_type()
         fields, variables = self._fields(shape) if secret_type else ({}, {})
         account = self._text("reference_account_id") or None
         if account is not None and not is_visible_ascii(account):
@@ -205,14 +206,14 @@ class _Entry(Unpicklable):
         self.problems.append(f"{name}: must be text")
         return ""
 
-    def _shape(self) -> tuple[str, type[CredentialType] | None]:
+    def _credential_type(self) -> tuple[str, type[CredentialType] | None]:
         called, secret_type = self._text("credentials"), self._text("secret_type")
         if called == _UNLISTED and not secret_type:
-            self.problems.append("secret_type: is required beside credentials Unlisted")
+            self.problems.append("secret_type: is required with credentials Unlisted")
         if called == _UNLISTED:
             return secret_type, None
         if secret_type:
-            self.problems.append("secret_type: goes with credentials Unlisted only")
+            self.problems.append("secret_type: is only allowed with credentials Unlisted")
         if called in _CREDENTIAL_TYPES:
             return _CREDENTIAL_TYPES[called].secret_type, _CREDENTIAL_TYPES[called]
         known = (*_CREDENTIAL_TYPES, _UNLISTED)
@@ -224,11 +225,11 @@ class _Entry(Unpicklable):
         if not isinstance(places, dict):
             names = ", ".join(f.name for f in shape.wire_fields().values()) if shape else "as the API names them"
             self.problems.append(
-                f"fields: must be a mapping from the credentials ({names}) to where each is found: {_PLACES}"
+                f"fields: must be a mapping from the credentials ({names}) to the place of each: {_PLACES}"
             )
             return {}, {}
         known = shape.wire_fields() if shape else {}
-        # As a program names them; those of an unlisted shape are the API's own.
+        # The program's names. For an unlisted type, these are the API's names.
         wire_names = {f.name: wire for wire, f in known.items()} if shape else {name: name for name in places}
         fields: dict[str, str | Reference] = {}
         variables: dict[str, str] = {}
@@ -236,10 +237,10 @@ class _Entry(Unpicklable):
             wire = wire_names.get(name)
             if wire is None:
                 given = quoted(name, wire_names)
-                self.problems.append(f"fields: {given} is no field of these credentials: {', '.join(wire_names)}")
+                self.problems.append(f"fields: {given} is not a field of these credentials: {', '.join(wire_names)}")
                 continue
             try:
-                fields[wire] = _found(place, is_identifier=wire in known and _is_identifier(known[wire]))
+                fields[wire] = _resolve(place, is_identifier=wire in known and _is_identifier(known[wire]))
             except (LookupError, ValueError) as error:
                 self.problems.append(f"fields.{shown_key(name)}: {error.args[0]}")
             if isinstance(place, dict) and isinstance(place.get("variable"), str):
@@ -247,12 +248,12 @@ class _Entry(Unpicklable):
         return fields, variables
 
 
-def _found(place: object, *, is_identifier: bool) -> str | Reference:
-    """Return what an answers file says of one field.
+def _resolve(place: object, *, is_identifier: bool) -> str | Reference:
+    """Return the value or reference of one field in an answers file.
 
     Raises:
-        LookupError: It is not where it is said to be.
-        ValueError: *place* says nothing, or is a credential itself.
+        LookupError: There is no value at *place*.
+        ValueError: The place has no valid form, for example because it is the credential itself.
     """
     if isinstance(place, str) and is_identifier:
         return place
@@ -265,15 +266,15 @@ def _found(place: object, *, is_identifier: bool) -> str | Reference:
             return references.from_file(path, version=_version(rest))
     surplus = [key for key in place if key not in _PLACE_KEYS] if isinstance(place, dict) else []
     if surplus:
-        raise ValueError(f"{quoted(surplus[0], _PLACE_KEYS)} is not expected here: write {_PLACES}")
-    raise ValueError(f"say where it is found, as no credential belongs into this file: {_PLACES}")
+        raise ValueError(f"{quoted(surplus[0], _PLACE_KEYS)} is not expected here: use {_PLACES}")
+    raise ValueError(f"give the place of the credential, because this file must not hold the credential: {_PLACES}")
 
 
 def _value(reference: Reference) -> str:
-    """Return what is there now.
+    """Read the current value of a reference.
 
     Raises:
-        LookupError: Nothing is.
+        LookupError: The variable or the file has no value.
     """
     try:
         return reference.value()
@@ -288,8 +289,8 @@ def _version(rest: Mapping[object, object]) -> int:
     return int(text)
 
 
-def _property(asker: Asker, asked: Property) -> str | list[str]:
-    """Ask for one property. The result is empty if an optional one is not given."""
+def _prompt_for_property(asker: Asker, asked: Property) -> str | list[str]:
+    """Prompt for one property. Return an empty value if the user omits an optional one."""
     label = asked.argument.replace("_", " ").capitalize()
     if asked.is_required:
         return asker.text(label)
@@ -298,8 +299,11 @@ def _property(asker: Asker, asked: Property) -> str | list[str]:
     return [item.strip() for item in text.split(",")] if is_set and text else text
 
 
-def _asked(asker: Asker, wire: str, f: Field[Any], resource_name: str | None) -> str | Reference:
-    """Ask for one field until the answer can be used; by the name of a variable if a *resource_name* is given."""
+def _prompt_for_field(asker: Asker, wire: str, f: Field[Any], resource_name: str | None) -> str | Reference:
+    """Prompt for one credential field until the answer is valid.
+
+    If *resource_name* is given, the prompt asks for the name of an environment variable instead of the value.
+    """
     is_required = f.default is MISSING
     optional = "" if is_required else ", Enter for none"
     default = None if is_required else ""
@@ -309,14 +313,14 @@ def _asked(asker: Asker, wire: str, f: Field[Any], resource_name: str | None) ->
         return asker.secret(f"{f.name} (not shown{optional})", is_required=is_required)
     found = None
     while found is None:
-        found = _asked_by_place(asker, f, resource_name, default, optional)
+        found = _prompt_for_place(asker, f, resource_name, default, optional)
     return found
 
 
-def _asked_by_place(
+def _prompt_for_place(
     asker: Asker, f: Field[Any], resource_name: str | None, default: str | None, optional: str
 ) -> str | Reference | None:
-    """Ask for the file or the variable that holds a field; None where there can be no such place."""
+    """Prompt for the file or variable that holds a field. Return None if the answer is invalid."""
     try:
         if resource_name is None:
             path = asker.text(f"{f.name} (the file that holds it{optional})", default)

@@ -1,8 +1,8 @@
-"""`pulumi-justt import`: integrations that exist become a stack's own, with a program that changes nothing of them.
+"""Imports existing integrations into a stack, for `pulumi-justt import`.
 
-Justt is only read: each id is verified by a GET. What `pulumi import --file` is given is the state that a create would
-have left, key by key. The engine takes it through a pipe, so that no credential is in a file or an argument; where a
-file is asked for, its secrets are encrypted by the stack's own secrets provider, so that only this stack can read it.
+The importer only reads from Justt: it verifies each id with a GET request. The document for `pulumi import --file` has
+exactly the state that a create would have left. It goes through a pipe, so no credential is in a file or an argument.
+If the user asks for a file, its secrets are encrypted by the stack's secrets provider, so only this stack can read it.
 """
 
 from __future__ import annotations
@@ -36,28 +36,28 @@ __all__ = ["ImportOptions", "Importer", "Picker"]
 
 
 class Picker(Asker, Protocol):
-    """Asks about all as well."""
+    """Prompts the user to select candidates and to confirm the import, as well as for single values."""
 
     def pick(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
-        """Show *candidates*, and return those that are to be imported."""
+        """Show *candidates*, and return those that the user selects."""
 
     def confirm(self, plan: Plan, options: ImportOptions) -> None:
-        """Show what is going to happen, and come back only if that is meant."""
+        """Show *plan*, and return only if the user confirms it."""
 
 
 @dataclass(frozen=True, repr=False)
 class ImportOptions(Unpicklable):
-    """What the user asks for.
+    """The options of the command.
 
     Args:
         ids: The integrations to import.
-        is_all: Whether all are, that no given stack has.
-        answers: The text of an answers file; without *ids* and *is_all*, what it names is imported.
+        is_all: Whether to import all integrations that no given stack has.
+        answers: The text of an answers file. Without *ids* and *is_all*, its integrations are imported.
         account: The account to list; default is the configuration's.
-        is_by_reference: Whether credentials are asked for as names of variables.
-        is_protected: Whether what is imported gets `deletion_protection`.
-        file: Where the document goes, instead of being imported.
-        sets_configuration: Whether the credentials are set in the stack's configuration too.
+        is_by_reference: Whether to prompt for the names of environment variables instead of credentials.
+        is_protected: Whether the imported resources get `deletion_protection`.
+        file: The file for the document, which is then not imported.
+        sets_configuration: Whether to also set the credentials in the stack's configuration.
     """
 
     ids: Sequence[str] = ()
@@ -71,19 +71,19 @@ class ImportOptions(Unpicklable):
 
     @property
     def says_which(self) -> bool:
-        """Whether nobody has to pick."""
+        """Whether the options say which integrations to import, so that there is no prompt for it."""
         return bool(self.ids or self.is_all or self.answers is not None)
 
 
 @dataclass
 class Importer:
-    """Imports into one stack.
+    """Imports integrations into one stack.
 
     Args:
-        stack: The stack that is to own the integrations.
-        others: Stacks that may have some of them.
-        tell: Shows one line.
-        doubts: Why what was listed may not be all.
+        stack: The stack that will own the integrations.
+        others: Other stacks, which may have some of the integrations.
+        tell: Shows one line to the user.
+        doubts: Reasons why the list of the account may be incomplete.
     """
 
     stack: Stack
@@ -101,7 +101,7 @@ class Importer:
 
     @property
     def settings(self) -> Settings:
-        """The configuration of the stack."""
+        """The settings of the stack."""
         return self._view.settings
 
     @property
@@ -111,28 +111,30 @@ class Importer:
 
     @functools.cached_property
     def _owners(self) -> dict[str, Managed]:
-        """Who has each integration; the stack itself comes first."""
+        """The owner of each integration, by id; the stack itself comes before the other stacks."""
         owners = account_records.owners([self._view, *map(account_records.view, self.others)])
-        return {its: owner for (environment, its), owner in owners.items() if environment == self.settings.environment}
+        return {
+            each: owner for (environment, each), owner in owners.items() if environment == self.settings.environment
+        }
 
     def candidates(self, account: str | None = None) -> list[Candidate]:
-        """Return what none of the stacks has and what is not INACTIVE.
+        """Return the integrations that none of the stacks has and that are not INACTIVE.
 
         Args:
             account: The account to list; default is the configuration's.
 
         Warns:
-            warning: The account is too long to be listed whole.
+            warning: The list of the account may be incomplete.
 
         Raises:
             RequestError: The account could not be listed.
         """
         where = Account(self.settings, account or self.settings.reference_account_id)
-        # First what the stacks have, so that no words of Justt are shown that may repeat a credential of theirs.
+        # Read the states first: they add the stacks' credentials to the redactor, in case Justt's texts repeat them.
         owners = self._owners
         listing = account_records.listed(where)
         if not listing.is_complete:
-            doubt = f"{account_records.cut_short(where, len(listing.records))} Name what is missing by --id."
+            doubt = f"{account_records.cut_short(where, len(listing.records))} Name missing integrations with --id."
             self.doubts.append(doubt)
             self.tell(f"warning: {doubt}")
         return [
@@ -142,32 +144,32 @@ class Importer:
         ]
 
     def run(self, options: ImportOptions, picker: Picker) -> Outcome | None:
-        """Import what *wishes* and the user ask for; None where that is nothing.
+        """Import the integrations that *options* or the user select. Return None if there are none.
 
         Raises:
-            ImportRefused: It cannot be done; all reasons are named at once, and nothing was changed.
-            StackError: The stack could not be read, or refused.
-            RequestError: Justt could not be asked.
+            ImportRefused: The import is not possible. The error names all problems, and nothing was changed.
+            StackError: The stack could not be read, or the CLI refused the import.
+            RequestError: An integration or the account could not be read.
         """
         if options.file is not None and options.file.exists():
-            raise ImportRefused(f"{options.file} exists, and nothing is overwritten. Name another file.")
+            raise ImportRefused(f"{options.file} exists and is not overwritten. Name another file.")
         if options.file is not None and not options.file.parent.is_dir():
-            raise ImportRefused(f"there is no folder {options.file.parent}. Make it, or name another file.")
+            raise ImportRefused(f"there is no folder {options.file.parent}. Create it, or name another file.")
         given = {} if options.answers is None else import_answers.read_answers(options.answers)
-        # The program finds its files from there.
+        # The program resolves its files relative to its own folder.
         answers = {each: answer.relative_to(program_folder(self.stack.folder)) for each, answer in given.items()}
         for answer in answers.values():
             shared_redactor().add_secrets(answer.secrets())
             if any(isinstance(value, Reference) for value in answer.fields.values()):
                 shared_redactor().mark_incomplete()
-        chosen = self._chosen(options, answers, picker)
+        chosen = self._selected(options, answers, picker)
         if not chosen:
             return None
-        plan = self._planned(*self._verified(chosen), answers, options, picker)
+        plan = self._make_plan(*self._verify(chosen), answers, options, picker)
         picker.confirm(plan, options)
-        return self._written(plan, options.file) if options.file else self._imported(plan, options)
+        return self._write_file(plan, options.file) if options.file else self._import(plan, options)
 
-    def _chosen(
+    def _selected(
         self, options: ImportOptions, answers: Mapping[str, ImportAnswer], picker: Picker
     ) -> dict[str, str | None]:
         """Return the ids to import, with the account of each."""
@@ -175,17 +177,17 @@ class Importer:
         if options.ids:
             ids: Sequence[str] = options.ids
         elif options.answers is not None and not options.is_all:
-            there = self._there(answers)
-            ids = [each for each in answers if each not in there]
+            imported = self._already_imported(answers)
+            ids = [each for each in answers if each not in imported]
         else:
-            self._there(answers)
+            self._already_imported(answers)
             candidates = self.candidates(account)
             ids = [each.id for each in (candidates if options.is_all else picker.pick(candidates))]
         return {each: (answers[each].account if each in answers else None) or account for each in ids}
 
-    def _there(self, answers: Mapping[str, ImportAnswer]) -> set[str]:
-        """Return what the stack has as *answers* say, by an earlier run of them."""
-        there = set()
+    def _already_imported(self, answers: Mapping[str, ImportAnswer]) -> set[str]:
+        """Return the ids that an earlier run with the same *answers* has imported, and show a line for each."""
+        imported = set()
         for integration_id, answer in answers.items():
             owner = self._owners.get(integration_id)
             if owner is None or owner.stack != self.stack or owner.recorded.is_adopted or owner.recorded.is_replaced:
@@ -193,17 +195,17 @@ class Importer:
             name = owner.recorded.name
             suggested = suggested_name(str(owner.recorded.outputs.get("source")), integration_id)
             if name == (answer.resource_name or suggested):
-                self.tell(f"{integration_id} is in this stack already, as {name!r}: left out.")
-                there.add(integration_id)
-        return there
+                self.tell(f"{integration_id} is in this stack already, as {name!r}: skipped.")
+                imported.add(integration_id)
+        return imported
 
-    def _verified(self, chosen: Mapping[str, str | None]) -> tuple[list[Candidate], list[str]]:
-        """Read each by itself, and return those that exist, with what is in the way of the others."""
+    def _verify(self, chosen: Mapping[str, str | None]) -> tuple[list[Candidate], list[str]]:
+        """Read each integration. Return those that can be imported, and the problems of the others."""
         problems: list[str] = []
         found: list[Candidate] = []
         for integration_id, account in chosen.items():
             if owner := self._owners.get(integration_id):
-                problems.append(f"{integration_id} {_owned(owner, self.stack)}")
+                problems.append(f"{integration_id} {_ownership_problem(owner, self.stack)}")
                 continue
             try:
                 operation = f"verifying {integration_id}"
@@ -215,41 +217,42 @@ class Importer:
                 continue
             if record.is_inactive:
                 problems.append(f"{integration_id} is INACTIVE, which is final: leave it out.")
-            elif decided := self._decided(integration_id):
+            elif decided := self._decision_problem(integration_id):
                 problems.append(decided)
             else:
-                self._tell_of_others(integration_id)
+                self._warn_of_other_owners(integration_id)
                 found.append(Candidate(record, account))
         return found, problems
 
-    def _decided(self, integration_id: str) -> str | None:
-        """Return what the next update is to do with an integration, if `recover` has left it that."""
+    def _decision_problem(self, integration_id: str) -> str | None:
+        """Return a problem if a decision of `recover` on the integration waits for the next update."""
         for intent in self._journal.intents():
             decision = intent.decision
             if decision and decision.integration_id == integration_id and intent.is_at(self.settings.base_url):
                 return (
-                    f"{integration_id}: `pulumi-justt recover` was told to {decision.action} it for {intent.urn!r}. "
-                    "Run `pulumi up` with that resource, which does it, or `pulumi-justt recover --forget` first."
+                    f"{integration_id}: your decision in `pulumi-justt recover` was to {decision.action} it for "
+                    f"{intent.urn!r}. First run `pulumi up` with that resource, which carries this out, or "
+                    "`pulumi-justt recover --forget`."
                 )
         return None
 
-    def _tell_of_others(self, integration_id: str) -> None:
-        """Tell who has an integration, as far as the journal knows: two stacks that own it stop it for each other.
+    def _warn_of_other_owners(self, integration_id: str) -> None:
+        """Warn if the journal names another resource for an integration, because two owners would deactivate it.
 
         Warns:
-            warning: The journal knows a resource that the integration to import was created for, or that adopts it.
+            warning: According to the journal, the integration was created for a resource, or a resource adopts it.
         """
         journal, base_url = self._journal, self.settings.base_url
         creator = journal.claimant(base_url, integration_id)
         owners = [*([creator] if creator else []), *journal.adopters(base_url, integration_id)]
         if owners:
             self.tell(
-                f"warning: {integration_id}: the journal on this machine says that {owners[0]!r} has it. If that is in "
-                "a state, two resources will own the integration, and deleting either stops it: name its stack with "
-                "--other-stack, to be sure, or run `pulumi state delete` with that URN first."
+                f"warning: {integration_id}: the journal on this machine says that {owners[0]!r} has it. If that "
+                "resource is in a state, two resources will own the integration, and deleting either deactivates it. "
+                "To be sure, name its stack with --other-stack, or run `pulumi state delete` with that URN first."
             )
 
-    def _planned(
+    def _make_plan(
         self,
         chosen: Sequence[Candidate],
         problems: Sequence[str],
@@ -257,22 +260,22 @@ class Importer:
         options: ImportOptions,
         picker: Picker,
     ) -> Plan:
-        """Complete the answers, asking for what is not in the file, and verify all by the provider's own check.
+        """Prompt for the answers that are not in the file, and validate all with the provider's `check`.
 
-        The engine only warns of what fails that check, and imports it all the same.
+        The importer validates because the engine only warns of a failed `check` and imports the resource anyway.
 
         Raises:
-            ImportRefused: There are *problems* already, or an answer of the file cannot be used.
+            ImportRefused: There are *problems* already, or an answer in the file is invalid.
         """
         taken = {each.name for each in self._view.state.integrations()}
         configured = self.stack.configured() if options.sets_configuration else set()
 
         def plan(answered: Sequence[tuple[Candidate, ImportAnswer]]) -> Plan:
             protection = {"deletionProtection": True} if options.is_protected else {}
-            made = list(completed(self.settings, answered, taken, configured, protection))
-            if told := [*problems, *(problem for _, its in made for problem in its)]:
-                raise ImportRefused(*told)
-            return Plan([each for each, _ in made], self.settings.reference_account_id)
+            imports = list(completed(self.settings, answered, taken, configured, protection))
+            if found := [*problems, *(problem for _, of_import in imports for problem in of_import)]:
+                raise ImportRefused(*found)
+            return Plan([each for each, _ in imports], self.settings.reference_account_id)
 
         answered = [(each, answers[each.id]) for each in chosen if each.id in answers]
         result = plan(answered)
@@ -287,59 +290,59 @@ class Importer:
                 except ImportRefused as refused:
                     for problem in refused.problems:
                         picker.tell(f"  {problem}")
-                    picker.tell("Once more:")
+                    picker.tell("Please enter the values again:")
                 else:
                     answered.append((each, answer))
         return result
 
-    def _imported(self, plan: Plan, options: ImportOptions) -> Outcome:
+    def _import(self, plan: Plan, options: ImportOptions) -> Outcome:
         """Import *plan*, and set its credentials in the configuration.
 
         Raises:
-            ImportRefused: The stack got one of them while the user was asked.
+            ImportRefused: Another command added one of the integrations to the stack in the meantime.
             StackError: The CLI refused, and nothing was imported.
         """
         chosen = {each.candidate.id for each in plan.imports}
-        # Under another name the engine would take it a second time.
+        # The engine would import the same integration twice if the names differ.
         now = [each for each in self.stack.state().integrations() if not each.is_external]
         if meanwhile := [each for each in now if each.integration_id in chosen]:
             raise ImportRefused(
-                *(f"{each.integration_id} is in this stack meanwhile, as {each.name!r}." for each in meanwhile)
+                *(f"{each.integration_id} is now in this stack, as {each.name!r}." for each in meanwhile)
             )
         failure = None
         try:
             self.stack.import_resources(plan.document())
         except StackError as error:
-            # What arrived all the same is deleted by the next `up` of a program without it.
-            failure = f"not all is imported: {error}"
+            # Some may be imported nevertheless. The next `up` of a program without them would delete them.
+            failure = f"not everything was imported: {error}"
             try:
                 there = {each.integration_id for each in self.stack.state().integrations()}
             except StackError as another:
                 failure += (
-                    f" What is could not be found out: {another} When the stack can be read again, give the same "
-                    "command once more, and keep of this program only what the stack has by then: `pulumi up` would "
-                    "create the others a second time."
+                    f" It is not known what was imported: {another} When the stack can be read again, run the same "
+                    "command again, and keep only those parts of this program that the stack has by then: for the "
+                    "others, `pulumi up` would create duplicates."
                 )
                 commands = self._commands(plan)
                 return Outcome(plan.named(), program(plan), commands=commands, failure=failure, is_known=False)
             plan = replace(plan, imports=[each for each in plan.imports if each.candidate.id in there])
             if not plan.imports:
                 raise
-            failure += " Import the others by another run."
+            failure += " Run the command again to import the others."
         done: list[str] = []
         try:
             for key, value in plan.values() if options.sets_configuration else ():
                 self.stack.set_secret(key, value)
                 done.append(key)
         except StackError as error:
-            failure = f"not all is in the configuration: {error} Run the commands that are left."
+            failure = f"not all credentials are in the configuration: {error} Run the remaining commands."
         return Outcome(plan.named(), program(plan), done, self._commands(plan, done), failure=failure)
 
-    def _written(self, plan: Plan, file: Path) -> Outcome:
-        """Write the document to a file that only its owner may read.
+    def _write_file(self, plan: Plan, file: Path) -> Outcome:
+        """Write the document to a file that only its owner can read.
 
         Raises:
-            ImportRefused: It cannot be written.
+            ImportRefused: The file cannot be written.
         """
         content = plan.document(self.stack.encrypted(plan.secrets()))
         try:
@@ -352,22 +355,22 @@ class Importer:
         return Outcome(plan.named(), program(plan), commands=commands, file=file)
 
     def _commands(self, plan: Plan, done: Collection[str] = ()) -> list[str]:
-        """Return the commands that set the keys of *plan* that are not *done*."""
+        """Return the commands that set the keys of *plan*, except those that are *done*."""
         return [f"{plan.command(key)}{self._stack_option}" for key, _ in plan.values() if key not in done]
 
 
-def _owned(owner: Managed, stack: Stack) -> str:
-    """Say why what a stack has is not imported."""
+def _ownership_problem(owner: Managed, stack: Stack) -> str:
+    """Return why an integration that a stack has is not imported."""
     recorded = owner.recorded
     if owner.stack != stack:
         return (
             f"is managed by {owner.stack.called}, as {recorded.name!r}, and two stacks would both replace and "
-            "deactivate it: look at it by PaymentIntegration.get, or take it out of that stack by `pulumi state "
-            "delete` first."
+            "deactivate it. To only read it, use PaymentIntegration.get; to move it, remove it from that stack with "
+            "`pulumi state delete` first."
         )
     if recorded.is_adopted:
         return (
-            f"is in this stack already, adopted as {recorded.name!r}: take adopt_id out of the program, and the next "
-            "`pulumi up` makes it this stack's own."
+            f"is in this stack already, adopted as {recorded.name!r}. To own it, remove adopt_id from the program and "
+            "run `pulumi up`."
         )
     return f"is in this stack already, as {recorded.name!r}: leave it out."

@@ -1,4 +1,4 @@
-"""What one run of `pulumi-justt import` brings into a stack, as the engine takes it, and what became of it."""
+"""The plan of one run of `pulumi-justt import`, its document for the engine, and the outcome."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ __all__ = ["Import", "Outcome", "Plan"]
 
 @dataclass(frozen=True, repr=False)
 class Import(Unpicklable):
-    """One integration on its way into the stack.
+    """One integration to import.
 
     Args:
-        candidate: What the API tells.
-        answer: What the user says.
-        resource_name: Its name in the stack.
-        variable: Its name in the program.
-        inputs: What the state holds of both, as the provider's own check completes it, secrets in clear.
-        keys: The configuration's key of each secret, under the API's name of the field.
+        candidate: The integration at Justt.
+        answer: The user's answers.
+        resource_name: The resource's name in the stack.
+        variable: The resource's variable in the program.
+        inputs: The resource's inputs, as the provider's `check` returns them, with secrets in plain text.
+        keys: The configuration key of each secret, by the API's name of the field.
     """
 
     candidate: Candidate
@@ -40,48 +40,48 @@ class Import(Unpicklable):
 
 @dataclass(frozen=True, repr=False)
 class Plan(Unpicklable):
-    """All that one run imports, verified before anything is written.
+    """All imports of one run, validated before anything is written.
 
     Args:
-        imports: Each of them.
-        default_account: The configuration's, which the program need not repeat.
+        imports: The imports.
+        default_account: The account in the configuration, which the program does not have to repeat.
     """
 
     imports: Sequence[Import]
     default_account: str | None
 
     def named(self) -> list[tuple[str, Candidate]]:
-        """Return each name in the stack, with what the API tells."""
+        """Return the resource name and the candidate of each import."""
         return [(each.resource_name, each.candidate) for each in self.imports]
 
     def values(self) -> Iterator[tuple[str, str]]:
-        """Yield the configuration's key of each secret, with its value."""
+        """Yield the configuration key and the value of each secret."""
         for each in self.imports:
             for name, value in each.answer.secrets().items():
                 yield each.keys[name], value
 
     def command(self, key: str) -> str:
-        """Return the command that sets *key* in the configuration; its value is not in it."""
+        """Return a shell command that sets *key* in the configuration, without the value."""
         variables = {
             each.keys[name]: variable
             for each in self.imports
             for name, variable in each.answer.variables.items()
             if name in each.keys
         }
-        # Not as an argument, which other users of the machine may see; the CLI takes the last line break off.
+        # Piped, because other users of the machine may see arguments. The CLI removes the last line break.
         given = f"printf '%s\\n' \"${variables[key]}\" | " if key in variables else ""
         return f"{given}pulumi config set --secret {key}"
 
     def secrets(self) -> Iterator[str]:
-        """Yield what is secret in the document, as it stands there."""
+        """Yield the secrets of the document, as JSON."""
         yield json.dumps(_PROVIDER)
         yield from (json.dumps(value) for each in self.imports for value in each.answer.secrets().values())
 
     def document(self, encrypted: Mapping[str, str] | None = None) -> str:
-        """Return what `pulumi import --file` takes.
+        """Return the document for `pulumi import --file`.
 
         Args:
-            encrypted: What stands for each of `secrets`; without it they are in clear.
+            encrypted: The ciphertext of each item of `secrets`; None for a document with plain text.
         """
 
         def envelope(value: str) -> dict[str, str]:
@@ -100,14 +100,14 @@ class Plan(Unpicklable):
             }
             if not inputs["secretPayload"]:
                 del inputs["secretPayload"]
-            told = each.candidate.record.model_dump(by_alias=True, exclude_none=True)
+            record = each.candidate.record.model_dump(by_alias=True, exclude_none=True)
             resources.append(
                 {
                     "type": INTEGRATION_TYPE,
                     "name": each.resource_name,
                     "id": each.candidate.id,
                     "inputs": inputs,
-                    "outputs": {**inputs, **told},
+                    "outputs": {**inputs, **record},
                 }
             )
         return json.dumps({"resources": resources}, indent=2)
@@ -115,16 +115,16 @@ class Plan(Unpicklable):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of it; nothing in here is secret.
+    """The result of an import. It holds no secrets.
 
     Args:
-        imports: Resource name and what the API tells of each.
-        program: The text to paste.
-        keys: What was set in the configuration.
-        commands: What the user still has to run, in this order.
-        file: Where the document was written, if it was.
-        failure: Why not all was done.
-        is_known: Whether it is known which of them the stack has.
+        imports: The resource name and the candidate of each import.
+        program: The code to add to the program.
+        keys: The configuration keys that were set.
+        commands: The commands that the user still has to run, in this order.
+        file: The file that the document was written to, if any.
+        failure: Why the import is incomplete, if it is.
+        is_known: Whether it is known which of the resources the stack has.
     """
 
     imports: Sequence[tuple[str, Candidate]]
@@ -136,7 +136,7 @@ class Outcome:
     is_known: bool = True
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as a script reads it."""
+        """Return the outcome for the JSON document."""
         return {
             "integrations": [
                 {**described(candidate), "resourceName": resource_name} for resource_name, candidate in self.imports

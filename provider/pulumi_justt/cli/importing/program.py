@@ -1,4 +1,4 @@
-"""The program that equals what `pulumi-justt import` brings into a stack; no value of a secret is in it."""
+"""Generates the program for the resources that `pulumi-justt import` adds to a stack, without secret values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["program"]
 
 
 def program(plan: Plan) -> str:
-    """Return the program for what *plan* imports."""
+    """Return the program for the imports of *plan*."""
     parts = ["import pulumi_justt as justt\n"]
     if any(each.keys for each in plan.imports):
         parts = ["import pulumi\nimport pulumi_justt as justt\n", "config = pulumi.Config()\n"]
@@ -37,14 +37,14 @@ def _resource(each: Import, default_account: str | None) -> Iterator[str]:
 
 
 def _literal(value: object) -> str | Items:
-    """Write a property as a program does."""
+    """Return the source code of a property's value."""
     if isinstance(value, list):
         return Items("[", "]", [("", _literal(item)) for item in value])
     return quoted(value) if isinstance(value, str) else repr(value)
 
 
 def _credentials(each: Import) -> Items:
-    """Return the credentials as the program gives them."""
+    """Return the source code of the credentials."""
     answer = each.answer
     values = {name: _field(name, each) for name in answer.fields}
     shape = CREDENTIAL_TYPES.get(answer.secret_type)

@@ -1,4 +1,4 @@
-"""Python as a formatter leaves it: a call or a list stands on one line where it fits, and else one item on each."""
+"""Formats Python source as a formatter would: a call or list on one line if it fits, or else one item on each line."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 __all__ = ["Items", "call", "quoted", "rendered"]
 
 _WIDTH = 88
-"""Characters of a line, as formatters count them by default."""
+"""The default line length of formatters, in characters."""
 
 
 @dataclass(frozen=True)
 class Items:
-    """Source text in brackets, separated by commas.
+    """A bracketed, comma-separated list of expressions.
 
     Args:
-        opening: What stands before, with its bracket.
-        closing: The other bracket.
-        items: Each with what stands before it.
-        is_long: Whether each stands on a line of its own, even where all fit on one.
+        opening: The text up to and including the opening bracket.
+        closing: The closing bracket.
+        items: Each item with its prefix, such as `name=`.
+        is_long: Whether to put each item on its own line, even if all fit on one line.
     """
 
     opening: str
@@ -28,7 +28,7 @@ class Items:
     is_long: bool = False
 
     def __str__(self) -> str:
-        """Give the form that is one line."""
+        """Return the list on one line."""
         return f"{self.opening}{', '.join(f'{before}{item}' for before, item in self.items)}{self.closing}"
 
 
@@ -39,8 +39,8 @@ def call(function: str, *positional: str, **named: str | Items) -> Items:
 
 
 def quoted(text: str) -> str:
-    """Return *text* as a literal, in double quotes unless the others need fewer escapes."""
-    # `repr` takes single quotes, and escapes those, where both kinds are in the text.
+    """Return *text* as a literal, in double quotes unless single quotes need fewer escapes."""
+    # With both kinds of quotes in the text, `repr` uses single quotes and escapes those inside.
     body = repr(f"'\"{text}")[4:-1]
     if text.count('"') > text.count("'"):
         return f"'{body}'"
@@ -48,7 +48,7 @@ def quoted(text: str) -> str:
 
 
 def rendered(expression: str | Items, before: str = "", after: str = "", indent: str = "") -> Iterator[str]:
-    """Yield the lines of *expression*, with what stands before and after it on its first and last line."""
+    """Yield the lines of *expression*, with *before* on its first line and *after* on its last."""
     line = f"{indent}{before}{expression}{after}"
     if isinstance(expression, str) or (len(line) <= _WIDTH and not expression.is_long):
         yield line

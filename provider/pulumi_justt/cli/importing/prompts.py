@@ -1,4 +1,4 @@
-"""The questions of commands. They go to stderr, so that stdout holds nothing but results."""
+"""The prompts of `pulumi-justt import`. They go to stderr, so that stdout holds only results."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["Terminal"]
 
 @dataclass(frozen=True)
 class Terminal:
-    """Asks whoever sits there.
+    """Prompts the user at the terminal.
 
     Args:
-        is_sure: Whether consent was given beforehand.
+        is_sure: Whether to skip the confirmation.
     """
 
     is_sure: bool = False
@@ -31,23 +31,23 @@ class Terminal:
         rendering.note(text)
 
     def text(self, label: str, default: str | None = None) -> str:
-        """Return a line that is typed; without a *default*, one that is not empty."""
+        """Prompt for a line. Without a *default*, it must not be empty."""
         answer: str = click.prompt(label, default=default, show_default=bool(default), err=True)
         return answer
 
     def secret(self, label: str, *, is_required: bool) -> str:
-        """Return what is typed without echo."""
+        """Prompt for a line without echo."""
         default = None if is_required else ""
         answer: str = click.prompt(label, default=default, hide_input=True, show_default=False, err=True)
         return answer
 
     def choice(self, label: str, options: Sequence[str], default: str | None = None) -> str:
-        """Return one of *options*."""
+        """Prompt for one of *options*."""
         answer: str = click.prompt(label, type=click.Choice(options), default=default, err=True)
         return answer
 
     def pick(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
-        """Show *candidates*, and return those that are to be imported."""
+        """Show *candidates*, and return those that the user selects."""
         if not candidates:
             return []
         rendering.print_table(
@@ -70,24 +70,22 @@ class Terminal:
             return None
 
     def confirm(self, plan: Plan, options: ImportOptions) -> None:
-        """Show what is going to happen, and come back only if that is meant.
+        """Show the plan, and return only if the user confirms it.
 
         Raises:
-            click.Abort: It is not.
+            click.Abort: The user does not confirm.
         """
         for each in plan.imports:
             self.tell(f"{each.candidate.id} becomes {each.resource_name!r}.")
-        self.tell(
-            "Justt returns none of what you said of them, so it is taken as it is: a wrong credential stays unseen."
-        )
+        self.tell("Justt does not return the values that you gave, so they can't be verified: check the credentials.")
         if options.file is not None:
             return
         self.tell(
-            "The stack will own them: unlike with adopt_id, what destroys or replaces them deactivates them at Justt."
+            "The stack will own them: unlike with adopt_id, a destroy or a replacement deactivates them at Justt."
         )
         if options.is_protected:
             self.tell(
-                "They are protected: until deletion_protection is set to False, the provider refuses to delete them. "
+                "They are protected: until you set deletion_protection to False, the provider refuses to delete them. "
                 "It does not refuse to replace them."
             )
         if not self.is_sure:

@@ -1,1 +1,1 @@
-"""`pulumi-justt list`: what Justt has, and which stack manages it."""
+"""`pulumi-justt list`: list the integrations at Justt and the stacks that manage them."""

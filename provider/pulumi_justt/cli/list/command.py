@@ -29,29 +29,37 @@ _SPARE = ("ENVIRONMENT", "GO-LIVE", "ACCOUNT", "STATUS", "SOURCE")
     "statuses",
     multiple=True,
     type=click.Choice(STATUSES, case_sensitive=False),
-    help="Only these; may be given again.",
+    help="Only integrations with this status; repeat for more.",
 )
-@click.option("--source", "sources", multiple=True, metavar="PSP", help=f"Only these, such as {SOURCES[0]}.")
-@click.option("--unmanaged", "is_unmanaged_only", is_flag=True, help="Only what none of the stacks manages.")
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="PSP",
+    help=f"Only integrations of this source, such as {SOURCES[0]}; repeat for more.",
+)
+@click.option(
+    "--unmanaged", "is_unmanaged_only", is_flag=True, help="Only integrations that none of the stacks manages."
+)
 @common
 def command(
     names: tuple[str, ...],
     sources: tuple[str, ...],
     folder: Path,
     is_json: bool,
-    **filters: Any,  # noqa: ANN401 - the rest are arguments of `take`
+    **filters: Any,  # noqa: ANN401 - the other options are arguments of `take`
 ) -> int:
-    """Show what Justt has, and which resource of which stack manages it.
+    """List the integrations at Justt and the resources that manage them.
 
-    An account is read up to 100 pages, 10,000 integrations. Where the list may not be whole, stderr says why, and the
-    exit code is 3.
+    The command reads up to 100 pages (10,000 integrations) of an account. If the list may be incomplete, stderr says
+    why, and the exit code is 3.
 
     \b
     Keys of --json:
       integrations[]: integrationId, source, status, goLiveDate, environment,
         referenceAccountId, managedBy[]: stack, urn, isExternal, isAdopted
-      isComplete: whether these are surely all
-      notes[]: why not
+      isComplete: false if the list may be incomplete
+      notes[]: why it may be incomplete
     """
     seen = records.take(stacks.chosen(names, folder), sources=sources, **filters)
     if is_json:
@@ -61,7 +69,7 @@ def command(
         rendering.print_table(_COLUMNS, [_row(each) for each in seen.found], spare=_SPARE)
     for source in sources if not seen.found else ():
         if source not in SOURCES:
-            rendering.note(f"--source {source}: nothing of it was found{nearest(source, SOURCES)}.")
+            rendering.note(f"--source {source}: no integration of this source was found{nearest(source, SOURCES)}.")
     for doubt in seen.doubts:
         rendering.note(f"warning: {doubt}")
     return NOT_DONE if seen.doubts else FINE

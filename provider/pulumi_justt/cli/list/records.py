@@ -1,4 +1,4 @@
-"""`pulumi-justt list`: what the API knows, and which stack manages each."""
+"""Collects what `pulumi-justt list` shows: each integration that the API lists, and the resources that manage it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Found:
     """An integration at Justt.
 
     Args:
-        record: What the API tells of it.
-        account: Where it was listed.
-        managed: Who has it, of the given stacks.
+        record: What the API returned.
+        account: The account that lists it.
+        managed: The resources of the given stacks that hold it.
     """
 
     record: RemoteRecord
@@ -30,17 +30,17 @@ class Found:
 
     @property
     def is_managed(self) -> bool:
-        """Whether a given stack has it as its own, and does not only look at it."""
+        """Whether a given stack manages it, other than by `PaymentIntegration.get`."""
         return any(not each.recorded.is_external for each in self.managed)
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """What was found.
+    """The result of `take`.
 
     Args:
-        found: The integrations that pass the filters.
-        doubts: Why these may not be all: an account that could not be listed, or not to its end.
+        found: The integrations that match the filters.
+        doubts: Reasons why the list may be incomplete, such as an account that could not be listed to its end.
     """
 
     found: tuple[Found, ...]
@@ -55,27 +55,27 @@ def take(
     sources: Sequence[str] = (),
     is_unmanaged_only: bool = False,
 ) -> Inventory:
-    """List the accounts of *stacks*, or of the JUSTT_* variables where there is none.
+    """List the accounts of *stacks*, or of the JUSTT_* variables if there are no stacks.
 
     Args:
-        stacks: Who may manage what is found.
+        stacks: The stacks that may manage the integrations.
         accounts: References of the accounts to list; by default those that the stacks use.
-        statuses: Which statuses are wanted, in capitals; all by default.
-        sources: Which sources are wanted; all by default.
-        is_unmanaged_only: Whether what a stack manages is left out.
+        statuses: The statuses to include, in upper case; all by default.
+        sources: The sources to include; all by default.
+        is_unmanaged_only: Whether to leave out the integrations that a stack manages.
 
     Raises:
-        StackError: A stack could not be looked at.
-        InvalidSettings: A configuration cannot be used.
+        StackError: A stack's configuration or state could not be read.
+        InvalidSettings: A stack's configuration, or the JUSTT_* variables, are invalid.
     """
     views = [account_records.view(stack) for stack in stacks]
     settings = [each.settings for each in views] or [account_records.default_settings()]
     known = account_records.managed(views)
     found: dict[tuple[str, str], Found] = {}
-    hidden = [each.recorded.name for its in known.values() for each in its if each.recorded.has_secret_account]
+    hidden = [each.recorded.name for having in known.values() for each in having if each.recorded.has_secret_account]
     doubts: list[str] = []
     if hidden and not accounts:
-        doubts.append(f"the accounts of {', '.join(sorted(hidden))} are secrets: name them by --account.")
+        doubts.append(f"the accounts of {', '.join(sorted(hidden))} are secrets: name them with --account.")
     for account in account_records.accounts(views, settings, accounts):
         try:
             listing = account_records.listed(account)
@@ -84,10 +84,10 @@ def take(
             continue
         if not listing.is_complete:
             doubts.append(account_records.cut_short(account, len(listing.records)))
-        for its, record in listing.records.items():
-            # Two keys may reach the same.
-            managers = tuple(known.get((account.settings.environment, its), ()))
-            found.setdefault((account.settings.base_url, its), Found(record, account, managers))
+        for integration_id, record in listing.records.items():
+            # Two API keys may list the same integration.
+            managers = tuple(known.get((account.settings.environment, integration_id), ()))
+            found.setdefault((account.settings.base_url, integration_id), Found(record, account, managers))
     return Inventory(
         tuple(
             replace(each, record=account_records.shown(each.record))

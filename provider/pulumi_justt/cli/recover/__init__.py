@@ -1,1 +1,1 @@
-"""`pulumi-justt recover`: creates that never ended are settled, so that no second integration is created."""
+"""`pulumi-justt recover`: settle unfinished creates, so that no duplicate integration is created."""

@@ -1,4 +1,4 @@
-"""Which integrations a create that never ended may have made: what `pulumi-justt recover` offers."""
+"""Finds the integrations that an unfinished create may have made, for `pulumi-justt recover`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["Candidates", "Lookup", "adopted_by"]
 
 @dataclass(frozen=True)
 class Candidates:
-    """What a create may have made.
+    """The integrations that a create may have made.
 
     Args:
-        text: What is known, as sentences.
-        live: What it may have made.
-        inactive: What it may have made, and what was deactivated since.
-        is_whole: Whether it made nothing else, as far as Justt and the journal say.
+        text: The findings, as sentences.
+        live: Candidates that are not INACTIVE.
+        inactive: Candidates that are INACTIVE.
+        is_whole: Whether the list is complete, so that the create made nothing else.
     """
 
     text: str
@@ -32,18 +32,18 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Lookup:
-    """Looks for what creates have made.
+    """Finds the candidates of unfinished creates.
 
     Args:
-        known: The ids that given stacks have.
-        journal: What this machine remembers.
+        known: The ids that the given stacks hold.
+        journal: The journal of this machine.
     """
 
     known: frozenset[str]
     journal: Journal
 
     def look(self, account: Account, source: object, urn: str, intent: Intent | None) -> Candidates:
-        """Return what the create of a resource may have made in an account.
+        """Return the integrations that the create of a resource may have made in an account.
 
         Raises:
             InvalidSettings: There is no API key.
@@ -52,10 +52,10 @@ class Lookup:
         base_url = account.settings.base_url
         if intent and intent.integration_id:
             adopted = adopted_by(self.journal, base_url, intent.integration_id, urn)
-            return _answered(account, intent.integration_id, adopted)
+            return _candidate_of_id(account, intent.integration_id, adopted)
         listing = account_records.listed(account)
         before = self.journal.snapshot(intent.snapshot) if intent else None
-        fitting = [
+        matching = [
             record
             for record in listing.records.values()
             if record.source == source
@@ -64,20 +64,20 @@ class Lookup:
             and self.journal.claimant(base_url, record.integration_id) in (None, urn)
             and not adopted_by(self.journal, base_url, record.integration_id, urn)
         ]
-        live = tuple(record for record in fitting if not record.is_inactive)
+        live = tuple(record for record in matching if not record.is_inactive)
         doubt = "" if listing.is_complete else f" {account_records.cut_short(account, len(listing.records))}"
         text = (
-            f"Integrations of this source that it may be, and that no given stack has: {len(live)}."
+            f"Integrations of this source that the create may have made, and that no given stack has: {len(live)}."
             if live
-            else "No integration of this source can be it: Justt created nothing, or the integration was deactivated "
-            "or adopted since."
+            else "No integration of this source matches: Justt created nothing, or the integration was deactivated or "
+            "adopted since."
         )
-        inactive = tuple(record for record in fitting if record.is_inactive)
+        inactive = tuple(record for record in matching if record.is_inactive)
         return Candidates(f"{text}{doubt}", live, inactive, is_whole=listing.is_complete)
 
 
 def adopted_by(journal: Journal, base_url: str, integration_id: str, urn: str) -> str:
-    """Return, as a sentence, that a resource other than *urn* adopts an integration; an empty text if none does."""
+    """Return a sentence that names the resource other than *urn* that adopts an integration, or an empty text."""
     adopters = journal.adopters(base_url, integration_id, beside=urn)
     if not adopters:
         return ""
@@ -85,7 +85,7 @@ def adopted_by(journal: Journal, base_url: str, integration_id: str, urn: str) -
     return f"The journal on this machine says that {adopters[0]} adopts it. If that resource is gone, remove {file}."
 
 
-def _answered(account: Account, integration_id: str, adopted: str) -> Candidates:
+def _candidate_of_id(account: Account, integration_id: str, adopted: str) -> Candidates:
     text = f"The journal on this machine says that Justt answered with integration {integration_id}"
     try:
         record = account_records.read(account, integration_id, operation=f"looking up integration {integration_id}")
@@ -94,7 +94,7 @@ def _answered(account: Account, integration_id: str, adopted: str) -> Candidates
             raise
         return Candidates(f"{text}, but the key from {account.settings.api_key_origin} does not see it.")
     if record.is_inactive:
-        return Candidates(f"{text}, which is INACTIVE now: forget it.", inactive=(record,))
+        return Candidates(f"{text}, which is INACTIVE now: choose forget.", inactive=(record,))
     if adopted:
-        return Candidates(f"{text}. {adopted} Otherwise forget it.")
-    return Candidates(f"{text}: that is the one.", (record,))
+        return Candidates(f"{text}. {adopted} Otherwise choose forget.")
+    return Candidates(f"{text}: the create made this one.", (record,))

@@ -23,23 +23,24 @@ __all__ = ["command"]
     "names",
     multiple=True,
     metavar="NAME",
-    help="The stack to repair. Default: the selected one. Given again: stacks that share its accounts, so that what "
-    "they manage is no candidate.",
+    help="The stack to repair. Default: the selected stack. Repeat it for stacks that share its accounts: what they "
+    "manage is then not offered as a candidate.",
 )
 @click.option(
     "--claim",
     "claims",
     multiple=True,
     metavar="[NAME=]ID",
-    help="The integration that a create has made becomes the resource's own. NAME is the resource's name or URN, and "
-    "may be left out where there is only one. May be given again.",
+    help="Make this integration the resource's own, because the unfinished create made it. NAME is the resource's name "
+    "or URN; you can omit it if only one resource needs a decision. Repeat for more.",
 )
 @click.option(
     "--deactivate",
     "deactivations",
     multiple=True,
     metavar="[NAME=]ID",
-    help="The integration that a create has made is deactivated, and the next update creates another one.",
+    help="Deactivate this integration, which the unfinished create made. The next update creates another one. Repeat "
+    "for more.",
 )
 @click.option(
     "--forget",
@@ -48,30 +49,34 @@ __all__ = ["command"]
     is_flag=False,
     flag_value="",
     metavar="[NAME]",
-    help="Nothing was created, or it is not to be touched: the next update creates another one.",
+    help="Drop the unfinished create, and leave Justt as it is. The next update creates another integration. Repeat "
+    "for more.",
 )
-@click.option("--yes", "is_sure", is_flag=True, help="Ask nothing; the options then say all there is to say.")
+@click.option("--yes", "is_sure", is_flag=True, help="Don't prompt; all decisions come from the options.")
 @common
 def command(names: tuple[str, ...], is_sure: bool, folder: Path, is_json: bool, **given: tuple[str, ...]) -> int:
-    """Settle creates that never ended, so that the next update creates no second integration.
+    """Settle unfinished creates, so that the next update creates no duplicate.
 
-    It knows two kinds: operations that Pulumi never saw the end of, as after a killed update, and creates whose answer
-    was lost, which this machine's journal keeps. For each it shows what Justt has and no given stack does, and asks
-    which of that is the resource's. What is claimed for an interrupted operation is written into the state, after a
-    backup of it (in the project's folder; secrets stay encrypted). Without such an operation the next `pulumi up`
-    claims it, for a replacement too. It never guesses, and until the last yes it changes nothing.
+    There are two kinds of unfinished creates: operations that Pulumi recorded as pending, for example because an update
+    was killed, and creates in this machine's journal whose response was lost. For each, the command lists the
+    integrations at Justt that no given stack has, and asks which one the create made. It does not guess, and it changes
+    nothing before you confirm.
 
-    --json without --yes asks nothing and changes nothing: it shows what is unfinished, with exit code 1.
+    If you claim an integration for a pending operation, the command writes it into the state. Before that, it saves a
+    backup of the state in the project's folder, with secrets encrypted. If the create is only in the journal, the next
+    `pulumi up` claims the integration, also for a replacement.
+
+    --json without --yes does not prompt and changes nothing: it prints what is unfinished, with exit code 1.
 
     \b
     Keys of --json:
       stack
-      unfinished[]: urn, operation, isPending (Pulumi's) or only in the journal,
+      unfinished[]: urn, operation, isPending (false if only in the journal),
         journalFile, text, needsDecision, canClaim, canDeactivate,
         candidates[] and deactivated[]: integrationId, source, status, goLiveDate
         decision (claim, deactivate, forget or null), integrationId
-      isDone: whether what was decided was carried out, or written for later
-      backup: the file with the state before, or null
+      isDone: whether the decisions were carried out, or saved for the next update
+      backup: the file with the state as it was before, or null
     """
     chosen = stacks.chosen(names, folder)
     if not chosen:

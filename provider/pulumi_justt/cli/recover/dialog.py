@@ -1,4 +1,4 @@
-"""What `pulumi-justt recover` shows and asks, and how its options and its answers become decisions."""
+"""The output and the prompts of `pulumi-justt recover`, and the decisions from its options and prompts."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from pulumi_justt.core.journal import Decision
 __all__ = ["decisions", "document", "is_agreed", "show"]
 
 _FEW = 5
-"""As many as are named of what may be very many."""
+"""The most INACTIVE candidates that one line names."""
 
 
 def decisions(
     diagnosis: Diagnosis, claims: Sequence[str], deactivations: Sequence[str], forgotten: Sequence[str]
 ) -> dict[str, Decision]:
-    """Return what the options of the command say, by URN.
+    """Return the decisions from the options of the command, by URN.
 
     Raises:
-        click.UsageError: An option fits no case, or more than one.
+        click.UsageError: An option matches no case or more than one, or a case has two options.
     """
     decided: dict[str, Decision] = {}
     for option, name, decision in _options(claims, deactivations, forgotten):
         if name is None:
-            fitting = [case.urn for case in diagnosis.to_decide]
+            matching = [case.urn for case in diagnosis.to_decide]
         else:
-            fitting = [case.urn for case in diagnosis.cases if name in (case.urn, case.name)]
-        if not fitting:
+            matching = [case.urn for case in diagnosis.cases if name in (case.urn, case.name)]
+        if not matching:
             whose = f" of {name!r}" if name else ""
             raise click.UsageError(f"{option}: nothing{whose} is unfinished")
-        if len({*fitting}) > 1:
-            raise click.UsageError(f"{option} could mean more than one: give the name or URN, of {', '.join(fitting)}")
-        if fitting[0] in decided:
-            raise click.UsageError(f"{option}: something else was said of {fitting[0]} already")
-        decided[fitting[0]] = decision
+        if len({*matching}) > 1:
+            raise click.UsageError(f"{option} is ambiguous: give the name or URN of one of {', '.join(matching)}")
+        if matching[0] in decided:
+            raise click.UsageError(f"{option}: there is another option for {matching[0]}")
+        decided[matching[0]] = decision
     return decided
 
 
 def _options(
     claims: Sequence[str], deactivations: Sequence[str], forgotten: Sequence[str]
 ) -> Iterator[tuple[str, str | None, Decision]]:
-    """Yield each option with the name of the resource, if it has one, and the decision.
+    """Yield each option as text, with the resource's name (None if omitted) and the decision.
 
     Raises:
-        click.UsageError: One has no id.
+        click.UsageError: An option has no id.
     """
     for given in claims:
         name, integration_id = _split("--claim", given)
@@ -68,7 +68,7 @@ def _split(option: str, given: str) -> tuple[str | None, str]:
 
 
 def show(diagnosis: Diagnosis) -> None:
-    """Print what is unfinished, and what it may have created."""
+    """Print the unfinished operations and their candidates."""
     for case in diagnosis.cases:
         rendering.note(f"{case.operation} {case.name}: {case.text}")
         if case.found.live:
@@ -81,21 +81,21 @@ def show(diagnosis: Diagnosis) -> None:
             shown = [each.integration_id for each in inactive[-_FEW:]]
             rest = f" and {len(inactive) - _FEW} more" if len(inactive) > _FEW else ""
             rendering.note(
-                f"INACTIVE of that source: {', '.join(shown)}{rest}. If one of these is what it created, it was "
-                "deactivated again: forget."
+                f"INACTIVE candidates: {', '.join(shown)}{rest}. If the create made one of these, it is deactivated "
+                "already: choose forget."
             )
 
 
 def is_agreed(diagnosis: Diagnosis, decided: dict[str, Decision]) -> bool:
-    """Ask what the options did not say, add it to *decided*, and ask whether to go on.
+    """Prompt for each missing decision, add it to *decided*, and ask for confirmation.
 
     Raises:
-        click.Abort: Nobody answers.
+        click.Abort: The prompt got no answer.
     """
     try:
         for case in diagnosis.to_decide:
             if case.urn not in decided:
-                decision = _asked(case)
+                decision = _prompt_for_decision(case)
                 if decision is None:
                     return False
                 decided[case.urn] = decision
@@ -108,32 +108,32 @@ def is_agreed(diagnosis: Diagnosis, decided: dict[str, Decision]) -> bool:
             )
         return click.confirm("Do this?", err=True)
     except (click.Abort, KeyboardInterrupt):
-        rendering.note(
-            "Nothing was changed. Where nobody can answer, give --yes with --claim, --deactivate or --forget."
-        )
+        rendering.note("Nothing was changed. To run without prompts, use --yes with --claim, --deactivate or --forget.")
         raise
 
 
-def _asked(case: Case) -> Decision | None:
-    """Return what becomes of a case; None to change nothing at all."""
+def _prompt_for_decision(case: Case) -> Decision | None:
+    """Prompt for the decision on a case. Return None if the user quits."""
     numbers = {str(number): each.integration_id for number, each in enumerate(case.found.live, 1)}
     one = "1" if len(numbers) == 1 else f"1 to {len(numbers)}"
-    claims = {number: Decision("claim", its) for number, its in numbers.items() if case.can_claim}
-    stops = {
-        f"deactivate {number}": Decision("deactivate", its) for number, its in numbers.items() if case.can_deactivate
+    claims = {number: Decision("claim", chosen) for number, chosen in numbers.items() if case.can_claim}
+    deactivations = {
+        f"deactivate {number}": Decision("deactivate", chosen)
+        for number, chosen in numbers.items()
+        if case.can_deactivate
     }
-    shown = [*([one] if claims else []), *([f"deactivate {one}"] if stops else []), "forget", "quit"]
-    choices: dict[str, Decision | None] = {**claims, **stops, "forget": FORGET, "quit": None}
+    shown = [*([one] if claims else []), *([f"deactivate {one}"] if deactivations else []), "forget", "quit"]
+    choices: dict[str, Decision | None] = {**claims, **deactivations, "forget": FORGET, "quit": None}
 
-    def known(answer: str) -> str:
+    def validated(answer: str) -> str:
         answer = " ".join(answer.split())
         if answer not in choices:
-            raise click.UsageError(f"{answer!r} is none of {', '.join(shown)}.")
+            raise click.UsageError(f"{answer!r} is not one of {', '.join(shown)}.")
         return answer
 
     ask = "a number claims it, forget if none, quit to change nothing" if claims else "quit changes nothing"
     answer: str = click.prompt(
-        rendering.clean(f"{case.name}: which is it? {ask} ({', '.join(shown)})"), value_proc=known, err=True
+        rendering.clean(f"{case.name}: which is it? {ask} ({', '.join(shown)})"), value_proc=validated, err=True
     )
     return choices[answer]
 
@@ -141,7 +141,7 @@ def _asked(case: Case) -> Decision | None:
 def document(
     diagnosis: Diagnosis, decided: Mapping[str, Decision], *, is_done: bool, backup: Path | None
 ) -> Mapping[str, object]:
-    """Return the JSON of the command."""
+    """Return the command's JSON document."""
     return {
         "stack": diagnosis.view.stack.name,
         "unfinished": [_case_document(diagnosis, case, decided) for case in diagnosis.cases],

@@ -1,4 +1,4 @@
-"""How `pulumi-justt recover` carries out what was decided: at Justt, in the state and in the journal."""
+"""Carries out the decisions of `pulumi-justt recover`: at Justt, in the state and in the journal."""
 
 from __future__ import annotations
 
@@ -25,79 +25,82 @@ __all__ = ["repair"]
 
 
 def repair(diagnosis: Diagnosis, decisions: Mapping[str, Decision], backup: Path) -> list[str]:
-    """Carry out what was decided, and return what is to be known of it; the state is written after a backup of it.
+    """Carry out the decisions, and return lines for the user. The state is backed up before it is replaced.
 
     Args:
-        diagnosis: What is unfinished.
-        decisions: What becomes of each case that needs a decision, by URN.
-        backup: Where the present state is written first, secrets encrypted; the file must not exist.
+        diagnosis: The unfinished operations.
+        decisions: The decision on each case that needs one, by URN.
+        backup: The file for the current state, with secrets encrypted; it must not exist.
 
     Raises:
         RecoveryError: A decision is missing.
-        RecoveryError: Two creates are said to have made the same integration.
+        RecoveryError: Two decisions name the same integration.
         RecoveryError: The CLI refused the repaired state.
         RequestError: An integration could not be read or deactivated.
     """
     undecided = [case.urn for case in diagnosis.to_decide if case.urn not in decisions]
     if undecided:
         raise RecoveryError(
-            f"what is to become of {', '.join(undecided)} was not said. {NOTHING} Say --claim NAME=ID, "
-            "--deactivate NAME=ID or --forget NAME of each."
+            f"there is no decision on {', '.join(undecided)}. {NOTHING} Add --claim NAME=ID, --deactivate NAME=ID or "
+            "--forget NAME for each."
         )
     chosen = [decision.integration_id for decision in decisions.values() if decision.integration_id]
     if len(set(chosen)) < len(chosen):
         raise RecoveryError(f"one integration was chosen for two resources. {NOTHING}")
     decided = [(case, decisions.get(case.urn, FORGET)) for case in diagnosis.cases]
-    # All is looked at before anything is changed.
-    records = {case.urn: _verified(diagnosis, case, decision) for case, decision in decided}
+    # Verify everything before the first change.
+    records = {case.urn: _verify(diagnosis, case, decision) for case, decision in decided}
     if diagnosis.rewrites_state:
-        repaired = _repaired(diagnosis, decided, records)
+        repaired = _repair_state(diagnosis, decided, records)
         state_repair.back_up(diagnosis.view.state, backup)
         _require_unchanged(diagnosis)
-    told = [line for case, decision in decided for line in _deactivate(diagnosis, case, decision, records[case.urn])]
+    lines = [line for case, decision in decided for line in _deactivate(diagnosis, case, decision, records[case.urn])]
     if diagnosis.rewrites_state:
         try:
             diagnosis.view.stack.replace_state(repaired)
         except StackError as error:
-            raise RecoveryError(f"{error} The state before is in {backup}.") from None
-        told.append(f"The state was repaired; what it was before is in {backup}. `pulumi preview` shows what is left.")
-    return [*told, *(line for case, decision in decided for line in _remember(diagnosis, case, decision))]
+            raise RecoveryError(f"{error} A backup of the state is in {backup}.") from None
+        lines.append(
+            f"The state was repaired; a backup of the old state is in {backup}. `pulumi preview` shows what is left to "
+            "do."
+        )
+    return [*lines, *(line for case, decision in decided for line in _update_journal(diagnosis, case, decision))]
 
 
-def _verified(diagnosis: Diagnosis, case: Case, decision: Decision) -> RemoteRecord | None:
-    """Read the integration that is to be claimed or deactivated; None where there is none, or no key for it.
+def _verify(diagnosis: Diagnosis, case: Case, decision: Decision) -> RemoteRecord | None:
+    """Verify a decision, and return the integration to claim or deactivate; None if there is none, or no API key.
 
     Raises:
-        RecoveryError: It cannot be what the create has made.
+        RecoveryError: The create cannot have made this integration.
     """
     integration_id = decision.integration_id
     if integration_id is None:
         return None
     operation = f"recovering {case.urn}, to {decision.action} integration {integration_id}"
     if not (case.can_claim if decision.action == "claim" else case.can_deactivate):
-        raise RecoveryError(f"{operation}: that can't be done here. {case.text} {NOTHING} Forget it.")
+        raise RecoveryError(f"{operation}: this is not possible here. {case.text} {NOTHING} Choose forget.")
     if integration_id in diagnosis.known:
-        raise RecoveryError(f"{operation}: a given stack has it already. {NOTHING} Choose another one, or forget it.")
+        raise RecoveryError(f"{operation}: a given stack has it already. {NOTHING} Choose another one, or forget.")
     if case.intent and case.intent.integration_id not in (None, integration_id):
         raise RecoveryError(
             f"{operation}: the journal on this machine says that Justt answered this create with "
-            f"{case.intent.integration_id}. {NOTHING} Choose that one, or forget it."
+            f"{case.intent.integration_id}. {NOTHING} Choose that one, or forget."
         )
     before = diagnosis.journal.snapshot(case.intent.snapshot) if case.intent else None
     if before and integration_id in before.ids:
         raise RecoveryError(
-            f"{operation}: it was there before this create, so that it is another one's. {NOTHING} Choose another one, "
-            "or forget it; adopt_id takes over what was there before."
+            f"{operation}: it existed before this create. {NOTHING} Choose another one, or forget. To manage an "
+            "integration that existed before, use adopt_id."
         )
-    _require_nobody_elses(diagnosis, case.urn, integration_id, operation)
-    return _existing(case, case.account, decision, operation) if case.account else None
+    _require_no_other_owner(diagnosis, case.urn, integration_id, operation)
+    return _read_candidate(case, case.account, decision, operation) if case.account else None
 
 
-def _existing(case: Case, account: Account, decision: Decision, operation: str) -> RemoteRecord:
-    """Read the integration, and compare it with what the create may have made.
+def _read_candidate(case: Case, account: Account, decision: Decision, operation: str) -> RemoteRecord:
+    """Read the integration, and compare it with the candidates of the create.
 
     Raises:
-        RecoveryError: It cannot be what the create has made.
+        RecoveryError: The create cannot have made this integration.
     """
     integration_id = str(decision.integration_id)
     try:
@@ -107,20 +110,20 @@ def _existing(case: Case, account: Account, decision: Decision, operation: str) 
     if record.source != case.source:
         raise RecoveryError(
             f"{operation}: its source is {record.listed_source or 'another one'}. {NOTHING} Choose another one, or "
-            "forget it."
+            "forget."
         )
     if record.is_inactive and decision.action == "claim":
-        raise RecoveryError(f"{operation}: it is INACTIVE, which is final. {NOTHING} Forget it.")
+        raise RecoveryError(f"{operation}: it is INACTIVE, which is final. {NOTHING} Choose forget.")
     if case.found.is_whole and not case.has_shown(integration_id):
         raise RecoveryError(
-            f"{operation}: it was not in the account when this command looked for what this create may have made. "
-            f"{NOTHING} Run the command again, which shows what there is now."
+            f"{operation}: it was not in the account when this command listed the candidates. {NOTHING} Run the "
+            "command again to see the current candidates."
         )
     return record
 
 
-def _require_nobody_elses(diagnosis: Diagnosis, urn: str, integration_id: str, operation: str) -> None:
-    """Refuse what the journal knows as another resource's, of whatever stack.
+def _require_no_other_owner(diagnosis: Diagnosis, urn: str, integration_id: str, operation: str) -> None:
+    """Refuse an integration that, according to the journal, belongs to another resource of any stack.
 
     Raises:
         RecoveryError: It was created for another resource.
@@ -131,13 +134,13 @@ def _require_nobody_elses(diagnosis: Diagnosis, urn: str, integration_id: str, o
     if owner not in (None, urn):
         raise RecoveryError(
             f"{operation}: the journal on this machine says that it was created for {owner}. {NOTHING} Choose another "
-            "one, or forget it."
+            "one, or forget."
         )
     if adopted := adopted_by(journal, base_url, integration_id, urn):
-        raise RecoveryError(f"{operation}: {adopted} {NOTHING} Choose another one, or forget it.")
+        raise RecoveryError(f"{operation}: {adopted} {NOTHING} Choose another one, or forget.")
 
 
-def _repaired(
+def _repair_state(
     diagnosis: Diagnosis, decided: Sequence[tuple[Case, Decision]], records: Mapping[str, RemoteRecord | None]
 ) -> State:
     exported = copy.deepcopy(diagnosis.view.state.exported)
@@ -151,20 +154,20 @@ def _repaired(
 
 
 def _require_unchanged(diagnosis: Diagnosis) -> None:
-    """Keep what another update has written since.
+    """Don't overwrite the changes of another update.
 
     Raises:
-        RecoveryError: The state has changed since it was looked at.
+        RecoveryError: The state has changed since the diagnosis.
     """
     if diagnosis.view.stack.state().exported != diagnosis.view.state.exported:
         raise RecoveryError(
-            f"the state of {diagnosis.view.stack.called} has changed meanwhile, so that another update is under way. "
-            f"{NOTHING} Run the command again when that has ended."
+            f"the state of {diagnosis.view.stack.called} has changed meanwhile, so another update is under way. "
+            f"{NOTHING} Run the command again when that update has ended."
         )
 
 
 def _deactivate(diagnosis: Diagnosis, case: Case, decision: Decision, record: RemoteRecord | None) -> Iterator[str]:
-    """Deactivate what was decided to be deactivated, at once, if there is a key for it."""
+    """Deactivate the integration now if that is the decision and its API key is known."""
     if decision.action != "deactivate" or case.account is None or record is None:
         return
     integration_id = record.integration_id
@@ -180,8 +183,8 @@ def _deactivate(diagnosis: Diagnosis, case: Case, decision: Decision, record: Re
     yield f"{case.name}: integration {integration_id} was deactivated."
 
 
-def _remember(diagnosis: Diagnosis, case: Case, decision: Decision) -> Iterator[str]:
-    """Leave in the journal what the next update needs to know of a decision, and nothing else.
+def _update_journal(diagnosis: Diagnosis, case: Case, decision: Decision) -> Iterator[str]:
+    """Record the decision in the journal if the next update has to carry it out; otherwise remove the intent.
 
     Raises:
         RecoveryError: The decision could not be written.
@@ -198,7 +201,7 @@ def _remember(diagnosis: Diagnosis, case: Case, decision: Decision) -> Iterator[
         journal.remove_intent(case.intent)
     elif journal.decide(case.intent, decision):
         is_known = case.account or case.has_shown(str(integration_id))
-        doubt = "" if is_known else ", if Justt has it there: it was not looked up here"
+        doubt = "" if is_known else ", if it exists there: it was not looked up here"
         yield (
             f"{case.name}: the next `pulumi up` that creates it will {decision.action} integration "
             f"{integration_id}{doubt}."

@@ -1,4 +1,4 @@
-"""How `pulumi-justt recover` edits a state: a create that never ended becomes a resource, as the engine writes it."""
+"""Edits the state for `pulumi-justt recover`: an unfinished create becomes a resource, as the engine stores it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ NOTHING = "Nothing was changed."
 
 
 class RecoveryError(JusttError):
-    """A create cannot be settled as it was asked for."""
+    """A create cannot be settled as requested."""
 
 
 def resource_of(pending: Pending, record: RemoteRecord) -> dict[str, Any]:
-    """Return the operation's resource as the engine stores it when a create has ended."""
+    """Return the operation's resource as the engine stores it after a create."""
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return {
         **pending.resource,
@@ -40,44 +40,47 @@ def resource_of(pending: Pending, record: RemoteRecord) -> dict[str, Any]:
 
 
 def insert(resources: list[dict[str, Any]], resource: dict[str, Any]) -> None:
-    """Put *resource* behind what it needs, and let the one that it replaces wait to be deleted.
+    """Insert *resource* after its dependencies, and mark the resource that it replaces for deletion.
 
     Raises:
-        RecoveryError: What it needs is not in the state.
+        RecoveryError: A dependency is not in the state.
     """
     urn = resource["urn"]
     old = next((each for each in resources if each["urn"] == urn and not each.get("delete")), None)
     if old is not None and old.get("pendingReplacement"):
-        # It was deleted before, and stays in a state only until the new one is there.
+        # With `delete_before_replace`, the old one is already deleted; the state keeps it until the new one exists.
         resources.remove(old)
     elif old is not None:
         old["delete"] = True
     places = {each["urn"]: n for n, each in enumerate(resources) if not each.get("delete")}
-    needed = _needed(resource)
-    if missing := needed - places.keys():
+    dependencies = _dependencies(resource)
+    if missing := dependencies - places.keys():
         raise RecoveryError(
-            f"recovering {urn}: {', '.join(sorted(missing))}, which it needs, is not in the state. {NOTHING} Recover "
-            "that first, or forget this one and give the resource the id as adopt_id."
+            f"recovering {urn}: it depends on {', '.join(sorted(missing))}, which is not in the state. {NOTHING} "
+            "Recover that first, or forget this one and give the resource the id as adopt_id."
         )
-    resources.insert(1 + max((places[each] for each in needed), default=-1), resource)
+    resources.insert(1 + max((places[each] for each in dependencies), default=-1), resource)
 
 
-def _needed(resource: Mapping[str, Any]) -> set[str]:
-    """Return the URNs that have to stand before *resource* in a state."""
+def _dependencies(resource: Mapping[str, Any]) -> set[str]:
+    """Return the URNs of the resources that must precede *resource* in a state."""
     lists = [
         resource.get("dependencies"),
         resource.get("replaceWith"),
         *(resource.get("propertyDependencies") or {}).values(),
     ]
-    needed = {urn for each in lists for urn in each or ()}
-    needed |= {resource[name] for name in ("parent", "deletedWith") if resource.get(name)}
+    found = {urn for each in lists for urn in each or ()}
+    found |= {resource[name] for name in ("parent", "deletedWith") if resource.get(name)}
     if resource.get("provider"):
-        needed.add(resource["provider"].rpartition("::")[0])
-    return needed
+        found.add(resource["provider"].rpartition("::")[0])
+    return found
 
 
 def is_superseded(state: State, pending: Pending) -> bool:
-    """Tell whether a later update has created the resource: what a create replaces has its date of creation."""
+    """Check whether a later update has created the resource.
+
+    A pending replacement carries the creation date of the resource that it replaces. Another date is a later create.
+    """
     return any(
         resource["urn"] == pending.urn
         and not resource.get("delete")
@@ -90,7 +93,7 @@ def back_up(state: State, path: Path) -> None:
     """Write *state* to a file that only its owner can read.
 
     Raises:
-        RecoveryError: It cannot be written.
+        RecoveryError: The file cannot be written.
     """
     try:
         write_private(path, json.dumps(state.exported, indent=4))

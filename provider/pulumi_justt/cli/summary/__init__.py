@@ -1,1 +1,1 @@
-"""`pulumi-justt summary`: what a preview says, as a comment for a pull request."""
+"""`pulumi-justt summary`: turn a preview into a comment for a pull request."""

@@ -1,8 +1,8 @@
-"""`pulumi-justt summary`: what a preview says as a short Markdown comment for a pull request.
+"""Renders a preview as a short Markdown comment for a pull request, for `pulumi-justt summary`.
 
-Names and values stand in code spans of one line each, messages in indented blocks, where Markdown has no meaning and
-nobody is notified. A comment that would be too long loses the details first and then resources, the least grave ones
-first of all.
+Names and values are in code spans of one line, messages in indented blocks: there Markdown has no effect, and an
+`@name` notifies no user. If the comment would be too long, it leaves out details first and then resources, beginning
+with the least important operations.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pulumi_justt.values import without_commands
 __all__ = ["LIMIT", "markdown"]
 
 LIMIT = 60_000
-"""Bytes of a comment in UTF-8. GitHub takes 65,536 characters, and there is no character without a byte."""
+"""The maximum size of a comment in bytes of UTF-8. GitHub's limit is 65,536 characters, each at least one byte."""
 
 _MOST_DIAGNOSTICS = 15_000
 _MOST_OF_A_MARKER = 100
@@ -26,16 +26,16 @@ _MOST_COUNTS = 20
 
 
 def markdown(found: Preview, *, title: str | None = None) -> str:
-    """Write the comment. Its first line is a marker that depends on the title alone.
+    """Render the comment. Its first line is a marker that depends only on the title.
 
     Args:
-        found: What the preview says.
-        title: What to call the stack, instead of its project and its name.
+        found: The preview.
+        title: The title; default is the project and the stack.
     """
     head = _head(found, found.stack if title is None else title)
-    told = _diagnostics(found.diagnostics)
+    messages = _diagnostics(found.diagnostics)
     full, short = [_block(each) for each in found.resources], [_line(each) for each in found.resources]
-    room = LIMIT - _size(head + told + _left_out(len(full), len(full)))
+    room = LIMIT - _size(head + messages + _left_out(len(full), len(full)))
     detailed = number = len(full)
     size = sum(map(_size, full))
     while size > room and detailed:
@@ -46,7 +46,7 @@ def markdown(found: Preview, *, title: str | None = None) -> str:
         size -= _size(short[number])
     bare = sum(map(str.__ne__, full[detailed:number], short[detailed:number]))
     body = "".join([*full[:detailed], *short[detailed:number]])
-    return head + told + body + _left_out(len(full) - number, bare)
+    return head + messages + body + _left_out(len(full) - number, bare)
 
 
 def _head(found: Preview, title: str) -> str:
@@ -64,7 +64,7 @@ def _head(found: Preview, title: str) -> str:
         [
             f"<!-- pulumi-justt summary {marker} -->\n",
             f"### Preview of {_code(shortened(title))}\n\n" if title else "### Preview\n\n",
-            "**The preview failed**, so this may not be all.\n\n" if found.has_failed else "",
+            "**The preview failed**, so this may be incomplete.\n\n" if found.has_failed else "",
             f"{', '.join(counts)}\n\n" if counts else "",
         ]
     )
@@ -74,7 +74,7 @@ def _diagnostics(diagnostics: Sequence[Diagnostic]) -> str:
     text = ""
     for number, each in enumerate(diagnostics):
         about = f" of {_code(each.resource)}" if each.resource else ""
-        # Lines that are all indented can't end their block, whatever they say.
+        # An indented block ends only at a line that is not indented, so no text of a message can end it.
         message = "".join(f"    {without_commands(line)}\n" for line in each.message.splitlines())
         block = f"{each.severity.capitalize()}{about}:\n\n{message}\n"
         if _size(text) + _size(block) > _MOST_DIAGNOSTICS:
@@ -92,9 +92,9 @@ def _word(operation: str) -> str:
 
 
 def _block(resource: Resource) -> str:
-    given = resource.operation == "create"
-    changes = [f"{_code(change.path)}: {_sides(change, is_new=given)}" for change in resource.changes]
-    items = [*resource.explanations, *([", ".join(changes)] if given and changes else changes)]
+    is_new = resource.operation == "create"
+    changes = [f"{_code(change.path)}: {_sides(change, is_new=is_new)}" for change in resource.changes]
+    items = [*resource.explanations, *([", ".join(changes)] if is_new and changes else changes)]
     return _line(resource) + "".join(f"  - {item}\n" for item in items)
 
 
@@ -102,7 +102,7 @@ def _sides(change: Change, *, is_new: bool) -> str:
     before, after = (None if side is None else _code(side) for side in (change.old, change.new))
     if before is None:
         return "changes" if after is None else after if is_new else f"now {after}"
-    return f"no more, was {before}" if after is None else f"{before} => {after}"
+    return f"removed, was {before}" if after is None else f"{before} => {after}"
 
 
 def _left_out(resources: int, details: int) -> str:
@@ -111,15 +111,15 @@ def _left_out(resources: int, details: int) -> str:
         parts.append(f"the details of {details} resource{'' if details == 1 else 's'}")
     if resources:
         parts.append(f"{resources} resource{'' if resources == 1 else 's'} altogether")
-    return f"\nLeft out, as a comment has a limit: {', and '.join(parts)}.\n" if parts else ""
+    return f"\nLeft out because of the size limit: {', and '.join(parts)}.\n" if parts else ""
 
 
 def _code(text: str) -> str:
-    """Write a code span that *text* cannot end: its fence is longer than any in the text."""
+    """Return *text* as a code span, with a fence that is longer than any run of backticks in the text."""
     text = without_commands(text)
     longest = max(map(len, re.findall(r"`+", text)), default=0)
     fence = "`" * (longest + 1)
-    # Markdown takes one space off each end, but of nothing else than spaces.
+    # Markdown strips one space from each end of a code span, unless the span holds only spaces.
     padding = " " if longest or text[:1] == " " or text[-1:] == " " else ""
     return f"{fence}{padding}{text or ' '}{padding}{fence}"
 

@@ -1,4 +1,4 @@
-"""What a step of the engine means at Justt, in words. No text here holds a name or a value that somebody typed."""
+"""Explains what a step of the engine does at Justt. The texts contain no names or values from the program."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ __all__ = ["Event", "of_integration", "of_ready"]
 
 @dataclass(frozen=True)
 class Event:
-    """What happens to one resource.
+    """A step of the engine on one resource.
 
     Args:
-        operation: The engine's word for it.
-        recorded: The outputs that the state has, secrets masked.
-        wanted: The inputs that the program has, secrets masked.
-        changed: The properties that differ, by the API's names; empty where the engine names none.
-        is_retained: Whether the state says `retain_on_delete`.
-        is_stopped_first: Whether the old one goes before the new one comes.
-        is_found: Whether a refresh has found it, and nobody asked for it.
-        now: The present moment.
+        operation: The engine's name of the operation.
+        recorded: The outputs in the state, secrets masked.
+        wanted: The inputs from the program, secrets masked.
+        changed: The properties that differ, by the API's names; empty if the engine names none.
+        is_retained: Whether the state has `retain_on_delete` for the resource.
+        is_stopped_first: Whether the old integration is deactivated before the new one is created.
+        is_found: Whether a refresh found the change, rather than the program causing it.
+        now: The current time.
     """
 
     operation: str
@@ -41,56 +41,56 @@ class Event:
 
 
 def of_integration(event: Event) -> Iterator[str]:
-    """Yield what *event* means for an integration, sentence by sentence."""
+    """Yield sentences that explain *event* for an integration."""
     if event.operation in ("create", "replace"):
-        yield from _created(event)
+        yield from _explain_create(event)
     elif event.operation == "update":
-        yield from _remembered(event)
+        yield from _explain_update(event)
     elif event.operation == "read":
-        yield "looked at only: it stays someone else's"
+        yield "read only: this stack does not manage it"
     elif event.is_found:
-        yield "gone at Justt, where INACTIVE is final: it leaves the state"
+        yield "gone at Justt, where INACTIVE is final: it is removed from the state"
     elif event.operation == "delete":
-        yield from _deleted(event)
+        yield from _explain_delete(event)
     elif event.operation == "delete-replaced":
-        yield f"left over from an earlier replacement: it {_ends(event)}"
+        yield f"left over from an earlier replacement: it {_how_it_stops(event)}"
 
 
 def of_ready(event: Event) -> Iterator[str]:
-    """Yield what *event* means for an IntegrationReady."""
+    """Yield sentences that explain *event* for an IntegrationReady."""
     if event.operation in ("create", "replace"):
         seconds = event.wanted.get("timeoutSeconds", READY_TIMEOUT_SECONDS)
         how_long = f"up to {seconds:g} s " if _is_number(seconds) else ""
         yield f"waits {how_long}until the integration is SUCCESSFUL, and fails if it is FAILED or INACTIVE"
     elif event.operation == "update":
-        yield "remembered; nothing waits, and nothing is sent"
+        yield "only the state changes; nothing waits, and nothing is sent"
     elif event.operation in ("delete", "delete-replaced"):
-        yield "nothing is sent: it is a wait that is over"
+        yield "only the state changes; nothing is sent"
 
 
-def _created(event: Event) -> Iterator[str]:
+def _explain_create(event: Event) -> Iterator[str]:
     begins, payload = "a new integration is created", event.wanted.get("secretPayload")
     if "adoptId" in event.wanted:
-        begins, payload = "an integration that exists is taken over, nothing is created", None
+        begins, payload = "an existing integration is adopted; nothing is created", None
     if event.operation == "create":
         yield begins
     else:
-        ends = f"the old one {_ends(event)}"
+        ends = f"the old one {_how_it_stops(event)}"
         yield f"{ends}; then {begins}" if event.is_stopped_first else f"{begins}; {ends}"
         if not event.changed:
-            yield "none of its arguments changes: `--replace` or an option of a resource asks for it"
+            yield "no argument changes: `--replace` or a resource option causes the replacement"
     if isinstance(payload, Mapping) and any(map(references.from_wire, payload.values())):
-        yield "`pulumi up` has to find what its references name"
+        yield "the variables or files of its references must exist when `pulumi up` runs"
 
 
-def _deleted(event: Event) -> Iterator[str]:
+def _explain_delete(event: Event) -> Iterator[str]:
     if event.recorded.get("deletionProtection") and not event.is_retained:
         yield "`pulumi up` refuses it (`deletion_protection`): set that to False and run `pulumi up` first"
     else:
-        yield f"it {_ends(event)}"
+        yield f"it {_how_it_stops(event)}"
 
 
-def _ends(event: Event) -> str:
+def _how_it_stops(event: Event) -> str:
     recorded = event.recorded
     if event.is_retained:
         return "stays as it is at Justt, and this stack forgets it (`retain_on_delete`)"
@@ -102,14 +102,14 @@ def _ends(event: Event) -> str:
     date, days = policy.get("deactivationDate"), policy.get("afterDays", 0)
     compared = ", by the due date of a chargeback" if policy.get("deactivationType") == "dueDate" else ""
     if date is not None:
-        return f"stops {_on(date, event.now)}{compared}"
+        return f"stops {_when(date, event.now)}{compared}"
     if not _is_number(days):
         return "stops as its recorded deactivation says"
     when = "at once" if days == 0 else f"{days:g} day{'' if days == 1 else 's'} after the update"
     return f"stops {when}{compared}"
 
 
-def _on(date: object, now: datetime) -> str:
+def _when(date: object, now: datetime) -> str:
     try:
         moment = from_vendor_time(str(date))
     except ValueError:
@@ -118,19 +118,19 @@ def _on(date: object, now: datetime) -> str:
     return f"on {day}" if moment > now else f"at once, as its recorded date {day} has passed"
 
 
-def _remembered(event: Event) -> Iterator[str]:
+def _explain_update(event: Event) -> Iterator[str]:
     if event.changed and {*event.changed} <= {"status", "goLiveDate"}:
-        yield "what Justt says now; nothing is sent"
+        yield "the state gets the current values from Justt; nothing is sent"
         return
-    yield "remembered; nothing is sent"
+    yield "only the state changes; nothing is sent"
     if "deactivation" in event.changed:
-        yield "the deactivation counts from the next removal or replacement on"
+        yield "the deactivation applies from the next delete or replacement on"
     if "adoptId" in event.changed and "adoptId" in event.wanted:
-        yield "adopted: a removal releases it and does not stop it"
+        yield "adopted: a delete releases it and does not stop it"
     elif "adoptId" in event.changed:
-        yield "this stack owns it from now on: a removal or replacement stops it"
+        yield "this stack owns it from now on: a delete or replacement stops it"
     if "deletionProtection" in event.changed:
-        yield f"a removal is {'refused' if event.wanted.get('deletionProtection') else 'possible'} from now on"
+        yield f"a delete is {'refused' if event.wanted.get('deletionProtection') else 'possible'} from now on"
 
 
 def _is_number(value: object) -> bool:

@@ -1,11 +1,11 @@
-"""What `pulumi preview --json` says, as a model for people: which fields of which resources differ, and what it means.
+"""Parses the output of `pulumi preview --json` into a readable model: the changes of each resource, with explanations.
 
 in the JSON                                  in the model
-the names of the state                       the names that a program has: `credentials.api_key`
-marked as a secret, in either state          [secret], on both sides
+the state's names of properties              the program's names, such as `credentials.api_key`
+a secret in the old or the new state         [secret], on both sides
 below secretPayload                          [secret]
 below secretReferences                       from_env("STRIPE_KEY")
-text, number or list beyond some length      how long it is
+a long text, number or list                  its length
 the configuration                            nothing
 """
 
@@ -25,23 +25,23 @@ from pulumi_justt.errors import JusttError
 __all__ = ["Diagnostic", "NoPreview", "Preview", "read"]
 
 _OPERATIONS = ("delete", "replace", "update", "create", "import", "read")
-"""What is shown, the gravest first; anything else stands behind them."""
+"""The order in which operations are shown, the most important first. Other operations come after them."""
 
 _MOST_OF_A_LINE = 400
 _FIRST_LINES, _LAST_LINES = 6, 12
 
 
 class NoPreview(JusttError):
-    """What was given is not what `pulumi preview --json` prints."""
+    """The input is not the output of `pulumi preview --json`."""
 
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """What somebody has to say.
+    """A message of the preview.
 
     Args:
-        severity: `error`, `warning`, or `note`.
-        resource: The name of the resource that it is about; empty where it is about none.
+        severity: `error`, `warning` or `note`.
+        resource: The name of the resource that the message is about; empty if there is none.
         message: The text.
     """
 
@@ -52,12 +52,12 @@ class Diagnostic:
 
 @dataclass(frozen=True)
 class Preview:
-    """What a preview says.
+    """The parsed preview.
 
     Args:
-        stack: The project and the stack, as `shop/dev`; empty where nothing tells.
-        counts: How many resources to *create*, *update*, *replace* and *delete*, and how many are *unchanged*.
-        resources: Those to which something happens, the gravest first.
+        stack: The project and the stack, such as `shop/dev`; empty if not known.
+        counts: The number of resources to *create*, *update*, *replace* and *delete*, and of those *unchanged*.
+        resources: The resources that change, the most important operations first.
         diagnostics: Errors, then notes and warnings.
     """
 
@@ -68,28 +68,28 @@ class Preview:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the preview ended with an error, so that it may not have seen every resource."""
+        """Whether the preview has an error, so that it may not cover all resources."""
         return any(diagnostic.severity == "error" for diagnostic in self.diagnostics)
 
     def to_json(self) -> str:
-        """Return all of it as JSON."""
+        """Return the preview as JSON."""
         return json.dumps({**asdict(self), "failed": self.has_failed}, indent=2)
 
 
 def read(preview: str | bytes, *, now: datetime | None = None) -> Preview:
-    """Return what a preview says.
+    """Parse a preview.
 
     Args:
-        preview: What `pulumi preview --json` printed.
-        now: The present moment, with which recorded dates are compared.
+        preview: The output of `pulumi preview --json`.
+        now: The current time, which recorded dates are compared with.
 
     Raises:
-        NoPreview: `pulumi-justt summary` gets something else.
+        NoPreview: The input of `pulumi-justt summary` is something else.
     """
     try:
         return _read(_digest(preview), now or datetime.now(timezone.utc))
     except RecursionError:
-        raise NoPreview("the input is JSON that is nested too deeply for a preview.") from None
+        raise NoPreview("the input is JSON that is nested too deeply to be a preview.") from None
 
 
 def _read(digest: Mapping[str, Any], now: datetime) -> Preview:
@@ -98,7 +98,7 @@ def _read(digest: Mapping[str, Any], now: datetime) -> Preview:
     return Preview(
         stack=_stack([text_of(step.get("urn")) for step in steps]),
         counts=_counts(digest.get("changeSummary"), steps),
-        resources=tuple(sorted(resources(steps, now), key=lambda each: (_place(each.operation), each.type, each.name))),
+        resources=tuple(sorted(resources(steps, now), key=lambda each: (_rank(each.operation), each.type, each.name))),
         diagnostics=tuple(sorted(diagnostics, key=lambda each: each.severity)),
     )
 
@@ -106,22 +106,20 @@ def _read(digest: Mapping[str, Any], now: datetime) -> Preview:
 def _digest(preview: str | bytes) -> Mapping[str, Any]:
     if not preview.strip():
         raise NoPreview(
-            "the input is empty. `pulumi preview --json` prints nothing when it cannot start, such as for a stack that "
-            "does not exist; its own error says why."
+            "the input is empty. `pulumi preview --json` prints nothing if it cannot start, for example because the "
+            "stack does not exist; its error message says why."
         )
     try:
         digest = json.loads(preview)
     except ValueError:
         if _is_event_log(preview):
             raise NoPreview(
-                "the input is a log of events, as `pulumi up --json` prints it. Take `pulumi preview --json`, without "
+                "the input is a log of events, as `pulumi up --json` prints it. Use `pulumi preview --json`, without "
                 "the variable PULUMI_ENABLE_STREAMING_JSON_PREVIEW."
             ) from None
-        raise NoPreview(
-            "the input is not JSON. Pass what `pulumi preview --json` prints on its standard output, and nothing else."
-        ) from None
+        raise NoPreview("the input is not JSON. Pass only the standard output of `pulumi preview --json`.") from None
     if not isinstance(digest, Mapping) or not digest.keys() & {"steps", "changeSummary", "duration"}:
-        raise NoPreview("the input is JSON, and not that of `pulumi preview --json`.")
+        raise NoPreview("the input is JSON, but not the output of `pulumi preview --json`.")
     return digest
 
 
@@ -133,36 +131,36 @@ def _is_event_log(preview: str | bytes) -> bool:
     return isinstance(first, Mapping) and "sequence" in first
 
 
-def _counts(told: object, steps: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    by_operation = told if isinstance(told, Mapping) else Counter(text_of(step.get("op")) for step in steps)
+def _counts(summary: object, steps: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    by_operation = summary if isinstance(summary, Mapping) else Counter(text_of(step.get("op")) for step in steps)
     counts = {"create": 0, "update": 0, "replace": 0, "delete": 0, "unchanged": 0}
     for operation, number in by_operation.items():
         name = "unchanged" if operation in SILENT else shortened(operation, MOST_OF_A_VALUE)
-        # Its parts are counted with a replacement; what this version does not know is counted as the engine calls it.
+        # The parts of a replacement are counted as one `replace`. Unknown operations keep the engine's name.
         if name not in PARTS_OF_REPLACEMENT and isinstance(number, int) and number > 0:
             counts[name] = counts.get(name, 0) + number
     return counts
 
 
-def _diagnostic(told: object) -> Diagnostic | None:
-    severity, message = text_of(map_of(told).get("severity")), text_of(map_of(told).get("message"))
+def _diagnostic(item: object) -> Diagnostic | None:
+    severity, message = text_of(map_of(item).get("severity")), text_of(map_of(item).get("message"))
     if severity == "info#err" and message.startswith(("warning: ", "note: ")):
-        # The provider's own lines, which the engine takes from its standard error.
+        # The provider's own messages, which the engine reads from the provider's stderr.
         severity = message.partition(": ")[0]
     if severity in ("", "debug", "info", "info#err"):
         return None
-    # What this version does not know may be grave.
+    # An unknown severity counts as an error, to be safe.
     severity = severity if severity in ("warning", "note") else "error"
     lines = [shortened(line.expandtabs().rstrip(), _MOST_OF_A_LINE) for line in message.splitlines() if line.strip()]
     surplus = len(lines) - _FIRST_LINES - _LAST_LINES
     if surplus > 0:
         lines[_FIRST_LINES:-_LAST_LINES] = [f"[{surplus} lines are left out]"]
     return Diagnostic(
-        severity, name_in(text_of(map_of(told).get("urn"))), "\n".join(lines).removeprefix(f"{severity}: ")
+        severity, name_in(text_of(map_of(item).get("urn"))), "\n".join(lines).removeprefix(f"{severity}: ")
     )
 
 
-def _place(operation: str) -> int:
+def _rank(operation: str) -> int:
     return _OPERATIONS.index(operation) if operation in _OPERATIONS else len(_OPERATIONS)
 
 

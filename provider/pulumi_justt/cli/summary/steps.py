@@ -1,4 +1,4 @@
-"""What the steps of `pulumi preview --json` say of each resource: what happens to it, and which fields differ."""
+"""Reads the steps of `pulumi preview --json`: the operation on each resource, and the fields that differ."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["PARTS_OF_REPLACEMENT", "SILENT", "Change", "Resource", "resources"]
 
 PARTS_OF_REPLACEMENT = {"create-replacement", "delete-replaced"}
 SILENT = {"same", "refresh"}
-"""Operations of the engine that are part of another one, and those that change nothing."""
+"""Operations that are parts of a replacement, and operations that change nothing."""
 
 _STACK = "pulumi:pulumi:Stack"
 _EXPLANATIONS = {INTEGRATION_TYPE: explain.of_integration, READY_TYPE: explain.of_ready}
 _PAYLOAD = "secretPayload"
 _CREDENTIALS = (_PAYLOAD, "secretReferences")
 _NAMES = {each.name: each.argument for each in (*INTEGRATION, *DEACTIVATION)}
-"""The user's own name of each property."""
+"""The program's name of each property, by the API's name."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Change:
     """One field that differs, as it is shown.
 
     Args:
-        path: The field, in the names of a program.
-        old: What it was; None where it was not given.
-        new: What it becomes; None where it is given no more.
+        path: The field, with the program's names.
+        old: The old value; None if there was none.
+        new: The new value; None if there is none.
     """
 
     path: str
@@ -46,14 +46,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource to which something happens.
+    """One resource that changes.
 
     Args:
-        name: Its name in the stack.
-        type: Its type; without the package where it is ours.
-        operation: The engine's word for what happens.
-        meaning: What that means at Justt, sentence by sentence; empty where the resource is not ours.
-        changes: The fields that differ; of a new resource of ours all that are given.
+        name: The resource's name in the stack.
+        type: The resource's type; without the package for this provider's resources.
+        operation: The engine's name of the operation.
+        explanations: Sentences that say what happens at Justt; empty for resources of other providers.
+        changes: The fields that differ; for a new resource of this provider, all its inputs.
     """
 
     name: str
@@ -64,14 +64,14 @@ class Resource:
 
 
 def resources(steps: Sequence[Mapping[str, Any]], now: datetime) -> Iterator[Resource]:
-    """Yield the resources to which something happens."""
+    """Yield the resources that change."""
     read = [_Step.of(step) for step in steps]
     replaced = {step.urn for step in read if step.operation == "replace"}
-    # Only `pulumi refresh` does nothing else with the stack itself.
+    # Only in a `pulumi refresh` is `refresh` the sole operation on the stack resource.
     is_refresh = {step.operation for step in read if step.type == _STACK} == {"refresh"}
     for step in read:
-        is_told = step.operation in PARTS_OF_REPLACEMENT and step.urn in replaced
-        if step.operation not in SILENT and not is_told:
+        is_shown_already = step.operation in PARTS_OF_REPLACEMENT and step.urn in replaced
+        if step.operation not in SILENT and not is_shown_already:
             yield step.resource(now, is_refresh=is_refresh)
 
 
@@ -80,11 +80,11 @@ class _Step:
     """One step of the engine.
 
     Args:
-        urn: The resource.
-        operation: The engine's word for what happens to it.
-        detail: The paths that differ, each with the engine's remarks on it.
-        old: The resource as the state has it.
-        new: The resource as the program has it.
+        urn: The resource's URN.
+        operation: The engine's name of the operation.
+        detail: The paths that differ, each with the engine's details.
+        old: The resource in the state.
+        new: The resource in the program.
     """
 
     urn: str
@@ -101,12 +101,12 @@ class _Step:
 
     @property
     def type(self) -> str:
-        """The resource's type, without those of its parents."""
+        """The resource's type, without the types of its parents."""
         parts = self.urn.split("::", 3)
         return parts[2].rpartition("$")[2] if len(parts) > 2 else ""  # noqa: PLR2004 - stack, project, type, name
 
     def resource(self, now: datetime, *, is_refresh: bool) -> Resource:
-        """Return what there is to say."""
+        """Return the resource with its changes and explanations."""
         means = _EXPLANATIONS.get(self.type)
         return Resource(
             name=values.name_in(self.urn),
@@ -129,12 +129,12 @@ class _Step:
         )
 
     def _changes(self, *, is_ours: bool) -> Iterator[Change]:
-        told = self.detail
-        if not told and is_ours and self.operation == "create":
-            told = {
+        detail = self.detail
+        if not detail and is_ours and self.operation == "create":
+            detail = {
                 name: {"inputDiff": True} for name in values.map_of(self.new.get("inputs")) if name != "environment"
             }
-        for path, how in told.items():
+        for path, how in detail.items():
             keys = tuple(part for part, _ in path_parts(path))
             if path.startswith("__"):
                 continue
@@ -146,15 +146,15 @@ class _Step:
                 for leaf, before, after in values.leaves(part, *self._sides(part, is_input=is_input)):
                     is_class = is_ours and leaf == ("secretType",)
                     yield Change(
-                        self._called(leaf) if is_ours else values.dotted(leaf),
+                        self._program_path(leaf) if is_ours else values.dotted(leaf),
                         values.shown(before, is_class=is_class),
                         values.shown(after, is_class=is_class),
                     )
 
     def _credential_keys(self, keys: Sequence[str | int]) -> list[tuple[str | int, ...]]:
-        """Return the keys of each credential field at or below *keys*, among which a field has only one place."""
+        """Return the keys of each credential field at or below *keys*, all below `secretPayload`."""
         if len(keys) > 1:
-            # A reference is one value to its reader, and all else there is secret as a whole.
+            # A reference is shown as one value, and any other credential is a secret as a whole.
             return [(_PAYLOAD, keys[1])]
         states = [values.map_of(state.get(kind)) for state in (self.old, self.new) for kind in ("inputs", "outputs")]
         names = {name for state in states for name in values.map_of(state.get(str(keys[0]))) if name != SIGNATURE}
@@ -171,7 +171,7 @@ class _Step:
 
     @cached_property
     def _properties(self) -> Mapping[tuple[str, str], Mapping[str, Any]]:
-        """The four sets of properties, with everything masked that is secret in any of them."""
+        """The four sets of properties. A value that is secret in one of them is masked in all."""
         states = {"old": self.old, "new": self.new}
         sets = {
             (which, kind): values.map_of(states[which].get(kind)) for which in states for kind in ("inputs", "outputs")
@@ -186,13 +186,13 @@ class _Step:
                     each[_PAYLOAD] = values.masked_credentials(*(each.pop(name, {}) for name in _CREDENTIALS))
         return visible
 
-    def _called(self, keys: Sequence[str | int]) -> str:
-        """Write the path of a property of ours as a program has it."""
+    def _program_path(self, keys: Sequence[str | int]) -> str:
+        """Return the path of a property of this provider, with the program's names."""
         head, *rest = keys
         if head != _PAYLOAD:
             return values.dotted([key if isinstance(key, int) else _NAMES.get(key) or snake_case(key) for key in keys])
         types = [values.text_of(properties.get("secretType")) for properties in self._properties.values()]
-        names = {name: told for secret_type in types for name, told in python_names(secret_type).items()}
+        names = {name: python_name for each in types for name, python_name in python_names(each).items()}
         return values.dotted(["credentials", *(names.get(str(key), key) for key in rest)])
 
 

@@ -1,4 +1,4 @@
-"""How a value of `pulumi preview --json` is read, masked and shown on one line."""
+"""Reads, masks and formats the values of `pulumi preview --json`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pulumi_justt.credentials import CREDENTIAL_TYPES
 __all__ = ["ABSENT", "MOST_OF_A_VALUE", "SECRET", "at", "dotted", "leaves", "list_of", "map_of", "masked"]
 __all__ += ["masked_credentials", "name_in", "shortened", "shown", "text_of"]
 
-SECRET = "[secret]"  # noqa: S105 - what the engine writes in the place of a secret
+SECRET = "[secret]"  # noqa: S105 - the engine's placeholder for a secret
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What the engine writes in the place of a value that a preview lacks."""
+"""The engine's placeholder for a value that is not known during a preview."""
 ABSENT = object()
 
 MOST_OF_A_VALUE = 100
@@ -26,7 +26,7 @@ _PLAIN = re.compile(r"[\w$-]+")
 
 
 def masked(value: object, others: Sequence[object]) -> object:
-    """Return *value* with everything masked that is a secret there or in any of *others*."""
+    """Return *value*, with each part masked that is a secret in it or in any of *others*."""
     if any(map(_is_secret, (value, *others))):
         return SECRET
     if isinstance(value, Mapping):
@@ -34,15 +34,15 @@ def masked(value: object, others: Sequence[object]) -> object:
             name: masked(item, [other[name] for other in others if isinstance(other, Mapping) and name in other])
             for name, item in value.items()
         }
-    # An item may stand at another place in another list.
+    # An item may have another index in another list, so one secret masks the whole list.
     return SECRET if isinstance(value, list) and any(map(_holds_secret, (value, *others))) else value
 
 
 def masked_credentials(payload: object, referred: object) -> object:
-    """Return all credential fields in one mapping, the values of which are masked, but for the references."""
+    """Return all credential fields in one mapping. Values are masked, and references are not."""
     if not (isinstance(payload, Mapping) and isinstance(referred, Mapping)):
         return SECRET
-    # A value never looks like a reference then.
+    # Every value is masked, so it can't be mistaken for a reference.
     return {**dict.fromkeys(payload, SECRET), **referred}
 
 
@@ -56,7 +56,7 @@ def _holds_secret(value: object) -> bool:
 
 
 def at(properties: object, keys: Sequence[str | int]) -> object:
-    """Return what stands at *keys*: a secret where it is part of one, and `ABSENT` where there is nothing."""
+    """Return the value at the path *keys*: `SECRET` if it is part of a secret, `ABSENT` if there is none."""
     value = properties
     for key in keys:
         is_there = key in value if isinstance(value, Mapping) else isinstance(value, list) and key in range(len(value))
@@ -69,7 +69,7 @@ def at(properties: object, keys: Sequence[str | int]) -> object:
 def leaves(
     path: tuple[str | int, ...], old: object, new: object
 ) -> Iterator[tuple[tuple[str | int, ...], object, object]]:
-    """Yield what differs at and below *path*; a reference is one value, and so is a list."""
+    """Yield the path and both values of each difference at or below *path*; a reference or a list is one value."""
     sides = [side for side in (old, new) if side is not ABSENT]
     if not sides or not all(isinstance(side, Mapping) and side and not references.from_wire(side) for side in sides):
         yield path, old, new
@@ -81,7 +81,12 @@ def leaves(
 
 
 def shown(value: object, *, is_class: bool) -> str | None:
-    """Return *value* as a reader sees it, the *is_class* of credentials by its name; None where there is nothing."""
+    """Return *value* as text for the comment, or None if there is no value.
+
+    Args:
+        value: The value.
+        is_class: Whether it is a secret type, which is shown as the name of its credentials class.
+    """
     if value is ABSENT or value is None:
         return None
     if value == SECRET:
@@ -107,7 +112,7 @@ def shown(value: object, *, is_class: bool) -> str | None:
 
 
 def dotted(keys: Sequence[str | int]) -> str:
-    """Return a path as a program writes it."""
+    """Return a path in dotted notation, as in a program."""
     parts = (
         f".{key}" if _PLAIN.fullmatch(str(key)) and isinstance(key, str) else f"[{json.dumps(key)}]" for key in keys
     )
@@ -135,13 +140,13 @@ def list_of(value: object) -> list[Any]:
 
 
 def _clean(text: str) -> str:
-    """Write what is not printable, line breaks and changes of direction among it, as Python would."""
+    """Escape characters that are not printable, such as line breaks and bidirectional controls, as Python does."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )
 
 
 def shortened(text: str, most: int = _MOST_OF_A_NAME) -> str:
-    """Return *text* as one line of at most *most* characters, all of which can be seen."""
+    """Return *text* as one line of at most *most* visible characters."""
     text = _clean(text)
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,4 +1,4 @@
-"""`pulumi-justt doctor`: each check, well and unwell, what it says to do, and how the command ends."""
+"""`pulumi-justt doctor`: the result and the remediation of each check, and the exit codes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ READY = "pulumi-python:dynamic/justt:IntegrationReady"
 def examined(
     project: FakePulumi, *arguments: str, code: int, environ: Mapping[str, str] | None = None
 ) -> dict[str, list[dict[str, Any]]]:
-    """Run it, and return the checks that are not ok, by name."""
+    """Run doctor, and return the results that are not `ok`, by the name of the check."""
     result = project.run("doctor", "--json", *arguments, environ=environ)
     assert result.exit_code == code, result.output
     document = json.loads(result.stdout)
@@ -45,8 +45,8 @@ def examined(
     return bad
 
 
-def test_all_is_well(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """Each check says what it saw, nothing but GETs is sent, and nothing is written."""
+def test_a_healthy_stack_passes_every_check(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """Each check reports what it found. Doctor sends only GET requests and writes nothing."""
     mine, other = theirs(), theirs(account="acc_1")
     theirs(status="INACTIVE")
     project.state(
@@ -68,14 +68,14 @@ def test_all_is_well(project: FakePulumi, simulator: SimulatorServer, theirs: Th
     assert "ok: configuration of dev: simulator at " in result.stdout
     assert "pulumi CLI 3.259.0, SDK " in result.stdout
     assert f"simulator at {simulator.base_url}, no default account." in result.stdout
-    assert "Integrations of the default account in simulator: 1, and INACTIVE: 1." in result.stdout
-    assert "integrations as they should be: 3." in result.stdout
+    assert "Integrations of the default account in simulator: 1 active, 1 INACTIVE." in result.stdout
+    assert "healthy integrations: 3." in result.stdout
     assert {exchange.method for exchange in simulator.requests} == {"GET"}
     assert not any("import" in call for call in project.calls)
 
 
-def test_integrations(project: FakePulumi, theirs: Theirs) -> None:
-    """FAILED, INACTIVE, unknown, of another environment, waiting to be deactivated: each is told with its cure."""
+def test_each_problem_of_an_integration_has_a_remediation(project: FakePulumi, theirs: Theirs) -> None:
+    """FAILED, INACTIVE, unknown at Justt, of another environment, replaced but not deactivated: all are findings."""
     failed, inactive, waiting = theirs(status="FAILED"), theirs(status="INACTIVE"), theirs()
     adopted = theirs(status="INACTIVE")
     seen = theirs(status="INACTIVE")
@@ -93,41 +93,39 @@ def test_integrations(project: FakePulumi, theirs: Theirs) -> None:
     )
     bad = examined(project, code=1)
     assert bad.keys() == {"integration"}
-    told = {check["integrationId"]: check for check in bad["integration"]}
-    assert {check["verdict"] for check in told.values()} == {"finding"}
-    assert "failed (" in told[failed]["text"]
-    assert "is FAILED" in told[failed]["text"]
-    assert "is INACTIVE at Justt, which is final." in told[inactive]["text"]
-    assert told[inactive]["remediation"].startswith("Run `pulumi refresh`")
-    assert told[adopted]["remediation"].startswith(
-        "Take adopt_id out of the program, which names it. Run `pulumi refresh`"
-    )
-    assert "is not known at Justt" in told["no-such-id"]["text"]
-    assert "JUSTT_ON_MISSING=gone" in told["no-such-id"]["remediation"]
-    assert "was recorded in production, and the configuration says simulator." in told["id-in-production"]["text"]
-    assert "still waits to be deactivated (PENDING)" in told[waiting]["text"]
-    assert "looked-at (" in told[seen]["text"]
-    assert told[seen]["remediation"].startswith("It is only looked at here")
-    assert told["no-such-id-either"]["remediation"].startswith("Correct the id in the program")
+    checks = {check["integrationId"]: check for check in bad["integration"]}
+    assert {check["verdict"] for check in checks.values()} == {"finding"}
+    assert "failed (" in checks[failed]["text"]
+    assert "is FAILED" in checks[failed]["text"]
+    assert "is INACTIVE at Justt, which is final." in checks[inactive]["text"]
+    assert checks[inactive]["remediation"].startswith("Run `pulumi refresh`")
+    assert checks[adopted]["remediation"].startswith("Remove its adopt_id from the program. Run `pulumi refresh`")
+    assert "does not exist at Justt" in checks["no-such-id"]["text"]
+    assert "JUSTT_ON_MISSING=gone" in checks["no-such-id"]["remediation"]
+    assert "was recorded in production, but the configuration says simulator." in checks["id-in-production"]["text"]
+    assert "is not deactivated yet (PENDING)" in checks[waiting]["text"]
+    assert "looked-at (" in checks[seen]["text"]
+    assert checks[seen]["remediation"].startswith("This stack only reads it")
+    assert checks["no-such-id-either"]["remediation"].startswith("Correct the id in the program")
 
 
-def test_unmanaged(project: FakePulumi, theirs: Theirs) -> None:
-    """What no given stack manages is named with the line that takes it over; what is INACTIVE is not."""
+def test_unmanaged_integrations_are_findings(project: FakePulumi, theirs: Theirs) -> None:
+    """Each finding has the adopt_id line that adopts the integration. An INACTIVE integration is no finding."""
     stranger, seen, others = theirs(), theirs("adyen"), theirs()
     theirs(status="INACTIVE")
     project.state([{**integration("seen", seen), "external": True}], [creating("lost")], stack="dev")
     project.state([integration("others", others)], stack="prod")
-    told = {check["integrationId"]: check for check in examined(project, "-s", "dev", code=1)["unmanaged"]}
-    assert told.keys() == {stranger, seen, others}
-    assert f'Add adopt_id="{stranger}" to a resource' in told[stranger]["remediation"]
-    assert "run `pulumi-justt recover` first" in told[stranger]["remediation"]
-    assert "recover" not in told[seen]["remediation"]
+    checks = {check["integrationId"]: check for check in examined(project, "-s", "dev", code=1)["unmanaged"]}
+    assert checks.keys() == {stranger, seen, others}
+    assert f'add adopt_id="{stranger}" to a resource' in checks[stranger]["remediation"]
+    assert "run `pulumi-justt recover` first" in checks[stranger]["remediation"]
+    assert "recover" not in checks[seen]["remediation"]
     both = examined(project, "-s", "dev", "-s", "prod", code=1)["unmanaged"]
     assert {check["integrationId"] for check in both} == {stranger, seen}
 
 
-def test_pending(project: FakePulumi) -> None:
-    """Each interrupted operation is named, ours with `recover`, and others with Pulumi's own way."""
+def test_interrupted_operations_are_findings(project: FakePulumi) -> None:
+    """The remediation is `recover` for this provider's operations, and `pulumi refresh` for other providers' ones."""
     bucket = {"urn": f"{STACK}::aws:s3:Bucket::b", "type": "aws:s3:Bucket"}
     waiting = {"urn": f"{STACK}::{READY}::ready", "type": READY}
     pending = [
@@ -135,33 +133,33 @@ def test_pending(project: FakePulumi) -> None:
         *({"type": "creating", "resource": waiting}, creating("adopted", adoptId="i")),
     ]
     project.state([], pending)
-    told = examined(project, "--stack", "dev", code=1)["pending"]
-    assert [check["text"] for check in told] == [
+    checks = examined(project, "--stack", "dev", code=1)["pending"]
+    assert [check["text"] for check in checks] == [
         "creating new was interrupted.",
         "deleting old was interrupted.",
         "creating b was interrupted.",
         "creating ready was interrupted.",
         "creating adopted was interrupted.",
     ]
-    assert [check["urn"] for check in told] == [
+    assert [check["urn"] for check in checks] == [
         f"{STACK}::{TYPE}::new",
         f"{STACK}::{TYPE}::old",
         f"{STACK}::aws:s3:Bucket::b",
         f"{STACK}::{READY}::ready",
         f"{STACK}::{TYPE}::adopted",
     ]
-    assert "if the stack is locked, then `pulumi-justt recover --stack dev`" in told[0]["remediation"]
-    assert "`pulumi up --stack dev` does again what was not done" in told[1]["remediation"]
-    assert "It belongs to another provider: `pulumi refresh --stack dev`" in told[2]["remediation"]
+    assert "run `pulumi cancel`. Then run `pulumi-justt recover --stack dev`." in checks[0]["remediation"]
+    assert "Run `pulumi up --stack dev`, which repeats it if needed" in checks[1]["remediation"]
+    assert "It belongs to another provider: run `pulumi refresh --stack dev`" in checks[2]["remediation"]
     project.state([], pending[:1])
     (quoted,) = examined(project, "--stack", "it's", code=1)["pending"]
     assert """`pulumi-justt recover --stack 'it'"'"'s'`""" in quoted["remediation"]
     # Neither creates anything at Justt.
-    assert told[3]["remediation"] == told[4]["remediation"] == told[1]["remediation"]
+    assert checks[3]["remediation"] == checks[4]["remediation"] == checks[1]["remediation"]
 
 
-def test_duplicate(project: FakePulumi, theirs: Theirs) -> None:
-    """One id in two resources is found across stacks; a replaced one and one that is looked at don't count."""
+def test_one_integration_in_two_resources_is_a_finding(project: FakePulumi, theirs: Theirs) -> None:
+    """Duplicates are found across stacks. A replaced resource and one that only reads the integration don't count."""
     twice, once = theirs(), theirs()
     replaced, seen = {**integration("b", once), "delete": True}, {**integration("c", once), "external": True}
     project.state([integration("a", twice), integration("d", once), replaced, seen], stack="dev")
@@ -171,8 +169,8 @@ def test_duplicate(project: FakePulumi, theirs: Theirs) -> None:
     assert f"is in 2 resources: {STACK}::{TYPE}::a, {STACK}::{TYPE}::z." in check["text"]
 
 
-def test_the_key_in_the_state(project: FakePulumi, simulator: SimulatorServer) -> None:
-    """Another key in the state's copy of the configuration is told, and neither is shown."""
+def test_an_outdated_key_in_the_state_is_a_finding(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """A key in the state that differs from the configuration's is a finding, and neither key is shown."""
     old, new = canary("old-key"), canary("new-key")
     envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
     project.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": new})
@@ -201,22 +199,22 @@ def test_the_key_in_the_state(project: FakePulumi, simulator: SimulatorServer) -
         ({"justt:timeoutSeconds": "5", "other:key": "1"}, {"justt:timeoutSeconds": "5"}, None),
     ],
 )
-def test_another_setting_in_the_state(
+def test_outdated_settings_in_the_state_are_named(
     project: FakePulumi, before: dict[str, str], after: dict[str, str], names: str | None
 ) -> None:
-    """Each setting that changed, came or went since the last update is named, with no value and without decrypting."""
+    """Each setting that was changed, added or removed since the last update is named, without values and decryption."""
     project.config(before)
     project.state([project.provider()])
     project.config(after)
     result = project.run("doctor", "--only", "recordedKey")
-    told = f"the configuration has changed since the last `pulumi up`: {names}." if names else "the state has the"
-    assert (result.exit_code, told in result.stdout) == (1 if names else 0, True)
+    expected = f"the configuration has changed since the last `pulumi up`: {names}." if names else "the state has the"
+    assert (result.exit_code, expected in result.stdout) == (1 if names else 0, True)
     assert ("add that option, or run `pulumi up` first, with an" in result.stdout) is (names is not None)
     assert not any("show-secrets" in call for call in project.calls if "export" in call)
 
 
-def test_a_setting_in_a_provider_of_the_program(project: FakePulumi) -> None:
-    """It has copies of all settings but the key and the account, which are its own."""
+def test_the_own_key_of_a_provider_is_not_outdated(project: FakePulumi) -> None:
+    """A `justt.Provider` has copies of all settings, but a key and an account of its own."""
     project.config({"justt:environment": "production"}, {"justt:apiKey": "bearer-key"})
     own = project.own_provider("another-key")
     project.state([{**own, "inputs": {**own["inputs"], "justt:environment": "sandbox"}}])
@@ -224,8 +222,8 @@ def test_a_setting_in_a_provider_of_the_program(project: FakePulumi) -> None:
     assert "the configuration has changed since the last `pulumi up`: justt:environment." in result.stdout
 
 
-def test_a_plain_key(project: FakePulumi, simulator: SimulatorServer) -> None:
-    """A key that is not encrypted is a finding with the command that encrypts it, and is not shown."""
+def test_a_key_in_plain_text_is_a_finding(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """The remediation is the command that encrypts the key. The key is not shown."""
     key = canary("plain-key")
     project.config({"justt:baseUrl": simulator.base_url, "justt:apiKey": key})
     result = project.run("doctor")
@@ -234,8 +232,8 @@ def test_a_plain_key(project: FakePulumi, simulator: SimulatorServer) -> None:
     assert key not in result.output
 
 
-def test_a_refused_key(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """A 401 is told with where the key came from; the state's checks are made all the same."""
+def test_a_refused_key_is_a_finding(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
+    """The text names the source of the key. The checks of the state run anyway."""
     project.state([integration("mine", theirs())], [creating("lost")])
     simulator.add_fault(Fault.parse("GET * status=401"))
     bad = examined(project, code=1)
@@ -245,8 +243,8 @@ def test_a_refused_key(project: FakePulumi, simulator: SimulatorServer, theirs: 
     assert bad["integration"][0]["verdict"] == "not checked"
 
 
-def test_no_answer(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody answers, nothing is found, and the command ends as not done."""
+def test_no_response_is_not_checked(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the API does not respond, there are no findings, and the exit code is 3."""
     project.state([integration("mine", theirs())])
 
     def fail(*_: object, operation: str, **__: object) -> None:
@@ -257,8 +255,10 @@ def test_no_answer(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.Monk
     assert bad.keys() == {"account", "integration"}
 
 
-def test_a_list_that_is_not_whole(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is called nobody's unless all was listed; what a stack has is looked up by its id."""
+def test_an_incomplete_list_reports_nothing_as_unmanaged(
+    project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Integrations of the stack that the list lacks are looked up by id."""
     theirs()
     project.state([integration("mine", theirs(status="FAILED")), integration("unknown", "no-such-id")])
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
@@ -281,35 +281,35 @@ def test_a_list_that_is_not_whole(project: FakePulumi, theirs: Theirs, monkeypat
         ("stack export", "error: the stack is currently locked by 1 lock(s)", "state", "run `pulumi cancel` first."),
     ],
 )
-def test_a_stack_that_cannot_be_looked_at(
+def test_a_stack_that_cannot_be_read_is_a_finding(
     project: FakePulumi, call: str, words: str, check: str, remediation: str
 ) -> None:
-    """What the CLI says is a finding with what to do, and nothing is called nobody's."""
+    """The text has the CLI's error and what to do, and nothing is reported as unmanaged."""
     project.fails({call: words})
     bad = examined(project, code=1)
     assert words.removeprefix("error: ") in bad[check][0]["text"]
     assert remediation in bad[check][0]["text"]
-    assert "could not be looked at" in bad["unmanaged"][0]["text"]
+    assert "could not be read" in bad["unmanaged"][0]["text"]
 
 
-def test_settings_that_cannot_be_used(project: FakePulumi) -> None:
-    """A configuration that contradicts itself, and a missing key, are findings."""
+def test_invalid_settings_are_findings(project: FakePulumi) -> None:
+    """Contradictory settings and a missing key are findings."""
     project.config({"justt:environment": "staging"})
     assert "justt:environment must be production or sandbox" in examined(project, code=1)["configuration"][0]["text"]
     project.config({"justt:baseUrl": "http://127.0.0.1:1/v1"})
     assert "no Justt API key" in examined(project, code=1)["apiKey"][0]["text"]
 
 
-def test_a_project_of_our_namespace(project: FakePulumi, simulator: SimulatorServer) -> None:
-    """A project that is named justt has settings of its own there; in any other such a setting is misspelt."""
+def test_a_project_named_justt_may_have_other_settings(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """In a project named `justt`, its own keys are allowed. In any other project, they are misspelled settings."""
     project.config({"justt:baseUrl": simulator.base_url, "justt:color": "red"}, {"justt:apiKey": KEY})
     assert "justt:color is not a setting" in examined(project, code=1)["configuration"][0]["text"]
     (project.project / "Pulumi.yaml").write_text('runtime: python\nname: "justt"\n')
     examined(project, code=0)
 
 
-def test_versions(project: FakePulumi) -> None:
-    """A CLI that is too old, or that is not there, is a finding; the other checks go on."""
+def test_an_old_or_missing_cli_is_a_finding(project: FakePulumi) -> None:
+    """The other checks run anyway."""
     (project.folder / "version").write_text("v3.99.0")
     (check,) = examined(project, code=1)["tools"]
     assert "pulumi CLI 3.99.0 is too old for SDK " in check["text"]
@@ -319,8 +319,10 @@ def test_versions(project: FakePulumi) -> None:
     assert bad.keys() == {"tools", "configuration", "state", "journal", "unmanaged"}
 
 
-def test_without_a_project(tmp_path: Path, project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """The variables say where to look; who manages what is not known then."""
+def test_without_a_project_the_variables_are_used(
+    tmp_path: Path, project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
+) -> None:
+    """Without stacks, doctor cannot know which integrations are managed."""
     theirs()
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -330,8 +332,10 @@ def test_without_a_project(tmp_path: Path, project: FakePulumi, simulator: Simul
     assert "JUSTT_BASE_URL must be a URL" in bad["configuration"][0]["text"]
 
 
-def test_a_provider_has_its_own_key(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """It is not the configuration's, so its integrations are looked up with it; the override stands for both."""
+def test_integrations_are_looked_up_with_the_key_of_their_provider(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
+) -> None:
+    """JUSTT_API_KEY_OVERRIDE replaces the keys of the configuration and of the provider."""
     us = {**integration("us", theirs()), "provider": f"{US}::p"}
     masked = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
     project.config({"justt:baseUrl": simulator.base_url})
@@ -352,8 +356,8 @@ def test_a_provider_has_its_own_key(project: FakePulumi, simulator: SimulatorSer
     assert examined(project, code=1).keys() == {"recordedKey", "apiKey", "unmanaged"}
 
 
-def test_a_secret_account(project: FakePulumi, theirs: Theirs) -> None:
-    """It is not opened, so that its integrations are not looked up, and `list` has to be told."""
+def test_a_secret_account_is_not_decrypted(project: FakePulumi, theirs: Theirs) -> None:
+    """Its integrations are not looked up, and `list` needs the account from --account."""
     envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
     hidden = theirs(account="acc_1")
     project.state(
@@ -366,14 +370,14 @@ def test_a_secret_account(project: FakePulumi, theirs: Theirs) -> None:
     assert (listed.exit_code, hidden in listed.stdout) == (0, True)
     listed = project.run("list")
     assert (listed.exit_code, hidden in listed.stdout) == (3, False)
-    assert "the accounts of far are secrets: name them by --account." in listed.stderr
+    assert "the accounts of far are secrets: name them with --account." in listed.stderr
 
 
 @pytest.mark.parametrize("name", ["default", "default_eu"])
-def test_a_provider_that_is_named_like_the_engine_s(
+def test_a_provider_named_default_is_not_the_engines_default(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, name: str
 ) -> None:
-    """A `justt.Provider` has a parent, and the engine's own has none."""
+    """A `justt.Provider` has a parent, and the engine's default provider has none."""
     urn = f"{STACK}::pulumi:providers:pulumi-python::{name}"
     own = {"urn": urn, "parent": f"{STACK}::pulumi:pulumi:Stack::shop-dev"}
     project.config({"justt:baseUrl": simulator.base_url})
@@ -403,7 +407,7 @@ COMMANDS = (["list"], ["doctor"], ["import", "--all"], ["import", "--all", "--ot
 @pytest.mark.usefixtures("echo")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_words_beside_a_secret_object_of_the_configuration(project: FakePulumi, command: list[str]) -> None:
-    """`pulumi config set --secret --path` makes an object, whose parts are credentials each."""
+    """`pulumi config set --secret --path` creates an object, and each of its parts is a credential."""
     assert "hunt7er" in project.run(*command).output
     file = project.folder / "config.json"
     secret = {"password": "hunt7er"}
@@ -418,7 +422,7 @@ def test_words_beside_a_secret_object_of_the_configuration(project: FakePulumi, 
 
 @pytest.mark.usefixtures("echo")
 def test_words_beside_a_state_that_cannot_be_read(project: FakePulumi) -> None:
-    """What it has is not at hand, so Justt's words about the account may repeat a credential of it."""
+    """Doctor doesn't know the credentials in that state, and Justt's error for the account may repeat one."""
     project.fails({"stack export": "error: no decrypter"})
 
     shown = project.run("doctor", "--stack", "dev").output
@@ -428,8 +432,8 @@ def test_words_beside_a_state_that_cannot_be_read(project: FakePulumi) -> None:
 
 
 @pytest.mark.usefixtures("echo")
-def test_words_beside_the_state_of_another_stack(project: FakePulumi) -> None:
-    """`import` looks at the stacks that may have what it finds before it asks Justt for anything."""
+def test_import_reads_other_stacks_before_it_calls_justt(project: FakePulumi) -> None:
+    """`import` reads the stacks of --other-stack first, so that their credentials count for redaction."""
     project.state([integration("theirs", "id-1", secretReferences={"apiKey": {"fromEnv": "X"}})], stack="other")
 
     shown = project.run("import", "--all", "--stack", "dev", "--other-stack", "other").output

@@ -1,4 +1,4 @@
-"""`pulumi-justt doctor`: what it says of the journal, and that `--only` reads no more than it needs."""
+"""`pulumi-justt doctor`: the check of the journal, and `--only`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOST = f"{STACK}::{TYPE}::lost"
 
 
 def checks(project: FakePulumi, *arguments: str, code: int, **environ: str) -> list[dict[str, Any]]:
-    """Run it, and return what it says."""
+    """Run doctor, and return its results."""
     result = project.run("doctor", "--json", *arguments, environ=environ)
     assert result.exit_code == code, result.output
     found: list[dict[str, Any]] = json.loads(result.stdout)["checks"]
@@ -29,7 +29,7 @@ def checks(project: FakePulumi, *arguments: str, code: int, **environ: str) -> l
 
 
 def of_journal(project: FakePulumi, *arguments: str, code: int, **environ: str) -> list[dict[str, Any]]:
-    """Run the check of the journal alone, and return what it says."""
+    """Run only the check of the journal, and return its results."""
     found = checks(project, "--only", "journal", *arguments, code=code, **environ)
     assert {check["check"] for check in found} == {"journal"}
     assert all(check["text"].endswith(".") for check in found)
@@ -38,7 +38,7 @@ def of_journal(project: FakePulumi, *arguments: str, code: int, **environ: str) 
 
 @pytest.fixture
 def begun(project: FakePulumi, simulator: SimulatorServer) -> Callable[..., Intent]:
-    """Give what writes an intent of this stack into the journal."""
+    """Return a function that writes an intent of this stack to the journal."""
 
     def write(integration_id: str | None = None, name: str = "lost", **fields: object) -> Intent:
         urn = f"{STACK}::{TYPE}::{name}"
@@ -55,12 +55,12 @@ Begun = Callable[..., Intent]
 
 @pytest.fixture(autouse=True)
 def _now(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let it be a minute after those creates were begun."""
+    """Set the clock to a minute after the creates were sent."""
     monkeypatch.setattr(time, "time", lambda: 1_800_000_060.0)
 
 
-def test_an_unfinished_create(project: FakePulumi, begun: Begun) -> None:
-    """It says what was begun when, for whom, where it is kept, whether the id is known, and what to do."""
+def test_an_unfinished_create_is_a_finding(project: FakePulumi, begun: Begun) -> None:
+    """The text says what was created and when, the journal file, and the id if it is known; and what to do."""
     project.state([provider()], stack="dev")
     intent = begun("i-1")
     (known,) = of_journal(project, "--stack", "dev", code=1)
@@ -70,7 +70,7 @@ def test_an_unfinished_create(project: FakePulumi, begun: Begun) -> None:
         "text": "lost: a create of the stripe integration 'lost-main' in account acc_1 was sent on 2027-01-15 at "
         f"08:00:00 UTC. Justt answered with integration i-1. Its journal file is {project.journal.path_of(intent)}.",
         "remediation": "Run `pulumi-justt recover --stack dev --claim i-1` to keep it, or use --deactivate or "
-        "--forget. Then run `pulumi up --stack dev`, which creates no other one before.",
+        "--forget. Then run `pulumi up --stack dev`; before you decide, it creates no duplicate.",
         "stack": "dev",
         "referenceAccountId": "acc_1",
         "integrationId": "i-1",
@@ -80,13 +80,15 @@ def test_an_unfinished_create(project: FakePulumi, begun: Begun) -> None:
     project.journal.remove_intent(intent)
     (unknown,) = of_journal(project, "--stack", "dev", code=1)
     assert "in the default account was sent" in unknown["text"]
-    assert "Its answer is not known." in unknown["text"]
+    assert "The response is not known." in unknown["text"]
     assert "still be running" not in unknown["text"]
-    assert unknown["remediation"].startswith("Run `pulumi-justt recover --stack dev`, which shows what it may have")
+    assert unknown["remediation"].startswith(
+        "Run `pulumi-justt recover --stack dev`, which shows what the create may have"
+    )
 
 
-def test_one_that_may_be_under_way(project: FakePulumi, begun: Begun) -> None:
-    """Within its deadline a create is not called lost."""
+def test_a_create_may_still_be_running_before_its_deadline(project: FakePulumi, begun: Begun) -> None:
+    """The text says so until the create has settled."""
     project.state([provider()])
     begun(settled_at=1_800_000_061.0)
     assert "It may still be running." in of_journal(project, code=1)[0]["text"]
@@ -100,15 +102,15 @@ def test_one_that_may_be_under_way(project: FakePulumi, begun: Begun) -> None:
         (Decision("forget"), "is: forget. The next `pulumi up`"),
     ],
 )
-def test_a_decision(project: FakePulumi, begun: Begun, decision: Decision, words: str) -> None:
-    """What was decided is shown, with what carries it out."""
+def test_a_decision_is_shown(project: FakePulumi, begun: Begun, decision: Decision, words: str) -> None:
+    """The remediation names the decision of `recover`, and the command that carries it out."""
     project.state([provider()])
     begun("i-1", decision=replace(decision, decided_at=1_800_000_000.0))
     assert words in of_journal(project, code=1)[0]["remediation"]
 
 
-def test_what_the_state_holds(project: FakePulumi, begun: Begun) -> None:
-    """Each create leaves such a record until the next command; it is no finding. Another id for the URN is one."""
+def test_a_create_in_the_state_is_no_finding(project: FakePulumi, begun: Begun) -> None:
+    """Each create leaves an intent until the next command. Another id for the same URN is a finding."""
     begun("i-1", name="mine")
     project.state([provider(), integration("mine", "i-1")])
     (check,) = of_journal(project, code=0)
@@ -120,8 +122,8 @@ def test_what_the_state_holds(project: FakePulumi, begun: Begun) -> None:
     assert of_journal(project, code=1)[0]["integrationId"] == "i-1"
 
 
-def test_other_stacks(project: FakePulumi, begun: Begun) -> None:
-    """Those of other stacks and addresses are one line, which needs nobody; given, they are looked at as well."""
+def test_creates_of_other_stacks_are_one_line(project: FakePulumi, begun: Begun) -> None:
+    """Creates of other stacks and base URLs are `ok`, in one line. If these stacks are given, they are findings."""
     project.state([provider()], stack="dev")
     prod = [begun(f"i-{number}", urn=f"{LOST}-{number}".replace(":dev::", ":prod::")) for number in range(6)]
     begun(base_url="https://api.justt.ai/v1")
@@ -136,10 +138,10 @@ def test_other_stacks(project: FakePulumi, begun: Begun) -> None:
     assert [check["urn"] for check in found if check["verdict"] == "finding"] == [intent.urn for intent in prod]
 
 
-def test_a_stack_that_was_renamed(project: FakePulumi, begun: Begun) -> None:
-    """What was left under the former name is a finding, unless that stack is given, or its run ended in order.
+def test_creates_under_a_former_stack_name_are_findings(project: FakePulumi, begun: Begun) -> None:
+    """An intent under a former name is a finding, unless that stack is given or its run ended in order.
 
-    Of another project it is one only for the same external identifier.
+    An intent of another project is a finding only for the same external identifier.
     """
     former = f"{STACK}::".replace(":dev::", ":former::")
     left = begun("i-1", urn=f"{former}{TYPE}::mine")
@@ -166,18 +168,18 @@ def test_a_stack_that_was_renamed(project: FakePulumi, begun: Begun) -> None:
 
 
 @pytest.mark.parametrize("place", ["a file", "below a file"])
-def test_a_folder_that_cannot_be_used(tmp_path: Path, project: FakePulumi, place: str) -> None:
-    """Then no create is remembered, which an empty journal would hide."""
+def test_an_unusable_folder_is_a_finding(tmp_path: Path, project: FakePulumi, place: str) -> None:
+    """Without a usable folder, no create is recorded. An empty journal would hide that."""
     file = tmp_path / "file"
     file.write_text("")
     project.state([provider()])
     folder = file if place == "a file" else file / "journal"
     (finding,) = of_journal(project, code=1, JUSTT_STATE_DIR=str(folder))
-    assert finding["text"] == f"{file} is no folder, so no journal of creates is kept."
+    assert finding["text"] == f"{file} is not a folder, so no journal of creates is kept."
 
 
-def test_without_a_stack(tmp_path: Path, project: FakePulumi, begun: Begun) -> None:
-    """All are shown, of any stack and address."""
+def test_without_a_stack_all_creates_are_shown(tmp_path: Path, project: FakePulumi, begun: Begun) -> None:
+    """All intents are findings, of any stack and base URL."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     assert "holds no create." in of_journal(project, "--cwd", str(elsewhere), code=0)[0]["text"]
@@ -188,8 +190,8 @@ def test_without_a_stack(tmp_path: Path, project: FakePulumi, begun: Begun) -> N
     assert {check["integrationId"] for check in found} == {"i-1", None}
 
 
-def test_what_cannot_be_looked_at(project: FakePulumi, begun: Begun) -> None:
-    """A file that can't be used, no place for a journal, and a stack whose state can't be read, are told."""
+def test_an_unreadable_journal_is_reported(project: FakePulumi, begun: Begun) -> None:
+    """An invalid file, no folder for the journal, and a stack whose state can't be read are reported."""
     project.state([provider()])
     path = project.journal.path_of(begun())
     assert path
@@ -199,10 +201,10 @@ def test_what_cannot_be_looked_at(project: FakePulumi, begun: Begun) -> None:
     other.write_text('{"version": 2}')
     _, *damaged = of_journal(project, code=1)
     assert {(check["verdict"], check["text"]) for check in damaged} == {
-        ("finding", f"{path} is damaged, so what it says is not taken into account."),
+        ("finding", f"{path} is damaged, so the file is ignored."),
         (
             "finding",
-            f"{other} has the format 2 of another version of pulumi-justt, so what it says is not taken into account.",
+            f"{other} has the format 2 of another version of pulumi-justt, so the file is ignored.",
         ),
     }
     assert {check["remediation"].rpartition("Then run ")[2] for check in damaged} == {f"`rm {path}`.", f"`rm {other}`."}
@@ -223,8 +225,8 @@ def test_what_cannot_be_looked_at(project: FakePulumi, begun: Begun) -> None:
     assert "no stack selected" in of_journal(project, code=3)[0]["text"]
 
 
-def test_who_adopts_what_a_stack_owns(project: FakePulumi, simulator: SimulatorServer) -> None:
-    """One line says that a deletion won't deactivate it, unless the adopter is given too."""
+def test_an_adoption_by_another_stack_is_one_line(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """It says that a delete won't deactivate the integration, unless the adopter's stack is given too."""
     other = f"{LOST}-adopter".replace(":dev::", ":prod::")
     project.state(
         [
@@ -240,16 +242,16 @@ def test_who_adopts_what_a_stack_owns(project: FakePulumi, simulator: SimulatorS
     assert line["text"] == (
         f"the journal on this machine says that {other} has adopted owned (i-1): this stack won't deactivate it."
     )
-    assert line["remediation"] == "Name the other stack with --stack to see whether it still has it."
+    assert line["remediation"] == "To see whether the other stack still has it, name that stack with --stack."
     project.state([{**integration("lost", "i-1", adoptId="i-1"), "urn": other}], stack="prod")
     assert len(of_journal(project, "-s", "dev", "-s", "prod", code=0)) == 2
 
 
 @pytest.mark.parametrize("is_left", ["gone", "owned", "another"])
-def test_an_adoption_that_has_left_its_stack(project: FakePulumi, simulator: SimulatorServer, is_left: str) -> None:
-    """Where the adopter's stack is given and doesn't have it any more, the file that is in the way is a finding.
+def test_an_obsolete_adoption_is_a_finding(project: FakePulumi, simulator: SimulatorServer, is_left: str) -> None:
+    """If the adopter's stack is given and has no such resource, the finding names the file to remove.
 
-    So is one of the stack itself, unless it is the owner's own former adoption, which is in nobody's way.
+    The same holds for an adopter in the stack itself, except the owner's own former adoption, which blocks nothing.
     """
     elsewhere = f"{LOST}-adopter".replace(":dev::", ":prod::")
     same = f"{LOST}-adopter"
@@ -266,12 +268,12 @@ def test_an_adoption_that_has_left_its_stack(project: FakePulumi, simulator: Sim
 
     found = of_journal(project, "-s", "dev", "-s", "prod", code=1)
 
-    # What owns it by now has taken it over.
+    # The resource that owns it now adopted it before.
     gone = (same,) if is_left == "owned" else (same, elsewhere)
     stale = [check for check in found if check["verdict"] == "finding" and check["stack"] == "dev"]
     assert [check["text"] for check in stale] == [
-        f"the journal on this machine says that {urn} has adopted owned (i-1), which its stack does not have any more: "
-        "this stack won't deactivate it."
+        f"the journal on this machine says that {urn} has adopted owned (i-1), but its stack does not have it any "
+        "more: this stack won't deactivate it."
         for urn in gone
     ]
     for check, urn in zip(stale, gone, strict=True):
@@ -279,16 +281,18 @@ def test_an_adoption_that_has_left_its_stack(project: FakePulumi, simulator: Sim
         assert check["remediation"] == f"If no update of that stack is under way, run `rm {file}`."
 
 
-def test_an_intent_of_no_real_resource(tmp_path: Path, project: FakePulumi, begun: Begun) -> None:
-    """A file that was edited by hand is shown as it is."""
+def test_an_edited_intent_is_shown_as_it_is(tmp_path: Path, project: FakePulumi, begun: Begun) -> None:
+    """A file that was edited by hand may hold any text as URN."""
     project.state([provider()])
     begun("i-1", urn="edited")
     assert "edited of edited (project ) at http" in of_journal(project, code=0)[1]["text"]
     assert "edited: a create" in of_journal(project, "--cwd", str(tmp_path), code=1)[0]["text"]
 
 
-def test_only_pending(project: FakePulumi, simulator: SimulatorServer, begun: Begun) -> None:
-    """It exports the state, and does nothing else: CI runs it before every update."""
+def test_only_pending_exports_the_state_and_nothing_else(
+    project: FakePulumi, simulator: SimulatorServer, begun: Begun
+) -> None:
+    """A pipeline runs it before every update."""
     begun()
     project.state([provider()])
     (check,) = checks(project, "--only", "pending", code=0)
@@ -298,14 +302,14 @@ def test_only_pending(project: FakePulumi, simulator: SimulatorServer, begun: Be
     assert check["text"] == "creating lost was interrupted."
     assert project.calls == ["stack export --non-interactive"] * 2
     assert simulator.requests == []
-    # That it can't be made is never well.
+    # A check that cannot be made is never `ok`.
     project.fails({"stack export": "error: incorrect passphrase"})
     assert [check["check"] for check in checks(project, "--only", "pending", code=1)] == ["state"]
 
 
 @pytest.mark.parametrize("only", examination.CHECKS)
 def test_each_check_can_be_made_alone(project: FakePulumi, theirs: Theirs, only: str) -> None:
-    """What it says alone is what it says among all."""
+    """Each check gives the same result alone as with all others."""
     project.config({"justt:baseUrl": project_url(project), "justt:apiKey": "plain"})
     project.state(
         [provider(**{"justt:apiKey": "older"}), integration("mine", theirs(status="FAILED")), integration("two", "x")],
@@ -318,13 +322,13 @@ def test_each_check_can_be_made_alone(project: FakePulumi, theirs: Theirs, only:
 
 
 def project_url(project: FakePulumi) -> str:
-    """Return the address that the stacks of a project have."""
+    """Return the base URL in the configuration of a stack."""
     url: str = json.loads((project.folder / "config.json").read_text())["justt:baseUrl"]["value"]
     return url
 
 
-def test_several_checks_and_unknown_ones(project: FakePulumi) -> None:
-    """The option may be given again, and a name that is none is refused with all names."""
+def test_only_can_be_repeated_and_rejects_unknown_checks(project: FakePulumi) -> None:
+    """The error for an unknown name lists all names."""
     project.state([provider()])
     found = checks(project, "--only", "pending", "--only", "journal", code=0)
     assert [check["check"] for check in found] == ["pending", "journal"]

@@ -1,4 +1,4 @@
-"""`pulumi-justt import` below the engine: what may be imported, what is asked for, and the program that comes of it."""
+"""`pulumi-justt import` without the engine: what may be imported, the prompts, and the generated program."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ BY_VALUE = {**STRIPE, "fields": {"api_key": {"variable": "STRIPE_KEY"}}}
 
 @pytest.fixture
 def answers(tmp_path: Path) -> Answers:
-    """Give what writes an answers file, and returns its path."""
+    """Return a function that writes an answers file and returns its path."""
 
     def write(content: dict[str, Any]) -> str:
         (tmp_path / "answers.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
@@ -55,23 +55,23 @@ def answers(tmp_path: Path) -> Answers:
 
 
 def changing(project: FakePulumi) -> list[str]:
-    """Give the calls of the CLI so far that change anything."""
+    """Return the CLI calls so far that change anything."""
     return [call for call in project.calls if call.startswith(("import", "config set"))]
 
 
 def formatted(text: str) -> str:
-    """Give *text* as ruff leaves it with its defaults."""
+    """Return *text* as ruff formats it by default."""
     command = [sys.executable, "-m", "ruff", "format", "--isolated", "-"]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
 
 def candidates() -> list[Candidate]:
-    """Make three."""
+    """Return three candidates."""
     ids = ("id-1", "id-2", "id-3")
     return [Candidate(RemoteRecord(integration_id=each, source="stripe", status="PENDING"), None) for each in ids]
 
 
-# Which
+# Selection
 
 
 @pytest.mark.parametrize(
@@ -86,20 +86,20 @@ def candidates() -> list[Candidate]:
         ("", []),
     ],
 )
-def test_picking(text: str, numbers: list[int]) -> None:
-    """Numbers, ranges, ids and `all` may be mixed, and each is taken once."""
+def test_picking_candidates(text: str, numbers: list[int]) -> None:
+    """Numbers, ranges, ids and `all` can be combined, and each candidate is selected once."""
     assert [candidate.id for candidate in picked(text, candidates())] == [f"id-{number}" for number in numbers]
 
 
 @pytest.mark.parametrize("text", ["0", "4", "2-4", "3-2", "id-4", "-1", "1-", "one", "²", "1-2-3"])
-def test_what_picks_nothing(text: str) -> None:
-    """What is no number of the table, no range within it and no id in it is refused."""
-    with pytest.raises(ImportRefused, match="picks nothing: say numbers from 1 to 3"):
+def test_a_selection_that_matches_nothing_is_refused(text: str) -> None:
+    """Only numbers and ranges of the table, and its ids, are valid."""
+    with pytest.raises(ImportRefused, match="selects nothing: enter numbers from 1 to 3"):
         picked(text, candidates())
 
 
-def test_what_may_be_imported(project: FakePulumi, theirs: Theirs) -> None:
-    """What is INACTIVE or belongs to one of the stacks is not listed; what is only looked at belongs to nobody."""
+def test_only_unmanaged_integrations_are_listed(project: FakePulumi, theirs: Theirs) -> None:
+    """INACTIVE integrations and those of the stacks are not listed. An integration that a stack only reads is."""
     mine, other, seen, failed = theirs(), theirs(), theirs(), theirs("adyen", status="FAILED")
     theirs(status="INACTIVE")
     project.state([integration("mine", mine), {**integration("seen", seen), "external": True}], stack="dev")
@@ -120,13 +120,13 @@ def test_what_may_be_imported(project: FakePulumi, theirs: Theirs) -> None:
     assert changing(project) == []
 
 
-def test_an_account_that_is_too_long(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list that was cut off says so, and how to name what is not in it."""
+def test_a_truncated_list_warns(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The warning says how to name an integration that the list lacks."""
     theirs()
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
     result = project.run("import", "--json")
-    assert "as far as 0 integrations" in result.stderr
-    assert "Name what is missing by --id." in result.stderr
+    assert "up to 0 integrations" in result.stderr
+    assert "Name missing integrations with --id." in result.stderr
     document = json.loads(result.stdout)
     assert (result.exit_code, document["isComplete"], len(document["notes"])) == (3, False, 1)
 
@@ -138,10 +138,10 @@ def test_an_account_that_is_too_long(project: FakePulumi, theirs: Theirs, monkey
     assert (document["isComplete"], document["notes"]) == (True, [])
 
 
-def test_all_of_what_is_not_all(
+def test_all_with_a_truncated_list_exits_with_3(
     project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a list that was cut off has is imported, and the command does not end as if it were all."""
+    """The listed integrations are imported."""
     there = theirs()
     monkeypatch.setattr(account_records, "cut_short", lambda *_: "more may follow.")
     whole = account_records.listed
@@ -149,11 +149,11 @@ def test_all_of_what_is_not_all(
     result = project.run("import", "--all", "--answers", answers({there: STRIPE}), "--yes", "--json")
     document = json.loads(result.stdout)
     assert (result.exit_code, document["isComplete"], document["isImported"]) == (3, False, True)
-    assert document["notes"] == ["more may follow. Name what is missing by --id."]
+    assert document["notes"] == ["more may follow. Name missing integrations with --id."]
 
 
-def test_what_may_not_be_imported(project: FakePulumi, theirs: Theirs) -> None:
-    """Each id that cannot be imported is named with its reason, all at once, and nothing is done."""
+def test_integrations_that_cannot_be_imported_are_refused(project: FakePulumi, theirs: Theirs) -> None:
+    """The error names each id with its reason, and nothing is imported."""
     mine, adopted, other, gone = theirs(), theirs(), theirs(), theirs(status="INACTIVE")
     project.state([integration("mine", mine), integration("taken", adopted, adoptId=adopted)], stack="dev")
     project.state([integration("other", other)], stack="prod")
@@ -167,12 +167,13 @@ def test_what_may_not_be_imported(project: FakePulumi, theirs: Theirs) -> None:
         "error: nothing was imported:",
         f"  {mine} is in this stack already, as 'mine': leave it out.",
         (
-            f"  {adopted} is in this stack already, adopted as 'taken': take adopt_id out of the program, and the next "
-            "`pulumi up` makes it this stack's own."
+            f"  {adopted} is in this stack already, adopted as 'taken'. To own it, remove adopt_id from the program "
+            "and run `pulumi up`."
         ),
         (
-            f"  {other} is managed by prod, as 'other', and two stacks would both replace and deactivate it: look at "
-            "it by PaymentIntegration.get, or take it out of that stack by `pulumi state delete` first."
+            f"  {other} is managed by prod, as 'other', and two stacks would both replace and deactivate it. To only "
+            "read it, use PaymentIntegration.get; to move it, remove it from that stack with `pulumi state delete` "
+            "first."
         ),
         f"  {gone} is INACTIVE, which is final: leave it out.",
     ]
@@ -180,8 +181,10 @@ def test_what_may_not_be_imported(project: FakePulumi, theirs: Theirs) -> None:
     assert changing(project) == []
 
 
-def test_ids_and_answers_are_judged_together(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """One run names the ids that cannot be imported and what is wrong with the others' answers."""
+def test_problems_of_ids_and_answers_are_reported_together(
+    project: FakePulumi, theirs: Theirs, answers: Answers
+) -> None:
+    """One run reports both the ids that cannot be imported and the invalid answers of the others."""
     gone, there = theirs(status="INACTIVE"), theirs()
     content = {gone: STRIPE, there: {**STRIPE, "external_identifier": ""}}
     result = project.run("import", "--answers", answers(content))
@@ -192,12 +195,12 @@ def test_ids_and_answers_are_judged_together(project: FakePulumi, theirs: Theirs
 
 
 def test_nothing_to_import(project: FakePulumi) -> None:
-    """An account without any ends well, and asks for nothing."""
+    """An account without candidates is no error, and there are no prompts."""
     for arguments in (["--all"], []):
         result = project.run("import", *arguments)
         assert (result.exit_code, result.stdout, result.stderr) == (0, "", "There is nothing to import.\n")
-    told = project.run("import", "--all", "--json")
-    assert json.loads(told.stdout) == {
+    listed = project.run("import", "--all", "--json")
+    assert json.loads(listed.stdout) == {
         "isComplete": True,
         "notes": [],
         "integrations": [],
@@ -211,8 +214,8 @@ def test_nothing_to_import(project: FakePulumi) -> None:
     assert changing(project) == []
 
 
-def test_an_error_of_the_vendor(project: FakePulumi, simulator: SimulatorServer) -> None:
-    """An id that cannot be read for another reason than that it is unknown ends the command."""
+def test_an_api_error_ends_the_command(project: FakePulumi, simulator: SimulatorServer) -> None:
+    """Only an unknown id is reported together with the other problems."""
     simulator.add_fault(Fault.parse("GET * status=403"))
     result = project.run("import", "--id", "x", "--yes")
     assert result.exit_code == 3
@@ -220,12 +223,12 @@ def test_an_error_of_the_vendor(project: FakePulumi, simulator: SimulatorServer)
 
 
 def test_options_that_exclude_each_other(project: FakePulumi) -> None:
-    """`--id` beside `--all` is a wrong command line."""
+    """`--id` together with `--all` is a usage error."""
     assert project.run("import", "--all", "--id", "x").exit_code == 2
 
 
-def test_no_account(project: FakePulumi) -> None:
-    """What can be no account is not sent."""
+def test_an_invalid_account_is_a_usage_error(project: FakePulumi) -> None:
+    """The account is not sent."""
     result = project.run("import", "--account", "an account")
     assert result.exit_code == 2
     assert "an account must be visible ASCII without spaces, as it is sent as a header" in result.stderr
@@ -235,8 +238,8 @@ def test_no_account(project: FakePulumi) -> None:
 # From an answers file
 
 
-def test_from_answers(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """An answers file alone says which to import; a reference needs neither a value nor a setting."""
+def test_an_answers_file_selects_what_is_imported(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """A reference needs neither a value nor a configuration key."""
     stripe, _ = theirs(), theirs()
     result = project.run("import", "-s", "dev", "--answers", answers({stripe: STRIPE}), "--yes", "--json")
 
@@ -264,7 +267,7 @@ def test_from_answers(project: FakePulumi, theirs: Theirs, answers: Answers) -> 
 
 
 @pytest.mark.parametrize("how", ["created", "adopted"])
-def test_what_the_journal_knows_as_another_resources(  # noqa: PLR0913, PLR0917 - fixtures
+def test_an_owner_in_the_journal_is_a_warning(  # noqa: PLR0913, PLR0917 - fixtures
     project: FakePulumi,
     simulator: SimulatorServer,
     theirs: Theirs,
@@ -273,7 +276,7 @@ def test_what_the_journal_knows_as_another_resources(  # noqa: PLR0913, PLR0917 
     tmp_path: Path,
     how: str,
 ) -> None:
-    """Two stacks that own one integration stop it for each other, so a warning names the other one."""
+    """Two stacks that own one integration would deactivate it for each other, so the warning names the other owner."""
     monkeypatch.setenv("JUSTT_STATE_DIR", str(tmp_path / "journal"))
     stripe, journal = theirs(), Journal(tmp_path / "journal")
     note = journal.claim if how == "created" else journal.hold_adoption
@@ -285,10 +288,10 @@ def test_what_the_journal_knows_as_another_resources(  # noqa: PLR0913, PLR0917 
     )
 
 
-def test_what_recover_has_decided_about(
+def test_a_pending_decision_of_recover_is_refused(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers, tmp_path: Path
 ) -> None:
-    """What the next update deactivates or claims for another resource is not imported before."""
+    """An integration that the next update claims or deactivates for another resource is not imported."""
     stripe, journal, now = theirs(), Journal(tmp_path / "journal"), time.time()
     lost = Intent("urn:pulumi:dev::shop::type::lost", simulator.base_url, None, "shop", "stripe", now, now)
     assert journal.write_intent(lost)
@@ -298,23 +301,28 @@ def test_what_recover_has_decided_about(
     result = project.run("import", "-s", "dev", "--answers", answers({stripe: STRIPE}), "--yes", environ=environ)
 
     assert (result.exit_code, changing(project)) == (3, [])
-    assert "`pulumi-justt recover` was told to deactivate it for 'urn:pulumi:dev::shop::type::lost'" in result.stderr
+    assert (
+        "your decision in `pulumi-justt recover` was to deactivate it for 'urn:pulumi:dev::shop::type::lost'"
+        in result.stderr
+    )
 
 
-def test_an_unprotected_one(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """Without protection neither the program nor the state has it."""
+def test_no_protect(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """With --no-protect, neither the program nor the state has deletion_protection."""
     result = project.run("import", "--answers", answers({theirs(): STRIPE}), "--yes", "--no-protect")
     assert result.stdout.startswith("import pulumi_justt as justt\n\nstripe_eu")
     assert "protect" not in result.stdout
     assert "They are protected" not in result.stderr
-    assert "what destroys or replaces them deactivates them at Justt" in result.stderr
+    assert "a destroy or a replacement deactivates them at Justt" in result.stderr
     assert "--protect=false" in changing(project)[0]
     (resource,) = project.imported
     assert "deletionProtection" not in {**resource["inputs"], **resource["outputs"]}
 
 
-def test_accounts(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers) -> None:
-    """The account of an answer, else that of the option, is where an id is looked for, and stands in the program."""
+def test_the_account_of_an_answer_wins(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers
+) -> None:
+    """The answer's account is used, or else that of the option, and the program has it."""
     one, two = theirs(account="acct_1"), theirs(account="acct_2")
     content = {one: STRIPE, two: {**STRIPE, "resource_name": "two", "reference_account_id": "acct_2"}}
     result = project.run("import", "--answers", answers(content), "--account", "acct_1", "--yes")
@@ -335,27 +343,27 @@ def test_accounts(project: FakePulumi, simulator: SimulatorServer, theirs: Their
         ({"resource_nam": "x"}, "resource_nam is not an answer (did you mean 'resource_name'?); answers are "),
         ({"resource_name": ["x"]}, "resource_name: must be text"),
         ({"resource_name": "-x"}, "resource_name: must begin with a letter or digit"),
-        ({"resource_name": "taken"}, "resource_name: there is another 'taken'"),
+        ({"resource_name": "taken"}, "resource_name: there is already a resource 'taken'"),
         ({"external_identifier": "x" * 256}, "external_identifier: must have at most 255 characters, has 256"),
         ({"integration_name": ["x"]}, "integration_name: must be text, got [1 of item]"),
         ({"merchant_account_codes": "x"}, "merchant_account_codes: must be a list of texts"),
         ({"reference_account_id": "a b"}, "reference_account_id: must be visible ASCII without spaces"),
         ({"credentials": "ApiKeyOnl"}, "credentials: must be one of ApiKeyOnly, "),
-        ({"credentials": "Unlisted"}, "secret_type: is required beside credentials Unlisted"),
-        ({"secret_type": "APIKEY_ONLY"}, "secret_type: goes with credentials Unlisted only"),
+        ({"credentials": "Unlisted"}, "secret_type: is required with credentials Unlisted"),
+        ({"secret_type": "APIKEY_ONLY"}, "secret_type: is only allowed with credentials Unlisted"),
         (
             {"fields": []},
-            "fields: must be a mapping from the credentials (api_key) to where each is found: {variable: NAME}",
+            "fields: must be a mapping from the credentials (api_key) to the place of each: {variable: NAME}",
         ),
-        ({"fields": "apikey"}, "fields: must be a mapping from the credentials (api_key) to where each is found"),
+        ({"fields": "apikey"}, "fields: must be a mapping from the credentials (api_key) to the place of each"),
         ({"fields": {}}, "credentials.api_key: is required by ApiKeyOnly"),
         (
             {"fields": {"apiKey": {"fromEnv": "X"}}},
-            "fields: 'apiKey' (did you mean 'api_key'?) is no field of these credentials: api_key",
+            "fields: 'apiKey' (did you mean 'api_key'?) is not a field of these credentials: api_key",
         ),
-        ({"fields": {"canary-secret": {"fromEnv": "X"}}}, "fields: a text of 13 characters is no field of these"),
-        ({"fields": {"api_key": "canary-secret"}}, "fields.api_key: say where it is found"),
-        ({"fields": {"api_key": {"variable": "X", "version": 1}}}, "fields.api_key: say where it is found"),
+        ({"fields": {"canary-secret": {"fromEnv": "X"}}}, "fields: a text of 13 characters is not a field of these"),
+        ({"fields": {"api_key": "canary-secret"}}, "fields.api_key: give the place of the credential"),
+        ({"fields": {"api_key": {"variable": "X", "version": 1}}}, "fields.api_key: give the place of the credential"),
         ({"fields": {"api_key": {"fromEnv": "X", "versio": 1}}}, "'versio' (did you mean 'version'?) is not expected"),
         ({"fields": {"api_key": {"variabel": "X"}}}, "fields.api_key: 'variabel' (did you mean 'variable'?) is not"),
         ({"fields": {"api_key": {"canary-secret": "X"}}}, "fields.api_key: a text of 13 characters is not expected"),
@@ -365,10 +373,10 @@ def test_accounts(project: FakePulumi, simulator: SimulatorServer, theirs: Their
         ({"fields": {"api_key": {"variable": "sk_live_canary"}}}, "takes the name of a variable, and not its value"),
     ],
 )
-def test_an_answer_that_cannot_be_used(
+def test_an_invalid_answer_is_refused(
     project: FakePulumi, theirs: Theirs, answers: Answers, change: dict[str, Any], expected: str
 ) -> None:
-    """It is named with its id, without a value, and nothing is done."""
+    """The error names the id and no value, and nothing is imported."""
     project.state([integration("taken", "elsewhere")])
     stripe = theirs()
     result = project.run("import", "--answers", answers({stripe: {**STRIPE, **change}}), "--yes")
@@ -379,15 +387,15 @@ def test_an_answer_that_cannot_be_used(
     assert changing(project) == []
 
 
-def test_all_problems_at_once(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """One run names whatever is wrong with the answers of any integration."""
+def test_all_invalid_answers_are_reported_at_once(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """One run reports the problems of all integrations."""
     one, two = theirs(), theirs()
     lacking = {"resource_name": "stripe-eu", "credentials": "Sftp", "fields": {"username": {"fromEnv": "X"}}}
     result = project.run("import", "--answers", answers({one: STRIPE, two: lacking}))
     first, *problems = result.stderr.splitlines()
     assert first == "error: nothing was imported:"
     assert problems == [
-        f"  {two}: resource_name: there is another 'stripe-eu'",
+        f"  {two}: resource_name: there is already a resource 'stripe-eu'",
         f"  {two}: external_identifier: is required",
         f"  {two}: integration_name: is required",
         f"  {two}: credentials.password: is missing: Sftp needs password or private_key",
@@ -403,8 +411,10 @@ def test_all_problems_at_once(project: FakePulumi, theirs: Theirs, answers: Answ
         ("a: canary", "the answers must be a mapping from the ids of integrations"),
     ],
 )
-def test_no_answers_file(project: FakePulumi, tmp_path: Path, text: str, expected: str) -> None:
-    """What is no such file is refused without quoting it."""
+def test_another_file_than_an_answers_file_is_refused(
+    project: FakePulumi, tmp_path: Path, text: str, expected: str
+) -> None:
+    """The error does not quote the file."""
     (tmp_path / "answers").write_text(text)
     result = project.run("import", "--answers", str(tmp_path / "answers"))
     assert result.exit_code == 3
@@ -412,8 +422,8 @@ def test_no_answers_file(project: FakePulumi, tmp_path: Path, text: str, expecte
     assert "canary" not in result.output
 
 
-def test_what_the_vendor_added(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """A source and a secret type outside of the lists are imported as such."""
+def test_an_unlisted_source_and_secret_type_are_imported(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """The program has `allow_unlisted=True`."""
     unlisted = {
         "credentials": "Unlisted",
         "secret_type": "OAUTH",
@@ -435,16 +445,16 @@ def test_what_the_vendor_added(project: FakePulumi, theirs: Theirs, answers: Ans
     ) in result.stdout
 
 
-def test_a_source_that_the_vendor_added(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """A source outside of the list is said to be meant, whatever the credentials are."""
+def test_an_unlisted_source_needs_allow_unlisted(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """The program has `allow_unlisted=True` for any type of credentials."""
     result = project.run("import", "--answers", answers({theirs("shopify"): STRIPE}), "--yes")
     assert result.exit_code == 0, result.stderr
     assert '    source="shopify",\n' in result.stdout
     assert "    allow_unlisted=True,\n" in result.stdout
 
 
-def test_two_that_would_share_a_key(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """Names that lead to one key of the configuration are refused."""
+def test_two_names_for_one_configuration_key_are_refused(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """Two resource names must not lead to the same key of the configuration."""
     unlisted = {"credentials": "Unlisted", "secret_type": "OAUTH", "fields": {"key": {"variable": "STRIPE_KEY"}}}
     one, two = theirs(), theirs()
     content = {one: {**BY_VALUE, "resource_name": "shop"}, two: {**STRIPE, **unlisted, "resource_name": "shop-api"}}
@@ -452,8 +462,8 @@ def test_two_that_would_share_a_key(project: FakePulumi, theirs: Theirs, answers
     assert result.stderr.splitlines()[1].startswith(f"  {two}: the configuration has shopApiKey already")
 
 
-def test_fields_that_would_share_a_key(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """Each credential has a key of its own, however alike the names of an unlisted type's fields are."""
+def test_similar_fields_get_different_keys(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """Each credential has its own key, even if field names of an unlisted type are similar."""
     fields = {"apiKey": {"variable": "ONE"}, "api_key": {"variable": "TWO"}, "api-key": {"variable": "THREE"}}
     unlisted = {"credentials": "Unlisted", "secret_type": "OAUTH", "fields": fields, "resource_name": "shop"}
     environ = {name: canary(name) for name in ("ONE", "TWO", "THREE")}
@@ -476,8 +486,10 @@ def test_fields_that_would_share_a_key(project: FakePulumi, theirs: Theirs, answ
         ("a--b", "a_b"),
     ],
 )
-def test_names_in_the_program(project: FakePulumi, theirs: Theirs, answers: Answers, name: str, variable: str) -> None:
-    """A resource's name becomes a name of Python that is not taken."""
+def test_resource_names_become_variables(
+    project: FakePulumi, theirs: Theirs, answers: Answers, name: str, variable: str
+) -> None:
+    """The variable is a valid Python name that is not in use."""
     result = project.run("import", "--answers", answers({theirs(): {**STRIPE, "resource_name": name}}), "--yes")
     assert f'\n{variable} = justt.PaymentIntegration(\n    "{name}",\n' in result.stdout
 
@@ -486,7 +498,7 @@ def test_names_in_the_program(project: FakePulumi, theirs: Theirs, answers: Answ
 
 
 def test_values_become_secrets_of_the_configuration(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """Values are set in the configuration, are in no argument and no output, and each has a key of its own."""
+    """Values are set in the configuration, are in no argument and no output, and each has its own key."""
     value = canary("value")
     file = answers({theirs(): BY_VALUE, theirs(): {**BY_VALUE, "resource_name": "stripe.eu"}})
     result = project.run("import", "--answers", file, "--yes", environ={"STRIPE_KEY": value})
@@ -502,16 +514,16 @@ def test_values_become_secrets_of_the_configuration(project: FakePulumi, theirs:
     assert value not in result.output + "".join(project.calls)
 
 
-def test_a_configuration_that_is_left_alone(
+def test_the_configuration_is_not_overwritten(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers
 ) -> None:
-    """No setting is overwritten; with --no-config none is looked at, and the commands are shown."""
+    """With --no-config, the configuration is not read, and the commands are shown instead."""
     secret = {"justt:apiKey": "a-key-of-the-simulator", "shop:stripeEuApiKey": "another"}
     project.config({"justt:baseUrl": simulator.base_url}, secret)
     arguments = ("import", "--answers", answers({theirs(): BY_VALUE}), "--yes")
     result = project.run(*arguments, environ={"STRIPE_KEY": canary("value")})
     assert result.exit_code == 3
-    assert "the configuration has stripeEuApiKey already: give another resource_name, or remove it" in result.stderr
+    assert "the configuration has stripeEuApiKey already: use another resource_name, or run" in result.stderr
     assert changing(project) == []
 
     result = project.run(*arguments, "--no-config", environ={"STRIPE_KEY": canary("value")})
@@ -520,8 +532,10 @@ def test_a_configuration_that_is_left_alone(
     assert len(changing(project)) == 1
 
 
-def test_a_configuration_that_refuses(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """What is imported by then is said with its program, and what is left to run."""
+def test_a_failed_configuration_shows_the_remaining_commands(
+    project: FakePulumi, theirs: Theirs, answers: Answers
+) -> None:
+    """The output has the program for the imported resources."""
     project.fails({"config set": "error: disk full"})
     result = project.run(
         "import", "--answers", answers({theirs(): BY_VALUE}), "--yes", environ={"STRIPE_KEY": canary("value")}
@@ -529,12 +543,12 @@ def test_a_configuration_that_refuses(project: FakePulumi, theirs: Theirs, answe
     assert result.exit_code == 3
     assert "stripe_eu = justt.PaymentIntegration(" in result.stdout
     assert f"Run:\n  {SETTING} --cwd {project.project}\n" in result.stderr
-    assert "error: not all is in the configuration: setting stripeEuApiKey" in result.stderr
+    assert "error: not all credentials are in the configuration: setting stripeEuApiKey" in result.stderr
     assert "disk full" in result.stderr
 
 
-def test_an_engine_that_refuses(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """The CLI's own words are shown, and nothing is set."""
+def test_a_refused_import_sets_nothing(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """The output has the CLI's error."""
     project.fails({"import": "error: the stack is currently locked"})
     result = project.run(
         "import", "--answers", answers({theirs(): BY_VALUE}), "--yes", environ={"STRIPE_KEY": canary("value")}
@@ -545,10 +559,10 @@ def test_an_engine_that_refuses(project: FakePulumi, theirs: Theirs, answers: An
     assert len(changing(project)) == 1
 
 
-def test_an_engine_that_imports_a_part(
+def test_a_partial_import_shows_the_program_of_what_was_imported(
     project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What arrived is said with its program, as the next update would delete what no program has."""
+    """Otherwise the next update would delete the imported resources."""
     one, two = theirs(), theirs()
 
     def fail(_: Stack, document: str) -> None:
@@ -563,13 +577,16 @@ def test_an_engine_that_imports_a_part(
     assert "two = justt.PaymentIntegration(" in result.stdout
     assert "stripe_eu" not in result.stdout
     assert "Set in the configuration, encrypted: twoApiKey." in result.stderr
-    assert "error: not all is imported: importing: it said no. Import the others by another run." in result.stderr
+    assert (
+        "error: not everything was imported: importing: it said no. Run the command again to import the others."
+        in result.stderr
+    )
 
 
-def test_a_backend_that_fails_while_importing(
+def test_an_unknown_import_result_shows_the_whole_program(
     project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where nobody can tell what arrived, the program is there all the same, with the first error and what to do."""
+    """The output also has the first error and what to do."""
 
     def fail(*_: object, **__: object) -> None:
         project.fails({"stack export": "error: the backend is away"})
@@ -584,11 +601,13 @@ def test_a_backend_that_fails_while_importing(
     assert f"Run:\n  {SETTING} --cwd {project.project}\n" in result.stderr
     assert changing(project) == []
     *_, last = result.stderr.splitlines()
-    assert last.startswith("error: not all is imported: importing: it said no. What is could not be found out: export")
+    assert last.startswith(
+        "error: not everything was imported: importing: it said no. It is not known what was imported: export"
+    )
     assert "the backend is away" in last
     assert last.endswith(
-        "When the stack can be read again, give the same command once more, and keep of this program only what the "
-        "stack has by then: `pulumi up` would create the others a second time."
+        "When the stack can be read again, run the same command again, and keep only those parts of this program that "
+        "the stack has by then: for the others, `pulumi up` would create duplicates."
     )
 
     project.fails({})
@@ -599,8 +618,8 @@ def test_a_backend_that_fails_while_importing(
     )
 
 
-def test_once_more_with_the_same_answers(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """What this stack has under the name of its answer is left out with a note, so that a run can be repeated."""
+def test_a_repeated_run_skips_what_is_imported(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """An integration that this stack has under the answer's name is skipped with a note."""
     one, two, three = theirs(), theirs("adyen"), theirs()
     unnamed = {key: value for key, value in STRIPE.items() if key != "resource_name"}
     named = integration(f"adyen-{two[:8]}", two, source="adyen")
@@ -610,8 +629,8 @@ def test_once_more_with_the_same_answers(project: FakePulumi, theirs: Theirs, an
         result = project.run("import", "--answers", answers(content), "--yes", *which)
         assert result.exit_code == 0, result.stderr
         assert result.stderr.splitlines()[:3] == [
-            f"{one} is in this stack already, as 'stripe-eu': left out.",
-            f"{two} is in this stack already, as 'adyen-{two[:8]}': left out.",
+            f"{one} is in this stack already, as 'stripe-eu': skipped.",
+            f"{two} is in this stack already, as 'adyen-{two[:8]}': skipped.",
             f"{three} becomes 'three'.",
         ]
         assert "stripe_eu" not in result.stdout
@@ -621,8 +640,8 @@ def test_once_more_with_the_same_answers(project: FakePulumi, theirs: Theirs, an
     assert result.stderr.endswith("There is nothing to import.\n")
 
 
-def test_what_is_not_merely_repeated(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """Another name, an adoption, a deletion that waits, another stack or an id of the line itself are refused."""
+def test_a_different_import_of_the_same_id_is_refused(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """Another name, an adoption, a pending delete, another stack or an --id are refused."""
     ids = [theirs() for _ in range(4)]
     project.state(
         [
@@ -648,31 +667,31 @@ def test_what_is_not_merely_repeated(project: FakePulumi, theirs: Theirs, answer
     )
 
 
-def test_consent(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """Without a yes nothing is imported."""
+def test_nothing_is_imported_without_confirmation(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """Without confirmation, nothing is imported."""
     file = answers({theirs(): STRIPE})
     for typed in ("n\n", "\n", ""):
         result = project.run("import", "--answers", file, answers=typed)
         assert result.exit_code == 3
-        assert "what destroys or replaces them deactivates them at Justt" in result.stderr
+        assert "a destroy or a replacement deactivates them at Justt" in result.stderr
     assert changing(project) == []
     assert project.run("import", "--answers", file, answers="y\n").exit_code == 0
 
 
-def test_a_file_that_exists(project: FakePulumi, theirs: Theirs, tmp_path: Path) -> None:
-    """Nothing is overwritten, which is said before anything is asked."""
+def test_an_existing_file_is_not_overwritten(project: FakePulumi, theirs: Theirs, tmp_path: Path) -> None:
+    """The command refuses it before it prompts."""
     theirs()
     (tmp_path / "there").write_text("mine")
     result = project.run("import", "--all", "--out", str(tmp_path / "there"))
     assert result.exit_code == 3
-    assert "there exists, and nothing is overwritten" in result.stderr
+    assert "there exists and is not overwritten" in result.stderr
     assert (tmp_path / "there").read_text() == "mine"
 
 
 def test_a_file_that_cannot_be_written(
     project: FakePulumi, theirs: Theirs, answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A folder that is missing is said at once; what shows only at the end is said then, and nothing was changed."""
+    """A missing folder is refused at the start. A later failure leaves everything unchanged."""
     arguments = ["import", "--answers", answers({theirs(): STRIPE})]
     result = project.run(*arguments, "--out", str(tmp_path / "no" / "file"))
     assert result.exit_code == 3
@@ -702,20 +721,20 @@ esac
 
 @pytest.fixture
 def another(tmp_path: Path) -> Stack:
-    """Give a stack of a CLI that does things in another way."""
+    """Return a stack whose CLI behaves differently."""
     (tmp_path / "pulumi").write_text(OTHER_KEY)
     (tmp_path / "pulumi").chmod(0o755)
     return Stack("dev", tmp_path, command=str(tmp_path / "pulumi"))
 
 
-def test_a_secrets_provider_of_another_kind(another: Stack) -> None:
-    """What was encrypted by a key that is not the stack's is not handed out."""
-    with pytest.raises(StackError, match="encrypting as dev does: its secrets provider is of no known kind"):
+def test_an_unsupported_secrets_provider_is_refused(another: Stack) -> None:
+    """Ciphertext of another key than the stack's is not written to the file."""
+    with pytest.raises(StackError, match="encrypting for dev: its kind of secrets provider is not supported"):
         another.encrypted(["canary"])
 
 
-def test_what_an_update_says_of_its_errors(another: Stack) -> None:
-    """The CLI prints them beside its progress on stdout: each is shown once, and the progress is not."""
+def test_errors_of_an_update_are_extracted(another: Stack) -> None:
+    """The CLI prints errors to stdout, between its progress. Each error is shown once, and the progress is not."""
     printed = (
         " =  t a **importing failed** error: it exists\n"
         "Diagnostics:\n"
@@ -731,7 +750,7 @@ def test_what_an_update_says_of_its_errors(another: Stack) -> None:
     assert "said: update failed it exists. " in f"{raised.value} "
 
 
-# Asked for
+# Prompts
 
 TYPED = {
     "ApiKeyOnly": ["secret-value"],
@@ -746,8 +765,8 @@ TYPED = {
 
 
 @pytest.mark.parametrize("shape", TYPED)
-def test_asking_for_values(project: FakePulumi, theirs: Theirs, tmp_path: Path, shape: str) -> None:
-    """Each shape's fields are asked for, secrets without echo, and the program is whole without them."""
+def test_prompts_for_values(project: FakePulumi, theirs: Theirs, tmp_path: Path, shape: str) -> None:
+    """The fields of each type are prompted for, secrets without echo, and the program contains no secret."""
     assert TYPED.keys() == {each.__name__ for each in CREDENTIAL_TYPES.values()}
     (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nsecret-value\n-----END PRIVATE KEY-----\n")
     fields = [text.replace("FILE", str(tmp_path / "key.pem")) for text in TYPED[shape]]
@@ -765,13 +784,13 @@ def test_asking_for_values(project: FakePulumi, theirs: Theirs, tmp_path: Path, 
     assert '    merchant_account_codes=["a", "b"],\n' in result.stdout
 
 
-def test_asking_for_references(project: FakePulumi, theirs: Theirs) -> None:
-    """With names of variables nothing secret is asked for; a name that can be none is asked for again."""
+def test_prompts_for_references(project: FakePulumi, theirs: Theirs) -> None:
+    """With --credentials from-env there is no prompt for a secret. An invalid variable name is prompted for again."""
     adyen = theirs("adyen")
     typed = ["9", "all", "", "adyen-1", "Adyen", "", "sk_live_x", "", "ADYEN_KEY", "M-1", "", "", "y", ""]
     result = project.run("import", "--credentials", "from-env", answers="\n".join(typed))
     assert result.exit_code == 0, result.output
-    assert "'9' picks nothing" in result.stderr
+    assert "'9' selects nothing" in result.stderr
     assert "hmac: from_env takes the name of a variable, and not its value" in result.stderr
     assert (
         "    credentials=justt.credentials.Hmac(\n"
@@ -783,42 +802,42 @@ def test_asking_for_references(project: FakePulumi, theirs: Theirs) -> None:
     assert "config" not in result.stdout
 
 
-def test_asking_again(project: FakePulumi, theirs: Theirs) -> None:
-    """What the provider's check refuses is said, and asked for once more; what was right before is kept."""
+def test_invalid_values_are_prompted_for_again(project: FakePulumi, theirs: Theirs) -> None:
+    """The provider's check reports them, and earlier valid answers are kept."""
     theirs()
     theirs()
     one = ["one", "s-1", "S", "", "secret-value", ""]
     typed = ["all", *one, *one, "two", "s-2", "S", "", "secret-value", "", "y", ""]
     result = project.run("import", answers="\n".join(typed))
     assert result.exit_code == 0, result.output
-    assert result.stderr.count("resource_name: there is another 'one'") == 1
-    assert result.stderr.count("Once more:") == 1
+    assert result.stderr.count("resource_name: there is already a resource 'one'") == 1
+    assert result.stderr.count("Please enter the values again:") == 1
     assert "Imported: one, two." in result.stderr
 
 
-def test_a_stack_that_gets_one_meanwhile(
+def test_a_concurrent_import_is_refused(
     project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While somebody answers, another import may end; one integration never becomes two resources."""
+    """Another import may end during the prompts. One integration never becomes two resources."""
     one = theirs()
     monkeypatch.setattr(Terminal, "confirm", lambda *_: project.state([integration("another", one)]))
     result = project.run("import", "--answers", answers({one: STRIPE}))
     assert (result.exit_code, result.stdout) == (3, "")
-    assert f"  {one} is in this stack meanwhile, as 'another'." in result.stderr
+    assert f"  {one} is now in this stack, as 'another'." in result.stderr
     assert changing(project) == []
 
 
-def test_nobody_can_answer(project: FakePulumi, theirs: Theirs) -> None:
-    """The end of the input changes nothing, and says what to give instead."""
+def test_end_of_input_imports_nothing(project: FakePulumi, theirs: Theirs) -> None:
+    """The message names the options for a run without prompts."""
     theirs()
     result = project.run("import")
     assert (result.exit_code, result.stdout) == (3, "")
-    assert "Nothing was imported. Where nobody can answer, give --answers and --yes.\nStopped.\n" in result.stderr
+    assert "Nothing was imported. To run without prompts, use --answers and --yes.\nStopped.\n" in result.stderr
     assert changing(project) == []
 
 
-def test_answers_that_are_no_text(project: FakePulumi, tmp_path: Path) -> None:
-    """A file that is not UTF-8 is a wrong command line."""
+def test_answers_must_be_utf8(project: FakePulumi, tmp_path: Path) -> None:
+    """A file that is not UTF-8 is a usage error."""
     (tmp_path / "answers.yaml").write_bytes(b"\xff\xfe")
     result = project.run("import", "--answers", str(tmp_path / "answers.yaml"))
     assert (result.exit_code, result.stdout) == (2, "")
@@ -839,8 +858,8 @@ def test_answers_that_are_no_text(project: FakePulumi, tmp_path: Path) -> None:
         ("name: [\n", "."),
     ],
 )
-def test_files_are_those_of_the_program(tmp_path: Path, project: str, folder: str) -> None:
-    """The program that is printed finds its files from its own folder, which the project may name."""
+def test_files_are_relative_to_the_program(tmp_path: Path, project: str, folder: str) -> None:
+    """The printed program finds its files from its own folder, which the project may set."""
     (tmp_path / "infra").mkdir()
     (tmp_path / "Pulumi.yaml").write_text(project)
 
@@ -853,7 +872,7 @@ def test_files_are_those_of_the_program(tmp_path: Path, project: str, folder: st
 def test_answers_stay_as_they_are_written(
     project: FakePulumi, theirs: Theirs, tmp_path: Path, encoding: str, line_break: str
 ) -> None:
-    """What YAML takes for numbers, truth or dates stays text, whatever the line breaks and the encoding."""
+    """Numbers, booleans and dates of YAML stay text, with any line breaks and encoding."""
     lines = [
         f"{theirs()}:",
         "  external_identifier: 2027-01-31",
@@ -893,13 +912,13 @@ BILLIONS = "".join(
         ('{"one": {"resource_name": "a", "resource_name": "b"}}', "the answers have 'resource_name' twice"),
         ("[" * 5_000, "the answers are nested too deeply"),
         ('{"a": ' * 5_000, "the answers are nested too deeply"),
-        (BILLIONS, "the answers stand for more than 1,000,000 values by their aliases (*)"),
-        ("one: &a\n  fields: *a", "the answers stand for more than 1,000,000 values by their aliases"),
+        (BILLIONS, "the answers expand to more than 1,000,000 values by their aliases (*)"),
+        ("one: &a\n  fields: *a", "the answers expand to more than 1,000,000 values by their aliases"),
         ("one: [", "the answers are neither YAML nor JSON at line 1"),
     ],
 )
-def test_answers_are_not_guessed(project: FakePulumi, tmp_path: Path, answers: str, expected: str) -> None:
-    """What could be taken in two ways is refused with its place, and nothing is imported."""
+def test_ambiguous_answers_are_refused(project: FakePulumi, tmp_path: Path, answers: str, expected: str) -> None:
+    """The error names the place of the ambiguous value, and nothing is imported."""
     (tmp_path / "answers.yaml").write_text(answers)
 
     result = project.run("import", "--answers", str(tmp_path / "answers.yaml"), "--yes")
@@ -910,8 +929,8 @@ def test_answers_are_not_guessed(project: FakePulumi, tmp_path: Path, answers: s
     assert changing(project) == []
 
 
-def test_answers_as_a_program_writes_json(project: FakePulumi, theirs: Theirs, tmp_path: Path) -> None:
-    """JSON may have tabs and pairs of surrogates, which YAML does not take."""
+def test_answers_in_json(project: FakePulumi, theirs: Theirs, tmp_path: Path) -> None:
+    """JSON may have tabs and surrogate pairs, which YAML does not accept."""
     answers = {
         theirs(): {
             "external_identifier": "shop",

@@ -1,4 +1,4 @@
-"""Program text: it means what it should, and a formatter leaves it as it is."""
+"""Program text: it has the right value, and a formatter does not change it."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ TEXTS = [
 
 
 def formatted(text: str) -> str:
-    """Give *text* as ruff leaves it with its defaults."""
+    """Return *text* as ruff formats it by default."""
     command = [sys.executable, "-m", "ruff", "format", "--isolated", "-"]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_literal_is_the_text(text: str) -> None:
-    """Whatever is in a text, its literal stands for it."""
+def test_a_literal_evaluates_to_the_text(text: str) -> None:
+    """Any text has a literal that evaluates to it."""
     assert ast.literal_eval(quoted(text)) == text
 
 
 def test_a_formatter_changes_nothing() -> None:
-    """Literals of all kinds, and calls and lists around the longest line, are as ruff would write them."""
+    """All kinds of literals, and calls and lists near the maximum line length, are as ruff would write them."""
     lines = [f"x = {quoted(text)}\n" for text in TEXTS]
     for length in range(30, 60):
         name = quoted("n" * length)
@@ -50,16 +50,16 @@ def test_a_formatter_changes_nothing() -> None:
     assert formatted(text) == text
 
 
-def test_what_is_long_has_a_line_for_each() -> None:
-    """A call that is said to be long stands on many lines even if it would fit on one."""
+def test_a_long_call_has_one_argument_on_each_line() -> None:
+    """A call with `is_long` is split even if it would fit on one line."""
     expression = Items("f(", ")", [("", quoted("a")), ("b=", call("g"))], is_long=True)
 
     assert list(rendered(expression, "x = ")) == ["x = f(", '    "a",', "    b=g(),", ")"]
     assert str(expression) == 'f("a", b=g())'
 
 
-def test_the_longest_line() -> None:
-    """A call of exactly as many characters as a line may have stays on it."""
+def test_a_call_of_the_maximum_length_stays_on_one_line() -> None:
+    """A call of exactly the maximum line length is not split."""
     fits = call("f", quoted("n" * 79))
     longer = call("f", quoted("n" * 80))
 

@@ -1,4 +1,4 @@
-"""`pulumi-justt list`: what is shown of an account, for whom, and when it says that there may be more."""
+"""`pulumi-justt list`: which integrations it shows, which resources manage them, and when the list is incomplete."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from support.fake_pulumi import FakePulumi, integration
 Theirs = Callable[..., str]
 
 
-def test_each_account_and_who_manages_what(project: FakePulumi, theirs: Theirs) -> None:
-    """The accounts of all stacks are listed, and each integration with the resources that have it."""
+def test_all_accounts_are_listed_with_managing_resources(project: FakePulumi, theirs: Theirs) -> None:
+    """The accounts of all stacks are listed, and each integration with the resources that hold it."""
     mine, seen, shared, other = theirs(), theirs("adyen"), theirs(account="acc_1"), theirs(account="acc_2")
     project.state([integration("mine", mine), {**integration("seen", seen), "external": True}], stack="dev")
     project.state([integration("a", shared, referenceAccountId="acc_1", adoptId=shared)], stack="prod")
@@ -54,8 +54,10 @@ def test_each_account_and_who_manages_what(project: FakePulumi, theirs: Theirs) 
     ]
 
 
-def test_one_key_is_one_account(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """What two stacks reach with the same key is read once; another key may reach more, and nothing is shown twice."""
+def test_an_account_is_listed_once_for_each_key(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
+) -> None:
+    """Two stacks with the same key share one list. With different keys, no integration is shown twice."""
     only = theirs()
     address, key = {"justt:baseUrl": simulator.base_url}, {"justt:apiKey": "a-key-of-the-simulator"}
     project.config({**address, "justt:requestsPerMinute": "10"}, key, stack="slow")
@@ -70,12 +72,12 @@ def test_one_key_is_one_account(project: FakePulumi, simulator: SimulatorServer,
 
     assert listed("dev", "slow", requests=1) == [only]
     assert listed("dev", "other", requests=2) == [only]
-    told = json.loads(project.run("doctor", "--json", "--stack", "dev", "--stack", "other").stdout)["checks"]
-    assert [each["integrationId"] for each in told if each["verdict"] == "finding"] == [only]
+    checks = json.loads(project.run("doctor", "--json", "--stack", "dev", "--stack", "other").stdout)["checks"]
+    assert [each["integrationId"] for each in checks if each["verdict"] == "finding"] == [only]
 
 
-def test_filters(project: FakePulumi, theirs: Theirs) -> None:
-    """Status, source and being nobody's each leave out what does not fit; what is only looked at is nobody's."""
+def test_filters_by_status_source_and_unmanaged(project: FakePulumi, theirs: Theirs) -> None:
+    """An integration that a stack only reads counts as unmanaged."""
     mine, seen, failed, adyen = theirs(), theirs(), theirs(status="FAILED"), theirs("adyen")
     project.state([integration("mine", mine), {**integration("seen", seen), "external": True}])
 
@@ -90,27 +92,27 @@ def test_filters(project: FakePulumi, theirs: Theirs) -> None:
     assert ids("--unmanaged", "--source", "paypal") == []
 
 
-def test_a_source_that_is_misspelt(project: FakePulumi, theirs: Theirs) -> None:
-    """Where nothing matches, the nearest source that is known is named; what the vendor has added is no mistake."""
+def test_a_misspelled_source_gets_a_suggestion(project: FakePulumi, theirs: Theirs) -> None:
+    """If nothing matches, the nearest documented source is suggested. An undocumented source can match, too."""
     theirs("adyen")
     misspelt = project.run("list", "--source", "Stripe")
     assert misspelt.exit_code == 0
-    assert misspelt.stderr == "--source Stripe: nothing of it was found (did you mean 'stripe'?).\n"
+    assert misspelt.stderr == "--source Stripe: no integration of this source was found (did you mean 'stripe'?).\n"
     assert project.run("list", "--source", "stripe").stderr == ""
     assert project.run("list", "--source", "Stripe", "--source", "adyen").stderr == ""
-    assert project.run("list", "--source", "zzz").stderr == "--source zzz: nothing of it was found.\n"
+    assert project.run("list", "--source", "zzz").stderr == "--source zzz: no integration of this source was found.\n"
 
 
-def test_what_may_be_missing_is_said(
+def test_an_incomplete_list_exits_with_3(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A list that is cut off, or an account that is refused, ends with exit code 3 and what there is."""
+    """A truncated list or a refused account gives exit code 3, and what was found is shown."""
     only = theirs()
     project.state([integration("mine", only), integration("a", "x", referenceAccountId="acc_1")])
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
     result = project.run("list", "--json")
     assert result.exit_code == 3
-    assert "default account in simulator was listed as far as 0 integrations, and more may follow" in result.stderr
+    assert "default account in simulator was listed up to 0 integrations, and there may be more" in result.stderr
     assert not json.loads(result.stdout)["isComplete"]
 
     monkeypatch.undo()
@@ -122,8 +124,10 @@ def test_what_may_be_missing_is_said(
     assert "listing account acc_1 in simulator: Justt answered 403" in document["notes"][0]
 
 
-def test_without_a_project(tmp_path: Path, project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """The JUSTT_* variables say where to look, and no CLI is asked for."""
+def test_without_a_project_the_variables_are_used(
+    tmp_path: Path, project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
+) -> None:
+    """The settings come from the JUSTT_* variables, and the CLI is not called."""
     found = theirs(account="acc_9")
     (tmp_path / "elsewhere").mkdir()
     arguments = ("list", "--json", "--account", "acc_9", "--cwd", str(tmp_path / "elsewhere"))
@@ -144,8 +148,8 @@ def test_without_a_project(tmp_path: Path, project: FakePulumi, simulator: Simul
         ("error: no stack named 'dev' found", "said: no stack named 'dev' found"),
     ],
 )
-def test_a_stack_that_cannot_be_looked_at(project: FakePulumi, words: str, expected: str) -> None:
-    """Without who manages what, nothing is listed: one line, exit code 3."""
+def test_an_unreadable_stack_is_an_error(project: FakePulumi, words: str, expected: str) -> None:
+    """Nothing is listed, because the managing resources are unknown: one line, exit code 3."""
     project.fails({"config": words})
     result = project.run("list", "--stack", "dev")
     assert (result.exit_code, result.stdout) == (3, "")
@@ -154,8 +158,8 @@ def test_a_stack_that_cannot_be_looked_at(project: FakePulumi, words: str, expec
     assert result.stderr.count("\n") == 1
 
 
-def test_names_take_over_nothing(project: FakePulumi, theirs: Theirs) -> None:
-    """Control characters of a name are not printed, and markup is shown as it is."""
+def test_names_are_shown_without_control_characters(project: FakePulumi, theirs: Theirs) -> None:
+    """Markup in a name is shown as text."""
     project.state([integration("a\x1b]0;owned\x07[red]b\u202ec", theirs())])
     table = project.run("list").stdout
     assert table.splitlines()[1].endswith("  a ]0;owned [red]b c")
@@ -163,8 +167,8 @@ def test_names_take_over_nothing(project: FakePulumi, theirs: Theirs) -> None:
 
 
 @pytest.mark.parametrize("account", ["\xe4", "a b", "a\nb"])
-def test_no_account(project: FakePulumi, account: str) -> None:
-    """What no header can carry is a wrong command line, before anything is asked."""
+def test_an_account_that_no_header_can_carry_is_a_usage_error(project: FakePulumi, account: str) -> None:
+    """Nothing is sent."""
     for command in ("list", "doctor"):
         result = project.run(command, "--account", account)
         assert (result.exit_code, result.stdout) == (2, "")

@@ -1,4 +1,4 @@
-"""`pulumi-justt recover`: what it shows of each pending operation, what it writes, and when it writes nothing."""
+"""`pulumi-justt recover`: pending operations, what is written to the state, and when nothing is written."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BUCKET = {"type": "creating", "resource": {"urn": f"{STACK}::aws:s3:Bucket::b", 
 
 
 def pending(project: FakePulumi, *arguments: str, code: int = 1) -> list[dict[str, Any]]:
-    """Return what `--json` shows without changing anything."""
+    """Return the unfinished operations from `--json`, which changes nothing."""
     result = project.run("recover", "--json", *arguments)
     assert result.exit_code == code, result.output
     document = json.loads(result.stdout)
@@ -40,12 +40,12 @@ def pending(project: FakePulumi, *arguments: str, code: int = 1) -> list[dict[st
 
 
 def backups(project: FakePulumi) -> list[Path]:
-    """Return the files that were written."""
+    """Return the backup files."""
     return [*project.project.glob("pulumi-justt-recover-*.json")]
 
 
-def test_candidates_are_the_set_difference(project: FakePulumi, theirs: Theirs) -> None:
-    """Of the operation's account and source, not INACTIVE, and in none of the given stacks."""
+def test_candidates_are_unmanaged_and_match_the_create(project: FakePulumi, theirs: Theirs) -> None:
+    """Candidates have the operation's account and source, are not INACTIVE, and are in none of the given stacks."""
     mine, siblings, lost, other = (theirs(account="acc_1") for _ in range(4))
     theirs()
     theirs("adyen", account="acc_1")
@@ -71,7 +71,7 @@ def test_candidates_are_the_set_difference(project: FakePulumi, theirs: Theirs) 
 
 
 def test_the_chosen_one_becomes_the_resource(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """It has the engine's keys, the secrets as they were, and its place behind what it needs and before the rest."""
+    """The resource has the engine's keys and unchanged secrets, and comes after its dependencies."""
     first, lost = theirs(), theirs()
     simulator.records.tell_go_live_date(lost, "2027-01-01T00:00:00Z")
     envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
@@ -107,18 +107,18 @@ def test_the_chosen_one_becomes_the_resource(project: FakePulumi, simulator: Sim
     assert backup.name in result.stderr
 
 
-def test_an_operation_is_forgotten(project: FakePulumi, theirs: Theirs) -> None:
-    """Nothing but the pending operation leaves the state; one whose integration was undone is forgotten so."""
+def test_forget_drops_only_the_pending_operation(project: FakePulumi, theirs: Theirs) -> None:
+    """If the create made an integration that is INACTIVE now, the output names it."""
     undone = theirs(status="INACTIVE")
     project.state([provider()], [creating("lost")])
     result = project.run("recover", answers="forget\ny\n")
     assert result.exit_code == 0, result.output
-    assert f"INACTIVE of that source: {undone}. If one of these is what it created, it was deactivated" in result.stderr
+    assert f"INACTIVE candidates: {undone}. If the create made one of these, it is deactivated" in result.stderr
     assert project.exported()["deployment"] == {"resources": [provider()]}
     for _ in range(7):
         theirs(status="INACTIVE")
     project.state([provider()], [creating("lost")])
-    assert " and 3 more. If one of these" in project.run("recover", "--yes", "--forget", "lost").stderr
+    assert " and 3 more. If the create made one of these" in project.run("recover", "--yes", "--forget", "lost").stderr
     again = project.run("recover")
     assert (again.exit_code, again.stdout, again.stderr) == (
         0,
@@ -131,16 +131,16 @@ def test_an_operation_is_forgotten(project: FakePulumi, theirs: Theirs) -> None:
 @pytest.mark.parametrize(
     ("answers", "code", "words"),
     [
-        ("", 3, "Nothing was changed. Where nobody can answer, give --yes with --claim, --deactivate or --forget."),
-        ("1\n", 3, "Nothing was changed. Where nobody can answer, give --yes with --claim, --deactivate or --forget."),
+        ("", 3, "Nothing was changed. To run without prompts, use --yes with --claim, --deactivate or --forget."),
+        ("1\n", 3, "Nothing was changed. To run without prompts, use --yes with --claim, --deactivate or --forget."),
         ("7\nquit\n", 1, "Nothing was changed."),
         ("1\nn\n", 1, "Nothing was changed."),
     ],
 )
-def test_without_a_yes_nothing_changes(
+def test_nothing_changes_without_confirmation(
     project: FakePulumi, theirs: Theirs, answers: str, code: int, words: str
 ) -> None:
-    """Neither the end of the input nor quit nor no writes a file or a state; one candidate alone is asked for too."""
+    """End of input, `quit` and `no` write neither a file nor a state. A single candidate needs confirmation too."""
     theirs()
     project.state([provider()], [creating("lost")])
     before = project.exported()
@@ -155,7 +155,7 @@ def test_without_a_yes_nothing_changes(
 def test_ctrl_c_changes_nothing(
     project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch, question: str
 ) -> None:
-    """Who is asked may leave, at either question."""
+    """Ctrl-C works at either prompt."""
     theirs()
     project.state([provider()], [creating("lost")])
     before = project.exported()
@@ -174,10 +174,10 @@ def test_ctrl_c_changes_nothing(
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ([], 3, f"what is to become of {LOST} was not said. Nothing was changed. Say --claim NAME=ID, --deactivate"),
+        ([], 3, f"there is no decision on {LOST}. Nothing was changed. Add --claim NAME=ID, --deactivate"),
         (["--claim", "lost=no-such-id"], 3, "First check the id: `pulumi-justt list` shows those of the account."),
         (["--claim", "lost={adyen}"], 3, "its source is adyen. Nothing was changed."),
-        (["--claim", "lost={inactive}"], 3, "it is INACTIVE, which is final. Nothing was changed. Forget it."),
+        (["--claim", "lost={inactive}"], 3, "it is INACTIVE, which is final. Nothing was changed. Choose forget."),
         (["--claim", "lost={mine}"], 3, "a given stack has it already. Nothing was changed."),
         (["--claim", "lost"], 3, "to claim integration lost: Justt answered 404"),
         (["--claim", "lost="], 2, "--claim takes NAME=ID or ID, not 'lost='"),
@@ -185,14 +185,14 @@ def test_ctrl_c_changes_nothing(
         (["--deactivate", "{adyen}"], 3, "its source is adyen. Nothing was changed."),
         (["--deactivate", "lost={mine}"], 3, "a given stack has it already. Nothing was changed."),
         (["--forget", "found"], 2, "--forget found: nothing of 'found' is unfinished"),
-        (["--forget", "lost", "--claim", "lost=x"], 2, f"something else was said of {LOST} already"),
-        (["--forget", "--claim", "x"], 2, f"--forget: something else was said of {LOST} already"),
+        (["--forget", "lost", "--claim", "lost=x"], 2, f"there is another option for {LOST}"),
+        (["--forget", "--claim", "x"], 2, f"--forget: there is another option for {LOST}"),
     ],
 )
-def test_what_is_said_must_fit(
+def test_options_that_do_not_match_are_refused(
     project: FakePulumi, theirs: Theirs, arguments: list[str], code: int, words: str
 ) -> None:
-    """With --yes nothing is guessed, and what can't be what the create has made is refused."""
+    """With --yes nothing is guessed, and an integration that the create cannot have made is refused."""
     ids = {"adyen": theirs("adyen"), "inactive": theirs(status="INACTIVE"), "mine": theirs()}
     project.state([provider(), integration("mine", ids["mine"])], [creating("lost")])
     before = project.exported()
@@ -203,14 +203,14 @@ def test_what_is_said_must_fit(
     assert backups(project) == []
 
 
-def test_one_integration_for_one_resource(project: FakePulumi, theirs: Theirs) -> None:
-    """Two creates can't have made the same one; a name that stands for two resources is refused."""
+def test_one_integration_cannot_be_claimed_twice(project: FakePulumi, theirs: Theirs) -> None:
+    """An option with a name that matches two resources is refused too."""
     lost = theirs()
     other = creating("lost")
     other["resource"]["urn"] = f"{STACK}::my:Component${TYPE}::lost"
     project.state([provider()], [creating("lost"), other])
     result = project.run("recover", "--yes", "--forget", "lost")
-    assert (result.exit_code, "--forget lost could mean more than one" in result.stderr) == (2, True)
+    assert (result.exit_code, "--forget lost is ambiguous" in result.stderr) == (2, True)
     both = [f"--claim={each}={lost}" for each in (LOST, other["resource"]["urn"])]
     result = project.run("recover", "--yes", *both)
     assert (result.exit_code, "one integration was chosen for two resources" in result.stderr) == (3, True)
@@ -218,8 +218,8 @@ def test_one_integration_for_one_resource(project: FakePulumi, theirs: Theirs) -
     assert project.exported()["deployment"]["resources"][1]["id"] == lost
 
 
-def test_a_replacement(project: FakePulumi, theirs: Theirs) -> None:
-    """The old one waits to be deleted, behind the new one; one that was deleted before leaves the state."""
+def test_a_claimed_replacement_marks_the_old_resource(project: FakePulumi, theirs: Theirs) -> None:
+    """The old resource is marked for deletion, after the new one. If it was deleted before, it leaves the state."""
     old, new = theirs(), theirs()
     operation = creating("lost")
     operation["resource"]["created"] = integration("lost", old)["created"]
@@ -234,22 +234,22 @@ def test_a_replacement(project: FakePulumi, theirs: Theirs) -> None:
     assert [each["id"] for each in project.exported()["deployment"]["resources"][1:]] == [new]
 
 
-def test_a_later_update_has_created_another(project: FakePulumi, theirs: Theirs) -> None:
-    """Then the resource has its integration, and what the killed one left can be deactivated or forgotten."""
+def test_a_superseded_create_cannot_be_claimed(project: FakePulumi, theirs: Theirs) -> None:
+    """A later update has created the resource, so the create's integration can only be deactivated or forgotten."""
     kept, lost = theirs(), theirs()
     project.state([provider(), integration("lost", kept)], [creating("lost")])
     (case,) = pending(project)
     assert not case["canClaim"]
-    assert "A later update has created another one" in case["text"]
+    assert "A later update has created another integration" in case["text"]
     refused = project.run("recover", "--yes", "--claim", f"lost={lost}")
-    assert (refused.exit_code, "that can't be done here. It was to create" in refused.stderr) == (3, True)
-    assert "'1' is none of deactivate 1, forget, quit." in project.run("recover", answers="1\n").stderr
+    assert (refused.exit_code, "this is not possible here. It was creating" in refused.stderr) == (3, True)
+    assert "'1' is not one of deactivate 1, forget, quit." in project.run("recover", answers="1\n").stderr
     assert project.run("recover", "--yes", "--forget", "lost").exit_code == 0
     assert project.exported()["deployment"] == {"resources": [provider(), integration("lost", kept)]}
 
 
-def test_what_needs_no_decision(project: FakePulumi, theirs: Theirs) -> None:
-    """A create that adopts, one that only waits, and what is no create are forgotten: the next update redoes them."""
+def test_operations_without_a_new_integration_need_no_decision(project: FakePulumi, theirs: Theirs) -> None:
+    """A create that adopts, an IntegrationReady and other operations are forgotten: the next update repeats them."""
     theirs()
     waits = {**creating("ready")["resource"], "type": TYPE.replace("PaymentIntegration", "IntegrationReady")}
     deleting = {"type": "deleting", "resource": integration("old", "x")}
@@ -261,15 +261,15 @@ def test_what_needs_no_decision(project: FakePulumi, theirs: Theirs) -> None:
     assert [(case["needsDecision"], case["decision"], case["candidates"]) for case in cases] == [
         (False, "forget", [])
     ] * 3
-    assert "It was to take over id-1, so that nothing was created" in cases[0]["text"]
+    assert "It was adopting id-1, which creates nothing" in cases[0]["text"]
     result = project.run("recover", answers="y\n")
     assert result.exit_code == 0
     assert "deleting old: forget" in result.stderr
     assert project.exported()["deployment"] == {"resources": [provider(), integration("old", "x")]}
 
 
-def test_other_providers(project: FakePulumi) -> None:
-    """An import forgets all pending operations, so that those of others have to be said too; alone they are left."""
+def test_operations_of_other_providers_need_a_decision(project: FakePulumi) -> None:
+    """Importing a state drops all pending operations. Without an operation of this provider, nothing is imported."""
     project.state([provider()], [BUCKET])
     assert pending(project, code=0)[0]["needsDecision"]
     assert (
@@ -279,41 +279,45 @@ def test_other_providers(project: FakePulumi) -> None:
     project.state([provider()], [creating("lost"), BUCKET])
     result = project.run("recover", "--yes", "--forget", "lost")
     assert result.exit_code == 3
-    assert f"what is to become of {STACK}::aws:s3:Bucket::b was not said" in result.stderr
+    assert f"there is no decision on {STACK}::aws:s3:Bucket::b" in result.stderr
     assert "run `pulumi refresh` first, which asks about it" in project.run("recover").stderr
     assert project.run("recover", "--yes", "--claim", "b=x", "--forget", "lost").exit_code == 3
     assert project.run("recover", "--yes", "--forget", "b", "--forget", "lost").exit_code == 0
     assert project.exported()["deployment"] == {"resources": [provider()]}
 
 
-def test_what_it_needs_must_be_there(project: FakePulumi, theirs: Theirs) -> None:
-    """A resource whose parent or provider is not in the state is not put into it."""
+def test_missing_dependencies_are_refused(project: FakePulumi, theirs: Theirs) -> None:
+    """A resource whose parent or provider is not in the state is not inserted."""
     lost = theirs()
     project.state([], [creating("lost")])
     result = project.run("recover", "--yes", "--claim", f"lost={lost}")
     assert result.exit_code == 3
-    assert f"recovering {LOST}: {PROVIDER}, which it needs, is not in the state. Nothing was changed." in result.stderr
+    text = f"recovering {LOST}: it depends on {PROVIDER}, which is not in the state. Nothing was changed."
+    assert text in result.stderr
 
 
-def test_another_environment(project: FakePulumi) -> None:
-    """What was begun elsewhere is not looked for here."""
+def test_a_create_of_another_environment_is_refused(project: FakePulumi) -> None:
+    """A create of another environment than the configured one is not looked up."""
     project.state([provider()], [creating("lost", environment="production")])
     result = project.run("recover")
     assert result.exit_code == 3
-    assert "it was begun in production, and the configuration says simulator. Nothing was changed." in result.stderr
+    text = "the create was started in production, but the configuration says simulator. Nothing was changed."
+    assert text in result.stderr
 
 
-def test_a_list_that_is_not_whole(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is said, and an id that is known otherwise can be given all the same."""
+def test_an_incomplete_list_is_reported(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An id that the user knows can be claimed anyway."""
     lost = theirs()
     project.state([provider()], [creating("lost")])
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
-    assert "was listed as far as 0 integrations, and more may follow" in pending(project)[0]["text"]
+    assert "was listed up to 0 integrations, and there may be more" in pending(project)[0]["text"]
     assert project.run("recover", "--yes", "--claim", f"lost={lost}").exit_code == 0
 
 
-def test_an_id_that_no_list_showed(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What came to be after the list was read was not made by this create, unless the next list has it."""
+def test_an_id_that_appeared_after_the_list_is_refused(
+    project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The create cannot have made it, unless a new list shows it."""
     project.state([provider()], [creating("lost")])
     later: list[str] = []
     said = dialog.decisions
@@ -326,14 +330,14 @@ def test_an_id_that_no_list_showed(project: FakePulumi, theirs: Theirs, monkeypa
     result = project.run("recover", answers="y\n")
     words = " ".join(result.stderr.split())
     assert f"creating lost: claim {later[-1]}, which is not shown above" in words
-    assert "it was not in the account when this command looked" in words
+    assert "it was not in the account when this command listed" in words
     assert (result.exit_code, backups(project)) == (3, [])
     monkeypatch.setattr(dialog, "decisions", said)
     assert project.run("recover", "--yes", "--claim", f"lost={later[-1]}").exit_code == 0
 
 
-def test_a_state_that_changes_meanwhile(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What another update wrote since is not overwritten."""
+def test_a_changed_state_is_not_overwritten(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The changes of another update are kept."""
     project.state([provider()], [creating("lost")])
     back_up = state_repair.back_up
 
@@ -348,18 +352,18 @@ def test_a_state_that_changes_meanwhile(project: FakePulumi, monkeypatch: pytest
     assert project.exported()["deployment"] == {"resources": [provider(), integration("new", "x")]}
 
 
-def test_what_the_cli_refuses(project: FakePulumi) -> None:
-    """Its words, what to do, and where the backup is."""
+def test_a_refused_state_names_the_backup(project: FakePulumi) -> None:
+    """The error has the CLI's message, what to do, and the path of the backup."""
     project.state([provider()], [creating("lost")])
     project.fails({"stack import": "error: the stack is currently locked by 1 lock(s)."})
     result = project.run("recover", "--yes", "--forget", "lost")
     assert result.exit_code == 3
     assert "said: the stack is currently locked by 1 lock(s). Wait for the other update" in result.stderr
-    assert f"The state before is in {backups(project)[0]}." in result.stderr
+    assert f"A backup of the state is in {backups(project)[0]}." in result.stderr
 
 
-def test_a_backup_that_cannot_be_written(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a backup nothing is imported, and a file that exists is not overwritten."""
+def test_nothing_is_imported_without_a_backup(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backup that cannot be written stops the command, and an existing file is not overwritten."""
     project.state([provider()], [creating("lost")])
     diagnosis = diagnose(_stack(project, monkeypatch), (), project.journal)
     taken = project.folder / "taken.json"
@@ -375,15 +379,17 @@ def _stack(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> Stack:
     return Stack(None, project.project)
 
 
-def test_without_a_project(tmp_path: Path, project: FakePulumi) -> None:
-    """There is nothing to repair, which is a mistake of the command line."""
+def test_without_a_project_is_a_usage_error(tmp_path: Path, project: FakePulumi) -> None:
+    """Without a project there is no stack to repair."""
     (tmp_path / "elsewhere").mkdir()
     result = project.run("recover", "--cwd", str(tmp_path / "elsewhere"))
     assert (result.exit_code, "there is no Pulumi project in" in result.stderr) == (2, True)
 
 
-def test_a_create_of_another_provider(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """Its candidates are what the key of its provider reaches, and so is what is claimed."""
+def test_candidates_are_listed_with_the_key_of_the_provider(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
+) -> None:
+    """A create with a `justt.Provider` uses that provider's key, also to verify a claim."""
     lost, operation = theirs(), creating("us::lost")
     operation["resource"]["provider"] = f"{US}::p"
     project.state([provider(), project.own_provider("us-key")], [operation])
@@ -395,8 +401,8 @@ def test_a_create_of_another_provider(project: FakePulumi, simulator: SimulatorS
     assert [each.get("id") for each in project.exported()["deployment"]["resources"]][-1] == lost
 
 
-def test_what_the_program_gives_as_a_secret(project: FakePulumi, theirs: Theirs) -> None:
-    """Without its account or source nothing says what it created, which is not taken for nothing; no text shows one."""
+def test_a_secret_account_or_source_is_not_looked_up(project: FakePulumi, theirs: Theirs) -> None:
+    """Then the created integration is unknown, not missing. No text shows the secret."""
     theirs()
     envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
     for name in ("referenceAccountId", "source"):
@@ -411,8 +417,8 @@ def test_what_the_program_gives_as_a_secret(project: FakePulumi, theirs: Theirs)
         assert "v1:abc" not in case["text"]
 
 
-def test_ctrl_c_does_not_kill_what_writes(tmp_path: Path) -> None:
-    """The CLI, which has it too, ends in order, and only then do we."""
+def test_ctrl_c_waits_for_the_cli(tmp_path: Path) -> None:
+    """The CLI gets Ctrl-C too and ends cleanly; only then does the command end."""
     command = tmp_path / "pulumi"
     command.write_text("#!/bin/sh\nkill -INT $PPID\nsleep 0.5\ncat\ntouch ended\n")
     command.chmod(0o755)
@@ -421,12 +427,12 @@ def test_ctrl_c_does_not_kill_what_writes(tmp_path: Path) -> None:
     assert (tmp_path / "ended").exists()
 
 
-def test_the_question_is_short(project: FakePulumi, theirs: Theirs) -> None:
-    """However many candidates there are, it does not list their numbers again."""
+def test_the_prompt_does_not_list_all_numbers(project: FakePulumi, theirs: Theirs) -> None:
+    """With many candidates, the prompt shows a range."""
     for _ in range(12):
         theirs()
     project.state([provider()], [creating("lost")])
     result = project.run("recover", answers="13\n12\nn\n")
     assert "quit to change nothing (1 to 12, deactivate 1 to 12, forget, quit): " in result.stderr
-    assert "'13' is none of 1 to 12, deactivate 1 to 12, forget, quit." in result.stderr
+    assert "'13' is not one of 1 to 12, deactivate 1 to 12, forget, quit." in result.stderr
     assert "creating lost: claim " in result.stderr

@@ -1,4 +1,4 @@
-"""`pulumi-justt recover` on the journal's intents: alone, of a replacement, and beside a pending operation."""
+"""`pulumi-justt recover`: intents of the journal, alone, for a replacement, and with a pending operation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOST = f"{STACK}::{TYPE}::lost"
 
 @pytest.fixture
 def begun(project: FakePulumi, simulator: SimulatorServer) -> Callable[..., Intent]:
-    """Give what writes an intent of this stack into the journal."""
+    """Return a function that writes an intent of this stack to the journal."""
 
     def write(integration_id: str | None = None, name: str = "lost", **fields: object) -> Intent:
         urn = f"{STACK}::{TYPE}::{name}"
@@ -37,7 +37,7 @@ Begun = Callable[..., Intent]
 
 
 def shown(project: FakePulumi, *arguments: str, code: int = 1) -> list[dict[str, Any]]:
-    """Return what `--json` shows without changing anything."""
+    """Return the unfinished operations from `--json`, which changes nothing."""
     before = project.exported(), project.journal.intents()
     result = project.run("recover", "--json", *arguments)
     assert result.exit_code == code, result.output
@@ -49,14 +49,14 @@ def shown(project: FakePulumi, *arguments: str, code: int = 1) -> list[dict[str,
 
 
 def deletes(simulator: SimulatorServer) -> int:
-    """Return how many DELETEs were sent."""
+    """Return the number of DELETE requests."""
     return sum(exchange.method == "DELETE" for exchange in simulator.requests)
 
 
-def test_an_intent_that_knows_its_id(
+def test_an_intent_with_an_id_offers_only_that_integration(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
-    """Exactly that integration is offered, without a list; what is decided is for the next update, and kept."""
+    """The account is not listed. The decision is stored in the intent for the next update."""
     lost = theirs()
     theirs()
     intent = begun(lost)
@@ -72,7 +72,7 @@ def test_an_intent_that_knows_its_id(
     assert case["canDeactivate"]
     assert case["journalFile"] == str(project.journal.path_of(intent))
     assert "a create of the stripe integration 'lost' in the default account was sent on 20" in case["text"]
-    assert f"Justt answered with integration {lost}: that is the one." in case["text"]
+    assert f"Justt answered with integration {lost}: the create made this one." in case["text"]
     assert not any(exchange.path.endswith("/integrations") for exchange in simulator.requests)
 
     result = project.run("recover", answers="1\ny\n")
@@ -86,8 +86,8 @@ def test_an_intent_that_knows_its_id(
     assert deletes(simulator) == 0
 
 
-def test_without_an_id_the_candidates_are_what_is_new(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
-    """Neither what was there before, nor what this machine created for others, nor what given stacks have."""
+def test_without_an_id_only_new_integrations_are_candidates(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
+    """Integrations from before the create, of other resources and of given stacks are no candidates."""
     before, mine, others, new = (theirs() for _ in range(4))
     theirs("adyen")
     undone = theirs(status="INACTIVE")
@@ -97,7 +97,7 @@ def test_without_an_id_the_candidates_are_what_is_new(project: FakePulumi, their
     (case,) = shown(project)
     assert [each["integrationId"] for each in case["candidates"]] == [new]
     assert [each["integrationId"] for each in case["deactivated"]] == [undone]
-    assert "Its answer is not known." in case["text"]
+    assert "The response is not known." in case["text"]
 
     refused = project.run("recover", "--yes", "--claim", others)
     assert (refused.exit_code, "says that it was created for" in refused.stderr) == (3, True)
@@ -110,8 +110,10 @@ def test_without_an_id_the_candidates_are_what_is_new(project: FakePulumi, their
     assert project.journal.intents()[0].decision == Decision("claim", new)
 
 
-def test_deactivate(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun) -> None:
-    """It is deactivated at once, and nothing is left that stops the next create; also where it was done before."""
+def test_deactivate_takes_effect_at_once(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
+) -> None:
+    """The next create is not blocked any more. An integration that is INACTIVE already is no error."""
     for answers in ("deactivate 1\ny\n", None):
         lost = theirs()
         begun(lost)
@@ -127,16 +129,16 @@ def test_deactivate(project: FakePulumi, simulator: SimulatorServer, theirs: The
     begun(lost)
     (case,) = shown(project)
     assert (case["candidates"], [each["integrationId"] for each in case["deactivated"]]) == ([], [lost])
-    assert "which is INACTIVE now: forget it." in case["text"]
+    assert "which is INACTIVE now: choose forget." in case["text"]
     assert project.run("recover", "--yes", "--claim", lost).exit_code == 3
     assert project.run("recover", "--yes", "--deactivate", f"lost={lost}").exit_code == 0
     assert (project.journal.intents(), deletes(simulator)) == ([], sent)
 
 
-def test_a_deactivation_that_fails_changes_nothing(
+def test_a_failed_deactivation_changes_nothing(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
-    """Neither the state nor the journal forgets what Justt did not deactivate."""
+    """State and journal keep the integration that Justt did not deactivate."""
     lost = theirs()
     project.state([provider()], [creating("lost")])
     intent = begun(lost)
@@ -147,8 +149,10 @@ def test_a_deactivation_that_fails_changes_nothing(
     assert "pending_operations" in project.exported()["deployment"]
 
 
-def test_forget(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun) -> None:
-    """The record goes at once, the integration stays, and the name may be left out."""
+def test_forget_removes_the_intent_and_keeps_the_integration(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
+) -> None:
+    """The name can be omitted."""
     for options, answers in ((("--yes", "--forget"), ""), (("--yes", "--forget", LOST), ""), ((), "forget\ny\n")):
         begun(theirs())
         result = project.run("recover", *options, answers=answers)
@@ -157,10 +161,10 @@ def test_forget(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs,
     assert deletes(simulator) == 0
 
 
-def test_a_pending_operation_with_its_intent(
+def test_a_pending_operation_and_its_intent_are_one_case(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
-    """It is one case; the state is repaired as ever, the record goes, and the id is the resource's from then on."""
+    """The state is repaired and the intent removed, and from then on the id belongs to the resource."""
     lost, other = theirs(), theirs()
     begun(lost)
     project.state([provider()], [creating("lost")])
@@ -184,10 +188,10 @@ def test_a_pending_operation_with_its_intent(
     assert {each.id: each.status for each in simulator.records.integrations()} == {lost: "PENDING", other: "INACTIVE"}
 
 
-def test_operations_without_an_intent_can_be_deactivated(
+def test_a_pending_operation_without_an_intent_can_be_deactivated(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
 ) -> None:
-    """So can what a later update left behind, which can't be claimed any longer."""
+    """The same holds for a create that a later update superseded, which cannot be claimed."""
     kept, lost = theirs(), theirs()
     project.state([provider(), integration("lost", kept)], [creating("lost")])
     result = project.run("recover", answers="deactivate 1\ny\n")
@@ -196,35 +200,35 @@ def test_operations_without_an_intent_can_be_deactivated(
     assert project.exported()["deployment"] == {"resources": [provider(), integration("lost", kept)]}
 
 
-def test_a_replacement_whose_answer_was_lost(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
-    """The one that is replaced is named, stays in the state, and is no candidate."""
+def test_a_replacement_with_a_lost_response_can_be_claimed(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
+    """The text names the old integration, which stays in the state and is no candidate."""
     old, new = theirs(), theirs()
     project.state([provider(), integration("lost", old)])
     begun()
     (case,) = shown(project)
     assert [each["integrationId"] for each in case["candidates"]] == [new]
-    assert f"The stack has {old} for this resource; the one that you claim replaces it." in case["text"]
+    assert f"The stack has {old} for this resource; the one you claim will replace it." in case["text"]
     assert project.run("recover", "--yes", "--claim", f"lost={old}").exit_code == 3
     assert project.run("recover", "--yes", "--claim", f"lost={new}").exit_code == 0
     assert project.journal.intents()[0].decision == Decision("claim", new)
     assert project.exported()["deployment"]["resources"][1]["id"] == old
 
 
-def test_what_the_state_holds_is_settled(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
-    """Such a record is removed without a question, and is nothing that needs anybody."""
+def test_an_intent_that_the_state_holds_is_removed(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
+    """There is no prompt, and nothing is unfinished."""
     mine = theirs()
     begun(mine, name="mine")
     project.state([provider(), integration("mine", mine)])
     assert shown(project, code=0) == []
     result = project.run("recover")
     assert result.exit_code == 0
-    assert f"mine: the state has integration {mine}, so its entry in the journal was removed." in result.stderr
+    assert f"mine: the state has integration {mine}, so its journal entry was removed." in result.stderr
     assert project.journal.intents() == []
     assert project.run("recover").stderr == "No create and no other operation of this provider is unfinished.\n"
 
 
-def test_other_stacks_and_addresses_are_left_alone(project: FakePulumi, begun: Begun) -> None:
-    """Only the intents of the first given stack, begun at its address, are its own."""
+def test_intents_of_other_stacks_and_base_urls_are_ignored(project: FakePulumi, begun: Begun) -> None:
+    """Only intents of the first given stack, with its base URL, are its own."""
     others = [
         begun("i-1", urn=LOST.replace(":dev::", ":prod::")),
         begun("i-2", urn=LOST.replace("::shop::", "::shops::")),
@@ -233,25 +237,25 @@ def test_other_stacks_and_addresses_are_left_alone(project: FakePulumi, begun: B
     assert shown(project, code=0) == []
     assert project.run("recover").exit_code == 0
     assert len(project.journal.intents()) == len(others)
-    # An empty state does not tell the stack's name; the option or the CLI does.
+    # With an empty state, the stack's name comes from the option or the CLI.
     project.state([])
     assert shown(project, "--stack", "org/shop/prod")[0]["urn"] == others[0].urn
     project.state([provider()])
     assert shown(project, code=0) == []
 
 
-def test_several_need_their_names(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
-    """Each gets a decision of its own; one integration is for one resource."""
+def test_several_creates_need_their_names(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
+    """Each create needs its own decision, and one integration can be claimed for one resource only."""
     first, second = theirs(), theirs()
     begun(first)
     begun(second, name="more")
     refused = project.run("recover", "--yes", "--claim", first)
     assert refused.exit_code == 2
-    assert f"could mean more than one: give the name or URN, of {LOST}, {STACK}::{TYPE}::more" in " ".join(
+    assert f"is ambiguous: give the name or URN of one of {LOST}, {STACK}::{TYPE}::more" in " ".join(
         refused.stderr.split()
     )
     refused = project.run("recover", "--yes", "--claim", f"lost={first}")
-    assert (refused.exit_code, f"what is to become of {STACK}::{TYPE}::more was not said" in refused.stderr) == (
+    assert (refused.exit_code, f"there is no decision on {STACK}::{TYPE}::more" in refused.stderr) == (
         3,
         True,
     )
@@ -263,8 +267,10 @@ def test_several_need_their_names(project: FakePulumi, theirs: Theirs, begun: Be
     assert [intent.decision for intent in project.journal.intents()] == [Decision("claim", first)]
 
 
-def test_without_a_key(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun) -> None:
-    """The decision is written all the same, and the next update, which has the key, verifies it."""
+def test_without_a_key_the_decision_is_written(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
+) -> None:
+    """The next update has the key, and verifies the decision."""
     lost = theirs()
     project.config({"justt:baseUrl": simulator.base_url})
     for action in ("claim", "deactivate"):
@@ -283,14 +289,14 @@ def test_without_a_key(project: FakePulumi, simulator: SimulatorServer, theirs: 
     begun()
     result = project.run("recover", "--claim", "id-typo", answers="y\n")
     assert "creating lost: claim id-typo, which is not shown above\n" in result.stderr
-    assert "claim integration id-typo, if Justt has it there: it was not looked up here." in result.stderr
+    assert "claim integration id-typo, if it exists there: it was not looked up here." in result.stderr
     assert result.exit_code == 0
 
 
-def test_the_key_is_that_of_the_resources_provider(
+def test_an_unknown_provider_means_no_key(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
-    """Where the state does not tell which provider the resource has, none of the keys is tried."""
+    """If the state does not say which provider the resource has, none of the keys is used."""
     old, lost = theirs(), theirs()
     begun(lost)
     us = {**integration("lost", old), "provider": f"{US}::p"}
@@ -303,19 +309,19 @@ def test_the_key_is_that_of_the_resources_provider(
     assert [each["status"] for each in shown(project)[0]["candidates"]] == ["unknown"]
 
 
-def test_an_id_that_justt_does_not_know(project: FakePulumi, begun: Begun) -> None:
-    """It is said, and only forgotten; a claim of it is refused."""
+def test_an_id_unknown_to_justt_can_only_be_forgotten(project: FakePulumi, begun: Begun) -> None:
+    """The text says so, and a claim is refused."""
     begun("no-such-id")
     (case,) = shown(project)
     assert "integration no-such-id, but the key from justt:apiKey does not see it." in case["text"]
     assert project.run("recover", "--yes", "--claim", "no-such-id").exit_code == 3
-    assert "'1' is none of forget, quit." in project.run("recover", answers="1\nquit\n").stderr
+    assert "'1' is not one of forget, quit." in project.run("recover", answers="1\nquit\n").stderr
 
 
-def test_a_decision_that_cannot_be_kept(
+def test_a_decision_that_cannot_be_written_is_an_error(
     project: FakePulumi, theirs: Theirs, begun: Begun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is an error with the file's path, not a warning: nothing would carry it out."""
+    """It is not only a warning, because the next update would not carry it out. The error has the file's path."""
     lost = theirs()
     intent = begun(lost)
     monkeypatch.setattr(Journal, "_write", lambda *_, **__: False)
@@ -324,10 +330,8 @@ def test_a_decision_that_cannot_be_kept(
     assert f"the decision could not be written to {project.journal.path_of(intent)}." in result.stderr
 
 
-def test_operations_of_others_stay_where_only_the_journal_is_concerned(
-    project: FakePulumi, theirs: Theirs, begun: Begun
-) -> None:
-    """The state is not imported for it, so that nothing has to be said of them."""
+def test_an_intent_alone_does_not_import_the_state(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
+    """So operations of other providers need no decision."""
     bucket = {"type": "creating", "resource": {"urn": f"{STACK}::aws:s3:Bucket::b", "type": "aws:s3:Bucket"}}
     begun(theirs())
     project.state([provider()], [bucket])
@@ -337,8 +341,10 @@ def test_operations_of_others_stay_where_only_the_journal_is_concerned(
     assert project.journal.intents() == []
 
 
-def test_an_intent_of_another_account_waits(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
-    """A resource that moved has two creates: the operation goes first, and the other one shows afterwards."""
+def test_an_intent_of_another_account_shows_after_the_operation(
+    project: FakePulumi, theirs: Theirs, begun: Begun
+) -> None:
+    """A resource that moved has two creates: first the pending operation is settled, then the intent."""
     lost = theirs()
     earlier = begun("i-1", account="acc_1")
     project.state([provider()], [creating("lost")])
@@ -348,8 +354,8 @@ def test_an_intent_of_another_account_waits(project: FakePulumi, theirs: Theirs,
     assert project.journal.intents() == [earlier]
 
 
-def test_a_damaged_journal_is_said(project: FakePulumi, begun: Begun) -> None:
-    """It is a note, and the rest goes on."""
+def test_a_damaged_journal_file_is_a_note(project: FakePulumi, begun: Begun) -> None:
+    """The command goes on."""
     path = project.journal.path_of(begun())
     assert isinstance(path, Path)
     path.write_text("{")
@@ -358,8 +364,8 @@ def test_a_damaged_journal_is_said(project: FakePulumi, begun: Begun) -> None:
     assert f"{path} is damaged" in result.stderr
 
 
-def test_a_create_that_may_still_be_under_way_is_waited_for(project: FakePulumi, begun: Begun) -> None:
-    """Before its request has settled, nobody can say that it made nothing; then the journal is read again."""
+def test_recover_waits_for_a_create_that_may_still_run(project: FakePulumi, begun: Begun) -> None:
+    """Before its deadline, an empty list proves nothing. After the wait, the journal is read again."""
     sent = time.time()
     intent = begun(sent_at=sent, settled_at=sent + 1)
     (case,) = shown(project)
@@ -370,14 +376,14 @@ def test_a_create_that_may_still_be_under_way_is_waited_for(project: FakePulumi,
 
 
 @pytest.mark.parametrize("action", ["claim", "deactivate"])
-def test_what_the_create_cannot_have_made_is_refused(
+def test_an_integration_of_another_create_is_refused(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun, action: str
 ) -> None:
-    """Neither another one than the journal knows, nor one that was there before: the create's own would be lost."""
+    """Another id than the journal's and an integration from before the create are refused."""
     before, lost = theirs(), theirs()
     for intent, words in (
         (begun(lost), f"Justt answered this create with {lost}"),
-        (begun(snapshot=project.journal.write_snapshot([before], is_complete=True)), "it was there before this create"),
+        (begun(snapshot=project.journal.write_snapshot([before], is_complete=True)), "it existed before this create"),
     ):
         project.journal.write_intent(intent)
         refused = project.run("recover", "--yes", f"--{action}", before)
@@ -387,10 +393,10 @@ def test_what_the_create_cannot_have_made_is_refused(
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_what_another_resource_adopts_is_refused(
+def test_an_adopted_integration_is_refused(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun, is_known: bool
 ) -> None:
-    """It is no candidate, and goes on running: the adopter may be in a stack that was not given."""
+    """It is no candidate and is not deactivated: the adopter may be in a stack that was not given."""
     lost, adopter = theirs(), f"{LOST}-adopter".replace(":dev::", ":prod::")
     intent = begun(lost if is_known else None)
     project.journal.hold_adoption(simulator.base_url, lost, adopter)

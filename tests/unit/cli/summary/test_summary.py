@@ -1,4 +1,4 @@
-"""The comment for a pull request: what it says of each change, and what it never does, whatever the JSON says."""
+"""The comment for a pull request: its texts, and what it never contains for any input."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ RECORDED = {**GIVEN, "integrationId": "id-1", "status": "SUCCESSFUL"}
 
 
 def state(inputs: Mapping[str, Any], **more: object) -> dict[str, Any]:
-    """Give a resource as the JSON has it, with its inputs as its outputs, too."""
+    """Return a resource as in the JSON, with its inputs as outputs too."""
     return {"inputs": inputs, "outputs": inputs, **more}
 
 
 def step(operation: str, kind: str = INTEGRATION, name: str = "shop", **more: object) -> dict[str, Any]:
-    """Give one step of the JSON."""
+    """Return one step of the JSON."""
     return {"op": operation, "urn": f"urn:pulumi:dev::shop::{kind}::{name}", "detailedDiff": None, **more}
 
 
@@ -60,33 +60,33 @@ def changed(
     kind: str = INTEGRATION,
     **recorded: object,
 ) -> dict[str, Any]:
-    """Give a step in which *paths* differ."""
+    """Return a step in which *paths* differ."""
     detail = {path: {"kind": "update", "inputDiff": True} for path in paths}
     return step(operation, kind, oldState=state(olds, **recorded), newState=state(news), detailedDiff=detail)
 
 
 def render(text: str | bytes, *, title: str | None = None, now: datetime | None = None) -> str:
-    """Return the comment for what `pulumi preview --json` printed."""
+    """Return the comment for the output of `pulumi preview --json`."""
     return markdown(preview.read(text, now=now), title=title)
 
 
 def read(*steps: Mapping[str, Any], **more: object) -> preview.Preview:
-    """Read a preview of *steps*."""
+    """Parse a preview of *steps*."""
     return preview.read(json.dumps({"steps": steps, "duration": 1, **more}), now=NOW)
 
 
 def only(*steps: Mapping[str, Any]) -> Resource:
-    """Read a preview of one resource."""
+    """Parse a preview with one resource, and return it."""
     (resource,) = read(*steps).resources
     return resource
 
 
 def fields(found: Mapping[str, Any]) -> list[tuple[str, str | None, str | None]]:
-    """Give the fields of the one resource of a preview of *found*."""
+    """Return the changed fields of the only resource in a preview of *found*."""
     return [(change.path, change.old, change.new) for change in only(found).changes]
 
 
-# What it means at Justt
+# Explanations
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def fields(found: Mapping[str, Any]) -> list[tuple[str, str | None, str | None]]
         (HIDDEN, "stops as its recorded deactivation says"),
     ],
 )
-def test_when_it_stops(deactivation: object, ends: str) -> None:
-    """A removal and a replacement say when the integration stops, as it is recorded, and not as the program says."""
+def test_the_recorded_deactivation_is_shown(deactivation: object, ends: str) -> None:
+    """A delete and a replacement follow the recorded deactivation, not the program's."""
     olds = RECORDED if deactivation is None else {**RECORDED, "deactivation": deactivation}
     news = {**GIVEN, "deactivation": {"afterDays": 99}}
     (removal,) = only(step("delete", oldState=state(olds))).explanations
@@ -121,13 +121,16 @@ def test_when_it_stops(deactivation: object, ends: str) -> None:
         (step("create", newState=state(GIVEN)), ["a new integration is created"]),
         (
             step("create", newState=state({**GIVEN, "adoptId": "id-1"})),
-            ["an integration that exists is taken over, nothing is created"],
+            ["an existing integration is adopted; nothing is created"],
         ),
         (
             step(
                 "create", newState=state({**GIVEN, "secretReferences": {"apiKey": {"fromEnv": "A_KEY", "version": 1}}})
             ),
-            ["a new integration is created", "`pulumi up` has to find what its references name"],
+            [
+                "a new integration is created",
+                "the variables or files of its references must exist when `pulumi up` runs",
+            ],
         ),
         (
             step("delete", oldState=state({**RECORDED, "adoptId": "id-1"})),
@@ -162,32 +165,41 @@ def test_when_it_stops(deactivation: object, ends: str) -> None:
             changed("replace", RECORDED, GIVEN),
             [
                 "a new integration is created; the old one stops at once",
-                "none of its arguments changes: `--replace` or an option of a resource asks for it",
+                "no argument changes: `--replace` or a resource option causes the replacement",
             ],
         ),
         (
             changed("update", RECORDED, {**GIVEN, "deactivation": {"afterDays": 7}}, "deactivation"),
-            ["remembered; nothing is sent", "the deactivation counts from the next removal or replacement on"],
+            [
+                "only the state changes; nothing is sent",
+                "the deactivation applies from the next delete or replacement on",
+            ],
         ),
         (
             changed("update", {**RECORDED, "adoptId": "id-1"}, GIVEN, "adoptId"),
-            ["remembered; nothing is sent", "this stack owns it from now on: a removal or replacement stops it"],
+            [
+                "only the state changes; nothing is sent",
+                "this stack owns it from now on: a delete or replacement stops it",
+            ],
         ),
         (
             changed("update", RECORDED, {**GIVEN, "adoptId": "id-1"}, "adoptId"),
-            ["remembered; nothing is sent", "adopted: a removal releases it and does not stop it"],
+            ["only the state changes; nothing is sent", "adopted: a delete releases it and does not stop it"],
         ),
-        (changed("update", RECORDED, GIVEN, "allowUnlisted"), ["remembered; nothing is sent"]),
+        (changed("update", RECORDED, GIVEN, "allowUnlisted"), ["only the state changes; nothing is sent"]),
         (
             changed("update", RECORDED, {**GIVEN, "deletionProtection": True}, "deletionProtection"),
-            ["remembered; nothing is sent", "a removal is refused from now on"],
+            ["only the state changes; nothing is sent", "a delete is refused from now on"],
         ),
         (
             changed("update", {**RECORDED, "deletionProtection": True}, GIVEN, "deletionProtection"),
-            ["remembered; nothing is sent", "a removal is possible from now on"],
+            ["only the state changes; nothing is sent", "a delete is possible from now on"],
         ),
-        (changed("update", RECORDED, GIVEN, "status"), ["what Justt says now; nothing is sent"]),
-        (step("read", newState=state({})), ["looked at only: it stays someone else's"]),
+        (
+            changed("update", RECORDED, GIVEN, "status"),
+            ["the state gets the current values from Justt; nothing is sent"],
+        ),
+        (step("read", newState=state({})), ["read only: this stack does not manage it"]),
         (step("discard"), []),
         (
             step("create", READY, newState=state({"timeoutSeconds": 60})),
@@ -201,25 +213,29 @@ def test_when_it_stops(deactivation: object, ends: str) -> None:
             step("replace", READY, newState=state({"timeoutSeconds": HIDDEN})),
             ["waits until the integration is SUCCESSFUL, and fails if it is FAILED or INACTIVE"],
         ),
-        (changed("update", {}, {}, "timeoutSeconds", kind=READY), ["remembered; nothing waits, and nothing is sent"]),
-        (step("delete", READY, oldState=state({})), ["nothing is sent: it is a wait that is over"]),
+        (
+            changed("update", {}, {}, "timeoutSeconds", kind=READY),
+            ["only the state changes; nothing waits, and nothing is sent"],
+        ),
+        (step("delete", READY, oldState=state({})), ["only the state changes; nothing is sent"]),
         (step("delete", "aws:s3:Bucket", oldState=state(RECORDED)), []),
     ],
 )
-def test_what_it_means(found: Mapping[str, Any], means: list[str]) -> None:
-    """Each change of ours says in words what happens at Justt; that of another provider's resource says nothing."""
+def test_explanations(found: Mapping[str, Any], means: list[str]) -> None:
+    """A change of this provider's resource is explained; a change of another provider's is not."""
     assert list(only(found).explanations) == means
 
 
-def test_what_a_refresh_finds() -> None:
-    """A resource that a refresh drops is gone already, and nobody is told that it will stop."""
+def test_a_refresh_explains_what_is_gone() -> None:
+    """A resource that a refresh drops is gone already, so the comment does not say that it will stop."""
     stack = step("refresh", "pulumi:pulumi:Stack", "shop-dev")
     removal = step("delete", oldState=state(RECORDED))
-    assert only(stack, removal).explanations == ("gone at Justt, where INACTIVE is final: it leaves the state",)
+    explanation = "gone at Justt, where INACTIVE is final: it is removed from the state"
+    assert only(stack, removal).explanations == (explanation,)
     assert only(stack, {**stack, "op": "same"}, removal).explanations == ("it stops at once",)
 
 
-# Which fields differ
+# Changed fields
 
 
 @pytest.mark.parametrize(
@@ -325,18 +341,18 @@ def test_what_a_refresh_finds() -> None:
         ({"a": 1}, {"a": 2}, "a]", ("a]", None, None)),
     ],
 )
-def test_a_field_that_differs(
+def test_changed_fields_have_the_programs_names(
     olds: Mapping[str, Any], news: Mapping[str, Any], path: str, expected: tuple[str, str | None, str | None]
 ) -> None:
-    """It has the name that a program has for it, and its values where they are plain, short and not secret."""
+    """Values are shown if they are plain, short and not secret."""
     types = {"secretType": "HMAC"}
     assert fields(changed("replace", {**types, **olds}, {**types, **news}, path)) == [expected]
 
 
 @pytest.mark.parametrize("where", ["inputs", "outputs"])
 @pytest.mark.parametrize("which", ["oldState", "newState"])
-def test_a_secret_in_one_place_is_one_everywhere(which: str, where: str) -> None:
-    """What any of the four sets of properties marks as a secret is shown in none, below it neither."""
+def test_a_secret_in_one_set_is_masked_in_all(which: str, where: str) -> None:
+    """A value that one of the four sets of properties marks as secret is masked in all, with everything below it."""
     for path, value in {"a": "in-clear", "b.c": {"c": "in-clear"}, "d[0]": ["in-clear"]}.items():
         name = path[0]
         found = changed("update", {name: value}, {name: value}, path, kind="other:index:Thing")
@@ -347,8 +363,8 @@ def test_a_secret_in_one_place_is_one_everywhere(which: str, where: str) -> None
             assert {old, new} == {HIDDEN}
 
 
-def test_another_providers_resource() -> None:
-    """It is shown under its own names; its outputs are compared where the engine has compared them."""
+def test_a_resource_of_another_provider() -> None:
+    """It is shown under its own names; its outputs are compared if the engine compared them."""
     found = changed("update", {}, {}, "aB", "x.y", '["k.l"]', "__provider", kind="my:index:Thing")
     found["oldState"]["outputs"] = {"aB": 1, "k.l": "v"}
     found["newState"] = {"inputs": {"aB": 2}, "outputs": {"x": {"y": 3}}}
@@ -359,8 +375,8 @@ def test_another_providers_resource() -> None:
     assert fields(step("create", "my:index:Thing", newState=state({"a": 1}))) == []
 
 
-def test_fields_stand_in_order() -> None:
-    """They are sorted by their names, and the items of a list by their numbers."""
+def test_fields_are_sorted() -> None:
+    """Fields are sorted by name, and the items of a list by number."""
     paths = ["source", "merchantAccountCodes[10]", "merchantAccountCodes[9]", "secretType", "secretPayload.apiKey"]
     codes = {**GIVEN, "merchantAccountCodes": [str(number) for number in range(11)]}
     assert [path for path, _, _ in fields(changed("replace", codes, codes, *paths))] == [
@@ -372,8 +388,8 @@ def test_fields_stand_in_order() -> None:
     ]
 
 
-def test_a_new_integration_shows_what_it_is_given() -> None:
-    """All arguments are there, but what the configuration decides."""
+def test_a_new_integration_shows_its_arguments() -> None:
+    """All arguments are shown, except those from the configuration."""
     assert fields(step("create", newState=state(GIVEN))) == [
         ("credentials", None, "ApiKeyOnly"),
         ("credentials.api_key", None, HIDDEN),
@@ -383,16 +399,16 @@ def test_a_new_integration_shows_what_it_is_given() -> None:
     ]
 
 
-# The whole
+# The whole preview
 
 
-def test_counts_are_those_of_the_engine() -> None:
-    """They are what the CLI says; where it says nothing, as in a preview that failed early, the steps are counted."""
+def test_counts_come_from_the_engine() -> None:
+    """If the CLI gives no counts, as for a preview that failed early, the steps are counted."""
     steps = [step("create", newState=state(GIVEN)), step("same", "pulumi:pulumi:Stack", "shop-dev")]
     none = {"update": 0, "replace": 0, "delete": 0}
     assert read(*steps).counts == {"create": 1, "unchanged": 1, **none}
-    told = {"create": 4, "same": 3, "refresh": 2, "read": 1, "<b>": 9}
-    assert read(*steps, changeSummary=told).counts == {
+    summary = {"create": 4, "same": 3, "refresh": 2, "read": 1, "<b>": 9}
+    assert read(*steps, changeSummary=summary).counts == {
         "create": 4,
         "unchanged": 5,
         "read": 1,
@@ -401,8 +417,8 @@ def test_counts_are_those_of_the_engine() -> None:
     }
 
 
-def test_the_gravest_comes_first() -> None:
-    """Removals and replacements come before all else, and steps that change nothing, or are part of one, do not."""
+def test_the_most_important_operations_come_first() -> None:
+    """Deletes and replacements come first. Unchanged resources and parts of a replacement are left out."""
     steps = [
         step(op, name=op) for op in ("read", "discard", "create", "update", "same", "refresh", "replace", "delete")
     ]
@@ -414,7 +430,7 @@ def test_the_gravest_comes_first() -> None:
 
 
 def test_diagnostics() -> None:
-    """Errors come first, then the provider's notes and warnings; the middle of a long one is left out."""
+    """Errors come before the provider's notes and warnings, and the middle of a long message is left out."""
     long = "\n".join(f"line {number}" for number in range(50))
     found = read(
         diagnostics=[
@@ -440,36 +456,36 @@ def test_diagnostics() -> None:
     assert "**The preview failed**" in markdown(found)
 
 
-def test_nothing_is_a_command_of_a_ci_runner() -> None:
-    """GitHub reads `::` at the begin of a line of a log, after its blanks, and `##[` anywhere."""
+def test_no_text_is_a_command_of_a_ci_runner() -> None:
+    """GitHub reads `::` at the start of a log line, after blanks, and `##[` anywhere."""
     message = "x\n::error::pwn\n  ::add-mask::a\nb ##[error]x ##vso[task.x]"
     name = "##[add-path]x"
-    told = markdown(
+    comment = markdown(
         read(
             step("create", name=name),
             diagnostics=[{"severity": "error", "message": message, "urn": f"a::b::c::{name}"}],
         ),
         title="##[group]x",
     )
-    assert not re.search(r"^\s*::|##\[|##vso\[", told, re.MULTILINE)
-    assert "    : :error::pwn" in told
+    assert not re.search(r"^\s*::|##\[|##vso\[", comment, re.MULTILINE)
+    assert "    : :error::pwn" in comment
 
 
-def test_counts_that_no_engine_gives() -> None:
-    """Thousands of unknown operations are named as far as a comment has room, and a negative number is none."""
-    told = markdown(read(changeSummary={f"op{number}" * 100: 1 for number in range(5_000)}))
-    assert len(told.encode()) < LIMIT
-    assert "4980 more kinds of operations" in told
+def test_implausible_counts() -> None:
+    """Of thousands of unknown operations only some are named, and a negative number is ignored."""
+    comment = markdown(read(changeSummary={f"op{number}" * 100: 1 for number in range(5_000)}))
+    assert len(comment.encode()) < LIMIT
+    assert "4980 more kinds of operations" in comment
     assert "**nothing changes**" in markdown(read(changeSummary={"update": -4}))
 
 
-def test_a_severity_that_is_not_known_is_an_error() -> None:
-    """What a later engine says must not pass unseen."""
+def test_an_unknown_severity_is_an_error() -> None:
+    """A message of a later engine must not be missed."""
     assert read(diagnostics=[{"severity": "fatal", "message": "boom"}]).has_failed
 
 
 def test_the_marker_and_the_title() -> None:
-    """The first line is the same for the same title, and holds nothing that could end it."""
+    """The first line is the same for the same title, and nothing in it can end it."""
     for title, marker in {None: "shop/dev", "Production": "Production", "--> @x <!--": "x", "": ""}.items():
         first, second, *_ = markdown(read(step("same")), title=title).splitlines()
         assert first == f"<!-- pulumi-justt summary {marker} -->"
@@ -505,15 +521,15 @@ SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 
 
 def outside_of_code(comment: str) -> str:
-    """Give what of a comment Markdown interprets, as its specification says where a code span ends."""
+    """Return the parts of a comment that Markdown interprets, with code spans as its specification defines them."""
     lines = [line for line in comment.split("\n") if not line.startswith("    ")]
     return "\n".join(SPAN.sub("CODE", line) for line in lines)
 
 
 @relentless
 @given(st.data())
-def test_nothing_breaks_out(data: st.DataObject) -> None:
-    """Whatever names, values and messages hold, Markdown interprets our own words only, within the limit."""
+def test_no_text_escapes_its_code_span(data: st.DataObject) -> None:
+    """For any names, values and messages, Markdown interprets only our own texts, and the size limit holds."""
     kind = data.draw(st.sampled_from([INTEGRATION, READY, "other:index:Thing"]) | hostile)
     properties = st.dictionaries(
         st.sampled_from(["integrationName", "secretPayload", "deactivation", "secretType", "adoptId"]) | hostile, values
@@ -542,16 +558,16 @@ def test_nothing_breaks_out(data: st.DataObject) -> None:
     first, _, rest = comment.partition("\n")
     assert re.fullmatch(r"<!-- pulumi-justt summary [A-Za-z0-9_./-]* -->", first)
     assert "--" not in first[4:-3]
-    told = outside_of_code(rest)
-    assert {*told} <= {*string.ascii_letters, *string.digits, *" \n#*,.;:()=>'-"}
-    assert all(re.match(r"### Preview|[A-Z*0-9]|(  )?- |$", line) for line in told.splitlines())
+    outside = outside_of_code(rest)
+    assert {*outside} <= {*string.ascii_letters, *string.digits, *" \n#*,.;:()=>'-"}
+    assert all(re.match(r"### Preview|[A-Z*0-9]|(  )?- |$", line) for line in outside.splitlines())
     json.loads(preview.read(text, now=NOW).to_json())
 
 
 @relentless
 @given(st.data())
-def test_no_secret_gets_through(data: st.DataObject) -> None:
-    """A secret that either state has in its envelope, or below secretPayload in clear, is in no form of the output."""
+def test_no_secret_is_shown(data: st.DataObject) -> None:
+    """A secret in an envelope of either state, or in plain text below secretPayload, is in no form of the output."""
     hidden = "canary-" + data.draw(st.text("0123456789abcdef", min_size=24, max_size=24))
     envelope = {**ENVELOPE, "plaintext": json.dumps(hidden)}
     place = data.draw(st.sampled_from(["secretPayload", "integrationName", "other"]))
@@ -574,13 +590,13 @@ def test_no_secret_gets_through(data: st.DataObject) -> None:
     ("number", "width", "says"),
     [
         (20, 10, None),
-        (400, 40, "Left out, as a comment has a limit: the details of "),
+        (400, 40, "Left out because of the size limit: the details of "),
         (3000, 150, "resources altogether."),
         (400, 4000, "Left out"),
     ],
 )
-def test_below_the_limit(number: int, width: int, says: str | None) -> None:
-    """Details go first and then resources, the least grave ones first of all, and the comment says how many."""
+def test_the_comment_stays_below_the_limit(number: int, width: int, says: str | None) -> None:
+    """Details go first and then the least important resources, and the comment says how many are left out."""
     steps = []
     for place in range(number):
         name = f"{place:05}{'😀' * width}"
@@ -662,7 +678,7 @@ GOLDEN = ROOT / "tests" / "data" / "summaries"
 
 
 def assert_golden(name: str, found: str) -> None:
-    """Compare a golden file with the comment that was *found*, or make it that."""
+    """Compare *found* with a golden file, or update the file."""
     path = GOLDEN / name
     if os.environ.get(UPDATE) == "1":
         path.write_text(found)
@@ -673,7 +689,7 @@ def assert_golden(name: str, found: str) -> None:
 
 @pytest.mark.usefixtures("pinned_engine")
 def test_the_real_json(stack: Stack, simulator: SimulatorServer) -> None:
-    """Every kind of change at once, a preview that failed, and what a refresh finds, as the real CLI tells of them."""
+    """All kinds of changes, a failed preview and a refresh, with the JSON of the real CLI."""
     theirs = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
     ids = {name: simulator.records.add_integration(theirs, None) for name in ("adopted", "adopting", "theirs")}
     referred = canary("referred")
@@ -685,9 +701,9 @@ def test_the_real_json(stack: Stack, simulator: SimulatorServer) -> None:
 
     def comment(*arguments: str, fails: bool = False) -> str:
         """Give the comment of a preview, with names in the place of ids."""
-        told = stack.run(*arguments, "--json", "--stack", "dev", fails=fails).stdout
-        stack.keep(preview.read(told, now=NOW).to_json().encode())
-        return masked(render(told, now=NOW), {id_: name for name, id_ in {**recorded, **ids}.items()})
+        output = stack.run(*arguments, "--json", "--stack", "dev", fails=fails).stdout
+        stack.keep(preview.read(output, now=NOW).to_json().encode())
+        return masked(render(output, now=NOW), {id_: name for name, id_ in {**recorded, **ids}.items()})
 
     stack.program(PROGRAM + NOW_PROGRAM)
     stack.config(secret={"rotated": canary("rotated")})
@@ -699,7 +715,10 @@ def test_the_real_json(stack: Stack, simulator: SimulatorServer) -> None:
     for name, status in {"same": "FAILED", "gone": "INACTIVE"}.items():
         simulator.records.tell_status(recorded[name], status)
     found = comment("refresh", "--preview-only")
-    assert "`gone` (`PaymentIntegration`)\n  - gone at Justt, where INACTIVE is final: it leaves the state" in found
+    assert (
+        "`gone` (`PaymentIntegration`)\n  - gone at Justt, where INACTIVE is final: it is removed from the state"
+        in found
+    )
     assert "(<id of same>) is FAILED now, was PENDING." in found
 
     with pytest.raises(preview.NoPreview, match="a log of events"):
@@ -718,47 +737,47 @@ def test_the_real_json(stack: Stack, simulator: SimulatorServer) -> None:
         (" \n", "the input is empty"),
         ("Previewing update (dev):\n", "the input is not JSON"),
         ('{"steps": [', "the input is not JSON"),
-        ("[]", "the input is JSON, and not that of"),
-        ('{"version": 3}', "the input is JSON, and not that of"),
+        ("[]", "the input is JSON, but not the output of"),
+        ('{"version": 3}', "the input is JSON, but not the output of"),
         ('{"sequence":0,"timestamp":1}\n{"sequence":1}\n', "the input is a log of events"),
         ("1\n2\n", "the input is not JSON"),
         (f'{{"steps": {"[" * 100_000}{"]" * 100_000}}}', "the input is JSON that is nested too deeply"),
     ],
 )
-def test_no_preview(text: str, expected: str) -> None:
-    """Anything else than the JSON of a preview ends in one line that says what it is, and exit code 3."""
+def test_an_input_that_is_no_preview_is_refused(text: str, expected: str) -> None:
+    """The error is one line that says what the input is, and the exit code is 3."""
     result = CliRunner().invoke(main, ["summary"], input=text)
     assert result.exit_code == 3
     assert result.output.startswith(f"error: {expected}")
     assert result.output.count("\n") == 1
 
 
-def test_both_forms() -> None:
-    """The comment has a title of choice, and `--json` has the same in a form for programs."""
+def test_title_and_json() -> None:
+    """The comment has the given title, and `--json` has the same content for programs."""
     text = json.dumps({"steps": [changed("replace", RECORDED, GIVEN, "integrationName")], "duration": 1})
     comment = CliRunner().invoke(main, ["summary", "--title", "Production"], input=text)
     assert comment.exit_code == 0
     assert comment.output == render(text, title="Production")
-    told = json.loads(CliRunner().invoke(main, ["summary", "--json", "-"], input=text).output)
-    assert told["counts"]["replace"] == 1
-    assert told["resources"][0]["changes"] == [{"path": "integration_name", "old": '"Shop"', "new": '"Shop"'}]
-    assert told["failed"] is False
+    document = json.loads(CliRunner().invoke(main, ["summary", "--json", "-"], input=text).output)
+    assert document["counts"]["replace"] == 1
+    assert document["resources"][0]["changes"] == [{"path": "integration_name", "old": '"Shop"', "new": '"Shop"'}]
+    assert document["failed"] is False
 
 
 @pytest.mark.parametrize(
     "operation", ["discard", "import-replacement", "remove-pending-replace", "an op of *tomorrow*"]
 )
-def test_operation_that_is_not_known_is_no_silence(operation: str) -> None:
-    """An operation of a later engine is counted by its own name, and the comment never says that nothing changes."""
-    for told in ({"changeSummary": {operation: 2, "same": 1}}, {}):
-        text = render(json.dumps({"steps": [step(operation)], "duration": 1, **told}), now=NOW)
+def test_an_unknown_operation_is_counted(operation: str) -> None:
+    """It keeps the engine's name, and the comment never says that nothing changes."""
+    for extra in ({"changeSummary": {operation: 2, "same": 1}}, {}):
+        text = render(json.dumps({"steps": [step(operation)], "duration": 1, **extra}), now=NOW)
         assert "nothing changes" not in text
-        assert f"**{2 if told else 1} to " in text
+        assert f"**{2 if extra else 1} to " in text
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_preview_in_any_encoding_is_read(encoding: str) -> None:
-    """PowerShell redirects into UTF-16 with a byte order mark, and others put one before UTF-8."""
+def test_a_preview_in_any_encoding_is_read(encoding: str) -> None:
+    """PowerShell redirects in UTF-16 with a byte order mark, and other shells may add one before UTF-8."""
     given_text = json.dumps({"steps": [step("create", newState=state(GIVEN))], "duration": 1})
     done = CliRunner().invoke(main, ["summary"], input=given_text.encode(encoding))
 
