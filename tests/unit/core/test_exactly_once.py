@@ -1828,7 +1828,7 @@ def test_no_post_is_sent_after_the_engine_left() -> None:
     error = process.outcome("a")
 
     assert isinstance(error, CancelledError)
-    assert "it was not sent, because the engine has left. Nothing was created" in str(error)
+    assert "it was not sent, because the engine cancelled the call. Nothing was created" in str(error)
     assert vendor.requested == ["list"]
 
 

@@ -465,8 +465,8 @@ def test_check_refuses_an_account_that_changed_by_default(
     """A stray setting must not replace a fleet, so the failure names the change and both ways out."""
     assert Offline(default).failures(MINIMAL, {**CHECKED, **before}) == [
         (
-            f"reference_account_id: {text[0]}. Set that back, or give the account to the resource itself if a move is "
-            f"meant, which replaces it (`pulumi up --replace` with its URN moves it to {text[1]})"
+            f"reference_account_id: {text[0]}. Set that back. To move the integration on purpose, give the account to "
+            f"the resource itself, which replaces it (`pulumi up --replace` with its URN moves it to {text[1]})"
         )
     ]
 
