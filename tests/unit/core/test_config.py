@@ -180,7 +180,7 @@ def test_damaged_key_is_refused_and_not_shown(damage: str, key: str | None, vari
 
     assert text == (
         f"{origin} holds a character that no API key has (white space, a line break or not ASCII): set it again, "
-        "without what was copied beside it"
+        "without that character"
     )
 
 
@@ -350,7 +350,7 @@ def test_vendor_url_is_normalized(url: str, spelling: str) -> None:
 def test_another_path_of_the_vendor_is_refused(path: str, environment: str | None) -> None:
     """Another path on the vendor's host is refused in every environment, because its environment is unknown."""
     assert refusal(baseUrl=f"https://api.justt.ai{path}", environment=environment) == (
-        "justt:baseUrl is no address of Justt's API: it is "
+        "justt:baseUrl is no address of Justt's API, which is "
         + (f"{SANDBOX} in sandbox" if environment == "sandbox" else f"{PRODUCTION} in production")
     )
 
