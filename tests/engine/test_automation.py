@@ -46,6 +46,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.slow
 def test_inline_and_local_programs_work(stack: Stack, simulator: SimulatorServer) -> None:
     """Both kinds of program work as with the CLI: the same requests, and outputs that stay secret."""
     stack.program("""

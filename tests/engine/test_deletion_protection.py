@@ -92,27 +92,34 @@ def live(simulator: SimulatorServer) -> set[str]:
     return {each.id for each in simulator.records.integrations() if each.status != "INACTIVE"}
 
 
-def test_deletes_are_refused_until_the_program_says_false(logged: Logged, simulator: SimulatorServer) -> None:
+TARGET = ("--target", f"{URN}shop")
+REFRESHED = ["read shop", "diff shop", "delete shop!"]
+MAIN_DELETES = [(shop(), DESTROY, ["delete shop!"]), (REMOVED, UP, ["delete shop!"])]
+OTHER_DELETES = [
+    # It runs the program for its hooks and providers, and calls no check.
+    (shop(), (*DESTROY, "--run-program"), ["delete shop!"]),
+    (shop("Changed"), (*DESTROY, "--run-program", "--refresh"), REFRESHED),
+    (shop(), (*DESTROY, *TARGET), ["delete shop!"]),
+    (shop(protected="False"), DESTROY, ["delete shop!"]),
+    (REMOVED, (*UP, *TARGET), ["delete shop!"]),
+    (REMOVED, (*UP, "--refresh"), REFRESHED),
+    (REMOVED, (*UP, "--refresh", "--continue-on-error"), REFRESHED),
+]
+
+
+@pytest.mark.parametrize(
+    "deletes", [MAIN_DELETES, pytest.param(OTHER_DELETES, marks=pytest.mark.slow)], ids=["main", "other"]
+)
+def test_deletes_are_refused_until_the_program_says_false(
+    logged: Logged, simulator: SimulatorServer, deletes: list[tuple[str, tuple[str, ...], list[str]]]
+) -> None:
     """Each way to delete it leads to a `delete` without a `check`. No request is sent, and the state stays."""
     stack = logged.stack
     stack.program(shop())
     assert logged.run(*UP) == ["check shop as new", "create shop"]
     (kept,) = live(simulator)
     simulator.clear_requests()
-    target = ("--target", f"{URN}shop")
-    refreshed = ["read shop", "diff shop", "delete shop!"]
-    for program, command, expected in (
-        (shop(), DESTROY, ["delete shop!"]),
-        # It runs the program for its hooks and providers, and calls no check.
-        (shop(), (*DESTROY, "--run-program"), ["delete shop!"]),
-        (shop("Changed"), (*DESTROY, "--run-program", "--refresh"), refreshed),
-        (shop(), (*DESTROY, *target), ["delete shop!"]),
-        (shop(protected="False"), DESTROY, ["delete shop!"]),
-        (REMOVED, UP, ["delete shop!"]),
-        (REMOVED, (*UP, *target), ["delete shop!"]),
-        (REMOVED, (*UP, "--refresh"), refreshed),
-        (REMOVED, (*UP, "--refresh", "--continue-on-error"), refreshed),
-    ):
+    for program, command, expected in deletes:
         stack.program(program)
         assert logged.run(*command, fails=True) == expected, command
         assert REFUSED in logged.last.text

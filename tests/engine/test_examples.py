@@ -220,6 +220,7 @@ def test_stripe(copied: Copy, simulator: SimulatorServer) -> None:
 class TestFleet:
     """One loop over a file of merchants."""
 
+    @pytest.mark.slow
     def test_a_merchant_touches_only_its_own_integration(self, copied: Copy, simulator: SimulatorServer) -> None:
         """Each integration is in its merchant's account. Adding or removing a merchant touches no other integration."""
         example = copied("fleet")

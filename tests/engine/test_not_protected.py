@@ -124,6 +124,7 @@ def default_provider(stack: Stack) -> dict[str, Any]:
     return inputs
 
 
+@pytest.mark.slow
 def test_the_state_copies_the_configuration(stack: Stack) -> None:
     """Secrets of all namespaces are in the state, until they are removed from the configuration and `up` runs again."""
     stack.config({"shop:plain": "not-secret"}, {"shop:first": canary("first"), "other:unused": canary("unused")})

@@ -66,6 +66,7 @@ def test_an_empty_key_never_falls_back_to_another(stack: Stack, simulator: Simul
     assert simulator.requests == []
 
 
+@pytest.mark.slow
 def test_a_corrected_setting_says_how_it_gets_into_the_state(stack: Stack, simulator: SimulatorServer) -> None:
     """A refresh or a destroy keeps using the state's copy, and says so. An update and `--run-program` don't."""
     stack.program(PROGRAM)

@@ -76,6 +76,7 @@ def test_the_error_names_the_call_in_the_program(stack: Stack, program: str, tex
     assert "is required" not in shown
 
 
+@pytest.mark.slow
 def test_a_base_url_without_its_path_is_reported(stack: Stack, simulator: SimulatorServer) -> None:
     """A 404 that is not about an integration points to the address, and never proves that an integration is gone."""
     stack.program(PROGRAM)
@@ -90,6 +91,7 @@ def test_a_base_url_without_its_path_is_reported(stack: Stack, simulator: Simula
     assert list(stack.resources()) == ["first"]
 
 
+@pytest.mark.slow
 def test_a_404_suggests_a_mistyped_id_first(stack: Stack, simulator: SimulatorServer) -> None:
     """A 404 for an id in the program suggests the id before the key; a 404 for an id in the state does not."""
     doubt = "First check the id: `pulumi-justt list` shows those of the account. The key from justt:apiKey"

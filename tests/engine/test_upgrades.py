@@ -14,6 +14,7 @@ from support.recorded_state import FOLDERS, INTEGRATION, Recorded
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=[folder.name for folder in FOLDERS])
+@pytest.mark.daily(1)
 def test_recorded_states_still_work(folder: Path, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> None:
     """An update sends only reads, and later previews show no change. Destroy deactivates the stack's integrations."""
     stack = Stack(tmp_path, engine_bin)

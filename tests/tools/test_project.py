@@ -164,7 +164,7 @@ def test_variables_of_the_user_are_ignored(project: tuple[Path, Run]) -> None:
     )
     assert '"name": "dev"' in done.stdout
     assert not {f"{name}={value}" for name, value in foreign.items()} & {*done.stdout.splitlines()}
-    assert "refresh   look at what became of it" in run("no-such-command", fails=True)
+    assert "refresh   read the status of all resources" in run("no-such-command", fails=True)
 
 
 @pytest.mark.slow

@@ -3,13 +3,13 @@
     one or two reads wait      each requests its own record
     three or more reads wait   one of them reads the next page of the account's list, for all
         record found in a page               no request of its own
-        not found, and no page is due        a request of its own: absence from a list proves nothing
+        not found, and no page is due        a request of its own, because a missing record may still exist
 
-Another page is due under two conditions. First, fewer pages were read than reads share them. So if an account is full
-of records that the stack does not manage, the requests are at most twice as many as for single reads. Second, the pages
-find records, or many reads share them. So with many reads, pages add at most about a quarter to the requests. Justt
-keeps every deactivated record, so the stack's records may be on late pages. The page on which a record was last seen is
-therefore the first one to be read for it again.
+Another page is due if two conditions are true. First, the number of pages is smaller than the number of reads that
+share them. So even if no page has a wanted record, there are at most twice as many requests as with single reads.
+Second, the number of pages is below a budget: 8, plus one for each 4 reads, plus two for each record that a page had.
+So with many reads, useless pages add only about a quarter to the requests. Justt keeps every deactivated record, so the
+stack's records may be on late pages. The next read of a record therefore starts with the page that had it last.
 
 Pages belong to one account, are used for `FRESH_SECONDS`, and are dropped after any write of this process.
 """
@@ -38,14 +38,14 @@ _FEWEST_WAITERS = 3
 """The number of reads that must wait at the same time before they share pages."""
 
 _PAGES_ON_TRUST = 8
-"""The number of pages that are due even if they find no record and few reads share them."""
+"""The first part of the budget of pages; see the docstring of this module."""
 
 _READS_PER_FURTHER_PAGE = 4
-"""The number of reads that make one more page due."""
+"""The number of reads that add one page to the budget."""
 
 
 _RESPONSES = (AttemptResult.REJECTED, AttemptResult.UNREADABLE)
-"""The results of a request that got a response, from the API or from another server at its address."""
+"""The results of a response that another attempt would not change, from the API or another server at its address."""
 
 
 class ReadClient(Protocol):
@@ -86,7 +86,7 @@ class PageCache:
     waiters: int = 0
     found: int = 0
     is_useless: bool = False
-    """Whether Justt refuses to list the account, or the list cannot be parsed."""
+    """Whether the account cannot be listed, although its records may be readable one by one."""
     outage: tuple[float, ApiError] | None = None
     """When the last read of a page failed, and the error."""
 
@@ -108,7 +108,7 @@ class PageCache:
         return self.following if self.following <= self.last else None
 
     def take(self, number: int, page: Page) -> None:
-        """Keep the records of a page."""
+        """Store the records of a page."""
         before = len(self.records)
         self.records |= {record.integration_id: record for record in page.records}
         self.places |= dict.fromkeys((record.integration_id for record in page.records), number)
@@ -157,7 +157,7 @@ class BatchReader:
             account: The account that the integration belongs to.
             max_age: How old the returned record may be, in seconds.
             call: The caller's deadline.
-            cache: The value of the enclosing `waiting` block, if any; the caller is then counted as waiting only once.
+            cache: The cache from the enclosing `waiting` block, if any, so that the caller is counted only once.
 
         Raises:
             ApiStatusError: With status 404 if the API key, in this account, sees no integration with this id.
@@ -199,7 +199,8 @@ class BatchReader:
                 shared.start(self._client.clock(), self._client.writes)
             shared.waiters += 1
             if pending.integration_id not in shared.records and shared.outage and shared.outage[0] >= arrived:
-                # Another thread's read failed while this one waited. An outage must not cost each resource its retries.
+                # Another thread's read failed while this one waited. Raise the same error, so that an outage does not
+                # cost each resource its own retries.
                 failure = shared.outage[1].with_traceback(None)
                 raise failure
             while pending.integration_id not in shared.records and (number := shared.due_page(pending.integration_id)):
@@ -230,7 +231,7 @@ class BatchReader:
             shared.take(number, page)
 
     def _gets_response(self, pending: _PendingRead) -> bool:
-        """Return whether one attempt to read the record itself gets a response, as it may if the list is too slow."""
+        """Return whether one attempt to read the record itself gets a response; it may if only the list is too slow."""
         try:
             self._client.get_integration(
                 pending.integration_id, account=pending.account, call=pending.call, is_repeatable=False
@@ -238,6 +239,6 @@ class BatchReader:
         except ApiError as error:
             if error.is_cut_short:
                 raise
-            # A refusal is a response as well.
+            # A refusal counts as a response.
             return error.outcome in (*_RESPONSES, AttemptResult.BARRED)
         return True

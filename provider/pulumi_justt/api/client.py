@@ -58,13 +58,13 @@ PAGE_SIZE = 100
 """Justt's maximum of records in one page."""
 
 _MAX_REQUEST_BYTES = 1_000_000
-"""Justt answers 413 to a larger request."""
+"""The maximum size of a request body; Justt answers 413 to a larger one."""
 
 _MAX_RESPONSE_BYTES = 16_000_000
-"""Far more than a full page of records has; a larger response is not from this API."""
+"""The maximum size of a response. A full page is far smaller, so a larger response is not from this API."""
 
 _CONNECT_SECONDS = 10.0
-"""The time limit for connecting, which is the same for all requests."""
+"""The maximum time for connecting, in seconds; a shorter time limit of the request takes precedence."""
 
 _SHORTEST_SECONDS = 0.001
 """The shortest timeout of a socket operation; zero would make the socket non-blocking."""
@@ -82,7 +82,7 @@ class Attempt:
         seconds: How long the attempt took.
         status: The HTTP status of the response.
         error_id: Justt's errorId, unredacted.
-        error: The reason, if there is no response.
+        error: The connection error, if there was no response.
     """
 
     method: Method
@@ -122,7 +122,7 @@ class _Request(Unpicklable):
         content = None
         with contextlib.suppress(UnicodeEncodeError):
             content = json.dumps(self.body, separators=(",", ":"), ensure_ascii=False).encode()
-        # Raised outside an `except` block: the encoder's error holds the body and would be its context.
+        # Raised outside an `except` block. Inside it, the encoder's error would be the context, and it has the body.
         if content is None:
             raise InvalidRequest("an argument holds text that is not Unicode", "text")
         if len(content) > _MAX_REQUEST_BYTES:
@@ -176,7 +176,7 @@ class Client(Unpicklable):
         uses_proxy: Whether to use the proxy from the environment variables.
         transport: Replaces the network in tests.
         policy: The retry policy.
-        requests_per_minute: The share of Justt's quota, if there is no *limiter*.
+        requests_per_minute: The maximum of requests in any 60 seconds; ignored if *limiter* is given.
         limiter: A rate limiter that several clients share.
         clock: Returns monotonic seconds.
         sleep: Blocks the calling thread for a number of seconds.
@@ -186,7 +186,7 @@ class Client(Unpicklable):
 
     Attributes:
         clock_ahead: Seconds by which this machine's clock is ahead of Justt's, according to the last response.
-        writes: A number that grows with each request that may change something; a cache compares it to detect that.
+        writes: A counter that grows with each POST and DELETE. A cache compares it to detect that its pages may be old.
 
     Raises:
         ValueError: The URL is not http or https, or the key cannot be a header.
@@ -219,8 +219,8 @@ class Client(Unpicklable):
         self._limiter = self.limiter or RateLimiter(self.requests_per_minute, clock=self.clock, sleep=self.sleep)
         variables, reason = "SSL_CERT_FILE, SSL_CERT_DIR", ""
         try:
-            # Loading the certificates is slow, so both pools share them, and only an https URL loads them. A context
-            # without certificates trusts no server.
+            # Loading the certificates is slow, so both pools share them, and they are loaded only for an https URL. A
+            # context without certificates trusts no server.
             is_https = self.base_url.startswith("https:") and self.transport is None
             certificates = network.certificates() if is_https else SSLContext(PROTOCOL_TLS_CLIENT)
             variables = "HTTPS_PROXY, ALL_PROXY"
@@ -233,7 +233,8 @@ class Client(Unpicklable):
             self._fresh_http = self._open(certificates, proxy, connection="close")
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
             reason = type(error).__name__
-        # Raised outside the `except` block: the error there may quote a proxy's password and would be its context.
+        # Raised outside the `except` block. Inside it, the first error would be the context, and it may quote a proxy's
+        # password.
         if reason:
             raise InvalidNetworkSettings(variables, reason)
         self._total_timeout = TotalTimeout()
@@ -255,7 +256,7 @@ class Client(Unpicklable):
             },
             transport=self.transport,
             verify=certificates,
-            # The client treats a redirect as an ordinary response. httpx would raise an error for an invalid target.
+            # The client follows no redirect, so it drops the target: httpx would raise an error for an invalid one.
             event_hooks={"response": [lambda response: response.headers.pop("location", None)]},
             # This API has no sessions, so cookies, for example of a proxy, are neither kept nor sent back.
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
@@ -351,17 +352,18 @@ class Client(Unpicklable):
         account: str | None = None,
         call: Call = UNLIMITED,
     ) -> None:
-        """Deactivate an integration at a date, for good.
+        """Deactivate an integration permanently, at a given date.
 
         Args:
             integration_id: The id at Justt.
-            deactivation_type: Which date of a chargeback decides: `postingDate` or `dueDate`.
+            deactivation_type: The date of a chargeback that Justt compares: `postingDate` or `dueDate`.
             deactivation_date: The date, in the format of `to_vendor_time`.
             account: The account that the integration belongs to.
             call: The caller's deadline.
 
         Raises:
-            ApiStatusError: Justt refused it; `was_unanswered` is true if an earlier attempt may have succeeded.
+            ApiStatusError: The last response had an error status; `was_unanswered` is true if an attempt may have
+                succeeded.
             InvalidResponseError: The body of a 2xx is neither empty nor JSON, so it may not come from Justt.
             ApiError: There was no usable response.
         """
@@ -400,7 +402,7 @@ class Client(Unpicklable):
             raise Cancelled
 
     def _prepare_retry(self, request: _Request, error: ApiError) -> None:
-        """Wait until the next attempt of *request* after *error*, or raise the error if there is none."""
+        """Wait before the next attempt of *request*, or raise *error* if there will be no other attempt."""
         if error.outcome is AttemptResult.RATE_LIMITED:
             request.rate_limited += 1
         else:
@@ -455,12 +457,12 @@ class Client(Unpicklable):
             return parse(responses.parsed(response.content, response.compression))
         except responses.InvalidResponse as unreadable:
             shape = str(unreadable)
-        # Raised outside the `except` block: the parser's error holds the body and would be its context.
+        # Raised outside the `except` block. Inside it, the parser's error would be the context, and it has the body.
         raise InvalidResponseError(response.status, shape)
 
     @contextlib.contextmanager
     def _written(self) -> Iterator[None]:
-        """Count a change before and after its request, because a read in between may still return the old record."""
+        """Increase `writes` before and after the request: a read during it may still return the old record."""
         with self._writes_lock:
             self.writes += 1
         try:
@@ -526,7 +528,7 @@ class Client(Unpicklable):
             if begun == {b"CONNECT"}:
                 # Without a tunnel, nothing of the request itself was sent.
                 failure = ApiConnectionError(f"no connection (the proxy: {reason})", AttemptResult.UNSENT)
-        # Raised outside the `except` blocks: httpx's error holds the request and the key and would be its context.
+        # Raised outside the `except` blocks. Inside them, httpx's error would be the context, and it has the API key.
         raise failure
 
     def _compared(self, sent: datetime, response: httpx.Response) -> datetime:
@@ -551,10 +553,10 @@ def _read(response: httpx.Response, moment: datetime) -> _Response:
         moment: The time at which the server sent it.
 
     Raises:
-        ApiConnectionError: The response is larger than any of this API.
+        ApiConnectionError: The response is too large to come from this API.
         httpx.HTTPError: The response is incomplete.
     """
-    # Removed, so that httpx does not decompress the body: a few bytes could expand to gigabytes.
+    # `pop`, so that httpx does not decompress the body: a few bytes could expand to gigabytes.
     compression = responses.compressions(response.headers.pop("content-encoding", ""))
     received = bytearray()
     for chunk in response.iter_bytes():

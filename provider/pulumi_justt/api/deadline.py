@@ -1,7 +1,7 @@
 """A total time limit for one request and its response, below httpx.
 
 httpx limits only each single operation of a socket, and one exchange has many of them. A slow server, a host name with
-several dead addresses, or a resolver that hangs could hold a thread for minutes. The sockets of this module limit each
+several dead addresses, or a resolver that hangs could block a thread for minutes. The sockets of this module limit each
 operation to the remaining time of the exchange.
 
     look-up      in a separate thread, which is abandoned after the time limit, because it cannot be interrupted
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 __all__ = ["TotalTimeout"]
 
 _LONGEST_SECONDS = 3600.0
-"""The timeout of an operation that has none."""
+"""The timeout, in seconds, of an operation for which httpx sets none."""
 
 _PIECE = 4096
-"""Bytes per write; a writable socket takes so few at once, so each write waits only once."""
+"""Bytes per write. A writable socket accepts this many at once, so each write waits at most once."""
 
 
 class TotalTimeout(httpcore.SyncBackend):
@@ -49,7 +49,7 @@ class TotalTimeout(httpcore.SyncBackend):
         self._thread = threading.local()
 
     def guard(self, client: httpx.Client) -> None:
-        """Make *client* use this backend, for proxies too; a transport without a pool has no sockets."""
+        """Make *client* use this backend, for proxies too. A transport without a pool has no sockets, so skip it."""
         # httpx has no parameter for httpcore's documented network backend; a test with real sockets covers this access.
         for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
             pool = getattr(transport, "_pool", None)
@@ -58,7 +58,7 @@ class TotalTimeout(httpcore.SyncBackend):
 
     @contextmanager
     def of(self, seconds: float) -> Iterator[None]:
-        """Limit the total time of what the calling thread exchanges in the `with` block."""
+        """Limit the total time of the calling thread's exchange in the `with` block."""
         self._thread.end = time.monotonic() + seconds
         try:
             yield
@@ -69,8 +69,12 @@ class TotalTimeout(httpcore.SyncBackend):
         """Return *timeout*, or the remaining time of the exchange if that is less.
 
         Args:
-            timeout: The timeout of httpx for one operation; never zero.
+            timeout: The timeout of httpx for one operation, in seconds; never zero, and None if there is none.
             is_connected: Whether there is a connection, so that something may have been sent.
+
+        Raises:
+            httpcore.ConnectTimeout: The time limit is over, and there is no connection.
+            httpcore.ReadTimeout: The time limit is over, and something may have been sent.
         """
         rest: float = getattr(self._thread, "end", math.inf) - time.monotonic()
         if rest <= 0 and not is_connected:

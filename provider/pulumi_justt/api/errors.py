@@ -8,8 +8,8 @@
     ├── InvalidRequest          the request cannot be valid, so it was not sent
     └── Cancelled               the caller no longer waits, so the request was not sent (again)
 
-The text of an error never includes a text of the server, of a proxy or of this machine's libraries, because such a text
-may repeat a credential. It is in the attributes `message`, `detail`, `shape` and `error_id`.
+The text of an error never quotes the server, a proxy or this machine's libraries, because a quotation may repeat a
+credential. Their texts are in the attributes `message`, `detail`, `shape` and `error_id`.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class ApiStatusError(ApiError):
         status: The HTTP status.
         message: The message of the response, unredacted.
         error_id: Justt's errorId.
-        is_json: Whether the body was JSON or empty, like every body of the API; a proxy sends a page.
+        is_json: Whether the body was JSON or empty, like every body of the API; a proxy usually sends HTML.
         retry_after: The seconds of the `Retry-After` header.
     """
 
@@ -125,7 +125,7 @@ class ApiConnectionError(ApiError):
 
 
 class InvalidResponseError(ApiError):
-    """A success had a body that Justt does not document.
+    """The response was a 2xx with a body that Justt does not document.
 
     Args:
         status: The HTTP status.
@@ -141,7 +141,7 @@ class InvalidResponseError(ApiError):
 
 
 class OutcomeUnknown(ApiError):
-    """A create was sent, and it may or may not have been carried out; it is not sent again.
+    """Justt may have carried out a create that was sent; the client does not send it again.
 
     Args:
         cause: The error of the attempt whose outcome is unknown.

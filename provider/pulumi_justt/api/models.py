@@ -120,8 +120,8 @@ class NewIntegration(Unpicklable, Model):
 class RemoteRecord(Model):
     """The properties of an integration that the API returns.
 
-    *message* is the text of the response, unredacted; it is never stored. It is None for a record from a list, which
-    has no messages, and empty if the response for the single record had none.
+    *message* is Justt's message in the response, unredacted; it is never stored. It is None for a record from a list,
+    which has no messages, and empty if the response for a single record had none.
     """
 
     model_config = ConfigDict(strict=True, extra="ignore")
@@ -134,7 +134,7 @@ class RemoteRecord(Model):
     message: Annotated[str | None, Field(exclude=True, repr=False)] = None
 
     def free_texts(self) -> Iterator[str]:
-        """Yield each text that is not one of Justt's documented words, and so could be anything."""
+        """Yield each text that is not a documented value, so that Justt may have sent any text there."""
         yield self.integration_id
         yield from {self.source}.difference(SOURCES)
         yield from {self.status}.difference(STATUSES)

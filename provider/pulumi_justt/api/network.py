@@ -90,9 +90,9 @@ def connection_error(error: BaseException) -> ApiConnectionError:
 
 
 def refused_by_proxy(words: str) -> ApiConnectionError:
-    """Return the error for a proxy's response to CONNECT.
+    """Return the error for a proxy that refused CONNECT.
 
-    Only the status is used: the rest of *words* may repeat the proxy's password.
+    Only the status at the start of *words*, httpx's error text, is used: the rest may repeat the proxy's password.
     """
     status = words[:3]
     known = {str(each.value): f"{each.value} {each.phrase}" for each in HTTPStatus}

@@ -40,7 +40,7 @@ __all__ = [
 
 
 class InvalidResponse(Exception):
-    """The body of a success is not what it should be; the text of the error is its shape."""
+    """The body has no documented shape; the text of the error describes its keys and types."""
 
 
 _COURTESIES = ("", "ok", "success", "successful")
@@ -50,7 +50,7 @@ _LONGEST_TEXT = 255
 """The maximum length of an id or a date."""
 
 _LONGEST_WAIT = 86_400.0
-"""The maximum of `Retry-After` in seconds: after a longer wait every request has failed, and no clock overflows."""
+"""The longest `Retry-After` that is used, in seconds: every request fails before that, and no clock overflows."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -182,7 +182,7 @@ def is_foreign(content: bytes) -> bool:
 
 def _record(found: object, body: object) -> RemoteRecord:
     known = {name: value for name, value in found.items() if value is not None} if isinstance(found, Mapping) else {}
-    # A message may repeat a credential, so `record` takes it only where it is redacted later.
+    # A message may repeat a credential. Only `record` returns one, and its caller redacts it.
     known.pop("message", None)
     try:
         # The API sends its own camelCase names only.

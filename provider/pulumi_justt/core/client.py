@@ -1,8 +1,8 @@
 """The client that the lifecycles use: it adds configuration, error texts and redaction to `api.client`.
 
-The caller names the operation of each request, and an error becomes a text for the user. A record that repeats a
-credential in a field that is stored as plain text is refused. Errors show a message of Justt or a proxy only if the
-redactor allows it.
+The caller names the operation of each request, and this client raises each error with a text for the user. It refuses a
+record that repeats a credential in a field that the state stores as plain text. An error shows a message of Justt or a
+proxy only if the redactor allows it.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class JusttClient(Unpicklable):
 
     Args:
         settings: The configuration: address, API key, rate and timeout.
-        redactor: Withholds a text of Justt or a proxy that may repeat a credential; by default that of the process.
-        debug: Takes one line for each attempt, without body or headers.
+        redactor: Withholds a text of Justt or a proxy that may repeat a credential; by default the process's redactor.
+        debug: Called with one line for each attempt, without body or headers.
         options: Other arguments of `api.client.Client`.
 
     Raises:
@@ -94,7 +94,7 @@ class JusttClient(Unpicklable):
 
         Args:
             inputs: The inputs to send.
-            call: The engine's call; it is checked for cancellation before each attempt.
+            call: The engine's call; the client checks before each attempt whether it is cancelled.
 
         Returns:
             The new record; its status is PENDING unless the response has another.
@@ -124,7 +124,7 @@ class JusttClient(Unpicklable):
     def digest(self, inputs: Inputs) -> str:
         """Return a keyed hash of the body of a create.
 
-        It is keyed with the API key, so that the digest alone does not allow guessing the credentials.
+        The hash is keyed with the API key, so the digest alone is not enough to guess the credentials.
 
         Raises:
             InvalidSettings: There is no API key.
@@ -269,7 +269,7 @@ class JusttClient(Unpicklable):
     def _require_clean(self, records: Iterable[RemoteRecord], *, status: int = 200) -> None:
         """Verify that no field that is stored as plain text repeats a credential that the process has.
 
-        A credential that the process does not have must not make a record unusable: an id may look like one.
+        Other texts are accepted even if they look like a credential, because an id may look like one.
         """
         if not self.redactor.is_clean_record([text for record in records for text in record.free_texts()]):
             raise InvalidResponseError(status, "a record that repeats a credential")
@@ -277,7 +277,7 @@ class JusttClient(Unpicklable):
     def _shown(self, record: RemoteRecord) -> RemoteRecord:
         """Return *record* with its message and any undocumented status redacted.
 
-        This does not change decisions, which depend on documented statuses only. Every status is shown and stored.
+        Every status is shown and stored, so an undocumented one must be redacted. No decision depends on it.
         """
         changes = {}
         if record.message:
@@ -330,6 +330,6 @@ def shared_client(settings: Settings, tell: Callable[[str], None] = lambda _: No
 
 
 def _debug_line(line: str) -> None:
-    # The reader of stderr may be gone, and a debug line that cannot be written must not lose a response.
+    # If the reader of stderr is gone, the line is lost, but the response to the request must not be.
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"justt: {line}\n")

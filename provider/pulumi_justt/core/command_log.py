@@ -4,13 +4,14 @@ Each provider resource has its own process, and the engine calls each process fo
 process appends what it learns to one file per command in the journal's folder, and reads what the others appended:
 
     {"urn": U, "id": X}        the program keeps integration X in resource U, or a create of U returned X
-    {"urn": U, "id": null}     the program has resource U, and replaces what it has
+    {"urn": U, "id": null}     the program has resource U, and replaces its integration
     {"waits_for": X}           an `IntegrationReady` waits for X, or its wait for X has failed
     {"is_ready": X}            X is ready
 
 The last line about a resource or an integration counts. A process appends its own line before it reads the lines of the
-others, so if two processes hold one integration, at least one sees the other. The journal removes a file two days after
-its last line. If the folder can't be used, the log is empty and no call fails; the journal warns about the folder.
+others. So if two processes have resources for the same integration, at least one sees the other's line. The journal
+removes a file two days after its last line. If the folder can't be used, the log is empty and no call fails; the
+journal warns about the folder.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class CommandLog:
     """Reads and writes the log of one command; one object serves all threads of a process.
 
     Args:
-        journal: Has the folder of the log, and the name of the command.
+        journal: Provides the log's folder and the command's name.
         base_url: The base URL of the API that has the integrations. Lines with another one are ignored.
     """
 
@@ -50,7 +51,7 @@ class CommandLog:
 
     def note_holder(self, urn: str, integration_id: str | None) -> None:
         """Log which integration a resource of the program has; None if it is being replaced."""
-        # If the host does not know the URN, the placeholder for it may be the same for another resource.
+        # If the host does not know the URN, *urn* is a placeholder that may also stand for another resource.
         if urn.startswith("urn:"):
             self._append({"urn": urn, "id": integration_id})
 

@@ -16,7 +16,7 @@
 The provider reads the variable if the configuration has no value. An empty variable counts as unset, because CI systems
 pass missing values as empty ones. An empty value in the configuration is an error, because a fallback could use another
 key, account or environment. `justt:provider` is not a setting: a `justt.Provider` adds it, with its own name. Five
-variables have no key, because they are meant for one command or one machine:
+variables have no key in the configuration, because they are for one command or one machine:
 
     JUSTT_API_KEY_OVERRIDE     Replaces every other API key for one command. Use it for `refresh` and `destroy` after a
                                rotation of the key, because they still use the old one.
@@ -121,7 +121,7 @@ class Settings(Unpicklable):
             environ: The environment variables of the process.
 
         Raises:
-            InvalidSettings: A value is unusable or contradicts another; the text names the setting and holds no secret.
+            InvalidSettings: A value is unusable or contradicts another. The text names the setting but no secret.
         """
         _refuse_misspelt(config, environ)
         provider = None if config.get(_PROVIDER) is None else str(config[_PROVIDER])

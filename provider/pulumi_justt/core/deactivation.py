@@ -1,4 +1,4 @@
-"""Deactivates integrations, which the API has in place of deleting: an integration stops at a date, for good."""
+"""Deactivates integrations. The API cannot delete one; it can stop one permanently, at a given date."""
 
 from __future__ import annotations
 
@@ -60,6 +60,8 @@ class Deactivator:
 
         Raises:
             UnexpectedResponse: A proxy answered, and Justt does not show the integration as INACTIVE.
+            StateConflict: Justt answers 404 for a recorded integration, and JUSTT_ON_MISSING is not set.
+            RequestError: The deactivation failed.
         """
         account = olds.get("referenceAccountId")
         policy = Deactivation.model_validate(olds.get("deactivation", {}))
@@ -104,10 +106,10 @@ class Deactivator:
         return moment == now
 
     def _compare_clocks(self, operation: str, ahead: float, sent: str) -> None:
-        """Warn once that Justt's clock differs from this machine's, by which "now" was sent.
+        """Warn once if the date that was sent for "now" is wrong, because this machine's clock differs from Justt's.
 
-        The provider does not correct the date. The first request of a command would still have this machine's time, and
-        the `Date` header of a response may be a proxy's, while a deactivation cannot be undone.
+        The provider does not correct the date: the first request of a command would still have this machine's time, and
+        the `Date` header of a response may be a proxy's. A deactivation with a wrong correction could not be undone.
 
         Warns:
             warning: This machine's clock is wrong by more than a minute when an integration is deactivated at once.
@@ -132,6 +134,6 @@ class Deactivator:
         try:
             record = self._client().get_integration(integration_id, operation=error.operation, account=account)
         except JusttError:
-            # The user needs the first error; the error of this read adds nothing to it.
+            # The caller raises the first error. The error of this read would add nothing to it.
             return False
         return record.is_inactive

@@ -1,4 +1,4 @@
-"""Which changes require a replacement: those of any input that a create sends, because the API has no update call."""
+"""Decide which changes require a replacement: those of any input that the API gets, because it has no update call."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def replacing(olds: Properties, news: Properties) -> list[str]:
     """Return the paths of the changed properties that require a replacement."""
     payload, referred = olds.get("secretPayload"), news.get("secretReferences")
     if isinstance(payload, Mapping) and isinstance(referred, Mapping) and "secretReferences" not in olds:
-        # A state from before this property has the references among the values. A reference that has only moved to
+        # A state of an older version has the references in `secretPayload`. A reference that has only moved to
         # `secretReferences` is not a change.
         moved = {name: value for name, value in referred.items() if payload.get(name) == value}
         payload = {name: value for name, value in payload.items() if name not in moved}

@@ -4,15 +4,15 @@ This module decides what happens when the response to a POST is lost.
 
     before the first POST to an account    take a snapshot: the ids that the account lists
     before each POST                       write an intent to the journal; it survives a killed run: see `intents`
-    POST                                   send it concurrently with other POSTs; claim the id that it returns, once
+    POST                                   send it concurrently with other POSTs; claim the returned id for one resource
     the response is lost                   wait until the POSTs in flight have ended and the grace period is over, then
-                                           list the account. The candidates are the ids listed now, minus the snapshot,
-                                           minus every id that a known resource holds, with the same source
-        no candidate, conclusively         the create did not happen: send one more POST
+                                           list the account. A candidate is an integration with the same source that is
+                                           not in the snapshot and that no other known resource has
+        no candidate, in complete lists    the create did not happen: send one more POST
         candidates, `refuse`               raise an error that names them
         one candidate, `adopt`             claim it if no other create can explain it; otherwise raise an error
 
-Creates whose responses are lost together wait together, and one of them lists the account for all. Other creates are
+Creates whose responses are lost together wait together, and one thread lists the account for all. Other creates are
 sent in the meantime: a create that only waits does not occupy a worker. If the engine calls a create again while its
 outcome is unknown, the provider raises the same error again and sends nothing.
 
@@ -54,7 +54,7 @@ _MAX_PASSES = 5
 
 @dataclass(frozen=True)
 class _Finding:
-    """What the account's list shows about a create whose response was lost.
+    """The result of looking for a lost create in the account's list.
 
     Args:
         candidates: The integrations that the create may have made.
@@ -72,7 +72,7 @@ class _Finding:
 
     @property
     def is_absent(self) -> bool:
-        """Whether the create is proved not to have happened."""
+        """Whether the lists prove that the create did not happen."""
         return self.is_proof and not self.candidates
 
     @property
@@ -95,12 +95,12 @@ class _UnresolvedCreate:
         lost: The error to raise if the create cannot be resolved.
         list_at: When the grace period ends, by the client's clock. From then on a list shows what the create did.
         before: The ids that the account had before the create.
-        is_before_complete: Whether those ids are known to be all.
+        is_before_complete: Whether *before* is known to be complete.
         is_of_killed_run: Whether an earlier process sent the create.
         is_changed: Whether the inputs that were sent may differ from the program's inputs now.
-        is_second: Whether this is the second POST, sent because the first one is proved not to have happened.
-        finding: What the list shows; None until the account was listed.
-        is_left: Whether its thread ended without a finding.
+        is_second: Whether this is the second POST, sent because the lists prove that the first one did not happen.
+        finding: The result of looking for it in the list; None until the account was listed.
+        is_abandoned: Whether its thread ended without a finding.
     """
 
     urn: str
@@ -114,18 +114,18 @@ class _UnresolvedCreate:
     is_changed: bool = False
     is_second: bool = False
     finding: _Finding | None = None
-    is_left: bool = False
+    is_abandoned: bool = False
 
     @property
     def is_sent_again(self) -> bool:
         """Whether its thread will send a second POST."""
         is_absent = self.finding is not None and self.finding.is_absent
-        return is_absent and not self.is_second and not self.is_left
+        return is_absent and not self.is_second and not self.is_abandoned
 
 
 @dataclass
 class _Account:
-    """What this process knows about one account."""
+    """The data of this process about one account."""
 
     snapshot_lock: threading.Lock = field(default_factory=threading.Lock)
     snapshot: Listing | None = None
@@ -136,21 +136,23 @@ class _Account:
 
 
 class CreateCoordinator:
-    """Creates each integration exactly once, or raises an error if it cannot know. One object serves all threads.
+    """Creates each integration exactly once, or raises an error if the outcome is unknown.
+
+    One object serves all threads.
 
     Args:
         client: Returns the client; called when a request is needed.
         session: The process's knowledge of resources and records, and its journal.
         claims: Whether to claim the only candidate of a create whose response was lost.
         tell: Shows one line to the user.
-        call: Returns this thread's call. Once it is cancelled, the coordinator sends, claims and awaits nothing.
-        waiting: Returns a context manager within which the process may serve another call instead of this thread's.
+        call: Returns this thread's call. Once it is cancelled, the coordinator no longer sends, claims or waits.
+        waiting: Returns a context manager; while a thread waits in it, the process can serve one more call.
 
     Attributes:
         intents: The journal's intents of the creates.
     """
 
-    def __init__(  # noqa: PLR0913 - the core knows no host, so the caller passes in what the host provides
+    def __init__(  # noqa: PLR0913 - the core does not depend on the host, so the caller passes its functions
         self,
         client: Callable[[], JusttClient],
         session: Session,
@@ -175,9 +177,9 @@ class CreateCoordinator:
         self._begun: set[str] = set()
         """The resources whose POST was started and has neither succeeded nor been refused."""
         self._in_doubt: dict[str, CreateOutcomeUnknown] = {}
-        """Those of them whose create has ended with an unknown outcome, and the error to raise."""
+        """The error of each resource whose create has ended with an unknown outcome."""
         self._warned: set[str] = set()
-        """Those of them whose error was also shown as a warning."""
+        """The resources of `_in_doubt` whose error was also shown as a warning."""
 
     def create(self, urn: str, inputs: Inputs) -> RemoteRecord:
         """Create an integration for a resource.
@@ -195,7 +197,7 @@ class CreateCoordinator:
             return self._create(urn, inputs, self._unresolved_of(urn, resumed, inputs) if resumed else None)
         except CreateOutcomeUnknown as lost:
             with self._lock:
-                # First of all, because the next steps may fail.
+                # Store the error first, because the next step may fail.
                 self._in_doubt[urn] = lost
             error = self.intents.named_in(lost, urn, inputs)
             with self._lock:
@@ -252,7 +254,7 @@ class CreateCoordinator:
             )
 
     def _create(self, urn: str, inputs: Inputs, unresolved: _UnresolvedCreate | None) -> RemoteRecord:
-        """Send the POST. Send it once more if its response was lost and the create is proved not to have happened."""
+        """Send the POST, and send it once more if its response was lost and the create did not happen."""
         if unresolved is None:
             sent = self._post(urn, inputs)
             if isinstance(sent, RemoteRecord):
@@ -275,7 +277,7 @@ class CreateCoordinator:
             return self._accounts.setdefault(name, _Account())
 
     def _snapshot(self, account: _Account, inputs: Inputs) -> Listing:
-        """Return the account's records from before this process created anything there; list it on the first call."""
+        """Return the account's records as they were before this process's first create; the first call lists them."""
         operation = f"{describe_create(inputs)}, listing the account before the create"
         failures = account.failures
         with account.snapshot_lock:
@@ -310,6 +312,7 @@ class CreateCoordinator:
 
         Raises:
             StateConflict: Justt returned an integration that the account had before.
+            CreateOutcomeUnknown: The second POST failed, so the outcome of the first one stays unknown.
             JusttError: It was not created.
         """
         account = self._account(inputs.reference_account_id)
@@ -318,7 +321,7 @@ class CreateCoordinator:
             intent = self.intents.new(urn, inputs, account.snapshot_name)
 
             def is_cancelled_or_begins() -> bool:
-                """Write the intent at the last moment before the client sends the request, unless it is cancelled."""
+                """Return whether the call is cancelled. If not, write the intent: the client sends the request next."""
                 if self._call().is_cancelled():
                     return True
                 with self._lock:
@@ -330,14 +333,14 @@ class CreateCoordinator:
                 call = replace(self._call(), is_cancelled=is_cancelled_or_begins)
                 record = self._client().create_integration(inputs, call=call)
             except CreateOutcomeUnknown as lost:
-                # While this thread still holds the lock, so that the thread that resolves sees every lost create.
+                # Note it before this thread releases the lock: the thread that lists the account must see it.
                 return self._note_lost(urn, inputs, lost, snapshot, after)
             except RequestError as error:
                 if after is None:
                     self._was_not_created(urn, inputs)
                     raise
-                # Justt may have refused the second POST because the first one did happen. If the second one was not
-                # sent, the first one still was. Either way the outcome is unknown.
+                # Justt may have refused the second POST because the first one succeeded after all. If the second one
+                # was not sent, the first one still was. Either way the outcome is unknown.
                 response = f"{after.lost.response}; sent once more: {error.response}"
                 remediation = messages.ambiguous_remediation([], is_proof=True)
                 raise CreateOutcomeUnknown(error.operation, response, remediation, error.error_id) from None
@@ -403,7 +406,7 @@ class CreateCoordinator:
         ownership.note_created(urn, integration_id)
 
     def _find(self, unresolved: _UnresolvedCreate) -> _Finding:
-        """Find out what an unresolved create did; the first thread does this for all that wait.
+        """Find out whether an unresolved create happened; one thread lists the account for all that wait.
 
         Raises:
             CreateOutcomeUnknown: The engine cancelled the call.
@@ -426,7 +429,7 @@ class CreateCoordinator:
             note: The response to a create was lost.
         """
         rest = unresolved.list_at - self._client().clock()
-        waiting = (each for each in tuple(self._unresolved) if each.finding is None and not each.is_left)
+        waiting = (each for each in tuple(self._unresolved) if each.finding is None and not each.is_abandoned)
         if rest > 1.0 and next(waiting, None) is unresolved:
             self._tell(
                 f"note: {unresolved.lost.operation}: {unresolved.lost.response}; the provider lists the account in "
@@ -441,15 +444,15 @@ class CreateCoordinator:
         """
         with self._posts.exclusive(unless=lambda: unresolved.finding is not None) as is_first:
             if is_first:
-                group = [each for each in self._unresolved if each.finding is None and not each.is_left]
-                unresolved.is_left = True
+                group = [each for each in self._unresolved if each.finding is None and not each.is_abandoned]
+                unresolved.is_abandoned = True
                 try:
                     self._find_all(group)
-                    unresolved.is_left = unresolved.finding is None
+                    unresolved.is_abandoned = unresolved.finding is None
                 finally:
-                    # The second POSTs are sent together, so that those that are lost again are resolved together. The
-                    # lock waits for each announced one. So even after an error, announce every create whose finding
-                    # makes its thread send again, but not the one whose thread leaves here.
+                    # Announce each second POST that will be sent, also after an error. Then they are all sent before
+                    # the next thread gets exclusive access, and those that are lost again are resolved together. Do
+                    # not announce the POST of a thread that gives up here: the lock waits for each announced one.
                     self._posts.announce(sum(each.is_sent_again for each in group))
 
     def _find_all(self, group: list[_UnresolvedCreate]) -> None:
@@ -500,8 +503,8 @@ class CreateCoordinator:
         """Return whether no other create that this machine knows of can have made the only candidate.
 
         The other create may belong to this process, to another running process, or to a killed run whose resource
-        comes later in this update. The journal is read after the list, because each create writes its intent before
-        its POST: whatever the list shows has an intent by now.
+        comes later in this update. The journal is read after the list. Each create writes its intent before
+        its POST, so each integration in the list that this machine created has an intent by then.
         """
         # Refused creates, and those whose second POST succeeded, stay unresolved: the first POST may still take effect.
         return self._unresolved == [unresolved] and not any(

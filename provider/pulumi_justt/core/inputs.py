@@ -1,6 +1,6 @@
 """The inputs of both resources, the deactivation policy, and the marker for values that a preview does not know.
 
-The stack's state has the API's names, which are the aliases of the fields. The state never holds a null: an optional
+The stack's state has the API's names, which are the aliases of the fields. The state has no nulls: an optional
 value is absent. A key that is absent from an old state equals its default.
 """
 

@@ -78,7 +78,7 @@ class IntegrationLifecycle:
         tell: Shows one line to the user.
         now: Returns the current time.
         call: Returns the call of this thread: its URN, if the host gives one, and whether the engine cancelled it.
-        session: What all resources of the process share; by default a new session without a journal on disk.
+        session: The state that all resources of the process share; by default a new one, without a journal on disk.
         waiting: Returns a context manager; while a thread waits in it, the process can serve one more call.
     """
 
@@ -130,8 +130,8 @@ class IntegrationLifecycle:
         self.creator.intents.note_stored(urn, olds)
         self._session.add_secrets(inputs)
         if isinstance(adopt_id, str):
-            # Record it now: the owner's delete may run in another process, and this create never runs if a resource
-            # that it depends on fails.
+            # Record it before `create`: the owner's delete may run in another process, and `create` never runs if a
+            # resource fails on which this one depends.
             self._journal.begin_adoption(self.settings.base_url, adopt_id, urn)
         invalid = {ARGUMENTS.get(name, name): TOO_DEEP for name in sorted(too_deep)}
         for name, text in () if too_deep else problems(inputs):
@@ -159,7 +159,7 @@ class IntegrationLifecycle:
         self._note_environment(olds)
         own, wanted, urn = str(olds.get("integrationId")), news.get("adoptId"), self._urn(news)
         self._session.add_integration(own, olds)
-        left = self._note_state(urn, own, olds)
+        unresolved = self._note_state(urn, own, olds)
         if wanted not in (None, UNKNOWN, own):
             raise StateConflict(
                 f"{describe(olds)}: adopt_id cannot change to {wanted}, because a resource cannot switch to another "
@@ -167,9 +167,9 @@ class IntegrationLifecycle:
             )
         replaces = replacing(olds, news)
         if not replaces:
-            # Skipped for a replacement, which gives the record up: another resource may already have adopted it.
+            # A replacement gives up the record, so another resource may already have adopted it.
             self._ownership.require_sole_holder(urn, own, describe(olds))
-            self.creator.intents.tell_left(describe(olds), left)
+            self.creator.intents.warn_of_unresolved(describe(olds), unresolved)
         if replaces and (is_adopted(olds) or wanted == own):
             raise StateConflict(
                 f"{describe(olds)} is adopted, and the change of {', '.join(replaces)} would replace it, which would "
@@ -194,7 +194,13 @@ class IntegrationLifecycle:
         return replaces
 
     def create(self, inputs: Properties) -> tuple[str, dict[str, Any]]:
-        """Create the integration or adopt the existing one, and return its id and its outputs."""
+        """Create the integration or adopt the existing one, and return its id and its outputs.
+
+        Raises:
+            CreateOutcomeUnknown: Justt may have created the integration.
+            StateConflict: Another resource has the integration, or the state or the journal forbids the create.
+            JusttError: The integration was not created or adopted.
+        """
         wanted, urn = Inputs.model_validate(inputs), self._urn(inputs)
         operation = messages.creating(wanted.source, wanted.external_identifier)
         self._require_one_environment(operation)
@@ -230,8 +236,8 @@ class IntegrationLifecycle:
         return record.integration_id, outs
 
     def end(self) -> None:
-        """Warn of the creates in the journal that no call of this process has settled; called after all calls."""
-        self.creator.intents.tell_unseen(self._seen, self.settings.base_url)
+        """Warn about the creates in the journal that are still unresolved; the host calls this after the last call."""
+        self.creator.intents.warn_of_unseen(self._seen, self.settings.base_url)
 
     def may_have_created(self, inputs: Properties) -> bool:
         """Return whether the failed create of *inputs* has sent a POST whose outcome is unknown."""
@@ -255,8 +261,8 @@ class IntegrationLifecycle:
         account = olds.get("referenceAccountId", None if is_managed else self.settings.reference_account_id)
         self._session.add_integration(integration_id, olds)
         if is_managed:
-            left = self._note_state(self._urn(olds), integration_id, olds)
-            self.creator.intents.note_left(describe(olds, integration_id), left)
+            unresolved = self._note_state(self._urn(olds), integration_id, olds)
+            self.creator.intents.warn_at_end(describe(olds, integration_id), unresolved)
         try:
             record = self.client().read_integration(integration_id, operation=operation, account=account)
         except RequestRefused as refused:
@@ -315,8 +321,8 @@ class IntegrationLifecycle:
                 )
             creator = self._journal.claimant(base_url, integration_id)
             if creator not in (None, urn):
-                # Only a warning: this update may delete the owner, which ends its claim. If both stay, their diffs
-                # refuse it.
+                # Only a warning: this update may delete the owner, which ends its claim. If both resources stay in the
+                # program, their next diffs are refused.
                 self.tell(
                     f"warning: {describe(olds, integration_id)}: this stack owns it now, but this machine's "
                     f"journal says that it was created for {creator!r}. While the journal says so, this stack doesn't "
@@ -354,7 +360,7 @@ class IntegrationLifecycle:
                 self._journal.end_adoption(base_url, integration_id, urn)
             if self._ownership.adopter_beside(urn, integration_id):
                 self._journal.release_claim(base_url, integration_id, urn)
-            self._settle_deleted(urn, integration_id, olds)
+            self._note_deleted(urn, integration_id, olds)
             return
         operation = f"deactivating {describe(olds, integration_id)}"
         require_same_environment(self.settings, operation, olds)
@@ -368,7 +374,7 @@ class IntegrationLifecycle:
                 f"warning: {operation}: this machine's journal says that it was created for {claimant!r}. If that is "
                 "not a former name of this resource, the state is a copy, and the other stack's integration stops too."
             )
-        self._settle_deleted(urn, integration_id, olds, has_stopped=has_stopped)
+        self._note_deleted(urn, integration_id, olds, has_stopped=has_stopped)
 
     def _require_not_needed(self, urn: str, integration_id: str, operation: str) -> None:
         """Refuse to deactivate an integration that another resource uses or may use.
@@ -467,8 +473,8 @@ class IntegrationLifecycle:
     def _require_sent(self, urn: str, integration_id: str, olds: Properties) -> None:
         """Refuse to release a record that its own resource now adopts, if the program's inputs differ from those sent.
 
-        With --replace or after a taint, the engine calls no diff, and it creates before it deletes. This call is then
-        the only one that gets both the old and the new inputs, in this update and in each later one until they agree.
+        With --replace or after a taint, the engine calls no diff, and it creates before it deletes. Then only `delete`
+        can compare the old inputs with the new ones. It refuses in each update until they agree.
 
         Warns:
             warning: The inputs differ, and the record was already adopted, so the inputs that were sent are unknown.
@@ -540,7 +546,7 @@ class IntegrationLifecycle:
         )
 
     def _undo(self, urn: str, inputs: Inputs, integration_id: str, outputs: Properties) -> None:
-        """Deactivate an integration that was created after the engine cancelled the call, since no state records it.
+        """Deactivate an integration whose create returned only after the engine cancelled the call: no state has it.
 
         Warns:
             warning: The command was interrupted twice or killed during a create, and the integration remains.
@@ -574,7 +580,7 @@ class IntegrationLifecycle:
         """Adopt the integration that `adopt_id` names.
 
         Raises:
-            StateConflict: The integration to adopt is another PSP's.
+            StateConflict: The integration to adopt belongs to another PSP.
             StateConflict: The integration to adopt was deactivated.
             RequestError: The integration could not be read.
         """
@@ -610,21 +616,21 @@ class IntegrationLifecycle:
         self._ownership.note_state(urn, integration_id, outputs)
         if is_adopted(outputs):
             self._journal.keep_adoption(self.settings.base_url, integration_id, urn)
-        return self._settle(urn, integration_id, outputs)
+        return self._drop_intent(urn, integration_id, outputs)
 
     def _note_kept(self, urn: str, integration_id: str) -> None:
         # Without a URN, the provider cannot distinguish two resources with the same external identifier.
         if self.call().urn is not None:
             self._ownership.note_kept(urn, integration_id)
 
-    def _settle(self, urn: str, integration_id: str, outputs: Properties) -> Intent | None:
+    def _drop_intent(self, urn: str, integration_id: str, outputs: Properties) -> Intent | None:
         """Drop the intent of a create whose result is in the state, and return the intent of another create, if any."""
         account = outputs.get("referenceAccountId")
         return self._journal.settle(urn, self.settings.base_url, account, integration_id)
 
-    def _settle_deleted(self, urn: str, integration_id: str, outputs: Properties, *, has_stopped: bool = False) -> None:
-        left = self._settle(urn, integration_id, outputs)
-        self.creator.intents.note_left(describe(outputs, integration_id), left)
+    def _note_deleted(self, urn: str, integration_id: str, outputs: Properties, *, has_stopped: bool = False) -> None:
+        unresolved = self._drop_intent(urn, integration_id, outputs)
+        self.creator.intents.warn_at_end(describe(outputs, integration_id), unresolved)
         # An integration that runs until a future date keeps its claim, so it is no candidate for a lost create.
         if has_stopped:
             self._journal.forget_integration(self.settings.base_url, integration_id)

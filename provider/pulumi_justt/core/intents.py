@@ -1,21 +1,22 @@
-"""Write an intent before each POST, and settle the intents that earlier runs left.
+"""Write an intent before each POST, and resolve the intents of earlier runs.
 
-An intent says that this machine started a create for a resource. The next create of that resource looks for one:
+An intent says that this machine started a create for a resource. It is unresolved until a state is known to have the
+created integration, or until it is known that nothing was created. The next create of that resource looks for it:
 
 the intent that it finds                     what the provider does
 has a decision of `pulumi-justt recover`     carries out the decision
 has an id that Justt shows as INACTIVE       drops the intent and starts the create
-has another id                               raises an error that names it. A normal end of the command proves nothing,
-                                             because the engine may have failed to save the id. If it did save the id
-                                             and `--replace` or a taint follows, for which it calls neither `read` nor
-                                             `diff`, then a refresh settles the intent
+has another id                               raises an error that names it. Even a command that ended normally proves
+                                             nothing, because the engine may have failed to save the id. If the engine
+                                             did save it, `read` and `diff` drop the intent. With `--replace` or a taint
+                                             the engine calls neither, so the user has to run a refresh first
 the same, but the command ended normally     warns and names it: the engine replaces without calling `diff`, because of
 and `check` gets the recorded inputs         replacement_trigger or replace_with
-has no id                                    waits until the killed run's POST has settled, then resolves it like a
-                                             create whose response was lost
-belongs to another account                   raises an error that names it if the integration is not INACTIVE, or is
-                                             unknown. It carries out a decision in that account, but a decision to claim
-                                             is an error
+has no id                                    waits until the killed run's POST and its grace period have ended, then
+                                             resolves it like a create whose response was lost
+belongs to another account                   raises an error that names it, unless the integration is known to be
+                                             INACTIVE. Carries out a decision in that account, except that a decision to
+                                             claim is an error
 has a URN that left the program, for the     raises an error that names it. If the intent has a decision, it becomes
 same integration                             this resource's intent
 belongs to another stack or project, and     warns: the stack may have been renamed
@@ -82,12 +83,12 @@ class Intents:
         """The intents of earlier processes, by URN and also by external identifier."""
         self._stored: set[str] = set()
         """The resources that are in the state."""
-        self._warned_left: set[str] = set()
-        """The resources for which `tell_left` has warned."""
-        self._left: dict[str, tuple[str, Intent]] = {}
+        self._warned: set[str] = set()
+        """The resources for which `warn_of_unresolved` has warned."""
+        self._to_warn_of: dict[str, tuple[str, Intent]] = {}
         """The intents to warn about if they are still there when the command ends, by resource.
 
-        The text names the integration that the state has for the resource.
+        The text beside each intent names the integration that the state has for the resource.
         """
         self._has_warned_of_stack = False
 
@@ -128,15 +129,15 @@ class Intents:
         return intent.digest is None or not hmac.compare_digest(intent.digest.encode(), digest.encode())
 
     def write_sent(self, intent: Intent) -> None:
-        """Write that a POST starts now. It settles after the time-out plus a grace period of the same length."""
+        """Write that a POST starts now, and when the time-out and a grace period of the same length will have ended."""
         now = self._journal.now()
         self._write(replace(intent, sent_at=now, settled_at=now + 2 * self._client().settings.timeout_seconds))
 
     def write_created(self, intent: Intent, integration_id: str) -> None:
         """Write the created id. The intent stays until a later call shows that the engine has stored the id."""
         journal = self._journal
-        # Another process may have sent the POST, but this process returns the id to the engine, so its normal end
-        # counts: see `Journal.end_in_order`.
+        # Another process may have sent the POST, but this process returns the id to the engine. So the intent names
+        # this process, whose normal end `Journal.end_in_order` records.
         returned_here = replace(intent, sent_at=journal.now(), process=journal.process, command=journal.command)
         self._write(replace(returned_here, integration_id=integration_id, decision=None))
 
@@ -146,13 +147,14 @@ class Intents:
         self.write_created(self._intent_of(urn, inputs) or self.new(urn, inputs, None), integration_id)
 
     def adopted(self, urn: str, inputs: Inputs, integration_id: str) -> None:
-        """Record an adopted id as the result of an unresolved create of the integration, if it can be that.
+        """Record an adopted id as the result of an unresolved create, if that create can have made the integration.
 
-        The create may be the resource's own, or that of a resource that left the program: the error of an unresolved
-        create says that a new resource can adopt the id.
+        That create was sent for the same resource, or for one that left the program. In the latter case, the user has
+        followed the error of the unresolved create, which suggests adopting the id in a new resource.
         """
         own = self._intent_of(urn, inputs)
-        others = (each for each in self._left_earlier(inputs.external_identifier) if self._is_former(each, urn, inputs))
+        earlier = self._earlier_intents(inputs.external_identifier)
+        others = (each for each in earlier if self._is_former(each, urn, inputs))
         for intent in (own, *others):
             if intent and self._can_have_made(intent, integration_id):
                 if own in (None, intent):
@@ -167,8 +169,8 @@ class Intents:
         before = self._journal.snapshot(intent.snapshot)
         return before is None or integration_id not in before.ids
 
-    def tell_left(self, called: str, intent: Intent | None) -> None:
-        """Warn about a create that an earlier run left, when this command may not create the resource again.
+    def warn_of_unresolved(self, called: str, intent: Intent | None) -> None:
+        """Warn about an earlier run's unresolved create, in case this command does not create the resource again.
 
         Args:
             called: The integration that the state has for the resource.
@@ -177,13 +179,13 @@ class Intents:
         Warns:
             warning: A replacement was killed or lost, and the resource left the program or keeps its integration.
         """
-        # An intent of this command is not left over: the engine stores its result after this call.
+        # The engine stores the results of this command's own creates after this call.
         if intent is None or intent.command == self._journal.command:
             return
         with self._lock:
-            if intent.urn in self._warned_left:
+            if intent.urn in self._warned:
                 return
-            self._warned_left.add(intent.urn)
+            self._warned.add(intent.urn)
         made = (
             f"created integration {intent.integration_id}" if intent.integration_id else "began to create another one"
         )
@@ -194,49 +196,49 @@ class Intents:
             f"`pulumi-justt recover`{decided}."
         )
 
-    def note_left(self, called: str, intent: Intent | None) -> None:
-        """Warn as `tell_left` does, but at the end of the command and only if no call has settled the intent by then.
+    def warn_at_end(self, called: str, intent: Intent | None) -> None:
+        """Call `warn_of_unresolved` at the end of the command, if the intent is still in the journal by then.
 
         The state may have two integrations of a resource, one of which is pending deletion. The engine may call the
-        provider for that one first, and for the other one, which settles the intent, later.
+        provider for that one first. A later call for the other one drops the intent.
         """
         if intent is not None:
             with self._lock:
-                self._left[intent.urn] = (called, intent)
+                self._to_warn_of[intent.urn] = (called, intent)
 
-    def tell_unseen(self, seen: Collection[str], base_url: str) -> None:
-        """Warn at the end of a command about creates of earlier runs that no call of this command has settled.
+    def warn_of_unseen(self, seen: Collection[str], base_url: str) -> None:
+        """Warn at the end of a command about earlier runs' creates that are still unresolved.
 
         Args:
-            seen: The URNs of the resources that the command's calls were about.
+            seen: The URNs of the resources for which the engine called this process.
             base_url: The API's base URL.
 
         Warns:
-            warning: An earlier run began to create a resource, and no call of this command was about that resource.
+            warning: An earlier run began to create a resource, and the engine made no call for that resource.
         """
-        for called, intent in self._left.values():
+        for called, intent in self._to_warn_of.values():
             if self._journal.intent(intent.urn, intent.base_url, intent.account) == intent:
-                self.tell_left(called, intent)
-        left = [
+                self.warn_of_unresolved(called, intent)
+        unseen = [
             intent
             for stack in {tuple(stack_of(urn)) for urn in seen}
             for intent in self._journal.intents(stack)
             if intent.is_at(base_url)
             and intent.urn not in seen
             and intent.command != self._journal.command
-            # The engine stores nearly every result. A warning about likely results would appear in each preview that
-            # removes a resource from the program. `doctor` shows those intents.
+            # The engine stores nearly every result of a command that ends normally. A warning about these would appear
+            # in each preview that removes a resource from the program. `doctor` shows those intents.
             and not self._journal.is_likely_stored(intent)
         ]
-        if not left:
+        if not unseen:
             return
-        resources = ", ".join(f"{each.urn!r} (journal: {self._journal.path_of(each)})" for each in left[:_MAX_NAMED])
-        rest = len(left) - _MAX_NAMED
+        resources = ", ".join(f"{each.urn!r} (journal: {self._journal.path_of(each)})" for each in unseen[:_MAX_NAMED])
+        rest = len(unseen) - _MAX_NAMED
         more = f" and {rest} more" if rest > 0 else ""
         self._tell(
             f"warning: an earlier run began to create {resources}{more}, and the journal has no proof that Pulumi "
-            "saved the result in the state. It may be live at Justt. If the state has it, `pulumi refresh` settles "
-            "this; otherwise run `pulumi-justt recover`."
+            "saved the result in the state. It may be live at Justt. If the state has it, run `pulumi refresh`; "
+            "otherwise run `pulumi-justt recover`."
         )
 
     def named_in(self, error: CreateOutcomeUnknown, urn: str, inputs: Inputs) -> CreateOutcomeUnknown:
@@ -255,17 +257,18 @@ class Intents:
             self._journal.remove_intent(intent)
 
     def resume(self, urn: str, inputs: Inputs) -> RemoteRecord | Intent | None:
-        """Settle the create that an earlier run left for the resource, if the journal has an intent for it.
+        """Resolve an earlier run's create of the resource, as far as its intent in the journal allows.
 
         Returns:
             The record that the user claimed for the resource with `pulumi-justt recover`; or an intent whose outcome
-            is unknown and whose POST has settled; or None if the create may start.
+            is unknown, after its grace period; or None if the create may start.
 
         Warns:
             note: An earlier run was killed during a create, and its request may still be in flight.
 
         Raises:
-            StateConflict: The earlier run created an integration that is live.
+            StateConflict: The earlier run created an integration that is live, or the user has to decide.
+            CreateOutcomeUnknown: The engine cancelled the call during the wait.
             RequestError: That integration could not be read or deactivated.
         """
         client, journal = self._client(), self._journal
@@ -278,7 +281,7 @@ class Intents:
             if intent.decision:
                 return self._carry_out(urn, inputs, intent, intent.decision)
             if intent.integration_id:
-                # A resource that was renamed may hold the id. Then this resource is a new one.
+                # If a renamed resource has the id, this resource is a new one.
                 if not self._ownership.holder_beside(urn, intent.integration_id):
                     self._require_gone(inputs, intent, intent.integration_id)
                 journal.remove_intent(intent)
@@ -318,11 +321,11 @@ class Intents:
         The other account may be the same one under another name.
 
         Raises:
-            StateConflict: `pulumi-justt recover` decided to claim the integration, which works in its own account only.
+            StateConflict: The user decided to claim the integration, which is possible only in its own account.
             StateConflict: The earlier create's outcome is unknown, or its integration is live.
             RequestError: The earlier run's integration could not be read.
         """
-        for earlier in self._left_earlier(urn):
+        for earlier in self._earlier_intents(urn):
             if earlier.urn != urn or earlier.account == inputs.reference_account_id:
                 continue
             intent = self._journal.intent(urn, self._base_url, earlier.account)
@@ -354,15 +357,15 @@ class Intents:
         """Refuse a create if an earlier run may have created the same integration under a former URN.
 
         A URN that this process does not see in the program may be the resource's former one. Or it may be another
-        resource, with another key, that another process serves. So the provider takes over nothing unless the user
-        decided it with `pulumi-justt recover`.
+        resource, with another key, that another process serves. So the provider claims nothing unless the user
+        decided that with `pulumi-justt recover`.
 
         Raises:
             StateConflict: The earlier create's outcome is unknown, or its integration is live.
             RequestError: The earlier run's integration could not be read.
         """
         journal = self._journal
-        for earlier in self._left_earlier(inputs.external_identifier):
+        for earlier in self._earlier_intents(inputs.external_identifier):
             if not self._is_former(earlier, urn, inputs):
                 continue
             known = earlier.decision.integration_id if earlier.decision else earlier.integration_id
@@ -383,15 +386,15 @@ class Intents:
                 journal.remove_intent(earlier)
 
     def _is_former(self, earlier: Intent, urn: str, inputs: Inputs) -> bool:
-        """Return whether an intent is for the same integration and a resource that may have left the program."""
+        """Return whether an intent is for the same integration, and its resource may have left the program."""
         return (
             stack_of(earlier.urn) == stack_of(urn)
-            and self._is_left(earlier, urn, inputs)
+            and self._may_be_unstored(earlier, urn, inputs)
             and not self._ownership.declares(earlier.urn, earlier.account, earlier.external_identifier)
         )
 
-    def _is_left(self, earlier: Intent, urn: str, inputs: Inputs) -> bool:
-        """Return whether an intent is for the same integration under another URN, and no state may hold its result."""
+    def _may_be_unstored(self, earlier: Intent, urn: str, inputs: Inputs) -> bool:
+        """Return whether an intent is for the same integration under another URN, and maybe no state has its result."""
         journal = self._journal
         return (
             earlier.external_identifier == inputs.external_identifier
@@ -399,22 +402,21 @@ class Intents:
             and earlier.urn != urn
             # A process of this command is still working on its own creates.
             and earlier.command != journal.command
-            # The intent is still there: no call has settled or replaced it since this process read the journal.
+            # The intent is still there: no call has dropped or replaced it since this process read the journal.
             and journal.intent(earlier.urn, earlier.base_url, earlier.account) == earlier
         )
 
     def _warn_of_other_stack(self, urn: str, inputs: Inputs) -> None:
-        """Warn once if an earlier run left a create of the same resource under another stack or project name.
+        """Warn once about an unresolved create of the same resource under another stack or project name.
 
-        This is not an error, because the intent may belong to another stack that has a resource of the same name for
-        the same integration.
+        This is not an error, because another stack may have a resource with the same name for the same integration.
 
         Warns:
             warning: A stack or project was renamed after a run was killed, or another stack has such a run.
         """
-        for earlier in self._left_earlier(inputs.external_identifier):
+        for earlier in self._earlier_intents(inputs.external_identifier):
             is_namesake = stack_of(earlier.urn) != stack_of(urn) and within_stack(earlier.urn) == within_stack(urn)
-            if not is_namesake or not self._is_left(earlier, urn, inputs):
+            if not is_namesake or not self._may_be_unstored(earlier, urn, inputs):
                 continue
             # If it is another stack of the program, its state most likely has the result of its last command.
             if self._journal.is_likely_stored(earlier):
@@ -432,8 +434,8 @@ class Intents:
             self._tell(
                 f"warning: {describe_create(inputs)}: an earlier run of stack {stack!r} {made} (journal: "
                 f"{self._journal.path_of(earlier)}). If that is this stack's former name, this create may make a "
-                "duplicate: run `pulumi-justt recover` and `pulumi-justt doctor`, and remove that file when everything "
-                "is settled. If it is another stack, run `pulumi-justt recover` for that one, in its project's folder."
+                "duplicate: run `pulumi-justt recover` and `pulumi-justt doctor`, and remove that file after that. "
+                "If it is another stack, run `pulumi-justt recover` for that one, in its project's folder."
             )
             return
 
@@ -448,16 +450,16 @@ class Intents:
             raise
         return True
 
-    def _left_earlier(self, name: str) -> list[Intent]:
-        """Return the intents that earlier processes left, as they were at the first create of this process.
+    def _earlier_intents(self, name: str) -> list[Intent]:
+        """Return the intents of earlier processes, as they were at the first create of this process.
 
         Args:
             name: The URN of a resource, or an external identifier.
         """
         with self._lock:
             if self._earlier is None:
-                # Read the journal only once, because soon most intents are this process's own. Index it by name,
-                # because each of a thousand creates looks three times.
+                # Read the journal only once, before it has this process's own intents. Index it by name, because there
+                # may be a thousand creates, and each looks three times.
                 self._earlier = defaultdict(list)
                 for intent in self._journal.intents():
                     if intent.is_at(self._base_url):
@@ -533,7 +535,7 @@ class Intents:
         journal, integration_id = self._journal, decision.integration_id
         if integration_id is not None:
             operation = (
-                f"{describe_create(inputs)}, which `pulumi-justt recover` settled: {decision.action} {integration_id}"
+                f"{describe_create(inputs)}, as decided with `pulumi-justt recover`: {decision.action} {integration_id}"
             )
             record = self._read(operation, integration_id, intent.account)
             if objection := self._objection(urn, intent, decision, record):
@@ -545,7 +547,7 @@ class Intents:
                 if self.is_changed(intent, inputs):
                     raise StateConflict(f"{operation}: {messages.changed_remediation(integration_id)}")
                 if journal.claim(self._base_url, integration_id, urn) != urn:
-                    # Another process has claimed it at this moment, or the journal can't be written.
+                    # Another process has just claimed it, or the journal can't be written.
                     raise StateConflict(
                         f"{operation}: the journal on this machine could not record the claim for this resource. "
                         "Nothing was changed. Run the command again."
@@ -601,7 +603,7 @@ class Intents:
         return self._journal.intent(urn, self._base_url, inputs.reference_account_id)
 
     def _write(self, intent: Intent) -> None:
-        # If the host does not know the URN, the placeholder for it may be the same in another stack.
+        # If the host does not know the URN, the intent has a placeholder that another stack may use too.
         if intent.urn.startswith("urn:"):
             self._journal.write_intent(intent)
 

@@ -17,7 +17,7 @@ MOST_PAGES = 100
 """The page limit of one pass over an account: 10,000 integrations."""
 
 MOST_SECONDS = 600.0
-"""Seconds after which a listing stops and counts as incomplete. Even a busy account takes only a few."""
+"""Seconds after which a listing stops and counts as incomplete. Even a large account takes only a few seconds."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,6 @@ def list_all(client: JusttClient, *, operation: str, account: str | None, end: f
         if page.is_last:
             return Listing(records, is_complete=True)
         if len(records) == before or client.clock() > end:
-            # Another page number returned no new record, or the time is over.
+            # The page has no new record although it is not the last one, or the time is over.
             return Listing(records, is_complete=False)
     return Listing(records, is_complete=False)

@@ -61,12 +61,12 @@ _SETTING = re.compile(rf"\b(justt:[a-z]\w*|{_OF_A_PROVIDER}|address http|answer 
 A resource type does not match, because its name begins with a capital.
 """
 _MANY = 20
-"""More candidates than other clients of the account are likely to create within a minute."""
+"""With more candidates than this, the first list was probably incomplete: other clients rarely create that many."""
 
 
 @dataclass(frozen=True)
 class Purpose:
-    """What a request is sent for.
+    """The operation that a request belongs to.
 
     Args:
         operation: What the provider is doing, in words, for the error text.
@@ -142,8 +142,8 @@ class Messages:
         return self.redactor.error_id(error.error_id)
 
     def _refused(self, error: ApiStatusError, purpose: Purpose) -> RequestRefused:
-        # The API itself answers 404 only for an id, since every account has a list and accepts creates, and its own
-        # errors are JSON.
+        # The API itself answers 404 only to a request for one id, because every account has a list and accepts creates.
+        # And its own errors are JSON.
         is_of_api = purpose.is_of_one_id and error.is_json
         if error.status == HTTPStatus.NOT_FOUND and not is_of_api:
             remediation = not_of_the_api_remediation(self.settings.base_url)
@@ -191,10 +191,10 @@ _INVALID_REQUEST_REMEDIATIONS = {
 
 
 UNCHECKED = "Do not run `pulumi up` again before you have checked, because that could create a duplicate"
-"""Stands in every error of a create whose outcome is unknown."""
+"""A part of every error about a create whose outcome is unknown."""
 
 AMBIGUOUS_REMEDIATION = (
-    f"Justt may have created it, and no state knows it. {UNCHECKED}: look it up at Justt, and settle it with "
+    f"Justt may have created it, and no state knows it. {UNCHECKED}: look it up at Justt, and run "
     "`pulumi-justt recover`."
 )
 
@@ -235,7 +235,7 @@ def defect(call: str, error: BaseException, *, is_in_doubt: bool) -> str:
 
     Args:
         call: The provider method that the engine called.
-        error: The unexpected exception. Its message is left out, because it may quote a secret value.
+        error: The unexpected exception. The text omits its message, which may quote a secret value.
         is_in_doubt: Whether a create was sent whose outcome is unknown.
     """
     remediation = AMBIGUOUS_REMEDIATION if is_in_doubt else "The state keeps what it had."
@@ -262,7 +262,7 @@ def ambiguous_remediation(candidates: Sequence[tuple[str, str]], *, is_proof: bo
     if not candidates:
         return (
             f"Justt may have created it anyway, although it lists no new integration with this source{doubt}. "
-            f"{UNCHECKED}: look at Justt after some minutes. If it is there, settle it with `pulumi-justt recover`; "
+            f"{UNCHECKED}: look at Justt after some minutes. If it is there, run `pulumi-justt recover`; "
             "if it is not, run `pulumi-justt recover --forget`. Then run `pulumi up`."
         )
     listed = ", ".join(f"{integration_id} ({status})" for integration_id, status in candidates)
@@ -368,7 +368,7 @@ def refusal_remediation(
 
 
 def recorded_settings_remediation(text: str) -> str:
-    """Return what to add to the error *text* of a command that runs no program, or an empty text.
+    """Return the sentence to add to the error *text* of a command that runs no program, or an empty text.
 
     Such a command uses the state's copy of the configuration, so only an error about a setting needs the addition.
     Environment variables are not copied into the state.

@@ -1,7 +1,7 @@
 """Decide which resource may deactivate which integration, and when.
 
-In these docs a record is one integration at Justt. The rules rest on the calls that the engine makes, and on the
-journal (`core/journal`):
+In these docs a record is one integration at Justt. A resource holds a record if the state says so, or if the resource
+has adopted or created it. The rules depend on the order of the engine's calls, and on the journal (`core/journal`):
 
     in an `up`            the engine calls every `check` before every `delete`, so the provider knows the program by
                           then. The exception is a resource that is deleted before it is replaced: the engine calls its
@@ -15,8 +15,8 @@ journal (`core/journal`):
     with `--replace`      the engine does not call `diff`, and `check` gets no old inputs
     in a `destroy`,       the engine calls `delete` only
     and untargeted
-    another provider      it has its own process: this one knows it from the journal only, and within a command from
-                          `command_log`
+    another provider      its resources have another process. This process knows them only from the journal and, within
+                          a command, from `command_log`
 
     delete of a record that ...                                               known from              what happens
     is adopted by the resource itself                                         recorded outputs        released
@@ -38,15 +38,17 @@ resource that created the record ends when the record is released to an adopter,
 
 *Released* means that the provider sends nothing: the state forgets the record, Justt keeps it, and a note says so.
 
-Only one resource may hold a record. The provider refuses a second resource of the program that would hold it, by
-adoption or because a create returned it, also if two processes of one command serve the two. The rule applies only if
-both resources are in the program and hold the record now. Three kinds of resources are in the state only, so they do
-not count: one that was renamed by an alias, one that leaves the program in favor of an adopter, and one that an earlier
-update has replaced and not deleted yet, which a refresh also reads.
+Only one resource may hold a record. The provider refuses a second resource of the program that adopts the record or
+whose create returns it. It does so even if two processes of one command serve the two resources. The rule applies only
+if both resources are in the program and hold the record now. A resource that is only in the state does not count:
+
+    the former name of a resource that an alias renames
+    a resource that leaves the program in favor of an adopter
+    a resource that an earlier update has replaced but not deleted yet; a refresh reads it too
 
 The provider does not replace an adopted record while the old or the new inputs adopt it. With `replace_on_changes` the
-engine may replace a record that `diff` leaves in place. Then `create` refuses the update that removes `adopt_id`, and
-so does `delete` if the engine calls it first.
+engine may replace a record that `diff` leaves in place. Then `create`, or `delete` if the engine calls it first,
+refuses an update that removes `adopt_id`.
 """
 
 from __future__ import annotations
@@ -110,7 +112,7 @@ class Ownership(Unpicklable):
         self._awaited: set[str] = set()
         """The ids for which a wait has started and not succeeded."""
         self._held_until_ready: defaultdict[str, set[str]] = defaultdict(set)
-        """For each id, the ids that must keep running until it is ready."""
+        """For the id of each replacement, the ids of the records that must keep running until it is ready."""
 
     def note_check(self, urn: str, inputs: Mapping[str, Any]) -> None:
         """Note that a resource is in the program."""
@@ -144,8 +146,8 @@ class Ownership(Unpicklable):
     def note_kept(self, urn: str, integration_id: str) -> None:
         """Note that a resource keeps its record in this update: nothing changes, or `update` was called.
 
-        A `diff` with changes to update in place does not prove that, because the engine may replace the resource for
-        them, with `replace_on_changes`.
+        A `diff` that finds only in-place changes does not prove that: with `replace_on_changes` the engine may still
+        replace the resource.
         """
         with self._lock:
             if urn in self._program:
@@ -161,8 +163,8 @@ class Ownership(Unpicklable):
     def changing_holder(self, urn: str, integration_id: str) -> str | None:
         """Return another resource that has the record and that `diff` would update in place.
 
-        The engine may still replace that resource, because of a resource option. It may be the same resource as *urn*:
-        after a rename by an alias, `delete` gets the former URN.
+        The engine may still replace that resource, because of a resource option. After a rename by an alias, it may be
+        the same resource as *urn*, because `delete` gets the former URN.
         """
         with self._lock:
             holders = self._other_holders(urn, integration_id) if urn not in self._program else []
@@ -175,7 +177,7 @@ class Ownership(Unpicklable):
             return self._adopted_in_place.get(urn) if is_own else None
 
     def keeps(self, urn: str, integration_id: str) -> bool:
-        """Return whether a resource of the program keeps the record. Then a `delete` completes an earlier update."""
+        """Return whether a resource of the program keeps the record: then a `delete` ends an earlier replacement."""
         with self._lock:
             return self._kept.get(urn) == integration_id
 
@@ -228,8 +230,8 @@ class Ownership(Unpicklable):
     def ids_of_others(self, urn: str) -> frozenset[str]:
         """Return the ids that an unresolved create of the resource cannot have made, because a resource has them.
 
-        The ids come from this process and from the journal. The journal's claims and adoptions of the resource itself
-        are left out, because its create may have made those ids.
+        The ids come from this process and from the journal. They do not include the journal's claims and adoptions of
+        the resource itself, because its create may have made those ids.
         """
         with self._lock:
             held = {integration_id for integration_id, urns in self._holders.items() if urns}
@@ -248,8 +250,8 @@ class Ownership(Unpicklable):
             StateConflict: Another resource of the program has the record.
         """
         with self._lock:
-            # A holder that is only in the state may be left from a replacement, so it does not count. If the other
-            # resource holds the record now, its own `diff` says so, and one of the two calls gets here second.
+            # A holder that is only in the state does not count: an earlier update may have replaced it. If the other
+            # resource holds the record now, its own `diff` notes that, and the later of the two calls gets here.
             others = [each for each in self._other_holders(urn, integration_id) if self._current.get(each)]
             # A refresh reads the state before `check` shows the program.
             if others and urn in self._program:
@@ -264,7 +266,7 @@ class Ownership(Unpicklable):
         if urn not in self._program:
             return
         for other in self._log.holders_of(integration_id):
-            # About its own resources this process knows more than it has logged, so skip those.
+            # This process knows its own resources better than the log does, so it skips them.
             if other != urn and other not in self._program:
                 self._refuse_second(other, integration_id, operation)
 
@@ -340,13 +342,13 @@ class Ownership(Unpicklable):
             self._held_until_ready[successor].add(integration_id)
 
     def begin_wait(self, integration_id: str) -> None:
-        """Note that a wait for a record starts. What the record replaces must keep running until the wait succeeds."""
+        """Note that a wait for a record starts; until it succeeds, the record's predecessor must keep running."""
         with self._lock:
             self._awaited.add(integration_id)
         self._log.note_wait(integration_id, is_over=False)
 
     def end_wait(self, integration_id: str) -> None:
-        """Note that a record is ready. What the record replaces may be deactivated."""
+        """Note that a record is ready; its predecessor may be deactivated."""
         with self._lock:
             self._awaited.discard(integration_id)
             self._held_until_ready.pop(integration_id, None)

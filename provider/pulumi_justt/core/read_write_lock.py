@@ -1,4 +1,4 @@
-"""Provide a read-write lock with a shared and an exclusive mode, which the standard library does not have."""
+"""Provide a read-write lock, which the standard library does not have."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ReadWriteLock:
         """Hold the lock alone within the `with` statement.
 
         Args:
-            unless: Whether the lock is no longer needed. Then the wait ends, and the lock is not held.
+            unless: Returns whether the lock is no longer needed. If so, the wait ends without the lock.
 
         Yields:
             Whether the lock is held.

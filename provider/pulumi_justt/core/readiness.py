@@ -2,8 +2,8 @@
 
     call    what happens                                                                          requests
     check   validates the deadline; fills in the environment                                      0
-    diff    another integration: replace, which waits again, and until that wait ends the former  0
-            integration is not deactivated; any other change: update in place
+    diff    another integration: replace, which waits again; the former integration keeps         0
+            running until that wait succeeds; any other change: update in place
     create  waits until the status is SUCCESSFUL; FAILED, INACTIVE and the deadline are errors    1 for each read,
                                                                                                   or a share in pages
     read    status and go-live date from Justt, the rest from the state; INACTIVE: gone           likewise
@@ -78,7 +78,7 @@ class ReadinessLifecycle:
         client: Returns the client; called only when a request is needed, so that previews need no API key.
         tell: Shows one line to the user.
         call: Returns the call of this thread.
-        session: What all resources of the process share; by default a new session.
+        session: The state that all resources of the process share; by default a new one.
         clock: Returns monotonic seconds.
         sleep: Blocks the calling thread for a number of seconds.
         uniform: Returns a random number in [0, 1), for jitter.
@@ -104,8 +104,8 @@ class ReadinessLifecycle:
         """Validate *news* and fill in the environment, deterministically and without I/O."""
         inputs = {**drop_none(news), "environment": self.settings.environment}
         if inputs.get("integrationId") == olds.get("integrationId"):
-            # When a preview updates the integration, an absent output of it is unknown. It was absent before, and
-            # cannot have changed.
+            # A preview that updates the integration makes all its outputs unknown, also those that it does not have.
+            # An update cannot add them, so remove them here.
             for name in _OF_INTEGRATION:
                 if name not in olds and inputs.get(name) is UNKNOWN:
                     del inputs[name]
@@ -127,6 +127,7 @@ class ReadinessLifecycle:
         Raises:
             NotReady: The integration is FAILED or INACTIVE, or the deadline has passed.
             RequestRefused: Justt refused to show the status.
+            RequestError: There was no usable response, and another read would not help.
             CancelledError: The engine cancelled the call.
         """
         wanted = ReadinessInputs.model_validate(inputs)
@@ -226,7 +227,7 @@ class ReadinessLifecycle:
             cache=cache,
         )
         if _has_failed(record) and record.message is None:
-            # A list has no messages of Justt about single records.
+            # A list has no messages from Justt about single records.
             record = client.get_integration(
                 wanted.integration_id,
                 operation=wait.operation,

@@ -7,7 +7,7 @@ a `diff` with unknown values and before their own `check`. The new inputs of the
 of the replaced resource are known.
 
 Not covered: a `delete` in another process (the provider of the resource changes in the same update), and `--replace` of
-a resource that an alias renames, because no `check` gets the URN of its `delete`.
+a resource that an alias renames. In the latter case no `check` gets the URN that `delete` gets.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Replacements(Unpicklable):
                 self._cascading.add(urn)
 
     def note_created(self, urn: str) -> None:
-        """Forget a resource whose create has returned: from now on, a deleted record has its replacement."""
+        """Forget a resource whose create has returned: the replacement exists, so `delete` need not check it."""
         with self._lock:
             self._pending.pop(urn, None)
 

@@ -24,7 +24,8 @@ class Session:
 
     Args:
         base_url: The address of the API.
-        journal: What this machine keeps across processes; by default a journal without a folder, which keeps nothing.
+        journal: The data that this machine keeps across processes; by default a journal without a folder, which keeps
+            nothing.
         redactor: Knows the credentials that the process has seen.
     """
 

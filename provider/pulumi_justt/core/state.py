@@ -1,4 +1,4 @@
-"""Helpers for recorded properties, and the rules about the state that every resource follows. Sends no requests.
+"""Helpers for recorded properties, and the rules about the state that every resource follows; without requests.
 
 Properties are mappings with the API's keys, as in the state. No resource leaves the state without proof that it is
 gone, and no call reaches another environment than the recorded one.
@@ -145,12 +145,12 @@ def require_same_environment(settings: Settings, operation: str, olds: Propertie
 
 
 def require_known(properties: Properties, known: Collection[str], integration_id: str = "") -> None:
-    """Refuse a state that a newer version of this package has written, since this version could only ignore parts.
+    """Refuse a state of a newer version of this package, because this version would ignore parts of it.
 
     Args:
         properties: The recorded inputs or outputs of a resource.
         known: The paths of all properties that this version has. The keys of a nested property are compared only if
-            their paths are listed here, because the keys of credentials are the API's.
+            *known* has their paths; it has none for credentials, whose keys are the API's.
         integration_id: The resource's id, if the call has one.
 
     Raises:
@@ -192,7 +192,7 @@ def raise_unless_missing_allowed(settings: Settings, tell: Callable[[str], None]
 def _reason(kind: str, context: Mapping[str, Any], value: object, message: str) -> str:
     """Return the text for an invalid value, without the value itself, which may be a secret."""
     if kind not in _REASONS:
-        # A text that models.py raises: it states a rule and holds no input.
+        # A validator in models.py raises this text. It states a rule and contains no input.
         return message
     if kind == "string_too_short" and not value:
         kind = "string_empty"

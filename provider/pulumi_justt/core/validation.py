@@ -1,4 +1,4 @@
-"""Validates the inputs of an integration. Texts use the names of the Python arguments and never hold a secret."""
+"""Validates the inputs of an integration. Texts use the names of the Python arguments and never contain a secret."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def problems(inputs: Properties) -> Iterator[tuple[str, str]]:
 def moves(
     settings: Settings, olds: Properties, inputs: Properties, *, is_account_explicit: bool
 ) -> Iterator[tuple[str, str]]:
-    """Yield why *inputs* may not follow *olds*, so that a wrong setting does not replace all integrations."""
+    """Yield each forbidden change of environment or account: a wrong setting must not replace all integrations."""
     yield from other_environment(settings, olds)
     if not olds or is_account_explicit:
         return

@@ -445,7 +445,7 @@ def test_client_uses_the_injected_limiter() -> None:
 
 AMBIGUOUS = (
     "Justt may have created it, and no state knows it. Do not run `pulumi up` again before you have checked, because "
-    "that could create a duplicate: look it up at Justt, and settle it with `pulumi-justt recover`."
+    "that could create a duplicate: look it up at Justt, and run `pulumi-justt recover`."
 )
 KEPT = "The state keeps what it had: run the command again later."
 NO_REDIRECT = "The provider follows no redirect, because its requests carry credentials: check justt:baseUrl."

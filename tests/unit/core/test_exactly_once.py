@@ -407,7 +407,7 @@ def test_post_lost_twice_before_the_commit(policy: Policy) -> None:
     assert text.endswith(
         "Justt may have created it anyway, although it lists no new integration with this source. Do not run "
         "`pulumi up` again before you have checked, because that could create a duplicate: look at Justt after some "
-        "minutes. If it is there, settle it with `pulumi-justt recover`; if it is not, run `pulumi-justt recover "
+        "minutes. If it is there, run `pulumi-justt recover`; if it is not, run `pulumi-justt recover "
         "--forget`. Then run `pulumi up`."
     )
     assert vendor.requested[-6:] == ["post", "list", "list", "post", "list", "list"]
@@ -456,7 +456,7 @@ def test_refused_second_post_still_warns(policy: Policy) -> None:
         "creating the stripe integration 'a': the connection broke (ReadError); sent once more: Justt answered 409: no "
         "(errorId err-4). Justt may have created it anyway, although it lists no new integration with this "
         "source. Do not run `pulumi up` again before you have checked, because that could create a duplicate: look at "
-        "Justt after some minutes. If it is there, settle it with `pulumi-justt recover`; if it is not, run "
+        "Justt after some minutes. If it is there, run `pulumi-justt recover`; if it is not, run "
         "`pulumi-justt recover --forget`. Then run `pulumi up`."
     )
     assert process.creator._unresolved != []
@@ -1004,7 +1004,7 @@ def test_decision_is_carried_out_for_only_one_of_two_resources(tmp_path: Path) -
     with pytest.raises(CreateOutcomeUnknown):
         Process(vendor, state=tmp_path).creator.create(f"{stack}a", inputs)
     first, second = rerun(vendor, tmp_path, Decision("claim", "int-0")), rerun(vendor, tmp_path)
-    assert second.creator.intents._left_earlier("a") != []
+    assert second.creator.intents._earlier_intents("a") != []
     response = second.client.get_integration
     made: list[str] = []
 
@@ -1072,7 +1072,7 @@ def test_warning_of_a_left_over_create_is_logged_once(tmp_path: Path) -> None:
     def warning(process: Process) -> str:
         for _ in range(2):
             intent = process.journal.intent("urn:a", base_url, None)
-            process.creator.intents.tell_left("the integration 'a'", intent)
+            process.creator.intents.warn_of_unresolved("the integration 'a'", intent)
         assert len(process.warnings) <= 1
         return process.warnings[0] if process.warnings else ""
 
@@ -1092,11 +1092,11 @@ def test_left_over_create_beside_a_pending_delete_is_reported_at_the_end(tmp_pat
     base_url = process.client.settings.base_url
     for is_settled in (False, True):
         again = rerun(vendor, tmp_path)
-        again.creator.intents.note_left("the integration 'a'", again.journal.intent("urn:a", base_url, None))
+        again.creator.intents.warn_at_end("the integration 'a'", again.journal.intent("urn:a", base_url, None))
         assert again.warnings == []
         if is_settled:
             again.journal.settle("urn:a", base_url, None, "int-0")
-        again.creator.intents.tell_unseen({"urn:a"}, base_url)
+        again.creator.intents.warn_of_unseen({"urn:a"}, base_url)
         assert len(again.warnings) == (not is_settled)
 
 

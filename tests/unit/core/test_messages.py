@@ -156,7 +156,7 @@ def test_fixed_remediations() -> None:
     """An ambiguous create warns against running again; an invalid response says that the state is unchanged."""
     assert AMBIGUOUS_REMEDIATION == (
         "Justt may have created it, and no state knows it. Do not run `pulumi up` again before you have checked, "
-        "because that could create a duplicate: look it up at Justt, and settle it with `pulumi-justt recover`."
+        "because that could create a duplicate: look it up at Justt, and run `pulumi-justt recover`."
     )
     assert (
         MISUNDERSTOOD_REMEDIATION

@@ -1,8 +1,8 @@
 """Keep a journal of creates and adoptions on this machine, so that the next run finds what a killed run created.
 
 The engine stores an id only after `create` has returned it. If the CLI or the provider process is killed before that,
-the next `pulumi up` would create a second integration. So the provider reads these files before each create. They hold
-ids, URNs, identifiers and a keyed digest of the request body, but never a credential. Folders have mode 0700, files
+the next `pulumi up` would create a second integration. So the provider reads these files before each create. They
+contain ids, URNs, identifiers and a keyed digest of the request body, but no credential. Folders have mode 0700, files
 0600.
 
     file                        written                                 removed
@@ -28,9 +28,9 @@ ids, URNs, identifiers and a keyed digest of the request body, but never a crede
     parts/<name>.json           for each file above, until it is        after two days, if a process was killed while
                                 complete and is renamed                 writing it
 
-An adoption counts in later commands once it has succeeded, also after the program removed `adopt_id`: another resource
-may still own the integration, and then only the adopter may deactivate it. In the command that starts or ends the
-adoption, it always counts, because another provider process of that command may be about to delete the owner.
+An adoption counts in later commands once it has succeeded, also after the program removed `adopt_id`. Then another
+resource may still own the integration, and only the adopter may deactivate it. An adoption also counts in the command
+that starts or ends it, because another provider process of that command may be about to delete the owner.
 
 A resource is keyed by its URN, the base URL and the account. In the base URL, `localhost`, `127.0.0.1` and `[::1]`
 count as one host. The folder is `$JUSTT_STATE_DIR`, else `$XDG_STATE_HOME/pulumi-justt`, else `~/Library/Application

@@ -18,10 +18,10 @@ from typing import Any, TypeVar
 __all__ = ["JournalFolder", "digest", "file_name", "make_folder", "state_folder"]
 
 _MAX_COMMAND_SECONDS = 2 * 86_400.0
-"""Seconds that one command may take at most: an `IntegrationReady` may wait for a day.
+"""The maximum time of one command, in seconds: an `IntegrationReady` may wait for a day.
 
-Until then, a running process may still need its ended adoptions, its parts, and its snapshots, which the intents of
-later creates will name.
+A running process may need its files for that long: ended adoptions, incomplete files, and snapshots that its later
+intents will name.
 """
 
 _VERSION = 1
@@ -239,8 +239,8 @@ def _write_file(part: Path, path: Path, content: bytes, *, is_exclusive: bool) -
 def _copy_exclusively(part: Path, path: Path) -> None:
     """Link or copy a complete file to *path*, unless *path* exists.
 
-    With a hard link, no reader sees half of the file. A file system without hard links gets a copy: a process that
-    reads half of it takes the file for damaged, and if it wants to claim the same id, it claims nothing.
+    With a hard link, no reader sees half of the file. A file system without hard links gets a copy. A process that
+    reads half of the copy treats the file as damaged, and does not claim the id.
 
     Raises:
         FileExistsError: *path* exists.
@@ -258,7 +258,7 @@ def _copy_exclusively(part: Path, path: Path) -> None:
 
 def file_name(*parts: str | None) -> str:
     """Return a file name for *parts*; it is a digest, because URNs and ids have characters that file names can't."""
-    # Written as JSON, because a state may hold a value of any type as the account.
+    # JSON, because the account in an edited state may be a value of any type.
     return digest(json.dumps(parts))
 
 

@@ -79,7 +79,7 @@ class HolderRecords(JournalFolder):
         self._write_adoption(Adoption(address(base_url), integration_id, urn, self.command, is_held=True))
 
     def keep_adoption(self, base_url: str, integration_id: str, urn: str) -> None:
-        """Record an adoption that the state has and the journal lacks: it began under another URN or machine."""
+        """Record an adoption that the state has and the journal lacks: it began under another URN or elsewhere."""
         if not self.has_adopted(base_url, integration_id, urn):
             self._write_adoption(Adoption(address(base_url), integration_id, urn, None, is_held=True))
 
@@ -101,7 +101,8 @@ class HolderRecords(JournalFolder):
             base_url: The API's base URL.
             integration_id: The id.
             beside: A resource that has the id without adopting it. Its own adoption counts only if this command made
-                it, because then the command replaces the resource. An earlier one may have ended on another machine.
+                it, because then this command replaces the resource. An earlier adoption may have ended on another
+                machine.
         """
         return sorted(
             each.urn

@@ -1,4 +1,4 @@
-"""Keep the intents of creates that this machine started and whose results no state is known to hold."""
+"""Keep the intents of creates that this machine started, until a state is known to have their results."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MAX_AGE = 30 * 86_400.0
 _MAX_AGE_WITH_ID = 365 * 86_400.0
 """Seconds after which the journal drops an intent with an id.
 
-Every create leaves such an intent until the stack's next command. A GET of the id shows what it is, even after a year.
+Every create leaves such an intent until the stack's next command. A GET of the id shows its status, even after a year.
 """
 
 
@@ -93,7 +93,7 @@ class Journal(HolderRecords):
     def is_likely_stored(self, intent: Intent) -> bool:
         """Return whether an intent has an id and its process ended normally.
 
-        This does not prove that the state holds the id.
+        This does not prove that the state has the id.
         """
         path = self._path("ended", intent.process) if intent.process and intent.integration_id else None
         return self._read(path, lambda _: True) is not None
@@ -106,7 +106,7 @@ class Journal(HolderRecords):
             self._unlink(path)
 
     def settle(self, urn: str, base_url: str, account: str | None, integration_id: str) -> Intent | None:
-        """Remove the intent of a resource if it names *integration_id*, because the state holds that id now.
+        """Remove the intent of a resource if it names *integration_id*, because the state has that id now.
 
         The resource or its stack may have had another name when the integration was created. The claim has that name.
 
@@ -114,14 +114,14 @@ class Journal(HolderRecords):
             The intent of the resource that remains, because it belongs to another create; None if there is none.
         """
         intent = self.intent(urn, base_url, account)
-        if self._settle_one(intent, integration_id):
+        if self._remove_if_named(intent, integration_id):
             return None
         former = self.claimant(base_url, integration_id)
         if former not in (None, urn):
-            self._settle_one(self.intent(former, base_url, account), integration_id)
+            self._remove_if_named(self.intent(former, base_url, account), integration_id)
         return intent
 
-    def _settle_one(self, intent: Intent | None, integration_id: str) -> bool:
+    def _remove_if_named(self, intent: Intent | None, integration_id: str) -> bool:
         """Remove an intent if it names *integration_id*, and return whether it does."""
         if intent is None or integration_id not in (intent.integration_id, intent.outcome_id):
             return False
@@ -179,7 +179,7 @@ class Journal(HolderRecords):
         """Remove an expired intent.
 
         Warns:
-            warning: A create of a killed run, or one whose response was lost, was not settled for 30 days.
+            warning: A create of a killed run, or one whose response was lost, stayed unresolved for 30 days.
         """
         if intent.integration_id is None:
             self._warn(

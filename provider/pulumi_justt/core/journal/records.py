@@ -1,4 +1,4 @@
-"""Define the content of the journal's files. Pydantic refuses a file that someone has edited or damaged."""
+"""Define the content of the journal's files. Pydantic refuses a file that was edited or damaged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 _MAX_SETTLE_SECONDS = 86_400.0
-"""The longest time that a request may take to settle. A file with a longer one would delay a create that long."""
+"""The maximum of `settled_at - sent_at`, in seconds: a damaged file must not delay a create for longer."""
 
 _MAX_TIMESTAMP = 253_402_300_799.0
 """The end of the year 9999, the last year that `datetime` can format."""
@@ -57,7 +57,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Intent:
-    """A create that was started for a resource and whose result no state is known to hold.
+    """A create that was started for a resource; no state is known to have its result yet.
 
     Args:
         urn: The resource's URN.
@@ -72,7 +72,7 @@ class Intent:
         process: The name of the process that sent the POST.
         command: The name of that process's command.
         decision: The user's decision with `pulumi-justt recover`.
-        digest: A digest of the request body, keyed with the API key, which no file holds. None in a file of an older
+        digest: A digest of the request body, keyed with the API key, which is in no file. None in a file of an older
             version.
     """
 
@@ -154,7 +154,8 @@ def as_intent(content: dict[str, Any]) -> Intent:
     """Return the intent from a file's content.
 
     Raises:
-        LookupError: The decision names no integration, or the POST would take too long to settle.
+        LookupError: The decision names no integration, or the grace period ends too late.
+        ValueError: The content does not have the form of an intent.
     """
     intent = _INTENT.validate_python(content)
     decision = intent.decision
