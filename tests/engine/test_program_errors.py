@@ -70,7 +70,7 @@ STATEMENTS = [
     ('PaymentIntegration.get("a", "b", opts=ResourceOptions(urn="c"))', "urn: the engine would read the resource"),
     (f'PaymentIntegration.get("a", "b", reference_account_id="{LITERAL} ")', "must be visible ASCII without spaces"),
     ('PaymentIntegration.get("a", "b", reference_account_id="")', "the reference_account_id of the .* is empty"),
-    (f'IntegrationReady("ready", integration="{LITERAL}")', "integration must be a PaymentIntegration; for one"),
+    (f'IntegrationReady("ready", integration="{LITERAL}")', "integration must be a PaymentIntegration; got str"),
     (
         'IntegrationReady("ready", integration=PaymentIntegration.get("a", "b"), opts=ResourceOptions(id="c"))',
         "id: the engine would read the resource and ignore its arguments; an IntegrationReady has nothing to read",
