@@ -35,7 +35,7 @@ STATEMENTS = [
     (f'from_env(version="{LITERAL}")', r"from_env\(\) missing 1 required positional argument: 'name'"),
     (f'from_file("{LITERAL}\\n")', "from_file takes the path of a file, not its content"),
     (f'shop("{LITERAL}")', "credentials must be one of the classes in pulumi_justt.credentials, for example"),
-    (f'shop(Output.secret("{LITERAL}"))', "for an Output of the whole set use that class's from_output"),
+    (f'shop(Output.secret("{LITERAL}"))', "For an Output of an object with all fields, use the class's from_output"),
     (
         f'shop(ApiKeyOnly(api_key="{LITERAL}"), deactivation=7)',
         r"deactivation must be a Deactivation\(\.\.\.\); got int",
