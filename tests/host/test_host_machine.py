@@ -350,11 +350,17 @@ def cover_rare_events(project: Project, hosts: Hosts) -> None:
 def test_nothing_is_lost_or_doubled(policy: str) -> None:
     """The core's invariants hold for the engine's process, with concurrent calls and real timeouts."""
     seen: Counter[str] = Counter()
-    with SimulatorServer() as simulator, TemporaryDirectory() as folder, ExitStack() as opened:
-        hosts = Hosts(simulator, policy, Path(folder), opened)
-        cover_rare_events(Project(hosts, refuses=policy == "refuse", seen=seen), hosts)
+    lost = {"candidates were named"} if policy == "refuse" else {"the policy adopted"}
+
+    def missing() -> set[str]:
+        return {place for place in REACHED | lost if not seen[place]}
 
     run_machine(lambda: HostMachine(policy, seen), 1, effort(3, steps=6, shrinks=False))
+    # On a busy machine, a request of the fixed program may miss its short timeout, and then another event occurs.
+    for _ in range(4):
+        if missing():
+            with SimulatorServer() as simulator, TemporaryDirectory() as folder, ExitStack() as opened:
+                hosts = Hosts(simulator, policy, Path(folder), opened)
+                cover_rare_events(Project(hosts, refuses=policy == "refuse", seen=seen), hosts)
 
-    lost = {"candidates were named"} if policy == "refuse" else {"the policy adopted"}
-    assert {place for place in REACHED | lost if not seen[place]} == set()
+    assert missing() == set()
