@@ -254,7 +254,7 @@ def _resolve(place: object, *, is_identifier: bool) -> str | Reference:
 
     Raises:
         LookupError: There is no value at *place*.
-        ValueError: *place* does not have a valid form. For example, it may be the credential itself.
+        ValueError: The entry does not have a valid form. For example, it may be the credential itself.
     """
     if isinstance(place, str) and is_identifier:
         return place
