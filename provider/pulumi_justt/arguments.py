@@ -1,7 +1,7 @@
 """Verify the arguments of a program before the SDK serializes them for the engine.
 
-For a value that it cannot send, the SDK shows a traceback with the API's name of the property, and it silently rounds
-large integers. A value in an `Output` is verified when it is known.
+Without this check, the SDK would show a traceback with the API's property name for a value that it cannot send, and it
+would silently round large integers. A value in an `Output` is verified when it is known.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class InvalidArgument(RunError, TypeError):
 
 
 class EmptyArgument(InvalidArgument, ValueError):
-    """A plain argument is empty. It is not used for an Output, where the SDK adds a traceback to a ValueError."""
+    """A plain argument is empty. An empty Output raises InvalidArgument: the SDK adds a traceback to a ValueError."""
 
 
 _HINTS = {
@@ -54,9 +54,9 @@ _HINTS = {
     "Sequence": "give a list, list(...)",
     "object": "give text, a number, true or false, a list or an object",
 }
-"""What to write instead of a value of an unsupported type. The first match counts.
+"""What the program should pass instead of a value of an unsupported type. The first matching type applies.
 
-The keys are type names, because importing the types could import a module of the program with the same name instead.
+The keys are type names and not types, because importing a type could load the program's own module of the same name.
 """
 
 _LONGEST_PATH = 60
@@ -84,17 +84,18 @@ _UNKNOWN = frozenset(
 """The texts that Pulumi's protocol sends for unknown values, one for each type."""
 
 
-def sendable(resource: str, name: str, value: object, *, depth: int = 0) -> Any:  # noqa: ANN401 - of the value's type
+def sendable(resource: str, name: str, value: object, *, depth: int = 0) -> Any:  # noqa: ANN401 - same type as value
     """Return *value* in a form that reaches the engine without loss.
 
     Args:
         resource: The resource of the argument, for the error text.
         name: The argument's name, for the error text.
         value: The argument's value. An `Output`, also inside the value, is verified when it is known.
-        depth: How many lists and objects contain the value. None inside one is null; at depth 0 the argument is absent.
+        depth: The number of lists and objects around the value. At depth 0, None means absent; deeper, it is null.
 
     Raises:
-        InvalidArgument: A value has a type that JSON does not have, would change on its way, or contains itself.
+        InvalidArgument: A value has a type that JSON does not have, would change on the way to the engine, or contains
+            itself.
     """
     if inspect.isawaitable(value) and not isinstance(value, Output):
         value = Output.from_input("").apply(lambda _: value)
@@ -129,7 +130,7 @@ def given(
     remediation: str = "give a value, as no other setting is used instead",
     problem: Callable[[str], str | None] = lambda _value: None,
 ) -> Any:  # noqa: ANN401 - as above
-    """Return the text *value* as `sendable` does, but refuse an empty one, which another setting would replace.
+    """Return the text *value* as `sendable` does, but refuse an empty text, because another setting would replace it.
 
     Args:
         resource: The resource of the argument, for the error text.

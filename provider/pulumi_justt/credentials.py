@@ -1,10 +1,11 @@
-"""Define the credential types, each once: its fields, which ones are required, and which are identifiers, not secrets.
+"""Define each credential type once: its fields, which of them are required, and which are identifiers and not secrets.
 
-Programs construct these classes, validation compares payloads with them, and the request derives from them: a field of
-the API is the Python field in camelCase. Justt's page "Create integration" lists the seven types. Fields that Justt's
-guides treat as identifiers of the merchant (a public key, a shop name) are not secret.
+Programs construct these classes, and both validation and requests use their fields. The API's name of a field is the
+Python name in camelCase. Justt's page "Create integration" lists the seven types. Fields that Justt's guides treat as
+identifiers of the merchant (a public key, a shop name) are not secret.
 
-Both programs and the provider process import this module, so it passes an `Output` on without importing Pulumi.
+Programs and the core both import this module. The core does not depend on Pulumi, so this module passes an `Output` on
+without importing Pulumi.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class CredentialType(Credentials):
     """The API's `secretType`."""
 
     any_of: ClassVar[tuple[str, ...]] = ()
-    """API names of fields of which at least one must be given."""
+    """API names of alternative fields. At least one of them must be given."""
 
     def wire(self) -> tuple[pulumi.Input[str], dict[str, Any]]:
         """Return the `secretType` of this class, and the fields that are set."""
@@ -313,7 +314,7 @@ def from_wire(
 def secret_values(
     secret_type: object, payload: Mapping[str, Any], source: object, *, allow_unlisted: bool
 ) -> list[Any]:
-    """Return the values of a payload that no text may show: all but references and the identifiers of a listed type.
+    """Return the values of a payload that must never be shown: all except references and identifiers of a listed type.
 
     With *allow_unlisted*, the payload may come from `Unlisted`. Every value is then a secret, including a field with
     the name of an identifier and data that looks like a reference. A value that equals the integration's *source* is
@@ -338,7 +339,7 @@ def problems(
 ) -> Iterator[tuple[str, str]]:
     """Validate credentials against Justt's list. Yield the Python name of each invalid field, and the problem.
 
-    The name is empty if it may be a misplaced credential.
+    The yielded name is empty if the field's name may itself be a misplaced credential.
 
     Args:
         secret_type: The API's `secretType`. For an unlisted type, only the values are validated.
@@ -392,7 +393,7 @@ def _value_problems(secret_type: str, name: str, value: object) -> Iterator[tupl
             yield name, problem
     elif name in python_names(secret_type):
         hint = "; to make a reference, call from_env or from_file" if references.from_wire(value) else ""
-        # Depth 0 leaves out the keys, which may be secrets too.
+        # With depth 0, the text does not show the keys, which may be secrets too.
         yield name, f"must be text, got {describe_type(value, depth=0)}{hint}"
     else:
         yield from ((f"{name}{path}", text) for path, text in unsendable(value))

@@ -47,9 +47,9 @@ __all__ = [
 _KEY = re.compile(r"[\w.-]{1,40}")
 """The format of the API's keys. Any other key may be a misplaced value, so it is not shown."""
 _SLACK = 3
-"""How many characters longer than the longest known item a misspelled word may be."""
+"""A misspelled word may have at most this many more characters than the longest known item."""
 _LONGEST_PAIR = 200
-"""A word and a known item are compared only up to this total length, in characters."""
+"""A word and a known item are compared only if they have at most this many characters together."""
 
 
 class JusttError(Exception):
@@ -135,7 +135,7 @@ class RequestRefused(RequestError):
         return self.status == 404 and self.is_of_api  # noqa: PLR2004 - the HTTP status
 
     def of_given_id(self) -> Self:
-        """Return the error for an id that the user wrote: after a 404, the remediation is to check the id first."""
+        """Return the error for an id that the user wrote. After a 404, the remediation begins with checking the id."""
         if not self.is_not_found:
             return self
         return self.but(
@@ -144,7 +144,7 @@ class RequestRefused(RequestError):
 
     @property
     def is_of_key(self) -> bool:
-        """Whether the status is about the API key, and so not about the integration or an earlier attempt."""
+        """Whether the status concerns the API key, and not the integration or an earlier attempt."""
         return self.status in (401, 403)
 
 
@@ -239,9 +239,9 @@ def is_like(word: str, known: Collection[str]) -> bool:
 
 
 def _likeness(one: str, other: str) -> float:
-    """Return the same ratio as difflib. A program's own `difflib.py` could shadow that module."""
+    """Return difflib's similarity ratio without importing difflib, which a `difflib.py` of the program could shadow."""
     total = len(one) + len(other)
-    # Comparing long texts would be slow, and they are no misspelling of a known item.
+    # Long texts are slow to compare, and they are not misspellings of a known item.
     return 2 * _in_common(one, other) / total if 0 < total <= _LONGEST_PAIR else 0.0
 
 

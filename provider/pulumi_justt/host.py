@@ -38,13 +38,13 @@ _REFUSALS = 3
 """The number of refused connections in a row that proves the engine is gone. A busy system may refuse one."""
 
 _PROBE_TIMEOUT_SECONDS = 5.0
-"""Windows takes two seconds to refuse a connection."""
+"""The time-out of a connection attempt. Windows takes two seconds to refuse one."""
 
 _LISTENING = "0A"
 """The state of a listening socket in Linux's /proc/net/tcp."""
 
 _SLACK_SECONDS = 5.0
-"""The longest delay with which a thread processes a response on a busy machine."""
+"""The longest time that a thread on a busy machine needs to process a response that has arrived."""
 
 
 @dataclass(eq=False)
@@ -59,9 +59,9 @@ class _Served:
     call: Call
     is_active: Callable[[], bool]
     allowed_at: float = -math.inf
-    """When the call last learned that the engine waits for it. It may have begun a request since then."""
+    """When the call last learned that the engine waits for it. The call may have begun a request since then."""
     is_cancelled: bool = False
-    """Whether the call has learned that the engine no longer waits. It then ends, or undoes its create."""
+    """Whether the call has learned that the engine no longer waits. The call then ends, or undoes its create."""
 
 
 class Calls:
@@ -164,7 +164,7 @@ def watch_engine() -> None:
 
 def engine_address() -> tuple[str, int] | None:
     """Return the engine's address, with which it started this process; None if this is not the SDK's dynamic host."""
-    # Only the host may be made to exit, and not, for example, a user's tests with a similar last argument.
+    # Never end any other process, such as a user's tests that have a similar last argument.
     if not is_host():
         return None
     name, _, port = sys.argv[-1].rpartition(":")

@@ -34,7 +34,7 @@ def one_sentence(called: _Called) -> _Called:
         return called
 
     @functools.wraps(called)
-    def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - those of the function
+    def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the function's own types
         try:
             return called(*args, **kwargs)
         except Exception as raised:  # noqa: BLE001 - any traceback would show the program's source line
@@ -64,7 +64,7 @@ def _shown(error: Exception, called: Callable[..., Any], args: Sequence[Any], kw
             return shown
     if isinstance(error, pulumi.RunError):
         return error
-    # Without the error's text, which may quote a value.
+    # Leave out the error's text, which may quote a value.
     where = traceback.extract_tb(error.__traceback__)[-1]
     return pulumi.RunError(
         f"unexpected error, not caused by an argument: {type(error).__name__} at {Path(where.filename).name}:"

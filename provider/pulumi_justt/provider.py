@@ -53,7 +53,7 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 _core_lock = threading.Lock()
 _PROVIDER_KEY = "__provider"
 _FRAMES = 50
-"""The number of frames to show with JUSTT_DEBUG=1. The default is the limit that `configure` sets, which shows none."""
+"""The number of stack frames to show with JUSTT_DEBUG=1. By default, `configure` sets a limit that shows none."""
 
 
 class _TerminalError(Exception):
@@ -116,7 +116,7 @@ class _Provider(ResourceProvider):
     """Base of the two providers: the methods that the engine calls."""
 
     _runs_program = False
-    """Whether the configuration certainly comes from the stack, and is not the copy that the state holds."""
+    """Whether the configuration is known to be the stack's current one, and not the copy in the state."""
 
     def __getstate__(self) -> None:
         """Pickle no attributes: every state stores the pickle, and the configuration holds the API key."""

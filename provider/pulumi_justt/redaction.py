@@ -26,7 +26,7 @@ __all__ = ["Redactor", "shared_redactor"]
 _SHOWN = 300
 """The most characters of Justt's or a proxy's text in an error."""
 _SHOWN_FROM = 2_000
-"""The first characters of a text, from which the shown ones are taken."""
+"""The number of characters at the start of a text that an error may quote from."""
 _SEARCHED = 4_000
 """The characters of a text that are searched. They include enough of any credential that starts in `_SHOWN_FROM`."""
 _MOST_DECODED = 40 * _SEARCHED
@@ -35,13 +35,13 @@ _MOST_DECODED = 40 * _SEARCHED
 _SHORTEST = 4
 """The shortest credential to search for. A shorter one occurs in other text by chance."""
 _RUN = 8
-"""The length of a run: consecutive characters of a long credential, too many to occur in other text by chance."""
+"""The length of a run: so many consecutive characters of a long credential do not occur in other text by chance."""
 _SHORTEST_WITH_PARTS = 16
 """The shortest credential that is searched for by its runs."""
 _MOST_RUNS = 4_096
 """The most runs to remember of one credential. A file of 1 MB has more."""
 _RECORD_RUN = 12
-"""The length of a run, with at least one digit, that does not occur by chance in the id of a record."""
+"""The length of a run in records: so many characters, with a digit among them, do not occur in an id by chance."""
 _LONGEST_SECRET = 1_000_000
 """The most characters of a credential to search for. Justt accepts no request with more."""
 _MOST_OF_RECORDS = 400_000
@@ -111,11 +111,11 @@ _RECORD_TEXT = re.compile(
 )
 """A record's field whose format rules out a credential.
 
-That is up to three words and a short number, a date, or a database id (an ObjectId or a ULID, which begin with the
-time).
+Such a field is up to three words and a short number, a date, or a database id (an ObjectId or a ULID, which begin with
+the time).
 """
 _LONG_ID = 12
-"""The shortest field that may count as an id of Justt because another id has the same length."""
+"""The least length of a field that may count as an id of Justt because a known id has the same length."""
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
@@ -145,7 +145,7 @@ class Redactor(Unpicklable):
         self._record_runs: set[str] = set()
         """The runs of the long credentials, for records."""
         self._cores: dict[str, set[str]] = {}
-        """The part that any seven eighths of a credential contain, keyed by its first characters.
+        """The middle of each credential, keyed by its first characters. Any seven eighths of a credential contain it.
 
         For a short credential without a digit, this is the whole credential.
         """
@@ -176,7 +176,7 @@ class Redactor(Unpicklable):
         self.note_plain(integration_id)
 
     def expect_integration(self, integration_id: str) -> None:
-        """Withhold all text until `add_integration` is called for this integration, whose secrets it may contain."""
+        """Withhold all text, which may contain this integration's secrets, until `add_integration` is called for it."""
         self._expected_ids.add(integration_id)
         self.note_plain(integration_id)
 
@@ -241,7 +241,7 @@ class Redactor(Unpicklable):
 
     def _add(self, text: str) -> None:
         is_searchable = False
-        # The text itself, and its readings if sequences that look like escapes are decoded.
+        # Add the text as it is, and as it reads when sequences that look like escapes are decoded.
         forms = [_ARMOR.sub("\n", text)]
         while len(forms) <= _MOST_LEVELS and (plainer := _without_escapes(html.unescape(forms[-1]))) != forms[-1]:
             forms.append(plainer)
@@ -342,7 +342,8 @@ def _without_space(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    # Character by character. Sorting the accents of a whole text would be slow, and they are dropped anyway.
+    # Normalize each character alone. For a whole text, Python would also sort the accents, which is slow, and they are
+    # dropped anyway.
     return text.lower() if text.isascii() else "".join(map(_plain_character, text))
 
 
@@ -424,7 +425,7 @@ _UNESCAPES: tuple[Callable[[str], str], ...] = (
     # A backslash before a credential, as in a path, is not part of an escape.
     lambda text: re.sub(r"\\+", r"\\", text),
     lambda text: text.replace("\\", ""),
-    # Full-width characters, and line breaks inside an escape.
+    # These replace full-width characters, and remove line breaks inside an escape.
     lambda text: "".join(map(_compatible_character, text)),
     lambda text: "".join(text.split()),
     _without_names,

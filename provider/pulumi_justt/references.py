@@ -101,11 +101,11 @@ class FileReference(Reference):
     def relative_to(self, folder: str | os.PathLike[str]) -> FileReference:
         """Return the same reference with a path relative to *folder*, so that it is the same in every checkout."""
         home = Path(folder).resolve()
-        # Without the root: a path such as /run/secrets, which shares only the root with *folder*, stays absolute.
+        # Leave out the root: a path that shares only the root with *folder*, such as /run/secrets, stays absolute.
         above = [each for each in (home, *home.parents) if each != each.parent]
         path = _walked(home, self.place)
         for parent in path.parents:
-            # Keeps a symbolic link inside the checkout, but resolves one that leads to the checkout.
+            # This keeps a symbolic link inside the checkout, and resolves one outside that leads to the checkout.
             if (real := parent.resolve()) in above:
                 parts = [*[".."] * above.index(real), *path.relative_to(parent).parts]
                 return FileReference("/".join(parts), self.version)
@@ -254,7 +254,7 @@ def _walked(folder: Path, place: str) -> Path:
 
 def _program_folder() -> str | None:
     """Return the program's folder, where the provider process runs; None if no language host started this process."""
-    # Not the working directory, which the program may have changed.
+    # Don't use the working directory, which the program may have changed.
     arguments = sys.orig_argv
     if not any(os.path.basename(each).startswith("pulumi-language-python") for each in arguments):  # noqa: PTH119
         return None

@@ -87,7 +87,7 @@ class _Attribute(Generic[_T]):
         """Reject the assignment, which would have no effect."""
         raise AttributeError(f"{self._property.python_name} is an output and cannot be assigned")
 
-    def _read(self, value: Any) -> Any:  # noqa: ANN401 - of the property's type
+    def _read(self, value: Any) -> Any:  # noqa: ANN401 - the property's type
         """Convert a flag or a number: the engine sends floats, and None for an absent value."""
         known = self._property.default if value is None else value
         return None if known is None else self._property.kind(known)
@@ -169,7 +169,7 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         allow_unlisted: Input[bool] = False,
         opts: ResourceOptions | None = None,
     ) -> None:
-        # Must be the first line, so that it holds only the arguments. The schema maps them to properties.
+        # Keep this line first, because `locals()` then holds only the arguments. The schema maps them to properties.
         arguments = dict(locals())
         _require_credentials(credentials)
         secret_type, payload = credentials.wire()
@@ -321,7 +321,7 @@ class IntegrationReady(_JusttResource, module="justt", name="IntegrationReady"):
         timeout_seconds: Input[int] = schema.READY_TIMEOUT_SECONDS,
         opts: ResourceOptions | None = None,
     ) -> None:
-        # Must be the first line, so that it holds only the arguments. The schema maps them to properties.
+        # Keep this line first, because `locals()` then holds only the arguments. The schema maps them to properties.
         arguments = dict(locals())
         if not isinstance(integration, PaymentIntegration):
             raise TypeError(
@@ -403,7 +403,7 @@ class Provider(ProviderResource):
         resource = f"provider {resource_name!r}"
         settings = {
             **shared,
-            # Marks an explicit provider. If a transformation removed its key, it would look like the default provider.
+            # Marks an explicit provider. It would look like the default one if a transformation removed its API key.
             "justt:provider": resource_name,
             # Must not be empty: the provider would use JUSTT_API_KEY instead, which is the key of another account.
             "justt:apiKey": Output.secret(given(resource, "api_key", api_key, problem=_problem_of_key)),
@@ -482,7 +482,7 @@ def _credentials(
     return {name: fields for name, fields in properties.items() if fields}
 
 
-def _property(resource: str, known: schema.Property, value: Any) -> Any:  # noqa: ANN401 - what the argument takes
+def _property(resource: str, known: schema.Property, value: Any) -> Any:  # noqa: ANN401 - the argument's type
     """Return the property that the engine receives for an argument of a `PaymentIntegration`."""
     if known.name == "referenceAccountId":
         return _account(resource, value)
@@ -531,7 +531,7 @@ def _refuse_other_key(resource_name: str, integration: PaymentIntegration, opts:
     Raises:
         ValueError: The parent sets a provider, but the integration uses the stack's default provider.
     """
-    # A program cannot name the default provider, so it cannot pass it to a child of a parent with a provider.
+    # If the parent sets a provider, its child can't use the default provider, because a program can't name that one.
     if integration._provider or opts is None or opts.provider or opts.parent is None:  # noqa: SLF001 - as above
         return
     if opts.parent.get_provider(_READY_TYPE):

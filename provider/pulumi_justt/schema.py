@@ -41,7 +41,7 @@ class Property:
             of the property replaces the resource. A change of a property that is not sent updates the resource in
             place.
         is_required: Whether Justt needs it in every create request.
-        default: The value that an absent property equals.
+        default: The value that has the same meaning as an absent property.
         origin: Where the value comes from: the program, the configuration, or Justt's responses.
         parts: The properties inside it, if this package defines them.
     """
@@ -108,7 +108,7 @@ READY = (
 
 
 def arguments(properties: Iterable[Property]) -> dict[str, str]:
-    """Return the user's name of each input, and of each part of one, by its path in the state."""
+    """Return the program's name of each input and of each part of an input, by its path in the state."""
     found: dict[str, str] = {}
     for each in properties:
         if each.origin != "justt":

@@ -37,8 +37,8 @@ def set_max_workers(count: int) -> None:
 def additional_worker() -> Iterator[None]:
     """Add one thread to the calling thread's pool within the `with` statement, for a call that only waits.
 
-    This starts the thread at once, so that it can replace the calling thread however long that waits. Afterwards the
-    thread stays in the pool. While the pool has more threads than its maximum, it starts no new ones.
+    The thread starts at once and serves other calls while the calling thread waits. Afterwards it stays in the pool.
+    While the pool has more threads than its maximum, it starts no new ones.
     """
     pool = _own_pool()
     is_added = pool is not None and _add_workers(pool, 1, must_start=True)

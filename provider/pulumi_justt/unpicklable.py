@@ -28,7 +28,7 @@ def reveal(secret: _Wrapped[_Value_co]) -> _Value_co:
 
 
 class Unpicklable:
-    """Base of objects that hold secrets. They cannot be pickled, and copies return the same immutable object."""
+    """Base of objects that hold secrets. They cannot be pickled, and a copy is the object itself."""
 
     def __copy__(self) -> Self:
         """Return the object itself."""

@@ -52,7 +52,7 @@ TOO_DEEP = f"has more than {DEEPEST} levels of lists and objects, or contains it
 LONGEST_ID = 255
 """The most characters of an id. Justt's ids are shorter, and a longer one may not fit into a URL."""
 _MARKUP = "<{%"
-"""The start of a color in Pulumi's output, whose CLI crashes in the middle of an update if the color is unknown."""
+"""The start of a color in Pulumi's output. An unknown color makes the CLI crash in the middle of an update."""
 COLORED = "has the characters <, { and % in a row, which Pulumi takes for a color"
 _WHITE_SPACE_AROUND = "must not begin or end with white space or a line break"
 _NOT_ONE_LINE = "must be one line without control characters"
@@ -121,7 +121,7 @@ def label_problem(text: str) -> str | None:
 
 
 def color_problem(text: str) -> str | None:
-    """Return a problem if *text* could make the CLI crash, which happens for an unknown color; otherwise None."""
+    """Return a problem if *text* contains the start of a color, because an unknown color crashes the CLI; or None."""
     return COLORED if is_colored(text) else None
 
 
@@ -231,7 +231,7 @@ def is_too_deep(value: object) -> bool:
 
 
 def unsendable(value: object) -> Iterator[tuple[str, str]]:
-    """Yield the path and the problem of each part of *value* that is no JSON value, too large a number, or null."""
+    """Yield the path and the problem of each part of *value* that is null, too large a number, or not a JSON value."""
     if isinstance(value, Mapping):
         yield from (
             (f".{shown_key(name)}{path}", text) for name, item in value.items() for path, text in unsendable(item)

@@ -1,4 +1,4 @@
-"""Joins what stacks manage with what their accounts at Justt hold. Several commands share this module."""
+"""Match the integrations of stacks with those in their accounts at Justt. Several commands share this module."""
 
 from __future__ import annotations
 
@@ -132,7 +132,8 @@ def accounts(views: Sequence[View], settings: Iterable[Settings], given: Sequenc
     keys = {Account(account.settings, None) for account in used}
     for each_settings in settings:
         for reference in given:
-            # If a stack uses the account, it is listed with the key of the resource's provider, which may be needed.
+            # An account that a stack uses is listed already, with the key of its resource's provider. Another key may
+            # have no access to it.
             if all(account.reference != reference for account in used):
                 found[Account(each_settings, reference)] = None
         # The default account is left out if resources already use this key with other accounts: a key that spans
@@ -154,7 +155,7 @@ def managed(views: Iterable[View]) -> dict[tuple[str, str], list[Managed]]:
 
 
 def owners(views: Iterable[View]) -> dict[tuple[str, str], Managed]:
-    """Return the first resource that manages each integration, by environment and id; `get` does not count."""
+    """Return the first resource that manages each integration, by environment and id, ignoring resources of `get`."""
     owned = (
         (key, [each for each in having if not each.recorded.is_external]) for key, having in managed(views).items()
     )

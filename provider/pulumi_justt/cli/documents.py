@@ -17,7 +17,7 @@ _NULLS = ("", "~", "null", "Null", "NULL")
 
 
 class InvalidDocument(ValueError):
-    """The document is invalid. The message continues a sentence that starts with its name, and quotes no value."""
+    """The document is invalid. The message continues a sentence about the document, and quotes no value."""
 
 
 def read(text: str) -> Any:  # noqa: ANN401 - the type depends on the document
@@ -63,7 +63,7 @@ class _TextLoader(yaml.BaseLoader):
         is_alias, before = self.check_event(yaml.AliasEvent), self._count
         node = super().compose_node(parent, index)
         if is_alias:
-            # An alias without a size refers to a node that contains it.
+            # If the size of the node is not known yet, the alias is inside the node that it refers to.
             self._count += self._sizes.get(id(node), _MOST_NODES)
             if self._count > _MOST_NODES:
                 raise InvalidDocument(f"expand to more than {_MOST_NODES:,} values by their aliases (*)")

@@ -13,8 +13,8 @@ __all__ = ["program_folder", "project_file", "project_name"]
 
 def project_file(folder: Path) -> Path | None:
     """Return the project's file as `pulumi` finds it: in *folder*, or in the nearest parent folder that has one."""
-    # Below a symbolic link, the CLI goes up from the link's path if the shell used that path, and else from the link's
-    # target. So both are tried.
+    # Below a symbolic link, the CLI searches upward from the link's path if the shell used that path, and otherwise
+    # from the link's target. So this function tries both.
     places = (place for start in (folder.absolute(), folder.resolve()) for place in (start, *start.parents))
     files = (place / f"Pulumi.{extension}" for place in places for extension in ("yaml", "yml", "json"))
     return next((file for file in files if file.is_file()), None)

@@ -102,7 +102,7 @@ class _Stream:
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - each attribute of the stream has its own type
         found = getattr(self._stream, name)
-        # If the encoding is ASCII, click writes to the buffer.
+        # Wrap the buffer too, because click writes to it if the encoding is ASCII.
         return _Stream(found, self._on_lost) if name == "buffer" else found
 
     def write(self, text: str | bytes) -> int:
@@ -111,7 +111,7 @@ class _Stream:
             written: int = self._stream.write(text)
             self._stream.flush()
         except OSError as error:
-            # The interpreter flushes what is left in the buffer when it ends. If that failed, it would exit with 120.
+            # When Python exits, it flushes the rest of the buffer, and a failure would make the exit code 120.
             with Path(os.devnull).open("wb") as nothing:
                 os.dup2(nothing.fileno(), self._stream.fileno())
             self._on_lost(error)

@@ -39,7 +39,7 @@ _REMEDIATIONS = {
     "no Pulumi.yaml project file": "Name the project's folder with --cwd.",
     "locked": "Wait for the other update; if there is none any more, run `pulumi cancel` first.",
 }
-"""What to do, by a part of the CLI's error message."""
+"""What the user should do next, by a part of the CLI's error message."""
 
 _SECONDS = 300
 """The time-out of a CLI call that only reads. It is long because a remote backend may be slow."""
@@ -95,7 +95,7 @@ class Stack(Unpicklable):
             StackError: The configuration could not be read.
         """
         shown = self._json("reading the configuration", "config", "--show-secrets", "--json")
-        # For an object, `value` is its JSON text. Short secrets can't be found in it, so `objectValue` is added too.
+        # The `value` of an object is its JSON text, in which a short secret can't be found. So add `objectValue` too.
         secrets = [[item.get("value"), item.get("objectValue")] for item in shown.values() if item.get("secret")]
         shared_redactor().add_secrets(secrets)
         settings = {key.removeprefix(PREFIX): item for key, item in shown.items() if key.startswith(PREFIX)}
@@ -116,7 +116,7 @@ class Stack(Unpicklable):
             InvalidSettings: The configuration is invalid.
         """
         values = (configuration or self.configuration()).values
-        # The engine sets PULUMI_PROJECT for the provider; it matters if the project is named like the namespace.
+        # The engine sets PULUMI_PROJECT for the provider. It matters if the project has the same name as the namespace.
         return Settings.load(values, {**self.environ, "PULUMI_PROJECT": project_name(self.folder) or ""})
 
     def state(self) -> State:
@@ -209,7 +209,7 @@ class Stack(Unpicklable):
         """
         exported = self._json("exporting the state", "stack", "export")
         state = (exported["deployment"].get("secrets_providers") or {}).get("state") or {}
-        # The fields of a secrets provider in the stack's configuration file. That of Pulumi Cloud has no fields there.
+        # The fields for the secrets provider in the stack's configuration file. Pulumi Cloud's has no fields there.
         names = {"encryptionsalt": "salt", "secretsprovider": "url", "encryptedkey": "encryptedkey"}
         provider = {name: state[key] for name, key in names.items() if state.get(key)}
         done: dict[str, str] = {}
@@ -237,7 +237,7 @@ class Stack(Unpicklable):
         Raises:
             StackError: The CLI refused.
         """
-        # Not with Pulumi's `protect`, which would also refuse rotations: the document has `deletion_protection`.
+        # Don't set Pulumi's `protect`, which would also refuse rotations. The document has `deletion_protection`.
         options = ("--yes", "--skip-preview", "--generate-code=false", "--protect=false", "--file", "/dev/stdin")
         self._run("importing", "import", *options, given=document)
 
@@ -282,7 +282,7 @@ class Stack(Unpicklable):
                     line,
                     cwd=self.folder,
                     env=dict(self.environ),
-                    # Not inherited: the user's input answers the prompts of this command.
+                    # Don't pass on stdin, because the user's input is for the prompts of this command.
                     stdin=subprocess.DEVNULL if given is None else None,
                     input=given,
                     capture_output=True,

@@ -142,7 +142,7 @@ class State(Unpicklable):
         return any(names & (each.get("inputs") or {}).keys() for each in (*self.resources(), *pending))
 
     def recorded_settings(self) -> Iterator[Mapping[str, object]]:
-        """Yield each provider resource's copy of the configuration, without the own key of a `justt.Provider`."""
+        """Yield each provider resource's copy of the configuration, without the API key of a `justt.Provider`."""
         for resource, inputs in self._providers():
             own = () if _is_default(resource) else ("apiKey", "referenceAccountId")
             yield {name: _plaintext(inputs.get(f"{PREFIX}{name}")) for name in VARIABLES if name not in own}

@@ -6,7 +6,7 @@ provider never calls them.
 
 Justt's documentation leaves these points open. The simulator decides them as follows:
 - A record of another account, or of no account, is not found.
-- A request to deactivate an INACTIVE integration gets a 400. A deactivation in the future can be moved.
+- A request to deactivate an INACTIVE integration gets a 400. The date of a future deactivation can be changed.
 - The response to a deactivation has no body, because the OpenAPI document describes none.
 - An undocumented operation gets a 404, even on a path with other operations, because Justt documents no 405.
 """
@@ -146,7 +146,7 @@ def undocumented(_records: Records, _call: Call) -> Commit:
     raise ApiError(HTTPStatus.NOT_FOUND, "no such operation")
 
 
-# The operations, in matching order. A route is a path of the OpenAPI document, and its parameter matches any name.
+# The operations, in matching order. A route is a path in the OpenAPI document. Its `{id}` matches any path segment.
 OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("POST", "/integrations", create_integration),
     ("GET", "/integrations", list_integrations),

@@ -1,7 +1,7 @@
 """Implement the control endpoint, where people and tests in other processes read and change the simulator.
 
-It requires no key, because only this machine can reach it. It shows API keys and payloads only as digests. A refused
-request gets a `{message}`. This module does not depend on how the API responds.
+It requires no key, because only this machine can reach it. It shows API keys and payloads only as digests. The
+response to a refused request is `{"message": ...}`. This module does not depend on how the API responds.
 
     GET     /integrations        all records of all accounts, oldest first
     PATCH   /integrations/{id}   {"status": ..., "goLiveDate": date-time or null}, both optional

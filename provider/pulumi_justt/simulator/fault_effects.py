@@ -63,7 +63,7 @@ def apply(fault: Fault, call: Call, records: Records) -> str | None:
 
 
 def respond(fault: Fault, call: Call, response: web.Response | None) -> web.Response:
-    """Return the response of the API, as the fault replaces or changes it.
+    """Return the API's response after the fault has replaced or changed it.
 
     Args:
         fault: The fault that decides the response.

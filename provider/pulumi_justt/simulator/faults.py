@@ -285,7 +285,7 @@ class FaultPlan:
     """The faults in force and their counts, safe to use from any thread.
 
     Args:
-        faults: The faults, in order. Of those that decide the response, the first that is due happens.
+        faults: The faults, in order. If several that decide the response are due, only the first happens.
         seed: The seed of the random generators. Each fault has its own, seeded with this and the fault's position, so
             that a fault depends only on the requests that it counts.
     """

@@ -10,8 +10,8 @@ outermost.
     faults_after_commit     applies the faults of that stage to the response of the commit
     commit                  changes or reads the records
 
-Finally the response is sent, or treated as a fault requires. This module handles no threads, sockets or control
-endpoint.
+At the end, the server sends the response, unless a fault delays, truncates or drops it. This module handles no threads,
+sockets or control endpoint.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Run a simulator in a thread of this process, or in the foreground until a signal.
 
 The server binds only loopback addresses and serves only requests whose `Host` is one. The control endpoint requires no
-key, and without the check a web page could reach it through a name that resolves to a loopback address.
+key, so without this check a web page could reach it through a name that resolves to a loopback address.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def run(options: Options, *, on_ready: Callable[[str], None], host: str = LOOPBA
 class SimulatorServer:
     """Runs a simulator in its own thread, within a `with` statement.
 
-    It serves requests, and its attributes are set, from the start of the `with` statement to its end.
+    Within the `with` statement, it serves requests and its attributes are set.
 
     Args:
         options: The options of the simulator. The defaults follow Justt's documentation.

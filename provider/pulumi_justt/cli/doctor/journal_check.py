@@ -3,9 +3,10 @@
     intent                                           verdict
     the stack's state holds its id for its resource  none: nothing is left to do
     of a given stack, or no stack is given           finding, with what to do next
-    of another stack, which is not given, and whose  finding: the stack or its project may have had that name
-    resource a given stack has too; of another
-    project, for the same external identifier
+    of a stack that is not given, but a given stack  finding: the given stack may have had that name before
+    has the same resource in the same project; or
+    has it in another project, with the same
+    external identifier
     of any other stack, or of another base URL       ok, all named in one line
     of a stack that could not be read                not checked
     in an invalid file                               finding, with the file to remove
@@ -151,7 +152,7 @@ def _under_former_name(found: Sequence[Intent], view: View, given: _Given, journ
             or (within_stack(intent.urn), intent.external_identifier) in identifiers
         )
         and not intents.is_settled(intent, view.state)
-        # Leave out a create of another stack that its own state most likely holds.
+        # Leave out a create of another stack if that stack's state most likely holds the integration.
         and not journal.is_likely_stored(intent)
     ]
 

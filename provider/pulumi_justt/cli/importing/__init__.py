@@ -1,1 +1,1 @@
-"""`pulumi-justt import`: integrations that exist become a stack's own."""
+"""`pulumi-justt import`: import existing integrations into a stack, which then owns them."""

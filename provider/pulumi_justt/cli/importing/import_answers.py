@@ -1,7 +1,8 @@
-"""The values that the API does not return: from prompts, or from an answers file, which holds no credential.
+"""Get the values that the API does not return, from prompts or from an answers file, which holds no credential.
 
-A credential is a value or a reference. A value is typed without echo, or read now from an environment variable or a
-file. A reference stays in the program, and the provider resolves it during a create, so the user enters no secret.
+A credential is a value or a reference. The user types a value without echo, or the command reads it now from an
+environment variable or a file. A reference stays in the program, and the provider resolves it during a create, so the
+user enters no secret.
 """
 
 from __future__ import annotations
@@ -253,7 +254,7 @@ def _resolve(place: object, *, is_identifier: bool) -> str | Reference:
 
     Raises:
         LookupError: There is no value at *place*.
-        ValueError: The place has no valid form, for example because it is the credential itself.
+        ValueError: The entry does not have a valid form. For example, it may be the credential itself.
     """
     if isinstance(place, str) and is_identifier:
         return place

@@ -1,7 +1,7 @@
 """Imports existing integrations into a stack, for `pulumi-justt import`.
 
 The importer only reads from Justt: it verifies each id with a GET request. The document for `pulumi import --file` has
-exactly the state that a create would have left. It goes through a pipe, so no credential is in a file or an argument.
+exactly the state that a create would have stored. It goes through a pipe, so no credential is in a file or an argument.
 If the user asks for a file, its secrets are encrypted by the stack's secrets provider, so only this stack can read it.
 """
 
@@ -237,7 +237,7 @@ class Importer:
         return None
 
     def _warn_of_other_owners(self, integration_id: str) -> None:
-        """Warn if the journal names another resource for an integration, because two owners would deactivate it.
+        """Warn if the journal names another resource for an integration: with two owners, either may deactivate it.
 
         Warns:
             warning: According to the journal, the integration was created for a resource, or a resource adopts it.
@@ -313,7 +313,7 @@ class Importer:
         try:
             self.stack.import_resources(plan.document())
         except StackError as error:
-            # Some may be imported nevertheless. The next `up` of a program without them would delete them.
+            # Some may have been imported. If the program does not declare them, the next `pulumi up` would delete them.
             failure = f"not everything was imported: {error}"
             try:
                 there = {each.integration_id for each in self.stack.state().integrations()}

@@ -124,7 +124,7 @@ class Outcome:
         commands: The commands that the user still has to run, in this order.
         file: The file that the document was written to, if any.
         failure: Why the import is incomplete, if it is.
-        is_known: Whether it is known which of the resources the stack has.
+        is_known: Whether the command knows which of the resources were imported.
     """
 
     imports: Sequence[tuple[str, Candidate]]

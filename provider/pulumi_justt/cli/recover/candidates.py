@@ -21,7 +21,7 @@ class Candidates:
         text: The findings, as sentences.
         live: Candidates that are not INACTIVE.
         inactive: Candidates that are INACTIVE.
-        is_whole: Whether the list is complete, so that the create made nothing else.
+        is_whole: Whether the list is complete, so the create can't have made any other integration.
     """
 
     text: str

@@ -2,7 +2,7 @@
 
 Two records can show an unfinished create. The engine records each operation before it starts; if the operation never
 ended, the state keeps it as a *pending operation*. And this machine's journal keeps an *intent*, which may hold the id
-that Justt answered with. The API returns none of the fields that identify a resource, so only the user can say which
+from Justt's response. The API returns none of the fields that identify a resource, so only the user can say which
 integration the create made:
 
     candidates   the id in the intent; without one, all integrations of the account that have the source and are not
@@ -27,8 +27,8 @@ resource.
     operations of other providers             forget, if the user agrees: `pulumi stack import` accepts a state only
                                               without pending operations
 
-If the create was part of a replacement, the state still holds the old resource. It is then marked for deletion, as the
-engine does between the two steps of a replacement.
+If a claimed create was part of a replacement, the state still holds the old resource. Recover then marks it for
+deletion, as the engine does between the two steps of a replacement.
 """
 
 from __future__ import annotations
@@ -165,13 +165,13 @@ def diagnose(
     if intents.wait_until_settled(own, journal, tell):
         own = intents.of_stack(journal.intents(), view)
     settled = [intent for intent in own if intents.is_settled(intent, view.state)]
-    # One intent for each resource, the latest. An earlier one, of another account, shows after that one is settled.
+    # Keep the latest intent of each resource. An earlier one, of another account, is shown in a later run.
     unfinished = {intent.urn: intent for intent in own if intent not in settled}
     lookup = Lookup(known, journal)
     cases = []
     for operation in view.state.pending():
-        # A pending operation comes before an intent of the same resource. If the intent is of an earlier create, it
-        # shows after the operation is settled.
+        # A pending operation comes before an intent of the same resource. If the intent is of an earlier create, a
+        # later run shows it.
         intent = unfinished.pop(operation.urn, None)
         cases.append(_case_of_operation(view, lookup, operation, intent if operation.may_have_created else None))
     cases += [_case_of_intent(view, lookup, intent) for intent in unfinished.values()]

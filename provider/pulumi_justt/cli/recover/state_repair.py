@@ -79,7 +79,8 @@ def _dependencies(resource: Mapping[str, Any]) -> set[str]:
 def is_superseded(state: State, pending: Pending) -> bool:
     """Check whether a later update has created the resource.
 
-    A pending replacement carries the creation date of the resource that it replaces. Another date is a later create.
+    A pending replacement has the creation date of the resource that it replaces. Another date in the state means that
+    the resource was created later.
     """
     return any(
         resource["urn"] == pending.urn

@@ -1,8 +1,8 @@
 """Renders a preview as a short Markdown comment for a pull request, for `pulumi-justt summary`.
 
-Names and values are in code spans of one line, messages in indented blocks: there Markdown has no effect, and an
-`@name` notifies no user. If the comment would be too long, it leaves out details first and then resources, beginning
-with the least important operations.
+Names and values are in one-line code spans, and messages in indented blocks. Markdown has no effect there, and an
+`@name` notifies no user. If the comment would be too long, it leaves out details first, and then the resources with the
+least important operations.
 """
 
 from __future__ import annotations

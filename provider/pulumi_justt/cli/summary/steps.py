@@ -18,8 +18,9 @@ from pulumi_justt.schema import DEACTIVATION, INTEGRATION, snake_case
 __all__ = ["PARTS_OF_REPLACEMENT", "SILENT", "Change", "Resource", "resources"]
 
 PARTS_OF_REPLACEMENT = {"create-replacement", "delete-replaced"}
+"""Operations that are parts of a replacement."""
 SILENT = {"same", "refresh"}
-"""Operations that are parts of a replacement, and operations that change nothing."""
+"""Operations that change nothing."""
 
 _STACK = "pulumi:pulumi:Stack"
 _EXPLANATIONS = {INTEGRATION_TYPE: explain.of_integration, READY_TYPE: explain.of_ready}
@@ -67,7 +68,7 @@ def resources(steps: Sequence[Mapping[str, Any]], now: datetime) -> Iterator[Res
     """Yield the resources that change."""
     read = [_Step.of(step) for step in steps]
     replaced = {step.urn for step in read if step.operation == "replace"}
-    # Only in a `pulumi refresh` is `refresh` the sole operation on the stack resource.
+    # In a `pulumi refresh`, and in no other command, the only operation on the stack resource is `refresh`.
     is_refresh = {step.operation for step in read if step.type == _STACK} == {"refresh"}
     for step in read:
         is_shown_already = step.operation in PARTS_OF_REPLACEMENT and step.urn in replaced
@@ -152,7 +153,7 @@ class _Step:
                     )
 
     def _credential_keys(self, keys: Sequence[str | int]) -> list[tuple[str | int, ...]]:
-        """Return the keys of each credential field at or below *keys*, all below `secretPayload`."""
+        """Return the path of each credential field at or below *keys*, always as a path in `secretPayload`."""
         if len(keys) > 1:
             # A reference is shown as one value, and any other credential is a secret as a whole.
             return [(_PAYLOAD, keys[1])]

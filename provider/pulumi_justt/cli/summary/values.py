@@ -26,7 +26,7 @@ _PLAIN = re.compile(r"[\w$-]+")
 
 
 def masked(value: object, others: Sequence[object]) -> object:
-    """Return *value*, with each part masked that is a secret in it or in any of *others*."""
+    """Return *value* with a mask for each part that is a secret in *value* or in any of *others*."""
     if any(map(_is_secret, (value, *others))):
         return SECRET
     if isinstance(value, Mapping):
