@@ -75,7 +75,7 @@ on a slow machine. Requests of a killed run get twice as long.
 
 @dataclass
 class Hosts:
-    """Host processes as the provider: see `Backend`."""
+    """A backend whose provider runs in real host processes: see `Backend`."""
 
     simulator: SimulatorServer
     policy: str

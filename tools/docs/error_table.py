@@ -604,7 +604,7 @@ class Source:
         return any(name in ast.unparse(each.target).strip("()").split(", ") for each in loops)
 
     def _whens(self, node: ast.AST, kind: str) -> list[str]:
-        """Return the conditions that the docstrings give; several belong to the texts of that kind in order."""
+        """Return the conditions in the docstrings; if there are several, they belong to that kind's texts in order."""
         above = list(self._above(node))
         for each in above:
             if isinstance(each, ast.Dict):
@@ -708,7 +708,7 @@ def page(sources: Iterable[Source]) -> str:
     lines = [_HEAD]
     for heading, (intro, _) in SECTIONS.items():
         rows = list(dict.fromkeys((text.text, text.when) for text in texts if text.section == heading))
-        # A condition that most texts have is no help for one of them.
+        # A condition that most texts share is shown once, above the table.
         common = {when for when, count in Counter(when for _, when in rows).items() if when and count > len(rows) / 2}
         rows = [(text, "" if when in common else when) for text, when in rows]
         has_when = any(when for _, when in rows)
