@@ -133,7 +133,7 @@ _ELSEWHERE = {
     "simulator.records.log": "the simulator's log, a line for each request",
     "simulator.records.logger": "the name of a logger",
     "simulator.server._LOGGER": "the name of a logger",
-    "simulator.rules": "answers of the simulator, which stand for the vendor's own words",
+    "simulator.rules": "responses of the simulator, in place of Justt's own texts",
     "cli.options.STACKS": "the help of an option",
     "cli.options.ACCOUNTS": "likewise",
     "cli.options._JSON": "likewise",
@@ -145,40 +145,40 @@ _ELSEWHERE = {
     "cli.summary.comment": "that comment",
     "cli.summary.preview._diagnostic": "stands in that comment for the middle of a long message",
     "cli.summary.values.shown": "stands in that comment for a value",
-    "core.integration.IntegrationLifecycle._urn": "stands for a URN that the host cannot tell",
+    "core.integration.IntegrationLifecycle._urn": "replaces a URN that the host doesn't know",
     "api.client.Client._open": "a header",
     "api.client.Client.__post_init__": "stands in a text as <variables>",
     "errors.describe_type": "stands in a text as <shape>",
-    "imports._OwnFinder.find_spec": "Python's own words for a module that is not there",
+    "imports._OwnFinder.find_spec": "Python's own text for a missing module",
     "errors.nearest": "stands in a text as its hint",
 }
 _NEVER_SHOWN = {
     "NotImplementedError": "an abstract method",
     "UnusableProxy": "becomes `the network settings of this machine cannot be used`",
     "IndexError": "becomes `… is damaged`",
-    "error": "an error that was made before",
-    "explained": "makes an error of which the parts are texts of their own",
+    "error": "an error that was created and listed earlier",
+    "explained": "makes an error whose parts are listed separately",
     "Cancelled": "becomes `it was not sent, because the engine cancelled the call`",
     "ApiStatusError": "becomes `Justt answered …`",
     "InvalidResponseError": "becomes `Justt answered … with an undocumented shape`",
-    "OutcomeUnknown": "becomes what the cause becomes",
+    "OutcomeUnknown": "shown as its cause",
     "failure": "becomes `no connection …`",
-    "outcome_unknown": "makes an error of which the parts are texts of their own",
+    "outcome_unknown": "makes an error whose parts are listed separately",
     "ReadTimeout": "becomes `no answer within …`",
     "TimeoutError": "becomes `no time was left to send a request`",
-    "ApiError": "an answer of the simulator, which stands for the vendor's own words",
+    "ApiError": "a response of the simulator, in place of Justt's own text",
 }
-_DOORS = {"tell", "_tell", "debug", "print", "echo", "exit", "warn", "_warn"}
-_CHANNELS = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging"}
-"""The modules whose methods are doors, too."""
-_SINKS = {
+_DISPLAY_FUNCTIONS = {"tell", "_tell", "debug", "print", "echo", "exit", "warn", "_warn"}
+_DISPLAY_MODULES = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging"}
+"""The names of functions that show a text, and the modules whose methods do."""
+_FORWARDERS = {
     "provider._tell",
     "core.client._debug_line",
     "cli.rendering.note",
     "cli.rendering.print_json",
     "cli.rendering.print_table",
 }
-_SINKS |= {
+_FORWARDERS |= {
     "cli.rendering.print_text",
     "cli.app._Commands.main",
     "cli.app._Commands.invoke",
@@ -186,8 +186,8 @@ _SINKS |= {
     "cli.importing.prompts.Terminal.tell",
     "cli.importing.prompts.Terminal._picked",
 }
-_SINKS |= {"cli.summary.command.command", "cli.rendering.print_paragraphs"}
-"""Functions that write a line of their caller, so each caller is a door, or the output that a command is for."""
+_FORWARDERS |= {"cli.summary.command.command", "cli.rendering.print_paragraphs"}
+"""Functions that show a text of their caller, whose calls count instead, or the output that a command is for."""
 _COMPOSED = {
     "RequestError",
     "RequestRefused",
@@ -290,7 +290,7 @@ _NAMES = {
     "wait": "number",
     "self._property.python_name": "name",
 }
-"""The placeholders for other expressions whose own last word would mean nothing to a user."""
+"""The placeholders for other expressions whose last word would mean nothing to a user."""
 
 
 @dataclass(frozen=True)
@@ -374,8 +374,8 @@ class Source:
             self._add(node, name, arguments[1 if name == "PydanticCustomError" else 0] if arguments else None)
 
     def _told(self, node: ast.Call) -> None:
-        is_channel = isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) in _CHANNELS
-        if self._place(node) in _SINKS or not (is_channel or _last_name(node.func) in _DOORS):
+        is_method = isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) in _DISPLAY_MODULES
+        if self._place(node) in _FORWARDERS or not (is_method or _last_name(node.func) in _DISPLAY_FUNCTIONS):
             return
         text = self._read(node.args[0]) if node.args else None
         kind = text.partition(":")[0] if text else ""
