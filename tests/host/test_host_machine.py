@@ -294,16 +294,16 @@ REACHED = {
     "a lost create was posted again",
     "a delete failed and kept its record",
     "a 404 was refused",
-    "a 404 was taken on the user's word",
-    "what became INACTIVE left the state",
-    "what another resource adopts was released",
-    "what another command adopted was released",
+    "a 404 counted as gone",
+    "an INACTIVE integration left the state",
+    "an integration that another resource adopts was released",
+    "an integration that another command adopted was released",
     "handed over",
     "renamed",
     "killed",
     "killed before the id was stored",
     "a killed run's integration was named",
-    "a killed run's create was looked for",
+    "a killed run's create was searched for",
 }
 
 
@@ -356,5 +356,5 @@ def test_nothing_is_lost_or_doubled(policy: str) -> None:
 
     run_machine(lambda: HostMachine(policy, seen), 1, effort(3, steps=6, shrinks=False))
 
-    lost = {"candidates were named"} if policy == "refuse" else {"the policy adopted"}
+    lost = {"candidates were named"} if policy == "refuse" else {"the policy claimed a candidate"}
     assert {place for place in REACHED | lost if not seen[place]} == set()

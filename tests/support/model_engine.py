@@ -274,7 +274,7 @@ class Engine:
                 run, lambda name: self._apply(run, name, program), [n for n in sorted(program) if flags.has_target(n)]
             )
             if worked or (flags.continues and not run.is_refused):
-                self.seen["went on after an error"] += not worked
+                self.seen["continued after an error"] += not worked
                 left = [self.state[name] for name in sorted(self.state.keys() - program.keys() - aliases)]
                 self._delete_all(run, [*left, *self.condemned])
         return run
@@ -383,7 +383,7 @@ class Engine:
         self._left(run, entry, is_stopped=not self._remote(entry.id).is_live)
         self._put(run, entry, None)
         self.seen["deleted"] += 1
-        self.seen["deleted what had stopped already"] += not was_live
+        self.seen["deleted an integration that had stopped already"] += not was_live
 
     def _put(self, run: Run, old: Entry | None, new: Entry | None, *, keeps_old: bool = False) -> None:
         """Store *new* in place of *old*. With *keeps_old*, the old entry waits for its delete."""
