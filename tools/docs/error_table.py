@@ -337,28 +337,28 @@ class Source:
         self._found: list[tuple[Text, list[str]]] = []
         for node in ast.walk(tree):
             if isinstance(node, ast.Raise):
-                self._raised(node)
+                self._raised_text(node)
             elif isinstance(node, ast.Call):
-                self._told(node)
+                self._shown_text(node)
             elif isinstance(node, ast.Yield):
-                self._yielded(node)
+                self._yielded_text(node)
         if not self.name.startswith("simulator."):
             literals = [node for node in ast.walk(tree) if isinstance(node, (ast.Constant, ast.JoinedStr))]
             # A value may be a part of a later message, and is read with that one.
             literals.sort(key=lambda node: (isinstance(self._statement(node), ast.Assign), -node.lineno))
             for node in literals:
-                self._other(node)
+                self._other_text(node)
         self._found.sort(key=lambda found: found[0].line)
-        for text, whens in self._found:
+        for text, conditions in self._found:
             alike = [other for other, _ in self._found if (other.place, other.kind) == (text.place, text.kind)]
-            if len(whens) > 1 and len(whens) != len(alike):
-                self.unread.append(f"{text.place}: {len(alike)} texts, and {len(whens)} entries of {text.kind}")
-            when = whens[alike.index(text) % len(whens)] if whens else ""
+            if len(conditions) > 1 and len(conditions) != len(alike):
+                self.unread.append(f"{text.place}: {len(alike)} texts, and {len(conditions)} entries of {text.kind}")
+            when = conditions[alike.index(text) % len(conditions)] if conditions else ""
             self.texts.append(replace(text, when=when))
 
     # Finding messages
 
-    def _raised(self, node: ast.Raise) -> None:
+    def _raised_text(self, node: ast.Raise) -> None:
         if not isinstance(node.exc, ast.Call):
             self._require(node, node.exc is None or _last_name(node.exc) in _NEVER_SHOWN)
             return
@@ -373,7 +373,7 @@ class Source:
         elif name not in _NEVER_SHOWN:
             self._add(node, name, arguments[1 if name == "PydanticCustomError" else 0] if arguments else None)
 
-    def _told(self, node: ast.Call) -> None:
+    def _shown_text(self, node: ast.Call) -> None:
         is_method = isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) in _DISPLAY_MODULES
         if self._place(node) in _FORWARDERS or not (is_method or _last_name(node.func) in _DISPLAY_FUNCTIONS):
             return
@@ -381,7 +381,7 @@ class Source:
         kind = text.partition(":")[0] if text else ""
         self._add(node, kind if kind in ("note", "warning") else "line", node.args[0] if node.args else None)
 
-    def _yielded(self, node: ast.Yield) -> None:
+    def _yielded_text(self, node: ast.Yield) -> None:
         function = self._function(node)
         if function is None or function.returns is None or ast.unparse(function.returns) != _FAILURES:
             return
@@ -398,7 +398,7 @@ class Source:
         if read:
             self._text(node, "failure", f"{self._read(name) or '<argument>'}: {read}")
 
-    def _other(self, node: ast.Constant | ast.JoinedStr) -> None:
+    def _other_text(self, node: ast.Constant | ast.JoinedStr) -> None:
         """Add *node* if it's a literal with words that no other message has used."""
         statement = self._statement(node)
         is_operation = isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "operation"
@@ -424,7 +424,7 @@ class Source:
         place = self._place(node)
         if kind == "PydanticCustomError" or place == "core.state._REASONS":
             shown = f"<argument>: {shown}"
-        self._found.append((Text(place, kind, shown, "", getattr(node, "lineno", 0)), self._whens(node, kind)))
+        self._found.append((Text(place, kind, shown, "", getattr(node, "lineno", 0)), self._conditions(node, kind)))
 
     # Reading messages
 
@@ -603,14 +603,14 @@ class Source:
         loops = [each for each in self._above(node) if isinstance(each, ast.For)]
         return any(name in ast.unparse(each.target).strip("()").split(", ") for each in loops)
 
-    def _whens(self, node: ast.AST, kind: str) -> list[str]:
+    def _conditions(self, node: ast.AST, kind: str) -> list[str]:
         """Return the conditions in the docstrings; if there are several, they belong to that kind's texts in order."""
         above = list(self._above(node))
         for each in above:
             if isinstance(each, ast.Dict):
                 keys = [key for key, value in zip(each.keys, each.values, strict=True) if value in (node, *above)]
                 if keys and isinstance(keys[0], ast.Constant) and isinstance(keys[0].value, int):
-                    return [f"The answer is {keys[0].value}."]
+                    return [f"Justt responds with {keys[0].value}."]
             if isinstance(each, ast.If) and isinstance(each.test, ast.Name):
                 said = _entries(self._function(node), "Args", each.test.id)
                 if said and said[0].startswith("Whether "):
