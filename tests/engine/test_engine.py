@@ -600,7 +600,7 @@ class TestShapes:
 
     @pytest.mark.slow
     def test_any_change_in_a_payload_replaces(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Any change of order or type within a payload replaces, because only Justt knows what they mean."""
+        """Any change of order or type in a payload replaces the integration: only Justt knows what they mean."""
         simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
         program = """
             justt.PaymentIntegration("listed", external_identifier="x", integration_name="X", source="stripe",
