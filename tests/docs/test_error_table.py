@@ -50,7 +50,7 @@ def test_every_text_of_the_package_is_read() -> None:
     ],
 )
 def test_an_unreadable_text_is_listed(statement: str) -> None:
-    """A text from elsewhere is listed with its line, and not silently omitted."""
+    """A text that the generator can't read is listed with its line, and not silently omitted."""
     code = f"def check(operation, remediation, lost, text) -> Iterator[tuple[str, str]]:\n    {statement}\n"
     assert [
         line

@@ -73,7 +73,7 @@ def test_only_one_resource_of_a_run_adopts_an_id(stack: Stack, simulator: Simula
 def test_only_one_resource_adopts_an_id_across_runs(
     stack: Stack, simulator: SimulatorServer, theirs: list[str]
 ) -> None:
-    """A resource can't adopt an id that another resource of an earlier run has. An adopted id outlives its owner."""
+    """A resource can't adopt an id that a resource of an earlier run has, until that one leaves the program."""
     mine, _ = theirs
     stack.program(integration(mine, name="first"))
     stack.up()
@@ -99,7 +99,7 @@ def test_only_one_resource_adopts_an_id_across_runs(
 def test_destroy_releases_an_adopted_integration_and_removing_adopt_id_owns_it(
     stack: Stack, simulator: SimulatorServer, theirs: list[str]
 ) -> None:
-    """Destroy releases an adopted integration. After `adopt_id` is removed, without a request, the stack owns it."""
+    """Destroy releases an adopted integration. Removing `adopt_id` sends no request and makes the stack its owner."""
     mine, _ = theirs
     stack.program(integration(mine))
     stack.up()

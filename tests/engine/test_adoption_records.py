@@ -42,7 +42,7 @@ def test_an_adoption_that_is_refused_leaves_no_record(stack: Stack, simulator: S
 
 
 def test_a_failed_and_reverted_hand_over_leaves_no_record(stack: Stack, simulator: SimulatorServer) -> None:
-    """A destroy deactivates the owner that is back in the program."""
+    """After a failed hand-over, the owner returns to the program, and destroy deactivates its integration."""
     mine = owner(stack)
     stack.program(adopter(mine))
     simulator.add_fault(Fault.parse("GET /integrations/{id} status=403 times=1"))
@@ -54,7 +54,7 @@ def test_a_failed_and_reverted_hand_over_leaves_no_record(stack: Stack, simulato
 
 
 def test_a_record_under_the_adopter_s_former_name_is_shown(stack: Stack, simulator: SimulatorServer) -> None:
-    """The provider doesn't see a rename, so the update that removes `adopt_id` names the record's file."""
+    """The provider doesn't see renames, so the update that removes `adopt_id` says which file to remove."""
     mine = owner(stack)
     stack.program(adopter(mine))
     stack.up()
@@ -75,7 +75,7 @@ def test_a_record_under_the_adopter_s_former_name_is_shown(stack: Stack, simulat
 
 
 def test_a_replaced_adopter_still_adopts(stack: Stack, simulator: SimulatorServer) -> None:
-    """The delete of a replaced adopter does not end the adoption by its own update."""
+    """If an update replaces the adopter, the delete of the old adopter does not end the adoption."""
     mine = owner(stack)
     stack.program(integration(None, name="owner") + adopter(mine))
     target = ("--target", urn(stack, "adopter"))
@@ -86,7 +86,7 @@ def test_a_replaced_adopter_still_adopts(stack: Stack, simulator: SimulatorServe
 
 
 def test_a_new_provider_may_adopt_the_resource_s_own_id(stack: Stack, simulator: SimulatorServer) -> None:
-    """The former provider's process, which has called no check, deletes the URN whose new inputs adopt."""
+    """The delete runs in the former provider's process, which has not checked the new inputs that adopt."""
     mine = owner(stack)
     stack.program(OTHER + integration(mine, name="owner", more=option("provider=other")))
     assert RELEASED in stack.up("--replace", urn(stack, "owner")).text
@@ -94,7 +94,7 @@ def test_a_new_provider_may_adopt_the_resource_s_own_id(stack: Stack, simulator:
 
 
 def test_an_adopter_may_precede_the_owner_s_replacement(stack: Stack, simulator: SimulatorServer) -> None:
-    """A replaced resource releases its integration, for any order of the two in the program."""
+    """A replaced owner releases its integration, even if the adopter comes first in the program."""
     mine = owner(stack)
     first = adopter(mine).replace("justt.Pay", "first = justt.Pay", 1)
     stack.program(first + integration(None, name="owner", label="Rotated", more=option("depends_on=[first]")))
@@ -146,7 +146,7 @@ def test_an_adoption_that_ended_on_another_machine(stack: Stack, simulator: Simu
 
 
 def test_a_new_stack_with_a_renamed_stack_s_name_creates_its_own(stack: Stack, simulator: SimulatorServer) -> None:
-    """The new stack's error names the other stack. It creates its own when the other stack has confirmed its id."""
+    """The new stack's update fails until a refresh of the renamed stack confirms the id. Then it creates its own."""
     mine = owner(stack)
     stack.run("stack", "rename", "prod", "--stack", "dev")
     shutil.copy(stack.project / "Pulumi.prod.yaml", stack.project / "Pulumi.dev.yaml")
@@ -161,7 +161,7 @@ def test_a_new_stack_with_a_renamed_stack_s_name_creates_its_own(stack: Stack, s
 
 
 def test_adopt_id_resolves_a_lost_create(stack: Stack, simulator: SimulatorServer) -> None:
-    """A later rotation doesn't search for the lost create, and doesn't claim an integration of others."""
+    """A later rotation doesn't search for the lost create, so it doesn't claim an integration that others created."""
     stack.config({"justt:timeoutSeconds": "2"})
     simulator.add_fault(Fault.parse("POST /integrations drop-after-commit times=1"))
     stack.program(integration(None))
@@ -182,7 +182,7 @@ def test_adopt_id_resolves_a_lost_create(stack: Stack, simulator: SimulatorServe
 def test_the_former_owner_does_not_deactivate_what_another_resource_owns(
     stack: Stack, simulator: SimulatorServer, how: str
 ) -> None:
-    """After `adopt_id` was removed, the owner's delete is a release, and the adopter is the only owner."""
+    """After the adopter removes `adopt_id`, the former owner's delete only releases, and the adopter is the owner."""
     mine = owner(stack)
     elsewhere = "leaves" in how
     provider, more = (OTHER, option("provider=other")) if elsewhere else ("", "")
@@ -205,12 +205,12 @@ def test_the_former_owner_does_not_deactivate_what_another_resource_owns(
 def test_an_adopter_beside_the_owner_in_another_process(
     stack: Stack, simulator: SimulatorServer, is_first: bool
 ) -> None:
-    """The owner's process tells the adopter's process what the program keeps, for any order of the two."""
+    """The adopter's process knows what the owner's process keeps, in either order of the two resources."""
     mine = owner(stack)
     both = [integration(None, name="owner"), adopter(mine, more=option("provider=other"))]
     stack.program(OTHER + "".join(both[::-1] if is_first else both))
     assert f"integration {mine} belongs to 'urn:pulumi:dev::shop::" in stack.up(fails=True).text
-    # The state has it twice only after an update on another machine, or of the adopter alone.
+    # The state contains it twice only after an update on another machine, or after one of the adopter alone.
     for adopt_id in (mine, None):
         stack.program(OTHER + both[0] + adopter(adopt_id, more=option("provider=other")))
         stack.up("--target", urn(stack, "adopter"))
@@ -224,7 +224,7 @@ def test_an_adopter_beside_the_owner_in_another_process(
 
 
 def test_the_old_integration_of_a_failed_rotation_may_be_adopted(stack: Stack, simulator: SimulatorServer) -> None:
-    """A refresh reads the old integration after a failed update, which the rotated resource doesn't own any more."""
+    """A refresh after a failed update reads the old integration, but the rotated resource no longer owns it."""
     mine = owner(stack)
     rotated = integration(None, name="owner", label="Rotated").replace("justt.Pay", "new = justt.Pay", 1)
     stack.program(rotated + integration(None, name="third", identifier="third", more=option("depends_on=[new]")))

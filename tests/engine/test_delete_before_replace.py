@@ -14,7 +14,7 @@ KEPT = "nothing was deactivated. With delete_before_replace, "
 
 
 def shop(version: int = 1, label: str = "'Shop'", more: str = FIRST, name: str = "shop", codes: str = "[]") -> str:
-    """Return a program with an integration, whose credential is the variable V."""
+    """Return a program with an integration whose credential is in the variable V."""
     return (
         f'{name} = justt.PaymentIntegration("{name}", external_identifier="{name}", integration_name={label}, '
         f'source="stripe", credentials=justt.credentials.ApiKeyOnly(api_key=justt.from_env("V", version={version})), '
@@ -40,7 +40,7 @@ def made(stack: Stack, simulator: SimulatorServer) -> Stack:
 
 
 def test_a_replacement_that_cannot_be_sent_deactivates_nothing(made: Stack, simulator: SimulatorServer) -> None:
-    """The error is that of the create, for each kind of replacement. A valid replacement still rotates."""
+    """Each kind of replacement fails with the error of its create. A valid replacement still rotates."""
     del made.environ["V"]
     made.program(shop(2))
     assert KEPT in made.up(fails=True).text

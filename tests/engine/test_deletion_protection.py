@@ -1,8 +1,8 @@
 """`deletion_protection` on the real engine: the calls of each command, and the calls that it refuses.
 
-The rule depends on the calls: the `delete` of a replacement comes in a process whose `check` has seen the resource, and
-any other `delete` does not. Each case here asserts the calls in the engine's own log, so that a changed engine is
-noticed.
+The rule depends on the engine's calls: before the `delete` of a replacement, the same process has served a `check` of
+the resource; before any other `delete`, it has not. Each case here asserts the calls in the engine's own log, so the
+tests notice if the engine changes.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ TARGET = ("--target", f"{URN}shop")
 REFRESHED = ["read shop", "diff shop", "delete shop!"]
 MAIN_DELETES = [(shop(), DESTROY, ["delete shop!"]), (REMOVED, UP, ["delete shop!"])]
 OTHER_DELETES = [
-    # It runs the program for its hooks and providers, and calls no check.
+    # With --run-program, destroy runs the program for its hooks and providers, and calls no check.
     (shop(), (*DESTROY, "--run-program"), ["delete shop!"]),
     (shop("Changed"), (*DESTROY, "--run-program", "--refresh"), REFRESHED),
     (shop(), (*DESTROY, *TARGET), ["delete shop!"]),
@@ -113,7 +113,7 @@ OTHER_DELETES = [
 def test_deletes_are_refused_until_the_program_says_false(
     logged: Logged, simulator: SimulatorServer, deletes: list[tuple[str, tuple[str, ...], list[str]]]
 ) -> None:
-    """Each way to delete it leads to a `delete` without a `check`. No request is sent, and the state stays."""
+    """Each way to delete it leads to a `delete` without a `check`. No request is sent, and the state doesn't change."""
     stack = logged.stack
     stack.program(shop())
     assert logged.run(*UP) == ["check shop as new", "create shop"]
@@ -160,7 +160,7 @@ def test_replacements_are_allowed(logged: Logged, simulator: SimulatorServer) ->
             UP,
             replaced,
         ),
-        # Its delete has the former name.
+        # The engine calls delete with the former name.
         (
             PARENT + shop("J", option('aliases=[pulumi.Alias(name="shop", parent=Shops())]'), name="new"),
             UP,
@@ -205,7 +205,7 @@ def test_a_failed_deactivation_is_retried(logged: Logged, simulator: SimulatorSe
 
 @pytest.mark.slow
 def test_a_dependency_that_is_deleted_first_refuses_its_dependents(logged: Logged, simulator: SimulatorServer) -> None:
-    """Their delete comes before their check, as in a removal. Turning off protection in an earlier update allows it."""
+    """Dependents are deleted before their check, as in a removal. Turning off protection in an earlier update helps."""
     stack = logged.stack
     stack.program(shop(more=FIRST, protected="False") + DEPENDENT.format(protected="True"))
     logged.run(*UP)
@@ -225,7 +225,7 @@ def test_a_dependency_that_is_deleted_first_refuses_its_dependents(logged: Logge
 
 @pytest.mark.slow
 def test_a_new_provider_and_a_rotation_in_one_update_are_allowed(logged: Logged, simulator: SimulatorServer) -> None:
-    """The former provider's process deletes without a check; the other process tells it what the program has."""
+    """The former provider's process deletes without a check, but learns from the other process what the program has."""
     stack = logged.stack
     provider = 'other = justt.Provider("other", api_key=secret("stripeKey"))\n'
     stack.program(provider + shop(more=option("provider=other")))
@@ -236,7 +236,7 @@ def test_a_new_provider_and_a_rotation_in_one_update_are_allowed(logged: Logged,
     assert logged.run(*UP, fails=True) == [*rotated[:-1], "delete shop!"]
     assert REFUSED not in logged.last.text
     assert len(live(simulator)) == 2
-    # The rest of that replacement is allowed, too, but a destroy refuses both.
+    # An `up` may finish that replacement, but a destroy refuses both deletes.
     assert {*logged.run(*DESTROY, fails=True)} == {"delete shop!"}
     assert REFUSED in logged.last.text
     assert len(live(simulator)) == 2

@@ -166,7 +166,7 @@ class TestLife:
 
     @pytest.mark.slow
     def test_a_clock_that_is_ahead_is_reported(self, stack: Stack) -> None:
-        """A date of now is in Justt's future: one warning for both integrations says so, and until when they run."""
+        """The date is in the future for Justt. One warning for both integrations says so, and when they stop."""
         two = stripe() + stripe().replace("stripe-eu", "stripe-us").replace("stripe = ", "other = ")
         with SimulatorServer(clock=lambda: time.time() - 3600) as behind:
             stack.config({"justt:baseUrl": behind.base_url})
@@ -174,8 +174,10 @@ class TestLife:
             stack.up()
             text = stack.destroy().text
             statuses = [record.status for record in behind.records.integrations()]
-        told = re.findall(r"the clock of this machine is 3,[56]\d\d s ahead of Justt's, so the date .* is in the", text)
-        assert told != []
+        shown = re.findall(
+            r"the clock of this machine is 3,[56]\d\d s ahead of Justt's, so the date .* is in the", text
+        )
+        assert shown != []
         assert len(set(re.findall(r"warning: deactivating .* \((.*?)\): the clock", text))) == 1
         assert statuses == ["PENDING", "PENDING"]
 
@@ -223,7 +225,7 @@ class TestPreview:
 
     @pytest.mark.slow
     def test_preview_accepts_unknown_values_anywhere(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Values from a resource that does not exist yet are unknown in a preview, anywhere, and right in the up."""
+        """Any argument may come from a resource that does not exist yet: unknown in the preview, right in the up."""
         program = stripe() + textwrap.dedent(
             """
             later = stripe.integration_id
@@ -267,7 +269,7 @@ class TestPreview:
 
     @pytest.mark.slow
     def test_option_paths_are_checked(self, stack: Stack) -> None:
-        """A valid ignore_changes path keeps a changed secret back. A path that the engine would ignore is an error."""
+        """A changed secret at an ignore_changes path isn't sent. A path that the engine would ignore is an error."""
         stack.program(stripe())
         stack.up()
         stack.provide({"stripeKey": canary("ignored")})
@@ -381,8 +383,8 @@ class TestRefused:
         arguments = ", ".join(f"{name}={value}" for name, value in {**VALID, **given}.items())
         shared.program(f'justt.PaymentIntegration("bad", {arguments})\n')
         text = shared.preview(fails=True).text
-        told = re.findall(r"resource 'bad' has a problem: (.*)", text)
-        assert sorted(set(told)) == sorted(expected)
+        problems = re.findall(r"resource 'bad' has a problem: (.*)", text)
+        assert sorted(set(problems)) == sorted(expected)
         assert "canary" not in text
         assert "Traceback" not in text
 
@@ -436,7 +438,7 @@ class TestAccounts:
 
     @pytest.mark.slow
     def test_only_an_explicit_account_change_replaces(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """The default account is recorded. A changed or missing default is refused; an explicit change replaces."""
+        """The default account is recorded. Changing or removing it is refused; changing the argument replaces."""
         stack.config({"justt:referenceAccountId": "acc_1"})
         stack.program(stripe())
         stack.up()
@@ -483,7 +485,7 @@ class TestRotation:
 
     @pytest.mark.slow
     def test_destroy_after_a_key_rotation_needs_the_new_key(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Destroy still uses the old key in the state, and its 401 lists what to do. The override works at once."""
+        """Destroy uses the old key in the state. The error for its 401 says what to do; the override works at once."""
         stack.program(stripe())
         stack.up()
         rotated = canary("rotated-key")
@@ -595,7 +597,7 @@ class TestShapes:
 
     @pytest.mark.slow
     def test_any_change_in_a_payload_replaces(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Any change of order or type within a payload is a replacement, as only the API knows their meaning."""
+        """Any change of order or type in a payload replaces the integration: only Justt knows what they mean."""
         simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
         program = """
             justt.PaymentIntegration("listed", external_identifier="x", integration_name="X", source="stripe",

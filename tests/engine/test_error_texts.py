@@ -31,7 +31,7 @@ def existing(simulator: SimulatorServer, source: str) -> str:
 
 
 def test_failed_creates_say_what_to_do(stack: Stack, simulator: SimulatorServer) -> None:
-    """Each create that is refused, or that lacks something, says in one paragraph what to do."""
+    """The error of each failed create is one paragraph that says what to do."""
     inactive, of_adyen = existing(simulator, "stripe"), existing(simulator, "adyen")
     simulator.records.tell_status(inactive, "INACTIVE")
     refusals = ("status=400", "status=401", "status=403", "status=413", "redirect=307")
@@ -52,7 +52,7 @@ def test_failed_creates_say_what_to_do(stack: Stack, simulator: SimulatorServer)
 
 
 def test_an_uncertain_create_shows_its_candidate(stack: Stack, simulator: SimulatorServer) -> None:
-    """A success with an undocumented shape shows that shape, the candidate, and the line to add."""
+    """After a 2xx of an undocumented shape, the error shows the shape, the candidate, and the line to add."""
     stack.config({"justt:timeoutSeconds": "10"})
     simulator.add_fault(Fault.parse("POST /integrations undocumented-shape times=1"))
     stack.program(PROGRAM + 'add("lost", "lost")\n')
@@ -71,6 +71,6 @@ def test_the_page_has_all_texts_of_the_terminal() -> None:
 
 
 def _pattern(text: str) -> str:
-    """Return a pattern for a text of the page: anything for a placeholder, an alternative or nothing in brackets."""
+    """Return a regex for a text of the page, with its placeholders, alternatives and optional parts."""
     escaped = re.sub(r"<[^>]*>", ".+", re.escape(text).replace("\\ ", " "))
     return escaped.replace(r"\[", "(?:").replace(r" \| ", "|").replace(r"\]", ")?")

@@ -285,7 +285,7 @@ class TestFleet:
         example.assert_seen()
 
     @pytest.mark.parametrize(
-        ("text", "told"),
+        ("text", "expected"),
         [
             ("", ["the file: Input should be a valid list"]),
             ("merchants: [", ["merchants.yaml, line 1: "]),
@@ -334,18 +334,18 @@ class TestFleet:
     )
     @pytest.mark.daily(2)
     def test_mistakes_are_reported_by_entry(
-        self, text: str, told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, text: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """All mistakes in a file are reported at once, by entry and merchant."""
         monkeypatch.syspath_prepend(EXAMPLES / "fleet")
         (tmp_path / "merchants.yaml").write_text(text)
         with pytest.raises(pulumi.RunError) as refused:
             importlib.import_module("merchants").load(tmp_path / "merchants.yaml")
-        assert all(each in str(refused.value) for each in told)
+        assert all(each in str(refused.value) for each in expected)
 
 
 def test_rotation(copied: Copy, simulator: SimulatorServer) -> None:
-    """The old integration is set to stop in a week when the new one works. If the new one fails, the old one stays."""
+    """When the new integration works, the old one is set to stop in a week. If the new one fails, the old one stays."""
     example = copied("rotation")
     stack = example.stack
     first_read_as = functools.partial(Fault, "GET", "/integrations/{id}", "becomes", times=1)

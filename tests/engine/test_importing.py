@@ -205,7 +205,7 @@ def test_imported_integrations_behave_like_created_ones(stack: Stack, simulator:
 
 @pytest.mark.slow
 def test_a_file_can_be_imported_later(stack: Stack, simulator: SimulatorServer) -> None:
-    """The file of --out has no credential that others can read, and its commands have the same result."""
+    """The file of --out has only encrypted credentials, and the printed commands have the same result as an import."""
     stripe = by_hand(simulator, "stripe")
     answers = f"""
         {stripe}:

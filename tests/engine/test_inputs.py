@@ -23,7 +23,7 @@ ASSET = "c44067f5952c0a294b673a41bacd8c17"
 PUBLIC = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
 
 
-def of(arguments: str = "", credentials: str = 'ApiKeyOnly(api_key=secret("stripeKey"))', name: str = "shop") -> str:
+def shop(arguments: str = "", credentials: str = 'ApiKeyOnly(api_key=secret("stripeKey"))', name: str = "shop") -> str:
     """Return a program with one integration."""
     return f"""
 from datetime import date, datetime, timedelta, timezone
@@ -78,7 +78,7 @@ def test_a_value_that_json_lacks_is_rejected(
     stack: Stack, simulator: SimulatorServer, arguments: str, text: str
 ) -> None:
     """The error shows the item of a list. The SDK alone would show a traceback with the API's name."""
-    program = of(arguments)
+    program = shop(arguments)
     if arguments.startswith("external_identifier"):
         program = program.replace("external_identifier='shop', ", "")
     refused(stack, simulator, program, f"error: PaymentIntegration 'shop': {text}")
@@ -102,7 +102,7 @@ def test_a_value_that_pulumi_would_change_is_rejected(
     stack: Stack, simulator: SimulatorServer, payload: str, text: str
 ) -> None:
     """A value that the SDK can't send, would drop, or would read as a file or a secret gives one sentence."""
-    program = of("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})")
+    program = shop("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})")
     program = program.replace(
         "justt.PaymentIntegration", "ENDLESS = []\nENDLESS.append(ENDLESS)\njustt.PaymentIntegration"
     )
@@ -113,7 +113,7 @@ def test_each_payload_of_json_is_sent(stack: Stack, simulator: SimulatorServer) 
     """A valid payload arrives unchanged, at every allowed depth."""
     simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
     payload = f"{{'': 'x', '__a': 'x', 'b': {'[' * 30}{{'__c': [], 'd.e': {{}}, '': False}}{']' * 30}}}"
-    stack.program(of("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})"))
+    stack.program(shop("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})"))
     stack.up()
     (record,) = simulator.records.integrations()
     assert record.payload_digest == payload_digest(ast.literal_eval(payload))
@@ -139,14 +139,14 @@ def test_each_payload_of_json_is_sent(stack: Stack, simulator: SimulatorServer) 
 )
 @pytest.mark.daily(1)
 def test_the_error_names_the_argument(stack: Stack, simulator: SimulatorServer, statement: str, text: str) -> None:
-    """The error names neither the stack's configuration nor the SDK's traceback."""
+    """The error mentions no configuration of the stack, and has no traceback of the SDK."""
     shown = refused(stack, simulator, f"from pulumi import Output\n{statement}\n", f"error: {text}")
     assert "justt:referenceAccountId" not in shown
 
 
 def test_a_reference_of_another_resource_is_rejected(stack: Stack, simulator: SimulatorServer) -> None:
     """A reference is not a value that another resource can provide. The error says what to write."""
-    program = f"""{of("", "ApiKeyOnly(api_key=from_env('KEY'))").replace("justt.Pay", "other = justt.Pay")}
+    program = f"""{shop("", "ApiKeyOnly(api_key=from_env('KEY'))").replace("justt.Pay", "other = justt.Pay")}
 justt.PaymentIntegration('copy', external_identifier='copy', integration_name='Copy', source='stripe',
     credentials=ApiKeyOnly.from_output(other.credentials))
 """
@@ -170,7 +170,7 @@ def test_a_number_that_would_be_rounded_is_rejected(
     stack: Stack, simulator: SimulatorServer, payload: str, path: str
 ) -> None:
     """The engine's numbers are floats: a number over 2^53 would be changed, at any depth."""
-    program = of("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})")
+    program = shop("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})")
     refused(stack, simulator, program, f"credentials.{path} is a number beyond 2^53, which would be rounded")
 
 
@@ -179,17 +179,17 @@ def test_an_output_in_an_f_string_is_rejected(stack: Stack, simulator: Simulator
     """The SDK only warns, and Justt would get its text about f-strings."""
     text = "contains an Output converted by an f-string or str(...), and not its value: use Output.concat"
     head = "PaymentIntegration 'shop': "
-    program = of("merchant_account_codes=[f'{secret(\"stripeKey\")}-1']")
+    program = shop("merchant_account_codes=[f'{secret(\"stripeKey\")}-1']")
     refused(stack, simulator, program, f"{head}merchant_account_codes[0] {text}")
-    program = of("allow_unlisted=True", "Unlisted(secret_type='OAUTH', payload={'a': [f'{secret(\"stripeKey\")}']})")
+    program = shop("allow_unlisted=True", "Unlisted(secret_type='OAUTH', payload={'a': [f'{secret(\"stripeKey\")}']})")
     refused(stack, simulator, program, f"{head}credentials.a[0] {text}")
-    program = of("", "ApiKeyOnly(api_key=Output.from_input('').apply(lambda _: repr(secret('stripeKey'))))")
+    program = shop("", "ApiKeyOnly(api_key=Output.from_input('').apply(lambda _: repr(secret('stripeKey'))))")
     refused(stack, simulator, program, f"{head}credentials.api_key {text}")
 
 
 def test_a_name_with_a_pulumi_color_tag_is_rejected(stack: Stack, simulator: SimulatorServer) -> None:
     """With colors on, the CLI would crash with a Go stack trace and leave the stack locked."""
-    stack.program(of().replace('integration_name="Shop"', 'integration_name="100 <{% off"'))
+    stack.program(shop().replace('integration_name="Shop"', 'integration_name="100 <{% off"'))
     shown = stack.preview("--color", "always", fails=True).text
     assert "integration_name: has the characters <, { and % in a row" in shown
     assert "goroutine" not in shown
@@ -200,7 +200,7 @@ def test_a_name_with_a_pulumi_color_tag_is_rejected(stack: Stack, simulator: Sim
 def test_errors_work_if_the_program_shadows_a_python_module(stack: Stack, simulator: SimulatorServer) -> None:
     """An error text needs no module, such as difflib, whose name a module of the program may have."""
     (stack.project / "difflib.py").write_text("raise ImportError('the program has this module')\n")
-    program = of("opts=pulumi.ResourceOptions(ignore_changes=['integration_nam'])")
+    program = shop("opts=pulumi.ResourceOptions(ignore_changes=['integration_nam'])")
     refused(stack, simulator, program, "'integration_nam' is not a property (did you mean 'integrationName'?)")
 
 
@@ -208,7 +208,7 @@ def test_the_largest_exact_number_is_sent(stack: Stack, simulator: SimulatorServ
     """A number that arrives unchanged is accepted."""
     simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
     stack.program(
-        of("allow_unlisted=True", "Unlisted(secret_type='OAUTH', payload={'a': 2**53, 'b': [-(2**53), 0.5]})")
+        shop("allow_unlisted=True", "Unlisted(secret_type='OAUTH', payload={'a': 2**53, 'b': [-(2**53), 0.5]})")
     )
     stack.up()
     (record,) = simulator.records.integrations()
@@ -223,14 +223,14 @@ def test_data_is_never_a_reference(stack: Stack, simulator: SimulatorServer) -> 
     shaped = {"fromEnv": "SECRET_other", "version": 1}
     for given in (f"{shaped}", f"Output.secret({shaped})"):
         text = "credentials.api_key: must be text, got an object; to make a reference, call from_env"
-        refused(stack, simulator, of("", f"ApiKeyOnly(api_key={given})"), text)
+        refused(stack, simulator, shop("", f"ApiKeyOnly(api_key={given})"), text)
     moved = "is a reference: give the same from_env or from_file to this resource, not inside an Output or object"
     refused(
-        stack, simulator, of("", "ApiKeyOnly(api_key=Output.from_input('x').apply(lambda _: from_env('A')))"), moved
+        stack, simulator, shop("", "ApiKeyOnly(api_key=Output.from_input('x').apply(lambda _: from_env('A')))"), moved
     )
 
     payload = f"{{'a': {shaped}, 'b': Output.secret({shaped}), 'c': from_env('SECRET_other')}}"
-    stack.program(of("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})"))
+    stack.program(shop("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})"))
     stack.up()
     (record,) = simulator.records.integrations()
     assert record.payload_digest == payload_digest({"a": shaped, "b": shaped, "c": stack.environ["SECRET_other"]})
@@ -250,7 +250,7 @@ def test_a_provider_with_an_empty_key_uses_no_other_key(
     stack.run("config", "rm", "justt:apiKey", "--stack", "dev")
     given = {"api_key": "'key-1'", name: f"Output.secret('x').apply(lambda _: {value})"}
     arguments = ", ".join(f"{key}={text}" for key, text in given.items())
-    program = of(f"opts=pulumi.ResourceOptions(provider=justt.Provider('other', {arguments}))")
+    program = shop(f"opts=pulumi.ResourceOptions(provider=justt.Provider('other', {arguments}))")
     stack.environ["JUSTT_API_KEY"] = "a-key-of-another-account"
     refused(stack, simulator, program, f"error: the {name} of the provider 'other' is empty")
 
@@ -258,7 +258,7 @@ def test_a_provider_with_an_empty_key_uses_no_other_key(
 def test_a_missing_account_is_not_the_default(stack: Stack, simulator: SimulatorServer) -> None:
     """A resource with a missing account is not created in the account of the configuration."""
     stack.config({"justt:referenceAccountId": "acc_of_the_others"})
-    program = of("reference_account_id=Output.from_input(None)")
+    program = shop("reference_account_id=Output.from_input(None)")
     refused(stack, simulator, program, "the reference_account_id of the PaymentIntegration 'shop' is empty")
 
 
@@ -270,7 +270,7 @@ def test_invalid_credentials_are_reported(stack: Stack, simulator: SimulatorServ
     shown = refused(
         stack,
         simulator,
-        of("", """Hmac(hmac="  ", api_key=secret("blank"), merchant_code="M-1\\n", account_code="")"""),
+        shop("", """Hmac(hmac="  ", api_key=secret("blank"), merchant_code="M-1\\n", account_code="")"""),
         "credentials.hmac: must not be blank",
     )
     assert "credentials.api_key: must not begin or end with white space or a line break" in shown
@@ -280,7 +280,7 @@ def test_invalid_credentials_are_reported(stack: Stack, simulator: SimulatorServ
         "public": "is a public key, and this field takes the private key",
         "literal": "has line breaks that are written as \\n, two characters",
     }.items():
-        program = of("", f'Sftp(username="u", private_key=secret("{name}"))')
+        program = shop("", f'Sftp(username="u", private_key=secret("{name}"))')
         refused(stack, simulator, program, f"credentials.private_key: {text}")
 
 
@@ -293,7 +293,7 @@ def test_invalid_referenced_credentials_are_reported(stack: Stack, simulator: Si
     shown = refused(
         stack,
         simulator,
-        of("", credentials),
+        shop("", credentials),
         "credentials.private_key comes from the file 'key.pem', which is a public key, and this field takes the",
         SFTP_USER="user\n",
     )
@@ -310,11 +310,11 @@ def test_invalid_referenced_credentials_are_reported(stack: Stack, simulator: Si
 @pytest.mark.slow
 def test_merchant_account_codes_are_a_set(stack: Stack, simulator: SimulatorServer) -> None:
     """A repeated code counts once, and a change of order or count doesn't replace."""
-    stack.program(of("merchant_account_codes=['b', 'a', 'b']"))
+    stack.program(shop("merchant_account_codes=['b', 'a', 'b']"))
     stack.up()
     assert stack.resources()["shop"]["outputs"]["merchantAccountCodes"] == ["a", "b"]
     for codes in (["a", "b"], ["b", "a", "a", "a"]):
-        stack.program(of(f"merchant_account_codes={codes}"))
+        stack.program(shop(f"merchant_account_codes={codes}"))
         stack.preview("--expect-no-changes")
     assert [each.method for each in simulator.requests if each.method != "GET"] == ["POST"]
 
@@ -341,7 +341,7 @@ os.chdir("/")
         # In such a program, __file__ is not absolute after a change of the working directory.
         absolute = "KEYS / 'sftp.pem'"
         away = f"from pathlib import Path\nKEYS = Path('../keys').resolve()\n{away}"
-    program.write_text(away + head + of("", f"Sftp(username='u', private_key=from_file({absolute}))"))
+    program.write_text(away + head + shop("", f"Sftp(username='u', private_key=from_file({absolute}))"))
     stack.up()
     assert stack.resources()["shop"]["outputs"]["secretReferences"] == {
         "privateKey": {"fromFile": "../keys/sftp.pem", "version": 1}
@@ -358,7 +358,7 @@ os.chdir("/")
     shutil.rmtree(other.project)
     shutil.copytree(stack.project, other.project)
     other.preview("--expect-no-changes")
-    program.write_text(head + of("", r"Sftp(username='u', private_key=from_file('..\\infra\\..\\keys\\sftp.pem'))"))
+    program.write_text(head + shop("", r"Sftp(username='u', private_key=from_file('..\\infra\\..\\keys\\sftp.pem'))"))
     stack.preview("--expect-no-changes")
 
 
@@ -367,7 +367,7 @@ def test_import_validates_answers_by_the_same_rules(stack: Stack, simulator: Sim
     """In answers, too, codes are a set, files are relative to the program, and invalid credentials are rejected."""
     stack.program("")
     (stack.project / "key").write_text("key-1\n")
-    stack.program(of())
+    stack.program(shop())
     stack.up()
     (made,) = simulator.records.integrations()
     stack.program("")

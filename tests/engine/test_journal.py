@@ -141,7 +141,7 @@ def test_a_replacement_without_a_response_is_not_repeated(
 def test_adopt_id_resolves_a_lost_create_in_the_journal(
     stack: Stack, simulator: SimulatorServer, state_dir: Path
 ) -> None:
-    """The error also names `adopt_id` as a way out. Afterwards, nothing of the create is left to resolve."""
+    """Adopting the lost integration resolves the create. Afterwards, the journal has no intent left."""
     simulator.add_fault(Fault.parse("POST /integrations status-after-commit=500 times=1"))
     stack.up(fails=True)
     (lost,) = live(simulator)
@@ -199,8 +199,8 @@ def test_the_commands_find_the_intents_of_a_real_stack(
     assert existing.intents() == []
 
     begun(state_dir, simulator, integration_id="i-1", decision=Decision("claim", "i-1", time.time()))
-    told = stack.justt("doctor", "--only", "journal")
-    assert (told.code, "Your decision is: claim i-1." in told.stdout) == (1, True)
+    result = stack.justt("doctor", "--only", "journal")
+    assert (result.code, "Your decision is: claim i-1." in result.stdout) == (1, True)
     only = stack.justt("doctor", "--only", "pending")
     assert (only.code, only.stdout) == (0, "ok: pending: no operation was interrupted.\n")
 
@@ -209,7 +209,7 @@ def test_the_commands_find_the_intents_of_a_real_stack(
 def test_replace_right_after_a_create_names_the_integration(
     stack: Stack, simulator: SimulatorServer, state_dir: Path
 ) -> None:
-    """No diff or read has shown that the state has the id, so it's named. A refresh resolves that."""
+    """No diff or read has shown that the state has the id, so an error names it. A refresh resolves that."""
     stack.up()
     first = stack.resources()["stripe-eu"]["id"]
     assert first in stack.up("--replace", URN, fails=True).text
@@ -319,7 +319,7 @@ def test_a_killed_create_of_a_renamed_resource_is_reported(
 
 @pytest.mark.slow
 def test_destroy_and_doctor_report_a_killed_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """The intent outlives the stack's resources. Destroy reports it if it calls the provider, and `doctor` always."""
+    """The intent outlives the stack's resources. Destroy reports it if it calls the provider; `doctor` always does."""
     program = PROGRAM + PROGRAM.replace("stripe-eu", "stripe-us")
     stack.up()
     stack.program(program)

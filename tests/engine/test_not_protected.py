@@ -1,4 +1,4 @@
-"""Attacks that this package can't prevent, as in SECURITY.md: each one works, and the named defense helps."""
+"""Attacks that this package can't prevent, as SECURITY.md says: each one works, and the defense it names helps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHOP = """
 
 
 class Planted:
-    """When unpickled, it creates a folder, like the code of an attacker who can only write."""
+    """An object that creates a folder when it's unpickled, in place of an attacker's code."""
 
     def __init__(self, place: Path) -> None:
         self.place = str(place)

@@ -89,7 +89,7 @@ make("hidden", merchant_account_codes=["code-1"], opts=O(additional_secret_outpu
 
 
 def test_each_option_does_what_it_says(stack: Stack, simulator: SimulatorServer) -> None:
-    """The requests with each option: at creates, at changes, at a protected replacement, and at the end."""
+    """Each option leads to the right requests: on create, change, protected replacement and destroy."""
     referred = canary("referred")
     stack.secrets.append(referred)
     stack.environ["REFERRED"] = referred

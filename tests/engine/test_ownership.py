@@ -70,7 +70,7 @@ def adopted_by_the_resource_itself(stack: Stack, simulator: SimulatorServer, cal
 
 
 def adopted_by_the_new_program(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """The adopter's check comes before the owner's delete. The earlier refresh proves no membership."""
+    """The adopter's check precedes the owner's delete. The refresh doesn't prove that the program has the owner."""
     mine = owner(stack)
     stack.program(adopter(mine))
     calls.clear()
@@ -86,7 +86,7 @@ def adopted_by_the_new_program(stack: Stack, simulator: SimulatorServer, calls: 
 
 
 def adopted_by_the_old_program(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """An update that removes `adopt_id` does not deactivate either, even if another resource leaves in it."""
+    """An update that removes `adopt_id` and the owner releases the integration, too."""
     mine = owner(stack)
     stack.program(integration(None, name="owner") + adopter(mine))
     stack.up("--target", urn(stack, "adopter"))
@@ -146,7 +146,7 @@ def held_by_a_resource_that_changes(stack: Stack, simulator: SimulatorServer, ca
 
 
 def created_for_another_resource(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """The delete of a later owner releases it as long as the journal shows no end of the creator's claim."""
+    """The delete of a later owner releases it until the journal shows that the creator's claim has ended."""
     mine = owner(stack)
     for adopt_id in (mine, None):
         stack.program(integration(None, name="owner") + adopter(adopt_id))
@@ -160,7 +160,7 @@ def created_for_another_resource(stack: Stack, simulator: SimulatorServer, calls
 
 
 def kept_by_the_resource(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """A replacement that adopts its own id failed halfway: the state has the id twice, and deletes one of the two."""
+    """A replacement that adopts its own id failed halfway: the state has the id twice, and `up` deletes one."""
     mine = owner(stack)
     options = ", opts=pulumi.ResourceOptions(depends_on=[first])"
     for adopt_id in (mine, None):
@@ -383,7 +383,7 @@ def test_a_rename_with_a_replacement_deactivates_the_old_integration(
 
 @pytest.mark.slow
 def test_adopting_the_own_id_with_another_change_is_refused(stack: Stack, simulator: SimulatorServer) -> None:
-    """`adopt_id` of the resource's own id with another change would record inputs that were never sent."""
+    """Adopting its own id together with another change would record inputs that were never sent."""
     mine = owner(stack)
     stack.program(integration(mine, name="owner", label="Renamed"))
     assert "is adopted, and the change of integrationName would replace it" in stack.up(fails=True).text
@@ -394,7 +394,8 @@ def test_adopting_the_own_id_with_another_change_is_refused(stack: Stack, simula
         stack.up("--replace", urn(stack, "owner"))
         assert stack.resources()["owner"]["id"] == mine
 
-    # A change is refused before anything is recorded, or, if Pulumi creates first, until the state is right again.
+    # With delete_before_replace, the change is refused before anything is recorded. If Pulumi creates first, updates
+    # are refused until the state is right again.
     changed = integration(mine, name="owner", label="Renamed", more=more)
     stack.program(changed)
     assert "the program adopts it, but also changes integrationName" in stack.up(*forced(stack), fails=True).text

@@ -432,13 +432,13 @@ def split(shown: str) -> tuple[dict[str, str], str]:
 
 def described(case: Case, block: str | None, step: Mapping[str, Any] | None) -> str:
     """Return the golden text of a case: the change, the preview, and the diff in `--json`."""
-    told = ["", "nothing"] if block is None else ["", block]
+    lines = ["", "nothing"] if block is None else ["", block]
     if step is not None:
         # The engine's order of the reasons varies.
         reasons = {name: sorted(step.get(name, ())) for name in ("diffReasons", "replaceReasons")}
         parts = {"op": step["op"], **reasons, "detailedDiff": step["detailedDiff"]}
-        told += ["", *(f"{name}: {json.dumps(part, sort_keys=True)}" for name, part in parts.items() if part)]
-    return "\n".join([*case.change, *told])
+        lines += ["", *(f"{name}: {json.dumps(part, sort_keys=True)}" for name, part in parts.items() if part)]
+    return "\n".join([*case.change, *lines])
 
 
 def assert_golden(found: Mapping[str, str]) -> None:

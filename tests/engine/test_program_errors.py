@@ -96,7 +96,7 @@ def test_errors_of_a_program_have_no_traceback(statement: str, text: str) -> Non
 
 @pytest.mark.parametrize("statement", ['Provider("{}")', 'PaymentIntegration("{}", source="stripe")'])
 def test_a_value_in_place_of_the_name_is_not_shown(statement: str) -> None:
-    """Justt's API keys have no fixed form, and here the key is the only argument that was not left out."""
+    """The name may be a misplaced API key, which has no fixed form, so the error doesn't show it."""
     key = "jk9f8e7d6c5b4a39281706f5e4d3c2b1a0"
     with pytest.raises(pulumi.RunError, match="missing") as refused:
         run_program(lambda: exec(HEAD + statement.format(key), {}))  # noqa: S102 - our own code
@@ -109,7 +109,7 @@ def test_a_value_in_place_of_the_name_is_not_shown(statement: str) -> None:
 )
 @pytest.mark.daily(3)
 def test_the_source_line_is_not_printed(stack: Stack, simulator: SimulatorServer, statement: str) -> None:
-    """For any other error, Pulumi prints the source line, with the literal in it."""
+    """For an exception of another type, Pulumi would print the source line, with the literal in it."""
     stack.secrets.append(secret := canary("literal"))
     stack.program(HEAD + statement.replace(LITERAL, f"sk_live_{secret}"))
     shown = stack.preview(fails=True).text
@@ -120,7 +120,7 @@ def test_the_source_line_is_not_printed(stack: Stack, simulator: SimulatorServer
 
 
 def test_color_tags_of_the_program_are_escaped(stack: Stack) -> None:
-    """The CLI interprets such a text in a message, and crashes with a Go stack trace if it's no known color."""
+    """The CLI interprets color tags in a message, and crashes with a Go stack trace if the color is unknown."""
     stack.program(HEAD + 'shop(ApiKeyOnly(api_key="k"), opts=ResourceOptions(ignore_changes=["<{%bogus%}>"]))')
     shown = stack.preview("--color", "always", fails=True).text
     assert "'< {%bogus%}>' is not a property" in shown
@@ -132,7 +132,7 @@ def test_color_tags_of_the_program_are_escaped(stack: Stack) -> None:
 
 
 def test_other_errors_show_only_their_location() -> None:
-    """An internal error, or an exception of a transformation, is shown by its location: its text may have a value."""
+    """An internal error, or an exception of a transformation, is shown by its location: its text may hold a value."""
 
     @one_sentence
     def call() -> None:

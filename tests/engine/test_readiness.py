@@ -65,7 +65,7 @@ def fail_next(simulator: SimulatorServer) -> None:
 
 
 def succeed_at_once(simulator: SimulatorServer, *, words: str | None = None) -> None:
-    """Make new integrations SUCCESSFUL at once, and reads enveloped."""
+    """Make new integrations SUCCESSFUL at once, and wrap reads in an envelope."""
     simulator.options = dataclasses.replace(
         simulator.options, successful_after=0, read_envelope="enveloped", read_message=words
     )
@@ -126,7 +126,7 @@ def test_a_failed_integration_stops_the_rollout(stack: Stack, simulator: Simulat
 
 
 def test_a_rotation_keeps_the_old_integration_until_a_new_one_works(stack: Stack, simulator: SimulatorServer) -> None:
-    """The old integration runs until a new one works, however many fail before. Other changes are possible."""
+    """The old integration runs until a new one works, however many fail first. Other updates still work."""
     stack.provide({"otherKey": canary("other")})
     succeed_at_once(simulator)
     more = 'reference_account_id="acc_1",'
@@ -239,7 +239,7 @@ def test_a_wait_shows_progress_and_ends_at_its_deadline(stack: Stack, simulator:
     assert {method for method, *_ in sent(simulator)} == {"GET"}
     assert "4 unchanged" in stack.up("--expect-no-changes").text
 
-    # A 404 proves nothing, unless the user says so.
+    # A 404 proves nothing, unless JUSTT_ON_MISSING=gone is set.
     mine = simulator.records.integrations()
     simulator.records.wipe_integrations()
     text = stack.refresh(fails=True).text

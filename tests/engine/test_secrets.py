@@ -1,4 +1,4 @@
-"""The places with and without secrets: all output is searched, with the real engine."""
+"""Which places contain secrets and which don't, on the real engine: the tests search all output."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ leak here, although it would be visible for users who set this variable, as many
 
 @pytest.fixture
 def stack(stack: Stack) -> Stack:
-    """Return a stack whose program loses no output."""
+    """Return a stack whose processes don't buffer their output, so that none of it is lost."""
     stack.environ |= UNBUFFERED
     return stack
 
@@ -364,8 +364,8 @@ class TestGate:
             text = stack.up(fails=True).text
             assert echo.given.count(old) == echo.given.count(new) == 1
             assert f"Justt answered 400: {WITHHELD}" in text
-            for told in (stack.refresh(fails=True), stack.destroy("--continue-on-error", fails=True)):
-                assert f"Justt answered 400: {WITHHELD}" in told.text, told.text
+            for result in (stack.refresh(fails=True), stack.destroy("--continue-on-error", fails=True)):
+                assert f"Justt answered 400: {WITHHELD}" in result.text, result.text
 
     def test_records_that_may_repeat_an_unknown_credential_are_withheld(self, stack: Stack) -> None:
         """A record's id or source that may be a referenced value is not shown, and causes no failure."""
@@ -384,9 +384,9 @@ class TestGate:
             echo.reading = echo.listing = "record"
             for form in (str, lambda secret: secret[:-4]):
                 echo.form = form
-                told = [stack.refresh(), *(stack.justt(name, "--stack", stack.name) for name in ("list", "doctor"))]
-                assert not any(given[:-4] in each.text for each in told)
-                assert all(NOT_SHOWN in " ".join(each.text.split()) for each in told[1:])
+                results = [stack.refresh(), *(stack.justt(name, "--stack", stack.name) for name in ("list", "doctor"))]
+                assert not any(given[:-4] in each.text for each in results)
+                assert all(NOT_SHOWN in " ".join(each.text.split()) for each in results[1:])
             echo.form = lambda _: "stripe"
             assert "stripe" in stack.justt("list", "--stack", stack.name).stdout
 
@@ -465,11 +465,11 @@ class TestGate:
             for form in FORMS:
                 echo.form = form
                 for command in (["list"], ["doctor"], ["import", "--all"], ["import", "--answers", str(answers)]):
-                    told = stack.justt(*command, "--stack", stack.name)
-                    assert f"Justt answered 400: {WITHHELD}" in " ".join(told.text.split()), told.text
+                    result = stack.justt(*command, "--stack", stack.name)
+                    assert f"Justt answered 400: {WITHHELD}" in " ".join(result.text.split()), result.text
 
     def test_misplaced_secrets_are_not_shown(self, stack: Stack) -> None:
-        """A secret of a wrong type, or in another argument, is in no failure of check and in no pydantic error."""
+        """A secret of the wrong type or in the wrong argument is in no failure of check and in no pydantic error."""
         unmask(stack)
         stack.program("""
             key = secret("stripeKey")
@@ -479,19 +479,19 @@ class TestGate:
                 reference_account_id=key.apply(lambda k: k + " "), merchant_account_codes=key.apply(lambda k: {"a": k}),
                 deactivation=justt.Deactivation(type=key, after_days=key, date=key))
         """)
-        told = stack.preview(fails=True).text
+        text = stack.preview(fails=True).text
         wrong = ["external_identifier", "integration_name", "allow_unlisted", "reference_account_id", "source"]
         wrong += ["merchant_account_codes", "deactivation.type", "deactivation.after_days", "deactivation.date"]
-        assert [name for name in wrong if f"{name}: " not in told] == [], told
+        assert [name for name in wrong if f"{name}: " not in text] == [], text
         stack.program("""
             key = secret("stripeKey")
             justt.PaymentIntegration("x", external_identifier="x", integration_name="x", source="stripe",
                 credentials=justt.credentials.Hmac(
                     hmac=key.apply(lambda k: [k]), api_key=key.apply(lambda k: {"k": [k]}), account_code=7))
         """)
-        told = stack.preview(fails=True).text
+        text = stack.preview(fails=True).text
         assert [
-            name for name in ("hmac", "api_key", "account_code") if f"credentials.{name}: must be text" not in told
+            name for name in ("hmac", "api_key", "account_code") if f"credentials.{name}: must be text" not in text
         ] == []
 
     @pytest.mark.slow
@@ -615,7 +615,7 @@ class TestOnPurpose:
 
 
 def sabotage(stack: Stack, folder: Path, statement: str, *, calls: bool = False) -> None:
-    """Make each create of the client begin with a *statement*, and then continue if it *calls* on."""
+    """Replace the client's create with *statement*; if *calls* is true, the original create follows."""
     (folder / "sabotage").mkdir()
     (folder / "sabotage" / "sitecustomize.py").write_text(
         textwrap.dedent(f"""

@@ -168,7 +168,7 @@ def asked(simulator: SimulatorServer) -> set[str]:
 
 
 def test_the_whole_lifecycle_of_a_wait_works(host: Host, simulator: SimulatorServer) -> None:
-    """Numbers are ints, a wait without a need ends at once, and only create and read send requests."""
+    """Numbers are ints, a wait for a ready integration ends at once, and only create and read send requests."""
     integration, _ = host.create(host.check({}, INPUTS)[0])
     simulator.records.tell_status(integration, "SUCCESSFUL")
     simulator.clear_requests()
@@ -278,7 +278,7 @@ def test_many_creates_of_one_outage_wait_together_with_few_workers(simulator: Si
 
 
 def test_both_kinds_share_one_client(simulator: SimulatorServer) -> None:
-    """Justt counts by key, so the requests of waits reduce the share of creates."""
+    """Justt's quota is per key, so the requests of waits leave less of it for creates."""
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key"), "justt:requestsPerMinute": "2"}
     with Host(config) as host:
         made, _ = host.create({**INPUTS, "environment": "simulator"})

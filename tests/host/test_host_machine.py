@@ -75,7 +75,7 @@ on a slow machine. Requests of a killed run get twice as long.
 
 @dataclass
 class Hosts:
-    """Host processes as the provider: see `Backend`."""
+    """A backend whose provider runs in real host processes: see `Backend`."""
 
     simulator: SimulatorServer
     policy: str
@@ -294,16 +294,16 @@ REACHED = {
     "a lost create was posted again",
     "a delete failed and kept its record",
     "a 404 was refused",
-    "a 404 was taken on the user's word",
-    "what became INACTIVE left the state",
-    "what another resource adopts was released",
-    "what another command adopted was released",
+    "a 404 counted as gone",
+    "an INACTIVE integration left the state",
+    "an integration that another resource adopts was released",
+    "an integration that another command adopted was released",
     "handed over",
     "renamed",
     "killed",
     "killed before the id was stored",
     "a killed run's integration was named",
-    "a killed run's create was looked for",
+    "a killed run's create was searched for",
 }
 
 
@@ -350,7 +350,7 @@ def cover_rare_events(project: Project, hosts: Hosts) -> None:
 def test_nothing_is_lost_or_doubled(policy: str) -> None:
     """The core's invariants hold for the engine's process, with concurrent calls and real timeouts."""
     seen: Counter[str] = Counter()
-    lost = {"candidates were named"} if policy == "refuse" else {"the policy adopted"}
+    lost = {"candidates were named"} if policy == "refuse" else {"the policy claimed a candidate"}
 
     def missing() -> set[str]:
         return {place for place in REACHED | lost if not seen[place]}

@@ -28,11 +28,11 @@ _MASKS = (
 
 def assert_messages(name: str, stack: Stack, result: Result) -> None:
     """Assert that a command showed exactly the paragraphs in the file *name*, in any order and any number of times."""
-    told = "".join(f"{paragraph}\n\n" for paragraph in paragraphs(stack, result)).strip("\n") + "\n"
+    text = "".join(f"{paragraph}\n\n" for paragraph in paragraphs(stack, result)).strip("\n") + "\n"
     kept = KEPT / f"{name}.txt"
     if os.environ.get("UPDATE_GOLDEN"):
-        kept.write_text(told)
-    assert told == kept.read_text(), "UPDATE_GOLDEN=1 rewrites it"
+        kept.write_text(text)
+    assert text == kept.read_text(), "UPDATE_GOLDEN=1 rewrites it"
     assert "Traceback" not in result.text
 
 

@@ -105,7 +105,7 @@ class _Mocks(Mocks):
         return self.answer(args)
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
-        """Raise an error: this package has no functions."""
+        """Raise an error: this package has no provider functions to call."""
         raise AssertionError(args.token)
 
 

@@ -131,7 +131,7 @@ class Vendor:
         afterwards: list[str] = []
         for trouble in [each for each in self.plan if each.operation == operation]:
             self.plan.remove(trouble)
-            if not trouble.what.startswith(RECORD_CHANGES):  # "" too: this request succeeds
+            if not trouble.what.startswith(RECORD_CHANGES):  # an empty trouble, too: this request succeeds
                 return trouble.what, afterwards
             source = json.loads(request.content)["source"] if request.content else "stripe"
             if trouble.what == "foreign-after-commit":

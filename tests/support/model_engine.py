@@ -274,7 +274,7 @@ class Engine:
                 run, lambda name: self._apply(run, name, program), [n for n in sorted(program) if flags.has_target(n)]
             )
             if worked or (flags.continues and not run.is_refused):
-                self.seen["went on after an error"] += not worked
+                self.seen["continued after an error"] += not worked
                 left = [self.state[name] for name in sorted(self.state.keys() - program.keys() - aliases)]
                 self._delete_all(run, [*left, *self.condemned])
         return run
@@ -360,7 +360,7 @@ class Engine:
             raise Killed
         tries = [trouble for each, trouble in self.backend.posts[before:] if each == inputs["externalIdentifier"]]
         self.seen["created"] += 1
-        # Only a resolved uncertain create repeats a POST after any of these.
+        # After any of these, a POST is repeated only if the uncertain create was resolved.
         doubtful = ("drop", "hang", "status=5", "status-after", "truncated", "empty", "not-json", "no-id", "undoc")
         self.seen["a lost create was posted again"] += len(tries) > 1 and any(
             each.startswith(doubtful) for each in tries[:-1]
@@ -375,7 +375,7 @@ class Engine:
         try:
             run.provider_of(entry.declared).delete(entry.id, entry.outputs, urn=urn_of(entry.name))
         except (self.backend.failure, Killed) as error:
-            # It may have stopped anyway, and the next delete warns about it.
+            # The integration may have stopped anyway, and the next delete warns about it.
             assert isinstance(error, Killed) or entry.id in str(error)  # noqa: PT017 - a failure is drawn at random
             self.stopped.add(entry.id)
             self.seen["a delete failed and kept its record"] += 1
@@ -383,7 +383,7 @@ class Engine:
         self._left(run, entry, is_stopped=not self._remote(entry.id).is_live)
         self._put(run, entry, None)
         self.seen["deleted"] += 1
-        self.seen["deleted what had stopped already"] += not was_live
+        self.seen["deleted an integration that had stopped already"] += not was_live
 
     def _put(self, run: Run, old: Entry | None, new: Entry | None, *, keeps_old: bool = False) -> None:
         """Store *new* in place of *old*. With *keeps_old*, the old entry waits for its delete."""

@@ -29,16 +29,16 @@ _ELSEWHERE = "an earlier run began to create this resource"
 _UNSETTLED = (
     PHRASES["a create was ambiguous"],
     PHRASES["a killed run's integration was named"],
-    PHRASES["a create under another name was named"],
+    PHRASES["a create under another name was reported"],
     _ELSEWHERE,
     "Run `pulumi-justt recover` again",
 )
 _UNLISTED = (
     "the account could not be listed",
-    "a list was not to be relied on",
-    "a create under another name was named",
+    "a list was not reliable",
+    "a create under another name was reported",
 )
-_SCHEDULED = PHRASES["a deactivation was taken as scheduled"]
+_SCHEDULED = PHRASES["a deactivation counted as scheduled"]
 
 
 @dataclass
@@ -303,9 +303,9 @@ class Project:
         assert "inside pulumi-justt" not in text
         for what, phrase in PHRASES.items():
             self.seen[what] += phrase in text
-        assert run.flags.gone or PHRASES["a 404 was taken on the user's word"] not in text
+        assert run.flags.gone or PHRASES["a 404 counted as gone"] not in text
         named = {record.id for record in self.backend.records() if record.id in text}
-        if PHRASES["candidates were named"] in text and PHRASES["a list was not to be relied on"] not in text:
+        if PHRASES["candidates were named"] in text and PHRASES["a list was not reliable"] not in text:
             assert named.isdisjoint(self._held_before), "a candidate is in the state already"
         self._named |= named
         if PHRASES["a deactivation was scheduled"] in text or _SCHEDULED in text:
@@ -328,7 +328,7 @@ class Project:
             self._may_exist |= sent
         if any(each in text for each in _UNSETTLED):
             self._absent |= sent - {lost.name for lost in self._orphans(self.backend.records())}
-        if PHRASES["adopting another one was refused"] in text:
+        if PHRASES["adopting another integration was refused"] in text:
             self._not_to_adopt.add(str(declared.inputs.get("adoptId")))
             self.program[name] = declared.but(adoptId=None)
         if "Remove adopt_id to create" in text:

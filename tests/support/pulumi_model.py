@@ -46,30 +46,30 @@ PHRASES = {
     "a create was ambiguous": "Do not run `pulumi up` again before you have checked",
     "candidates were named": "New integrations with this source",
     "nothing new was found": "although it lists no new integration with this source",
-    "a list was not to be relied on": "(not certain: ",
+    "a list was not reliable": "(not certain: ",
     "the account could not be listed": "the provider could not find out",
-    "the policy adopted": "because justt:onAmbiguousCreate is adopt",
+    "the policy claimed a candidate": "because justt:onAmbiguousCreate is adopt",
     "a 404 was refused": "does not prove that it is gone",
-    "a 404 was taken on the user's word": "taken as gone because JUSTT_ON_MISSING=gone",
-    "what became INACTIVE left the state": "which is final: it leaves the state",
-    "what was adopted was released": "so it is released",
-    "adopting another one was refused": "a resource cannot switch to another integration",
-    "replacing what is adopted was refused": "is adopted, and the change of",
-    "adopting what is INACTIVE was refused": "it is INACTIVE, which is final",
+    "a 404 counted as gone": "taken as gone because JUSTT_ON_MISSING=gone",
+    "an INACTIVE integration left the state": "which is final: it leaves the state",
+    "an adopted integration was released": "so it is released",
+    "adopting another integration was refused": "a resource cannot switch to another integration",
+    "replacing an adopted integration was refused": "is adopted, and the change of",
+    "adopting an INACTIVE integration was refused": "it is INACTIVE, which is final",
     "the quota was used up": "quota is used up",
     "nothing could be sent": "Nothing was sent: check the network",
     "the key was refused": "Justt answered 401",
     "a redirect was refused": "The provider follows no redirect",
     "a deactivation was scheduled": "it runs until",
-    "a deactivation was taken as scheduled": "assumes that the earlier attempt scheduled it",
-    "an answer was misunderstood": "undocumented shape",
-    "what another resource adopts was released": "adopts it, so it is released",
-    "what another command adopted was released": "as this machine's journal says, so it is released",
+    "a deactivation counted as scheduled": "assumes that the earlier attempt scheduled it",
+    "a response had an undocumented shape": "undocumented shape",
+    "an integration that another resource adopts was released": "adopts it, so it is released",
+    "an integration that another command adopted was released": "as this machine's journal says, so it is released",
     "a second resource for one record was refused": "an integration can be in one resource only",
     "a killed run's integration was named": "an earlier run created integration",
-    "a killed run's create was looked for": "and was killed",
+    "a killed run's create was searched for": "and was killed",
     "an earlier run's request was waited for": "an earlier run was killed while it created it",
-    "a create under another name was named": "an earlier run began to create it for",
+    "a create under another name was reported": "an earlier run began to create it for",
     "an intent was dropped for its age": "a create that was begun more than",
     "a decision was carried out": "as decided with `pulumi-justt recover`",
 }
@@ -78,7 +78,7 @@ EVENTS = (
     "updated in place",
     "replaced",
     "deleted",
-    "deleted what had stopped already",
+    "deleted an integration that had stopped already",
     "a delete failed and kept its record",
     "a lost create was posted again",
     "adopted by hand",
@@ -87,7 +87,7 @@ EVENTS = (
     "handed over",
     "renamed",
     "targeted",
-    "went on after an error",
+    "continued after an error",
     "a hook had a create repeated",
     "killed",
     "killed before the id was stored",
@@ -97,7 +97,7 @@ EVENTS = (
 )
 """The events that the machines must cover. `PHRASES` are recognized by the texts of errors and warnings."""
 
-RARE = {"a create under another name was named", "what another command adopted was released"}
+RARE = {"a create under another name was reported", "an integration that another command adopted was released"}
 """Events that only thousands of random programs are sure to cover; `test_ownership_cases` covers them."""
 
 _Test = TypeVar("_Test", bound=Callable[..., None])
@@ -154,7 +154,7 @@ def _times() -> int:
 
 def missed(seen: Counter[str], *, refuses: bool) -> set[str]:
     """Return the events that the machine missed, and those that should never happen but did."""
-    never = {"the policy adopted"} if refuses else set()
+    never = {"the policy claimed a candidate"} if refuses else set()
     return {place for place in {*PHRASES, *EVENTS} - RARE if bool(seen[place]) is (place in never)}
 
 

@@ -19,7 +19,7 @@ _SHORTEST = 16
 
 
 def find(content: bytes, secrets: Iterable[str]) -> list[str]:
-    """Return, for each encoding of one of *secrets* in *content*, a description without the secret.
+    """Describe each encoding of one of *secrets* found in *content*, without showing the secret.
 
     Raises:
         ValueError: A secret is too short for its halves to be significant.

@@ -10,7 +10,7 @@ NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def new_body(**changes: object) -> dict[str, object]:
-    """Return a valid create body, with some fields changed, or removed by an Ellipsis."""
+    """Return a valid create body with some fields changed; an Ellipsis removes a field."""
     body: dict[str, object] = {
         "externalIdentifier": "stripe-eu",
         "integrationName": "Stripe EU",

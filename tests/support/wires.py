@@ -70,7 +70,7 @@ class Listener:
 
 
 def tls_front(port: int, certificate: str) -> Listener:
-    """Return a TLS server that shows *certificate* and forwards to *port* on localhost."""
+    """Return a TLS server that presents *certificate* and forwards to *port* on localhost."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(_FOLDER / f"{certificate}.pem", _FOLDER / "key.pem")
 

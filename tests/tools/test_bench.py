@@ -132,7 +132,7 @@ def shape(value: object) -> object:
 
 @pytest.mark.slow
 def test_contenders_take_turns(tmp_path: Path) -> None:
-    """Each round starts with a different contender, a different secret and a full quota. A failed contender pauses."""
+    """Each round has another first contender, another secret and a full quota. A failed contender skips the rest."""
     made: dict[Name, Fake] = {}
 
     def make(name: Name, folder: Path, base_url: str) -> Contender:
@@ -274,7 +274,7 @@ def test_stored_figures_are_reported_again(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_two_files_are_one_report_if_they_have_other_cells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Figures of one cell from two runs are not alternating, so they have no ratio."""
+    """Two runs of the same cell did not take turns, so their figures have no ratio."""
     one, two, three = (tmp_path / name for name in ("one", "two", "three"))
     for path, cell in ((one, Cell(1, 0)), (two, Cell(2, 0)), (three, Cell(1, 0))):
         lines = [{"facts": f"of {path.name}"}, figure("ours", "create", 1.25, cell=cell).to_json()]

@@ -480,7 +480,7 @@ def test_hanging_program_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ("statement", "printed"), [("pass", "Handlers.SIG_IGN"), ("engine.restore_interrupt()", "default_int_handler")]
 )
 def test_children_handle_an_interrupt_again(statement: str, printed: str) -> None:
-    """If a script's `&` has Ctrl-C ignored, it still ends the programs that the script starts."""
+    """Ctrl-C ends the programs that a script starts, even if a shell's `&` made the script ignore it."""
     child = "import signal; print(repr(signal.getsignal(signal.SIGINT)))"
     parent = (
         f"import engine, subprocess, sys; {statement}; subprocess.run([sys.executable, '-c', {child!r}], check=True)"

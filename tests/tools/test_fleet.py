@@ -58,7 +58,7 @@ def test_waits_remember_their_page() -> None:
 
 
 def test_two_waits_use_single_reads() -> None:
-    """Each of them reads its own record: a list with others would be wasteful for each read."""
+    """Each wait reads its own record: a list that also has the records of others would be wasteful."""
     two = cost_of_waits(2, 120, foreign=10_000)
 
     assert two.requests <= 2 * cost_of_waits(1, 120).requests + 4
@@ -66,7 +66,7 @@ def test_two_waits_use_single_reads() -> None:
 
 @pytest.mark.parametrize("size", [3, 50])
 def test_waits_share_their_reads(size: int) -> None:
-    """For any number of waits, two minutes cost about twice as much as a single wait."""
+    """Two minutes of any number of waits cost about twice as much as two minutes of one."""
     alone, together = cost_of_waits(1, 120), cost_of_waits(size, 120)
 
     assert together.requests <= 3 * alone.requests + size

@@ -143,7 +143,7 @@ class TestLicenses:
         ],
     )
     def test_each_way_to_name_a_license_is_read(self, fields: list[tuple[str, str]], found: set[str]) -> None:
-        """An expression, else a text, else classifiers. An unknown license stays as it is, so it's not permissive."""
+        """The expression counts, else the text, else the classifiers. An unknown license is not permissive."""
         metadata = Message()
         for name, value in fields:
             metadata[name] = value
@@ -185,7 +185,7 @@ class TestAudit:
         assert re.fullmatch(r"vulnerabilities: httpx \S+ has PYSEC-1, CVE-1; fixed in no release\n", printed)
 
     def test_a_package_without_data_fails(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """If the service has data, a package without data is not skipped."""
+        """If the service has data for other packages, a package without data fails the check."""
         assert audit.main([], Service(httpx={"skip_reason": "not found"})) == 1
         assert capsys.readouterr().out == "vulnerabilities: httpx could not be looked up: not found\n"
 

@@ -203,7 +203,7 @@ def test_an_internal_error_during_a_create_says_whether_something_may_exist(
 
 
 def test_a_wait_shares_the_session_of_its_integration() -> None:
-    """They share the client and the known state. Another configuration has its own."""
+    """They share the client and the session. A provider with another configuration has its own."""
     config = {"justt:baseUrl": "http://127.0.0.1:9", "justt:apiKey": "bearer-key"}
     made = [IntegrationProvider(), ReadinessProvider(), ReadinessProvider()]
     for provider, more in zip(made, ({}, {}, {"justt:timeoutSeconds": "7"}), strict=True):
@@ -471,13 +471,13 @@ def test_an_invalid_configuration_is_an_error_in_other_calls(method: str) -> Non
 
 @pytest.mark.parametrize("method", CALLS)
 def test_an_invalid_setting_from_the_state_names_what_to_do(method: str) -> None:
-    """Only refresh and destroy, which run no program, use the state's copy of a setting. A diff can be of either."""
+    """Only refresh and destroy use the state's copy of a setting. A diff may belong to a refresh or an update."""
     provider = over(Core(error=InvalidSettings("justt:environment must be production")))
 
     text = shown(lambda: CALLS[method](provider))
 
-    told = "After you change the configuration, add --run-program, or first run `pulumi up`"
-    assert (told in text) is (method in ("diff", "delete"))
+    advice = "After you change the configuration, add --run-program, or first run `pulumi up`"
+    assert (advice in text) is (method in ("diff", "delete"))
 
 
 @pytest.mark.parametrize(

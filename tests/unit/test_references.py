@@ -237,18 +237,18 @@ def test_a_file_that_is_no_credential_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"a" * 1_000_001)
     os.mkfifo(tmp_path / "pipe")
 
-    def told(name: str) -> str:
+    def problem(name: str) -> str:
         text = error_of(from_file(tmp_path / name))
         assert CANARY not in text
         return text.partition(", which ")[2].partition(". Nothing was sent")[0]
 
-    assert told(".") == "is not a regular file"
-    assert told("pipe") == "is not a regular file"
-    assert told("binary") == "is not text in UTF-8"
-    assert told("wide") == "is not text in UTF-8"
-    assert told("blank") == "is empty"
-    assert told("large") == "has more than 1,000,000 bytes, more than Justt takes"
-    assert told("binary/key") == "cannot be read: Not a directory"
+    assert problem(".") == "is not a regular file"
+    assert problem("pipe") == "is not a regular file"
+    assert problem("binary") == "is not text in UTF-8"
+    assert problem("wide") == "is not text in UTF-8"
+    assert problem("blank") == "is empty"
+    assert problem("large") == "has more than 1,000,000 bytes, more than Justt takes"
+    assert problem("binary/key") == "cannot be read: Not a directory"
 
 
 def in_program(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

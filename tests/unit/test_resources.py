@@ -186,7 +186,7 @@ def test_after_days_is_returned_as_an_int() -> None:
 
 
 def test_a_deactivation_date_is_returned() -> None:
-    """A policy with a date has no days, in both directions."""
+    """A policy with a date has no `after_days`, neither when it's sent nor when it's read."""
     date = "2027-01-31T00:00:00Z"
 
     program = run_program(lambda: {"it": minimal(deactivation=justt.Deactivation(date=date)).deactivation})
@@ -501,7 +501,7 @@ def test_a_wait_has_named_outputs() -> None:
 
 
 def test_a_preview_of_a_wait_has_an_unknown_status() -> None:
-    """Resources that depend on it don't get a status that is still unknown."""
+    """In a preview, no wait has run yet, so resources that use its status get an unknown value."""
 
     def answer(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         return "", dict(args.inputs)
@@ -514,7 +514,7 @@ def test_a_preview_of_a_wait_has_an_unknown_status() -> None:
 
 @pytest.mark.parametrize("given", ["id-1", None, {"integrationId": "id-1"}])
 def test_only_an_integration_is_waited_for(given: Any) -> None:  # noqa: ANN401 - a value that no type checker has seen
-    """An id has neither the account nor the credentials to redact."""
+    """An id alone is refused: it has neither the account nor the credentials to redact."""
     with pytest.raises(
         TypeError, match=r"integration must be a PaymentIntegration; .*PaymentIntegration\.get\(name, id"
     ):

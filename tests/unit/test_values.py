@@ -15,8 +15,8 @@ PEM = "-----BEGIN PRIVATE KEY-----\nAAAA\nBBBB\n-----END PRIVATE KEY-----\n"
 KINDS: tuple[Kind, ...] = ("secret", "identifier", "key", "unlisted")
 
 
-def of(label: str) -> str:
-    """Return PEM text with another label."""
+def pem_labeled(label: str) -> str:
+    """Return PEM text with the given label."""
     return PEM.replace("PRIVATE KEY", label)
 
 
@@ -27,9 +27,9 @@ def of(label: str) -> str:
         PEM.rstrip(),
         PEM.replace("\n", "\r\n"),
         f"Bag Attributes\n{PEM}",
-        PEM + of("CERTIFICATE"),
-        *map(of, ("RSA PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "ENCRYPTED PRIVATE KEY")),
-        of("RSA PRIVATE KEY").replace("AAAA", "Proc-Type: 4,ENCRYPTED\n\nAAAA"),
+        PEM + pem_labeled("CERTIFICATE"),
+        *map(pem_labeled, ("RSA PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "ENCRYPTED PRIVATE KEY")),
+        pem_labeled("RSA PRIVATE KEY").replace("AAAA", "Proc-Type: 4,ENCRYPTED\n\nAAAA"),
     ],
 )
 def test_private_keys_are_valid(value: str) -> None:
@@ -43,14 +43,14 @@ def test_private_keys_are_valid(value: str) -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (of("PUBLIC KEY"), "is a public key"),
-        (of("RSA PUBLIC KEY"), "is a public key"),
+        (pem_labeled("PUBLIC KEY"), "is a public key"),
+        (pem_labeled("RSA PUBLIC KEY"), "is a public key"),
         ("---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END SSH2 PUBLIC KEY ----\n", "is a public key"),
         ("ssh-ed25519 AAAAC3NzaC1l me@host", "is a public key"),
         ("ecdsa-sha2-nistp256 AAAAE2Vj", "is a public key"),
-        (of("CERTIFICATE"), "is a certificate"),
-        (of("TRUSTED CERTIFICATE"), "is a certificate"),
-        (of("CERTIFICATE REQUEST"), "is a certificate"),
+        (pem_labeled("CERTIFICATE"), "is a certificate"),
+        (pem_labeled("TRUSTED CERTIFICATE"), "is a certificate"),
+        (pem_labeled("CERTIFICATE REQUEST"), "is a certificate"),
         (PEM.replace("\n", "\\n"), "has line breaks that are written as \\n"),
         (PEM.replace("\n", "\\r\\n"), "has line breaks that are written as \\n"),
         (f"{PEM.replace(chr(10), chr(92) + 'n')}\n", "has line breaks that are written as \\n"),
@@ -209,7 +209,7 @@ def test_values_that_cannot_be_sent_are_reported(value: object, paths: dict[str,
 
 @pytest.mark.parametrize("value", [" a", "a\n", "a\u00a0", "\ufeffa", "a\u200b", " "])
 def test_white_space_around_a_label_is_refused(value: str) -> None:
-    """It's invisible, and another identifier is another integration."""
+    """It's invisible, and a different identifier means a different integration."""
     assert label_problem(value) == "must not begin or end with white space or a line break"
 
 

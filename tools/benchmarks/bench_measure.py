@@ -2,7 +2,7 @@
 
 All commands use one simulator, whose clock skips a minute before each command. So no command is slowed down by the
 requests of an earlier one, which would count toward the quota of 1,000 requests a minute. If a single command exceeds
-that quota, the usual happens: ours waits, and the others get a 429.
+that quota, ours waits and the others get a 429.
 """
 
 from __future__ import annotations

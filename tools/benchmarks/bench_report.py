@@ -32,7 +32,7 @@ _GOAL_CELL = Cell(100, 100)
 _GOAL_WIDE = Cell(100, 100, 32)
 _DISTANCES: dict[Step, float] = {"create": 1.2, "refresh": 0.5, "rotate": 1.2, "destroy": 1.2}
 _DISTANCES_WIDE: dict[Step, float] = {"create": 0.8, "destroy": 0.8}
-"""The maximum seconds of this provider above the floor."""
+"""The maximum number of seconds by which this package may exceed the floor."""
 _GOAL_MEGABYTES = 120
 
 

@@ -322,9 +322,9 @@ class _Run:
         if self.contender == "plain" or ("pulumi-justt recover" not in text and not self.scenario.is_destroyed):
             return
         found = self._found_at_justt(text)
-        told = {name for name in self.names if f"creating the stripe integration {name!r}: " in text}
+        named = {name for name in self.names if f"creating the stripe integration {name!r}: " in text}
         decisions = [f"--claim={name}={integration_id}" for name, integration_id in found.items()]
-        decisions += [f"--forget={name}" for name in sorted(told - found.keys())]
+        decisions += [f"--forget={name}" for name in sorted(named - found.keys())]
         if self.scenario.is_destroyed:
             decisions = [f"--deactivate={each}" for each in self._live()]
         self.stack.justt("recover", "--stack", self.stack.name, "--yes", *decisions)

@@ -133,7 +133,7 @@ _ELSEWHERE = {
     "simulator.records.log": "the simulator's log, a line for each request",
     "simulator.records.logger": "the name of a logger",
     "simulator.server._LOGGER": "the name of a logger",
-    "simulator.rules": "answers of the simulator, which stand for the vendor's own words",
+    "simulator.rules": "responses of the simulator, in place of Justt's own texts",
     "cli.options.STACKS": "the help of an option",
     "cli.options.ACCOUNTS": "likewise",
     "cli.options._JSON": "likewise",
@@ -145,40 +145,40 @@ _ELSEWHERE = {
     "cli.summary.comment": "that comment",
     "cli.summary.preview._diagnostic": "stands in that comment for the middle of a long message",
     "cli.summary.values.shown": "stands in that comment for a value",
-    "core.integration.IntegrationLifecycle._urn": "stands for a URN that the host cannot tell",
+    "core.integration.IntegrationLifecycle._urn": "replaces a URN that the host doesn't know",
     "api.client.Client._open": "a header",
     "api.client.Client.__post_init__": "stands in a text as <variables>",
     "errors.describe_type": "stands in a text as <shape>",
-    "imports._OwnFinder.find_spec": "Python's own words for a module that is not there",
+    "imports._OwnFinder.find_spec": "Python's own text for a missing module",
     "errors.nearest": "stands in a text as its hint",
 }
 _NEVER_SHOWN = {
     "NotImplementedError": "an abstract method",
     "UnusableProxy": "becomes `the network settings of this machine cannot be used`",
     "IndexError": "becomes `… is damaged`",
-    "error": "an error that was made before",
-    "explained": "makes an error of which the parts are texts of their own",
+    "error": "an error that was created and listed earlier",
+    "explained": "makes an error whose parts are listed separately",
     "Cancelled": "becomes `it was not sent, because the engine cancelled the call`",
     "ApiStatusError": "becomes `Justt answered …`",
     "InvalidResponseError": "becomes `Justt answered … with an undocumented shape`",
-    "OutcomeUnknown": "becomes what the cause becomes",
+    "OutcomeUnknown": "shown as its cause",
     "failure": "becomes `no connection …`",
-    "outcome_unknown": "makes an error of which the parts are texts of their own",
+    "outcome_unknown": "makes an error whose parts are listed separately",
     "ReadTimeout": "becomes `no answer within …`",
     "TimeoutError": "becomes `no time was left to send a request`",
-    "ApiError": "an answer of the simulator, which stands for the vendor's own words",
+    "ApiError": "a response of the simulator, in place of Justt's own text",
 }
-_DOORS = {"tell", "_tell", "debug", "print", "echo", "exit", "warn", "_warn"}
-_CHANNELS = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging"}
-"""The modules whose methods are doors, too."""
-_SINKS = {
+_DISPLAY_FUNCTIONS = {"tell", "_tell", "debug", "print", "echo", "exit", "warn", "_warn"}
+_DISPLAY_MODULES = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging"}
+"""The names of functions that show a text, and the modules whose methods do."""
+_FORWARDERS = {
     "provider._tell",
     "core.client._debug_line",
     "cli.rendering.note",
     "cli.rendering.print_json",
     "cli.rendering.print_table",
 }
-_SINKS |= {
+_FORWARDERS |= {
     "cli.rendering.print_text",
     "cli.app._Commands.main",
     "cli.app._Commands.invoke",
@@ -186,8 +186,8 @@ _SINKS |= {
     "cli.importing.prompts.Terminal.tell",
     "cli.importing.prompts.Terminal._picked",
 }
-_SINKS |= {"cli.summary.command.command", "cli.rendering.print_paragraphs"}
-"""Functions that write a line of their caller, so each caller is a door, or the output that a command is for."""
+_FORWARDERS |= {"cli.summary.command.command", "cli.rendering.print_paragraphs"}
+"""Functions that show a text of their caller, whose calls count instead, or the output that a command is for."""
 _COMPOSED = {
     "RequestError",
     "RequestRefused",
@@ -292,7 +292,7 @@ _NAMES = {
     "wait": "number",
     "self._property.python_name": "name",
 }
-"""The placeholders for other expressions whose own last word would mean nothing to a user."""
+"""The placeholders for other expressions whose last word would mean nothing to a user."""
 
 
 @dataclass(frozen=True)
@@ -339,28 +339,28 @@ class Source:
         self._found: list[tuple[Text, list[str]]] = []
         for node in ast.walk(tree):
             if isinstance(node, ast.Raise):
-                self._raised(node)
+                self._raised_text(node)
             elif isinstance(node, ast.Call):
-                self._told(node)
+                self._shown_text(node)
             elif isinstance(node, ast.Yield):
-                self._yielded(node)
+                self._yielded_text(node)
         if not self.name.startswith("simulator."):
             literals = [node for node in ast.walk(tree) if isinstance(node, (ast.Constant, ast.JoinedStr))]
             # A value may be a part of a later message, and is read with that one.
             literals.sort(key=lambda node: (isinstance(self._statement(node), ast.Assign), -node.lineno))
             for node in literals:
-                self._other(node)
+                self._other_text(node)
         self._found.sort(key=lambda found: found[0].line)
-        for text, whens in self._found:
+        for text, conditions in self._found:
             alike = [other for other, _ in self._found if (other.place, other.kind) == (text.place, text.kind)]
-            if len(whens) > 1 and len(whens) != len(alike):
-                self.unread.append(f"{text.place}: {len(alike)} texts, and {len(whens)} entries of {text.kind}")
-            when = whens[alike.index(text) % len(whens)] if whens else ""
+            if len(conditions) > 1 and len(conditions) != len(alike):
+                self.unread.append(f"{text.place}: {len(alike)} texts, and {len(conditions)} entries of {text.kind}")
+            when = conditions[alike.index(text) % len(conditions)] if conditions else ""
             self.texts.append(replace(text, when=when))
 
     # Finding messages
 
-    def _raised(self, node: ast.Raise) -> None:
+    def _raised_text(self, node: ast.Raise) -> None:
         if not isinstance(node.exc, ast.Call):
             self._require(node, node.exc is None or _last_name(node.exc) in _NEVER_SHOWN)
             return
@@ -375,15 +375,15 @@ class Source:
         elif name not in _NEVER_SHOWN:
             self._add(node, name, arguments[1 if name == "PydanticCustomError" else 0] if arguments else None)
 
-    def _told(self, node: ast.Call) -> None:
-        is_channel = isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) in _CHANNELS
-        if self._place(node) in _SINKS or not (is_channel or _last_name(node.func) in _DOORS):
+    def _shown_text(self, node: ast.Call) -> None:
+        is_method = isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) in _DISPLAY_MODULES
+        if self._place(node) in _FORWARDERS or not (is_method or _last_name(node.func) in _DISPLAY_FUNCTIONS):
             return
         text = self._read(node.args[0]) if node.args else None
         kind = text.partition(":")[0] if text else ""
         self._add(node, kind if kind in ("note", "warning") else "line", node.args[0] if node.args else None)
 
-    def _yielded(self, node: ast.Yield) -> None:
+    def _yielded_text(self, node: ast.Yield) -> None:
         function = self._function(node)
         if function is None or function.returns is None or ast.unparse(function.returns) != _FAILURES:
             return
@@ -400,7 +400,7 @@ class Source:
         if read:
             self._text(node, "failure", f"{self._read(name) or '<argument>'}: {read}")
 
-    def _other(self, node: ast.Constant | ast.JoinedStr) -> None:
+    def _other_text(self, node: ast.Constant | ast.JoinedStr) -> None:
         """Add *node* if it's a literal with words that no other message has used."""
         statement = self._statement(node)
         is_operation = isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "operation"
@@ -426,7 +426,7 @@ class Source:
         place = self._place(node)
         if kind == "PydanticCustomError" or place == "core.state._REASONS":
             shown = f"<argument>: {shown}"
-        self._found.append((Text(place, kind, shown, "", getattr(node, "lineno", 0)), self._whens(node, kind)))
+        self._found.append((Text(place, kind, shown, "", getattr(node, "lineno", 0)), self._conditions(node, kind)))
 
     # Reading messages
 
@@ -607,14 +607,14 @@ class Source:
         loops = [each for each in self._above(node) if isinstance(each, ast.For)]
         return any(name in ast.unparse(each.target).strip("()").split(", ") for each in loops)
 
-    def _whens(self, node: ast.AST, kind: str) -> list[str]:
-        """Return the conditions that the docstrings give; several belong to the texts of that kind in order."""
+    def _conditions(self, node: ast.AST, kind: str) -> list[str]:
+        """Return the conditions in the docstrings; if there are several, they belong to that kind's texts in order."""
         above = list(self._above(node))
         for each in above:
             if isinstance(each, ast.Dict):
                 keys = [key for key, value in zip(each.keys, each.values, strict=True) if value in (node, *above)]
                 if keys and isinstance(keys[0], ast.Constant) and isinstance(keys[0].value, int):
-                    return [f"The answer is {keys[0].value}."]
+                    return [f"Justt responds with {keys[0].value}."]
             if isinstance(each, ast.If) and isinstance(each.test, ast.Name):
                 said = _entries(self._function(node), "Args", each.test.id)
                 if said and said[0].startswith("Whether "):
@@ -712,7 +712,7 @@ def page(sources: Iterable[Source]) -> str:
     lines = [_HEAD]
     for heading, (intro, _) in SECTIONS.items():
         rows = list(dict.fromkeys((text.text, text.when) for text in texts if text.section == heading))
-        # A condition that most texts have is no help for one of them.
+        # A condition that most texts share is shown once, above the table.
         common = {when for when, count in Counter(when for _, when in rows).items() if when and count > len(rows) / 2}
         rows = [(text, "" if when in common else when) for text, when in rows]
         has_when = any(when for _, when in rows)

@@ -187,7 +187,7 @@ def _public() -> Iterator[str]:
         elif isinstance(thing, str):
             yield f"## {name}\n\nThe version of this package, as text."
         else:
-            yield f"## {name}\n\n{_said_of(name)} One of {', '.join(f'`{each}`' for each in get_args(thing))}."
+            yield f"## {name}\n\n{_docstring_below(name)} One of {', '.join(f'`{each}`' for each in get_args(thing))}."
 
 
 def _described(heading: str, documented: Documented) -> Iterator[str]:
@@ -233,7 +233,7 @@ def _shape(shape: type[credentials.Credentials]) -> str:
     return f"### {shape.__name__}\n\n{documented.prose}\n\n{_table(('field', '', 'kept', 'meaning'), rows)}"
 
 
-def _said_of(alias: str) -> str:
+def _docstring_below(alias: str) -> str:
     """Return the docstring below the definition of a type."""
     body = ast.parse(inspect.getsource(resources)).body
     texts = [

@@ -2,7 +2,7 @@
 
 The part covers each kind of program that tests start: the engine with the provider, the command line, a page of the
 docs, the scan for secrets and the provider's host. Each run starts with the same few variables (`environment.build`)
-and those that the environment adds, so that is its only difference from a clean run.
+and those that the environment adds. These additions are the only difference from a clean run.
 
 The tests drop the variables of their caller, so variables set for pytest would never reach the product. That is why
 TEST_VARIABLES also contains them: the tests add it to the environment of every process that they start. The exception

@@ -37,7 +37,7 @@ def on_a_terminal(program: str = PROGRAM, **environ: str) -> str:
     with subprocess.Popen([sys.executable, "-c", program], stdout=theirs, stderr=theirs, env=given) as process:
         os.close(theirs)
         sent = b""
-        with suppress(OSError):  # Linux ends a terminal so
+        with suppress(OSError):  # on Linux, reading fails when the terminal closes
             while some := os.read(ours, 4096):
                 sent += some
         assert process.wait(HANG_SECONDS) == 0

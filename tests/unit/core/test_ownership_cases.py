@@ -135,7 +135,7 @@ def test_killed_create_is_named_after_a_rename_without_alias(walk: Walk, kill: s
     walk.rename_without_alias("shop-1", 0)
     walk.run_command("up")
     assert [f"an earlier run began to create it for '{urn_of('a')}'" in text for text in walk.errors] == [True]
-    assert walk.seen["a create under another name was named"] == 1
+    assert walk.seen["a create under another name was reported"] == 1
     walk.run_command("up", wish=wish)
     if wish == "deactivate" and kill == "kill-after-commit":
         # The journal does not know that this integration was the killed create's.
@@ -286,7 +286,7 @@ def test_owner_and_adopter_deleted_together_release_the_integration(walk: Walk, 
     walk.run_command("up", flags=Flags(targets=frozenset({adopter})))
     assert walk.held() == {owner: "int-00001", adopter: "int-00001"}
     walk.run_command("destroy")
-    assert walk.seen["what another command adopted was released"] == (owner == "a")
+    assert walk.seen["an integration that another command adopted was released"] == (owner == "a")
     assert (walk.held(), walk.live()) == ({}, ["int-00001"])
 
 

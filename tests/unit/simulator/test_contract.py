@@ -118,7 +118,7 @@ def operations_of(document: Document) -> dict[str, Document]:
 
 
 def guided_document() -> Document:
-    """Add the status of the guides that the document omits for most bodies: any body may be too large."""
+    """Add the guides' 413 to each operation with a body: the document omits it for most of them."""
     document = vendor_document()
     for operation in operations_of(document).values():
         if "requestBody" in operation:

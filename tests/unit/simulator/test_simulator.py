@@ -124,7 +124,7 @@ def test_created_integration_is_read_back_as_pending(api: Api) -> None:
 
 
 def test_records_contain_everything_but_the_payload(api: Api) -> None:
-    """A record contains everything that was sent, but of the payload only the digest and the keys."""
+    """A record contains everything that was sent, except that it keeps only the digest and keys of the payload."""
     payload = {"username": "name", "privateKey": CANARY, "passphrase": CANARY}
     created = api.create("acc_1", secretType="sftp", secretPayload=payload, merchantAccountCodes=["b", "a"])
     record = api.simulator.records.integration(created)

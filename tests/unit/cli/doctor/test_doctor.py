@@ -391,7 +391,7 @@ def test_a_provider_named_default_is_not_the_engines_default(
 
 @pytest.fixture
 def echo(monkeypatch: pytest.MonkeyPatch, project: FakePulumi) -> Iterator[EchoServer]:
-    """Give a vendor that refuses each list with words that repeat a short password, to a process that knows nothing."""
+    """Start a Justt whose error for each list repeats a short password that the redactor doesn't know yet."""
     shared_redactor.cache_clear()
     with EchoServer() as running:
         running.listing, running.form = "400", lambda _: "login of bobby77 with hunt7er failed"
@@ -406,7 +406,7 @@ COMMANDS = (["list"], ["doctor"], ["import", "--all"], ["import", "--all", "--ot
 
 @pytest.mark.usefixtures("echo")
 @pytest.mark.parametrize("command", COMMANDS)
-def test_words_beside_a_secret_object_of_the_configuration(project: FakePulumi, command: list[str]) -> None:
+def test_parts_of_a_secret_configuration_object_are_redacted(project: FakePulumi, command: list[str]) -> None:
     """`pulumi config set --secret --path` creates an object, and each of its parts is a credential."""
     assert "hunt7er" in project.run(*command).output
     file = project.folder / "config.json"
@@ -421,7 +421,7 @@ def test_words_beside_a_secret_object_of_the_configuration(project: FakePulumi, 
 
 
 @pytest.mark.usefixtures("echo")
-def test_words_beside_a_state_that_cannot_be_read(project: FakePulumi) -> None:
+def test_justt_s_text_is_withheld_if_a_state_cannot_be_read(project: FakePulumi) -> None:
     """Doctor doesn't know the credentials in that state, and Justt's error for the account may repeat one."""
     project.fails({"stack export": "error: no decrypter"})
 

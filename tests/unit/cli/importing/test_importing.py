@@ -99,7 +99,7 @@ def test_a_selection_that_matches_nothing_is_refused(text: str) -> None:
 
 
 def test_only_unmanaged_integrations_are_listed(project: FakePulumi, theirs: Theirs) -> None:
-    """INACTIVE integrations and those of the stacks are not listed. An integration that a stack only reads is."""
+    """INACTIVE and managed integrations are not listed. An integration that a stack only reads is listed."""
     mine, other, seen, failed = theirs(), theirs(), theirs(), theirs("adyen", status="FAILED")
     theirs(status="INACTIVE")
     project.state([integration("mine", mine), {**integration("seen", seen), "external": True}], stack="dev")

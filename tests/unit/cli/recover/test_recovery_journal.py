@@ -331,7 +331,7 @@ def test_a_decision_that_cannot_be_written_is_an_error(
 
 
 def test_an_intent_alone_does_not_import_the_state(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
-    """So operations of other providers need no decision."""
+    """The state doesn't change, so operations of other providers need no decision."""
     bucket = {"type": "creating", "resource": {"urn": f"{STACK}::aws:s3:Bucket::b", "type": "aws:s3:Bucket"}}
     begun(theirs())
     project.state([provider()], [bucket])
@@ -355,7 +355,7 @@ def test_an_intent_of_another_account_shows_after_the_operation(
 
 
 def test_a_damaged_journal_file_is_a_note(project: FakePulumi, begun: Begun) -> None:
-    """The command goes on."""
+    """The command continues after the note."""
     path = project.journal.path_of(begun())
     assert isinstance(path, Path)
     path.write_text("{")

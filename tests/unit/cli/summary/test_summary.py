@@ -683,7 +683,7 @@ def assert_golden(name: str, found: str) -> None:
     if os.environ.get(UPDATE) == "1":
         path.write_text(found)
     assert found == path.read_text(), (
-        f"run {UPDATE}=1 pytest tests/unit/cli/summary/test_summary.py if that is what is to be read"
+        f"run {UPDATE}=1 pytest tests/unit/cli/summary/test_summary.py if the new text is right"
     )
 
 
@@ -700,7 +700,7 @@ def test_the_real_json(stack: Stack, simulator: SimulatorServer) -> None:
     recorded = {name: resource["id"] for name, resource in stack.resources().items()}
 
     def comment(*arguments: str, fails: bool = False) -> str:
-        """Give the comment of a preview, with names in the place of ids."""
+        """Return the comment for a preview, with names in place of ids."""
         output = stack.run(*arguments, "--json", "--stack", "dev", fails=fails).stdout
         stack.keep(preview.read(output, now=NOW).to_json().encode())
         return masked(render(output, now=NOW), {id_: name for name, id_ in {**recorded, **ids}.items()})

@@ -21,7 +21,8 @@ provider "restapi" {
   id_attribute          = "integrationId"
   create_returns_object = true
   timeout               = 30
-  # Justt's DELETE wants the id in its body too, which this provider can't write. A GET costs the same, and stops nothing.
+  # Justt's DELETE needs the id in its body too, which this provider can't send. A GET costs the same, but deactivates
+  # nothing.
   destroy_method = "GET"
 }
 
