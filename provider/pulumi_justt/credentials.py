@@ -132,7 +132,7 @@ class CredentialType(Credentials):
             surplus = [quoted(name, known) for name in value if name not in known]
             if surplus:
                 raise pulumi.RunError(
-                    f"{cls.__name__}.from_output: unknown key: {', '.join(surplus)}. It takes {', '.join(known)}"
+                    f"{cls.__name__}.from_output: unknown key: {', '.join(surplus)}. It accepts {', '.join(known)}"
                 )
             return dict(value)
 
@@ -328,7 +328,7 @@ def secret_values(
     ]
 
 
-def problems(
+def validate(
     secret_type: str,
     payload: Mapping[str, Any],
     referred: Mapping[str, Any] = _NO_REFERENCES,

@@ -86,7 +86,7 @@ def test_a_replaced_adopter_still_adopts(stack: Stack, simulator: SimulatorServe
 
 
 def test_a_new_provider_may_adopt_the_resource_s_own_id(stack: Stack, simulator: SimulatorServer) -> None:
-    """The former provider's process, which has called no check, deletes the URN whose new inputs adopt."""
+    """The former provider's process, which got no call of `check`, deletes a URN whose new inputs adopt its own id."""
     mine = owner(stack)
     stack.program(OTHER + integration(mine, name="owner", more=option("provider=other")))
     assert RELEASED in stack.up("--replace", urn(stack, "owner")).text
@@ -205,7 +205,7 @@ def test_the_former_owner_does_not_deactivate_what_another_resource_owns(
 def test_an_adopter_beside_the_owner_in_another_process(
     stack: Stack, simulator: SimulatorServer, is_first: bool
 ) -> None:
-    """The owner's process tells the adopter's process what the program keeps, for any order of the two."""
+    """The owner's process passes on what the program keeps to the adopter's process, in whatever order the two run."""
     mine = owner(stack)
     both = [integration(None, name="owner"), adopter(mine, more=option("provider=other"))]
     stack.program(OTHER + "".join(both[::-1] if is_first else both))

@@ -113,7 +113,7 @@ OTHER_DELETES = [
 def test_deletes_are_refused_until_the_program_says_false(
     logged: Logged, simulator: SimulatorServer, deletes: list[tuple[str, tuple[str, ...], list[str]]]
 ) -> None:
-    """Each way to delete it leads to a `delete` without a `check`. No request is sent, and the state stays."""
+    """Each way to delete the resource leads to a `delete` without a `check`. No request is sent, and the state stays."""
     stack = logged.stack
     stack.program(shop())
     assert logged.run(*UP) == ["check shop as new", "create shop"]
@@ -136,7 +136,7 @@ def test_deletes_are_refused_until_the_program_says_false(
 
 @pytest.mark.slow
 def test_replacements_are_allowed(logged: Logged, simulator: SimulatorServer) -> None:
-    """Each kind of replacement calls check before delete. The old integration stops, and one is live."""
+    """Each kind of replacement calls check before delete. The old integration is deactivated, and the new one is live."""
     stack = logged.stack
     stack.program(shop())
     logged.run(*UP)
@@ -225,7 +225,7 @@ def test_a_dependency_that_is_deleted_first_refuses_its_dependents(logged: Logge
 
 @pytest.mark.slow
 def test_a_new_provider_and_a_rotation_in_one_update_are_allowed(logged: Logged, simulator: SimulatorServer) -> None:
-    """The former provider's process deletes without a check; the other process tells it what the program has."""
+    """The former provider's process deletes without a check. The other process passes on what the program has."""
     stack = logged.stack
     provider = 'other = justt.Provider("other", api_key=secret("stripeKey"))\n'
     stack.program(provider + shop(more=option("provider=other")))

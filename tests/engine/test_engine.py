@@ -184,7 +184,10 @@ class TestMissing:
     """A 404 for a known id, which does not prove that the integration is gone."""
 
     def test_refresh_and_destroy_keep_the_state(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Both refuse, keep the state and show the alternatives. With JUSTT_ON_MISSING=gone, both treat it as gone."""
+        """Both commands fail, keep the state and show the alternatives.
+
+        With JUSTT_ON_MISSING=gone, both commands treat the integration as gone.
+        """
         stack.program(stripe())
         stack.up()
         known = stack.outputs()["id"]
@@ -394,7 +397,7 @@ class TestRefused:
             "    credentials=justt.credentials.ApiKeyOnly.from_output(whole))\n"
         )
         text = shared.preview(fails=True).text
-        assert "ApiKeyOnly.from_output: unknown key: 'apikey' (did you mean 'apiKey'?). It takes apiKey" in text
+        assert "ApiKeyOnly.from_output: unknown key: 'apikey' (did you mean 'apiKey'?). It accepts apiKey" in text
         assert "Traceback" not in text
 
     @pytest.mark.parametrize(

@@ -34,7 +34,10 @@ def named(scenarios: list[Scenario] | tuple[Scenario, ...]) -> pytest.MarkDecora
 
 @named(SCENARIOS)
 def test_refuse_names_every_integration(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
-    """Each integration is in the state or named, and following the error leads to one integration each."""
+    """Every integration is in the state or named in an error.
+
+    When the user follows the error, each resource ends up with one integration.
+    """
     outcome = run(scenario, "refuse", tmp_path, engine_bin)
     assert (outcome.duplicates, outcome.unnamed, outcome.lost, outcome.foreign, outcome.leaked) == (0, 0, 0, 0, 0)
     assert outcome.converges
@@ -44,7 +47,7 @@ def test_refuse_names_every_integration(scenario: Scenario, tmp_path: Path, engi
 
 @named([scenario for scenario in LOST if scenario.name != BEYOND_ADOPT])
 def test_adopt_claims_or_names_every_integration(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
-    """The same holds under `adopt`, unless others create integrations with that source. `adopt` loses none."""
+    """With `adopt`, every integration is claimed or named, unless others create integrations with the same source."""
     outcome = run(scenario, "adopt", tmp_path, engine_bin)
     assert (outcome.duplicates, outcome.unnamed, outcome.lost, outcome.foreign, outcome.leaked) == (0, 0, 0, 0, 0)
     assert outcome.converges

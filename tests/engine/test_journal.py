@@ -100,7 +100,7 @@ def test_a_killed_create_is_not_repeated(
 def test_a_killed_replacement_is_not_repeated(
     stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str
 ) -> None:
-    """The same for a replacement, without an `up` before `recover`. In the end, the old one is deactivated."""
+    """A killed replacement is not repeated, even without an `up` before `recover`. The old integration is deactivated."""
     stack.up()
     old = stack.resources()["stripe-eu"]["id"]
     stack.program(PROGRAM.replace("NAME", "Another"))
@@ -298,7 +298,10 @@ UNSEEN = "warning: an earlier run began to create"
 def test_a_killed_create_of_a_renamed_resource_is_reported(
     stack: Stack, simulator: SimulatorServer, state_dir: Path
 ) -> None:
-    """The name and the identifier have changed, so no create repeats it. The update names it; `recover` resolves it."""
+    """The name and the identifier have changed, so no create repeats the interrupted one.
+
+    The update names the interrupted create in a warning, and `pulumi-justt recover` resolves it.
+    """
     lost = kill_after_commit(stack, simulator, 1)
     stack.run("cancel", "--yes", "--stack", "dev")
     stack.program(PROGRAM.replace("stripe-eu", "stripe-us"))
@@ -319,7 +322,7 @@ def test_a_killed_create_of_a_renamed_resource_is_reported(
 
 @pytest.mark.slow
 def test_destroy_and_doctor_report_a_killed_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """The intent outlives the stack's resources. Destroy reports it if it calls the provider, and `doctor` always."""
+    """The intent outlives the stack's resources. `doctor` always reports it; destroy does if it calls the provider."""
     program = PROGRAM + PROGRAM.replace("stripe-eu", "stripe-us")
     stack.up()
     stack.program(program)

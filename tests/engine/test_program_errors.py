@@ -93,7 +93,10 @@ def test_errors_of_a_program_have_no_traceback(statement: str, text: str) -> Non
 
 @pytest.mark.parametrize("statement", ['Provider("{}")', 'PaymentIntegration("{}", source="stripe")'])
 def test_a_value_in_place_of_the_name_is_not_shown(statement: str) -> None:
-    """Justt's API keys have no fixed form, and here the key is the only argument that was not left out."""
+    """An API key passed in place of the name does not appear in the error.
+
+    The key is the only argument, and a Justt key has no fixed format to recognize it by.
+    """
     key = "jk9f8e7d6c5b4a39281706f5e4d3c2b1a0"
     with pytest.raises(pulumi.RunError, match="missing") as refused:
         run_program(lambda: exec(HEAD + statement.format(key), {}))  # noqa: S102 - our own code

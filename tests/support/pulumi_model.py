@@ -65,7 +65,7 @@ PHRASES = {
     "an answer was misunderstood": "undocumented shape",
     "what another resource adopts was released": "adopts it, so it is released",
     "what another command adopted was released": "as this machine's journal says, so it is released",
-    "a second resource for one record was refused": "an integration can be in one resource only",
+    "a second resource for one record was refused": "Only one resource can manage an integration",
     "a killed run's integration was named": "an earlier run created integration",
     "a killed run's create was looked for": "and was killed",
     "an earlier run's request was waited for": "an earlier run was killed while it created it",
@@ -127,7 +127,7 @@ def run_machine(
     *,
     is_complete: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Run a machine in *rounds* with different seeds, which cover more than one long round.
+    """Run a state machine *rounds* times with different seeds. Many short rounds cover more than one long round.
 
     Args:
         make: Creates a new machine.

@@ -44,21 +44,21 @@ def test_a_refresh_reads_lists() -> None:
 
 
 def test_integrations_of_others_do_not_make_it_expensive() -> None:
-    """Our integrations behind a hundred pages of others or INACTIVE ones cost half as much as single reads."""
+    """Even after a hundred pages of other or INACTIVE integrations, list reads cost half as much as single reads."""
     found = cost(REFRESH, 1_000, foreign=10_000)
 
     assert 110 < found.requests <= 500
 
 
 def test_waits_remember_their_page() -> None:
-    """Waiting integrations are the newest. After they were found behind a thousand others, each read begins there."""
+    """Waiting integrations are the newest. The reader finds their page once, behind a thousand others, and begins there."""
     found, beside = cost_of_waits(50, 120), cost_of_waits(50, 120, foreign=1_000)
 
     assert beside.requests <= found.requests + 60
 
 
 def test_two_waits_use_single_reads() -> None:
-    """Each of them reads its own record: a list with others would be wasteful for each read."""
+    """Two waits read one record each. List pages would cost more, because most of their records belong to others."""
     two = cost_of_waits(2, 120, foreign=10_000)
 
     assert two.requests <= 2 * cost_of_waits(1, 120).requests + 4

@@ -203,7 +203,7 @@ def test_an_internal_error_during_a_create_says_whether_something_may_exist(
 
 
 def test_a_wait_shares_the_session_of_its_integration() -> None:
-    """They share the client and the known state. Another configuration has its own."""
+    """A wait and its integration share the client and the known state. Another configuration has its own session."""
     config = {"justt:baseUrl": "http://127.0.0.1:9", "justt:apiKey": "bearer-key"}
     made = [IntegrationProvider(), ReadinessProvider(), ReadinessProvider()]
     for provider, more in zip(made, ({}, {}, {"justt:timeoutSeconds": "7"}), strict=True):
@@ -357,7 +357,7 @@ def test_diff_passes_old_and_new_inputs() -> None:
 
 
 def test_create_returns_the_id_and_the_outputs() -> None:
-    """Both are passed on unchanged from the core."""
+    """The provider passes on the id and the outputs unchanged from the core."""
     result = over(Core(("id-1", {"a": 1}))).create(NEWS)
 
     assert (result.id, result.outs) == ("id-1", {"a": 1})
@@ -449,7 +449,10 @@ def test_update_returns_the_outputs() -> None:
     ],
 )
 def test_an_invalid_configuration_is_a_failure_of_check(config: dict[str, str], text: str) -> None:
-    """A preview reports the invalid setting at each resource, without a property or a secret."""
+    """A preview reports the invalid setting as a failure of each resource.
+
+    The failure names no property and shows no secret.
+    """
     result = configured(config).check({}, NEWS)
 
     assert isinstance(result, CheckResult)
@@ -471,7 +474,10 @@ def test_an_invalid_configuration_is_an_error_in_other_calls(method: str) -> Non
 
 @pytest.mark.parametrize("method", CALLS)
 def test_an_invalid_setting_from_the_state_names_what_to_do(method: str) -> None:
-    """Only refresh and destroy, which run no program, use the state's copy of a setting. A diff can be of either."""
+    """Only refresh and destroy, which run no program, use the state's copy of a setting.
+
+    The error names the remedy in `delete`, and in `diff`, which the engine calls with either copy of a setting.
+    """
     provider = over(Core(error=InvalidSettings("justt:environment must be production")))
 
     text = shown(lambda: CALLS[method](provider))

@@ -1,4 +1,7 @@
-"""Joins what stacks manage with what their accounts at Justt hold. Several commands share this module."""
+"""Matches the integrations that stacks manage with the integrations in their Justt accounts.
+
+Several commands share this module.
+"""
 
 from __future__ import annotations
 

@@ -168,7 +168,10 @@ class ReadinessLifecycle:
             )
             return None
         if record.status != olds.get("status", record.status):
-            self.tell(f"note: {called}, which was waited for, is {record.status} now, was {olds['status']}.")
+            self.tell(
+                f"note: the status of {called} has changed from {olds['status']} to {record.status} since its "
+                "IntegrationReady last read it."
+            )
         inputs = {name: value for name, value in olds.items() if name in _ARGUMENTS}
         return {**inputs, **outputs_from(record)}
 
@@ -257,7 +260,7 @@ class ReadinessLifecycle:
                 raise CancelledError(
                     wait.operation,
                     "it was given up, because the engine cancelled the call",
-                    messages.ABANDONED_REMEDIATION,
+                    messages.CANCELLED_REMEDIATION,
                 )
             if now >= wait.next_note:
                 seconds = now - wait.started

@@ -1,7 +1,8 @@
 """Run a simulator in a thread of this process, or in the foreground until a signal.
 
-The server binds only loopback addresses and serves only requests whose `Host` is one. The control endpoint requires no
-key, and without the check a web page could reach it through a name that resolves to a loopback address.
+The server binds only loopback addresses and serves only requests whose `Host` is a loopback address. The control
+endpoint requires no key, and without the check a web page could reach it through a name that resolves to a loopback
+address.
 """
 
 from __future__ import annotations
