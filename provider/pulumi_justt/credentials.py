@@ -205,7 +205,7 @@ class UsernamePassword(CredentialType):
 @one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Hmac(CredentialType):
-    """A signing key and an API key, such as those of Adyen (`HMAC`).
+    """A signing key and an API key, such as Adyen's (`HMAC`).
 
     Args:
         hmac: The key that signs notifications.

@@ -146,7 +146,7 @@ def test_an_adoption_that_ended_on_another_machine(stack: Stack, simulator: Simu
 
 
 def test_a_new_stack_with_a_renamed_stack_s_name_creates_its_own(stack: Stack, simulator: SimulatorServer) -> None:
-    """The new stack's error names the other stack. It creates its own when the other stack has confirmed its id."""
+    """The new stack's error names the other stack. When the other stack has confirmed its id, the create succeeds."""
     mine = owner(stack)
     stack.run("stack", "rename", "prod", "--stack", "dev")
     shutil.copy(stack.project / "Pulumi.prod.yaml", stack.project / "Pulumi.dev.yaml")
@@ -224,7 +224,7 @@ def test_an_adopter_beside_the_owner_in_another_process(
 
 
 def test_the_old_integration_of_a_failed_rotation_may_be_adopted(stack: Stack, simulator: SimulatorServer) -> None:
-    """A refresh reads the old integration after a failed update, which the rotated resource doesn't own any more."""
+    """After a failed update, a refresh reads the old integration, which the rotated resource no longer owns."""
     mine = owner(stack)
     rotated = integration(None, name="owner", label="Rotated").replace("justt.Pay", "new = justt.Pay", 1)
     stack.program(rotated + integration(None, name="third", identifier="third", more=option("depends_on=[new]")))

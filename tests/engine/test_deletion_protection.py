@@ -113,7 +113,7 @@ OTHER_DELETES = [
 def test_deletes_are_refused_until_the_program_says_false(
     logged: Logged, simulator: SimulatorServer, deletes: list[tuple[str, tuple[str, ...], list[str]]]
 ) -> None:
-    """Each way to delete the resource leads to a `delete` without a `check`. No request is sent, and the state stays."""
+    """Each way to delete the resource calls `delete` without a `check`. No request is sent, and the state stays."""
     stack = logged.stack
     stack.program(shop())
     assert logged.run(*UP) == ["check shop as new", "create shop"]
@@ -136,7 +136,7 @@ def test_deletes_are_refused_until_the_program_says_false(
 
 @pytest.mark.slow
 def test_replacements_are_allowed(logged: Logged, simulator: SimulatorServer) -> None:
-    """Each kind of replacement calls check before delete. The old integration is deactivated, and the new one is live."""
+    """Each kind of replacement calls check before delete. The old integration is deactivated, and one is live."""
     stack = logged.stack
     stack.program(shop())
     logged.run(*UP)
@@ -205,7 +205,7 @@ def test_a_failed_deactivation_is_retried(logged: Logged, simulator: SimulatorSe
 
 @pytest.mark.slow
 def test_a_dependency_that_is_deleted_first_refuses_its_dependents(logged: Logged, simulator: SimulatorServer) -> None:
-    """Their delete comes before their check, as in a removal. Turning off protection in an earlier update allows it."""
+    """The dependents' delete comes before their check, as in a removal. First turn off protection in another update."""
     stack = logged.stack
     stack.program(shop(more=FIRST, protected="False") + DEPENDENT.format(protected="True"))
     logged.run(*UP)

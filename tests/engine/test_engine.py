@@ -148,7 +148,7 @@ class TestLife:
 
     @pytest.mark.slow
     def test_destroy_of_an_inactive_integration_succeeds(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Destroy treats an integration that someone else has deactivated as deleted."""
+        """Destroy treats an integration that was deactivated outside Pulumi as deleted."""
         stack.program(stripe())
         stack.up()
         simulator.records.tell_status(stack.outputs()["id"], "INACTIVE")
@@ -166,7 +166,7 @@ class TestLife:
 
     @pytest.mark.slow
     def test_a_clock_that_is_ahead_is_reported(self, stack: Stack) -> None:
-        """A date of now is in Justt's future: one warning for both integrations says so, and until when they run."""
+        """A date of now is in Justt's future. One warning for both integrations says so, and when they stop."""
         two = stripe() + stripe().replace("stripe-eu", "stripe-us").replace("stripe = ", "other = ")
         with SimulatorServer(clock=lambda: time.time() - 3600) as behind:
             stack.config({"justt:baseUrl": behind.base_url})
@@ -226,7 +226,7 @@ class TestPreview:
 
     @pytest.mark.slow
     def test_preview_accepts_unknown_values_anywhere(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Values from a resource that does not exist yet are unknown in a preview, anywhere, and right in the up."""
+        """Values from a resource that does not exist yet are unknown in a preview, and correct in the up."""
         program = stripe() + textwrap.dedent(
             """
             later = stripe.integration_id
@@ -270,7 +270,7 @@ class TestPreview:
 
     @pytest.mark.slow
     def test_option_paths_are_checked(self, stack: Stack) -> None:
-        """A valid ignore_changes path keeps a changed secret back. A path that the engine would ignore is an error."""
+        """A valid ignore_changes path works for a secret. A path that the engine would ignore is an error."""
         stack.program(stripe())
         stack.up()
         stack.provide({"stripeKey": canary("ignored")})

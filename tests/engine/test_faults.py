@@ -55,7 +55,7 @@ def test_adopt_claims_or_names_every_integration(scenario: Scenario, tmp_path: P
 
 @named([scenario for scenario in SCENARIOS if scenario.name == BEYOND_ADOPT])
 def test_adopt_is_for_one_writer(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
-    """`adopt` can't tell a second writer's integration from a lost create: it claims it and warns with its id."""
+    """`adopt` can't distinguish a second writer's integration, so it claims that one and warns with its id."""
     outcome = run(scenario, "adopt", tmp_path, engine_bin)
     assert outcome.foreign == 1
     assert "the only new integration of the account, because justt:onAmbiguousCreate is adopt" in outcome.text

@@ -1,4 +1,4 @@
-"""The journal on the real engine: after a kill or a lost response, no duplicate is created; one command resolves it.
+"""The journal on the real engine: no duplicate after a kill or a lost response, and one command to resolve it.
 
 Each scenario ends with a clean `pulumi up` and with exactly the integrations that the user wanted.
 """
@@ -100,7 +100,7 @@ def test_a_killed_create_is_not_repeated(
 def test_a_killed_replacement_is_not_repeated(
     stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str
 ) -> None:
-    """A killed replacement is not repeated, even without an `up` before `recover`. The old integration is deactivated."""
+    """`recover` needs no `up` before it. The next `up` creates no duplicate, and deactivates the old integration."""
     stack.up()
     old = stack.resources()["stripe-eu"]["id"]
     stack.program(PROGRAM.replace("NAME", "Another"))
@@ -209,7 +209,7 @@ def test_the_commands_find_the_intents_of_a_real_stack(
 def test_replace_right_after_a_create_names_the_integration(
     stack: Stack, simulator: SimulatorServer, state_dir: Path
 ) -> None:
-    """No diff or read has shown that the state has the id, so it's named. A refresh resolves that."""
+    """No diff or read has shown that the state has the id, so the error names it. With `--refresh`, `up` succeeds."""
     stack.up()
     first = stack.resources()["stripe-eu"]["id"]
     assert first in stack.up("--replace", URN, fails=True).text
@@ -261,7 +261,7 @@ def test_a_create_that_the_backend_did_not_save_is_not_repeated(
 
 
 def test_an_error_hook_that_says_retry_sends_nothing(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """The engine calls create again in the same process. It gets the same error, and there is only one POST."""
+    """The engine calls create again in the same process. The second call gets the same error and sends no POST."""
     hook = 'hook = pulumi.ErrorHook("retry", lambda _: True)\n'
     options = "opts=pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(on_error=[hook])),\n)"
     stack.program(hook + PROGRAM.strip().removesuffix(")") + options)

@@ -86,7 +86,7 @@ def adopted_by_the_new_program(stack: Stack, simulator: SimulatorServer, calls: 
 
 
 def adopted_by_the_old_program(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """An update that removes `adopt_id` does not deactivate either, even if another resource leaves in it."""
+    """An update that removes `adopt_id` does not deactivate the integration, even if another resource leaves in it."""
     mine = owner(stack)
     stack.program(integration(None, name="owner") + adopter(mine))
     stack.up("--target", urn(stack, "adopter"))
@@ -146,7 +146,7 @@ def held_by_a_resource_that_changes(stack: Stack, simulator: SimulatorServer, ca
 
 
 def created_for_another_resource(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """The delete of a later owner releases it as long as the journal shows no end of the creator's claim."""
+    """The delete of a later owner releases the integration while the journal still has the creator's claim."""
     mine = owner(stack)
     for adopt_id in (mine, None):
         stack.program(integration(None, name="owner") + adopter(adopt_id))
@@ -176,7 +176,7 @@ def kept_by_the_resource(stack: Stack, simulator: SimulatorServer, calls: Calls)
 
 
 def adopted_in_a_file_that_cannot_be_read(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """The file may be from a newer version, and name an adopter in another stack."""
+    """The unreadable file may be from a newer version, and name an adopter in another stack."""
     mine = owner(stack)
     file = journal(stack).adoption_file(simulator.base_url, mine, "another")
     assert file is not None

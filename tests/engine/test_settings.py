@@ -68,7 +68,7 @@ def test_an_empty_key_never_falls_back_to_another(stack: Stack, simulator: Simul
 
 @pytest.mark.slow
 def test_a_corrected_setting_says_how_it_gets_into_the_state(stack: Stack, simulator: SimulatorServer) -> None:
-    """A refresh or a destroy keeps using the state's copy, and says so. An update and `--run-program` don't."""
+    """Refresh and destroy use the state's copy, and say so. An update and `--run-program` use the new setting."""
     stack.program(PROGRAM)
     stack.up()
     stack.config({"justt:timeoutSeconds": "long"})

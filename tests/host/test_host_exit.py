@@ -65,7 +65,7 @@ def test_only_refusals_in_a_row_mean_that_the_engine_is_gone(before: list[bool |
 def test_only_the_host_has_an_engine(
     module: str | None, argument: str, address: tuple[str, int] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process looks for an engine only if it is the SDK's host with an address. For example, a user's tests do not."""
+    """Only the SDK's host with an address has an engine. For example, the process of a user's tests has none."""
     main = SimpleNamespace(__spec__=module and SimpleNamespace(name=module))
     monkeypatch.setitem(sys.modules, "__main__", main)
     monkeypatch.setattr(sys, "argv", ["-m", argument])

@@ -170,7 +170,7 @@ class Ids:
         return _UUID.sub(lambda each: shown.get(each[0], each[0]), text)
 
     def learn(self, screen: Sequence[str], output: Sequence[str]) -> bool:
-        """Map each id in the page's output to the id in the same line of the real output. Return whether it is 1 to 1."""
+        """Map each id in the page to the id in the same line of the output; return whether the mapping is 1 to 1."""
         rest = [*output]
         found_all = True
         for line in filter(_UUID.search, screen):

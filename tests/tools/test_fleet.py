@@ -51,7 +51,7 @@ def test_integrations_of_others_do_not_make_it_expensive() -> None:
 
 
 def test_waits_remember_their_page() -> None:
-    """Waiting integrations are the newest. The reader finds their page once, behind a thousand others, and begins there."""
+    """Waiting integrations are the newest. After the first search behind a thousand others, each read begins there."""
     found, beside = cost_of_waits(50, 120), cost_of_waits(50, 120, foreign=1_000)
 
     assert beside.requests <= found.requests + 60

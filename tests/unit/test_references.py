@@ -197,7 +197,7 @@ def test_a_variable_is_used_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_file_is_used_as_text(tmp_path: Path, content: bytes, value: str) -> None:
-    """A file with one line loses its final line break, which editors add; a PEM key keeps the line breaks that it needs."""
+    """A file with one line loses its final line break, which editors add. A PEM key keeps its line breaks."""
     path = tmp_path / "key"
     path.write_bytes(content)
 
