@@ -133,7 +133,7 @@ class CredentialType(Credentials):
             surplus = [quoted(name, known) for name in value if name not in known]
             if surplus:
                 raise pulumi.RunError(
-                    f"{cls.__name__}.from_output: unknown key: {', '.join(surplus)}. It takes {', '.join(known)}"
+                    f"{cls.__name__}.from_output: unknown key: {', '.join(surplus)}. It accepts {', '.join(known)}"
                 )
             return dict(value)
 
@@ -206,7 +206,7 @@ class UsernamePassword(CredentialType):
 @one_sentence
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Hmac(CredentialType):
-    """A signing key and an API key, such as those of Adyen (`HMAC`).
+    """A signing key and an API key, such as Adyen's (`HMAC`).
 
     Args:
         hmac: The key that signs notifications.
@@ -329,7 +329,7 @@ def secret_values(
     ]
 
 
-def problems(
+def validate(
     secret_type: str,
     payload: Mapping[str, Any],
     referred: Mapping[str, Any] = _NO_REFERENCES,

@@ -1,10 +1,10 @@
 """Read the current call and the engine's address from the SDK's dynamic host, which does not pass them on.
 
-The engine starts the host as `python -m pulumi.dynamic ADDRESS`, through a shell that waits for it, and signals it when
-the command ends. A killed CLI sends no signal, so without this module its host would never exit and would keep the
-stack's passphrase in its environment. A thread of the host therefore connects to the engine's address every second.
-When the engine is gone, the host cancels the calls that have not sent a create, lets the others finish or undo it, and
-exits. It waits:
+The engine starts the host as `python -m pulumi.dynamic ADDRESS` through a shell, which waits for the host. When the
+command ends, the engine ends both with a signal. A killed CLI sends no signal, so without this module its host would
+never exit and would keep the stack's passphrase in its environment. A thread of the host therefore connects to the
+engine's address every second. When the engine is gone, the host cancels the calls that have not sent a create, lets the
+others finish or undo it, and exits. It waits:
 
     if a create may have been sent    at most one request timeout, after which the request has ended
     if a create is being undone       until the undo has ended

@@ -101,9 +101,9 @@ def _require_engine(*, operation: str) -> None:
         CancelledError: The engine no longer waits for the result.
     """
     if host.calls.is_cancelled():
-        from pulumi_justt.core.messages import ABANDONED_REMEDIATION  # noqa: PLC0415 - see the module docstring
+        from pulumi_justt.core.messages import CANCELLED_REMEDIATION  # noqa: PLC0415 - see the module docstring
 
-        raise CancelledError(operation, "the engine cancelled the call before it began", ABANDONED_REMEDIATION)
+        raise CancelledError(operation, "the engine cancelled the call before it began", CANCELLED_REMEDIATION)
 
 
 def _with_debug(text: str, error: BaseException) -> str:

@@ -373,8 +373,8 @@ class IntegrationReady(_JusttResource, module="justt", name="IntegrationReady"):
 class Provider(ProviderResource):
     """Another API key for some integrations of a stack. Pass it to them with `ResourceOptions(provider=...)`.
 
-    All other settings come from the stack's configuration, except the default account, because an account belongs to
-    an API key.
+    All other settings come from the stack's configuration. The default account does not, because an account belongs to
+    an API key: set `reference_account_id` here.
 
     Args:
         resource_name: The provider's name in the stack.

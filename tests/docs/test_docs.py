@@ -1,4 +1,4 @@
-"""The documentation: each page runs as a session, each screen matches the output, and each link has a target.
+"""The documentation: each page runs as a session, the output shown matches the real output, and each link has a target.
 
 A page runs from top to bottom, in a project named `shop` with a stack `dev` that uses its own simulator. `pulumi` and
 `pulumi-justt` are on PATH. A fenced block is one of:
@@ -10,15 +10,15 @@ A page runs from top to bottom, in a project named `shop` with a stack `dev` tha
               with such a comment is a file too (`# test_shop.py`), and another block of the page has to name it.
     console   a line `$ ...` is a command, which bash runs in the project's folder. It must exit with 0 (write
               `|| echo "exit $?"` for another code). A command that ends in a backslash continues on the next line.
-              The lines below it are its screen. Without a screen, its output can be anything.
+              The lines below it are its output. Without such lines, its real output can be anything.
 
 A fence with another language, or with none, is rejected, since nothing would test it.
 
-Screens. A line `...` stands for any number of lines. Not compared are durations, dates, versions, ports, error ids,
+Output. A line `...` stands for any number of lines. Not compared are durations, dates, versions, ports, error ids,
 runs of spaces, lines of progress, and the order of the rows of resources. An integration's id stands for the same
-integration throughout the page: the first screen that shows it defines which one, and later commands and programs may
-use it (`adopt_id="..."`). `UPDATE_DOCS=1 pytest tests/docs/test_docs.py` rewrites screens that differ. To get a new
-screen written, put any line below the command.
+integration throughout the page: the first output that shows it defines which one, and later commands and programs may
+use it (`adopt_id="..."`). `UPDATE_DOCS=1 pytest tests/docs/test_docs.py` rewrites output that differs. To have the
+output of a command written, put any line below the command.
 
 Commands. Variables that a command exports or assigns are visible to later commands. Variables whose name ends in _KEY,
 _SECRET, _PASSWORD or _PASSPHRASE have a secret of the test, and so does the line on a command's standard input. At the
@@ -26,7 +26,7 @@ end, all output is searched for these secrets. `curl` fails on an HTTP error sta
 
 The simulator's address in pages is always http://127.0.0.1:8790, or `$JUSTT_SIMULATOR`. `/v1` below it is Justt's API,
 and docs/simulator.md describes `/_simulator`. It makes each new integration SUCCESSFUL at once, which a stack sees at
-its next read. An id in a command or a program that no screen has shown stands for a Stripe integration that was created
+its next read. An id in a command or a program that no output has shown stands for a Stripe integration that was created
 by hand. A page with `pulumi-justt simulator --port 8790` starts its own, and sets `justt:baseUrl` and `justt:apiKey`
 itself. A page with `pulumi stack init` starts without a stack, and sets `justt:apiKey` itself. No page can reach other
 machines.
@@ -108,7 +108,7 @@ def session(request: pytest.FixtureRequest, tmp_path: Path, engine_bin: Path) ->
         made.end_processes()
         made.assert_no_leak(b"" if serves else repr(simulator.requests).encode())
     if not is_pinned:
-        pytest.skip("the page ran, but its screens were not compared: they show another version of the CLI")
+        pytest.skip("the page ran, but its output was not compared: it shows another version of the CLI")
 
 
 SESSIONS = [page for page in PAGES if not page.startswith("examples/")]
@@ -157,7 +157,7 @@ def test_page_does_what_it_shows(session: Session) -> None:
 
 
 def test_examples_are_run() -> None:
-    """tests/engine/test_examples.py runs each example that has a page, with its commands and screens."""
+    """tests/engine/test_examples.py runs each example that has a page, with its commands and their output."""
     names = [Path(page).parent.name for page in PAGES if page not in SESSIONS]
     tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_examples.py"))
     assert [name for name in names if f'copied("{name}"' not in tests] == []
@@ -193,7 +193,7 @@ def test_a_block_that_cannot_run_is_rejected(text: str, reason: str) -> None:
 
 
 def test_blocks_are_parsed() -> None:
-    """Programs, continuations, files, commands and screens are recognized, and an indented block is dedented."""
+    """Programs, continuations, files, commands and their output are recognized, and an indented block is dedented."""
     page = """
         # A page
 
@@ -289,11 +289,11 @@ def shell(tmp_path: Path) -> Callable[..., Session]:
         (["$ true", "$ exit 3"], "`exit 3` ended with 3"),
         (["$ echo one | false | cat"], "ended with 1"),
         (["$ echo one", "two"], "-two\n+one"),
-        (["$ make up", "made"], "it must have no screen"),
+        (["$ make up", "made"], "the page must show no output"),
     ],
 )
 def test_a_wrong_page_fails(shell: Callable[..., Session], lines: list[str], reason: str) -> None:
-    """A failed command or a different screen is an error with the page, the line and the actual output."""
+    """A failed command or different output is an error with the page, the line and the actual output."""
     with pytest.raises(AssertionError) as raised:
         shell(*lines).run()
     assert reason in str(raised.value)
@@ -311,7 +311,7 @@ def test_a_page_that_shows_a_secret_fails(shell: Callable[..., Session]) -> None
 
 
 def test_screens_are_rewritten(shell: Callable[..., Session], monkeypatch: pytest.MonkeyPatch) -> None:
-    """UPDATE_DOCS writes the actual output, keeps matching screens, and keeps the ids of the page."""
+    """UPDATE_DOCS writes the actual output, keeps matching output, and keeps the ids of the page."""
     shown, ours = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "ab")
     before = [
         "$ make up # elsewhere",
@@ -337,7 +337,7 @@ def test_screens_are_rewritten(shell: Callable[..., Session], monkeypatch: pytes
 
 
 def test_an_id_stands_for_one_integration() -> None:
-    """An id on a screen keeps its meaning for the whole page, and two ids are never the same integration."""
+    """An id in shown output keeps its meaning for the whole page, and two ids are never the same integration."""
     ids, (a, b, here, there) = Ids(), [f"{digit * 8}-0000-4000-8000-000000000000" for digit in "abcd"]
     assert ids.learn([f"id: {a}", "other"], ["more", f"id: {here}"])
     assert ids.to_real(f"adopt {a}, not {b}") == f"adopt {here}, not {b}"

@@ -21,7 +21,7 @@ def theirs(simulator: SimulatorServer) -> list[str]:
 def test_no_replacement_or_rename_deactivates_an_adopted_integration(
     stack: Stack, simulator: SimulatorServer, theirs: list[str]
 ) -> None:
-    """Forced replacements, renames and refused changes don't deactivate it, and each error says what to do."""
+    """Forced replacements, renames and refused changes don't deactivate the integration. Each error says what to do."""
     mine, other = theirs
     stack.program(integration(mine))
     stack.up()

@@ -136,7 +136,7 @@ def test_deletes_are_refused_until_the_program_says_false(
 
 @pytest.mark.slow
 def test_replacements_are_allowed(logged: Logged, simulator: SimulatorServer) -> None:
-    """Each kind of replacement calls check before delete. The old integration stops, and one is live."""
+    """Each kind of replacement calls check before delete. The old integration is deactivated, and one is live."""
     stack = logged.stack
     stack.program(shop())
     logged.run(*UP)

@@ -148,7 +148,7 @@ class TestLife:
 
     @pytest.mark.slow
     def test_destroy_of_an_inactive_integration_succeeds(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Destroy treats an integration that someone else has deactivated as deleted."""
+        """Destroy treats an integration that was deactivated outside Pulumi as deleted."""
         stack.program(stripe())
         stack.up()
         simulator.records.tell_status(stack.outputs()["id"], "INACTIVE")
@@ -186,7 +186,10 @@ class TestMissing:
     """A 404 for a known id, which does not prove that the integration is gone."""
 
     def test_refresh_and_destroy_keep_the_state(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Both refuse, keep the state and show the alternatives. With JUSTT_ON_MISSING=gone, both treat it as gone."""
+        """Both commands fail, keep the state and show the alternatives.
+
+        With JUSTT_ON_MISSING=gone, both commands treat the integration as gone.
+        """
         stack.program(stripe())
         stack.up()
         known = stack.outputs()["id"]
@@ -396,7 +399,7 @@ class TestRefused:
             "    credentials=justt.credentials.ApiKeyOnly.from_output(whole))\n"
         )
         text = shared.preview(fails=True).text
-        assert "ApiKeyOnly.from_output: unknown key: 'apikey' (did you mean 'apiKey'?). It takes apiKey" in text
+        assert "ApiKeyOnly.from_output: unknown key: 'apikey' (did you mean 'apiKey'?). It accepts apiKey" in text
         assert "Traceback" not in text
 
     @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ class Example:
         return steps
 
     def assert_seen(self) -> None:
-        """Assert that the README's screens were printed; a line of dots stands for any lines."""
+        """Assert that the output in the README was printed; a line of dots stands for any lines."""
         printed = _normalized(self.stack.printed)
         for screen in _SCREEN.findall(self.readme):
             for part in screen.split("...\n"):
@@ -153,7 +153,7 @@ def ids(stack: Stack) -> dict[str, str]:
 
 
 def test_the_index_lists_all_examples() -> None:
-    """The index has one line for each folder, and each program is a project with a README of one screen."""
+    """The index has one line for each folder, and each program is a project with a short README."""
     index = (EXAMPLES / "README.md").read_text()
     folders = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
     assert sorted(re.findall(r"^\| \[(\w+)\]\((\w+)\) \|", index, re.MULTILINE)) == [(name, name) for name in folders]

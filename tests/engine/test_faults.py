@@ -44,7 +44,7 @@ def test_refuse_names_every_integration(scenario: Scenario, tmp_path: Path, engi
 
 @named([scenario for scenario in LOST if scenario.name != BEYOND_ADOPT])
 def test_adopt_claims_or_names_every_integration(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
-    """The same holds under `adopt`, unless others create integrations with that source. `adopt` loses none."""
+    """With `adopt`, every integration is claimed or named, unless others create integrations with the same source."""
     outcome = run(scenario, "adopt", tmp_path, engine_bin)
     assert (outcome.duplicates, outcome.unnamed, outcome.lost, outcome.foreign, outcome.leaked) == (0, 0, 0, 0, 0)
     assert outcome.converges
@@ -52,7 +52,7 @@ def test_adopt_claims_or_names_every_integration(scenario: Scenario, tmp_path: P
 
 @named([scenario for scenario in SCENARIOS if scenario.name == BEYOND_ADOPT])
 def test_adopt_is_for_one_writer(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
-    """`adopt` can't tell a second writer's integration from a lost create: it claims it and warns with its id."""
+    """`adopt` can't distinguish a second writer's integration, so it claims that one and warns with its id."""
     outcome = run(scenario, "adopt", tmp_path, engine_bin)
     assert outcome.foreign == 1
     assert "the only new integration of the account, because justt:onAmbiguousCreate is adopt" in outcome.text

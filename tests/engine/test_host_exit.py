@@ -93,7 +93,7 @@ def providers(stack: Stack) -> list[int]:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
 @pytest.mark.parametrize("name", CASES)
 def test_no_provider_process_outlives_a_killed_cli(stack: Stack, simulator: SimulatorServer, name: str) -> None:
-    """It exits after the timeout of a request in flight, and after undoing a create that got a response."""
+    """The process exits after the timeout of a request in flight, and after undoing a create that got a response."""
     case = CASES[name]
     stack.config({"justt:timeoutSeconds": str(TIMEOUT_SECONDS)})
     stack.program(PROGRAM + case.more)

@@ -176,7 +176,7 @@ def test_a_number_that_would_be_rounded_is_rejected(
 
 @pytest.mark.slow
 def test_an_output_in_an_f_string_is_rejected(stack: Stack, simulator: SimulatorServer) -> None:
-    """The SDK only warns, and Justt would get its text about f-strings."""
+    """The SDK only warns, and Justt would get the SDK's text about f-strings instead of the value."""
     text = "contains an Output converted by an f-string or str(...), and not its value: use Output.concat"
     head = "PaymentIntegration 'shop': "
     program = shop("merchant_account_codes=[f'{secret(\"stripeKey\")}-1']")

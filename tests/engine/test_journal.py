@@ -1,4 +1,4 @@
-"""The journal on the real engine: after a kill or a lost response, no duplicate is created; one command resolves it.
+"""The journal on the real engine: no duplicate after a kill or a lost response, and one command to resolve it.
 
 Each scenario ends with a clean `pulumi up` and with exactly the integrations that the user wanted.
 """
@@ -100,7 +100,7 @@ def test_a_killed_create_is_not_repeated(
 def test_a_killed_replacement_is_not_repeated(
     stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str
 ) -> None:
-    """The same for a replacement, without an `up` before `recover`. In the end, the old one is deactivated."""
+    """`recover` needs no `up` before it. The next `up` creates no duplicate, and deactivates the old integration."""
     stack.up()
     old = stack.resources()["stripe-eu"]["id"]
     stack.program(PROGRAM.replace("NAME", "Another"))
@@ -261,7 +261,7 @@ def test_a_create_that_the_backend_did_not_save_is_not_repeated(
 
 
 def test_an_error_hook_that_says_retry_sends_nothing(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """The engine calls create again in the same process. It gets the same error, and there is only one POST."""
+    """The engine calls create again in the same process. The second call gets the same error and sends no POST."""
     hook = 'hook = pulumi.ErrorHook("retry", lambda _: True)\n'
     options = "opts=pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(on_error=[hook])),\n)"
     stack.program(hook + PROGRAM.strip().removesuffix(")") + options)
@@ -298,7 +298,10 @@ UNSEEN = "warning: an earlier run began to create"
 def test_a_killed_create_of_a_renamed_resource_is_reported(
     stack: Stack, simulator: SimulatorServer, state_dir: Path
 ) -> None:
-    """The name and the identifier have changed, so no create repeats it. The update names it; `recover` resolves it."""
+    """The name and the identifier have changed, so no create repeats the interrupted one.
+
+    The update names the interrupted create in a warning, and `pulumi-justt recover` resolves it.
+    """
     lost = kill_after_commit(stack, simulator, 1)
     stack.run("cancel", "--yes", "--stack", "dev")
     stack.program(PROGRAM.replace("stripe-eu", "stripe-us"))

@@ -176,7 +176,7 @@ def kept_by_the_resource(stack: Stack, simulator: SimulatorServer, calls: Calls)
 
 
 def adopted_in_a_file_that_cannot_be_read(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """The file may be from a newer version, and name an adopter in another stack."""
+    """The unreadable file may be from a newer version, and name an adopter in another stack."""
     mine = owner(stack)
     file = journal(stack).adoption_file(simulator.base_url, mine, "another")
     assert file is not None

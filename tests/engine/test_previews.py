@@ -498,7 +498,7 @@ def prepare(stack: Stack, simulator: SimulatorServer) -> None:
 
 @pytest.mark.usefixtures("pinned_engine")
 def test_previews_match_golden_files(stack: Stack, simulator: SimulatorServer) -> None:
-    """Each changed resource is shown with exactly its changed fields, without values. No other one is shown."""
+    """Each changed resource is shown with exactly its changed fields, without values. No other resource is shown."""
     prepare(stack, simulator)
     ids = {resource["id"]: name for name, resource in stack.resources().items()}
     shown = stack.preview("--suppress-progress")

@@ -233,7 +233,7 @@ def test_a_wait_shows_progress_and_ends_at_its_deadline(stack: Stack, simulator:
     # The status is shown, and nothing else changes.
     simulator.records.tell_status(first, "FAILED")
     text = stack.refresh().text
-    assert f"({first}), which was waited for, is FAILED now, was SUCCESSFUL." in text
+    assert f"({first}) has changed from SUCCESSFUL to FAILED since its IntegrationReady last read it." in text
     assert f"({first}) is FAILED now, was PENDING." in text
     assert stack.resources()["stripe-ready"]["outputs"]["status"] == "FAILED"
     assert {method for method, *_ in sent(simulator)} == {"GET"}

@@ -107,7 +107,7 @@ justt.PaymentIntegration(
 
 @pytest.mark.slow
 def test_a_killed_and_reverted_replacement_can_be_adopted(stack: Stack, simulator: SimulatorServer) -> None:
-    """No create repeats it, so the update names it. `recover` releases it to the resource that adopts it."""
+    """No create repeats the killed one, so the update names it. `recover` leaves the integration to its adopter."""
     stack.environ["JUSTT_TIMEOUT_SECONDS"] = "1"
     stack.program(ONE)
     stack.up()

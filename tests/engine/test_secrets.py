@@ -160,7 +160,7 @@ class TestReferences:
     def test_a_preview_shows_a_change_between_value_and_reference(
         self, stack: Stack, simulator: SimulatorServer
     ) -> None:
-        """The preview names the field and shows the reference. The state has the value only while it's no reference."""
+        """A preview names the field and shows the reference. The state has the value only until the field is a reference."""
         value, other = canary("value"), canary("other")
         stack.config(secret={"hmac": value})
         stack.secrets.append(other)
@@ -540,7 +540,7 @@ class TestOnPurpose:
 
     @pytest.mark.slow
     def test_each_entry_of_the_list_is_true(self, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> None:
-        """Each of these does show a secret, so the list has no outdated entry."""
+        """Each entry of the list in SECURITY.md does show a secret, so the list has no outdated entry."""
         stack = Stack(tmp_path, engine_bin, environ={**UNBUFFERED})
         stack.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": canary("key"), "stripeKey": canary("old")})
         stack.program("""

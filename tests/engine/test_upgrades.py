@@ -46,7 +46,7 @@ def test_recorded_states_still_work(folder: Path, tmp_path: Path, engine_bin: Pa
 
 
 def test_each_release_has_a_recorded_state() -> None:
-    """Each version in the changelog has recorded states. A release needs them first."""
+    """Each version in the changelog has recorded states. Record the states before a release."""
     changelog = (ROOT / "CHANGELOG.md").read_text()
     released = {line[4:].partition("]")[0] for line in changelog.splitlines() if line.startswith("## [")}
 

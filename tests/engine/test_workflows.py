@@ -87,7 +87,7 @@ def test_no_workflow_runs_untrusted_code() -> None:
 
 
 def test_two_updates_never_run_at_once() -> None:
-    """The second update waits for the first, which is not cancelled; only a preview is cancelled."""
+    """The second update waits until the first one ends, and does not cancel it. Only a preview is cancelled."""
     found = {name: load(name)["concurrency"] for name in TEXTS}
     assert found["up"] == {"group": "up-production", "cancel-in-progress": False}
     assert found["drift"]["cancel-in-progress"] is False
@@ -98,7 +98,7 @@ def test_two_updates_never_run_at_once() -> None:
 
 
 def test_actions_are_pinned() -> None:
-    """Each action has a commit and its version, the same everywhere. The checkout doesn't keep a token."""
+    """Each action names the same commit and version in every workflow. The checkout doesn't keep a token."""
     pins: dict[str, list[str]] = {}
     for text in (*TEXTS.values(), OURS):
         for line in re.findall(r"uses: (.+)", text):
@@ -117,7 +117,7 @@ def test_no_external_input_is_inserted_into_a_script() -> None:
 
 
 def test_the_page_shows_the_workflow() -> None:
-    """The documentation has the unchanged file, and links to the others."""
+    """The documentation contains this file unchanged, and links to the other files."""
     page = PAGE.read_text()
     assert f"```yaml\n{TEXTS['preview']}```\n" in page
     assert all(f"../../examples/workflows/{name}.yml" in page for name in TEXTS)

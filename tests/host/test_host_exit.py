@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pulumi_justt.core.messages import ABANDONED_REMEDIATION
+from pulumi_justt.core.messages import CANCELLED_REMEDIATION
 from pulumi_justt.host import Calls, engine_address, engine_identity, wait_until_gone
 from pulumi_justt.provider import IntegrationProvider
 from pulumi_justt.simulator import SimulatorServer
@@ -65,7 +65,7 @@ def test_only_refusals_in_a_row_mean_that_the_engine_is_gone(before: list[bool |
 def test_only_the_host_has_an_engine(
     module: str | None, argument: str, address: tuple[str, int] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only the SDK's host with an address is watched, and not, for example, the process of a user's tests."""
+    """Only the SDK's host with an address has an engine. For example, the process of a user's tests has none."""
     main = SimpleNamespace(__spec__=module and SimpleNamespace(name=module))
     monkeypatch.setitem(sys.modules, "__main__", main)
     monkeypatch.setattr(sys, "argv", ["-m", argument])
@@ -201,7 +201,7 @@ def test_queued_calls_send_nothing_after_the_engine_has_left() -> None:
         assert context
         provider.delete("id", {})
 
-    text = f"delete: the engine cancelled the call before it began. {ABANDONED_REMEDIATION}"
+    text = f"delete: the engine cancelled the call before it began. {CANCELLED_REMEDIATION}"
     with pytest.raises(Exception, match=f"^{text}$"):
         serve(SimpleNamespace(is_active=lambda: False))
     assert "_core" not in vars(provider)
@@ -224,7 +224,7 @@ def start(engine: socket.socket, simulator: SimulatorServer) -> Host:
 
 
 def test_an_idle_host_exits_when_its_engine_is_gone(engine: socket.socket, simulator: SimulatorServer) -> None:
-    """It runs as long as its engine listens, even without calls, and exits soon afterwards."""
+    """An idle host runs as long as its engine listens, even without calls, and exits soon afterwards."""
     with start(engine, simulator) as host:
         host.check({}, INPUTS)
         with pytest.raises(subprocess.TimeoutExpired):

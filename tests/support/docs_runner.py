@@ -1,4 +1,4 @@
-"""Runs a page of the documentation as a session: it writes the files, runs the commands and compares the screens.
+"""Runs a page of the documentation as a session: it writes the files, runs the commands and compares their output.
 
 It knows nothing about any particular page. `read` finds the blocks and rejects those that can't be run, `Session` runs
 them on the real engine, and `difference` compares the output with the page. tests/docs/test_docs.py describes the
@@ -56,12 +56,12 @@ class NotRunnable(Exception):
 
 @dataclass(frozen=True)
 class Command:
-    """A command of a console block, with the screen below it.
+    """A command of a console block, with the output shown below it.
 
     Args:
         text: The command, without the prompt.
         screen: The lines below it.
-        line: The number of the screen's first line in the page, from 0.
+        line: The number of the output's first line in the page, from 0.
         indent: The indentation of those lines.
     """
 
@@ -170,7 +170,7 @@ class Ids:
         return _UUID.sub(lambda each: shown.get(each[0], each[0]), text)
 
     def learn(self, screen: Sequence[str], output: Sequence[str]) -> bool:
-        """Map each id on a screen to the id in the same line of the output; return whether the mapping is 1 to 1."""
+        """Map each id in the page to the id in the same line of the output; return whether the mapping is 1 to 1."""
         rest = [*output]
         found_all = True
         for line in filter(_UUID.search, screen):
@@ -275,7 +275,7 @@ class Session:
         page: The page.
         stack: The project to run it in.
         elsewhere: Commands that other tests run.
-        compares: Whether to compare the output of the CLI. The screens of a page show that of the pinned version.
+        compares: Whether to compare the output of the CLI. A page shows the output of the pinned version.
         by_hand: Creates an integration outside of the stack and returns its id.
     """
 
@@ -371,7 +371,7 @@ class Session:
         plain = command.text.partition(" #")[0].strip()
         if plain in self.elsewhere:
             assert not command.screen, (
-                f"{self.page.name}:{command.line}: `{plain}` is not run here, so it must have no screen"
+                f"{self.page.name}:{command.line}: `{plain}` is not run here, so the page must show no output for it"
             )
             return
         if _RUNS_PROGRAM.search(command.text):
@@ -399,7 +399,7 @@ class Session:
         raise AssertionError(
             "\n".join(
                 [
-                    f"{self.page.name}:{command.line}: `{command.text}` prints another screen; {UPDATE}=1 rewrites it",
+                    f"{self.page.name}:{command.line}: `{command.text}` prints other output; {UPDATE}=1 rewrites it",
                     *difference,
                     "",
                     "expected:",

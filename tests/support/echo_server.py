@@ -57,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """Respond to a list, which is empty, or to a read."""
+        """Respond to a list request or to a request for one record, as the test has configured."""
         if "?" in self.path:
             self.server.secrets[0] = self.headers["authorization"].removeprefix("Bearer ")
             if self.server.listing == "200":

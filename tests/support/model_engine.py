@@ -139,7 +139,7 @@ class Backend(Protocol):
         """Return all integrations."""
 
     def tell(self, integration_id: str, status: str) -> None:
-        """Set a status without the provider's knowledge."""
+        """Set a status outside Pulumi."""
 
     def intrude(self, source: str) -> None:
         """Create an integration that doesn't belong to the project."""

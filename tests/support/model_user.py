@@ -190,7 +190,7 @@ class Project:
         self._command(lambda: self.engine.destroy(flags))
 
     def interfere(self, identifier: str, status: str) -> None:
-        """Set the status of an integration in the state, without the provider's knowledge."""
+        """Set the status of an integration in the state, outside Pulumi."""
         name = self._name_of(identifier)
         entry = self.engine.entry_of(name, self.program) if name else None
         if entry is not None and self._remote(entry.id).status != "INACTIVE":

@@ -127,7 +127,7 @@ def run_machine(
     *,
     is_complete: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Run a machine in *rounds* with different seeds, which cover more than one long round.
+    """Run a state machine *rounds* times with different seeds. Many short rounds cover more than one long round.
 
     Args:
         make: Creates a new machine.

@@ -18,7 +18,7 @@ from pulumi_justt.core.session import Session
 
 CANARY = "canary-b84f10"
 NOW = datetime(2027, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
-PATIENCE = RetryPolicy(attempts=2, rate_limited_attempts=2)
+SHORT_RETRIES = RetryPolicy(attempts=2, rate_limited_attempts=2)
 MINIMAL: dict[str, Any] = {
     "externalIdentifier": "stripe-eu",
     "integrationName": "Stripe EU",
@@ -91,7 +91,7 @@ class Scripted:
         client = JusttClient(
             chosen,
             transport=httpx.MockTransport(answer),
-            policy=PATIENCE,
+            policy=SHORT_RETRIES,
             sleep=lambda _: None,
             uniform=lambda: 0.0,
             now=lambda: self.now,

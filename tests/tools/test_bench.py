@@ -245,7 +245,7 @@ def test_goals_are_met_by_their_own_cells() -> None:
 
 
 def test_the_plot_has_proportional_bars() -> None:
-    """A bar is as long as its time, and a failed contender has none."""
+    """A bar's length is proportional to its time. A failed contender has no bar."""
     figures = [figure("floor", "create", 2.0), figure("ours", "create", 4.0), figure("plain", "up", 1.0, failure="no")]
     drawn = ET.fromstring(bench_report.plot([*figures, figure("ours", "create", 9.0, cell=Cell(100, 300))]))  # noqa: S314 - a file of our own
     space = "{http://www.w3.org/2000/svg}"

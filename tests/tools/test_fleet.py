@@ -44,14 +44,14 @@ def test_a_refresh_reads_lists() -> None:
 
 
 def test_integrations_of_others_do_not_make_it_expensive() -> None:
-    """Our integrations behind a hundred pages of others or INACTIVE ones cost half as much as single reads."""
+    """Even after a hundred pages of other or INACTIVE integrations, list reads cost half as much as single reads."""
     found = cost(REFRESH, 1_000, foreign=10_000)
 
     assert 110 < found.requests <= 500
 
 
 def test_waits_remember_their_page() -> None:
-    """Waiting integrations are the newest. After they were found behind a thousand others, each read begins there."""
+    """Waiting integrations are the newest. After the first search behind a thousand others, each read begins there."""
     found, beside = cost_of_waits(50, 120), cost_of_waits(50, 120, foreign=1_000)
 
     assert beside.requests <= found.requests + 60

@@ -163,7 +163,7 @@ class TestAudit:
     """The check for known vulnerabilities, with fake results of pip-audit."""
 
     def test_every_pin_of_both_locks_is_looked_up(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """This includes pins for other systems and Pythons, which pip-audit itself would skip."""
+        """The look-up includes pins for other systems and Pythons, which pip-audit itself would skip."""
         service = Service()
         assert audit.main(["--required"], service) == 0
         every = {f"{entry.name}=={entry.version}" for path in (LOCK, DEV_LOCK) for entry in locks.read(path)}
@@ -178,7 +178,7 @@ class TestAudit:
         assert all(len({pin.partition("==")[0] for pin in pins}) == len(pins) for pins in service.batches)
 
     def test_a_known_vulnerability_fails(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """It's shown with its package, its aliases and the fixed version."""
+        """The output shows the vulnerability with its package, its aliases and the fixed version."""
         found = {"id": "PYSEC-1", "aliases": ["CVE-1"], "fix_versions": []}
         assert audit.main([], Service(httpx={"vulns": [found]})) == 1
         printed = capsys.readouterr().out

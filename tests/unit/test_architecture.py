@@ -215,7 +215,7 @@ def test_only_the_command_line_imports_the_simulator() -> None:
 
 
 def test_the_dynamic_provider_has_no_logic_about_justt() -> None:
-    """It names no property of an integration, so a second front end has nothing to copy."""
+    """The dynamic provider names no property of an integration, so a second front end has nothing to copy."""
     known: set[str] = {"gone", "INACTIVE", "PENDING"}
     models: tuple[dict[str, FieldInfo], ...] = (
         Inputs.model_fields,
@@ -301,7 +301,7 @@ def test_a_preview_loads_no_http_library() -> None:
 
 
 def test_the_provider_process_exits_without_a_garbage_collection() -> None:
-    """Its modules are excluded from garbage collection: the CLI would otherwise wait for the collection at exit."""
+    """The process excludes its modules from garbage collection. Otherwise, the CLI would wait for it at exit."""
     program = (
         "import gc\n"
         "from pulumi_justt.provider import IntegrationProvider\n"
@@ -346,7 +346,7 @@ BLOBS = [(BLOB, provider.IntegrationProvider), (READINESS_BLOB, provider.Readine
 def test_a_stored_provider_equals_the_sdk_s_pickle(
     blob: str, kind: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It equals the pickle of `pulumi.dynamic` with the default protocol of Python before 3.14."""
+    """The stored text equals the pickle of `pulumi.dynamic` with the default protocol of Python before 3.14."""
     serialize: Callable[[object], str] = dynamic.serialize_provider
     monkeypatch.setattr(pickle, "DEFAULT_PROTOCOL", 4)
 

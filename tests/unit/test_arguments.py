@@ -196,7 +196,7 @@ def test_values_that_json_lacks_are_rejected(value: object, text: str) -> None:
         ),
         (
             lambda: minimal(credentials=ApiKeyOnly.from_output(Output.secret("").apply(lambda _: {1: "a"}))),
-            "ApiKeyOnly.from_output: unknown key: a value of type int. It takes apiKey",
+            "ApiKeyOnly.from_output: unknown key: a value of type int. It accepts apiKey",
         ),
         (
             lambda: minimal(credentials=justt.credentials.UsernamePassword(username="u", password=BYTES)),

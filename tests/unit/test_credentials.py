@@ -13,7 +13,7 @@ from pulumi import Output
 from pulumi.output import UNKNOWN as ENGINE_UNKNOWN
 
 from pulumi_justt import credentials
-from pulumi_justt.credentials import CREDENTIAL_TYPES, CredentialType, Unlisted, from_wire, problems
+from pulumi_justt.credentials import CREDENTIAL_TYPES, CredentialType, Unlisted, from_wire, validate
 from support.mocked_program import ResolvedOutput, SecretValue, minimal, run_program
 
 CANARY = "canary-58ac07"
@@ -205,7 +205,7 @@ def test_unknown_stored_credentials_are_read_as_unlisted(secret_type: str, paylo
 @pytest.mark.parametrize("is_full", [False, True])
 def test_a_valid_payload_has_no_problems(secret_type: str, is_full: bool) -> None:
     """Payloads that Justt's table allows are valid."""
-    assert list(problems(secret_type, payload_of(secret_type, is_full=is_full))) == []
+    assert list(validate(secret_type, payload_of(secret_type, is_full=is_full))) == []
 
 
 @of_each_type
@@ -215,7 +215,7 @@ def test_each_missing_field_has_its_python_name(secret_type: str) -> None:
     required = names[: len(VENDOR[secret_type][0])]
     choice = [("password", "is missing: Sftp needs password or private_key")] if secret_type == "sftp" else []
 
-    assert list(problems(secret_type, {})) == [
+    assert list(validate(secret_type, {})) == [
         *((name, f"is required by {shape.__name__}") for name in required),
         *choice,
     ]
@@ -224,7 +224,7 @@ def test_each_missing_field_has_its_python_name(secret_type: str) -> None:
 @of_each_type
 def test_each_field_must_be_text(secret_type: str) -> None:
     """The problem of a field that is not text shows its type, but not its value."""
-    found = list(problems(secret_type, dict.fromkeys(wire_names(secret_type), 123456789)))
+    found = list(validate(secret_type, dict.fromkeys(wire_names(secret_type), 123456789)))
 
     assert found == [(name, "must be text, got number") for name in PYTHON[secret_type][1]]
 
@@ -232,7 +232,7 @@ def test_each_field_must_be_text(secret_type: str) -> None:
 @of_each_type
 def test_no_field_may_be_empty(secret_type: str) -> None:
     """An empty text is invalid, also in an optional field."""
-    found = list(problems(secret_type, dict.fromkeys(wire_names(secret_type), "")))
+    found = list(validate(secret_type, dict.fromkeys(wire_names(secret_type), "")))
 
     assert found == [(name, "must not be empty") for name in PYTHON[secret_type][1]]
 
@@ -243,7 +243,7 @@ def test_an_unknown_field_value_counts_as_given(secret_type: str) -> None:
     required, _ = VENDOR[secret_type]
     later = {*required, "privateKey"} if secret_type == "sftp" else set(required)
 
-    assert list(problems(secret_type, {}, unknown=later)) == []
+    assert list(validate(secret_type, {}, unknown=later)) == []
 
 
 @pytest.mark.parametrize(
@@ -256,13 +256,13 @@ def test_an_unknown_field_value_counts_as_given(secret_type: str) -> None:
 )
 def test_a_surplus_field_gets_a_suggestion(given: str, text: str) -> None:
     """A field that the type lacks is a problem, even if its value is unknown, and a similar name is suggested."""
-    assert list(problems("APIKEY_ONLY", {"apiKey": "k", given: CANARY})) == [(given, text)]
-    assert list(problems("APIKEY_ONLY", {"apiKey": "k"}, unknown={given})) == [(given, text)]
+    assert list(validate("APIKEY_ONLY", {"apiKey": "k", given: CANARY})) == [(given, text)]
+    assert list(validate("APIKEY_ONLY", {"apiKey": "k"}, unknown={given})) == [(given, text)]
 
 
 def test_surplus_fields_are_sorted() -> None:
     """The order of the keys doesn't change the texts."""
-    found = list(problems("APIKEY_ONLY", {"apiKey": "k", "shopName": "1", "hmac": "2"}, unknown={"storeUrl"}))
+    found = list(validate("APIKEY_ONLY", {"apiKey": "k", "shopName": "1", "hmac": "2"}, unknown={"storeUrl"}))
 
     assert [name for name, _ in found] == ["hmac", "shopName", "storeUrl"]
 
@@ -274,19 +274,19 @@ def test_a_key_that_may_be_a_credential_is_not_shown(key: str, value: object) ->
     found = list(problems("APIKEY_ONLY", {"apiKey": "k", key: value}))
     assert found == [("", f"a text of {len(key)} characters is not a field of ApiKeyOnly, which has apiKey")]
     secret = "sk_live_canary_0"
-    assert secret not in repr(list(problems("NEW", {secret: {secret: value}, "a": {secret: None}}, {secret: {}})))
+    assert secret not in repr(list(validate("NEW", {secret: {secret: value}, "a": {secret: None}}, {secret: {}})))
 
 
 def test_allow_unlisted_accepts_a_surplus_field() -> None:
     """With allow_unlisted, a new field of a known type is valid, and its known fields are still validated."""
-    assert list(problems("APIKEY_ONLY", {"apiKey": "", "zzz": "1"}, allow_surplus=True)) == [
+    assert list(validate("APIKEY_ONLY", {"apiKey": "", "zzz": "1"}, allow_surplus=True)) == [
         ("api_key", "must not be empty")
     ]
 
 
 def test_an_unlisted_type_has_no_problems() -> None:
     """The fields of an unlisted type are unknown, so they are not validated."""
-    assert list(problems("OAUTH2", {"anything": 3, "more": {"deep": [" x "], "fromEnv": "A", "version": 1}})) == []
+    assert list(validate("OAUTH2", {"anything": 3, "more": {"deep": [" x "], "fromEnv": "A", "version": 1}})) == []
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_an_unlisted_type_has_no_problems() -> None:
 )
 def test_sftp_needs_a_password_or_a_private_key(payload: dict[str, str], found: list[tuple[str, str]]) -> None:
     """One of them is enough; a passphrase by itself is not."""
-    assert list(problems("sftp", payload)) == found
+    assert list(validate("sftp", payload)) == found
 
 
 def split(
@@ -354,7 +354,7 @@ def test_from_output_of_an_unknown_output_gives_unknown_fields() -> None:
         (
             {f"apiKey{CANARY}": CANARY},
             (
-                f"Hmac.from_output: unknown key: a text of {6 + len(CANARY)} characters. It takes hmac, apiKey, "
+                f"Hmac.from_output: unknown key: a text of {6 + len(CANARY)} characters. It accepts hmac, apiKey, "
                 "merchantCode, accountCode"
             ),
         ),

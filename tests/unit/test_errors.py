@@ -158,7 +158,7 @@ def test_a_similar_word_is_suggested(word: str, hint: str) -> None:
 
 
 def test_nearest_gives_the_same_result_as_difflib() -> None:
-    """It doesn't import difflib, because a program may have a module with that name."""
+    """`nearest` doesn't import difflib, because a program may have a module with that name."""
     of = random.Random(1)  # noqa: S311 - not a secret
     for _ in range(3_000):
         known = ["a" + "".join(of.choices("abcdeA_", k=of.randint(0, 8))) for _ in range(5)]

@@ -357,7 +357,7 @@ def test_diff_passes_old_and_new_inputs() -> None:
 
 
 def test_create_returns_the_id_and_the_outputs() -> None:
-    """Both are passed on unchanged from the core."""
+    """The provider passes on the id and the outputs unchanged from the core."""
     result = over(Core(("id-1", {"a": 1}))).create(NEWS)
 
     assert (result.id, result.outs) == ("id-1", {"a": 1})
@@ -449,7 +449,10 @@ def test_update_returns_the_outputs() -> None:
     ],
 )
 def test_an_invalid_configuration_is_a_failure_of_check(config: dict[str, str], text: str) -> None:
-    """A preview reports the invalid setting at each resource, without a property or a secret."""
+    """A preview reports the invalid setting as a failure of each resource.
+
+    The failure names no property and shows no secret.
+    """
     result = configured(config).check({}, NEWS)
 
     assert isinstance(result, CheckResult)

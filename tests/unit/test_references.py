@@ -197,7 +197,7 @@ def test_a_variable_is_used_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_file_is_used_as_text(tmp_path: Path, content: bytes, value: str) -> None:
-    """A file with one line loses its final line break, which editors add; a PEM key keeps those that it needs."""
+    """A file with one line loses its final line break, which editors add. A PEM key keeps its line breaks."""
     path = tmp_path / "key"
     path.write_bytes(content)
 
@@ -345,7 +345,7 @@ def test_a_path_outside_of_a_program_is_unchanged(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("name", ["JUSTT_API_KEY", "PULUMI_ACCESS_TOKEN", "Pulumi_Config_Passphrase", "justt_x"])
 def test_variables_of_pulumi_and_justt_are_never_credentials(name: str) -> None:
-    """They contain other keys and passphrases. On Windows, their case doesn't matter."""
+    """These variables contain other keys and passphrases. On Windows, their case doesn't matter."""
     with pytest.raises(ValueError, match=f"from_env does not take {name}: variables that begin with PULUMI_ or JUSTT_"):
         from_env(name)
     assert from_wire({"fromEnv": name, "version": 1}) is None

@@ -54,7 +54,7 @@ def checked(
     ],
 )
 def test_a_path_is_translated_to_the_state_s_names(option: str, given: str, becomes: str) -> None:
-    """Top-level names may be Python's or the API's. The rest of the path is kept as it is."""
+    """Top-level names may be Python's or the API's. The rest of the path is kept unchanged."""
     assert checked(given, option=option) == [becomes]
 
 
@@ -335,7 +335,7 @@ def test_the_paths_of_a_wait_are_translated(path: str) -> None:
     ],
 )
 def test_paths_that_a_wait_lacks_are_refused(options: dict[str, Any], message: str) -> None:
-    """It has neither credentials nor nested properties."""
+    """A wait has neither credentials nor nested properties."""
     with pytest.raises(ValueError, match=message):
         with_checked_ready_paths(ResourceOptions(**options))
 

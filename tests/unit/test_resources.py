@@ -418,13 +418,13 @@ def test_a_secret_setting_stays_secret_in_a_provider() -> None:
 
 @pytest.mark.parametrize("key", ["", None])
 def test_a_provider_without_a_key_is_refused(key: Any) -> None:  # noqa: ANN401 - None is the invalid value
-    """It would fall back to the environment's key, and create in another account."""
+    """Such a provider would use the environment's key, and create integrations in another account."""
     with pytest.raises(ValueError, match="the api_key of the provider 'us' is empty"):
         run_program(lambda: justt.Provider("us", api_key=key))
 
 
 def test_a_provider_copies_existing_settings() -> None:
-    """It copies every setting of the configuration except the key and the account."""
+    """A provider copies every setting of the configuration except the key and the account."""
     shared = {key.removeprefix("justt:") for key in resources._SHARED_SETTINGS}
 
     assert shared == config.VARIABLES.keys() - {"apiKey", "referenceAccountId"}
@@ -440,7 +440,7 @@ def seen(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
 
 
 def test_a_wait_copies_the_properties_of_its_integration() -> None:
-    """It has the account for the header, the names for the messages, and no credentials."""
+    """A wait has the account for the header, the names for the messages, and no credentials."""
     program = run_program(lambda: justt.IntegrationReady("ready", integration=full(), timeout_seconds=60))
 
     assert program.registered[1].type == "pulumi-python:dynamic/justt:IntegrationReady"

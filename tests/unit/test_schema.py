@@ -53,7 +53,7 @@ def test_a_program_can_give_each_property(properties: Sequence[Property], kind: 
 
 @pytest.mark.parametrize("kind", [PaymentIntegration, IntegrationReady])
 def test_a_program_can_read_each_property(kind: type[resources._JusttResource]) -> None:
-    """Each property has an attribute, except the three that the attribute `credentials` combines."""
+    """Each property has an attribute, except the three properties that the attribute `credentials` combines."""
     names = {each.python_name for each in kind._properties} - {"secret_type", "secret_payload", "secret_references"}
 
     assert [name for name in sorted(names) if not hasattr(kind, name)] == []

@@ -38,7 +38,7 @@ from pulumi_justt.cli.importing.candidates import Candidate
 from pulumi_justt.cli.importing.import_answers import ImportAnswer, _Entry
 from pulumi_justt.cli.importing.importer import Importer, ImportOptions
 from pulumi_justt.cli.importing.plan import Import, Plan
-from pulumi_justt.cli.list.records import Found, Inventory
+from pulumi_justt.cli.list.records import Found, ListResult
 from pulumi_justt.cli.recover.diagnosis import Case, Diagnosis
 from pulumi_justt.cli.stacks import Configuration, Stack
 from pulumi_justt.cli.state import State
@@ -251,7 +251,7 @@ HOLDERS |= {
     "Account": lambda: account_records.Account(settings(), None),
     "Managed": lambda: account_records.managed([view()])["simulator", "i"][0],
     "Found": found,
-    "Inventory": lambda: Inventory((found(),), ()),
+    "ListResult": lambda: ListResult((found(),), ()),
     "Patient": lambda: Patient(stack(), Configuration({"apiKey": KEY}, has_plain_key=True), settings(), state()),
     "Accounts": lambda: Accounts({account_records.Account(settings(), None): Listing({}, is_complete=True)}),
     "Case": case,

@@ -85,7 +85,7 @@ def test_a_value_without_printable_text_is_rejected(kind: Kind, value: str) -> N
 @pytest.mark.parametrize("kind", ["secret", "identifier", "unlisted"])
 @pytest.mark.parametrize("value", ["k\n", "k\r\n", " k", "k\t", "k\u00a0", "\ufeffk", "k\u200b", "k\0"])
 def test_white_space_around_a_value_is_refused(kind: Kind, value: str) -> None:
-    """It comes from `echo`, an editor or a web page, and Justt would use it to sign in."""
+    """White space comes from `echo`, an editor or a web page, and Justt would sign in with it."""
     assert text_problem(value, kind) == "must not begin or end with white space or a line break"
 
 
@@ -141,7 +141,7 @@ def test_line_breaks_are_allowed_only_for_unlisted_types() -> None:
 
 @pytest.mark.parametrize("kind", ["secret", "identifier", "unlisted"])
 def test_invisible_characters_within_a_value_are_rejected(kind: Kind) -> None:
-    """They come from a web page or a chat. In emoji and some scripts, they are part of the text."""
+    """Invisible characters come from a web page or a chat. In emoji and some scripts, they are part of the text."""
     for sign in "\u00ad\u200b\u200c\u200d\u200e\u202e\u2060\u2066\ufeff":
         problem = "has an invisible character, which often comes from a web page"
         assert text_problem(f"key{sign}1", kind) == problem, hex(ord(sign))
@@ -201,7 +201,7 @@ def test_pulumi_color_tags_are_rejected_in_shown_values() -> None:
     ],
 )
 def test_values_that_cannot_be_sent_are_reported(value: object, paths: dict[str, str]) -> None:
-    """Each is named by its path, at any depth. Unknown values are not validated."""
+    """Each invalid value is named by its path, at any depth. Unknown values are not validated."""
     found = dict(unsendable(value))
     assert found.keys() == paths.keys()
     assert all(found[path].startswith(text) for path, text in paths.items())

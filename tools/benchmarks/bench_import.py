@@ -138,7 +138,7 @@ def sentence(package: Path, pairs: int) -> str:
     stored = subprocess.run([sys.executable, "-c", _STORED], env=environ, capture_output=True, text=True, check=True)
     return (
         f"`import pulumi` takes {floor:.0f} ms and `import pulumi_justt` {ours:.0f} ms, which is {added:+.0f} ms "
-        f"(median of {pairs}). The provider's first check takes {first:.0f} ms, of which pydantic's own modules are "
-        f"{library:.0f} ms, and each further check and diff {thousand / 1000:.2f} ms. A state stores "
+        f"(median of {pairs}). The provider's first check takes {first:.0f} ms; {library:.0f} ms of that is "
+        f"spent importing pydantic. Each later check or diff takes {thousand / 1000:.2f} ms. A state stores "
         f"{stored.stdout.strip()} bytes of the provider for each resource."
     )

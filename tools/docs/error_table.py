@@ -53,7 +53,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "core.readiness._problems",
             "core.validation",
             "core.state.other_environment",
-            "credentials.problems",
+            "credentials.validate",
             "credentials._listed_problems",
             "credentials._value_problems",
             "values",

@@ -57,7 +57,7 @@ class RateLimiter:
             within: The longest acceptable wait, in seconds.
 
         Raises:
-            TimeoutError: The wait would be longer; raised as soon as that is certain.
+            TimeoutError: The wait would exceed *within*. It is raised as soon as this is known.
         """
         started = self._clock()
         if within <= 0:

@@ -204,7 +204,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], console: Co
 
 
 def print_paragraphs(paragraphs: Iterable[tuple[str, str, str, str]]) -> None:
-    """Print paragraphs of verdict, subject, finding and remediation; the remediation starts a line of its own.
+    """Print paragraphs of verdict, subject, finding and remediation. The remediation starts on a new line.
 
     No word is broken, so that an id can be copied.
 

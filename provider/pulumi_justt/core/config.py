@@ -92,7 +92,7 @@ class Settings(Unpicklable):
         timeout_seconds: The time limit of one request.
         api_key: The API key, if there is one.
         api_key_origin: The setting or variable that the API key comes from.
-        adopts_ambiguous: Whether a create whose response was lost claims the only integration that can be its result.
+        claims_ambiguous: Whether a create whose response was lost claims the only integration that can be its result.
         missing_is_gone: Whether this command accepts a 404 as proof that an integration is gone.
         workers: How many calls the provider's process serves at a time.
         debug: Whether each request is logged on stderr.
@@ -106,7 +106,7 @@ class Settings(Unpicklable):
     timeout_seconds: float
     api_key: SecretStr | None
     api_key_origin: str
-    adopts_ambiguous: bool
+    claims_ambiguous: bool
     missing_is_gone: bool
     workers: int
     debug: bool
@@ -142,7 +142,7 @@ class Settings(Unpicklable):
             timeout_seconds=_number(_look_up(config, environ, "timeoutSeconds"), float, 30.0, 0.1, 600.0),
             api_key=api_key,
             api_key_origin=origin,
-            adopts_ambiguous=_adopts(_look_up(config, environ, "onAmbiguousCreate")),
+            claims_ambiguous=_claims(_look_up(config, environ, "onAmbiguousCreate")),
             missing_is_gone=_on_missing(environ.get("JUSTT_ON_MISSING", "")),
             workers=_number((environ.get("JUSTT_WORKERS") or None, "JUSTT_WORKERS"), int, 16, 4, 64),
             debug=environ.get("JUSTT_DEBUG") == "1",
@@ -233,7 +233,7 @@ def _on_missing(value: str) -> bool:
     return value == "gone"
 
 
-def _adopts(found: tuple[str | None, str]) -> bool:
+def _claims(found: tuple[str | None, str]) -> bool:
     value, origin = found
     if value not in (None, "refuse", "adopt"):
         raise InvalidSettings(f"{origin} must be refuse or adopt, not {quoted(value, ('refuse', 'adopt'))}")

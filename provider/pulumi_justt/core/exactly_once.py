@@ -395,7 +395,7 @@ class CreateCoordinator:
             claimant = journal.claim(self._base_url, integration_id, urn)
         if holder := ownership.holder_beside(urn, integration_id) or (claimant != urn and claimant):
             raise StateConflict(
-                f"{operation} belongs to {holder!r} already, and an integration can be in one resource only. Give this "
+                f"{operation} already belongs to {holder!r}. Only one resource can manage an integration. Give this "
                 "resource another external identifier."
             )
         if is_old:
@@ -500,7 +500,7 @@ class CreateCoordinator:
         )
 
     def _is_only_possible_create(self, unresolved: _UnresolvedCreate, candidate: RemoteRecord) -> bool:
-        """Return whether no other create that this machine knows of can have made the only candidate.
+        """Return whether the only candidate must come from this create, as far as this machine knows.
 
         The other create may belong to this process, to another running process, or to a killed run whose resource
         comes later in this update. The journal is read after the list. Each create writes its intent before

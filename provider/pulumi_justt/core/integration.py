@@ -52,7 +52,7 @@ from pulumi_justt.core.state import (
     raise_unless_missing_allowed,
     require_same_environment,
 )
-from pulumi_justt.core.validation import moves, problems
+from pulumi_justt.core.validation import moves, validate
 from pulumi_justt.errors import (
     CreateOutcomeUnknown,
     JusttError,
@@ -104,7 +104,7 @@ class IntegrationLifecycle:
         self.creator = CreateCoordinator(
             self.client,
             session,
-            claims=self.settings.adopts_ambiguous,
+            claims=self.settings.claims_ambiguous,
             tell=self.tell,
             call=self.call,
             waiting=self.waiting,
@@ -134,7 +134,7 @@ class IntegrationLifecycle:
             # resource fails on which this one depends.
             self._journal.begin_adoption(self.settings.base_url, adopt_id, urn)
         invalid = {ARGUMENTS.get(name, name): TOO_DEEP for name in sorted(too_deep)}
-        for name, text in () if too_deep else problems(inputs):
+        for name, text in () if too_deep else validate(inputs):
             invalid.setdefault(name, text)
         for name, items in sets.items():
             if all(isinstance(item, str) for item in items):

@@ -214,7 +214,8 @@ class Intents:
             base_url: The API's base URL.
 
         Warns:
-            warning: An earlier run began to create a resource, and the engine made no call for that resource.
+            warning: An earlier run began to create a resource, and the engine did not call the provider for it in this
+                command.
         """
         for called, intent in self._to_warn_of.values():
             if self._journal.intent(intent.urn, intent.base_url, intent.account) == intent:

@@ -39,8 +39,8 @@ from pulumi_justt.errors import (
 from pulumi_justt.redaction import Redactor
 
 __all__ = [
-    "ABANDONED_REMEDIATION",
     "AMBIGUOUS_REMEDIATION",
+    "CANCELLED_REMEDIATION",
     "DEADLINE_REMEDIATION",
     "UNCONFIRMED_REMEDIATION",
     "Messages",
@@ -101,14 +101,14 @@ class Messages:
                 return JusttError(f"{operation}: {error}. {_INVALID_REQUEST_REMEDIATIONS[error.part]}")
             case Cancelled():
                 return CancelledError(
-                    operation, "it was not sent, because the engine cancelled the call", ABANDONED_REMEDIATION
+                    operation, "it was not sent, because the engine cancelled the call", CANCELLED_REMEDIATION
                 )
             case OutcomeUnknown(cause=cause):
                 return CreateOutcomeUnknown(
                     operation, self.response(cause), AMBIGUOUS_REMEDIATION, self._error_id(cause)
                 )
             case InvalidResponseError():
-                return UnexpectedResponse(operation, self.response(error), MISUNDERSTOOD_REMEDIATION)
+                return UnexpectedResponse(operation, self.response(error), INVALID_RESPONSE_REMEDIATION)
             case ApiStatusError(outcome=AttemptResult.REJECTED):
                 return self._refused(error, purpose)
         return self._unreachable(error, operation)
@@ -173,7 +173,7 @@ class Messages:
         if barrier:
             remediation = PROXY_REMEDIATION if barrier == "proxy" else untrusted_remediation(self.settings.base_url)
             return ConnectionSetupError(operation, response, remediation)
-        remediation = unreachable_remediation(
+        remediation = failed_request_remediation(
             self.settings.base_url,
             is_unsent=error.outcome is AttemptResult.UNSENT and error.attempts > 0 and not error.was_unanswered,
             is_rate_limited=error.outcome is AttemptResult.RATE_LIMITED,
@@ -199,7 +199,7 @@ AMBIGUOUS_REMEDIATION = (
 )
 
 
-ABANDONED_REMEDIATION = "Nothing was created: run `pulumi up` again."
+CANCELLED_REMEDIATION = "Nothing was created: run `pulumi up` again."
 
 
 def hopeless_remediation(status: str, *, is_managed: bool) -> str:
@@ -275,7 +275,7 @@ def ambiguous_remediation(candidates: Sequence[tuple[str, str]], *, is_proof: bo
     return (
         f"Justt may have created it. New integrations with this source{doubt}: {listed}.{many} {UNCHECKED}: find out "
         f"at Justt which one is yours. Then run `pulumi-justt recover --claim {likely}` (its id) to make it this "
-        "resource's integration, also where an existing one is being replaced, or `pulumi-justt recover --deactivate "
+        "resource's integration. This works for a replacement, too. Or run `pulumi-justt recover --deactivate "
         f'{likely}` to create another one. A new resource can also take it over with adopt_id="{likely}". If none is '
         "yours, run `pulumi-justt recover --forget`. Then run `pulumi up`."
     )
@@ -295,12 +295,12 @@ def unlisted_remediation(error: str) -> str:
     """Return what the user can do if the account's list could not be read after a create was lost."""
     return (
         f"Justt may have created it, and the provider could not find out ({error}). {UNCHECKED}: look at Justt first. "
-        "If it is there, run `pulumi-justt recover --claim ID` with its id, also where an existing resource is being "
-        "replaced; if it is not, run `pulumi-justt recover --forget`. Then run `pulumi up`."
+        "If it is there, run `pulumi-justt recover --claim ID` with its id. This works for a replacement, too. If it "
+        "is not there, run `pulumi-justt recover --forget`. Then run `pulumi up`."
     )
 
 
-MISUNDERSTOOD_REMEDIATION = (
+INVALID_RESPONSE_REMEDIATION = (
     "Nothing was changed in the state. Check justt:baseUrl for a proxy in between; if there is none, please report it."
 )
 
@@ -393,7 +393,9 @@ def not_of_the_api_remediation(base_url: str) -> str:
 INVALID_ID_REMEDIATION = "A 400 here means that the id itself is not valid, whatever the account is: correct the id."
 
 
-def unreachable_remediation(base_url: str, *, is_unsent: bool, is_rate_limited: bool, is_redirect: bool = False) -> str:
+def failed_request_remediation(
+    base_url: str, *, is_unsent: bool, is_rate_limited: bool, is_redirect: bool = False
+) -> str:
     """Return what the user can do if there was no usable response.
 
     Args:

@@ -156,7 +156,7 @@ class Ownership(Unpicklable):
                 del self._changing[urn]
 
     def note_changing(self, urn: str, integration_id: str) -> None:
-        """Note that a resource keeps its record unless a resource option makes the engine replace it."""
+        """Record that `diff` updates a resource in place. A resource option may still make the engine replace it."""
         with self._lock:
             self._changing[urn] = integration_id
 
@@ -387,8 +387,8 @@ class Ownership(Unpicklable):
             StateConflict: Another resource of the program has the record.
         """
         raise StateConflict(
-            f"{operation}: integration {integration_id} belongs to {holder!r} in this program already, and an "
-            "integration can be in one resource only. Remove the resource with adopt_id from the program; or, if that "
+            f"{operation}: integration {integration_id} already belongs to {holder!r} in this program. Only one "
+            "resource can manage an integration. Remove the resource with adopt_id from the program; or, if that "
             "one should keep it, run `pulumi state delete` with the URN of the other one, and then remove the other "
             "one from the program. Neither deactivates anything."
         )

@@ -168,7 +168,10 @@ class ReadinessLifecycle:
             )
             return None
         if record.status != olds.get("status", record.status):
-            self.tell(f"note: {called}, which was waited for, is {record.status} now, was {olds['status']}.")
+            self.tell(
+                f"note: the status of {called} has changed from {olds['status']} to {record.status} since its "
+                "IntegrationReady last read it."
+            )
         inputs = {name: value for name, value in olds.items() if name in _ARGUMENTS}
         return {**inputs, **outputs_from(record)}
 

@@ -13,10 +13,10 @@ from pulumi_justt.core.state import Properties, invalid, other_environment
 from pulumi_justt.errors import is_like, nearest
 from pulumi_justt.values import COLORED, is_colored
 
-__all__ = ["moves", "problems"]
+__all__ = ["moves", "validate"]
 
 
-def problems(inputs: Properties) -> Iterator[tuple[str, str]]:
+def validate(inputs: Properties) -> Iterator[tuple[str, str]]:
     """Yield the argument and the reason for each invalid property."""
     known, unknown = split_unknowns(inputs)
     for name in sorted(known.keys() - ARGUMENTS.keys()):
@@ -42,7 +42,7 @@ def problems(inputs: Properties) -> Iterator[tuple[str, str]]:
         return
     if all(isinstance(each, Mapping | None) for each in (payload, referred)):
         later = {path.split(".")[1] for path in unknown if path.startswith("secretPayload.")}
-        for name, text in credentials.problems(
+        for name, text in credentials.validate(
             secret_type, payload or {}, referred or {}, unknown=later, allow_surplus=may_be_unlisted
         ):
             yield f"credentials.{name}" if name else "credentials", text

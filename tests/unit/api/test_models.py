@@ -85,7 +85,7 @@ def test_time_in_another_format_is_refused(text: str) -> None:
     ],
 )
 def test_policy_gives_the_time_of_the_deactivation(policy: dict[str, object], moment: datetime) -> None:
-    """`afterDays` counts from the deletion; a date is used as it is, even in the past."""
+    """`afterDays` counts from the deletion; a date is used unchanged, even in the past."""
     assert Deactivation.model_validate(policy).moment(NOW) == moment
 
 

@@ -1,8 +1,8 @@
 """Several processes under one quota: each keeps to its own limit, their sum exceeds the quota, and all still finish.
 
-Processes are threads, each with its own client and limiter. They use one vendor, which counts 1,000 requests a minute
-and responds with 429 beyond that. Time is virtual: a sleeping thread wakes when no thread has anything to do before its
-time.
+A thread with its own client and limiter stands for each process. All use one vendor, which counts 1,000 requests a
+minute and responds with 429 beyond that. Time is virtual: a sleeping thread wakes when no thread has anything to do
+before its time.
 """
 
 from __future__ import annotations
@@ -80,9 +80,9 @@ def read_all(clock: StagedClock, vendor: QuotaServer, share: int, seed: int) -> 
 def test_processes_share_the_vendor_quota(seed: int, record_property: Callable[[str, object], None]) -> None:
     """Three processes with 2,100 concurrent reads finish within minutes, with a bounded number of 429s.
 
-    The bound: a 429 pauses all threads of its process, so each pause costs at most one 429 per thread. Pauses that
-    double from half a second make about six per minute, seven at worst. The 2,100 requests exhaust the quota twice.
-    So there are at most 2 * 3 * 16 * 7 = 672.
+    The bound: a 429 pauses all threads of its process, so each pause costs at most one 429 per thread. Pauses
+    start at half a second and double, so there are about six pauses a minute, and at most seven. The 2,100 requests
+    exhaust the quota twice. So there are at most 2 * 3 * 16 * 7 = 672 responses with 429.
     """
     clock = StagedClock()
     vendor = QuotaServer(clock)

@@ -121,7 +121,7 @@ def test_go_live_date_of_a_record(wrap: bool) -> None:
 
 @pytest.mark.parametrize("status", ["PENDING", "SUCCESSFUL", "FAILED", "INACTIVE", "PAUSED"])
 def test_status_of_a_record(status: str) -> None:
-    """Each status is kept as it is, also one of a later version of the API."""
+    """Each status is kept unchanged, even one from a later version of the API."""
     found = record({**RECORD, "status": status}, ID)
 
     assert status == found.status
@@ -348,7 +348,7 @@ def test_error_in_an_undocumented_envelope_shows_its_shape(response: dict[str, o
     ],
 )
 def test_error_message_that_is_an_object_shows_no_values(response: dict[str, object]) -> None:
-    """It is shown by its keys and types, because it may repeat what was sent."""
+    """The message is shown by its keys and types, because it may repeat what was sent."""
     assert CANARY not in error_body(json.dumps(response).encode()).message
 
 

@@ -11,7 +11,7 @@ from pulumi_justt.simulator import Options, SimulatorServer
 from support.live_core import Live
 from support.scripted_client import (
     NOW,
-    PATIENCE,
+    SHORT_RETRIES,
     Offline,
     load,
 )
@@ -29,7 +29,7 @@ def shared_simulator() -> Iterator[tuple[SimulatorServer, JusttClient]]:
     options = Options(requests_per_minute=1_000_000)
     with SimulatorServer(options, clock=NOW.timestamp) as simulator:
         client = JusttClient(
-            load({"baseUrl": simulator.base_url}), policy=PATIENCE, sleep=lambda _: None, now=lambda: NOW
+            load({"baseUrl": simulator.base_url}), policy=SHORT_RETRIES, sleep=lambda _: None, now=lambda: NOW
         )
         yield simulator, client
         client.close()

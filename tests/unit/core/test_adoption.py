@@ -140,7 +140,7 @@ def test_create_refuses_an_id_that_is_already_adopted() -> None:
     core = Scripted([record("PENDING"), listing(), httpx.Response(201, json={"integrationId": "id-1"})]).core
     core.create({**ADOPTING, "externalIdentifier": "first"})
 
-    with pytest.raises(StateConflict, match="integration id-1, which belongs to \"the resource of 'first'\" already"):
+    with pytest.raises(StateConflict, match="integration id-1, which already belongs to \"the resource of 'first'\""):
         core.create(CHECKED)
 
 
@@ -439,8 +439,8 @@ def test_second_adopter_is_refused_while_the_first_keeps_the_id(tmp_path: Path) 
     with pytest.raises(StateConflict) as conflict:
         core.create(ADOPTING)
     assert str(conflict.value) == (
-        f"{TRIED}: integration id-1 belongs to 'first' in this program already, and an integration can be in one "
-        "resource only. Remove the resource with adopt_id from the program; or, if that one should keep it, run "
+        f"{TRIED}: integration id-1 already belongs to 'first' in this program. Only one resource can manage an "
+        "integration. Remove the resource with adopt_id from the program; or, if that one should keep it, run "
         "`pulumi state delete` with the URN of the other one, and then remove the other one from the program. Neither "
         "deactivates anything."
     )

@@ -391,7 +391,7 @@ def test_every_attempt_counts_toward_the_rate_limit() -> None:
 
 
 def test_429_pauses_all_requests() -> None:
-    """A request that starts while another one waits after a 429 waits for the same pause."""
+    """After a 429, requests that start during the pause also wait until it ends."""
     moment = Clock(1000.0)
     asleep: list[float] = []
     sent: dict[str, list[float]] = {"first": [], "second": []}
@@ -538,7 +538,7 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
             Reply(200, HTML),
             (
                 f"{READING}: Justt answered 200 with an undocumented shape, 41 bytes that are not JSON, after 6 "
-                f"attempts. {MISUNDERSTOOD}"
+                f"attempts. {INVALID_RESPONSE}"
             ),
         ),
         (
@@ -559,7 +559,7 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
             Reply(200, {**RECORD, "integrationId": "int-2"}),
             (
                 f"{READING}: Justt answered 200 with an undocumented shape, the record of another integration, after 6 "
-                f"attempts. {MISUNDERSTOOD}"
+                f"attempts. {INVALID_RESPONSE}"
             ),
         ),
         (

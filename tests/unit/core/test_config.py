@@ -48,7 +48,7 @@ def test_defaults() -> None:
         timeout_seconds=30.0,
         api_key=None,
         api_key_origin="justt:apiKey",
-        adopts_ambiguous=False,
+        claims_ambiguous=False,
         missing_is_gone=False,
         workers=16,
         debug=False,
@@ -73,7 +73,7 @@ def value_of(settings: Settings, key: str) -> str:
         "baseUrl": settings.base_url,
         "requestsPerMinute": settings.requests_per_minute,
         "timeoutSeconds": settings.timeout_seconds,
-        "onAmbiguousCreate": "adopt" if settings.adopts_ambiguous else "refuse",
+        "onAmbiguousCreate": "adopt" if settings.claims_ambiguous else "refuse",
     }
     return str(values[key])
 
@@ -388,7 +388,7 @@ def test_url_is_normalized(url: str, sent: str) -> None:
 def test_vendor_url_of_the_other_environment_is_refused(
     url: str, environment: str | None, owner: str, chosen: str
 ) -> None:
-    """It is refused in both directions, with the command that fixes it."""
+    """The URL is refused in both directions. The error names the command that fixes the setting."""
     assert refusal(baseUrl=url, environment=environment) == (
         f"justt:baseUrl is the vendor's {owner} address, but the environment is {chosen}: run `pulumi config set "
         f"justt:environment {owner}`, or unset justt:baseUrl"
@@ -590,8 +590,8 @@ def test_unrelated_variables_are_ignored() -> None:
 @pytest.mark.parametrize(("value", "expected"), [("", False), ("refuse", False), ("adopt", True)])
 def test_on_ambiguous_create(value: str, expected: bool) -> None:
     """Only `adopt` claims the candidate of a lost create; the default is `refuse`."""
-    assert expected is load(onAmbiguousCreate=value or None).adopts_ambiguous
-    assert expected is load({"JUSTT_ON_AMBIGUOUS_CREATE": value}).adopts_ambiguous
+    assert expected is load(onAmbiguousCreate=value or None).claims_ambiguous
+    assert expected is load({"JUSTT_ON_AMBIGUOUS_CREATE": value}).claims_ambiguous
 
 
 @pytest.mark.parametrize(

@@ -225,7 +225,7 @@ AT_NOW = "Fri, 15 Jan 2027 08:00:00 GMT"
     ],
 )
 def test_delete_warns_once_that_the_clock_is_wrong(local: datetime, text: str) -> None:
-    """The date that means now is another time for Justt. The first delete warns, and the date is sent as it is."""
+    """The date that means now is another time for Justt. The first delete warns, and the date is sent unchanged."""
     scripted = Scripted([response_at(AT_NOW), response_at(AT_NOW)], now=local)
     core = scripted.core
 

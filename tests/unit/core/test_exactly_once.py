@@ -360,8 +360,8 @@ def test_lost_after_the_commit_is_refused(fate: str) -> None:
     assert text.endswith(
         f"Justt may have created it. New integrations with this source: {made} (PENDING). Do not run `pulumi up` again "
         "before you have checked, because that could create a duplicate: find out at Justt which one is yours. Then "
-        f"run `pulumi-justt recover --claim {made}` (its id) to make it this resource's integration, also where an "
-        f"existing one is being replaced, or `pulumi-justt recover --deactivate {made}` to create another one. A new "
+        f"run `pulumi-justt recover --claim {made}` (its id) to make it this resource's integration. This "
+        f"works for a replacement, too. Or run `pulumi-justt recover --deactivate {made}` to create another one. A new "
         f'resource can also take it over with adopt_id="{made}". If none is yours, run `pulumi-justt recover '
         "--forget`. Then run `pulumi up`."
     )
@@ -1064,7 +1064,7 @@ def test_decision_is_carried_out_in_the_account_of_the_create(
 
 
 def test_warning_of_a_left_over_create_is_logged_once(tmp_path: Path) -> None:
-    """It names creates of earlier runs, even those that ended normally, but not those of this command."""
+    """The warning names creates of earlier runs, even of runs that ended normally, but not creates of this command."""
     vendor = ScriptedVendor()
     process = Process(vendor, state=tmp_path)
     base_url = process.client.settings.base_url
@@ -2134,8 +2134,8 @@ def test_id_returned_for_two_creates_is_an_error() -> None:
         process.create("b")
 
     assert str(conflict.value) == (
-        "creating the stripe integration 'b': Justt answered with integration int-1, which belongs to 'urn:a' already, "
-        "and an integration can be in one resource only. Give this resource another external identifier."
+        "creating the stripe integration 'b': Justt answered with integration int-1, which already belongs to 'urn:a'. "
+        "Only one resource can manage an integration. Give this resource another external identifier."
     )
 
 
@@ -2170,7 +2170,7 @@ def test_known_id_from_a_second_post_is_an_error() -> None:
     made = process.create("a")
     vendor.make = lambda *_, **__: made  # type: ignore[method-assign] # a vendor that treats it as the same integration
 
-    with pytest.raises(StateConflict, match=f"integration {made}, which belongs to 'urn:a' already"):
+    with pytest.raises(StateConflict, match=f"integration {made}, which already belongs to 'urn:a'"):
         process.create("b")
 
 

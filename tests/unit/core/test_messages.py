@@ -9,10 +9,10 @@ import pytest
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.messages import (
     AMBIGUOUS_REMEDIATION,
-    MISUNDERSTOOD_REMEDIATION,
+    INVALID_RESPONSE_REMEDIATION,
+    failed_request_remediation,
     recorded_settings_remediation,
     refusal_remediation,
-    unreachable_remediation,
 )
 
 SANDBOX = Settings.load({"environment": "sandbox"}, {})
@@ -92,7 +92,7 @@ NOTHING_CREATED = (
     ],
 )
 def test_remediation_of_each_4xx(status: int, is_create: bool, account: str | None, text: str) -> None:
-    """Each 4xx says what the user can do about it."""
+    """The error of each 4xx says what the user can do about it."""
     assert text == remediation(status, is_create=is_create, account=account)
 
 
@@ -113,7 +113,7 @@ def test_remediation_after_an_unanswered_attempt() -> None:
         (remediation(401, origin="JUSTT_API_KEY_OVERRIDE"), 0),
         ("JUSTT_TIMEOUT_SECONDS must be a number from 0.1 to 600.0", 0),
         ("reading 'x': no answer within 5 s. The state keeps what it had: run the command again later.", 2),
-        (unreachable_remediation("https://a/v1", is_unsent=True, is_rate_limited=False), 2),
+        (failed_request_remediation("https://a/v1", is_unsent=True, is_rate_limited=False), 2),
         ("deactivating 'urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::a': it is gone", 0),
     ],
 )
@@ -149,7 +149,7 @@ def test_remediation_of_recorded_settings(text: str, ways: int) -> None:
 )
 def test_remediation_without_a_response(is_unsent: bool, is_rate_limited: bool, text: str) -> None:
     """An unreachable API, a used-up quota and a silent API have different remediations."""
-    assert text == unreachable_remediation("https://p.example", is_unsent=is_unsent, is_rate_limited=is_rate_limited)
+    assert text == failed_request_remediation("https://p.example", is_unsent=is_unsent, is_rate_limited=is_rate_limited)
 
 
 def test_fixed_remediations() -> None:
@@ -159,7 +159,7 @@ def test_fixed_remediations() -> None:
         "because that could create a duplicate: look it up at Justt, and run `pulumi-justt recover`."
     )
     assert (
-        MISUNDERSTOOD_REMEDIATION
+        INVALID_RESPONSE_REMEDIATION
         == "Nothing was changed in the state. Check justt:baseUrl for a proxy in between; if there is none, please "
         "report it."
     )

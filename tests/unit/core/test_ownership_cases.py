@@ -108,7 +108,7 @@ def test_killed_rotation_that_is_not_continued_is_warned_of(walk: Walk, command:
 
 
 def test_candidate_stays_one_after_a_failed_adoption(walk: Walk) -> None:
-    """It is in no resource yet, so no other integration is created beside it."""
+    """The candidate is in no resource yet, so no other integration is created beside it."""
     walk.run_command("up", "create drop-after-commit")
     walk.run_command("up", "get status=403", wish="adopt")
     walk.program["a"] = walk.program["a"].but(adoptId=None)

@@ -442,7 +442,7 @@ def test_message_is_withheld_if_the_credentials_are_unknown() -> None:
 
 
 def test_create_and_diff_make_the_credentials_known_to_the_wait() -> None:
-    """They run before the wait, in the same process, so the wait can search its messages for the credentials."""
+    """Both calls run before the wait, in the same process, so the wait can search its messages for the credentials."""
     inputs = {
         "externalIdentifier": "stripe-eu",
         "integrationName": "Stripe EU",
@@ -638,7 +638,7 @@ def test_read_never_waits_and_never_fails_for_a_status(status: str) -> None:
 
     assert read["status"] == status
     assert [text for _, text in vendor.messages] == [
-        f"note: {NAMED}, which was waited for, is {status} now, was SUCCESSFUL."
+        f"note: the status of {NAMED} has changed from SUCCESSFUL to {status} since its IntegrationReady last read it."
     ]
     assert vendor.now == 0.0
 
@@ -657,7 +657,7 @@ def test_read_drops_an_inactive_integration() -> None:
 
 
 def test_404_keeps_the_wait_in_the_state() -> None:
-    """It leaves the state only with JUSTT_ON_MISSING=gone."""
+    """The wait leaves the state only with JUSTT_ON_MISSING=gone."""
     response = httpx.Response(404, json={"message": "no such integration"})
 
     with pytest.raises(StateConflict, match=r"for its IntegrationReady: Justt answered 404: .* It stays in the state"):

@@ -487,7 +487,7 @@ def test_check_accepts_an_account_that_changed_explicitly(default: dict[str, str
 
 @pytest.mark.parametrize(("default", "before"), [({}, {}), ({"referenceAccountId": "a"}, {"referenceAccountId": "a"})])
 def test_check_accepts_an_unchanged_default_account(default: dict[str, str], before: dict[str, str]) -> None:
-    """The same default as before is no change."""
+    """If the default account is the same as before, check reports no failure."""
     assert Offline(default).failures(MINIMAL, {**CHECKED, **before}) == []
 
 

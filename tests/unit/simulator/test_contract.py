@@ -332,7 +332,10 @@ def test_record_in_each_envelope_is_documented(form: ReadEnvelope, expected: Doc
 
 @pytest.mark.parametrize("form", ERROR_FORMS)
 def test_errors_in_each_form_are_documented(form: ErrorEnvelope) -> None:
-    """Each form matches the document, has exactly the fields of its example, and the status of its response."""
+    """Each form of error body matches the OpenAPI document.
+
+    It has exactly the fields of its documented example, and its status is the status of the response.
+    """
     with SimulatorServer(Options(error_envelope=form)) as running:
         integrations = f"{running.base_url}/integrations"
         answers = {

@@ -82,7 +82,7 @@ def api() -> Iterator[Api]:
 
 
 def test_latency_delays_a_request_before_it_is_handled(api: Api) -> None:
-    """It adds to the option's latency, and also delays refused requests."""
+    """The fault's latency adds to the option's latency, and also delays refused requests."""
     api.simulator.options = Options(latency=0.03)
     api.fault("GET * latency=0.03", "GET /integrations latency=0.04")
     begun = time.monotonic()
@@ -159,7 +159,7 @@ def test_hang_is_bounded(api: Api) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_commits_nothing(api: Api, status: int) -> None:
-    """It points to the given URL, or to one in the journal that shows who followed it. Nothing is committed."""
+    """A redirect points to the given URL, or to one whose requests the simulator records. Nothing is committed."""
     api.fault(f"POST * redirect={status} times=1", f"POST * redirect={status} location=https://other.example/x")
     assert [api.create().headers["location"] for _ in range(2)] == ["/v1/redirected", "https://other.example/x"]
     api.fault(f"POST * redirect={status}")
@@ -169,7 +169,7 @@ def test_a_redirect_commits_nothing(api: Api, status: int) -> None:
 
 
 def test_a_login_page_commits_nothing(api: Api) -> None:
-    """It's a proxy's login page with status 200, and nothing is committed."""
+    """The response is a proxy's login page with status 200, and nothing is committed."""
     api.fault("* * login-page")
     answers = [api.create(), api.http.get("/integrations/x")]
     assert [(answer.status_code, answer.headers["content-type"]) for answer in answers] == [

@@ -136,7 +136,7 @@ def _of_stack(view: View, own: Sequence[Intent], former: Sequence[Intent], journ
 
 
 def _under_former_name(found: Sequence[Intent], view: View, given: _Given, journal: Journal) -> list[Intent]:
-    """Return the creates under another stack or project name that this stack may have had before."""
+    """Return the journal's creates whose stack or project name may be a former name of this stack."""
     here = [*view.state.resources(), *(operation.resource for operation in view.state.pending())]
     names = {(*stack_of(each["urn"])[1:], within_stack(each["urn"])) for each in here}
     identifiers = {

@@ -79,7 +79,7 @@ def recorded_key(patient: Patient, wanted: set[str]) -> Iterator[Check]:
         text = f"the configuration has changed since the last `pulumi up`: {', '.join(outdated)}."
         yield Check("recordedKey", "finding", text, recorded_settings_remediation(text), stack.name)
     else:
-        yield Check("recordedKey", "ok", "the state has the settings of the configuration.", stack=stack.name)
+        yield Check("recordedKey", "ok", "the settings in the state match the configuration.", stack=stack.name)
 
 
 def state(patient: Patient, wanted: set[str]) -> Iterator[Check]:
@@ -103,7 +103,7 @@ def _pending(stack: Stack, operation: Pending) -> Check:
         remediation = f"It belongs to another provider: run `pulumi refresh{again}`, which asks what to do about it."
     elif operation.may_have_created:
         remediation = (
-            "Do not run `pulumi up` before this is settled: it could create a duplicate. If the stack is locked, run "
+            "Do not run `pulumi up` before this is resolved: it could create a duplicate. If the stack is locked, run "
             f"`pulumi cancel`. Then run `pulumi-justt recover{again}`."
         )
     else:

@@ -32,10 +32,10 @@ from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.references import Reference
 from pulumi_justt.unpicklable import Unpicklable
 
-__all__ = ["ImportOptions", "Importer", "Picker"]
+__all__ = ["ImportOptions", "ImportPrompts", "Importer"]
 
 
-class Picker(Asker, Protocol):
+class ImportPrompts(Asker, Protocol):
     """Prompts the user to select candidates and to confirm the import, as well as for single values."""
 
     def pick(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
@@ -143,7 +143,7 @@ class Importer:
             if not record.is_inactive and record.integration_id not in owners
         ]
 
-    def run(self, options: ImportOptions, picker: Picker) -> Outcome | None:
+    def run(self, options: ImportOptions, picker: ImportPrompts) -> Outcome | None:
         """Import the integrations that *options* or the user select. Return None if there are none.
 
         Raises:
@@ -170,7 +170,7 @@ class Importer:
         return self._write_file(plan, options.file) if options.file else self._import(plan, options)
 
     def _selected(
-        self, options: ImportOptions, answers: Mapping[str, ImportAnswer], picker: Picker
+        self, options: ImportOptions, answers: Mapping[str, ImportAnswer], picker: ImportPrompts
     ) -> dict[str, str | None]:
         """Return the ids to import, with the account of each."""
         account = options.account or self.settings.reference_account_id
@@ -258,7 +258,7 @@ class Importer:
         problems: Sequence[str],
         answers: Mapping[str, ImportAnswer],
         options: ImportOptions,
-        picker: Picker,
+        picker: ImportPrompts,
     ) -> Plan:
         """Prompt for the answers that are not in the file, and validate all with the provider's `check`.
 
@@ -319,9 +319,9 @@ class Importer:
                 there = {each.integration_id for each in self.stack.state().integrations()}
             except StackError as another:
                 failure += (
-                    f" It is not known what was imported: {another} When the stack can be read again, run the same "
-                    "command again, and keep only those parts of this program that the stack has by then: for the "
-                    "others, `pulumi up` would create duplicates."
+                    f" The command could not find out which integrations were imported: {another} When the stack can "
+                    "be read again, run the same command again. Keep only the resources of this program that are in "
+                    "the stack. For the others, `pulumi up` would create duplicates."
                 )
                 commands = self._commands(plan)
                 return Outcome(plan.named(), program(plan), commands=commands, failure=failure, is_known=False)

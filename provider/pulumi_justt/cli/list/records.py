@@ -11,7 +11,7 @@ from pulumi_justt.cli.account_records import Account, Managed
 from pulumi_justt.cli.stacks import Stack
 from pulumi_justt.errors import JusttError
 
-__all__ = ["Found", "Inventory", "take"]
+__all__ = ["Found", "ListResult", "take"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Inventory:
+class ListResult:
     """The result of `take`.
 
     Args:
@@ -54,7 +54,7 @@ def take(
     statuses: Sequence[str] = (),
     sources: Sequence[str] = (),
     is_unmanaged_only: bool = False,
-) -> Inventory:
+) -> ListResult:
     """List the accounts of *stacks*, or of the JUSTT_* variables if there are no stacks.
 
     Args:
@@ -88,7 +88,7 @@ def take(
             # Two API keys may list the same integration.
             managers = tuple(known.get((account.settings.environment, integration_id), ()))
             found.setdefault((account.settings.base_url, integration_id), Found(record, account, managers))
-    return Inventory(
+    return ListResult(
         tuple(
             replace(each, record=account_records.shown(each.record))
             for each in found.values()

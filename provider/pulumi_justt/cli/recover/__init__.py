@@ -1,1 +1,1 @@
-"""`pulumi-justt recover`: settle unfinished creates, so that no duplicate integration is created."""
+"""`pulumi-justt recover`: resolve unfinished creates, so that no duplicate integration is created."""

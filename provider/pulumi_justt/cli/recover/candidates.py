@@ -69,8 +69,8 @@ class Lookup:
         text = (
             f"Integrations of this source that the create may have made, and that no given stack has: {len(live)}."
             if live
-            else "No integration of this source matches: Justt created nothing, or the integration was deactivated or "
-            "adopted since."
+            else "No integration of this source matches: Justt created nothing, or the integration has since been "
+            "deactivated or adopted."
         )
         inactive = tuple(record for record in matching if record.is_inactive)
         return Candidates(f"{text}{doubt}", live, inactive, is_whole=listing.is_complete)

@@ -55,7 +55,7 @@ __all__ = ["command"]
 @click.option("--yes", "is_sure", is_flag=True, help="Don't prompt; all decisions come from the options.")
 @common
 def command(names: tuple[str, ...], is_sure: bool, folder: Path, is_json: bool, **given: tuple[str, ...]) -> int:
-    """Settle unfinished creates, so that the next update creates no duplicate.
+    """Resolve unfinished creates, so that the next update creates no duplicate.
 
     There are two kinds of unfinished creates: operations that Pulumi recorded as pending, for example because an update
     was killed, and creates in this machine's journal whose response was lost. For each, the command lists the

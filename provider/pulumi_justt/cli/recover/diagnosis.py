@@ -1,4 +1,4 @@
-"""Finds unfinished creates for `pulumi-justt recover`, which settles them so that no duplicate is created.
+"""Finds unfinished creates for `pulumi-justt recover`, which resolves them so that no duplicate is created.
 
 Two records can show an unfinished create. The engine records each operation before it starts; if the operation never
 ended, the state keeps it as a *pending operation*. And this machine's journal keeps an *intent*, which may hold the id
@@ -182,8 +182,8 @@ def _case_of_operation(view: View, lookup: Lookup, pending: Pending, intent: Int
     if not pending.is_ours:
         return Case(
             pending.urn,
-            "It belongs to another provider. Pulumi imports a state only without pending operations, so this one has "
-            "to be settled too. Check whether it succeeded before you forget it. Or choose quit and run `pulumi "
+            "It belongs to another provider. Pulumi can't import a state that has pending operations, so you must "
+            "resolve this one too. Check whether it succeeded before you forget it. Or choose quit and run `pulumi "
             "refresh` first, which asks about it.",
             needs_decision=True,
             pending=pending,

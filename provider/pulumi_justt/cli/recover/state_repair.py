@@ -20,7 +20,7 @@ NOTHING = "Nothing was changed."
 
 
 class RecoveryError(JusttError):
-    """A create cannot be settled as requested."""
+    """A create cannot be resolved as requested."""
 
 
 def resource_of(pending: Pending, record: RemoteRecord) -> dict[str, Any]:

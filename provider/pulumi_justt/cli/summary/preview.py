@@ -84,7 +84,7 @@ def read(preview: str | bytes, *, now: datetime | None = None) -> Preview:
         now: The current time, which recorded dates are compared with.
 
     Raises:
-        NoPreview: The input of `pulumi-justt summary` is something else.
+        NoPreview: The input of `pulumi-justt summary` is not the output of `pulumi preview --json`.
     """
     try:
         return _read(_digest(preview), now or datetime.now(timezone.utc))

@@ -147,7 +147,7 @@ class HolderRecords(JournalFolder):
         return None
 
     def adoption_file(self, base_url: str, integration_id: str, urn: str) -> Path | None:
-        """Return the path of a resource's adoption of an id."""
+        """Return the path of the journal file that records that a resource adopts an integration."""
         return self._path("adoptions", _record_name(base_url, integration_id), file_name(urn))
 
     def forget_integration(self, base_url: str, integration_id: str) -> None:

@@ -226,7 +226,7 @@ def test_an_unreadable_journal_is_reported(project: FakePulumi, begun: Begun) ->
 
 
 def test_an_adoption_by_another_stack_is_one_line(project: FakePulumi, simulator: SimulatorServer) -> None:
-    """It says that a delete won't deactivate the integration, unless the adopter's stack is given too."""
+    """The line says that a delete won't deactivate the integration, unless the adopter's stack is given too."""
     other = f"{LOST}-adopter".replace(":dev::", ":prod::")
     project.state(
         [

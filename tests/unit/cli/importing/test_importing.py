@@ -605,12 +605,13 @@ def test_an_unknown_import_result_shows_the_whole_program(
     assert changing(project) == []
     *_, last = result.stderr.splitlines()
     assert last.startswith(
-        "error: not everything was imported: importing: it said no. It is not known what was imported: export"
+        "error: not everything was imported: importing: it said no. The command could not find out which "
+        "integrations were imported: export"
     )
     assert "the backend is away" in last
     assert last.endswith(
-        "When the stack can be read again, run the same command again, and keep only those parts of this program that "
-        "the stack has by then: for the others, `pulumi up` would create duplicates."
+        "When the stack can be read again, run the same command again. Keep only the resources of this program that "
+        "are in the stack. For the others, `pulumi up` would create duplicates."
     )
 
     project.fails({})
@@ -682,7 +683,7 @@ def test_nothing_is_imported_without_confirmation(project: FakePulumi, theirs: T
 
 
 def test_an_existing_file_is_not_overwritten(project: FakePulumi, theirs: Theirs, tmp_path: Path) -> None:
-    """The command refuses it before it prompts."""
+    """The command refuses an existing file before it prompts."""
     theirs()
     (tmp_path / "there").write_text("mine")
     result = project.run("import", "--all", "--out", str(tmp_path / "there"))

@@ -191,7 +191,7 @@ def test_a_pending_operation_and_its_intent_are_one_case(
 def test_a_pending_operation_without_an_intent_can_be_deactivated(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
 ) -> None:
-    """The same holds for a create that a later update superseded, which cannot be claimed."""
+    """A create that a later update superseded can also be deactivated, but not claimed."""
     kept, lost = theirs(), theirs()
     project.state([provider(), integration("lost", kept)], [creating("lost")])
     result = project.run("recover", answers="deactivate 1\ny\n")
@@ -228,7 +228,7 @@ def test_an_intent_that_the_state_holds_is_removed(project: FakePulumi, theirs: 
 
 
 def test_intents_of_other_stacks_and_base_urls_are_ignored(project: FakePulumi, begun: Begun) -> None:
-    """Only intents of the first given stack, with its base URL, are its own."""
+    """`recover` reads only the intents of the first given stack, with that stack's base URL."""
     others = [
         begun("i-1", urn=LOST.replace(":dev::", ":prod::")),
         begun("i-2", urn=LOST.replace("::shop::", "::shops::")),
@@ -270,7 +270,7 @@ def test_several_creates_need_their_names(project: FakePulumi, theirs: Theirs, b
 def test_without_a_key_the_decision_is_written(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
-    """The next update has the key, and verifies the decision."""
+    """Without a key, `recover` records the decision without verifying it. The next update verifies it."""
     lost = theirs()
     project.config({"justt:baseUrl": simulator.base_url})
     for action in ("claim", "deactivate"):
@@ -321,7 +321,7 @@ def test_an_id_unknown_to_justt_can_only_be_forgotten(project: FakePulumi, begun
 def test_a_decision_that_cannot_be_written_is_an_error(
     project: FakePulumi, theirs: Theirs, begun: Begun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is not only a warning, because the next update would not carry it out. The error has the file's path."""
+    """A warning is not enough, because the next update would not carry out the decision. The error names the file."""
     lost = theirs()
     intent = begun(lost)
     monkeypatch.setattr(Journal, "_write", lambda *_, **__: False)
