@@ -65,7 +65,7 @@ PHRASES = {
     "a response had an undocumented shape": "undocumented shape",
     "an integration that another resource adopts was released": "adopts it, so it is released",
     "an integration that another command adopted was released": "as this machine's journal says, so it is released",
-    "a second resource for one record was refused": "an integration can be in one resource only",
+    "a second resource for one record was refused": "Only one resource can manage an integration",
     "a killed run's integration was named": "an earlier run created integration",
     "a killed run's create was searched for": "and was killed",
     "an earlier run's request was waited for": "an earlier run was killed while it created it",

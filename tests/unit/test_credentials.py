@@ -271,7 +271,7 @@ def test_surplus_fields_are_sorted() -> None:
 @pytest.mark.parametrize("key", ["sk_live_canary", "correct-horse-battery", "canary-1"])
 def test_a_key_that_may_be_a_credential_is_not_shown(key: str, value: object) -> None:
     """A key that resembles no field is not shown, neither as a surplus field nor in the path of a value."""
-    found = list(problems("APIKEY_ONLY", {"apiKey": "k", key: value}))
+    found = list(validate("APIKEY_ONLY", {"apiKey": "k", key: value}))
     assert found == [("", f"a text of {len(key)} characters is not a field of ApiKeyOnly, which has apiKey")]
     secret = "sk_live_canary_0"
     assert secret not in repr(list(validate("NEW", {secret: {secret: value}, "a": {secret: None}}, {secret: {}})))

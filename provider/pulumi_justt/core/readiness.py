@@ -260,7 +260,7 @@ class ReadinessLifecycle:
                 raise CancelledError(
                     wait.operation,
                     "the wait stopped, because the engine cancelled the call",
-                    messages.ABANDONED_REMEDIATION,
+                    messages.CANCELLED_REMEDIATION,
                 )
             if now >= wait.next_note:
                 seconds = now - wait.started

@@ -449,7 +449,7 @@ AMBIGUOUS = (
 )
 KEPT = "The state keeps what it had: run the command again later."
 NO_REDIRECT = "The provider follows no redirect, because its requests carry credentials: check justt:baseUrl."
-MISUNDERSTOOD = (
+INVALID_RESPONSE = (
     "Nothing was changed in the state. Check justt:baseUrl for a proxy in between; if there is none, please report it."
 )
 NOTHING_CREATED = (

@@ -47,7 +47,7 @@ from support.harness import HANG_SECONDS
 SECONDS = 30.0
 """The time-out of a request, which is also the shortest grace period."""
 
-PATIENCE = HANG_SECONDS
+SHORT_RETRIES = HANG_SECONDS
 """Real seconds after which a test fails; no passing test waits that long."""
 
 Policy = Literal["refuse", "adopt"]
@@ -1255,17 +1255,17 @@ def test_creates_under_two_names_of_an_account_do_not_swap_ids() -> None:
     def hold(name: str) -> None:
         if name == "b":
             committed.set()
-            assert go_on.wait(PATIENCE)
+            assert go_on.wait(SHORT_RETRIES)
 
     vendor.on_commit = hold
     with ThreadPoolExecutor(1) as pool:
         b = pool.submit(process.outcome, "b", "stripe", "acc_1")
-        assert committed.wait(PATIENCE)
+        assert committed.wait(SHORT_RETRIES)
         a = process.outcome("a")
         go_on.set()
 
     assert [a] == vendor.made_by("a")
-    assert [b.result(PATIENCE)] == vendor.made_by("b")
+    assert [b.result(SHORT_RETRIES)] == vendor.made_by("b")
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -1540,7 +1540,7 @@ def test_failed_list_before_the_post_fails_all_waiting_creates() -> None:
 
     def hang(_: int) -> httpx.Response:
         if len(vendor.journal) == 1:
-            assert all(arrived.acquire(timeout=PATIENCE) for _ in SIXTEEN_NAMES)
+            assert all(arrived.acquire(timeout=SHORT_RETRIES) for _ in SIXTEEN_NAMES)
         vendor.moment.sleep(SECONDS)
         raise httpx.ReadTimeout("silent")
 
@@ -1922,19 +1922,19 @@ def test_resolution_waits_for_posts_in_flight_and_blocks_new_ones() -> None:
     def hold(name: str) -> None:
         if name == "slow":
             arrived.set()
-            assert go_on.wait(PATIENCE)
+            assert go_on.wait(SHORT_RETRIES)
 
     vendor.on_commit = hold
     with ThreadPoolExecutor(3) as pool:
         slow = pool.submit(process.create, "slow")
-        assert arrived.wait(PATIENCE)
+        assert arrived.wait(SHORT_RETRIES)
         lost = pool.submit(process.create, "a")
-        assert waiting.acquire(timeout=PATIENCE), "the lost create does not wait for the POST in flight"
+        assert waiting.acquire(timeout=SHORT_RETRIES), "the lost create does not wait for the POST in flight"
         late = pool.submit(process.create, "late")
-        assert waiting.acquire(timeout=PATIENCE), "the new create does not wait"
+        assert waiting.acquire(timeout=SHORT_RETRIES), "the new create does not wait"
         during = [what for _, what, _ in vendor.journal]
         go_on.set()
-        ids = [each.result(PATIENCE) for each in (slow, lost, late)]
+        ids = [each.result(SHORT_RETRIES) for each in (slow, lost, late)]
 
     assert during == ["None/1", "first", "slow", "a"]
     after = [what for _, what, _ in vendor.journal][len(during) :]
@@ -1955,11 +1955,11 @@ def test_new_create_waits_for_a_running_resolution() -> None:
         def come(kind: str, _: str) -> None:
             if kind == "list" and not late:
                 late.append(pool.submit(process.create, "late"))
-                assert waiting.acquire(timeout=PATIENCE), "the new create does not wait"
+                assert waiting.acquire(timeout=SHORT_RETRIES), "the new create does not wait"
 
         vendor.on_request = come
         process.create("a")
-        late[0].result(PATIENCE)
+        late[0].result(SHORT_RETRIES)
 
     requested = [what for _, what, _ in vendor.journal]
     assert requested[:5] == ["None/1", "first", "a", "None/1", "None/1"]
@@ -1978,7 +1978,7 @@ def test_exception_in_one_resolution_does_not_block_others(monkeypatch: pytest.M
 
     monkeypatch.setattr(process.creator, "_finding", finding)
     together = threading.Barrier(2)
-    vendor.on_commit = lambda _: together.wait(PATIENCE) if vendor.requested.count("post") <= 2 else None
+    vendor.on_commit = lambda _: together.wait(SHORT_RETRIES) if vendor.requested.count("post") <= 2 else None
 
     def run(name: str) -> str | Exception:
         try:
@@ -1987,8 +1987,8 @@ def test_exception_in_one_resolution_does_not_block_others(monkeypatch: pytest.M
             return defect
 
     with ThreadPoolExecutor(3) as pool:
-        outcomes = [each.result(PATIENCE) for each in [pool.submit(run, name) for name in "ab"]]
-        assert pool.submit(run, "c").result(PATIENCE) in vendor.made_by("c")
+        outcomes = [each.result(SHORT_RETRIES) for each in [pool.submit(run, name) for name in "ab"]]
+        assert pool.submit(run, "c").result(SHORT_RETRIES) in vendor.made_by("c")
     assert min(map(str, outcomes)).startswith("a defect")
     assert [type(each) for each in outcomes].count(str) == 1
 
