@@ -231,7 +231,7 @@ def is_too_deep(value: object) -> bool:
 
 
 def unsendable(value: object) -> Iterator[tuple[str, str]]:
-    """Yield the path and the problem of each part of *value* that is not a JSON value, is too large a number, or is null."""
+    """Yield the path and the problem of each part of *value* that isn't a JSON value, or is too large or null."""
     if isinstance(value, Mapping):
         yield from (
             (f".{shown_key(name)}{path}", text) for name, item in value.items() for path, text in unsendable(item)

@@ -160,7 +160,7 @@ class TestReferences:
     def test_a_preview_shows_a_change_between_value_and_reference(
         self, stack: Stack, simulator: SimulatorServer
     ) -> None:
-        """A preview names the field and shows the reference. The state has the value only until the field is a reference."""
+        """A preview names the field and shows the reference. A state has the value only until it is a reference."""
         value, other = canary("value"), canary("other")
         stack.config(secret={"hmac": value})
         stack.secrets.append(other)
