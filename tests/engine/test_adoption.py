@@ -63,7 +63,7 @@ def test_only_one_resource_of_a_run_adopts_an_id(stack: Stack, simulator: Simula
     stack.program(integration(mine, name="first") + integration(mine, name="second"))
     text = stack.up("--continue-on-error", fails=True).text
 
-    assert f"integration {mine} belongs to 'urn:pulumi:dev::shop::" in text
+    assert f"integration {mine} already belongs to 'urn:pulumi:dev::shop::" in text
     assert "Remove the resource with adopt_id" in text
     assert [each["id"] for each in stack.resources().values()] == [mine]
     assert changes(simulator) == []
@@ -80,7 +80,7 @@ def test_only_one_resource_adopts_an_id_across_runs(
     for identifier in ("shop-1", "shop-2"):
         stack.program(integration(mine, name="first") + integration(mine, name="second", identifier=identifier))
         text = stack.up(fails=True).text
-        assert f"integration {mine} belongs to 'urn:pulumi:dev::shop::" in text
+        assert f"integration {mine} already belongs to 'urn:pulumi:dev::shop::" in text
     assert "Remove the resource with adopt_id from the program" in text
     stack.program(integration(mine, name="first"))
     stack.up()

@@ -214,7 +214,7 @@ def test_an_adopter_beside_the_owner_in_another_process(
     for adopt_id in (mine, None):
         stack.program(OTHER + both[0] + adopter(adopt_id, more=option("provider=other")))
         stack.up("--target", urn(stack, "adopter"))
-    assert f"integration {mine} belongs to 'urn:pulumi:dev::shop::" in stack.up(fails=True).text
+    assert f"integration {mine} already belongs to 'urn:pulumi:dev::shop::" in stack.up(fails=True).text
     stack.program(OTHER + both[0])
     text = stack.up().text
     assert f"it was created for {urn(stack, 'owner')!r}" in text

@@ -348,7 +348,7 @@ def test_from_output_of_an_unknown_output_gives_unknown_fields() -> None:
             {"hmac": CANARY, "apikey": CANARY, "zzz": CANARY},
             (
                 "Hmac.from_output: unknown key: 'apikey' (did you mean 'apiKey'?), a text of 3 characters. It "
-                "takes hmac, apiKey, merchantCode, accountCode"
+                "accepts hmac, apiKey, merchantCode, accountCode"
             ),
         ),
         (

@@ -118,8 +118,8 @@ def test_second_adopter_of_the_same_id_is_refused() -> None:
         core.create(second)
 
     assert str(conflict.value).startswith(
-        "adopting integration id-1 as the stripe integration 'other': integration id-1 belongs to \"the resource of "
-        "'stripe-eu'\" in this program already"
+        "adopting integration id-1 as the stripe integration 'other': integration id-1 already belongs to \"the "
+        "resource of 'stripe-eu'\" in this program"
     )
 
 
@@ -131,7 +131,7 @@ def test_adopt_refuses_an_id_that_this_process_created() -> None:
         core.check({}, inputs)
     core.create(first)
 
-    with pytest.raises(StateConflict, match=f"^{TRIED}: integration id-1 belongs to \"the resource of 'first'\""):
+    with pytest.raises(StateConflict, match=f"^{TRIED}: integration id-1 already belongs to \"the resource of 'first"):
         core.create(ADOPTING)
 
 
@@ -338,7 +338,7 @@ def test_two_processes_of_one_command_cannot_hold_the_same_id(tmp_path: Path, fi
     calls: list[Callable[[], object]] = [lambda: owner.diff(RECORDED, CHECKED), lambda: adopter.create(ADOPTING)]
     before, after = calls if first == "owner" else calls[::-1]
     before()
-    with pytest.raises(StateConflict, match="integration id-1 belongs to 'urn:pulumi:dev::shop::type::"):
+    with pytest.raises(StateConflict, match="integration id-1 already belongs to 'urn:pulumi:dev::shop::type::"):
         after()
     rotating = {**CHECKED, "integrationName": "Other"}
     assert owner.diff(RECORDED, rotating) == ["integrationName"]

@@ -64,7 +64,7 @@ def command(names: tuple[str, ...], is_sure: bool, folder: Path, is_json: bool, 
 
     If you claim an integration for a pending operation, the command writes it into the state. Before that, it saves a
     backup of the state in the project's folder, with secrets encrypted. If the create is only in the journal, the next
-    `pulumi up` claims the integration, also for a replacement.
+    `pulumi up` claims the integration, even for a replacement.
 
     --json without --yes does not prompt and changes nothing: it prints what is unfinished, with exit code 1.
 

@@ -23,7 +23,7 @@ def command(file: BinaryIO, title: str | None, *, as_json: bool) -> None:
     comment contains no secrets and no configuration, and stays below GitHub's size limit. Its first line is a marker
     that depends only on the title, so a workflow can find its earlier comment and update it.
 
-    Exit codes: 0 if the comment was written, also for a preview that failed; 3 if the input is not a preview.
+    Exit codes: 0 if the comment was written, even for a preview that failed; 3 if the input is not a preview.
     """
     found = preview.read(file.read())
     rendering.print_text(f"{found.to_json()}\n" if as_json else comment.markdown(found, title=title))

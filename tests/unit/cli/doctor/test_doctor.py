@@ -207,7 +207,9 @@ def test_outdated_settings_in_the_state_are_named(
     project.state([project.provider()])
     project.config(after)
     result = project.run("doctor", "--only", "recordedKey")
-    expected = f"the configuration has changed since the last `pulumi up`: {names}." if names else "the state has the"
+    expected = (
+        f"the configuration has changed since the last `pulumi up`: {names}." if names else "the settings in the state"
+    )
     assert (result.exit_code, expected in result.stdout) == (1 if names else 0, True)
     assert ("add --run-program, or first run `pulumi up` with an" in result.stdout) is (names is not None)
     assert not any("show-secrets" in call for call in project.calls if "export" in call)
