@@ -24,7 +24,7 @@ test: $(VENV)/.dev ## run the tests of each day, on the real engine: the main on
 	@$(RUN) tools/engine/test.py -m "not slow"
 
 test-unit: $(VENV)/.dev ## run the quick tests that need no engine
-	@PYTHONPATH=$(CURDIR)/provider $(RUN) -m pytest --numprocesses 3 --dist worksteal -m "not engine and not slow" \
+	@PYTHONPATH=$(CURDIR)/provider $(RUN) -m pytest --numprocesses 4 --dist worksteal -m "not engine and not slow" \
 	    tests/unit tests/host
 
 test-all: $(VENV)/.dev ## run all tests, on the real engine, and report branch coverage

@@ -258,6 +258,7 @@ def test_justt_workers_limits_concurrent_calls(simulator: SimulatorServer, worke
         host.process.kill()
 
 
+@pytest.mark.slow
 def test_many_creates_of_one_outage_wait_together_with_few_workers(simulator: SimulatorServer) -> None:
     """Sixteen creates without responses need at most two waits more than a single create, which needs two.
 
@@ -352,6 +353,7 @@ def test_a_lost_create_without_its_engine_is_reported(simulator: SimulatorServer
 
 
 @pytest.mark.parametrize("debug", ["0", "1"])
+@pytest.mark.daily(1)
 def test_a_create_is_undone_if_stderr_is_closed(simulator: SimulatorServer, debug: str) -> None:
     """A killed CLI has closed the other end of stderr, and the provider still undoes the create."""
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}

@@ -235,6 +235,7 @@ def test_an_idle_host_exits_when_its_engine_is_gone(engine: socket.socket, simul
         assert host.process.wait(10.0) == 1
 
 
+@pytest.mark.slow
 def test_a_busy_engine_does_not_count_as_gone(engine: socket.socket, simulator: SimulatorServer) -> None:
     """An engine on an overloaded machine may accept no connection for a while, but it still listens."""
     with contextlib.ExitStack() as waiting, start(engine, simulator) as host:
@@ -248,6 +249,7 @@ def test_a_busy_engine_does_not_count_as_gone(engine: socket.socket, simulator: 
         assert host.check({}, INPUTS)[1] == []
 
 
+@pytest.mark.slow
 def test_an_engine_that_was_never_reachable_is_not_watched(simulator: SimulatorServer) -> None:
     """If connections to the engine are refused from the start, refusals have no meaning."""
     with Host({"justt:baseUrl": simulator.base_url}) as host:

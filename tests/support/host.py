@@ -25,7 +25,7 @@ __all__ = ["INPUTS", "UNKNOWN", "Host", "HostError"]
 UNKNOWN = rpc.UNKNOWN
 """The wire format of an unknown value."""
 
-_SECONDS_TO_LEAVE = 30
+_SECONDS_TO_LEAVE = 15
 
 
 class HostError(Exception):

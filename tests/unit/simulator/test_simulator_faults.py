@@ -243,6 +243,7 @@ def test_a_body_may_be_invalid_json(api: Api) -> None:
     assert len(api.ids()) == 2
 
 
+@pytest.mark.slow
 def test_a_slow_body_is_complete_in_the_end(api: Api) -> None:
     """The response arrives in small parts without a long pause, and is complete in the end."""
     api.fault("POST * slow-body=3")
