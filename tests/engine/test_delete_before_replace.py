@@ -39,6 +39,7 @@ def made(stack: Stack, simulator: SimulatorServer) -> Stack:
     return stack
 
 
+@pytest.mark.slow
 def test_a_replacement_that_cannot_be_sent_deactivates_nothing(made: Stack, simulator: SimulatorServer) -> None:
     """Each kind of replacement fails with the error of its create. A valid replacement still rotates."""
     del made.environ["V"]

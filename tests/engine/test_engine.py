@@ -379,7 +379,7 @@ class TestRefused:
     """Invalid input, which is reported before any request."""
 
     @pytest.mark.parametrize("case", REFUSED)
-    @pytest.mark.daily(2)
+    @pytest.mark.daily(1)
     def test_invalid_arguments_are_reported_at_once(self, shared: Stack, case: str) -> None:
         """All invalid arguments are reported at once, under the program's names, without a secret."""
         given, expected = REFUSED[case]
@@ -414,7 +414,7 @@ class TestRefused:
             ("number", {"justt:requestsPerMinute": "many"}),
         ],
     )
-    @pytest.mark.daily(2)
+    @pytest.mark.daily(1)
     def test_invalid_settings_are_reported_by_preview(
         self, tmp_path: Path, engine_bin: Path, name: str, plain: dict[str, str]
     ) -> None:

@@ -51,6 +51,7 @@ def test_failed_creates_say_what_to_do(stack: Stack, simulator: SimulatorServer)
     assert_messages("create-refused", stack, stack.up("--continue-on-error", fails=True))
 
 
+@pytest.mark.slow
 def test_an_uncertain_create_shows_its_candidate(stack: Stack, simulator: SimulatorServer) -> None:
     """After a 2xx of an undocumented shape, the error shows the shape, the candidate, and the line to add."""
     stack.config({"justt:timeoutSeconds": "10"})

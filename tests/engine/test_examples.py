@@ -344,6 +344,7 @@ class TestFleet:
         assert all(each in str(refused.value) for each in expected)
 
 
+@pytest.mark.slow
 def test_rotation(copied: Copy, simulator: SimulatorServer) -> None:
     """When the new integration works, the old one is set to stop in a week. If the new one fails, the old one stays."""
     example = copied("rotation")

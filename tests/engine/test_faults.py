@@ -21,7 +21,7 @@ LOST = [
     )
 ]
 """One scenario for each outcome of a lost response. The kind of loss doesn't matter, as `make faults` shows."""
-MAIN = {"create: dropped after the commit", "create: 500 after the commit", "replace: answer to the POST lost"}
+MAIN = {"create: dropped after the commit", "replace: answer to the POST lost"}
 """The scenarios that `make test` runs; `make test-all` runs all of them."""
 BEYOND_ADOPT = "create: lost before the commit, and a second writer"
 

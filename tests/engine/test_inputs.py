@@ -187,6 +187,7 @@ def test_an_output_in_an_f_string_is_rejected(stack: Stack, simulator: Simulator
     refused(stack, simulator, program, f"{head}credentials.api_key {text}")
 
 
+@pytest.mark.slow
 def test_a_name_with_a_pulumi_color_tag_is_rejected(stack: Stack, simulator: SimulatorServer) -> None:
     """With colors on, the CLI would crash with a Go stack trace and leave the stack locked."""
     stack.program(shop().replace('integration_name="Shop"', 'integration_name="100 <{% off"'))

@@ -271,6 +271,7 @@ def test_a_wait_shows_progress_and_ends_at_its_deadline(stack: Stack, simulator:
     assert stack.resources()["stripe-ready"]["id"] == stack.resources()["stripe"]["id"] != second
 
 
+@pytest.mark.slow
 def test_deadline_bounds_requests_that_hang(stack: Stack, simulator: SimulatorServer) -> None:
     """A wait of three seconds ends before the thirty seconds of a single request."""
     simulator.add_fault(Fault.parse("GET /integrations/{id} hang-before-commit=100"))

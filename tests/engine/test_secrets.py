@@ -367,6 +367,7 @@ class TestGate:
             for result in (stack.refresh(fails=True), stack.destroy("--continue-on-error", fails=True)):
                 assert f"Justt answered 400: {WITHHELD}" in result.text, result.text
 
+    @pytest.mark.slow
     def test_records_that_may_repeat_an_unknown_credential_are_withheld(self, stack: Stack) -> None:
         """A record's id or source that may be a referenced value is not shown, and causes no failure."""
         unmask(stack)
@@ -468,6 +469,7 @@ class TestGate:
                     result = stack.justt(*command, "--stack", stack.name)
                     assert f"Justt answered 400: {WITHHELD}" in " ".join(result.text.split()), result.text
 
+    @pytest.mark.slow
     def test_misplaced_secrets_are_not_shown(self, stack: Stack) -> None:
         """A secret of the wrong type or in the wrong argument is in no failure of check and in no pydantic error."""
         unmask(stack)

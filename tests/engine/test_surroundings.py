@@ -50,6 +50,7 @@ def test_a_project_can_be_renamed(stack: Stack, simulator: SimulatorServer) -> N
     assert_nothing_changes(stack, simulator)
 
 
+@pytest.mark.slow
 def test_a_resource_can_be_moved_to_another_stack(stack: Stack, simulator: SimulatorServer) -> None:
     """`pulumi state move` moves the integration: the first stack no longer has it, and the other stack does."""
     stack.program(PROGRAM)
@@ -87,7 +88,7 @@ def test_default_providers_can_be_disabled(stack: Stack, simulator: SimulatorSer
     ],
     ids="-".join,
 )
-@pytest.mark.daily(1)
+@pytest.mark.slow
 def test_unusual_variables_change_nothing(stack: Stack, simulator: SimulatorServer, variables: dict[str, str]) -> None:
     """A command works without a locale, without a home, or without asserts and docstrings."""
     stack.environ |= variables

@@ -156,6 +156,7 @@ def test_contenders_take_turns(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="the memory of other processes is read from /proc")
+@pytest.mark.slow
 def test_the_peak_of_each_process_is_found(tmp_path: Path) -> None:
     """The memory is that of the command and of its provider, even with other processes between them."""
     for name, mebibytes, child in (("cli", 40, "shell.py"), ("shell", 150, "provider.py"), ("provider", 80, "")):

@@ -87,6 +87,7 @@ def _configured(copy: Path, engine_bin: Path) -> list[str]:
     return [value for value in plain + parts if value != "ExampleMerchantEU"]
 
 
+@pytest.mark.slow
 def test_the_commands_do_what_the_readme_says(project: tuple[Path, Run]) -> None:
     """Up, up again, an edit, preview, up, refresh and destroy do what the README says."""
     copy, run = project

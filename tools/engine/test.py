@@ -32,7 +32,7 @@ def main() -> int:
     def run(*arguments: str) -> int:
         return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=environ, check=False).returncode
 
-    pytest = ("pytest", "--numprocesses", "3", "--dist", "worksteal")
+    pytest = ("pytest", "--numprocesses", "4", "--dist", "worksteal")
     if len(sys.argv) > 1:
         return run(*pytest, *sys.argv[1:])
     run("coverage", "erase")

@@ -158,6 +158,7 @@ def test_sslkeylogfile_is_ignored(simulator: SimulatorServer, tmp_path: Path) ->
     assert not file.exists()
 
 
+@pytest.mark.slow
 def test_every_command_of_the_engine_stops_at_an_untrusted_certificate(
     stack: Stack, simulator: SimulatorServer
 ) -> None:
