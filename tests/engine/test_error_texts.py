@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import httpx
+import pytest
 
 import error_table
 from pulumi_justt.simulator import Fault, SimulatorServer
