@@ -218,6 +218,7 @@ _CALLS = {
 """The placeholders for the values of calls."""
 _NAMES = {
     "operation": "operation",
+    "creating": "operation",
     "unresolved.lost.operation": "operation",
     "refused.operation": "operation",
     "unresolved.lost.response": "response",

@@ -63,9 +63,8 @@ class Deactivator:
             StateConflict: Justt answers 404 for a recorded integration, and JUSTT_ON_MISSING is not set.
             RequestError: The deactivation failed.
         """
-        account = olds.get("referenceAccountId")
+        account, now = olds.get("referenceAccountId"), self._now()
         policy = Deactivation.model_validate(olds.get("deactivation", {}))
-        now = self._now()
         moment = policy.moment(now)
         if moment < now:
             self._tell(

@@ -533,11 +533,9 @@ class Intents:
             StateConflict: Another resource claims the integration at this moment, or the journal can't be written.
             RequestError: The integration could not be read or deactivated.
         """
-        journal, integration_id = self._journal, decision.integration_id
+        journal, integration_id, creating = self._journal, decision.integration_id, describe_create(inputs)
         if integration_id is not None:
-            operation = (
-                f"{describe_create(inputs)}, as decided with `pulumi-justt recover`: {decision.action} {integration_id}"
-            )
+            operation = f"{creating}, as decided with `pulumi-justt recover`: {decision.action} {integration_id}"
             record = self._read(operation, integration_id, intent.account)
             if objection := self._objection(urn, intent, decision, record):
                 raise StateConflict(
@@ -554,10 +552,7 @@ class Intents:
                         "Nothing was changed. Run the command again."
                     )
                 self.claimed(urn, inputs, integration_id)
-                self._tell(
-                    f"note: {describe_create(inputs)}: claimed {integration_id}, as decided with `pulumi-justt "
-                    "recover`."
-                )
+                self._tell(f"note: {creating}: claimed {integration_id}, as decided with `pulumi-justt recover`.")
                 return record
             if not record.is_inactive:
                 self._client().deactivate_integration(
@@ -567,10 +562,7 @@ class Intents:
                     deactivation_type="postingDate",
                     deactivation_date=to_vendor_time(datetime.fromtimestamp(journal.now(), timezone.utc)),
                 )
-            self._tell(
-                f"note: {describe_create(inputs)}: deactivated {integration_id}, as decided with `pulumi-justt "
-                "recover`."
-            )
+            self._tell(f"note: {creating}: deactivated {integration_id}, as decided with `pulumi-justt recover`.")
             journal.forget_integration(self._base_url, integration_id)
         journal.remove_intent(intent)
         return None
