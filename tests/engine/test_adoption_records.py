@@ -35,7 +35,7 @@ def test_an_adoption_that_is_refused_leaves_no_record(stack: Stack, simulator: S
     mine = owner(stack)
     second = adopter(None).replace("source=", "adopt_id=owner.integration_id, source=")
     stack.program(f"owner = {integration(None, name='owner')}{second}")
-    assert f"integration {mine} belongs to" in stack.up(fails=True).text
+    assert f"integration {mine} already belongs to" in stack.up(fails=True).text
     stack.program(integration(None, name="owner", label="Rotated"))
     stack.up()
     assert mine not in live(simulator)
@@ -209,7 +209,7 @@ def test_an_adopter_beside_the_owner_in_another_process(
     mine = owner(stack)
     both = [integration(None, name="owner"), adopter(mine, more=option("provider=other"))]
     stack.program(OTHER + "".join(both[::-1] if is_first else both))
-    assert f"integration {mine} belongs to 'urn:pulumi:dev::shop::" in stack.up(fails=True).text
+    assert f"integration {mine} already belongs to 'urn:pulumi:dev::shop::" in stack.up(fails=True).text
     # The state contains it twice only after an update on another machine, or after one of the adopter alone.
     for adopt_id in (mine, None):
         stack.program(OTHER + both[0] + adopter(adopt_id, more=option("provider=other")))

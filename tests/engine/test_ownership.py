@@ -362,8 +362,8 @@ def test_a_renamed_resource_is_the_same_in_a_refresh(stack: Stack, simulator: Si
     """A resource that is renamed by an alias, or gets a parent, is also the same resource in a refresh."""
     mine = owner(stack)
     stack.program(integration(None, name="renamed", more=f", {moved}"))
-    assert "belongs to" not in stack.preview("--refresh").text
-    assert "belongs to" not in stack.up("--refresh").text
+    assert "already belongs to" not in stack.preview("--refresh").text
+    assert "already belongs to" not in stack.up("--refresh").text
     assert {name: each["id"] for name, each in stack.resources().items()} == {"renamed": mine}
     assert changes(simulator) == ["POST"]
 
