@@ -32,7 +32,7 @@ def words(text: str) -> str:
     [
         ("sandbox", "https://api.justt.ai/v1/sandbox/%2e.", "the vendor's production address, but the environment is"),
         ("production", "https://API.justt.ai.:443/v1//%73andbox/", "the vendor's sandbox address, but the environment"),
-        ("production", "https://api.justt.ai", "it is https://api.justt.ai/v1 in production"),
+        ("production", "https://api.justt.ai", "The address for production is https://api.justt.ai/v1"),
     ],
 )
 @pytest.mark.daily(1)
