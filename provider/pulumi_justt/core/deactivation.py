@@ -56,11 +56,9 @@ class Deactivator:
         Warns:
             warning: The recorded date has passed when the integration is deleted.
             note: A deactivation was scheduled for later.
-            warning: A deactivation for later was sent twice, because the first response was lost.
 
         Raises:
             UnexpectedResponse: A proxy answered, and Justt does not show the integration as INACTIVE.
-            StateConflict: Justt answers 404 for a recorded integration, and JUSTT_ON_MISSING is not set.
             RequestError: The deactivation failed.
         """
         account, now = olds.get("referenceAccountId"), self._now()
@@ -87,22 +85,47 @@ class Deactivator:
                 # This includes a deactivation for a later date, because a record does not show it.
                 raise unclear.but(remediation=messages.UNCONFIRMED_REMEDIATION) from None
         except RequestRefused as refused:
-            if refused.is_of_key:
+            stopped = self._stopped_although(refused, integration_id, account, moment if moment > now else None)
+            if stopped is None:
                 raise
-            if self._has_stopped(integration_id, account, refused):
-                return True
-            if refused.after_unanswered and moment > now and refused.status in _DONE_BEFORE:
-                self._tell(
-                    f"warning: {operation}: an earlier attempt got no response, and this one was refused "
-                    f"({refused.response}). The provider assumes that the earlier attempt scheduled it for "
-                    f"{to_vendor_time(moment)}. Look it up at Justt after that date."
-                )
-                return False
-            raise
+            return stopped
         finally:
             if moment == now:
                 self._compare_clocks(operation, client.clock_ahead, to_vendor_time(now))
         return moment == now
+
+    def _stopped_although(
+        self, refused: RequestRefused, integration_id: str, account: str | None, later: datetime | None
+    ) -> bool | None:
+        """Return whether the integration has stopped although Justt refused its deactivation; None if that failed.
+
+        Args:
+            refused: The refusal.
+            integration_id: The id at Justt.
+            account: The account that the integration belongs to.
+            later: The date of the deactivation; None if it was to stop at once.
+
+        Warns:
+            warning: A deactivation for later was sent twice, because the first response was lost.
+
+        Raises:
+            StateConflict: Justt answers 404 for a recorded integration, and JUSTT_ON_MISSING is not set.
+        """
+        if refused.is_of_key:
+            return None
+        if refused.is_not_found:
+            raise_unless_missing_allowed(self._settings, self._tell, refused)
+            return True
+        if self._has_stopped(integration_id, account, refused):
+            return True
+        if refused.after_unanswered and later is not None and refused.status in _DONE_BEFORE:
+            self._tell(
+                f"warning: {refused.operation}: an earlier attempt got no response, and this one was refused "
+                f"({refused.response}). The provider assumes that the earlier attempt scheduled it for "
+                f"{to_vendor_time(later)}. Look it up at Justt after that date."
+            )
+            return False
+        return None
 
     def _compare_clocks(self, operation: str, ahead: float, sent: str) -> None:
         """Warn once if the date that was sent for "now" is wrong, because this machine's clock differs from Justt's.
@@ -126,10 +149,7 @@ class Deactivator:
         )
 
     def _has_stopped(self, integration_id: str, account: str | None, error: RequestError) -> bool:
-        """Return whether, after a failed deactivation, the integration is INACTIVE or a 404 is accepted as gone."""
-        if isinstance(error, RequestRefused) and error.is_not_found:
-            raise_unless_missing_allowed(self._settings, self._tell, error)
-            return True
+        """Return whether Justt shows the integration as INACTIVE after its deactivation failed with *error*."""
         try:
             record = self._client().get_integration(integration_id, operation=error.operation, account=account)
         except JusttError:
