@@ -106,7 +106,6 @@ class _Request(Unpicklable):
     failures: int = 0
     rate_limited: int = 0
     last_error: ApiError | None = None
-    was_unanswered: bool = False
     elapsed: float = 0.0
     paused: float = 0.0
 
@@ -388,15 +387,15 @@ class Client(Unpicklable):
                 self._prepare_retry(request, error)
 
     def _wait_for_turn(self, request: _Request) -> None:
-        error = None
         try:
             self._limiter.acquire(within=request.call.deadline - self.clock())
         except TimeoutError:
-            error = request.last_error or ApiConnectionError("no time was left to send a request", AttemptResult.UNSENT)
-            error.attempts = request.failures + request.rate_limited
+            error = request.last_error
+            if error is None:
+                error = ApiConnectionError("no time was left to send a request", AttemptResult.UNSENT)
+                error.attempts = 0
             error.is_cut_short = True
-        if error:
-            raise error
+            raise error from None
         # Checked last, because the wait for the limiter may have been long.
         if request.method == "POST" and request.call.is_cancelled():
             raise Cancelled
@@ -407,9 +406,9 @@ class Client(Unpicklable):
             request.rate_limited += 1
         else:
             request.failures += 1
-        request.was_unanswered = request.was_unanswered or error.outcome is AttemptResult.UNANSWERED
+        earlier = request.last_error
+        error.was_unanswered = error.outcome is AttemptResult.UNANSWERED or bool(earlier and earlier.was_unanswered)
         error.attempts = request.failures + request.rate_limited
-        error.was_unanswered = request.was_unanswered
         request.last_error = error
         decision = self.policy.decide(
             request.method,
