@@ -107,9 +107,8 @@ OTHER_DELETES = [
 ]
 
 
-@pytest.mark.parametrize(
-    "deletes", [MAIN_DELETES, pytest.param(OTHER_DELETES, marks=pytest.mark.slow)], ids=["main", "other"]
-)
+@pytest.mark.daily(1)
+@pytest.mark.parametrize("deletes", [MAIN_DELETES, OTHER_DELETES], ids=["main", "other"])
 def test_deletes_are_refused_until_the_program_says_false(
     logged: Logged, simulator: SimulatorServer, deletes: list[tuple[str, tuple[str, ...], list[str]]]
 ) -> None:

@@ -13,7 +13,7 @@ from pulumi_justt.simulator import Fault, SimulatorServer
 from support.harness import HANG_SECONDS, Stack, eventually
 
 TIMEOUT_SECONDS = 3
-LONGEST_SECONDS = 45
+LONGEST_SECONDS = 15
 """Much longer than a timeout plus the detection of a missing engine, and much shorter than a request that hangs."""
 
 PROGRAM = """

@@ -516,7 +516,7 @@ values = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(hostile, inner, max_size=3)),
     max_leaves=8,
 )
-relentless = settings(max_examples=60, database=None, derandomize=True)
+relentless = settings(max_examples=150, database=None, derandomize=True)
 SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 
 
