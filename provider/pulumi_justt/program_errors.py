@@ -41,7 +41,7 @@ def one_sentence(called: _Called) -> _Called:
             error = _shown(raised, called, args, kwargs).with_traceback(raised.__traceback__)
             raise error from None
 
-    return call  # type: ignore[return-value]
+    return call  # type: ignore[return-value]  # a wrapper with the same signature
 
 
 def _shown(error: Exception, called: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Exception:

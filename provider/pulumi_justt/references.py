@@ -256,7 +256,7 @@ def _program_folder() -> str | None:
     """Return the program's folder, where the provider process runs; None if no language host started this process."""
     # Don't use the working directory, which the program may have changed.
     arguments = sys.orig_argv
-    if not any(os.path.basename(each).startswith("pulumi-language-python") for each in arguments):  # noqa: PTH119
+    if not any(os.path.basename(each).startswith("pulumi-language-python") for each in arguments):  # noqa: PTH119 - str
         return None
     return next((value for option, value in pairwise(arguments) if option == "--pwd"), None)
 

@@ -198,7 +198,7 @@ def adopted_at_this_moment(stack: Stack, simulator: SimulatorServer, calls: Call
     assert live(simulator) == [mine]
 
 
-def returned_by_a_create_of_this_process(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:  # noqa: ARG001
+def returned_by_a_create_of_this_process(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:  # noqa: ARG001 - a row
     """Justt responds to a create with the id of the replaced integration, in an account too long to be listed."""
     with upserting_vendor() as (url, requests):
         stack.config({"justt:baseUrl": url})

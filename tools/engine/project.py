@@ -118,7 +118,7 @@ def _configure(environ: Mapping[str, str], url: str, key: str) -> None:
 
 def _pulumi(environ: Mapping[str, str], *arguments: str, stdin: str = "") -> str:
     done = subprocess.run(
-        ["pulumi", *arguments, "--non-interactive"],  # noqa: S607
+        ["pulumi", *arguments, "--non-interactive"],  # noqa: S607 - the engine that `_environment` put on PATH
         cwd=ROOT,
         env=dict(environ),
         input=stdin,

@@ -3,7 +3,8 @@
     python tools/engine/test.py                    all tests
     python tools/engine/test.py -m "not slow"      the tests that these pytest arguments select
 
-Only a run of all tests reports branch coverage, for all processes that the tests start. It fails below the limit.
+Only a run of all tests reports branch coverage: that of the tests without the engine, in every process that they start.
+It fails below the limit.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def main() -> int:
     if len(sys.argv) > 1:
         return run(*pytest, *sys.argv[1:])
     run("coverage", "erase")
-    # Measuring each of the engine's processes too costs minutes, and adds no line.
+    # Measuring each of the engine's processes too costs minutes, and covers hardly another line.
     code = run("coverage", "run", "-m", *pytest, "-m", "not engine")
     run("coverage", "combine", "--quiet")
     return run(*pytest, "-m", "engine") or code or run("coverage", "report")

@@ -27,9 +27,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tools" / "engine"), str(ROOT / "tests")]
 
-import engine  # noqa: E402
-from support import environment  # noqa: E402
-from this_machine import copy_repository  # noqa: E402
+import engine  # noqa: E402 - on sys.path since the line above
+from support import environment  # noqa: E402 - on sys.path since the line above
+from this_machine import copy_repository  # noqa: E402 - on sys.path since the line above
 
 __all__ = ["ENVIRONMENTS", "PART", "USERS_OWN", "main"]
 

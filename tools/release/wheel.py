@@ -21,10 +21,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tools" / "engine"), str(ROOT / "tests")]
 
-import dist  # noqa: E402
+import dist  # noqa: E402 - on sys.path since the line above
 import engine  # noqa: E402 - the line above makes it importable
-from support import environment  # noqa: E402
-from this_machine import copy_repository, interpreters  # noqa: E402
+from support import environment  # noqa: E402 - on sys.path since the line above
+from this_machine import copy_repository, interpreters  # noqa: E402 - on sys.path since the line above
 
 PROGRAM = """
 import pulumi

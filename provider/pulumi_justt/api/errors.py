@@ -92,7 +92,7 @@ class ApiStatusError(ApiError):
         self.retry_after = retry_after
 
     @property
-    def outcome(self) -> AttemptResult:  # type: ignore[override]
+    def outcome(self) -> AttemptResult:  # type: ignore[override]  # derived from the status
         """RATE_LIMITED, REJECTED, or UNANSWERED if a proxy may have passed the request on."""
         if self.status == _TOO_MANY_REQUESTS:
             return AttemptResult.RATE_LIMITED

@@ -28,7 +28,7 @@ DAY = 86_400.0
 def begun(number: int = 0, **fields: object) -> Intent:
     """Return the intent of a create that has just started."""
     made = Intent(f"{URN}{number or ''}", URL, "acc_1", f"stripe-eu-{number}", "stripe", 1_000_000.0, 1_000_030.0)
-    return replace(made, **fields)  # type: ignore[arg-type]
+    return replace(made, **fields)  # type: ignore[arg-type]  # any field
 
 
 class RecordingJournal(Journal):

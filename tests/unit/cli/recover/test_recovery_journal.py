@@ -26,7 +26,7 @@ def begun(project: FakePulumi, simulator: SimulatorServer) -> Callable[..., Inte
     def write(integration_id: str | None = None, name: str = "lost", **fields: object) -> Intent:
         urn = f"{STACK}::{TYPE}::{name}"
         made = Intent(urn, simulator.base_url, None, name, "stripe", time.time() - 60, time.time() - 30)
-        made = replace(made, integration_id=integration_id, **fields)  # type: ignore[arg-type]
+        made = replace(made, integration_id=integration_id, **fields)  # type: ignore[arg-type]  # any field
         assert project.journal.write_intent(made)
         return made
 
