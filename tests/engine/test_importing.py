@@ -42,7 +42,7 @@ def typed(stack: Stack, *arguments: str, answers: list[tuple[str, str]]) -> tupl
     with subprocess.Popen(
         [*COMMAND, *arguments],
         cwd=stack.folder / "project",
-        env=stack._variables({}),
+        env=stack.prepare_command({}),
         stdin=theirs,
         stdout=subprocess.PIPE,
         stderr=theirs,
@@ -229,7 +229,7 @@ def test_a_file_can_be_imported_later(stack: Stack, simulator: SimulatorServer) 
     done = subprocess.run(
         ["bash", "-euc", "\n".join(outcome["commands"])],
         cwd=stack.folder / "project",
-        env=stack._variables({"PULUMI_SKIP_CONFIRMATIONS": "true"}),
+        env=stack.prepare_command({"PULUMI_SKIP_CONFIRMATIONS": "true"}),
         capture_output=True,
         timeout=HANG_SECONDS,
         check=False,

@@ -218,7 +218,7 @@ class Runner:
         comments, path = self.folder / "comments", self.folder / "step.sh"
         comments.write_text(json.dumps(self.comments))
         path.write_text(script)
-        environ = self.stack._variables(
+        environ = self.stack.prepare_command(
             {
                 **given,
                 "STACK": self.stack.name,

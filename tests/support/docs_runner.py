@@ -441,7 +441,7 @@ class Session:
         return printed
 
     def _environ(self) -> dict[str, str]:
-        environ = self.stack._variables({})
+        environ = self.stack.prepare_command({})
         return {**environ, "PATH": f"{self._tools}{os.pathsep}{environ['PATH']}"}
 
     def _started(self, command: str) -> str:

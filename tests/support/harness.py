@@ -168,7 +168,7 @@ class Stack:
         done = subprocess.run(
             [str(self.engine_bin / "pulumi"), *arguments, "--non-interactive"],
             cwd=self.project,
-            env=self._variables(variables),
+            env=self.prepare_command(variables),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=HANG_SECONDS,
@@ -184,7 +184,7 @@ class Stack:
         done = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(text), *arguments],
             cwd=self.folder / "project",
-            env=self._variables({}),
+            env=self.prepare_command({}),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=HANG_SECONDS,
@@ -200,7 +200,7 @@ class Stack:
         done = subprocess.run(
             [sys.executable, "-m", "pulumi_justt.cli", *arguments],
             cwd=self.folder / "project",
-            env=self._variables(variables),
+            env=self.prepare_command(variables),
             input=answers.encode(),
             capture_output=True,
             timeout=HANG_SECONDS,
@@ -214,7 +214,7 @@ class Stack:
         return subprocess.Popen(
             [str(self.engine_bin / "pulumi"), *arguments, "--stack", self.name, "--non-interactive"],
             cwd=self.project,
-            env=self._variables({}),
+            env=self.prepare_command({}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -304,7 +304,13 @@ class Stack:
         for content in [*others, *self.everything()]:
             assert secret_scanner.find(content, self.secrets) == []
 
-    def _variables(self, more: Mapping[str, str]) -> dict[str, str]:
+    def prepare_command(self, more: Mapping[str, str]) -> dict[str, str]:
+        """Drop the program's compiled files, and return the environment of a command, with *more* variables.
+
+        Python notices the change of a source file by its size and its time in whole seconds, and a preview can take
+        less than a second.
+        """
+        shutil.rmtree(self.project / "__pycache__", ignore_errors=True)
         pulumi = {
             "PULUMI_HOME": str(self.folder / "home"),
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
