@@ -119,7 +119,7 @@ class PulumiContender(Contender):
 
     def environ(self, integrations: int, secret: str) -> dict[str, str]:
         """Return the stack's variables, and those of the program."""
-        return self._stack._variables(
+        return self._stack.prepare_command(
             {
                 "BENCH_ACCOUNT": self.name,
                 "BENCH_INTEGRATIONS": str(integrations),
