@@ -90,8 +90,8 @@ def main(argv: Sequence[str]) -> int:
 
 _PLOT = "![The times as bars](benchmarks.svg)\n"
 _LEGEND = """\
-Times are medians over the rounds, ratios medians of the ratios of each round. `*`: the quota of 1,000 requests a minute
-made it wait. `failed`: see the end.
+Times are medians over the rounds, and ratios are medians of the ratios of the rounds. `*` means that the contender
+waited for the quota of 1,000 requests a minute. For `failed`, see "What failed".
 """
 
 

@@ -80,7 +80,7 @@ SCENARIOS = (
     _create("HTML instead of the 201", "POST /integrations not-json=html times=1"),
     _create("201 without an id", "POST /integrations no-id times=1"),
     _create("201 of an undocumented shape", "POST /integrations undocumented-shape times=1"),
-    _create("body that drips", "POST /integrations slow-body=9 times=1"),
+    _create("body sent slowly", "POST /integrations slow-body=9 times=1"),
     _create("502 of a proxy, HTML", "POST /integrations status=502 body=html times=1"),
     _create("408 after the commit", "POST /integrations status-after-commit=408 times=1"),
     _create("400", "POST /integrations status=400 times=1"),
@@ -130,7 +130,7 @@ SCENARIOS = (
         is_destroyed=True,
     ),
     _create(
-        "sixteen in an outage: POST answers 503, half of them committed, GET works",
+        "sixteen in an outage: each POST gets a 503, eight of them after the commit; each GET works",
         "POST /integrations status-after-commit=503 times=8",
         "POST /integrations status=503 skip=8 times=24",
         resources=16,
@@ -376,7 +376,7 @@ class _Run:
 def main() -> None:
     """Print the table."""
     sys.stdout.write(
-        "| scenario | provider | duplicates | orphans not named | state lost | rerun converges | secrets out |"
+        "| scenario | provider | duplicates | unnamed orphans | lost from state | rerun converges | leaked secrets |"
     )
     sys.stdout.write(" errorId shown |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
     root = Path(__file__).resolve().parents[2]
