@@ -7,9 +7,10 @@
 
 Another page is due if two conditions are true. First, the number of pages is smaller than the number of reads that
 share them. So even if no page has a wanted record, there are at most twice as many requests as with single reads.
-Second, the number of pages is below a budget: 8, plus one for each 4 reads, plus two for each record that a page had.
-So with many reads, useless pages add only about a quarter to the requests. Justt keeps every deactivated record, so the
-stack's records may be on late pages. The next read of a record therefore starts with the page that had it last.
+Second, the number of pages is below a budget: 8, plus one for each 4 reads, plus two for each read whose record was
+in a page. So with many reads, useless pages add only about a quarter to the requests. Justt keeps every deactivated
+record, so the stack's records may be on late pages. The next read of a record therefore starts with the page that had
+it last.
 
 Pages belong to one account, are used for `FRESH_SECONDS`, and are dropped after any write of this process.
 """
@@ -190,7 +191,7 @@ class BatchReader:
     def _from_pages(self, shared: PageCache, pending: _PendingRead) -> RemoteRecord | None:
         """Return the record if a page has it, reading further pages while they are due."""
         arrived = self._client.clock()
-        # The thread that holds the lock and reads a page may have a later deadline than this one.
+        # The thread that holds the lock and reads a page may have a later deadline than this call.
         rest = pending.call.deadline - arrived
         if not shared.lock.acquire(timeout=-1 if rest == math.inf else max(0.0, rest)):
             return None

@@ -55,7 +55,7 @@ __all__ = ["PAGE_SIZE", "Attempt", "Client"]
 _Result = TypeVar("_Result")
 
 PAGE_SIZE = 100
-"""Justt's maximum of records in one page."""
+"""Justt's maximum number of records in one page."""
 
 _MAX_REQUEST_BYTES = 1_000_000
 """The maximum size of a request body; Justt answers 413 to a larger one."""
@@ -121,7 +121,7 @@ class _Request(Unpicklable):
         content = None
         with contextlib.suppress(UnicodeEncodeError):
             content = json.dumps(self.body, separators=(",", ":"), ensure_ascii=False).encode()
-        # Raised outside an `except` block. Inside it, the encoder's error would be the context, and it has the body.
+        # Raised outside an `except` block. Inside it, Python would chain the encoder's error, which has the body.
         if content is None:
             raise InvalidRequest("an argument holds text that is not Unicode", "text")
         if len(content) > _MAX_REQUEST_BYTES:
@@ -175,7 +175,7 @@ class Client(Unpicklable):
         uses_proxy: Whether to use the proxy from the environment variables.
         transport: Replaces the network in tests.
         policy: The retry policy.
-        requests_per_minute: The maximum of requests in any 60 seconds; ignored if *limiter* is given.
+        requests_per_minute: The maximum number of requests in any 60 seconds; ignored if *limiter* is given.
         limiter: A rate limiter that several clients share.
         clock: Returns monotonic seconds.
         sleep: Blocks the calling thread for a number of seconds.
@@ -232,7 +232,7 @@ class Client(Unpicklable):
             self._fresh_http = self._open(certificates, proxy, connection="close")
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
             reason = type(error).__name__
-        # Raised outside the `except` block. Inside it, the first error would be the context, and it may quote a proxy's
+        # Raised outside the `except` block. Inside it, Python would chain the first error, which may quote a proxy's
         # password.
         if reason:
             raise InvalidNetworkSettings(variables, reason)
@@ -355,7 +355,8 @@ class Client(Unpicklable):
 
         Args:
             integration_id: The id at Justt.
-            deactivation_type: The date of a chargeback that Justt compares: `postingDate` or `dueDate`.
+            deactivation_type: The date of a chargeback that Justt compares with *deactivation_date*: `postingDate` or
+                `dueDate`.
             deactivation_date: The date, in the format of `to_vendor_time`.
             account: The account that the integration belongs to.
             call: The caller's deadline.
@@ -456,7 +457,7 @@ class Client(Unpicklable):
             return parse(responses.parsed(response.content, response.compression))
         except responses.InvalidResponse as unreadable:
             shape = str(unreadable)
-        # Raised outside the `except` block. Inside it, the parser's error would be the context, and it has the body.
+        # Raised outside the `except` block. Inside it, Python would chain the parser's error, which has the body.
         raise InvalidResponseError(response.status, shape)
 
     @contextlib.contextmanager
@@ -474,7 +475,7 @@ class Client(Unpicklable):
         started = self.clock()
 
         def report(**result: Any) -> None:  # noqa: ANN401 - the fields of an attempt
-            # An error in an observer must not lose the response to a create.
+            # If an observer fails, the response to a create must not be lost.
             with contextlib.suppress(Exception):
                 if self.observe:
                     self.observe(Attempt(request.method, request.path, self.clock() - started, **result))
@@ -525,9 +526,9 @@ class Client(Unpicklable):
             reason = f"no answer within {limit:.3g} s" if is_late else f"the connection broke ({type(error).__name__})"
             failure = ApiConnectionError(reason, AttemptResult.UNANSWERED)
             if begun == {b"CONNECT"}:
-                # Without a tunnel, nothing of the request itself was sent.
+                # Without a tunnel, no part of the request itself was sent.
                 failure = ApiConnectionError(f"no connection (the proxy: {reason})", AttemptResult.UNSENT)
-        # Raised outside the `except` blocks. Inside them, httpx's error would be the context, and it has the API key.
+        # Raised outside the `except` blocks. Inside them, Python would chain httpx's error, which has the API key.
         raise failure
 
     def _compared(self, sent: datetime, response: httpx.Response) -> datetime:

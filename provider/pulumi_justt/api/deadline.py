@@ -10,7 +10,7 @@ operation to the remaining time of the exchange.
     write        in pieces small enough for one write of the socket, each with the remaining time
     read         the remaining time
 
-One case is not covered: with an https proxy, httpcore reads the inner TLS in its own loop, in which each packet of the
+One case is not covered: with an https proxy, httpcore reads the inner TLS in its own loop, where each packet from the
 proxy restarts the timeout.
 """
 

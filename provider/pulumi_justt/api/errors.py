@@ -37,7 +37,7 @@ _REFUSALS = frozenset(
 
 303 is missing because it points to the result of a POST that was carried out. 408 and 425 may come from a proxy that
 has passed the request on. An unregistered 4xx (499 and 444 of nginx, 460 of Amazon's load balancer) has no standard
-meaning. If the client wrongly takes a POST as refused, it creates a duplicate. If it wrongly takes a POST as possibly
+meaning. If the client wrongly treats a POST as refused, it creates a duplicate. If it wrongly treats a POST as possibly
 carried out, the user only has to check the account.
 """
 

@@ -134,7 +134,7 @@ class RemoteRecord(Model):
     message: Annotated[str | None, Field(exclude=True, repr=False)] = None
 
     def free_texts(self) -> Iterator[str]:
-        """Yield each text that is not a documented value, so that Justt may have sent any text there."""
+        """Yield each text that may be anything, because it is not one of the values that Justt documents."""
         yield self.integration_id
         yield from {self.source}.difference(SOURCES)
         yield from {self.status}.difference(STATUSES)

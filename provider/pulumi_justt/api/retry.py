@@ -9,7 +9,7 @@
     UNREADABLE    2xx without the documented shape      retry        fail         ambiguous
 
 The API has no idempotency key, so this policy never repeats a POST that Justt may have processed. UNANSWERED includes
-303 and every 4xx that is not in HTTP's registry, because a proxy may send one after it has passed the request on.
+303 and every 4xx that HTTP does not define, because a proxy may send one after it has passed the request on.
 BARRED means a certificate that this machine does not trust, or a proxy that requires a password: another attempt would
 end the same way. A request fails after the policy's number of attempts or at its deadline, whichever comes first.
 RATE_LIMITED has a number of attempts of its own, because a 429 concerns the whole account. Waits grow exponentially
@@ -88,14 +88,14 @@ class RetryPolicy:
     """The limits of retries.
 
     Args:
-        attempts: The maximum of attempts of one request, including the first.
-        rate_limited_attempts: The maximum of 429 responses to one request.
+        attempts: The maximum number of attempts of one request, including the first.
+        rate_limited_attempts: The maximum number of 429 responses to one request.
         base: Upper bound of the first wait, in seconds; it doubles with each further wait.
         cap: Upper bound of any wait, in seconds.
         rate_limited_cap: Upper bound of a wait after a 429, in seconds: Justt counts its quota by the minute.
-        longest_pause: The maximum of seconds that one request may pause because of 429s, over all its attempts.
-        deadline: The maximum of seconds that one request may take, over all its attempts; waiting for the rate limiter
-            does not count.
+        longest_pause: The maximum number of seconds that one request may pause because of 429s, over all attempts.
+        deadline: The maximum number of seconds that one request may take, over all its attempts; waiting for the rate
+            limiter does not count.
     """
 
     attempts: int = 6
