@@ -7,13 +7,13 @@ contain ids, URNs, identifiers and a keyed digest of the request body, but no cr
 
     file                        written                                 removed
     intents/<stack>-            before a POST; again with the id        when read, diff or delete gets that id for that
-        <resource>.json         from the response; with a decision      URN; when nothing was sent; when an undo
-                                of `pulumi-justt recover`               succeeded; after 30 days, or a year if the id is
+        <resource>.json         from the response; with the decision    URN; when nothing was sent; when an undo
+                                from `pulumi-justt recover`             succeeded; after 30 days, or a year if the id is
                                                                         known. A decision ends when it is carried out,
                                                                         or after 30 days
     snapshots/<name>.json       before the first POST of a process      after two days, if no intent names it
                                 to an account: the listed ids
-    ended/<process>.json        when a process ends normally, if it     likewise
+    ended/<process>.json        when a process ends normally, if it     after two days, if no intent names it
                                 created anything: the engine most
                                 likely stored the results, so the
                                 provider does not warn other stacks
@@ -28,7 +28,7 @@ contain ids, URNs, identifiers and a keyed digest of the request body, but no cr
     parts/<name>.json           for each file above, until it is        after two days, if a process was killed while
                                 complete and is renamed                 writing it
 
-An adoption counts in later commands once it has succeeded, also after the program removed `adopt_id`. Then another
+An adoption counts in later commands once it has succeeded, even after the program removed `adopt_id`. Then another
 resource may still own the integration, and only the adopter may deactivate it. An adoption also counts in the command
 that starts or ends it, because another provider process of that command may be about to delete the owner.
 

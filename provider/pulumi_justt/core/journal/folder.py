@@ -78,7 +78,7 @@ class JournalFolder:
         self._has_written = False
 
     def drop_old(self, *parts: str, pattern: str = "*.json", kept: Collection[str | None] = ()) -> None:
-        """Remove the files of a folder that are older than any command can be, except those whose names are *kept*."""
+        """Remove the files of a folder that are older than any command can be, except those named in *kept*."""
         for path in self._files(*parts, pattern=pattern):
             with contextlib.suppress(OSError):
                 if path.stem not in kept and self._is_old(path):
@@ -197,7 +197,7 @@ def make_folder(folder: Path) -> None:
     """Create a folder and its missing parents, all with mode 0700.
 
     `Path.mkdir(parents=True)` would create the parents with the mode that the umask allows. If a file is in the
-    folder's place, this raises nothing: the caller's write fails then.
+    folder's place, this raises nothing: the caller's write fails instead.
 
     Raises:
         OSError: The folder can't be created.

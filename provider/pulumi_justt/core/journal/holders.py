@@ -90,7 +90,7 @@ class HolderRecords(JournalFolder):
             self._write_adoption(replace(known, command=self.command, is_held=False, begun_at=None))
 
     def has_adopted(self, base_url: str, integration_id: str, urn: str) -> bool:
-        """Return whether a resource has adopted an id and, as far as this machine knows, still has it."""
+        """Return whether the resource has adopted an id and, as far as this machine knows, still has it."""
         known = self._adoption(base_url, integration_id, urn)
         return known is not None and known.is_held
 
@@ -100,9 +100,9 @@ class HolderRecords(JournalFolder):
         Args:
             base_url: The API's base URL.
             integration_id: The id.
-            beside: A resource that has the id without adopting it. Its own adoption counts only if this command made
-                it, because then this command replaces the resource. An earlier adoption may have ended on another
-                machine.
+            beside: A resource that has the id and whose state does not adopt it. The journal's adoption record of this
+                resource counts only if this command wrote it, because then this command replaces the resource. An
+                older one may have ended on another machine.
         """
         return sorted(
             each.urn

@@ -108,7 +108,8 @@ class Journal(HolderRecords):
     def settle(self, urn: str, base_url: str, account: str | None, integration_id: str) -> Intent | None:
         """Remove the intent of a resource if it names *integration_id*, because the state has that id now.
 
-        The resource or its stack may have had another name when the integration was created. The claim has that name.
+        The resource or its stack may have had another name when the integration was created. The intent then has that
+        name, and the claim of the id shows it.
 
         Returns:
             The intent of the resource that remains, because it belongs to another create; None if there is none.

@@ -71,9 +71,9 @@ class Intent:
         integration_id: The id from the response; None while it is unknown.
         process: The name of the process that sent the POST.
         command: The name of that process's command.
-        decision: The user's decision with `pulumi-justt recover`.
-        digest: A digest of the request body, keyed with the API key, which is in no file. None in a file of an older
-            version.
+        decision: The decision that the user made with `pulumi-justt recover`.
+        digest: A digest of the request body, keyed with the API key. No file contains that key. None in a file of an
+            older version.
     """
 
     __pydantic_config__ = _EXACT
